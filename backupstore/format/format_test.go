@@ -1,0 +1,273 @@
+package format
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"strings"
+	"testing"
+)
+
+const (
+	volID  = "40c1563e-bf01-4a77-b2a0-38d1dbcefcbf"
+	backID = "7e3e949e-9b75-4774-b68c-c6295b3bf1ff"
+	prefix = "volume_" + volID + "_20261122184602_backup_" + backID
+)
+
+func TestNames(t *testing.T) {
+	for name, want := range map[string]Name{
+		prefix + "_metadata":   {Kind: KindMetadata},
+		prefix + "_sha256file": {Kind: KindDigests},
+		prefix + "-00001":      {Kind: KindObject, Number: 1},
+		prefix + "-99999":      {Kind: KindObject, Number: 99999},
+		prefix + "-100000":     {Kind: KindObject, Number: 100000},
+	} {
+		n, ok := ParseName(name)
+		want.Prefix, want.VolumeID, want.Time, want.BackupID = prefix, volID, "20261122184602", backID
+		if !ok || n != want {
+			t.Errorf("%q: %+v %v", name, n, ok)
+		}
+		if want.Kind == KindObject && ObjectName(prefix, n.Number) != name {
+			t.Errorf("%q does not come back: %q", name, ObjectName(prefix, n.Number))
+		}
+	}
+	for _, name := range []string{
+		"", prefix, prefix + "_metadata.bak", prefix + "-00001.tmp", prefix + "-1", prefix + "-00000", prefix + "-000001",
+		prefix + "-4294967296", prefix + "/00001", strings.ToUpper(prefix) + "-00001", "x" + prefix[1:] + "-00001",
+	} {
+		if n, ok := ParseName(name); ok {
+			t.Errorf("%q was accepted as %+v", name, n)
+		}
+	}
+}
+
+func metadataJSON(objects string) string {
+	return `{"backup_description": null, "backup_id": "` + backID + `", "backup_name": "n\u00fc", "created_at": "2026-11-22 18:46:01.5+00:00",
+ "objects": [` + objects + `], "parent_id": null, "version": "1.0.0", "volume_id": "` + volID + `", "volume_meta": "{\"version\": 2}", "extra": [1]}`
+}
+
+func object(name, fields string) string { return `{"` + name + `": {` + fields + `}}` }
+
+const goodFields = `"compression": "GZip", "length": 5, "md5": "fd53923c4709ae7cbf430ae283172591", "offset": 7`
+
+func TestMetadata(t *testing.T) {
+	var got []Object
+	m, err := ParseMetadata(strings.NewReader(metadataJSON(object(prefix+"-00001", goodFields))), prefix, func(o Object) error {
+		got = append(got, o)
+		return nil
+	})
+	if err != nil || m.BackupID != backID || *m.BackupName != "nü" || m.Description != nil || m.ParentID != "" || m.VolumeMeta != `{"version": 2}` ||
+		m.CreatedAt.Format("2006-01-02T15:04:05.0Z07:00") != "2026-11-22T18:46:01.5Z" {
+		t.Fatalf("%+v %v", m, err)
+	}
+	if len(got) != 1 || got[0].Number != 1 || got[0].Compression != Zlib || got[0].Offset != 7 || got[0].End() != 12 || got[0].MD5[0] != 0xfd {
+		t.Fatalf("%+v", got)
+	}
+}
+
+func TestBadMetadataIsRefusedWithAReason(t *testing.T) {
+	good := metadataJSON(object(prefix+"-00001", goodFields))
+	replaced := func(old, new string) string { return strings.Replace(good, old, new, 1) }
+	for name, c := range map[string]struct {
+		text string
+		is   error
+		says string
+	}{
+		"empty":              {"", ErrJSON, "empty"},
+		"cut in half":        {good[:len(good)/2], ErrJSON, "in the middle"},
+		"cut by a byte":      {good[:len(good)-1], ErrJSON, "in the middle"},
+		"no object":          {"[]", ErrJSON, "["},
+		"garbage":            {"\x00\x00", ErrJSON, "invalid"},
+		"other version":      {replaced("1.0.0", "2.0.0"), ErrVersion, "2.0.0"},
+		"compression":        {replaced("GZip", "lzma"), ErrCompression, "lzma"},
+		"slash in a name":    {replaced(prefix+"-00001", prefix+"/../x-00001"), ErrJSON, "object number"},
+		"dots in a name":     {replaced(prefix+"-00001", "../"+prefix+"-00001"), ErrJSON, "prefix"},
+		"negative offset":    {replaced(`"offset": 7`, `"offset": -7`), ErrJSON, "offset -7"},
+		"huge offset":        {replaced(`"offset": 7`, `"offset": 9223372036854775807`), ErrJSON, "out of range"},
+		"overflowing offset": {replaced(`"offset": 7`, `"offset": 99999999999999999999`), ErrJSON, "offset"},
+		"negative length":    {replaced(`"length": 5`, `"length": -5`), ErrJSON, "length -5"},
+		"no length":          {replaced(`"length": 5, `, ``), ErrJSON, "missing"},
+		"float":              {replaced(`"length": 5`, `"length": 5.5`), ErrJSON, "length"},
+		"short md5":          {replaced("fd53", "f"), ErrJSON, "md5"},
+		"parent is no id":    {replaced(`"parent_id": null`, `"parent_id": "../x"`), ErrJSON, "UUID"},
+		"huge string":        {replaced(`"n\u00fc"`, `"`+strings.Repeat("x", maxVolumeMetaBytes+1)+`"`), ErrTooLarge, "backup_name"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := ParseMetadata(strings.NewReader(c.text), prefix, func(Object) error { return nil })
+			if !errors.Is(err, c.is) || !strings.Contains(err.Error(), c.says) {
+				t.Fatalf("got %v", err)
+			}
+		})
+	}
+}
+
+// endless gives a _metadata that never ends.
+type endless struct{ n int64 }
+
+func (e *endless) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = ' '
+	}
+	e.n += int64(len(p))
+	return len(p), nil
+}
+
+func TestAHugeMetadataIsRefused(t *testing.T) {
+	e := &endless{}
+	_, err := parseLimited(io.MultiReader(strings.NewReader(`{"version": "1.0.0", "objects": [`), e), 1<<20, prefix, func(Object) error { return nil })
+	if !errors.Is(err, ErrTooLarge) || e.n > 4<<20 {
+		t.Fatalf("got %v after %d bytes", err, e.n)
+	}
+}
+
+func FuzzMetadata(f *testing.F) {
+	f.Add([]byte(metadataJSON(object(prefix+"-00001", goodFields))))
+	f.Add([]byte(`{"objects": [{}, {"a": 1}]}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		m, err := ParseMetadata(bytes.NewReader(b), prefix, func(o Object) error {
+			if o.Offset < 0 || o.Length <= 0 || o.End() < o.Offset || o.Number == 0 {
+				t.Fatalf("out of bounds: %+v", o)
+			}
+			return nil
+		})
+		if err == nil && m.VolumeMeta != "" {
+			ParseVolumeMeta(m.VolumeMeta)
+		}
+	})
+}
+
+type memSource []byte
+
+func (m memSource) Size() int64 { return int64(len(m)) }
+func (m memSource) ReadAt(_ context.Context, p []byte, off int64) (int, error) {
+	return bytes.NewReader(m).ReadAt(p, off)
+}
+
+func digestJSON(rows []Digest, indent, rowSep string) memSource {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, `{%s"backup_description": "a \"sha256s\": [ trap ] x", %s"backup_id": %q, "chunk_size": 32768, "sha256s": [`, indent, indent, backID)
+	for i, r := range rows {
+		if i > 0 {
+			b.WriteString("," + rowSep)
+		} else {
+			b.WriteString(rowSep)
+		}
+		fmt.Fprintf(&b, `"%x"`, r)
+	}
+	fmt.Fprintf(&b, `%s], "version": "1.0.0", "volume_id": %q, "zz": "]"}`, indent, volID)
+	return memSource(b.Bytes())
+}
+
+func someRows(n int) []Digest {
+	rows := make([]Digest, n)
+	for i := range rows {
+		rows[i] = sha256.Sum256([]byte{byte(i), byte(i >> 8)})
+	}
+	return rows
+}
+
+func TestRowsAreFoundInEveryLayout(t *testing.T) {
+	for _, n := range []int{0, 1, 2, 3, 1000, 10000} {
+		rows := someRows(n)
+		uneven := digestJSON(rows, "\n  ", "\n    ")
+		if n > 2 { // one more blank somewhere: no constant stride
+			i := bytes.LastIndex(uneven, []byte(",\n    \""))
+			uneven = memSource(append(append(bytes.Clone(uneven[:i]), ",\n     \""...), uneven[i+7:]...))
+		}
+		for name, src := range map[string]memSource{
+			"Cinder's":  digestJSON(rows, "\n  ", "\n    "),
+			"one line":  digestJSON(rows, " ", " "),
+			"no blanks": digestJSON(rows, "", ""),
+			"uneven":    uneven,
+		} {
+			d, err := OpenDigests(context.Background(), src)
+			if err != nil || d.Rows() != int64(n) || d.BlockBytes() != 32768 || d.BackupID != backID || d.VolumeID != volID {
+				t.Fatalf("%s, %d rows: %+v %v", name, n, d, err)
+			}
+			if fast := n > 1 && (name != "uneven" || n == 2); fast != (d.stride != 0) {
+				t.Errorf("%s, %d rows: stride %d", name, n, d.stride)
+			}
+			for range 20 {
+				first := rand.IntN(n + 1)
+				got := make([]Digest, rand.IntN(n+1-first))
+				if err := d.Read(context.Background(), int64(first), got); err != nil {
+					t.Fatalf("%s, rows %d+%d of %d: %v", name, first, len(got), n, err)
+				}
+				for i := range got {
+					if got[i] != rows[first+i] {
+						t.Fatalf("%s, %d rows: row %d differs", name, n, first+i)
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestDamagedDigestFilesAreNoticed(t *testing.T) {
+	good := digestJSON(someRows(100), "\n  ", "\n    ")
+	rows := make([]Digest, 100)
+	for i := range good { // every cut
+		d, err := OpenDigests(context.Background(), good[:i])
+		if err == nil {
+			t.Fatalf("cut at %d was not noticed: %d rows", i, d.Rows())
+		}
+	}
+	middle := bytes.Index(good, []byte("sha256s\": [\n")) + 40*72
+	bad := memSource(bytes.Clone(good))
+	bad[middle] = 'x'
+	d, err := OpenDigests(context.Background(), bad)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Read(context.Background(), 0, rows); !errors.Is(err, ErrDigests) {
+		t.Fatalf("got %v", err)
+	}
+	if err := d.Read(context.Background(), 60, rows[:40]); err != nil {
+		t.Fatalf("rows behind the damage: %v", err)
+	}
+	if err := d.Read(context.Background(), 99, rows[:2]); err == nil {
+		t.Fatal("rows beyond the end")
+	}
+}
+
+func FuzzDigests(f *testing.F) {
+	f.Add([]byte(digestJSON(someRows(3), "\n  ", "\n    ")))
+	f.Add([]byte(digestJSON(someRows(3), "", "")))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		d, err := OpenDigests(context.Background(), memSource(b))
+		if err != nil {
+			return
+		}
+		if d.Rows()*rowBytes > int64(len(b)) {
+			t.Fatalf("%d rows in %d bytes", d.Rows(), len(b))
+		}
+		d.Read(context.Background(), 0, make([]Digest, d.Rows()))
+	})
+}
+
+func TestVolumeMeta(t *testing.T) {
+	m, err := ParseVolumeMeta(`{"version": 1, "volume-base-metadata": {"size": 3, "display_name": "ü", "bootable": true, "provider_auth": null}, "volume-metadata": {"k": ""}}`)
+	if err != nil || m.SizeBytes() != 3<<30 || m.String("display_name") != "ü" || m.String("provider_auth") != "" || !m.Bool("bootable") || m.Metadata["k"] != "" || m.Image != nil {
+		t.Fatalf("%+v %v", m, err)
+	}
+	for text, is := range map[string]error{
+		"": ErrJSON, "[]": ErrJSON, `{"version": 3}`: ErrVersion, `{"version": 2, "volume-metadata": {"a": 1}}`: ErrJSON,
+	} {
+		if _, err := ParseVolumeMeta(text); !errors.Is(err, is) {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+	for _, size := range []string{"-1", "1.5", "1e30", `"1"`, "null", "0"} {
+		if m, err := ParseVolumeMeta(`{"version": 2, "volume-base-metadata": {"size": ` + size + `}}`); err != nil || m.SizeBytes() != 0 {
+			t.Errorf("size %s: %d %v", size, m.SizeBytes(), err)
+		}
+	}
+	var none *VolumeMeta
+	if none.SizeBytes() != 0 || none.String("x") != "" || none.Bool("x") {
+		t.Error("nil")
+	}
+}

@@ -1,0 +1,111 @@
+package format
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// Kind tells the files of a backup apart.
+type Kind int
+
+// The kinds of file that a backup consists of.
+const (
+	KindObject   Kind = iota + 1 // a piece of the volume, maybe compressed
+	KindMetadata                 // _metadata, written last
+	KindDigests                  // _sha256file, written last but one
+)
+
+// Name is a parsed file name of a backup:
+//
+//	volume_<volume id>_<YYYYmmddHHMMSS>_backup_<backup id>  then one of
+//	-<number, five digits or more>   _metadata   _sha256file
+type Name struct {
+	Prefix   string // everything before the suffix
+	VolumeID string
+	Time     string // start of the backup, UTC, YYYYmmddHHMMSS
+	BackupID string
+	Kind     Kind
+	Number   uint32 // of an object, from 1
+}
+
+const (
+	idLen   = 36
+	timeLen = 14
+	// PrefixLen is the length of every prefix.
+	PrefixLen = len("volume_") + idLen + 1 + timeLen + len("_backup_") + idLen
+)
+
+// ParseName parses a file name (no directory). ok is false for names that are
+// not a backup's, among them stray files such as a copy "..._metadata.bak".
+func ParseName(name string) (n Name, ok bool) {
+	if len(name) <= PrefixLen {
+		return Name{}, false
+	}
+	rest, ok := strings.CutPrefix(name[:PrefixLen], "volume_")
+	if !ok {
+		return Name{}, false
+	}
+	n.Prefix = name[:PrefixLen]
+	n.VolumeID, rest = rest[:idLen], rest[idLen:]
+	n.Time, rest = rest[1:1+timeLen], rest[1+timeLen:]
+	n.BackupID, ok = strings.CutPrefix(rest, "_backup_")
+	if !ok || n.Prefix[len("volume_")+idLen] != '_' || !IsID(n.VolumeID) || !IsID(n.BackupID) || !isDigits(n.Time) {
+		return Name{}, false
+	}
+	switch suffix := name[PrefixLen:]; suffix {
+	case "_metadata":
+		n.Kind = KindMetadata
+	case "_sha256file":
+		n.Kind = KindDigests
+	default:
+		n.Kind = KindObject
+		if n.Number, ok = parseNumber(suffix); !ok {
+			return Name{}, false
+		}
+	}
+	return n, true
+}
+
+// parseNumber parses "-00001"; exactly what fmt's "-%05d" writes is accepted.
+func parseNumber(suffix string) (uint32, bool) {
+	if len(suffix) < 6 || suffix[0] != '-' || !isDigits(suffix[1:]) || (len(suffix) > 6 && suffix[1] == '0') {
+		return 0, false
+	}
+	v, err := strconv.ParseUint(suffix[1:], 10, 32)
+	return uint32(v), err == nil && v > 0
+}
+
+// ObjectName is the file name of object number of the backup with this prefix.
+func ObjectName(prefix string, number uint32) string {
+	return fmt.Sprintf("%s-%05d", prefix, number)
+}
+
+// IsID reports whether s is a UUID as Cinder writes it: 36 characters, lower
+// case.
+func IsID(s string) bool {
+	if len(s) != idLen {
+		return false
+	}
+	for i := range len(s) {
+		switch c := s[i]; {
+		case i == 8 || i == 13 || i == 18 || i == 23:
+			if c != '-' {
+				return false
+			}
+		case c >= '0' && c <= '9' || c >= 'a' && c <= 'f':
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+func isDigits(s string) bool {
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return s != ""
+}
