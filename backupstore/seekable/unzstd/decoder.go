@@ -1,0 +1,368 @@
+package unzstd
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/restorefs/restorefs/backupstore/seekable/stream"
+)
+
+const formatName = "zstd"
+
+// MaxWindow is the largest window, in bytes, that a frame may ask for.
+const MaxWindow = 128 << 20
+
+// ErrUnsupported is what errors.Is finds when a frame is well formed but asks
+// for what this package refuses: a dictionary, or a window above MaxWindow.
+var ErrUnsupported = errors.New("zstd frame not supported")
+
+// Options are what a Decoder can be told.
+type Options struct {
+	// Observer is told of checkpoints and zeros; nil for nobody.
+	Observer stream.Observer
+	// Spacing is the distance in decoded bytes at which checkpoints are aimed
+	// for: 0 means DefaultSpacing, less than 128 KiB means 128 KiB.
+	Spacing int64
+}
+
+// DefaultSpacing is the distance between checkpoints, in decoded bytes.
+const DefaultSpacing = 2 << 20
+
+// Decoder decodes one stored object, a sequence of zstd frames. It implements
+// stream.Decoder; its granularity is one block (at most 128 KiB).
+type Decoder struct {
+	in     input
+	opt    Options
+	track  *tracker // nil when nobody observes
+	block  blockDecoder
+	window window
+	frame  frame
+	hash   xxhash
+	place  place
+	whole  bool  // decoded from the object's start: checksums can be checked
+	frames int   // frames seen
+	read   int   // window.buf[read:window.pos] is decoded and not handed out
+	out    int64 // decoded offset of window.buf[read]
+	err    error // why the decoder is dead
+}
+
+// place is what comes next in the stored object.
+type place uint8
+
+const (
+	betweenFrames place = iota
+	inFrame
+	atChecksum
+	atEnd
+)
+
+// New returns a decoder that starts at the start of src.
+func New(src stream.Source, opt Options) *Decoder {
+	d := newDecoder(src, opt)
+	d.whole = true
+	if opt.Observer != nil {
+		d.track = newTracker(opt, 0)
+	}
+	return d
+}
+
+func newDecoder(src stream.Source, opt Options) *Decoder {
+	d := &Decoder{in: input{src: src}, opt: opt}
+	d.block.lits = make([]byte, maxBlock+slack)
+	return d
+}
+
+// Offset implements stream.Decoder.
+func (d *Decoder) Offset() int64 { return d.out }
+
+// Read implements stream.Decoder.
+func (d *Decoder) Read(ctx context.Context, p []byte) (n int, err error) {
+	for n < len(p) {
+		if err := d.more(ctx); err != nil {
+			return n, err
+		}
+		c := copy(p[n:], d.window.buf[d.read:d.window.pos])
+		n += c
+		d.pass(c)
+	}
+	return n, nil
+}
+
+// Skip implements stream.Decoder.
+func (d *Decoder) Skip(ctx context.Context, n int64) (done int64, err error) {
+	for done < n {
+		if err := d.more(ctx); err != nil {
+			return done, err
+		}
+		c := int(min(n-done, int64(d.window.pos-d.read)))
+		done += int64(c)
+		d.pass(c)
+	}
+	return done, nil
+}
+
+func (d *Decoder) pass(n int) {
+	d.read += n
+	d.out += int64(n)
+}
+
+// Finish implements stream.Decoder. A content checksum is checked as soon as
+// its frame ends, so an error of it may come from Read too.
+func (d *Decoder) Finish(ctx context.Context) error {
+	switch err := d.more(ctx); {
+	case err == io.EOF:
+		return nil
+	case err != nil:
+		return err
+	}
+	return &stream.CorruptError{Format: formatName, In: d.in.off, Out: d.out, Reason: "more decoded bytes follow where the stream should end"}
+}
+
+// MemoryBytes implements stream.Decoder.
+func (d *Decoder) MemoryBytes() int64 {
+	n := decoderBytes + cap(d.in.buf) + cap(d.window.buf) + cap(d.block.lits)
+	if d.block.tree != nil {
+		n += treeBytes
+	}
+	if d.track != nil {
+		n += d.track.memory()
+	}
+	return int64(n)
+}
+
+// Fixed costs that MemoryBytes counts: the Decoder itself with its tables, and
+// a Huffman tree with its scratch space.
+const (
+	decoderBytes = 20 << 10
+	treeBytes    = 16 << 10
+)
+
+// Close implements stream.Decoder.
+func (d *Decoder) Close() {
+	*d = Decoder{out: d.out, err: errClosed}
+}
+
+var errClosed = errors.New("zstd: decoder is closed")
+
+// more makes at least one decoded byte available, or fails: with io.EOF at the
+// end of the stream, with ctx's error (and the decoder stays usable), or with
+// an error that makes the decoder dead.
+func (d *Decoder) more(ctx context.Context) error {
+	for d.read == d.window.pos {
+		if d.err != nil {
+			return d.err
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := d.step(ctx); err != nil {
+			if stop := ctx.Err(); stop != nil && errors.Is(err, stop) {
+				return stop
+			}
+			d.err = d.explain(err)
+		}
+	}
+	return nil
+}
+
+// explain says where err happened, unless it says so itself.
+func (d *Decoder) explain(err error) error {
+	var located *stream.CorruptError
+	var failed *sourceError
+	switch {
+	case err == io.EOF || errors.As(err, &located):
+		return err
+	case errors.As(err, &failed):
+		return fmt.Errorf("zstd: read the stored object at %d (decoded byte %d): %w", failed.off, d.out, failed.err)
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return fmt.Errorf("zstd: the stored object ends at byte %d, too early (at decoded byte %d): %w", d.in.src.Size(), d.out, io.ErrUnexpectedEOF)
+	case errors.Is(err, ErrUnsupported):
+		return fmt.Errorf("%w (at stored byte %d)", err, d.in.off)
+	}
+	return &stream.CorruptError{Format: formatName, In: d.in.off, Out: d.out, Reason: err.Error()}
+}
+
+// step takes the next unit from the stored object: a frame header, a skippable
+// frame, a block, or a checksum. It fails before it has changed anything when
+// the source does, so that it can be repeated.
+func (d *Decoder) step(ctx context.Context) error {
+	switch d.place {
+	case betweenFrames:
+		return d.stepFrame(ctx)
+	case inFrame:
+		return d.stepBlock(ctx)
+	case atChecksum:
+		return d.stepChecksum(ctx)
+	}
+	return io.EOF
+}
+
+// need peeks n bytes that must be there.
+func (d *Decoder) need(ctx context.Context, n int) ([]byte, error) {
+	b, err := d.in.peek(ctx, n)
+	if err == io.EOF {
+		err = io.ErrUnexpectedEOF
+	}
+	return b, err
+}
+
+// stepFrame starts the next frame or passes a skippable one. What is neither,
+// after one frame at least, is not part of the stream.
+func (d *Decoder) stepFrame(ctx context.Context) error {
+	b, err := d.in.peek(ctx, 4)
+	if err != nil && err != io.EOF {
+		return err
+	}
+	magic := uint32(0)
+	if len(b) >= 4 {
+		magic = binary.LittleEndian.Uint32(b)
+	}
+	switch {
+	case magic&^15 == skippableMagic:
+		if b, err = d.need(ctx, 8); err != nil {
+			return err
+		}
+		size := int64(binary.LittleEndian.Uint32(b[4:])) + 8
+		if size > d.in.src.Size()-d.in.off {
+			return io.ErrUnexpectedEOF
+		}
+		d.in.skip(size)
+		return nil
+	case magic == frameMagic:
+	case d.frames > 0:
+		d.place = atEnd
+		return io.EOF
+	case len(b) < 4:
+		return io.ErrUnexpectedEOF
+	default:
+		return errors.New("not a zstd frame")
+	}
+	if b, err = d.in.peek(ctx, maxFrameHeader); err != nil && err != io.EOF {
+		return err
+	}
+	f, n, err := parseFrame(b)
+	if err != nil {
+		return err
+	}
+	if d.track != nil {
+		d.track.frame(&f, d.in.off, d.out)
+	}
+	d.in.skip(int64(n))
+	d.startFrame(f)
+	return nil
+}
+
+// startFrame prepares for the blocks of f.
+func (d *Decoder) startFrame(f frame) {
+	keep := 0
+	if d.track != nil {
+		keep = d.track.keep()
+	}
+	d.frame = f
+	d.frames++
+	d.window.reset(f.window, keep, f.content)
+	d.read = 0
+	d.block.reset()
+	if d.whole && f.checksum {
+		d.hash.reset()
+	}
+	d.place = inFrame
+}
+
+func (d *Decoder) stepBlock(ctx context.Context) error {
+	b, err := d.need(ctx, blockHeaderSize)
+	if err != nil {
+		return err
+	}
+	head := int(b[0]) | int(b[1])<<8 | int(b[2])<<16
+	last, form, size := head&1 != 0, head>>1&3, head>>3
+	stored := size
+	if form == blockRLE {
+		stored = 1
+	}
+	switch {
+	case form == blockReserved:
+		return errBlockType
+	case size > d.frame.blockMax():
+		return errBlockSize
+	}
+	if b, err = d.need(ctx, blockHeaderSize+stored); err != nil {
+		return err
+	}
+	w := &d.window
+	maxLen := d.frame.blockMax()
+	if form != blockCompressed {
+		maxLen = size
+	}
+	w.begin(maxLen)
+	d.read = w.start
+	if d.track != nil {
+		d.track.begin(d)
+	}
+	zeros := false
+	switch form {
+	case blockRaw:
+		w.append(b[blockHeaderSize : blockHeaderSize+size])
+	case blockRLE:
+		w.repeat(b[blockHeaderSize], size)
+		zeros = b[blockHeaderSize] == 0
+	case blockCompressed:
+		from := d.in.r + blockHeaderSize
+		err = d.block.compressed(d.in.buf[from-bitPad:from+size+slack], w, d.track)
+	}
+	n := w.pos - w.start
+	if err == nil && d.frame.content >= 0 && int64(n) > d.frame.content-d.frame.done {
+		err = errContent
+	}
+	if err != nil {
+		w.pos = w.start // nothing of a bad block is handed out
+		return err
+	}
+	d.frame.done += int64(n)
+	if d.whole && d.frame.checksum {
+		d.hash.write(w.buf[w.start:w.pos])
+	}
+	d.in.skip(int64(blockHeaderSize + stored))
+	if d.track != nil {
+		d.track.done(d, zeros)
+	}
+	if last {
+		return d.endFrame()
+	}
+	return nil
+}
+
+func (d *Decoder) endFrame() error {
+	if d.frame.content >= 0 && d.frame.done != d.frame.content {
+		return errContent
+	}
+	if d.track != nil {
+		d.track.endFrame(d)
+	}
+	d.place = betweenFrames
+	if d.frame.checksum {
+		d.place = atChecksum
+	}
+	return nil
+}
+
+var (
+	errContent  = errors.New("frame does not decode to the size that its header announces")
+	errChecksum = errors.New("content checksum does not match the decoded bytes")
+)
+
+func (d *Decoder) stepChecksum(ctx context.Context) error {
+	b, err := d.need(ctx, 4)
+	if err != nil {
+		return err
+	}
+	if d.whole && binary.LittleEndian.Uint32(b) != uint32(d.hash.sum()) {
+		return errChecksum
+	}
+	d.in.skip(4)
+	d.place = betweenFrames
+	return nil
+}
