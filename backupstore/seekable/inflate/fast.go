@@ -142,7 +142,6 @@ func (c *core) fast(stop int) (wrong string) {
 			}
 		}
 		dist := uint64(d>>16) + bits&(1<<(d&63)-1)>>(d>>8&63)
-		period := uint64(e)&255 + uint64(d)&255
 		bits >>= d & 63
 		left -= uint64(d)
 		if avail := uint64(uintptr(outp) - low); dist > avail && !c.note(int(dist-avail), int(length)) {
@@ -176,23 +175,27 @@ func (c *core) fast(stop int) (wrong string) {
 					break
 				}
 			}
-			if length == matchMax {
-				// The same match again and again: as long as its bits repeat,
-				// only count.
-				mask := uint64(1)<<(period&63) - 1
-				again := saved & mask
-				start := outp
-				for bits&mask == again && uintptr(outp) < uintptr(outEnd) && uintptr(inp) <= uintptr(inEnd) {
-					bits >>= period & 63
-					left -= period
-					bits |= load64(inp) << (left & 63)
-					inp = unsafe.Add(inp, 7-(left>>3)&7)
-					left |= 56
-					outp = unsafe.Add(outp, matchMax)
-				}
-				if start != outp {
-					c.run = run{int(uintptr(start) - uintptr(outBase)), int(uintptr(outp) - uintptr(outBase))}
-					break
+			if length == matchMax && e>>16 == matchMax {
+				// Likely the same match again and again: as long as its bits
+				// repeat, only count.
+				period := uint64(e & 63)
+				if d := distEntry(t, bits>>period&distMask); d>>16 == 1 {
+					period += uint64(d & 63)
+					mask := uint64(1)<<(period&63) - 1
+					again := bits & mask
+					start := outp
+					for bits&mask == again && uintptr(outp) < uintptr(outEnd) && uintptr(inp) <= uintptr(inEnd) {
+						bits >>= period & 63
+						left -= period
+						bits |= load64(inp) << (left & 63)
+						inp = unsafe.Add(inp, 7-(left>>3)&7)
+						left |= 56
+						outp = unsafe.Add(outp, matchMax)
+					}
+					if start != outp {
+						c.run = run{int(uintptr(start) - uintptr(outBase)), int(uintptr(outp) - uintptr(outBase))}
+						break
+					}
 				}
 			}
 		} else {

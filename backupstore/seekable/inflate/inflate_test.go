@@ -323,4 +323,3 @@ func TestAdlerEqualsReference(t *testing.T) {
 		}
 	}
 }
-

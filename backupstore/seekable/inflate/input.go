@@ -48,27 +48,24 @@ func (in *input) want(ctx context.Context, n int) error {
 	if len(in.buf)-in.pos >= n || in.eof() {
 		return nil
 	}
-	return in.fill(ctx, n)
+	return in.fill(ctx)
 }
 
-func (in *input) fill(ctx context.Context, n int) error {
+func (in *input) fill(ctx context.Context) error {
 	in.base += int64(in.pos)
 	rest := copy(in.buf[:cap(in.buf)], in.buf[in.pos:])
 	in.buf, in.pos = in.buf[:rest], 0
-	for len(in.buf) < n && !in.eof() {
-		end := min(in.step, cap(in.buf)-inputSlack)
-		if left := in.src.Size() - in.base; int64(end) > left {
-			end = int(left)
-		}
-		off := in.base + int64(len(in.buf))
-		got, err := in.src.ReadAt(ctx, in.buf[len(in.buf):end], off)
-		if got < 0 || got > end-len(in.buf) {
-			return fmt.Errorf("read stored bytes at %d: source returned %d bytes", off, got)
-		}
-		in.buf = in.buf[:len(in.buf)+got]
-		if len(in.buf) >= end {
-			break // whatever came with the last byte
-		}
+	end := min(in.step, cap(in.buf)-inputSlack)
+	if left := in.src.Size() - in.base; int64(end) > left {
+		end = int(left)
+	}
+	off := in.base + int64(rest)
+	got, err := in.src.ReadAt(ctx, in.buf[rest:end], off)
+	if got < 0 || got > end-rest {
+		return fmt.Errorf("read stored bytes at %d: source returned %d bytes", off, got)
+	}
+	in.buf = in.buf[:rest+got]
+	if rest+got < end { // an error that came with the last byte does not matter
 		if err == nil || err == io.EOF {
 			err = io.ErrUnexpectedEOF // shorter than its Size
 		}
