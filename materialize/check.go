@@ -1,0 +1,239 @@
+package materialize
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// facts is all that speaks for or against a target, as found.
+type facts struct {
+	kind     Kind
+	what     string // of KindOther: "directory", ...
+	id       identity
+	size     int64
+	readOnly bool
+	busy     bool  // the exclusive open failed
+	locked   bool  // a lock on it is held by another
+	blank    bool  // nothing but zeros was seen
+	nonzero  int64 // where something else was seen
+	holds    []string
+	machine  *machine
+	unopened error // why it could not be opened at all
+}
+
+// judge lists what speaks against writing a volume of need bytes onto the
+// target. It is a pure function of the facts.
+func judge(f facts, need int64) []Reason {
+	var out []Reason
+	no := func(k ReasonKind, format string, args ...any) {
+		out = append(out, Reason{Kind: k, Text: fmt.Sprintf(format, args...), Forceable: k == ReasonContent})
+	}
+	if f.kind == KindOther {
+		no(ReasonNotATarget, "it is a %s, not a regular file or block device", f.what)
+		return out
+	}
+	if f.machine != nil {
+		out = append(out, f.machine.users(f.id)...)
+		if point := f.machine.systemDisk(f.id); point != "" {
+			no(ReasonSystem, "this machine runs from it: it carries %s", point)
+		}
+		for _, p := range f.machine.opens {
+			no(ReasonOpen, "%s has it open for writing", p)
+		}
+	}
+	if f.locked {
+		no(ReasonOpen, "another process holds a lock on it (a running virtual machine, or another restorefs)")
+	}
+	if f.busy && len(out) == 0 {
+		no(ReasonOpen, "the kernel says that it is in use (mounted elsewhere, part of a volume group or array, or opened exclusively by another process)")
+	}
+	if f.readOnly {
+		no(ReasonReadOnly, "it is read-only")
+	}
+	if f.kind == KindDevice && f.size < need {
+		no(ReasonTooSmall, "it has %d bytes, the backup needs %d: %d too few", f.size, need, need-f.size)
+	}
+	switch {
+	case len(f.holds) > 0:
+		no(ReasonContent, "it holds data: %s", strings.Join(f.holds, ", "))
+	case !f.blank:
+		no(ReasonContent, "it is not blank: data of an unknown kind near offset %d", f.nonzero)
+	}
+	return out
+}
+
+// users lists who uses the target: mounts, swap, and what stands on it, also by
+// way of its partitions, of the disk that it is a partition of, and of other
+// loop devices on the same file.
+func (m *machine) users(target identity) []Reason {
+	u := usage{m: m, target: target, seen: map[uint64]bool{}}
+	if target.rdev == 0 {
+		for _, s := range m.swaps {
+			if s.id == target {
+				u.add(ReasonSwap, "it is in use as swap")
+			}
+		}
+		u.loops(target, nil)
+		return u.out
+	}
+	u.above(target.rdev)
+	b := m.blocks[target.rdev]
+	if b == nil {
+		return u.out
+	}
+	if b.whole != 0 {
+		u.itself(b.whole)
+	}
+	if b.loop != nil {
+		u.loops(b.loop.backing, b)
+		if b.loop.backing.rdev != 0 {
+			u.itself(b.loop.backing.rdev)
+		}
+	}
+	return u.out
+}
+
+type usage struct {
+	m      *machine
+	target identity
+	seen   map[uint64]bool
+	out    []Reason
+}
+
+func (u *usage) add(k ReasonKind, format string, args ...any) {
+	u.out = append(u.out, Reason{Kind: k, Text: fmt.Sprintf(format, args...)})
+}
+
+// name is how a device is called in a message about the target.
+func (u *usage) name(rdev uint64) string {
+	if rdev == u.target.rdev {
+		return "it"
+	}
+	return u.m.name(rdev)
+}
+
+func (m *machine) name(rdev uint64) string {
+	if b := m.blocks[rdev]; b != nil {
+		return "/dev/" + b.name
+	}
+	return fmt.Sprintf("device %d", rdev)
+}
+
+// above adds the users of a device, its partitions and all that stands on them.
+func (u *usage) above(rdev uint64) {
+	if u.seen[rdev] {
+		return
+	}
+	u.itself(rdev)
+	for _, b := range u.m.sorted() {
+		if b.whole == rdev {
+			u.above(b.rdev)
+		}
+	}
+	u.loops(identity{rdev: rdev}, nil)
+}
+
+// itself adds the users of a device as a whole.
+func (u *usage) itself(rdev uint64) {
+	if u.seen[rdev] {
+		return
+	}
+	u.seen[rdev] = true
+	var points []string
+	for _, mt := range u.m.mounts {
+		if (mt.dev == rdev || mt.source.rdev == rdev) && !slices.Contains(points, mt.point) {
+			points = append(points, mt.point)
+		}
+	}
+	if n := len(points); n > 0 {
+		if n > 3 {
+			points = append(points[:3], fmt.Sprintf("%d more", n-3))
+		}
+		u.add(ReasonMounted, "%s is mounted on %s", u.name(rdev), strings.Join(points, ", "))
+	}
+	for _, s := range u.m.swaps {
+		if s.id.rdev == rdev {
+			u.add(ReasonSwap, "%s is in use as swap", u.name(rdev))
+		}
+	}
+	if b := u.m.blocks[rdev]; b != nil {
+		for _, h := range b.holders {
+			u.add(ReasonHeld, "%s (device mapper, LVM, md or similar) stands on %s", u.m.name(h), u.name(rdev))
+			u.above(h)
+		}
+	}
+}
+
+// loops adds the loop devices on a file or device. Those that show another part
+// of it than the loop device except does are no users of that part.
+func (u *usage) loops(backing identity, except *block) {
+	for _, b := range u.m.sorted() {
+		if b.loop == nil || b.loop.backing != backing || u.seen[b.rdev] || except != nil && !b.loop.overlaps(except.loop) {
+			continue
+		}
+		u.add(ReasonHeld, "the loop device /dev/%s shows %s", b.name, b.loop.path)
+		u.above(b.rdev)
+	}
+}
+
+func (l *loop) overlaps(o *loop) bool {
+	before := func(a, b *loop) bool { return a.limit > 0 && a.off+a.limit <= b.off }
+	return !before(l, o) && !before(o, l)
+}
+
+// sorted gives the devices in a fixed order, so that messages do not change.
+func (m *machine) sorted() []*block {
+	out := make([]*block, 0, len(m.blocks))
+	for _, b := range m.blocks {
+		out = append(out, b)
+	}
+	slices.SortFunc(out, func(a, b *block) int { return strings.Compare(a.name, b.name) })
+	return out
+}
+
+// systemDisk returns the mount point of the running system that the target
+// carries, itself or below other layers, or "".
+func (m *machine) systemDisk(target identity) string {
+	for _, point := range []string{"/", "/usr", "/boot", "/boot/efi", "/var", "/etc"} {
+		for _, mt := range m.mounts {
+			if mt.point != point {
+				continue
+			}
+			seen := map[identity]bool{}
+			m.below(identity{rdev: mt.dev}, seen)
+			if mt.source.rdev != 0 {
+				m.below(mt.source, seen)
+			}
+			if seen[target] {
+				return point
+			}
+		}
+	}
+	return ""
+}
+
+// below collects what a device is made of.
+func (m *machine) below(id identity, seen map[identity]bool) {
+	if seen[id] {
+		return
+	}
+	seen[id] = true
+	if id.rdev == 0 {
+		m.below(identity{rdev: id.dev}, seen) // the filesystem that a file is in
+		return
+	}
+	b := m.blocks[id.rdev]
+	if b == nil {
+		return
+	}
+	if b.whole != 0 {
+		m.below(identity{rdev: b.whole}, seen)
+	}
+	for _, s := range b.slaves {
+		m.below(identity{rdev: s}, seen)
+	}
+	if b.loop != nil {
+		m.below(b.loop.backing, seen)
+	}
+}

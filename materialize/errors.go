@@ -1,0 +1,91 @@
+package materialize
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"syscall"
+)
+
+// RefusedError says why a target must not be written. Nothing was written.
+type RefusedError struct {
+	Target  string   // the target, with what its name resolved to
+	Reasons []Reason // at least one
+}
+
+// Reason is one thing that speaks against a target.
+type Reason struct {
+	Kind      ReasonKind
+	Text      string // in words, naming the device, file or process
+	Forceable bool   // whether OpenOptions.Force overrides it
+}
+
+// ReasonKind classifies reasons for programs.
+type ReasonKind string
+
+// The kinds of reasons. Force overrides ReasonContent alone.
+const (
+	ReasonNotATarget ReasonKind = "not-a-target" // directory, character device, ...
+	ReasonMounted    ReasonKind = "mounted"
+	ReasonSwap       ReasonKind = "swap"
+	ReasonHeld       ReasonKind = "held" // LVM, md, dm, a loop device stands on it
+	ReasonOpen       ReasonKind = "open" // another process writes it, has it exclusively or holds a lock
+	ReasonSystem     ReasonKind = "system-disk"
+	ReasonTooSmall   ReasonKind = "too-small"
+	ReasonReadOnly   ReasonKind = "read-only"
+	ReasonContent    ReasonKind = "content" // it holds something
+)
+
+// Error implements error. It is one line a reason, with what to do next.
+func (e *RefusedError) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s refused, nothing was written:", e.Target)
+	forceable := true
+	for _, r := range e.Reasons {
+		fmt.Fprintf(&b, "\n  - %s", r.Text)
+		if r.Forceable {
+			b.WriteString(" (--force overwrites it)")
+		}
+		forceable = forceable && r.Forceable
+	}
+	if !forceable {
+		b.WriteString("\n--force does not override this: release the target or choose another one")
+	}
+	return b.String()
+}
+
+// TargetError is a failed operation on the target.
+type TargetError struct {
+	Target string // path
+	Op     string // "write", "zero", "flush", "read", "create", "extend"
+	Off    int64  // in bytes; the place of the failure, or the start of the range
+	Len    int64  // in bytes; 0: the whole target
+	Err    error
+}
+
+// Error implements error.
+func (e *TargetError) Error() string {
+	where := ""
+	if e.Len > 0 {
+		where = fmt.Sprintf(" %d bytes at offset %d", e.Len, e.Off)
+	}
+	return fmt.Sprintf("%s%s of target %s: %v; %s", e.Op, where, e.Target, e.Err, e.next())
+}
+
+// Unwrap gives the errno.
+func (e *TargetError) Unwrap() error { return e.Err }
+
+func (e *TargetError) next() string {
+	const again = "run the same command again to continue"
+	switch {
+	case errors.Is(e.Err, syscall.ENOSPC), errors.Is(e.Err, syscall.EDQUOT):
+		return "free space where the target is stored, then " + again
+	case errors.Is(e.Err, syscall.EFBIG):
+		return "the filesystem or the file size limit (ulimit -f) does not allow a file this large"
+	case errors.Is(e.Err, syscall.ENXIO), errors.Is(e.Err, syscall.ENODEV):
+		return "the device has gone: attach it, then " + again
+	case errors.Is(e.Err, syscall.EIO):
+		return "the device or its transport failed (see dmesg): repair or reattach it, then " + again
+	}
+	return "remove the cause, then " + again
+}

@@ -1,0 +1,59 @@
+package materialize
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// tool runs a program, or skips the test where it is missing.
+func tool(t *testing.T, name string, args ...string) string {
+	t.Helper()
+	if _, err := exec.LookPath(name); err != nil {
+		t.Skipf("needs %s", name)
+	}
+	out, err := exec.Command(name, args...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// loopOf attaches a loop device to a file until the test ends.
+func loopOf(t *testing.T, file string, args ...string) string {
+	t.Helper()
+	if os.Getuid() != 0 {
+		t.Skip("needs root for loop devices")
+	}
+	if _, err := os.Stat("/dev/loop-control"); err != nil {
+		t.Skip("needs loop devices")
+	}
+	out := tool(t, "losetup", append(args, "--show", "-f", file)...)
+	dev := out[strings.LastIndexByte(out, '\n')+1:]
+	t.Cleanup(func() { tool(t, "losetup", "-d", dev) })
+	return dev
+}
+
+// newLoop is a loop device on a new sparse file of n bytes.
+func newLoop(t *testing.T, n int64) (dev, file string) {
+	t.Helper()
+	file = filepath.Join(t.TempDir(), "backing")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(file, n); err != nil {
+		t.Fatal(err)
+	}
+	return loopOf(t, file), file
+}
+
+// mountOn mounts a device until the test ends.
+func mountOn(t *testing.T, dev string, args ...string) string {
+	t.Helper()
+	dir := t.TempDir()
+	tool(t, "mount", append(args, dev, dir)...)
+	t.Cleanup(func() { tool(t, "umount", dir) })
+	return dir
+}

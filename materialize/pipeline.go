@@ -1,0 +1,360 @@
+package materialize
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// Options says how Run works.
+type Options struct {
+	Delta       bool  // compare first and write only what differs
+	Jobs        int   // parallel readers; 0: one a processor
+	MemoryBytes int64 // buffers; 0: 64 MiB
+	VerifyAfter bool  // read the target back past the page cache and compare
+
+	Progress *Progress // may be nil
+	Logger   *slog.Logger
+}
+
+const (
+	defaultMemoryBytes = 64 << 20
+	// In a run of zeros inside data, shorter ones are written rather than
+	// punched on a target that is not blank.
+	punchMinBytes = 256 << 10
+)
+
+func (o *Options) setDefaults() {
+	if o.Jobs <= 0 {
+		o.Jobs = runtime.GOMAXPROCS(0)
+	}
+	if o.MemoryBytes <= 0 {
+		o.MemoryBytes = defaultMemoryBytes
+	}
+	if o.Progress == nil {
+		o.Progress = new(Progress)
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+}
+
+// Result is what a run did, also when it failed. The bytes of a complete run
+// add up to Size.
+type Result struct {
+	Size         int64 // of the volume
+	BytesWritten int64
+	BytesZeroed  int64 // made zero, or known to be and left alone
+	BytesSkipped int64 // found equal on the target and left alone
+	// Verified: the target was read back past the page cache, with
+	// Options.VerifyAfter, and equals the backup. (What is written is verified
+	// before, always.)
+	Verified bool
+	Duration time.Duration
+}
+
+// Run copies vol onto t. With a nil error everything is on stable storage. When
+// ctx ends it finishes the writes in flight, flushes, and returns an error that
+// wraps ctx's; the Result says what was done until then. Running again
+// continues.
+func Run(ctx context.Context, vol Volume, t *Target, o Options) (Result, error) {
+	o.setDefaults()
+	begin := time.Now()
+	p := &pipeline{vol: vol, t: t, o: o, bufs: newBuffers(o.MemoryBytes, o.Jobs, vol.Align()), block: int64(vol.Align())}
+	o.Progress.total.Store(vol.Size())
+	verified, err := p.run(ctx)
+	s := o.Progress.Snapshot()
+	return Result{
+		Size: vol.Size(), BytesWritten: s.Written, BytesZeroed: s.Zeroed, BytesSkipped: s.Skipped,
+		Verified: verified, Duration: time.Since(begin),
+	}, err
+}
+
+// pipeline is one run. Each of Jobs workers takes the next run of the volume,
+// reads it front to back and hands pieces to its own writer goroutine, so that
+// reading and writing overlap while both stay sequential.
+type pipeline struct {
+	vol   Volume
+	t     *Target
+	o     Options
+	bufs  *buffers
+	block int64 // Volume.Align
+}
+
+func (p *pipeline) run(ctx context.Context) (verified bool, err error) {
+	if p.vol.Size() != p.t.need {
+		return false, fmt.Errorf("the target was opened for a volume of %d bytes, this one has %d", p.t.need, p.vol.Size())
+	}
+	if err := ctx.Err(); err != nil {
+		return false, err
+	}
+	if err := p.t.prepare(); err != nil {
+		return false, err
+	}
+	p.o.Progress.stage.Store(int32(StageCopying))
+	err = p.copy(ctx)
+	p.o.Progress.stage.Store(int32(StageFlushing))
+	if serr := p.t.Sync(); err == nil {
+		err = serr
+	}
+	if err != nil {
+		return false, p.explain(ctx, err)
+	}
+	p.o.Progress.stage.Store(int32(StageDone))
+	return verified, nil
+}
+
+// explain makes sure that an error that came from ctx wraps ctx's.
+func (p *pipeline) explain(ctx context.Context, err error) error {
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return fmt.Errorf("stopped before the end; run the same command again to continue: %w", err)
+	}
+	return err
+}
+
+// copy runs the workers until the volume ends or one of them fails.
+func (p *pipeline) copy(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	runs := make(chan Range)
+	g.Go(func() error {
+		defer close(runs)
+		return p.feed(ctx, runs)
+	})
+	for range p.o.Jobs {
+		w := &worker{pipeline: p, out: make(chan piece, 1)}
+		g.Go(func() error {
+			defer close(w.out)
+			return w.read(ctx, runs)
+		})
+		g.Go(func() error { return w.write(ctx) })
+	}
+	return g.Wait()
+}
+
+// feed hands out the runs, cut anew at whole blocks, so that every block
+// belongs to one worker. It makes sure that they cover the volume.
+func (p *pipeline) feed(ctx context.Context, runs chan<- Range) error {
+	size, end, fed := p.vol.Size(), int64(0), int64(0)
+	for r, err := range p.vol.Runs(ctx) {
+		if err != nil {
+			return fmt.Errorf("plan the reading of the backup at offset %d: %w", end, err)
+		}
+		if r.Off != end || r.Len < 0 || r.Len > size-end {
+			return fmt.Errorf("plan the reading of the backup: after offset %d comes %d, %d bytes long, of %d", end, r.Off, r.Len, size)
+		}
+		end += r.Len
+		to := end
+		if end < size {
+			to -= end % p.block
+		}
+		if to <= fed {
+			continue
+		}
+		select {
+		case runs <- Range{Off: fed, Len: to - fed}:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		fed = to
+	}
+	if end != size {
+		return fmt.Errorf("plan the reading of the backup: it ends at offset %d of %d", end, size)
+	}
+	return nil
+}
+
+// piece is one order to a writer: data at off, or n zeros there.
+type piece struct {
+	off, n int64
+	data   []byte // nil: zeros. From the pool, given back by the writer.
+	whole  []byte // data's buffer
+}
+
+type worker struct {
+	*pipeline
+	out chan piece
+}
+
+// read turns runs into pieces.
+func (w *worker) read(ctx context.Context, runs <-chan Range) error {
+	for r := range runs {
+		var err error
+		if w.o.Delta && !w.t.blank {
+			err = w.update(ctx, r.Off, r.Off+r.Len)
+		} else {
+			err = w.copyAll(ctx, r.Off, r.Off+r.Len)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// copyAll copies [off, end), zeros as zeros and data as data.
+func (w *worker) copyAll(ctx context.Context, off, end int64) error {
+	for off < end {
+		start, stop, err := w.nextData(ctx, off, end)
+		if err != nil {
+			return err
+		}
+		if start > off {
+			if err := w.send(ctx, piece{off: off, n: start - off}); err != nil {
+				return err
+			}
+		}
+		if err := w.copyData(ctx, start, stop); err != nil {
+			return err
+		}
+		off = stop
+	}
+	return nil
+}
+
+// nextData is Volume.NextData in whole blocks, distrusted. It returns end, end
+// when there is none.
+func (p *pipeline) nextData(ctx context.Context, off, end int64) (start, stop int64, err error) {
+	start, stop, err = p.vol.NextData(ctx, off, end)
+	if err != nil {
+		return 0, 0, fmt.Errorf("find data of the backup from offset %d on: %w", off, err)
+	}
+	if start == stop {
+		return end, end, nil
+	}
+	if start < off || stop < start || stop > end {
+		return 0, 0, fmt.Errorf("find data of the backup in [%d, %d): got [%d, %d)", off, end, start, stop)
+	}
+	return max(off, start/p.block*p.block), min(end, roundUp(stop, p.block)), nil
+}
+
+// copyData reads [off, end) in pieces that end at multiples of the piece size.
+func (w *worker) copyData(ctx context.Context, off, end int64) error {
+	for off < end {
+		buf, err := w.bufs.get(ctx)
+		if err != nil {
+			return err
+		}
+		n := min(end-off, int64(w.bufs.size)-off%int64(w.bufs.size))
+		if err := w.vol.ReadAt(ctx, buf[:n], off); err != nil {
+			w.bufs.put(buf)
+			return fmt.Errorf("read %d bytes of the backup at offset %d: %w", n, off, err)
+		}
+		if err := w.send(ctx, piece{off: off, n: n, data: buf[:n], whole: buf}); err != nil {
+			w.bufs.put(buf)
+			return err
+		}
+		off += n
+	}
+	return nil
+}
+
+func (w *worker) send(ctx context.Context, pc piece) error {
+	select {
+	case w.out <- pc:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// write carries the worker's orders out. Data that was read is written even
+// when ctx has ended, so that a cancelled run loses nothing. After a failure of
+// the target it only gives buffers back; the readers stop by the errgroup's
+// context.
+func (w *worker) write(ctx context.Context) error {
+	s := &settler{t: w.t}
+	var first error
+	for pc := range w.out {
+		if _, broken := errors.AsType[*TargetError](first); !broken {
+			if err := w.put(ctx, pc, s); first == nil {
+				first = err
+			}
+		}
+		if pc.whole != nil {
+			w.bufs.put(pc.whole)
+		}
+	}
+	if first != nil {
+		return first
+	}
+	return s.drain()
+}
+
+// put writes one piece, its longer stretches of zeros as zeros.
+func (w *worker) put(ctx context.Context, pc piece, s *settler) error {
+	if pc.data == nil {
+		return w.putZeros(ctx, pc.off, pc.n)
+	}
+	least := int64(punchMinBytes)
+	if w.t.blank {
+		least = 1 // a whole block of zeros stays a hole
+	}
+	off, data := pc.off, pc.data
+	for len(data) > 0 {
+		n := w.sameKind(data)
+		if allZero(data[:n]) && n >= least {
+			if err := w.putZeros(ctx, off, n); err != nil {
+				return err
+			}
+			off, data = off+n, data[n:]
+			continue
+		}
+		// Data, and zeros too short to be worth it, up to the next long zeros.
+		for n < int64(len(data)) {
+			k := w.sameKind(data[n:])
+			if k >= least && allZero(data[n:n+k]) {
+				break
+			}
+			n += k
+		}
+		if err := w.t.WriteAt(data[:n], off); err != nil {
+			return err
+		}
+		w.o.Progress.written.Add(n)
+		if err := s.wrote(off, n); err != nil {
+			return err
+		}
+		off, data = off+n, data[n:]
+	}
+	return nil
+}
+
+// sameKind is the length of the blocks at the start of p that are all zero, or
+// that all are not.
+func (w *worker) sameKind(p []byte) int64 {
+	n, size := min(w.block, int64(len(p))), int64(len(p))
+	zero := allZero(p[:n])
+	for n < size {
+		k := min(w.block, size-n)
+		if allZero(p[n:n+k]) != zero {
+			break
+		}
+		n += k
+	}
+	return n
+}
+
+// putZeros makes a range zero in steps, because a device without a command for
+// it takes long.
+func (w *worker) putZeros(ctx context.Context, off, n int64) error {
+	for n > 0 {
+		step := n
+		if !w.t.blank {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			step = min(n, zeroStepBytes-off%zeroStepBytes)
+			if err := w.t.Zero(off, step); err != nil {
+				return err
+			}
+		}
+		w.o.Progress.zeroed.Add(step)
+		off, n = off+step, n-step
+	}
+	return nil
+}

@@ -1,0 +1,265 @@
+package materialize
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+
+	"golang.org/x/sys/unix"
+)
+
+// Kind is what a target is.
+type Kind int
+
+// The kinds of targets.
+const (
+	KindOther  Kind = iota // cannot be a target
+	KindFile               // a regular file, existing or to be created
+	KindDevice             // a block device
+)
+
+// Target is an open target, checked and free to be written. It belongs to one
+// goroutine, but for the methods that its own Run and Compare use.
+type Target struct {
+	name       string // as given
+	path       string // without symlinks
+	kind       Kind
+	f          *os.File // nil: a file that Run creates
+	id         identity
+	size       int64 // as found; 0 for a file that Run creates
+	need       int64 // size of the volume
+	blockBytes int64 // logical block of a device
+	blank      bool  // known to read as zeros everywhere
+	zeroMode   atomic.Int32
+	overridden []Reason
+	notes      []string
+}
+
+// OpenOptions says what a target is wanted for.
+type OpenOptions struct {
+	Size  int64 // of the volume, in bytes
+	Force bool  // overwrite what the target holds; overrides no other check
+}
+
+// Open opens a target exclusively and checks it; it writes nothing. A file that
+// does not exist is created by Run. The error is a *RefusedError when the
+// target must not be written.
+func Open(ctx context.Context, name string, o OpenOptions) (*Target, error) {
+	t := &Target{name: name, need: o.Size, blockBytes: 1}
+	f, err := t.open()
+	if err == nil {
+		err = t.judge(ctx, f, o)
+	}
+	if err != nil {
+		t.Close()
+		return nil, err
+	}
+	return t, nil
+}
+
+func (t *Target) judge(ctx context.Context, f facts, o OpenOptions) error {
+	if f.id != (identity{}) {
+		m, err := theHost.look(f.id, t.path)
+		if err != nil {
+			return err
+		}
+		f.machine = m
+	}
+	if f.unopened != nil {
+		// That it is in use explains more than that it cannot be opened.
+		f.blank, f.size = true, o.Size
+		if reasons := judge(f, o.Size); len(reasons) > 0 {
+			return &RefusedError{Target: t.String(), Reasons: reasons}
+		}
+		return f.unopened
+	}
+	if t.f != nil {
+		if err := t.lookInside(ctx, &f); err != nil {
+			return err
+		}
+	}
+	refused := false
+	reasons := judge(f, o.Size)
+	for _, r := range reasons {
+		refused = refused || !(r.Forceable && o.Force)
+	}
+	if refused {
+		return &RefusedError{Target: t.String(), Reasons: reasons}
+	}
+	t.overridden = reasons
+	if t.size > o.Size {
+		t.notes = append(t.notes, fmt.Sprintf("the target is larger than the backup: its last %d bytes stay as they are", t.size-o.Size))
+	}
+	return nil
+}
+
+// open resolves the name and opens what it finds, gathering the facts that
+// opening tells.
+func (t *Target) open() (facts, error) {
+	var err error
+	if t.path, err = filepath.EvalSymlinks(t.name); err != nil {
+		return facts{kind: KindFile, blank: true}, t.toBeCreated(err)
+	}
+	if t.path, err = filepath.Abs(t.path); err != nil {
+		return facts{}, fmt.Errorf("resolve target %s: %w", t.name, err)
+	}
+	var st unix.Stat_t
+	if err := unix.Stat(t.path, &st); err != nil {
+		return facts{}, fmt.Errorf("look at target %s: %w", t, err)
+	}
+	t.id = identify(&st)
+	switch st.Mode & unix.S_IFMT {
+	case unix.S_IFREG:
+		t.kind = KindFile
+		return t.openFile()
+	case unix.S_IFBLK:
+		t.kind = KindDevice
+		return t.openDevice()
+	case unix.S_IFDIR:
+		return facts{what: "directory"}, nil
+	case unix.S_IFCHR:
+		return facts{what: "character device"}, nil
+	case unix.S_IFIFO:
+		return facts{what: "named pipe"}, nil
+	}
+	return facts{what: "socket"}, nil
+}
+
+// openAs opens the resolved path and makes sure that it still is what the name
+// meant a moment ago.
+func (t *Target) openAs(flags int) (*os.File, error) {
+	f, err := os.OpenFile(t.path, flags|unix.O_CLOEXEC|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	var st unix.Stat_t
+	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
+		f.Close()
+		return nil, err
+	}
+	if identify(&st) != t.id {
+		f.Close()
+		return nil, fmt.Errorf("%s became another device or file while it was being opened: try again", t.path)
+	}
+	return f, nil
+}
+
+// lookInside adds what the open target holds.
+func (t *Target) lookInside(ctx context.Context, f *facts) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if t.blank {
+		f.blank = true
+		return nil
+	}
+	var err error
+	if f.holds, err = signatures(t.f, t.size); err == nil {
+		f.blank, f.nonzero, err = blankSoFar(t.f, t.size)
+	}
+	if err != nil {
+		return &TargetError{Target: t.path, Op: "read", Err: cause(err)}
+	}
+	return nil
+}
+
+// String is the target's name and, where it differs, what it resolved to.
+func (t *Target) String() string {
+	if t.path == "" || t.path == t.name {
+		return t.name
+	}
+	return fmt.Sprintf("%s (%s)", t.name, t.path)
+}
+
+// Path is the target's path without symlinks.
+func (t *Target) Path() string { return t.path }
+
+// Kind is what the target is.
+func (t *Target) Kind() Kind { return t.kind }
+
+// Size is the target's size in bytes as it was found; 0 for a file that does
+// not exist yet.
+func (t *Target) Size() int64 { return t.size }
+
+// Blank reports whether the target is known to read as zeros everywhere. False
+// is no proof of the contrary.
+func (t *Target) Blank() bool { return t.blank }
+
+// Overridden lists what would have spoken against the target.
+func (t *Target) Overridden() []Reason { return t.overridden }
+
+// Notes are things that the operator should see before confirming.
+func (t *Target) Notes() []string { return t.notes }
+
+// Close gives the target up. It is on stable storage only if Run said so.
+func (t *Target) Close() error {
+	if t.f == nil {
+		return nil
+	}
+	return t.f.Close()
+}
+
+func (t *Target) fd() int { return int(t.f.Fd()) }
+
+// WriteAt writes p whole at off.
+func (t *Target) WriteAt(p []byte, off int64) error {
+	if n, err := t.f.WriteAt(p, off); err != nil {
+		return &TargetError{Target: t.path, Op: "write", Off: off + int64(n), Len: int64(len(p) - n), Err: cause(err)}
+	}
+	return nil
+}
+
+// ReadAt fills p with what the target holds at off; what lies past its end
+// reads as zeros.
+func (t *Target) ReadAt(p []byte, off int64) error {
+	n, err := t.f.ReadAt(p, off)
+	if errors.Is(err, io.EOF) {
+		clear(p[n:])
+		err = nil
+	}
+	if err != nil {
+		return &TargetError{Target: t.path, Op: "read", Off: off + int64(n), Len: int64(len(p) - n), Err: cause(err)}
+	}
+	return nil
+}
+
+// Sync waits until everything written is on stable storage.
+func (t *Target) Sync() error {
+	if err := ignoringEINTR(func() error { return unix.Fsync(t.fd()) }); err != nil {
+		return &TargetError{Target: t.path, Op: "flush", Err: err}
+	}
+	if t.kind == KindFile {
+		if err := syncDir(filepath.Dir(t.path)); err != nil {
+			return &TargetError{Target: t.path, Op: "flush the directory", Err: cause(err)}
+		}
+	}
+	return nil
+}
+
+// syncDir makes names in a directory durable. Filesystems that cannot say so
+// with EINVAL.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	if err := d.Sync(); err != nil && !errors.Is(err, unix.EINVAL) {
+		return err
+	}
+	return nil
+}
+
+// cause takes the names off an error that a message of ours carries already.
+func cause(err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err
+	}
+	return err
+}

@@ -1,0 +1,121 @@
+package materialize
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// toBeCreated accepts a name that does not exist yet, in a directory that does.
+// resolving is the error that resolving the name gave.
+func (t *Target) toBeCreated(resolving error) error {
+	if !errors.Is(resolving, fs.ErrNotExist) {
+		return fmt.Errorf("resolve target %s: %w", t.name, cause(resolving))
+	}
+	if to, err := os.Readlink(t.name); err == nil {
+		return fmt.Errorf("target %s is a symbolic link to %s, which does not exist", t.name, to)
+	}
+	dir, err := filepath.EvalSymlinks(filepath.Dir(t.name))
+	if err != nil {
+		return fmt.Errorf("target %s: its directory: %w", t.name, cause(err))
+	}
+	if dir, err = filepath.Abs(dir); err != nil {
+		return fmt.Errorf("resolve target %s: %w", t.name, err)
+	}
+	if strings.HasPrefix(dir+"/", "/dev/") && !strings.HasPrefix(dir+"/", "/dev/shm/") {
+		// A typing error below /dev must not become a file in memory.
+		return fmt.Errorf("target %s: there is no such device", t.name)
+	}
+	t.kind, t.path, t.blank = KindFile, filepath.Join(dir, filepath.Base(t.name)), true
+	return nil
+}
+
+func (t *Target) openFile() (facts, error) {
+	f := facts{kind: KindFile, id: t.id}
+	var err error
+	t.f, err = t.openAs(os.O_RDWR)
+	switch {
+	case errors.Is(err, unix.EROFS):
+		f.readOnly = true
+	case errors.Is(err, unix.ETXTBSY):
+		f.busy = true
+	case err != nil:
+		f.unopened = fmt.Errorf("open target %s: %w", t, cause(err))
+		return f, nil
+	}
+	if err != nil {
+		if t.f, err = t.openAs(os.O_RDONLY); err != nil {
+			f.unopened = fmt.Errorf("open target %s: %w", t, cause(err))
+			return f, nil
+		}
+	} else {
+		f.locked = !t.lock()
+	}
+	if t.size, err = t.f.Seek(0, io.SeekEnd); err != nil {
+		return f, fmt.Errorf("size of target %s: %w", t, cause(err))
+	}
+	f.size = t.size
+	_, err = unix.Seek(t.fd(), 0, unix.SEEK_DATA)
+	t.blank = errors.Is(err, unix.ENXIO) // one hole from end to end
+	return f, nil
+}
+
+// lock takes an open file description lock on everything, as qemu does for its
+// images, so that neither starts while the other writes. Where there are no
+// locks it does nothing.
+func (t *Target) lock() bool {
+	err := unix.FcntlFlock(t.f.Fd(), unix.F_OFD_SETLK, &unix.Flock_t{Type: unix.F_WRLCK})
+	return !errors.Is(err, unix.EAGAIN) && !errors.Is(err, unix.EACCES)
+}
+
+// prepare makes the target ready to be written: creates it, or extends a file
+// that is shorter than the volume. It does not shorten anything.
+func (t *Target) prepare() error {
+	if t.f == nil {
+		f, err := os.OpenFile(t.path, os.O_RDWR|os.O_CREATE|os.O_EXCL|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0o600)
+		if err != nil {
+			return &TargetError{Target: t.path, Op: "create", Err: cause(err)}
+		}
+		t.f = f
+		var st unix.Stat_t
+		if err := unix.Fstat(t.fd(), &st); err != nil {
+			return &TargetError{Target: t.path, Op: "create", Err: err}
+		}
+		t.id = identify(&st)
+		if !t.lock() {
+			return &TargetError{Target: t.path, Op: "lock", Err: unix.EAGAIN}
+		}
+	}
+	if t.kind == KindFile && t.size < t.need {
+		if err := t.f.Truncate(t.need); err != nil {
+			return &TargetError{Target: t.path, Op: "extend", Err: cause(err)}
+		}
+		t.size = t.need
+	}
+	return nil
+}
+
+// nextData returns the first range inside [off, end) that the target may hold
+// data in; start == stop if it is all a hole. Devices cannot tell.
+func (t *Target) nextData(off, end int64) (start, stop int64) {
+	if t.kind != KindFile {
+		return off, end
+	}
+	start, err := unix.Seek(t.fd(), off, unix.SEEK_DATA)
+	if errors.Is(err, unix.ENXIO) || err == nil && start >= end {
+		return end, end
+	}
+	if err != nil {
+		return off, end
+	}
+	if stop, err = unix.Seek(t.fd(), start, unix.SEEK_HOLE); err != nil || stop > end {
+		stop = end
+	}
+	return start, stop
+}
