@@ -213,6 +213,7 @@ class Cinder(object):
             except Killed:
                 if not kill:
                     raise
+        self.settings = {'file_size': file_size, 'sha_block': sha_block}
         b.status = 'available'
         b.save()
         return b

@@ -49,6 +49,7 @@ class Fixtures(object):
                'glance_metadata': {}, 'state': 'complete', 'seen': '',
                'words': [], 'damaged': [], 'healed_by': '', 'note': ''}
         row.update(self.cinder.volume_fields(b.volume_id))
+        row.update(self.cinder.settings)
         row.update(content(image))
         self.finish(row, more)
 
@@ -230,12 +231,12 @@ def good(fx, c):
                 sha_block=64 * KIB)
     make('sha 65536 incremental', vol, change(s0, 'sha', {3: 't', 9: 'z'}),
          file_size=128 * KIB, sha_block=64 * KIB, parent=full)
-    glance = {'image_name': 'Debian 12 ✓', 'container_format': 'bare',
-              'min_disk': '1', 'min_ram': '0', 'size': '524288',
-              'checksum': 'c0ffee00c0ffee00c0ffee00c0ffee00', 'comment': ''}
+    glance = {'checksum': 'c0ffee00c0ffee00c0ffee00c0ffee00', 'comment': '',
+              'container_format': 'bare', 'image_name': 'Debian 12 ✓',
+              'min_disk': '1', 'min_ram': '0', 'size': '524288'}
     make('unicode', c.volume(
         'unicode', 'données 🗄 "quoted"', 'línea\nzwei \\ <b>&</b>',
-        bootable=True, metadata={'owner': 'Zoë', 'größe': 'klein'},
+        bootable=True, metadata={'größe': 'klein', 'owner': 'Zoë'},
         glance=glance), disk('tz', 'unicode'), name='сб 🗄',
         description='a "b"\t\\ü', more={'glance_metadata': glance})
     make('no name', c.volume('no name'), disk('t', 'no name'))
@@ -273,7 +274,8 @@ def broken(fx, c):
     fx.add('base chain full', image, full)
     image2 = change(image, 'base 2', {0: 't', 6: 't'})
     fx.add('base chain incremental', image2, c.backup(
-        'base chain incremental', vol, image2, parent=full.id))
+        'base chain incremental', vol, image2, file_size=64 * KIB,
+        parent=full.id))
 
     def half(d):
         return d[:len(d) // 2]
