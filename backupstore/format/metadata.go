@@ -99,8 +99,9 @@ type Metadata struct {
 }
 
 // ParseMetadata parses the _metadata of the backup whose files start with
-// prefix, handing each object to each in the order of the file. It reads no
-// more than MaxMetadataBytes and keeps no objects itself. Errors wrap ErrJSON,
+// prefix, handing each object to each in the order of the file, which is that
+// of their offsets; they do not overlap. It reads no more than MaxMetadataBytes
+// and keeps no objects itself. Errors wrap ErrJSON,
 // ErrVersion, ErrCompression or ErrTooLarge, what r says, or what each says.
 func ParseMetadata(r io.Reader, prefix string, each func(Object) error) (Metadata, error) {
 	return parseLimited(r, MaxMetadataBytes, prefix, each)
@@ -194,6 +195,7 @@ func parseObjects(dec *json.Decoder, prefix string, each func(Object) error) err
 	if err := delim(dec, '['); err != nil {
 		return err
 	}
+	var end int64 // of the object before
 	for dec.More() {
 		var entry map[string]objectFields
 		if err := field(dec, "objects", &entry); err != nil {
@@ -207,6 +209,10 @@ func parseObjects(dec *json.Decoder, prefix string, each func(Object) error) err
 			if err != nil {
 				return err
 			}
+			if o.Offset < end {
+				return fmt.Errorf("%w: object %q at offset %d overlaps the one before it, which ends at %d", ErrJSON, clip(name), o.Offset, end)
+			}
+			end = o.End()
 			if err := each(o); err != nil {
 				return err
 			}

@@ -1,0 +1,50 @@
+// Package backupstore turns what Cinder's NFS and posix backup drivers left on
+// a share into volumes that can be read.
+//
+// It owns the catalogue of a share, the chains of backups, the composition of a
+// chain into a volume and the verification of every byte that leaves. It leaves
+// to others where bytes come from (share), what the files look like (format),
+// how a compressed object is entered in the middle (seekable), what is kept in
+// memory (cache), and both ways out (fusefs, materialize).
+//
+// # Glossary
+//
+// These words mean the same in code, flags, documents and log lines:
+//
+//   - share: the tree of files in which Cinder keeps backups, an NFS export.
+//   - container: the directory, below the share's root, that holds a backup.
+//   - backup: what one `openstack volume backup create` made: objects, a
+//     _metadata and a _sha256file with a common prefix. Full, or incremental on
+//     its parent.
+//   - object: one stored file with one piece of the volume, maybe compressed.
+//   - parent, chain, layer: a backup's parent_id names its parent; the chain is
+//     the backup, its parent and so on down to a full backup; each backup in it
+//     is a layer.
+//   - volume: the disk. The composed volume of a backup is what its chain adds
+//     up to: for every byte the newest layer that has it, zero where none has.
+//   - extent: a range of the volume that comes from one object.
+//   - block, digest, row: Cinder notes the SHA-256 digest of every block (32 KiB
+//     unless configured) of the composed volume, one row each, in _sha256file.
+//   - span: some adjacent blocks, the unit that is decoded and cached at once.
+//   - checkpoint: a place inside an object at which decoding can resume; an
+//     object's checkpoints are its index. window: the decoded bytes before a
+//     checkpoint to which the bytes after it refer.
+//   - complete, incomplete, broken: states of a backup. Incomplete: Cinder did
+//     not finish it (there is no _metadata). Broken: something is missing or not
+//     as Cinder writes it; the problems say what.
+//   - damage: a range of a volume whose bytes cannot be had, or fail their
+//     digest. heal: to take such a range from a sibling, another backup of the
+//     same volume.
+//   - target: what a volume is copied onto.
+//
+// Not used: chunk (Cinder says it for objects and for blocks), snapshot, image
+// (for a volume), archive, segment.
+//
+// # Invariants
+//
+// The share is never written. Nothing on it is trusted. No byte leaves a Volume
+// unless its block has the digest that _sha256file gives, or, where that has no
+// row for it, its object has the MD5 that _metadata gives. Reads are whole or an
+// error. Opening a backup costs O(its objects) of time and memory, never O(its
+// bytes). No lock is held across I/O or decompression.
+package backupstore

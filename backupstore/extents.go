@@ -1,0 +1,51 @@
+package backupstore
+
+import "sort"
+
+// extent is a range of the volume that comes from one object.
+type extent struct {
+	off, end int64 // in the volume
+	object   int   // index into Volume.objects
+}
+
+// addLayer lays the objects of one layer, sorted and not overlapping, over the
+// extents of older layers: where both have a byte the layer's wins.
+func addLayer(older, layer []extent) []extent {
+	if len(older) == 0 {
+		return layer
+	}
+	out := make([]extent, 0, len(older)+len(layer))
+	for _, n := range layer {
+		// What of the older ones ends before n, whole or cut.
+		for len(older) > 0 && older[0].off < n.off {
+			e := older[0]
+			if e.end <= n.off {
+				out, older = append(out, e), older[1:]
+				continue
+			}
+			out = append(out, extent{e.off, n.off, e.object})
+			older = cutFront(older, n.off)
+		}
+		// What n covers.
+		for len(older) > 0 && older[0].off < n.end {
+			if older[0].end <= n.end {
+				older = older[1:]
+			} else {
+				older = cutFront(older, n.end)
+			}
+		}
+		out = append(out, n)
+	}
+	return append(out, older...)
+}
+
+// cutFront lets the first extent start at off.
+func cutFront(es []extent, off int64) []extent {
+	es[0].off = off
+	return es
+}
+
+// from returns the extents that end behind off.
+func from(extents []extent, off int64) []extent {
+	return extents[sort.Search(len(extents), func(i int) bool { return extents[i].end > off }):]
+}

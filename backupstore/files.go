@@ -1,0 +1,121 @@
+package backupstore
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"sync"
+
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+
+	"github.com/restorefs/restorefs/backupstore/share"
+)
+
+// maxOpenFiles bounds the object files that are kept open: an open costs a
+// round trip on NFS, a backup can have 100,000 objects.
+const maxOpenFiles = 256
+
+// openFiles keeps files of the share open that were used lately.
+type openFiles struct {
+	share share.Share
+
+	mu  sync.Mutex
+	lru *simplelru.LRU[string, *openFile]
+}
+
+// openFile closes its file when it is both evicted and no longer in use.
+type openFile struct {
+	share.File
+	users   int // guarded by openFiles.mu
+	evicted bool
+}
+
+func newOpenFiles(s share.Share, n int) *openFiles {
+	o := &openFiles{share: s}
+	// The callback runs inside Add, Remove and Purge, with mu held. Closing a
+	// file that was only read does not wait for anything.
+	o.lru, _ = simplelru.NewLRU(n, func(_ string, f *openFile) {
+		f.evicted = true
+		if f.users == 0 {
+			f.Close()
+		}
+	})
+	return o
+}
+
+func (o *openFiles) close() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.lru.Purge()
+}
+
+// acquire returns the open file at path; release gives it back.
+func (o *openFiles) acquire(ctx context.Context, path string) (*openFile, error) {
+	o.mu.Lock()
+	f, ok := o.lru.Get(path)
+	if ok {
+		f.users++
+	}
+	o.mu.Unlock()
+	if ok {
+		return f, nil
+	}
+	opened, err := o.share.Open(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if f, ok = o.lru.Get(path); ok { // somebody was quicker
+		opened.Close()
+	} else {
+		f = &openFile{File: opened}
+		o.lru.Add(path, f)
+	}
+	f.users++
+	return f, nil
+}
+
+func (o *openFiles) release(f *openFile) {
+	o.mu.Lock()
+	f.users--
+	unused := f.users == 0 && f.evicted
+	o.mu.Unlock()
+	if unused {
+		f.Close()
+	}
+}
+
+// storedFile is one file of the share that is opened when it is read. It
+// implements stream.Source and format.Source.
+type storedFile struct {
+	files *openFiles
+	path  string
+	fileInfo
+}
+
+// Size implements stream.Source.
+func (s *storedFile) Size() int64 { return s.size }
+
+// ReadAt implements stream.Source.
+func (s *storedFile) ReadAt(ctx context.Context, p []byte, off int64) (int, error) {
+	f, err := s.files.acquire(ctx, s.path)
+	if err != nil {
+		return 0, err
+	}
+	defer s.files.release(f)
+	if f.Size() != s.size || !f.ModTime().Equal(s.modTime) {
+		return 0, fmt.Errorf("%s changed since the backup was opened: %w", s.path, fs.ErrInvalid)
+	}
+	return f.ReadAt(ctx, p, off)
+}
+
+// open makes sure that the file is there and notes what it is like.
+func (o *openFiles) stat(ctx context.Context, path string) (fileInfo, error) {
+	f, err := o.acquire(ctx, path)
+	if err != nil {
+		return fileInfo{}, err
+	}
+	defer o.release(f)
+	return fileInfo{f.Size(), f.ModTime()}, nil
+}

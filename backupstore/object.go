@@ -1,0 +1,181 @@
+package backupstore
+
+import (
+	"context"
+	"crypto/md5"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+
+	"github.com/restorefs/restorefs/backupstore/format"
+	"github.com/restorefs/restorefs/backupstore/seekable"
+	"github.com/restorefs/restorefs/backupstore/seekable/stream"
+)
+
+// objectRef is what a volume keeps of each of its objects: there can be a
+// million.
+type objectRef struct {
+	format.Object
+	layer int32 // index into Volume.chain
+}
+
+// liveObjects keeps the objects that were read lately, shared by all volumes
+// whose chains contain them.
+type liveObjects struct {
+	engine *seekable.Engine
+	files  *openFiles
+
+	mu  sync.Mutex
+	lru *simplelru.LRU[string, *seekable.Object]
+}
+
+// maxLiveObjects bounds liveObjects; an object without parked decoders holds
+// some hundred bytes.
+const maxLiveObjects = 4096
+
+func newLiveObjects(e *seekable.Engine, files *openFiles) *liveObjects {
+	l := &liveObjects{engine: e, files: files}
+	l.lru, _ = simplelru.NewLRU[string, *seekable.Object](maxLiveObjects, nil)
+	return l
+}
+
+// get returns the object that o of backup b stands for.
+func (l *liveObjects) get(ctx context.Context, b *Backup, o format.Object) (*seekable.Object, error) {
+	path := b.objectFile(o.Number)
+	l.mu.Lock()
+	live, ok := l.lru.Get(path)
+	l.mu.Unlock()
+	if ok && live.Length() == o.Length {
+		return live, nil
+	}
+	info, err := l.files.stat(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	made := l.engine.NewObject(&storedFile{l.files, path, info}, algorithm(o.Compression), o.Length)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if live, ok = l.lru.Get(path); ok && live.Length() == o.Length { // somebody was quicker
+		return live, nil
+	}
+	l.lru.Add(path, made)
+	return made, nil
+}
+
+func algorithm(c format.Compression) seekable.Algorithm {
+	switch c {
+	case format.Zlib:
+		return seekable.Zlib
+	case format.Bzip2:
+		return seekable.Bzip2
+	case format.Zstd:
+		return seekable.Zstd
+	default:
+		return seekable.Raw
+	}
+}
+
+// readObject fills p from offset off of object ref of v's chain.
+func (v *Volume) readObject(ctx context.Context, ref int, p []byte, off int64) error {
+	o := &v.objects[ref]
+	live, err := v.catalog.live.get(ctx, v.chain[o.layer], o.Object)
+	if err == nil {
+		err = live.ReadAt(ctx, p, off)
+	}
+	if err == nil {
+		return nil
+	}
+	return v.objectError(ctx, o, o.Offset+off, int64(len(p)), err)
+}
+
+// objectError says what an error of an object means for the volume. Trouble
+// that may pass (the network, a timeout) is not damage.
+func (v *Volume) objectError(ctx context.Context, o *objectRef, off, n int64, err error) error {
+	if ctx.Err() != nil {
+		return err
+	}
+	b := v.chain[o.layer]
+	damage := &DamageError{Backup: b.ID, Object: b.objectFile(o.Number), Offset: off, Length: n, Err: err}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		damage.Reason = "the object is missing"
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		damage.Reason = fmt.Sprintf("the object ends before the %d bytes of its length in _metadata", o.Length)
+	case errors.Is(err, stream.ErrCorrupt):
+		damage.Reason = "the object cannot be decoded"
+	default:
+		return fmt.Errorf("backup %s: read object %s for byte %d of the volume: %w", b.ID, b.objectFile(o.Number), off, err)
+	}
+	return damage
+}
+
+// prove checks a whole object against its MD5, once: what no digest row covers
+// is used only after that. Others that need the same object wait.
+func (v *Volume) prove(ctx context.Context, ref int) error {
+	for {
+		v.proofs.mu.Lock()
+		if v.proofs.done[ref] {
+			v.proofs.mu.Unlock()
+			return nil
+		}
+		running := v.proofs.running[ref]
+		if running == nil {
+			running = make(chan struct{})
+			v.proofs.running[ref] = running
+			v.proofs.mu.Unlock()
+			err := v.checkMD5(ctx, ref)
+			v.proofs.mu.Lock()
+			delete(v.proofs.running, ref)
+			v.proofs.done[ref] = err == nil
+			v.proofs.mu.Unlock()
+			close(running)
+			return err
+		}
+		v.proofs.mu.Unlock()
+		select {
+		case <-running: // if it failed, the next one takes its turn
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// proofs is which objects of a volume have been checked against their MD5.
+type proofs struct {
+	mu      sync.Mutex
+	done    map[int]bool
+	running map[int]chan struct{}
+}
+
+func (v *Volume) checkMD5(ctx context.Context, ref int) error {
+	o := &v.objects[ref]
+	start := time.Now()
+	live, err := v.catalog.live.get(ctx, v.chain[o.layer], o.Object)
+	if err != nil {
+		return v.objectError(ctx, o, o.Offset, o.Length, err)
+	}
+	hash := md5.New()
+	if err := live.Check(ctx, func(p []byte) { hash.Write(p) }); err != nil {
+		return v.objectError(ctx, o, o.Offset, o.Length, err)
+	}
+	b := v.chain[o.layer]
+	if [16]byte(hash.Sum(nil)) != o.MD5 {
+		return &DamageError{Backup: b.ID, Object: b.objectFile(o.Number), Offset: o.Offset, Length: o.Length,
+			Reason: "the object does not have the MD5 that _metadata gives"}
+	}
+	v.catalog.log.Debug("object checked against its MD5", "backup", b.ID, "object", b.objectFile(o.Number), "took", time.Since(start))
+	return nil
+}
+
+// peek returns the live object at path, or nil.
+func (l *liveObjects) peek(path string) *seekable.Object {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	live, _ := l.lru.Peek(path)
+	return live
+}

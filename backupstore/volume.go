@@ -1,0 +1,288 @@
+package backupstore
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+
+	"github.com/restorefs/restorefs/backupstore/format"
+)
+
+// defaultBlock is the block size for volumes without digests.
+const defaultBlock = 32 << 10
+
+// Volume is the composed volume of one backup: every byte from the newest
+// layer of its chain that has it. It is immutable and safe for concurrent use.
+type Volume struct {
+	catalog *Catalog
+	chain   []*Backup // the backup first, the full one last
+	size    int64
+	extents []extent // sorted, not overlapping
+	objects []objectRef
+	rows    *digestRows // nil: no usable _sha256file
+	proofs  proofs
+}
+
+// Open composes the volume of b. It costs one read of each layer's _metadata
+// and of both ends of one _sha256file. A broken backup can be opened as long as
+// its chain can be composed; reads of what is missing fail with a DamageError.
+func (c *Catalog) Open(ctx context.Context, b *Backup) (*Volume, error) {
+	v := &Volume{catalog: c, chain: b.Chain(), size: b.Size, proofs: proofs{done: map[int]bool{}, running: map[int]chan struct{}{}}}
+	if v.chain == nil {
+		return nil, fmt.Errorf("backup %s is %s: %s: %w", b.ID, b.State, b.Problems[0], ErrDamaged)
+	}
+	for i := len(v.chain) - 1; i >= 0; i-- {
+		layer, err := v.readLayer(ctx, i)
+		if err != nil {
+			return nil, fmt.Errorf("open backup %s: %w", b.ID, err)
+		}
+		v.extents = addLayer(v.extents, layer)
+	}
+	if err := v.openDigests(ctx); err != nil {
+		return nil, err
+	}
+	return v, nil
+}
+
+// readLayer reads the objects of layer i.
+func (v *Volume) readLayer(ctx context.Context, i int) ([]extent, error) {
+	b := v.chain[i]
+	var layer []extent
+	_, err := readMetadata(ctx, v.catalog.share, b, func(o format.Object) error {
+		if o.End() > v.size {
+			return fmt.Errorf("object %05d ends at byte %d, beyond the volume's end at %d", o.Number, o.End(), v.size)
+		}
+		layer = append(layer, extent{o.Offset, o.End(), len(v.objects)})
+		v.objects = append(v.objects, objectRef{o, int32(i)})
+		return nil
+	})
+	if err != nil && ctx.Err() == nil {
+		return nil, fmt.Errorf("_metadata of %s: %w: %w", b.ID, err, ErrDamaged)
+	}
+	return layer, err
+}
+
+func (v *Volume) openDigests(ctx context.Context) error {
+	b := v.chain[0]
+	if !b.HasDigests {
+		return nil
+	}
+	src := &storedFile{v.catalog.files, b.file("_sha256file"), b.digests}
+	d, err := format.OpenDigests(ctx, src)
+	if err == nil && (d.BackupID != b.ID || d.VolumeID != b.VolumeID) {
+		err = fmt.Errorf("%w: it is of backup %s of volume %s", format.ErrDigests, d.BackupID, d.VolumeID)
+	}
+	switch {
+	case err == nil:
+		v.rows = newDigestRows(v.catalog.rows, d, b.end)
+	case errors.Is(err, format.ErrDigests) || errors.Is(err, format.ErrVersion):
+		v.catalog.log.Warn("digest file cannot be used; objects are checked against their MD5 instead", "backup", b.ID, "err", err)
+	default:
+		return fmt.Errorf("open backup %s: %w", b.ID, err)
+	}
+	return nil
+}
+
+// Backup is the backup whose volume this is.
+func (v *Volume) Backup() *Backup { return v.chain[0] }
+
+// Size is the volume's size in bytes.
+func (v *Volume) Size() int64 { return v.size }
+
+// Align is the block size in bytes: what is decoded and verified at once.
+func (v *Volume) Align() int {
+	if v.rows != nil {
+		return int(v.rows.block)
+	}
+	return defaultBlock
+}
+
+// ReadAt fills p with the volume's bytes at off, verified, or fails: with a
+// DamageError when the backup does not have them, with ctx's error, or with
+// what the share said. Reads that start and end on multiples of Align (or end
+// with the volume) are decoded straight into p; others cost a copy.
+func (v *Volume) ReadAt(ctx context.Context, p []byte, off int64) error {
+	if off < 0 || off > v.size || int64(len(p)) > v.size-off {
+		return fmt.Errorf("read of %d bytes at %d is outside the volume of %d bytes", len(p), off, v.size)
+	}
+	block := int64(v.Align())
+	var edge []byte
+	for len(p) > 0 {
+		n := int64(len(p))
+		skip := off % block
+		if whole := off + n; skip == 0 && (n >= block || whole == v.size) {
+			if whole != v.size {
+				n -= n % block
+			}
+			if err := v.load(ctx, p[:n], off); err != nil {
+				return err
+			}
+		} else {
+			if edge == nil {
+				edge = make([]byte, block)
+			}
+			start := off - skip
+			b := edge[:min(block, v.size-start)]
+			if err := v.load(ctx, b, start); err != nil {
+				return err
+			}
+			n = int64(copy(p, b[skip:]))
+		}
+		p, off = p[n:], off+n
+	}
+	return nil
+}
+
+// Load is ReadAt for aligned ranges, for the cache.
+func (v *Volume) Load(ctx context.Context, p []byte, off int64) error { return v.ReadAt(ctx, p, off) }
+
+// load fills p, which starts on a block and ends on one or with the volume.
+func (v *Volume) load(ctx context.Context, p []byte, off int64) error {
+	block := int64(v.Align())
+	end := off + int64(len(p))
+	for at := off; at < end; {
+		start, stop, err := v.NextData(ctx, at, end)
+		if err != nil {
+			return err
+		}
+		clear(p[at-off : start-off])
+		if start == stop {
+			clear(p[at-off:])
+			return nil
+		}
+		data := p[start-off : stop-off]
+		if err := v.compose(ctx, data, start); err != nil {
+			return err
+		}
+		for b := start; b < stop; b += block {
+			if err := v.verify(ctx, p[b-off:min(b+block, stop)-off], b); err != nil {
+				return err
+			}
+		}
+		at = stop
+	}
+	return nil
+}
+
+// compose fills p from the objects, unverified.
+func (v *Volume) compose(ctx context.Context, p []byte, off int64) error {
+	end := off + int64(len(p))
+	at := off
+	for _, e := range from(v.extents, off) {
+		if e.off >= end {
+			break
+		}
+		start, stop := max(e.off, at), min(e.end, end)
+		clear(p[at-off : start-off])
+		if err := v.readObject(ctx, e.object, p[start-off:stop-off], start-v.objects[e.object].Offset); err != nil {
+			return err
+		}
+		at = stop
+	}
+	clear(p[at-off:])
+	return nil
+}
+
+// verify checks one block, or what there is of it at the volume's end.
+func (v *Volume) verify(ctx context.Context, p []byte, off int64) error {
+	covered, want, err := v.row(ctx, off)
+	if err != nil {
+		return err
+	}
+	if covered > 0 {
+		// Behind the last row the rest of a short last block is no data.
+		if sha256.Sum256(p[:min(int64(len(p)), covered)]) != want {
+			return v.mismatch(off, int64(len(p)))
+		}
+		p, off = p[min(int64(len(p)), covered):], off+covered
+	}
+	for _, e := range from(v.extents, off) {
+		if e.off >= off+int64(len(p)) || len(p) == 0 {
+			break
+		}
+		if err := v.prove(ctx, e.object); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// row returns the digest of the block at off and how many bytes it covers, 0
+// when there is no usable row.
+func (v *Volume) row(ctx context.Context, off int64) (covered int64, want format.Digest, err error) {
+	if v.rows == nil || off >= v.rows.end {
+		return 0, want, nil
+	}
+	want, err = v.rows.at(ctx, off/v.rows.block)
+	if err != nil {
+		return 0, want, fmt.Errorf("backup %s: digest of the block at %d: %w", v.chain[0].ID, off, err)
+	}
+	if want == unreadable {
+		return 0, want, nil
+	}
+	return min(v.rows.block, v.rows.end-off), want, nil
+}
+
+// mismatch names the object at fault.
+func (v *Volume) mismatch(off, n int64) error {
+	d := &DamageError{Backup: v.chain[0].ID, Offset: off, Length: n,
+		Reason: "the bytes do not have the SHA-256 digest that _sha256file gives"}
+	if es := from(v.extents, off); len(es) > 0 && es[0].off < off+n {
+		o := v.objects[es[0].object]
+		d.Object = v.chain[o.layer].objectFile(o.Number)
+	}
+	return d
+}
+
+// NextData returns the first range [start, stop) at or after off, ending at or
+// before end, that is not known to be zero; start == stop == end when there is
+// none. It decodes nothing: digests tell, and gaps between objects where there
+// are no digests. The range is as long as it can be.
+func (v *Volume) NextData(ctx context.Context, off, end int64) (start, stop int64, err error) {
+	end = min(end, v.size)
+	start = off
+	for start < end {
+		zero, n, err := v.known(ctx, start)
+		if err != nil {
+			return 0, 0, err
+		}
+		if !zero {
+			break
+		}
+		start = min(end, start+n)
+	}
+	for stop = start; stop < end; {
+		zero, n, err := v.known(ctx, stop)
+		if err != nil {
+			return 0, 0, err
+		}
+		if zero {
+			break
+		}
+		stop = min(end, stop+n)
+	}
+	return start, stop, nil
+}
+
+// known says whether the volume is known to be zero at off, and for how many
+// bytes the answer holds at least.
+func (v *Volume) known(ctx context.Context, off int64) (zero bool, n int64, err error) {
+	if v.rows != nil && off < v.rows.end {
+		i := off / v.rows.block
+		row, err := v.rows.at(ctx, i)
+		if err != nil {
+			return false, 0, fmt.Errorf("backup %s: digest of the block at %d: %w", v.chain[0].ID, off, err)
+		}
+		return row == *v.rows.zeroRow(i), min((i+1)*v.rows.block, v.rows.end) - off, nil
+	}
+	// Up to the next extent there is nothing, inside one there may be.
+	es := from(v.extents, off)
+	switch {
+	case len(es) == 0:
+		return true, v.size - off, nil
+	case es[0].off > off:
+		return true, es[0].off - off, nil
+	}
+	return false, es[0].end - off, nil
+}
