@@ -185,7 +185,8 @@ type overlay struct {
 
 func (o overlay) Size() int64 { return o.base.Size() }
 
-// next is the first extent that ends after off.
+// next is the first extent that ends after off; without one, the content's
+// end.
 func (o overlay) next(off int64) (Extent, bool) {
 	i := sort.Search(len(o.extents), func(i int) bool {
 		return o.extents[i].Offset+o.extents[i].Length > off
@@ -210,11 +211,10 @@ func (o overlay) ReadAt(p []byte, off int64) (int, error) {
 	n, err := within(p, off, o.Size())
 	p = p[:n]
 	for len(p) > 0 {
-		from, until := o.base, o.Size()
-		if e, ok := o.next(off); ok && e.Offset <= off {
+		e, ok := o.next(off)
+		from, until := o.base, e.Offset
+		if ok && e.Offset <= off {
 			from, until = o.with, e.Offset+e.Length
-		} else {
-			until = e.Offset
 		}
 		m := min(int64(len(p)), until-off)
 		if k, err := from.ReadAt(p[:m], off); int64(k) < m {

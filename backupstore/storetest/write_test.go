@@ -154,18 +154,18 @@ func checkObjects(t *testing.T, b Backup, s Spec) {
 func TestABlankVolumeCostsLittle(t *testing.T) {
 	const gib = 1 << 30
 	share := t.TempDir()
-	content := Overlay(Zeros(64*gib), Text(64*gib, 1), Extent{40 * gib, 100_000})
+	content := Overlay(Zeros(16*gib), Text(16*gib, 1), Extent{10 * gib, 100_000})
 	b := MustWrite(t, share, Spec{
-		ID: ID("blank"), VolumeID: ID("volume"), Content: content, Compression: "zstd", FileSize: 256 << 20, ShaBlock: 1 << 20,
+		ID: ID("blank"), VolumeID: ID("volume"), Content: content, Compression: "zstd", FileSize: 16 << 20, ShaBlock: 1 << 20,
 	})
-	if len(b.Objects) != 256 {
-		t.Fatalf("%d objects, want 256", len(b.Objects))
+	if len(b.Objects) != 1024 {
+		t.Fatalf("%d objects, want 1024", len(b.Objects))
 	}
 	var list digestList
 	if err := readJSON(b.Path("_sha256file"), &list); err != nil {
 		t.Fatal(err)
 	}
-	if len(list.SHA256s) != 64<<10 || list.SHA256s[0] != list.SHA256s[65535] || list.SHA256s[0] == list.SHA256s[40<<10] {
+	if len(list.SHA256s) != 16<<10 || list.SHA256s[0] != list.SHA256s[16383] || list.SHA256s[0] == list.SHA256s[10<<10] {
 		t.Errorf("%d digests, or not those of the content", len(list.SHA256s))
 	}
 }
