@@ -1,0 +1,203 @@
+package cache
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"unique"
+
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+)
+
+const (
+	defaultMemoryBytes = 128 << 20
+	defaultSpanBytes   = 128 << 10
+	minSpans           = 16      // of memory
+	maxRunBytes        = 4 << 20 // loaded by one call of Load
+	copyBytes          = 1 << 20 // ReadAt pins this much at a time
+)
+
+// Options configures a Cache. Zero values mean the defaults.
+type Options struct {
+	// MemoryBytes bounds all buffers of the cache. Default 128 MiB; raised to 16 spans if less.
+	MemoryBytes int64
+
+	// SpanBytes is the unit of caching, rounded up to a multiple of each Source's Align. Default 128 KiB.
+	SpanBytes int
+
+	// Loads bounds the concurrent calls of Source.Load on behalf of waiting readers. Default 4 for each CPU, but 16 or more.
+	Loads int
+
+	// PrefetchWorkers bounds the concurrent calls of Source.Load ahead of readers, over all of them. Default one for each CPU;
+	// negative: no prefetch.
+	PrefetchWorkers int
+
+	// Logger is told of prefetch that failed, at debug level. Errors of reads go to the reader alone. Default: nowhere.
+	Logger *slog.Logger
+}
+
+// Cache holds the spans of any number of volumes. It is safe for concurrent use.
+type Cache struct {
+	spanBytes int
+	slots     chan struct{} // one token for each Load of a reader
+	zero      []byte        // read-only, all zero
+	log       *slog.Logger
+	count     counters
+	debug     *debugging // tests only, else nil
+
+	// tight tells View.Release, which does not take mu otherwise, that somebody waits for the memory it frees. See settle.
+	tight atomic.Bool
+
+	background context.Context // of all prefetch
+	stop       context.CancelFunc
+	workers    sync.WaitGroup
+
+	mu      sync.Mutex
+	closed  bool
+	atRest  *simplelru.LRU[key, *span] // loaded spans, pinned or not
+	loading map[key]*span              // claimed spans, their bytes not yet there
+	mem     memory
+	urgent  int // readers waiting for memory or a slot: prefetch stands back
+	ready   []*stream
+	work    *sync.Cond // workers wait here; signalled when ready grows, urgent ends, closed is set
+}
+
+// New returns an empty cache and starts its prefetch workers. Close ends it.
+func New(o Options) *Cache {
+	if o.SpanBytes <= 0 {
+		o.SpanBytes = defaultSpanBytes
+	}
+	if o.MemoryBytes <= 0 {
+		o.MemoryBytes = defaultMemoryBytes
+	}
+	if o.Loads <= 0 {
+		o.Loads = max(16, 4*runtime.GOMAXPROCS(0))
+	}
+	if o.PrefetchWorkers == 0 {
+		o.PrefetchWorkers = runtime.GOMAXPROCS(0)
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	c := &Cache{
+		spanBytes: o.SpanBytes,
+		slots:     make(chan struct{}, o.Loads),
+		zero:      make([]byte, o.SpanBytes),
+		log:       o.Logger,
+		loading:   make(map[key]*span),
+		mem:       memory{limit: max(o.MemoryBytes, minSpans*int64(o.SpanBytes)), free: make(map[int][][]byte)},
+	}
+	c.background, c.stop = context.WithCancel(context.Background())
+	c.work = sync.NewCond(&c.mu)
+	// The memory bounds the number of spans, not the list; its only error is a size below 1.
+	c.atRest, _ = simplelru.NewLRU[key, *span](int(^uint(0)>>1), nil)
+	for range o.PrefetchWorkers {
+		c.workers.Go(c.prefetch)
+	}
+	return c
+}
+
+// Close stops prefetch, waits for it, and forgets all spans. Reads that wait for memory or come later fail with ErrClosed; loads of
+// readers under way finish; views stay valid until released. Closing twice is fine.
+func (c *Cache) Close() {
+	c.stop()
+	c.mu.Lock()
+	c.closed = true
+	c.ready = nil
+	c.settle()
+	c.work.Broadcast()
+	c.mu.Unlock()
+	c.workers.Wait()
+}
+
+// Volume is one volume read through a Cache. It is safe for concurrent use, and needs no closing.
+type Volume struct {
+	c     *Cache
+	id    unique.Handle[identity]
+	src   Source
+	size  int64
+	align int
+	span  int // bytes
+	most  int // spans loaded by one Load at most
+}
+
+// Volume returns the volume that src serves. Volumes of the same id share their spans, so their sources must have the same bytes.
+func (c *Cache) Volume(id string, src Source) *Volume {
+	v := &Volume{c: c, src: src, size: src.Size(), align: max(src.Align(), 1)}
+	v.span = (c.spanBytes + v.align - 1) / v.align * v.align
+	v.most = int(max(1, min(maxRunBytes, c.mem.limit/8)/int64(v.span)))
+	v.id = unique.Make(identity{id: id, size: v.size, span: v.span})
+	return v
+}
+
+// Size is the volume's size in bytes.
+func (v *Volume) Size() int64 { return v.size }
+
+// check refuses what cannot be read whatever the source does.
+func (v *Volume) check(off int64, n int) error {
+	if off < 0 || n < 0 || off > v.size || int64(n) > v.size-off {
+		return fmt.Errorf("read %d bytes at %d of volume %s (%d bytes): %w", n, off, v.id.Value().id, v.size, ErrRange)
+	}
+	if int64(v.span) > v.c.mem.limit/4 {
+		return fmt.Errorf("read volume %s: its blocks of %d bytes need a cache of %d bytes or more, there are %d: raise the memory limit",
+			v.id.Value().id, v.align, 4*int64(v.span), v.c.mem.limit)
+	}
+	return nil
+}
+
+// Read returns exactly the n bytes at off, pinned in memory until the View is released. It fails if ctx ends, with ErrRange if the
+// volume has fewer bytes, or with the error of the Source for a block among those asked for; nothing is returned then.
+//
+// A request needs the memory of all spans it touches at once, see the package comment; it should not be much larger than 1 MiB.
+func (v *Volume) Read(ctx context.Context, off int64, n int) (*View, error) {
+	if err := v.check(off, n); err != nil {
+		return nil, err
+	}
+	if n == 0 {
+		view := v.c.newView(0)
+		view.show(v)
+		return view, nil
+	}
+	first, last := off/int64(v.span), (off+int64(n)-1)/int64(v.span)
+	view := v.c.newView(int(last - first + 1))
+	wants := view.wants
+	for i := range wants {
+		w := &wants[i]
+		w.index = first + int64(i)
+		w.off = max(off, w.index*int64(v.span))
+		w.n = int(min(off+int64(n), (w.index+1)*int64(v.span)) - w.off)
+	}
+	if !v.hit(wants) {
+		if err := v.fetch(ctx, wants); err != nil {
+			return nil, err
+		}
+	}
+	view.show(v)
+	return view, nil
+}
+
+// ReadAt fills p with the bytes at off, or fails like Read. How much of p was written is undefined then.
+func (v *Volume) ReadAt(ctx context.Context, p []byte, off int64) error {
+	return readAt(ctx, v, p, off)
+}
+
+// readAt copies what r reads, in pieces: a large p does not need as much memory again.
+func readAt(ctx context.Context, r interface {
+	Read(context.Context, int64, int) (*View, error)
+}, p []byte, off int64) error {
+	for len(p) > 0 {
+		// Pieces end where a multiple of their size does, so that a span is not read twice.
+		n := min(len(p), copyBytes-int(off%copyBytes))
+		view, err := r.Read(ctx, off, n)
+		if err != nil {
+			return err
+		}
+		view.copyTo(p[:n])
+		view.Release()
+		p, off = p[n:], off+int64(n)
+	}
+	return nil
+}

@@ -1,0 +1,216 @@
+package cache
+
+import (
+	"context"
+	"unique"
+)
+
+type handle = unique.Handle[identity]
+
+// memory is the account of all buffers. Guarded by Cache.mu.
+//
+// Invariant: used+spare <= limit, unless one reader alone needs more.
+type memory struct {
+	limit int64
+	used  int64            // handed out: spans at rest and loading, staging, stashes
+	spare int64            // on the free lists
+	ahead int64            // of used: spans of live streams loaded ahead and not yet read
+	free  map[int][][]byte // by length
+	queue []*applicant     // readers who wait, first come first served
+}
+
+// rank is on whose behalf memory is taken.
+type rank int
+
+const (
+	forReader rank = iota // takes from everybody
+	forSpare              // prefetch, neighbours, staging: spares what was loaded ahead, gives way to readers who wait
+)
+
+// stash is the buffers of one reader's request that are not part of a span, all of one span's length.
+type stash [][]byte
+
+func (s *stash) pop() []byte {
+	last := len(*s) - 1
+	b := (*s)[last]
+	*s = (*s)[:last]
+	return b
+}
+
+// take returns a buffer of size bytes, evicting what the rank permits; nil if there is none to be had without waiting.
+// Under Cache.mu.
+func (c *Cache) take(size int, r rank) []byte {
+	m := &c.mem
+	if len(m.queue) > 0 || c.closed {
+		return nil
+	}
+	for m.used+int64(size) > m.limit {
+		if !c.evict(r) {
+			return nil
+		}
+	}
+	return c.handOut(size)
+}
+
+// handOut returns a buffer of size bytes, which are known to fit. Under Cache.mu.
+func (c *Cache) handOut(size int) []byte {
+	m := &c.mem
+	m.used += int64(size)
+	if list := m.free[size]; len(list) > 0 {
+		b := list[len(list)-1]
+		list[len(list)-1] = nil
+		m.free[size] = list[:len(list)-1]
+		m.spare -= int64(size)
+		return b
+	}
+	c.trim()
+	// The pages of large buffers come zeroed from the system, mostly: this is quick enough under the lock, and happens while the cache
+	// fills up, not later.
+	return make([]byte, size)
+}
+
+// trim leaves free buffers to the garbage collector until the invariant holds. Under Cache.mu.
+func (c *Cache) trim() {
+	m := &c.mem
+	for size, list := range m.free {
+		for len(list) > 0 && m.used+m.spare > m.limit {
+			list[len(list)-1] = nil
+			list = list[:len(list)-1]
+			m.spare -= int64(size)
+		}
+		m.free[size] = list
+		if len(list) == 0 {
+			delete(m.free, size)
+		}
+	}
+}
+
+// giveBack takes a buffer back that nobody reads any more. Under Cache.mu; callers call settle when they are done.
+func (c *Cache) giveBack(b []byte) {
+	m := &c.mem
+	c.debug.poison(b)
+	m.used -= int64(len(b))
+	if c.closed || m.used+m.spare+int64(len(b)) > m.limit {
+		return
+	}
+	m.free[len(b)] = append(m.free[len(b)], b)
+	m.spare += int64(len(b))
+}
+
+// evict drops the span that was not used for longest among those nobody pins. Under Cache.mu.
+func (c *Cache) evict(r rank) bool {
+	for range c.atRest.Len() {
+		k, s, _ := c.atRest.GetOldest()
+		if s.pins.Load() > 0 || r == forSpare && s.ahead != nil && !s.ahead.ended {
+			c.atRest.Get(k) // in use, or about to be: that is recent. On to the next.
+			continue
+		}
+		c.atRest.Remove(k)
+		if s.ahead != nil {
+			c.count.prefetchWasted.Add(1)
+			c.forgetAhead(s)
+		}
+		c.count.evictions.Add(1)
+		c.giveBack(s.buf)
+		return true
+	}
+	return false
+}
+
+// applicant is a reader in the queue for memory. It holds no other.
+type applicant struct {
+	size, count int
+	granted     chan struct{} // closed when bufs is there, or the cache is closed
+	bufs        stash
+}
+
+// apply queues for count buffers of size bytes. Under Cache.mu.
+func (c *Cache) apply(size, count int) *applicant {
+	c.count.memoryWait.Add(1)
+	a := &applicant{size: size, count: count, granted: make(chan struct{})}
+	c.mem.queue = append(c.mem.queue, a)
+	c.hurry(1)
+	c.settle()
+	return a
+}
+
+// await waits until a is served or ctx ends.
+func (c *Cache) await(ctx context.Context, a *applicant) (stash, error) {
+	select {
+	case <-a.granted:
+	case <-ctx.Done():
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.hurry(-1)
+	if err := ctx.Err(); err != nil {
+		for i, other := range c.mem.queue {
+			if other == a {
+				c.mem.queue = append(c.mem.queue[:i], c.mem.queue[i+1:]...)
+				break
+			}
+		}
+		c.giveBackAll(&a.bufs)
+		return nil, err
+	}
+	if a.bufs == nil {
+		return nil, ErrClosed
+	}
+	return a.bufs, nil
+}
+
+// giveBackAll empties s. Under Cache.mu.
+func (c *Cache) giveBackAll(s *stash) {
+	for _, b := range *s {
+		c.giveBack(b)
+	}
+	*s = nil
+	c.settle()
+}
+
+// settle serves the queue as far as memory goes and brings the cache back within its limit. It must run after whatever may free
+// memory: pins that fell to 0 while tight is set, buffers given back, spans come to rest. Under Cache.mu.
+func (c *Cache) settle() {
+	m := &c.mem
+	if !c.closed && len(m.queue) == 0 && m.used <= m.limit {
+		c.tight.Store(false)
+		return
+	}
+	c.tight.Store(true) // before evict looks at pins: see unpin
+	if c.closed {
+		for c.evict(forReader) {
+		}
+		for _, a := range m.queue {
+			close(a.granted)
+		}
+		m.queue = nil
+		clear(m.free)
+		m.spare = 0
+		return
+	}
+	for len(m.queue) > 0 {
+		a := m.queue[0]
+		need := int64(a.size) * int64(a.count)
+		for m.used+need > m.limit && c.evict(forReader) {
+		}
+		if m.used+need > m.limit && m.used > 0 {
+			return
+		}
+		for range a.count {
+			a.bufs = append(a.bufs, c.handOut(a.size))
+		}
+		m.queue = m.queue[1:]
+		close(a.granted)
+	}
+	for m.used > m.limit && c.evict(forReader) {
+	}
+	c.tight.Store(m.used > m.limit)
+}
+
+// hurry notes that d more readers wait, for memory or a slot. Under Cache.mu.
+func (c *Cache) hurry(d int) {
+	c.urgent += d
+	if c.urgent == 0 {
+		c.work.Broadcast()
+	}
+}

@@ -1,0 +1,242 @@
+package cache
+
+import (
+	"context"
+	"sync"
+)
+
+const (
+	maxWindow   = 16 << 20
+	aheadBytes  = 1 << 20 // loaded by one prefetch, more where it costs nothing
+	windowShare = 8       // a window is at most this part of the memory
+	aheadShare  = 2       // what is loaded ahead and not read yet is at most this part of it
+)
+
+// Reader reads a volume for one open file: it finds out whether the file is read in order and then has the spans ahead loaded in the
+// background. It is safe for concurrent use.
+type Reader struct {
+	v *Volume
+
+	mu     sync.Mutex
+	seq    sequential
+	stream *stream // nil until the first streak
+	closed bool
+}
+
+// NewReader returns a reader that has seen no reads yet. Close ends its prefetch.
+func (v *Volume) NewReader() *Reader {
+	return &Reader{v: v, seq: sequential{max: min(maxWindow, v.c.mem.limit/windowShare)}}
+}
+
+// Read is Volume.Read, observed.
+func (r *Reader) Read(ctx context.Context, off int64, n int) (*View, error) {
+	if n > 0 && r.v.check(off, n) == nil {
+		r.observe(ctx, off, int64(n))
+	}
+	return r.v.Read(ctx, off, n)
+}
+
+// ReadAt is Volume.ReadAt, observed.
+func (r *Reader) ReadAt(ctx context.Context, p []byte, off int64) error {
+	return readAt(ctx, r, p, off)
+}
+
+// Close stops the prefetch of this reader. It does not wait for it: loads under way are cancelled. Reads that come later are served
+// and not observed. Closing twice is fine.
+func (r *Reader) Close() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.closed = true
+	r.turn()
+}
+
+// observe feeds the detector and has the workers do what it says.
+func (r *Reader) observe(ctx context.Context, off, n int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return
+	}
+	if from, ok := r.seq.skips(off); ok {
+		r.mu.Unlock()
+		start, stop, err := r.v.src.NextData(ctx, from, off)
+		r.mu.Lock()
+		if now, ok := r.seq.skips(off); ok && now == from && err == nil && start >= stop {
+			r.seq.skip(off)
+		}
+		if r.closed {
+			return
+		}
+	}
+	from, to, elsewhere := r.seq.observe(off, n, r.v.size)
+	if elsewhere {
+		r.turn()
+	}
+	if to > from && r.stream == nil {
+		r.stream = r.v.newStream(from)
+	}
+	if r.stream != nil {
+		r.v.c.ask(r.stream, r.seq.next, to)
+	}
+}
+
+// turn ends the stream. Under r.mu.
+func (r *Reader) turn() {
+	if r.stream != nil {
+		r.v.c.endStream(r.stream)
+		r.stream = nil
+	}
+}
+
+// stream is the prefetch of one streak of one reader. Under Cache.mu but for what never changes.
+//
+// Workers take it off the ready list, claim what comes next, put it back if there is more, and load their claim: so all workers can be
+// busy ahead of one reader, in order, and many readers take turns. Where memory ends the stream is left off the list until its reader
+// reads on.
+type stream struct {
+	v      *Volume
+	ctx    context.Context
+	cancel context.CancelFunc
+
+	from, to int64 // still to be claimed
+	bytes    int64 // claimed and not read since
+	ready    bool  // on the ready list, or in the hands of a worker who chooses what comes next
+	ended    bool
+}
+
+func (v *Volume) newStream(from int64) *stream {
+	s := &stream{v: v, from: from}
+	s.ctx, s.cancel = context.WithCancel(v.c.background)
+	return s
+}
+
+// ask extends s up to to, if that is more, and leaves out what lies before next: its reader is past it.
+func (c *Cache) ask(s *stream, next, to int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s.from = max(s.from, next)
+	s.to = max(s.to, to)
+	c.enqueue(s)
+}
+
+// enqueue puts s on the ready list if it has something to do. Under mu.
+func (c *Cache) enqueue(s *stream) {
+	if s.from < s.to && !s.ready && !s.ended && !c.closed {
+		s.ready = true
+		c.ready = append(c.ready, s)
+		c.work.Signal()
+	}
+}
+
+// endStream stops the prefetch of s; what it loaded may be evicted like anything else.
+func (c *Cache) endStream(s *stream) {
+	s.cancel()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if s.ended {
+		return
+	}
+	s.ended = true
+	c.mem.ahead -= s.bytes
+	for i, other := range c.ready {
+		if other == s {
+			c.ready = append(c.ready[:i], c.ready[i+1:]...)
+			break
+		}
+	}
+}
+
+// prefetch is a worker: until the cache is closed, it loads what comes next of the streams, one after the other. It stands back while
+// readers wait for memory or a slot.
+func (c *Cache) prefetch() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for {
+		for !c.closed && (len(c.ready) == 0 || c.urgent > 0) {
+			c.work.Wait()
+		}
+		if c.closed {
+			return
+		}
+		s := c.ready[0]
+		c.ready = c.ready[1:]
+		from, to := s.from, s.to
+		c.mu.Unlock()
+		first, end := s.next(from, to)
+		c.mu.Lock()
+		l, stalled := c.claimAhead(s, first, end)
+		s.ready = false
+		if !stalled {
+			c.enqueue(s)
+		}
+		if l == nil {
+			continue
+		}
+		c.mu.Unlock()
+		err := s.v.loadSpans(s.ctx, l)
+		if err != nil && s.ctx.Err() == nil {
+			c.log.Debug("prefetch failed, its reader will try", "error", err)
+		}
+		c.mu.Lock()
+		switch {
+		case err == nil:
+			c.count.prefetched.Add(uint64(len(l.spans)))
+			c.finish(l, loaded, nil, 0)
+		case s.ctx.Err() != nil:
+			c.finish(l, again, nil, 0)
+		default:
+			s.from = s.to // where there is damage there may be more: go on when the reader does
+			c.finish(l, narrow, nil, 0)
+		}
+	}
+}
+
+// next chooses the spans [first, end) to claim next of [from, to); none if all of it is zero, or nobody can tell.
+func (s *stream) next(from, to int64) (first, end int64) {
+	v, span := s.v, int64(s.v.span)
+	none := (to + span - 1) / span
+	start, stop, err := v.src.NextData(s.ctx, from, to)
+	if err != nil || start >= stop {
+		return none, none
+	}
+	first = start / span
+	_, past := v.src.Around(first*span, int(min(aheadBytes, v.size-first*span)))
+	if past < v.size {
+		past = past / span * span
+	}
+	past = max(min(past, stop), first*span+1)
+	return first, min((past+span-1)/span, first+int64(v.most))
+}
+
+// claimAhead claims the spans of [first, end) up to the first that somebody has, but for such at the front, and moves s.from past them.
+// It is stalled if there was no memory for any. Under mu.
+func (c *Cache) claimAhead(s *stream, first, end int64) (l *load, stalled bool) {
+	v := s.v
+	if s.ended || c.closed {
+		return nil, true
+	}
+	i := first
+	for i < end && !c.missing(key{v.id, i}) {
+		i++
+	}
+	for i < end && c.missing(key{v.id, i}) {
+		if c.mem.ahead+int64(v.span) > c.mem.limit/aheadShare {
+			break
+		}
+		b := c.take(v.span, forSpare)
+		if b == nil {
+			break
+		}
+		if l == nil {
+			l = newLoad(i)
+		}
+		sp := v.newSpan(i, b)
+		sp.ahead = s
+		s.bytes += int64(v.span)
+		c.mem.ahead += int64(v.span)
+		c.claim(l, sp)
+		i++
+	}
+	s.from = max(s.from, i*int64(v.span))
+	return l, l == nil && i < end
+}

@@ -1,0 +1,168 @@
+package cache
+
+import (
+	"context"
+	"fmt"
+	"math/bits"
+)
+
+// run loads the spans of l for a reader, and those next to them that cost nothing more.
+func (v *Volume) run(ctx context.Context, l *load) error {
+	c := v.c
+	if err := c.enter(ctx); err != nil {
+		return err
+	}
+	defer c.leave()
+	if !l.alone {
+		v.widen(ctx, l)
+	}
+	return v.loadSpans(ctx, l)
+}
+
+// enter takes one of the slots of readers.
+func (c *Cache) enter(ctx context.Context) error {
+	select {
+	case c.slots <- struct{}{}:
+		return nil
+	default:
+	}
+	c.mu.Lock()
+	c.hurry(1)
+	c.mu.Unlock()
+	defer func() {
+		c.mu.Lock()
+		c.hurry(-1)
+		c.mu.Unlock()
+	}()
+	select {
+	case c.slots <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (c *Cache) leave() { <-c.slots }
+
+// widen claims the neighbours that the decoder passes over anyway, as far as memory is at hand: first those after l, then those
+// before it. Known zeros are not worth memory, and end it.
+func (v *Volume) widen(ctx context.Context, l *load) {
+	span := int64(v.span)
+	last := l.first + int64(len(l.spans)) - 1
+	from, to := v.src.Around(l.first*span, int(v.end(last)-l.first*span))
+	for last+1 < v.spans() && v.end(last+1) <= to && v.claimNeighbour(ctx, l, last+1) {
+		last++
+	}
+	for l.first > 0 && (l.first-1)*span >= from && v.claimNeighbour(ctx, l, l.first-1) {
+	}
+}
+
+// spans is the number of spans of the volume.
+func (v *Volume) spans() int64 { return (v.size + int64(v.span) - 1) / int64(v.span) }
+
+// claimNeighbour adds span number index at either end of l, unless there is a reason not to.
+func (v *Volume) claimNeighbour(ctx context.Context, l *load, index int64) bool {
+	if len(l.spans) >= v.most || v.isZero(ctx, index) {
+		return false
+	}
+	c := v.c
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.missing(key{v.id, index}) {
+		return false
+	}
+	b := c.take(v.span, forSpare)
+	if b == nil {
+		return false
+	}
+	c.claim(l, v.newSpan(index, b))
+	if index < l.first { // claim appended it
+		n := len(l.spans) - 1
+		s := l.spans[n]
+		copy(l.spans[1:], l.spans[:n])
+		l.spans[0], l.first = s, index
+	}
+	return true
+}
+
+// missing tells whether nobody has and nobody loads a span. Under mu.
+func (c *Cache) missing(k key) bool {
+	return !c.atRest.Contains(k) && c.loading[k] == nil
+}
+
+// loadSpans loads the spans of l, by one call of Load if there is memory for it.
+func (v *Volume) loadSpans(ctx context.Context, l *load) error {
+	off := l.first * int64(v.span)
+	if len(l.spans) > 1 {
+		// A run needs its bytes in one piece first. The copy costs a few hundredths of what decoding does, and buys that spans are
+		// evicted one by one and their buffers all alike.
+		if staging := v.c.staging(v.span, len(l.spans)); staging != nil {
+			defer v.c.dropStaging(staging)
+			n := 0
+			for _, s := range l.spans {
+				n += s.n
+			}
+			if err := v.load(ctx, staging[:n], off); err != nil {
+				return err
+			}
+			for i, s := range l.spans {
+				copy(s.buf, staging[i*v.span:][:s.n])
+			}
+			return nil
+		}
+	}
+	for i, s := range l.spans {
+		if err := v.load(ctx, s.buf[:s.n], off+int64(i)*int64(v.span)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// staging returns a buffer for n spans or more, or nil. Lengths are powers of two of spans, so that the free lists are few.
+func (c *Cache) staging(span, n int) []byte {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.take(span<<bits.Len(uint(n-1)), forSpare)
+}
+
+func (c *Cache) dropStaging(b []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.giveBack(b)
+	c.settle()
+}
+
+// loadBlocks loads the reader's own blocks of w one by one, into a span that nobody else sees.
+func (v *Volume) loadBlocks(ctx context.Context, w *want) error {
+	c := v.c
+	if err := c.enter(ctx); err != nil {
+		return err
+	}
+	defer c.leave()
+	c.count.salvages.Add(1)
+	start := w.index * int64(v.span)
+	from, to := v.blocks(w)
+	for off := from; off < to; off += int64(v.align) {
+		end := min(off+int64(v.align), to)
+		if err := v.load(ctx, w.span.buf[off-start:end-start], off); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// load is the one place that calls Source.Load.
+func (v *Volume) load(ctx context.Context, p []byte, off int64) error {
+	n := &v.c.count
+	n.loads.Add(1)
+	if err := v.src.Load(ctx, p, off); err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		n.loadErrors.Add(1)
+		return fmt.Errorf("load %d bytes at %d of volume %s: %w", len(p), off, v.id.Value().id, err)
+	}
+	n.loadedBytes.Add(uint64(len(p)))
+	return nil
+}

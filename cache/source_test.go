@@ -1,0 +1,151 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// fakeSource is a volume in memory. Its hooks make loads slow, fail, or wait.
+type fakeSource struct {
+	data   []byte
+	align  int
+	around int64         // Around widens to multiples of this
+	delay  time.Duration // of a Load, for each MiB
+
+	// onLoad, if set, is called by each Load before it fills p; an error fails it.
+	onLoad func(ctx context.Context, off, n int64) error
+
+	mu    sync.Mutex
+	loads [][2]int64 // off, len
+	busy  atomic.Int32
+}
+
+func (f *fakeSource) Size() int64 { return int64(len(f.data)) }
+func (f *fakeSource) Align() int  { return f.align }
+
+func (f *fakeSource) Load(ctx context.Context, p []byte, off int64) error {
+	f.busy.Add(1)
+	defer f.busy.Add(-1)
+	end := off + int64(len(p))
+	if off%int64(f.align) != 0 || end > f.Size() || end != f.Size() && len(p)%f.align != 0 || len(p) == 0 {
+		panic("load is not aligned")
+	}
+	f.mu.Lock()
+	f.loads = append(f.loads, [2]int64{off, int64(len(p))})
+	f.mu.Unlock()
+	if f.delay > 0 {
+		select {
+		case <-time.After(f.delay * time.Duration(len(p)) >> 20):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	if f.onLoad != nil {
+		if err := f.onLoad(ctx, off, int64(len(p))); err != nil {
+			for i := range p { // what a failed load leaves must reach nobody
+				p[i] = 0xEE
+			}
+			return err
+		}
+	}
+	copy(p, f.data[off:])
+	return nil
+}
+
+func (f *fakeSource) Around(off int64, n int) (int64, int64) {
+	if f.around == 0 {
+		return off, off + int64(n)
+	}
+	end := (off + int64(n) + f.around - 1) / f.around * f.around
+	return off / f.around * f.around, min(end, f.Size())
+}
+
+func (f *fakeSource) NextData(ctx context.Context, off, end int64) (int64, int64, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, 0, err
+	}
+	a := int64(f.align)
+	zero := func(at int64) bool {
+		b := f.data[at/a*a : min(at/a*a+a, f.Size())]
+		for i := range b {
+			if b[i] != 0 {
+				return false
+			}
+		}
+		return true
+	}
+	start := off
+	for start < end && zero(start) {
+		start = min((start/a+1)*a, end)
+	}
+	stop := start
+	for stop < end && !zero(stop) {
+		stop = min((stop/a+1)*a, end)
+	}
+	return start, stop, nil
+}
+
+func (f *fakeSource) loaded() [][2]int64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return append([][2]int64(nil), f.loads...)
+}
+
+// randomData returns n bytes without zero blocks.
+func randomData(n int, seed uint64) []byte {
+	r := rand.New(rand.NewPCG(seed, 1))
+	b := make([]byte, n)
+	for i := range b {
+		b[i] = byte(r.IntN(255)) + 1
+	}
+	return b
+}
+
+var errDamaged = errors.New("damaged block")
+
+// newCache returns a cache with poisoned buffers that is closed when the test ends, and checked for leaks: of views, buffers and
+// goroutines.
+func newCache(t testing.TB, o Options) *Cache {
+	t.Helper()
+	c := New(o)
+	c.debug = &debugging{}
+	t.Cleanup(func() {
+		c.Close()
+		c.debug.mu.Lock()
+		for _, stack := range c.debug.views {
+			t.Errorf("view not released, opened at\n%s", stack)
+		}
+		if c.debug.twice > 0 {
+			t.Errorf("%d views released twice", c.debug.twice)
+		}
+		c.debug.mu.Unlock()
+		s := c.Stats()
+		if s.UsedBytes != 0 || s.SpareBytes != 0 || s.Views != 0 {
+			t.Errorf("left after close: %+v", s)
+		}
+		for _, b := range c.zero {
+			if b != 0 {
+				t.Fatal("somebody wrote to the zeros")
+			}
+		}
+		stacks := make([]byte, 1<<20)
+		stacks = stacks[:runtime.Stack(stacks, true)]
+		if strings.Contains(string(stacks), "(*Cache).prefetch(") && o.PrefetchWorkers == 1000 {
+			t.Errorf("workers left:\n%s", stacks)
+		}
+	})
+	return c
+}
+
+func bytesOf(v *View) []byte {
+	b := make([]byte, v.Size())
+	v.copyTo(b)
+	return b
+}

@@ -1,0 +1,56 @@
+package cache
+
+import "sync/atomic"
+
+// Stats is a snapshot of what a Cache has done and holds. Counters only grow; they are read one by one, so they may disagree by what
+// happened meanwhile.
+type Stats struct {
+	Hits           uint64 // spans found in memory
+	Misses         uint64 // spans not found, loaded by the reader or waited for
+	Zeros          uint64 // spans known to be zero, served without memory or loading
+	Loads          uint64 // calls of Source.Load
+	LoadErrors     uint64 // calls of Source.Load that failed, cancelled ones not counted
+	LoadedBytes    uint64 // bytes that those which succeeded delivered
+	Turns          uint64 // loads given up by a cancelled reader while others waited
+	Salvages       uint64 // damaged spans read block by block
+	Prefetched     uint64 // spans loaded ahead of a reader
+	PrefetchWasted uint64 // of those, evicted before anybody read them
+	Evictions      uint64 // spans evicted
+	MemoryWaits    uint64 // reads that had to wait for memory
+
+	UsedBytes   int64 // bytes of buffers in use: at rest, pinned, being loaded into
+	SpareBytes  int64 // bytes of buffers on the free lists
+	MemoryBytes int64 // the budget that UsedBytes+SpareBytes stays within
+	Views       int64 // views not yet released
+}
+
+// counters are the live form of Stats.
+type counters struct {
+	hits, misses, zeros                               atomic.Uint64
+	loads, loadErrors, loadedBytes, turns, salvages   atomic.Uint64
+	prefetched, prefetchWasted, evictions, memoryWait atomic.Uint64
+	views                                             atomic.Int64
+}
+
+// Stats returns what the cache has done so far.
+func (c *Cache) Stats() Stats {
+	s := Stats{
+		Hits:           c.count.hits.Load(),
+		Misses:         c.count.misses.Load(),
+		Zeros:          c.count.zeros.Load(),
+		Loads:          c.count.loads.Load(),
+		LoadErrors:     c.count.loadErrors.Load(),
+		LoadedBytes:    c.count.loadedBytes.Load(),
+		Turns:          c.count.turns.Load(),
+		Salvages:       c.count.salvages.Load(),
+		Prefetched:     c.count.prefetched.Load(),
+		PrefetchWasted: c.count.prefetchWasted.Load(),
+		Evictions:      c.count.evictions.Load(),
+		MemoryWaits:    c.count.memoryWait.Load(),
+		Views:          c.count.views.Load(),
+	}
+	c.mu.Lock()
+	s.UsedBytes, s.SpareBytes, s.MemoryBytes = c.mem.used, c.mem.spare, c.mem.limit
+	c.mu.Unlock()
+	return s
+}

@@ -1,0 +1,401 @@
+package cache
+
+import (
+	"context"
+)
+
+// want is what a reader wants of one span.
+type want struct {
+	index int64 // of the span in its volume
+	off   int64 // the reader's own bytes: where in the volume
+	n     int   // and how many
+
+	// What became of it so far.
+	span   *span // pinned: at rest, claimed by us, loaded by somebody else or private
+	load   *load // not nil: span is loaded by somebody else, wait for this
+	zero   bool  // known to be zero, no span needed
+	alone  bool  // a run with this span failed: claim it by itself
+	failed error // the span failed by itself: load the reader's own blocks only
+}
+
+// load is one claim: spans next to each other that one goroutine, its loader, loads. Everybody else who wants one of them waits.
+//
+// One loader a miss, with turn-taking: the loader loads in its own goroutine with its own context. If that context ends, the load is
+// over with outcome again; all who wait wake up, the first of them to take the lock claims what it wants and is the loader, the others
+// wait for that one. The Source keeps what was decoded, so a turn continues rather than starts over; and a cancelled reader leaves, so
+// there is no livelock however many of them are interrupted.
+type load struct {
+	first   int64   // index of spans[0]
+	spans   []*span // ascending; grows until loading begins, by the loader alone
+	alone   bool    // no neighbours
+	waiters int     // who joined, under Cache.mu; not taken back when they leave
+
+	done    chan struct{} // closed when outcome and err are there
+	outcome outcome
+	err     error // with outcome failed
+}
+
+// outcome is how a load ended.
+type outcome int
+
+const (
+	loaded outcome = iota // the spans are at rest, pinned by all who waited
+	again                 // the loader gave up, no word on the bytes: whoever wants them claims them
+	narrow                // a run failed as a whole: whoever wants a span of it claims that one alone
+	failed                // one span failed by itself, with load.err
+)
+
+// hit pins all the wanted spans if they are at rest, the hot path. Otherwise it pins nothing.
+func (v *Volume) hit(wants []want) bool {
+	c := v.c
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return false
+	}
+	for i := range wants {
+		s, ok := c.atRest.Get(key{v.id, wants[i].index})
+		if !ok {
+			for j := range wants[:i] {
+				wants[j].span.pins.Add(-1) // mu was held all the time, nobody has seen these pins
+				wants[j].span = nil
+			}
+			return false
+		}
+		s.pins.Add(1)
+		wants[i].span = s
+	}
+	for i := range wants {
+		c.read(wants[i].span)
+	}
+	c.count.hits.Add(uint64(len(wants)))
+	return true
+}
+
+// request is a Read that missed, in the hands of its goroutine.
+type request struct {
+	v      *Volume
+	wants  []want
+	stash  stash   // buffers taken for wants that have no span
+	claims []*load // ours, not finished
+}
+
+// fetch brings all wants there, or returns an error and leaves nothing pinned.
+//
+// It goes round until everything is there: claim what nobody has, load that, then wait for what others load. A reader who waits for
+// another's load has finished or given up its own claims, and one who waits for memory holds nothing at all; so neither can be part of
+// a circle of waiters.
+func (v *Volume) fetch(ctx context.Context, wants []want) error {
+	r := &request{v: v, wants: wants}
+	complete := false
+	defer func() { // also when the Source panics: nobody shall wait for a loader that is gone
+		r.end()
+		if !complete {
+			r.letGo()
+		}
+	}()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := v.markZeros(ctx, wants); err != nil {
+		return err
+	}
+	for first := true; !complete; first = false {
+		ok, err := r.claim(first)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			if err := r.queue(ctx); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := r.salvage(ctx); err != nil {
+			return err
+		}
+		if err := r.load(ctx); err != nil {
+			return err
+		}
+		if err := r.wait(ctx); err != nil {
+			return err
+		}
+		complete = r.complete()
+	}
+	return nil
+}
+
+// claim pins what is at rest, joins what others load, and claims the rest; false if there is no memory for that. Only the first claim
+// of a request counts as hits and misses.
+func (r *request) claim(first bool) (bool, error) {
+	v, c := r.v, r.v.c
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return false, ErrClosed
+	}
+	missing, hits, misses := 0, 0, 0
+	for i := range r.wants {
+		w := &r.wants[i]
+		if w.zero || w.span != nil {
+			continue
+		}
+		k := key{v.id, w.index}
+		if s, ok := c.atRest.Get(k); ok {
+			s.pins.Add(1)
+			c.read(s)
+			w.span, w.failed = s, nil
+			hits++
+			continue
+		}
+		misses++
+		if s, ok := c.loading[k]; ok && w.failed == nil {
+			s.pins.Add(1)
+			c.read(s)
+			w.span, w.load = s, s.load
+			s.load.waiters++
+			continue
+		}
+		missing++
+	}
+	if first {
+		c.count.hits.Add(uint64(hits))
+		c.count.misses.Add(uint64(misses))
+	}
+	for len(r.stash) < missing {
+		b := c.take(v.span, forReader)
+		if b == nil {
+			return false, nil
+		}
+		r.stash = append(r.stash, b)
+	}
+	for i := range r.wants {
+		w := &r.wants[i]
+		if w.zero || w.span != nil {
+			continue
+		}
+		w.span = v.newSpan(w.index, r.stash.pop())
+		w.span.pins.Store(1)
+		if w.failed != nil {
+			w.span.private = true
+			continue
+		}
+		var last *load
+		if n := len(r.claims); n > 0 {
+			last = r.claims[n-1]
+		}
+		if last == nil || last.alone || w.alone || last.first+int64(len(last.spans)) != w.index || len(last.spans) == v.most {
+			last = newLoad(w.index)
+			last.alone = w.alone
+			r.claims = append(r.claims, last)
+		}
+		c.claim(last, w.span)
+	}
+	return true, nil
+}
+
+// newSpan returns span number index, to be loaded into buf.
+func (v *Volume) newSpan(index int64, buf []byte) *span {
+	return &span{key: key{v.id, index}, n: int(v.end(index) - index*int64(v.span)), buf: buf}
+}
+
+// newLoad returns a load without spans.
+func newLoad(first int64) *load {
+	return &load{first: first, done: make(chan struct{})}
+}
+
+// claim adds the next span to l. Under mu.
+func (c *Cache) claim(l *load, s *span) {
+	s.load = l
+	l.spans = append(l.spans, s)
+	c.loading[s.key] = s
+}
+
+// queue waits for the memory of the whole request, holding nothing of it meanwhile.
+func (r *request) queue(ctx context.Context) error {
+	r.letGo()
+	count := 0
+	for i := range r.wants {
+		if !r.wants[i].zero {
+			count++
+		}
+	}
+	c := r.v.c
+	c.mu.Lock()
+	c.giveBackAll(&r.stash)
+	a := c.apply(r.v.span, count)
+	c.mu.Unlock()
+	var err error
+	r.stash, err = c.await(ctx, a)
+	return err
+}
+
+// load runs the claims. Those it cannot finish stay claimed: fetch gives them up.
+func (r *request) load(ctx context.Context) error {
+	for len(r.claims) > 0 {
+		l := r.claims[0]
+		err := r.v.run(ctx, l)
+		switch {
+		case err == nil:
+			r.finish(loaded, nil)
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case len(l.spans) > 1:
+			r.finish(narrow, nil)
+		default:
+			w := r.finish(failed, err)
+			if err := r.v.refuse(w, err); err != nil {
+				return err
+			}
+			// What is left waits until the reader's own blocks of this span are known to be good.
+			for len(r.claims) > 0 {
+				r.finish(again, nil)
+			}
+		}
+	}
+	return nil
+}
+
+// finish ends the first of the claims. If it failed, its wants are open again, and the last of them is returned.
+func (r *request) finish(o outcome, err error) (open *want) {
+	l := r.claims[0]
+	r.claims = r.claims[1:]
+	keep := 0
+	if o != loaded {
+		for i := range r.wants {
+			w := &r.wants[i]
+			if at := w.index - l.first; at >= 0 && at < int64(len(l.spans)) && w.span == l.spans[at] {
+				w.span = nil
+				w.alone = w.alone || o == narrow
+				keep++
+				open = w
+			}
+		}
+	}
+	c := r.v.c
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	r.stash = append(r.stash, c.finish(l, o, err, keep)...)
+	return open
+}
+
+// finish ends l: its spans come to rest, or are dead and their buffers given back but for the first keep of them, which are returned.
+// Under mu.
+func (c *Cache) finish(l *load, o outcome, err error, keep int) (kept stash) {
+	for _, s := range l.spans {
+		delete(c.loading, s.key)
+		s.load = nil
+		if o == loaded {
+			c.atRest.Add(s.key, s)
+			continue
+		}
+		if s.ahead != nil {
+			c.forgetAhead(s)
+		}
+		if keep > 0 {
+			keep--
+			kept = append(kept, s.buf)
+		} else {
+			c.giveBack(s.buf)
+		}
+		s.buf = nil
+	}
+	if o == again && l.waiters > 0 {
+		c.count.turns.Add(1)
+	}
+	l.outcome, l.err = o, err
+	close(l.done)
+	c.settle()
+	return kept
+}
+
+// wait waits for what others load.
+func (r *request) wait(ctx context.Context) error {
+	for i := range r.wants {
+		w := &r.wants[i]
+		if w.load == nil {
+			continue
+		}
+		select {
+		case <-w.load.done:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		l := w.load
+		w.load = nil
+		if l.outcome == loaded {
+			continue
+		}
+		w.span.pins.Add(-1) // it is dead
+		w.span = nil
+		w.alone = w.alone || l.outcome == narrow
+		if l.outcome == failed {
+			if err := r.v.refuse(w, l.err); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// refuse notes that the span of w failed by itself; it returns err unless there is hope for the reader's own part of it.
+func (v *Volume) refuse(w *want, err error) error {
+	if from, to := v.blocks(w); to-from == v.end(w.index)-w.index*int64(v.span) {
+		return err
+	}
+	w.failed = err
+	return nil
+}
+
+// blocks returns the range of the blocks that hold the reader's own bytes of w.
+func (v *Volume) blocks(w *want) (from, to int64) {
+	align := int64(v.align)
+	return w.off / align * align, min((w.off+int64(w.n)+align-1)/align*align, v.size)
+}
+
+// salvage loads the reader's own blocks of the spans that failed.
+func (r *request) salvage(ctx context.Context) error {
+	for i := range r.wants {
+		w := &r.wants[i]
+		if w.failed == nil {
+			continue
+		}
+		if err := r.v.loadBlocks(ctx, w); err != nil {
+			return err
+		}
+		w.failed = nil
+	}
+	return nil
+}
+
+// complete tells whether all wants are there.
+func (r *request) complete() bool {
+	for i := range r.wants {
+		if w := &r.wants[i]; !w.zero && w.span == nil {
+			return false
+		}
+	}
+	return true
+}
+
+// letGo unpins everything.
+func (r *request) letGo() {
+	for i := range r.wants {
+		w := &r.wants[i]
+		if w.span != nil {
+			r.v.c.unpin(w.span)
+		}
+		w.span, w.load = nil, nil
+	}
+}
+
+// end gives up the claims and what memory is left over.
+func (r *request) end() {
+	for len(r.claims) > 0 {
+		r.finish(again, nil)
+	}
+	c := r.v.c
+	c.mu.Lock()
+	c.giveBackAll(&r.stash)
+	c.mu.Unlock()
+}

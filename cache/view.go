@@ -1,0 +1,75 @@
+package cache
+
+import "sync/atomic"
+
+// View is bytes of a volume, pinned in memory. Its methods may be called by any goroutine until Release, which is called exactly once.
+type View struct {
+	c        *Cache
+	wants    []want
+	slices   [][]byte
+	size     int
+	released atomic.Bool
+
+	// A read within one or two spans, most are, needs no more than this one allocation.
+	wants2  [2]want
+	slices2 [2][]byte
+}
+
+// newView returns a view of n spans, to be filled in.
+func (c *Cache) newView(n int) *View {
+	view := &View{c: c}
+	if n <= len(view.wants2) {
+		view.wants = view.wants2[:n]
+	} else {
+		view.wants = make([]want, n)
+	}
+	return view
+}
+
+// show fills in the slices once all wants are there. From here on the view is to be released.
+func (view *View) show(v *Volume) {
+	view.c.count.views.Add(1)
+	view.c.debug.opened(view)
+	view.slices = view.slices2[:0]
+	if n := len(view.wants); n > len(view.slices2) {
+		view.slices = make([][]byte, 0, n)
+	}
+	for i := range view.wants {
+		w := &view.wants[i]
+		view.size += w.n
+		if w.span == nil {
+			view.slices = view.c.appendZeros(view.slices, w.n)
+			continue
+		}
+		from := int(w.off - w.index*int64(v.span))
+		view.slices = append(view.slices, w.span.buf[from:from+w.n:from+w.n])
+	}
+}
+
+// Slices returns the bytes in order, in one or more pieces. They are read-only and valid until Release.
+func (view *View) Slices() [][]byte { return view.slices }
+
+// Size is the sum of the lengths of Slices: what was asked for.
+func (view *View) Size() int { return view.size }
+
+// copyTo copies all bytes into p, which has Size bytes.
+func (view *View) copyTo(p []byte) {
+	for _, s := range view.slices {
+		p = p[copy(p, s):]
+	}
+}
+
+// Release gives the memory up. It must be called once; further calls do nothing.
+func (view *View) Release() {
+	if view.released.Swap(true) {
+		view.c.debug.releasedTwice()
+		return
+	}
+	view.c.count.views.Add(-1)
+	view.c.debug.released(view)
+	for i := range view.wants {
+		if s := view.wants[i].span; s != nil {
+			view.c.unpin(s)
+		}
+	}
+}

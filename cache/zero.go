@@ -1,0 +1,59 @@
+package cache
+
+import (
+	"context"
+	"fmt"
+)
+
+// appendZeros appends n bytes of the one zero buffer of the cache, repeated as often as needed.
+func (c *Cache) appendZeros(slices [][]byte, n int) [][]byte {
+	for n > 0 {
+		m := min(n, len(c.zero))
+		slices = append(slices, c.zero[:m:m])
+		n -= m
+	}
+	return slices
+}
+
+// markZeros finds out which of the wants not yet there lie in spans known to be zero: they need neither memory nor a load.
+func (v *Volume) markZeros(ctx context.Context, wants []want) error {
+	// A range of data found once is good for all the spans it reaches.
+	var start, stop int64
+	end := v.end(wants[len(wants)-1].index)
+	for i := range wants {
+		w := &wants[i]
+		if w.span != nil {
+			continue
+		}
+		from, to := w.index*int64(v.span), v.end(w.index)
+		if from >= stop {
+			var err error
+			if start, stop, err = v.src.NextData(ctx, from, end); err != nil {
+				return fmt.Errorf("look for data of volume %s at %d: %w", v.id.Value().id, from, err)
+			}
+			if start >= stop {
+				start, stop = end, end
+			}
+		}
+		if start >= to {
+			w.zero = true
+			v.c.count.zeros.Add(1)
+			// What lies before start is known to be zero: look again only where start is.
+			stop = max(stop, start)
+			continue
+		}
+	}
+	return nil
+}
+
+// isZero tells whether a span is known to be zero. Not knowing is no error here.
+func (v *Volume) isZero(ctx context.Context, index int64) bool {
+	from, to := index*int64(v.span), v.end(index)
+	start, stop, err := v.src.NextData(ctx, from, to)
+	return err == nil && start >= stop
+}
+
+// end is where span number index ends: in the volume.
+func (v *Volume) end(index int64) int64 {
+	return min((index+1)*int64(v.span), v.size)
+}
