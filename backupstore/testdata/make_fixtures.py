@@ -320,8 +320,8 @@ def broken(fx, c):
               edit_obj(2, offset=64 * KIB + BLOCK))
     fx.derive('offset overflows', z, 'metadata', ['offset'],
               edit_obj(3, offset=2**63 - 32768))
-    fx.derive('beyond the volume', z, 'metadata', ['beyond', 'size'],
-              edit_obj(3, offset=GIB))
+    fx.derive('beyond the volume', z, 'data', ['beyond', 'digest', 'sha256'],
+              edit_obj(3, offset=GIB), damaged=extent(3))
     fx.derive('length too long', z, 'data', ['length', 'object'],
               edit_obj(3, length=64 * KIB + 4096), damaged=[
                   {'offset': 192 * KIB, 'length': 64 * KIB + 4096}])
