@@ -54,7 +54,7 @@ type blockDecoder struct {
 	batch    [batch]sequence
 
 	// inherited and defined tell, by bits, which tables the last compressed
-	// block took from before, and which it set.
+	// block took from before, and which it set. The caller clears them.
 	inherited, defined uint8
 }
 
@@ -70,7 +70,6 @@ func (d *blockDecoder) reset() {
 // compressed decodes the block padded[bitPad:len(padded)-slack] to w, which
 // has begun it. refs, when not nil, is told of the sequences.
 func (d *blockDecoder) compressed(padded []byte, w *window, refs *tracker) error {
-	d.inherited, d.defined = 0, 0
 	end := len(padded) - slack
 	lits, n, err := d.literals(padded[bitPad:], end-bitPad, w.limit-w.start)
 	if err != nil {

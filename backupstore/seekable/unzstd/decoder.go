@@ -42,12 +42,16 @@ type Decoder struct {
 	frame  frame
 	hash   xxhash
 	place  place
-	whole  bool  // decoded from the object's start: checksums can be checked
+	hashed bool  // the frame was seen from its start: its checksum can be checked
 	frames int   // frames seen
 	read   int   // window.buf[read:window.pos] is decoded and not handed out
 	out    int64 // decoded offset of window.buf[read]
 	err    error // why the decoder is dead
 }
+
+// firstWindow is the most bytes that a frame gets for its window before it
+// has decoded any.
+const firstWindow = 4 << 20
 
 // place is what comes next in the stored object.
 type place uint8
@@ -62,7 +66,6 @@ const (
 // New returns a decoder that starts at the start of src.
 func New(src stream.Source, opt Options) *Decoder {
 	d := newDecoder(src, opt)
-	d.whole = true
 	if opt.Observer != nil {
 		d.track = newTracker(opt, 0)
 	}
@@ -248,7 +251,7 @@ func (d *Decoder) stepFrame(ctx context.Context) error {
 		return err
 	}
 	if d.track != nil {
-		d.track.frame(&f, d.in.off, d.out)
+		d.track.startFrame(&f, d.in.off, d.out)
 	}
 	d.in.skip(int64(n))
 	d.startFrame(f)
@@ -264,9 +267,12 @@ func (d *Decoder) startFrame(f frame) {
 	d.frame = f
 	d.frames++
 	d.window.reset(f.window, keep, f.content)
+	if f.content > firstWindow {
+		d.window.reserve(min(d.window.full, firstWindow))
+	}
 	d.read = 0
 	d.block.reset()
-	if d.whole && f.checksum {
+	if d.hashed = f.checksum; d.hashed {
 		d.hash.reset()
 	}
 	d.place = inFrame
@@ -303,6 +309,7 @@ func (d *Decoder) stepBlock(ctx context.Context) error {
 		d.track.begin(d)
 	}
 	zeros := false
+	d.block.inherited, d.block.defined = 0, 0
 	switch form {
 	case blockRaw:
 		w.append(b[blockHeaderSize : blockHeaderSize+size])
@@ -322,7 +329,7 @@ func (d *Decoder) stepBlock(ctx context.Context) error {
 		return err
 	}
 	d.frame.done += int64(n)
-	if d.whole && d.frame.checksum {
+	if d.hashed {
 		d.hash.write(w.buf[w.start:w.pos])
 	}
 	d.in.skip(int64(blockHeaderSize + stored))
@@ -340,7 +347,7 @@ func (d *Decoder) endFrame() error {
 		return errContent
 	}
 	if d.track != nil {
-		d.track.endFrame(d)
+		d.track.endFrame(d, d.out+int64(d.window.pos-d.window.start))
 	}
 	d.place = betweenFrames
 	if d.frame.checksum {
@@ -359,7 +366,7 @@ func (d *Decoder) stepChecksum(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if d.whole && binary.LittleEndian.Uint32(b) != uint32(d.hash.sum()) {
+	if d.hashed && binary.LittleEndian.Uint32(b) != uint32(d.hash.sum()) {
 		return errChecksum
 	}
 	d.in.skip(4)

@@ -25,15 +25,12 @@ type window struct {
 // many bytes are to come, -1 when that is unknown.
 func (w *window) reset(size int64, keep int, content int64) {
 	full := int(size) + keep + 2*maxBlock + 2*slack
-	if content >= 0 {
-		full = int(min(int64(full), content+maxBlock+slack))
+	if content >= 0 && content < int64(full)-maxBlock-slack {
+		full = int(content) + maxBlock + slack
 	}
 	*w = window{buf: w.buf, size: size, full: full}
 	if len(w.buf) > w.full {
 		w.buf = w.buf[:w.full]
-	}
-	if content > int64(w.full) && w.full <= 8<<20 {
-		w.reserve(w.full)
 	}
 }
 
