@@ -1,0 +1,107 @@
+package fusefs
+
+import (
+	"context"
+	"crypto/sha256"
+	"path"
+	"strings"
+	"syscall"
+	"time"
+
+	gofs "github.com/hanwen/go-fuse/v2/fs"
+	"github.com/hanwen/go-fuse/v2/fuse"
+)
+
+// dirNode is any directory: a path into the layout.
+type dirNode struct {
+	node
+	path string // "" for the root
+}
+
+var _ = (gofs.NodeLookuper)((*dirNode)(nil))
+var _ = (gofs.NodeReaddirer)((*dirNode)(nil))
+var _ = (gofs.NodeGetattrer)((*dirNode)(nil))
+
+func (d *dirNode) join(name string) string {
+	if d.path == "" {
+		return name
+	}
+	return d.path + "/" + name
+}
+
+func (d *dirNode) attr(out *fuse.Attr, mtime time.Time) {
+	d.t.attr(out, syscall.S_IFDIR|d.t.dirMode, 0, mtime)
+	out.Nlink = 2
+}
+
+// Getattr asks the catalogue whether the directory is still there; not for the
+// root, so that df and umount do not depend on the share.
+func (d *dirNode) Getattr(ctx context.Context, _ gofs.FileHandle, out *fuse.AttrOut) syscall.Errno {
+	mtime := d.t.mounted
+	if d.path != "" {
+		e, no := d.t.at(ctx, d.path)
+		if no != 0 {
+			return no
+		}
+		mtime = e.mtime
+	}
+	d.attr(&out.Attr, mtime)
+	out.SetTimeout(d.t.entryTimeout)
+	return 0
+}
+
+func (d *dirNode) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (*gofs.Inode, syscall.Errno) {
+	at := d.join(name)
+	e, no := d.t.at(ctx, at)
+	if no != 0 {
+		return nil, no
+	}
+	out.SetEntryTimeout(d.t.entryTimeout)
+	out.SetAttrTimeout(fileAttrTimeout)
+	switch e.kind {
+	case dirKind:
+		n := &dirNode{node: node{t: d.t}, path: at}
+		n.attr(&out.Attr, e.mtime)
+		out.SetAttrTimeout(d.t.entryTimeout)
+		return d.NewInode(ctx, n, stable(syscall.S_IFDIR, at)), 0
+	case linkKind:
+		n := &linkNode{node: node{t: d.t}, target: e.target, mtime: e.mtime}
+		n.attr(&out.Attr)
+		return d.NewInode(ctx, n, stable(syscall.S_IFLNK, at, e.target, e.mtime.UnixNano())), 0
+	case volumeKind:
+		size, no := d.t.size(ctx, e.backup)
+		if no != 0 {
+			return nil, no
+		}
+		n := &volumeNode{node: node{t: d.t}, backup: *e.backup, size: size}
+		n.attr(&out.Attr)
+		return d.NewInode(ctx, n, stable(syscall.S_IFREG, at, size, e.mtime.UnixNano())), 0
+	default:
+		n := &textNode{node: node{t: d.t}, kind: e.kind, backup: *e.backup}
+		text, no := n.load(ctx)
+		if no != 0 {
+			return nil, no
+		}
+		n.size = int64(len(text))
+		n.attr(&out.Attr)
+		// Another text is another inode, whose cached pages nobody mixes up.
+		return d.NewInode(ctx, n, stable(syscall.S_IFREG, at, sha256.Sum256(text))), 0
+	}
+}
+
+func (d *dirNode) Readdir(ctx context.Context) (gofs.DirStream, syscall.Errno) {
+	e, no := d.t.at(ctx, d.path)
+	if no != 0 {
+		return nil, no
+	}
+	parent := strings.TrimSuffix(path.Dir(d.path), ".")
+	list := make([]fuse.DirEntry, 0, len(e.order)+2)
+	list = append(list,
+		fuse.DirEntry{Name: ".", Mode: syscall.S_IFDIR, Ino: inode(d.path)},
+		fuse.DirEntry{Name: "..", Mode: syscall.S_IFDIR, Ino: inode(parent)})
+	for _, name := range e.order {
+		list = append(list, fuse.DirEntry{
+			Name: name, Mode: typeBits(e.children[name].kind), Ino: inode(d.join(name))})
+	}
+	return gofs.NewListDirStream(list), 0
+}

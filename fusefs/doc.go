@@ -1,0 +1,64 @@
+// Package fusefs serves backups as a read-only FUSE file system.
+//
+// It owns the mounted tree, the translation of reads and seeks, the table of
+// errnos, and the life of a mount: checks before it, settings of it, taking it
+// down, cleaning up one whose server died. What a backup is, where its bytes
+// come from, how they are decoded, verified, cached and read ahead is behind
+// [Catalog] and [Volume]; this package imports nothing of the project.
+//
+// # The tree
+//
+//	backups/<backup id>/volume.raw       the disk: exact size, mtime = created_at
+//	backups/<backup id>/metadata.json    what a restore would put back
+//	backups/<backup id>/problem.txt      instead of both: why this backup is not served
+//	volumes/<volume id>/<created_at>     -> ../../backups/<backup id>
+//	volumes/<volume id>/latest           -> the newest backup without a problem
+//	names/<volume name>/<created_at>     -> ../../backups/<backup id>
+//
+// created_at is RFC 3339 in UTC. Names are made safe and unambiguous by the
+// rules in names.go: a name that could mean two disks does not exist, longer
+// ones that mean one each take its place.
+//
+// The tree is computed from the catalogue's snapshot at every lookup, and the
+// kernel may remember an entry for five seconds; so backups appear and vanish
+// without a remount. Inode numbers are hashes of what is shown: they survive
+// a remount.
+//
+// # Invariants
+//
+//   - A read returns all the bytes asked for or an error. A short answer in
+//     mid file would be taken for the end of the file, silently.
+//   - Bytes go from the Volume's memory to the kernel in one writev; they stay
+//     pinned ([Data]) until the kernel has them.
+//   - A backup's bytes never change, so the kernel's page cache outlives the
+//     open file (FOPEN_KEEP_CACHE). A changed time or size is a new inode.
+//   - st_blocks is never 0 for a file that is not empty (GNU tar takes 0 for
+//     one hole), and below the size (cp looks for holes only then).
+//   - No lock is held while a Catalog or a Volume is called.
+//
+// # Hazards
+//
+// Deadlock: the process that serves a mount must not touch it, also not with
+// stat(2) or by exec, and must read neither the share nor its cache through
+// it. Mount refuses a mountpoint that overlaps [Options.Avoid]. Tests serve
+// from a helper process.
+//
+// Interrupts: the kernel announces any signal that a waiting caller gets, also
+// harmless ones (the Go runtime's SIGURG). The context is then cancelled and
+// the caller gets EINTR. A Volume must give up only this waiter, not work that
+// others wait for, and must not use the context after it has returned. A
+// process that has volume.raw mmapped sees an interrupted page fault as SIGBUS.
+//
+// Waiting that no signal ends: with asynchronous direct I/O (CAP_ASYNC_DIO),
+// which doubles what libaio and io_uring get, the kernel waits for the answer
+// to a direct read whatever happens to the reader; without it, only buffered
+// readers wait, and only SIGKILL frees those. So a Volume must bound its waits
+// for a hanging share. Killing the serving process frees every reader.
+//
+// Memory: go-fuse takes a buffer of the request's size (at most 1 MiB) for
+// every READ in flight, also if it then stays unused. The kernel bounds
+// buffered reads to maxBackground; direct readers bring one per thread.
+//
+// A server that was killed leaves a mountpoint that answers ENOTCONN; Mount
+// and Unmount clear it.
+package fusefs

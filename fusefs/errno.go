@@ -1,0 +1,34 @@
+package fusefs
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"syscall"
+)
+
+// errno is the one table from errors to what a reader sees. gone is what a
+// vanished backup or object is: ENOENT by name, ESTALE in an open file.
+//
+//	the reader was interrupted           EINTR      not logged
+//	a deadline passed (the share hangs)  ETIMEDOUT  logged
+//	fs.ErrNotExist                       gone       logged
+//	anything else, damage above all      EIO        logged
+//
+// A cancellation that is not the reader's own is a failure of the work it
+// waited for. EINTR would be a lie that some programs retry for ever.
+func errno(ctx context.Context, err error, gone syscall.Errno) syscall.Errno {
+	switch {
+	case err == nil:
+		return 0
+	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
+		return syscall.EINTR
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
+		return syscall.ETIMEDOUT
+	case errors.Is(err, fs.ErrNotExist):
+		return gone
+	default:
+		return syscall.EIO
+	}
+}

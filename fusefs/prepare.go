@@ -1,0 +1,185 @@
+package fusefs
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// ErrMountpoint: the directory cannot be a mountpoint.
+var ErrMountpoint = errors.New("not a usable mountpoint")
+
+// ErrNoFUSE: this machine, container or user cannot mount FUSE file systems.
+var ErrNoFUSE = errors.New("FUSE cannot be used")
+
+const (
+	devFuse  = "/dev/fuse"
+	fuseConf = "/etc/fuse.conf"
+)
+
+// prepare checks everything that can be checked before mounting, clears away
+// a dead restorefs mount, and returns the mountpoint without symbolic links.
+func prepare(ctx context.Context, mountpoint string, o Options, log *slog.Logger) (string, error) {
+	if err := ctx.Err(); err != nil {
+		return "", err
+	}
+	path, err := resolveMountpoint(mountpoint)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("%w: it does not exist; make it with mkdir -p %s", ErrMountpoint, mountpoint)
+	}
+	if err != nil {
+		return "", err
+	}
+	mounts, err := readMountInfo()
+	if err != nil {
+		return "", err
+	}
+	if m := mountAt(mounts, path); m != nil {
+		if m.Type != fstype || !dead(path) {
+			return "", fmt.Errorf("%w: %s is mounted there already (type %s); unmount it or choose another directory",
+				ErrMountpoint, m.Source, m.Type)
+		}
+		log.Warn("clearing away a restorefs mount whose server died", "mountpoint", path)
+		if err := detach(path); err != nil {
+			return "", fmt.Errorf("clear away a restorefs mount whose server died (try umount -l %s): %w", path, err)
+		}
+		if mounts, err = readMountInfo(); err != nil {
+			return "", err
+		}
+		if mountAt(mounts, path) != nil {
+			return "", fmt.Errorf("%w: below a dead restorefs mount, now cleared away, something else is mounted", ErrMountpoint)
+		}
+	}
+	if err := checkOverlap(mounts, path, o.Avoid); err != nil {
+		return "", err
+	}
+	if err := checkDirectory(path); err != nil {
+		return "", err
+	}
+	return path, checkFUSE(path, o)
+}
+
+// resolveMountpoint resolves symbolic links also where the last element is a
+// mount whose server died.
+func resolveMountpoint(path string) (string, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	resolved, err := filepath.EvalSymlinks(path)
+	if !errors.Is(err, syscall.ENOTCONN) {
+		return resolved, err
+	}
+	parent, err := filepath.EvalSymlinks(filepath.Dir(path))
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(parent, filepath.Base(path)), nil
+}
+
+// dead says whether nobody serves the FUSE mount any more. It is only asked
+// about mounts that this process does not serve.
+func dead(path string) bool {
+	var st unix.Statfs_t
+	err := unix.Statfs(path, &st)
+	return errors.Is(err, unix.ENOTCONN)
+}
+
+func checkDirectory(path string) error {
+	d, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	info, err := d.Stat()
+	if err != nil {
+		return err
+	}
+	if !info.IsDir() {
+		return fmt.Errorf("%w: it is not a directory", ErrMountpoint)
+	}
+	_, err = d.Readdirnames(1)
+	if err == nil {
+		return fmt.Errorf("%w: it is not empty, and the mount would hide what is in it; choose an empty directory", ErrMountpoint)
+	}
+	if !errors.Is(err, io.EOF) {
+		return err
+	}
+	return nil
+}
+
+// checkFUSE tells in plain words what mounting would fail at.
+func checkFUSE(path string, o Options) error {
+	_, err := os.Stat(devFuse)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w: there is no %s; try modprobe fuse, or give the container the device (--device %s --cap-add SYS_ADMIN)",
+			ErrNoFUSE, devFuse, devFuse)
+	}
+	if err != nil {
+		return err
+	}
+	if os.Geteuid() == 0 {
+		f, err := os.OpenFile(devFuse, os.O_RDWR, 0)
+		if err != nil {
+			return fmt.Errorf("%w: %w; in a container, give it the device (--device %s --cap-add SYS_ADMIN)", ErrNoFUSE, err, devFuse)
+		}
+		return f.Close()
+	}
+	if _, err := fusermount(); err != nil {
+		return err
+	}
+	if unix.Access(path, unix.W_OK) != nil {
+		return fmt.Errorf("%w: you may not write to it, which mounting without root requires", ErrMountpoint)
+	}
+	if o.AllowOther && !userAllowOther() {
+		return fmt.Errorf("%w: only root may let other users in, unless %s has the line user_allow_other", ErrNoFUSE, fuseConf)
+	}
+	return nil
+}
+
+// fusermount finds the setuid helper; PATH may be empty under systemd.
+func fusermount() (string, error) {
+	for _, name := range []string{"fusermount3", "/bin/fusermount3", "fusermount", "/bin/fusermount"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path, nil
+		}
+	}
+	return "", fmt.Errorf("%w: mounting without root needs fusermount3; install the package fuse3", ErrNoFUSE)
+}
+
+func userAllowOther() bool {
+	f, err := os.Open(fuseConf)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		if strings.TrimSpace(lines.Text()) == "user_allow_other" {
+			return true
+		}
+	}
+	return false
+}
+
+// explainMount says more about the errors of mount(2) that say too little.
+func explainMount(err error) error {
+	switch {
+	case errors.Is(err, syscall.EPERM):
+		return fmt.Errorf("%w: %w: CAP_SYS_ADMIN is missing; in a container, add it (--cap-add SYS_ADMIN) and see its AppArmor profile", ErrNoFUSE, err)
+	case errors.Is(err, syscall.ENODEV):
+		return fmt.Errorf("%w: %w: the kernel has no FUSE; try modprobe fuse", ErrNoFUSE, err)
+	default:
+		return err
+	}
+}

@@ -1,0 +1,85 @@
+package fusefs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Servers returns the ids of the processes that serve a mount: none when it
+// is dead, and none that this process may not look into. It needs a kernel
+// that names the connection in the fdinfo of /dev/fuse (6.18 does); on others
+// it finds none.
+func (m MountInfo) Servers() []int {
+	minor, ok := strings.CutPrefix(m.Device, "0:")
+	if !ok {
+		return nil
+	}
+	var pids []int
+	processes(func(pid int, dir string) {
+		if serves(dir, minor) {
+			pids = append(pids, pid)
+		}
+	})
+	return pids
+}
+
+// serves says whether a process has the FUSE connection open. A connection's
+// number is the minor of the file system's device.
+func serves(dir, minor string) bool {
+	fds, _ := filepath.Glob(dir + "/fd/*")
+	for _, fd := range fds {
+		if path, err := os.Readlink(fd); err != nil || path != devFuse {
+			continue
+		}
+		info, err := os.ReadFile(filepath.Join(dir, "fdinfo", filepath.Base(fd)))
+		if err == nil && strings.Contains("\n"+string(info), "\nfuse_connection:\t"+minor+"\n") {
+			return true
+		}
+	}
+	return false
+}
+
+// serverProcess is a process that serves a mount, held by a pidfd so that it
+// is not mistaken for a later one with the same number.
+type serverProcess struct {
+	pid   int
+	pidfd int
+	minor string
+}
+
+func findServers(m *MountInfo) []serverProcess {
+	var found []serverProcess
+	for _, pid := range m.Servers() {
+		if fd, err := unix.PidfdOpen(pid, 0); err == nil {
+			found = append(found, serverProcess{pid, fd, strings.TrimPrefix(m.Device, "0:")})
+		}
+	}
+	return found
+}
+
+func (s serverProcess) close() { unix.Close(s.pidfd) }
+
+// wait waits until the process has closed the connection, or until it ended.
+func (s serverProcess) wait(ctx context.Context, exit bool) error {
+	const poll = 20 * time.Millisecond
+	for {
+		ready, err := unix.Poll([]unix.PollFd{{Fd: int32(s.pidfd), Events: unix.POLLIN}}, int(poll.Milliseconds()))
+		if err != nil && !errors.Is(err, unix.EINTR) {
+			return fmt.Errorf("wait for process %d: %w", s.pid, err)
+		}
+		if ready > 0 || (!exit && !serves("/proc/"+strconv.Itoa(s.pid), s.minor)) {
+			return nil
+		}
+		if err := ctx.Err(); err != nil {
+			return fmt.Errorf("unmounted, but the process that served it (%d) has not finished: %w", s.pid, err)
+		}
+	}
+}

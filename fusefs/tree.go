@@ -1,0 +1,212 @@
+package fusefs
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"log/slog"
+	"sync"
+	"syscall"
+	"time"
+
+	gofs "github.com/hanwen/go-fuse/v2/fs"
+	"github.com/hanwen/go-fuse/v2/fuse"
+)
+
+const (
+	// defaultEntryTimeout is how long the kernel may go without asking for a
+	// name again: how late a new or deleted backup is noticed.
+	defaultEntryTimeout = 5 * time.Second
+
+	// fileAttrTimeout is for files and links, whose attributes never change.
+	fileAttrTimeout = time.Hour
+)
+
+// tree is what all nodes of one mount share.
+type tree struct {
+	catalog      Catalog
+	log          *slog.Logger
+	uid, gid     uint32
+	fileMode     uint32
+	dirMode      uint32
+	entryTimeout time.Duration
+	mounted      time.Time
+	throttle     throttle
+
+	layoutMu sync.Mutex
+	snapshot []Backup
+	root     *entry // layout(snapshot)
+
+	handlesMu sync.Mutex
+	handles   map[*volumeHandle]struct{}
+}
+
+func newTree(c Catalog, o Options, log *slog.Logger) *tree {
+	t := &tree{
+		catalog:      c,
+		log:          log,
+		uid:          uint32(syscall.Geteuid()),
+		gid:          uint32(syscall.Getegid()),
+		fileMode:     uint32(o.Mode.Perm()) &^ 0o333,
+		entryTimeout: o.entryTimeout,
+		mounted:      time.Now(),
+		handles:      make(map[*volumeHandle]struct{}),
+	}
+	if o.Owner != nil {
+		t.uid, t.gid = o.Owner.UID, o.Owner.GID
+	}
+	if t.fileMode == 0 {
+		t.fileMode = 0o400
+	}
+	// A directory is entered by whoever may read what is in it.
+	t.dirMode = t.fileMode | t.fileMode>>2
+	if t.entryTimeout == 0 {
+		t.entryTimeout = defaultEntryTimeout
+	}
+	return t
+}
+
+// at returns the entry at a path, as the catalogue is now.
+func (t *tree) at(ctx context.Context, path string) (*entry, syscall.Errno) {
+	list, err := t.catalog.Backups(ctx)
+	if err != nil {
+		return nil, t.fail(ctx, "list backups", "", err, syscall.EIO)
+	}
+	e := t.layout(list).find(path)
+	if e == nil {
+		return nil, syscall.ENOENT
+	}
+	return e, 0
+}
+
+// layout returns the tree for a snapshot, the one at hand if the snapshot is
+// the same slice as before.
+func (t *tree) layout(list []Backup) *entry {
+	same := func() bool {
+		return len(list) == len(t.snapshot) && (len(list) == 0 || &list[0] == &t.snapshot[0])
+	}
+	t.layoutMu.Lock()
+	root := t.root
+	if root != nil && same() {
+		t.layoutMu.Unlock()
+		return root
+	}
+	t.layoutMu.Unlock()
+
+	root = layout(list)
+	t.layoutMu.Lock()
+	t.snapshot, t.root = list, root
+	t.layoutMu.Unlock()
+	return root
+}
+
+// fail turns an error into an errno, and logs it unless the reader gave up.
+func (t *tree) fail(ctx context.Context, doing, backup string, err error, gone syscall.Errno, attrs ...any) syscall.Errno {
+	no := errno(ctx, err, gone)
+	if no == 0 || no == syscall.EINTR {
+		return no
+	}
+	suppressed, ok := t.throttle.pass(doing + "\x00" + backup + "\x00" + no.Error())
+	if !ok {
+		return no
+	}
+	attrs = append([]any{"backup", backup}, attrs...)
+	attrs = append(attrs, "error", err, "errno", no.Error())
+	if suppressed > 0 {
+		attrs = append(attrs, "suppressed", suppressed)
+	}
+	t.log.Error("cannot "+doing, attrs...)
+	return no
+}
+
+// node is what every node of the tree is built on.
+type node struct {
+	gofs.Inode
+	t *tree
+}
+
+var _ = (gofs.NodeStatfser)((*node)(nil))
+
+// Statfs tells how long names may be; programs believe a 0.
+func (n *node) Statfs(_ context.Context, out *fuse.StatfsOut) syscall.Errno {
+	out.NameLen = maxNameBytes
+	out.Bsize = blksize
+	out.Frsize = blksize
+	return 0
+}
+
+// blksize is st_blksize. It must be set: for 0, go-fuse makes up st_blocks.
+const blksize = 4096
+
+func (t *tree) attr(out *fuse.Attr, mode uint32, size int64, mtime time.Time) {
+	out.Mode = mode
+	out.Uid, out.Gid = t.uid, t.gid
+	out.Nlink = 1
+	out.Size = uint64(size)
+	out.Blksize = blksize
+	out.Blocks = blocks(size)
+	if mtime.IsZero() {
+		mtime = time.Unix(0, 0)
+	}
+	out.SetTimes(&mtime, &mtime, &mtime)
+}
+
+// blocks returns st_blocks in units of 512 bytes: one fewer than the size has,
+// so that cp looks for holes, but never 0, which GNU tar takes for one hole.
+func blocks(size int64) uint64 {
+	if size <= 0 {
+		return 0
+	}
+	return uint64(max(1, size/512-1))
+}
+
+const rootInode = 1
+
+// inode returns the inode number of a path: a hash, so that it survives a
+// remount; neither 0, nor the root's, nor the reserved ^0.
+func inode(path string) uint64 {
+	if path == "" {
+		return rootInode
+	}
+	h := sha256.Sum256([]byte(path))
+	return binary.BigEndian.Uint64(h[:])>>2 | 1<<62
+}
+
+// stable is the identity of a node: go-fuse and the kernel take two nodes with
+// the same one for the same file, page cache included. What the path shows is
+// therefore hashed into the generation.
+func stable(mode uint32, path string, shows ...any) gofs.StableAttr {
+	h := sha256.Sum256(fmt.Appendf(nil, "%q %q", path, fmt.Sprintln(shows...)))
+	return gofs.StableAttr{
+		Mode: mode,
+		Ino:  inode(path),
+		Gen:  uint64(binary.BigEndian.Uint32(h[:])),
+	}
+}
+
+func typeBits(k kind) uint32 {
+	switch k {
+	case dirKind:
+		return syscall.S_IFDIR
+	case linkKind:
+		return syscall.S_IFLNK
+	default:
+		return syscall.S_IFREG
+	}
+}
+
+// size returns the volume's size, from the listing if it is known there.
+func (t *tree) size(ctx context.Context, b *Backup) (int64, syscall.Errno) {
+	if b.Size >= 0 {
+		return b.Size, 0
+	}
+	size, err := t.catalog.Size(ctx, b.ID)
+	if err == nil && size < 0 {
+		err = fmt.Errorf("size is %d", size)
+	}
+	if err != nil {
+		return 0, t.fail(ctx, "tell the size of the volume", b.ID, err, syscall.ENOENT)
+	}
+	return size, 0
+}

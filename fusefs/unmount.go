@@ -1,0 +1,195 @@
+package fusefs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// ErrNotMounted: no restorefs is mounted there.
+var ErrNotMounted = errors.New("no restorefs mount")
+
+// BusyError: the mount could not be taken down in time because it is in use.
+type BusyError struct {
+	Mountpoint string
+	Holders    []Holder // those that could be found; may be empty
+}
+
+func (e *BusyError) Error() string {
+	if len(e.Holders) == 0 {
+		return e.Mountpoint + " is in use, by whom could not be found out (another mount namespace, or a process of another user)"
+	}
+	var who []string
+	for _, h := range e.Holders {
+		who = append(who, h.String())
+	}
+	return e.Mountpoint + " is in use by " + strings.Join(who, ", ")
+}
+
+func (e *BusyError) Unwrap() error { return syscall.EBUSY }
+
+// UnmountOptions say how to take a mount down.
+type UnmountOptions struct {
+	// Lazy takes a busy mount out of the tree at once, and leaves it to its
+	// present users until they close their files.
+	Lazy bool
+
+	// AwaitExit makes the function Unmount wait for the end of the serving
+	// process, which may have more to close than the mount. For processes
+	// that serve one mount and then end.
+	AwaitExit bool
+
+	// Logger; nil: nothing is logged.
+	Logger *slog.Logger
+}
+
+const (
+	unmountRetryMin = 5 * time.Millisecond
+	unmountRetryMax = 500 * time.Millisecond
+)
+
+// Unmount takes the mount down, trying again while it is busy until ctx is
+// done, and waits for the end of serving. The error is a *BusyError if it is
+// still in use then. With Lazy it returns once the mount is out of the tree;
+// Wait then waits for the readers.
+func (s *Server) Unmount(ctx context.Context, o UnmountOptions) error {
+	select {
+	case <-s.done:
+		return nil
+	default:
+	}
+	mounts, err := readMountInfo()
+	if err != nil {
+		return err
+	}
+	// By its id: it may have been moved, detached, or covered since.
+	i := slices.IndexFunc(mounts, func(m MountInfo) bool { return m.ID == s.mount.ID })
+	if i >= 0 {
+		at := mounts[i].Mountpoint
+		if top := mountAt(mounts, at); top.ID != s.mount.ID {
+			return fmt.Errorf("unmount %s: another mount (%s, type %s) covers it; unmount that first", at, top.Source, top.Type)
+		}
+		lazily, err := takeDown(ctx, at, o)
+		if err != nil || lazily {
+			return err
+		}
+	}
+	select {
+	case <-s.done:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("unmounted %s, but its files are still in use: %w", s.mountpoint, ctx.Err())
+	}
+}
+
+// Unmount takes down the restorefs mount on a directory, served by whatever
+// process or by none any more, trying again while it is busy until ctx is
+// done; then the error is a *BusyError. It waits until the serving process,
+// if that can be found (MountInfo.Servers), has let go of the mount too. With
+// Lazy it does not wait for a busy one.
+//
+// The process that serves the mount uses Server.Unmount.
+func Unmount(ctx context.Context, mountpoint string, o UnmountOptions) error {
+	path, err := resolveMountpoint(mountpoint)
+	if err != nil {
+		return fmt.Errorf("unmount %s: %w", mountpoint, err)
+	}
+	mounts, err := readMountInfo()
+	if err != nil {
+		return err
+	}
+	m := mountAt(mounts, path)
+	if m == nil {
+		return fmt.Errorf("unmount %s: %w: nothing is mounted there", mountpoint, ErrNotMounted)
+	}
+	if m.Type != fstype {
+		return fmt.Errorf("unmount %s: %w: it is %s, of type %s", mountpoint, ErrNotMounted, m.Source, m.Type)
+	}
+	servers := findServers(m)
+	defer func() {
+		for _, s := range servers {
+			s.close()
+		}
+	}()
+	lazily, err := takeDown(ctx, path, o)
+	if err != nil || lazily {
+		return err
+	}
+	for _, s := range servers {
+		if err := s.wait(ctx, o.AwaitExit); err != nil {
+			return fmt.Errorf("unmount %s: %w", path, err)
+		}
+	}
+	return nil
+}
+
+// takeDown unmounts; lazily says that it had to be detached while in use.
+func takeDown(ctx context.Context, path string, o UnmountOptions) (lazily bool, err error) {
+	warned := false
+	for delay := unmountRetryMin; ; delay = min(2*delay, unmountRetryMax) {
+		err := unmountOnce(ctx, path, false)
+		if !errors.Is(err, syscall.EBUSY) {
+			return false, err
+		}
+		// What was just closed may take the kernel a moment.
+		if delay >= unmountRetryMax/4 {
+			if o.Lazy {
+				return true, unmountOnce(ctx, path, true)
+			}
+			if !warned && o.Logger != nil {
+				o.Logger.Warn("waiting: " + (&BusyError{path, findHolders(path)}).Error())
+			}
+			warned = true
+		}
+		select {
+		case <-ctx.Done():
+			return false, &BusyError{path, findHolders(path)}
+		case <-time.After(delay):
+		}
+	}
+}
+
+// detach takes the mount out of the tree, whoever uses it.
+func detach(path string) error { return unmountOnce(context.Background(), path, true) }
+
+// unmountOnce unmounts, or detaches; a busy mount is EBUSY either way.
+func unmountOnce(ctx context.Context, path string, lazy bool) error {
+	if os.Geteuid() == 0 {
+		flags := unix.UMOUNT_NOFOLLOW
+		if lazy {
+			flags |= unix.MNT_DETACH
+		}
+		if err := unix.Unmount(path, flags); err != nil {
+			return fmt.Errorf("unmount %s: %w", path, err)
+		}
+		return nil
+	}
+	bin, err := fusermount()
+	if err != nil {
+		return err
+	}
+	args := []string{"-u", path}
+	if lazy {
+		args = []string{"-u", "-z", path}
+	}
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), bin, args...)
+	cmd.Env = []string{"LC_ALL=C"}
+	out, err := cmd.CombinedOutput()
+	switch {
+	case err == nil:
+		return nil
+	case strings.Contains(string(out), "busy"):
+		return fmt.Errorf("unmount %s: %w", path, syscall.EBUSY)
+	default:
+		return fmt.Errorf("unmount %s: %w: %s", path, err, strings.TrimSpace(string(out)))
+	}
+}
