@@ -16,15 +16,15 @@ const (
 //	─────────────|──────────────|──────────────|─────────────>
 //	  start over │   no change  │    counts    │  start over
 //
-// In a streak everything up to front has been asked for. When less than half a window of it is left, the next window is asked for,
-// twice as large up to max:
+// In a streak everything up to front has been asked for. When half a window of it is left or less, the window is doubled, up to max,
+// and asked for from there:
 //
 //	     behind            next                front
 //	───────|─────────────────|───────────────────|──────────────|─────────>
 //	 start │  no change      │ read: next moves  │    slack,    │ start over
 //	 over  │  (window+slack) │                   │  next moves  │
-//	                         |<── less than ──>|
-//	                           window/2: ask   |=== next+window|
+//	                         |<── window/2 ─────>|
+//	                               or less: ask  |==============| next+window
 //
 // Invariants: next <= front in a streak, at the latest after a read was observed; window is 0 outside of a streak, else at most max;
 // ranges asked for in a streak do not overlap and ascend.
@@ -64,18 +64,14 @@ func (s *sequential) observe(off, n, size int64) (from, to int64, elsewhere bool
 		}
 		s.window = min(max(firstWindow, 2*n), s.max)
 		s.front = s.next
-	}
-	s.front = max(s.front, s.next)
-	if s.front-s.next >= (s.window+1)/2 {
+	} else if s.front-s.next > s.window/2 {
 		return 0, 0, false
+	} else {
+		s.window = min(2*s.window, s.max)
 	}
-	from, to = s.front, min(s.next+s.window, size)
-	if to <= from {
-		return 0, 0, false
-	}
-	s.front = to
-	s.window = min(2*s.window, s.max)
-	return from, to, false
+	from, to = max(s.front, s.next), min(s.next+s.window, size)
+	s.front = max(from, to)
+	return from, s.front, false
 }
 
 // skips tells whether a read at off would be a jump ahead within a streak, over (from, off).
