@@ -21,6 +21,7 @@ type Buffers struct {
 	scratches sync.Pool // *scratch
 	blocks    sync.Pool // *block
 	inputs    sync.Pool // *bitReader
+	pieces    sync.Pool // *[]byte
 }
 
 func (b *Buffers) scratch() *scratch {
@@ -45,6 +46,16 @@ func (b *Buffers) input() *bitReader {
 	return new(bitReader)
 }
 
+// stored returns an empty slice to append stored bytes to.
+func (b *Buffers) stored() []byte {
+	if p, ok := b.pieces.Get().(*[]byte); ok {
+		return (*p)[:0]
+	}
+	return make([]byte, 0, readBytes*2)
+}
+
+func (b *Buffers) putStored(p []byte) { b.pieces.Put(&p) }
+
 // scratch is what decoding one block needs until it is done.
 type scratch struct {
 	header   header
@@ -54,6 +65,9 @@ type scratch struct {
 	next     [rowCount]uint32
 	segments [maxSegments]segment
 }
+
+// scratchBytes is about the size of a scratch.
+const scratchBytes = 4*rowCount + lanes*laneBytes + 128<<10
 
 // block is a decoded and checked block.
 type block struct {

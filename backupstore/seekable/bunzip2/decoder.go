@@ -245,7 +245,7 @@ func (d *Decoder) load(ctx context.Context, several bool) (*block, error) {
 func (d *Decoder) decode(ctx context.Context) (*block, error) {
 	s, k := d.opt.Buffers.scratch(), d.opt.Buffers.block()
 	defer d.opt.Buffers.scratches.Put(s)
-	if err := k.decode(ctx, d.in, s, d.level*100_000); err != nil {
+	if err := k.decode(ctx, d.in, s, d.level*levelBytes); err != nil {
 		d.opt.Buffers.blocks.Put(k)
 		return nil, err
 	}

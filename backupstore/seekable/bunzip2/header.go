@@ -10,9 +10,10 @@ const (
 	endMagic   = 0x177245385090 // BCD of its square root: the stream ends
 	magicBits  = 48
 
-	// maxBlock is the most bytes that a block holds before RLE1 is undone, at
-	// level 9.
-	maxBlock = 900_000
+	// levelBytes times the level is the most that a block holds before RLE1
+	// is undone; maxBlock is this for level 9.
+	levelBytes = 100_000
+	maxBlock   = 9 * levelBytes
 
 	groupSymbols = 50 // symbols coded with one selector's tree
 	maxTrees     = 6
