@@ -4,11 +4,12 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"iter"
 )
 
 // ErrNoDigests says that a range has no usable digest row.
-var ErrNoDigests = errors.New("the backup has no digests for this range")
+var ErrNoDigests = fmt.Errorf("the backup has no digests for this range: %w", errors.ErrUnsupported)
 
 const (
 	// smallObject bytes and less are decoded by whoever comes along: such
@@ -19,7 +20,7 @@ const (
 )
 
 // Range is a part of a volume, in bytes.
-type Range struct{ Off, Len int64 }
+type Range = struct{ Off, Len int64 }
 
 // Runs splits the volume, in order, into ranges that are best read front to
 // back by one reader each, while different runs are read in parallel. It cuts

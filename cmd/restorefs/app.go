@@ -1,0 +1,138 @@
+package main
+
+import (
+	"encoding/json"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/restorefs/restorefs/backupstore"
+	"github.com/restorefs/restorefs/backupstore/share"
+)
+
+const backupHelp = `BACKUP is a backup id, a unique prefix of one (4 or more characters),
+VOLUME_ID@latest, or VOLUME_ID@TIME (newest complete backup at or before TIME).`
+
+const exitHelp = `EXIT STATUS: 0 done, 1 failed, 2 wrong usage, 3 backup damaged or incomplete,
+4 target refused and nothing written.`
+
+func newApp() *cli.App {
+	app := &cli.App{
+		Name:  "restorefs",
+		Usage: "mount and restore OpenStack Cinder backups straight from their NFS share",
+		Description: "No Cinder is needed: restorefs reads the backups' files, checks every byte\n" +
+			"against their digests, and writes nothing to the share.\n\n" + exitHelp,
+		Version:                buildVersion(),
+		UseShortOptionHandling: true,
+		HideHelpCommand:        true,
+		Commands: []*cli.Command{
+			listCommand(), showCommand(), mountCommand(), unmountCommand(), materializeCommand(), demoCommand(),
+		},
+		OnUsageError: func(_ *cli.Context, err error, _ bool) error { return usageError{err} },
+		// The library would exit by itself.
+		ExitErrHandler: func(*cli.Context, error) {},
+		Action: func(c *cli.Context) error {
+			if c.Args().Present() {
+				return usagef("no command %q; \"restorefs --help\" lists them", c.Args().First())
+			}
+			return cli.ShowAppHelp(c)
+		},
+	}
+	for _, cmd := range app.Commands {
+		cmd.OnUsageError = app.OnUsageError
+		cmd.Flags = append(cmd.Flags, &cli.BoolFlag{Name: "verbose", Usage: "log what happens to stderr", DisableDefaultText: true},
+			&cli.BoolFlag{Name: "debug", Usage: "log every detail to stderr", DisableDefaultText: true})
+		if !strings.Contains(cmd.Description, "EXIT STATUS") {
+			cmd.Description = strings.TrimSpace(cmd.Description + "\n\n" + exitHelp)
+		}
+	}
+	return app
+}
+
+func buildVersion() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "(unknown)"
+}
+
+func shareFlag() cli.Flag {
+	return &cli.StringFlag{Name: "share", EnvVars: []string{"RESTOREFS_SHARE"}, Usage: "the backups' `DIRECTORY`: a mounted NFS export"}
+}
+
+func jsonFlag() cli.Flag {
+	return &cli.BoolFlag{Name: "json", Usage: "write JSON to stdout", DisableDefaultText: true}
+}
+
+func memoryFlag() cli.Flag {
+	return &cli.StringFlag{Name: "memory", Value: "256MiB", Usage: "`SIZE` of all caches and decoders together"}
+}
+
+func newLogger(c *cli.Context) *slog.Logger {
+	level := slog.LevelWarn
+	switch {
+	case c.Bool("debug"):
+		level = slog.LevelDebug
+	case c.Bool("verbose"):
+		level = slog.LevelInfo
+	}
+	return slog.New(slog.NewTextHandler(c.App.ErrWriter, &slog.HandlerOptions{Level: level}))
+}
+
+// openCatalog opens the share and looks at it.
+func openCatalog(c *cli.Context, memoryBytes int64) (*backupstore.Catalog, error) {
+	path := c.String("share")
+	if path == "" {
+		return nil, usagef("no share given: say --share DIRECTORY or set RESTOREFS_SHARE")
+	}
+	log := newLogger(c)
+	s, err := share.OpenDir(path)
+	if err != nil {
+		if strings.Contains(path, ":") {
+			return nil, usagef("%q is not a directory: mount the export first (mount -t nfs -o ro %s DIRECTORY) and give the directory as --share", path, path)
+		}
+		return nil, err
+	}
+	catalog := backupstore.NewCatalog(s, backupstore.Options{DecoderBytes: memoryBytes, Logger: log})
+	if err := catalog.Refresh(c.Context); err != nil {
+		catalog.Close()
+		return nil, err
+	}
+	for _, err := range catalog.Unread() {
+		log.Warn(err.Error())
+	}
+	return catalog, nil
+}
+
+// cacheDir is where restorefs keeps what it could compute again.
+func cacheDir() string {
+	if dir, err := os.UserCacheDir(); err == nil {
+		return filepath.Join(dir, "restorefs")
+	}
+	return "/var/cache/restorefs"
+}
+
+// oneBackup finds the backup that the first argument names.
+func oneBackup(c *cli.Context, catalog *backupstore.Catalog) (*backupstore.Backup, error) {
+	return catalog.Find(c.Args().First())
+}
+
+func wantArgs(c *cli.Context, names ...string) error {
+	if c.NArg() != len(names) {
+		return usagef("%s takes %s, %d arguments were given; see \"restorefs %s --help\"",
+			c.Command.Name, strings.Join(names, " and "), c.NArg(), c.Command.Name)
+	}
+	return nil
+}
+
+func writeJSON(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
+}

@@ -1,0 +1,47 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/restorefs/restorefs/backupstore"
+	"github.com/restorefs/restorefs/materialize"
+)
+
+// Exit codes, a documented contract (README).
+const (
+	exitDone    = 0
+	exitFailed  = 1
+	exitUsage   = 2 // wrong usage
+	exitDamaged = 3 // backup damaged or incomplete
+	exitRefused = 4 // target refused, nothing written
+)
+
+// usageError is a mistake in how the program was called.
+type usageError struct{ error }
+
+func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+func exitCode(err error) int {
+	var usage usageError
+	var refused *materialize.RefusedError
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.As(err, &usage), errors.Is(err, backupstore.ErrNoBackup), errors.Is(err, backupstore.ErrAmbiguous):
+		return exitUsage
+	case errors.As(err, &refused):
+		return exitRefused
+	case errors.Is(err, backupstore.ErrDamaged):
+		return exitDamaged
+	}
+	return exitFailed
+}
+
+func explain(err error) string {
+	if errors.Is(err, context.Canceled) {
+		return "interrupted: " + err.Error()
+	}
+	return err.Error()
+}

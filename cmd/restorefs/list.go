@@ -1,0 +1,138 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/restorefs/restorefs/backupstore"
+)
+
+func listCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "list",
+		Usage: "list the backups on the share, oldest first by volume",
+		Flags: []cli.Flag{
+			shareFlag(), jsonFlag(),
+			&cli.StringFlag{Name: "volume", Usage: "only backups of the volume with this `ID` (or the start of it)"},
+			&cli.BoolFlag{Name: "all", Usage: "incomplete backups too (Cinder did not finish them)", DisableDefaultText: true},
+		},
+		Action: list,
+	}
+}
+
+// listed is a backup in list's JSON; its fields are a contract.
+type listed struct {
+	ID          string    `json:"id"`
+	VolumeID    string    `json:"volume_id"`
+	VolumeName  *string   `json:"volume_name"`
+	Name        *string   `json:"name"`
+	Description *string   `json:"description"`
+	CreatedAt   time.Time `json:"created_at"`
+	ParentID    *string   `json:"parent_id"`
+	Incremental bool      `json:"incremental"`
+	State       string    `json:"state"`
+	Size        int64     `json:"size"`
+	StoredBytes int64     `json:"stored_bytes"`
+	Objects     int       `json:"objects"`
+	Compression []string  `json:"compression"`
+	Container   string    `json:"container"`
+	Problems    []string  `json:"problems"`
+}
+
+func newListed(b *backupstore.Backup) listed {
+	r := b.Record()
+	return listed{
+		ID: b.ID, VolumeID: b.VolumeID, VolumeName: r.Volume.Name, Name: b.Name, Description: b.Description, CreatedAt: b.CreatedAt,
+		ParentID: r.Backup.ParentID, Incremental: b.Incremental(), State: b.State.String(), Size: b.Size, StoredBytes: b.StoredBytes,
+		Objects: b.Objects, Compression: append([]string{}, b.Compression...), Container: b.Container,
+		Problems: append([]string{}, b.Problems...),
+	}
+}
+
+func list(c *cli.Context) error {
+	if err := wantArgs(c); err != nil {
+		return err
+	}
+	catalog, err := openCatalog(c, 0)
+	if err != nil {
+		return err
+	}
+	defer catalog.Close()
+	var shown []*backupstore.Backup
+	hidden := 0
+	for _, b := range catalog.Backups() {
+		switch {
+		case !strings.HasPrefix(b.VolumeID, strings.ToLower(c.String("volume"))):
+		case b.State == backupstore.Incomplete && !c.Bool("all"):
+			hidden++
+		default:
+			shown = append(shown, b)
+		}
+	}
+	if c.Bool("json") {
+		out := []listed{}
+		for _, b := range shown {
+			out = append(out, newListed(b))
+		}
+		return writeJSON(c.App.Writer, out)
+	}
+	printList(c.App.Writer, shown)
+	if hidden > 0 {
+		fmt.Fprintf(c.App.ErrWriter, "%d incomplete, not shown (--all)\n", hidden)
+	}
+	if len(shown) == 0 {
+		fmt.Fprintf(c.App.ErrWriter, "no backups on %s\n", c.String("share"))
+	}
+	return nil
+}
+
+func printList(out io.Writer, backups []*backupstore.Backup) {
+	w := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
+	defer w.Flush()
+	volume := ""
+	for _, b := range backups {
+		if b.VolumeID != volume {
+			volume = b.VolumeID
+			w.Flush()
+			fmt.Fprintf(out, "volume %s%s\n", volume, quoted(b.VolumeName()))
+		}
+		kind := "full"
+		if b.Incremental() {
+			kind = "on " + b.ParentID[:8]
+		}
+		name := ""
+		if b.Name != nil {
+			name = printable(*b.Name)
+		}
+		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\t%s stored\t%s\t%s\n", b.ID, b.CreatedAt.Format("2006-01-02 15:04:05"), kind,
+			formatSize(b.Size), formatSize(b.StoredBytes), b.State, name)
+		if b.State != backupstore.Complete {
+			w.Flush()
+			for _, p := range b.Problems {
+				fmt.Fprintf(out, "      %s\n", printable(p))
+			}
+		}
+	}
+}
+
+func quoted(name string) string {
+	if name == "" {
+		return ""
+	}
+	return " \"" + printable(name) + "\""
+}
+
+// printable keeps a name from the share from steering the terminal.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r >= 0x7f && r < 0xa0 || r == 0x2028 || r == 0x2029 || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 {
+			return '\ufffd'
+		}
+		return r
+	}, s)
+}

@@ -1,0 +1,26 @@
+// Command restorefs mounts and restores OpenStack Cinder backups straight from
+// the share they were written to.
+//
+// This package owns the command line: flags, wiring of the other packages,
+// what people and scripts get to read, exit codes and signals. It decides
+// nothing about data. One file a command.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// The first signal ends the work in an orderly way, a second one at once.
+	context.AfterFunc(ctx, stop)
+	err := newApp().RunContext(ctx, os.Args)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "restorefs:", explain(err))
+	}
+	os.Exit(exitCode(err))
+}

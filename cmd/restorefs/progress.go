@@ -1,0 +1,60 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"golang.org/x/term"
+
+	"github.com/restorefs/restorefs/materialize"
+)
+
+// showProgress keeps one line on a terminal up to date, or writes one every so
+// often to anything else, until the returned function is called.
+func showProgress(w io.Writer, p *materialize.Progress) (stop func()) {
+	f, ok := w.(*os.File)
+	terminal := ok && term.IsTerminal(int(f.Fd()))
+	every := 30 * time.Second
+	if terminal {
+		every = 250 * time.Millisecond
+	}
+	quit, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		start := time.Now()
+		tick := time.NewTicker(every)
+		defer tick.Stop()
+		for {
+			select {
+			case <-quit:
+				if terminal {
+					fmt.Fprint(w, "\r\033[K")
+				}
+				return
+			case <-tick.C:
+				line := progressLine(p.Snapshot(), time.Since(start))
+				if terminal {
+					fmt.Fprint(w, "\r\033[K"+line)
+				} else {
+					fmt.Fprintln(w, line)
+				}
+			}
+		}
+	}()
+	return func() { close(quit); <-done }
+}
+
+func progressLine(s materialize.Snapshot, elapsed time.Duration) string {
+	if s.Total == 0 {
+		return s.Stage.String()
+	}
+	rate := float64(s.Done) / elapsed.Seconds()
+	line := fmt.Sprintf("%s  %3.0f %%  %s of %s  %s/s", s.Stage, 100*float64(s.Done)/float64(s.Total),
+		formatSize(s.Done), formatSize(s.Total), formatSize(int64(rate)))
+	if rate > 0 && s.Done < s.Total {
+		line += fmt.Sprintf("  %s left", (time.Duration(float64(s.Total-s.Done)/rate) * time.Second).Round(time.Second))
+	}
+	return line
+}

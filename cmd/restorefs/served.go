@@ -1,0 +1,181 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/restorefs/restorefs/backupstore"
+	"github.com/restorefs/restorefs/cache"
+	"github.com/restorefs/restorefs/fusefs"
+)
+
+// served is the catalogue as fusefs wants to see it: volumes read through the
+// cache, the share looked at again from time to time.
+type served struct {
+	catalog *backupstore.Catalog
+	cache   *cache.Cache
+	log     *slog.Logger
+	only    func(*backupstore.Backup) bool
+
+	mu      sync.Mutex
+	backups []fusefs.Backup
+	byID    map[string]*backupstore.Backup
+	open    map[string]*openVolume
+}
+
+// openVolume is a composed volume that some open files share.
+type openVolume struct {
+	cached *cache.Volume
+	volume *backupstore.Volume
+	users  int // guarded by served.mu
+}
+
+func newServed(catalog *backupstore.Catalog, memory *cache.Cache, log *slog.Logger, only func(*backupstore.Backup) bool) *served {
+	s := &served{catalog: catalog, cache: memory, log: log, only: only, open: map[string]*openVolume{}}
+	s.publish()
+	return s
+}
+
+// publish takes over what the catalogue found last.
+func (s *served) publish() {
+	var backups []fusefs.Backup
+	byID := map[string]*backupstore.Backup{}
+	for _, b := range s.catalog.Backups() {
+		if !s.only(b) {
+			continue
+		}
+		byID[b.ID] = b
+		shown := fusefs.Backup{ID: b.ID, VolumeID: b.VolumeID, VolumeName: b.VolumeName(), CreatedAt: b.CreatedAt, Size: b.Size}
+		// A broken backup whose chain can be composed is served: what is
+		// damaged gives EIO, the rest may be all that is wanted.
+		if b.Chain() == nil {
+			shown.Problem = fmt.Sprintf("%s: %s", b.State, strings.Join(b.Problems, "; "))
+		}
+		backups = append(backups, shown)
+	}
+	s.mu.Lock()
+	s.backups, s.byID = backups, byID
+	s.mu.Unlock()
+}
+
+// watch looks at the share every so often, and when told to, until ctx ends.
+func (s *served) watch(ctx context.Context, every time.Duration, now <-chan struct{}) {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		case <-now:
+		}
+		if err := s.catalog.Refresh(ctx); err != nil {
+			if ctx.Err() == nil {
+				s.log.Warn("the share cannot be looked at; what was seen last stays", "err", err)
+			}
+			continue
+		}
+		s.publish()
+	}
+}
+
+// Backups implements fusefs.Catalog.
+func (s *served) Backups(context.Context) ([]fusefs.Backup, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.backups, nil
+}
+
+func (s *served) backup(id string) (*backupstore.Backup, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if b := s.byID[id]; b != nil {
+		return b, nil
+	}
+	return nil, fmt.Errorf("backup %s is gone from the share: %w", id, fs.ErrNotExist)
+}
+
+// Size implements fusefs.Catalog.
+func (s *served) Size(_ context.Context, id string) (int64, error) {
+	b, err := s.backup(id)
+	if err != nil {
+		return 0, err
+	}
+	return b.Size, nil
+}
+
+// Metadata implements fusefs.Catalog.
+func (s *served) Metadata(_ context.Context, id string) ([]byte, error) {
+	b, err := s.backup(id)
+	if err != nil {
+		return nil, err
+	}
+	var buf bytes.Buffer
+	err = writeJSON(&buf, b.Record())
+	return buf.Bytes(), err
+}
+
+// Open implements fusefs.Catalog.
+func (s *served) Open(ctx context.Context, id string) (fusefs.Volume, error) {
+	b, err := s.backup(id)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	v := s.open[id]
+	if v != nil {
+		v.users++
+	}
+	s.mu.Unlock()
+	if v == nil {
+		composed, err := s.catalog.Open(ctx, b)
+		if err != nil {
+			return nil, err
+		}
+		s.mu.Lock()
+		if v = s.open[id]; v == nil { // else somebody was quicker
+			v = &openVolume{cached: s.cache.Volume(id, composed), volume: composed}
+			s.open[id] = v
+		}
+		v.users++
+		s.mu.Unlock()
+	}
+	return &servedVolume{Volume: v.volume, reader: v.cached.NewReader(), close: func() { s.release(id, v) }}, nil
+}
+
+func (s *served) release(id string, v *openVolume) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if v.users--; v.users == 0 {
+		delete(s.open, id)
+	}
+}
+
+// servedVolume is one open file.
+type servedVolume struct {
+	*backupstore.Volume
+	reader *cache.Reader
+	close  func()
+}
+
+// Read implements fusefs.Volume.
+func (v *servedVolume) Read(ctx context.Context, off int64, n int) (fusefs.Data, error) {
+	view, err := v.reader.Read(ctx, off, n)
+	if err != nil {
+		return nil, err // not a nil *cache.View in an interface
+	}
+	return view, nil
+}
+
+// Close implements fusefs.Volume.
+func (v *servedVolume) Close() error {
+	v.reader.Close()
+	v.close()
+	return nil
+}

@@ -1,0 +1,126 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/restorefs/restorefs/backupstore"
+)
+
+func showCommand() *cli.Command {
+	return &cli.Command{
+		Name:        "show",
+		Usage:       "show everything known about a backup",
+		ArgsUsage:   "BACKUP",
+		Description: backupHelp,
+		Flags:       []cli.Flag{shareFlag(), jsonFlag()},
+		Action:      show,
+	}
+}
+
+// shown is show's JSON; its fields are a contract.
+type shown struct {
+	listed
+	Prefix   string                   `json:"prefix"`
+	Digests  bool                     `json:"digests"`
+	Chain    []listed                 `json:"chain"` // the backup itself first, the full one last
+	Restores backupstore.VolumeRecord `json:"restores"`
+}
+
+func show(c *cli.Context) error {
+	if err := wantArgs(c, "BACKUP"); err != nil {
+		return err
+	}
+	catalog, err := openCatalog(c, 0)
+	if err != nil {
+		return err
+	}
+	defer catalog.Close()
+	b, err := oneBackup(c, catalog)
+	if err != nil {
+		return err
+	}
+	s := shown{listed: newListed(b), Prefix: b.Prefix, Digests: b.HasDigests, Restores: b.Record().Volume, Chain: []listed{}}
+	for l := b; l != nil && len(s.Chain) < 10000; l = l.Parent() {
+		s.Chain = append(s.Chain, newListed(l))
+	}
+	if c.Bool("json") {
+		return writeJSON(c.App.Writer, s)
+	}
+	printShown(c.App.Writer, s)
+	return nil
+}
+
+func printShown(out io.Writer, s shown) {
+	w := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
+	defer w.Flush()
+	row := func(name, format string, args ...any) {
+		fmt.Fprintf(w, "%s\t%s\n", name, printable(fmt.Sprintf(format, args...)))
+	}
+	row("backup", "%s", s.ID)
+	if s.Name != nil {
+		row("name", "%s", *s.Name)
+	}
+	if s.Description != nil {
+		row("description", "%s", *s.Description)
+	}
+	row("state", "%s", s.State)
+	for _, p := range s.Problems {
+		row("problem", "%s", p)
+	}
+	row("created", "%s", s.CreatedAt.Format("2006-01-02 15:04:05 MST"))
+	row("volume size", "%s (%d bytes)", formatSize(s.Size), s.Size)
+	row("objects", "%d, %s stored, %s", s.Objects, formatSize(s.StoredBytes), strings.Join(s.Compression, ", "))
+	digests := "one for each block"
+	if !s.Digests {
+		digests = "none: objects are checked against their MD5"
+	}
+	row("digests", "%s", digests)
+	row("files", "%s/%s*", s.Container, s.Prefix)
+	for i, l := range s.Chain {
+		name := "chain"
+		if i > 0 {
+			name = ""
+		}
+		kind := "full"
+		if l.Incremental {
+			kind = "incremental"
+		}
+		row(name, "%s  %s  %s  %d objects, %s stored  %s", l.ID, l.CreatedAt.Format("2006-01-02 15:04:05"), kind, l.Objects, formatSize(l.StoredBytes), l.State)
+	}
+	if last := s.Chain[len(s.Chain)-1]; last.Incremental {
+		row("", "%s  missing", *last.ParentID)
+	}
+	fmt.Fprintln(w)
+	printVolume(row, s.Restores)
+}
+
+// printVolume prints what a restore puts back besides the data.
+func printVolume(row func(name, format string, args ...any), v backupstore.VolumeRecord) {
+	row("volume", "%s", v.ID)
+	text := func(name string, s *string) {
+		if s != nil && *s != "" {
+			row(name, "%s", *s)
+		}
+	}
+	text("  name", v.Name)
+	text("  description", v.Description)
+	row("  bootable", "%v", v.Bootable)
+	text("  type id", v.VolumeTypeID)
+	text("  zone", v.AvailabilityZone)
+	text("  encryption key", v.EncryptionKeyID)
+	for _, m := range []struct {
+		name   string
+		values map[string]string
+	}{{"  metadata", v.Metadata}, {"  image metadata", v.ImageMetadata}} {
+		for _, k := range slices.Sorted(maps.Keys(m.values)) {
+			row(m.name, "%s = %s", k, m.values[k])
+		}
+	}
+}

@@ -1,0 +1,31 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/restorefs/restorefs/fusefs"
+)
+
+func unmountCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "unmount",
+		Aliases:   []string{"umount"},
+		Usage:     "take down a mount and wait until its process is gone",
+		ArgsUsage: "MOUNTPOINT",
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "lazy", Usage: "take a busy mount out of the tree at once", DisableDefaultText: true},
+			&cli.DurationFlag{Name: "timeout", Value: 30 * time.Second, Usage: "give up on a busy mount after `TIME`"},
+		},
+		Action: func(c *cli.Context) error {
+			if err := wantArgs(c, "MOUNTPOINT"); err != nil {
+				return err
+			}
+			ctx, cancel := context.WithTimeout(c.Context, c.Duration("timeout"))
+			defer cancel()
+			return fusefs.Unmount(ctx, c.Args().First(), fusefs.UnmountOptions{Lazy: c.Bool("lazy"), AwaitExit: true, Logger: newLogger(c)})
+		},
+	}
+}
