@@ -191,38 +191,37 @@ func (h *Host) Backups(context.Context) ([]Backup, error) {
 	return h.list, nil
 }
 
-func (h *Host) find(id string) (*TestBackup, []byte, error) {
+func (h *Host) find(id string) (*memory, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if b := h.backups[id]; b != nil {
-		return b, h.contents[id], nil
+		return &memory{h: h, b: b, data: h.contents[id], gate: h.gate}, nil
 	}
-	return nil, nil, fmt.Errorf("backup %s: %w", id, fs.ErrNotExist)
+	return nil, fmt.Errorf("backup %s: %w", id, fs.ErrNotExist)
 }
 
 func (h *Host) Size(_ context.Context, id string) (int64, error) {
-	b, _, err := h.find(id)
+	m, err := h.find(id)
 	if err != nil {
 		return 0, err
 	}
-	return b.RealSize, nil
+	return m.Size(), nil
 }
 
 func (h *Host) Metadata(_ context.Context, id string) ([]byte, error) {
-	b, _, err := h.find(id)
+	m, err := h.find(id)
 	if err != nil {
 		return nil, err
 	}
-	return []byte(b.MetadataText), nil
+	return []byte(m.b.MetadataText), nil
 }
 
 func (h *Host) Open(ctx context.Context, id string) (Volume, error) {
-	b, data, err := h.find(id)
+	m, err := h.find(id)
 	if err != nil {
 		return nil, err
 	}
-	m := &memory{h: h, b: b, data: data, gate: h.gate}
-	if b.HangOpen {
+	if m.b.HangOpen {
 		if err := m.hang(ctx); err != nil {
 			return nil, err
 		}
@@ -344,7 +343,7 @@ func startHost(t *testing.T, setup func(*exec.Cmd)) *remote {
 		t.Fatal(err)
 	}
 	r.cmd = exec.Command(exe)
-	r.cmd.Env = append(os.Environ(), hostEnv+"=1")
+	r.cmd.Env = append(os.Environ(), hostEnv+"=1", "GORACE=atexit_sleep_ms=10")
 	r.cmd.Stderr = &r.stderr
 	if setup != nil {
 		setup(r.cmd)

@@ -1,0 +1,220 @@
+package fusefs
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+func within100ms(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+func TestUnmountFromAnotherProcess(t *testing.T) {
+	r := mounted(t, sample(idA))
+	if err := Unmount(t.Context(), r.mnt, UnmountOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	equalNames(t, readDirNames(t, r.mnt))
+	r.call("Wait", &r.mnt, nil) // the server has noticed
+	if err := Unmount(t.Context(), r.mnt, UnmountOptions{}); !errors.Is(err, ErrNotMounted) {
+		t.Errorf("again: %v", err)
+	}
+}
+
+func TestUnmountWaitsForTheServersEnd(t *testing.T) {
+	r := mounted(t, sample(idA))
+	if len(mountInfoAt(t, r.mnt).Servers()) == 0 {
+		t.Skip("this kernel does not tell who serves")
+	}
+	// This one goes on after the unmount.
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	if err := Unmount(ctx, r.mnt, UnmountOptions{AwaitExit: true}); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("%v, want a deadline", err)
+	}
+
+	r = mounted(t, sample(idA))
+	ended := make(chan struct{})
+	time.AfterFunc(200*time.Millisecond, func() { r.client.Close(); close(ended) })
+	start := time.Now()
+	if err := Unmount(t.Context(), r.mnt, UnmountOptions{AwaitExit: true}); err != nil {
+		t.Error(err)
+	}
+	if took := time.Since(start); took < 200*time.Millisecond {
+		t.Errorf("back after %v, before the end", took)
+	}
+	<-ended
+	r.killed = true
+}
+
+func TestUnmountTouchesOnlyRestorefs(t *testing.T) {
+	needMount(t)
+	dir := mountpoint(t)
+	for what, c := range map[string]struct {
+		path string
+		is   error
+	}{
+		"a plain directory": {dir, ErrNotMounted},
+		"another's mount":   {"/proc", ErrNotMounted},
+		"nothing":           {filepath.Join(dir, "none"), os.ErrNotExist},
+	} {
+		if err := Unmount(t.Context(), c.path, UnmountOptions{Lazy: true}); !errors.Is(err, c.is) || !strings.Contains(err.Error(), c.path) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
+
+func TestBusyMountTellsWhoUsesIt(t *testing.T) {
+	r := mounted(t, sample(idA))
+	file := r.path("backups", idA, "volume.raw")
+	sleeper := exec.Command("sh", "-c", `exec 5<"$0"; echo open; exec sleep 100`, file)
+	out, err := sleeper.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := sleeper.Start(); err != nil {
+		t.Fatal(err)
+	}
+	io.ReadFull(out, make([]byte, 5))
+	defer sleeper.Wait()
+	defer sleeper.Process.Kill()
+
+	var busy *BusyError
+	err = Unmount(within100ms(t), r.mnt, UnmountOptions{})
+	if !errors.As(err, &busy) || !errors.Is(err, syscall.EBUSY) || len(busy.Holders) != 1 ||
+		busy.Holders[0] != (Holder{sleeper.Process.Pid, "sleep", file}) {
+		t.Errorf("%v (%+v)", err, busy)
+	}
+	if !strings.Contains(err.Error(), "sleep[") {
+		t.Error(err)
+	}
+	err = r.try("Unmount", &UnmountArgs{Mountpoint: r.mnt, Timeout: 200 * time.Millisecond}, nil)
+	if err == nil || !strings.Contains(err.Error(), "in use by sleep[") {
+		t.Errorf("by the server itself: %v", err)
+	}
+	if log := strings.Join(r.stats().Log, ""); !strings.Contains(log, "waiting: ") {
+		t.Errorf("log: %s", log)
+	}
+	compareFile(t, file, func() []byte { b := sample(idA); return b.content() }()) // still well
+
+	// It goes as soon as it can.
+	done := make(chan error, 1)
+	go func() { done <- Unmount(t.Context(), r.mnt, UnmountOptions{}) }()
+	time.Sleep(50 * time.Millisecond)
+	sleeper.Process.Kill()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestMountInsideIsNamed(t *testing.T) {
+	r := mounted(t, sample(idA))
+	inside := r.path("backups", idA)
+	if err := unix.Mount("tmpfs", inside, "tmpfs", 0, "size=64k"); err != nil {
+		t.Fatal(err)
+	}
+	err := Unmount(within100ms(t), r.mnt, UnmountOptions{})
+	if err == nil || !strings.Contains(err.Error(), "a mount of type tmpfs ("+inside+")") {
+		t.Error(err)
+	}
+	if err := unix.Unmount(inside, 0); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestCoveredMountIsNotMistaken(t *testing.T) {
+	r := mounted(t, sample(idA))
+	if err := unix.Mount("cover", r.mnt, "tmpfs", 0, "size=64k"); err != nil {
+		t.Fatal(err)
+	}
+	if err := Unmount(t.Context(), r.mnt, UnmountOptions{}); !errors.Is(err, ErrNotMounted) {
+		t.Errorf("from outside: %v", err)
+	}
+	err := r.try("Unmount", &UnmountArgs{Mountpoint: r.mnt, Timeout: time.Second}, nil)
+	if err == nil || !strings.Contains(err.Error(), "another mount (cover, type tmpfs) covers it") {
+		t.Errorf("by the server: %v", err)
+	}
+	if err := unix.Unmount(r.mnt, 0); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestLazyUnmountLeavesItToItsUsers(t *testing.T) {
+	for what, unmount := range map[string]func(*remote) error{
+		"from outside": func(r *remote) error { return Unmount(r.t.Context(), r.mnt, UnmountOptions{Lazy: true}) },
+		"by the server": func(r *remote) error {
+			return r.try("Unmount", &UnmountArgs{Mountpoint: r.mnt, Lazy: true, Timeout: 5 * time.Second}, nil)
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			b := sample(idA)
+			r := mounted(t, b)
+			f, err := os.Open(r.path("backups", idA, "volume.raw"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.Close()
+			if err := unmount(r); err != nil {
+				t.Fatal(err)
+			}
+			equalNames(t, readDirNames(t, r.mnt))
+			if _, err := f.ReadAt(make([]byte, 4096), 4<<20); err != nil {
+				t.Errorf("a reader that was there: %v", err)
+			}
+			err = r.try("Unmount", &UnmountArgs{Mountpoint: r.mnt, Timeout: 50 * time.Millisecond}, nil)
+			if err == nil || !strings.Contains(err.Error(), "still in use") {
+				t.Errorf("waiting for the reader: %v", err)
+			}
+			f.Close()
+			r.call("Wait", &r.mnt, nil)
+		})
+	}
+}
+
+// When the connection is aborted no file is released by the kernel.
+func TestAbortedConnectionClosesTheVolumes(t *testing.T) {
+	b := sample(idA)
+	b.Hanging = [2]int64{4 << 20, 5 << 20}
+	r := mounted(t, b)
+	f, err := os.Open(r.path("backups", idA, "volume.raw"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	ended := make(chan error, 1)
+	go func() { _, err := f.ReadAt(make([]byte, 4096), 4<<20); ended <- err }()
+	eventually(t, "the reader waits", func() bool { return r.stats().Waiting > 0 })
+	if err := unix.Unmount(r.mnt, unix.MNT_FORCE); err != nil && !errors.Is(err, unix.EBUSY) {
+		t.Fatal(err)
+	}
+	if err := <-ended; err == nil {
+		t.Error("the reader got bytes")
+	}
+	r.call("Wait", &r.mnt, nil)
+	f.Close()
+	unix.Unmount(r.mnt, 0)
+	if s := r.stats(); s.Opens != 1 || s.Closes != 1 {
+		t.Errorf("%+v", s)
+	}
+}
+
+func TestDeadMountCanBeUnmounted(t *testing.T) {
+	r := mounted(t, sample(idA))
+	r.kill()
+	eventually(t, "the mount is dead", func() bool { _, err := os.Stat(r.mnt); return errors.Is(err, syscall.ENOTCONN) })
+	if err := Unmount(t.Context(), r.mnt, UnmountOptions{AwaitExit: true}); err != nil {
+		t.Error(err)
+	}
+}
