@@ -12,8 +12,8 @@
 //
 // Invariants of Write: the files are those that Cinder 21.3.1 writes for the
 // same volume and settings, byte for byte but for the compressed streams (the
-// compressors differ) and the modes that umask decides. Memory does not grow
-// with objects' sizes, only with their number.
+// compressors differ) and the modes that umask decides; Cinder restores them.
+// Memory does not grow with objects' sizes, only with their number.
 //
 // Hazard: a Content must give the same bytes at every read. Write does not
 // clean up after an error; give it a directory of the test's own.

@@ -39,6 +39,7 @@ type Fixture struct {
 	VolumeMetadata    map[string]string `json:"volume_metadata"`
 	ImageMetadata     map[string]string `json:"glance_metadata"`
 	Bootable          bool              `json:"bootable"`
+	EncryptionKeyID   string            `json:"encryption_key_id"`
 	VolumeGiB         int64             `json:"volume_gib"`
 
 	FileSize int64 `json:"file_size"` // bytes of an object at most, as configured
@@ -62,6 +63,9 @@ type Fixture struct {
 	// HealedBy is the label of a backup that has the damaged blocks whole.
 	HealedBy string `json:"healed_by"`
 	Note     string `json:"note"`
+
+	// Partitions of the volume's MBR or GPT, in the table's order.
+	Partitions []Extent `json:"partitions"`
 
 	// DataBytes and SHA256 (hex) are of the image that was backed up,
 	// SHA256Padded of it with zeros up to VolumeGiB. For a broken backup: of

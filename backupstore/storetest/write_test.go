@@ -50,7 +50,9 @@ func TestTheWriterWritesWhatCinderWrites(t *testing.T) {
 			v := Volume{
 				GiB: f.VolumeGiB, Name: f.VolumeName, Description: f.VolumeDescription, Bootable: f.Bootable,
 				Metadata: f.VolumeMetadata, ImageMetadata: f.ImageMetadata,
+				EncryptionKeyID: f.EncryptionKeyID,
 			}
+			// The volume is as old as its first backup, less an hour.
 			s.Created = volumeCreated(t, doc.VolumeMeta).Add(time.Hour)
 			if got := v.meta(&s); got != doc.VolumeMeta {
 				t.Errorf("volume_meta\n%s\nwant\n%s", got, doc.VolumeMeta)

@@ -1,93 +1,15 @@
-"""Backups made by the installed Cinder in this process, and disk images.
+"""Backups made by the installed Cinder in this process.
 
 Used by make_fixtures.py. No service runs: the database is sqlite, made by
 Cinder's migration, and PosixBackupDriver.backup() writes the files.
 """
 import datetime
-import hashlib
 import os
-import random
-import subprocess
 import tempfile
-import uuid
 
-KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
-BLOCK = 32 * KIB
-SENTENCES = [b'the quick brown fox jumps over the lazy dog',
-             b'INSERT INTO accounts VALUES (17, "night shift", 4.25);',
-             b'kernel: EXT4-fs (vda1): mounted filesystem',
-             b'GET /index.html HTTP/1.1 200 5120 "-" "curl/8.5"',
-             b'all work and no play makes a dull log file']
+from images import BLOCK, KIB, an_id
 
 
-def an_id(label):
-    return str(uuid.UUID(bytes=hashlib.sha256(label.encode()).digest()[:16],
-                         version=4))
-
-
-# -- contents ----------------------------------------------------------------
-def block(kind, seed):
-    """32 KiB of zeros ('z'), log-like text ('t') or noise ('r')."""
-    rng = random.Random('%s %s' % (kind, seed))
-    if kind == 'z':
-        return bytes(BLOCK)
-    if kind == 'r':
-        return rng.randbytes(BLOCK)
-    lines, n = [], 0
-    while n < BLOCK:
-        lines.append(b'%08x %s\n' % (rng.getrandbits(20) + n,
-                                     rng.choice(SENTENCES)))
-        n += len(lines[-1])
-    return b''.join(lines)[:BLOCK]
-
-
-def disk(pattern, seed):
-    """An image with one block for each letter of pattern."""
-    return b''.join(block(k, '%s %d' % (seed, i))
-                    for i, k in enumerate(pattern))
-
-
-def change(image, seed, changes):
-    """image with the blocks of changes {index: kind} replaced."""
-    image = bytearray(image)
-    for i, kind in changes.items():
-        image[i * BLOCK:(i + 1) * BLOCK] = block(kind, '%s %d' % (seed, i))
-    return bytes(image)
-
-
-def ext4(size, label, steps, journal):
-    """Images of one ext4 file system: after each of steps, {name: text}."""
-    images = []
-    env = dict(os.environ, E2FSPROGS_FAKE_TIME='1767607200')
-    with tempfile.TemporaryDirectory() as tmp:
-        img, src = os.path.join(tmp, 'img'), os.path.join(tmp, 'src')
-        with open(img, 'wb') as f:
-            f.truncate(size)
-        subprocess.run(
-            ['mke2fs', '-q', '-F', '-t', 'ext4', '-b', '1024', '-N', '64',
-             '-m', '0', '-L', label, '-U', an_id('fs ' + label),
-             '-O', 'has_journal' if journal else '^has_journal',
-             '-E', 'nodiscard,lazy_itable_init=0,hash_seed=' +
-             an_id('hash ' + label), img], check=True, env=env)
-        for step in steps:
-            for name, text in step.items():
-                with open(src, 'wb') as f:
-                    f.write(text)
-                cmds = ['mkdir /' + os.path.dirname(name)] * ('/' in name)
-                if images:
-                    cmds.append('rm /' + name)
-                cmds += ['write %s %s' % (src, '/' + name)]
-                for c in cmds:
-                    subprocess.run(['debugfs', '-w', '-R', c, img], check=True,
-                                   env=env, capture_output=True)
-            subprocess.run(['e2fsck', '-f', '-n', img], check=True,
-                           capture_output=True)
-            with open(img, 'rb') as f:
-                images.append(f.read())
-    return images
-
-
-# -- Cinder ------------------------------------------------------------------
 class Killed(Exception):
     """The backup service died here."""
 
@@ -151,13 +73,14 @@ class Cinder(object):
             'topic': 'cinder-volume', 'report_count': 0,
             'availability_zone': 'nova', 'uuid': an_id('service')})['uuid']
 
-    def tick(self):
-        """One hour later. Whole seconds, as MySQL's DATETIME keeps them."""
+    def tick(self, microseconds):
+        """One hour later, on the second: MySQL's DATETIME keeps no more."""
         self.clock += datetime.timedelta(hours=1)
-        self.timeutils.set_time_override(self.clock)
+        self.timeutils.set_time_override(
+            self.clock.replace(microsecond=microseconds))
 
     def volume(self, label, name=None, description=None, bootable=False,
-               metadata=None, glance=None):
+               metadata=None, glance=None, encryption_key_id=None):
         vid = an_id('volume ' + label)
         now = self.timeutils.utcnow()
         self.db.volume_create(self.ctxt, {
@@ -167,6 +90,7 @@ class Cinder(object):
             'attach_status': 'detached', 'scheduled_at': now,
             'launched_at': now, 'display_name': name,
             'display_description': description, 'bootable': bootable,
+            'encryption_key_id': encryption_key_id,
             'provider_location': '127.0.0.1:3260,1 iqn.2010-10.org.openstack'
                                  ':volume-%s iscsi 0' % vid,
             'volume_type_id': self.type_id, 'service_uuid': self.service,
@@ -178,9 +102,9 @@ class Cinder(object):
 
     def backup(self, label, volume_id, image, algorithm='zlib',
                file_size=256 * KIB, sha_block=BLOCK, parent=None, name=None,
-               description=None, container=None, kill=None):
+               description=None, container=None, kill=None, microseconds=0):
         """Run the driver. kill: an object's number, or 'metadata'."""
-        self.tick()
+        self.tick(microseconds)
         c = self.conf
         c.set_override('backup_compression_algorithm', algorithm)
         c.set_override('backup_file_size', file_size)
@@ -223,6 +147,7 @@ class Cinder(object):
         return {'volume_name': v.display_name, 'bootable': bool(v.bootable),
                 'volume_description': v.display_description,
                 'volume_metadata': self.db.volume_metadata_get(self.ctxt, vid),
+                'encryption_key_id': v.encryption_key_id or '',
                 'volume_gib': v.size}
 
     def delete(self, b):

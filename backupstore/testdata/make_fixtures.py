@@ -22,8 +22,9 @@ import tempfile
 import zlib
 
 sys.dont_write_bytecode = True
-from cinder_in_process import (  # noqa: E402
-    BLOCK, GIB, KIB, MIB, Cinder, an_id, change, disk, ext4)
+from cinder_in_process import Cinder  # noqa: E402
+from images import (  # noqa: E402
+    BLOCK, GIB, KIB, MIB, an_id, change, disk, ext4, gpt, mbr)
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -45,13 +46,19 @@ class Fixtures(object):
                'parent_id': b.parent_id or '', 'container': b.container,
                'prefix': b.service_metadata, 'name': b.display_name,
                'description': b.display_description,
-               'created_at': b.created_at.strftime('%Y-%m-%dT%H:%M:%SZ'),
+               'created_at': b.created_at.replace(tzinfo=None).isoformat() +
+               'Z', 'partitions': [],
                'glance_metadata': {}, 'state': 'complete', 'seen': '',
                'words': [], 'damaged': [], 'healed_by': '', 'note': ''}
         row.update(self.cinder.volume_fields(b.volume_id))
         row.update(self.cinder.settings)
         row.update(content(image))
         self.finish(row, more)
+
+    def make(self, label, volume_id, image, more=None, note='', **kw):
+        b = self.cinder.backup(label, volume_id, image, **kw)
+        self.add(label, image, b, **dict(more or {}, note=note))
+        return b.id
 
     def finish(self, row, more):
         row.update(more)
@@ -183,11 +190,7 @@ def remove(suffix):
 
 # -- the cases ---------------------------------------------------------------
 def good(fx, c):
-    def make(label, volume_id, image, more=None, note='', **kw):
-        b = c.backup(label, volume_id, image, **kw)
-        fx.add(label, image, b, note=note, **(more or {}))
-        return b.id
-
+    make = fx.make
     image = disk('ttzzttzrttzzttzt', 'algorithms')
     for alg in ('zlib', 'gzip', 'bz2', 'bzip2', 'zstd', 'none'):
         make('full ' + alg, c.volume('full ' + alg, 'disk of ' + alg), image,
@@ -354,6 +357,20 @@ def broken(fx, c):
         healed_by='sibling')
 
 
+def later(fx, c):
+    """Cases of a later day: here they leave the times of the others alone."""
+    make = fx.make
+    make('encrypted', c.volume('encrypted', 'secrets', encryption_key_id=an_id(
+        'key')), disk('rz', 'encrypted'), note='the data are the LUKS bytes')
+    make('microseconds', c.volume('microseconds'), disk('t', 'microseconds'),
+         microseconds=45678, note='created_at as sqlite and PostgreSQL keep it')
+    parts = [(128 * KIB, 256 * KIB), (384 * KIB, 128 * KIB)]
+    rows = {'partitions': [{'offset': o, 'length': n} for o, n in parts]}
+    image = disk('zzzzttzztttttztt', 'partitions')
+    make('partitions mbr', c.volume('mbr'), mbr(image, parts), more=rows)
+    make('partitions gpt', c.volume('gpt'), gpt(image, parts, GIB), more=rows)
+
+
 def sample(c):
     full = {'hello.txt': b'This is yesterday\'s hello.txt, from the full '
                          b'backup.\nNobody should see it today.\n',
@@ -394,6 +411,7 @@ def main():
             fx = Fixtures(share, c)
             good(fx, c)
             broken(fx, c)
+            later(fx, c)
             with open(os.path.join(HERE, 'fixtures.json'), 'w',
                       encoding='utf-8') as f:
                 json.dump({'fixtures': fx.rows, 'empty_dirs': fx.empty_dirs},
