@@ -22,11 +22,12 @@ type buffers struct {
 // newBuffers shares memoryBytes out in pieces for n workers. Each worker gets
 // two at least, one being read into while the other is written, of one block at
 // least: align is the smallest piece.
-func newBuffers(memoryBytes int64, n, align int) *buffers {
-	unit := int64(align)
+func newBuffers(memoryBytes int64, n int, align int64) *buffers {
+	unit := align
 	if unit < pageBytes {
 		unit = roundUp(pageBytes, unit) // still a multiple of align
 	}
+	unit *= 2
 	size := max(min(memoryBytes/int64(2*n), maxPieceBytes)/unit, 1) * unit
 	count := max(memoryBytes/size, int64(2*n))
 	b := &buffers{size: int(size), free: make(chan []byte, count), fresh: make(chan struct{}, count)}

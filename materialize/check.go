@@ -8,18 +8,19 @@ import (
 
 // facts is all that speaks for or against a target, as found.
 type facts struct {
-	kind     Kind
-	what     string // of KindOther: "directory", ...
-	id       identity
-	size     int64
-	readOnly bool
-	busy     bool  // the exclusive open failed
-	locked   bool  // a lock on it is held by another
-	blank    bool  // nothing but zeros was seen
-	nonzero  int64 // where something else was seen
-	holds    []string
-	machine  *machine
-	unopened error // why it could not be opened at all
+	kind      Kind
+	what      string // of KindOther: "directory", ...
+	id        identity
+	size      int64
+	readOnly  bool
+	busy      bool  // the exclusive open failed
+	locked    bool  // a lock on it is held by another
+	blank     bool  // nothing but zeros was seen
+	nonzero   int64 // where something else was seen
+	holds     []string
+	machine   *machine
+	continues bool  // an interrupted run of the same backup left it so
+	unopened  error // why it could not be opened at all
 }
 
 // judge lists what speaks against writing a volume of need bytes onto the
@@ -55,6 +56,7 @@ func judge(f facts, need int64) []Reason {
 		no(ReasonTooSmall, "it has %d bytes, the backup needs %d: %d too few", f.size, need, need-f.size)
 	}
 	switch {
+	case f.continues: // what it holds is ours
 	case len(f.holds) > 0:
 		no(ReasonContent, "it holds data: %s", strings.Join(f.holds, ", "))
 	case !f.blank:

@@ -12,7 +12,7 @@ import (
 )
 
 func TestRunOntoADevice(t *testing.T) {
-	const size = 24<<20 + 4096*3
+	const size = 9<<20 + 4096*3
 	for _, c := range []struct {
 		name  string
 		dirty bool
@@ -34,7 +34,7 @@ func TestRunOntoADevice(t *testing.T) {
 			before, _ := os.ReadFile(file)
 			for _, digests := range []bool{true, false} {
 				vol := newFakeVolume(size-1000, 6) // ends inside a sector
-				clear(vol.data[7<<20 : 15<<20])
+				clear(vol.data[3<<20 : 6<<20])
 				vol.digest()
 				if !digests {
 					vol.digests = nil

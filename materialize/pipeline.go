@@ -27,6 +27,7 @@ const (
 	// In a run of zeros inside data, shorter ones are written rather than
 	// punched on a target that is not blank.
 	punchMinBytes = 256 << 10
+	holeBytes     = 32 << 10
 )
 
 func (o *Options) setDefaults() {
@@ -63,12 +64,11 @@ type Result struct {
 // wraps ctx's; the Result says what was done until then. Running again
 // continues.
 func Run(ctx context.Context, vol Volume, t *Target, o Options) (Result, error) {
-	o.setDefaults()
 	begin := time.Now()
-	p := &pipeline{vol: vol, t: t, o: o, bufs: newBuffers(o.MemoryBytes, o.Jobs, vol.Align()), block: int64(vol.Align())}
-	o.Progress.total.Store(vol.Size())
+	p := newPipeline(vol, t, o)
+	p.o.Progress.total.Store(vol.Size())
 	verified, err := p.run(ctx)
-	s := o.Progress.Snapshot()
+	s := p.o.Progress.Snapshot()
 	return Result{
 		Size: vol.Size(), BytesWritten: s.Written, BytesZeroed: s.Zeroed, BytesSkipped: s.Skipped,
 		Verified: verified, Duration: time.Since(begin),
@@ -84,6 +84,13 @@ type pipeline struct {
 	o     Options
 	bufs  *buffers
 	block int64 // Volume.Align
+	hole  int64 // unit in which zeros are looked for in data, a multiple of block
+}
+
+func newPipeline(vol Volume, t *Target, o Options) *pipeline {
+	o.setDefaults()
+	block := int64(vol.Align())
+	return &pipeline{vol: vol, t: t, o: o, bufs: newBuffers(o.MemoryBytes, o.Jobs, block), block: block, hole: roundUp(holeBytes, block)}
 }
 
 func (p *pipeline) run(ctx context.Context) (verified bool, err error) {
@@ -93,11 +100,12 @@ func (p *pipeline) run(ctx context.Context) (verified bool, err error) {
 	if err := ctx.Err(); err != nil {
 		return false, err
 	}
-	if err := p.t.prepare(); err != nil {
-		return false, err
+	if err := p.prepare(ctx); err != nil {
+		return false, p.explain(ctx, err)
 	}
 	p.o.Progress.stage.Store(int32(StageCopying))
 	err = p.copy(ctx)
+	p.t.blank = false
 	p.o.Progress.stage.Store(int32(StageFlushing))
 	if serr := p.t.Sync(); err == nil {
 		err = serr
@@ -105,8 +113,44 @@ func (p *pipeline) run(ctx context.Context) (verified bool, err error) {
 	if err != nil {
 		return false, p.explain(ctx, err)
 	}
+	if p.o.VerifyAfter {
+		c, err := p.verify(ctx)
+		if err == nil && !c.Equal() {
+			err = &MismatchError{Target: p.t.String(), Comparison: c}
+		}
+		if err != nil {
+			return false, p.explain(ctx, err)
+		}
+	}
+	if err := p.t.removeNote(); err != nil {
+		p.o.Logger.Warn("the target is complete, but the note of its restore stays", "note", p.t.note, "err", err)
+	}
 	p.o.Progress.stage.Store(int32(StageDone))
-	return verified, nil
+	return p.o.VerifyAfter, nil
+}
+
+// prepare does all that precedes the first byte of data: the last check, the
+// file, the note, the size.
+func (p *pipeline) prepare(ctx context.Context) error {
+	t := p.t
+	if t.continues != nil && !t.force {
+		if err := t.stillOurs(ctx, p.vol); err != nil {
+			return err
+		}
+	}
+	if err := t.create(); err != nil {
+		return err
+	}
+	if t.note != "" && t.continues == nil {
+		head, err := t.head()
+		if err != nil {
+			return err
+		}
+		if err := t.writeNote(head); err != nil {
+			p.o.Logger.Warn("no note of this restore can be written: if it is interrupted, only --force --delta continues it", "note", t.note, "err", cause(err))
+		}
+	}
+	return t.extend()
 }
 
 // explain makes sure that an error that came from ctx wraps ctx's.
@@ -184,7 +228,7 @@ type worker struct {
 func (w *worker) read(ctx context.Context, runs <-chan Range) error {
 	for r := range runs {
 		var err error
-		if w.o.Delta && !w.t.blank {
+		if (w.o.Delta || w.t.continues != nil) && !w.t.blank {
 			err = w.update(ctx, r.Off, r.Off+r.Len)
 		} else {
 			err = w.copyAll(ctx, r.Off, r.Off+r.Len)
@@ -324,13 +368,13 @@ func (w *worker) put(ctx context.Context, pc piece, s *settler) error {
 	return nil
 }
 
-// sameKind is the length of the blocks at the start of p that are all zero, or
+// sameKind is the length of the units at the start of p that are all zero, or
 // that all are not.
 func (w *worker) sameKind(p []byte) int64 {
-	n, size := min(w.block, int64(len(p))), int64(len(p))
+	n, size := min(w.hole, int64(len(p))), int64(len(p))
 	zero := allZero(p[:n])
 	for n < size {
-		k := min(w.block, size-n)
+		k := min(w.hole, size-n)
 		if allZero(p[n:n+k]) != zero {
 			break
 		}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -38,19 +39,32 @@ type Target struct {
 	zeroMode   atomic.Int32
 	overridden []Reason
 	notes      []string
+
+	backup    string // the backup's id
+	key       string // identity beyond this boot, for the note
+	note      string // the note's path, or ""
+	continues *note  // the note of the run that is continued, or nil
+	force     bool
 }
 
 // OpenOptions says what a target is wanted for.
 type OpenOptions struct {
 	Size  int64 // of the volume, in bytes
 	Force bool  // overwrite what the target holds; overrides no other check
+
+	// Backup is the backup's id. With it an interrupted run leaves a note, and
+	// the next run of this backup onto this target continues it without Force.
+	Backup string
+	// StateDir is where the notes for devices lie, an existing directory; ""
+	// means that runs onto devices leave none. Notes for files lie beside them.
+	StateDir string
 }
 
 // Open opens a target exclusively and checks it; it writes nothing. A file that
 // does not exist is created by Run. The error is a *RefusedError when the
 // target must not be written.
 func Open(ctx context.Context, name string, o OpenOptions) (*Target, error) {
-	t := &Target{name: name, need: o.Size, blockBytes: 1}
+	t := &Target{name: name, need: o.Size, blockBytes: 1, backup: o.Backup, force: o.Force}
 	f, err := t.open()
 	if err == nil {
 		err = t.judge(ctx, f, o)
@@ -82,7 +96,11 @@ func (t *Target) judge(ctx context.Context, f facts, o OpenOptions) error {
 		if err := t.lookInside(ctx, &f); err != nil {
 			return err
 		}
+		if t.kind == KindDevice {
+			t.key = theHost.deviceKey(f.machine, t.id.rdev)
+		}
 	}
+	t.findNote(o, &f)
 	refused := false
 	reasons := judge(f, o.Size)
 	for _, r := range reasons {
@@ -149,6 +167,22 @@ func (t *Target) openAs(flags int) (*os.File, error) {
 	return f, nil
 }
 
+// findNote looks for the note of an interrupted run.
+func (t *Target) findNote(o OpenOptions, f *facts) {
+	if t.note = t.notePath(o); t.note == "" || t.f == nil {
+		return
+	}
+	n := readNote(t.note)
+	switch {
+	case n == nil || n.Target != t.key || t.key == "":
+	case n.Backup == o.Backup && n.Size == o.Size:
+		t.continues, f.continues = n, true
+		t.notes = append(t.notes, fmt.Sprintf("continues the restore of backup %s that was begun at %s", n.Backup, n.Started.Format(time.RFC3339)))
+	default:
+		f.holds = append(f.holds, "an unfinished restore of backup "+n.Backup)
+	}
+}
+
 // lookInside adds what the open target holds.
 func (t *Target) lookInside(ctx context.Context, f *facts) error {
 	if err := ctx.Err(); err != nil {
@@ -189,6 +223,9 @@ func (t *Target) Size() int64 { return t.size }
 // Blank reports whether the target is known to read as zeros everywhere. False
 // is no proof of the contrary.
 func (t *Target) Blank() bool { return t.blank }
+
+// Continues reports whether Run will continue an interrupted run.
+func (t *Target) Continues() bool { return t.continues != nil }
 
 // Overridden lists what would have spoken against the target.
 func (t *Target) Overridden() []Reason { return t.overridden }

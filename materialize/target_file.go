@@ -60,7 +60,7 @@ func (t *Target) openFile() (facts, error) {
 	if t.size, err = t.f.Seek(0, io.SeekEnd); err != nil {
 		return f, fmt.Errorf("size of target %s: %w", t, cause(err))
 	}
-	f.size = t.size
+	f.size, t.key = t.size, fileKey(t.fd())
 	_, err = unix.Seek(t.fd(), 0, unix.SEEK_DATA)
 	t.blank = errors.Is(err, unix.ENXIO) // one hole from end to end
 	return f, nil
@@ -74,30 +74,32 @@ func (t *Target) lock() bool {
 	return !errors.Is(err, unix.EAGAIN) && !errors.Is(err, unix.EACCES)
 }
 
-// prepare makes the target ready to be written: creates it, or extends a file
-// that is shorter than the volume. It does not shorten anything.
-func (t *Target) prepare() error {
-	if t.f == nil {
-		f, err := os.OpenFile(t.path, os.O_RDWR|os.O_CREATE|os.O_EXCL|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0o600)
-		if err != nil {
-			return &TargetError{Target: t.path, Op: "create", Err: cause(err)}
-		}
-		t.f = f
-		var st unix.Stat_t
-		if err := unix.Fstat(t.fd(), &st); err != nil {
-			return &TargetError{Target: t.path, Op: "create", Err: err}
-		}
-		t.id = identify(&st)
-		if !t.lock() {
-			return &TargetError{Target: t.path, Op: "lock", Err: unix.EAGAIN}
-		}
+// create makes the file that Open found missing.
+func (t *Target) create() error {
+	if t.f != nil {
+		return nil
 	}
-	if t.kind == KindFile && t.size < t.need {
-		if err := t.f.Truncate(t.need); err != nil {
-			return &TargetError{Target: t.path, Op: "extend", Err: cause(err)}
-		}
-		t.size = t.need
+	f, err := os.OpenFile(t.path, os.O_RDWR|os.O_CREATE|os.O_EXCL|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return &TargetError{Target: t.path, Op: "create", Err: cause(err)}
 	}
+	t.f, t.key = f, fileKey(int(f.Fd()))
+	if !t.lock() {
+		return &TargetError{Target: t.path, Op: "lock", Err: unix.EAGAIN}
+	}
+	return nil
+}
+
+// extend makes a file that is shorter than the volume as long. Nothing is ever
+// made shorter.
+func (t *Target) extend() error {
+	if t.kind != KindFile || t.size >= t.need {
+		return nil
+	}
+	if err := t.f.Truncate(t.need); err != nil {
+		return &TargetError{Target: t.path, Op: "extend", Err: cause(err)}
+	}
+	t.size = t.need
 	return nil
 }
 

@@ -1,0 +1,164 @@
+package materialize
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"sync/atomic"
+
+	"golang.org/x/sys/unix"
+)
+
+// maxRanges bounds the list of differing ranges; what is beyond is counted.
+const maxRanges = 1 << 16
+
+// Comparison is how a target compares with a backup.
+type Comparison struct {
+	Size           int64   // of the volume, in bytes
+	DifferingBytes int64   // in whole blocks of Volume.Align
+	Differing      []Range // in order, adjacent ones joined
+	Truncated      bool    // there are more ranges than Differing lists
+}
+
+// Equal reports whether the target holds the volume.
+func (c *Comparison) Equal() bool { return c.DifferingBytes == 0 }
+
+// MismatchError says that a target that was written without an error does not
+// read back as written.
+type MismatchError struct {
+	Target     string
+	Comparison Comparison
+}
+
+// Error implements error.
+func (e *MismatchError) Error() string {
+	return fmt.Sprintf("%d of %d bytes of target %s are not what was written, the first at offset %d: do not use it, and check its hardware",
+		e.Comparison.DifferingBytes, e.Comparison.Size, e.Target, e.Comparison.Differing[0].Off)
+}
+
+// Compare reads a file or device past the page cache and compares it with vol,
+// by digests; of the backup it reads data only where there are none. The target
+// may be in use; it is not written and not locked. Options.Jobs, MemoryBytes
+// and Progress apply.
+func Compare(ctx context.Context, vol Volume, name string, o Options) (Comparison, error) {
+	t := &Target{name: name, need: vol.Size()}
+	if err := t.openToRead(); err != nil {
+		return Comparison{}, err
+	}
+	defer t.Close()
+	p := newPipeline(vol, t, o)
+	return p.verify(ctx)
+}
+
+func (t *Target) openToRead() error {
+	f, err := os.OpenFile(t.name, os.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("open target %s: %w", t.name, cause(err))
+	}
+	var st unix.Stat_t
+	if err = unix.Fstat(int(f.Fd()), &st); err == nil {
+		t.size, err = f.Seek(0, io.SeekEnd)
+	}
+	t.f, t.path = f, t.name
+	switch {
+	case err != nil:
+	case st.Mode&unix.S_IFMT == unix.S_IFREG:
+		t.kind = KindFile
+	case st.Mode&unix.S_IFMT == unix.S_IFBLK:
+		t.kind = KindDevice
+	default:
+		err = errors.New("not a regular file or block device")
+	}
+	if err != nil {
+		f.Close()
+		return fmt.Errorf("open target %s: %w", t.name, cause(err))
+	}
+	return nil
+}
+
+// verify compares the whole target, past the page cache.
+func (p *pipeline) verify(ctx context.Context) (Comparison, error) {
+	size := p.vol.Size()
+	c := Comparison{Size: size}
+	p.o.Progress.total.Store(size)
+	p.o.Progress.stage.Store(int32(StageVerifying))
+	r := pastCache(p.t)
+	defer r.close()
+	end := min(size, p.t.size)
+	var all []change
+	err := p.compareAll(ctx, r, end, func(n int64) { p.o.Progress.verified.Add(n) }, func(cs []change) {
+		for _, ch := range cs {
+			c.DifferingBytes += ch.n
+		}
+		room := maxRanges - len(all)
+		c.Truncated = c.Truncated || len(cs) > room
+		all = append(all, cs[:min(room, len(cs))]...)
+	})
+	if err != nil {
+		return c, fmt.Errorf("compare target %s with the backup: %w", p.t, err)
+	}
+	if end < size { // a target that is too short
+		c.DifferingBytes += size - end
+		all = append(all, change{off: end, n: size - end})
+	}
+	slices.SortFunc(all, func(a, b change) int { return int(min(max(a.off-b.off, -1), 1)) })
+	for _, ch := range all {
+		if k := len(c.Differing) - 1; k >= 0 && c.Differing[k].Off+c.Differing[k].Len == ch.off {
+			c.Differing[k].Len += ch.n
+		} else {
+			c.Differing = append(c.Differing, Range{Off: ch.off, Len: ch.n})
+		}
+	}
+	return c, nil
+}
+
+// directReader reads a target as it is on the device: with O_DIRECT, or where
+// there is no such thing by dropping what the page cache holds before each
+// read.
+type directReader struct {
+	t  *Target
+	f  *os.File // opened with O_DIRECT; nil: not possible
+	no atomic.Bool
+}
+
+func pastCache(t *Target) *directReader {
+	// By way of the descriptor it is the same file whatever became of its name.
+	f, err := os.OpenFile(fmt.Sprintf("/proc/self/fd/%d", t.fd()), os.O_RDONLY|unix.O_DIRECT|unix.O_CLOEXEC, 0)
+	if err != nil {
+		f = nil
+	}
+	return &directReader{t: t, f: f}
+}
+
+func (r *directReader) close() {
+	if r.f != nil {
+		r.f.Close()
+	}
+}
+
+// ReadAt fills p. It may use p's capacity up to the next page.
+func (r *directReader) ReadAt(p []byte, off int64) error {
+	whole := int(roundUp(int64(len(p)), pageBytes))
+	if r.f != nil && !r.no.Load() && whole <= cap(p) {
+		n, err := r.f.ReadAt(p[:whole], off)
+		if n >= len(p) {
+			return nil
+		}
+		if !errors.Is(err, unix.EINVAL) && !errors.Is(err, io.EOF) {
+			return &TargetError{Target: r.t.path, Op: "read", Off: off + int64(n), Len: int64(len(p) - n), Err: cause(err)}
+		}
+		if errors.Is(err, unix.EINVAL) {
+			r.no.Store(true)
+		}
+	}
+	at := Range{Off: off, Len: int64(len(p))}
+	r.t.dropCache(at)
+	if err := r.t.ReadAt(p, off); err != nil {
+		return err
+	}
+	r.t.dropCache(at)
+	return nil
+}

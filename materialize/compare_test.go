@@ -1,0 +1,96 @@
+package materialize
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+)
+
+func TestCompareFindsEachDifference(t *testing.T) {
+	vol := newFakeVolume(20<<20+555, 21)
+	clear(vol.data[4<<20 : 5<<20])
+	vol.digest()
+	places := map[string]string{"device": ""}
+	for k, v := range dirs(t) {
+		places[k] = v
+	}
+	for kind, dir := range places {
+		t.Run(kind, func(t *testing.T) {
+			path := filepath.Join(dir, "f")
+			if kind == "device" {
+				path, _ = newLoop(t, 20<<20+1024)
+			}
+			mustRun(t, vol, path, false, Options{VerifyAfter: true})
+			for _, digests := range []bool{true, false} {
+				v := &fakeVolume{data: vol.data, run: vol.run}
+				if digests {
+					v.digests = vol.digests
+				}
+				var p Progress
+				c, err := Compare(t.Context(), v, path, Options{Progress: &p})
+				if err != nil || !c.Equal() || len(c.Differing) > 0 || p.Snapshot().Done != v.Size() {
+					t.Fatalf("%+v %v %+v", c, err, p.Snapshot())
+				}
+				if digests && v.read.Load() != 0 {
+					t.Fatal("the backup's data was read")
+				}
+			}
+			f, err := os.OpenFile(path, os.O_RDWR, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			flip := func(off int64) {
+				p := make([]byte, 1)
+				f.ReadAt(p, off)
+				p[0] ^= 1
+				f.WriteAt(p, off)
+			}
+			for _, off := range []int64{0, 4<<20 + 1, 9<<20 - 1, 9 << 20, 20<<20 + 554} {
+				flip(off)
+			}
+			f.Close()
+			want := []Range{{Off: 0, Len: testBlock}, {Off: 4 << 20, Len: testBlock}, {Off: 9<<20 - testBlock, Len: 2 * testBlock}, {Off: 20 << 20, Len: 555}}
+			c, err := Compare(t.Context(), vol, path, Options{})
+			if err != nil || !slices.Equal(c.Differing, want) || c.DifferingBytes != 4*testBlock+555 {
+				t.Fatalf("%+v %v", c, err)
+			}
+		})
+	}
+}
+
+func TestATargetThatIsTooShortDiffers(t *testing.T) {
+	vol := newFakeVolume(1<<20, 22)
+	clear(vol.data[1<<19:])
+	vol.digest()
+	path := filepath.Join(t.TempDir(), "f")
+	os.WriteFile(path, vol.data[:1<<19], 0o600)
+	c, err := Compare(t.Context(), vol, path, Options{})
+	if err != nil || !slices.Equal(c.Differing, []Range{{Off: 1 << 19, Len: 1 << 19}}) {
+		t.Fatalf("%+v %v", c, err)
+	}
+	if _, err := Compare(t.Context(), vol, t.TempDir(), Options{}); err == nil {
+		t.Fatal("a directory was compared")
+	}
+}
+
+func TestPlanWritesNothing(t *testing.T) {
+	vol := newFakeVolume(5<<20, 23)
+	dir := t.TempDir()
+	path := filepath.Join(dir, "f")
+	plan, err := Plan(t.Context(), vol, path, OpenOptions{Backup: "b"}, Options{})
+	if err != nil || plan.Refused != nil || !plan.Exact || plan.WriteBytes != plan.DataBytes || plan.WriteBytes+plan.ZeroBytes != vol.Size() {
+		t.Fatalf("%+v %v", plan, err)
+	}
+	if left, _ := os.ReadDir(dir); len(left) > 0 {
+		t.Fatal(left)
+	}
+	garbage(t, path, 100)
+	plan, err = Plan(t.Context(), vol, path, OpenOptions{}, Options{})
+	if err != nil || plan.Refused == nil || len(plan.Refused.Reasons) != 1 {
+		t.Fatalf("%+v %v", plan, err)
+	}
+	if vol.read.Load() != 0 {
+		t.Fatal("the backup's data was read")
+	}
+}

@@ -1,0 +1,225 @@
+package materialize
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// windowBytes is how much of a target is compared before what differs in it is
+// copied. It bounds the list of changes and gives every processor something to
+// hash.
+const windowBytes = 64 << 20
+
+// change is a range in which the target is not what the volume is.
+type change struct {
+	off, n int64
+	zero   bool // the volume is zero there
+}
+
+// reader is how the target is read for a comparison.
+type reader interface {
+	ReadAt(p []byte, off int64) error
+}
+
+// update makes [off, end) of the target what the volume is, writing only what
+// differs.
+func (w *worker) update(ctx context.Context, off, end int64) error {
+	length := roundUp(windowBytes, w.block)
+	for off < end {
+		stop := min(end, off-off%length+length)
+		changes, err := w.window(ctx, off, stop)
+		if err != nil {
+			return err
+		}
+		same := stop - off
+		for _, c := range changes {
+			same -= c.n
+		}
+		w.o.Progress.skipped.Add(same)
+		for _, c := range changes {
+			if c.zero {
+				err = w.send(ctx, piece{off: c.off, n: c.n})
+			} else {
+				err = w.copyData(ctx, c.off, c.off+c.n)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		off = stop
+	}
+	return nil
+}
+
+// window compares [off, end) on all processors: a volume may be a single run.
+func (p *pipeline) window(ctx context.Context, off, end int64) ([]change, error) {
+	step := int64(p.bufs.size / 2)
+	parts := make([][]change, (end-off+step-1)/step)
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(p.o.Jobs)
+	for i := range parts {
+		from := off + int64(i)*step
+		g.Go(func() (err error) {
+			parts[i], err = p.compare(ctx, p.t, from, min(from+step, end))
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	var out []change
+	for _, part := range parts {
+		for _, c := range part {
+			out = join(out, c)
+		}
+	}
+	return out, nil
+}
+
+// join appends c, or makes the last change longer.
+func join(changes []change, c change) []change {
+	if k := len(changes) - 1; k >= 0 && changes[k].zero == c.zero && changes[k].off+changes[k].n == c.off {
+		changes[k].n += c.n
+		return changes
+	}
+	return append(changes, c)
+}
+
+// compare lists what differs in [off, end), half a buffer at most.
+func (p *pipeline) compare(ctx context.Context, r reader, off, end int64) (out []change, err error) {
+	buf, err := p.bufs.get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer p.bufs.put(buf)
+	for off < end {
+		start, stop, err := p.nextData(ctx, off, end)
+		if err != nil {
+			return nil, err
+		}
+		if out, err = p.compareZeros(r, buf, off, start, out); err != nil {
+			return nil, err
+		}
+		if out, err = p.compareData(ctx, r, buf, start, stop, out); err != nil {
+			return nil, err
+		}
+		off = stop
+	}
+	return out, nil
+}
+
+// compareZeros adds the blocks of [off, end) in which the target is not zero.
+// Its holes are not read.
+func (p *pipeline) compareZeros(r reader, buf []byte, off, end int64, out []change) ([]change, error) {
+	for off < end {
+		start, stop := p.t.nextData(off, end)
+		if start >= stop {
+			break
+		}
+		// Whole blocks, so that reads stay aligned.
+		start, stop = max(off, start-start%p.block), min(end, roundUp(stop, p.block))
+		q := buf[:stop-start]
+		if err := r.ReadAt(q, start); err != nil {
+			return nil, err
+		}
+		for i := int64(0); i < int64(len(q)); i += p.block {
+			n := min(p.block, int64(len(q))-i)
+			if !allZero(q[i : i+n]) {
+				out = join(out, change{off: start + i, n: n, zero: true})
+			}
+		}
+		off = stop
+	}
+	return out, nil
+}
+
+// compareData adds the ranges of [off, end) that differ by the digests, or,
+// where there are none, by the bytes.
+func (p *pipeline) compareData(ctx context.Context, r reader, buf []byte, off, end int64, out []change) ([]change, error) {
+	if off == end {
+		return out, nil
+	}
+	q := buf[:end-off]
+	if start, stop := p.t.nextData(off, end); r == reader(p.t) && start == stop {
+		// A hole where the digests, if there are any, say data: one block tells.
+		// Not for a comparison for its own sake, which must not guess.
+		clear(q[:min(p.block, end-off)])
+		if _, err := p.vol.Differs(ctx, q[:min(p.block, end-off)], off); err == nil {
+			return join(out, change{off: off, n: end - off}), nil
+		}
+	}
+	if err := r.ReadAt(q, off); err != nil {
+		return nil, err
+	}
+	ranges, err := p.vol.Differs(ctx, q, off)
+	if errors.Is(err, ErrNoDigests) {
+		want := buf[len(buf)/2:][:end-off]
+		if err := p.vol.ReadAt(ctx, want, off); err != nil {
+			return nil, fmt.Errorf("read %d bytes of the backup at offset %d: %w", len(want), off, err)
+		}
+		for i := int64(0); i < int64(len(q)); i += p.block {
+			n := min(p.block, int64(len(q))-i)
+			if !bytes.Equal(q[i:i+n], want[i:i+n]) {
+				out = join(out, change{off: off + i, n: n})
+			}
+		}
+		return out, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("digests of the backup at offset %d: %w", off, err)
+	}
+	at := off
+	for _, d := range ranges {
+		if d.Off < at || d.Len <= 0 || d.Len > end-d.Off {
+			return nil, fmt.Errorf("digests of the backup at offset %d: differences out of order", off)
+		}
+		out, at = join(out, change{off: d.Off, n: d.Len}), d.Off+d.Len
+	}
+	return out, nil
+}
+
+// compareAll compares [0, end) with Jobs readers and hands the changes of each
+// part to found, one call at a time, in no order.
+func (p *pipeline) compareAll(ctx context.Context, r reader, end int64, done func(n int64), found func([]change)) error {
+	part := roundUp(8<<20, p.block)
+	g, ctx := errgroup.WithContext(ctx)
+	var mu sync.Mutex
+	var next int64
+	take := func() int64 {
+		mu.Lock()
+		defer mu.Unlock()
+		off := next
+		next = min(end, off+part)
+		return off
+	}
+	for range p.o.Jobs {
+		g.Go(func() error {
+			for off := take(); off < end; off = take() {
+				var all []change
+				stop := min(end, off+part)
+				for off < stop {
+					n := min(stop-off, int64(p.bufs.size/2))
+					changes, err := p.compare(ctx, r, off, off+n)
+					if err != nil {
+						return err
+					}
+					for _, c := range changes {
+						all = join(all, c)
+					}
+					off += n
+					done(n)
+				}
+				mu.Lock()
+				found(all)
+				mu.Unlock()
+			}
+			return nil
+		})
+	}
+	return g.Wait()
+}

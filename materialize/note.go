@@ -1,0 +1,228 @@
+package materialize
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// noteSuffix ends the name of the note beside a file, or in the state
+// directory.
+const noteSuffix = ".restorefs-partial"
+
+const (
+	noteVersion  = 1
+	noteMaxBytes = 1 << 16
+	headBytes    = 1 << 20
+)
+
+// note says that restorefs began to write a backup onto a target and has not
+// finished. It lets the next run of the same backup onto the same target do
+// without --force. It does not say how far the first run came: the target's
+// bytes do.
+//
+//	{"version":1,"backup":"4f...","target":"inode 12 born 1780000000.5",
+//	 "path":"/srv/vm.raw","size":1073741824,"started":"2026-11-22T20:23:47Z","head":["9f2c..",""]}
+type note struct {
+	Version int       `json:"version"`
+	Backup  string    `json:"backup"`
+	Target  string    `json:"target"` // identity, see fileKey and deviceKey
+	Path    string    `json:"path"`   // for people
+	Size    int64     `json:"size"`   // of the volume
+	Started time.Time `json:"started"`
+	// Head tells what the pages of the target's first MiB were before, "" being
+	// zeros: a part of their SHA-256. If a page is neither that nor zero nor
+	// the backup's, somebody else has written the target since.
+	Head []string `json:"head"`
+}
+
+// notePath is where the target's note lies, or "".
+func (t *Target) notePath(o OpenOptions) string {
+	switch {
+	case o.Backup == "":
+		return ""
+	case t.kind == KindFile:
+		return t.path + noteSuffix
+	case o.StateDir == "" || t.key == "":
+		return ""
+	}
+	sum := sha256.Sum256([]byte(t.key))
+	return filepath.Join(o.StateDir, fmt.Sprintf("%x%s", sum[:12], noteSuffix))
+}
+
+// readNote returns the note at path. One that cannot be understood is as good
+// as none: the operator is asked for --force.
+func readNote(path string) *note {
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil
+	}
+	defer f.Close()
+	p := make([]byte, noteMaxBytes)
+	k, _ := f.ReadAt(p, 0)
+	n := new(note)
+	if json.Unmarshal(p[:k], n) != nil || n.Version != noteVersion {
+		return nil
+	}
+	return n
+}
+
+// writeNote makes the note durable before the first byte is written.
+func (t *Target) writeNote(head []string) error {
+	data, err := json.Marshal(note{Version: noteVersion, Backup: t.backup, Target: t.key, Path: t.path,
+		Size: t.need, Started: time.Now().UTC().Truncate(time.Second), Head: head})
+	if err != nil {
+		return err
+	}
+	temp := t.note + ".new"
+	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err == nil {
+		err = f.Sync()
+	}
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err == nil {
+		err = os.Rename(temp, t.note)
+	}
+	if err == nil {
+		err = syncDir(filepath.Dir(t.note))
+	}
+	return err
+}
+
+func (t *Target) removeNote() error {
+	if t.note == "" {
+		return nil
+	}
+	if err := os.Remove(t.note); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return syncDir(filepath.Dir(t.note))
+}
+
+// head describes the pages at the target's start.
+func (t *Target) head() ([]string, error) {
+	if t.blank {
+		return nil, nil
+	}
+	p := make([]byte, min(headBytes, t.size, t.need))
+	if err := t.ReadAt(p, 0); err != nil {
+		return nil, err
+	}
+	var out []string
+	for len(p) > 0 {
+		n := min(pageBytes, len(p))
+		out = append(out, pageKey(p[:n]))
+		p = p[n:]
+	}
+	return out, nil
+}
+
+func pageKey(p []byte) string {
+	if allZero(p) {
+		return ""
+	}
+	sum := sha256.Sum256(p)
+	return fmt.Sprintf("%x", sum[:8])
+}
+
+// stillOurs checks, before an interrupted run is continued without --force,
+// that the target's start is what that run can have left.
+func (t *Target) stillOurs(ctx context.Context, vol Volume) error {
+	now, err := t.head()
+	if err != nil {
+		return err
+	}
+	strange := func(off int64) bool { // neither zero nor as it was before
+		i := off / pageBytes
+		return now[i] != "" && (i >= int64(len(t.continues.Head)) || t.continues.Head[i] != now[i])
+	}
+	block := int64(vol.Align())
+	head := min(int64(len(now))*pageBytes, t.size, t.need)
+	have, want := make([]byte, block), make([]byte, block)
+	for off := int64(0); off < head; off += block {
+		have, want = have[:min(block, t.need-off)], want[:min(block, t.need-off)]
+		if err := t.ReadAt(have, off); err != nil {
+			return err
+		}
+		if differs, err := vol.Differs(ctx, have, off); err == nil && len(differs) == 0 {
+			continue
+		}
+		fetched := false
+		for k := range min(int64(len(have)), head-off) {
+			if !strange(off + k) {
+				continue
+			}
+			if !fetched {
+				if err := vol.ReadAt(ctx, want, off); err != nil {
+					return fmt.Errorf("read %d bytes of the backup at offset %d: %w", len(want), off, err)
+				}
+				fetched = true
+			}
+			if have[k] != want[k] {
+				return &RefusedError{Target: t.String(), Reasons: []Reason{{Kind: ReasonContent, Forceable: true,
+					Text: fmt.Sprintf("it was written by something else, near offset %d, since its restore of %s was interrupted", off+k, t.continues.Started.Format(time.RFC3339))}}}
+			}
+		}
+	}
+	return nil
+}
+
+// fileKey identifies a file beyond its name: inode and, where known, birth.
+func fileKey(fd int) string {
+	var st unix.Statx_t
+	if err := unix.Statx(fd, "", unix.AT_EMPTY_PATH, unix.STATX_INO|unix.STATX_BTIME, &st); err != nil {
+		return ""
+	}
+	key := fmt.Sprintf("inode %d", st.Ino)
+	if st.Mask&unix.STATX_BTIME != 0 {
+		key += fmt.Sprintf(" born %d.%09d", st.Btime.Sec, st.Btime.Nsec)
+	}
+	return key
+}
+
+// deviceKey identifies a device across reboots, or, where the kernel knows no
+// lasting name, until it is detached or the machine restarts. "" if not at all.
+func (h host) deviceKey(m *machine, rdev uint64) string {
+	b := m.blocks[rdev]
+	if b == nil {
+		return ""
+	}
+	dir := filepath.Join(h.sys, "dev/block", fmt.Sprintf("%d:%d", unix.Major(rdev), unix.Minor(rdev)))
+	read := func(name string) string {
+		p, _ := os.ReadFile(filepath.Join(dir, name))
+		return strings.TrimSpace(string(p))
+	}
+	if b.whole != 0 {
+		if key := h.deviceKey(m, b.whole); key != "" {
+			return fmt.Sprintf("%s partition %s at %s", key, read("partition"), read("start"))
+		}
+		return ""
+	}
+	if b.loop != nil {
+		return fmt.Sprintf("loop on %d:%d:%d at %d", b.loop.backing.rdev, b.loop.backing.dev, b.loop.backing.ino, b.loop.off)
+	}
+	for _, name := range []string{"dm/uuid", "md/uuid", "wwid", "device/wwid", "serial", "device/serial"} {
+		if v := read(name); v != "" {
+			return name + " " + v
+		}
+	}
+	boot, _ := os.ReadFile(filepath.Join(h.proc, "sys/kernel/random/boot_id"))
+	if seq := read("diskseq"); seq != "" && len(boot) > 0 {
+		return fmt.Sprintf("boot %s disk %s", strings.TrimSpace(string(boot)), seq)
+	}
+	return ""
+}

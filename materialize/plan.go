@@ -1,0 +1,84 @@
+package materialize
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+)
+
+// Estimate is what a run would do.
+type Estimate struct {
+	Target    string // with what its name resolved to
+	Size      int64  // of the volume, in bytes
+	Runs      int    // ranges of the backup that can be read in parallel
+	DataBytes int64  // of the volume that are not known to be zero
+	// What would be written, made zero and left alone. Unless Exact, written
+	// and zeroed are upper bounds and nothing is known of what could be left.
+	WriteBytes, ZeroBytes, SkipBytes int64
+	Exact                            bool // the target was read and compared, or is blank
+	Continues                        bool // an interrupted run would be continued
+	Refused                          *RefusedError
+	Overridden                       []Reason
+	Notes                            []string
+}
+
+// Plan says what Open and Run with the same options would do. It writes
+// nothing. With Options.Delta, and when an interrupted run would be continued,
+// it reads the target and compares it. A target that would be refused is no
+// error; Refused says why.
+func Plan(ctx context.Context, vol Volume, name string, open OpenOptions, o Options) (Estimate, error) {
+	open.Size = vol.Size()
+	e := Estimate{Target: name, Size: vol.Size()}
+	if err := e.volume(ctx, vol); err != nil {
+		return e, err
+	}
+	e.WriteBytes, e.ZeroBytes = e.DataBytes, e.Size-e.DataBytes
+	t, err := Open(ctx, name, open)
+	if refused, ok := errors.AsType[*RefusedError](err); ok {
+		e.Target, e.Refused = refused.Target, refused
+		return e, nil
+	}
+	if err != nil {
+		return e, err
+	}
+	defer t.Close()
+	e.Target, e.Continues, e.Overridden, e.Notes = t.String(), t.continues != nil, t.overridden, t.notes
+	e.Exact = t.blank
+	if t.blank || !o.Delta && t.continues == nil {
+		return e, nil
+	}
+	p := newPipeline(vol, t, o)
+	e.WriteBytes, e.ZeroBytes = 0, 0
+	var compared atomic.Int64
+	err = p.compareAll(ctx, t, vol.Size(), func(n int64) { compared.Add(n) }, func(cs []change) {
+		for _, c := range cs {
+			if c.zero {
+				e.ZeroBytes += c.n
+			} else {
+				e.WriteBytes += c.n
+			}
+		}
+	})
+	e.Exact, e.SkipBytes = err == nil, compared.Load()-e.WriteBytes-e.ZeroBytes
+	return e, err
+}
+
+// volume adds up the volume's data, from digests.
+func (e *Estimate) volume(ctx context.Context, vol Volume) error {
+	p := &pipeline{vol: vol, block: int64(vol.Align())}
+	for _, err := range vol.Runs(ctx) {
+		if err != nil {
+			return err
+		}
+		e.Runs++
+	}
+	for off := int64(0); off < e.Size; {
+		start, stop, err := p.nextData(ctx, off, e.Size)
+		if err != nil {
+			return err
+		}
+		e.DataBytes += stop - start
+		off = stop
+	}
+	return nil
+}
