@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -58,6 +59,7 @@ type Cache struct {
 	mu      sync.Mutex
 	closed  bool
 	atRest  *simplelru.LRU[key, *span] // loaded spans, pinned or not
+	aside   *simplelru.LRU[key, *span] // loaded along with others and not yet wanted, never pinned
 	loading map[key]*span              // claimed spans, their bytes not yet there
 	mem     memory
 	urgent  int // readers waiting for memory or a slot: prefetch stands back
@@ -93,7 +95,8 @@ func New(o Options) *Cache {
 	c.background, c.stop = context.WithCancel(context.Background())
 	c.work = sync.NewCond(&c.mu)
 	// The memory bounds the number of spans, not the list; its only error is a size below 1.
-	c.atRest, _ = simplelru.NewLRU[key, *span](int(^uint(0)>>1), nil)
+	c.atRest, _ = simplelru.NewLRU[key, *span](math.MaxInt, nil)
+	c.aside, _ = simplelru.NewLRU[key, *span](math.MaxInt, nil)
 	for range o.PrefetchWorkers {
 		c.workers.Go(c.prefetch)
 	}

@@ -124,6 +124,26 @@ func TestNeighboursTheDecoderPassesOverAreKept(t *testing.T) {
 	}
 }
 
+func TestNeighboursDoNotSweepOutWhatIsUsed(t *testing.T) {
+	const span = 4096
+	src := &fakeSource{data: randomData(4096*span, 1), align: 512, around: 8 * span}
+	c := newCache(t, Options{MemoryBytes: 128 * span, SpanBytes: span, PrefetchWorkers: -1})
+	v := c.Volume("v", src)
+	read := func(index int) (hit bool) {
+		before := c.Stats().Hits
+		if err := v.ReadAt(t.Context(), make([]byte, 100), int64(index)*span); err != nil {
+			t.Fatal(err)
+		}
+		return c.Stats().Hits > before
+	}
+	for i := range 400 {
+		read(1000 + i*7%3000) // here and there, and seven neighbours
+		if hit := read(i % 32 * 8); !hit && i >= 32 {
+			t.Fatalf("what is read every 32 rounds was gone in round %d", i)
+		}
+	}
+}
+
 func TestVolumesOfOneIDShareSpans(t *testing.T) {
 	src := &fakeSource{data: randomData(4096, 1), align: 512}
 	c := newCache(t, Options{})
@@ -287,7 +307,7 @@ func TestAgainstAReference(t *testing.T) {
 			c.mu.Lock()
 			for c.evict(forReader) {
 			}
-			left := c.atRest.Len()
+			left := c.atRest.Len() + c.aside.Len()
 			c.mu.Unlock()
 			if left > 0 {
 				t.Errorf("%d spans still pinned", left)

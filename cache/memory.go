@@ -15,6 +15,7 @@ type memory struct {
 	used  int64            // handed out: spans at rest and loading, staging, stashes
 	spare int64            // on the free lists
 	ahead int64            // of used: spans of live streams loaded ahead and not yet read
+	aside int64            // of used: spans set aside
 	free  map[int][][]byte // by length
 	queue []*applicant     // readers who wait, first come first served
 }
@@ -44,8 +45,14 @@ func (c *Cache) take(size int, r rank) []byte {
 	if len(m.queue) > 0 || c.closed {
 		return nil
 	}
-	for m.used+int64(size) > m.limit {
-		if !c.evict(r) {
+	// Evicting a span yields a buffer like those that spans are loaded into: better than dropping free buffers of another length, which
+	// would be missed by the next load.
+	for len(m.free[size]) == 0 && m.used+m.spare+int64(size) > m.limit {
+		evicted := c.evict(r)
+		if m.used+int64(size) <= m.limit {
+			break
+		}
+		if !evicted {
 			return nil
 		}
 	}
@@ -97,8 +104,15 @@ func (c *Cache) giveBack(b []byte) {
 	m.spare += int64(len(b))
 }
 
-// evict drops the span that was not used for longest among those nobody pins. Under Cache.mu.
+// asideShare is the part of the memory that neighbours nobody asked for may hold against spans that somebody did.
+const asideShare = 4
+
+// evict drops one span that nobody pins: of those at rest the one not used for longest, unless too many were set aside. So a reader
+// here and there, whose every miss brings neighbours along, does not sweep out what others use. Under Cache.mu.
 func (c *Cache) evict(r rank) bool {
+	if c.mem.aside > c.mem.limit/asideShare && c.evictAside() {
+		return true
+	}
 	for range c.atRest.Len() {
 		k, s, _ := c.atRest.GetOldest()
 		if s.pins.Load() > 0 || r == forSpare && s.ahead != nil && !s.ahead.ended {
@@ -114,7 +128,18 @@ func (c *Cache) evict(r rank) bool {
 		c.giveBack(s.buf)
 		return true
 	}
-	return false
+	return c.evictAside()
+}
+
+// evictAside drops the oldest of the spans set aside. Under Cache.mu.
+func (c *Cache) evictAside() bool {
+	_, s, ok := c.aside.RemoveOldest()
+	if ok {
+		c.count.evictions.Add(1)
+		c.mem.aside -= int64(len(s.buf))
+		c.giveBack(s.buf)
+	}
+	return ok
 }
 
 // applicant is a reader in the queue for memory. It holds no other.

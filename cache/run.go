@@ -75,11 +75,11 @@ func (v *Volume) claimNeighbour(ctx context.Context, l *load, index int64) bool 
 	if b == nil {
 		return false
 	}
-	c.claim(l, v.newSpan(index, b))
+	s := v.newSpan(index, b)
+	s.aside = true
+	c.claim(l, s)
 	if index < l.first { // claim appended it
-		n := len(l.spans) - 1
-		s := l.spans[n]
-		copy(l.spans[1:], l.spans[:n])
+		copy(l.spans[1:], l.spans)
 		l.spans[0], l.first = s, index
 	}
 	return true
@@ -87,7 +87,7 @@ func (v *Volume) claimNeighbour(ctx context.Context, l *load, index int64) bool 
 
 // missing tells whether nobody has and nobody loads a span. Under mu.
 func (c *Cache) missing(k key) bool {
-	return !c.atRest.Contains(k) && c.loading[k] == nil
+	return !c.atRest.Contains(k) && !c.aside.Contains(k) && c.loading[k] == nil
 }
 
 // loadSpans loads the spans of l, by one call of Load if there is memory for it.

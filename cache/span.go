@@ -29,7 +29,9 @@ type span struct {
 	pins    atomic.Int32
 	private bool
 
-	ahead *stream // under Cache.mu: loaded ahead for it, and not read since
+	// Under Cache.mu:
+	ahead *stream // loaded ahead for it, and not read since
+	aside bool    // loaded along with others, and not read since
 }
 
 // unpin gives up one reader's use of s.
@@ -52,8 +54,34 @@ func (c *Cache) unpin(s *span) {
 	}
 }
 
-// read notes that a reader wants s: it is loaded ahead no more, but used. Under Cache.mu.
+// find returns a span at rest, now the one used last, or nil. Under Cache.mu.
+func (c *Cache) find(k key) *span {
+	if s, ok := c.atRest.Get(k); ok {
+		return s
+	}
+	s, ok := c.aside.Peek(k)
+	if ok {
+		c.aside.Remove(k)
+		c.mem.aside -= int64(len(s.buf))
+		s.aside = false
+		c.atRest.Add(k, s)
+	}
+	return s
+}
+
+// rest puts a loaded span where find and evict look. Under Cache.mu.
+func (c *Cache) rest(s *span) {
+	if s.aside {
+		c.mem.aside += int64(len(s.buf))
+		c.aside.Add(s.key, s)
+		return
+	}
+	c.atRest.Add(s.key, s)
+}
+
+// read notes that a reader wants s: it is not just loaded ahead or along. Under Cache.mu; a span set aside was found before.
 func (c *Cache) read(s *span) {
+	s.aside = false
 	if s.ahead != nil {
 		c.forgetAhead(s)
 	}

@@ -54,8 +54,8 @@ func (v *Volume) hit(wants []want) bool {
 		return false
 	}
 	for i := range wants {
-		s, ok := c.atRest.Get(key{v.id, wants[i].index})
-		if !ok {
+		s := c.find(key{v.id, wants[i].index})
+		if s == nil {
 			for j := range wants[:i] {
 				wants[j].span.pins.Add(-1) // mu was held all the time, nobody has seen these pins
 				wants[j].span = nil
@@ -141,7 +141,7 @@ func (r *request) claim(first bool) (bool, error) {
 			continue
 		}
 		k := key{v.id, w.index}
-		if s, ok := c.atRest.Get(k); ok {
+		if s := c.find(k); s != nil {
 			s.pins.Add(1)
 			c.read(s)
 			w.span, w.failed = s, nil
@@ -286,7 +286,7 @@ func (c *Cache) finish(l *load, o outcome, err error, keep int) (kept stash) {
 		delete(c.loading, s.key)
 		s.load = nil
 		if o == loaded {
-			c.atRest.Add(s.key, s)
+			c.rest(s)
 			continue
 		}
 		if s.ahead != nil {
