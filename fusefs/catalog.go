@@ -13,7 +13,8 @@ type Volume interface {
 
 	// Read pins and returns exactly the bytes [off, off+n), which lie inside
 	// the volume: all of them or an error. See errno.go for the errors that
-	// mean something; any other becomes EIO.
+	// mean something; any other becomes EIO. Deriving a context from ctx costs
+	// a goroutine, as it is go-fuse's own: select on ctx.Done instead.
 	Read(ctx context.Context, off int64, n int) (Data, error)
 
 	// NextData returns the first range [start, stop) at or after off, and

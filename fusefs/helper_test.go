@@ -51,6 +51,7 @@ type TestBackup struct {
 	Data         [][2]int64 // ranges that are not zero
 	Damaged      [2]int64   // a range that cannot be read
 	Missing      [2]int64   // a range whose object has vanished
+	Panics       [2]int64   // a range whose reading panics
 	Hanging      [2]int64   // a range that is not answered until Host.Release
 	HangOpen     bool       // until Host.Release
 	BadNextData  bool
@@ -70,6 +71,14 @@ func (b *TestBackup) content() []byte {
 	return data[:b.RealSize]
 }
 
+// Away takes the share away, or brings it back.
+func (h *Host) Away(away *bool, _ *struct{}) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.away = *away
+	return nil
+}
+
 // Stats are counts of what happened in the host.
 type Stats struct {
 	Opens, Closes, Reads, SliceCalls, Releases, Cancelled, Waiting int64
@@ -84,6 +93,7 @@ type Host struct {
 	servers map[string]*Server
 	log     bytes.Buffer
 	gate    chan struct{}
+	away    bool // the share cannot be reached
 
 	list     []Backup
 	backups  map[string]*TestBackup
@@ -188,12 +198,18 @@ func (h *Host) Stats(_ *struct{}, s *Stats) error {
 func (h *Host) Backups(context.Context) ([]Backup, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if h.away {
+		return nil, errAway
+	}
 	return h.list, nil
 }
 
 func (h *Host) find(id string) (*memory, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if h.away {
+		return nil, errAway
+	}
 	if b := h.backups[id]; b != nil {
 		return &memory{h: h, b: b, data: h.contents[id], gate: h.gate}, nil
 	}
@@ -253,6 +269,8 @@ func (m *memory) hang(ctx context.Context) error {
 	}
 }
 
+var errAway = fmt.Errorf("read the share: %w", os.ErrDeadlineExceeded)
+
 var errDamaged = errors.New("the block does not match its digest")
 
 func (m *memory) Read(ctx context.Context, off int64, n int) (Data, error) {
@@ -265,6 +283,8 @@ func (m *memory) Read(ctx context.Context, off int64, n int) (Data, error) {
 		}
 	}
 	switch {
+	case hits(m.b.Panics):
+		panic("a bug")
 	case hits(m.b.Damaged):
 		return nil, fmt.Errorf("object volume-00001 at %d: %w", off, errDamaged)
 	case hits(m.b.Missing):
@@ -313,7 +333,7 @@ func (d *memoryData) Release() {
 
 // remote is the tests' side of a host process.
 type remote struct {
-	t      *testing.T
+	t      testing.TB
 	client *rpc.Client
 	cmd    *exec.Cmd
 	stderr bytes.Buffer
@@ -334,7 +354,7 @@ func needMount(t testing.TB) {
 }
 
 // startHost starts a host process. It is stopped, and checked, at the end of the test.
-func startHost(t *testing.T, setup func(*exec.Cmd)) *remote {
+func startHost(t testing.TB, setup func(*exec.Cmd)) *remote {
 	t.Helper()
 	needMount(t)
 	r := &remote{t: t}
@@ -372,7 +392,7 @@ func startHost(t *testing.T, setup func(*exec.Cmd)) *remote {
 
 // mounted starts a host that has the backups mounted at r.mnt. At the end of
 // the test they are unmounted, and nothing may be left.
-func mounted(t *testing.T, backups ...TestBackup) *remote {
+func mounted(t testing.TB, backups ...TestBackup) *remote {
 	t.Helper()
 	r := startHost(t, nil)
 	r.call("Set", &backups, nil)
@@ -453,7 +473,7 @@ func (r *remote) kill() {
 }
 
 // eventually waits for something to become true.
-func eventually(t *testing.T, what string, f func() bool) {
+func eventually(t testing.TB, what string, f func() bool) {
 	t.Helper()
 	for end := time.Now().Add(10 * time.Second); !f(); {
 		if time.Now().After(end) {

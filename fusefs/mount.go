@@ -44,7 +44,7 @@ const (
 // Options are the choices of who mounts.
 type Options struct {
 	// AllowOther lets other users than the one who mounts enter, as far as
-	// Owner and Mode allow. Without it not even root may.
+	// Owner and Mode allow. Without it nobody else may, root included.
 	AllowOther bool
 
 	// Owner owns everything in the tree; nil: the user who mounts.

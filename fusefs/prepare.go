@@ -34,19 +34,19 @@ func prepare(ctx context.Context, mountpoint string, o Options, log *slog.Logger
 	if err := ctx.Err(); err != nil {
 		return "", err
 	}
-	path, err := resolveMountpoint(mountpoint)
+	mounts, err := readMountInfo()
+	if err != nil {
+		return "", err
+	}
+	path, err := resolveMountpoint(mounts, mountpoint)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", fmt.Errorf("%w: it does not exist; make it with mkdir -p %s", ErrMountpoint, mountpoint)
 	}
 	if err != nil {
 		return "", err
 	}
-	mounts, err := readMountInfo()
-	if err != nil {
-		return "", err
-	}
 	if m := mountAt(mounts, path); m != nil {
-		if m.Type != fstype || !dead(path) {
+		if !dead(m) {
 			return "", fmt.Errorf("%w: %s is mounted there already (type %s); unmount it or choose another directory",
 				ErrMountpoint, m.Source, m.Type)
 		}
@@ -70,30 +70,45 @@ func prepare(ctx context.Context, mountpoint string, o Options, log *slog.Logger
 	return path, checkFUSE(path, o)
 }
 
-// resolveMountpoint resolves symbolic links also where the last element is a
-// mount whose server died.
-func resolveMountpoint(path string) (string, error) {
-	path, err := filepath.Abs(path)
-	if err != nil {
-		return "", err
+// resolveMountpoint resolves symbolic links. It touches no mount that it comes
+// to: the server of that may be dead, or hang.
+func resolveMountpoint(mounts []MountInfo, path string) (string, error) {
+	const most = 40 // as the kernel
+	for range most {
+		abs, err := filepath.Abs(path)
+		if err != nil {
+			return "", err
+		}
+		parent, err := filepath.EvalSymlinks(filepath.Dir(abs))
+		if err != nil {
+			return "", err
+		}
+		path = filepath.Join(parent, filepath.Base(abs))
+		if mountAt(mounts, path) != nil {
+			return path, nil
+		}
+		target, err := os.Readlink(path)
+		if errors.Is(err, syscall.EINVAL) { // no link
+			return path, nil
+		}
+		if err != nil {
+			return "", err
+		}
+		if path = target; !filepath.IsAbs(target) {
+			path = filepath.Join(parent, target)
+		}
 	}
-	resolved, err := filepath.EvalSymlinks(path)
-	if !errors.Is(err, syscall.ENOTCONN) {
-		return resolved, err
-	}
-	parent, err := filepath.EvalSymlinks(filepath.Dir(path))
-	if err != nil {
-		return "", err
-	}
-	return filepath.Join(parent, filepath.Base(path)), nil
+	return "", &fs.PathError{Op: "resolve", Path: path, Err: syscall.ELOOP}
 }
 
-// dead says whether nobody serves the FUSE mount any more. It is only asked
-// about mounts that this process does not serve.
-func dead(path string) bool {
+// dead says whether a mount is one of ours that nobody serves any more.
+func dead(m *MountInfo) bool {
+	if m.Type != fstype || len(m.Servers()) > 0 {
+		return false
+	}
+	// Not every kernel tells who serves.
 	var st unix.Statfs_t
-	err := unix.Statfs(path, &st)
-	return errors.Is(err, unix.ENOTCONN)
+	return errors.Is(unix.Statfs(m.Mountpoint, &st), unix.ENOTCONN)
 }
 
 func checkDirectory(path string) error {

@@ -237,6 +237,44 @@ func TestInterruptedReaderLeavesTheServerWell(t *testing.T) {
 	}
 }
 
+func TestPanicIsAnErrorOfThatReadOnly(t *testing.T) {
+	b := sample(idA)
+	b.Panics = [2]int64{4 << 20, 4<<20 + 4096}
+	r := mounted(t, b)
+	file := r.path("backups", idA, "volume.raw")
+	if _, err := dd(t, file, 4096, 4<<20, 4096, "direct"); err == nil || !strings.Contains(err.Error(), "Input/output error") {
+		t.Error(err)
+	}
+	if got, err := dd(t, file, 4096, 0, 1<<20, "direct"); err != nil || !bytes.Equal(got, b.content()[:1<<20]) {
+		t.Errorf("afterwards: %d bytes, %v", len(got), err)
+	}
+	if log := strings.Join(r.stats().Log, ""); !strings.Contains(log, `"panic":"a bug"`) || !strings.Contains(log, "helper_test.go") {
+		t.Errorf("log: %s", log)
+	}
+}
+
+func TestShareThatIsAwayIsAnErrorAndComesBack(t *testing.T) {
+	b := sample(idA)
+	b.Size = -1
+	r := mounted(t, b)
+	away := true
+	r.call("Away", &away, nil)
+	for _, path := range []string{"backups", "volumes/" + volX, "backups/" + idA + "/volume.raw", "backups/" + idA + "/metadata.json"} {
+		if _, err := os.ReadFile(r.path(path)); !errors.Is(err, syscall.ETIMEDOUT) {
+			t.Errorf("%s: %v, want ETIMEDOUT", path, err)
+		}
+	}
+	if _, err := output(t, "df", r.mnt); err != nil {
+		t.Error(err)
+	}
+	if log := r.stats().Log; len(log) != 1 || !strings.Contains(log[0], "cannot list backups") {
+		t.Errorf("log: %q", log)
+	}
+	away = false
+	r.call("Away", &away, nil)
+	compareFile(t, r.path("backups", idA, "volume.raw"), b.content())
+}
+
 func TestConcurrentReaders(t *testing.T) {
 	a, b := sample(idA), sample(idB)
 	r := mounted(t, a, b)

@@ -78,7 +78,7 @@ func (s *Server) Unmount(ctx context.Context, o UnmountOptions) error {
 		if top := mountAt(mounts, at); top.ID != s.mount.ID {
 			return fmt.Errorf("unmount %s: another mount (%s, type %s) covers it; unmount that first", at, top.Source, top.Type)
 		}
-		lazily, err := takeDown(ctx, at, o)
+		lazily, err := takeDown(ctx, &mounts[i], o)
 		if err != nil || lazily {
 			return err
 		}
@@ -99,13 +99,13 @@ func (s *Server) Unmount(ctx context.Context, o UnmountOptions) error {
 //
 // The process that serves the mount uses Server.Unmount.
 func Unmount(ctx context.Context, mountpoint string, o UnmountOptions) error {
-	path, err := resolveMountpoint(mountpoint)
-	if err != nil {
-		return fmt.Errorf("unmount %s: %w", mountpoint, err)
-	}
 	mounts, err := readMountInfo()
 	if err != nil {
 		return err
+	}
+	path, err := resolveMountpoint(mounts, mountpoint)
+	if err != nil {
+		return fmt.Errorf("unmount %s: %w", mountpoint, err)
 	}
 	m := mountAt(mounts, path)
 	if m == nil {
@@ -120,7 +120,7 @@ func Unmount(ctx context.Context, mountpoint string, o UnmountOptions) error {
 			s.close()
 		}
 	}()
-	lazily, err := takeDown(ctx, path, o)
+	lazily, err := takeDown(ctx, m, o)
 	if err != nil || lazily {
 		return err
 	}
@@ -133,10 +133,13 @@ func Unmount(ctx context.Context, mountpoint string, o UnmountOptions) error {
 }
 
 // takeDown unmounts; lazily says that it had to be detached while in use.
-func takeDown(ctx context.Context, path string, o UnmountOptions) (lazily bool, err error) {
-	warned := false
+func takeDown(ctx context.Context, m *MountInfo, o UnmountOptions) (lazily bool, err error) {
+	path, warned := m.Mountpoint, false
 	for delay := unmountRetryMin; ; delay = min(2*delay, unmountRetryMax) {
 		err := unmountOnce(ctx, path, false)
+		if err != nil && !mountExists(m.ID) {
+			return false, nil // somebody else was faster
+		}
 		if !errors.Is(err, syscall.EBUSY) {
 			return false, err
 		}
@@ -156,6 +159,11 @@ func takeDown(ctx context.Context, path string, o UnmountOptions) (lazily bool, 
 		case <-time.After(delay):
 		}
 	}
+}
+
+func mountExists(id string) bool {
+	mounts, err := readMountInfo()
+	return err != nil || slices.ContainsFunc(mounts, func(m MountInfo) bool { return m.ID == id })
 }
 
 // detach takes the mount out of the tree, whoever uses it.

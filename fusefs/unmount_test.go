@@ -119,6 +119,72 @@ func TestBusyMountTellsWhoUsesIt(t *testing.T) {
 	}
 }
 
+func TestLoopDeviceOnAVolumeIsNamed(t *testing.T) {
+	r := mounted(t, sample(idA))
+	file := r.path("backups", idA, "volume.raw")
+	out, err := output(t, "losetup", "--read-only", "--find", "--show", file)
+	if err != nil {
+		t.Skip("needs a loop device: ", err)
+	}
+	loop := strings.TrimSpace(string(out))
+	err = Unmount(within100ms(t), r.mnt, UnmountOptions{})
+	if err == nil || !strings.Contains(err.Error(), loop+" ("+file+")") {
+		t.Error(err)
+	}
+	b := sample(idA)
+	if got, err := dd(t, loop, 64<<10, 4096, 1<<20, ""); err != nil || string(got) != string(b.content()[4096:4096+1<<20]) {
+		t.Errorf("%d bytes, %v", len(got), err)
+	}
+	if _, err := output(t, "losetup", "--detach", loop); err != nil {
+		t.Error(err)
+	}
+}
+
+// A server that hangs must not take those with it who take its mount away.
+func TestMountOfAStoppedServerCanBeUnmounted(t *testing.T) {
+	r := mounted(t, sample(idA))
+	if len(mountInfoAt(t, r.mnt).Servers()) == 0 {
+		t.Skip("this kernel does not tell who serves")
+	}
+	pid := r.cmd.Process.Pid
+	syscall.Kill(pid, syscall.SIGSTOP)
+	defer syscall.Kill(pid, syscall.SIGCONT)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		mustRefuse(t, r.mnt, nil, ErrMountpoint, "mounted there already")
+		link := filepath.Join(t.TempDir(), "link")
+		if err := os.Symlink(r.mnt, link); err != nil {
+			t.Error(err)
+		}
+		if err := Unmount(within100ms(t), link, UnmountOptions{}); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%v: the server has not let go", err)
+		}
+	}()
+	select {
+	case <-done:
+	case <-time.After(10 * time.Second):
+		t.Error("it hangs")
+	}
+	mounts, err := readMountInfo()
+	if err != nil || mountAt(mounts, r.mnt) != nil {
+		t.Errorf("still mounted, %v", err)
+	}
+}
+
+func TestUnmountByTwoAtOnce(t *testing.T) {
+	r := mounted(t, sample(idA))
+	errs := make(chan error, 8)
+	for range cap(errs) {
+		go func() { errs <- Unmount(t.Context(), r.mnt, UnmountOptions{}) }()
+	}
+	for range cap(errs) {
+		if err := <-errs; err != nil && !errors.Is(err, ErrNotMounted) {
+			t.Error(err)
+		}
+	}
+}
+
 func TestMountInsideIsNamed(t *testing.T) {
 	r := mounted(t, sample(idA))
 	inside := r.path("backups", idA)
