@@ -1,0 +1,57 @@
+# restorefs: the targets a user and a developer need. `make help` lists them.
+
+GO         ?= go
+PREFIX     ?= /usr/local
+BUILD      := build
+# The one version of the linter that the tree is clean under.
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+# The race detector needs a C compiler; a machine without one tests without.
+RACE       := $(shell command -v $$($(GO) env CC) >/dev/null 2>&1 && echo -race)
+# What end-to-end tests use where it is installed; they skip, and say so, where not.
+TEST_PROGRAMS := qemu-utils fuse3 e2fsprogs xfsprogs zstd gcc libc6-dev
+
+.PHONY: help build install demo test lint unit unit1 setup fuzz bench fixtures clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z1]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+build: ## build build/restorefs, one static file
+	CGO_ENABLED=0 $(GO) build -trimpath -o $(BUILD)/restorefs ./cmd/restorefs
+
+install: build ## install it below PREFIX (/usr/local)
+	install -D -m 0755 $(BUILD)/restorefs $(DESTDIR)$(PREFIX)/bin/restorefs
+
+demo: build ## mount and restore the sample backup, in plain words
+	$(BUILD)/restorefs demo
+
+test: lint unit unit1 ## all checks and tests
+
+lint:
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$unformatted" ]; then echo "gofmt would change: $$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	$(GO) run $(STATICCHECK) ./...
+
+unit:
+	@[ -n "$(RACE)" ] || echo "no C compiler: tests run without the race detector"
+	$(GO) test $(RACE) -timeout 20m ./...
+
+unit1: # again with one processor and pure Go
+	GOMAXPROCS=1 $(GO) test -tags purego -timeout 20m ./...
+
+setup: ## install what the end-to-end tests use (Debian, as root)
+	apt-get update
+	DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $(TEST_PROGRAMS)
+
+fuzz: ## fuzz every target for FUZZTIME (1m) each
+	@for pkg in $$($(GO) list ./...); do \
+	  for f in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
+	    echo "== $$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $${FUZZTIME:-1m} $$pkg || exit 1; \
+	  done; \
+	done
+
+fixtures: ## make backupstore/testdata anew (Debian 12 with python3-cinder)
+	cd backupstore/testdata && ./make_fixtures.py
+	cd backupstore/testdata && ./make_fixtures.py --sample
+
+clean: ## remove what was built
+	rm -rf $(BUILD)

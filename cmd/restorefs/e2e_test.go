@@ -1,0 +1,452 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/restorefs/restorefs/backupstore/storetest"
+)
+
+// The test binary is also the program: a mount must be served by another
+// process than the one that reads it.
+func TestMain(m *testing.M) {
+	if os.Getenv("RESTOREFS_TEST_MAIN") != "" {
+		main()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// skip skips a test for want of something, unless the machine was prepared to
+// run them all (RESTOREFS_TEST_ALL).
+func skip(t *testing.T, format string, args ...any) {
+	t.Helper()
+	if os.Getenv("RESTOREFS_TEST_ALL") != "" {
+		t.Fatalf("cannot run here: "+format, args...)
+	}
+	t.Skipf(format, args...)
+}
+
+func need(t *testing.T, programs ...string) {
+	t.Helper()
+	for _, p := range programs {
+		if _, err := exec.LookPath(p); err != nil {
+			skip(t, "needs the program %s", p)
+		}
+	}
+}
+
+func needMount(t *testing.T) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		skip(t, "needs root to mount")
+	}
+	if f, err := os.OpenFile("/dev/fuse", os.O_RDWR, 0); err != nil {
+		skip(t, "needs /dev/fuse: %v", err)
+	} else {
+		f.Close()
+	}
+}
+
+// program is a command of restorefs, ready to run.
+func program(t *testing.T, args ...string) *exec.Cmd {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	t.Cleanup(cancel)
+	cmd := exec.CommandContext(ctx, os.Args[0], args...)
+	cmd.Env = append(os.Environ(), "RESTOREFS_TEST_MAIN=1", "XDG_CACHE_HOME="+t.TempDir())
+	return cmd
+}
+
+// restorefs runs a command and returns what it wrote and its exit code.
+func restorefs(t *testing.T, args ...string) (stdout, stderr string, code int) {
+	t.Helper()
+	cmd := program(t, args...)
+	var out, errOut bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errOut
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	return out.String(), errOut.String(), cmd.ProcessState.ExitCode()
+}
+
+// run runs another program and fails the test if it fails.
+func run(t *testing.T, name string, args ...string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, name, args...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
+	}
+	return string(out)
+}
+
+// mountShare mounts a share and returns the mountpoint and its server, which is
+// stopped at the end of the test.
+func mountShare(t *testing.T, share string, flags ...string) (string, *exec.Cmd) {
+	t.Helper()
+	needMount(t)
+	mountpoint := t.TempDir()
+	server := program(t, append(append([]string{"mount", "--share", share}, flags...), mountpoint)...)
+	stderr, err := server.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	first := make([]byte, 4096)
+	n, _ := stderr.Read(first)
+	go io.Copy(io.Discard, stderr)
+	t.Cleanup(func() {
+		server.Process.Signal(syscall.SIGTERM)
+		server.Wait()
+	})
+	if !strings.HasPrefix(string(first[:n]), "mounted on") {
+		t.Fatalf("mount: %s", first[:n])
+	}
+	return mountpoint, server
+}
+
+// source writes what the volume held to a file, as long as the volume.
+func source(t *testing.T, share string, list []storetest.Fixture, f storetest.Fixture) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "source.raw")
+	if err := os.WriteFile(path, storetest.Image(t, share, list, f), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(path, f.VolumeGiB<<30); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestTheMountedDiskIsTheSource(t *testing.T) {
+	share, list := storetest.Fixtures(t)
+	mountpoint, _ := mountShare(t, share)
+	for _, label := range []string{"chain 3", "odd size", "ext4 incremental", "full bz2", "full zstd"} {
+		t.Run(label, func(t *testing.T) {
+			f := storetest.Find(t, list, label)
+			want := source(t, share, list, f)
+			disk := filepath.Join(mountpoint, "backups", f.ID, "volume.raw")
+			run(t, "cmp", want, disk)
+			ddAtRandom(t, want, disk, f.DataBytes)
+		})
+	}
+}
+
+// ddAtRandom compares what dd reads from both at many offsets and sizes.
+func ddAtRandom(t *testing.T, want, disk string, dataBytes int64) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	for range 40 {
+		off, n := rng.Int64N(dataBytes+5000), rng.Int64N(300_000)+1
+		args := []string{"bs=" + strconv.Itoa(1<<rng.IntN(21)), "iflag=skip_bytes,count_bytes", "status=none",
+			fmt.Sprintf("skip=%d", off), fmt.Sprintf("count=%d", n)}
+		if run(t, "dd", append(args, "if="+disk)...) != run(t, "dd", append(args, "if="+want)...) {
+			t.Fatalf("dd %v differs", args)
+		}
+	}
+	direct := []string{"bs=4096", "count=50", "status=none", "iflag=direct", "if=" + disk}
+	plain := []string{"bs=4096", "count=50", "status=none", "if=" + want}
+	if run(t, "dd", direct...) != run(t, "dd", plain...) {
+		t.Fatal("dd iflag=direct differs")
+	}
+}
+
+func TestQemuReadsTheMountedDisk(t *testing.T) {
+	need(t, "qemu-img")
+	share, list := storetest.Fixtures(t)
+	mountpoint, _ := mountShare(t, share)
+	f := storetest.Find(t, list, "chain 2")
+	want, disk := source(t, share, list, f), filepath.Join(mountpoint, "backups", f.ID, "volume.raw")
+	run(t, "qemu-img", "compare", "-f", "raw", "-F", "raw", want, disk)
+	qcow2 := filepath.Join(t.TempDir(), "disk.qcow2")
+	run(t, "qemu-img", "convert", "-f", "raw", "-O", "qcow2", disk, qcow2)
+	run(t, "qemu-img", "check", qcow2)
+	run(t, "qemu-img", "compare", "-f", "raw", "-F", "qcow2", want, qcow2)
+	if st, err := os.Stat(qcow2); err != nil || st.Size() > 8<<20 {
+		t.Errorf("the qcow2 of a mostly empty disk has %d bytes", st.Size())
+	}
+}
+
+func TestTheFileSystemInABackupMounts(t *testing.T) {
+	need(t, "losetup", "mount", "debugfs")
+	share, list := storetest.Fixtures(t)
+	mountpoint, _ := mountShare(t, share)
+	for _, label := range []string{"ext4 full", "ext4 incremental"} {
+		f := storetest.Find(t, list, label)
+		loop := strings.TrimSpace(run(t, "losetup", "-r", "-f", "--show", filepath.Join(mountpoint, "backups", f.ID, "volume.raw")))
+		defer run(t, "losetup", "-d", loop)
+		dir := t.TempDir()
+		run(t, "mount", "-o", "ro,noload", loop, dir)
+		defer run(t, "umount", dir)
+		want := run(t, "debugfs", "-R", "cat hello.txt", source(t, share, list, f))
+		got, err := os.ReadFile(filepath.Join(dir, "hello.txt"))
+		if err != nil || !strings.Contains(want, string(got)) || len(got) == 0 {
+			t.Errorf("%s: hello.txt is %q (%v), want %q", label, got, err, want)
+		}
+	}
+}
+
+func TestMaterializeGivesTheSource(t *testing.T) {
+	share, list := storetest.Fixtures(t)
+	for _, f := range list {
+		if f.State != storetest.Complete {
+			continue
+		}
+		t.Run(f.Label, func(t *testing.T) {
+			target := filepath.Join(t.TempDir(), "disk.raw")
+			stdout, stderr, code := restorefs(t, "materialize", "--json", "--share", share, f.ID, target)
+			if code != 0 {
+				t.Fatalf("exit %d: %s", code, stderr)
+			}
+			run(t, "cmp", source(t, share, list, f), target)
+			var result materialized
+			if err := json.Unmarshal([]byte(stdout), &result); err != nil || result.Backup != f.ID || result.Size != f.VolumeGiB<<30 ||
+				result.BytesWritten+result.BytesZeroed+result.BytesSkipped != result.Size || !result.Verified {
+				t.Errorf("%v: %s", err, stdout)
+			}
+			checkRecord(t, result.Metadata, target, f)
+			var st syscall.Stat_t
+			if err := syscall.Stat(target, &st); err != nil || st.Blocks*512 > f.DataBytes+1<<20 {
+				t.Errorf("the file occupies %d bytes for %d of data", st.Blocks*512, f.DataBytes)
+			}
+		})
+	}
+}
+
+func checkRecord(t *testing.T, path, target string, f storetest.Fixture) {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil || path != target+".metadata.json" {
+		t.Fatalf("%s: %v", path, err)
+	}
+	var r struct {
+		Volume struct {
+			ID       string            `json:"id"`
+			Name     *string           `json:"name"`
+			Bootable bool              `json:"bootable"`
+			Metadata map[string]string `json:"metadata"`
+			Image    map[string]string `json:"image_metadata"`
+		} `json:"volume"`
+	}
+	if err := json.Unmarshal(text, &r); err != nil {
+		t.Fatal(err)
+	}
+	v := r.Volume
+	if v.ID != f.VolumeID || (v.Name == nil && f.VolumeName != "") || v.Name != nil && *v.Name != f.VolumeName ||
+		v.Bootable != (f.Bootable || len(f.ImageMetadata) > 0) || fmt.Sprint(v.Metadata) != fmt.Sprint(f.VolumeMetadata) ||
+		fmt.Sprint(v.Image) != fmt.Sprint(f.ImageMetadata) {
+		t.Errorf("%s, want %+v", text, f)
+	}
+}
+
+func TestEveryBrokenBackupHasItsErrorAndExitCode(t *testing.T) {
+	share, list := storetest.Fixtures(t)
+	for _, f := range append(list, storetest.Symlinks(t, share)...) {
+		if f.State == storetest.Complete {
+			continue
+		}
+		t.Run(f.Label, func(t *testing.T) {
+			target := filepath.Join(t.TempDir(), "disk.raw")
+			_, stderr, code := restorefs(t, "materialize", "--share", share, f.ID, target)
+			want := exitDamaged
+			if f.State == storetest.Unseen {
+				want = exitUsage // there is no such backup
+			}
+			if code != want {
+				t.Fatalf("exit %d, want %d: %s", code, want, stderr)
+			}
+			if f.State != storetest.Unseen && !containsAny(strings.ToLower(stderr), f.Words) {
+				t.Errorf("%q mentions none of %q", stderr, f.Words)
+			}
+			if !strings.Contains(stderr, f.ID) {
+				t.Errorf("%q does not name the backup", stderr)
+			}
+		})
+	}
+	// And the others are as usable as ever.
+	good := storetest.Find(t, list, "full zlib")
+	if _, stderr, code := restorefs(t, "materialize", "--share", share, good.ID, filepath.Join(t.TempDir(), "disk.raw")); code != 0 {
+		t.Errorf("exit %d: %s", code, stderr)
+	}
+}
+
+func containsAny(s string, words []string) bool {
+	for _, w := range words {
+		if strings.Contains(s, strings.ToLower(w)) {
+			return true
+		}
+	}
+	return false
+}
+
+func TestListAndShow(t *testing.T) {
+	share, list := storetest.Fixtures(t)
+	stdout, stderr, code := restorefs(t, "list", "--share", share, "--all", "--json")
+	var all []listed
+	if err := json.Unmarshal([]byte(stdout), &all); err != nil || code != 0 || len(all) != len(list) {
+		t.Fatalf("exit %d, %v, %d of %d: %s", code, err, len(all), len(list), stderr)
+	}
+	stdout, stderr, code = restorefs(t, "list", "--share", share)
+	chain := storetest.Find(t, list, "chain 2")
+	if code != 0 || !strings.Contains(stdout, chain.ID) || !strings.Contains(stdout, "on "+chain.ParentID[:8]) || !strings.Contains(stderr, "incomplete, not shown") {
+		t.Errorf("exit %d: %s%s", code, stdout, stderr)
+	}
+	stdout, _, code = restorefs(t, "show", "--share", share, "--json", chain.ID[:8])
+	var s shown
+	if err := json.Unmarshal([]byte(stdout), &s); err != nil || code != 0 || s.ID != chain.ID || len(s.Chain) != 3 || s.Restores.ID != chain.VolumeID {
+		t.Errorf("exit %d, %v: %s", code, err, stdout)
+	}
+	for _, f := range list { // for people: whatever the backup is like
+		if stdout, stderr, code := restorefs(t, "show", "--share", share, f.ID); code != 0 || !strings.Contains(stdout, f.ID) {
+			t.Errorf("show %s: exit %d: %s%s", f.Label, code, stdout, stderr)
+		}
+	}
+	stdout, _, _ = restorefs(t, "show", "--share", share, "--json", chain.VolumeID+"@latest")
+	if err := json.Unmarshal([]byte(stdout), &s); err != nil || s.ID != storetest.Find(t, list, "empty incremental").ID {
+		t.Errorf("@latest is %s", s.ID)
+	}
+}
+
+func TestWrongUsageExitsWithTwoAndSaysWhatToDo(t *testing.T) {
+	share, _ := storetest.Fixtures(t)
+	t.Setenv("RESTOREFS_SHARE", "")
+	for args, says := range map[string]string{
+		"list":                                  "--share",
+		"nonsense":                              "nonsense",
+		"list --share " + share + " --colour":   "colour",
+		"show --share " + share:                 "BACKUP",
+		"show --share " + share + " ffffffff":   "no such backup",
+		"show --share " + share + " ab":         "4 characters",
+		"list --share server:/export":           "mount",
+		"mount --memory lots --share x /mnt":    "lots",
+		"materialize --share " + share + " abc": "TARGET",
+		"show --share " + share + " ffff@never": "never",
+	} {
+		_, stderr, code := restorefs(t, strings.Fields(args)...)
+		if code != exitUsage || !strings.Contains(stderr, says) {
+			t.Errorf("%s: exit %d: %s", args, code, stderr)
+		}
+	}
+}
+
+func TestTheShareIsNeverATarget(t *testing.T) {
+	share, list := storetest.Fixtures(t)
+	_, stderr, code := restorefs(t, "materialize", "--share", share, list[0].ID, filepath.Join(share, "disk.raw"))
+	if code != exitUsage || !strings.Contains(stderr, "share") {
+		t.Errorf("exit %d: %s", code, stderr)
+	}
+}
+
+func TestADeviceTarget(t *testing.T) {
+	if os.Geteuid() != 0 {
+		skip(t, "needs root for loop devices")
+	}
+	need(t, "losetup", "mkfs.ext4", "cmp")
+	share, list := storetest.Fixtures(t)
+	f := storetest.Find(t, list, "chain 3")
+	want := source(t, share, list, f)
+	backing := filepath.Join(t.TempDir(), "backing")
+	if err := os.WriteFile(backing, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(backing, f.VolumeGiB<<30+1<<20); err != nil {
+		t.Fatal(err)
+	}
+	run(t, "mkfs.ext4", "-q", backing)
+	loop := strings.TrimSpace(run(t, "losetup", "-f", "--show", backing))
+	defer run(t, "losetup", "-d", loop)
+	record := filepath.Join(t.TempDir(), "record.json")
+	args := []string{"materialize", "--share", share, "--metadata-out", record, f.ID, loop}
+	if _, stderr, code := restorefs(t, args...); code != exitRefused || !strings.Contains(stderr, "ext4") {
+		t.Fatalf("a device with a file system: exit %d: %s", code, stderr)
+	}
+	if _, stderr, code := restorefs(t, append(args, "--force")...); code != exitUsage {
+		t.Logf("flags behind the arguments: exit %d: %s", code, stderr)
+	}
+	if _, stderr, code := restorefs(t, append([]string{"materialize", "--force", "--yes"}, args[1:]...)...); code != 0 {
+		t.Fatalf("--force: exit %d: %s", code, stderr)
+	}
+	run(t, "cmp", "-n", strconv.FormatInt(f.VolumeGiB<<30, 10), want, loop)
+	if _, err := os.Stat(record); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestUnmountFromElsewhere(t *testing.T) {
+	share, _ := storetest.Fixtures(t)
+	mountpoint, server := mountShare(t, share)
+	if _, stderr, code := restorefs(t, "unmount", mountpoint); code != 0 {
+		t.Fatalf("exit %d: %s", code, stderr)
+	}
+	if err := server.Wait(); err != nil {
+		t.Errorf("the server: %v", err)
+	}
+	if _, stderr, code := restorefs(t, "unmount", mountpoint); code == 0 {
+		t.Errorf("unmounted twice: %s", stderr)
+	}
+}
+
+func TestAMountpointOnTheShareIsRefused(t *testing.T) {
+	needMount(t)
+	share, _ := storetest.Fixtures(t)
+	inside := filepath.Join(share, "inside")
+	if err := os.Mkdir(inside, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, mountpoint := range []string{inside, share, filepath.Dir(share)} {
+		if _, stderr, code := restorefs(t, "mount", "--share", share, mountpoint); code == 0 || stderr == "" {
+			t.Errorf("%s: exit %d: %s", mountpoint, code, stderr)
+		}
+	}
+}
+
+func TestDamageIsAnErrorAndTheRestReads(t *testing.T) {
+	share, list := storetest.Fixtures(t)
+	mountpoint, _ := mountShare(t, share)
+	f := storetest.Find(t, list, "none object flipped")
+	disk := filepath.Join(mountpoint, "backups", f.ID, "volume.raw")
+	image := storetest.Image(t, share, list, f)
+	failed := 0
+	for off := int64(0); off < f.DataBytes; off += 32 << 10 {
+		out, err := exec.Command("dd", "if="+disk, "bs=32K", "iflag=direct", "status=none", "count=1", fmt.Sprintf("skip=%d", off/(32<<10))).Output()
+		if err != nil {
+			failed++
+			if off+32<<10 <= f.Damaged[0].Offset || off >= f.Damaged[0].Offset+f.Damaged[0].Length {
+				t.Errorf("the good block at %d cannot be read: %v", off, err)
+			}
+		} else if want := image[off:min(off+32<<10, f.DataBytes)]; !bytes.Equal(out[:len(want)], want) {
+			t.Errorf("wrong bytes at %d", off)
+		}
+	}
+	if failed != 1 {
+		t.Errorf("%d blocks failed", failed)
+	}
+}
+
+func TestTheDemoRuns(t *testing.T) {
+	stdout, stderr, code := restorefs(t, "demo")
+	if code != 0 || !strings.Contains(stdout, "Done.") {
+		t.Fatalf("exit %d: %s%s", code, stdout, stderr)
+	}
+	if os.Geteuid() == 0 && os.Getenv("RESTOREFS_TEST_ALL") != "" && (!strings.Contains(stdout, "Hello from a Cinder backup") || !strings.Contains(stdout, "bit for bit")) {
+		t.Errorf("it skipped something: %s", stdout)
+	}
+}
