@@ -37,7 +37,7 @@ type Data interface {
 
 // Backup is what the tree shows of one backup.
 type Backup struct {
-	ID         string
+	ID         string // unique in a snapshot
 	VolumeID   string
 	VolumeName string    // arbitrary text, may be empty
 	CreatedAt  time.Time // zero: not known

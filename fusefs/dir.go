@@ -30,8 +30,9 @@ func (d *dirNode) join(name string) string {
 }
 
 func (d *dirNode) attr(out *fuse.Attr, mtime time.Time) {
+	// One link, as on btrfs: "the links do not tell the number of
+	// subdirectories". With 2, some programs would not look for any.
 	d.t.attr(out, syscall.S_IFDIR|d.t.dirMode, 0, mtime)
-	out.Nlink = 2
 }
 
 // Getattr asks the catalogue whether the directory is still there; not for the

@@ -53,7 +53,9 @@
 // which doubles what libaio and io_uring get, the kernel waits for the answer
 // to a direct read whatever happens to the reader; without it, only buffered
 // readers wait, and only SIGKILL frees those. So a Volume must bound its waits
-// for a hanging share. Killing the serving process frees every reader.
+// for a hanging share. At most maxBackground buffered and asynchronous reads
+// of a mount are in flight, so those that hang hold up others of that mount,
+// whatever backup they read. Killing the serving process frees every reader.
 //
 // Memory: go-fuse takes a buffer of the request's size (at most 1 MiB) for
 // every READ in flight, also if it then stays unused. The kernel bounds

@@ -237,6 +237,27 @@ func TestInterruptedReaderLeavesTheServerWell(t *testing.T) {
 	}
 }
 
+func TestManyWhoWaitDoNotStopOthers(t *testing.T) {
+	a, b := sample(idA), sample(idB)
+	a.HangOpen = true
+	r := mounted(t, a, b)
+	var wg sync.WaitGroup
+	for range 100 {
+		wg.Go(func() {
+			f, err := os.Open(r.path("backups", idA, "volume.raw"))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			f.Close()
+		})
+	}
+	eventually(t, "100 wait", func() bool { return r.stats().Waiting == 100 })
+	compareFile(t, r.path("backups", idB, "volume.raw"), b.content())
+	r.call("Release", nil, nil)
+	wg.Wait()
+}
+
 func TestPanicIsAnErrorOfThatReadOnly(t *testing.T) {
 	b := sample(idA)
 	b.Panics = [2]int64{4 << 20, 4<<20 + 4096}

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -49,18 +50,18 @@ func TestTreeAsPrograms(t *testing.T) {
 	slices.Sort(got)
 	a, b := "backups/"+idA, "backups/"+idB
 	equalNames(t, got,
-		"backups d 500 2 0 2026-03-04T13:00",
-		a+" d 500 2 0 2026-03-04T12:00",
+		"backups d 500 1 0 2026-03-04T13:00",
+		a+" d 500 1 0 2026-03-04T12:00",
 		a+"/metadata.json f 400 1 47 2026-03-04T12:00",
 		a+"/volume.raw f 400 1 6292233 2026-03-04T12:00",
-		b+" d 500 2 0 2026-03-04T13:00",
+		b+" d 500 1 0 2026-03-04T13:00",
 		b+"/problem.txt f 400 1 197 2026-03-04T13:00",
-		"names d 500 2 0 2026-03-04T13:00",
-		"names/web d 500 2 0 2026-03-04T13:00",
+		"names d 500 1 0 2026-03-04T13:00",
+		"names/web d 500 1 0 2026-03-04T13:00",
 		"names/web/2026-03-04T12:00:00Z l 777 1 "+"50 2026-03-04T12:00 ../../"+a,
 		"names/web/2026-03-04T13:00:00Z l 777 1 "+"50 2026-03-04T13:00 ../../"+b,
-		"volumes d 500 2 0 2026-03-04T13:00",
-		"volumes/"+volX+" d 500 2 0 2026-03-04T13:00",
+		"volumes d 500 1 0 2026-03-04T13:00",
+		"volumes/"+volX+" d 500 1 0 2026-03-04T13:00",
 		"volumes/"+volX+"/2026-03-04T12:00:00Z l 777 1 50 2026-03-04T12:00 ../../"+a,
 		"volumes/"+volX+"/2026-03-04T13:00:00Z l 777 1 50 2026-03-04T13:00 ../../"+b,
 		"volumes/"+volX+"/latest l 777 1 50 2026-03-04T12:00 ../../"+a,
@@ -227,6 +228,50 @@ func TestAnotherBackupOfTheSameIDIsReadAnew(t *testing.T) {
 		return err == nil && info.ModTime().Equal(second.CreatedAt)
 	})
 	compareFile(t, path, second.content())
+}
+
+// Walkers, readers and changes at once; mostly for the race detector.
+func TestTreeWhileTheCatalogueChanges(t *testing.T) {
+	small := func(id string, generation int) TestBackup {
+		b := sample(id)
+		b.RealSize, b.Size, b.Data = 100_000, 100_000, [][2]int64{{0, 100_000}}
+		b.CreatedAt = noon.Add(time.Duration(generation) * time.Second)
+		b.VolumeName = []string{"web", "db", ""}[generation%3]
+		if generation%4 == 3 {
+			b.Problem = "incomplete"
+		}
+		return b
+	}
+	r := mounted(t, small(idA, 0))
+	done := make(chan struct{})
+	var wg sync.WaitGroup
+	for range 3 {
+		wg.Go(func() {
+			for {
+				select {
+				case <-done:
+					return
+				default:
+				}
+				filepath.WalkDir(r.mnt, func(path string, d fs.DirEntry, err error) error {
+					if err == nil && d.Type().IsRegular() {
+						if text, err := os.ReadFile(path); err == nil && filepath.Base(path) == "volume.raw" && len(text) != 100_000 {
+							t.Errorf("%s: %d bytes", path, len(text))
+						}
+					}
+					return nil
+				})
+			}
+		})
+	}
+	for i := range 60 {
+		list := []TestBackup{small(idA, i), small(idB, i/2), small(idC, 3*i)}
+		list = list[:1+i%3]
+		r.call("Set", &list, nil)
+		time.Sleep(5 * time.Millisecond)
+	}
+	close(done)
+	wg.Wait()
 }
 
 func compareFile(t *testing.T, path string, want []byte) {

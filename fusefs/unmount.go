@@ -144,7 +144,7 @@ func takeDown(ctx context.Context, m *MountInfo, o UnmountOptions) (lazily bool,
 			return false, err
 		}
 		// What was just closed may take the kernel a moment.
-		if delay >= unmountRetryMax/4 {
+		if delay >= unmountRetryMax/8 {
 			if o.Lazy {
 				return true, unmountOnce(ctx, path, true)
 			}
