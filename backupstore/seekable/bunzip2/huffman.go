@@ -23,7 +23,8 @@ const (
 	countShift  = 5
 	countMask   = 15
 	valueShift  = 9
-	valueMask   = 0x1ff
+	valueBits   = 9
+	valueMask   = 1<<valueBits - 1
 	runShift    = 18
 	endOfBlock  = 0x1ff
 	oneSymbol   = 1 << countShift
