@@ -19,8 +19,11 @@ func (d *debugging) poison(b []byte) {
 	if d == nil {
 		return
 	}
-	for i := range b {
-		b[i] = poisonByte
+	if len(b) > 0 {
+		b[0] = poisonByte
+		for n := 1; n < len(b); n *= 2 {
+			copy(b[n:], b[:n])
+		}
 	}
 }
 

@@ -22,6 +22,11 @@
 // nothing else holds memory, and exceeds the budget by what it needs beyond it until its View is released; ReadAt asks for 1 MiB or
 // less at a time and therefore does not. MemoryBytes below 16 spans is raised to that.
 //
+// Spans leave in the order of their last use. Neighbours that came along with a load and that nobody asked for are kept apart, in a
+// quarter of the memory when that is short; what was loaded ahead of a reader gives way to readers only.
+//
+// A disk tier is a Source in front of a Source: the one call of Load in this package (run.go) is the seam.
+//
 // # Errors
 //
 // Bytes are served whole or not at all. A load that fails is forgotten: the readers who waited for it get its error, the next reader

@@ -8,6 +8,7 @@ import (
 const (
 	maxWindow   = 16 << 20
 	aheadBytes  = 1 << 20 // loaded by one prefetch, more where it costs nothing
+	maxHole     = 1 << 30 // a jump farther than this starts over, hole or not: looking for data costs something
 	windowShare = 8       // a window is at most this part of the memory
 	aheadShare  = 2       // what is loaded ahead and not read yet is at most this part of it
 )
@@ -57,7 +58,7 @@ func (r *Reader) observe(ctx context.Context, off, n int64) {
 	if r.closed {
 		return
 	}
-	if from, ok := r.seq.skips(off); ok {
+	if from, ok := r.seq.skips(off); ok && off-from <= maxHole {
 		r.mu.Unlock()
 		start, stop, err := r.v.src.NextData(ctx, from, off)
 		r.mu.Lock()
@@ -195,6 +196,10 @@ func (c *Cache) prefetch() {
 func (s *stream) next(from, to int64) (first, end int64) {
 	v, span := s.v, int64(s.v.span)
 	none := (to + span - 1) / span
+	to = min(none*span, v.size)
+	if from >= to {
+		return none, none
+	}
 	start, stop, err := v.src.NextData(s.ctx, from, to)
 	if err != nil || start >= stop {
 		return none, none

@@ -74,9 +74,9 @@ func (s *sequential) observe(off, n, size int64) (from, to int64, elsewhere bool
 	return from, s.front, false
 }
 
-// skips tells whether a read at off would be a jump ahead within a streak, over (from, off).
+// skips tells whether a read at off would be a jump ahead within a streak, over [from, off), to where nothing was asked for yet.
 func (s *sequential) skips(off int64) (from int64, ok bool) {
-	return s.next, s.window > 0 && off > s.next
+	return s.next, s.window > 0 && off > s.front
 }
 
 // skip takes note that there is nothing to read up to off: a reader who jumps there, as those do who ask for holes, goes on in order.

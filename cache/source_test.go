@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"math/rand/v2"
@@ -47,9 +48,7 @@ func (f *fakeSource) Load(ctx context.Context, p []byte, off int64) error {
 	}
 	if f.onLoad != nil {
 		if err := f.onLoad(ctx, off, int64(len(p))); err != nil {
-			for i := range p { // what a failed load leaves must reach nobody
-				p[i] = 0xEE
-			}
+			copy(p, "what a failed load leaves must reach nobody")
 			return err
 		}
 	}
@@ -72,12 +71,7 @@ func (f *fakeSource) NextData(ctx context.Context, off, end int64) (int64, int64
 	a := int64(f.align)
 	zero := func(at int64) bool {
 		b := f.data[at/a*a : min(at/a*a+a, f.Size())]
-		for i := range b {
-			if b[i] != 0 {
-				return false
-			}
-		}
-		return true
+		return bytes.Count(b, []byte{0}) == len(b)
 	}
 	start := off
 	for start < end && zero(start) {
@@ -129,10 +123,8 @@ func newCache(t testing.TB, o Options) *Cache {
 		if s.UsedBytes != 0 || s.SpareBytes != 0 || s.Views != 0 {
 			t.Errorf("left after close: %+v", s)
 		}
-		for _, b := range c.zero {
-			if b != 0 {
-				t.Fatal("somebody wrote to the zeros")
-			}
+		if bytes.Count(c.zero, []byte{0}) != len(c.zero) {
+			t.Error("somebody wrote to the zeros")
 		}
 	})
 	return c
