@@ -90,7 +90,7 @@ func (d *blockDecoder) compressed(padded []byte, w *window, refs *tracker) error
 			return err
 		}
 		at += n
-		if err := d.seqs.start(padded[at-bitPad:end+8], count, &d.tables); err != nil {
+		if err := d.seqs.start(padded[at-bitPad:end+bitPad], count, &d.tables); err != nil {
 			return err
 		}
 		for d.seqs.left > 0 {

@@ -26,7 +26,8 @@ func execute(w *window, seqs []sequence, lits []byte) ([]byte, error) {
 	pos, limit := w.pos, w.limit
 	base := unsafe.Pointer(unsafe.SliceData(w.buf))
 	lit, left := unsafe.Pointer(unsafe.SliceData(lits)), len(lits)
-	maxOffset := uint32(min(w.size, 1<<31))
+	maxOffset := int(min(w.size, w.total+int64(pos-w.start)))
+	end := w.end
 	for i := range seqs {
 		s := &seqs[i]
 		n, length := int(s.lits), int(s.length)
@@ -36,28 +37,32 @@ func execute(w *window, seqs []sequence, lits []byte) ([]byte, error) {
 		if pos+n+length > limit {
 			return nil, errTooLong
 		}
-		dst := unsafe.Add(base, pos)
-		copy16(dst, lit)
+		out := unsafe.Add(base, pos)
+		copy16(out, lit)
 		if n > 16 {
-			copy16(unsafe.Add(dst, 16), unsafe.Add(lit, 16))
+			copy16(unsafe.Add(out, 16), unsafe.Add(lit, 16))
 			for c := 32; c < n; c += 32 {
-				copy16(unsafe.Add(dst, c), unsafe.Add(lit, c))
-				copy16(unsafe.Add(dst, c+16), unsafe.Add(lit, c+16))
+				copy16(unsafe.Add(out, c), unsafe.Add(lit, c))
+				copy16(unsafe.Add(out, c+16), unsafe.Add(lit, c+16))
 			}
 		}
 		lit = unsafe.Add(lit, n)
 		left -= n
 		pos += n
 		off := int(s.offset)
-		if off > pos || s.offset > maxOffset {
+		src := pos - off
+		if src < 0 {
+			src += end
+		}
+		if off > maxOffset || src+length > end && src > pos || src < 0 {
+			// Not surely valid, or across the seam.
 			if !w.matchAcross(pos, off, length) {
 				return nil, errOffset
 			}
 			pos += length
 			continue
 		}
-		dst = unsafe.Add(base, pos)
-		from := unsafe.Add(dst, -off)
+		dst, from := unsafe.Add(base, pos), unsafe.Add(base, src)
 		pos += length
 		if off >= 16 {
 			copy16(dst, from)

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"math/bits"
+	"unsafe"
 )
 
 // A sequence copies lits literals, then length bytes from offset bytes back.
@@ -13,9 +14,9 @@ type sequence struct{ lits, length, offset uint32 }
 // keep the two loops apart, few enough to stay in the nearest cache.
 const batch = 256
 
-// bitPad is how far before the bit stream's first byte its slice starts, so
-// that a load at any position reached before the check for its end is in
-// bounds.
+// bitPad is how far before the bit stream's first byte its slice starts, and
+// how far after its last byte it ends, so that a load of a word is in bounds at
+// each position.
 const bitPad = 16
 
 var (
@@ -25,129 +26,137 @@ var (
 	errRepeat    = errors.New("repeat offset is zero")
 )
 
-// bitReader reads a bit stream from its end towards its start.
-type bitReader struct {
-	b   []byte // bitPad bytes, the stream, 8 bytes
-	pos int    // unread bits; negative when more was read than there is
-}
-
-// load returns the next 56 bits at least, from the top bit down.
-func (r *bitReader) load() uint64 {
-	return binary.LittleEndian.Uint64(r.b[r.pos>>3+bitPad-7:]) << 1 << (^r.pos & 7)
-}
-
-// sequenceReader reads the sequences of one block.
+// sequenceReader reads the sequences of one block. Its bit stream is read from
+// the end towards the start.
 type sequenceReader struct {
-	bitReader
-	left  int // sequences not read yet
+	b     []byte // bitPad bytes, the stream, bitPad bytes
+	pos   int    // unread bits
+	left  int    // sequences not read yet
 	cells [3]entry
 	reps  [3]uint32
 }
 
-// start begins with a block of n sequences whose stream is b[bitPad:len(b)-8].
-// Repeat offsets stay.
+// start begins with a block of n sequences whose stream is b without bitPad
+// bytes at each end. Repeat offsets stay.
 func (r *sequenceReader) start(b []byte, n int, tables *[3]table) error {
-	size := len(b) - bitPad - 8
+	size := len(b) - 2*bitPad
 	if size <= 0 || b[bitPad+size-1] == 0 {
 		return errBitsStart
 	}
 	r.b, r.left = b, n
 	r.pos = 8*size - 9 + bits.Len8(b[bitPad+size-1])
-	v := r.load()
 	for i := range tables {
 		t := &tables[i]
-		r.cells[i] = t.entries[v>>1>>(63-t.log)&(tableSize-1)]
-		v <<= t.log
-		r.pos -= int(t.log)
-	}
-	if r.pos < 0 {
-		return errBitsShort
+		if r.pos -= int(t.log); r.pos < 0 {
+			return errBitsShort
+		}
+		r.cells[i] = t.entries[load64(b, r.pos)&(1<<t.log-1)&(tableSize-1)]
 	}
 	return nil
 }
 
+// load64 returns the bits from pos upwards, 57 of them at least.
+func load64(b []byte, pos int) uint64 {
+	return binary.LittleEndian.Uint64(b[pos>>3+bitPad:]) >> (pos & 7)
+}
+
 // read reads up to len(out) sequences and returns how many. When it has read
 // the last one it checks that the stream ends there.
+//
+// What makes its loads sound: pos falls only, from inside the stream, and is
+// checked against going more than bitPad bytes below its start.
 func (r *sequenceReader) read(out []sequence, tables *[3]table) (int, error) {
 	n := min(len(out), r.left)
 	out = out[:n]
 	r.left -= n
-	last := -1
-	if r.left == 0 {
-		last = n - 1
-	}
 	ll, of, ml := r.cells[litLen], r.cells[offset], r.cells[matchLen]
 	rep0, rep1, rep2 := r.reps[0], r.reps[1], r.reps[2]
-	b, pos := r.b, r.pos
-	lls, ofs, mls := &tables[litLen].entries, &tables[offset].entries, &tables[matchLen].entries
+	base, pos := unsafe.Pointer(&r.b[bitPad]), r.pos
+	var states uint
 	for i := range out {
-		// A load gives 56 bits. What a sequence takes is at most 31 + 16 + 16
-		// for the values and 26 for the states, but rarely so much.
-		v := binary.LittleEndian.Uint64(b[pos>>3+bitPad-7:]) << 1 << (^pos & 7)
-		ofBits, mlBits, llBits := of.valueBits(), ml.valueBits(), ll.valueBits()
-		values := ofBits + mlBits + llBits
-		off := of.value() + uint32(v>>1>>((63-ofBits)&63))
-		v <<= ofBits & 63
-		if values > 30 {
-			pos -= int(ofBits)
-			if pos < 0 {
-				return 0, errBitsShort
-			}
-			v = binary.LittleEndian.Uint64(b[pos>>3+bitPad-7:]) << 1 << (^pos & 7)
-			values -= ofBits
-		}
-		length := ml.value() + uint32(v>>1>>((63-mlBits)&63))
-		v <<= mlBits & 63
-		lits := ll.value() + uint32(v>>1>>((63-llBits)&63))
-		v <<= llBits & 63
-		pos -= int(values)
-		if ofBits > 1 {
-			rep2, rep1, rep0 = rep1, rep0, off
-		} else {
-			if lits == 0 {
-				off++
-			}
-			switch off {
-			case 1:
-				off = rep0
-			case 2:
-				off, rep1, rep0 = rep1, rep0, rep1
-			case 3:
-				off, rep2, rep1, rep0 = rep2, rep1, rep0, rep2
-			default:
-				off = rep0 - 1
-				rep2, rep1, rep0 = rep1, rep0, off
-			}
-			if off == 0 {
-				return 0, errRepeat
-			}
-		}
-		out[i] = sequence{lits, length, off}
-		if pos < 0 {
+		// From the top down lie the bits of the values of offset, match length
+		// and literal length, then those of the states of literal length, match
+		// length and offset. They are taken from below, nearly always from one
+		// load. The last sequence has no states; that is made good at the end.
+		widths := uint(ll + of + ml) // two sums, a byte each, without a carry
+		values := widths >> 8 & 0xff
+		states = widths & 0xff
+		if pos -= int(values + states); pos < -8*(bitPad-8) {
 			return 0, errBitsShort
 		}
-		if i == last {
-			break
+		s := bitsAt(base, pos)
+		v := s >> (states & 63)
+		if values+states > 57 {
+			at := pos + int(states)
+			v = bitsAt(base, at)&(1<<32-1) | bitsAt(base, at+32)<<32
 		}
-		if values > 30 {
-			v = binary.LittleEndian.Uint64(b[pos>>3+bitPad-7:]) << 1 << (^pos & 7)
+		k := ll.valueBits() & 63
+		lits := ll.value() + uint32(v&(1<<k-1))
+		v >>= k
+		k = ml.valueBits() & 63
+		length := ml.value() + uint32(v&(1<<k-1))
+		v >>= k
+		code := of.valueBits() & 63
+		off := of.value() + uint32(v&(1<<code-1))
+
+		k = of.stateBits() & 63
+		of = tables[offset].entries[(of.next()+uint(s&(1<<k-1)))&(tableSize-1)]
+		s >>= k
+		k = ml.stateBits() & 63
+		ml = tables[matchLen].entries[(ml.next()+uint(s&(1<<k-1)))&(tableSize-1)]
+		s >>= k
+		k = ll.stateBits() & 63
+		ll = tables[litLen].entries[(ll.next()+uint(s&(1<<k-1)))&(tableSize-1)]
+		out[i].lits, out[i].length = lits, length
+
+		// Repeat offsets without branches, for they come at random: which is 0
+		// for a new offset, else 1 to 3 for a repeated one, 4 for the first less 1.
+		which := off
+		if lits == 0 {
+			which++
 		}
-		llBits, mlBits, ofBits = ll.stateBits(), ml.stateBits(), of.stateBits()
-		pos -= int(llBits + mlBits + ofBits)
-		ll = lls[(ll.next()+uint(v>>1>>((63-llBits)&63)))&(tableSize-1)]
-		v <<= llBits & 63
-		ml = mls[(ml.next()+uint(v>>1>>((63-mlBits)&63)))&(tableSize-1)]
-		v <<= mlBits & 63
-		of = ofs[(of.next()+uint(v>>1>>((63-ofBits)&63)))&(tableSize-1)]
-		if pos < 0 {
-			return 0, errBitsShort
+		if code > 1 {
+			which = 0
+		}
+		if which == 1 {
+			off = rep0
+		}
+		if which == 2 {
+			off = rep1
+		}
+		if which == 3 {
+			off = rep2
+		}
+		if which == 4 {
+			off = rep0 - 1
+		}
+		if which-1 >= 2 {
+			rep2 = rep1
+		}
+		if which != 1 {
+			rep1 = rep0
+		}
+		rep0 = off
+		out[i].offset = off
+		if off == 0 {
+			return 0, errRepeat
 		}
 	}
 	r.cells[litLen], r.cells[offset], r.cells[matchLen] = ll, of, ml
 	r.reps = [3]uint32{rep0, rep1, rep2}
 	r.pos = pos
-	if r.left == 0 && pos != 0 {
-		return 0, errBitsLeft
+	if r.left == 0 {
+		switch pos += int(states); {
+		case pos > 0:
+			return 0, errBitsLeft
+		case pos < 0:
+			return 0, errBitsShort
+		}
 	}
 	return n, nil
+}
+
+// bitsAt returns the bits from pos upwards, 57 of them at least.
+func bitsAt(base unsafe.Pointer, pos int) uint64 {
+	return binary.LittleEndian.Uint64((*[8]byte)(unsafe.Add(base, pos>>3))[:]) >> (pos & 7)
 }

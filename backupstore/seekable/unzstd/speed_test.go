@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/klauspost/compress/zstd"
+	"github.com/restorefs/restorefs/backupstore/seekable/stream"
 )
 
 // stored returns what the benchmarks decode: the file that UNZSTD_FILE names,
@@ -60,3 +61,11 @@ func BenchmarkDecodeKlauspost(b *testing.B) {
 		b.SetBytes(n)
 	}
 }
+
+// nobody is an Observer that does nothing.
+type nobody struct{}
+
+func (nobody) Checkpoint(stream.Checkpoint) {}
+func (nobody) Zeros(off, n int64)           {}
+
+func BenchmarkIndex(b *testing.B) { benchmarkDecode(b, Options{Observer: nobody{}}) }
