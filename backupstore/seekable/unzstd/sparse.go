@@ -15,6 +15,10 @@ type sparse struct {
 	uses  []use
 	order []uint64 // from<<32 | index into uses
 	swap  []uint64
+
+	// What window returns, reused.
+	ranges  []stream.Range
+	content []byte
 }
 
 // use is a piece of the window that a match copied.
@@ -85,23 +89,26 @@ func (s *sparse) sort(reach int) {
 
 // window returns the ranges that the uses cover and their contents one after
 // the other, as stream.AppendWindow would encode them; end is the decoded
-// offset at which w's bytes end.
+// offset at which w's bytes end. Both are good until the next call.
 func (s *sparse) window(w *window, end int64) (ranges []stream.Range, content []byte) {
-	for _, v := range s.order {
+	ranges, content = s.ranges[:0], s.content[:0]
+	var r stream.Range // the range that grows
+	for i, v := range s.order {
 		u := &s.uses[uint32(v)]
 		from, n := int(u.from), int(u.n)
-		last := len(ranges) - 1
-		if last < 0 || from >= ranges[last].Off+ranges[last].Len+mergeGap {
-			ranges = append(ranges, stream.Range{Off: from})
-			last++
-		}
-		r := &ranges[last]
-		if gap := from - (r.Off + r.Len); gap > 0 {
-			content = append(content, make([]byte, gap)...) // never read: any value does
-			r.Len += gap
-		}
-		known := r.Off + r.Len - from
-		if known >= n {
+		known := r.Off + r.Len - from // bytes of the use that the range has
+		switch {
+		case i == 0 || known <= -mergeGap:
+			if i > 0 {
+				ranges = append(ranges, r)
+			}
+			r, known = stream.Range{Off: from}, 0
+		case known < 0:
+			var gap [mergeGap]byte // never read: any value does
+			content = append(content, gap[:-known]...)
+			r.Len -= known
+			known = 0
+		case known >= n:
 			continue
 		}
 		at := w.pos - int(end-u.at)
@@ -111,9 +118,13 @@ func (s *sparse) window(w *window, end int64) (ranges []stream.Range, content []
 		content = append(content, w.buf[at+known:at+n]...)
 		r.Len += n - known
 	}
+	if r.Len > 0 {
+		ranges = append(ranges, r)
+	}
+	s.ranges, s.content = ranges, content
 	return ranges, content
 }
 
 func (s *sparse) memory() int {
-	return 16*cap(s.uses) + 8*cap(s.order) + 8*cap(s.swap)
+	return 16*(cap(s.uses)+cap(s.ranges)) + 8*cap(s.order) + 8*cap(s.swap) + cap(s.content)
 }
