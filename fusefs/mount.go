@@ -127,6 +127,7 @@ func mount(path string, c Catalog, o Options, log *slog.Logger) (*Server, error)
 		},
 	})
 	if err != nil {
+		clearFailed(path)
 		return nil, explainMount(err)
 	}
 	s := &Server{mountpoint: path, log: log, done: make(chan struct{})}
@@ -148,6 +149,16 @@ func mount(path string, c Catalog, o Options, log *slog.Logger) (*Server, error)
 	}
 	s.setReadAhead()
 	return s, nil
+}
+
+// clearFailed takes away what go-fuse leaves when the kernel mounted but then
+// could not agree with it on a protocol.
+func clearFailed(path string) {
+	if mounts, err := readMountInfo(); err == nil {
+		if m := mountAt(mounts, path); m != nil && dead(m) {
+			detach(path)
+		}
+	}
 }
 
 // findMount looks up the mount just made, in the kernel's list: the tree

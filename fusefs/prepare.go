@@ -194,6 +194,8 @@ func explainMount(err error) error {
 		return fmt.Errorf("%w: %w: CAP_SYS_ADMIN is missing; in a container, add it (--cap-add SYS_ADMIN) and see its AppArmor profile", ErrNoFUSE, err)
 	case errors.Is(err, syscall.ENODEV):
 		return fmt.Errorf("%w: %w: the kernel has no FUSE; try modprobe fuse", ErrNoFUSE, err)
+	case os.Geteuid() != 0:
+		return fmt.Errorf("%s; its own message is on standard error", strings.TrimSpace(err.Error()))
 	default:
 		return err
 	}

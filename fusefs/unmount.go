@@ -25,14 +25,15 @@ type BusyError struct {
 }
 
 func (e *BusyError) Error() string {
+	const hint = "; end what uses it and try again, or detach it lazily"
 	if len(e.Holders) == 0 {
-		return e.Mountpoint + " is in use, by whom could not be found out (another mount namespace, or a process of another user)"
+		return e.Mountpoint + " is in use, by whom could not be found out (another mount namespace, or a process of another user)" + hint
 	}
 	var who []string
 	for _, h := range e.Holders {
 		who = append(who, h.String())
 	}
-	return e.Mountpoint + " is in use by " + strings.Join(who, ", ")
+	return e.Mountpoint + " is in use by " + strings.Join(who, ", ") + hint
 }
 
 func (e *BusyError) Unwrap() error { return syscall.EBUSY }
