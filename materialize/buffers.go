@@ -20,25 +20,29 @@ type buffers struct {
 }
 
 // newBuffers shares memoryBytes out in pieces for n workers. Each worker gets
-// two at least, one being read into while the other is written, of one block at
-// least: align is the smallest piece.
-func newBuffers(memoryBytes int64, n int, align int64) *buffers {
-	unit := align
+// two at least, one being read into while the other is written, of two blocks
+// at least: a comparison uses the halves for both sides. Where memoryBytes is
+// too little for that there are fewer workers; one there is always.
+func newBuffers(memoryBytes int64, n int, block int64) (*buffers, int) {
+	unit := block
 	if unit < pageBytes {
-		unit = roundUp(pageBytes, unit) // still a multiple of align
+		unit = roundUp(pageBytes, unit) // still a multiple of block
 	}
 	unit *= 2
 	size := max(min(memoryBytes/int64(2*n), maxPieceBytes)/unit, 1) * unit
-	count := max(memoryBytes/size, int64(2*n))
+	count := max(memoryBytes/size, 2)
 	b := &buffers{size: int(size), free: make(chan []byte, count), fresh: make(chan struct{}, count)}
 	for range count {
 		b.fresh <- struct{}{}
 	}
-	return b
+	return b, int(min(int64(n), count/2))
 }
 
-// get waits for a buffer.
+// get waits for a buffer. It fails when ctx has ended, also if one is free.
 func (b *buffers) get(ctx context.Context) ([]byte, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	select {
 	case p := <-b.free:
 		return p, nil

@@ -40,7 +40,7 @@ func judge(f facts, need int64) []Reason {
 			no(ReasonSystem, "this machine runs from it: it carries %s", point)
 		}
 		for _, p := range f.machine.opens {
-			no(ReasonOpen, "%s has it open for writing", p)
+			no(ReasonOpen, "%s", p)
 		}
 	}
 	if f.locked {

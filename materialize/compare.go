@@ -125,12 +125,18 @@ type directReader struct {
 }
 
 func pastCache(t *Target) *directReader {
-	// By way of the descriptor it is the same file whatever became of its name.
-	f, err := os.OpenFile(fmt.Sprintf("/proc/self/fd/%d", t.fd()), os.O_RDONLY|unix.O_DIRECT|unix.O_CLOEXEC, 0)
+	return &directReader{t: t, f: t.openDirect(os.O_RDONLY)}
+}
+
+// openDirect opens the target once more, for O_DIRECT; nil where there is no
+// such thing. By way of the descriptor it is the same file whatever became of
+// its name.
+func (t *Target) openDirect(flags int) *os.File {
+	f, err := os.OpenFile(fmt.Sprintf("/proc/self/fd/%d", t.fd()), flags|unix.O_DIRECT|unix.O_CLOEXEC, 0)
 	if err != nil {
-		f = nil
+		return nil
 	}
-	return &directReader{t: t, f: f}
+	return f
 }
 
 func (r *directReader) close() {
@@ -148,7 +154,7 @@ func (r *directReader) ReadAt(p []byte, off int64) error {
 			return nil
 		}
 		if !errors.Is(err, unix.EINVAL) && !errors.Is(err, io.EOF) {
-			return &TargetError{Target: r.t.path, Op: "read", Off: off + int64(n), Len: int64(len(p) - n), Err: cause(err)}
+			return r.t.failed("read", p[n:], off+int64(n), err)
 		}
 		if errors.Is(err, unix.EINVAL) {
 			r.no.Store(true)

@@ -69,23 +69,22 @@ func (e *TargetError) Error() string {
 	if e.Len > 0 {
 		where = fmt.Sprintf(" %d bytes at offset %d", e.Len, e.Off)
 	}
-	return fmt.Sprintf("%s%s of target %s: %v; %s", e.Op, where, e.Target, e.Err, e.next())
+	return fmt.Sprintf("%s%s of target %s: %v%s", e.Op, where, e.Target, e.Err, e.remedy())
 }
 
 // Unwrap gives the errno.
 func (e *TargetError) Unwrap() error { return e.Err }
 
-func (e *TargetError) next() string {
-	const again = "run the same command again to continue"
+func (e *TargetError) remedy() string {
 	switch {
 	case errors.Is(e.Err, syscall.ENOSPC), errors.Is(e.Err, syscall.EDQUOT):
-		return "free space where the target is stored, then " + again
+		return "; free space where the target is stored"
 	case errors.Is(e.Err, syscall.EFBIG):
-		return "the filesystem or the file size limit (ulimit -f) does not allow a file this large"
+		return "; the filesystem or the file size limit (ulimit -f) allows no file this large"
 	case errors.Is(e.Err, syscall.ENXIO), errors.Is(e.Err, syscall.ENODEV):
-		return "the device has gone: attach it, then " + again
+		return "; the device has gone: attach it again"
 	case errors.Is(e.Err, syscall.EIO):
-		return "the device or its transport failed (see dmesg): repair or reattach it, then " + again
+		return "; the device or the way to it failed: see dmesg"
 	}
-	return "remove the cause, then " + again
+	return ""
 }

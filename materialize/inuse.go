@@ -88,7 +88,7 @@ func (h host) look(target identity, targetPath string) (*machine, error) {
 	if err := h.readSwaps(m); err != nil {
 		return nil, fmt.Errorf("find out where swap is: %w", err)
 	}
-	m.opens = h.writers(target, targetPath)
+	m.opens = h.writers(m.related(target, filepath.Base(targetPath)))
 	return m, nil
 }
 
@@ -235,10 +235,43 @@ func unescape(s string) string {
 	return strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`).Replace(s)
 }
 
-// writers lists the other processes that have the target open for writing,
-// such as a qemu that a volume is attached to: it does not open exclusively.
-func (h host) writers(target identity, path string) []string {
+// related is the target and what shares its bytes without standing on it: its
+// partitions, the disk that it is a partition of, the file behind a loop device.
+// Files come with the base of their name, devices with "".
+func (m *machine) related(target identity, base string) map[identity]string {
+	if target.rdev == 0 {
+		return map[identity]string{target: base}
+	}
+	out := map[identity]string{target: ""}
+	b := m.blocks[target.rdev]
+	if b == nil {
+		return out
+	}
+	if b.whole != 0 {
+		out[identity{rdev: b.whole}] = ""
+	}
+	for _, part := range m.blocks {
+		if part.whole == target.rdev {
+			out[identity{rdev: part.rdev}] = ""
+		}
+	}
+	if l := b.loop; l != nil && l.backing.rdev != 0 {
+		out[l.backing] = ""
+	} else if l != nil {
+		out[l.backing] = filepath.Base(l.path)
+	}
+	return out
+}
+
+// writers lists the other processes that have any of the files open for
+// writing, such as a qemu that a volume is attached to: it does not open
+// exclusively.
+func (h host) writers(files map[identity]string) []string {
 	var out []string
+	bases := map[string]bool{}
+	for _, base := range files {
+		bases[base] = true
+	}
 	self := strconv.Itoa(os.Getpid())
 	procs, _ := os.ReadDir(h.proc)
 	for _, p := range procs {
@@ -252,14 +285,18 @@ func (h host) writers(target identity, path string) []string {
 			// filesystem would hang.
 			link := filepath.Join(dir, "fd", fd.Name())
 			name, err := os.Readlink(link)
-			if err != nil || !(target.rdev != 0 && strings.HasPrefix(name, "/dev/") || filepath.Base(name) == filepath.Base(path)) {
+			if err != nil || !(bases[""] && strings.HasPrefix(name, "/dev/") || bases[filepath.Base(name)]) {
 				continue
 			}
-			if id, ok := identifyPath(link); !ok || id != target || !writable(filepath.Join(dir, "fdinfo", fd.Name())) {
+			id, ok := identifyPath(link)
+			if !ok {
+				continue
+			}
+			if _, ours := files[id]; !ours || !writable(filepath.Join(dir, "fdinfo", fd.Name())) {
 				continue
 			}
 			comm, _ := os.ReadFile(filepath.Join(dir, "comm"))
-			out = append(out, fmt.Sprintf("process %s (%s)", p.Name(), strings.TrimSpace(string(comm))))
+			out = append(out, fmt.Sprintf("process %s (%s) has %s open for writing", p.Name(), strings.TrimSpace(string(comm)), name))
 			break
 		}
 	}

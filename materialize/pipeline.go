@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"runtime"
 	"time"
 
@@ -28,6 +29,9 @@ const (
 	// punched on a target that is not blank.
 	punchMinBytes = 256 << 10
 	holeBytes     = 32 << 10
+	// Writes past the page cache that a worker has in flight: each waits for
+	// the device, which may be across a network.
+	directDepth = 4
 )
 
 func (o *Options) setDefaults() {
@@ -78,6 +82,12 @@ func Run(ctx context.Context, vol Volume, t *Target, o Options) (Result, error) 
 // pipeline is one run. Each of Jobs workers takes the next run of the volume,
 // reads it front to back and hands pieces to its own writer goroutine, so that
 // reading and writing overlap while both stay sequential.
+//
+// Files are written through the page cache and pushed out of it (settler), one
+// writer a worker; devices past it, some writers a worker. Measured on 512 MiB,
+// 70 % data, medians of 4 and more on a busy machine: to a new ext4 file 0.36 s
+// so, 0.63 s with one fsync at the end, 1.29 s by dd conv=sparse,fsync; to a loop
+// device 0.10 s of CPU with O_DIRECT, 0.18 s without.
 type pipeline struct {
 	vol   Volume
 	t     *Target
@@ -90,7 +100,9 @@ type pipeline struct {
 func newPipeline(vol Volume, t *Target, o Options) *pipeline {
 	o.setDefaults()
 	block := int64(vol.Align())
-	return &pipeline{vol: vol, t: t, o: o, bufs: newBuffers(o.MemoryBytes, o.Jobs, block), block: block, hole: roundUp(holeBytes, block)}
+	p := &pipeline{vol: vol, t: t, o: o, block: block, hole: roundUp(holeBytes, block)}
+	p.bufs, p.o.Jobs = newBuffers(o.MemoryBytes, o.Jobs, block)
+	return p
 }
 
 func (p *pipeline) run(ctx context.Context) (verified bool, err error) {
@@ -147,16 +159,28 @@ func (p *pipeline) prepare(ctx context.Context) error {
 			return err
 		}
 		if err := t.writeNote(head); err != nil {
-			p.o.Logger.Warn("no note of this restore can be written: if it is interrupted, only --force --delta continues it", "note", t.note, "err", cause(err))
+			p.o.Logger.Warn("no note of this restore can be written: if it is interrupted, --delta --force continues it", "note", t.note, "err", cause(err))
+			t.note = ""
 		}
+	}
+	if t.kind == KindDevice && t.direct == nil {
+		t.direct = t.openDirect(os.O_RDWR)
 	}
 	return t.extend()
 }
 
-// explain makes sure that an error that came from ctx wraps ctx's.
+// explain adds what to do next, and makes sure that an error that came from ctx
+// wraps ctx's.
 func (p *pipeline) explain(ctx context.Context, err error) error {
+	again := "run the same command again to continue"
+	if p.t.note == "" {
+		again = "run it again with --delta --force to continue"
+	}
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
-		return fmt.Errorf("stopped before the end; run the same command again to continue: %w", err)
+		return fmt.Errorf("stopped before the end, what was written is safe; %s: %w", again, err)
+	}
+	if _, ok := errors.AsType[*TargetError](err); ok {
+		return fmt.Errorf("%w; then %s", err, again)
 	}
 	return err
 }
@@ -169,13 +193,19 @@ func (p *pipeline) copy(ctx context.Context) error {
 		defer close(runs)
 		return p.feed(ctx, runs)
 	})
+	writers := 1
+	if p.t.direct != nil {
+		writers = directDepth
+	}
 	for range p.o.Jobs {
 		w := &worker{pipeline: p, out: make(chan piece, 1)}
 		g.Go(func() error {
 			defer close(w.out)
 			return w.read(ctx, runs)
 		})
-		g.Go(func() error { return w.write(ctx) })
+		for range writers {
+			g.Go(func() error { return w.write(ctx) })
+		}
 	}
 	return g.Wait()
 }

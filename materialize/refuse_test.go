@@ -181,7 +181,7 @@ func TestATargetThatAnotherProcessWritesIsRefused(t *testing.T) {
 	f.Close()
 	defer cmd.Wait()
 	defer cmd.Process.Kill()
-	refusal(t, path, 1<<20, ReasonOpen, "(sleep) has it open for writing")
+	refusal(t, path, 1<<20, ReasonOpen, "(sleep) has "+path+" open for writing")
 }
 
 func TestDevicesInUseAreRefused(t *testing.T) {

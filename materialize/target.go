@@ -31,6 +31,7 @@ type Target struct {
 	path       string // without symlinks
 	kind       Kind
 	f          *os.File // nil: a file that Run creates
+	direct     *os.File // a device, past the page cache; nil if not
 	id         identity
 	size       int64 // as found; 0 for a file that Run creates
 	need       int64 // size of the volume
@@ -238,17 +239,36 @@ func (t *Target) Close() error {
 	if t.f == nil {
 		return nil
 	}
+	if t.direct != nil {
+		t.direct.Close()
+	}
 	return t.f.Close()
 }
 
 func (t *Target) fd() int { return int(t.f.Fd()) }
 
-// WriteAt writes p whole at off.
+// WriteAt writes p whole at off. Whole pages go to a device past the page
+// cache; p begins at a page then, if it is a buffer of the pool.
 func (t *Target) WriteAt(p []byte, off int64) error {
-	if n, err := t.f.WriteAt(p, off); err != nil {
-		return &TargetError{Target: t.path, Op: "write", Off: off + int64(n), Len: int64(len(p) - n), Err: cause(err)}
+	if t.direct != nil && off%pageBytes == 0 {
+		n := len(p) &^ (pageBytes - 1)
+		done, err := t.direct.WriteAt(p[:n], off)
+		if err != nil && !errors.Is(err, unix.EINVAL) {
+			return t.failed("write", p[done:], off+int64(done), err)
+		}
+		// The end of the volume, or a device that wants a larger alignment.
+		p, off = p[done:], off+int64(done)
 	}
-	return nil
+	n, err := t.f.WriteAt(p, off)
+	return t.failed("write", p[n:], off+int64(n), err)
+}
+
+// failed makes a TargetError for p at off, or nil of nil.
+func (t *Target) failed(op string, p []byte, off int64, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &TargetError{Target: t.path, Op: op, Off: off, Len: int64(len(p)), Err: cause(err)}
 }
 
 // ReadAt fills p with what the target holds at off; what lies past its end
@@ -259,10 +279,7 @@ func (t *Target) ReadAt(p []byte, off int64) error {
 		clear(p[n:])
 		err = nil
 	}
-	if err != nil {
-		return &TargetError{Target: t.path, Op: "read", Off: off + int64(n), Len: int64(len(p) - n), Err: cause(err)}
-	}
-	return nil
+	return t.failed("read", p[n:], off+int64(n), err)
 }
 
 // Sync waits until everything written is on stable storage.

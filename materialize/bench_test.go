@@ -1,0 +1,118 @@
+package materialize
+
+import (
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+)
+
+// BenchmarkRunAgainstDD copies a volume that is in memory onto a new file,
+// interleaved with dd copying the same bytes out of the page cache, both to
+// stable storage:
+//
+//	go test -run - -bench AgainstDD -benchtime 5x ./materialize
+//
+// dd-ratio is Run's wall time in units of dd's; below 1 Run is faster.
+func BenchmarkRunAgainstDD(b *testing.B) {
+	if _, err := exec.LookPath("dd"); err != nil {
+		b.Skip("needs dd")
+	}
+	const size = 512 << 20
+	vol := newFakeVolume(size, 31)
+	dir := b.TempDir()
+	raw, out := filepath.Join(dir, "raw"), filepath.Join(dir, "out")
+	if err := os.WriteFile(raw, vol.data, 0o600); err != nil {
+		b.Fatal(err)
+	}
+	exec.Command("sync", "-f", dir).Run()
+	b.SetBytes(size)
+	var ours, dd time.Duration
+	for b.Loop() {
+		begin := time.Now()
+		if msg, err := exec.Command("dd", "if="+raw, "of="+out, "bs=4M", "conv=sparse,fsync").CombinedOutput(); err != nil {
+			b.Fatalf("%v %s", err, msg)
+		}
+		dd += time.Since(begin)
+		os.Remove(out)
+		begin = time.Now()
+		t, err := Open(b.Context(), out, OpenOptions{Size: size})
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := Run(b.Context(), vol, t, Options{}); err != nil {
+			b.Fatal(err)
+		}
+		t.Close()
+		ours += time.Since(begin)
+		os.Remove(out)
+	}
+	b.ReportMetric(ours.Seconds()/dd.Seconds(), "dd-ratio")
+}
+
+// BenchmarkDeltaUnchanged finds a file unchanged, interleaved with reading it
+// on as many processors without hashing it; hash-ratio is against reading and
+// hashing it the same way by the plainest code.
+func BenchmarkDeltaUnchanged(b *testing.B) {
+	const size = 512 << 20
+	vol := newFakeVolume(size, 31)
+	vol.run = size
+	for i := range vol.data {
+		if i%testBlock == 0 {
+			vol.data[i] = 1 // no zero blocks: all of it must be hashed
+		}
+	}
+	vol.digest()
+	path := filepath.Join(b.TempDir(), "f")
+	if err := os.WriteFile(path, vol.data, 0o600); err != nil {
+		b.Fatal(err)
+	}
+	b.SetBytes(size)
+	var ours, plain time.Duration
+	for b.Loop() {
+		begin := time.Now()
+		plainHash(b, vol, path)
+		plain += time.Since(begin)
+		begin = time.Now()
+		t, err := Open(b.Context(), path, OpenOptions{Size: size, Force: true})
+		if err != nil {
+			b.Fatal(err)
+		}
+		res, err := Run(b.Context(), vol, t, Options{Delta: true})
+		if err != nil || res.BytesSkipped != size {
+			b.Fatal(res, err)
+		}
+		t.Close()
+		ours += time.Since(begin)
+	}
+	b.ReportMetric(ours.Seconds()/plain.Seconds(), "hash-ratio")
+}
+
+func plainHash(b *testing.B, vol *fakeVolume, path string) {
+	f, err := os.Open(path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer f.Close()
+	var wg sync.WaitGroup
+	const n = 2
+	for i := range int64(n) {
+		wg.Go(func() {
+			buf := make([]byte, 1<<20)
+			part := vol.Size() / n
+			r := io.NewSectionReader(f, i*part, part)
+			for off := i * part; off < (i+1)*part; off += int64(len(buf)) {
+				if _, err := io.ReadFull(r, buf); err != nil {
+					b.Error(err)
+				}
+				if d, err := vol.Differs(b.Context(), buf, off); len(d) > 0 || err != nil {
+					b.Error(d, err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
