@@ -75,7 +75,10 @@ func (b *Builder) openFile() bool {
 			c, b.end = contents{}, 0
 		}
 	}
-	err = f.Truncate(b.end)
+	err = nil
+	if size != b.end {
+		err = f.Truncate(b.end)
+	}
 	if err == nil && b.end == 0 {
 		b.f = f
 		err = b.write(x.key.header())
@@ -247,7 +250,7 @@ func (b *Builder) Complete() {
 	x.mu.Lock()
 	mine = x.builder == b
 	if mine {
-		x.complete, x.frontier = true, x.key.DecodedBytes
+		x.complete, x.stored, x.frontier = true, committed, x.key.DecodedBytes
 		x.builder, x.locked = nil, false
 	}
 	x.mu.Unlock()

@@ -27,6 +27,7 @@ type Index struct {
 	c        contents
 	frontier int64
 	complete bool
+	stored   bool // complete, and in the complete file
 	memory   bool // nothing more is stored; sticky
 	inMemory int  // bytes of records in memory
 	builder  *Builder
@@ -170,9 +171,11 @@ func (x *Index) loadCheckpoint(e Entry) (stream.Checkpoint, error) {
 // partial to complete at any time; offsets stay what they are.
 func (x *Index) openRecords() (f file, err error) {
 	names := []string{x.name + partialSuffix, x.name}
-	if x.Complete() {
+	x.mu.RLock()
+	if x.stored {
 		names[0], names[1] = names[1], names[0]
 	}
+	x.mu.RUnlock()
 	for _, name := range names {
 		if f, err = x.store.open(name); !errors.Is(err, fs.ErrNotExist) {
 			break
@@ -225,7 +228,8 @@ func (x *Index) forget(generation uint32, why error) {
 // reset makes c all that is known. The caller holds x.mu.
 func (x *Index) reset(c contents) {
 	x.generation++
-	x.c, x.frontier, x.complete, x.inMemory = c, c.frontier(), false, 0
+	x.c, x.frontier, x.inMemory = c, c.frontier(), 0
+	x.complete, x.stored = false, false
 }
 
 // read fills an index in from the store, at its first use.
@@ -262,7 +266,7 @@ func (x *Index) readFinal() bool {
 		if c, err = readComplete(f, f.size, x.key); err == nil {
 			x.mu.Lock()
 			x.reset(c)
-			x.complete, x.frontier = true, x.key.DecodedBytes
+			x.complete, x.stored, x.frontier = true, true, x.key.DecodedBytes
 			x.mu.Unlock()
 			x.touch()
 			return true

@@ -88,7 +88,9 @@ type codec struct {
 func newCodec() codec {
 	return codec{
 		encoder: sync.OnceValues(func() (*zstd.Encoder, error) {
-			return zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedDefault), zstd.WithEncoderConcurrency(2),
+			// On the decoder's path: the next level packs 12 % better in 4.4
+			// times the time (go test -bench Pack).
+			return zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(2),
 				zstd.WithEncoderCRC(false), zstd.WithSingleSegment(true), zstd.WithLowerEncoderMem(true), zstd.WithWindowSize(1<<17))
 		}),
 		decoder: sync.OnceValues(func() (*zstd.Decoder, error) {
