@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/restorefs/restorefs/backupstore/seekable"
+	"github.com/restorefs/restorefs/backupstore/seekable/index"
 	"github.com/restorefs/restorefs/backupstore/share"
 )
 
@@ -25,6 +26,10 @@ var (
 type Options struct {
 	// DecoderBytes bounds the memory of all decoders together. 0: 128 MiB.
 	DecoderBytes int64
+	// IndexDir is the directory in which the indexes of objects are kept, of
+	// IndexBytes at most (0: 1 GiB). "": they live in memory while in use.
+	IndexDir   string
+	IndexBytes int64
 	// Logger hears of what an operator should know and no caller returns. nil:
 	// nothing is logged.
 	Logger *slog.Logger
@@ -32,12 +37,13 @@ type Options struct {
 
 // Catalog is what is on a share. It is safe for concurrent use.
 type Catalog struct {
-	share  share.Share
-	log    *slog.Logger
-	engine *seekable.Engine
-	files  *openFiles
-	live   *liveObjects
-	rows   *rowCache
+	share   share.Share
+	log     *slog.Logger
+	indexes *index.Store // nil: none on disk
+	engine  *seekable.Engine
+	files   *openFiles
+	live    *liveObjects
+	rows    *rowCache
 
 	mu       sync.Mutex
 	snapshot snapshot
@@ -59,9 +65,18 @@ func NewCatalog(s share.Share, o Options) *Catalog {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	engine, files := seekable.NewEngine(o.DecoderBytes), newOpenFiles(s, maxOpenFiles)
+	var indexes *index.Store
+	if o.IndexDir != "" {
+		var err error
+		if indexes, err = index.OpenStore(o.IndexDir, cmp.Or(o.IndexBytes, 1<<30), o.Logger); err != nil {
+			o.Logger.Warn("indexes cannot be kept: the next run decodes again what this one does", "dir", o.IndexDir, "err", err)
+			indexes = nil
+		}
+	}
+	engine := seekable.NewEngine(seekable.Options{MemoryBytes: o.DecoderBytes, Indexes: indexes})
+	files := newOpenFiles(s, maxOpenFiles)
 	return &Catalog{
-		share: s, log: o.Logger, engine: engine,
+		share: s, log: o.Logger, indexes: indexes, engine: engine,
 		files: files, live: newLiveObjects(engine, files), rows: newRowCache(),
 	}
 }
@@ -69,8 +84,12 @@ func NewCatalog(s share.Share, o Options) *Catalog {
 // Close releases what the Catalog holds. Volumes opened from it must not be
 // used afterwards.
 func (c *Catalog) Close() error {
+	c.live.close()
 	c.engine.Close()
 	c.files.close()
+	if c.indexes != nil {
+		c.indexes.Close()
+	}
 	return c.share.Close()
 }
 

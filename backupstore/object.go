@@ -31,40 +31,101 @@ type liveObjects struct {
 	files  *openFiles
 
 	mu  sync.Mutex
-	lru *simplelru.LRU[string, *seekable.Object]
+	lru *simplelru.LRU[string, *liveObject]
+	// unused are objects to be closed once mu is released: that may write.
+	unused []*liveObject
 }
 
-// maxLiveObjects bounds liveObjects; an object without parked decoders holds
-// some hundred bytes.
-const maxLiveObjects = 4096
+// liveObject is closed when it is both evicted and no longer in use.
+type liveObject struct {
+	*seekable.Object
+	users   int // guarded by liveObjects.mu
+	evicted bool
+}
+
+// maxLiveObjects bounds liveObjects: the index of a large one takes some 100
+// KiB of memory.
+const maxLiveObjects = 256
 
 func newLiveObjects(e *seekable.Engine, files *openFiles) *liveObjects {
 	l := &liveObjects{engine: e, files: files}
-	l.lru, _ = simplelru.NewLRU[string, *seekable.Object](maxLiveObjects, nil)
+	l.lru, _ = simplelru.NewLRU(maxLiveObjects, func(_ string, o *liveObject) {
+		o.evicted = true
+		if o.users == 0 {
+			l.unused = append(l.unused, o)
+		}
+	})
 	return l
 }
 
-// get returns the object that o of backup b stands for.
-func (l *liveObjects) get(ctx context.Context, b *Backup, o format.Object) (*seekable.Object, error) {
+// get returns the object that o of backup b stands for; release gives it back.
+func (l *liveObjects) get(ctx context.Context, b *Backup, o format.Object) (*liveObject, error) {
 	path := b.objectFile(o.Number)
-	l.mu.Lock()
-	live, ok := l.lru.Get(path)
-	l.mu.Unlock()
-	if ok && live.Length() == o.Length {
+	if live := l.peek(path); live != nil {
 		return live, nil
 	}
 	info, err := l.files.stat(ctx, path)
 	if err != nil {
 		return nil, err
 	}
-	made := l.engine.NewObject(&storedFile{l.files, path, info}, algorithm(o.Compression), o.Length)
+	made := &liveObject{Object: l.engine.NewObject(&storedFile{l.files, path, info}, algorithm(o.Compression), o.Length,
+		seekable.Identity{Path: path, ModTime: info.modTime, MD5: o.MD5})}
+	l.mu.Lock()
+	live, ok := l.lru.Get(path)
+	if !ok {
+		live, made = made, nil
+		l.lru.Add(path, live)
+	} // else somebody was quicker
+	live.users++
+	unused := l.takeUnused()
+	l.mu.Unlock()
+	if made != nil {
+		unused = append(unused, made)
+	}
+	closeObjects(unused)
+	return live, nil
+}
+
+// peek returns the object at path if it is live, for release to be given back.
+func (l *liveObjects) peek(path string) *liveObject {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if live, ok = l.lru.Get(path); ok && live.Length() == o.Length { // somebody was quicker
-		return live, nil
+	live, ok := l.lru.Get(path)
+	if ok {
+		live.users++
 	}
-	l.lru.Add(path, made)
-	return made, nil
+	return live
+}
+
+func (l *liveObjects) release(o *liveObject) {
+	l.mu.Lock()
+	o.users--
+	unused := o.users == 0 && o.evicted
+	l.mu.Unlock()
+	if unused {
+		o.Close()
+	}
+}
+
+// close drops all objects that nobody uses.
+func (l *liveObjects) close() {
+	l.mu.Lock()
+	l.lru.Purge()
+	unused := l.takeUnused()
+	l.mu.Unlock()
+	closeObjects(unused)
+}
+
+func (l *liveObjects) takeUnused() []*liveObject {
+	unused := l.unused
+	l.unused = nil
+	return unused
+}
+
+func closeObjects(objects []*liveObject) {
+	for _, o := range objects {
+		o.Close()
+	}
 }
 
 func algorithm(c format.Compression) seekable.Algorithm {
@@ -80,12 +141,30 @@ func algorithm(c format.Compression) seekable.Algorithm {
 	}
 }
 
+// distrust drops the indexes of the objects that [off, off+n) comes from, and
+// reports whether reading it again may help.
+func (v *Volume) distrust(off, n int64) bool {
+	again := false
+	for _, e := range from(v.extents, off) {
+		if e.off >= off+n {
+			break
+		}
+		o := &v.objects[e.object]
+		if live := v.catalog.live.peek(v.chain[o.layer].objectFile(o.Number)); live != nil {
+			again = live.Distrust() || again
+			v.catalog.live.release(live)
+		}
+	}
+	return again
+}
+
 // readObject fills p from offset off of object ref of v's chain.
 func (v *Volume) readObject(ctx context.Context, ref int, p []byte, off int64) error {
 	o := &v.objects[ref]
 	live, err := v.catalog.live.get(ctx, v.chain[o.layer], o.Object)
 	if err == nil {
 		err = live.ReadAt(ctx, p, off)
+		v.catalog.live.release(live)
 	}
 	if err == nil {
 		return nil
@@ -159,6 +238,7 @@ func (v *Volume) checkMD5(ctx context.Context, ref int) error {
 	if err != nil {
 		return v.objectError(ctx, o, o.Offset, o.Length, err)
 	}
+	defer v.catalog.live.release(live)
 	hash := md5.New()
 	if err := live.Check(ctx, func(p []byte) { hash.Write(p) }); err != nil {
 		return v.objectError(ctx, o, o.Offset, o.Length, err)
@@ -170,12 +250,4 @@ func (v *Volume) checkMD5(ctx context.Context, ref int) error {
 	}
 	v.catalog.log.Debug("object checked against its MD5", "backup", b.ID, "object", b.objectFile(o.Number), "took", time.Since(start))
 	return nil
-}
-
-// peek returns the live object at path, or nil.
-func (l *liveObjects) peek(path string) *seekable.Object {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	live, _ := l.lru.Peek(path)
-	return live
 }

@@ -12,8 +12,8 @@ import (
 var ErrNoDigests = fmt.Errorf("the backup has no digests for this range: %w", errors.ErrUnsupported)
 
 const (
-	// smallObject bytes and less are decoded by whoever comes along: such
-	// objects are no reason to cut a run or not to.
+	// smallObject bytes and less are decoded by whoever comes along: whether a
+	// run ends inside such an object makes no difference.
 	smallObject = 4 << 20
 	// runBytes is about how long a run is where nothing else decides.
 	runBytes = 32 << 20
@@ -24,33 +24,81 @@ type Range = struct{ Off, Len int64 }
 
 // Runs splits the volume, in order, into ranges that are best read front to
 // back by one reader each, while different runs are read in parallel. It cuts
-// where no large compressed object goes on: a second reader would have to
-// decode the first one's part of it again.
+// where no large compressed object goes on, since a second reader would have to
+// decode the first one's part of it again, and inside objects that can be
+// entered there.
 func (v *Volume) Runs(ctx context.Context) iter.Seq2[Range, error] {
 	return func(yield func(Range, error) bool) {
-		var at, until int64 // the run so far; no cut before until
+		r := runs{volume: v, yield: yield}
 		for _, e := range v.extents {
 			if err := ctx.Err(); err != nil {
 				yield(Range{}, err)
 				return
 			}
-			if e.off >= until && e.off-at >= runBytes {
-				if !yield(Range{at, e.off - at}, nil) {
-					return
-				}
-				at = e.off
-			}
-			o := &v.objects[e.object]
-			if o.Length > smallObject && algorithm(o.Compression).Streams() {
-				// The object's last extent may come later; what lies between is
-				// read by the same reader.
-				until = max(until, o.End())
+			if !r.extent(ctx, e) {
+				return
 			}
 		}
-		if v.size > at {
-			yield(Range{at, v.size - at}, nil)
+		if v.size > r.at {
+			yield(Range{r.at, v.size - r.at}, nil)
 		}
 	}
+}
+
+// runs is how far Runs has come.
+type runs struct {
+	volume *Volume
+	yield  func(Range, error) bool
+	at     int64 // start of the run so far
+	until  int64 // volume offset before which there is no cut
+}
+
+// cut ends the run so far at off, unless it is short.
+func (r *runs) cut(off int64) bool {
+	off = off / int64(r.volume.Align()) * int64(r.volume.Align())
+	if off < r.until || off-r.at < runBytes {
+		return true
+	}
+	at := r.at
+	r.at = off
+	return r.yield(Range{at, off - at}, nil)
+}
+
+func (r *runs) extent(ctx context.Context, e extent) bool {
+	if !r.cut(e.off) {
+		return false
+	}
+	o := &r.volume.objects[e.object]
+	if o.Length <= smallObject {
+		return true
+	}
+	cuts, enterable := r.volume.splits(ctx, o, e)
+	for _, at := range cuts {
+		if !r.cut(at) {
+			return false
+		}
+	}
+	if !enterable {
+		// The object's last extent may come later; what lies between is read
+		// by the same reader.
+		r.until = max(r.until, o.End())
+	}
+	return true
+}
+
+// splits returns the volume offsets inside an extent where its object can be
+// entered, and whether it can be entered at all.
+func (v *Volume) splits(ctx context.Context, o *objectRef, e extent) (at []int64, enterable bool) {
+	live, err := v.catalog.live.get(ctx, v.chain[o.layer], o.Object)
+	if err != nil {
+		return nil, true // reading it will say what is wrong
+	}
+	defer v.catalog.live.release(live)
+	at = live.Splits(e.off-o.Offset, e.end-o.Offset, runBytes)
+	for i := range at {
+		at[i] += o.Offset
+	}
+	return at, live.Enterable()
 }
 
 // Around returns the range around [off, off+n) that costs nothing more to load
@@ -66,6 +114,7 @@ func (v *Volume) Around(off int64, n int) (start, end int64) {
 	if live == nil {
 		return off, end
 	}
+	defer v.catalog.live.release(live)
 	start = max(es[0].off, o.Offset+live.Start(off-o.Offset))
 	block := int64(v.Align())
 	return min(off, (start+block-1)/block*block), end

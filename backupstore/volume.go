@@ -156,7 +156,7 @@ func (v *Volume) load(ctx context.Context, p []byte, off int64) error {
 			return err
 		}
 		for b := start; b < stop; b += block {
-			if err := v.verify(ctx, p[b-off:min(b+block, stop)-off], b); err != nil {
+			if err := v.verifyTwice(ctx, p[b-off:min(b+block, stop)-off], b); err != nil {
 				return err
 			}
 		}
@@ -182,6 +182,19 @@ func (v *Volume) compose(ctx context.Context, p []byte, off int64) error {
 	}
 	clear(p[at-off:])
 	return nil
+}
+
+// verifyTwice checks one block. When it is not right, a wrong index could be at
+// fault: then it is decoded again without.
+func (v *Volume) verifyTwice(ctx context.Context, p []byte, off int64) error {
+	err := v.verify(ctx, p, off)
+	if !errors.Is(err, ErrDamaged) || !v.distrust(off, int64(len(p))) {
+		return err
+	}
+	if err := v.compose(ctx, p, off); err != nil {
+		return err
+	}
+	return v.verify(ctx, p, off)
 }
 
 // verify checks one block, or what there is of it at the volume's end.

@@ -3,32 +3,67 @@ package seekable
 import (
 	"container/list"
 	"context"
+	"runtime"
 	"sync"
 
+	"github.com/restorefs/restorefs/backupstore/seekable/bunzip2"
+	"github.com/restorefs/restorefs/backupstore/seekable/index"
 	"github.com/restorefs/restorefs/backupstore/seekable/stream"
 )
 
+// Options configure an Engine.
+type Options struct {
+	// MemoryBytes bounds what all decoders hold together. A single decoder may
+	// always exist, whatever it needs.
+	MemoryBytes int64
+	// Indexes is where indexes are kept; nil: in memory, while their object is
+	// in use. The Engine does not close it.
+	Indexes *index.Store
+	// Workers is how many cores one decoder may use that has far to go; 0: all.
+	Workers int
+}
+
 // Engine owns the memory of all decoders. It is safe for concurrent use.
 type Engine struct {
-	limit int64
+	indexes *index.Store
+	workers int
+	buffers bunzip2.Buffers
 
 	mu      sync.Mutex
+	limit   int64
 	held    int64         // bytes that decoders hold, parked or at work
 	waiting int           // readers that wait for memory
 	freed   chan struct{} // closed and replaced when memory is given back
-	parked  *list.List    // of *parkedDecoder, most recently used first
+	parked  *list.List    // of *decoder, most recently used first
 }
 
-type parkedDecoder struct {
+// decoder is a stream.Decoder with what the Engine knows of it.
+type decoder struct {
 	stream.Decoder
 	object *Object
-	held   int64
+	held   int64 // counted in Engine.held
+	// build is told of what this decoder finds; nil for one that stays behind
+	// the object's frontier.
+	build *index.Builder
+	// wide says that it uses several cores.
+	wide bool
 }
 
-// NewEngine returns an Engine whose decoders together hold at most limit bytes
-// (a single decoder may always exist, whatever it needs).
-func NewEngine(limit int64) *Engine {
-	return &Engine{limit: limit, freed: make(chan struct{}), parked: list.New()}
+// close gives up the decoder, and the object's build if it was its.
+func (d *decoder) close() {
+	d.Close()
+	if d.build != nil {
+		d.build.Close()
+		d.object.endBuild()
+	}
+}
+
+// NewEngine returns an Engine.
+func NewEngine(o Options) *Engine {
+	if o.Workers == 0 {
+		o.Workers = runtime.GOMAXPROCS(0)
+	}
+	return &Engine{indexes: o.Indexes, workers: o.Workers, limit: o.MemoryBytes, freed: make(chan struct{}), parked: list.New()}
 }
 
 // Close drops all parked decoders. Decoders at work are dropped when their
@@ -73,10 +108,11 @@ func (e *Engine) reserve(ctx context.Context, n int64) error {
 	}
 }
 
-// release gives back n bytes.
-func (e *Engine) release(n int64) {
+// drop closes a decoder that is not parked and gives back its memory.
+func (e *Engine) drop(d *decoder) {
+	d.close()
 	e.mu.Lock()
-	e.releaseLocked(n)
+	e.releaseLocked(d.held)
 	e.mu.Unlock()
 }
 
@@ -90,24 +126,23 @@ func (e *Engine) releaseLocked(n int64) {
 
 // evict forgets the parked decoders that were used least recently until n more
 // bytes fit, and returns them to be closed outside the lock. e.mu is held.
-func (e *Engine) evict(n int64) []*parkedDecoder {
-	var victims []*parkedDecoder
+func (e *Engine) evict(n int64) []*decoder {
+	var victims []*decoder
 	for e.held+n > e.limit && e.parked.Len() > 0 {
-		p := e.parked.Back().Value.(*parkedDecoder)
+		d := e.parked.Back().Value.(*decoder)
 		e.forget(e.parked.Back())
-		e.releaseLocked(p.held)
-		victims = append(victims, p)
+		e.releaseLocked(d.held)
+		victims = append(victims, d)
 	}
 	return victims
 }
 
 // forget takes a parked decoder off the lists. e.mu is held.
 func (e *Engine) forget(el *list.Element) {
-	p := el.Value.(*parkedDecoder)
-	e.parked.Remove(el)
-	for i, other := range p.object.parked {
+	o := e.parked.Remove(el).(*decoder).object
+	for i, other := range o.parked {
 		if other == el {
-			p.object.parked = append(p.object.parked[:i], p.object.parked[i+1:]...)
+			o.parked = append(o.parked[:i], o.parked[i+1:]...)
 			return
 		}
 	}
@@ -115,24 +150,24 @@ func (e *Engine) forget(el *list.Element) {
 
 // park keeps a decoder for the reads to come, or closes it where readers wait
 // for its memory.
-func (e *Engine) park(p *parkedDecoder) {
-	now := p.MemoryBytes()
+func (e *Engine) park(d *decoder) {
+	now := d.MemoryBytes()
 	e.mu.Lock()
-	e.held += now - p.held
-	p.held = now
-	if e.waiting > 0 || e.held > e.limit {
-		e.releaseLocked(now)
-		e.mu.Unlock()
-		p.Close()
-		return
+	e.held += now - d.held
+	d.held = now
+	full := e.waiting > 0 || e.held > e.limit || d.object.closed
+	if !full {
+		d.object.parked = append(d.object.parked, e.parked.PushFront(d))
 	}
-	p.object.parked = append(p.object.parked, e.parked.PushFront(p))
 	e.mu.Unlock()
+	if full {
+		e.drop(d)
+	}
 }
 
 // take returns the parked decoder of o that stands nearest before off and not
 // before from, or nil.
-func (e *Engine) take(o *Object, from, off int64) *parkedDecoder {
+func (e *Engine) take(o *Object, from, off int64) *decoder {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	el := nearest(o, from, off)
@@ -140,22 +175,36 @@ func (e *Engine) take(o *Object, from, off int64) *parkedDecoder {
 		return nil
 	}
 	e.forget(el)
-	return el.Value.(*parkedDecoder)
+	return el.Value.(*decoder)
+}
+
+// takeBuilding returns o's parked decoder that builds its index, or nil.
+func (e *Engine) takeBuilding(o *Object) *decoder {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, el := range o.parked {
+		if d := el.Value.(*decoder); d.build != nil {
+			e.forget(el)
+			return d
+		}
+	}
+	return nil
 }
 
 // nearest finds what take takes. The Engine's lock is held.
 func nearest(o *Object, from, off int64) *list.Element {
 	var best *list.Element
 	for _, el := range o.parked {
-		if at := el.Value.(*parkedDecoder).Offset(); at >= from && at <= off {
+		d := el.Value.(*decoder)
+		if at := d.Offset(); d.build == nil && at >= from && at <= off {
 			best, from = el, at
 		}
 	}
 	return best
 }
 
-func closeAll(ps []*parkedDecoder) {
-	for _, p := range ps {
-		p.Close()
+func closeAll(ds []*decoder) {
+	for _, d := range ds {
+		d.close()
 	}
 }

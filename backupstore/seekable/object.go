@@ -6,14 +6,18 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
+	"time"
 
+	"github.com/restorefs/restorefs/backupstore/seekable/index"
 	"github.com/restorefs/restorefs/backupstore/seekable/stream"
 )
 
 // Algorithm is how an object is stored.
 type Algorithm uint8
 
-// The algorithms of Cinder's chunked backup driver.
+// The algorithms of Cinder's chunked backup driver. The numbers are part of the
+// identity of an index on disk.
 const (
 	Raw   Algorithm = iota + 1 // the plain bytes
 	Zlib                       // RFC 1950
@@ -25,6 +29,21 @@ const (
 // back.
 func (a Algorithm) Streams() bool { return a != Raw }
 
+// Identity is what makes an object the one that an index was made for.
+type Identity struct {
+	Path    string    // on the share
+	ModTime time.Time // of the stored file
+	MD5     [16]byte  // that _metadata gives for the decoded bytes
+}
+
+// minIndexed is the decoded size below which an object has no index: decoding
+// it from its start costs no more than resuming.
+const minIndexed = 1 << 20
+
+// stepBytes are decoded at most between two reports of progress to those who
+// wait for the frontier.
+const stepBytes = 1 << 20
+
 // Object is random access to the decoded bytes of one stored object. It is
 // safe for concurrent use.
 type Object struct {
@@ -32,27 +51,49 @@ type Object struct {
 	src    stream.Source
 	alg    Algorithm
 	length int64
+	index  *index.Index // nil: none is kept
 
-	parked []*list.Element // guarded by engine.mu
+	// Guarded by engine.mu.
+	parked []*list.Element
+	closed bool
+
+	mu      sync.Mutex
+	moved   chan struct{} // closed and replaced when the frontier has moved or a build has ended
+	doubted bool          // Distrust was called
 }
 
 // NewObject returns the object whose stored bytes are src and of which length
 // decoded bytes are used: no read ever decodes further.
-func (e *Engine) NewObject(src stream.Source, alg Algorithm, length int64) *Object {
-	return &Object{engine: e, src: src, alg: alg, length: length}
+func (e *Engine) NewObject(src stream.Source, alg Algorithm, length int64, id Identity) *Object {
+	o := &Object{engine: e, src: src, alg: alg, length: length, moved: make(chan struct{})}
+	if alg.Streams() && length >= minIndexed {
+		o.index = e.indexes.Index(index.Key{
+			Object: id.Path, Algorithm: uint8(alg), StoredBytes: src.Size(), ModTime: id.ModTime, MetadataMD5: id.MD5, DecodedBytes: length,
+		})
+	}
+	return o
 }
 
 // Length is the number of decoded bytes.
 func (o *Object) Length() int64 { return o.length }
 
-// Close drops the object's parked decoders.
+// Close drops the object's parked decoders and gives back its index. It is
+// called once, after the last read has returned.
 func (o *Object) Close() {
-	for {
-		p := o.engine.take(o, 0, o.length)
-		if p == nil {
-			return
-		}
-		o.drop(p)
+	e := o.engine
+	e.mu.Lock()
+	o.closed = true
+	var ds []*decoder
+	for len(o.parked) > 0 {
+		d := o.parked[0].Value.(*decoder)
+		e.forget(o.parked[0])
+		e.releaseLocked(d.held)
+		ds = append(ds, d)
+	}
+	e.mu.Unlock()
+	closeAll(ds)
+	if o.index != nil {
+		o.index.Close()
 	}
 }
 
@@ -62,12 +103,63 @@ func (o *Object) Start(off int64) int64 {
 	if o.alg == Raw {
 		return off
 	}
+	var at int64
+	if o.index != nil {
+		if e, ok := o.index.Before(off); ok {
+			at = e.Out
+		}
+	}
 	o.engine.mu.Lock()
 	defer o.engine.mu.Unlock()
-	if el := nearest(o, 0, off); el != nil {
-		return el.Value.(*parkedDecoder).Offset()
+	if el := nearest(o, at, off); el != nil {
+		at = el.Value.(*decoder).Offset()
 	}
-	return 0
+	return at
+}
+
+// Enterable reports whether the object can be entered anywhere without decoding
+// most of it.
+func (o *Object) Enterable() bool { return o.alg == Raw || o.index != nil && o.index.Complete() }
+
+// Splits returns where [off, end) can be cut so that the parts, of min bytes or
+// more each, can be decoded independently of each other.
+func (o *Object) Splits(off, end, min int64) []int64 {
+	var at []int64
+	switch {
+	case o.alg == Raw:
+		for off += min; end-off >= min; off += min {
+			at = append(at, off)
+		}
+	case o.index != nil && o.index.Complete():
+		for _, e := range o.index.Split(off, end, min) {
+			at = append(at, e.Out)
+		}
+	}
+	return at
+}
+
+// Distrust is called when decoded bytes failed their verification. It reports
+// whether another try is worth it: the first time, after the index, which could
+// be at fault, has been dropped. After that the object itself is to blame.
+func (o *Object) Distrust() bool {
+	if o.index == nil {
+		return false
+	}
+	o.mu.Lock()
+	again := !o.doubted
+	o.doubted = true
+	o.mu.Unlock()
+	if !again {
+		return false
+	}
+	o.index.Drop()
+	for d := o.engine.take(o, 0, o.length); d != nil; d = o.engine.take(o, 0, o.length) {
+		o.engine.drop(d)
+	}
+	if d := o.engine.takeBuilding(o); d != nil {
+		o.engine.drop(d)
+	}
+	return true
 }
 
 // ReadAt fills p with the decoded bytes at off, all of them or an error:
@@ -78,39 +170,111 @@ func (o *Object) ReadAt(ctx context.Context, p []byte, off int64) error {
 	if off < 0 || off > o.length || int64(len(p)) > o.length-off {
 		return fmt.Errorf("read of %d bytes at %d is outside the object's %d bytes", len(p), off, o.length)
 	}
-	if len(p) == 0 {
-		return nil
+	for len(p) > 0 {
+		n, err := o.read(ctx, p, off)
+		if err != nil {
+			return unexpected(err)
+		}
+		p, off = p[n:], off+int64(n)
 	}
+	return nil
+}
+
+// read fills the front of p from the best place there is.
+func (o *Object) read(ctx context.Context, p []byte, off int64) (int, error) {
 	if o.alg == Raw {
 		n, err := o.src.ReadAt(ctx, p, off)
 		if n == len(p) {
-			return nil
-		}
-		return unexpected(err)
-	}
-	d, err := o.decoder(ctx, off)
-	if err != nil {
-		return err
-	}
-	if gap := off - d.Offset(); gap > 0 {
-		_, err = d.Skip(ctx, gap)
-	}
-	if err == nil {
-		var n int
-		if n, err = d.Read(ctx, p); n == len(p) {
 			err = nil
 		}
+		return n, err
 	}
-	if err != nil && ctx.Err() == nil {
-		o.drop(d)
-		return unexpected(err)
+	if o.index == nil {
+		return o.readBehind(ctx, p, off)
 	}
-	if err == nil && d.Offset() == o.length {
-		o.drop(d)
-		return nil
+	if start, n := o.index.NextZero(off, off+int64(len(p))); n > 0 {
+		if start > off {
+			p = p[:start-off]
+		} else {
+			clear(p[:n])
+			return int(n), nil
+		}
 	}
-	o.engine.park(d)
-	return err
+	if frontier := o.index.Frontier(); off < frontier {
+		return o.readBehind(ctx, p[:min(int64(len(p)), frontier-off)], off)
+	}
+	return o.readAhead(ctx, p, off)
+}
+
+// readBehind reads what lies behind the frontier: a parked decoder continues,
+// or a new one resumes at the checkpoint before off.
+func (o *Object) readBehind(ctx context.Context, p []byte, off int64) (int, error) {
+	var at index.Entry
+	found := false
+	if o.index != nil {
+		at, found = o.index.Before(off)
+	}
+	d := o.engine.take(o, at.Out, off)
+	if d == nil {
+		var err error
+		if d, err = o.resume(ctx, at, found); err != nil {
+			return 0, err
+		}
+	}
+	_, err := d.Skip(ctx, off-d.Offset())
+	n := 0
+	if err == nil {
+		n, err = d.Read(ctx, p)
+	}
+	return n, o.settle(ctx, d, n == len(p), err)
+}
+
+// settle parks a decoder after a call, or drops it when it is of no more use.
+// It returns err, or nil when the call got all it wanted.
+func (o *Object) settle(ctx context.Context, d *decoder, whole bool, err error) error {
+	switch {
+	case whole && d.Offset() < o.length:
+		o.engine.park(d)
+	case whole:
+		o.engine.drop(d)
+	case ctx.Err() != nil:
+		o.engine.park(d)
+		return ctx.Err()
+	default:
+		o.engine.drop(d)
+		return err
+	}
+	return nil
+}
+
+// resume starts a decoder at a checkpoint, or at the object's start.
+func (o *Object) resume(ctx context.Context, at index.Entry, found bool) (*decoder, error) {
+	held := decoderBytes(o.alg, 1)
+	if err := o.engine.reserve(ctx, held); err != nil {
+		return nil, err
+	}
+	d := &decoder{object: o, held: held}
+	if found {
+		cp, err := o.index.Checkpoint(at)
+		if err == nil {
+			d.Decoder, err = resumeDecoder(o.alg, o.src, cp, o.settings(nil, false))
+		}
+		if err != nil {
+			d.Decoder = nil // an index that is no good costs time, not data
+		}
+	}
+	if d.Decoder == nil {
+		d.Decoder = newDecoder(o.alg, o.src, o.settings(nil, false))
+	}
+	return d, nil
+}
+
+func (o *Object) settings(obs stream.Observer, wide bool) settings {
+	s := settings{observer: obs, buffers: &o.engine.buffers, workers: 1}
+	if wide {
+		s.workers = o.engine.workers
+	}
+	return s
 }
 
 // Check decodes the object from its start to its end, hands the bytes to each
@@ -128,11 +292,14 @@ func (o *Object) Check(ctx context.Context, each func([]byte)) error {
 		}
 		return nil
 	}
-	d, err := o.start(ctx)
-	if err != nil {
+	held := decoderBytes(o.alg, 1)
+	if err := o.engine.reserve(ctx, held); err != nil {
 		return err
 	}
-	defer o.drop(d)
+	s := o.settings(nil, false)
+	s.checksum = true
+	d := &decoder{Decoder: newDecoder(o.alg, o.src, s), object: o, held: held}
+	defer o.engine.drop(d)
 	for left := o.length; left > 0; {
 		n, err := d.Read(ctx, buf[:min(int64(len(buf)), left)])
 		each(buf[:n])
@@ -142,33 +309,6 @@ func (o *Object) Check(ctx context.Context, each func([]byte)) error {
 		}
 	}
 	return unexpected(d.Finish(ctx))
-}
-
-// decoder returns a decoder that stands at or before off.
-func (o *Object) decoder(ctx context.Context, off int64) (*parkedDecoder, error) {
-	if p := o.engine.take(o, 0, off); p != nil {
-		return p, nil
-	}
-	return o.start(ctx)
-}
-
-func (o *Object) start(ctx context.Context) (*parkedDecoder, error) {
-	// What a decoder of a usual stream holds; corrected when it is parked.
-	held := map[Algorithm]int64{Zlib: 1 << 20, Bzip2: 12 << 20, Zstd: 12 << 20}[o.alg]
-	if err := o.engine.reserve(ctx, held); err != nil {
-		return nil, err
-	}
-	d, err := newDecoder(o.alg, o.src)
-	if err != nil {
-		o.engine.release(held)
-		return nil, err
-	}
-	return &parkedDecoder{Decoder: d, object: o, held: held}, nil
-}
-
-func (o *Object) drop(d *parkedDecoder) {
-	d.Close()
-	o.engine.release(d.held)
 }
 
 func unexpected(err error) error {

@@ -73,6 +73,11 @@ func memoryFlag() cli.Flag {
 	return &cli.StringFlag{Name: "memory", Value: "256MiB", Usage: "`SIZE` of all caches and decoders together"}
 }
 
+func cacheDirFlag() cli.Flag {
+	return &cli.StringFlag{Name: "cache-dir", EnvVars: []string{"RESTOREFS_CACHE_DIR"}, Value: cacheDir(),
+		Usage: "keep indexes below this `DIRECTORY`, of a GiB at most; losing it loses only time"}
+}
+
 func newLogger(c *cli.Context) *slog.Logger {
 	level := slog.LevelWarn
 	switch {
@@ -98,7 +103,11 @@ func openCatalog(c *cli.Context, memoryBytes int64) (*backupstore.Catalog, error
 		}
 		return nil, err
 	}
-	catalog := backupstore.NewCatalog(s, backupstore.Options{DecoderBytes: memoryBytes, Logger: log})
+	o := backupstore.Options{DecoderBytes: memoryBytes, Logger: log}
+	if dir := c.String("cache-dir"); dir != "" {
+		o.IndexDir = filepath.Join(dir, "index")
+	}
+	catalog := backupstore.NewCatalog(s, o)
 	if err := catalog.Refresh(c.Context); err != nil {
 		catalog.Close()
 		return nil, err

@@ -30,7 +30,7 @@ exist. A device in use is refused, always; one that is not blank unless --force.
 A larger target keeps its size. An interrupted run is continued by the same
 command. What is written has been checked against the backup's digests.`,
 		Flags: []cli.Flag{
-			shareFlag(), jsonFlag(), memoryFlag(),
+			shareFlag(), jsonFlag(), memoryFlag(), cacheDirFlag(),
 			&cli.BoolFlag{Name: "force", Usage: "overwrite what TARGET holds (never one that is in use, or too small)", DisableDefaultText: true},
 			&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Usage: "do not ask", DisableDefaultText: true},
 			&cli.IntFlag{Name: "jobs", Aliases: []string{"j"}, Usage: "read `N` objects in parallel (0: one for each processor)"},

@@ -27,7 +27,7 @@ Ctrl-C, SIGTERM or "restorefs unmount MOUNTPOINT". SIGHUP looks at the share ane
 
 ` + backupHelp,
 		Flags: []cli.Flag{
-			shareFlag(), memoryFlag(),
+			shareFlag(), memoryFlag(), cacheDirFlag(),
 			&cli.StringSliceFlag{Name: "backup", Usage: "only this `BACKUP`; may be given more than once"},
 			&cli.BoolFlag{Name: "allow-other", Usage: "let other users enter too, as far as the modes allow", DisableDefaultText: true},
 			&cli.DurationFlag{Name: "refresh", Value: time.Minute, Usage: "look for new and deleted backups every `TIME`"},
@@ -63,7 +63,7 @@ func mount(c *cli.Context) error {
 	defer spans.Close()
 	s := newServed(catalog, spans, newLogger(c), only)
 	server, err := fusefs.Mount(c.Context, c.Args().First(), s, fusefs.Options{
-		AllowOther: c.Bool("allow-other"), Avoid: []string{c.String("share"), cacheDir()}, Logger: newLogger(c),
+		AllowOther: c.Bool("allow-other"), Avoid: []string{c.String("share"), c.String("cache-dir")}, Logger: newLogger(c),
 	})
 	if err != nil {
 		return err
