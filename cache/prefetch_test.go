@@ -212,14 +212,23 @@ func TestPrefetchDoesNotEvictWhatWasPrefetched(t *testing.T) {
 				}
 				synctest.Wait()
 			}
-			if s := c.Stats(); s.PrefetchWasted > 0 && i < 4 || s.UsedBytes+s.SpareBytes > s.MemoryBytes {
+			before := c.Stats()
+			c.mu.Lock()
+			if ahead := c.mem.ahead; ahead > 4*mib || i > 0 && ahead == 0 {
+				t.Errorf("%d bytes are ahead", ahead)
+			}
+			var all stash
+			for b := c.take(v.span, forSpare); b != nil; b = c.take(v.span, forSpare) {
+				all = append(all, b)
+			}
+			if len(all) == 0 || int64(len(all)*v.span) > c.mem.limit-c.mem.ahead {
+				t.Errorf("prefetch gets %d spans", len(all))
+			}
+			c.giveBackAll(&all)
+			c.mu.Unlock()
+			if s := c.Stats(); s.PrefetchWasted > before.PrefetchWasted || s.UsedBytes+s.SpareBytes > s.MemoryBytes {
 				t.Fatalf("%+v", s)
 			}
-			c.mu.Lock()
-			if c.mem.ahead > 4*mib {
-				t.Errorf("%d bytes are ahead", c.mem.ahead)
-			}
-			c.mu.Unlock()
 		}
 		for _, r := range readers {
 			r.Close()

@@ -221,23 +221,27 @@ func TestReadersWaitForMemoryInOrder(t *testing.T) {
 		if !is(impatient, context.Canceled) {
 			t.Error("a cancelled reader waits for memory")
 		}
+		var late chan error
 		for i := range 3 {
 			if synctest.Wait(); len(large) > 0 || len(small) > 0 {
 				t.Fatal("served from nothing, or out of order")
 			}
 			views[i].Release()
+			if i == 0 { // now there is memory for one span
+				late = reads(t.Context(), v, 120*4096)
+			}
 		}
-		if synctest.Wait(); len(large) != 1 || len(small) != 0 {
-			t.Fatalf("large %d small %d", len(large), len(small))
+		if synctest.Wait(); len(large) != 1 || len(small) != 0 || len(late) != 0 {
+			t.Fatalf("large %d small %d late %d", len(large), len(small), len(late))
 		}
 		(<-large).Release()
-		if !is(small, nil) {
-			t.Error("small is not served")
+		if !is(small, nil) || !is(late, nil) {
+			t.Error("those behind are not served")
 		}
 		for _, view := range views[3:] {
 			view.Release()
 		}
-		if s := c.Stats(); s.UsedBytes+s.SpareBytes > s.MemoryBytes || s.MemoryWaits != 3 {
+		if s := c.Stats(); s.UsedBytes+s.SpareBytes > s.MemoryBytes || s.MemoryWaits != 4 {
 			t.Errorf("%+v", s)
 		}
 	})
