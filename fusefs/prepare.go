@@ -45,7 +45,7 @@ func prepare(ctx context.Context, mountpoint string, o Options, log *slog.Logger
 	if err != nil {
 		return "", err
 	}
-	if m := mountAt(mounts, path); m != nil {
+	for m := mountAt(mounts, path); m != nil; m = mountAt(mounts, path) {
 		if !dead(m) {
 			return "", fmt.Errorf("%w: %s is mounted there already (type %s); unmount it or choose another directory",
 				ErrMountpoint, m.Source, m.Type)
@@ -56,9 +56,6 @@ func prepare(ctx context.Context, mountpoint string, o Options, log *slog.Logger
 		}
 		if mounts, err = readMountInfo(); err != nil {
 			return "", err
-		}
-		if mountAt(mounts, path) != nil {
-			return "", fmt.Errorf("%w: below a dead restorefs mount, now cleared away, something else is mounted", ErrMountpoint)
 		}
 	}
 	if err := checkOverlap(mounts, path, o.Avoid); err != nil {

@@ -269,7 +269,7 @@ func TestPanicIsAnErrorOfThatReadOnly(t *testing.T) {
 	if got, err := dd(t, file, 4096, 0, 1<<20, "direct"); err != nil || !bytes.Equal(got, b.content()[:1<<20]) {
 		t.Errorf("afterwards: %d bytes, %v", len(got), err)
 	}
-	if log := strings.Join(r.stats().Log, ""); !strings.Contains(log, `"panic":"a bug"`) || !strings.Contains(log, "helper_test.go") {
+	if log := strings.Join(r.stats().Log, ""); !strings.Contains(log, `"panic":"a bug"`) || !strings.Contains(log, "(*memory).Read") {
 		t.Errorf("log: %s", log)
 	}
 }
