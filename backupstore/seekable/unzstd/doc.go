@@ -10,5 +10,5 @@
 // goroutine. Memory is the window, 256 KiB more, and about 0.5 MiB of buffers;
 // small frames take less.
 //
-// Hazard: execute.go copies with unsafe; its invariants are stated there.
+// Hazard: fast.go loads and copies with unsafe; its invariants are stated there.
 package unzstd

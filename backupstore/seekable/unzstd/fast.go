@@ -1,0 +1,204 @@
+package unzstd
+
+// This is the package's only file with unsafe: the two inner loops. What makes
+// each of them sound is stated above it, and pure_test.go checks them against
+// plain variants.
+
+import (
+	"encoding/binary"
+	"errors"
+	"unsafe"
+)
+
+// slack is how many bytes after a block's output and after the literals may be
+// overwritten or read beyond what a sequence asks for: copies go by 16 and 32.
+const slack = 64
+
+var (
+	errLiterals = errors.New("sequence wants more literals than there are")
+	errTooLong  = errors.New("block decodes to more than its maximum")
+	errOffset   = errors.New("match offset reaches before the window")
+)
+
+// execute appends the sequences' output to w and returns the literals that are
+// left.
+//
+// Invariants that make the unsafe copies sound: w.limit+slack <= len(w.buf),
+// and lits has slack readable bytes after it. Each sequence is checked before
+// its copies: they end at w.limit at the latest, start inside lits, and reach
+// back to at most the buffer's start (else matchAcross takes them).
+func execute(w *window, seqs []sequence, lits []byte) ([]byte, error) {
+	pos, limit := w.pos, w.limit
+	base := unsafe.Pointer(unsafe.SliceData(w.buf))
+	lit, left := unsafe.Pointer(unsafe.SliceData(lits)), len(lits)
+	maxOffset := int(min(w.size, w.total+int64(pos-w.start)))
+	end := w.end
+	for i := range seqs {
+		s := &seqs[i]
+		n, length := int(s.lits), int(s.length)
+		if n > left {
+			return nil, errLiterals
+		}
+		if pos+n+length > limit {
+			return nil, errTooLong
+		}
+		out := unsafe.Add(base, pos)
+		copy16(out, lit)
+		if n > 16 {
+			copy16(unsafe.Add(out, 16), unsafe.Add(lit, 16))
+			for c := 32; c < n; c += 32 {
+				copy16(unsafe.Add(out, c), unsafe.Add(lit, c))
+				copy16(unsafe.Add(out, c+16), unsafe.Add(lit, c+16))
+			}
+		}
+		lit = unsafe.Add(lit, n)
+		left -= n
+		pos += n
+		off := int(s.offset)
+		src := pos - off
+		if src < 0 {
+			src += end
+		}
+		if off > maxOffset || src+length > end && src > pos || src < 0 {
+			// Not surely valid, or across the seam.
+			if !w.matchAcross(pos, off, length) {
+				return nil, errOffset
+			}
+			pos += length
+			continue
+		}
+		dst, from := unsafe.Add(base, pos), unsafe.Add(base, src)
+		pos += length
+		if off >= 16 {
+			copy16(dst, from)
+			if length > 16 {
+				copy16(unsafe.Add(dst, 16), unsafe.Add(from, 16))
+				for c := 32; c < length; c += 32 {
+					copy16(unsafe.Add(dst, c), unsafe.Add(from, c))
+					copy16(unsafe.Add(dst, c+16), unsafe.Add(from, c+16))
+				}
+			}
+			continue
+		}
+		// A short period: write it out to 16 bytes or more, then repeat those.
+		period := off
+		for c := range off {
+			*(*byte)(unsafe.Add(dst, c)) = *(*byte)(unsafe.Add(from, c))
+		}
+		for period < 16 && period < length {
+			for c := range period {
+				*(*byte)(unsafe.Add(dst, period+c)) = *(*byte)(unsafe.Add(dst, c))
+			}
+			period *= 2
+		}
+		for c := period; c < length; c += 16 {
+			copy16(unsafe.Add(dst, c), unsafe.Add(dst, c-period))
+		}
+	}
+	w.pos = pos
+	return lits[len(lits)-left:], nil
+}
+
+// copy16 copies 16 bytes; both are read before any is written.
+func copy16(dst, src unsafe.Pointer) { *(*[16]byte)(dst) = *(*[16]byte)(src) }
+
+// read reads up to len(out) sequences and returns how many. When it has read
+// the last one it checks that the stream ends there.
+//
+// What makes its loads sound: pos falls only, from inside the stream, and is
+// checked against going more than bitPad bytes below its start.
+func (r *sequenceReader) read(out []sequence, tables *[3]table) (int, error) {
+	n := min(len(out), r.left)
+	out = out[:n]
+	r.left -= n
+	ll, of, ml := r.cells[litLen], r.cells[offset], r.cells[matchLen]
+	rep0, rep1, rep2 := r.reps[0], r.reps[1], r.reps[2]
+	base, pos := unsafe.Pointer(&r.b[bitPad]), r.pos
+	var states uint
+	for i := range out {
+		// From the top down lie the bits of the values of offset, match length
+		// and literal length, then those of the states of literal length, match
+		// length and offset. They are taken from below, nearly always from one
+		// load. The last sequence has no states; that is made good at the end.
+		widths := uint(ll + of + ml) // two sums, a byte each, without a carry
+		values := widths >> 8 & 0xff
+		states = widths & 0xff
+		if pos -= int(values + states); pos < -8*(bitPad-8) {
+			return 0, errBitsShort
+		}
+		s := bitsAt(base, pos)
+		v := s >> (states & 63)
+		if values+states > 57 {
+			at := pos + int(states)
+			v = bitsAt(base, at)&(1<<32-1) | bitsAt(base, at+32)<<32
+		}
+		k := ll.valueBits() & 63
+		lits := ll.value() + uint32(v&(1<<k-1))
+		v >>= k
+		k = ml.valueBits() & 63
+		length := ml.value() + uint32(v&(1<<k-1))
+		v >>= k
+		code := of.valueBits() & 63
+		off := of.value() + uint32(v&(1<<code-1))
+
+		k = of.stateBits() & 63
+		of = tables[offset].entries[(of.next()+uint(s&(1<<k-1)))&(tableSize-1)]
+		s >>= k
+		k = ml.stateBits() & 63
+		ml = tables[matchLen].entries[(ml.next()+uint(s&(1<<k-1)))&(tableSize-1)]
+		s >>= k
+		k = ll.stateBits() & 63
+		ll = tables[litLen].entries[(ll.next()+uint(s&(1<<k-1)))&(tableSize-1)]
+		out[i].lits, out[i].length = lits, length
+
+		// Repeat offsets without branches, for they come at random: which is 0
+		// for a new offset, else 1 to 3 for a repeated one, 4 for the first less 1.
+		which := off
+		if lits == 0 {
+			which++
+		}
+		if code > 1 {
+			which = 0
+		}
+		if which == 1 {
+			off = rep0
+		}
+		if which == 2 {
+			off = rep1
+		}
+		if which == 3 {
+			off = rep2
+		}
+		if which == 4 {
+			off = rep0 - 1
+		}
+		if which-1 >= 2 {
+			rep2 = rep1
+		}
+		if which != 1 {
+			rep1 = rep0
+		}
+		rep0 = off
+		out[i].offset = off
+		if off == 0 {
+			return 0, errRepeat
+		}
+	}
+	r.cells[litLen], r.cells[offset], r.cells[matchLen] = ll, of, ml
+	r.reps = [3]uint32{rep0, rep1, rep2}
+	r.pos = pos
+	if r.left == 0 {
+		switch pos += int(states); {
+		case pos > 0:
+			return 0, errBitsLeft
+		case pos < 0:
+			return 0, errBitsShort
+		}
+	}
+	return n, nil
+}
+
+// bitsAt returns the bits from pos upwards, 57 of them at least.
+func bitsAt(base unsafe.Pointer, pos int) uint64 {
+	return binary.LittleEndian.Uint64((*[8]byte)(unsafe.Add(base, pos>>3))[:]) >> (pos & 7)
+}
