@@ -133,25 +133,6 @@ func (c *Cache) dropStaging(b []byte) {
 	c.settle()
 }
 
-// loadBlocks loads the reader's own blocks of w one by one, into a span that nobody else sees.
-func (v *Volume) loadBlocks(ctx context.Context, w *want) error {
-	c := v.c
-	if err := c.enter(ctx); err != nil {
-		return err
-	}
-	defer c.leave()
-	c.count.salvages.Add(1)
-	start := w.index * int64(v.span)
-	from, to := v.blocks(w)
-	for off := from; off < to; off += int64(v.align) {
-		end := min(off+int64(v.align), to)
-		if err := v.load(ctx, w.span.buf[off-start:end-start], off); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // load is the one place that calls Source.Load.
 func (v *Volume) load(ctx context.Context, p []byte, off int64) error {
 	n := &v.c.count

@@ -338,36 +338,6 @@ func (r *request) wait(ctx context.Context) error {
 	return nil
 }
 
-// refuse notes that the span of w failed by itself; it returns err unless there is hope for the reader's own part of it.
-func (v *Volume) refuse(w *want, err error) error {
-	if from, to := v.blocks(w); to-from == v.end(w.index)-w.index*int64(v.span) {
-		return err
-	}
-	w.failed = err
-	return nil
-}
-
-// blocks returns the range of the blocks that hold the reader's own bytes of w.
-func (v *Volume) blocks(w *want) (from, to int64) {
-	align := int64(v.align)
-	return w.off / align * align, min((w.off+int64(w.n)+align-1)/align*align, v.size)
-}
-
-// salvage loads the reader's own blocks of the spans that failed.
-func (r *request) salvage(ctx context.Context) error {
-	for i := range r.wants {
-		w := &r.wants[i]
-		if w.failed == nil {
-			continue
-		}
-		if err := r.v.loadBlocks(ctx, w); err != nil {
-			return err
-		}
-		w.failed = nil
-	}
-	return nil
-}
-
 // complete tells whether all wants are there.
 func (r *request) complete() bool {
 	for i := range r.wants {
