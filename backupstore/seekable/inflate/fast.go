@@ -123,11 +123,9 @@ func (c *core) fast(stop int) (wrong string) {
 		length := uint64(e>>16) + saved&(1<<(e&63)-1)>>(e>>8&63)
 
 		d := distEntry(t, bits&distMask)
-		if left&255 < 15+13+litBits {
-			bits |= load64(inp) << (left & 63)
-			inp = unsafe.Add(inp, 7-(left>>3)&7)
-			left |= 56
-		}
+		bits |= load64(inp) << (left & 63)
+		inp = unsafe.Add(inp, 7-(left>>3)&7)
+		left |= 56
 		if d&flagExceptional != 0 {
 			if d&flagSubtable == 0 {
 				wrong = badSymbol
