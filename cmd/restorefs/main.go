@@ -18,7 +18,8 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// The first signal ends the work in an orderly way, a second one at once.
 	context.AfterFunc(ctx, stop)
-	err := newApp().RunContext(ctx, os.Args)
+	app := newApp()
+	err := app.RunContext(ctx, flagsFirst(app, os.Args))
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "restorefs:", explain(err))
 	}
