@@ -37,8 +37,7 @@ func sparseStates(b *testing.B, n int) (states [][]byte, bytes int64) {
 	return states, bytes
 }
 
-// BenchmarkPack compares codecs for records. Measured here: see
-// docs/index-format.md.
+// BenchmarkPack compares codecs for records; newCodec says what was chosen.
 func BenchmarkPack(b *testing.B) {
 	states, bytes := sparseStates(b, 200)
 	run := func(name string, f func(dst, src []byte) []byte) {

@@ -30,7 +30,7 @@ func testKey(name string) Key {
 // decode. States are of all sizes and compress more or less.
 func checkpointAt(i int) stream.Checkpoint {
 	r := rand.New(rand.NewPCG(1, uint64(i)))
-	state := make([]byte, r.IntN(600))
+	state := make([]byte, r.IntN(200))
 	for j := range state {
 		state[j] = byte(r.IntN(1 + i%7*40))
 	}
@@ -556,6 +556,34 @@ func TestNoDescriptorsStayOpen(t *testing.T) {
 		t.Fatalf("%d descriptors, %d before", now, before)
 	}
 	for _, x := range all {
+		x.Close()
+	}
+}
+
+func TestStatesOfAllSizes(t *testing.T) {
+	for _, c := range []struct{ store *Store }{{openStore(t, t.TempDir(), 1<<30)}, {nil}} {
+		x := c.store.Index(testKey("o"))
+		b := mustBuild(t, x)
+		noisy := noise(MaxStateBytes, 1)
+		want := [][]byte{nil, {0}, noisy[:33], make([]byte, 100<<10), noisy[:200<<10], make([]byte, MaxStateBytes)}
+		if c.store != nil {
+			want = append(want, noisy)
+		}
+		for i, state := range want {
+			b.Checkpoint(stream.Checkpoint{In: int64(i), Out: int64(i), State: bytes.Clone(state)})
+		}
+		b.Complete()
+		b.Close()
+		for i, state := range want {
+			e, _ := x.Before(int64(i))
+			for range 2 {
+				got, err := x.Checkpoint(e)
+				if err != nil || got.Out != int64(i) || !bytes.Equal(got.State, state) {
+					t.Fatalf("state of %d bytes: got %d bytes, %v", len(state), len(got.State), err)
+				}
+				clear(got.State) // belongs to the caller
+			}
+		}
 		x.Close()
 	}
 }

@@ -95,7 +95,7 @@ func newCodec() codec {
 		}),
 		decoder: sync.OnceValues(func() (*zstd.Decoder, error) {
 			return zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderLowmem(true),
-				zstd.WithDecoderMaxMemory(MaxStateBytes), zstd.WithDecodeAllCapLimit(true))
+				zstd.WithDecoderMaxMemory(MaxStateBytes), zstd.WithDecoderMaxWindow(MaxStateBytes), zstd.WithDecodeAllCapLimit(true))
 		}),
 	}
 }
