@@ -16,19 +16,19 @@ func TestPrefetchRunsAheadOfAReader(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
 		workers int
-		seconds int // at most, for 64 loads of one second each
+		seconds int // at most, for 24 loads of one second each
 	}{
-		{"without workers a reader waits for every load", -1, 64},
-		{"four workers serve a reader of one request at a time", 4, 24},
+		{"without workers a reader waits for every load", -1, 24},
+		{"four workers serve a reader of one request at a time", 4, 14},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				src := &fakeSource{data: randomData(64*mib, 3), align: 32 << 10, delay: time.Second}
-				c := newCache(t, Options{MemoryBytes: 128 * mib, PrefetchWorkers: tt.workers})
+				src := &fakeSource{data: randomData(24*mib, 3), align: 32 << 10, delay: time.Second}
+				c := newCache(t, Options{MemoryBytes: 64 * mib, PrefetchWorkers: tt.workers})
 				r := c.Volume("v", src).NewReader()
 				defer r.Close()
 				start := time.Now()
-				for off := int64(0); off < 64*mib; off += mib {
+				for off := int64(0); off < 24*mib; off += mib {
 					view, err := r.Read(t.Context(), off, mib)
 					if err != nil || !bytes.Equal(bytesOf(view), src.data[off:off+mib]) {
 						t.Fatal(off, err)
@@ -39,7 +39,7 @@ func TestPrefetchRunsAheadOfAReader(t *testing.T) {
 					t.Errorf("took %v", took)
 				}
 				s := c.Stats()
-				if s.LoadedBytes != 64*mib || tt.workers > 0 && (s.Prefetched < 400 || s.PrefetchWasted > 0) {
+				if s.LoadedBytes != 24*mib || tt.workers > 0 && (s.Prefetched < 150 || s.PrefetchWasted > 0) {
 					t.Errorf("%+v", s)
 				}
 			})
@@ -198,7 +198,7 @@ func TestAnErrorOfPrefetchIsNobodysError(t *testing.T) {
 
 func TestPrefetchDoesNotEvictWhatWasPrefetched(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		src := &fakeSource{data: randomData(128*mib, 3), align: 32 << 10}
+		src := &fakeSource{data: randomData(64*mib, 3), align: 32 << 10}
 		c := newCache(t, Options{MemoryBytes: 8 * mib, PrefetchWorkers: 2})
 		v := c.Volume("v", src)
 		var readers []*Reader
@@ -206,7 +206,7 @@ func TestPrefetchDoesNotEvictWhatWasPrefetched(t *testing.T) {
 			r := v.NewReader()
 			defer r.Close()
 			readers = append(readers, r)
-			for off := 8 * i * mib; off < 8*i*mib+2*mib; off += mib / 2 {
+			for off := 4 * i * mib; off < 4*i*mib+2*mib; off += mib / 2 {
 				if err := r.ReadAt(t.Context(), make([]byte, mib/2), off); err != nil {
 					t.Fatal(err)
 				}
@@ -241,8 +241,8 @@ func TestPrefetchDoesNotEvictWhatWasPrefetched(t *testing.T) {
 
 func TestPrefetchLeavesZerosOutAndGoesOnAfterThem(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		src := &fakeSource{data: randomData(64*mib, 3), align: 32 << 10}
-		clear(src.data[2*mib : 40*mib])
+		src := &fakeSource{data: randomData(24*mib, 3), align: 32 << 10}
+		clear(src.data[2*mib : 12*mib])
 		c := newCache(t, Options{PrefetchWorkers: 1})
 		r := c.Volume("v", src).NewReader()
 		defer r.Close()
@@ -251,7 +251,7 @@ func TestPrefetchLeavesZerosOutAndGoesOnAfterThem(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		for off := int64(40 * mib); off < 48*mib; off += mib { // as if SEEK_DATA had told it
+		for off := int64(12 * mib); off < 20*mib; off += mib { // as if SEEK_DATA had told it
 			if err := r.ReadAt(t.Context(), make([]byte, mib), off); err != nil {
 				t.Fatal(err)
 			}
@@ -265,12 +265,12 @@ func TestPrefetchLeavesZerosOutAndGoesOnAfterThem(t *testing.T) {
 
 func TestARandomReaderDoesNotPrefetch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		src := &fakeSource{data: randomData(64*mib, 3), align: 32 << 10}
+		src := &fakeSource{data: randomData(24*mib, 3), align: 32 << 10}
 		c := newCache(t, Options{PrefetchWorkers: 1})
 		r := c.Volume("v", src).NewReader()
 		defer r.Close()
 		for i := range int64(1000) {
-			if err := r.ReadAt(t.Context(), make([]byte, 4096), i*7919%16384*4096); err != nil {
+			if err := r.ReadAt(t.Context(), make([]byte, 4096), i*2477%6144*4096); err != nil {
 				t.Fatal(err)
 			}
 		}

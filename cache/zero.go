@@ -17,7 +17,7 @@ func (c *Cache) appendZeros(slices [][]byte, n int) [][]byte {
 
 // markZeros finds out which of the wants not yet there lie in spans known to be zero: they need neither memory nor a load.
 func (v *Volume) markZeros(ctx context.Context, wants []want) error {
-	// A range of data found once is good for all the spans it reaches.
+	// [start, stop) is the range of data found last, and all before start is zero: good for every span that begins before stop.
 	var start, stop int64
 	end := v.end(wants[len(wants)-1].index)
 	for i := range wants {
@@ -38,9 +38,6 @@ func (v *Volume) markZeros(ctx context.Context, wants []want) error {
 		if start >= to {
 			w.zero = true
 			v.c.count.zeros.Add(1)
-			// What lies before start is known to be zero: look again only where start is.
-			stop = max(stop, start)
-			continue
 		}
 	}
 	return nil
