@@ -11,6 +11,7 @@ const (
 	truncated = "stream ends in the middle"
 	badHeader = "bad block header"
 	badCodes  = "bad code lengths in block header"
+	noEnd     = "block without an end"
 )
 
 // open reads a block header, of which as much is in the input as there is,
@@ -120,7 +121,7 @@ func (c *core) dynamic() (wrong string) {
 		}
 	}
 	if lens[256] == 0 {
-		return "block without an end"
+		return noEnd
 	}
 	if !build(c.own.lit[:], lens[:nlit], symbols.lit[:], litBits) ||
 		!build(c.own.dist[:], lens[nlit:total], symbols.dist[:], distBits) {
