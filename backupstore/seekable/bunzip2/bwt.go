@@ -6,8 +6,8 @@ package bunzip2
 // bzip2 gives only one starting row. But the permutation may be entered
 // anywhere: every chain, from whatever row, runs into the start of some chain
 // sooner or later, as following a permutation leads back to where it began. So
-// many rows, evenly spread, are marked as starts and eight chains followed at a
-// time; one that runs into a mark is a finished segment, whose successor is the
+// many rows, evenly spread, are marked as starts and sixteen chains followed at
+// a time; one that runs into a mark is a finished segment, whose successor is the
 // segment that starts there, and its lane begins the next segment. Each row is
 // walked once. At the end the segments are put in order, beginning with the
 // one at the block's own row.
@@ -22,8 +22,10 @@ const (
 	maxSegments = 1024
 	segmentRows = rowCount - maxSegments // beyond every row of a block
 
-	lanes     = 8
-	laneBytes = (maxBlock/lanes/64 + 2) * 64 // not a power of two: the lanes must not share cache sets
+	// Sixteen lanes take 0.7 of the time of eight; 24 and 32 take more than
+	// sixteen.
+	lanes     = 16
+	laneBytes = (maxBlock/lanes/64 + 2 | 1) * 64 // odd: the lanes must not share cache sets
 
 	minSegment = 256
 	// minInterleaved is the size below which one chain will do.
@@ -100,7 +102,7 @@ func (s *scratch) chain(dst []byte, row uint32) (int, uint32) {
 	return len(dst), row
 }
 
-// walkSegments follows the segments, eight at a time, lane l writing to
+// walkSegments follows the segments, sixteen at a time, lane l writing to
 // s.bytes[l*laneBytes:]. It ends when a lane has none left to begin; the
 // others' segments are then unfinished. Each round takes a step in each lane
 // and no row is walked twice, so there are no more than laneBytes rounds.
@@ -116,7 +118,7 @@ func (s *scratch) walkSegments(count int) {
 		rows[l], lane[l] = g.first>>rowShift, g
 	}
 	tt, out := &s.next, &s.bytes
-	r0, r1, r2, r3, r4, r5, r6, r7 := rows[0], rows[1], rows[2], rows[3], rows[4], rows[5], rows[6], rows[7]
+	r0, r1, r2, r3, r4, r5, r6, r7, r8, r9, r10, r11, r12, r13, r14, r15 := rows[0], rows[1], rows[2], rows[3], rows[4], rows[5], rows[6], rows[7], rows[8], rows[9], rows[10], rows[11], rows[12], rows[13], rows[14], rows[15]
 	for i := 1; i < laneBytes; i++ {
 		e := tt[r0&(rowCount-1)]
 		out[i] = byte(e)
@@ -150,12 +152,44 @@ func (s *scratch) walkSegments(count int) {
 		out[7*laneBytes+i] = byte(e)
 		r7 = e >> rowShift
 		any |= e
+		e = tt[r8&(rowCount-1)]
+		out[8*laneBytes+i] = byte(e)
+		r8 = e >> rowShift
+		any |= e
+		e = tt[r9&(rowCount-1)]
+		out[9*laneBytes+i] = byte(e)
+		r9 = e >> rowShift
+		any |= e
+		e = tt[r10&(rowCount-1)]
+		out[10*laneBytes+i] = byte(e)
+		r10 = e >> rowShift
+		any |= e
+		e = tt[r11&(rowCount-1)]
+		out[11*laneBytes+i] = byte(e)
+		r11 = e >> rowShift
+		any |= e
+		e = tt[r12&(rowCount-1)]
+		out[12*laneBytes+i] = byte(e)
+		r12 = e >> rowShift
+		any |= e
+		e = tt[r13&(rowCount-1)]
+		out[13*laneBytes+i] = byte(e)
+		r13 = e >> rowShift
+		any |= e
+		e = tt[r14&(rowCount-1)]
+		out[14*laneBytes+i] = byte(e)
+		r14 = e >> rowShift
+		any |= e
+		e = tt[r15&(rowCount-1)]
+		out[15*laneBytes+i] = byte(e)
+		r15 = e >> rowShift
+		any |= e
 		if any&startFlag == 0 {
 			continue
 		}
 
 		// Some lanes have reached a start; what they wrote is nothing.
-		rows = [lanes]uint32{r0, r1, r2, r3, r4, r5, r6, r7}
+		rows = [lanes]uint32{r0, r1, r2, r3, r4, r5, r6, r7, r8, r9, r10, r11, r12, r13, r14, r15}
 		end := false
 		for l := range lanes {
 			if rows[l] < segmentRows {
@@ -181,6 +215,6 @@ func (s *scratch) walkSegments(count int) {
 			}
 			return
 		}
-		r0, r1, r2, r3, r4, r5, r6, r7 = rows[0], rows[1], rows[2], rows[3], rows[4], rows[5], rows[6], rows[7]
+		r0, r1, r2, r3, r4, r5, r6, r7, r8, r9, r10, r11, r12, r13, r14, r15 = rows[0], rows[1], rows[2], rows[3], rows[4], rows[5], rows[6], rows[7], rows[8], rows[9], rows[10], rows[11], rows[12], rows[13], rows[14], rows[15]
 	}
 }

@@ -73,20 +73,21 @@ func readAll(d *Decoder, piece int) ([]byte, error) {
 
 // random returns n bytes of what disks hold: text, noise, runs, zeros.
 func random(r *rand.Rand, n int) []byte {
+	unit := n/16 + 1 // many of each kind
 	words := strings.Fields("the operator restores volume snapshots at night while nobody is watching 0000000000 aaaaaa")
 	var b []byte
 	for len(b) < n {
 		switch r.IntN(5) {
 		case 0:
-			for range r.IntN(2000) {
+			for range r.IntN(unit) {
 				b = append(b, byte(r.Uint32()))
 			}
 		case 1:
-			b = append(b, bytes.Repeat([]byte{byte(r.Uint32())}, r.IntN(3000))...)
+			b = append(b, bytes.Repeat([]byte{byte(r.Uint32())}, r.IntN(unit))...)
 		case 2:
-			b = append(b, make([]byte, r.IntN(100_000))...)
+			b = append(b, make([]byte, r.IntN(unit))...)
 		default:
-			for range r.IntN(1000) {
+			for range r.IntN(unit/4 + 1) {
 				b = append(append(b, words[r.IntN(len(words))]...), ' ')
 			}
 		}
@@ -121,7 +122,7 @@ func samples(t testing.TB) []sample {
 	}
 	r := rand.New(rand.NewPCG(1, 2))
 	for trees := 2; trees <= 6; trees++ {
-		data := random(r, 1<<trees*4000)
+		data := random(r, 1<<trees*3000)
 		list = append(list, sample{fmt.Sprint(trees, " trees"), encode(data, 1, 20000, trees), data})
 	}
 	var both []byte
@@ -259,8 +260,8 @@ func TestTruncatedObjectIsUnexpectedEOF(t *testing.T) {
 }
 
 func TestDamageIsNeverReadAsData(t *testing.T) {
-	data := random(rand.New(rand.NewPCG(9, 10)), 3000)
-	whole := encode(data, 1, 1000, 3)
+	data := random(rand.New(rand.NewPCG(9, 10)), 800)
+	whole := encode(data, 1, 300, 3)
 	bufs := new(Buffers)
 	for bit := range len(whole) * 8 {
 		bad := slices.Clone(whole)

@@ -16,7 +16,7 @@
 //	header.go   block header: symbol map, selectors, code lengths
 //	huffman.go  tables that decode a zero run and the symbol after it at once
 //	entropy.go  Huffman, zero runs and move-to-front, giving the last column
-//	bwt.go      inverse Burrows-Wheeler transform, eight chains at once
+//	bwt.go      inverse Burrows-Wheeler transform, sixteen chains at once
 //	rle.go      RLE1, by bulk fills
 //	crc.go      bzip2's CRC by way of hash/crc32's fast one
 //	block.go    all of these for one block; the pools of their memory

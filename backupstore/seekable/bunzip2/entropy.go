@@ -36,6 +36,7 @@ func (s *scratch) readColumn(ctx context.Context, r *bitReader, limit int) (int,
 	limit = min(limit, maxBlock)
 	run, digits := 0, uint(0) // the run so far
 	n := 0                    // moves in s.moves
+	end, bad := false, fault("")
 	for g, t := range s.header.selector[:s.header.selectors] {
 		if r.end-r.pos < margin {
 			if err := r.fill(ctx); err != nil {
@@ -53,7 +54,8 @@ func (s *scratch) readColumn(ctx context.Context, r *bitReader, limit int) (int,
 			count := uint(e>>countShift) & countMask
 			if e == noItem || count > left {
 				if e = tree.one(acc); e == noItem {
-					return 0, fault("bits that are no Huffman code")
+					bad = "bits that are no Huffman code"
+					break
 				}
 				count = 1
 			}
@@ -64,25 +66,31 @@ func (s *scratch) readColumn(ctx context.Context, r *bitReader, limit int) (int,
 			k := e >> valueShift & valueMask
 			if k == 0 {
 				if digits += count; digits > maxRunDigits {
-					return 0, fault("run longer than any block")
+					bad = "run longer than any block"
+					break
 				}
 				continue
 			}
 			if run > maxBlock {
-				return 0, fault("run longer than any block")
+				bad = "run longer than any block"
+				break
 			}
 			s.moves[n%len(s.moves)] = uint32(run)<<moveShift | k
 			n++
 			run, digits = 0, 0
 			if k == endOfBlock {
-				r.pos, r.acc, r.nbits = pos, acc, nbits
-				return m.make(s, s.moves[:n], limit)
+				end = true
+				break
 			}
 		}
 		r.pos, r.acc, r.nbits = pos, acc, nbits
-		if n > batch {
-			if _, err := m.make(s, s.moves[:n], limit); err != nil {
-				return 0, err
+		if bad != "" {
+			return 0, bad
+		}
+		if n > batch || end {
+			o, err := m.make(s, s.moves[:n], limit)
+			if end || err != nil {
+				return o, err
 			}
 			n = 0
 		}
