@@ -63,20 +63,20 @@ func TestATargetThatIsTooShortDiffers(t *testing.T) {
 	vol := newFakeVolume(1<<20, 22)
 	clear(vol.data[1<<19:])
 	vol.digest()
-	path := filepath.Join(t.TempDir(), "f")
+	path := filepath.Join(tempDir(t), "f")
 	os.WriteFile(path, vol.data[:1<<19], 0o600)
 	c, err := Compare(t.Context(), vol, path, Options{})
 	if err != nil || !slices.Equal(c.Differing, []Range{{Off: 1 << 19, Len: 1 << 19}}) {
 		t.Fatalf("%+v %v", c, err)
 	}
-	if _, err := Compare(t.Context(), vol, t.TempDir(), Options{}); err == nil {
+	if _, err := Compare(t.Context(), vol, tempDir(t), Options{}); err == nil {
 		t.Fatal("a directory was compared")
 	}
 }
 
 func TestPlanWritesNothing(t *testing.T) {
 	vol := newFakeVolume(5<<20, 23)
-	dir := t.TempDir()
+	dir := tempDir(t)
 	path := filepath.Join(dir, "f")
 	plan, err := Plan(t.Context(), vol, path, OpenOptions{Backup: "b"}, Options{})
 	if err != nil || plan.Refused != nil || !plan.Exact || plan.WriteBytes != plan.DataBytes || plan.WriteBytes+plan.ZeroBytes != vol.Size() {

@@ -10,10 +10,9 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// windowBytes is how much of a target is compared before what differs in it is
-// copied. It bounds the list of changes and gives every processor something to
-// hash.
-const windowBytes = 64 << 20
+// aheadBytes is how far comparing may be ahead of copying. It bounds the list of
+// changes and is enough for every processor to have something to hash.
+const aheadBytes = 64 << 20
 
 // change is a range in which the target is not what the volume is.
 type change struct {
@@ -27,58 +26,72 @@ type reader interface {
 }
 
 // update makes [off, end) of the target what the volume is, writing only what
-// differs.
+// differs. It compares on all processors, because a volume may be a single run,
+// and copies in order.
 func (w *worker) update(ctx context.Context, off, end int64) error {
-	length := roundUp(windowBytes, w.block)
-	for off < end {
-		stop := min(end, off-off%length+length)
-		changes, err := w.window(ctx, off, stop)
-		if err != nil {
-			return err
-		}
-		same := stop - off
-		for _, c := range changes {
-			same -= c.n
-		}
-		w.o.Progress.skipped.Add(same)
-		for _, c := range changes {
-			if c.zero {
-				err = w.send(ctx, piece{off: c.off, n: c.n})
-			} else {
-				err = w.copyData(ctx, c.off, c.off+c.n)
-			}
-			if err != nil {
-				return err
-			}
-		}
-		off = stop
+	g, ctx := errgroup.WithContext(ctx)
+	step := int64(w.bufs.size / 2)
+	type part struct {
+		n       int64
+		changes chan []change
 	}
-	return nil
+	parts := make(chan part, max(aheadBytes/step, 1))
+	g.Go(func() error {
+		defer close(parts)
+		busy := make(chan struct{}, w.o.Jobs)
+		for ; off < end; off += step {
+			from, to := off, min(off+step, end)
+			p := part{n: to - from, changes: make(chan []change, 1)}
+			select {
+			case parts <- p:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+			busy <- struct{}{}
+			g.Go(func() error {
+				defer func() { <-busy }()
+				changes, err := w.compare(ctx, w.t, from, to)
+				if err == nil {
+					p.changes <- changes
+				}
+				return err
+			})
+		}
+		return nil
+	})
+	g.Go(func() error {
+		var last []change // one at most, which may still grow
+		for p := range parts {
+			var changes []change
+			select {
+			case changes = <-p.changes:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+			for _, c := range changes {
+				p.n -= c.n
+				if last = join(last, c); len(last) > 1 {
+					if err := w.apply(ctx, last[0]); err != nil {
+						return err
+					}
+					last = last[1:]
+				}
+			}
+			w.o.Progress.skipped.Add(p.n)
+		}
+		if len(last) > 0 && ctx.Err() == nil {
+			return w.apply(ctx, last[0])
+		}
+		return ctx.Err()
+	})
+	return g.Wait()
 }
 
-// window compares [off, end) on all processors: a volume may be a single run.
-func (p *pipeline) window(ctx context.Context, off, end int64) ([]change, error) {
-	step := int64(p.bufs.size / 2)
-	parts := make([][]change, (end-off+step-1)/step)
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(p.o.Jobs)
-	for i := range parts {
-		from := off + int64(i)*step
-		g.Go(func() (err error) {
-			parts[i], err = p.compare(ctx, p.t, from, min(from+step, end))
-			return err
-		})
+func (w *worker) apply(ctx context.Context, c change) error {
+	if c.zero {
+		return w.send(ctx, piece{off: c.off, n: c.n})
 	}
-	if err := g.Wait(); err != nil {
-		return nil, err
-	}
-	var out []change
-	for _, part := range parts {
-		for _, c := range part {
-			out = join(out, c)
-		}
-	}
-	return out, nil
+	return w.copyData(ctx, c.off, c.off+c.n)
 }
 
 // join appends c, or makes the last change longer.

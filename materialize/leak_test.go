@@ -12,7 +12,7 @@ import (
 
 func TestNothingIsLeftOpenOrRunning(t *testing.T) {
 	vol := newFakeVolume(6<<20, 41)
-	dir := t.TempDir()
+	dir := tempDir(t)
 	each := func() {
 		path := filepath.Join(dir, "f")
 		mustRun(t, vol, path, false, Options{VerifyAfter: true})

@@ -39,7 +39,7 @@ func loopOf(t *testing.T, file string, args ...string) string {
 // newLoop is a loop device on a new sparse file of n bytes.
 func newLoop(t *testing.T, n int64) (dev, file string) {
 	t.Helper()
-	file = filepath.Join(t.TempDir(), "backing")
+	file = filepath.Join(tempDir(t), "backing")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -52,8 +52,20 @@ func newLoop(t *testing.T, n int64) (dev, file string) {
 // mountOn mounts a device until the test ends.
 func mountOn(t *testing.T, dev string, args ...string) string {
 	t.Helper()
-	dir := t.TempDir()
+	dir := tempDir(t)
 	tool(t, "mount", append(args, dev, dir)...)
 	t.Cleanup(func() { tool(t, "umount", dir) })
 	return dir
+}
+
+// tempDir is in memory where that is possible: most tests wait for fsync often
+// and gain nothing from a disk.
+func tempDir(t *testing.T) string {
+	t.Helper()
+	d, err := os.MkdirTemp("/dev/shm", "materialize")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { os.RemoveAll(d) })
+	return d
 }

@@ -16,7 +16,7 @@ import (
 // array of sdd1, a free sde with two free partitions.
 func fakeHost(t *testing.T) host {
 	t.Helper()
-	h := host{sys: t.TempDir(), proc: t.TempDir(), dev: t.TempDir()}
+	h := host{sys: tempDir(t), proc: tempDir(t), dev: tempDir(t)}
 	put := func(path, text string) {
 		os.MkdirAll(filepath.Dir(path), 0o755)
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {

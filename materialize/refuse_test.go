@@ -48,7 +48,7 @@ func refusal(t *testing.T, path string, size int64, kind ReasonKind, text string
 }
 
 func TestWhatIsNoTargetIsRefused(t *testing.T) {
-	dir := t.TempDir()
+	dir := tempDir(t)
 	fifo := filepath.Join(dir, "fifo")
 	if err := unix.Mkfifo(fifo, 0o600); err != nil {
 		t.Fatal(err)
@@ -72,7 +72,7 @@ func TestWhatIsNoTargetIsRefused(t *testing.T) {
 }
 
 func TestAFileWithContentIsRefused(t *testing.T) {
-	dir := t.TempDir()
+	dir := tempDir(t)
 	for _, c := range []struct {
 		name string
 		off  int64
@@ -121,7 +121,7 @@ func TestRealFilesystemsAreNamed(t *testing.T) {
 		{"swap area", "mkswap", "-q"},
 	} {
 		t.Run(c.tool, func(t *testing.T) {
-			path := filepath.Join(t.TempDir(), "f")
+			path := filepath.Join(tempDir(t), "f")
 			f, err := os.Create(path)
 			if err != nil {
 				t.Fatal(err)
@@ -135,7 +135,7 @@ func TestRealFilesystemsAreNamed(t *testing.T) {
 }
 
 func TestABlankFileIsNotRefused(t *testing.T) {
-	dir := t.TempDir()
+	dir := tempDir(t)
 	hole, zeros := filepath.Join(dir, "hole"), filepath.Join(dir, "zeros")
 	os.WriteFile(hole, nil, 0o600)
 	os.Truncate(hole, 10<<20)
@@ -153,7 +153,7 @@ func TestABlankFileIsNotRefused(t *testing.T) {
 }
 
 func TestALockedFileIsRefused(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "f")
+	path := filepath.Join(tempDir(t), "f")
 	tg, err := Open(t.Context(), path, OpenOptions{Size: 1 << 20})
 	if err != nil {
 		t.Fatal(err)
@@ -167,7 +167,7 @@ func TestALockedFileIsRefused(t *testing.T) {
 }
 
 func TestATargetThatAnotherProcessWritesIsRefused(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "f")
+	path := filepath.Join(tempDir(t), "f")
 	os.WriteFile(path, nil, 0o600)
 	cmd := exec.Command("sleep", "60")
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
@@ -194,7 +194,7 @@ func TestDevicesInUseAreRefused(t *testing.T) {
 		refusal(t, file, 1<<20, ReasonMounted, dev+" is mounted on "+dir)
 		refusal(t, file, 1<<20, ReasonHeld, "loop device "+dev)
 
-		link := filepath.Join(t.TempDir(), "by-id")
+		link := filepath.Join(tempDir(t), "by-id")
 		os.Symlink(dev, link)
 		refusal(t, link, 1<<20, ReasonMounted, dir)
 		_, err := Open(t.Context(), link, OpenOptions{Size: 1 << 20})
@@ -248,7 +248,7 @@ func TestDevicesInUseAreRefused(t *testing.T) {
 			t.Skip("no partitions on loop devices here")
 		}
 		tool(t, "mkfs.ext4", "-q", part)
-		dir := t.TempDir()
+		dir := tempDir(t)
 		tool(t, "mount", part, dir)
 		defer tool(t, "umount", dir)
 		refusal(t, dev, 1<<20, ReasonMounted, part+" is mounted on "+dir)
@@ -285,7 +285,7 @@ func TestDevicesThatDoNotFitAreRefused(t *testing.T) {
 	dev, _ := newLoop(t, 8<<20)
 	refusal(t, dev, 8<<20+1, ReasonTooSmall, "1 too few")
 
-	file := filepath.Join(t.TempDir(), "ro")
+	file := filepath.Join(tempDir(t), "ro")
 	os.WriteFile(file, make([]byte, 1<<20), 0o600)
 	refusal(t, loopOf(t, file, "-r"), 1<<20, ReasonReadOnly, "read-only")
 }

@@ -67,10 +67,10 @@ func TestARunThatWasKilledIsContinued(t *testing.T) {
 			if kind == "device" {
 				dev, file = newLoop(t, 17<<20)
 			}
-			state := t.TempDir()
+			state := tempDir(t)
 			continued := 0
 			for round := range 6 {
-				path := filepath.Join(t.TempDir(), "target")
+				path := filepath.Join(tempDir(t), "target")
 				if kind == "device" {
 					path = dev
 					tool(t, "blkdiscard", "-z", dev)
@@ -166,7 +166,7 @@ func interrupt(t *testing.T, vol *fakeVolume, path string, o OpenOptions) Result
 
 func TestACancelledRunIsContinued(t *testing.T) {
 	vol := newFakeVolume(20<<20, 12)
-	path := filepath.Join(t.TempDir(), "f")
+	path := filepath.Join(tempDir(t), "f")
 	first := interrupt(t, vol, path, OpenOptions{Backup: "b"})
 	missing := differing(t, vol, path)
 	if missing == 0 || missing > vol.Size()-first.BytesWritten {
@@ -202,7 +202,7 @@ func TestAnInterruptedTargetThatSomebodyElseWroteIsRefused(t *testing.T) {
 		vol := newFakeVolume(20<<20, 12)
 		fill(vol.data[:1<<20], rand.New(rand.NewPCG(1, 2)))
 		vol.digest()
-		path := filepath.Join(t.TempDir(), "f")
+		path := filepath.Join(tempDir(t), "f")
 		if dirty {
 			garbage(t, path, 20<<20)
 		}
@@ -257,7 +257,7 @@ func TestDeltaWritesOnlyWhatDiffers(t *testing.T) {
 	vol.digest()
 	for _, kind := range []string{"file", "device", "file without digests"} {
 		t.Run(kind, func(t *testing.T) {
-			path := filepath.Join(t.TempDir(), "f")
+			path := filepath.Join(tempDir(t), "f")
 			if kind == "device" {
 				path, _ = newLoop(t, 21<<20)
 			}
@@ -285,7 +285,7 @@ func TestDeltaWritesOnlyWhatDiffers(t *testing.T) {
 func TestADeltaOntoGarbageIsRight(t *testing.T) {
 	for _, size := range []int64{20 << 20, 3<<20 + 999, 70<<20 + 1} {
 		vol := newFakeVolume(size, 14)
-		path := filepath.Join(t.TempDir(), "f")
+		path := filepath.Join(tempDir(t), "f")
 		garbage(t, path, int(size/2))
 		res := mustRun(t, vol, path, true, Options{Delta: true, Jobs: 3})
 		if res.BytesSkipped == 0 {

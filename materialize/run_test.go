@@ -59,12 +59,7 @@ func garbage(t *testing.T, path string, n int) {
 
 // dirs are places on different filesystems.
 func dirs(t *testing.T) map[string]string {
-	out := map[string]string{"disk": t.TempDir()}
-	if d, err := os.MkdirTemp("/dev/shm", "materialize"); err == nil {
-		t.Cleanup(func() { os.RemoveAll(d) })
-		out["tmpfs"] = d
-	}
-	return out
+	return map[string]string{"disk": t.TempDir(), "memory": tempDir(t)}
 }
 
 func TestRunOntoAFile(t *testing.T) {
@@ -130,7 +125,7 @@ func TestANewFileIsSparse(t *testing.T) {
 }
 
 func TestALargerFileKeepsItsTail(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "larger")
+	path := filepath.Join(tempDir(t), "larger")
 	garbage(t, path, 4<<20)
 	before, _ := os.ReadFile(path)
 	vol := newFakeVolume(3<<20+100, 9)
@@ -155,7 +150,7 @@ func TestTheFirstErrorStopsARunAndNamesItsPlace(t *testing.T) {
 		vol.block(17 << 20)[i] = 1
 	}
 	vol.digest()
-	path := filepath.Join(t.TempDir(), "f")
+	path := filepath.Join(tempDir(t), "f")
 	_, err := runOnto(t, vol, path, false, Options{})
 	if !errors.Is(err, damaged) || !strings.Contains(err.Error(), "of the backup at offset 17825792") {
 		t.Fatal(err)
@@ -175,7 +170,7 @@ func TestCancel(t *testing.T) {
 		}
 		return nil
 	}
-	path := filepath.Join(t.TempDir(), "f")
+	path := filepath.Join(tempDir(t), "f")
 	tg, err := Open(ctx, path, OpenOptions{Size: vol.Size()})
 	if err != nil {
 		t.Fatal(err)
