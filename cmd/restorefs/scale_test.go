@@ -1,0 +1,169 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/restorefs/restorefs/backupstore/storetest"
+)
+
+// Benchmarks of the whole program as a user runs it, each in a process of its
+// own, whose peak memory is reported. docs/benchmarks.md keeps the results.
+
+// timed runs a command to its end and returns its wall time and peak resident
+// memory in bytes.
+func timed(b *testing.B, cmd *exec.Cmd) (time.Duration, int64) {
+	b.Helper()
+	start := time.Now()
+	if out, err := cmd.CombinedOutput(); err != nil {
+		b.Fatalf("%v: %v\n%s", cmd.Args[1:], err, out)
+	}
+	return time.Since(start), cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss << 10
+}
+
+func benchProgram(b *testing.B, args ...string) *exec.Cmd {
+	cmd := exec.Command(os.Args[0], args...)
+	cmd.Env = append(os.Environ(), "RESTOREFS_TEST_MAIN=1", "XDG_CACHE_HOME="+b.TempDir())
+	return cmd
+}
+
+func report(b *testing.B, times []time.Duration, peak int64) {
+	slices.Sort(times)
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(float64(times[len(times)/2].Microseconds())/1000, "ms-median")
+	b.ReportMetric(float64(peak)/(1<<20), "MiB-peak")
+}
+
+func BenchmarkListOf2000Backups(b *testing.B) {
+	share := b.TempDir()
+	if _, err := storetest.WriteMany(share, 2000, 16); err != nil {
+		b.Fatal(err)
+	}
+	var times []time.Duration
+	var peak int64
+	for b.Loop() {
+		d, rss := timed(b, benchProgram(b, "list", "--json", "--share", share))
+		times, peak = append(times, d), max(peak, rss)
+	}
+	report(b, times, peak)
+}
+
+// benchMount starts a mount and returns its directory, how long it took to be
+// usable, and what stops it and returns the server's peak memory.
+func benchMount(b *testing.B, share string) (string, time.Duration, func() int64) {
+	b.Helper()
+	if os.Geteuid() != 0 {
+		b.Skip("needs root to mount")
+	}
+	dir := b.TempDir()
+	server := benchProgram(b, "mount", "--share", share, dir)
+	stderr, err := server.StderrPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	start := time.Now()
+	if err := server.Start(); err != nil {
+		b.Fatal(err)
+	}
+	line, _ := bufio.NewReader(stderr).ReadString('\n')
+	ready := time.Since(start)
+	if !strings.HasPrefix(line, "mounted") {
+		b.Fatal(line)
+	}
+	return dir, ready, func() int64 {
+		server.Process.Signal(syscall.SIGTERM)
+		if err := server.Wait(); err != nil {
+			b.Fatal(err)
+		}
+		return server.ProcessState.SysUsage().(*syscall.Rusage).Maxrss << 10
+	}
+}
+
+func BenchmarkMountReadyWith2000Backups(b *testing.B) {
+	share := b.TempDir()
+	if _, err := storetest.WriteMany(share, 2000, 16); err != nil {
+		b.Fatal(err)
+	}
+	var times []time.Duration
+	var peak int64
+	for b.Loop() {
+		_, ready, stop := benchMount(b, share)
+		times, peak = append(times, ready), max(peak, stop())
+	}
+	report(b, times, peak)
+}
+
+// The time is that of the first read of a file in the mount: opening the
+// backup, finding the digest row, and one block.
+func BenchmarkOpenOf1TiB(b *testing.B) {
+	share := b.TempDir()
+	made := storetest.MustWrite(b, share, storetest.Spec{
+		ID: storetest.ID("1 TiB"), VolumeID: storetest.ID("1 TiB volume"), Content: storetest.Zeros(1 << 40), Volume: storetest.Volume{},
+	})
+	var times []time.Duration
+	var peak int64
+	for b.Loop() {
+		dir, _, stop := benchMount(b, share)
+		disk := filepath.Join(dir, "backups", made.ID, "volume.raw")
+		start := time.Now()
+		if out, err := exec.Command("dd", "if="+disk, "of=/dev/null", "bs=4096", "count=1", "skip=200000000", "iflag=direct").CombinedOutput(); err != nil {
+			b.Fatalf("%v: %s", err, out)
+		}
+		times = append(times, time.Since(start))
+		peak = max(peak, stop())
+	}
+	report(b, times, peak)
+}
+
+// twoGB is a backup with one zlib object of the size that Cinder makes unless
+// told otherwise.
+func twoGB(b *testing.B) (share string, made storetest.Backup) {
+	share = b.TempDir()
+	return share, storetest.MustWrite(b, share, storetest.Spec{
+		ID: storetest.ID("2 GB"), VolumeID: storetest.ID("2 GB volume"), Content: storetest.Disk(storetest.DefaultFileSize, 1), Volume: storetest.Volume{},
+	})
+}
+
+func BenchmarkMaterializeOfA2GBObject(b *testing.B) {
+	share, made := twoGB(b)
+	var times []time.Duration
+	var peak int64
+	for b.Loop() {
+		target := filepath.Join(b.TempDir(), "disk.raw")
+		d, rss := timed(b, benchProgram(b, "materialize", "--share", share, made.ID, target))
+		times, peak = append(times, d), max(peak, rss)
+		os.Remove(target)
+	}
+	report(b, times, peak)
+}
+
+// 200 reads of 4 KiB at random places of an object that has no index yet.
+func BenchmarkRandomReadsOfA2GBObject(b *testing.B) {
+	share, made := twoGB(b)
+	var times []time.Duration
+	var peak int64
+	for b.Loop() {
+		dir, _, stop := benchMount(b, share)
+		disk := filepath.Join(dir, "backups", made.ID, "volume.raw")
+		rng := rand.New(rand.NewPCG(1, 1))
+		start := time.Now()
+		for range 200 {
+			skip := fmt.Sprintf("skip=%d", rng.Int64N(storetest.DefaultFileSize/4096))
+			if out, err := exec.Command("dd", "if="+disk, "of=/dev/null", "bs=4096", "count=1", "iflag=direct", skip).CombinedOutput(); err != nil {
+				b.Fatalf("%v: %s", err, out)
+			}
+		}
+		times = append(times, time.Since(start))
+		peak = max(peak, stop())
+	}
+	report(b, times, peak)
+}
