@@ -4,27 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
-	"os"
-	"runtime"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 )
 
-// Options says how Run works.
-type Options struct {
-	Delta       bool  // compare first and write only what differs
-	Jobs        int   // parallel readers; 0: one a processor
-	MemoryBytes int64 // buffers; 0: 64 MiB
-	VerifyAfter bool  // read the target back past the page cache and compare
-
-	Progress *Progress // may be nil
-	Logger   *slog.Logger
-}
-
 const (
-	defaultMemoryBytes = 64 << 20
 	// In a run of zeros inside data, shorter ones are written rather than
 	// punched on a target that is not blank.
 	punchMinBytes = 256 << 10
@@ -33,51 +17,6 @@ const (
 	// the device, which may be across a network.
 	directDepth = 4
 )
-
-func (o *Options) setDefaults() {
-	if o.Jobs <= 0 {
-		o.Jobs = runtime.GOMAXPROCS(0)
-	}
-	if o.MemoryBytes <= 0 {
-		o.MemoryBytes = defaultMemoryBytes
-	}
-	if o.Progress == nil {
-		o.Progress = new(Progress)
-	}
-	if o.Logger == nil {
-		o.Logger = slog.New(slog.DiscardHandler)
-	}
-}
-
-// Result is what a run did, also when it failed. The bytes of a complete run
-// add up to Size.
-type Result struct {
-	Size         int64 // of the volume
-	BytesWritten int64
-	BytesZeroed  int64 // made zero, or known to be and left alone
-	BytesSkipped int64 // found equal on the target and left alone
-	// Verified: the target was read back past the page cache, with
-	// Options.VerifyAfter, and equals the backup. (What is written is verified
-	// before, always.)
-	Verified bool
-	Duration time.Duration
-}
-
-// Run copies vol onto t. With a nil error everything is on stable storage. When
-// ctx ends it finishes the writes in flight, flushes, and returns an error that
-// wraps ctx's; the Result says what was done until then. Running again
-// continues.
-func Run(ctx context.Context, vol Volume, t *Target, o Options) (Result, error) {
-	begin := time.Now()
-	p := newPipeline(vol, t, o)
-	p.o.Progress.total.Store(vol.Size())
-	verified, err := p.run(ctx)
-	s := p.o.Progress.Snapshot()
-	return Result{
-		Size: vol.Size(), BytesWritten: s.Written, BytesZeroed: s.Zeroed, BytesSkipped: s.Skipped,
-		Verified: verified, Duration: time.Since(begin),
-	}, err
-}
 
 // pipeline is one run. Each of Jobs workers takes the next run of the volume,
 // reads it front to back and hands pieces to its own writer goroutine, so that
@@ -94,95 +33,16 @@ type pipeline struct {
 	o     Options
 	bufs  *buffers
 	block int64 // Volume.Align
+	pace  *pace
 	hole  int64 // unit in which zeros are looked for in data, a multiple of block
 }
 
 func newPipeline(vol Volume, t *Target, o Options) *pipeline {
 	o.setDefaults()
 	block := int64(vol.Align())
-	p := &pipeline{vol: vol, t: t, o: o, block: block, hole: roundUp(holeBytes, block)}
+	p := &pipeline{vol: vol, t: t, o: o, block: block, hole: roundUp(holeBytes, block), pace: &pace{perSecond: o.BytesPerSecond}}
 	p.bufs, p.o.Jobs = newBuffers(o.MemoryBytes, o.Jobs, block)
 	return p
-}
-
-func (p *pipeline) run(ctx context.Context) (verified bool, err error) {
-	if p.vol.Size() != p.t.need {
-		return false, fmt.Errorf("the target was opened for a volume of %d bytes, this one has %d", p.t.need, p.vol.Size())
-	}
-	if err := ctx.Err(); err != nil {
-		return false, err
-	}
-	if err := p.prepare(ctx); err != nil {
-		return false, p.explain(ctx, err)
-	}
-	p.o.Progress.stage.Store(int32(StageCopying))
-	err = p.copy(ctx)
-	p.t.blank = false
-	p.o.Progress.stage.Store(int32(StageFlushing))
-	if serr := p.t.Sync(); err == nil {
-		err = serr
-	}
-	if err != nil {
-		return false, p.explain(ctx, err)
-	}
-	if p.o.VerifyAfter {
-		c, err := p.verify(ctx)
-		if err == nil && !c.Equal() {
-			err = &MismatchError{Target: p.t.String(), Comparison: c}
-		}
-		if err != nil {
-			return false, p.explain(ctx, err)
-		}
-	}
-	if err := p.t.removeNote(); err != nil {
-		p.o.Logger.Warn("the target is complete, but the note of its restore stays", "note", p.t.note, "err", err)
-	}
-	p.o.Progress.stage.Store(int32(StageDone))
-	return p.o.VerifyAfter, nil
-}
-
-// prepare does all that precedes the first byte of data: the last check, the
-// file, the note, the size.
-func (p *pipeline) prepare(ctx context.Context) error {
-	t := p.t
-	if t.continues != nil && !t.force {
-		if err := t.stillOurs(ctx, p.vol); err != nil {
-			return err
-		}
-	}
-	if err := t.create(); err != nil {
-		return err
-	}
-	if t.note != "" && t.continues == nil {
-		head, err := t.head()
-		if err != nil {
-			return err
-		}
-		if err := t.writeNote(head); err != nil {
-			p.o.Logger.Warn("no note of this restore can be written: if it is interrupted, --delta --force continues it", "note", t.note, "err", cause(err))
-			t.note = ""
-		}
-	}
-	if t.kind == KindDevice && t.direct == nil {
-		t.direct = t.openDirect(os.O_RDWR)
-	}
-	return t.extend()
-}
-
-// explain adds what to do next, and makes sure that an error that came from ctx
-// wraps ctx's.
-func (p *pipeline) explain(ctx context.Context, err error) error {
-	again := "run the same command again to continue"
-	if p.t.note == "" {
-		again = "run it again with --delta --force to continue"
-	}
-	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
-		return fmt.Errorf("stopped before the end, what was written is safe; %s: %w", again, err)
-	}
-	if _, ok := errors.AsType[*TargetError](err); ok {
-		return fmt.Errorf("%w; then %s", err, again)
-	}
-	return err
 }
 
 // copy runs the workers until the volume ends or one of them fails.
@@ -251,7 +111,8 @@ type piece struct {
 
 type worker struct {
 	*pipeline
-	out chan piece
+	out  chan piece
+	left int64 // of a stream: bytes of its run still to come
 }
 
 // read turns runs into pieces.
@@ -314,6 +175,10 @@ func (w *worker) copyData(ctx context.Context, off, end int64) error {
 			return err
 		}
 		n := min(end-off, int64(w.bufs.size)-off%int64(w.bufs.size))
+		if err := w.pace.wait(ctx, n); err != nil {
+			w.bufs.put(buf)
+			return err
+		}
 		if err := w.vol.ReadAt(ctx, buf[:n], off); err != nil {
 			w.bufs.put(buf)
 			return fmt.Errorf("read %d bytes of the backup at offset %d: %w", n, off, err)

@@ -61,9 +61,14 @@ func (t *Target) openFile() (facts, error) {
 		return f, fmt.Errorf("size of target %s: %w", t, cause(err))
 	}
 	f.size, t.key = t.size, fileKey(t.fd())
-	_, err = unix.Seek(t.fd(), 0, unix.SEEK_DATA)
-	t.blank = errors.Is(err, unix.ENXIO) // one hole from end to end
+	t.blank = t.isHole()
 	return f, nil
+}
+
+// isHole reports whether the file is one hole from end to end, or empty.
+func (t *Target) isHole() bool {
+	_, err := unix.Seek(t.fd(), 0, unix.SEEK_DATA)
+	return errors.Is(err, unix.ENXIO)
 }
 
 // lock takes an open file description lock on everything, as qemu does for its
@@ -74,9 +79,12 @@ func (t *Target) lock() bool {
 	return !errors.Is(err, unix.EAGAIN) && !errors.Is(err, unix.EACCES)
 }
 
-// create makes the file that Open found missing.
+// create makes the file that Open found missing. An existing one must still be
+// blank if it was.
 func (t *Target) create() error {
 	if t.f != nil {
+		// The operator may have thought for long after Open.
+		t.blank = t.blank && t.isHole()
 		return nil
 	}
 	f, err := os.OpenFile(t.path, os.O_RDWR|os.O_CREATE|os.O_EXCL|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0o600)

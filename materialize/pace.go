@@ -1,0 +1,41 @@
+package materialize
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// pace spreads bytes over time. The zero value does not limit. What was not
+// used in one second is not saved up for the next.
+type pace struct {
+	perSecond int64
+	mu        sync.Mutex
+	next      time.Time // when the next byte may go
+}
+
+// wait waits until n more bytes may go.
+func (p *pace) wait(ctx context.Context, n int64) error {
+	if p.perSecond <= 0 {
+		return nil
+	}
+	p.mu.Lock()
+	now := time.Now()
+	if p.next.Before(now) {
+		p.next = now
+	}
+	at := p.next
+	p.next = at.Add(time.Duration(float64(n) / float64(p.perSecond) * float64(time.Second)))
+	p.mu.Unlock()
+	if at.Equal(now) {
+		return nil
+	}
+	timer := time.NewTimer(at.Sub(now))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
