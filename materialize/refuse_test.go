@@ -290,6 +290,18 @@ func TestDevicesThatDoNotFitAreRefused(t *testing.T) {
 	refusal(t, loopOf(t, file, "-r"), 1<<20, ReasonReadOnly, "read-only")
 }
 
+func TestATargetOnAReadOnlyFilesystemIsRefused(t *testing.T) {
+	dev, _ := newLoop(t, 8<<20)
+	tool(t, "mkfs.ext4", "-q", dev)
+	dir := tempDir(t)
+	tool(t, "mount", dev, dir)
+	os.WriteFile(filepath.Join(dir, "old"), nil, 0o600)
+	tool(t, "mount", "-o", "remount,ro", dir)
+	defer tool(t, "umount", dir)
+	refusal(t, filepath.Join(dir, "old"), 1, ReasonReadOnly, "read-only")
+	refusal(t, filepath.Join(dir, "new"), 1, ReasonReadOnly, "read-only")
+}
+
 func TestTheSystemDiskIsRefused(t *testing.T) {
 	var st unix.Stat_t
 	if err := unix.Stat("/", &st); err != nil {

@@ -38,6 +38,7 @@ type Target struct {
 	blockBytes int64 // logical block of a device
 	blank      bool  // known to read as zeros everywhere
 	zeroMode   atomic.Int32
+	created    bool // by this run
 	overridden []Reason
 	notes      []string
 
@@ -122,7 +123,9 @@ func (t *Target) judge(ctx context.Context, f facts, o OpenOptions) error {
 func (t *Target) open() (facts, error) {
 	var err error
 	if t.path, err = filepath.EvalSymlinks(t.name); err != nil {
-		return facts{kind: KindFile, blank: true}, t.toBeCreated(err)
+		f := facts{kind: KindFile, blank: true}
+		f.readOnly, err = t.toBeCreated(err)
+		return f, err
 	}
 	if t.path, err = filepath.Abs(t.path); err != nil {
 		return facts{}, fmt.Errorf("resolve target %s: %w", t.name, err)
@@ -287,10 +290,15 @@ func (t *Target) Sync() error {
 	if err := ignoringEINTR(func() error { return unix.Fsync(t.fd()) }); err != nil {
 		return &TargetError{Target: t.path, Op: "flush", Err: err}
 	}
-	if t.kind == KindFile {
-		if err := syncDir(filepath.Dir(t.path)); err != nil {
-			return &TargetError{Target: t.path, Op: "flush the directory", Err: cause(err)}
-		}
+	if !t.created {
+		return nil
+	}
+	err := syncDir(filepath.Dir(t.path))
+	if errors.Is(err, fs.ErrPermission) { // one may write into it but not read it
+		err = unix.Syncfs(t.fd())
+	}
+	if err != nil {
+		return &TargetError{Target: t.path, Op: "flush the directory", Err: cause(err)}
 	}
 	return nil
 }

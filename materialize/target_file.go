@@ -14,26 +14,32 @@ import (
 
 // toBeCreated accepts a name that does not exist yet, in a directory that does.
 // resolving is the error that resolving the name gave.
-func (t *Target) toBeCreated(resolving error) error {
+func (t *Target) toBeCreated(resolving error) (readOnly bool, err error) {
 	if !errors.Is(resolving, fs.ErrNotExist) {
-		return fmt.Errorf("resolve target %s: %w", t.name, cause(resolving))
+		return false, fmt.Errorf("resolve target %s: %w", t.name, cause(resolving))
 	}
 	if to, err := os.Readlink(t.name); err == nil {
-		return fmt.Errorf("target %s is a symbolic link to %s, which does not exist", t.name, to)
+		return false, fmt.Errorf("target %s is a symbolic link to %s, which does not exist", t.name, to)
 	}
 	dir, err := filepath.EvalSymlinks(filepath.Dir(t.name))
 	if err != nil {
-		return fmt.Errorf("target %s: its directory: %w", t.name, cause(err))
+		return false, fmt.Errorf("target %s: its directory: %w", t.name, cause(err))
 	}
 	if dir, err = filepath.Abs(dir); err != nil {
-		return fmt.Errorf("resolve target %s: %w", t.name, err)
+		return false, fmt.Errorf("resolve target %s: %w", t.name, err)
 	}
 	if strings.HasPrefix(dir+"/", "/dev/") && !strings.HasPrefix(dir+"/", "/dev/shm/") {
 		// A typing error below /dev must not become a file in memory.
-		return fmt.Errorf("target %s: there is no such device", t.name)
+		return false, fmt.Errorf("target %s: there is no such device", t.name)
 	}
 	t.kind, t.path, t.blank = KindFile, filepath.Join(dir, filepath.Base(t.name)), true
-	return nil
+	switch err := unix.Access(dir, unix.W_OK|unix.X_OK); {
+	case errors.Is(err, unix.EROFS):
+		return true, nil
+	case err != nil:
+		return false, fmt.Errorf("target %s: nothing can be created in its directory: %w", t.name, err)
+	}
+	return false, nil
 }
 
 func (t *Target) openFile() (facts, error) {
@@ -91,7 +97,7 @@ func (t *Target) create() error {
 	if err != nil {
 		return &TargetError{Target: t.path, Op: "create", Err: cause(err)}
 	}
-	t.f, t.key = f, fileKey(int(f.Fd()))
+	t.f, t.created, t.key = f, true, fileKey(int(f.Fd()))
 	if !t.lock() {
 		return &TargetError{Target: t.path, Op: "lock", Err: unix.EAGAIN}
 	}
