@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // facts is all that speaks for or against a target, as found.
@@ -25,8 +26,12 @@ type facts struct {
 
 // judge lists what speaks against writing a volume of need bytes onto the
 // target. It is a pure function of the facts.
-func judge(f facts, need int64) []Reason {
-	var out []Reason
+func judge(f facts, need int64) (out []Reason) {
+	defer func() {
+		for i := range out {
+			out[i].Text = printable(out[i].Text)
+		}
+	}()
 	no := func(k ReasonKind, format string, args ...any) {
 		out = append(out, Reason{Kind: k, Text: fmt.Sprintf(format, args...), Forceable: k == ReasonContent})
 	}
@@ -63,6 +68,17 @@ func judge(f facts, need int64) []Reason {
 		no(ReasonContent, "it is not blank: data of an unknown kind near offset %d", f.nonzero)
 	}
 	return out
+}
+
+// printable keeps mount points, labels and process names, which anybody may have
+// chosen, from driving the operator's terminal.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return '?'
+	}, s)
 }
 
 // users lists who uses the target: mounts, swap, and what stands on it, also by

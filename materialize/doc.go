@@ -14,6 +14,7 @@
 //	Plan      what a run would do; writes nothing
 //	Run       note, copy or compare-and-copy, flush, remove the note
 //	Compare   read a target past the page cache and compare it by digests
+//	Stream    instead of all that: the volume from front to back into a pipe
 //
 //	runs ──> worker: zero or data? ──> read verified pieces ──> its writer ──> target
 //	         (Jobs of them)            into pooled buffers      write, punch, flush

@@ -156,6 +156,15 @@ func TestAMountKnownOnlyByItsSourceIsFound(t *testing.T) {
 	}
 }
 
+func TestReasonsDoNotDriveTheTerminal(t *testing.T) {
+	rdev := unix.Mkdev(8, 80)
+	m := &machine{mounts: []mount{{dev: rdev, point: "/mnt/\x1b[2J\nok"}}}
+	got := judge(facts{kind: KindDevice, id: identity{rdev: rdev}, size: 1, blank: true, machine: m}, 1)
+	if len(got) != 1 || got[0].Text != "it is mounted on /mnt/?[2J?ok" {
+		t.Errorf("%+v", got)
+	}
+}
+
 func TestLoopDevicesOnTheSameFile(t *testing.T) {
 	file := identity{dev: 1, ino: 2}
 	root := unix.Mkdev(254, 0)

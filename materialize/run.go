@@ -89,6 +89,9 @@ func (p *pipeline) run(ctx context.Context) (verified bool, err error) {
 	if serr := p.t.Sync(); err == nil {
 		err = serr
 	}
+	if err == nil {
+		err = p.t.stillThere()
+	}
 	if err != nil {
 		return false, p.explain(ctx, err)
 	}

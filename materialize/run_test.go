@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -182,5 +183,32 @@ func TestCancel(t *testing.T) {
 	}
 	if res.BytesWritten == 0 || res.BytesWritten+res.BytesZeroed >= res.Size {
 		t.Fatalf("%+v", res)
+	}
+}
+
+func TestATargetThatIsTakenAwayIsNoSuccess(t *testing.T) {
+	for name, away := range map[string]func(path string) error{
+		"removed":   os.Remove,
+		"shortened": func(path string) error { return os.Truncate(path, 5) },
+		"replaced": func(path string) error {
+			return errors.Join(os.WriteFile(path+".other", nil, 0o600), os.Rename(path+".other", path))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(tempDir(t), "f")
+			vol := newFakeVolume(4<<20, 71)
+			clear(vol.data[2<<20:])
+			vol.digest()
+			var once sync.Once
+			vol.fail = func(int64, int64) (err error) {
+				once.Do(func() { err = away(path) })
+				return err
+			}
+			vol.run = 1 << 20
+			_, err := runOnto(t, vol, path, false, Options{Jobs: 1})
+			if _, ok := errors.AsType[*TargetError](err); !ok || !strings.Contains(err.Error(), path) {
+				t.Fatal(err)
+			}
+		})
 	}
 }

@@ -181,7 +181,7 @@ func (t *Target) findNote(o OpenOptions, f *facts) {
 	case n == nil || n.Target != t.key || t.key == "":
 	case n.Backup == o.Backup && n.Size == o.Size:
 		t.continues, f.continues = n, true
-		t.notes = append(t.notes, fmt.Sprintf("continues the restore of backup %s that was begun at %s", n.Backup, n.Started.Format(time.RFC3339)))
+		t.notes = append(t.notes, fmt.Sprintf("continues the restore of backup %s that was begun at %s", printable(n.Backup), n.Started.Format(time.RFC3339)))
 	default:
 		f.holds = append(f.holds, "an unfinished restore of backup "+n.Backup)
 	}
@@ -299,6 +299,27 @@ func (t *Target) Sync() error {
 	}
 	if err != nil {
 		return &TargetError{Target: t.path, Op: "flush the directory", Err: cause(err)}
+	}
+	return nil
+}
+
+// stillThere checks, when all is written, that it was written to what the name
+// means now, and that nobody has shortened it meanwhile.
+func (t *Target) stillThere() error {
+	var open, named unix.Stat_t
+	err := unix.Fstat(t.fd(), &open)
+	if err == nil {
+		err = unix.Stat(t.path, &named)
+	}
+	switch {
+	case err != nil:
+	case identify(&open) != identify(&named):
+		err = errors.New("it was removed or replaced during the run")
+	case t.kind == KindFile && open.Size < t.need:
+		err = errors.New("it was shortened during the run")
+	}
+	if err != nil {
+		return &TargetError{Target: t.path, Op: "completion", Err: err}
 	}
 	return nil
 }
