@@ -2,59 +2,70 @@ package seekable
 
 import (
 	"context"
+	"time"
 )
 
-// farBytes is how far behind the frontier a read has to begin for the decoder
-// that gets there to be worth several cores.
-const farBytes = 8 << 20
+const (
+	// farBytes is how far behind the frontier a read has to begin for the
+	// decoder that gets there to be worth several cores.
+	farBytes = 8 << 20
+	// lookAgain is how long somebody waits for the frontier at most before he
+	// looks again: one who builds the same index for another Object, or a
+	// process that ended, tells nobody here.
+	lookAgain = 100 * time.Millisecond
+)
 
 // readAhead reads at or behind the frontier, and moves it: one decoder at a
 // time does, and tells the index what it passes. Others wait until it has
 // passed what they want.
 func (o *Object) readAhead(ctx context.Context, p []byte, off int64) (int, error) {
-	d, moved, err := o.takeBuild(ctx, off)
-	if err != nil {
+	d, err := o.takeBuild(ctx, off)
+	if d == nil {
 		return 0, err
 	}
-	if d == nil {
-		select {
-		case <-moved:
-			return 0, nil // look again
-		case <-ctx.Done():
-			return 0, ctx.Err()
-		}
+	if d.Offset() > off { // it has moved since the frontier was looked at
+		o.park(d)
+		return 0, nil
 	}
-	for d.Offset() < off {
-		if err := o.advance(ctx, d, min(off-d.Offset(), stepBytes)); err != nil {
-			return 0, o.settleBuild(ctx, d, false, err)
-		}
+	for d.Offset() < off && err == nil {
+		err = o.advance(ctx, d, min(off-d.Offset(), stepBytes))
 	}
 	p = p[:min(len(p), stepBytes)]
-	n, err := d.Read(ctx, p)
-	d.build.Progress(d.Offset())
-	return n, o.settleBuild(ctx, d, n == len(p), err)
+	if err == nil {
+		_, err = d.Read(ctx, p)
+		d.build.Progress(d.Offset())
+	}
+	whole := err == nil
+	if err = o.settleBuild(ctx, d, err); !whole || err != nil {
+		return 0, err
+	}
+	return len(p), nil
 }
 
 // Build moves the frontier by about n bytes towards the object's end and
-// reports whether the index is complete, or nothing can be done for it now:
-// somebody else builds it.
+// reports whether the index is complete. While somebody else moves the frontier
+// it waits.
 func (o *Object) Build(ctx context.Context, n int64) (done bool, err error) {
-	if o.index == nil || o.index.Complete() {
+	if o.index == nil {
 		return true, nil
 	}
-	d, _, err := o.takeBuild(ctx, o.index.Frontier()+n)
-	if err != nil || d == nil {
-		return d == nil, err
-	}
-	for left := min(n, o.length-d.Offset()); left > 0; {
-		step := min(left, stepBytes)
-		if err := o.advance(ctx, d, step); err != nil {
-			return false, unexpected(o.settleBuild(ctx, d, false, err))
+	to := min(o.index.Frontier()+n, o.length)
+	for !o.index.Complete() && o.index.Frontier() < to {
+		d, err := o.takeBuild(ctx, to)
+		if err != nil {
+			return false, err
 		}
-		left -= step
+		if d == nil {
+			continue
+		}
+		for d.Offset() < to && err == nil {
+			err = o.advance(ctx, d, min(to-d.Offset(), stepBytes))
+		}
+		if err = o.settleBuild(ctx, d, err); err != nil {
+			return false, unexpected(err)
+		}
 	}
-	err = o.settleBuild(ctx, d, true, nil)
-	return o.index.Complete(), err
+	return o.index.Complete(), nil
 }
 
 // Indexed returns how many decoded bytes the index covers, and whether that is
@@ -75,59 +86,65 @@ func (o *Object) advance(ctx context.Context, d *decoder, n int64) error {
 }
 
 // takeBuild returns the decoder that moves the frontier, ready to go to off. If
-// somebody else has it, it returns nil and a channel that is closed when that
-// one has moved on.
-func (o *Object) takeBuild(ctx context.Context, off int64) (*decoder, <-chan struct{}, error) {
+// somebody else has it, it waits until that one has moved on and returns nil.
+func (o *Object) takeBuild(ctx context.Context, off int64) (*decoder, error) {
 	o.mu.Lock()
 	moved := o.moved
 	o.mu.Unlock()
+	wide := o.wide(off)
 	if d := o.engine.takeBuilding(o); d != nil {
-		return d, nil, nil
+		if d.object == o && (d.wide || !wide) {
+			return d, nil
+		}
+		o.engine.drop(d) // its build goes on at the last checkpoint
 	}
 	b, ok := o.index.TryBuild()
+	if !ok && o.index.Complete() {
+		return nil, nil
+	}
 	if !ok {
-		return nil, moved, nil
+		timer := time.NewTimer(lookAgain)
+		defer timer.Stop()
+		select {
+		case <-moved:
+		case <-timer.C:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+		return nil, nil
 	}
 	at, found := b.Resume()
-	wide := off-at.Out > farBytes && o.engine.workers > 1
-	held := decoderBytes(o.alg, 1)
-	if wide {
-		held = decoderBytes(o.alg, o.engine.workers)
+	d := &decoder{object: o, build: b, wide: wide}
+	if again, err := o.start(ctx, d, at, found); again || err != nil {
+		return nil, err
 	}
-	d := &decoder{object: o, held: held, build: b, wide: wide}
-	if err := o.engine.reserve(ctx, held); err != nil {
-		b.Close()
-		o.endBuild()
-		return nil, nil, err
-	}
-	s := o.settings(b, wide)
-	if found {
-		cp, err := o.index.Checkpoint(at)
-		if err == nil {
-			d.Decoder, err = resumeDecoder(o.alg, o.src, cp, s)
-		}
-		if err != nil {
-			d.Decoder = nil
-		}
-	}
-	if d.Decoder == nil {
-		d.Decoder = newDecoder(o.alg, o.src, s)
-	}
-	return d, nil, nil
+	return d, nil
+}
+
+// wide reports whether several cores should move the frontier to off.
+func (o *Object) wide(off int64) bool {
+	workers := o.engine.workers
+	return o.alg == Bzip2 && workers > 1 && off-o.index.Frontier() > farBytes && decoderBytes(o.alg, workers) <= o.engine.budget
 }
 
 // settleBuild is settle for the decoder that moves the frontier.
-func (o *Object) settleBuild(ctx context.Context, d *decoder, whole bool, err error) error {
-	if whole && d.Offset() == o.length {
+func (o *Object) settleBuild(ctx context.Context, d *decoder, err error) error {
+	if err == nil && d.Offset() == o.length {
+		// What it has found out about the last bytes comes with the end of the
+		// stream. Whether that is right is not for an index to say.
+		_ = d.Finish(ctx)
 		d.build.Complete()
 	}
-	err = o.settle(ctx, d, whole, err)
+	err = o.settle(ctx, d, err)
 	o.notify()
 	return err
 }
 
-// endBuild is called when the decoder that moved the frontier is gone.
-func (o *Object) endBuild() { o.notify() }
+// park parks the decoder that moves the frontier as it is.
+func (o *Object) park(d *decoder) {
+	o.engine.park(d)
+	o.notify()
+}
 
 // notify wakes those who wait for the frontier.
 func (o *Object) notify() {

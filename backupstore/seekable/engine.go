@@ -4,6 +4,7 @@ import (
 	"container/list"
 	"context"
 	"runtime"
+	"slices"
 	"sync"
 
 	"github.com/restorefs/restorefs/backupstore/seekable/bunzip2"
@@ -24,17 +25,26 @@ type Options struct {
 }
 
 // Engine owns the memory of all decoders. It is safe for concurrent use.
+//
+// Who waits for memory holds none: a reader reserves before it has a decoder and
+// gives it back without waiting for anything but its own decoding.
 type Engine struct {
 	indexes *index.Store
 	workers int
+	budget  int64 // Options.MemoryBytes
 	buffers bunzip2.Buffers
 
 	mu      sync.Mutex
-	limit   int64
-	held    int64         // bytes that decoders hold, parked or at work
-	waiting int           // readers that wait for memory
-	freed   chan struct{} // closed and replaced when memory is given back
-	parked  *list.List    // of *decoder, most recently used first
+	limit   int64      // budget, until Close
+	held    int64      // bytes that decoders hold, parked or at work
+	parked  *list.List // of *decoder, most recently used first; empty while somebody waits
+	waiting list.List  // of *waiter, who came first first
+}
+
+// waiter waits for memory.
+type waiter struct {
+	n       int64
+	granted chan struct{} // closed when n is counted in Engine.held
 }
 
 // decoder is a stream.Decoder with what the Engine knows of it.
@@ -47,14 +57,20 @@ type decoder struct {
 	build *index.Builder
 	// wide says that it uses several cores.
 	wide bool
+	// resumed says that it depends on a checkpoint of the index.
+	resumed bool
+	// epoch is the object's at the time when this decoder was made.
+	epoch int
 }
 
 // close gives up the decoder, and the object's build if it was its.
 func (d *decoder) close() {
-	d.Close()
+	if d.Decoder != nil {
+		d.Close()
+	}
 	if d.build != nil {
 		d.build.Close()
-		d.object.endBuild()
+		d.object.notify()
 	}
 }
 
@@ -63,7 +79,7 @@ func NewEngine(o Options) *Engine {
 	if o.Workers == 0 {
 		o.Workers = runtime.GOMAXPROCS(0)
 	}
-	return &Engine{indexes: o.Indexes, workers: o.Workers, limit: o.MemoryBytes, freed: make(chan struct{}), parked: list.New()}
+	return &Engine{indexes: o.Indexes, workers: o.Workers, budget: o.MemoryBytes, limit: o.MemoryBytes, parked: list.New()}
 }
 
 // Close drops all parked decoders. Decoders at work are dropped when their
@@ -76,35 +92,48 @@ func (e *Engine) Close() {
 	closeAll(victims)
 }
 
-// reserve waits until n more bytes may be held, and counts them.
+// reserve waits until n more bytes may be held, and counts them. Who came first
+// is served first, lest many small ones starve a large one.
 func (e *Engine) reserve(ctx context.Context, n int64) error {
-	for {
-		e.mu.Lock()
-		victims := e.evict(n)
-		ok := e.held == 0 || e.held+n <= e.limit
-		freed := e.freed
-		if ok {
-			e.held += n
-		} else {
-			e.waiting++
-		}
+	e.mu.Lock()
+	victims := e.evict(n)
+	if e.waiting.Len() == 0 && e.fits(n) {
+		e.held += n
 		e.mu.Unlock()
 		closeAll(victims)
-		if ok {
-			return nil
-		}
-		var err error
-		select {
-		case <-freed:
-		case <-ctx.Done():
-			err = ctx.Err()
-		}
-		e.mu.Lock()
-		e.waiting--
-		e.mu.Unlock()
-		if err != nil {
-			return err
-		}
+		return nil
+	}
+	w := &waiter{n, make(chan struct{})}
+	el := e.waiting.PushBack(w)
+	e.mu.Unlock()
+	closeAll(victims)
+	select {
+	case <-w.granted:
+		return nil
+	case <-ctx.Done():
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	select {
+	case <-w.granted: // in the meantime
+		e.release(n)
+	default:
+		e.waiting.Remove(el)
+		e.release(0) // those behind it may fit
+	}
+	return ctx.Err()
+}
+
+// fits reports whether n more bytes may be held. e.mu is held.
+func (e *Engine) fits(n int64) bool { return e.held == 0 || e.held+n <= e.limit }
+
+// release gives n bytes back to those who wait. e.mu is held.
+func (e *Engine) release(n int64) {
+	e.held -= n
+	for el := e.waiting.Front(); el != nil && e.fits(el.Value.(*waiter).n); el = e.waiting.Front() {
+		w := e.waiting.Remove(el).(*waiter)
+		e.held += w.n
+		close(w.granted)
 	}
 }
 
@@ -112,16 +141,8 @@ func (e *Engine) reserve(ctx context.Context, n int64) error {
 func (e *Engine) drop(d *decoder) {
 	d.close()
 	e.mu.Lock()
-	e.releaseLocked(d.held)
+	e.release(d.held)
 	e.mu.Unlock()
-}
-
-func (e *Engine) releaseLocked(n int64) {
-	e.held -= n
-	if e.waiting > 0 {
-		close(e.freed)
-		e.freed = make(chan struct{})
-	}
 }
 
 // evict forgets the parked decoders that were used least recently until n more
@@ -129,23 +150,26 @@ func (e *Engine) releaseLocked(n int64) {
 func (e *Engine) evict(n int64) []*decoder {
 	var victims []*decoder
 	for e.held+n > e.limit && e.parked.Len() > 0 {
-		d := e.parked.Back().Value.(*decoder)
-		e.forget(e.parked.Back())
-		e.releaseLocked(d.held)
-		victims = append(victims, d)
+		victims = append(victims, e.forget(e.parked.Back()))
 	}
 	return victims
 }
 
-// forget takes a parked decoder off the lists. e.mu is held.
-func (e *Engine) forget(el *list.Element) {
-	o := e.parked.Remove(el).(*decoder).object
-	for i, other := range o.parked {
-		if other == el {
-			o.parked = append(o.parked[:i], o.parked[i+1:]...)
-			return
-		}
-	}
+// forget takes a parked decoder, which is going to be closed, out of all
+// accounts. e.mu is held.
+func (e *Engine) forget(el *list.Element) *decoder {
+	d := e.unpark(el)
+	e.release(d.held)
+	return d
+}
+
+// unpark takes a parked decoder off the lists. e.mu is held.
+func (e *Engine) unpark(el *list.Element) *decoder {
+	d := e.parked.Remove(el).(*decoder)
+	o := d.object
+	i := slices.Index(o.parked, el)
+	o.parked = slices.Delete(o.parked, i, i+1)
+	return d
 }
 
 // park keeps a decoder for the reads to come, or closes it where readers wait
@@ -153,14 +177,16 @@ func (e *Engine) forget(el *list.Element) {
 func (e *Engine) park(d *decoder) {
 	now := d.MemoryBytes()
 	e.mu.Lock()
+	o := d.object
 	e.held += now - d.held
 	d.held = now
-	full := e.waiting > 0 || e.held > e.limit || d.object.closed
-	if !full {
-		d.object.parked = append(d.object.parked, e.parked.PushFront(d))
+	o.decoderBytes = max(o.decoderBytes, now)
+	keep := e.waiting.Len() == 0 && e.held <= e.limit && !o.closed && d.epoch == o.epoch
+	if keep {
+		o.parked = append(o.parked, e.parked.PushFront(d))
 	}
 	e.mu.Unlock()
-	if full {
+	if !keep {
 		e.drop(d)
 	}
 }
@@ -170,25 +196,33 @@ func (e *Engine) park(d *decoder) {
 func (e *Engine) take(o *Object, from, off int64) *decoder {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	el := nearest(o, from, off)
-	if el == nil {
-		return nil
+	if el := nearest(o, from, off); el != nil {
+		return e.unpark(el)
 	}
-	e.forget(el)
-	return el.Value.(*decoder)
+	return nil
 }
 
-// takeBuilding returns o's parked decoder that builds its index, or nil.
+// takeBuilding returns the parked decoder that builds o's index, or nil. It can
+// belong to another Object that has the same index.
 func (e *Engine) takeBuilding(o *Object) *decoder {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	for _, el := range o.parked {
-		if d := el.Value.(*decoder); d.build != nil {
-			e.forget(el)
-			return d
+	for el := e.parked.Front(); el != nil; el = el.Next() {
+		if d := el.Value.(*decoder); d.build != nil && d.object.index == o.index {
+			return e.unpark(el)
 		}
 	}
 	return nil
+}
+
+// takeAll forgets all parked decoders of o, to be closed outside the lock. e.mu
+// is held.
+func (e *Engine) takeAll(o *Object) []*decoder {
+	var ds []*decoder
+	for len(o.parked) > 0 {
+		ds = append(ds, e.forget(o.parked[0]))
+	}
+	return ds
 }
 
 // nearest finds what take takes. The Engine's lock is held.

@@ -25,9 +25,9 @@ const (
 	Zstd                       // RFC 8878
 )
 
-// Streams reports whether objects of a are streams that decode from front to
-// back.
-func (a Algorithm) Streams() bool { return a != Raw }
+// Indexed reports whether objects of length decoded bytes have an index.
+// Decoding a short one from its start costs no more than resuming.
+func (a Algorithm) Indexed(length int64) bool { return a != Raw && length >= minIndexed }
 
 // Identity is what makes an object the one that an index was made for.
 type Identity struct {
@@ -36,13 +36,15 @@ type Identity struct {
 	MD5     [16]byte  // that _metadata gives for the decoded bytes
 }
 
-// minIndexed is the decoded size below which an object has no index: decoding
-// it from its start costs no more than resuming.
+// minIndexed is the decoded size below which an object has no index.
 const minIndexed = 1 << 20
 
 // stepBytes are decoded at most between two reports of progress to those who
 // wait for the frontier.
 const stepBytes = 1 << 20
+
+// resumeBytes are decoded in about the time that resuming at a checkpoint takes.
+const resumeBytes = 128 << 10
 
 // Object is random access to the decoded bytes of one stored object. It is
 // safe for concurrent use.
@@ -54,19 +56,20 @@ type Object struct {
 	index  *index.Index // nil: none is kept
 
 	// Guarded by engine.mu.
-	parked []*list.Element
-	closed bool
+	parked       []*list.Element
+	closed       bool
+	decoderBytes int64 // what a decoder held at most
+	epoch        int   // 1 once the index that was found has been dropped
 
-	mu      sync.Mutex
-	moved   chan struct{} // closed and replaced when the frontier has moved or a build has ended
-	doubted bool          // Distrust was called
+	mu    sync.Mutex
+	moved chan struct{} // closed and replaced when the frontier has moved or a build has ended
 }
 
 // NewObject returns the object whose stored bytes are src and of which length
 // decoded bytes are used: no read ever decodes further.
 func (e *Engine) NewObject(src stream.Source, alg Algorithm, length int64, id Identity) *Object {
 	o := &Object{engine: e, src: src, alg: alg, length: length, moved: make(chan struct{})}
-	if alg.Streams() && length >= minIndexed {
+	if alg.Indexed(length) {
 		o.index = e.indexes.Index(index.Key{
 			Object: id.Path, Algorithm: uint8(alg), StoredBytes: src.Size(), ModTime: id.ModTime, MetadataMD5: id.MD5, DecodedBytes: length,
 		})
@@ -83,13 +86,7 @@ func (o *Object) Close() {
 	e := o.engine
 	e.mu.Lock()
 	o.closed = true
-	var ds []*decoder
-	for len(o.parked) > 0 {
-		d := o.parked[0].Value.(*decoder)
-		e.forget(o.parked[0])
-		e.releaseLocked(d.held)
-		ds = append(ds, d)
-	}
+	ds := e.takeAll(o)
 	e.mu.Unlock()
 	closeAll(ds)
 	if o.index != nil {
@@ -139,27 +136,42 @@ func (o *Object) Splits(off, end, min int64) []int64 {
 }
 
 // Distrust is called when decoded bytes failed their verification. It reports
-// whether another try is worth it: the first time, after the index, which could
-// be at fault, has been dropped. After that the object itself is to blame.
+// whether another try is worth it: the first call drops the index, which could
+// be at fault, and others may have been under way at that time. Where the second
+// try fails too, the object itself is to blame.
 func (o *Object) Distrust() bool {
 	if o.index == nil {
 		return false
 	}
-	o.mu.Lock()
-	again := !o.doubted
-	o.doubted = true
-	o.mu.Unlock()
-	if !again {
+	e := o.engine
+	e.mu.Lock()
+	var ds []*decoder
+	first := o.epoch == 0
+	if first {
+		o.epoch++
+		ds = e.takeAll(o)
+	}
+	e.mu.Unlock()
+	if first {
+		o.index.Drop()
+	}
+	closeAll(ds)
+	return true
+}
+
+// misled reports whether it may have been the index's fault that d failed with
+// err. If so the index is no more.
+func (o *Object) misled(d *decoder, err error) bool {
+	if !errors.Is(err, stream.ErrCorrupt) && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return false
 	}
-	o.index.Drop()
-	for d := o.engine.take(o, 0, o.length); d != nil; d = o.engine.take(o, 0, o.length) {
-		o.engine.drop(d)
+	o.engine.mu.Lock()
+	epoch := o.epoch
+	o.engine.mu.Unlock()
+	if !d.resumed || d.epoch == epoch && epoch > 0 {
+		return false
 	}
-	if d := o.engine.takeBuilding(o); d != nil {
-		o.engine.drop(d)
-	}
-	return true
+	return o.Distrust()
 }
 
 // ReadAt fills p with the decoded bytes at off, all of them or an error:
@@ -214,67 +226,86 @@ func (o *Object) readBehind(ctx context.Context, p []byte, off int64) (int, erro
 	if o.index != nil {
 		at, found = o.index.Before(off)
 	}
-	d := o.engine.take(o, at.Out, off)
+	d := o.engine.take(o, at.Out-resumeBytes, off)
 	if d == nil {
-		var err error
-		if d, err = o.resume(ctx, at, found); err != nil {
+		d = &decoder{object: o}
+		if again, err := o.start(ctx, d, at, found); again || err != nil {
 			return 0, err
 		}
 	}
 	_, err := d.Skip(ctx, off-d.Offset())
-	n := 0
 	if err == nil {
-		n, err = d.Read(ctx, p)
+		_, err = d.Read(ctx, p)
 	}
-	return n, o.settle(ctx, d, n == len(p), err)
+	whole := err == nil
+	if err = o.settle(ctx, d, err); !whole || err != nil {
+		return 0, err
+	}
+	return len(p), nil
 }
 
-// settle parks a decoder after a call, or drops it when it is of no more use.
-// It returns err, or nil when the call got all it wanted.
-func (o *Object) settle(ctx context.Context, d *decoder, whole bool, err error) error {
+// settle parks a decoder after a call that failed with err or got all it wanted,
+// or drops it when it is of no more use. It returns err, or nil where another
+// try is worth it.
+func (o *Object) settle(ctx context.Context, d *decoder, err error) error {
+	cancelled := ctx.Err()
 	switch {
-	case whole && d.Offset() < o.length:
+	case err == nil && d.Offset() < o.length:
 		o.engine.park(d)
-	case whole:
+		return nil
+	case err == nil:
 		o.engine.drop(d)
-	case ctx.Err() != nil:
+		return nil
+	case cancelled != nil && errors.Is(err, cancelled):
 		o.engine.park(d)
-		return ctx.Err()
-	default:
-		o.engine.drop(d)
-		return err
+		return cancelled
 	}
-	return nil
+	if o.misled(d, err) {
+		err = nil
+	}
+	o.engine.drop(d)
+	return err
 }
 
-// resume starts a decoder at a checkpoint, or at the object's start.
-func (o *Object) resume(ctx context.Context, at index.Entry, found bool) (*decoder, error) {
-	held := decoderBytes(o.alg, 1)
-	if err := o.engine.reserve(ctx, held); err != nil {
-		return nil, err
+// start gives d, which has none yet, a decoder that stands at a checkpoint, or
+// at the object's start. Again says that the checkpoint was no good and has been
+// forgotten, with the others: there is no decoder, the caller has to look again.
+func (o *Object) start(ctx context.Context, d *decoder, at index.Entry, found bool) (again bool, err error) {
+	e := o.engine
+	workers := 1
+	if d.wide {
+		workers = e.workers
 	}
-	d := &decoder{object: o, held: held}
+	e.mu.Lock()
+	d.held = max(decoderBytes(o.alg, workers), o.decoderBytes)
+	d.epoch = o.epoch
+	e.mu.Unlock()
+	if err := e.reserve(ctx, d.held); err != nil {
+		d.held = 0
+		e.drop(d)
+		return false, err
+	}
+	s := settings{buffers: &e.buffers, workers: workers}
+	if d.build != nil {
+		s.observer = d.build
+	}
 	if found {
 		cp, err := o.index.Checkpoint(at)
 		if err == nil {
-			d.Decoder, err = resumeDecoder(o.alg, o.src, cp, o.settings(nil, false))
+			d.Decoder, err = resumeDecoder(o.alg, o.src, cp, s)
 		}
-		if err != nil {
-			d.Decoder = nil // an index that is no good costs time, not data
+		if err == nil {
+			d.resumed = true
+			return false, nil
 		}
+		if errors.Is(err, index.ErrGone) || errors.Is(err, stream.ErrCorrupt) && d.epoch == 0 && o.Distrust() {
+			e.drop(d)
+			return true, nil
+		}
+		// It costs time, not data.
 	}
-	if d.Decoder == nil {
-		d.Decoder = newDecoder(o.alg, o.src, o.settings(nil, false))
-	}
-	return d, nil
-}
-
-func (o *Object) settings(obs stream.Observer, wide bool) settings {
-	s := settings{observer: obs, buffers: &o.engine.buffers, workers: 1}
-	if wide {
-		s.workers = o.engine.workers
-	}
-	return s
+	d.Decoder = newDecoder(o.alg, o.src, s)
+	return false, nil
 }
 
 // Check decodes the object from its start to its end, hands the bytes to each
@@ -296,8 +327,7 @@ func (o *Object) Check(ctx context.Context, each func([]byte)) error {
 	if err := o.engine.reserve(ctx, held); err != nil {
 		return err
 	}
-	s := o.settings(nil, false)
-	s.checksum = true
+	s := settings{buffers: &o.engine.buffers, workers: 1, checksum: true}
 	d := &decoder{Decoder: newDecoder(o.alg, o.src, s), object: o, held: held}
 	defer o.engine.drop(d)
 	for left := o.length; left > 0; {

@@ -1,0 +1,135 @@
+package backupstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+)
+
+const (
+	// indexStep is how many bytes of an object are decoded between two reports
+	// of progress. It is long enough for several cores to pay off.
+	indexStep = 32 << 20
+	// shortStep is indexStep for who has to give way soon: some 10 ms of zlib
+	// or zstd, 200 ms of bzip2. It is more than checkpoints are apart, so that
+	// a step is of use even if its decoder is lost with every one.
+	shortStep = 4 << 20
+)
+
+// IndexOptions say how BuildIndex goes about its work.
+type IndexOptions struct {
+	// Progress is told how many of all the bytes of the objects that have an
+	// index are covered by it. Calls come one at a time; done never falls.
+	Progress func(done, total int64)
+	// Yield, where set, makes the work one of low priority: on one core, and
+	// Yield is called before each short step of it. It returns when the work may
+	// go on; an error ends it.
+	Yield func(context.Context) error
+}
+
+// BuildIndex decodes what has no index yet of the objects that the volume
+// consists of, several at a time, so that later reads can enter them anywhere.
+// What is complete costs one look. Objects that are damaged do not keep it from
+// building others: it returns their DamageErrors joined. Any other error, ctx's
+// too, ends it; what has been built so far is kept.
+func (v *Volume) BuildIndex(ctx context.Context, o IndexOptions) error {
+	b := indexing{volume: v, options: o, step: indexStep}
+	var refs []int
+	for _, e := range v.extents {
+		if r := &v.objects[e.object]; algorithm(r.Compression).Indexed(r.Length) {
+			refs = append(refs, e.object)
+		}
+	}
+	slices.Sort(refs)
+	refs = slices.Compact(refs)
+	for _, ref := range refs {
+		b.total += v.objects[ref].Length
+	}
+	g, building := errgroup.WithContext(ctx)
+	g.SetLimit(runtime.GOMAXPROCS(0))
+	if o.Yield != nil {
+		g.SetLimit(1)
+		b.step = shortStep
+	}
+	for _, ref := range refs {
+		if building.Err() != nil {
+			break
+		}
+		g.Go(func() error { return b.object(building, ref) })
+	}
+	err := g.Wait()
+	if err == nil {
+		err = ctx.Err()
+	}
+	return errors.Join(append(b.damaged, err)...)
+}
+
+// indexing is one call of BuildIndex.
+type indexing struct {
+	volume  *Volume
+	options IndexOptions
+	step    int64
+	total   int64
+
+	mu      sync.Mutex
+	done    int64
+	damaged []error
+}
+
+// object builds the index of one object to its end.
+func (b *indexing) object(ctx context.Context, ref int) error {
+	o := &b.volume.objects[ref]
+	for at, done := int64(0), false; !done; {
+		if b.options.Yield != nil {
+			if err := b.options.Yield(ctx); err != nil {
+				return err
+			}
+		}
+		covered, complete, err := b.advance(ctx, o)
+		if err != nil {
+			err = b.volume.objectError(ctx, o, o.Offset, o.Length, err)
+			if !errors.Is(err, ErrDamaged) {
+				return err
+			}
+		}
+		done = complete || err != nil
+		if done { // also a damaged one: no more is to be had
+			covered = o.Length
+		}
+		b.report(max(0, covered-at), err)
+		at = max(at, covered)
+	}
+	return nil
+}
+
+// advance moves the frontier of o by a step. The object is let go in between:
+// who is kept waiting by Yield keeps nothing.
+func (b *indexing) advance(ctx context.Context, o *objectRef) (covered int64, complete bool, err error) {
+	live, err := b.volume.catalog.live.get(ctx, b.volume.chain[o.layer], o.Object)
+	if err != nil {
+		return 0, false, err
+	}
+	defer b.volume.catalog.live.release(live)
+	if _, err := live.Build(ctx, b.step); err != nil {
+		return 0, false, err
+	}
+	covered, complete = live.Indexed()
+	return covered, complete, nil
+}
+
+func (b *indexing) report(n int64, damage error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.done += n
+	if damage != nil {
+		b.damaged = append(b.damaged, fmt.Errorf("index: %w", damage))
+	}
+	if b.options.Progress != nil {
+		b.options.Progress(b.done, b.total)
+	}
+}
