@@ -49,6 +49,10 @@ fuzz: ## fuzz every target for FUZZTIME (1m) each
 	  done; \
 	done
 
+bench: ## measure against the peers and print the tables of docs/benchmarks.md
+	$(GO) run ./backupstore/seekable/bench
+	$(GO) test -run '^$$' -bench . -benchtime 3x ./cmd/restorefs
+
 fixtures: ## make backupstore/testdata anew (Debian 12 with python3-cinder)
 	cd backupstore/testdata && ./make_fixtures.py
 	cd backupstore/testdata && ./make_fixtures.py --sample

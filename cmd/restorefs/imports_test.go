@@ -26,6 +26,10 @@ var mayImport = map[string][]string{
 		"backupstore/seekable/stream", "backupstore/seekable/inflate", "backupstore/seekable/bunzip2", "backupstore/seekable/unzstd",
 		"backupstore/seekable/index",
 	},
+	"backupstore/seekable/bench": { // a program that measures
+		"backupstore/seekable", "backupstore/seekable/stream", "backupstore/seekable/inflate", "backupstore/seekable/bunzip2",
+		"backupstore/seekable/unzstd", "backupstore/seekable/index",
+	},
 	"backupstore": {
 		"backupstore/share", "backupstore/format", "backupstore/seekable", "backupstore/seekable/stream", "backupstore/seekable/inflate",
 		"backupstore/seekable/bunzip2", "backupstore/seekable/unzstd", "backupstore/seekable/index",
