@@ -11,9 +11,9 @@ import (
 )
 
 const (
-	// margin is how many bytes fill guarantees behind pos: more than the 50
-	// symbols of one group (20 bits each) and an 8-byte load take.
-	margin = 256
+	// margin is how many bytes fill guarantees behind pos: 256, more than the
+	// 50 symbols of one group take (20 bits each), and an 8-byte load.
+	margin = 256 + 8
 	// readBytes is the size of one read from the source: about one block of a
 	// disk image.
 	readBytes = 256 << 10

@@ -64,7 +64,7 @@ type scratch struct {
 	bytes    [lanes * laneBytes]byte // the last column; then the lanes of walk
 	next     [rowCount]uint32
 	segments [maxSegments]segment
-	moves    [batch + groupSymbols + 1]uint32
+	codes    codes
 }
 
 // scratchBytes is about the size of a scratch.

@@ -34,65 +34,27 @@ func (s *scratch) readColumn(ctx context.Context, r *bitReader, limit int) (int,
 	m.init(&s.header.mtf)
 	clear(s.count[:])
 	limit = min(limit, maxBlock)
-	run, digits := 0, uint(0) // the run so far
-	n := 0                    // moves in s.moves
-	end, bad := false, fault("")
+	c := &s.codes
+	c.run, c.digits, c.n = 0, 0, 0
 	for g, t := range s.header.selector[:s.header.selectors] {
 		if r.end-r.pos < margin {
 			if err := r.fill(ctx); err != nil {
 				return 0, err
 			}
 		}
-		buf, pos, acc, nbits := r.buf, r.pos, r.acc, r.nbits
-		tree := &s.trees[t]
-		for left := uint(groupSymbols); left > 0; {
-			acc |= binary.BigEndian.Uint64(buf[pos:]) >> (nbits & 63)
-			pos += int((63 - nbits) >> 3)
-			nbits |= 56
-
-			e := tree.items[acc>>(64-rootBits)]
-			count := uint(e>>countShift) & countMask
-			if e == noItem || count > left {
-				if e = tree.one(acc); e == noItem {
-					bad = "bits that are no Huffman code"
-					break
-				}
-				count = 1
+		err := c.group(&s.trees[t], r, (*[margin]byte)(r.buf[r.pos:]))
+		if c.n > batch || err != nil {
+			o, bad := m.make(s, c.moves[:c.n], limit)
+			if bad != nil {
+				return 0, bad
 			}
-			acc <<= e & itemBits
-			nbits -= uint(e & itemBits)
-			left -= count
-			run += int(e>>runShift) << (digits & 31)
-			k := e >> valueShift & valueMask
-			if k == 0 {
-				if digits += count; digits > maxRunDigits {
-					bad = "run longer than any block"
-					break
-				}
-				continue
+			if err == errEndOfBlock {
+				return o, nil
 			}
-			if run > maxBlock {
-				bad = "run longer than any block"
-				break
+			if err != nil {
+				return 0, err
 			}
-			s.moves[n%len(s.moves)] = uint32(run)<<moveShift | k
-			n++
-			run, digits = 0, 0
-			if k == endOfBlock {
-				end = true
-				break
-			}
-		}
-		r.pos, r.acc, r.nbits = pos, acc, nbits
-		if bad != "" {
-			return 0, bad
-		}
-		if n > batch || end {
-			o, err := m.make(s, s.moves[:n], limit)
-			if end || err != nil {
-				return o, err
-			}
-			n = 0
+			c.n = 0
 		}
 		if g%ctxGroups == 0 {
 			if err := ctx.Err(); err != nil {
@@ -101,6 +63,76 @@ func (s *scratch) readColumn(ctx context.Context, r *bitReader, limit int) (int,
 		}
 	}
 	return 0, fault("symbols without a selector")
+}
+
+// codes is what has been decoded and not yet moved.
+type codes struct {
+	run    uint64 // the run so far
+	digits uint   // of it
+	n      uint   // moves
+	moves  [2 * batch]uint32
+}
+
+const errEndOfBlock = fault("end of block")
+
+// group decodes the 50 symbols of one group, or fewer and then errEndOfBlock.
+// in are the stored bytes at r.pos. There is no call in its loop: the compiler
+// would then keep all variables in memory.
+func (c *codes) group(t *tree, r *bitReader, in *[margin]byte) error {
+	acc, nbits, run, digits, n := r.acc, r.nbits, c.run, c.digits, c.n
+	p := uint(0)
+	var err error
+	for left := uint(groupSymbols); left > 0; {
+		acc |= binary.BigEndian.Uint64(in[p&0xff:p&0xff+8]) >> (nbits & 63)
+		p += (63 - nbits) >> 3
+		nbits |= 56
+
+		e := t.items[acc>>(64-rootBits)]
+		count := uint(e>>countShift) & countMask
+		if e == noItem || count > left {
+			// One symbol, by the canonical form.
+			v := acc >> 32
+			k := t.min
+			for v >= t.limit[k] {
+				k++
+			}
+			if k > maxCodeBits {
+				err = fault("bits that are no Huffman code")
+				break
+			}
+			e = t.single[t.index[k]+uint32(v>>(32-k))-t.first[k]] | uint32(k)
+			count = 1
+		}
+		acc <<= e & itemBits
+		nbits -= uint(e & itemBits)
+		left -= count
+		pair := uint32(int32(e) >> 31) // all ones or zero
+		x := e >> runShift
+		run += uint64(x&^pair) << (digits & 31)
+		k := e >> valueShift & valueMask
+		if k == 0 {
+			if digits += count; digits > maxRunDigits {
+				err = fault("run longer than any block")
+				break
+			}
+			continue
+		}
+		if run > maxBlock {
+			err = fault("run longer than any block")
+			break
+		}
+		c.moves[n%(2*batch)] = uint32(run)<<moveShift | k
+		c.moves[(n+1)%(2*batch)] = x & valueMask // if it is a pair
+		n += 1 + uint(pair&1)
+		run, digits = 0, 0
+		if k == endOfBlock {
+			err = errEndOfBlock
+			break
+		}
+	}
+	r.pos += int(p)
+	r.acc, r.nbits, c.run, c.digits, c.n = acc, nbits, run, digits, n
+	return err
 }
 
 // mover has the move-to-front list, eight entries a word, and what of it is to

@@ -7,15 +7,17 @@ const (
 	rootBits    = 10
 )
 
-// An item is a run of RUNA/RUNB digits and the symbol that ends it, as far as
-// they fit in rootBits. Most items of real data are whole, and there are half
-// as many of them as symbols. In 32 bits:
+// An item is a run of RUNA/RUNB digits and the symbol that ends it, or two
+// symbols that no run precedes, as far as they fit in rootBits. Most items of
+// real data are whole, and there are half as many of them as symbols. In 32
+// bits:
 //
 //	 0..4   bits that the item takes; 0: not in the table
 //	 5..8   symbols that the item takes
 //	 9..17  position in the move-to-front list (1..255), endOfBlock,
 //	        or 0 when the run goes on
-//	18..31  what the digits add to the run, the first being of weight 1
+//	18..30  what the digits add to the run, the first being of weight 1
+//	31      set: there are no digits but two positions, the second in 18..26
 type item = uint32
 
 const (
@@ -29,6 +31,7 @@ const (
 	endOfBlock  = 0x1ff
 	oneSymbol   = 1 << countShift
 	noItem      = item(0)
+	pairItem    = item(1 << 31)
 	tableLength = 1 << rootBits
 )
 
@@ -38,12 +41,12 @@ type tree struct {
 	// The canonical form, for codes longer than rootBits and for the last
 	// symbols of a group. Codes of length n are below limit[n] when aligned
 	// to the top of 32 bits; the first of them is first[n] (not aligned), and
-	// its symbol is symbol[index[n]].
+	// its symbol, as an item without its length, is single[index[n]].
 	limit  [maxCodeBits + 2]uint64
 	first  [maxCodeBits + 1]uint32
 	index  [maxCodeBits + 1]uint32
 	min    uint
-	symbol [maxSymbols]uint16
+	single [maxSymbols]item
 	last   uint16 // the symbol for the end of the block
 }
 
@@ -73,35 +76,37 @@ func (t *tree) build(lengths []byte) bool {
 		}
 	}
 	t.limit[maxCodeBits+1] = math.MaxUint64
+	var symbol [maxSymbols]uint16
 	for s, n := range lengths {
-		t.symbol[next[n]] = uint16(s)
+		t.single[next[n]] = t.one(uint16(s))
+		symbol[next[n]] = uint16(s)
 		next[n]++
 	}
 
 	// The symbol that each rootBits start with: symbol<<5 | length.
-	var single [tableLength]uint16
+	var root [tableLength]uint16
 	at := 0
 	for n := t.min; n <= rootBits; n++ {
 		for i := range count[n] {
-			e := t.symbol[t.index[n]+i]<<5 | uint16(n)
+			e := symbol[t.index[n]+i]<<5 | uint16(n)
 			for range 1 << (rootBits - n) {
-				single[at] = e
+				root[at] = e
 				at++
 			}
 		}
 	}
 	for i := range t.items {
-		t.items[i] = t.item(&single, uint(i))
+		t.items[i] = t.item(&root, uint(i))
 	}
 	return true
 }
 
 // item joins the symbols that the rootBits of v hold to one item.
-func (t *tree) item(single *[tableLength]uint16, v uint) item {
+func (t *tree) item(root *[tableLength]uint16, v uint) item {
 	var used, digits uint
 	var run item
 	for {
-		e := single[v<<used&(tableLength-1)]
+		e := root[v<<used&(tableLength-1)]
 		n := uint(e & itemBits)
 		if n == 0 || used+n > rootBits {
 			if digits == 0 {
@@ -112,7 +117,16 @@ func (t *tree) item(single *[tableLength]uint16, v uint) item {
 		used += n
 		s := e >> 5
 		if s > 1 {
-			return run<<runShift | t.value(s)<<valueShift | item(digits+1)<<countShift | item(used)
+			e := run<<runShift | t.value(s)<<valueShift | item(digits+1)<<countShift | item(used)
+			if digits > 0 || s == t.last {
+				return e
+			}
+			next := root[v<<used&(tableLength-1)]
+			n, s = uint(next&itemBits), next>>5
+			if n == 0 || used+n > rootBits || s <= 1 || s == t.last {
+				return e
+			}
+			return pairItem | t.value(s)<<runShift | e&(valueMask<<valueShift) | 2*oneSymbol | item(used+n)
 		}
 		run += 1 << s << digits
 		digits++
@@ -127,20 +141,10 @@ func (t *tree) value(s uint16) item {
 	return item(s) - 1
 }
 
-// one is the item of the first symbol in acc alone, or noItem if no code
-// matches.
-func (t *tree) one(acc uint64) item {
-	v := acc >> 32
-	n := t.min
-	for v >= t.limit[n] {
-		n++
-	}
-	if n > maxCodeBits {
-		return noItem
-	}
-	s := t.symbol[t.index[n]+uint32(v>>(32-n))-t.first[n]]
+// one is the item of the symbol s alone, without its length.
+func (t *tree) one(s uint16) item {
 	if s > 1 {
-		return t.value(s)<<valueShift | oneSymbol | item(n)
+		return t.value(s)<<valueShift | oneSymbol
 	}
-	return 1<<s<<runShift | oneSymbol | item(n)
+	return 1<<s<<runShift | oneSymbol
 }

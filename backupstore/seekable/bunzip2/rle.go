@@ -5,9 +5,12 @@ import (
 	"math/bits"
 )
 
+// fullRun is the count of the longest run that bzip2 writes.
+const fullRun = 251
+
 // expander undoes RLE1: after four equal bytes stands a count (0..255; bzip2
-// writes no more than 251) of how many more there are. The byte after the count begins anew. Its zero
-// value stands at the start of a block.
+// writes no more than fullRun) of how many more there are. The byte after the
+// count begins anew. Its zero value stands at the start of a block.
 type expander struct {
 	pos  int // next byte of the RLE1 form
 	fill int // copies of b that are due before it
@@ -49,7 +52,22 @@ func (x *expander) expand(dst, src []byte, stopAtZeros bool) int {
 			p := bits.TrailingZeros64(t) >> 3
 			i += p
 			o += p
-			break
+			if i+5 > len(src) {
+				break
+			}
+			n := 4 + int(src[i+4])
+			if o+n+8 > len(dst) || src[i] == 0 && stopAtZeros && n >= 4+fullRun {
+				break
+			}
+			fill := uint64(src[i]) * ones
+			for end := o + n; ; o += 8 {
+				binary.LittleEndian.PutUint64(dst[o:o+8], fill)
+				if o+8 >= end {
+					o = end
+					break
+				}
+			}
+			i += 5
 		}
 		for {
 			if o == len(dst) || i >= len(src) {
@@ -62,7 +80,7 @@ func (x *expander) expand(dst, src []byte, stopAtZeros bool) int {
 					x.pos, x.cut = i+4, true
 					return o
 				}
-				if b == 0 && stopAtZeros && src[i+4] >= 251 {
+				if b == 0 && stopAtZeros && src[i+4] >= fullRun {
 					x.pos = i
 					return o
 				}
