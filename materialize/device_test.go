@@ -51,6 +51,9 @@ func TestRunOntoADevice(t *testing.T) {
 				if res.BytesWritten+res.BytesZeroed != vol.Size() {
 					t.Fatalf("%+v", res)
 				}
+				if tg.direct == nil {
+					t.Error("not written past the page cache")
+				}
 				tg.Close()
 				got, err := os.ReadFile(file) // below the device's own cache
 				if err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"reflect"
 	"runtime"
 	"testing"
 	"time"
@@ -47,6 +48,19 @@ func TestNothingIsLeftOpenOrRunning(t *testing.T) {
 		}
 		if time.Now().After(deadline) {
 			t.Fatalf("%d descriptors and %d goroutines, before %d and %d", f, g, fds, goroutines)
+		}
+	}
+}
+
+func TestBuffersSuitDirectIO(t *testing.T) {
+	b, _ := newBuffers(defaultMemoryBytes, 4, testBlock)
+	for range cap(b.free) {
+		p, err := b.get(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if reflect.ValueOf(p).Pointer()%pageBytes != 0 {
+			t.Fatal("a buffer does not begin at a page: writes to devices go through the page cache")
 		}
 	}
 }

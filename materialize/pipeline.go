@@ -251,7 +251,7 @@ func (w *worker) put(ctx context.Context, pc piece, s *settler) error {
 			}
 			n += k
 		}
-		if err := w.t.WriteAt(data[:n], off); err != nil {
+		if err := w.t.write(data[:n], off); err != nil {
 			return err
 		}
 		w.o.Progress.written.Add(n)
@@ -288,7 +288,7 @@ func (w *worker) putZeros(ctx context.Context, off, n int64) error {
 				return err
 			}
 			step = min(n, zeroStepBytes-off%zeroStepBytes)
-			if err := w.t.Zero(off, step); err != nil {
+			if err := w.t.zero(off, step); err != nil {
 				return err
 			}
 		}

@@ -86,7 +86,7 @@ func (p *pipeline) run(ctx context.Context) (verified bool, err error) {
 	err = p.copy(ctx)
 	p.t.blank = false
 	p.o.Progress.stage.Store(int32(StageFlushing))
-	if serr := p.t.Sync(); err == nil {
+	if serr := p.t.sync(); err == nil {
 		err = serr
 	}
 	if err == nil {

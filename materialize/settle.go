@@ -15,7 +15,7 @@ const (
 
 // settler keeps what one writer wrote moving towards the disk and out of the
 // page cache, so that the last fsync is short and the machine's cache survives.
-// It is no guarantee of anything: Target.Sync is. It belongs to one goroutine.
+// It is no guarantee of anything: Target.sync is. It belongs to one goroutine.
 type settler struct {
 	t        *Target
 	off, end int64 // written, not yet asked for

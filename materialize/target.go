@@ -25,7 +25,7 @@ const (
 )
 
 // Target is an open target, checked and free to be written. It belongs to one
-// goroutine, but for the methods that its own Run and Compare use.
+// goroutine; Run shares it with its own.
 type Target struct {
 	name       string // as given
 	path       string // without symlinks
@@ -250,9 +250,9 @@ func (t *Target) Close() error {
 
 func (t *Target) fd() int { return int(t.f.Fd()) }
 
-// WriteAt writes p whole at off. Whole pages go to a device past the page
+// write writes p whole at off. Whole pages go to a device past the page
 // cache; p begins at a page then, if it is a buffer of the pool.
-func (t *Target) WriteAt(p []byte, off int64) error {
+func (t *Target) write(p []byte, off int64) error {
 	if t.direct != nil && off%pageBytes == 0 {
 		n := len(p) &^ (pageBytes - 1)
 		done, err := t.direct.WriteAt(p[:n], off)
@@ -274,9 +274,9 @@ func (t *Target) failed(op string, p []byte, off int64, err error) error {
 	return &TargetError{Target: t.path, Op: op, Off: off, Len: int64(len(p)), Err: cause(err)}
 }
 
-// ReadAt fills p with what the target holds at off; what lies past its end
+// readAt fills p with what the target holds at off; what lies past its end
 // reads as zeros.
-func (t *Target) ReadAt(p []byte, off int64) error {
+func (t *Target) readAt(p []byte, off int64) error {
 	n, err := t.f.ReadAt(p, off)
 	if errors.Is(err, io.EOF) {
 		clear(p[n:])
@@ -285,8 +285,8 @@ func (t *Target) ReadAt(p []byte, off int64) error {
 	return t.failed("read", p[n:], off+int64(n), err)
 }
 
-// Sync waits until everything written is on stable storage.
-func (t *Target) Sync() error {
+// sync waits until everything written is on stable storage.
+func (t *Target) sync() error {
 	if err := ignoringEINTR(func() error { return unix.Fsync(t.fd()) }); err != nil {
 		return &TargetError{Target: t.path, Op: "flush", Err: err}
 	}

@@ -37,15 +37,15 @@ const (
 	zeroMinDevice = 64 << 10
 )
 
-// Zero makes [off, off+n) read as zeros, whatever it held before.
-func (t *Target) Zero(off, n int64) error {
-	if err := t.zero(off, n); err != nil {
+// zero makes [off, off+n) read as zeros, whatever it held before.
+func (t *Target) zero(off, n int64) error {
+	if err := t.zeroRange(off, n); err != nil {
 		return &TargetError{Target: t.path, Op: "zero", Off: off, Len: n, Err: cause(err)}
 	}
 	return nil
 }
 
-func (t *Target) zero(off, n int64) error {
+func (t *Target) zeroRange(off, n int64) error {
 	if t.kind == KindDevice {
 		// The kernel takes whole logical blocks only.
 		lo, hi := roundUp(off, t.blockBytes), (off+n)&^(t.blockBytes-1)
