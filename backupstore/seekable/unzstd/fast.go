@@ -56,10 +56,7 @@ func execute(w *window, seqs []sequence, lits []byte) ([]byte, error) {
 		pos += n
 		off := int(s.offset)
 		src := pos - off
-		if src < 0 {
-			src += end
-		}
-		if off > maxOffset || src+length > end && src > pos || src < 0 {
+		if off > maxOffset || src^(src+length) < 0 {
 			// Not surely valid, or across the seam.
 			if !w.matchAcross(pos, off, length) {
 				return nil, errOffset
@@ -67,12 +64,13 @@ func execute(w *window, seqs []sequence, lits []byte) ([]byte, error) {
 			pos += length
 			continue
 		}
+		src += end & (src >> 63)
 		dst, from := unsafe.Add(base, pos), unsafe.Add(base, src)
 		pos += length
 		if off >= 16 {
 			copy16(dst, from)
-			if length > 16 {
-				copy16(unsafe.Add(dst, 16), unsafe.Add(from, 16))
+			copy16(unsafe.Add(dst, 16), unsafe.Add(from, 16))
+			if length > 32 {
 				for c := 32; c < length; c += 32 {
 					copy16(unsafe.Add(dst, c), unsafe.Add(from, c))
 					copy16(unsafe.Add(dst, c+16), unsafe.Add(from, c+16))
@@ -114,42 +112,46 @@ func (r *sequenceReader) read(out []sequence, tables *[3]table) (int, error) {
 	ll, of, ml := r.cells[litLen], r.cells[offset], r.cells[matchLen]
 	rep0, rep1, rep2 := r.reps[0], r.reps[1], r.reps[2]
 	base, pos := unsafe.Pointer(&r.b[bitPad]), r.pos
+	v := topBits(base, pos)
 	var states uint
 	for i := range out {
 		// From the top down lie the bits of the values of offset, match length
 		// and literal length, then those of the states of literal length, match
-		// length and offset. They are taken from below, nearly always from one
-		// load. The last sequence has no states; that is made good at the end.
-		widths := uint(ll + of + ml) // two sums, a byte each, without a carry
-		values := widths >> 8 & 0xff
-		states = widths & 0xff
+		// length and offset: nearly always less than one load has. So that the
+		// next states do not wait for a load, v is loaded one sequence ahead.
+		// The last sequence has no states; that is made good at the end.
+		values := uint(of.valueBits) + uint(ml.valueBits) + uint(ll.valueBits)
+		states = uint(of.stateBits) + uint(ml.stateBits) + uint(ll.stateBits)
+		s := v << (values & 63)
+		v = v >> 1 >> ((63 - values) & 63)
+		if values+states > 56 {
+			at := pos - int(values)
+			if at < -8*(bitPad-8) {
+				return 0, errBitsShort
+			}
+			s = topBits(base, at)
+			v = (bitsAt(base, at)&(1<<32-1) | bitsAt(base, at+32)<<32) & (1<<values - 1)
+		}
 		if pos -= int(values + states); pos < -8*(bitPad-8) {
 			return 0, errBitsShort
 		}
-		s := bitsAt(base, pos)
-		v := s >> (states & 63)
-		if values+states > 57 {
-			at := pos + int(states)
-			v = bitsAt(base, at)&(1<<32-1) | bitsAt(base, at+32)<<32
-		}
-		k := ll.valueBits() & 63
-		lits := ll.value() + uint32(v&(1<<k-1))
+		k := ll.valueBits & 63
+		lits := ll.value + uint32(v&(1<<k-1))
 		v >>= k
-		k = ml.valueBits() & 63
-		length := ml.value() + uint32(v&(1<<k-1))
-		v >>= k
-		code := of.valueBits() & 63
-		off := of.value() + uint32(v&(1<<code-1))
-
-		k = of.stateBits() & 63
-		of = tables[offset].entries[(of.next()+uint(s&(1<<k-1)))&(tableSize-1)]
-		s >>= k
-		k = ml.stateBits() & 63
-		ml = tables[matchLen].entries[(ml.next()+uint(s&(1<<k-1)))&(tableSize-1)]
-		s >>= k
-		k = ll.stateBits() & 63
-		ll = tables[litLen].entries[(ll.next()+uint(s&(1<<k-1)))&(tableSize-1)]
+		k = ml.valueBits & 63
+		length := ml.value + uint32(v&(1<<k-1))
+		code := of.valueBits
+		off := of.value + uint32(v>>k)
 		out[i].lits, out[i].length = lits, length
+		v = topBits(base, pos)
+
+		s = s >> 1 >> ((63 - states) & 63)
+		k = of.stateBits & 63
+		of = &tables[offset].entries[(uint(of.next)+uint(s&(1<<k-1)))&(tableSize-1)]
+		s >>= k
+		k = ml.stateBits & 63
+		ml = &tables[matchLen].entries[(uint(ml.next)+uint(s&(1<<k-1)))&(tableSize-1)]
+		ll = &tables[litLen].entries[(uint(ll.next)+uint(s>>k))&(tableSize-1)]
 
 		// Repeat offsets without branches, for they come at random: which is 0
 		// for a new offset, else 1 to 3 for a repeated one, 4 for the first less 1.
@@ -196,6 +198,11 @@ func (r *sequenceReader) read(out []sequence, tables *[3]table) (int, error) {
 		}
 	}
 	return n, nil
+}
+
+// topBits returns the bits below pos, 56 of them at least, from the top bit down.
+func topBits(base unsafe.Pointer, pos int) uint64 {
+	return binary.LittleEndian.Uint64((*[8]byte)(unsafe.Add(base, pos>>3-7))[:]) << 1 << (^pos & 7)
 }
 
 // bitsAt returns the bits from pos upwards, 57 of them at least.

@@ -7,17 +7,12 @@ import (
 
 // An entry is a cell of a decoding table: how a state becomes a value and the
 // next state.
-//
-//	bits  0..7   number of bits to read for the next state
-//	bits  8..15  number of bits to read and add to the value
-//	bits 16..31  what the next state's bits are added to
-//	bits 32..63  the value
-type entry uint64
-
-func (e entry) stateBits() uint { return uint(e & 0xff) }
-func (e entry) valueBits() uint { return uint(e >> 8 & 0xff) }
-func (e entry) next() uint      { return uint(e >> 16 & 0xffff) }
-func (e entry) value() uint32   { return uint32(e >> 32) }
+type entry struct {
+	value     uint32 // plus valueBits bits that are read
+	next      uint16 // plus stateBits bits that are read: the next state
+	valueBits uint8
+	stateBits uint8
+}
 
 // tableSize is the most entries that a table can have (accuracy 9).
 const tableSize = 512
@@ -77,7 +72,7 @@ var (
 	}
 )
 
-func cell(value, extra uint32) entry { return entry(value)<<32 | entry(extra)<<8 }
+func cell(value, extra uint32) entry { return entry{value: value, valueBits: uint8(extra)} }
 
 func litLenCell(symbol int) entry {
 	if symbol < 16 {
@@ -253,7 +248,10 @@ func (t *table) build(k *kind, counts []int16, log uint) error {
 		x := next[s&63]
 		next[s&63]++
 		n := log - uint(bits.Len16(x)) + 1
-		t.entries[i] = cells[s&63] | entry(n) | entry(uint(x)<<n-size)<<16
+		e := cells[s&63]
+		e.stateBits = uint8(n)
+		e.next = uint16(uint(x)<<n - size)
+		t.entries[i] = e
 	}
 	t.log = log
 	return nil

@@ -29,10 +29,10 @@ func readPure(b []byte, count int, tables *[3]table, reps [3]uint32) (seqs []seq
 		cells[i] = tables[i].entries[take(tables[i].log)]
 	}
 	for i := range count {
-		off := cells[offset].value() + take(cells[offset].valueBits())
-		length := cells[matchLen].value() + take(cells[matchLen].valueBits())
-		lits := cells[litLen].value() + take(cells[litLen].valueBits())
-		if cells[offset].valueBits() > 1 {
+		off := cells[offset].value + take(uint(cells[offset].valueBits))
+		length := cells[matchLen].value + take(uint(cells[matchLen].valueBits))
+		lits := cells[litLen].value + take(uint(cells[litLen].valueBits))
+		if uint(cells[offset].valueBits) > 1 {
 			reps = [3]uint32{off, reps[0], reps[1]}
 		} else {
 			if lits == 0 {
@@ -54,7 +54,7 @@ func readPure(b []byte, count int, tables *[3]table, reps [3]uint32) (seqs []seq
 		seqs = append(seqs, sequence{lits, length, off})
 		if i < count-1 {
 			for _, k := range []int{litLen, matchLen, offset} {
-				cells[k] = tables[k].entries[cells[k].next()+uint(take(cells[k].stateBits()))]
+				cells[k] = tables[k].entries[uint32(cells[k].next)+take(uint(cells[k].stateBits))]
 			}
 		}
 	}

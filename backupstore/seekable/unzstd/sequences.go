@@ -31,7 +31,7 @@ type sequenceReader struct {
 	b     []byte // bitPad bytes, the stream, bitPad bytes
 	pos   int    // unread bits
 	left  int    // sequences not read yet
-	cells [3]entry
+	cells [3]*entry
 	reps  [3]uint32
 }
 
@@ -49,7 +49,7 @@ func (r *sequenceReader) start(b []byte, n int, tables *[3]table) error {
 		if r.pos -= int(t.log); r.pos < 0 {
 			return errBitsShort
 		}
-		r.cells[i] = t.entries[load64(b, r.pos)&(1<<t.log-1)&(tableSize-1)]
+		r.cells[i] = &t.entries[load64(b, r.pos)&(1<<t.log-1)&(tableSize-1)]
 	}
 	return nil
 }
