@@ -93,6 +93,9 @@ func (c *Catalog) Close() error {
 	return c.share.Close()
 }
 
+// KeepsIndexes reports whether indexes outlive the process.
+func (c *Catalog) KeepsIndexes() bool { return c.indexes != nil }
+
 // Refresh looks at the share anew. On error the catalogue stays as it was.
 func (c *Catalog) Refresh(ctx context.Context) error {
 	found, unread, err := scan(ctx, c.share)

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"sync"
 	"syscall"
 	"time"
 
@@ -30,6 +31,7 @@ Ctrl-C, SIGTERM or "restorefs unmount MOUNTPOINT". SIGHUP looks at the share ane
 			shareFlag(), memoryFlag(), cacheDirFlag(),
 			&cli.StringSliceFlag{Name: "backup", Usage: "only this `BACKUP`; may be given more than once"},
 			&cli.BoolFlag{Name: "allow-other", Usage: "let other users enter too, as far as the modes allow", DisableDefaultText: true},
+			&cli.BoolFlag{Name: "no-background-index", Usage: "build indexes only by what is read, not ahead while nobody reads", DisableDefaultText: true},
 			&cli.DurationFlag{Name: "refresh", Value: time.Minute, Usage: "look for new and deleted backups every `TIME`"},
 		},
 		Action: mount,
@@ -62,6 +64,9 @@ func mount(c *cli.Context) error {
 	spans := cache.New(cache.Options{MemoryBytes: memory / 2, Logger: newLogger(c)})
 	defer spans.Close()
 	s := newServed(catalog, spans, newLogger(c), only)
+	if catalog.KeepsIndexes() && !c.Bool("no-background-index") {
+		s.indexer = newIndexer(newLogger(c))
+	}
 	server, err := fusefs.Mount(c.Context, c.Args().First(), s, fusefs.Options{
 		AllowOther: c.Bool("allow-other"), Avoid: []string{c.String("share"), c.String("cache-dir")}, Logger: newLogger(c),
 	})
@@ -100,12 +105,16 @@ func serve(c *cli.Context, server *fusefs.Server, s *served) error {
 		defer close(watched)
 		s.watch(ctx, c.Duration("refresh"), rescan)
 	}()
+	var indexing sync.WaitGroup
+	if s.indexer != nil {
+		indexing.Go(func() { s.indexer.run(ctx) })
+	}
 	gone := make(chan struct{})
 	go func() {
 		defer close(gone)
 		server.Wait()
 	}()
-	defer func() { stop(); <-watched }()
+	defer func() { stop(); <-watched; indexing.Wait() }()
 	for {
 		select {
 		case <-gone:

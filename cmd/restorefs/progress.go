@@ -11,9 +11,16 @@ import (
 	"github.com/restorefs/restorefs/materialize"
 )
 
-// showProgress keeps one line on a terminal up to date, or writes one every so
-// often to anything else, until the returned function is called.
+// showProgress shows how far a materialize is until the returned function is
+// called.
 func showProgress(w io.Writer, p *materialize.Progress) (stop func()) {
+	start := time.Now()
+	return showLine(w, func() string { return progressLine(p.Snapshot(), time.Since(start)) })
+}
+
+// showLine keeps one line on a terminal up to date, or writes one every so
+// often to anything else, until the returned function is called.
+func showLine(w io.Writer, line func() string) (stop func()) {
 	f, ok := w.(*os.File)
 	terminal := ok && term.IsTerminal(int(f.Fd()))
 	every := 30 * time.Second
@@ -23,7 +30,6 @@ func showProgress(w io.Writer, p *materialize.Progress) (stop func()) {
 	quit, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
-		start := time.Now()
 		tick := time.NewTicker(every)
 		defer tick.Stop()
 		for {
@@ -34,11 +40,10 @@ func showProgress(w io.Writer, p *materialize.Progress) (stop func()) {
 				}
 				return
 			case <-tick.C:
-				line := progressLine(p.Snapshot(), time.Since(start))
 				if terminal {
-					fmt.Fprint(w, "\r\033[K"+line)
+					fmt.Fprint(w, "\r\033[K"+line())
 				} else {
-					fmt.Fprintln(w, line)
+					fmt.Fprintln(w, line())
 				}
 			}
 		}

@@ -22,6 +22,7 @@ type served struct {
 	cache   *cache.Cache
 	log     *slog.Logger
 	only    func(*backupstore.Backup) bool
+	indexer *indexer // nil: indexes are built by reads alone
 
 	mu      sync.Mutex
 	backups []fusefs.Backup
@@ -145,8 +146,11 @@ func (s *served) Open(ctx context.Context, id string) (fusefs.Volume, error) {
 		}
 		v.users++
 		s.mu.Unlock()
+		if s.indexer != nil {
+			s.indexer.add(composed)
+		}
 	}
-	return &servedVolume{Volume: v.volume, reader: v.cached.NewReader(), close: func() { s.release(id, v) }}, nil
+	return &servedVolume{Volume: v.volume, reader: v.cached.NewReader(), close: func() { s.release(id, v) }, indexer: s.indexer}, nil
 }
 
 func (s *served) release(id string, v *openVolume) {
@@ -160,12 +164,16 @@ func (s *served) release(id string, v *openVolume) {
 // servedVolume is one open file.
 type servedVolume struct {
 	*backupstore.Volume
-	reader *cache.Reader
-	close  func()
+	reader  *cache.Reader
+	close   func()
+	indexer *indexer
 }
 
 // Read implements fusefs.Volume.
 func (v *servedVolume) Read(ctx context.Context, off int64, n int) (fusefs.Data, error) {
+	if v.indexer != nil {
+		defer v.indexer.read()()
+	}
 	view, err := v.reader.Read(ctx, off, n)
 	if err != nil {
 		return nil, err // not a nil *cache.View in an interface

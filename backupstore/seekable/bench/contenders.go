@@ -90,7 +90,7 @@ func newZlib(s stream.Source) stream.Decoder { return inflate.New(s, inflate.Opt
 func newInflate(s stream.Source) stream.Decoder {
 	return inflate.New(s, inflate.Options{NoChecksum: true})
 }
-func newUnzstd(s stream.Source) stream.Decoder  { return unzstd.New(s, unzstd.Options{}) }
+func newUnzstd(s stream.Source) stream.Decoder { return unzstd.New(s, unzstd.Options{}) }
 
 // A clock tells seconds since some moment.
 type clock func() float64

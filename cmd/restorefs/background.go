@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/restorefs/restorefs/backupstore"
+)
+
+// quiet is how long nobody must have read before the indexer goes on.
+const quiet = 50 * time.Millisecond
+
+// indexer completes, in the background and one step at a time, the indexes of
+// the volumes that were opened. It gives way to readers.
+type indexer struct {
+	log      *slog.Logger
+	reading  atomic.Int32 // reads under way
+	lastRead atomic.Int64 // when one ended last, Unix nanoseconds
+
+	mu    sync.Mutex
+	seen  map[string]bool
+	queue []*backupstore.Volume
+	more  chan struct{} // holds one when queue has grown
+}
+
+func newIndexer(log *slog.Logger) *indexer {
+	return &indexer{log: log, seen: map[string]bool{}, more: make(chan struct{}, 1)}
+}
+
+// add queues a volume, once.
+func (x *indexer) add(v *backupstore.Volume) {
+	x.mu.Lock()
+	id := v.Backup().ID
+	if !x.seen[id] {
+		x.seen[id] = true
+		x.queue = append(x.queue, v)
+	}
+	x.mu.Unlock()
+	select {
+	case x.more <- struct{}{}:
+	default:
+	}
+}
+
+// run works until ctx ends.
+func (x *indexer) run(ctx context.Context) {
+	for {
+		select {
+		case <-x.more:
+		case <-ctx.Done():
+			return
+		}
+		for v := x.next(); v != nil; v = x.next() {
+			err := v.BuildIndex(ctx, backupstore.IndexOptions{Yield: x.yield})
+			if ctx.Err() != nil {
+				return
+			}
+			if err != nil {
+				x.log.Warn("not all of a backup can be indexed", "backup", v.Backup().ID, "err", err)
+			} else {
+				x.log.Info("backup indexed", "backup", v.Backup().ID)
+			}
+		}
+	}
+}
+
+func (x *indexer) next() *backupstore.Volume {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if len(x.queue) == 0 {
+		return nil
+	}
+	v := x.queue[0]
+	x.queue = x.queue[1:]
+	return v
+}
+
+// read is called around every read of a mounted disk.
+func (x *indexer) read() (done func()) {
+	x.reading.Add(1)
+	return func() {
+		x.lastRead.Store(time.Now().UnixNano())
+		x.reading.Add(-1)
+	}
+}
+
+// yield waits until nobody reads.
+func (x *indexer) yield(ctx context.Context) error {
+	for {
+		wait := quiet
+		if x.reading.Load() == 0 {
+			if wait = quiet - time.Since(time.Unix(0, x.lastRead.Load())); wait <= 0 {
+				return ctx.Err()
+			}
+		}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/restorefs/restorefs/backupstore"
+)
+
+func indexCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "index",
+		Usage:     "build seek indexes ahead of time, so that random reads are quick at once",
+		ArgsUsage: "[BACKUP...]",
+		Description: backupHelp + `
+
+An index is about 1 % of its object. A mount builds indexes by itself while it
+is read; this command does it before anybody waits. It can be interrupted and
+continues where it was.`,
+		Flags: []cli.Flag{
+			shareFlag(), memoryFlag(), cacheDirFlag(),
+			&cli.BoolFlag{Name: "all", Usage: "all complete backups", DisableDefaultText: true},
+		},
+		Action: buildIndexes,
+	}
+}
+
+func buildIndexes(c *cli.Context) error {
+	if c.Bool("all") == c.Args().Present() {
+		return usagef("index takes the backups to index, or --all; see \"restorefs index --help\"")
+	}
+	memory, err := parseSize(c.String("memory"))
+	if err != nil {
+		return err
+	}
+	catalog, err := openCatalog(c, memory)
+	if err != nil {
+		return err
+	}
+	defer catalog.Close()
+	if !catalog.KeepsIndexes() {
+		return fmt.Errorf("indexes cannot be kept in %s: choose another --cache-dir", c.String("cache-dir"))
+	}
+	var chosen []*backupstore.Backup
+	for _, b := range catalog.Backups() {
+		if c.Bool("all") && b.State == backupstore.Complete {
+			chosen = append(chosen, b)
+		}
+	}
+	for _, ref := range c.Args().Slice() {
+		b, err := catalog.Find(ref)
+		if err != nil {
+			return err
+		}
+		chosen = append(chosen, b)
+	}
+	var failed []error
+	for _, b := range chosen {
+		err := indexOne(c, catalog, b)
+		if c.Context.Err() != nil {
+			return fmt.Errorf("%w\nWhat is built is kept, the same command goes on from there", err)
+		}
+		if err != nil {
+			failed = append(failed, err)
+		}
+	}
+	return errors.Join(failed...)
+}
+
+func indexOne(c *cli.Context, catalog *backupstore.Catalog, b *backupstore.Backup) error {
+	v, err := catalog.Open(c.Context, b)
+	if err != nil {
+		return err
+	}
+	var done, total atomic.Int64
+	start := time.Now()
+	stop := showLine(c.App.ErrWriter, func() string {
+		return fmt.Sprintf("index %s  %s of %s", b.ID[:8], formatSize(done.Load()), formatSize(total.Load()))
+	})
+	err = v.BuildIndex(c.Context, backupstore.IndexOptions{Progress: func(d, t int64) { done.Store(d); total.Store(t) }})
+	stop()
+	if err == nil {
+		fmt.Fprintf(c.App.Writer, "%s  indexed, %s in %.1f s\n", b.ID, formatSize(total.Load()), time.Since(start).Seconds())
+	}
+	return err
+}
