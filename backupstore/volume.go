@@ -22,27 +22,41 @@ type Volume struct {
 	objects []objectRef
 	rows    *digestRows // nil: no usable _sha256file
 	proofs  proofs
+
+	siblings siblings
 }
 
 // Open composes the volume of b. It costs one read of each layer's _metadata
 // and of both ends of one _sha256file. A broken backup can be opened as long as
 // its chain can be composed; reads of what is missing fail with a DamageError.
 func (c *Catalog) Open(ctx context.Context, b *Backup) (*Volume, error) {
-	v := &Volume{catalog: c, chain: b.Chain(), size: b.Size, proofs: proofs{done: map[int]bool{}, running: map[int]chan struct{}{}}}
+	v := newVolume(c, b)
 	if v.chain == nil {
 		return nil, fmt.Errorf("backup %s is %s: %s: %w", b.ID, b.State, b.Problems[0], ErrDamaged)
 	}
-	for i := len(v.chain) - 1; i >= 0; i-- {
-		layer, err := v.readLayer(ctx, i)
-		if err != nil {
-			return nil, fmt.Errorf("open backup %s: %w", b.ID, err)
-		}
-		v.extents = addLayer(v.extents, layer)
+	if err := v.readLayers(ctx); err != nil {
+		return nil, err
 	}
 	if err := v.openDigests(ctx); err != nil {
 		return nil, err
 	}
 	return v, nil
+}
+
+func newVolume(c *Catalog, b *Backup) *Volume {
+	return &Volume{catalog: c, chain: b.Chain(), size: b.Size, proofs: proofs{done: map[int]bool{}, running: map[int]chan struct{}{}}}
+}
+
+// readLayers composes the chain.
+func (v *Volume) readLayers(ctx context.Context) error {
+	for i := len(v.chain) - 1; i >= 0; i-- {
+		layer, err := v.readLayer(ctx, i)
+		if err != nil {
+			return fmt.Errorf("open backup %s: %w", v.chain[0].ID, err)
+		}
+		v.extents = addLayer(v.extents, layer)
+	}
+	return nil
 }
 
 // readLayer reads the objects of layer i.
@@ -103,6 +117,10 @@ func (v *Volume) Align() int {
 // what the share said. Reads that start and end on multiples of Align (or end
 // with the volume) are decoded straight into p; others cost a copy.
 func (v *Volume) ReadAt(ctx context.Context, p []byte, off int64) error {
+	return v.read(ctx, p, off, stopAtDamage)
+}
+
+func (v *Volume) read(ctx context.Context, p []byte, off int64, damaged onDamage) error {
 	if off < 0 || off > v.size || int64(len(p)) > v.size-off {
 		return fmt.Errorf("read of %d bytes at %d is outside the volume of %d bytes", len(p), off, v.size)
 	}
@@ -115,7 +133,7 @@ func (v *Volume) ReadAt(ctx context.Context, p []byte, off int64) error {
 			if whole != v.size {
 				n -= n % block
 			}
-			if err := v.load(ctx, p[:n], off); err != nil {
+			if err := v.load(ctx, p[:n], off, damaged); err != nil {
 				return err
 			}
 		} else {
@@ -124,7 +142,7 @@ func (v *Volume) ReadAt(ctx context.Context, p []byte, off int64) error {
 			}
 			start := off - skip
 			b := edge[:min(block, v.size-start)]
-			if err := v.load(ctx, b, start); err != nil {
+			if err := v.load(ctx, b, start, damaged); err != nil {
 				return err
 			}
 			n = int64(copy(p, b[skip:]))
@@ -138,8 +156,7 @@ func (v *Volume) ReadAt(ctx context.Context, p []byte, off int64) error {
 func (v *Volume) Load(ctx context.Context, p []byte, off int64) error { return v.ReadAt(ctx, p, off) }
 
 // load fills p, which starts on a block and ends on one or with the volume.
-func (v *Volume) load(ctx context.Context, p []byte, off int64) error {
-	block := int64(v.Align())
+func (v *Volume) load(ctx context.Context, p []byte, off int64, damaged onDamage) error {
 	end := off + int64(len(p))
 	for at := off; at < end; {
 		start, stop, err := v.NextData(ctx, at, end)
@@ -151,14 +168,8 @@ func (v *Volume) load(ctx context.Context, p []byte, off int64) error {
 			clear(p[at-off:])
 			return nil
 		}
-		data := p[start-off : stop-off]
-		if err := v.compose(ctx, data, start); err != nil {
+		if err := v.fill(ctx, p[start-off:stop-off], start, damaged); err != nil {
 			return err
-		}
-		for b := start; b < stop; b += block {
-			if err := v.verifyTwice(ctx, p[b-off:min(b+block, stop)-off], b); err != nil {
-				return err
-			}
 		}
 		at = stop
 	}
@@ -182,19 +193,6 @@ func (v *Volume) compose(ctx context.Context, p []byte, off int64) error {
 	}
 	clear(p[at-off:])
 	return nil
-}
-
-// verifyTwice checks one block. When it is not right, a wrong index could be at
-// fault: then it is decoded again without.
-func (v *Volume) verifyTwice(ctx context.Context, p []byte, off int64) error {
-	err := v.verify(ctx, p, off)
-	if !errors.Is(err, ErrDamaged) || !v.distrust(off, int64(len(p))) {
-		return err
-	}
-	if err := v.compose(ctx, p, off); err != nil {
-		return err
-	}
-	return v.verify(ctx, p, off)
 }
 
 // verify checks one block, or what there is of it at the volume's end.

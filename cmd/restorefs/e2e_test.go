@@ -258,7 +258,7 @@ func TestTheFileSystemInABackupMounts(t *testing.T) {
 func TestMaterializeGivesTheSource(t *testing.T) {
 	share, list := storetest.Fixtures(t)
 	for _, f := range list {
-		if f.State != storetest.Complete {
+		if f.State != storetest.Complete && f.HealedBy == "" {
 			continue
 		}
 		t.Run(f.Label, func(t *testing.T) {
@@ -311,7 +311,7 @@ func checkRecord(t *testing.T, path, target string, f storetest.Fixture) {
 func TestEveryBrokenBackupHasItsErrorAndExitCode(t *testing.T) {
 	share, list := storetest.Fixtures(t)
 	for _, f := range append(list, storetest.Symlinks(t, share)...) {
-		if f.State == storetest.Complete {
+		if f.State == storetest.Complete || f.HealedBy != "" {
 			continue
 		}
 		t.Run(f.Label, func(t *testing.T) {

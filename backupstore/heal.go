@@ -1,0 +1,353 @@
+package backupstore
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"iter"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/restorefs/restorefs/backupstore/format"
+)
+
+const (
+	// maxSiblings bounds the backups whose digest rows are looked at to heal one
+	// volume, maxHealers those of them whose objects are.
+	maxSiblings = 32
+	maxHealers  = 8
+)
+
+// onDamage is told of a block, p at off, that cannot be had. It may put
+// something else into p and return nil: then reading goes on.
+type onDamage func(p []byte, off int64, d *DamageError) error
+
+func stopAtDamage(_ []byte, _ int64, d *DamageError) error { return d }
+
+// fill fills p, whole blocks at off, from the objects, verified. What is wrong
+// with one block does not touch the others.
+func (v *Volume) fill(ctx context.Context, p []byte, off int64, damaged onDamage) error {
+	composed := v.compose(ctx, p, off)
+	if composed != nil && !errors.Is(composed, ErrDamaged) {
+		return composed
+	}
+	block := int64(v.Align())
+	var lost lostObject
+	for len(p) > 0 {
+		b := p[:min(block, int64(len(p)))]
+		var err error
+		if composed != nil {
+			err = v.composeBlock(ctx, b, off, &lost)
+		}
+		if err == nil {
+			err = v.verify(ctx, b, off)
+		}
+		if errors.Is(err, ErrDamaged) {
+			err = v.mend(ctx, b, off, err, damaged)
+		}
+		if err != nil {
+			return err
+		}
+		p, off = p[len(b):], off+int64(len(b))
+	}
+	return nil
+}
+
+// lostObject is an object that could not be decoded from start on: a read that
+// would have to begin there, or before, fails too.
+type lostObject struct {
+	ref    int
+	start  int64 // decoded offset
+	damage *DamageError
+}
+
+// composeBlock is compose for one block, without decoding in vain.
+func (v *Volume) composeBlock(ctx context.Context, b []byte, off int64, lost *lostObject) error {
+	ref, start := -1, int64(0)
+	if es := from(v.extents, off); len(es) > 0 && es[0].off < off+int64(len(b)) {
+		ref = es[0].object
+		start = v.decodingStart(ref, max(off, es[0].off))
+		if lost.damage != nil && ref == lost.ref && start <= lost.start {
+			return lost.damage
+		}
+	}
+	err := v.compose(ctx, b, off)
+	if d, ok := errors.AsType[*DamageError](err); ok {
+		*lost = lostObject{ref, start, d}
+	}
+	return err
+}
+
+// decodingStart is where, inside object ref, decoding begins to reach off of the
+// volume.
+func (v *Volume) decodingStart(ref int, off int64) int64 {
+	o := &v.objects[ref]
+	live := v.catalog.live.peek(v.chain[o.layer].objectFile(o.Number))
+	if live == nil {
+		return 0
+	}
+	defer v.catalog.live.release(live)
+	return live.Start(off - o.Offset)
+}
+
+// mend gets a block that is damaged in another way, or reports it.
+func (v *Volume) mend(ctx context.Context, b []byte, off int64, damage error, damaged onDamage) error {
+	// A wrong index could be at fault: then it is decoded again without.
+	if v.distrust(off, int64(len(b))) {
+		err := v.compose(ctx, b, off)
+		if err == nil {
+			err = v.verify(ctx, b, off)
+		}
+		if !errors.Is(err, ErrDamaged) {
+			return err
+		}
+		damage = err
+	}
+	healed, err := v.heal(ctx, b, off)
+	if healed || err != nil {
+		return err
+	}
+	d, ok := errors.AsType[*DamageError](damage)
+	if !ok {
+		return damage
+	}
+	whole := *d
+	whole.Offset, whole.Length = off, int64(len(b))
+	return damaged(b, off, &whole)
+}
+
+// heal takes a block from a sibling: another backup of the volume that has the
+// same digest for it, in another object. What it finds is verified by v's own
+// digest. Siblings are read as they are, not healed in turn.
+func (v *Volume) heal(ctx context.Context, b []byte, off int64) (healed bool, err error) {
+	for s, err := range v.healers(ctx, off, int64(len(b))) {
+		if err != nil {
+			return false, err
+		}
+		if err := s.compose(ctx, b[:s.covers], off); err != nil {
+			if ctx.Err() != nil {
+				return false, ctx.Err()
+			}
+			continue
+		}
+		if sha256.Sum256(b[:s.covers]) == s.want {
+			clear(b[s.covers:])
+			v.noteHealed(s.Backup(), off, int64(len(b)))
+			return true, nil
+		}
+	}
+	return false, ctx.Err()
+}
+
+// healer is a sibling that should have a block.
+type healer struct {
+	*Volume
+	covers int64 // bytes of the block that its digest covers; the rest is zero
+	want   format.Digest
+}
+
+// healers gives the siblings that should have the block of n bytes at off, the
+// most promising first. An error ends it and is ctx's, or the share's about v's
+// own digests; siblings that cannot be read are passed over.
+func (v *Volume) healers(ctx context.Context, off, n int64) iter.Seq2[healer, error] {
+	return func(yield func(healer, error) bool) {
+		rowCovers, want, err := v.row(ctx, off)
+		if err != nil {
+			yield(healer{}, err)
+			return
+		}
+		covered := min(rowCovers, n)
+		if covered == 0 || covered < n && v.hasExtent(off+covered, off+n) {
+			return // nothing would prove what a sibling gives
+		}
+		mine := v.sources(off, n)
+		// Backups whose chain does not contain the damaged object's are
+		// independent of it for certain.
+		for _, independent := range []bool{true, false} {
+			for _, s := range v.siblings.list(v) {
+				if s.independent(mine) != independent {
+					continue
+				}
+				vol := s.composed(ctx, v, off, rowCovers, want)
+				if ctx.Err() != nil {
+					yield(healer{}, ctx.Err())
+					return
+				}
+				if vol == nil || slices.Equal(vol.sources(off, n), mine) {
+					continue
+				}
+				if !yield(healer{vol, covered, want}, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// source is where bytes of a volume come from.
+type source struct {
+	backup *Backup
+	object uint32
+}
+
+// sources lists the objects of [off, off+n).
+func (v *Volume) sources(off, n int64) []source {
+	var out []source
+	for _, e := range from(v.extents, off) {
+		if e.off >= off+n {
+			break
+		}
+		o := &v.objects[e.object]
+		out = append(out, source{v.chain[o.layer], o.Number})
+	}
+	return out
+}
+
+// siblings is what a volume remembers of other backups of the same volume, and
+// what it took from them.
+type siblings struct {
+	mu      sync.Mutex
+	listed  bool
+	all     []*sibling
+	healers int // siblings whose objects are known
+	healed  ranges
+	said    map[string]bool // objects whose healing has been logged
+}
+
+// sibling is one of them, opened as far as it was needed.
+type sibling struct {
+	backup *Backup
+	chain  map[*Backup]bool
+
+	mu     sync.Mutex
+	volume *Volume // nil: not opened yet
+	whole  bool    // its objects are known too
+	failed bool
+}
+
+// list returns the siblings of v, nearest in time first.
+func (s *siblings) list(v *Volume) []*sibling {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.listed {
+		return s.all
+	}
+	s.listed = true
+	b := v.chain[0]
+	var near []*Backup
+	for _, o := range v.catalog.Backups() {
+		if o.VolumeID == b.VolumeID && o.ID != b.ID && o.HasDigests && o.Chain() != nil {
+			near = append(near, o)
+		}
+	}
+	distance := func(o *Backup) time.Duration { return o.CreatedAt.Sub(b.CreatedAt).Abs() }
+	slices.SortStableFunc(near, func(x, y *Backup) int { return int(min(max(distance(x)-distance(y), -1), 1)) })
+	for _, o := range near[:min(len(near), maxSiblings)] {
+		chain := map[*Backup]bool{}
+		for _, l := range o.Chain() {
+			chain[l] = true
+		}
+		s.all = append(s.all, &sibling{backup: o, chain: chain})
+	}
+	return s.all
+}
+
+// independent reports whether none of the objects can be of s's volume.
+func (s *sibling) independent(objects []source) bool {
+	return !slices.ContainsFunc(objects, func(o source) bool { return s.chain[o.backup] })
+}
+
+// composed returns the sibling's volume if its digest of the block at off is
+// want. It is opened no further than it takes to find out.
+func (s *sibling) composed(ctx context.Context, v *Volume, off, covers int64, want format.Digest) *Volume {
+	s.mu.Lock()
+	vol, whole, failed := s.volume, s.whole, s.failed
+	s.mu.Unlock()
+	if failed {
+		return nil
+	}
+	if vol == nil {
+		vol = newVolume(v.catalog, s.backup)
+		if err := vol.openDigests(ctx); err != nil || vol.rows == nil || vol.rows.block != v.rows.block {
+			s.fail(ctx, v, err)
+			return nil
+		}
+		vol = s.keep(vol, false)
+	}
+	theirs, got, err := vol.row(ctx, off)
+	if err != nil || theirs != covers || got != want {
+		return nil
+	}
+	if whole {
+		return vol
+	}
+	if !v.siblings.oneMore() {
+		return nil
+	}
+	full := newVolume(v.catalog, s.backup)
+	full.rows = vol.rows
+	if err := full.readLayers(ctx); err != nil {
+		s.fail(ctx, v, err)
+		return nil
+	}
+	return s.keep(full, true)
+}
+
+// keep remembers vol, unless somebody was quicker, and returns what is kept.
+func (s *sibling) keep(vol *Volume, whole bool) *Volume {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.volume == nil || whole && !s.whole {
+		s.volume, s.whole = vol, whole
+	}
+	return s.volume
+}
+
+func (s *sibling) fail(ctx context.Context, v *Volume, err error) {
+	if ctx.Err() != nil {
+		return
+	}
+	s.mu.Lock()
+	s.failed = true
+	s.mu.Unlock()
+	v.catalog.log.Debug("sibling cannot be used for healing", "backup", s.backup.ID, "err", err)
+}
+
+// oneMore reports whether the objects of one more sibling may be read in.
+func (s *siblings) oneMore() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.healers++
+	return s.healers <= maxHealers
+}
+
+func (v *Volume) noteHealed(from *Backup, off, n int64) {
+	object := ""
+	if src := v.sources(off, n); len(src) > 0 {
+		object = src[0].backup.objectFile(src[0].object)
+	}
+	s := &v.siblings
+	s.mu.Lock()
+	s.healed.add(off, n)
+	first := !s.said[object]
+	if first {
+		if s.said == nil {
+			s.said = map[string]bool{}
+		}
+		s.said[object] = true
+	}
+	s.mu.Unlock()
+	if first {
+		v.catalog.log.Warn("an object is damaged; the same bytes are taken from another backup of the volume and verified",
+			"backup", v.chain[0].ID, "object", object, "offset", off, "from", from.ID)
+	}
+}
+
+// Healed returns the ranges of the volume that were read so far, are damaged in
+// its own chain, and were taken from siblings, in order.
+func (v *Volume) Healed() []Range {
+	v.siblings.mu.Lock()
+	defer v.siblings.mu.Unlock()
+	return slices.Clone(v.siblings.healed)
+}

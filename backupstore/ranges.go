@@ -1,0 +1,37 @@
+package backupstore
+
+import "sort"
+
+// ranges is a set of bytes as ranges in order that do not touch.
+type ranges []Range
+
+// add adds [off, off+n).
+func (r *ranges) add(off, n int64) {
+	if n <= 0 {
+		return
+	}
+	s := *r
+	end := off + n
+	// s[i:j] is what touches the new range.
+	i := sort.Search(len(s), func(i int) bool { return s[i].Off+s[i].Len >= off })
+	j := i
+	for j < len(s) && s[j].Off <= end {
+		off, end = min(off, s[j].Off), max(end, s[j].Off+s[j].Len)
+		j++
+	}
+	if i == j {
+		s = append(s, Range{})
+		copy(s[i+1:], s[i:])
+		j = i + 1
+	}
+	s[i] = Range{off, end - off}
+	*r = append(s[:i+1], s[j:]...)
+}
+
+// bytes is how many bytes the set has.
+func (r ranges) bytes() (n int64) {
+	for _, x := range r {
+		n += x.Len
+	}
+	return n
+}
