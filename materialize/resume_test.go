@@ -17,7 +17,7 @@ import (
 const (
 	helperTarget = "MATERIALIZE_TEST_TARGET"
 	helperState  = "MATERIALIZE_TEST_STATE"
-	killSize     = 16<<20 + 300
+	killSize     = 8<<20 + 300
 )
 
 // TestMain is also the helper process that the kill test kills: it materializes
@@ -65,7 +65,7 @@ func TestARunThatWasKilledIsContinued(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			var dev, file string
 			if kind == "device" {
-				dev, file = newLoop(t, 17<<20)
+				dev, file = newLoop(t, 9<<20)
 			}
 			state := tempDir(t)
 			continued := 0
@@ -85,7 +85,7 @@ func TestARunThatWasKilledIsContinued(t *testing.T) {
 					t.Fatal(err)
 				}
 				out.Read(make([]byte, 5)) // "ready"
-				time.Sleep(time.Duration(rand.IntN(40)) * time.Millisecond)
+				time.Sleep(time.Duration(rand.IntN(30)) * time.Millisecond)
 				cmd.Process.Kill()
 				cmd.Wait()
 
@@ -283,7 +283,7 @@ func TestDeltaWritesOnlyWhatDiffers(t *testing.T) {
 }
 
 func TestADeltaOntoGarbageIsRight(t *testing.T) {
-	for _, size := range []int64{20 << 20, 3<<20 + 999, 70<<20 + 1} {
+	for _, size := range []int64{3<<20 + 999, 12<<20 + 1} {
 		vol := newFakeVolume(size, 14)
 		path := filepath.Join(tempDir(t), "f")
 		garbage(t, path, int(size/2))

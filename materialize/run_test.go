@@ -71,14 +71,14 @@ func TestRunOntoAFile(t *testing.T) {
 			o    Options
 			prep func(t *testing.T, path string)
 		}{
-			{"a new file", 20 << 20, Options{}, nil},
-			{"an odd size", 9<<20 + 12345, Options{}, nil},
+			{"a new file", 7 << 20, Options{}, nil},
+			{"an odd size", 5<<20 + 12345, Options{}, nil},
 			{"less than a block", 17, Options{}, nil},
 			{"an empty volume", 0, Options{}, nil},
 			{"one job and little memory", 5 << 20, Options{Jobs: 1, MemoryBytes: 1}, nil},
-			{"many jobs", 20 << 20, Options{Jobs: 9, MemoryBytes: 3 << 20}, nil},
-			{"an existing file full of other bytes", 10<<20 + 77, Options{}, func(t *testing.T, p string) { garbage(t, p, 10<<20+77) }},
-			{"a shorter file", 10 << 20, Options{}, func(t *testing.T, p string) { garbage(t, p, 3<<20+1) }},
+			{"many jobs", 8 << 20, Options{Jobs: 9, MemoryBytes: 3 << 20}, nil},
+			{"an existing file full of other bytes", 5<<20 + 77, Options{}, func(t *testing.T, p string) { garbage(t, p, 5<<20+77) }},
+			{"a shorter file", 5 << 20, Options{}, func(t *testing.T, p string) { garbage(t, p, 3<<20+1) }},
 		} {
 			t.Run(fsname+"/"+c.name, func(t *testing.T) {
 				vol := newFakeVolume(c.size, 3)
