@@ -24,77 +24,87 @@ var (
 // left.
 //
 // Invariants that make the unsafe copies sound: w.limit+slack <= len(w.buf),
-// and lits has slack readable bytes after it. Each sequence is checked before
-// its copies: they end at w.limit at the latest, start inside lits, and reach
-// back to at most the buffer's start (else matchAcross takes them).
+// w.end+slack <= len(w.buf), and lits has slack readable bytes after it. Each
+// sequence is checked before its copies: they end at w.limit at the latest,
+// start inside lits, and come from inside what the window has. The older part
+// of the ring is farther ahead than a block is long, so that copies never run
+// into what they read. All else goes to executeOne.
 func execute(w *window, seqs []sequence, lits []byte) ([]byte, error) {
-	pos, limit := w.pos, w.limit
 	base := unsafe.Pointer(unsafe.SliceData(w.buf))
-	lit, left := unsafe.Pointer(unsafe.SliceData(lits)), len(lits)
-	maxOffset := int(min(w.size, w.total+int64(pos-w.start)))
-	end := w.end
-	for i := range seqs {
-		s := &seqs[i]
-		n, length := int(s.lits), int(s.length)
-		if n > left {
-			return nil, errLiterals
-		}
-		if pos+n+length > limit {
-			return nil, errTooLong
-		}
-		out := unsafe.Add(base, pos)
-		copy16(out, lit)
-		if n > 16 {
-			copy16(unsafe.Add(out, 16), unsafe.Add(lit, 16))
-			for c := 32; c < n; c += 32 {
-				copy16(unsafe.Add(out, c), unsafe.Add(lit, c))
-				copy16(unsafe.Add(out, c+16), unsafe.Add(lit, c+16))
+	limit, end := w.limit, w.end
+	for {
+		pos := w.pos
+		maxOffset := int(min(w.size, w.total+int64(pos-w.start)))
+		lit, left := unsafe.Pointer(unsafe.SliceData(lits)), len(lits)
+		i := 0
+		for ; i < len(seqs); i++ {
+			s := &seqs[i]
+			n, length, off := int(s.lits), int(s.length), int(s.offset)
+			match := pos + n
+			src := match - off
+			if n > left || match+length > limit || off > maxOffset || src^(src+length) < 0 {
+				break
 			}
-		}
-		lit = unsafe.Add(lit, n)
-		left -= n
-		pos += n
-		off := int(s.offset)
-		src := pos - off
-		if off > maxOffset || src^(src+length) < 0 {
-			// Not surely valid, or across the seam.
-			if !w.matchAcross(pos, off, length) {
-				return nil, errOffset
+			dst := unsafe.Add(base, pos)
+			copy16(dst, lit)
+			for c := 16; c < n; c += 16 {
+				copy16(unsafe.Add(dst, c), unsafe.Add(lit, c))
 			}
-			pos += length
-			continue
-		}
-		src += end & (src >> 63)
-		dst, from := unsafe.Add(base, pos), unsafe.Add(base, src)
-		pos += length
-		if off >= 16 {
-			copy16(dst, from)
-			copy16(unsafe.Add(dst, 16), unsafe.Add(from, 16))
-			if length > 32 {
-				for c := 32; c < length; c += 32 {
+			lit = unsafe.Add(lit, n)
+			left -= n
+			pos = match + length
+			dst = unsafe.Add(base, match)
+			from := unsafe.Add(base, src+end&(src>>63))
+			if off >= 16 {
+				copy16(dst, from)
+				copy16(unsafe.Add(dst, 16), unsafe.Add(from, 16))
+				for c := 32; c < length; c += 16 {
 					copy16(unsafe.Add(dst, c), unsafe.Add(from, c))
-					copy16(unsafe.Add(dst, c+16), unsafe.Add(from, c+16))
+				}
+				continue
+			}
+			// A short period: write it out to 16 bytes or more, then repeat those.
+			for c := range off {
+				*(*byte)(unsafe.Add(dst, c)) = *(*byte)(unsafe.Add(from, c))
+			}
+			for ; off < 16 && off < length; off *= 2 {
+				for c := range off {
+					*(*byte)(unsafe.Add(dst, off+c)) = *(*byte)(unsafe.Add(dst, c))
 				}
 			}
-			continue
-		}
-		// A short period: write it out to 16 bytes or more, then repeat those.
-		period := off
-		for c := range off {
-			*(*byte)(unsafe.Add(dst, c)) = *(*byte)(unsafe.Add(from, c))
-		}
-		for period < 16 && period < length {
-			for c := range period {
-				*(*byte)(unsafe.Add(dst, period+c)) = *(*byte)(unsafe.Add(dst, c))
+			for c := off; c < length; c += 16 {
+				copy16(unsafe.Add(dst, c), unsafe.Add(dst, c-off))
 			}
-			period *= 2
 		}
-		for c := period; c < length; c += 16 {
-			copy16(unsafe.Add(dst, c), unsafe.Add(dst, c-period))
+		w.pos = pos
+		lits = lits[len(lits)-left:]
+		if i == len(seqs) {
+			return lits, nil
 		}
+		var err error
+		if lits, err = executeOne(w, seqs[i], lits); err != nil {
+			return nil, err
+		}
+		seqs = seqs[i+1:]
 	}
-	w.pos = pos
-	return lits[len(lits)-left:], nil
+}
+
+// executeOne executes a sequence that is not surely valid, or whose match lies
+// across the seam of the ring.
+func executeOne(w *window, s sequence, lits []byte) ([]byte, error) {
+	n, length := int(s.lits), int(s.length)
+	switch {
+	case n > len(lits):
+		return nil, errLiterals
+	case w.pos+n+length > w.limit:
+		return nil, errTooLong
+	}
+	w.append(lits[:n])
+	if !w.matchAcross(w.pos, int(s.offset), length) {
+		return nil, errOffset
+	}
+	w.pos += length
+	return lits[n:], nil
 }
 
 // copy16 copies 16 bytes; both are read before any is written.
