@@ -150,7 +150,7 @@ func BenchmarkStages(b *testing.B) {
 	})
 	b.Run("check", func(b *testing.B) {
 		for b.Loop() {
-			if err := k.check(s.bytes[:checkBytes]); err != nil {
+			if err := k.check(ctx, s.bytes[:checkBytes]); err != nil {
 				b.Fatal(err)
 			}
 		}

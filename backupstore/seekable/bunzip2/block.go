@@ -14,7 +14,7 @@ const (
 	checkBytes = 32 << 10
 )
 
-// Buffers keeps the memory that decoders use while they decode (6 MB each) and
+// Buffers keeps the memory that decoders use while they decode (5 MB each) and
 // while they are parked (1 MB each), for the next decoder. The zero value is
 // ready. It is safe for concurrent use by any number of decoders.
 type Buffers struct {
@@ -119,16 +119,20 @@ func (k *block) decode(ctx context.Context, r *bitReader, s *scratch, limit int)
 		return err
 	}
 	k.crc = s.header.crc
-	return k.check(s.bytes[:checkBytes])
+	return k.check(ctx, s.bytes[:checkBytes])
 }
 
 // check goes through the block: its length, its zero runs, its CRC. buf is for
 // its use.
-func (k *block) check(buf []byte) error {
+func (k *block) check(ctx context.Context, buf []byte) error {
 	k.out, k.zeros, k.marks = 0, k.zeros[:0], k.marks[:0]
 	var x expander
 	sum := uint32(0)
 	for !x.done(k.rle) {
+		// A block of runs may stand for 46 MB.
+		if len(k.marks)%64 == 63 && ctx.Err() != nil {
+			return ctx.Err()
+		}
 		k.marks = append(k.marks, mark{k.out, x})
 		n := x.expand(buf, k.rle, true)
 		sum = addBytes(sum, buf[:n])

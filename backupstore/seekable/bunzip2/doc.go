@@ -24,6 +24,10 @@
 //	magic.go    search of block starts at bit positions
 //	ahead.go    blocks decoded ahead on several cores
 //
+// Entry points into the transform need not be kept in the index: a block gives
+// enough of them itself (bwt.go), so that a first pass is as fast as a resumed
+// one.
+//
 // A block is kept in its RLE1 form (at most 900 KB) and expanded straight into
 // the caller's buffer, so a block that covers 46 MB of zeros costs no more
 // memory than any other.

@@ -7,7 +7,7 @@ import (
 
 const (
 	ones = 0x0101010101010101
-	// maxRun bounds the digits of a run: 21 of them exceed any block.
+	// maxRunDigits bounds a run: 21 digits exceed any block.
 	maxRunDigits = 21
 	// ctxGroups is after how many groups of symbols ctx is looked at: well
 	// below a millisecond.

@@ -16,13 +16,13 @@ import (
 // same bytes, and what is refused must be refused as damage.
 func FuzzStored(f *testing.F) {
 	for _, s := range samples(f) {
-		if len(s.stored) < 1000 && len(s.data) < 1<<18 {
+		if len(s.stored) < 320 && len(s.data) < 1<<18 {
 			f.Add(s.stored)
 		}
 	}
 	bufs := new(Buffers)
 	f.Fuzz(func(t *testing.T, b []byte) {
-		const most = 1 << 20 // bombs are read no further
+		const most = 1 << 18 // bombs are read no further
 		want, wantErr := io.ReadAll(io.LimitReader(bzip2.NewReader(bytes.NewReader(b)), most))
 		for _, workers := range []int{0, 2} {
 			d := New(stored(b), Options{Buffers: bufs, Workers: workers})
