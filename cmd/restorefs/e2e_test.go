@@ -446,6 +446,99 @@ func sameSize(t *testing.T, device string, size int64) {
 	}
 }
 
+func TestAnInterruptedRunIsContinued(t *testing.T) {
+	share, list := storetest.Fixtures(t)
+	f := storetest.Find(t, list, "chain 3")
+	target := filepath.Join(t.TempDir(), "disk.raw")
+	slow := program(t, "materialize", "--share", share, "--bwlimit", "200K", f.ID, target)
+	if err := slow.Start(); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(time.Second)
+	slow.Process.Signal(syscall.SIGTERM)
+	if err := slow.Wait(); slow.ProcessState.ExitCode() != exitFailed {
+		t.Fatalf("interrupted: %v", err)
+	}
+	if _, stderr, code := restorefs(t, "materialize", "--share", share, list[0].ID, target); code != exitRefused {
+		t.Errorf("another backup onto the half-written file: exit %d: %s", code, stderr)
+	}
+	stdout, stderr, code := restorefs(t, "materialize", "--share", share, f.ID, target, "--verify-after")
+	if code != 0 || !strings.Contains(stdout, "read back") {
+		t.Fatalf("exit %d: %s%s", code, stdout, stderr)
+	}
+	sameDisk(t, source(t, share, list, f), target)
+	if left, _ := filepath.Glob(target + ".restorefs*"); len(left) > 0 {
+		t.Errorf("left: %v", left)
+	}
+	// And once more, as an update of what is there: nothing is written.
+	stdout, stderr, code = restorefs(t, "materialize", "--share", share, f.ID, target, "--delta", "--force", "--json")
+	var result materialized
+	if err := json.Unmarshal([]byte(stdout), &result); err != nil || code != 0 || result.BytesWritten != 0 {
+		t.Errorf("exit %d, %v: %s%s", code, err, stdout, stderr)
+	}
+}
+
+func TestStdoutAndDryRun(t *testing.T) {
+	share, list := storetest.Fixtures(t)
+	f := storetest.Find(t, list, "ext4 incremental")
+	image := storetest.Image(t, share, list, f)
+	cmd := program(t, "materialize", "--share", share, f.ID, "-")
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	got := make([]byte, len(image))
+	if _, err := io.ReadFull(out, got); err != nil || !bytes.Equal(got, image) {
+		t.Fatalf("stdout differs: %v", err)
+	}
+	if n, err := io.Copy(io.Discard, out); n != f.VolumeGiB<<30-int64(len(image)) || err != nil {
+		t.Errorf("%d bytes more, %v", n, err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Error(err)
+	}
+	target := filepath.Join(t.TempDir(), "disk.raw")
+	stdout, stderr, code := restorefs(t, "materialize", "--share", share, f.ID, target, "--dry-run", "--json")
+	var p planned
+	if err := json.Unmarshal([]byte(stdout), &p); err != nil || code != 0 || p.WriteBytes+p.ZeroBytes != f.VolumeGiB<<30 || p.Refused {
+		t.Errorf("exit %d, %v: %s%s", code, err, stdout, stderr)
+	}
+	if _, err := os.Stat(target); err == nil {
+		t.Error("the dry run made the target")
+	}
+}
+
+func TestIndexIsBuiltAndUsed(t *testing.T) {
+	share := t.TempDir()
+	made := storetest.MustWrite(t, share, storetest.Spec{ID: storetest.ID("index"), VolumeID: storetest.ID("index volume"), Content: storetest.Disk(16<<20, 5)})
+	cache := t.TempDir()
+	t.Setenv("RESTOREFS_CACHE_DIR", cache)
+	stdout, stderr, code := restorefs(t, "index", "--share", share, "--all")
+	if code != 0 || !strings.Contains(stdout, "indexed") {
+		t.Fatalf("exit %d: %s%s", code, stdout, stderr)
+	}
+	files := 0
+	filepath.WalkDir(filepath.Join(cache, "index"), func(_ string, e os.DirEntry, err error) error {
+		if err == nil && e.Type().IsRegular() {
+			files++
+		}
+		return err
+	})
+	if files == 0 {
+		t.Error("no index was kept")
+	}
+	target := filepath.Join(t.TempDir(), "disk.raw")
+	if _, stderr, code := restorefs(t, "materialize", "--share", share, made.ID, target); code != 0 {
+		t.Errorf("with an index: exit %d: %s", code, stderr)
+	}
+	if _, _, code := restorefs(t, "index", "--share", share); code != exitUsage {
+		t.Errorf("neither backups nor --all: exit %d", code)
+	}
+}
+
 func TestUnmountFromElsewhere(t *testing.T) {
 	share, _ := storetest.Fixtures(t)
 	mountpoint, server := mountShare(t, share)

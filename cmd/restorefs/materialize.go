@@ -26,12 +26,17 @@ func materializeCommand() *cli.Command {
 		Description: backupHelp + `
 
 TARGET is a block device, or a file, which is created sparse when it does not
-exist. A device in use is refused, always; one that is not blank unless --force.
-A larger target keeps its size. An interrupted run is continued by the same
-command. What is written has been checked against the backup's digests.`,
+exist, or - for stdout. A device in use is refused, always; one that is not
+blank unless --force. A larger target keeps its size. An interrupted run is
+continued by the same command: what is already right is not written again. What
+is written has been checked against the backup's digests.`,
 		Flags: []cli.Flag{
 			shareFlag(), jsonFlag(), memoryFlag(), cacheDirFlag(),
 			&cli.BoolFlag{Name: "force", Usage: "overwrite what TARGET holds (never one that is in use, or too small)", DisableDefaultText: true},
+			&cli.BoolFlag{Name: "delta", Usage: "compare TARGET with the backup and write only what differs (with --force: roll back a volume)", DisableDefaultText: true},
+			&cli.BoolFlag{Name: "dry-run", Usage: "say what would be done, write nothing", DisableDefaultText: true},
+			&cli.BoolFlag{Name: "verify-after", Usage: "read TARGET back past the page cache and compare", DisableDefaultText: true},
+			&cli.StringFlag{Name: "bwlimit", Usage: "read no more than `SIZE` of data a second from the backup"},
 			&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Usage: "do not ask", DisableDefaultText: true},
 			&cli.IntFlag{Name: "jobs", Aliases: []string{"j"}, Usage: "read `N` objects in parallel (0: one for each processor)"},
 			&cli.StringFlag{Name: "metadata-out", Usage: "write the volume's metadata to `FILE` (for a file: TARGET.metadata.json unless given)"},
@@ -61,6 +66,15 @@ func runMaterialize(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	options := materialize.Options{
+		Jobs: c.Int("jobs"), MemoryBytes: memory / 2, Delta: c.Bool("delta"), VerifyAfter: c.Bool("verify-after"),
+		Progress: &materialize.Progress{}, Logger: newLogger(c),
+	}
+	if limit := c.String("bwlimit"); limit != "" {
+		if options.BytesPerSecond, err = parseSize(limit); err != nil {
+			return err
+		}
+	}
 	catalog, err := openCatalog(c, memory/2)
 	if err != nil {
 		return err
@@ -78,10 +92,17 @@ func runMaterialize(c *cli.Context) error {
 		return err
 	}
 	name := c.Args().Get(1)
+	if name == "-" {
+		return toStdout(c, volume, options)
+	}
 	if err := outsideShare(name, c.String("share")); err != nil {
 		return err
 	}
-	target, err := materialize.Open(c.Context, name, materialize.OpenOptions{Size: volume.Size(), Force: c.Bool("force")})
+	open := materialize.OpenOptions{Size: volume.Size(), Force: c.Bool("force"), Backup: b.ID, StateDir: stateDir(c)}
+	if c.Bool("dry-run") {
+		return dryRun(c, volume, name, open, options)
+	}
+	target, err := materialize.Open(c.Context, name, open)
 	if err != nil {
 		return err
 	}
@@ -89,11 +110,8 @@ func runMaterialize(c *cli.Context) error {
 	if err := confirm(c, b, target); err != nil {
 		return err
 	}
-	progress := &materialize.Progress{}
-	stop := showProgress(c.App.ErrWriter, progress)
-	result, err := materialize.Run(c.Context, volume, target, materialize.Options{
-		Jobs: c.Int("jobs"), MemoryBytes: memory / 2, Progress: progress, Logger: newLogger(c),
-	})
+	stop := showProgress(c.App.ErrWriter, options.Progress)
+	result, err := materialize.Run(c.Context, volume, target, options)
 	stop()
 	if err != nil {
 		if errors.Is(err, context.Canceled) {
@@ -101,22 +119,120 @@ func runMaterialize(c *cli.Context) error {
 		}
 		return err
 	}
+	return finish(c, b, target, result)
+}
+
+// finish reports a restore that is done and safe.
+func finish(c *cli.Context, b *backupstore.Backup, target *materialize.Target, result materialize.Result) error {
 	out := materialized{
 		Backup: b.ID, Target: target.Path(), Size: result.Size, BytesWritten: result.BytesWritten, BytesZeroed: result.BytesZeroed,
 		BytesSkipped: result.BytesSkipped, Verified: true, Seconds: result.Duration.Seconds(),
 	}
+	var err error
 	if out.Metadata, err = writeRecord(c, b, target); err != nil {
 		return fmt.Errorf("the data is restored and safe, the metadata is not written: %w", err)
 	}
 	if c.Bool("json") {
 		return writeJSON(c.App.Writer, out)
 	}
-	fmt.Fprintf(c.App.Writer, "restored backup %s to %s\n  %s in %.1f s: %s written, %s zero, %s already right; every block verified\n",
-		b.ID, target, formatSize(out.Size), out.Seconds, formatSize(out.BytesWritten), formatSize(out.BytesZeroed), formatSize(out.BytesSkipped))
+	proof := "every block verified"
+	if result.Verified {
+		proof += ", and read back from the target"
+	}
+	fmt.Fprintf(c.App.Writer, "restored backup %s to %s\n  %s in %.1f s: %s written, %s zero, %s already right; %s\n",
+		b.ID, target, formatSize(out.Size), out.Seconds, formatSize(out.BytesWritten), formatSize(out.BytesZeroed), formatSize(out.BytesSkipped), proof)
 	if out.Metadata != "" {
 		fmt.Fprintf(c.App.Writer, "  the volume's name, metadata and more are in %s\n", out.Metadata)
 	}
 	return nil
+}
+
+// stateDir is where it is noted that a device is half written, "" when that
+// cannot be.
+func stateDir(c *cli.Context) string {
+	if c.String("cache-dir") == "" {
+		return ""
+	}
+	dir := filepath.Join(c.String("cache-dir"), "state")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		newLogger(c).Warn("an interrupted run onto a device will need --delta --force to be continued", "err", err)
+		return ""
+	}
+	return dir
+}
+
+// toStdout streams the volume, for a pipe.
+func toStdout(c *cli.Context, volume *backupstore.Volume, o materialize.Options) error {
+	if term.IsTerminal(int(os.Stdout.Fd())) {
+		return usagef("stdout is a terminal: pipe it somewhere, or name a TARGET")
+	}
+	for _, flag := range []string{"json", "delta", "dry-run", "verify-after", "force"} {
+		if c.Bool(flag) {
+			return usagef("--%s does not go with stdout as the target", flag)
+		}
+	}
+	// A write to a pipe that nobody reads ends when the pipe is closed.
+	defer context.AfterFunc(c.Context, func() { os.Stdout.Close() })()
+	stop := showProgress(c.App.ErrWriter, o.Progress)
+	result, err := materialize.Stream(c.Context, volume, os.Stdout, o)
+	stop()
+	if c.Context.Err() != nil {
+		return fmt.Errorf("what was written to stdout is not the whole volume: %w", c.Context.Err())
+	}
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(c.App.ErrWriter, "wrote %s in %.1f s, every block verified\n", formatSize(result.Size), result.Duration.Seconds())
+	return nil
+}
+
+// dryRun says what a run would do. A target that would be refused is an error
+// all the same, so that scripts can ask first.
+func dryRun(c *cli.Context, volume *backupstore.Volume, name string, open materialize.OpenOptions, o materialize.Options) error {
+	e, err := materialize.Plan(c.Context, volume, name, open, o)
+	if err != nil {
+		return err
+	}
+	if c.Bool("json") {
+		if err := writeJSON(c.App.Writer, planned{
+			Backup: volume.Backup().ID, Target: e.Target, Size: e.Size, DataBytes: e.DataBytes, WriteBytes: e.WriteBytes,
+			ZeroBytes: e.ZeroBytes, SkipBytes: e.SkipBytes, Exact: e.Exact, Continues: e.Continues, Refused: e.Refused != nil,
+		}); err != nil {
+			return err
+		}
+	} else {
+		w := c.App.Writer
+		fmt.Fprintf(w, "target    %s\nvolume    %s, %s of it data\n", e.Target, formatSize(e.Size), formatSize(e.DataBytes))
+		atMost := "at most "
+		if e.Exact {
+			atMost = ""
+		}
+		fmt.Fprintf(w, "write     %s%s\nzero      %s%s\nleave     %s\n", atMost, formatSize(e.WriteBytes), atMost, formatSize(e.ZeroBytes), formatSize(e.SkipBytes))
+		if e.Continues {
+			fmt.Fprintln(w, "continues an interrupted run")
+		}
+		for _, n := range e.Notes {
+			fmt.Fprintln(w, "note     ", printable(n))
+		}
+	}
+	if e.Refused != nil {
+		return e.Refused
+	}
+	return nil
+}
+
+// planned is the JSON of --dry-run; its fields are a contract.
+type planned struct {
+	Backup     string `json:"backup"`
+	Target     string `json:"target"`
+	Size       int64  `json:"size"`
+	DataBytes  int64  `json:"data_bytes"`
+	WriteBytes int64  `json:"write_bytes"`
+	ZeroBytes  int64  `json:"zero_bytes"`
+	SkipBytes  int64  `json:"skip_bytes"`
+	Exact      bool   `json:"exact"`
+	Continues  bool   `json:"continues"`
+	Refused    bool   `json:"refused"`
 }
 
 // outsideShare refuses a target on the share: nothing is ever written there.
@@ -146,6 +262,9 @@ func confirm(c *cli.Context, b *backupstore.Backup, t *materialize.Target) error
 	w := c.App.ErrWriter
 	fmt.Fprintf(w, "backup  %s%s of %s\n", b.ID, quoted(b.VolumeName()), b.CreatedAt.Format("2006-01-02 15:04:05 MST"))
 	fmt.Fprintf(w, "target  %s, %s\n", t, targetWords(t, b.Size))
+	if t.Continues() {
+		fmt.Fprintln(w, "        continues an interrupted run")
+	}
 	for _, n := range t.Notes() {
 		fmt.Fprintf(w, "note    %s\n", printable(n))
 	}
