@@ -140,7 +140,7 @@ func (d *Decoder) MemoryBytes() int64 {
 // a Huffman tree with its scratch space.
 const (
 	decoderBytes = 20 << 10
-	treeBytes    = 16 << 10
+	treeBytes    = 32 << 10
 )
 
 // Close implements stream.Decoder.

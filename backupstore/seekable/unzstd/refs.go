@@ -16,7 +16,7 @@ func (r ref) back() int { return r.offset() - r.at() }
 type refLog struct {
 	refs   []ref
 	blocks []refBlock
-	limit  int // refs
+	limit  int // the size allowed, in refs; a block counts as two
 }
 
 // refBlock is a block of which refs are kept: refs[first:] up to the next's.
@@ -25,7 +25,11 @@ type refBlock struct {
 	first int
 }
 
+// begin is told of a block that starts at the decoded offset out.
 func (l *refLog) begin(out int64) {
+	if n := len(l.blocks); n > 0 && l.blocks[n-1].out == out {
+		return // the one before was empty
+	}
 	l.blocks = append(l.blocks, refBlock{out, len(l.refs)})
 }
 
@@ -63,20 +67,23 @@ func (l *refLog) trim(out int64) bool {
 	for n < len(l.blocks) && l.blocks[n].out < out {
 		n++
 	}
-	// Moving what stays is worth it only now and then.
-	if n > 0 && (n == len(l.blocks) || 2*l.blocks[n].first > len(l.refs)) {
-		first := len(l.refs)
-		if n < len(l.blocks) {
-			first = l.blocks[n].first
-		}
+	first := len(l.refs)
+	if n < len(l.blocks) {
+		first = l.blocks[n].first
+	}
+	// To move what stays is worth it only now and then.
+	if n > 0 && (2*first >= len(l.refs) || l.size() > l.limit) {
 		l.refs = l.refs[:copy(l.refs, l.refs[first:])]
 		l.blocks = l.blocks[:copy(l.blocks, l.blocks[n:])]
 		for i := range l.blocks {
 			l.blocks[i].first -= first
 		}
 	}
-	return len(l.refs) <= 2*l.limit
+	return l.size() <= l.limit
 }
+
+// size is the log's size in refs.
+func (l *refLog) size() int { return len(l.refs) + 2*len(l.blocks) }
 
 func (l *refLog) reset() { l.refs, l.blocks = l.refs[:0], l.blocks[:0] }
 

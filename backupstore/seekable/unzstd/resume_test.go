@@ -210,3 +210,35 @@ func TestZerosAreReported(t *testing.T) {
 		t.Fatalf("only %d zeros", sum)
 	}
 }
+
+func TestEmptyBlocksTakeNoMemory(t *testing.T) {
+	img := image(17, 500000)
+	stored := klauspost(t, img, zstd.WithWindowSize(64<<10), zstd.WithEncoderCRC(false))
+	// Cut the last block off and put a million empty ones and one byte in its place.
+	head, n, err := parseFrame(stored)
+	if err != nil || head.content >= 0 {
+		t.Fatal(head, err)
+	}
+	for {
+		b := int(stored[n]) | int(stored[n+1])<<8 | int(stored[n+2])<<16
+		if b&1 != 0 {
+			stored[n] &^= 1
+			n += 3 + b>>3
+			break
+		}
+		if size := b >> 3; b>>1&3 == blockRLE {
+			n += 4
+		} else {
+			n += 3 + size
+		}
+	}
+	stored = join(stored[:n], make([]byte, 3<<20), []byte{1 | 1<<3, 0, 0, 'x'})
+	d := New(memory(stored), Options{Observer: &log{t: t}, Spacing: 500000})
+	got, err := decodeAll(t, d, 1<<16)
+	if err != nil || !bytes.Equal(got, join(img, []byte("x"))) {
+		t.Fatalf("%d bytes, error %v", len(got), err)
+	}
+	if m := d.MemoryBytes(); m > 4<<20 {
+		t.Fatalf("%d bytes of memory", m)
+	}
+}

@@ -170,7 +170,7 @@ func (d *Decoder) resume(cp stream.Checkpoint) error {
 	}
 	keep := 0
 	if d.track != nil {
-		d.track.plan(f.window, cp.Out)
+		d.track.plan(&f, cp.Out)
 		keep = d.track.keep()
 	}
 	d.frame, d.frames, d.place = f, 1, inFrame

@@ -73,12 +73,16 @@ func newTracker(opt Options, out int64) *tracker {
 }
 
 // plan sets what depends on a frame's window, at a frame's start or resumption.
-func (t *tracker) plan(window, out int64) {
+func (t *tracker) plan(f *frame, out int64) {
+	window := f.window
+	if f.content >= 0 {
+		window = min(window, f.content)
+	}
 	t.spacing = max(t.wanted, window/8)
 	t.tolerance = t.spacing / 4
 	for t.shift = 14; window>>t.shift >= maxBuckets; t.shift++ {
 	}
-	t.refs.limit = int(1<<20 + window/16)
+	t.refs.limit = int(1<<20 + window/16) // 8 MiB and half a window
 	t.floor = max(t.floor, t.start+t.spacing/2)
 	t.aim(out)
 }
@@ -111,7 +115,7 @@ func (t *tracker) taken(target, out int64) {
 // startFrame is told of a frame whose header is at the stored offset in. Its
 // start is a checkpoint that costs nothing.
 func (t *tracker) startFrame(f *frame, in, out int64) {
-	t.plan(f.window, out)
+	t.plan(f, out)
 	if out > 0 && t.wants(out) {
 		t.obs.Checkpoint(stream.Checkpoint{In: 8 * in, Out: out, State: frameStartState()})
 		t.taken(t.target, out)
@@ -120,7 +124,7 @@ func (t *tracker) startFrame(f *frame, in, out int64) {
 
 // begin is told of a block that is about to be decoded.
 func (t *tracker) begin(d *Decoder) {
-	if d.frame.done > 0 && t.wants(d.out) {
+	if d.frame.done > 0 && t.wants(d.out) && !t.crowded(d.out) {
 		c := candidate{target: t.target, in: d.in.off, out: d.out, frame: d.frame, reps: d.block.seqs.reps}
 		for i := range d.block.tables {
 			c.desc[i] = bytes.Clone(d.block.tables[i].desc)
@@ -132,6 +136,13 @@ func (t *tracker) begin(d *Decoder) {
 		t.refs.begin(d.out)
 	}
 	t.long = t.long[:0]
+}
+
+// crowded tells that a boundary at out is next to the last candidate, so that
+// the number of candidates is bounded.
+func (t *tracker) crowded(out int64) bool {
+	n := len(t.candidates)
+	return n > 0 && out-t.candidates[n-1].out < t.tolerance/32
 }
 
 // sequences is told of the next sequences of the block, the first of which
@@ -148,7 +159,7 @@ func (t *tracker) sequences(seqs []sequence, at int) {
 			at += int(seqs[j].lits + seqs[j].length)
 		}
 		t.long = append(t.long, run{at - int(seqs[i].length), int(seqs[i].length)})
-		break // a block has room for one more at the most; it is not worth the loop
+		break // a block has room for two at the most
 	}
 }
 
