@@ -2,6 +2,7 @@ package inflate
 
 import (
 	"encoding/binary"
+	"math"
 	"math/bits"
 
 	"github.com/restorefs/restorefs/backupstore/seekable/stream"
@@ -29,6 +30,8 @@ const (
 	// longest stretch between runs that is compared with zero to join them.
 	zerosMin = 64 << 10
 	joinMax  = 4 << 10
+
+	never = math.MaxInt64 / 2 // an offset that is not reached
 )
 
 // ref is a reference to the window of the checkpoint that records: the match
@@ -50,6 +53,7 @@ type marks struct {
 	window    [windowBytes]byte // its end is at at.Out
 	refs      []ref
 
+	quiet              bool  // decoding again: zeros have been reported
 	zeroStart, zeroEnd int64 // the run of zeros not reported yet
 }
 
@@ -91,12 +95,18 @@ func (m *marks) step(c *core, limit int) int {
 }
 
 func (m *marks) take(c *core, at int64) {
-	m.recording = true
-	m.at = stream.Checkpoint{In: c.in.bit(), Out: at}
-	m.header = 0
+	header := c.in.bit()
 	if c.state != atHeader {
-		m.header = m.at.In - c.header
+		header = c.header
 	}
+	m.takeAt(c, at, header, c.in.bit())
+}
+
+// takeAt takes a checkpoint at the given bits of the input.
+func (m *marks) takeAt(c *core, at, header, in int64) {
+	m.recording = true
+	m.at = stream.Checkpoint{In: in, Out: at}
+	m.header = in - header
 	m.history = int(min(at-c.from, windowBytes))
 	copy(m.window[windowBytes-m.history:], c.out[c.pos-m.history:c.pos])
 	m.refs = m.refs[:0]
@@ -129,16 +139,23 @@ func (m *marks) report() {
 
 // zeros notes that the run has been filled with zeros.
 func (m *marks) zeros(c *core, r run) {
+	if m.quiet {
+		return
+	}
 	start, end := c.base+int64(r.start), c.base+int64(r.end)
-	// Zeros cost next to nothing to decode again.
-	cheap := int64(r.end-r.start) * 7 / 8
-	m.soft += cheap
-	m.hard += cheap
+	m.postpone(end - start)
 	if gap := start - m.zeroEnd; m.zeroEnd == 0 || gap > joinMax || gap > int64(r.start) || !allZero(c.out[r.start-int(gap):r.start]) {
 		m.flushZeros()
 		m.zeroStart = start
 	}
 	m.zeroEnd = end
+}
+
+// postpone puts the next checkpoint off because of n zeros, which cost next
+// to nothing to decode again.
+func (m *marks) postpone(n int64) {
+	m.soft += n * 7 / 8
+	m.hard += n * 7 / 8
 }
 
 // flushZeros reports the run of zeros so far.

@@ -43,6 +43,11 @@ type core struct {
 	base int64  // decoded offset of out[0]
 	from int64  // decoded offset from which on history is known
 
+	// out16 takes the place of out in decode16: from 256 on, values stand for
+	// the bytes of a window that is not known yet.
+	out16 []uint16
+
+	until  int64  // decode stops at the first header from this bit on; 0: never
 	header int64  // where the current block's header is, in bits
 	marks  *marks // placement of checkpoints; nil without an Observer
 	run    run    // set by a loop that stopped behind a run
@@ -73,6 +78,9 @@ func (c *core) decode(ctx context.Context, limit int) error {
 		wrong := ""
 		switch c.state {
 		case atHeader:
+			if c.halted() {
+				return nil
+			}
 			if err := c.in.want(ctx, headerBytes); err != nil {
 				return err
 			}
@@ -104,6 +112,11 @@ func (c *core) decode(ctx context.Context, limit int) error {
 		c.marks.end()
 	}
 	return nil
+}
+
+// halted reports whether decode has come to until.
+func (c *core) halted() bool {
+	return c.until > 0 && c.state == atHeader && c.in.bit() >= c.until
 }
 
 func (c *core) copyStored(stop int) (wrong string) {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"sync"
-	"unsafe"
 
 	"github.com/restorefs/restorefs/backupstore/seekable/stream"
 )
@@ -28,14 +27,23 @@ type Options struct {
 	// NoChecksum leaves out the Adler-32 of the stream, for callers that check
 	// the decoded bytes in another way.
 	NoChecksum bool
+	// Workers, if more than 1, is the number of processors to decode with:
+	// others decode ahead from guessed places while Read and Skip are called.
+	// Goroutines run only shortly beyond a call, and end with Close at the latest.
+	Workers int
+	// MaxBytes bounds the memory of what is decoded ahead. The least, 20 MiB,
+	// keeps one worker busy; 0 means twice that for each.
+	MaxBytes int64
 }
 
 // Decoder decodes one zlib stream. It implements stream.Decoder.
 type Decoder struct {
 	core
-	buffers *buffers
-	rd      int   // out[rd:pos] is decoded and not yet returned
-	err     error // that ended decoding
+	ins   *inBuffers // back core's slices; nil after Close
+	outs  *outBuffer
+	ahead *ahead // decodes ahead; nil for one worker
+	rd    int    // out[rd:pos] is decoded and not yet returned
+	err   error  // that ended decoding
 
 	opened  bool              // the zlib header was read, or the checkpoint was reached
 	resume  stream.Checkpoint // Out is 0 for a Decoder that starts at the start
@@ -46,16 +54,20 @@ type Decoder struct {
 
 var errUnchecked = errors.New("not checked")
 
-// buffers is what a Decoder borrows from pool.
-type buffers struct {
+// inBuffers and outBuffer are what a Decoder borrows from the pools.
+type inBuffers struct {
 	in  [inputBytes + inputSlack]byte
-	out [outBytes + outMargin]byte
 	tab tables
 }
 
-// pool keeps buffers between Decoders: clearing fresh ones would take longer
-// than a small read.
-var pool = sync.Pool{New: func() any { return new(buffers) }}
+type outBuffer [outBytes + outMargin]byte
+
+// The pools keep buffers between Decoders: clearing fresh ones would take
+// longer than a small read.
+var (
+	inPool  = sync.Pool{New: func() any { return new(inBuffers) }}
+	outPool = sync.Pool{New: func() any { return new(outBuffer) }}
+)
 
 var _ stream.Decoder = (*Decoder)(nil)
 
@@ -96,6 +108,9 @@ func Resume(src stream.Source, cp stream.Checkpoint, opt Options) (*Decoder, err
 	d.header = cp.In - int64(delta)
 	d.in.seek(d.header)
 	d.resume = stream.Checkpoint{In: cp.In, Out: cp.Out}
+	if d.ahead != nil {
+		d.ahead.skipTo(cp.In / 8)
+	}
 	if d.marks != nil {
 		d.marks.placeAfter(cp.Out)
 	}
@@ -103,12 +118,18 @@ func Resume(src stream.Source, cp stream.Checkpoint, opt Options) (*Decoder, err
 }
 
 func newDecoder(src stream.Source, opt Options) *Decoder {
-	b := pool.Get().(*buffers)
-	d := &Decoder{buffers: b, trailer: errUnchecked}
-	d.in.src, d.in.buf = src, b.in[:0]
+	d := &Decoder{
+		ins:     inPool.Get().(*inBuffers),
+		outs:    outPool.Get().(*outBuffer),
+		trailer: errUnchecked,
+	}
+	d.in.src, d.in.buf = src, d.ins.in[:0]
 	d.in.seek(0)
-	d.out = b.out[:]
-	d.own = &b.tab
+	d.own = &d.ins.tab
+	d.out = d.outs[:]
+	if opt.Workers > 1 && haveFast {
+		d.ahead = newAhead(src, opt)
+	}
 	if opt.Observer != nil {
 		d.marks = newMarks(opt)
 	}
@@ -120,27 +141,32 @@ func (d *Decoder) Offset() int64 { return d.base + int64(d.rd) }
 
 // MemoryBytes implements stream.Decoder.
 func (d *Decoder) MemoryBytes() int64 {
-	n := int64(unsafe.Sizeof(*d))
-	if d.buffers != nil {
-		n += int64(unsafe.Sizeof(*d.buffers))
+	if d.ins == nil {
+		return 0
 	}
+	n := int64(inputBytes + outBytes + 4*(litRoom+distRoom))
 	if d.marks != nil {
-		n += int64(unsafe.Sizeof(*d.marks)) + int64(cap(d.marks.refs))*int64(unsafe.Sizeof(ref{}))
+		n += windowBytes + 4*int64(cap(d.marks.refs))
+	}
+	if d.ahead != nil {
+		n += d.ahead.memoryBytes()
 	}
 	return n
 }
 
-// Close implements stream.Decoder.
+// Close implements stream.Decoder. It waits for what decodes ahead to stop.
 func (d *Decoder) Close() {
-	if d.buffers == nil {
+	if d.ins == nil {
 		return
 	}
-	b := d.buffers
-	d.buffers, d.own, d.tab = nil, nil, nil
-	d.out, d.in.buf = nil, nil
-	d.err = errors.New("zlib: decoder used after Close")
+	if d.ahead != nil {
+		d.ahead.close()
+	}
+	inPool.Put(d.ins)
+	outPool.Put(d.outs)
+	d.ins, d.outs, d.own, d.tab, d.out, d.in.buf = nil, nil, nil, nil, nil, nil
 	d.rd, d.pos = 0, 0
-	pool.Put(b)
+	d.err = errors.New("zlib: decoder used after Close")
 }
 
 // Read implements stream.Decoder.
@@ -177,14 +203,17 @@ func (d *Decoder) Skip(ctx context.Context, n int64) (int64, error) {
 	}
 }
 
-// more decodes some of the next n bytes. Everything decoded before has been
-// returned. It may have decoded something also if it returns an error.
+// more decodes some of the next n bytes, if any. Everything decoded before has
+// been returned. It may have decoded something also if it returns an error.
 func (d *Decoder) more(ctx context.Context, n int64) error {
 	if d.err != nil {
 		return d.err
 	}
 	if err := ctx.Err(); err != nil {
 		return err
+	}
+	if d.ahead != nil && d.ahead.ready() {
+		return d.keep(ctx, d.nextPiece(ctx))
 	}
 	if d.state == atEnd {
 		return io.EOF
@@ -196,12 +225,23 @@ func (d *Decoder) more(ctx context.Context, n int64) error {
 	before := d.pos
 	err := d.start(ctx)
 	if err == nil {
+		if d.ahead != nil {
+			d.until = d.ahead.expect()
+		}
 		err = d.decode(ctx, int(min(int64(d.pos)+min(n, stepBytes), int64(end))))
 	}
+	d.sum(before)
+	if err == nil && d.halted() {
+		err = d.join(ctx)
+	}
+	return d.keep(ctx, err)
+}
+
+// sum adds what is behind out[before] to the checksum.
+func (d *Decoder) sum(before int) {
 	if d.summing {
 		d.summed.add(d.out[before:d.pos])
 	}
-	return d.keep(ctx, err)
 }
 
 // keep makes an error final, unless it is ctx's.

@@ -219,3 +219,115 @@ func (c *core) fast(stop int) (wrong string) {
 	c.in.unload()
 	return wrong
 }
+
+// refill is the refill of the loop below.
+func refill(bits, left uint64, inp unsafe.Pointer) (uint64, uint64, unsafe.Pointer) {
+	return bits | load64(inp)<<(left&63), left | 56, unsafe.Add(inp, 7-(left>>3)&7)
+}
+
+// fast16 is fast for a decoder that does not know its history: it decodes
+// into out16, where values from 256 on stand for bytes of the unknown window.
+// There is always a whole window before pos, so that every distance is good, and
+// runs are not told apart.
+func (c *core) fast16(stop int) (wrong string) {
+	inBase := unsafe.Pointer(unsafe.SliceData(c.in.buf))
+	inp := unsafe.Add(inBase, c.in.pos)
+	inEnd := unsafe.Add(inBase, len(c.in.buf)-fastMargin)
+	outBase := unsafe.Pointer(unsafe.SliceData(c.out16))
+	outp := unsafe.Add(outBase, 2*c.pos)
+	outEnd := unsafe.Add(outBase, 2*stop)
+	t := c.tab
+	bits, left := c.in.bits, uint64(c.in.nb)
+
+	const (
+		litMask  = 1<<litBits - 1
+		distMask = 1<<distBits - 1
+	)
+	bits, left, inp = refill(bits, left, inp)
+	e := litEntry(t, bits&litMask)
+	for uintptr(outp) < uintptr(outEnd) && uintptr(inp) <= uintptr(inEnd) {
+		saved := bits
+		bits >>= e & 63
+		left -= uint64(e)
+		if int32(e) < 0 {
+			*(*uint16)(outp) = uint16(e >> 16 & 255)
+			outp = unsafe.Add(outp, 2)
+			e = litEntry(t, bits&litMask)
+			saved = bits
+			bits >>= e & 63
+			left -= uint64(e)
+			if int32(e) < 0 {
+				*(*uint16)(outp) = uint16(e >> 16 & 255)
+				outp = unsafe.Add(outp, 2)
+				e = litEntry(t, bits&litMask)
+				bits, left, inp = refill(bits, left, inp)
+				continue
+			}
+		}
+		if e&flagExceptional != 0 {
+			if e&flagSubtable != 0 {
+				e = litEntry(t, uint64(e>>16)+bits&(1<<(e>>8&15)-1))
+				saved = bits
+				bits >>= e & 63
+				left -= uint64(e)
+				if int32(e) < 0 {
+					*(*uint16)(outp) = uint16(e >> 16 & 255)
+					outp = unsafe.Add(outp, 2)
+					bits, left, inp = refill(bits, left, inp)
+					e = litEntry(t, bits&litMask)
+					continue
+				}
+			}
+			if e&flagExceptional != 0 {
+				if e&flagEnd == 0 {
+					wrong = badSymbol
+				} else {
+					c.endBlock()
+				}
+				break
+			}
+		}
+		length := uint64(e>>16) + saved&(1<<(e&63)-1)>>(e>>8&63)
+
+		d := distEntry(t, bits&distMask)
+		bits, left, inp = refill(bits, left, inp)
+		if d&flagExceptional != 0 {
+			if d&flagSubtable == 0 {
+				wrong = badSymbol
+				break
+			}
+			bits >>= distBits
+			left -= distBits
+			d = distEntry(t, uint64(d>>16)+bits&(1<<(d>>8&15)-1))
+			if d&flagExceptional != 0 {
+				wrong = badSymbol
+				break
+			}
+		}
+		dist := uint64(d>>16) + bits&(1<<(d&63)-1)>>(d>>8&63)
+		bits >>= d & 63
+		left -= uint64(d)
+		e = litEntry(t, bits&litMask)
+		bits, left, inp = refill(bits, left, inp)
+
+		dist *= 2
+		src := unsafe.Add(outp, -int(dist))
+		dst := outp
+		outp = unsafe.Add(outp, 2*length)
+		for dist < 16 {
+			copy16(dst, src)
+			dst = unsafe.Add(dst, dist)
+			dist += dist
+		}
+		copy16(dst, src)
+		for dst = unsafe.Add(dst, 16); uintptr(dst) < uintptr(outp); dst = unsafe.Add(dst, 16) {
+			src = unsafe.Add(src, 16)
+			copy16(dst, src)
+		}
+	}
+	c.pos = int(uintptr(outp)-uintptr(outBase)) / 2
+	c.in.pos = int(uintptr(inp) - uintptr(inBase))
+	c.in.bits, c.in.nb = bits, uint(left&255)
+	c.in.unload()
+	return wrong
+}

@@ -8,3 +8,6 @@ const (
 )
 
 func (c *core) fast(stop int) (wrong string) { return c.careful(stop) }
+
+// fast16 is not called: without the fast loop nothing is decoded ahead.
+func (c *core) fast16(int) (wrong string) { return badSymbol }

@@ -73,6 +73,7 @@ func (in *input) fill(ctx context.Context) error {
 	}
 	in.step = min(2*in.step, inputBytes)
 	in.take(in.lead)
+	in.unload()
 	in.lead = 0
 	return nil
 }
