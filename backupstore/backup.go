@@ -3,6 +3,7 @@ package backupstore
 import (
 	"fmt"
 	"path"
+	"slices"
 	"time"
 
 	"github.com/restorefs/restorefs/backupstore/format"
@@ -42,23 +43,31 @@ type Backup struct {
 	Container   string    // directory below the share's root, "." for the root itself
 	Prefix      string    // of its files' names; Cinder's service_metadata
 	State       State
-	Problems    []string // what is wrong, in words; may be there on a complete one too
-	Size        int64    // of the volume, bytes; 0 when it is not known
-	StoredBytes int64    // of all its files
+	// Problems is what is wrong, in words; the first is why the backup is not
+	// complete. There may be some on a complete one too.
+	Problems    []string
+	Size        int64 // of the volume, bytes; 0 when it is not known
+	StoredBytes int64 // of all its files
 	Objects     int
 	Compression []string // as the objects say, sorted, each once
 	HasDigests  bool     // a _sha256file is there
 
 	// VolumeMeta is the volume's own record, nil when there is none.
-	VolumeMeta     *format.VolumeMeta
-	volumeMetaText string
+	VolumeMeta *format.VolumeMeta
 
-	parent    *Backup // resolved, nil for a full backup or when it is missing
-	usable    bool    // its own _metadata is good; chain not considered
-	end       int64   // of its last object in the volume
-	metadata  fileInfo
-	digests   fileInfo
-	duplicate string // another container with the same backup
+	usable   bool  // its own _metadata is good; chain not considered
+	end      int64 // of its last object in the volume; once resolved, of its chain's
+	metadata fileInfo
+	digests  fileInfo
+	rows     int64  // of _sha256file, where the size is not recorded; else 0
+	rowBytes int64  // of the volume that each row covers
+	listing  uint64 // changes when one of its files does
+
+	// What resolve finds out.
+	parent     *Backup // nil for a full backup or when it is missing
+	layers     int     // of its chain
+	composable bool    // all of its chain is usable
+	culprit    *Backup // whose fault it is that it is not complete
 }
 
 // fileInfo is what makes a file the one that was seen.
@@ -79,24 +88,23 @@ func (b *Backup) Parent() *Backup { return b.parent }
 // incomplete or has no usable _metadata. A chain of a broken backup that merely
 // lacks data (an object is missing) is returned.
 func (b *Backup) Chain() []*Backup {
-	var chain []*Backup
+	if !b.composable {
+		return nil
+	}
+	chain := make([]*Backup, 0, b.layers)
 	for l := b; l != nil; l = l.parent {
-		if !l.usable || len(chain) > maxChain || l.Incremental() != (l.parent != nil) {
-			return nil
-		}
 		chain = append(chain, l)
 	}
 	return chain
 }
 
-// maxChain bounds the layers of a chain, and thereby ends a walk around a cycle.
-const maxChain = 10000
-
 // VolumeName is the name that the volume had, "" when it had none.
-func (b *Backup) VolumeName() string { return b.VolumeMeta.String("display_name") }
-
-// VolumeMetaText is volume_meta as it stands in _metadata.
-func (b *Backup) VolumeMetaText() string { return b.volumeMetaText }
+func (b *Backup) VolumeName() string {
+	if b.VolumeMeta == nil || b.VolumeMeta.Base.Name == nil {
+		return ""
+	}
+	return *b.VolumeMeta.Base.Name
+}
 
 func (b *Backup) file(suffix string) string { return path.Join(b.Container, b.Prefix+suffix) }
 
@@ -108,7 +116,12 @@ func (b *Backup) problem(format string, args ...any) {
 	b.Problems = append(b.Problems, fmt.Sprintf(format, args...))
 }
 
+// broken notes why b is not complete. The first such reason comes before
+// whatever else there is to tell.
 func (b *Backup) broken(format string, args ...any) {
-	b.State = Broken
 	b.problem(format, args...)
+	if last := len(b.Problems) - 1; b.State == Complete {
+		b.State = Broken
+		b.Problems = slices.Insert(b.Problems[:last:last], 0, b.Problems[last])
+	}
 }

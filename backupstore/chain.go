@@ -1,14 +1,12 @@
 package backupstore
 
-import (
-	"context"
-	"strings"
+import "github.com/restorefs/restorefs/backupstore/format"
 
-	"github.com/restorefs/restorefs/backupstore/format"
-)
+// maxChain bounds the layers of a chain. A backup every hour makes 8766 a year.
+const maxChain = 10000
 
 // resolve links every backup to its parent and carries the parents' troubles
-// and sizes up to their children.
+// and sizes up to their children. Its time is linear in the backups.
 func resolve(s snapshot) {
 	for _, b := range s.backups {
 		if b.usable && b.Incremental() {
@@ -40,73 +38,69 @@ func cut(line []*Backup, from *Backup) {
 	for _, b := range line {
 		if inside = inside || b == from; inside {
 			b.broken("its parents form a cycle: %s is its own ancestor", b.ID)
-			b.usable = false
-		}
-	}
-	for _, b := range line {
-		if !b.usable {
-			b.parent = nil
+			b.usable, b.parent = false, nil
 		}
 	}
 }
 
 // judge settles b's state and size; its parent is settled already.
 func judge(b *Backup) {
-	end := b.end
+	b.layers = 1
+	if p := b.parent; p != nil {
+		b.layers += p.layers
+	}
+	end, culprit := b.end, b
 	switch p := b.parent; {
 	case !b.usable, !b.Incremental():
 	case p == nil:
-		b.broken("its parent %s is not on the share", b.ParentID)
+		b.broken("its parent %s is not on the share: without it, only what changed since then is here", b.ParentID)
 	case p.VolumeID != b.VolumeID:
-		b.broken("its parent %s is a backup of another volume", p.ID)
+		b.broken("its parent %s is a backup of another volume, %s", p.ID, p.VolumeID)
 		b.usable = false
-	case p.State == Incomplete:
-		b.broken("its parent %s is incomplete", p.ID)
-	case p.State == Broken:
-		b.broken("its parent %s is broken: %s", p.ID, strings.TrimPrefix(p.Problems[0], "its parent "+p.ID+" is broken: "))
+	case b.layers > maxChain:
+		b.broken("its chain has more than %d layers", maxChain)
+		b.usable = false
+	case p.State != Complete:
+		// Name the one at fault: what is between says nothing, and a text that
+		// grows from layer to layer helps nobody.
+		culprit = p.culprit
+		kin := "parent"
+		if culprit != p {
+			kin = "ancestor"
+		}
+		b.broken("its %s %s is %s: %s", kin, culprit.ID, culprit.State, culprit.Problems[0])
 		end = max(end, p.end)
 	default:
 		end = max(end, p.end)
 	}
+	if b.State != Complete {
+		b.culprit = culprit
+	}
+	b.composable = b.usable && (!b.Incremental() || b.parent != nil && b.parent.composable)
 	b.end = end
+	if !b.usable {
+		return
+	}
 	gib := b.VolumeMeta.SizeBytes()
-	if b.usable && gib > 0 && end > gib {
+	switch {
+	case gib == 0:
+		b.Size = max(end, covered(b.rows, b.rowBytes, end))
+	case end > gib:
 		b.problem("its data ends at byte %d, beyond the volume's recorded size of %d: the larger one counts", end, gib)
+		b.Size = end
+	default:
+		b.Size = gib
 	}
-	if b.usable {
-		b.Size = max(gib, end)
-	}
-}
-
-// sizeFromDigests finds the volume's size for backups that do not record it:
-// from the number of digest rows.
-func (c *Catalog) sizeFromDigests(ctx context.Context, b *Backup) error {
-	if !b.usable || !b.HasDigests || b.VolumeMeta.SizeBytes() > 0 {
-		return nil
-	}
-	f, err := c.share.Open(ctx, b.file("_sha256file"))
-	if err == nil {
-		defer f.Close()
-		var d *format.Digests
-		if d, err = format.OpenDigests(ctx, f); err == nil {
-			b.Size = max(b.end, coveredBytes(d, b.end))
-		}
-	}
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	if err != nil {
-		b.problem("the volume's size is not recorded and its digests do not tell it (%v): taken from the end of the data", err)
-	}
-	return nil
 }
 
 // coveredBytes is the volume offset at which the digest rows end, given where
 // the data ends: the last block may be short.
-func coveredBytes(d *format.Digests, end int64) int64 {
-	covered := d.Rows() * d.BlockBytes()
-	if end < covered && end > covered-d.BlockBytes() {
+func coveredBytes(d *format.Digests, end int64) int64 { return covered(d.Rows(), d.BlockBytes(), end) }
+
+func covered(rows, rowBytes, end int64) int64 {
+	all := rows * rowBytes
+	if end < all && end > all-rowBytes {
 		return end
 	}
-	return covered
+	return all
 }

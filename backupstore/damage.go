@@ -33,7 +33,12 @@ func (e *DamageError) Error() string {
 }
 
 // Unwrap makes both ErrDamaged and the cause visible to errors.Is.
-func (e *DamageError) Unwrap() []error { return []error{ErrDamaged, e.Err} }
+func (e *DamageError) Unwrap() []error {
+	if e.Err == nil {
+		return []error{ErrDamaged}
+	}
+	return []error{ErrDamaged, e.Err}
+}
 
 // Damaged returns the damaged range of the volume, in bytes.
 func (e *DamageError) Damaged() (off, n int64) { return e.Offset, e.Length }

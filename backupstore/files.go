@@ -2,6 +2,7 @@ package backupstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"sync"
@@ -99,18 +100,38 @@ func (s *storedFile) Size() int64 { return s.size }
 
 // ReadAt implements stream.Source.
 func (s *storedFile) ReadAt(ctx context.Context, p []byte, off int64) (int, error) {
+	n, err := s.readAt(ctx, p, off)
+	if errors.Is(err, share.ErrStale) {
+		// The server forgot the handle, in a failover or a restart; the file may
+		// be there still.
+		s.files.forget(s.path)
+		n, err = s.readAt(ctx, p, off)
+	}
+	return n, err
+}
+
+func (s *storedFile) readAt(ctx context.Context, p []byte, off int64) (int, error) {
 	f, err := s.files.acquire(ctx, s.path)
 	if err != nil {
 		return 0, err
 	}
 	defer s.files.release(f)
 	if f.Size() != s.size || !f.ModTime().Equal(s.modTime) {
-		return 0, fmt.Errorf("%s changed since the backup was opened: %w", s.path, fs.ErrInvalid)
+		// Not for the next one to find: it may look again and know the new file.
+		s.files.forget(s.path)
+		return 0, fmt.Errorf("%s changed since the backup was opened (nobody but Cinder may write on the share): %w", s.path, fs.ErrInvalid)
 	}
 	return f.ReadAt(ctx, p, off)
 }
 
-// open makes sure that the file is there and notes what it is like.
+// forget lets the file be opened anew when it is next used.
+func (o *openFiles) forget(path string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.lru.Remove(path)
+}
+
+// stat makes sure that the file is there and notes what it is like.
 func (o *openFiles) stat(ctx context.Context, path string) (fileInfo, error) {
 	f, err := o.acquire(ctx, path)
 	if err != nil {

@@ -69,7 +69,7 @@ func TestFixturesAreListedAsWhatTheyAre(t *testing.T) {
 			if b.ParentID != f.ParentID || b.Objects != f.Objects || !b.CreatedAt.Equal(f.Created) || b.Size != f.VolumeGiB<<30 || b.VolumeName() != f.VolumeName {
 				t.Errorf("%+v, want %+v", b, f)
 			}
-			if b.VolumeMeta != nil && (b.VolumeMeta.Bool("bootable") != f.Bootable || fmt.Sprint(b.VolumeMeta.Metadata) != fmt.Sprint(f.VolumeMetadata) ||
+			if b.VolumeMeta != nil && (b.VolumeMeta.Base.Bootable != f.Bootable || fmt.Sprint(b.VolumeMeta.Metadata) != fmt.Sprint(f.VolumeMetadata) ||
 				fmt.Sprint(b.VolumeMeta.Image) != fmt.Sprint(f.ImageMetadata)) {
 				t.Errorf("%+v, want %+v", b.VolumeMeta, f)
 			}

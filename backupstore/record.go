@@ -1,6 +1,9 @@
 package backupstore
 
-import "time"
+import (
+	"maps"
+	"time"
+)
 
 // Record is what a restore puts back besides the data: the volume as it was
 // when the backup was made, and where that is known from.
@@ -18,8 +21,7 @@ type BackupRecord struct {
 	ParentID    *string   `json:"parent_id"`
 }
 
-// VolumeRecord is the volume's own part of a Record. Credentials that
-// volume_meta may hold (provider_auth) are not in it.
+// VolumeRecord is the volume's own part of a Record. nil is null.
 type VolumeRecord struct {
 	ID               string            `json:"id"`
 	SizeBytes        int64             `json:"size_bytes"`
@@ -47,23 +49,13 @@ func (b *Backup) Record() Record {
 	if m == nil {
 		return r
 	}
-	text := func(name string) *string {
-		if s, ok := m.Base[name].(string); ok {
-			return &s
-		}
-		return nil
-	}
-	r.Volume.Name, r.Volume.Description = text("display_name"), text("display_description")
-	r.Volume.VolumeTypeID, r.Volume.AvailabilityZone = text("volume_type_id"), text("availability_zone")
-	r.Volume.EncryptionKeyID = text("encryption_key_id")
+	v := &r.Volume
+	v.Name, v.Description, v.VolumeTypeID = m.Base.Name, m.Base.Description, m.Base.VolumeTypeID
+	v.AvailabilityZone, v.EncryptionKeyID = m.Base.AvailabilityZone, m.Base.EncryptionKeyID
 	// Cinder makes a volume bootable when it has image metadata.
-	r.Volume.Bootable = m.Bool("bootable") || len(m.Image) > 0
-	r.Volume.Multiattach = m.Bool("multiattach")
-	for k, v := range m.Metadata {
-		r.Volume.Metadata[k] = v
-	}
-	for k, v := range m.Image {
-		r.Volume.ImageMetadata[k] = v
-	}
+	v.Bootable = m.Base.Bootable || len(m.Image) > 0
+	v.Multiattach = m.Base.Multiattach
+	maps.Copy(v.Metadata, m.Metadata)
+	maps.Copy(v.ImageMetadata, m.Image)
 	return r
 }

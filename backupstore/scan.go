@@ -5,12 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
+	"hash/maphash"
 	"io/fs"
 	"path"
 	"slices"
+	"strings"
 	"sync"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -22,88 +22,212 @@ const (
 	// scanDepth bounds how deep below the root containers are looked for.
 	// Cinder's own are three levels down; a configured one may be nested.
 	scanDepth = 16
-	// scanParallel directories are read at once: on NFS the waiting is for
-	// round trips, not for the processor.
+	// scanParallel directories and files are read at once: on NFS the waiting
+	// is for round trips, not for the processor.
 	scanParallel = 16
+	// maxUnread is how many errors of directories are told one by one.
+	maxUnread = 10
 )
+
+// ignoredDirs are directories that servers and file systems add by themselves.
+// Those with snapshots hold every backup again, in states it once had:
+// unfinished, or deleted since. A share that is one snapshot can be opened as
+// such, SHARE/.snapshot/NAME.
+var ignoredDirs = []string{
+	".snapshot", "~snapshot", // NetApp, Isilon
+	".zfs",       // OpenZFS
+	".snapshots", // snapper
+	".ckpt",      // Dell EMC
+	"#snapshot",  // Synology
+	"lost+found", // ext4
+}
+
+// scanner is one look at a share.
+type scanner struct {
+	share  share.Share
+	seed   maphash.Seed
+	before map[string]*Backup // what the last look found
+	group  *errgroup.Group
+
+	mu   sync.Mutex
+	look look
+}
+
+// look is what was found, and what could not be looked at.
+type look struct {
+	backups map[string]*Backup // by path, without the suffixes of its files
+	unread  map[string]error   // by directory
+	tooDeep string             // a directory that is
+}
+
+// scan looks at every directory of the share for backups; their parents are not
+// yet resolved. Those of before that have not changed are taken over.
+func scan(ctx context.Context, s share.Share, seed maphash.Seed, before map[string]*Backup) (look, error) {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(scanParallel)
+	sc := &scanner{share: s, seed: seed, before: before, group: group,
+		look: look{backups: map[string]*Backup{}, unread: map[string]error{}}}
+	group.Go(func() error { return sc.walk(ctx, ".", 0) })
+	if err := group.Wait(); err != nil {
+		return look{}, err
+	}
+	// A server that is away for a moment must not make backups disappear.
+	if len(sc.look.unread) > 0 {
+		for file, b := range before {
+			if sc.look.lost(b.Container) && sc.look.backups[file] == nil {
+				sc.look.backups[file] = b
+			}
+		}
+	}
+	return sc.look, nil
+}
+
+// lost says whether dir or one above it could not be read.
+func (l *look) lost(dir string) bool {
+	for ; ; dir = path.Dir(dir) {
+		if l.unread[dir] != nil {
+			return true
+		}
+		if dir == "." {
+			return false
+		}
+	}
+}
+
+// errors returns what an operator has to know of what could not be looked at.
+func (l *look) errors() []error {
+	var all []error
+	for dir, err := range l.unread {
+		all = append(all, fmt.Errorf("directory %s cannot be read, new backups in it are not seen: %w", dir, advised(err)))
+	}
+	slices.SortFunc(all, func(a, b error) int { return cmp.Compare(a.Error(), b.Error()) })
+	if n := len(all) - maxUnread; n > 0 {
+		all = append(all[:maxUnread], fmt.Errorf("%d more directories cannot be read", n))
+	}
+	if l.tooDeep != "" {
+		all = append(all, fmt.Errorf("directory %s is more than %d levels deep: it and others like it are not looked at", l.tooDeep, scanDepth))
+	}
+	return all
+}
+
+// advised says what to do about an error.
+func advised(err error) error {
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("%w (run restorefs as root or as the user that cinder-backup runs as; on an export with root_squash only the latter may)", err)
+	case errors.Is(err, share.ErrStale):
+		return fmt.Errorf("%w (the server does not know this mount any more: mount the share again)", err)
+	}
+	return err
+}
+
+// do runs f in parallel if there is room, or else at once.
+func (s *scanner) do(f func() error) error {
+	if s.group.TryGo(f) {
+		return nil
+	}
+	return f()
+}
+
+func (s *scanner) walk(ctx context.Context, dir string, depth int) error {
+	if depth > scanDepth {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.look.tooDeep == "" || dir < s.look.tooDeep {
+			s.look.tooDeep = dir
+		}
+		return nil
+	}
+	entries, err := s.share.ReadDir(ctx, dir, maybeBackup)
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil && dir == ".":
+		return fmt.Errorf("read the share %s: %w", s.share, advised(err))
+	case errors.Is(err, fs.ErrNotExist): // deleted meanwhile
+		return nil
+	case err != nil:
+		s.cannotRead(dir, err)
+		return nil
+	}
+	sets, subdirs, unread := s.sort(dir, entries)
+	for sub, err := range unread {
+		s.cannotRead(sub, err)
+	}
+	for _, set := range sets {
+		err := s.do(func() error {
+			file := path.Join(dir, set.name.Prefix)
+			b, err := s.load(ctx, set, s.before[file])
+			if err != nil {
+				return err
+			}
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.look.backups[file] = b
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	for _, sub := range subdirs {
+		if err := s.do(func() error { return s.walk(ctx, sub, depth+1) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *scanner) cannotRead(dir string, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.look.unread[dir] = err
+}
+
+// maybeBackup is a first glance at a name. Others, such as the ".nfs..." of
+// files that were deleted while open, are not even looked at.
+func maybeBackup(name string) bool {
+	return len(name) > format.PrefixLen && strings.HasPrefix(name, "volume_")
+}
 
 // fileSet is the files of one backup as a directory lists them.
 type fileSet struct {
 	name     format.Name
 	dir      string
-	objects  map[uint32]int64 // number -> stored bytes
+	objects  map[uint32]int64 // number -> stored bytes, or unseen
 	metadata *share.Entry
 	digests  *share.Entry
 	stored   int64
+	newest   share.Entry // the file written last
+	odd      []string    // what of its names is no regular file
+	errs     []error     // of looking at its files
+	listing  uint64
 }
 
-// scan looks at every directory of the share and returns its backups, their
-// parents not yet resolved, with what could not be read.
-func scan(ctx context.Context, s share.Share) ([]*Backup, []error, error) {
-	var mu sync.Mutex // guards backups, unread and next
-	var backups []*Backup
-	var unread []error
-	level := []string{"."}
-	for depth := 0; len(level) > 0; depth++ {
-		var next []string
-		g, gctx := errgroup.WithContext(ctx)
-		g.SetLimit(scanParallel)
-		for _, dir := range level {
-			g.Go(func() error {
-				entries, err := s.ReadDir(gctx, dir)
-				if err != nil {
-					if gctx.Err() != nil || dir == "." {
-						return fmt.Errorf("read the share %s: %w", s, err)
-					}
-					if !errors.Is(err, fs.ErrNotExist) { // deleted meanwhile
-						mu.Lock()
-						unread = append(unread, fmt.Errorf("directory %s cannot be read, backups in it are not seen: %w", dir, err))
-						mu.Unlock()
-					}
-					return nil
-				}
-				sets, subdirs := group(dir, entries)
-				var found []*Backup
-				for _, set := range sets {
-					b, err := set.load(gctx, s)
-					if err != nil {
-						return err
-					}
-					found = append(found, b)
-				}
-				mu.Lock()
-				defer mu.Unlock()
-				backups = append(backups, found...)
-				next = append(next, subdirs...)
-				return nil
-			})
-		}
-		if err := g.Wait(); err != nil {
-			return nil, nil, err
-		}
-		if depth == scanDepth && len(next) > 0 {
-			unread = append(unread, fmt.Errorf("directory %s and others are more than %d levels deep and are not looked at", next[0], scanDepth))
-			break
-		}
-		level = next
-	}
-	slices.SortFunc(unread, func(a, b error) int { return cmp.Compare(a.Error(), b.Error()) })
-	return backups, unread, nil
-}
+// unseen stands for the size of a file that could not be looked at.
+const unseen = -1
 
-// group sorts a directory's entries into backups and subdirectories. Links are
-// neither.
-func group(dir string, entries []share.Entry) (map[string]*fileSet, []string) {
-	sets := map[string]*fileSet{}
-	var subdirs []string
+// sort sorts a directory's entries into backups and subdirectories, and finds
+// what may be either and cannot be looked at. Links are neither.
+func (s *scanner) sort(dir string, entries []share.Entry) (sets map[string]*fileSet, subdirs []string, unread map[string]error) {
+	sets, unread = map[string]*fileSet{}, map[string]error{}
+	odd := map[string]string{}
 	for i := range entries {
 		e := &entries[i]
-		if e.Mode.IsDir() {
-			subdirs = append(subdirs, path.Join(dir, e.Name))
-			continue
-		}
 		n, ok := format.ParseName(e.Name)
-		if !ok || !e.Mode.IsRegular() {
+		switch {
+		case !ok && e.Err != nil:
+			unread[path.Join(dir, e.Name)] = e.Err
+			continue
+		case e.Err == nil && e.Mode.IsDir():
+			if !slices.Contains(ignoredDirs, e.Name) {
+				subdirs = append(subdirs, path.Join(dir, e.Name))
+			}
+			continue
+		case !ok:
+			continue
+		case e.Err == nil && !e.Mode.IsRegular():
+			odd[e.Name] = n.Prefix
 			continue
 		}
 		set := sets[n.Prefix]
@@ -111,127 +235,40 @@ func group(dir string, entries []share.Entry) (map[string]*fileSet, []string) {
 			set = &fileSet{name: n, dir: dir, objects: map[uint32]int64{}}
 			sets[n.Prefix] = set
 		}
-		set.stored += e.Size
-		switch n.Kind {
-		case format.KindObject:
-			set.objects[n.Number] = e.Size
-		case format.KindMetadata:
-			set.metadata = e
-		case format.KindDigests:
-			set.digests = e
+		set.add(n, e, s.seed)
+	}
+	for name, prefix := range odd {
+		if set := sets[prefix]; set != nil {
+			set.odd = append(set.odd, name)
 		}
 	}
-	return sets, subdirs
+	return sets, subdirs, unread
 }
 
-// load reads the backup's _metadata and says what is wrong with it. An error is
-// only ctx's.
-func (set *fileSet) load(ctx context.Context, s share.Share) (*Backup, error) {
-	b := &Backup{
-		ID: set.name.BackupID, VolumeID: set.name.VolumeID, Container: set.dir, Prefix: set.name.Prefix,
-		State: Complete, StoredBytes: set.stored, Objects: len(set.objects), HasDigests: set.digests != nil,
-	}
-	b.CreatedAt, _ = time.Parse("20060102150405", set.name.Time)
-	if set.digests != nil {
-		b.digests = fileInfo{set.digests.Size, set.digests.ModTime}
-	}
-	if set.metadata == nil {
-		b.State = Incomplete
-		b.problem("unfinished: it has no _metadata, Cinder did not complete this backup (or is still writing it)")
-		return b, nil
-	}
-	b.metadata = fileInfo{set.metadata.Size, set.metadata.ModTime}
-	err := set.parse(ctx, s, b)
-	if ctx.Err() != nil {
-		return nil, ctx.Err()
-	}
-	if err != nil {
-		b.broken("_metadata cannot be used: %v", err)
-		return b, nil
-	}
-	b.usable = true
-	if b.volumeMetaText != "" {
-		if b.VolumeMeta, err = format.ParseVolumeMeta(b.volumeMetaText); err != nil {
-			b.problem("the data is usable, the volume's metadata is not: %v", err)
+func (set *fileSet) add(n format.Name, e *share.Entry, seed maphash.Seed) {
+	size := e.Size
+	if e.Err != nil {
+		set.errs = append(set.errs, e.Err)
+		size = unseen
+	} else {
+		set.stored += size
+		set.listing += maphash.Comparable(seed, listed{e.Name, size, e.ModTime.UnixNano()})
+		if e.ModTime.After(set.newest.ModTime) {
+			set.newest = *e
 		}
 	}
-	if set.digests == nil {
-		b.problem("no _sha256file: each object is checked against its MD5 as a whole before its first byte is used, which is slow")
+	switch n.Kind {
+	case format.KindObject:
+		set.objects[n.Number] = size
+	case format.KindMetadata:
+		set.metadata = e
+	case format.KindDigests:
+		set.digests = e
 	}
-	return b, nil
 }
 
-// parse fills b from _metadata and compares it with the files there are.
-func (set *fileSet) parse(ctx context.Context, s share.Share, b *Backup) error {
-	compressions := map[format.Compression]bool{}
-	var missing, short []uint32
-	count := 0
-	m, err := readMetadata(ctx, s, b, func(o format.Object) error {
-		count++
-		compressions[o.Compression] = true
-		b.end = max(b.end, o.End())
-		size, ok := set.objects[o.Number]
-		switch {
-		case !ok:
-			missing = append(missing, o.Number)
-		case o.Compression == format.None && size < o.Length, size == 0:
-			short = append(short, o.Number)
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	b.ParentID, b.Name, b.Description, b.CreatedAt = m.ParentID, m.BackupName, m.Description, m.CreatedAt
-	b.volumeMetaText, b.Objects = m.VolumeMeta, count
-	for c := range compressions {
-		b.Compression = append(b.Compression, c.String())
-	}
-	slices.Sort(b.Compression)
-	if len(missing) > 0 {
-		b.broken("%s missing", objectNumbers(missing))
-	}
-	if len(short) > 0 {
-		b.broken("%s shorter than _metadata says", objectNumbers(short))
-	}
-	if extra := len(set.objects) - (count - len(missing)); extra > 0 {
-		b.problem("%d object files that _metadata does not know (Cinder's own restore refuses such a directory)", extra)
-	}
-	return nil
-}
-
-// readMetadata reads and checks b's _metadata.
-func readMetadata(ctx context.Context, s share.Share, b *Backup, each func(format.Object) error) (format.Metadata, error) {
-	if b.metadata.size > format.MaxMetadataBytes {
-		return format.Metadata{}, fmt.Errorf("%w: %d bytes", format.ErrTooLarge, b.metadata.size)
-	}
-	f, err := s.Open(ctx, b.file("_metadata"))
-	if err != nil {
-		return format.Metadata{}, err
-	}
-	defer f.Close()
-	m, err := format.ParseMetadata(io.NewSectionReader(withContext{ctx, f}, 0, f.Size()), b.Prefix, each)
-	if err == nil && (m.BackupID != b.ID || m.VolumeID != b.VolumeID) {
-		err = fmt.Errorf("%w: it is of backup %s of volume %s, the file names say otherwise", format.ErrJSON, m.BackupID, m.VolumeID)
-	}
-	return m, err
-}
-
-// withContext makes an io.ReaderAt of a file for the length of one call.
-type withContext struct {
-	ctx context.Context
-	f   share.File
-}
-
-func (w withContext) ReadAt(p []byte, off int64) (int, error) { return w.f.ReadAt(w.ctx, p, off) }
-
-// objectNumbers names the first few of a list of objects.
-func objectNumbers(numbers []uint32) string {
-	switch {
-	case len(numbers) == 1:
-		return fmt.Sprintf("object %05d is", numbers[0])
-	case len(numbers) <= 3:
-		return fmt.Sprintf("objects %05d are", numbers)
-	}
-	return fmt.Sprintf("objects %05d and %d more are", numbers[:3], len(numbers)-3)
+// listed is what of a file shows that it is another one than it was.
+type listed struct {
+	name          string
+	size, modTime int64
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -77,11 +78,11 @@ func TestBadMetadataIsRefusedWithAReason(t *testing.T) {
 		is   error
 		says string
 	}{
-		"empty":              {"", ErrJSON, "empty"},
-		"cut in half":        {good[:len(good)/2], ErrJSON, "in the middle"},
-		"cut by a byte":      {good[:len(good)-1], ErrJSON, "in the middle"},
+		"empty":              {"", ErrCut, "empty"},
+		"cut in half":        {good[:len(good)/2], ErrCut, "in the middle"},
+		"cut by a byte":      {good[:len(good)-1], ErrCut, "in the middle"},
 		"no object":          {"[]", ErrJSON, "["},
-		"garbage":            {"\x00\x00", ErrJSON, "invalid"},
+		"garbage":            {"\x00\x00", ErrJSON, "belongs"},
 		"other version":      {replaced("1.0.0", "2.0.0"), ErrVersion, "2.0.0"},
 		"compression":        {replaced("GZip", "lzma"), ErrCompression, "lzma"},
 		"slash in a name":    {replaced(prefix+"-00001", prefix+"/../x-00001"), ErrJSON, "object number"},
@@ -94,7 +95,16 @@ func TestBadMetadataIsRefusedWithAReason(t *testing.T) {
 		"float":              {replaced(`"length": 5`, `"length": 5.5`), ErrJSON, "length"},
 		"short md5":          {replaced("fd53", "f"), ErrJSON, "md5"},
 		"parent is no id":    {replaced(`"parent_id": null`, `"parent_id": "../x"`), ErrJSON, "UUID"},
-		"huge string":        {replaced(`"n\u00fc"`, `"`+strings.Repeat("x", maxVolumeMetaBytes+1)+`"`), ErrTooLarge, "backup_name"},
+		"objects twice":      {replaced(`"parent_id": null`, `"objects": []`), ErrJSON, "twice"},
+		"object twice":       {metadataJSON(object(prefix+"-00001", goodFields) + "," + object(prefix+"-00001", strings.Replace(goodFields, `"offset": 7`, `"offset": 12`, 1))), ErrJSON, "after object 00001"},
+		"overlap":            {metadataJSON(object(prefix+"-00001", goodFields) + "," + object(prefix+"-00002", strings.Replace(goodFields, `"offset": 7`, `"offset": 11`, 1))), ErrJSON, "overlaps"},
+		"two in one entry":   {replaced(`"objects": [{`, `"objects": [{"x": {}, `), ErrJSON, "2 names"},
+		"no comma":           {replaced(`"parent_id": null,`, `"parent_id": null`), ErrJSON, "',' belongs"},
+		"comma too many":     {replaced(`"parent_id": null,`, `"parent_id": null,,`), ErrJSON, "name"},
+		"comma at the end":   {replaced(`"extra": [1]`, `"extra": [1],`), ErrJSON, "name"},
+		"no value":           {replaced(`"extra": [1]`, `"extra": `), ErrJSON, "extra"},
+		"objects are null":   {metadataJSON("")[:strings.Index(metadataJSON(""), "[]")] + "null" + metadataJSON("")[strings.Index(metadataJSON(""), "[]")+2:], ErrJSON, "'['"},
+		"huge string":        {replaced(`"n\u00fc"`, `"`+strings.Repeat("x", maxValueBytes+1)+`"`), ErrTooLarge, "backup_name"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := ParseMetadata(strings.NewReader(c.text), prefix, func(Object) error { return nil })
@@ -124,16 +134,121 @@ func TestAHugeMetadataIsRefused(t *testing.T) {
 	}
 }
 
+// A text that fills memory as a single string is refused before it does.
+func TestAHugeValueIsRefusedEarly(t *testing.T) {
+	for _, start := range []string{`{"backup_name": "`, `{"extra": [[[`, `{"objects": [{"`, `{"`, `{"extra": "\\`} {
+		e := &endless{}
+		_, err := ParseMetadata(io.MultiReader(strings.NewReader(start), e), prefix, func(Object) error { return nil })
+		if !errors.Is(err, ErrTooLarge) || e.n > 2*maxValueBytes {
+			t.Errorf("%s: got %v after %d bytes", start, err, e.n)
+		}
+	}
+}
+
+// pieces hands a text out a few bytes at a time.
+type pieces struct {
+	text string
+	rng  *rand.Rand
+}
+
+func (p *pieces) Read(b []byte) (int, error) {
+	if p.text == "" {
+		return 0, io.EOF
+	}
+	n := copy(b[:min(len(b), 1+p.rng.IntN(7))], p.text)
+	p.text = p.text[n:]
+	return n, nil
+}
+
+func TestMetadataIsTheSameHoweverItIsRead(t *testing.T) {
+	fields := func(i int) string {
+		return fmt.Sprintf(`"compression": "zlib", "length": 10, "md5": "fd53923c4709ae7cbf430ae283172591", "offset": %d, "x\\\"}]": "\\\\"`, i*10)
+	}
+	var list []string
+	for i := range 20 {
+		list = append(list, object(fmt.Sprintf("%s-%05d", prefix, i+1), fields(i)))
+	}
+	text := metadataJSON(strings.Join(list, " ,\n"))
+	rng := rand.New(rand.NewPCG(3, 4))
+	for range 50 {
+		n := 0
+		m, err := ParseMetadata(&pieces{text, rng}, prefix, func(o Object) error { n++; return nil })
+		if err != nil || n != 20 || *m.BackupName != "nü" {
+			t.Fatalf("%+v %v, %d objects", m, err, n)
+		}
+	}
+	for i := 0; i < len(text); i += 7 {
+		if _, err := ParseMetadata(strings.NewReader(text[:i]), prefix, func(Object) error { return nil }); !errors.Is(err, ErrCut) || !errors.Is(err, ErrJSON) {
+			t.Fatalf("cut at %d: %v", i, err)
+		}
+	}
+}
+
+// cinderEntry is an entry of "objects" as Cinder writes it.
+func cinderEntry(name, compression, length, md5, offset string) string {
+	return "{\n      \"" + name + "\": {\n        \"compression\": \"" + compression + "\",\n        \"length\": " + length +
+		",\n        \"md5\": \"" + md5 + "\",\n        \"offset\": " + offset + "\n      }\n    }"
+}
+
+const someMD5 = "fd53923c4709ae7cbf430ae283172591"
+
+func TestTheQuickParserKnowsCindersFormAndLeavesOthers(t *testing.T) {
+	for text, want := range map[string]bool{
+		cinderEntry(prefix+"-00001", "zlib", "5", someMD5, "0"):                   true,
+		cinderEntry(prefix+"-100000", "BZ2", "1152921504606846976", someMD5, "7"): true,
+		cinderEntry(prefix+"-00001", "lzma", "5", someMD5, "0"):                   false,
+		cinderEntry(prefix+"-00001", "zlib", "05", someMD5, "0"):                  false,
+		cinderEntry(prefix+"-00001", "zlib", "+5", someMD5, "0"):                  false,
+		cinderEntry(prefix+"-00001", "zlib", "-5", someMD5, "0"):                  false,
+		cinderEntry(prefix+"-00001", "zlib", "5", someMD5, "-0"):                  false,
+		cinderEntry(prefix+"-00001", "zlib", "5", someMD5[1:], "0"):               false,
+		cinderEntry(prefix+"/00001", "zlib", "5", someMD5, "0"):                   false,
+		cinderEntry("x"+prefix+"-00001", "zlib", "5", someMD5, "0"):               false,
+		cinderEntry(prefix+"-00001", "zlib", "5", someMD5, "0") + " ":             false,
+		"{" + cinderEntry(prefix+"-00001", "zlib", "5", someMD5, "0")[2:]:         false,
+	} {
+		o, ok := parseEntry([]byte(text), prefix)
+		if ok != want {
+			t.Errorf("%s: %v", text, ok)
+		}
+		if slow, err := parseAnyEntry([]byte(text), prefix); ok && (err != nil || o != slow) {
+			t.Errorf("%s: quick %+v, slow %+v %v", text, o, slow, err)
+		}
+	}
+}
+
+func FuzzEntry(f *testing.F) {
+	f.Add([]byte(cinderEntry(prefix+"-00001", "zlib", "5", someMD5, "0")))
+	f.Add([]byte(cinderEntry(prefix+"-100000", "none", "32768", someMD5, "99999")))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		quick, ok := parseEntry(b, prefix)
+		if slow, err := parseAnyEntry(b, prefix); ok && (err != nil || quick != slow) {
+			t.Fatalf("%q: quick %+v, slow %+v %v", b, quick, slow, err)
+		}
+	})
+}
+
 func FuzzMetadata(f *testing.F) {
 	f.Add([]byte(metadataJSON(object(prefix+"-00001", goodFields))))
 	f.Add([]byte(`{"objects": [{}, {"a": 1}]}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
+		var last Object
 		m, err := ParseMetadata(bytes.NewReader(b), prefix, func(o Object) error {
 			if o.Offset < 0 || o.Length <= 0 || o.End() < o.Offset || o.Number == 0 {
 				t.Fatalf("out of bounds: %+v", o)
 			}
+			if o.Offset < last.End() || o.Number <= last.Number {
+				t.Fatalf("%+v after %+v", o, last)
+			}
+			last = o
 			return nil
 		})
+		if err == nil {
+			var raw json.RawMessage
+			if err := json.NewDecoder(bytes.NewReader(b)).Decode(&raw); err != nil {
+				t.Fatalf("%q was accepted: %v", b, err)
+			}
+		}
 		if err == nil && m.VolumeMeta != "" {
 			ParseVolumeMeta(m.VolumeMeta)
 		}
@@ -250,24 +365,29 @@ func FuzzDigests(f *testing.F) {
 }
 
 func TestVolumeMeta(t *testing.T) {
-	m, err := ParseVolumeMeta(`{"version": 1, "volume-base-metadata": {"size": 3, "display_name": "ü", "bootable": true, "provider_auth": null}, "volume-metadata": {"k": ""}}`)
-	if err != nil || m.SizeBytes() != 3<<30 || m.String("display_name") != "ü" || m.String("provider_auth") != "" || !m.Bool("bootable") || m.Metadata["k"] != "" || m.Image != nil {
+	m, err := ParseVolumeMeta(`{"version": 1, "volume-base-metadata": {"size": 3, "display_name": "ü", "bootable": true, "provider_auth": "secret", "volume_type_id": null}, "volume-metadata": {"k": ""}}`)
+	if err != nil || m.SizeBytes() != 3<<30 || *m.Base.Name != "ü" || m.Base.VolumeTypeID != nil || !m.Base.Bootable || len(m.Metadata) != 1 || m.Image != nil {
 		t.Fatalf("%+v %v", m, err)
 	}
 	for text, is := range map[string]error{
-		"": ErrJSON, "[]": ErrJSON, `{"version": 3}`: ErrVersion, `{"version": 2, "volume-metadata": {"a": 1}}`: ErrJSON,
+		"": ErrJSON, "[]": ErrJSON, "null": ErrVersion, `{"version": 3}`: ErrVersion, `{"version": "2"}`: ErrJSON, `{"version": 2`: ErrJSON,
 	} {
-		if _, err := ParseVolumeMeta(text); !errors.Is(err, is) {
+		if m, err := ParseVolumeMeta(text); !errors.Is(err, is) || m != nil {
 			t.Errorf("%q: %v", text, err)
 		}
 	}
-	for _, size := range []string{"-1", "1.5", "1e30", `"1"`, "null", "0"} {
-		if m, err := ParseVolumeMeta(`{"version": 2, "volume-base-metadata": {"size": ` + size + `}}`); err != nil || m.SizeBytes() != 0 {
-			t.Errorf("size %s: %d %v", size, m.SizeBytes(), err)
+	for _, size := range []string{"-1", "1.5", "1e30", `"1"`, "null", "0", "2000000000000"} {
+		m, err := ParseVolumeMeta(`{"version": 2, "volume-base-metadata": {"size": ` + size + `, "display_name": "n"}, "volume-metadata": {"k": "v"}}`)
+		if err != nil && !errors.Is(err, ErrJSON) || m.SizeBytes() != 0 || *m.Base.Name != "n" || m.Metadata["k"] != "v" {
+			t.Errorf("size %s: %+v %v", size, m, err)
 		}
 	}
+	m, err = ParseVolumeMeta(`{"version": 2, "volume-metadata": {"a": 1, "b": "c"}}`)
+	if !errors.Is(err, ErrJSON) || m == nil || m.Metadata["b"] != "c" {
+		t.Errorf("%+v %v", m, err)
+	}
 	var none *VolumeMeta
-	if none.SizeBytes() != 0 || none.String("x") != "" || none.Bool("x") {
+	if none.SizeBytes() != 0 {
 		t.Error("nil")
 	}
 }

@@ -15,10 +15,6 @@ import (
 // neighbours.
 const MaxMetadataBytes = 512 << 20
 
-// maxVolumeMetaBytes bounds volume_meta and every other string in _metadata.
-// Cinder writes some kilobytes.
-const maxVolumeMetaBytes = 16 << 20
-
 // Version is the only version of _metadata and _sha256file there is
 // (ChunkedBackupDriver.DRIVER_VERSION).
 const Version = "1.0.0"
@@ -29,6 +25,8 @@ var (
 	ErrJSON        = errors.New("not the JSON that Cinder writes")
 	ErrCompression = errors.New("unknown compression")
 	ErrTooLarge    = errors.New("too large")
+	// ErrCut is an ErrJSON: the text ends too early.
+	ErrCut = fmt.Errorf("%w", ErrJSON)
 )
 
 // Compression is how one object is stored.
@@ -70,7 +68,7 @@ func ParseCompression(s string) (Compression, error) {
 	case "zstd":
 		return Zstd, nil
 	}
-	return 0, fmt.Errorf("%w %q", ErrCompression, s)
+	return 0, fmt.Errorf("%w %q", ErrCompression, clip(s))
 }
 
 // Object is one entry of "objects" in _metadata.
@@ -99,88 +97,110 @@ type Metadata struct {
 }
 
 // ParseMetadata parses the _metadata of the backup whose files start with
-// prefix, handing each object to each in the order of the file, which is that
-// of their offsets; they do not overlap. It reads no more than MaxMetadataBytes
-// and keeps no objects itself. Errors wrap ErrJSON,
-// ErrVersion, ErrCompression or ErrTooLarge, what r says, or what each says.
+// prefix, handing each object to each in the order of the file, in which both
+// their offsets and their numbers rise; they do not overlap. It reads no more
+// than MaxMetadataBytes, holds one value of it in memory at a time and keeps no
+// objects itself. Errors wrap ErrJSON, ErrVersion, ErrCompression or
+// ErrTooLarge, what r says, or what each says; a file that ends too early is
+// ErrCut as well.
 func ParseMetadata(r io.Reader, prefix string, each func(Object) error) (Metadata, error) {
 	return parseLimited(r, MaxMetadataBytes, prefix, each)
 }
 
 func parseLimited(r io.Reader, limit int64, prefix string, each func(Object) error) (Metadata, error) {
-	lr := &io.LimitedReader{R: r, N: limit + 1}
-	m, err := parseMetadata(json.NewDecoder(lr), prefix, each)
+	v := newValues(io.LimitReader(r, limit+1))
+	m, err := parseMetadata(v, prefix, each)
 	switch {
-	case lr.N <= 0:
+	case v.read > limit:
 		return m, fmt.Errorf("%w: more than %d bytes", ErrTooLarge, limit)
-	case errors.Is(err, io.EOF) && lr.N == limit+1:
-		return m, fmt.Errorf("%w: the file is empty", ErrJSON)
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return m, fmt.Errorf("%w: it ends after %d bytes, in the middle", ErrJSON, limit+1-lr.N)
+	case errors.Is(err, io.ErrUnexpectedEOF) && v.read == 0:
+		return m, fmt.Errorf("%w: the file is empty", ErrCut)
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return m, fmt.Errorf("%w: it ends after %d bytes, in the middle", ErrCut, v.read)
 	}
 	return m, err
 }
 
-func parseMetadata(dec *json.Decoder, prefix string, each func(Object) error) (Metadata, error) {
+// parseMetadata parses what Cinder writes; what may follow it is not looked at.
+func parseMetadata(v *values, prefix string, each func(Object) error) (Metadata, error) {
 	var m Metadata
-	if err := delim(dec, '{'); err != nil {
+	if err := v.expect('{'); err != nil {
 		return m, err
 	}
-	objects := false
-	for dec.More() {
-		key, err := dec.Token()
-		if err != nil {
-			return m, syntax(err)
-		}
-		switch key {
-		case "version":
-			err = field(dec, "version", &m.Version)
-		case "backup_id":
-			err = field(dec, "backup_id", &m.BackupID)
-		case "backup_name":
-			err = field(dec, "backup_name", &m.BackupName)
-		case "backup_description":
-			err = field(dec, "backup_description", &m.Description)
-		case "created_at":
-			var s string
-			if err = field(dec, "created_at", &s); err == nil {
-				m.CreatedAt, err = ParseTime(s)
-			}
-		case "parent_id":
-			var id *string
-			if err = field(dec, "parent_id", &id); err == nil && id != nil {
-				m.ParentID = *id
-			}
-		case "volume_id":
-			err = field(dec, "volume_id", &m.VolumeID)
-		case "volume_meta":
-			var text *string
-			if err = field(dec, "volume_meta", &text); err == nil && text != nil {
-				m.VolumeMeta = *text
-			}
-		case "objects":
-			objects = true
-			err = parseObjects(dec, prefix, each)
-		default:
-			var skip json.RawMessage
-			err = field(dec, fmt.Sprint(key), &skip)
-		}
+	seen := map[string]bool{}
+	for {
+		more, err := v.more(len(seen) == 0, '}')
 		if err != nil {
 			return m, err
 		}
-	}
-	if err := delim(dec, '}'); err != nil {
-		return m, err
+		if !more {
+			break
+		}
+		var key string
+		if err := v.into("a name", &key); err != nil {
+			return m, err
+		}
+		// A second list of objects could overlap the first.
+		if seen[key] {
+			return m, fmt.Errorf("%w: %q is there twice", ErrJSON, clip(key))
+		}
+		if seen[key] = true; len(seen) > maxKeys {
+			return m, fmt.Errorf("%w: more than %d names", ErrTooLarge, maxKeys)
+		}
+		if err := v.expect(':'); err != nil {
+			return m, err
+		}
+		if err := m.parse(key, v, prefix, each); err != nil {
+			return m, err
+		}
 	}
 	switch {
 	case m.Version != Version:
-		return m, fmt.Errorf("%w %q, this program knows %q", ErrVersion, m.Version, Version)
-	case !objects:
+		return m, fmt.Errorf("%w %q, this program knows %q", ErrVersion, clip(m.Version), Version)
+	case !seen["objects"]:
 		return m, fmt.Errorf("%w: no \"objects\"", ErrJSON)
 	case !IsID(m.BackupID) || !IsID(m.VolumeID) || m.ParentID != "" && !IsID(m.ParentID):
 		return m, fmt.Errorf("%w: backup_id, volume_id or parent_id is no UUID", ErrJSON)
 	}
 	return m, nil
+}
+
+// maxKeys bounds the names of _metadata; Cinder writes ten.
+const maxKeys = 1000
+
+// parse parses the value of one of _metadata's names.
+func (m *Metadata) parse(key string, v *values, prefix string, each func(Object) error) error {
+	text := func(to *string) error { // null leaves it empty
+		return v.into(key, to)
+	}
+	switch key {
+	case "version":
+		return text(&m.Version)
+	case "backup_id":
+		return text(&m.BackupID)
+	case "backup_name":
+		return v.into(key, &m.BackupName)
+	case "backup_description":
+		return v.into(key, &m.Description)
+	case "created_at":
+		var s string
+		if err := text(&s); err != nil {
+			return err
+		}
+		var err error
+		m.CreatedAt, err = ParseTime(s)
+		return err
+	case "parent_id":
+		return text(&m.ParentID)
+	case "volume_id":
+		return text(&m.VolumeID)
+	case "volume_meta":
+		return text(&m.VolumeMeta)
+	case "objects":
+		return parseObjects(v, prefix, each)
+	}
+	var skip json.RawMessage
+	return v.into(key, &skip)
 }
 
 // objectFields are pointers so that a missing field is told from a zero.
@@ -191,45 +211,68 @@ type objectFields struct {
 	Offset      *int64  `json:"offset"`
 }
 
-func parseObjects(dec *json.Decoder, prefix string, each func(Object) error) error {
-	if err := delim(dec, '['); err != nil {
+func parseObjects(v *values, prefix string, each func(Object) error) error {
+	if err := v.expect('['); err != nil {
 		return err
 	}
-	var end int64 // of the object before
-	for dec.More() {
-		var entry map[string]objectFields
-		if err := field(dec, "objects", &entry); err != nil {
+	var last Object
+	for first := true; ; first = false {
+		more, err := v.more(first, ']')
+		if err != nil || !more {
 			return err
 		}
-		if len(entry) != 1 {
-			return fmt.Errorf("%w: an entry of \"objects\" has %d names, not 1", ErrJSON, len(entry))
+		b, err := v.value()
+		if err != nil {
+			return named("objects", err)
 		}
-		for name, fields := range entry {
-			o, err := fields.check(name, prefix)
-			if err != nil {
+		o, ok := parseEntry(b, prefix)
+		if !ok {
+			if o, err = parseAnyEntry(b, prefix); err != nil {
 				return err
 			}
-			if o.Offset < end {
-				return fmt.Errorf("%w: object %q at offset %d overlaps the one before it, which ends at %d", ErrJSON, clip(name), o.Offset, end)
-			}
-			end = o.End()
-			if err := each(o); err != nil {
-				return err
-			}
+		}
+		if o.Offset < last.End() {
+			return fmt.Errorf("%w: object %05d at offset %d overlaps the one before it, which ends at %d", ErrJSON, o.Number, o.Offset, last.End())
+		}
+		if o.Number <= last.Number {
+			return fmt.Errorf("%w: object %05d comes after object %05d", ErrJSON, o.Number, last.Number)
+		}
+		last = o
+		if err := each(o); err != nil {
+			return err
 		}
 	}
-	return delim(dec, ']')
 }
 
-func (f objectFields) check(name, prefix string) (Object, error) {
-	bad := func(format string, args ...any) (Object, error) {
-		return Object{}, fmt.Errorf("%w: object %q: %s", ErrJSON, clip(name), fmt.Sprintf(format, args...))
+// parseAnyEntry parses an entry of "objects" in whatever form JSON allows.
+func parseAnyEntry(b []byte, prefix string) (Object, error) {
+	var entry map[string]objectFields
+	if err := json.Unmarshal(b, &entry); err != nil {
+		return Object{}, fmt.Errorf("%w: \"objects\": %w", ErrJSON, err)
+	}
+	if len(entry) != 1 {
+		return Object{}, fmt.Errorf("%w: an entry of \"objects\" has %d names, not 1", ErrJSON, len(entry))
+	}
+	var name string
+	var fields objectFields
+	for n, f := range entry {
+		name, fields = n, f
 	}
 	suffix, ok := strings.CutPrefix(name, prefix)
 	if !ok {
-		return bad("the name does not start with the backup's prefix")
+		return Object{}, fmt.Errorf("%w: object %q: the name does not start with the backup's prefix", ErrJSON, clip(name))
+	}
+	return fields.check(suffix)
+}
+
+// check makes an object of the fields; suffix is what follows the prefix in its
+// name.
+func (f objectFields) check(suffix string) (Object, error) {
+	bad := func(format string, args ...any) (Object, error) {
+		return Object{}, fmt.Errorf("%w: object %q: %s", ErrJSON, clip(suffix), fmt.Sprintf(format, args...))
 	}
 	var o Object
+	var ok bool
 	if o.Number, ok = parseNumber(suffix); !ok {
 		return bad("the name does not end in an object number")
 	}
@@ -245,7 +288,7 @@ func (f objectFields) check(name, prefix string) (Object, error) {
 	}
 	var err error
 	if o.Compression, err = ParseCompression(*f.Compression); err != nil {
-		return Object{}, fmt.Errorf("object %q: %w", clip(name), err)
+		return Object{}, fmt.Errorf("object %q: %w", clip(suffix), err)
 	}
 	if f.MD5 == nil || len(*f.MD5) != 32 {
 		return bad("md5 is missing or malformed")
@@ -265,38 +308,6 @@ func ParseTime(s string) (time.Time, error) {
 		}
 	}
 	return time.Time{}, fmt.Errorf("%w: created_at %q is no time", ErrJSON, clip(s))
-}
-
-func delim(dec *json.Decoder, want json.Delim) error {
-	tok, err := dec.Token()
-	if err != nil {
-		return syntax(err)
-	}
-	if tok != want {
-		return fmt.Errorf("%w: %q where %q belongs", ErrJSON, clip(fmt.Sprint(tok)), want.String())
-	}
-	return nil
-}
-
-func field(dec *json.Decoder, name string, v any) error {
-	start := dec.InputOffset()
-	if err := dec.Decode(v); err != nil {
-		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-			return err
-		}
-		return fmt.Errorf("%w: %q: %w", ErrJSON, clip(name), err)
-	}
-	if dec.InputOffset()-start > maxVolumeMetaBytes {
-		return fmt.Errorf("%w: %q", ErrTooLarge, clip(name))
-	}
-	return nil
-}
-
-func syntax(err error) error {
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return err
-	}
-	return fmt.Errorf("%w: %w", ErrJSON, err)
 }
 
 // clip shortens hostile text for a message.

@@ -2,6 +2,7 @@ package format
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 )
 
@@ -9,59 +10,50 @@ import (
 // the text volume_meta of _metadata (cinder/backup/driver.py,
 // BackupMetadataAPI), versions 1 and 2.
 type VolumeMeta struct {
-	Version int
-	// Base is the volume's database row; values are string, json.Number, bool
-	// or nil. It may hold credentials: show only named fields.
-	Base map[string]any
+	Version int        `json:"version"`
+	Base    VolumeBase `json:"volume-base-metadata"`
 	// Metadata and Image are nil when the volume had none.
-	Metadata map[string]string // the volume's metadata
-	Image    map[string]string // volume_glance_metadata of a volume made from an image
+	Metadata map[string]string `json:"volume-metadata"`
+	Image    map[string]string `json:"volume-glance-metadata"` // of a volume made from an image
 }
 
-// ParseVolumeMeta parses the text of volume_meta. Values that are no strings
-// in the two maps are refused; fields that it does not know are ignored.
+// VolumeBase is what is of use of the volume's database row; nil is null. The
+// row has more, credentials among it (provider_auth), which is not kept.
+type VolumeBase struct {
+	Name             *string `json:"display_name"`
+	Description      *string `json:"display_description"`
+	SizeGiB          int64   `json:"size"`
+	Bootable         bool    `json:"bootable"`
+	Multiattach      bool    `json:"multiattach"`
+	VolumeTypeID     *string `json:"volume_type_id"`
+	AvailabilityZone *string `json:"availability_zone"`
+	EncryptionKeyID  *string `json:"encryption_key_id"`
+}
+
+// ParseVolumeMeta parses the text of volume_meta; fields that it does not know
+// are ignored. When fields that it knows are not of the type they should be,
+// it returns the others with an error that wraps ErrJSON; else the result is
+// nil when there is an error.
 func ParseVolumeMeta(text string) (*VolumeMeta, error) {
-	var raw struct {
-		Version int               `json:"version"`
-		Base    map[string]any    `json:"volume-base-metadata"`
-		Meta    map[string]string `json:"volume-metadata"`
-		Image   map[string]string `json:"volume-glance-metadata"`
-	}
-	if err := json.Unmarshal([]byte(text), &raw); err != nil {
+	m := new(VolumeMeta)
+	err := json.Unmarshal([]byte(text), m)
+	var mistyped *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &mistyped) && mistyped.Field != "" && mistyped.Field != "version":
+		err = fmt.Errorf("volume_meta: %w: %w", ErrJSON, err)
+	case err != nil:
 		return nil, fmt.Errorf("volume_meta: %w: %w", ErrJSON, err)
 	}
-	if raw.Version != 1 && raw.Version != 2 {
-		return nil, fmt.Errorf("volume_meta: %w %d, this program knows 1 and 2", ErrVersion, raw.Version)
+	if m.Version != 1 && m.Version != 2 {
+		return nil, fmt.Errorf("volume_meta: %w %d, this program knows 1 and 2", ErrVersion, m.Version)
 	}
-	return &VolumeMeta{Version: raw.Version, Base: raw.Base, Metadata: raw.Meta, Image: raw.Image}, nil
-}
-
-// String returns the base field name when it is a string, else "".
-func (m *VolumeMeta) String(name string) string {
-	if m == nil {
-		return ""
-	}
-	s, _ := m.Base[name].(string)
-	return s
-}
-
-// Bool returns the base field name when it is a boolean, else false.
-func (m *VolumeMeta) Bool(name string) bool {
-	if m == nil {
-		return false
-	}
-	b, _ := m.Base[name].(bool)
-	return b
+	return m, err
 }
 
 // SizeBytes is the volume's size, 0 when it is not recorded or nonsense.
 func (m *VolumeMeta) SizeBytes() int64 {
-	if m == nil {
+	if m == nil || m.Base.SizeGiB < 1 || m.Base.SizeGiB > MaxVolumeBytes>>30 {
 		return 0
 	}
-	gib, _ := m.Base["size"].(float64)
-	if gib < 1 || gib > MaxVolumeBytes>>30 || gib != float64(int64(gib)) {
-		return 0
-	}
-	return int64(gib) << 30
+	return m.Base.SizeGiB << 30
 }

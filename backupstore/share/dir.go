@@ -1,13 +1,13 @@
 package share
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
-	"syscall"
+	"path/filepath"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -16,9 +16,13 @@ import (
 // Dir is a share that the kernel has mounted (or any directory).
 type Dir struct {
 	root *os.Root
+	top  *os.File // the same directory
 	path string
 	// remote says that a read may hang for as long as a server is away.
 	remote bool
+	// openat2 says that the kernel has it and lets it be called: since Linux
+	// 5.6, and not in every container.
+	openat2 bool
 }
 
 var _ Share = (*Dir)(nil)
@@ -29,7 +33,18 @@ func OpenDir(path string) (*Dir, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open share: %w", err)
 	}
-	return &Dir{root: root, path: path, remote: isRemote(path)}, nil
+	top, err := root.Open(".")
+	if err != nil {
+		root.Close()
+		return nil, fmt.Errorf("open share: %w", err)
+	}
+	d := &Dir{root: root, top: top, path: path, remote: isRemote(path), openat2: true}
+	if f, err := d.openFile(".", unix.O_PATH); err == nil {
+		f.Close()
+	} else {
+		d.openat2 = false
+	}
+	return d, nil
 }
 
 // isRemote tells file systems whose reads wait for somebody else from those
@@ -51,80 +66,65 @@ func isRemote(path string) bool {
 func (d *Dir) String() string { return d.path }
 
 // Close closes the root directory.
-func (d *Dir) Close() error { return d.root.Close() }
+func (d *Dir) Close() error { return errors.Join(d.top.Close(), d.root.Close()) }
 
-// ReadDir implements Share.
-func (d *Dir) ReadDir(ctx context.Context, dir string) ([]Entry, error) {
-	return interruptible(ctx, d.remote, func() ([]Entry, error) { return d.readDir(ctx, dir) }, nil)
+// openFile opens name below the root with flags added. openat2 does in one call
+// what os.Root does component by component; in a scan of thousands of
+// directories that is a quarter of the time.
+func (d *Dir) openFile(name string, flags int) (*os.File, error) {
+	if !d.openat2 {
+		return d.root.OpenFile(name, unix.O_NOFOLLOW|flags, 0)
+	}
+	if !filepath.IsLocal(name) {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrInvalid}
+	}
+	how := unix.OpenHow{
+		Flags:   uint64(unix.O_RDONLY | unix.O_NOFOLLOW | unix.O_CLOEXEC | flags),
+		Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_NO_MAGICLINKS,
+	}
+	conn, err := d.top.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	var fd int
+	// EAGAIN: something was renamed meanwhile. It does not go on for ever.
+	for try := 0; ; try++ {
+		ctlErr := conn.Control(func(top uintptr) { fd, err = unix.Openat2(int(top), name, &how) })
+		if ctlErr != nil {
+			err = ctlErr
+		}
+		if err != unix.EINTR && (err != unix.EAGAIN || try > 100) {
+			break
+		}
+	}
+	if err != nil {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: err}
+	}
+	return os.NewFile(uintptr(fd), name), nil
 }
 
-func (d *Dir) readDir(ctx context.Context, dir string) ([]Entry, error) {
-	f, err := d.root.OpenFile(dir, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NONBLOCK, 0)
+// ReadDir implements Share.
+func (d *Dir) ReadDir(ctx context.Context, dir string, want func(name string) bool) ([]Entry, error) {
+	return interruptible(ctx, d.remote, func() ([]Entry, error) { return d.readDir(ctx, dir, want) }, nil)
+}
+
+func (d *Dir) readDir(ctx context.Context, dir string, want func(name string) bool) ([]Entry, error) {
+	f, err := d.openFile(dir, unix.O_DIRECTORY|unix.O_NONBLOCK)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
+	conn, err := f.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
 	var entries []Entry
-	for {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		names, err := f.Readdirnames(1024)
-		for _, name := range names {
-			e, statErr := statAt(f, name)
-			if errors.Is(statErr, fs.ErrNotExist) {
-				continue // deleted since it was listed
-			}
-			if statErr != nil {
-				return nil, &fs.PathError{Op: "stat", Path: dir + "/" + name, Err: statErr}
-			}
-			entries = append(entries, e)
-		}
-		if err == io.EOF {
-			return entries, nil
-		}
-		if err != nil {
-			return nil, err
-		}
+	var listErr error
+	err = conn.Control(func(fd uintptr) { entries, listErr = list(ctx, int(fd), want) })
+	if err = cmp.Or(err, listErr); err != nil {
+		return nil, &fs.PathError{Op: "read", Path: dir, Err: err}
 	}
-}
-
-// statAt looks at name in the open directory itself: a path could lead
-// elsewhere by now.
-func statAt(dir *os.File, name string) (Entry, error) {
-	conn, err := dir.SyscallConn()
-	if err != nil {
-		return Entry{}, err
-	}
-	var st unix.Stat_t
-	ctlErr := conn.Control(func(fd uintptr) {
-		err = unix.Fstatat(int(fd), name, &st, unix.AT_SYMLINK_NOFOLLOW)
-	})
-	if ctlErr != nil {
-		err = ctlErr
-	}
-	if err != nil {
-		return Entry{}, err
-	}
-	return Entry{
-		Name:    name,
-		Mode:    typeOf(st.Mode),
-		Size:    st.Size,
-		ModTime: time.Unix(st.Mtim.Unix()),
-	}, nil
-}
-
-func typeOf(mode uint32) fs.FileMode {
-	switch mode & unix.S_IFMT {
-	case unix.S_IFREG:
-		return 0
-	case unix.S_IFDIR:
-		return fs.ModeDir
-	case unix.S_IFLNK:
-		return fs.ModeSymlink
-	default:
-		return fs.ModeIrregular
-	}
+	return entries, nil
 }
 
 // Open implements Share.
@@ -139,14 +139,14 @@ func (d *Dir) Open(ctx context.Context, name string) (File, error) {
 
 func (d *Dir) open(name string) (*dirFile, error) {
 	// Look first: opening a FIFO or a tape drive has effects of its own.
-	st, err := d.root.Lstat(name)
+	st, err := d.look(name)
 	if err != nil {
 		return nil, err
 	}
 	if !st.Mode().IsRegular() {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: ErrNotRegular}
 	}
-	f, err := d.root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOFOLLOW, 0)
+	f, err := d.openFile(name, unix.O_NONBLOCK)
 	if err != nil {
 		return nil, err
 	}
@@ -158,6 +158,19 @@ func (d *Dir) open(name string) (*dirFile, error) {
 		return nil, err
 	}
 	return &dirFile{f: f, remote: d.remote, size: st.Size(), modTime: st.ModTime()}, nil
+}
+
+// look says what name is without opening it.
+func (d *Dir) look(name string) (fs.FileInfo, error) {
+	if !d.openat2 {
+		return d.root.Lstat(name)
+	}
+	f, err := d.openFile(name, unix.O_PATH)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return f.Stat()
 }
 
 type dirFile struct {

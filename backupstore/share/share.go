@@ -4,6 +4,8 @@
 // It owns how bytes are reached and nothing of what they mean. Whatever the
 // share holds, nothing outside its root is ever opened, no symbolic link is
 // followed out of it, no device or FIFO is opened, and nothing is written.
+// Hazard: that a name was a regular file a moment ago proves nothing, on a
+// share that others write to; so every open is confined and checked by itself.
 // Every call honours its context, also while the kernel waits for a dead NFS
 // server: the call returns, the kernel's read is left to finish alone.
 package share
@@ -12,6 +14,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"syscall"
 	"time"
 )
 
@@ -19,8 +22,10 @@ import (
 // paths relative to the root, "." is the root itself. Implementations are safe
 // for concurrent use.
 type Share interface {
-	// ReadDir lists a directory in no particular order.
-	ReadDir(ctx context.Context, dir string) ([]Entry, error)
+	// ReadDir lists a directory in no particular order: its subdirectories and
+	// those of its other names that want wants. The rest is passed over at no
+	// cost in memory: a directory may hold a million files of somebody else.
+	ReadDir(ctx context.Context, dir string, want func(name string) bool) ([]Entry, error)
 	// Open opens a regular file. Anything else is an error: fs.ErrNotExist,
 	// ErrNotRegular, or what the system said.
 	Open(ctx context.Context, name string) (File, error)
@@ -46,8 +51,15 @@ type Entry struct {
 	Name    string
 	Mode    fs.FileMode // type bits only
 	Size    int64       // bytes, of a regular file
-	ModTime time.Time
+	ModTime time.Time   // not of a directory
+	// Err is why this name could not be looked at; Size and ModTime are then
+	// unknown. The others of the directory are good.
+	Err error
 }
+
+// ErrStale is what errors.Is finds when an NFS server does not know a file or a
+// directory any more that the client has a handle of.
+const ErrStale = syscall.ESTALE
 
 // ErrNotRegular is returned for names that are no regular files: directories,
 // symbolic links, FIFOs, devices.

@@ -1,0 +1,176 @@
+package backupstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/restorefs/restorefs/backupstore/format"
+	"github.com/restorefs/restorefs/backupstore/share"
+)
+
+// justNow is how long after its last write a file may be still being written:
+// Cinder writes under the final name, and clocks differ.
+const justNow = 10 * time.Minute
+
+func writtenJustNow(t time.Time) bool { return time.Since(t) < justNow }
+
+// load makes a backup of its files, from its _metadata unless before is what
+// that says. An error is only ctx's.
+func (s *scanner) load(ctx context.Context, set *fileSet, before *Backup) (*Backup, error) {
+	// One with problems is read again: they may have passed.
+	if before != nil && before.usable && len(before.Problems) == 0 && before.listing == set.listing && len(set.errs)+len(set.odd) == 0 {
+		return before, nil
+	}
+	b := &Backup{
+		ID: set.name.BackupID, VolumeID: set.name.VolumeID, Container: set.dir, Prefix: set.name.Prefix,
+		State: Complete, StoredBytes: set.stored, Objects: len(set.objects), HasDigests: set.digests != nil, listing: set.listing,
+	}
+	b.CreatedAt, _ = time.Parse("20060102150405", set.name.Time)
+	if set.digests != nil {
+		b.digests = fileInfo{set.digests.Size, set.digests.ModTime}
+	}
+	defer set.report(b)
+	if set.metadata == nil {
+		b.State = Incomplete
+		hint := "Cinder did not complete this backup, it cannot be restored"
+		if writtenJustNow(set.newest.ModTime) {
+			hint = "Cinder is still writing this backup, or was stopped just now"
+		}
+		b.problem("unfinished: it has no _metadata, which Cinder writes last; %s (last write %s)", hint, set.newest.ModTime.UTC().Format(time.RFC3339))
+		return b, nil
+	}
+	b.metadata = fileInfo{set.metadata.Size, set.metadata.ModTime}
+	err := set.parse(ctx, s.share, b)
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	if errors.Is(err, format.ErrCut) && writtenJustNow(b.metadata.modTime) {
+		err = fmt.Errorf("%w; it was written just now, maybe Cinder is not done yet: look again in some minutes", err)
+	}
+	if err != nil {
+		b.broken("_metadata cannot be used: %v", advised(err))
+		return b, nil
+	}
+	b.usable = true
+	if set.digests == nil {
+		b.problem("no _sha256file: each object is checked against its MD5 as a whole before its first byte is used, which is slow")
+	}
+	if b.VolumeMeta.SizeBytes() == 0 && b.HasDigests {
+		return b, s.sizeFromDigests(ctx, b)
+	}
+	return b, nil
+}
+
+// report adds what is wrong with the files themselves.
+func (set *fileSet) report(b *Backup) {
+	slices.Sort(set.odd)
+	for _, name := range set.odd[:min(len(set.odd), 3)] {
+		b.problem("%s is no regular file and is not used", name)
+	}
+	if n := len(set.errs); n > 0 {
+		b.broken("%d of its files cannot be looked at: %v", n, advised(set.errs[0]))
+	}
+}
+
+// parse fills b from _metadata and compares it with the files there are.
+func (set *fileSet) parse(ctx context.Context, s share.Share, b *Backup) error {
+	var missing, short []uint32
+	count := 0
+	m, err := readMetadata(ctx, s, b, func(o format.Object) error {
+		count++
+		if name := o.Compression.String(); !slices.Contains(b.Compression, name) {
+			b.Compression = append(b.Compression, name)
+		}
+		b.end = max(b.end, o.End())
+		size, ok := set.objects[o.Number]
+		switch {
+		case !ok:
+			missing = append(missing, o.Number)
+		case size == unseen:
+		case o.Compression == format.None && size < o.Length, size == 0:
+			short = append(short, o.Number)
+		}
+		return nil
+	})
+	if err != nil {
+		b.Compression, b.end = nil, 0
+		return err
+	}
+	b.ParentID, b.Name, b.Description, b.CreatedAt, b.Objects = m.ParentID, m.BackupName, m.Description, m.CreatedAt, count
+	slices.Sort(b.Compression)
+	if m.VolumeMeta != "" {
+		if b.VolumeMeta, err = format.ParseVolumeMeta(m.VolumeMeta); err != nil {
+			b.problem("the data is usable, the volume's metadata is not, or not all of it: %v", err)
+		}
+	}
+	if len(missing) > 0 {
+		b.broken("%s missing", objectNumbers(missing))
+	}
+	if len(short) > 0 {
+		b.broken("%s shorter than _metadata says", objectNumbers(short))
+	}
+	if extra := len(set.objects) - (count - len(missing)); extra > 0 {
+		b.problem("%d object files that _metadata does not know (Cinder's own restore refuses such a directory)", extra)
+	}
+	return nil
+}
+
+// readMetadata reads and checks b's _metadata.
+func readMetadata(ctx context.Context, s share.Share, b *Backup, each func(format.Object) error) (format.Metadata, error) {
+	if b.metadata.size > format.MaxMetadataBytes {
+		return format.Metadata{}, fmt.Errorf("%w: %d bytes", format.ErrTooLarge, b.metadata.size)
+	}
+	f, err := s.Open(ctx, b.file("_metadata"))
+	if err != nil {
+		return format.Metadata{}, err
+	}
+	defer f.Close()
+	m, err := format.ParseMetadata(io.NewSectionReader(withContext{ctx, f}, 0, f.Size()), b.Prefix, each)
+	if err == nil && (m.BackupID != b.ID || m.VolumeID != b.VolumeID) {
+		err = fmt.Errorf("%w: it is of backup %s of volume %s, the file names say otherwise", format.ErrJSON, m.BackupID, m.VolumeID)
+	}
+	return m, err
+}
+
+// withContext makes an io.ReaderAt of a file for the length of one call.
+type withContext struct {
+	ctx context.Context
+	f   share.File
+}
+
+func (w withContext) ReadAt(p []byte, off int64) (int, error) { return w.f.ReadAt(w.ctx, p, off) }
+
+// sizeFromDigests notes the number of digest rows of a backup that does not
+// record the volume's size. An error is only ctx's.
+func (s *scanner) sizeFromDigests(ctx context.Context, b *Backup) error {
+	f, err := s.share.Open(ctx, b.file("_sha256file"))
+	if err == nil {
+		defer f.Close()
+		var d *format.Digests
+		if d, err = format.OpenDigests(ctx, f); err == nil {
+			b.rows, b.rowBytes = d.Rows(), d.BlockBytes()
+		}
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err != nil {
+		b.problem("the volume's size is not recorded and its digests do not tell it (%v): taken from the end of the data", err)
+	}
+	return nil
+}
+
+// objectNumbers names the first few of a list of objects.
+func objectNumbers(numbers []uint32) string {
+	switch {
+	case len(numbers) == 1:
+		return fmt.Sprintf("object %05d is", numbers[0])
+	case len(numbers) <= 3:
+		return fmt.Sprintf("objects %05d are", numbers)
+	}
+	return fmt.Sprintf("objects %05d and %d more are", numbers[:3], len(numbers)-3)
+}

@@ -1,0 +1,82 @@
+package share
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"io/fs"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// list reads the open directory fd. It reads the kernel's records itself
+// (struct linux_dirent64 of getdents64(2)) to know directories, and to pass
+// over what is not wanted, without a stat or an allocation for each name.
+func list(ctx context.Context, fd int, want func(name string) bool) ([]Entry, error) {
+	const typeAt, nameAt = 18, 19
+	var entries []Entry
+	buf := make([]byte, 8<<10)
+	for {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		n, err := unix.Getdents(fd, buf)
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil || n <= 0 {
+			return entries, err
+		}
+		for rest := buf[:n]; len(rest) > nameAt; {
+			size := int(binary.NativeEndian.Uint16(rest[typeAt-2:]))
+			if size <= nameAt || size > len(rest) {
+				return nil, unix.EIO
+			}
+			record := rest[:size]
+			rest = rest[size:]
+			name, _, _ := bytes.Cut(record[nameAt:], []byte{0})
+			kind := record[typeAt]
+			if s := string(name); s == "." || s == ".." {
+				continue
+			} else if wanted := want(s); wanted || kind == unix.DT_DIR || kind == unix.DT_UNKNOWN {
+				e := Entry{Name: s, Mode: fs.ModeDir}
+				if kind != unix.DT_DIR {
+					e = statAt(fd, s)
+				}
+				if errors.Is(e.Err, fs.ErrNotExist) || e.Err == nil && !wanted && !e.Mode.IsDir() {
+					continue // deleted since it was listed, or nobody's
+				}
+				entries = append(entries, e)
+			}
+		}
+	}
+}
+
+// statAt looks at name in the open directory itself: a path could lead
+// elsewhere by now.
+func statAt(dir int, name string) Entry {
+	var st unix.Stat_t
+	err := unix.Fstatat(dir, name, &st, unix.AT_SYMLINK_NOFOLLOW)
+	for err == unix.EINTR {
+		err = unix.Fstatat(dir, name, &st, unix.AT_SYMLINK_NOFOLLOW)
+	}
+	if err != nil {
+		return Entry{Name: name, Err: &fs.PathError{Op: "stat", Path: name, Err: err}}
+	}
+	return Entry{Name: name, Mode: typeOf(st.Mode), Size: st.Size, ModTime: time.Unix(st.Mtim.Unix())}
+}
+
+func typeOf(mode uint32) fs.FileMode {
+	switch mode & unix.S_IFMT {
+	case unix.S_IFREG:
+		return 0
+	case unix.S_IFDIR:
+		return fs.ModeDir
+	case unix.S_IFLNK:
+		return fs.ModeSymlink
+	default:
+		return fs.ModeIrregular
+	}
+}
