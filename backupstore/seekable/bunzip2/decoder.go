@@ -110,7 +110,7 @@ func (d *Decoder) Skip(ctx context.Context, n int64) (int64, error) {
 		if err := d.need(ctx, d.offset > start); err != nil {
 			return d.offset - start, err
 		}
-		to := min(start+n, d.end)
+		to := d.offset + min(n-(d.offset-start), d.end-d.offset)
 		if to < d.end {
 			d.seek(to)
 		}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -378,6 +379,14 @@ func TestZerosAreReportedAndNotExpandedWhenSkipped(t *testing.T) {
 	o := &notes{t: t}
 	d := New(stored(b), Options{Observer: o})
 	defer d.Close()
+	if n, err := d.Skip(ctx, 64<<20-10); n != 64<<20-10 || err != nil {
+		t.Fatal(n, err)
+	}
+	if n, err := d.Skip(ctx, math.MaxInt64); n != 10 || err != io.EOF {
+		t.Fatal(n, err)
+	}
+	d.Close()
+	d = New(stored(b), Options{})
 	if n, err := d.Skip(ctx, 64<<20-10); n != 64<<20-10 || err != nil {
 		t.Fatal(n, err)
 	}
