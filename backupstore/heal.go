@@ -104,9 +104,11 @@ func (v *Volume) mend(ctx context.Context, b []byte, off int64, damage error, da
 		}
 		damage = err
 	}
-	healed, err := v.heal(ctx, b, off)
-	if healed || err != nil {
-		return err
+	if !v.asIs {
+		healed, err := v.heal(ctx, b, off)
+		if healed || err != nil {
+			return err
+		}
 	}
 	d, ok := errors.AsType[*DamageError](damage)
 	if !ok {

@@ -35,3 +35,9 @@ func (r ranges) bytes() (n int64) {
 	}
 	return n
 }
+
+// has reports whether off is in the set.
+func (r ranges) has(off int64) bool {
+	i := sort.Search(len(r), func(i int) bool { return r[i].Off+r[i].Len > off })
+	return i < len(r) && r[i].Off <= off
+}

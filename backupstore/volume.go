@@ -23,6 +23,7 @@ type Volume struct {
 	rows    *digestRows // nil: no usable _sha256file
 	proofs  proofs
 
+	asIs     bool // damage is told, not healed
 	siblings siblings
 }
 

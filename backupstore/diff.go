@@ -1,0 +1,142 @@
+package backupstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+
+	"github.com/restorefs/restorefs/backupstore/format"
+)
+
+// ErrIncomparable says that two backups cannot be compared by their digests.
+var ErrIncomparable = errors.New("the backups cannot be compared by their digests")
+
+// Diff returns the ranges in which two backups differ, in order, as long as they
+// can be, by their digests alone: no object is opened. The backups may be of
+// different volumes. Where one volume ends before the other it counts as zero.
+// Ranges are of whole blocks; a block whose digest is damaged, or is about
+// another number of bytes than the other's, counts as different. Errors wrap
+// ErrIncomparable, ErrDamaged, or say that the share cannot be read; they come
+// last.
+func (c *Catalog) Diff(ctx context.Context, a, b *Backup) iter.Seq2[Range, error] {
+	return func(yield func(Range, error) bool) {
+		d := differ{size: max(a.Size, b.Size), yield: yield}
+		var err error
+		if d.a, err = c.openSide(ctx, a); err == nil {
+			d.b, err = c.openSide(ctx, b)
+		}
+		if err == nil && d.a.rows.block != d.b.rows.block {
+			err = fmt.Errorf("%w: %s has blocks of %d bytes, %s of %d (backup_sha_block_size_bytes was changed in between)",
+				ErrIncomparable, a.ID, d.a.rows.block, b.ID, d.b.rows.block)
+		}
+		if err == nil {
+			err = d.all(ctx)
+		}
+		if err != nil && !d.stopped {
+			yield(Range{}, err)
+		}
+	}
+}
+
+// side is one of the two backups.
+type side struct{ *Volume }
+
+func (c *Catalog) openSide(ctx context.Context, b *Backup) (side, error) {
+	v := newVolume(c, b)
+	if v.chain == nil {
+		return side{}, fmt.Errorf("backup %s is %s: %s: %w", b.ID, b.State, b.Problems[0], ErrDamaged)
+	}
+	if err := v.openDigests(ctx); err != nil {
+		return side{}, err
+	}
+	if v.rows == nil {
+		return side{}, fmt.Errorf("%w: backup %s has no usable _sha256file", ErrIncomparable, b.ID)
+	}
+	if b.end > v.rows.end {
+		return side{}, fmt.Errorf("%w: the digests of backup %s end at byte %d, its data at %d", ErrIncomparable, b.ID, v.rows.end, b.end)
+	}
+	return side{v}, nil
+}
+
+// page returns the digests from block n*pageRows on, none behind the end of the
+// data.
+func (s side) page(ctx context.Context, n int64) ([]format.Digest, error) {
+	if n*pageRows >= s.rows.file.Rows() {
+		return nil, nil
+	}
+	page, err := s.rows.page(ctx, n)
+	if err != nil {
+		return nil, fmt.Errorf("backup %s: read its digests: %w", s.Backup().ID, err)
+	}
+	return page, nil
+}
+
+// at returns the digest of block i, the k-th of page, how many bytes it is
+// about, and whether they are zero.
+func (s side) at(page []format.Digest, k int, i int64) (row format.Digest, covers int64, zero bool) {
+	if k >= len(page) {
+		return row, 0, true
+	}
+	return page[k], min(s.rows.block, s.rows.end-i*s.rows.block), page[k] == *s.rows.zeroRow(i)
+}
+
+type differ struct {
+	a, b    side
+	size    int64
+	yield   func(Range, error) bool
+	run     Range // that has been found, not yet yielded
+	stopped bool
+}
+
+func (d *differ) all(ctx context.Context) error {
+	block := d.a.rows.block
+	last := max(d.a.rows.file.Rows(), d.b.rows.file.Rows())
+	for n := int64(0); n*pageRows < last; n++ {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		pageA, err := d.a.page(ctx, n)
+		if err != nil {
+			return err
+		}
+		pageB, err := d.b.page(ctx, n)
+		if err != nil {
+			return err
+		}
+		for k := range max(len(pageA), len(pageB)) {
+			i := n*pageRows + int64(k)
+			rowA, coversA, zeroA := d.a.at(pageA, k, i)
+			rowB, coversB, zeroB := d.b.at(pageB, k, i)
+			if zeroA && zeroB || rowA == rowB && coversA == coversB && rowA != unreadable {
+				continue
+			}
+			if !d.differs(i*block, min((i+1)*block, d.size)) {
+				return nil
+			}
+		}
+	}
+	d.flush()
+	return nil
+}
+
+// differs adds a range and reports whether to go on.
+func (d *differ) differs(off, end int64) bool {
+	if d.run.Len > 0 && d.run.Off+d.run.Len == off {
+		d.run.Len = end - d.run.Off
+		return true
+	}
+	if !d.flush() {
+		return false
+	}
+	d.run = Range{off, end - off}
+	return true
+}
+
+func (d *differ) flush() bool {
+	if d.run.Len > 0 && !d.yield(d.run, nil) {
+		d.stopped = true
+	}
+	d.run = Range{}
+	return !d.stopped
+}

@@ -1,0 +1,76 @@
+package backupstore
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+)
+
+// Salvage is a Volume whose reads do not fail where the backup is damaged and no
+// sibling heals it: it puts something else there and notes the ranges. It is
+// safe for concurrent use.
+type Salvage struct {
+	*Volume
+	// Keep, where set, fills p with what shall stand at off of the volume in
+	// place of damaged bytes: what a target holds there already. nil: zeros.
+	Keep func(p []byte, off int64) error
+
+	mu  sync.Mutex
+	bad ranges
+}
+
+// ReadAt is Volume.ReadAt, but for damage.
+func (s *Salvage) ReadAt(ctx context.Context, p []byte, off int64) error {
+	return s.read(ctx, p, off, s.replace)
+}
+
+// Load is ReadAt.
+func (s *Salvage) Load(ctx context.Context, p []byte, off int64) error { return s.ReadAt(ctx, p, off) }
+
+func (s *Salvage) replace(p []byte, off int64, d *DamageError) error {
+	s.mu.Lock()
+	before := len(s.bad)
+	s.bad.add(off, int64(len(p)))
+	more := len(s.bad) > before
+	s.mu.Unlock()
+	if more {
+		s.catalog.log.Warn("bytes are lost", "backup", d.Backup, "object", d.Object, "offset", d.Offset, "reason", d.Reason)
+	}
+	if s.Keep != nil {
+		return s.Keep(p, off)
+	}
+	clear(p)
+	return nil
+}
+
+// Bad returns the ranges that were read so far and are lost, in order.
+func (s *Salvage) Bad() []Range {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.bad)
+}
+
+// WriteMap writes a map file of GNU ddrescue (its manual, "Mapfile structure"):
+// of size bytes the ranges bad, in order, are "-", failed, all others "+",
+// rescued. With it ddrescue can fill the bad ranges from another copy.
+func WriteMap(w io.Writer, size int64, bad []Range, comment string) error {
+	b := bufio.NewWriter(w)
+	fmt.Fprintf(b, "# Mapfile. Created by restorefs\n# %s\n# current_pos  current_status  current_pass\n", comment)
+	fmt.Fprintf(b, "0x%08X     +               1\n#      pos        size  status\n", max(0, size-1))
+	line := func(off, end int64, status byte) {
+		if off < end {
+			fmt.Fprintf(b, "0x%08X  0x%08X  %c\n", off, end-off, status)
+		}
+	}
+	var at int64
+	for _, r := range bad {
+		line(at, r.Off, '+')
+		line(r.Off, r.Off+r.Len, '-')
+		at = r.Off + r.Len
+	}
+	line(at, size, '+')
+	return b.Flush()
+}

@@ -1,0 +1,662 @@
+package backupstore
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/restorefs/restorefs/backupstore/format"
+)
+
+// verifyPiece is how many bytes a worker reads and hashes at once, or one block
+// where blocks are larger.
+const verifyPiece = 1 << 20
+
+// VerifyOptions say how Verify works.
+type VerifyOptions struct {
+	// Jobs is how many objects are read at once; 0: one for each processor. Each
+	// takes a MiB, or a digest block if that is larger, besides its decoder.
+	Jobs int
+	// Sample, within (0, 1), proves only that part of each backup's blocks with
+	// data, chosen at random. 0: all.
+	Sample   float64
+	Progress *VerifyProgress // may be nil
+}
+
+// VerifyProgress counts what Verify has done. The zero value is ready; Snapshot
+// may be called from any goroutine.
+type VerifyProgress struct{ done, total atomic.Int64 }
+
+// Snapshot returns how many of how many bytes have been seen to: of stored ones
+// or, with Sample, of the volumes'.
+func (p *VerifyProgress) Snapshot() (done, total int64) { return p.done.Load(), p.total.Load() }
+
+// Report is what Verify found out about one backup.
+type Report struct {
+	Backup *Backup
+	OK     bool
+	// Bytes of the volume that are proven: all that are not damaged or, with
+	// Sample, those of the blocks that were chosen and are right.
+	Bytes int64
+	// Blocks are the digest blocks among them: 0 where there are no digests,
+	// and objects were checked against their MD5.
+	Blocks  int64
+	Damaged []Damage // in order
+	// SampledOf is the number of blocks with data that Sample chose from.
+	SampledOf int64
+	// Notes are worth knowing, and no damage.
+	Notes []string
+}
+
+// Damage is a range of a volume, in bytes, that cannot be had from its own chain.
+// A backup without a chain that can be composed has one of the whole volume,
+// whose length is 0 if that is not known.
+type Damage struct {
+	Offset, Length int64
+	Object         string // path on the share, "" if it is not one object's fault
+	Reason         string
+	// Sibling is the id of a backup that has, by its digests, the same bytes in
+	// other objects, so that reading heals the range. "": none.
+	Sibling string
+}
+
+// Verify proves backups: that every byte of their volumes can be had and is the
+// one that was backed up. It gives each Report, in the order parents first, to
+// each, whose error ends it. Errors are ctx's, each's or that the share cannot
+// be read; damage is no error.
+//
+// Every object of a backup and of its chain is decoded once, however many
+// backups share it: its blocks must have the digests of the backup that wrote
+// it, or its MD5 where there are none. What a backup has from its parent is
+// proven by equal digest rows in both; where rows differ, or cannot be compared,
+// the composed block is decoded. Nothing is healed. The indexes of the objects
+// are complete afterwards.
+func (c *Catalog) Verify(ctx context.Context, backups []*Backup, o VerifyOptions, each func(Report) error) error {
+	if o.Jobs <= 0 {
+		o.Jobs = runtime.GOMAXPROCS(0)
+	}
+	if o.Progress == nil {
+		o.Progress = new(VerifyProgress)
+	}
+	v := &verifier{catalog: c, o: o, wanted: map[*Backup]bool{}, done: map[*Backup]*layer{}, each: each}
+	for _, b := range backups {
+		v.wanted[b] = true
+	}
+	if o.Sample > 0 {
+		return v.sample(ctx, backups)
+	}
+	return v.all(ctx, parentsFirst(backups))
+}
+
+// parentsFirst adds the ancestors that the backups need.
+func parentsFirst(backups []*Backup) []*Backup {
+	var out []*Backup
+	seen := map[*Backup]bool{}
+	for _, b := range backups {
+		chain := b.Chain()
+		if chain == nil {
+			chain = []*Backup{b}
+		}
+		for _, l := range slices.Backward(chain) {
+			if !seen[l] {
+				seen[l] = true
+				out = append(out, l)
+			}
+		}
+	}
+	return out
+}
+
+// verifier is one call of Verify.
+type verifier struct {
+	catalog *Catalog
+	o       VerifyOptions
+	wanted  map[*Backup]bool
+	each    func(Report) error
+	done    map[*Backup]*layer // belongs to finish
+}
+
+// layer is the proof of one backup.
+type layer struct {
+	backup  *Backup
+	own     *Volume        // its objects alone, without its parents'; nil: not to be had
+	bytes   int64          // of its objects, decoded
+	reading sync.WaitGroup // its objects
+
+	mu         sync.Mutex
+	damaged    []Damage
+	needless   int64  // damaged blocks that are zero by their digest
+	needlessAt string // the first object with such
+	counted    int64  // of progress
+	// What finish has found out.
+	rows  *digestRows
+	notes []string
+}
+
+func (v *verifier) all(ctx context.Context, order []*Backup) error {
+	for _, b := range order {
+		v.o.Progress.total.Add(b.StoredBytes)
+	}
+	g, gctx := errgroup.WithContext(ctx)
+	readers, reading := errgroup.WithContext(gctx)
+	readers.SetLimit(v.o.Jobs)
+	layers := make(chan *layer, v.o.Jobs)
+	g.Go(func() error {
+		defer close(layers)
+		for _, b := range order {
+			l, err := v.open(reading, b)
+			if err != nil {
+				return err
+			}
+			v.read(reading, readers, l)
+			select {
+			case layers <- l:
+			case <-reading.Done():
+				return reading.Err()
+			}
+		}
+		return nil
+	})
+	g.Go(func() error {
+		for l := range layers {
+			l.reading.Wait()
+			if err := reading.Err(); err != nil {
+				return err
+			}
+			if err := v.finish(reading, l); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	err := g.Wait()
+	if cause := readers.Wait(); cause != nil && !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	return cmp.Or(ctx.Err(), err)
+}
+
+// open reads what is known of one layer.
+func (v *verifier) open(ctx context.Context, b *Backup) (*layer, error) {
+	l := &layer{backup: b}
+	if b.Chain() == nil {
+		l.damage(Damage{Length: b.Size, Reason: fmt.Sprintf("the backup is %s: %s", b.State, strings.Join(b.Problems, "; "))})
+		return l, nil
+	}
+	own := newVolume(v.catalog, b)
+	own.chain, own.asIs = own.chain[:1], true
+	err := own.readLayers(ctx)
+	if err == nil {
+		err = own.openDigests(ctx)
+	}
+	if err != nil {
+		if !finding(ctx, err) {
+			return nil, err
+		}
+		l.damage(Damage{Length: b.Size, Reason: err.Error()})
+		return l, nil
+	}
+	l.own, l.rows = own, own.rows
+	for _, e := range own.extents {
+		l.bytes += e.end - e.off
+	}
+	return l, nil
+}
+
+// finding reports whether err is about what is on the share, rather than about
+// reaching it.
+func finding(ctx context.Context, err error) bool {
+	return ctx.Err() == nil && (errors.Is(err, ErrDamaged) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EIO))
+}
+
+// read has the objects of a layer read.
+func (v *verifier) read(ctx context.Context, readers *errgroup.Group, l *layer) {
+	if l.own == nil {
+		return
+	}
+	for _, e := range l.own.extents {
+		for _, part := range l.own.parts(ctx, e) {
+			if ctx.Err() != nil {
+				return
+			}
+			l.reading.Add(1)
+			readers.Go(func() error {
+				defer l.reading.Done()
+				return v.prove(ctx, l, e, part.Off, part.Off+part.Len)
+			})
+		}
+	}
+}
+
+// parts cuts an object where it can be entered.
+func (v *Volume) parts(ctx context.Context, e extent) []Range {
+	o := &v.objects[e.object]
+	if v.rows == nil || o.Length <= smallObject {
+		return []Range{{e.off, e.end - e.off}}
+	}
+	cuts, _ := v.splits(ctx, o, e)
+	var out []Range
+	at := e.off
+	for _, cut := range append(cuts, e.end) {
+		if cut < e.end {
+			cut = cut / v.rows.block * v.rows.block
+		}
+		if cut > at {
+			out = append(out, Range{at, cut - at})
+			at = cut
+		}
+	}
+	return out
+}
+
+// prove proves the blocks that begin in [off, end), a part of e, and that the
+// layer has whole.
+func (v *verifier) prove(ctx context.Context, l *layer, e extent, off, end int64) error {
+	own := l.own
+	defer v.count(l, end-off)
+	if own.rows == nil {
+		err := own.prove(ctx, e.object)
+		if d, ok := errors.AsType[*DamageError](err); ok {
+			l.damage(v.describe(ctx, own, d))
+			return nil
+		}
+		return v.unreadable(ctx, l, e.object, off, end, err)
+	}
+	block := own.rows.block
+	at := (off + block - 1) / block * block
+	buf := make([]byte, max(verifyPiece/block*block, block))
+	for at < end {
+		stop := at
+		for stop < end && stop-at < int64(len(buf)) && own.covers(stop) {
+			stop = min(stop+block, own.size)
+		}
+		if stop == at { // a block that is partly the parent's: finish sees to it
+			at += block
+			continue
+		}
+		err := own.fill(ctx, buf[:stop-at], at, func(_ []byte, _ int64, d *DamageError) error {
+			if zero, n, err := own.known(ctx, d.Offset); err == nil && zero && n >= d.Length {
+				l.spare(d)
+				return nil
+			}
+			l.damage(v.describe(ctx, own, d))
+			return nil
+		})
+		if err := v.unreadable(ctx, l, e.object, at, stop, err); err != nil {
+			return err
+		}
+		at = stop
+	}
+	return nil
+}
+
+// count tells the progress of n decoded bytes, in stored ones.
+func (v *verifier) count(l *layer, n int64) {
+	stored := int64(float64(l.backup.StoredBytes) * float64(n) / float64(l.bytes))
+	l.mu.Lock()
+	l.counted += stored
+	l.mu.Unlock()
+	v.o.Progress.done.Add(stored)
+}
+
+// unreadable takes an error of the share that is about one object as damage.
+func (v *verifier) unreadable(ctx context.Context, l *layer, ref int, off, end int64, err error) error {
+	if err == nil || !finding(ctx, err) {
+		return err
+	}
+	l.damage(Damage{Offset: off, Length: end - off, Object: l.backup.objectFile(l.own.objects[ref].Number), Reason: err.Error()})
+	return nil
+}
+
+// covers reports whether v's own objects have all of the block at off, or of
+// what its digest covers.
+func (v *Volume) covers(off int64) bool {
+	end := min(off+int64(v.Align()), v.size)
+	if v.rows != nil && off >= v.rows.end {
+		return v.hasExtent(off, end) // no digest to compose for: its MD5 counts
+	}
+	if v.rows != nil && off < v.rows.end && !v.hasExtent(v.rows.end, max(end, v.rows.end+1)) {
+		end = min(end, v.rows.end)
+	}
+	for _, e := range from(v.extents, off) {
+		if e.off > off {
+			return false
+		}
+		if off = e.end; off >= end {
+			return true
+		}
+	}
+	return false
+}
+
+func (l *layer) damage(d Damage) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.damaged = append(l.damaged, d)
+}
+
+// spare notes damage to a block that is zero by its digest, so that no reader
+// needs the object for it.
+func (l *layer) spare(d *DamageError) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.needless++; l.needlessAt == "" {
+		l.needlessAt = d.Object
+	}
+}
+
+// describe makes a Damage of a block's error, with who could heal it.
+func (v *verifier) describe(ctx context.Context, vol *Volume, d *DamageError) Damage {
+	out := Damage{Offset: d.Offset, Length: d.Length, Object: d.Object, Reason: d.Reason}
+	if d.Err != nil && !errors.Is(d.Err, fs.ErrNotExist) {
+		out.Reason += ": " + d.Err.Error()
+	}
+	if d.Length > int64(vol.Align()) {
+		return out // a whole object without digests
+	}
+	for h, err := range vol.healers(ctx, d.Offset, d.Length) {
+		if err == nil {
+			out.Sibling = h.Backup().ID
+		}
+		break
+	}
+	return out
+}
+
+// finish compares a layer with its parent's, whose own proof is done, and
+// reports it.
+func (v *verifier) finish(ctx context.Context, l *layer) error {
+	if l.own != nil {
+		f := finisher{verifier: v, layer: l, parent: v.done[l.backup.parent]}
+		if err := f.compare(ctx); err != nil {
+			return err
+		}
+		f.inherit()
+	}
+	if l.needless > 0 {
+		l.notes = append(l.notes, fmt.Sprintf("objects are damaged in %d blocks that are zero by their digests, %s first: nothing is lost", l.needless, l.needlessAt))
+	}
+	l.damaged = joined(l.damaged)
+	v.done[l.backup] = l
+	v.o.Progress.done.Add(l.backup.StoredBytes - l.counted)
+	if !v.wanted[l.backup] {
+		l.own = nil
+		return nil
+	}
+	r := Report{Backup: l.backup, OK: len(l.damaged) == 0 && l.own != nil, Bytes: l.backup.Size, Damaged: l.damaged, Notes: l.notes}
+	if l.rows != nil {
+		r.Blocks = l.rows.file.Rows()
+	}
+	for _, d := range l.damaged {
+		r.Bytes -= d.Length
+		if l.rows != nil && d.Offset < l.rows.end {
+			r.Blocks -= (min(d.Offset+d.Length, l.rows.end) - d.Offset + l.rows.block - 1) / l.rows.block
+		}
+	}
+	l.own = nil // its rows and its damage are all that children need
+	return v.each(r)
+}
+
+// finisher proves what a layer has from its parents.
+type finisher struct {
+	*verifier
+	*layer
+	parent  *layer  // nil: none
+	full    *Volume // the composed volume, nil: not needed so far
+	judged  ranges  // what was decoded and compared with the layer's own digests
+	rowless int64   // rows that are damaged
+}
+
+// compare goes through the layer's digest rows.
+func (f *finisher) compare(ctx context.Context) error {
+	rows := f.layer.rows
+	if rows == nil {
+		if f.backup.HasDigests {
+			f.notes = append(f.notes, "its _sha256file cannot be used: objects were checked against their MD5")
+		}
+		return nil
+	}
+	var todo Range
+	flush := func() error {
+		at := todo
+		todo = Range{}
+		return f.decode(ctx, at)
+	}
+	for n := int64(0); n*pageRows < rows.file.Rows(); n++ {
+		page, err := rows.page(ctx, n)
+		if err != nil && finding(ctx, err) {
+			off := n * pageRows * rows.block
+			f.damage(Damage{Offset: off, Length: min(rows.block*pageRows, rows.end-off), Reason: fmt.Sprintf("its digests cannot be read: %v", err)})
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("backup %s: read its digests: %w", f.backup.ID, err)
+		}
+		parents, err := f.parentPage(ctx, n)
+		if err != nil {
+			return err
+		}
+		for k, row := range page {
+			i := n*pageRows + int64(k)
+			off := i * rows.block
+			if row == unreadable {
+				f.rowless++
+			}
+			if f.own.covers(off) || f.inherits(parents, k, i, row) {
+				continue
+			}
+			if todo.Len > 0 && todo.Off+todo.Len != off || todo.Len >= verifyPiece {
+				if err := flush(); err != nil {
+					return err
+				}
+			}
+			if todo.Len == 0 {
+				todo.Off = off
+			}
+			todo.Len = min(off+rows.block, f.own.size) - todo.Off
+		}
+	}
+	if f.rowless > 0 {
+		f.notes = append(f.notes, fmt.Sprintf("%d of the %d rows of its _sha256file are damaged: those blocks were checked otherwise", f.rowless, rows.file.Rows()))
+	}
+	return flush()
+}
+
+// parentPage is the parent's digest rows, where they can be compared.
+func (f *finisher) parentPage(ctx context.Context, n int64) (page []format.Digest, err error) {
+	if f.parent == nil || f.parent.rows == nil || f.parent.rows.block != f.layer.rows.block || n*pageRows >= f.parent.rows.file.Rows() {
+		return nil, nil
+	}
+	if page, err = f.parent.rows.page(ctx, n); err != nil {
+		if finding(ctx, err) {
+			return nil, nil
+		}
+		return nil, fmt.Errorf("backup %s: read its digests: %w", f.parent.backup.ID, err)
+	}
+	return page, nil
+}
+
+// inherits reports whether block i, of which the layer has no whole object, is
+// proven by its parent's proof.
+func (f *finisher) inherits(parents []format.Digest, k int, i int64, row format.Digest) bool {
+	rows := f.layer.rows
+	off := i * rows.block
+	if f.own.hasExtent(off, min(off+rows.block, f.own.size)) {
+		return false // in part its own
+	}
+	if f.parent == nil {
+		return row == *rows.zeroRow(i)
+	}
+	if row == unreadable || k >= len(parents) || row != parents[k] {
+		return false
+	}
+	// The last rows of both must be about equally many bytes.
+	theirs := f.parent.rows
+	return min(rows.block, rows.end-off) == min(theirs.block, theirs.end-off)
+}
+
+// decode proves blocks by the composed volume.
+func (f *finisher) decode(ctx context.Context, r Range) error {
+	if r.Len == 0 {
+		return nil
+	}
+	f.judged.add(r.Off, r.Len)
+	err := f.compose(ctx)
+	if err == nil {
+		err = f.full.read(ctx, make([]byte, r.Len), r.Off, func(_ []byte, _ int64, d *DamageError) error {
+			f.damage(f.describe(ctx, f.full, d))
+			return nil
+		})
+	}
+	if err != nil && finding(ctx, err) {
+		f.damage(Damage{Offset: r.Off, Length: r.Len, Reason: err.Error()})
+		return nil
+	}
+	return err
+}
+
+func (f *finisher) compose(ctx context.Context) error {
+	if f.full != nil {
+		return nil
+	}
+	full, err := f.catalog.Open(ctx, f.backup)
+	if err == nil {
+		full.asIs = true
+		f.full = full
+	}
+	return err
+}
+
+// inherit takes over the parent's damage where the layer has nothing of its own.
+func (f *finisher) inherit() {
+	if f.parent == nil {
+		return
+	}
+	block := int64(f.own.Align())
+	for _, d := range f.parent.damaged {
+		end := min(d.Offset+d.Length, f.own.size)
+		for off := d.Offset; off < end; {
+			next := min(end, (off/block+1)*block)
+			if !f.own.covers(off/block*block) && !f.judged.has(off) {
+				d.Offset, d.Length = off, next-off
+				f.damaged = append(f.damaged, d)
+			}
+			off = next
+		}
+	}
+}
+
+// joined sorts damage and joins what belongs together.
+func joined(all []Damage) []Damage {
+	slices.SortStableFunc(all, func(a, b Damage) int { return cmp.Compare(a.Offset, b.Offset) })
+	var out []Damage
+	for _, d := range all {
+		if k := len(out) - 1; k >= 0 && d.Offset <= out[k].Offset+out[k].Length &&
+			d.Object == out[k].Object && d.Reason == out[k].Reason && d.Sibling == out[k].Sibling {
+			out[k].Length = max(out[k].Length, d.Offset+d.Length-out[k].Offset)
+			continue
+		}
+		out = append(out, d)
+	}
+	return out
+}
+
+// sample proves blocks of the composed volumes, chosen at random.
+func (v *verifier) sample(ctx context.Context, backups []*Backup) error {
+	for _, b := range backups {
+		v.o.Progress.total.Add(b.Size)
+	}
+	for _, b := range backups {
+		r, err := v.sampleOne(ctx, b)
+		if err == nil {
+			err = v.each(r)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (v *verifier) sampleOne(ctx context.Context, b *Backup) (Report, error) {
+	r := Report{Backup: b}
+	vol, err := v.catalog.Open(ctx, b)
+	if err != nil {
+		if !finding(ctx, err) {
+			return r, err
+		}
+		r.Damaged = []Damage{{Length: b.Size, Reason: err.Error()}}
+		return r, nil
+	}
+	vol.asIs = true
+	var mu sync.Mutex // guards r
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(v.o.Jobs)
+	for run, err := range vol.Runs(gctx) {
+		if err != nil {
+			return r, errors.Join(err, g.Wait())
+		}
+		g.Go(func() error {
+			defer v.o.Progress.done.Add(run.Len)
+			return vol.sampleRun(gctx, run, v.o.Sample, func(n int64, d *DamageError) {
+				var damage Damage
+				if d != nil {
+					damage = v.describe(gctx, vol, d)
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				r.SampledOf++
+				switch {
+				case d != nil:
+					r.Damaged = append(r.Damaged, damage)
+				case n > 0:
+					r.Bytes, r.Blocks = r.Bytes+n, r.Blocks+1
+				}
+			})
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return r, err
+	}
+	r.Damaged = joined(r.Damaged)
+	r.OK = len(r.Damaged) == 0
+	return r, nil
+}
+
+// sampleRun reads some blocks of a run. It tells each of every block with data
+// that begins in it: n 0, not chosen; n bytes, right; else what is wrong.
+func (v *Volume) sampleRun(ctx context.Context, run Range, part float64, each func(n int64, d *DamageError)) error {
+	block, end := int64(v.Align()), run.Off+run.Len
+	buf := make([]byte, block)
+	for off := (run.Off + block - 1) / block * block; off < end; {
+		start, stop, err := v.NextData(ctx, off, end)
+		if err != nil || start == stop {
+			return err
+		}
+		for off = start / block * block; off < stop; off += block {
+			if rand.Float64() >= part {
+				each(0, nil)
+				continue
+			}
+			n := min(block, v.size-off)
+			err := v.ReadAt(ctx, buf[:n], off)
+			d, damaged := errors.AsType[*DamageError](err)
+			if err != nil && !damaged {
+				return err
+			}
+			each(n, d)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,239 @@
+package backupstore_test
+
+import (
+	"errors"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/restorefs/restorefs/backupstore"
+	"github.com/restorefs/restorefs/backupstore/storetest"
+)
+
+func verify(t *testing.T, c *backupstore.Catalog, o backupstore.VerifyOptions, backups ...*backupstore.Backup) map[string]backupstore.Report {
+	t.Helper()
+	reports := map[string]backupstore.Report{}
+	err := c.Verify(t.Context(), backups, o, func(r backupstore.Report) error {
+		if _, twice := reports[r.Backup.ID]; twice {
+			t.Errorf("%s is reported twice", r.Backup.ID)
+		}
+		reports[r.Backup.ID] = r
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(reports) != len(backups) {
+		t.Fatalf("%d reports of %d backups", len(reports), len(backups))
+	}
+	return reports
+}
+
+func TestVerifyFindsWhatIsWrongWithEachFixtureAndNothingElse(t *testing.T) {
+	dir, fixtures := storetest.Fixtures(t)
+	c := openCatalog(t, dir, backupstore.Options{})
+	progress := &backupstore.VerifyProgress{}
+	reports := verify(t, c, backupstore.VerifyOptions{Progress: progress}, c.Backups()...)
+	for _, f := range fixtures {
+		t.Run(f.Label, func(t *testing.T) {
+			r := reports[f.ID]
+			if ok := f.State == storetest.Complete; r.OK != ok || (len(r.Damaged) == 0) != ok {
+				t.Fatalf("ok %v, damaged %+v", r.OK, r.Damaged)
+			}
+			var says string
+			var lost int64
+			for _, d := range r.Damaged {
+				says += d.Reason + "; " + d.Object + "; "
+				lost += d.Length
+				if len(f.Damaged) > 0 && !slices.ContainsFunc(f.Damaged, func(e storetest.Extent) bool {
+					return d.Offset < e.Offset+e.Length && e.Offset < d.Offset+d.Length
+				}) {
+					t.Errorf("damaged %+v, only %v should be", d, f.Damaged)
+				}
+			}
+			for _, e := range f.Damaged {
+				if !slices.ContainsFunc(r.Damaged, func(d backupstore.Damage) bool { return d.Offset < e.Offset+e.Length && e.Offset < d.Offset+d.Length }) {
+					t.Errorf("%v is not reported: %+v", e, r.Damaged)
+				}
+			}
+			says += strings.Join(append(r.Notes, r.Backup.Problems...), "; ")
+			if f.State != storetest.Complete && !mentions(says, f.Words) {
+				t.Errorf("%q mentions none of %q", says, f.Words)
+			}
+			if r.Bytes != r.Backup.Size-lost {
+				t.Errorf("%d bytes proven of %d, %d lost", r.Bytes, r.Backup.Size, lost)
+			}
+			if blocks := (f.DataBytes + int64(f.ShaBlock) - 1) / int64(f.ShaBlock); r.OK && f.Seen != "digests" && f.Label != "_sha256file missing" && r.Blocks != blocks {
+				t.Errorf("%d blocks proven of %d", r.Blocks, blocks)
+			}
+			if f.HealedBy != "" && (len(r.Damaged) != 1 || r.Damaged[0].Sibling != storetest.Find(t, fixtures, f.HealedBy).ID) {
+				t.Errorf("no word of the sibling: %+v", r.Damaged)
+			}
+		})
+	}
+	if done, total := progress.Snapshot(); done != total || total == 0 {
+		t.Errorf("progress ends at %d of %d", done, total)
+	}
+}
+
+// chain writes a full backup and an incremental that changes the second MiB of
+// four and makes the third zero.
+func chain(t *testing.T, dir string) (full, child storetest.Backup, was, is storetest.Content) {
+	t.Helper()
+	was = storetest.Text(4<<20, 3)
+	is = storetest.Overlay(storetest.Overlay(was, storetest.Text(4<<20, 4), storetest.Extent{Offset: 1 << 20, Length: 1 << 20}),
+		storetest.Zeros(4<<20), storetest.Extent{Offset: 2 << 20, Length: 1 << 20})
+	at := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+	spec := storetest.Spec{ID: storetest.ID("full"), VolumeID: storetest.ID("chain"), Content: was, FileSize: 1 << 20, Created: at}
+	full = storetest.MustWrite(t, dir, spec)
+	spec.ID, spec.ParentID, spec.Parent, spec.Content, spec.Created = storetest.ID("child"), full.ID, was, is, at.Add(time.Hour)
+	child = storetest.MustWrite(t, dir, spec)
+	return full, child, was, is
+}
+
+func TestDamageOfAParentIsDamageOfAChildWhereTheChildHasNothingOfItsOwn(t *testing.T) {
+	for object, inherited := range map[string]bool{"-00001": true, "-00002": false, "-00003": false, "-00004": true} {
+		t.Run(object, func(t *testing.T) {
+			dir := t.TempDir()
+			full, child, _, is := chain(t, dir)
+			if err := os.Remove(full.Path(object)); err != nil {
+				t.Fatal(err)
+			}
+			c := openCatalog(t, dir, backupstore.Options{})
+			both := verify(t, c, backupstore.VerifyOptions{}, c.Backups()...)
+			alone := verify(t, c, backupstore.VerifyOptions{}, find(t, c, child.ID))
+			if both[full.ID].OK {
+				t.Error("the full backup is said to be right")
+			}
+			for _, r := range []backupstore.Report{both[child.ID], alone[child.ID]} {
+				_, err := read(t, open(t, c, child.ID), is.Size())
+				if r.OK == inherited || errors.Is(err, backupstore.ErrDamaged) != inherited {
+					t.Errorf("inherited %v: %+v, reading says %v", inherited, r.Damaged, err)
+				}
+				if inherited && (len(r.Damaged) != 1 || r.Damaged[0].Length != 1<<20) {
+					t.Errorf("%+v", r.Damaged)
+				}
+			}
+		})
+	}
+}
+
+func TestAnObjectThatIsMissingFromTheChildIsFoundThoughTheParentIsWhole(t *testing.T) {
+	dir := t.TempDir()
+	full, child, _, _ := chain(t, dir)
+	if err := os.Remove(child.Path("-00001")); err != nil { // the second MiB
+		t.Fatal(err)
+	}
+	c := openCatalog(t, dir, backupstore.Options{})
+	r := verify(t, c, backupstore.VerifyOptions{}, c.Backups()...)
+	if d := r[child.ID].Damaged; !r[full.ID].OK || len(d) != 1 || d[0].Offset != 1<<20 || d[0].Length != 1<<20 {
+		t.Errorf("%+v", d)
+	}
+}
+
+// A chain whose parent is another than the one it was made on is made of good
+// objects and gives wrong volumes: only the digests tell.
+func TestAWrongParentIsFoundByTheDigests(t *testing.T) {
+	dir := t.TempDir()
+	_, child, was, is := chain(t, dir)
+	other := storetest.MustWrite(t, dir, storetest.Spec{ID: storetest.ID("other parent"), VolumeID: storetest.ID("chain"), FileSize: 1 << 20,
+		Content: storetest.Overlay(was, storetest.Text(4<<20, 9), storetest.Extent{Offset: 64 << 10, Length: 32 << 10})})
+	text, err := os.ReadFile(child.Path("_metadata"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text = []byte(strings.ReplaceAll(string(text), child.ParentID, other.ID))
+	if err := os.WriteFile(child.Path("_metadata"), text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := openCatalog(t, dir, backupstore.Options{})
+	r := verify(t, c, backupstore.VerifyOptions{}, c.Backups()...)
+	d := r[child.ID].Damaged
+	if !r[other.ID].OK || len(d) != 1 || d[0].Offset != 64<<10 || d[0].Length != 32<<10 {
+		t.Fatalf("%+v", d)
+	}
+	if d[0].Sibling != storetest.ID("full") {
+		t.Errorf("no word that %s has it: %+v", storetest.ID("full"), d)
+	}
+	got, err := read(t, open(t, c, child.ID), is.Size())
+	if err != nil || !slices.Equal(got, all(t, is)) {
+		t.Errorf("not healed: %v", err)
+	}
+}
+
+func TestVerifyWithoutDigestsTrustsTheMD5(t *testing.T) {
+	dir := t.TempDir()
+	full, child, _, _ := chain(t, dir)
+	if err := errors.Join(os.Remove(full.Path("_sha256file")), os.Remove(child.Path("_sha256file"))); err != nil {
+		t.Fatal(err)
+	}
+	c := openCatalog(t, dir, backupstore.Options{})
+	for id, r := range verify(t, c, backupstore.VerifyOptions{}, c.Backups()...) {
+		if !r.OK || r.Blocks != 0 || r.Bytes != r.Backup.Size {
+			t.Errorf("%s: %+v", id, r)
+		}
+	}
+	if err := flip(full.Path("-00004"), 5000, 2); err != nil {
+		t.Fatal(err)
+	}
+	for id, r := range verify(t, c, backupstore.VerifyOptions{}, c.Backups()...) {
+		if len(r.Damaged) != 1 || r.Damaged[0].Offset != 3<<20 || r.Damaged[0].Length != 1<<20 || !mentions(r.Damaged[0].Reason, []string{"MD5", "decoded"}) {
+			t.Errorf("%s: %+v", id, r.Damaged)
+		}
+	}
+}
+
+// The parent's digests are gone: the child's prove what it has from the parent.
+func TestVerifyDecodesWhereDigestsCannotBeCompared(t *testing.T) {
+	dir := t.TempDir()
+	full, child, _, _ := chain(t, dir)
+	if err := errors.Join(os.Remove(full.Path("_sha256file")), flip(full.Path("-00004"), 5000, 2)); err != nil {
+		t.Fatal(err)
+	}
+	c := openCatalog(t, dir, backupstore.Options{})
+	r := verify(t, c, backupstore.VerifyOptions{}, c.Backups()...)
+	if r[full.ID].OK || r[child.ID].OK {
+		t.Error("damage not found")
+	}
+	for _, d := range r[child.ID].Damaged { // to the block, where the full one only knows the object
+		if d.Offset < 3<<20 || d.Offset == 3<<20 && d.Length == 1<<20 {
+			t.Errorf("%+v", d)
+		}
+	}
+}
+
+func TestASampleProvesItsPart(t *testing.T) {
+	dir, fixtures := storetest.Fixtures(t)
+	c := openCatalog(t, dir, backupstore.Options{})
+	b := find(t, c, storetest.Find(t, fixtures, "chain 3").ID)
+	whole := verify(t, c, backupstore.VerifyOptions{Sample: 0.9999999}, b)[b.ID]
+	if !whole.OK || whole.Blocks == 0 || whole.Blocks != whole.SampledOf {
+		t.Errorf("%+v", whole)
+	}
+	half := verify(t, c, backupstore.VerifyOptions{Sample: 0.5}, b)[b.ID]
+	if !half.OK || half.Blocks == 0 || half.Blocks >= half.SampledOf || half.SampledOf != whole.SampledOf {
+		t.Errorf("%+v", half)
+	}
+	bad := find(t, c, storetest.Find(t, fixtures, "object missing").ID)
+	if r := verify(t, c, backupstore.VerifyOptions{Sample: 0.9999999}, bad)[bad.ID]; r.OK || len(r.Damaged) != 1 || r.Damaged[0].Offset/65536 != 1 {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestVerifyStopsWhenTold(t *testing.T) {
+	dir, _ := storetest.Fixtures(t)
+	c := openCatalog(t, dir, backupstore.Options{})
+	enough := errors.New("enough")
+	n := 0
+	err := c.Verify(t.Context(), c.Backups(), backupstore.VerifyOptions{}, func(backupstore.Report) error {
+		if n++; n == 3 {
+			return enough
+		}
+		return nil
+	})
+	if !errors.Is(err, enough) || n != 3 {
+		t.Errorf("got %v after %d", err, n)
+	}
+}
