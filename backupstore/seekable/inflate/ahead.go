@@ -44,7 +44,7 @@ type ahead struct {
 
 // gapShare is how much a Decoder does in the time in which a worker, with its
 // detour over unknown windows, does 10.
-const gapShare = 13
+const gapShare = 8
 
 func newAhead(src stream.Source, opt Options) *ahead {
 	workers := opt.Workers - 1

@@ -2,6 +2,7 @@ package inflate
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"slices"
 	"sync"
@@ -237,6 +238,19 @@ func resolve(dst []byte, values []uint16, lut *[256 + windowBytes]byte, missing 
 		return false
 	}
 	dst = dst[:len(values)]
+	for len(values) >= 4 {
+		v := values[:4:4]
+		w := uint64(v[0]) | uint64(v[1])<<16 | uint64(v[2])<<32 | uint64(v[3])<<48
+		if w&0xff00ff00ff00ff00 == 0 { // as nearly always
+			w = (w | w>>8) & 0x0000ffff0000ffff
+			binary.LittleEndian.PutUint32(dst, uint32(w|w>>16))
+		} else {
+			for i, v := range v {
+				dst[i] = lut[int(v)%len(lut)]
+			}
+		}
+		values, dst = values[4:], dst[4:]
+	}
 	for i, v := range values {
 		dst[i] = lut[int(v)%len(lut)]
 	}
