@@ -49,9 +49,9 @@ type Decoder struct {
 	err    error // why the decoder is dead
 }
 
-// firstWindow is the most bytes that a frame gets for its window before it
-// has decoded any.
-const firstWindow = 4 << 20
+// maxExpansion is how many bytes a stored byte can decode to: a block of one
+// value takes four.
+const maxExpansion = maxBlock / 4
 
 // place is what comes next in the stored object.
 type place uint8
@@ -267,8 +267,12 @@ func (d *Decoder) startFrame(f frame) {
 	d.frame = f
 	d.frames++
 	d.window.reset(f.window, keep, f.content)
-	if f.content > firstWindow {
-		d.window.reserve(min(d.window.full, firstWindow))
+	// To grow the window step by step costs a copy each time, so it gets its
+	// full size when that much is sure to come, as far as one can tell: by the
+	// header, and by what the stored bytes left can at most decode to.
+	left := d.in.src.Size() - d.in.off
+	if f.content > 0 && left >= int64(d.window.full)/maxExpansion || left >= int64(d.window.full) {
+		d.window.reserve(d.window.full)
 	}
 	d.read = 0
 	d.block.reset()

@@ -48,7 +48,7 @@ func FuzzDecodesLikeKlauspost(f *testing.F) {
 		default:
 			t.Fatalf("error of no kind: %v", err)
 		}
-		if m := d.MemoryBytes(); m > 64<<20 {
+		if m := d.MemoryBytes(); m > 2*MaxWindow {
 			t.Fatalf("%d bytes of memory", m)
 		}
 		if len(got) == limit {

@@ -121,3 +121,27 @@ func benchmarkReads(b *testing.B, spacing int64, n int) {
 }
 
 func BenchmarkRandomRead4K(b *testing.B) { benchmarkReads(b, 0, 4096) }
+
+// BenchmarkRead4KFromTheStart is what a random read costs without checkpoints.
+func BenchmarkRead4KFromTheStart(b *testing.B) {
+	src := stored(b)
+	ctx := context.Background()
+	d := New(src, Options{})
+	if _, err := d.Skip(ctx, 1<<62); err != io.EOF {
+		b.Fatal(err)
+	}
+	size := d.Offset()
+	r := rand.New(rand.NewSource(1))
+	p := make([]byte, 4096)
+	b.SetBytes(4096)
+	for b.Loop() {
+		d := New(src, Options{})
+		if _, err := d.Skip(ctx, r.Int63n(size-4096)); err != nil {
+			b.Fatal(err)
+		}
+		if _, err := d.Read(ctx, p); err != nil {
+			b.Fatal(err)
+		}
+		d.Close()
+	}
+}
