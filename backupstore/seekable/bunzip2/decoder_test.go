@@ -184,7 +184,7 @@ func TestReadsAnyRangeFromAnyCheckpoint(t *testing.T) {
 					break
 				}
 				cp := o.checkpoints[i%len(o.checkpoints)]
-				d, err := Resume(stored(s.stored), cp, Options{Buffers: bufs, Workers: i % 2 * 2})
+				d, err := Resume(stored(s.stored), cp, Options{Buffers: bufs, Workers: i % 4 / 3 * 2})
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -24,24 +24,22 @@ func FuzzStored(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		const most = 1 << 18 // bombs are read no further
 		want, wantErr := io.ReadAll(io.LimitReader(bzip2.NewReader(bytes.NewReader(b)), most))
-		for _, workers := range []int{0, 2} {
-			d := New(stored(b), Options{Buffers: bufs, Workers: workers})
-			got := make([]byte, most)
-			n, err := d.Read(context.Background(), got)
-			d.Close()
-			got = got[:n]
-			if err == nil || err == io.EOF {
-				if wantErr == nil && !bytes.Equal(got, want) {
-					t.Fatalf("%d bytes, reference %d", len(got), len(want))
-				}
-				continue
+		d := New(stored(b), Options{Buffers: bufs, Workers: len(b) % 2 * 2})
+		got := make([]byte, most)
+		n, err := d.Read(context.Background(), got)
+		d.Close()
+		got = got[:n]
+		if err == nil || err == io.EOF {
+			if wantErr == nil && !bytes.Equal(got, want) {
+				t.Fatalf("%d bytes, reference %d", len(got), len(want))
 			}
-			if !errors.Is(err, stream.ErrCorrupt) && !errors.Is(err, io.ErrUnexpectedEOF) {
-				t.Fatal(err)
-			}
-			if !bytes.HasPrefix(want, got) && wantErr == nil {
-				t.Fatal("other bytes before the damage")
-			}
+			return
+		}
+		if !errors.Is(err, stream.ErrCorrupt) && !errors.Is(err, io.ErrUnexpectedEOF) {
+			t.Fatal(err)
+		}
+		if !bytes.HasPrefix(want, got) && wantErr == nil {
+			t.Fatal("other bytes before the damage")
 		}
 	})
 }
