@@ -42,9 +42,12 @@ type Backup struct {
 	VolumeName string    // arbitrary text, may be empty
 	CreatedAt  time.Time // zero: not known
 
-	// Problem says why the backup cannot be served (incomplete, broken), for
-	// the operator; empty when it can.
+	// Problem says what is wrong with the backup (incomplete, broken), for the
+	// operator; empty when nothing is.
 	Problem string
+	// Partial says that a backup with a problem is served as far as it can be
+	// read.
+	Partial bool
 
 	// Size is the volume's size in bytes, -1 while it is not known.
 	Size int64

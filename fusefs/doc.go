@@ -10,7 +10,7 @@
 //
 //	backups/<backup id>/volume.raw       the disk: exact size, mtime = created_at
 //	backups/<backup id>/metadata.json    what a restore would put back
-//	backups/<backup id>/problem.txt      instead of both: why this backup is not served
+//	backups/<backup id>/problem.txt      what is wrong with it; where nothing can be read, alone
 //	volumes/<volume id>/<created_at>     -> ../../backups/<backup id>
 //	volumes/<volume id>/latest           -> the newest backup without a problem
 //	names/<volume name>/<created_at>     -> ../../backups/<backup id>

@@ -79,10 +79,11 @@ func layout(list []Backup) *entry {
 	for i := range list {
 		b := &list[i]
 		d := backups.dir(fileName(b.ID, ""))
-		if b.Problem == "" {
+		if b.Problem == "" || b.Partial {
 			d.add("volume.raw", &entry{kind: volumeKind, mtime: b.CreatedAt, backup: b})
 			d.add("metadata.json", &entry{kind: metadataKind, mtime: b.CreatedAt, backup: b})
-		} else {
+		}
+		if b.Problem != "" {
 			d.add("problem.txt", &entry{kind: problemKind, mtime: b.CreatedAt, backup: b})
 		}
 		byVolume[b.VolumeID] = append(byVolume[b.VolumeID], b)

@@ -180,7 +180,11 @@ func (s *Server) setReadAhead() {
 	kib := min(max(runtime.GOMAXPROCS(0)<<10, minReadAhead), maxReadAhead)
 	file := filepath.Join("/sys/class/bdi", s.mount.Device, "read_ahead_kb")
 	if err := os.WriteFile(file, []byte(strconv.Itoa(kib)), 0); err != nil {
-		s.log.Warn("cannot raise the kernel's read-ahead: large sequential reads will be slower", "error", err)
+		level := slog.LevelWarn
+		if errors.Is(err, fs.ErrPermission) {
+			level = slog.LevelInfo // as expected of an ordinary user
+		}
+		s.log.Log(context.Background(), level, "cannot raise the kernel's read-ahead: large sequential reads will be slower", "error", err)
 	}
 }
 

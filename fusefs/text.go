@@ -34,8 +34,15 @@ func (n *textNode) load(ctx context.Context) ([]byte, syscall.Errno) {
 }
 
 func problemText(b *Backup) []byte {
-	return fmt.Appendf(nil, "Backup %s of volume %s (%q), made %s, is not served:\n%s\n",
-		b.ID, b.VolumeID, b.VolumeName, timeName(b.CreatedAt), b.Problem)
+	name, served := "", "is not served"
+	if b.VolumeName != "" {
+		name = fmt.Sprintf(" (%q)", b.VolumeName)
+	}
+	if b.Partial {
+		served = "is served as far as it can be read; what cannot gives an I/O error"
+	}
+	return fmt.Appendf(nil, "Backup %s of volume %s%s, made %s, %s:\n%s\n",
+		b.ID, b.VolumeID, name, timeName(b.CreatedAt), served, b.Problem)
 }
 
 func (n *textNode) attr(out *fuse.Attr) {

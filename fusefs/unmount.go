@@ -25,7 +25,7 @@ type BusyError struct {
 }
 
 func (e *BusyError) Error() string {
-	const hint = "; end what uses it and try again, or detach it lazily"
+	const hint = "; end what uses it and try again, or unmount lazily"
 	if len(e.Holders) == 0 {
 		return e.Mountpoint + " is in use, by whom could not be found out (another mount namespace, or a process of another user)" + hint
 	}

@@ -126,6 +126,7 @@ func (d *demonstration) say(format string, args ...any) {
 func (d *demonstration) command(args ...string) error {
 	fmt.Fprintf(d.out, "\n  $ restorefs %s\n", strings.Join(args, " "))
 	cmd := exec.CommandContext(d.ctx, d.self, args...)
+	cmd.Env = d.env()
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
@@ -134,6 +135,11 @@ func (d *demonstration) command(args ...string) error {
 		fmt.Fprint(d.out, "  "+line)
 	}
 	return err
+}
+
+// env keeps also the indexes below the demo's directory.
+func (d *demonstration) env() []string {
+	return append(os.Environ(), "RESTOREFS_CACHE_DIR="+filepath.Join(d.dir, "cache"))
 }
 
 var errNoMount = errors.New("no FUSE mount")
@@ -147,6 +153,7 @@ func (d *demonstration) withMount(share string, use func(volume string) error) e
 	}
 	args := []string{"mount", "--share", share, mountpoint}
 	server := exec.CommandContext(d.ctx, d.self, args...)
+	server.Env = d.env()
 	server.Cancel = func() error { return server.Process.Signal(syscall.SIGTERM) }
 	stderr, err := server.StderrPipe()
 	if err != nil {

@@ -429,6 +429,9 @@ func TestADeviceTarget(t *testing.T) {
 	if _, stderr, code := restorefs(t, args...); code != exitRefused || !strings.Contains(stderr, "ext4") {
 		t.Fatalf("a device with a file system: exit %d: %s", code, stderr)
 	}
+	if _, stderr, code := restorefs(t, append(args, "--force")...); code != exitUsage || !strings.Contains(stderr, "--yes") {
+		t.Fatalf("without --yes and a terminal: exit %d: %s", code, stderr)
+	}
 	if _, stderr, code := restorefs(t, append(args, "--force", "--yes")...); code != 0 {
 		t.Fatalf("--force: exit %d: %s", code, stderr)
 	}
@@ -471,7 +474,7 @@ func TestAnInterruptedRunIsContinued(t *testing.T) {
 		t.Errorf("left: %v", left)
 	}
 	// And once more, as an update of what is there: nothing is written.
-	stdout, stderr, code = restorefs(t, "materialize", "--share", share, f.ID, target, "--delta", "--force", "--json")
+	stdout, stderr, code = restorefs(t, "materialize", "--share", share, f.ID, target, "--delta", "--force", "--yes", "--json")
 	var result materialized
 	if err := json.Unmarshal([]byte(stdout), &result); err != nil || code != 0 || result.BytesWritten != 0 {
 		t.Errorf("exit %d, %v: %s%s", code, err, stdout, stderr)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/restorefs/restorefs/backupstore"
 	"github.com/restorefs/restorefs/materialize"
@@ -16,7 +17,11 @@ const (
 	exitUsage   = 2 // wrong usage
 	exitDamaged = 3 // backup damaged or incomplete
 	exitRefused = 4 // target refused, nothing written
+	exitPartly  = 5 // data restored and verified, metadata only in part
 )
+
+// errMetadata says that the data is restored, the metadata not.
+var errMetadata = errors.New("the data is restored and verified, the metadata is not written")
 
 // usageError is a mistake in how the program was called.
 type usageError struct{ error }
@@ -33,6 +38,8 @@ func exitCode(err error) int {
 		return exitUsage
 	case errors.As(err, &refused):
 		return exitRefused
+	case errors.Is(err, errMetadata):
+		return exitPartly
 	case errors.Is(err, backupstore.ErrDamaged):
 		return exitDamaged
 	}
@@ -40,8 +47,9 @@ func exitCode(err error) int {
 }
 
 func explain(err error) string {
+	text := strings.ReplaceAll(err.Error(), ": "+backupstore.ErrDamaged.Error(), "")
 	if errors.Is(err, context.Canceled) {
-		return "interrupted: " + err.Error()
+		return "interrupted: " + strings.TrimSuffix(text, ": "+context.Canceled.Error())
 	}
-	return err.Error()
+	return text
 }

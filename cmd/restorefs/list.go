@@ -85,6 +85,9 @@ func list(c *cli.Context) error {
 	if hidden > 0 {
 		fmt.Fprintf(c.App.ErrWriter, "%d incomplete, not shown (--all)\n", hidden)
 	}
+	if volume := c.String("volume"); len(shown) == 0 && volume != "" {
+		return fmt.Errorf("%w of volume %s on %s", backupstore.ErrNoBackup, volume, c.String("share"))
+	}
 	if len(shown) == 0 {
 		fmt.Fprintf(c.App.ErrWriter, "no backups on %s\n", c.String("share"))
 	}

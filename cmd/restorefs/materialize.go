@@ -114,9 +114,6 @@ func runMaterialize(c *cli.Context) error {
 	result, err := materialize.Run(c.Context, volume, target, options)
 	stop()
 	if err != nil {
-		if errors.Is(err, context.Canceled) {
-			return fmt.Errorf("%w\nThe same command continues where this one stopped", err)
-		}
 		return err
 	}
 	return finish(c, b, target, result)
@@ -130,7 +127,7 @@ func finish(c *cli.Context, b *backupstore.Backup, target *materialize.Target, r
 	}
 	var err error
 	if out.Metadata, err = writeRecord(c, b, target); err != nil {
-		return fmt.Errorf("the data is restored and safe, the metadata is not written: %w", err)
+		return fmt.Errorf("%w: %w", errMetadata, err)
 	}
 	if c.Bool("json") {
 		return writeJSON(c.App.Writer, out)
@@ -271,8 +268,11 @@ func confirm(c *cli.Context, b *backupstore.Backup, t *materialize.Target) error
 	for _, r := range t.Overridden() {
 		fmt.Fprintf(w, "force   %s\n", printable(r.Text))
 	}
-	if c.Bool("yes") || t.Kind() == materialize.KindFile && len(t.Overridden()) == 0 || !term.IsTerminal(int(os.Stdin.Fd())) {
+	if c.Bool("yes") || t.Kind() == materialize.KindFile && len(t.Overridden()) == 0 {
 		return nil
+	}
+	if !term.IsTerminal(int(os.Stdin.Fd())) {
+		return usagef("nothing was written: nobody can be asked here, say --yes to write to %s", t)
 	}
 	fmt.Fprintf(w, "Write to it? [y/N] ")
 	answer := make(chan string, 1)

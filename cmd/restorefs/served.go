@@ -55,8 +55,9 @@ func (s *served) publish() {
 		shown := fusefs.Backup{ID: b.ID, VolumeID: b.VolumeID, VolumeName: b.VolumeName(), CreatedAt: b.CreatedAt, Size: b.Size}
 		// A broken backup whose chain can be composed is served: what is
 		// damaged gives EIO, the rest may be all that is wanted.
-		if b.Chain() == nil {
+		if b.State != backupstore.Complete {
 			shown.Problem = fmt.Sprintf("%s: %s", b.State, strings.Join(b.Problems, "; "))
+			shown.Partial = b.Chain() != nil
 		}
 		backups = append(backups, shown)
 	}

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -25,7 +27,12 @@ func unmountCommand() *cli.Command {
 			}
 			ctx, cancel := context.WithTimeout(c.Context, c.Duration("timeout"))
 			defer cancel()
-			return fusefs.Unmount(ctx, c.Args().First(), fusefs.UnmountOptions{Lazy: c.Bool("lazy"), AwaitExit: true, Logger: newLogger(c)})
+			err := fusefs.Unmount(ctx, c.Args().First(), fusefs.UnmountOptions{Lazy: c.Bool("lazy"), AwaitExit: true, Logger: newLogger(c)})
+			var busy *fusefs.BusyError
+			if errors.As(err, &busy) {
+				return fmt.Errorf("%w (--lazy)", err)
+			}
+			return err
 		},
 	}
 }
