@@ -23,7 +23,8 @@ type ahead struct {
 	wg      sync.WaitGroup
 	workers int
 	depth   int64 // chunks that may be started and not yet taken over
-	stride  int64 // stored bytes
+	chunk   int64 // stored bytes
+	stride  int64 // stored bytes of a gap and a chunk
 
 	mu      sync.Mutex // guards what follows; not held while decoding
 	next    int64      // the first chunk not started
@@ -56,9 +57,9 @@ func newAhead(src stream.Source, opt Options) *ahead {
 		src:     src,
 		workers: workers,
 		depth:   depth,
-		stride:  chunkBytes + chunkBytes*gapShare/10/int64(workers),
 		chunks:  make(map[int64]*chunk),
 	}
+	a.divide(chunkBytes)
 	a.ctx, a.cancel = context.WithCancel(context.Background())
 	return a
 }
@@ -73,8 +74,14 @@ func (a *ahead) skipTo(in int64) {
 	a.next = a.target
 }
 
+// divide sets the sizes, before the first use.
+func (a *ahead) divide(chunk int64) {
+	a.chunk = chunk
+	a.stride = chunk + chunk*gapShare/10/int64(a.workers)
+}
+
 // from and end are the stored bytes of chunk i.
-func (a *ahead) from(i int64) int64 { return a.end(i) - chunkBytes }
+func (a *ahead) from(i int64) int64 { return a.end(i) - a.chunk }
 func (a *ahead) end(i int64) int64  { return (i + 1) * a.stride }
 
 // work decodes chunks until there is none to start.

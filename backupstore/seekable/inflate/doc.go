@@ -16,13 +16,20 @@
 //	checkpoint.go  placement, recording and encoding of checkpoints
 //	decoder.go     Decoder: reads, skips, windows, buffers
 //	adler.go       the checksum of RFC 1950
+//	find.go        where a block may begin (for chunk.go)
+//	chunk.go       decoding with an unknown window (two-stage, as rapidgzip)
+//	ahead.go       chunks decoded ahead by workers, taken over by the Decoder
 //
 // # Invariants
 //
 // Between two symbols a core holds fewer than 8 bits outside its input buffer.
 // Loops stop at the first symbol at or behind their limit: they write at most
 // outMargin bytes behind it, which every output buffer must have. Nothing is
-// read or decoded beyond that.
+// read or decoded beyond that, but for what Options.Workers allows.
+//
+// What was decoded ahead from a guessed place is used only if the Decoder itself
+// comes to a block header at exactly that bit, so a wrong guess cannot change a byte.
+// Workers report no errors: the Decoder comes by and finds them itself.
 //
 // # Hazards
 //
