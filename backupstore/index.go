@@ -13,8 +13,11 @@ import (
 
 const (
 	// indexStep is how many bytes of an object are decoded between two reports
-	// of progress. It is long enough for several cores to pay off.
-	indexStep = 32 << 20
+	// of progress, by one core.
+	indexStep = 8 << 20
+	// wideStep is indexStep where there are more cores than objects: so long
+	// that several cores work on one.
+	wideStep = 32 << 20
 	// shortStep is indexStep for who has to give way soon: some 10 ms of zlib
 	// or zstd, 200 ms of bzip2. It is more than checkpoints are apart, so that
 	// a step is of use even if its decoder is lost with every one.
@@ -38,7 +41,7 @@ type IndexOptions struct {
 // building others: it returns their DamageErrors joined. Any other error, ctx's
 // too, ends it; what has been built so far is kept.
 func (v *Volume) BuildIndex(ctx context.Context, o IndexOptions) error {
-	b := indexing{volume: v, options: o, step: indexStep}
+	b := indexing{volume: v, options: o}
 	var refs []int
 	for _, e := range v.extents {
 		if r := &v.objects[e.object]; algorithm(r.Compression).Indexed(r.Length) {
@@ -47,6 +50,7 @@ func (v *Volume) BuildIndex(ctx context.Context, o IndexOptions) error {
 	}
 	slices.Sort(refs)
 	refs = slices.Compact(refs)
+	b.left = len(refs)
 	for _, ref := range refs {
 		b.total += v.objects[ref].Length
 	}
@@ -54,7 +58,6 @@ func (v *Volume) BuildIndex(ctx context.Context, o IndexOptions) error {
 	g.SetLimit(runtime.GOMAXPROCS(0))
 	if o.Yield != nil {
 		g.SetLimit(1)
-		b.step = shortStep
 	}
 	for _, ref := range refs {
 		if building.Err() != nil {
@@ -73,10 +76,10 @@ func (v *Volume) BuildIndex(ctx context.Context, o IndexOptions) error {
 type indexing struct {
 	volume  *Volume
 	options IndexOptions
-	step    int64
 	total   int64
 
 	mu      sync.Mutex
+	left    int // objects
 	done    int64
 	damaged []error
 }
@@ -101,7 +104,7 @@ func (b *indexing) object(ctx context.Context, ref int) error {
 		if done { // also a damaged one: no more is to be had
 			covered = o.Length
 		}
-		b.report(max(0, covered-at), err)
+		b.report(max(0, covered-at), done, err)
 		at = max(at, covered)
 	}
 	return nil
@@ -115,17 +118,34 @@ func (b *indexing) advance(ctx context.Context, o *objectRef) (covered int64, co
 		return 0, false, err
 	}
 	defer b.volume.catalog.live.release(live)
-	if _, err := live.Build(ctx, b.step); err != nil {
+	if _, err := live.Build(ctx, b.step()); err != nil {
 		return 0, false, err
 	}
 	covered, complete = live.Indexed()
 	return covered, complete, nil
 }
 
-func (b *indexing) report(n int64, damage error) {
+// step is how far to go at a time.
+func (b *indexing) step() int64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case b.options.Yield != nil:
+		return shortStep
+	case b.left < runtime.GOMAXPROCS(0):
+		return wideStep
+	default:
+		return indexStep
+	}
+}
+
+func (b *indexing) report(n int64, objectDone bool, damage error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.done += n
+	if objectDone {
+		b.left--
+	}
 	if damage != nil {
 		b.damaged = append(b.damaged, fmt.Errorf("index: %w", damage))
 	}

@@ -101,8 +101,8 @@ func TestAnIndexIsBuiltForEveryObjectThatHasOne(t *testing.T) {
 			if c.yield != nil && yields < objects {
 				t.Errorf("gave way %d times", yields)
 			}
-			got, all := make([]byte, v.Size()), make([]byte, v.Size())
-			if _, err := content.ReadAt(all[:content.Size()], 0); err != nil {
+			got, all := make([]byte, content.Size()), make([]byte, content.Size())
+			if _, err := content.ReadAt(all, 0); err != nil {
 				t.Fatal(err)
 			}
 			if err := v.ReadAt(t.Context(), got, 0); err != nil || !bytes.Equal(got, all) {

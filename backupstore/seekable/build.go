@@ -44,7 +44,8 @@ func (o *Object) readAhead(ctx context.Context, p []byte, off int64) (int, error
 
 // Build moves the frontier by about n bytes towards the object's end and
 // reports whether the index is complete. While somebody else moves the frontier
-// it waits.
+// it waits. Where memory is short the frontier may fall back to the last
+// checkpoint afterwards: n has to be more than checkpoints are apart.
 func (o *Object) Build(ctx context.Context, n int64) (done bool, err error) {
 	if o.index == nil {
 		return true, nil
@@ -61,9 +62,8 @@ func (o *Object) Build(ctx context.Context, n int64) (done bool, err error) {
 		for d.Offset() < to && err == nil {
 			err = o.advance(ctx, d, min(to-d.Offset(), stepBytes))
 		}
-		if err = o.settleBuild(ctx, d, err); err != nil {
-			return false, unexpected(err)
-		}
+		err = o.settleBuild(ctx, d, err)
+		return o.index.Complete(), unexpected(err)
 	}
 	return o.index.Complete(), nil
 }
@@ -123,8 +123,7 @@ func (o *Object) takeBuild(ctx context.Context, off int64) (*decoder, error) {
 
 // wide reports whether several cores should move the frontier to off.
 func (o *Object) wide(off int64) bool {
-	workers := o.engine.workers
-	return o.alg == Bzip2 && workers > 1 && off-o.index.Frontier() > farBytes && decoderBytes(o.alg, workers) <= o.engine.budget
+	return off-o.index.Frontier() > farBytes && wideBytes(o.alg, o.engine.workers, o.engine.budget) > 0
 }
 
 // settleBuild is settle for the decoder that moves the frontier.

@@ -12,27 +12,43 @@ type settings struct {
 	observer stream.Observer
 	buffers  *bunzip2.Buffers
 	workers  int
-	checksum bool // check the stream's own checksum; digests do otherwise
+	bytes    int64 // that a decoder on several cores may hold
+	checksum bool  // check the stream's own checksum; digests do otherwise
 }
 
-// decoderBytes is about what a decoder at work holds; it is corrected when it
-// is parked.
-func decoderBytes(alg Algorithm, workers int) int64 {
+// decoderBytes is about what a decoder at work on one core holds; it is
+// corrected when it is parked.
+func decoderBytes(alg Algorithm) int64 {
 	switch alg {
-	case Bzip2:
-		return 8 << 20 * int64(workers)
-	case Zstd:
+	case Bzip2, Zstd:
 		return 8 << 20
 	default:
 		return 1 << 20
 	}
 }
 
+// wideBytes is what a decoder at work on several cores holds, of half the budget
+// at most. It is 0 where several are of no use, or cannot be afforded.
+func wideBytes(alg Algorithm, workers int, budget int64) int64 {
+	var least, most int64
+	switch alg {
+	case Zlib:
+		least, most = 20<<20, 40<<20*int64(workers-1)
+	case Bzip2:
+		least = 9 << 20 * int64(workers)
+		most = least
+	}
+	if n := min(most, budget/2); workers > 1 && n >= least {
+		return n
+	}
+	return 0
+}
+
 // newDecoder returns a decoder of a stream that stands at its start.
 func newDecoder(alg Algorithm, src stream.Source, s settings) stream.Decoder {
 	switch alg {
 	case Zlib:
-		return inflate.New(src, inflate.Options{Observer: s.observer, NoChecksum: !s.checksum})
+		return inflate.New(src, inflate.Options{Observer: s.observer, NoChecksum: !s.checksum, Workers: s.workers, MaxBytes: s.bytes})
 	case Bzip2:
 		return bunzip2.New(src, bunzip2.Options{Observer: s.observer, Buffers: s.buffers, Workers: s.workers})
 	default:
@@ -44,7 +60,7 @@ func newDecoder(alg Algorithm, src stream.Source, s settings) stream.Decoder {
 func resumeDecoder(alg Algorithm, src stream.Source, cp stream.Checkpoint, s settings) (stream.Decoder, error) {
 	switch alg {
 	case Zlib:
-		return resumed(inflate.Resume(src, cp, inflate.Options{Observer: s.observer, NoChecksum: true}))
+		return resumed(inflate.Resume(src, cp, inflate.Options{Observer: s.observer, NoChecksum: true, Workers: s.workers, MaxBytes: s.bytes}))
 	case Bzip2:
 		return resumed(bunzip2.Resume(src, cp, bunzip2.Options{Observer: s.observer, Buffers: s.buffers, Workers: s.workers}))
 	default:

@@ -180,8 +180,11 @@ func (e *Engine) park(d *decoder) {
 	o := d.object
 	e.held += now - d.held
 	d.held = now
-	o.decoderBytes = max(o.decoderBytes, now)
-	keep := e.waiting.Len() == 0 && e.held <= e.limit && !o.closed && d.epoch == o.epoch
+	if !d.wide {
+		o.decoderBytes = max(o.decoderBytes, now)
+	}
+	fits := e.held <= e.limit || e.held == now && e.limit > 0
+	keep := e.waiting.Len() == 0 && fits && !o.closed && d.epoch == o.epoch
 	if keep {
 		o.parked = append(o.parked, e.parked.PushFront(d))
 	}

@@ -272,12 +272,12 @@ func (o *Object) settle(ctx context.Context, d *decoder, err error) error {
 // forgotten, with the others: there is no decoder, the caller has to look again.
 func (o *Object) start(ctx context.Context, d *decoder, at index.Entry, found bool) (again bool, err error) {
 	e := o.engine
-	workers := 1
+	s := settings{buffers: &e.buffers, workers: 1}
 	if d.wide {
-		workers = e.workers
+		s.workers, s.bytes = e.workers, wideBytes(o.alg, e.workers, e.budget)
 	}
 	e.mu.Lock()
-	d.held = max(decoderBytes(o.alg, workers), o.decoderBytes)
+	d.held = max(s.bytes, decoderBytes(o.alg), o.decoderBytes)
 	d.epoch = o.epoch
 	e.mu.Unlock()
 	if err := e.reserve(ctx, d.held); err != nil {
@@ -285,7 +285,6 @@ func (o *Object) start(ctx context.Context, d *decoder, at index.Entry, found bo
 		e.drop(d)
 		return false, err
 	}
-	s := settings{buffers: &e.buffers, workers: workers}
 	if d.build != nil {
 		s.observer = d.build
 	}
@@ -323,7 +322,7 @@ func (o *Object) Check(ctx context.Context, each func([]byte)) error {
 		}
 		return nil
 	}
-	held := decoderBytes(o.alg, 1)
+	held := decoderBytes(o.alg)
 	if err := o.engine.reserve(ctx, held); err != nil {
 		return err
 	}

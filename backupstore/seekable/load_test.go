@@ -1,0 +1,382 @@
+package seekable
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/restorefs/restorefs/backupstore/seekable/stream"
+)
+
+// storm reads objects at random from several goroutines.
+func storm(t *testing.T, readers, each int, objects []*Object, wants [][]byte) {
+	t.Helper()
+	var all sync.WaitGroup
+	for i := range readers {
+		all.Go(func() {
+			rng := rand.New(rand.NewPCG(uint64(i), 3))
+			for range each {
+				k := rng.IntN(len(objects))
+				r := &reader{rng: rng, want: wants[k]}
+				off, n := r.next()
+				if right, err := r.check(t.Context(), objects[k], off, min(n, 64<<10)); err != nil || !right {
+					t.Errorf("object %d, %d bytes at %d: %v", k, n, off, err)
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+}
+
+func TestManyReadersReadRightAndKeepTheBudget(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		memory int64
+	}{
+		{"with room for all", 256 << 20},
+		{"with room for some", 20 << 20},
+		{"with room for less than one", 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			e := newEngine(t, Options{MemoryBytes: c.memory})
+			most := func(context.Context, int, int64) error {
+				e.mu.Lock()
+				defer e.mu.Unlock()
+				if e.held > e.limit && e.held > 10<<20 { // one may need as much
+					t.Errorf("%d bytes are held of %d", e.held, e.limit)
+				}
+				return nil
+			}
+			var objects []*Object
+			var wants [][]byte
+			for i, s := range indexedSamples(t) {
+				o := e.NewObject(&source{s.stored, most}, s.alg, int64(len(s.want)), Identity{Path: fmt.Sprint(i)})
+				defer o.Close()
+				objects, wants = append(objects, o), append(wants, s.want)
+			}
+			storm(t, 12, 25, objects, wants)
+		})
+	}
+}
+
+// A large decoder must not wait until all small ones happen to be idle.
+func TestWhoNeedsMuchMemoryIsNotStarved(t *testing.T) {
+	e := newEngine(t, Options{MemoryBytes: 4 << 20})
+	stop := make(chan struct{})
+	var small sync.WaitGroup
+	for range 6 {
+		small.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				if err := e.reserve(t.Context(), 1<<20); err != nil {
+					t.Error(err)
+					return
+				}
+				time.Sleep(time.Millisecond)
+				e.mu.Lock()
+				e.release(1 << 20)
+				e.mu.Unlock()
+			}
+		})
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	for range 5 {
+		if err := e.reserve(ctx, 100<<20); err != nil {
+			t.Fatal(err)
+		}
+		e.mu.Lock()
+		e.release(100 << 20)
+		e.mu.Unlock()
+	}
+	close(stop)
+	small.Wait()
+}
+
+func TestWhoGivesUpWaitingLetsOthersGoOn(t *testing.T) {
+	e := newEngine(t, Options{MemoryBytes: 10})
+	if err := e.reserve(t.Context(), 6); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	large, tiny := make(chan error), make(chan error)
+	go func() { large <- e.reserve(ctx, 8) }()
+	waiting := func(n int) {
+		for {
+			e.mu.Lock()
+			got := e.waiting.Len()
+			e.mu.Unlock()
+			if got == n {
+				return
+			}
+			time.Sleep(time.Millisecond)
+		}
+	}
+	waiting(1)
+	go func() { tiny <- e.reserve(t.Context(), 3) }()
+	waiting(2)
+	cancel()
+	if err := <-large; !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	if err := <-tiny; err != nil {
+		t.Error(err)
+	}
+	e.mu.Lock()
+	e.release(9)
+	e.mu.Unlock()
+}
+
+func TestReadsThatAreCancelledAgainAndAgainGetThere(t *testing.T) {
+	for _, s := range indexedSamples(t) {
+		for _, memory := range []int64{64 << 20, 1} {
+			t.Run(fmt.Sprintf("%s, %d bytes of memory", s.name, memory), func(t *testing.T) {
+				o := s.open(newEngine(t, Options{MemoryBytes: memory}), "x")
+				defer o.Close()
+				r := newReader(1, s.want)
+				const n = 1000
+				for tries := 0; ; tries++ {
+					ctx, cancel := context.WithTimeout(t.Context(), 5*time.Millisecond<<min(tries/50, 10))
+					right, err := r.check(ctx, o, int64(len(s.want))-n, n)
+					cancel()
+					if err == nil && !right {
+						t.Fatal("wrong bytes")
+					}
+					if err == nil {
+						break
+					}
+					if !errors.Is(err, context.DeadlineExceeded) {
+						t.Fatal(err)
+					}
+					if tries == 1000 {
+						at, _ := o.Indexed()
+						t.Fatalf("no end in sight, the frontier is at %d", at)
+					}
+				}
+			})
+		}
+	}
+}
+
+func TestReadersAtTheFrontierSurviveEachOthersEnds(t *testing.T) {
+	for _, s := range indexedSamples(t) {
+		t.Run(s.name, func(t *testing.T) {
+			o := s.open(newEngine(t, Options{}), "x")
+			defer o.Close()
+			var all sync.WaitGroup
+			for i := range 8 {
+				all.Go(func() {
+					r := newReader(uint64(i), s.want)
+					for range 20 {
+						off, n := r.next()
+						n = min(n, 32<<10)
+						ctx, cancel := t.Context(), context.CancelFunc(func() {})
+						if i%2 == 0 {
+							ctx, cancel = context.WithTimeout(ctx, time.Duration(r.rng.IntN(3000))*time.Microsecond)
+						}
+						right, err := r.check(ctx, o, off, n)
+						cancel()
+						if err == nil && !right || err != nil && ctx.Err() == nil {
+							t.Errorf("%d bytes at %d: %v", n, off, err)
+						}
+					}
+				})
+			}
+			for range 3 {
+				all.Go(func() {
+					for {
+						if done, err := o.Build(t.Context(), 3<<20); done || err != nil {
+							if err != nil {
+								t.Error(err)
+							}
+							return
+						}
+					}
+				})
+			}
+			all.Wait()
+		})
+	}
+}
+
+// One Object can be on its way out while another of the same file is made.
+func TestTwoObjectsOfOneFileShareTheFrontier(t *testing.T) {
+	for _, s := range indexedSamples(t) {
+		t.Run(s.name, func(t *testing.T) {
+			store := openStore(t, t.TempDir())
+			defer store.Close()
+			e := newEngine(t, Options{Indexes: store})
+			old, o := s.open(e, "x"), s.open(e, "x")
+			build(t, old, old.Length()/3)
+			r := newReader(1, s.want)
+			if right, err := r.check(t.Context(), o, o.Length()-9, 9); err != nil || !right {
+				t.Fatal(err)
+			}
+			old.Close()
+			readRandomly(t, o, s.want, 2)
+			o.Close()
+		})
+	}
+}
+
+func TestDistrustIsOnlyOnceAtTheIndexsCost(t *testing.T) {
+	for _, s := range indexedSamples(t) {
+		t.Run(s.name, func(t *testing.T) {
+			o := s.open(newEngine(t, Options{}), "x")
+			defer o.Close()
+			build(t, o, o.Length())
+			if !o.Distrust() {
+				t.Error("nothing to be done the first time")
+			}
+			if at, _ := o.Indexed(); at != 0 {
+				t.Errorf("the index still covers %d bytes", at)
+			}
+			build(t, o, o.Length())
+			o.Distrust()
+			if _, complete := o.Indexed(); !complete {
+				t.Error("the second time cost the index too")
+			}
+			readRandomly(t, o, s.want, 1)
+		})
+	}
+	o := samples(t)[0].open(newEngine(t, Options{}), "x")
+	defer o.Close()
+	if o.Distrust() {
+		t.Error("there is nothing to distrust about plain bytes")
+	}
+}
+
+func TestReadersDistrustingAtOnceReadRight(t *testing.T) {
+	s := indexedSamples(t)[0]
+	store := forgedIndex(t, s, func(_ *reader, o *observed) {
+		for i := range o.checkpoints {
+			o.checkpoints[i].Out += 4096
+		}
+	})
+	o := s.open(newEngine(t, Options{Indexes: store}), "x")
+	defer o.Close()
+	var all sync.WaitGroup
+	for i := range 8 {
+		all.Go(func() {
+			r := newReader(uint64(i), s.want)
+			for range 10 {
+				off, n := r.next()
+				right, err := r.check(t.Context(), o, off, n)
+				if err == nil && !right && o.Distrust() {
+					right, err = r.check(t.Context(), o, off, n)
+				}
+				if err != nil || !right {
+					t.Errorf("%d bytes at %d are wrong: %v", n, off, err)
+				}
+			}
+		})
+	}
+	all.Wait()
+}
+
+// damagedSamples are objects of which the end cannot be read: from is where the
+// damage begins at the earliest.
+func damagedSamples(t *testing.T) (list []sample, from []int) {
+	for _, s := range indexedSamples(t) {
+		cut := s
+		cut.name += ", cut"
+		cut.stored = cut.stored[:len(cut.stored)*3/4]
+		long := s
+		long.name += ", shorter than it should be"
+		long.want = append(append([]byte(nil), long.want...), 1, 2, 3)
+		list = append(list, cut, long)
+		from = append(from, len(s.want)/20, len(s.want))
+	}
+	return list, from
+}
+
+func TestWhatLiesBeforeDamageReads(t *testing.T) {
+	list, from := damagedSamples(t)
+	for i, s := range list {
+		t.Run(s.name, func(t *testing.T) {
+			var readBytes atomic.Int64
+			src := &source{s.stored, func(_ context.Context, n int, _ int64) error { readBytes.Add(int64(n)); return nil }}
+			o := newEngine(t, Options{}).NewObject(src, s.alg, int64(len(s.want)), Identity{})
+			defer o.Close()
+			r := newReader(1, s.want)
+			var cost [6]int64
+			for k := range cost {
+				readBytes.Store(0)
+				_, err := r.check(t.Context(), o, o.Length()-2, 2)
+				if !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, stream.ErrCorrupt) {
+					t.Fatalf("behind the damage: %v", err)
+				}
+				cost[k] = readBytes.Load()
+				off := r.rng.IntN(from[i] - 100)
+				if right, err := r.check(t.Context(), o, int64(off), 100); err != nil || !right {
+					t.Fatalf("at %d, before the damage: %v", off, err)
+				}
+			}
+			if last := cost[len(cost)-1]; last > cost[0] {
+				t.Errorf("bytes read for the same error: %v", cost)
+			}
+			if _, err := o.Build(t.Context(), o.Length()); err == nil {
+				t.Error("an index of it is complete")
+			}
+		})
+	}
+}
+
+// Trouble with the share passes. It is not damage, and it sticks to nothing.
+func TestAReadAfterTroubleWithTheShareSucceeds(t *testing.T) {
+	for _, s := range indexedSamples(t) {
+		t.Run(s.name, func(t *testing.T) {
+			trouble := errors.New("stale file handle")
+			var bad atomic.Bool
+			src := &source{s.stored, func(context.Context, int, int64) error {
+				if bad.Load() {
+					return trouble
+				}
+				return nil
+			}}
+			o := newEngine(t, Options{}).NewObject(src, s.alg, int64(len(s.want)), Identity{})
+			defer o.Close()
+			r := newReader(1, s.want)
+			failed := 0
+			for range 60 {
+				off, n := r.next()
+				bad.Store(true)
+				if _, err := r.check(t.Context(), o, off, n); err != nil {
+					failed++
+					if !errors.Is(err, trouble) || errors.Is(err, stream.ErrCorrupt) {
+						t.Fatal(err)
+					}
+				}
+				bad.Store(false)
+				if right, err := r.check(t.Context(), o, off, n); err != nil || !right {
+					t.Fatalf("%d bytes at %d: %v", n, off, err)
+				}
+			}
+			if failed == 0 {
+				t.Error("no read met the trouble")
+			}
+		})
+	}
+}
+
+func TestAClosedEngineStillServesReadersAtWork(t *testing.T) {
+	for _, s := range indexedSamples(t) {
+		e := newEngine(t, Options{})
+		o := s.open(e, "x")
+		readRandomly(t, o, s.want, 1)
+		e.Close()
+		readRandomly(t, o, s.want, 2)
+		o.Close()
+	}
+}
