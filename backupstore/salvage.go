@@ -30,6 +30,27 @@ func (s *Salvage) ReadAt(ctx context.Context, p []byte, off int64) error {
 // Load is ReadAt.
 func (s *Salvage) Load(ctx context.Context, p []byte, off int64) error { return s.ReadAt(ctx, p, off) }
 
+// Differs is Volume.Differs; what was put in place of damaged bytes is as it
+// should be.
+func (s *Salvage) Differs(ctx context.Context, p []byte, off int64) ([]Range, error) {
+	all, err := s.Volume.Differs(ctx, p, off)
+	bad := s.Bad()
+	if len(all) == 0 || len(bad) == 0 || err != nil {
+		return all, err
+	}
+	var out ranges
+	block := int64(s.Align())
+	for _, r := range all {
+		for at := r.Off; at < r.Off+r.Len; at += block {
+			n := min(block, r.Off+r.Len-at)
+			if !ranges(bad).has(at) || s.Keep == nil && !isZero(p[at-off:at-off+n]) {
+				out.add(at, n)
+			}
+		}
+	}
+	return out, nil
+}
+
 func (s *Salvage) replace(p []byte, off int64, d *DamageError) error {
 	s.mu.Lock()
 	before := len(s.bad)

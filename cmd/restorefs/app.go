@@ -31,7 +31,8 @@ func newApp() *cli.App {
 		UseShortOptionHandling: true,
 		HideHelpCommand:        true,
 		Commands: []*cli.Command{
-			listCommand(), showCommand(), mountCommand(), unmountCommand(), materializeCommand(), indexCommand(), demoCommand(),
+			listCommand(), showCommand(), mountCommand(), unmountCommand(), materializeCommand(), verifyCommand(), diffCommand(),
+			indexCommand(), demoCommand(),
 		},
 		OnUsageError: func(_ *cli.Context, err error, _ bool) error { return usageError{err} },
 		// The library would exit by itself.

@@ -36,6 +36,7 @@ is written has been checked against the backup's digests.`,
 			&cli.BoolFlag{Name: "delta", Usage: "compare TARGET with the backup and write only what differs (with --force: roll back a volume)", DisableDefaultText: true},
 			&cli.BoolFlag{Name: "dry-run", Usage: "say what would be done, write nothing", DisableDefaultText: true},
 			&cli.BoolFlag{Name: "verify-after", Usage: "read TARGET back past the page cache and compare", DisableDefaultText: true},
+			newSalvageFlag(),
 			&cli.StringFlag{Name: "bwlimit", Usage: "read no more than `SIZE` of data a second from the backup"},
 			&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Usage: "do not ask", DisableDefaultText: true},
 			&cli.IntFlag{Name: "jobs", Aliases: []string{"j"}, Usage: "read `N` objects in parallel (0: one for each processor)"},
@@ -56,6 +57,8 @@ type materialized struct {
 	Verified     bool    `json:"verified"`
 	Seconds      float64 `json:"seconds"`
 	Metadata     string  `json:"metadata"` // the file it was written to, "" for none
+	// Lost is what could not be had, with --salvage.
+	Lost []jsonRange `json:"lost,omitempty"`
 }
 
 func runMaterialize(c *cli.Context) error {
@@ -84,23 +87,32 @@ func runMaterialize(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	if b.State != backupstore.Complete {
+	salvage := salvaging(c)
+	if b.State != backupstore.Complete && (salvage == "" || b.Chain() == nil) {
 		return fmt.Errorf("backup %s is %s: %s: %w", b.ID, b.State, strings.Join(b.Problems, "; "), backupstore.ErrDamaged)
 	}
-	volume, err := catalog.Open(c.Context, b)
+	composed, err := catalog.Open(c.Context, b)
 	if err != nil {
 		return err
 	}
+	var volume materialize.Volume = composed
+	rescue := &backupstore.Salvage{Volume: composed}
+	if salvage != "" {
+		volume = rescue
+	}
 	name := c.Args().Get(1)
 	if name == "-" {
-		return toStdout(c, volume, options)
+		if err := toStdout(c, volume, options); err != nil {
+			return err
+		}
+		return lost(c, rescue.Bad(), "zeros stand there")
 	}
 	if err := outsideShare(name, c.String("share")); err != nil {
 		return err
 	}
 	open := materialize.OpenOptions{Size: volume.Size(), Force: c.Bool("force"), Backup: b.ID, StateDir: stateDir(c)}
 	if c.Bool("dry-run") {
-		return dryRun(c, volume, name, open, options)
+		return dryRun(c, b, volume, name, open, options)
 	}
 	target, err := materialize.Open(c.Context, name, open)
 	if err != nil {
@@ -110,20 +122,27 @@ func runMaterialize(c *cli.Context) error {
 	if err := confirm(c, b, target); err != nil {
 		return err
 	}
+	if salvage == "keep" {
+		rescue.Keep = kept(target.Path())
+	}
 	stop := showProgress(c.App.ErrWriter, options.Progress)
 	result, err := materialize.Run(c.Context, volume, target, options)
 	stop()
 	if err != nil {
 		return err
 	}
-	return finish(c, b, target, result)
+	if err := finish(c, b, target, result, rescue.Bad()); err != nil {
+		return err
+	}
+	return salvaged(c, b, target, rescue.Bad())
 }
 
 // finish reports a restore that is done and safe.
-func finish(c *cli.Context, b *backupstore.Backup, target *materialize.Target, result materialize.Result) error {
+func finish(c *cli.Context, b *backupstore.Backup, target *materialize.Target, result materialize.Result, lost []backupstore.Range) error {
 	out := materialized{
 		Backup: b.ID, Target: target.Path(), Size: result.Size, BytesWritten: result.BytesWritten, BytesZeroed: result.BytesZeroed,
-		BytesSkipped: result.BytesSkipped, Verified: true, Seconds: result.Duration.Seconds(),
+		BytesSkipped: result.BytesSkipped, Verified: len(lost) == 0, Seconds: result.Duration.Seconds(),
+		Lost: jsonRanges(lost),
 	}
 	var err error
 	if out.Metadata, err = writeRecord(c, b, target); err != nil {
@@ -133,6 +152,9 @@ func finish(c *cli.Context, b *backupstore.Backup, target *materialize.Target, r
 		return writeJSON(c.App.Writer, out)
 	}
 	proof := "every block verified"
+	if len(lost) > 0 {
+		proof = "every block that is not lost verified"
+	}
 	if result.Verified {
 		proof += ", and read back from the target"
 	}
@@ -159,7 +181,7 @@ func stateDir(c *cli.Context) string {
 }
 
 // toStdout streams the volume, for a pipe.
-func toStdout(c *cli.Context, volume *backupstore.Volume, o materialize.Options) error {
+func toStdout(c *cli.Context, volume materialize.Volume, o materialize.Options) error {
 	if term.IsTerminal(int(os.Stdout.Fd())) {
 		return usagef("stdout is a terminal: pipe it somewhere, or name a TARGET")
 	}
@@ -185,14 +207,14 @@ func toStdout(c *cli.Context, volume *backupstore.Volume, o materialize.Options)
 
 // dryRun says what a run would do. A target that would be refused is an error
 // all the same, so that scripts can ask first.
-func dryRun(c *cli.Context, volume *backupstore.Volume, name string, open materialize.OpenOptions, o materialize.Options) error {
+func dryRun(c *cli.Context, b *backupstore.Backup, volume materialize.Volume, name string, open materialize.OpenOptions, o materialize.Options) error {
 	e, err := materialize.Plan(c.Context, volume, name, open, o)
 	if err != nil {
 		return err
 	}
 	if c.Bool("json") {
 		if err := writeJSON(c.App.Writer, planned{
-			Backup: volume.Backup().ID, Target: e.Target, Size: e.Size, DataBytes: e.DataBytes, WriteBytes: e.WriteBytes,
+			Backup: b.ID, Target: e.Target, Size: e.Size, DataBytes: e.DataBytes, WriteBytes: e.WriteBytes,
 			ZeroBytes: e.ZeroBytes, SkipBytes: e.SkipBytes, Exact: e.Exact, Continues: e.Continues, Refused: e.Refused != nil,
 		}); err != nil {
 			return err

@@ -55,11 +55,15 @@ func progressLine(s materialize.Snapshot, elapsed time.Duration) string {
 	if s.Total == 0 {
 		return s.Stage.String()
 	}
-	rate := float64(s.Done) / elapsed.Seconds()
-	line := fmt.Sprintf("%s  %3.0f %%  %s of %s  %s/s", s.Stage, 100*float64(s.Done)/float64(s.Total),
-		formatSize(s.Done), formatSize(s.Total), formatSize(int64(rate)))
-	if rate > 0 && s.Done < s.Total {
-		line += fmt.Sprintf("  %s left", (time.Duration(float64(s.Total-s.Done)/rate) * time.Second).Round(time.Second))
+	return rateLine(s.Stage.String(), s.Done, s.Total, elapsed)
+}
+
+func rateLine(what string, done, total int64, elapsed time.Duration) string {
+	rate := float64(done) / elapsed.Seconds()
+	line := fmt.Sprintf("%s  %3.0f %%  %s of %s  %s/s", what, 100*float64(done)/float64(max(total, 1)),
+		formatSize(done), formatSize(total), formatSize(int64(rate)))
+	if rate > 0 && done < total {
+		line += fmt.Sprintf("  %s left", (time.Duration(float64(total-done)/rate) * time.Second).Round(time.Second))
 	}
 	return line
 }

@@ -1,0 +1,278 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/restorefs/restorefs/backupstore"
+	"github.com/restorefs/restorefs/materialize"
+)
+
+func verifyCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "verify",
+		Usage:     "prove that backups can be restored bit for bit, or compare a device with one",
+		ArgsUsage: "[BACKUP...]",
+		Description: backupHelp + `
+
+Without BACKUP all backups are verified. Every object of a backup and of its
+parents is read and decoded, once however many backups share it, and compared
+with the digests that Cinder took when it made the backup. Nothing is healed:
+what is damaged is listed, with the backup that has the same bytes, if any has.
+
+--target reads only the device or file and compares it with the digests of one
+BACKUP. It may be in use; it is not written. Ranges that differ: exit status 1.`,
+		Flags: []cli.Flag{
+			shareFlag(), jsonFlag(), memoryFlag(), cacheDirFlag(),
+			&cli.IntFlag{Name: "jobs", Aliases: []string{"j"}, Usage: "read `N` objects in parallel (0: one for each processor)"},
+			&cli.StringFlag{Name: "sample", Usage: "prove only this `PART` of the blocks with data, chosen at random, such as 5%"},
+			&cli.StringFlag{Name: "target", Usage: "compare this `DEVICE` or file with BACKUP"},
+		},
+		Action: runVerify,
+	}
+}
+
+// verified is a backup in verify's JSON; its fields are a contract.
+type verified struct {
+	Backup  string         `json:"backup"`
+	OK      bool           `json:"ok"`
+	Bytes   int64          `json:"bytes"`
+	Blocks  int64          `json:"blocks"`
+	Damaged []damagedRange `json:"damaged"`
+}
+
+type damagedRange struct {
+	Offset int64  `json:"offset"`
+	Length int64  `json:"length"`
+	Object string `json:"object"`
+	Reason string `json:"reason"`
+}
+
+// compared is verify --target's JSON; its fields are a contract.
+type compared struct {
+	Backup         string      `json:"backup"`
+	Target         string      `json:"target"`
+	Equal          bool        `json:"equal"`
+	Size           int64       `json:"size"`
+	DifferingBytes int64       `json:"differing_bytes"`
+	Differing      []jsonRange `json:"differing"`
+	Truncated      bool        `json:"truncated"` // there are more ranges than are listed
+}
+
+// jsonRange is a range in JSON, in bytes.
+type jsonRange struct {
+	Offset int64 `json:"offset"`
+	Length int64 `json:"length"`
+}
+
+func runVerify(c *cli.Context) error {
+	part, err := parsePart(c.String("sample"))
+	if err != nil {
+		return err
+	}
+	memory, err := parseSize(c.String("memory"))
+	if err != nil {
+		return err
+	}
+	target := c.String("target")
+	switch {
+	case target != "" && c.IsSet("sample"):
+		return usagef("--sample does not go with --target")
+	case target != "" && c.NArg() != 1:
+		return usagef("verify --target takes one BACKUP, %d were given", c.NArg())
+	}
+	catalog, err := openCatalog(c, memory/2)
+	if err != nil {
+		return err
+	}
+	defer catalog.Close()
+	var backups []*backupstore.Backup
+	for _, ref := range c.Args().Slice() {
+		b, err := catalog.Find(ref)
+		if err != nil {
+			return err
+		}
+		backups = append(backups, b)
+	}
+	if target != "" {
+		return compareTarget(c, catalog, backups[0], target, memory/2)
+	}
+	if len(backups) == 0 {
+		backups = catalog.Backups()
+	}
+	return verifyBackups(c, catalog, backups, part)
+}
+
+func verifyBackups(c *cli.Context, catalog *backupstore.Catalog, backups []*backupstore.Backup, part float64) error {
+	o := backupstore.VerifyOptions{Jobs: c.Int("jobs"), Sample: part, Progress: &backupstore.VerifyProgress{}}
+	start := time.Now()
+	show := func() (stop func()) {
+		return showLine(c.App.ErrWriter, func() string {
+			done, total := o.Progress.Snapshot()
+			return rateLine("verifying", done, total, time.Since(start))
+		})
+	}
+	stop := show()
+	out := []verified{}
+	bad := 0
+	err := catalog.Verify(c.Context, backups, o, func(r backupstore.Report) error {
+		if !r.OK {
+			bad++
+		}
+		if c.Bool("json") {
+			out = append(out, newVerified(r))
+			return nil
+		}
+		stop()
+		printReport(c.App.Writer, r, part)
+		stop = show()
+		return nil
+	})
+	stop()
+	if err != nil {
+		return err
+	}
+	if c.Bool("json") {
+		if err := writeJSON(c.App.Writer, out); err != nil {
+			return err
+		}
+	}
+	if bad > 0 {
+		return fmt.Errorf("%d of %d backups cannot be restored whole from their own files: %w", bad, len(backups), backupstore.ErrDamaged)
+	}
+	return nil
+}
+
+func newVerified(r backupstore.Report) verified {
+	v := verified{Backup: r.Backup.ID, OK: r.OK, Bytes: r.Bytes, Blocks: r.Blocks, Damaged: []damagedRange{}}
+	for _, d := range r.Damaged {
+		reason := d.Reason
+		if d.Sibling != "" {
+			reason += "; backup " + d.Sibling + " has the same bytes"
+		}
+		v.Damaged = append(v.Damaged, damagedRange{d.Offset, d.Length, d.Object, reason})
+	}
+	return v
+}
+
+// maxListed damaged ranges of a backup are shown to people; JSON has all.
+const maxListed = 50
+
+func printReport(w io.Writer, r backupstore.Report, part float64) {
+	switch {
+	case r.OK && part > 0:
+		share := 100.0
+		if r.SampledOf > 0 {
+			share = 100 * float64(r.Blocks) / float64(r.SampledOf)
+		}
+		fmt.Fprintf(w, "%s  ok, as far as it was looked at: %d of %d blocks with data (%.1f %%)\n", r.Backup.ID, r.Blocks, r.SampledOf, share)
+	case r.OK:
+		fmt.Fprintf(w, "%s  ok  %s, %d blocks\n", r.Backup.ID, formatSize(r.Bytes), r.Blocks)
+	case r.Backup.Chain() == nil:
+		fmt.Fprintf(w, "%s  %s\n", r.Backup.ID, strings.ToUpper(r.Backup.State.String()))
+	default:
+		var lost int64
+		for _, d := range r.Damaged {
+			lost += d.Length
+		}
+		fmt.Fprintf(w, "%s  DAMAGED  %s in %d ranges\n", r.Backup.ID, formatSize(lost), len(r.Damaged))
+	}
+	for i, d := range r.Damaged {
+		if i == maxListed {
+			fmt.Fprintf(w, "    ... and %d more (--json lists all)\n", len(r.Damaged)-i)
+			break
+		}
+		fmt.Fprintf(w, "    bytes %d to %d: %s\n", d.Offset, d.Offset+d.Length, printable(d.Reason))
+		if d.Object != "" {
+			fmt.Fprintf(w, "        object %s\n", printable(d.Object))
+		}
+		if d.Sibling != "" {
+			fmt.Fprintf(w, "        backup %s has the same bytes: mount and materialize take them from there\n", d.Sibling)
+		}
+	}
+	for _, n := range append(r.Backup.Problems, r.Notes...) {
+		if r.Backup.Chain() != nil {
+			fmt.Fprintf(w, "    note: %s\n", printable(n))
+		}
+	}
+}
+
+// compareTarget compares a device or file with a backup.
+func compareTarget(c *cli.Context, catalog *backupstore.Catalog, b *backupstore.Backup, target string, memory int64) error {
+	volume, err := catalog.Open(c.Context, b)
+	if err != nil {
+		return err
+	}
+	progress := &materialize.Progress{}
+	stop := showProgress(c.App.ErrWriter, progress)
+	result, err := materialize.Compare(c.Context, volume, target, materialize.Options{
+		Jobs: c.Int("jobs"), MemoryBytes: memory, Progress: progress, Logger: newLogger(c),
+	})
+	stop()
+	if err != nil {
+		return err
+	}
+	if c.Bool("json") {
+		out := compared{
+			Backup: b.ID, Target: target, Equal: result.Equal(), Size: result.Size, DifferingBytes: result.DifferingBytes,
+			Differing: jsonRanges(result.Differing), Truncated: result.Truncated,
+		}
+		if err := writeJSON(c.App.Writer, out); err != nil {
+			return err
+		}
+	} else {
+		printRanges(c.App.Writer, result.Differing)
+		if result.Truncated {
+			fmt.Fprintln(c.App.Writer, "... and more")
+		}
+	}
+	if !result.Equal() {
+		return fmt.Errorf("%s differs from backup %s in %s of %s", printable(target), b.ID, formatSize(result.DifferingBytes), formatSize(result.Size))
+	}
+	if !c.Bool("json") {
+		fmt.Fprintf(c.App.Writer, "%s holds backup %s: %s compared, all equal\n", printable(target), b.ID, formatSize(result.Size))
+	}
+	return nil
+}
+
+func jsonRanges(all []backupstore.Range) []jsonRange {
+	out := []jsonRange{}
+	for _, r := range all {
+		out = append(out, jsonRange{r.Off, r.Len})
+	}
+	return out
+}
+
+func printRanges(w io.Writer, all []backupstore.Range) {
+	for _, r := range all {
+		printRange(w, r)
+	}
+}
+
+func printRange(w io.Writer, r backupstore.Range) {
+	fmt.Fprintf(w, "%16d  %14d  (%s)\n", r.Off, r.Len, formatSize(r.Len))
+}
+
+// parsePart reads a part such as 5% or 0.05; "" is 0.
+func parsePart(s string) (float64, error) {
+	if s == "" {
+		return 0, nil
+	}
+	number, percent := strings.CutSuffix(strings.TrimSpace(s), "%")
+	v, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
+	if percent {
+		v /= 100
+	}
+	if err != nil || !(v > 0 && v <= 1) {
+		return 0, usagef("%q is not a part such as 5%% or 0.05", s)
+	}
+	if v == 1 {
+		return 0, nil // all of it
+	}
+	return v, nil
+}

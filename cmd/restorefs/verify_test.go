@@ -1,0 +1,123 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/restorefs/restorefs/backupstore/storetest"
+)
+
+func TestVerifyReportsEveryBackup(t *testing.T) {
+	share, list := storetest.Fixtures(t)
+	stdout, stderr, code := restorefs(t, "verify", "--share", share, "--json")
+	var all []verified
+	if err := json.Unmarshal([]byte(stdout), &all); err != nil || code != exitDamaged || len(all) != len(list) {
+		t.Fatalf("exit %d, %v, %d of %d: %s", code, err, len(all), len(list), stderr)
+	}
+	got := map[string]verified{}
+	for _, v := range all {
+		got[v.Backup] = v
+	}
+	for _, f := range list {
+		v := got[f.ID]
+		if v.OK != (f.State == storetest.Complete) || v.OK != (len(v.Damaged) == 0) || v.Damaged == nil {
+			t.Errorf("%s: %+v", f.Label, v)
+		}
+	}
+	sibling := storetest.Find(t, list, "sibling").ID
+	if d := got[storetest.Find(t, list, "damaged with a sibling").ID].Damaged; len(d) != 1 || !strings.Contains(d[0].Reason, sibling) {
+		t.Errorf("%+v", d)
+	}
+	stdout, stderr, code = restorefs(t, "verify", "--share", share) // for people
+	for _, f := range list {
+		if !strings.Contains(stdout, f.ID) {
+			t.Errorf("%s is not in what people read", f.Label)
+		}
+		if f.State != storetest.Complete && !containsAny(strings.ToLower(stdout), f.Words) {
+			t.Errorf("%s: none of %q is said", f.Label, f.Words)
+		}
+	}
+	if code != exitDamaged || !strings.Contains(stderr, "backups cannot be restored") {
+		t.Errorf("exit %d: %s", code, stderr)
+	}
+}
+
+func TestVerifyOfGoodBackupsExitsWithZero(t *testing.T) {
+	share, list := storetest.Fixtures(t)
+	a, b := storetest.Find(t, list, "chain 3"), storetest.Find(t, list, "full bz2")
+	for _, flags := range [][]string{nil, {"--sample", "30%"}, {"--sample=1"}, {"--jobs", "1"}} {
+		args := append(append([]string{"verify", "--share", share}, flags...), a.ID[:8], b.VolumeID+"@latest")
+		stdout, stderr, code := restorefs(t, args...)
+		if code != 0 || strings.Count(stdout, "  ok") != 2 {
+			t.Errorf("%v: exit %d: %s%s", flags, code, stdout, stderr)
+		}
+	}
+	for _, flags := range [][]string{{"--sample", "0"}, {"--sample", "120%"}, {"--sample", "x"}, {"--target", "x"}, {"--target", "x", "--sample", "5%", a.ID}} {
+		if _, stderr, code := restorefs(t, append([]string{"verify", "--share", share}, flags...)...); code != exitUsage {
+			t.Errorf("%v: exit %d: %s", flags, code, stderr)
+		}
+	}
+}
+
+func TestVerifyComparesATarget(t *testing.T) {
+	share, list := storetest.Fixtures(t)
+	f := storetest.Find(t, list, "chain 1")
+	disk := source(t, share, list, f)
+	stdout, stderr, code := restorefs(t, "verify", "--share", share, "--target", disk, f.ID)
+	if code != 0 || !strings.Contains(stdout, "all equal") {
+		t.Errorf("exit %d: %s%s", code, stdout, stderr)
+	}
+	file, err := os.OpenFile(disk, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if _, err := file.WriteAt([]byte("x"), 512<<20); err != nil {
+		t.Fatal(err)
+	}
+	stdout, stderr, code = restorefs(t, "verify", "--json", "--share", share, "--target", disk, f.ID)
+	var c compared
+	if err := json.Unmarshal([]byte(stdout), &c); err != nil || code != exitFailed || c.Equal || len(c.Differing) != 1 || c.Differing[0] != (jsonRange{512 << 20, 32 << 10}) {
+		t.Errorf("exit %d, %v: %s%s", code, err, stdout, stderr)
+	}
+	if _, stderr, code = restorefs(t, "verify", "--share", share, "--target", filepath.Join(share, "nothing"), f.ID); code != exitFailed || !strings.Contains(stderr, "nothing") {
+		t.Errorf("exit %d: %s", code, stderr)
+	}
+}
+
+func TestDiffShowsWhatDiffers(t *testing.T) {
+	share, list := storetest.Fixtures(t)
+	a, b := storetest.Find(t, list, "chain 0"), storetest.Find(t, list, "chain 1")
+	stdout, stderr, code := restorefs(t, "diff", "--share", share, "--json", a.ID, b.ID)
+	var ranges []jsonRange
+	if err := json.Unmarshal([]byte(stdout), &ranges); err != nil || code != 0 || len(ranges) == 0 {
+		t.Fatalf("exit %d, %v: %s%s", code, err, stdout, stderr)
+	}
+	was, is := storetest.Image(t, share, list, a), storetest.Image(t, share, list, b)
+	differ := 0
+	for _, r := range ranges {
+		if string(was[r.Offset:r.Offset+r.Length]) == string(is[r.Offset:r.Offset+r.Length]) {
+			t.Errorf("%+v does not differ", r)
+		}
+		differ += int(r.Length)
+		copy(was[r.Offset:r.Offset+r.Length], is[r.Offset:])
+	}
+	if string(was) != string(is) {
+		t.Error("there is more that differs")
+	}
+	stdout, _, code = restorefs(t, "diff", "--share", share, a.ID, b.ID)
+	if code != 0 || !strings.Contains(stdout, formatSize(int64(differ))+" in ") {
+		t.Errorf("exit %d: %s", code, stdout)
+	}
+	if stdout, _, code = restorefs(t, "diff", "--share", share, "--json", a.ID, a.ID); code != 0 || strings.Join(strings.Fields(stdout), "") != "[]" {
+		t.Errorf("exit %d: %s", code, stdout)
+	}
+	for label, want := range map[string]int{"_sha256file missing": exitFailed, "killed before _metadata": exitDamaged} {
+		if _, stderr, code := restorefs(t, "diff", "--share", share, a.ID, storetest.Find(t, list, label).ID); code != want || stderr == "" {
+			t.Errorf("%s: exit %d: %s", label, code, stderr)
+		}
+	}
+}
