@@ -101,7 +101,7 @@ func (c *Catalog) Refresh(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s := snapshot{byID: make(map[string]*Backup, len(found.backups)), scanned: found.backups, unread: found.errors()}
+	s := snapshot{byID: make(map[string]*Backup, len(found.backups)), scanned: found.backups, unread: found.errors(before.scanned != nil)}
 	same := map[string][]*Backup{}
 	for _, b := range found.backups {
 		same[b.ID] = append(same[b.ID], b)

@@ -29,7 +29,7 @@ func (s *scanner) load(ctx context.Context, set *fileSet, before *Backup) (*Back
 		ID: set.name.BackupID, VolumeID: set.name.VolumeID, Container: set.dir, Prefix: set.name.Prefix,
 		State: Complete, StoredBytes: set.stored, Objects: len(set.objects), HasDigests: set.digests != nil, listing: set.listing,
 	}
-	b.CreatedAt, _ = time.Parse("20060102150405", set.name.Time)
+	b.CreatedAt = started(set.name)
 	if set.digests != nil {
 		b.digests = fileInfo{set.digests.Size, set.digests.ModTime}
 	}
@@ -63,6 +63,12 @@ func (s *scanner) load(ctx context.Context, set *fileSet, before *Backup) (*Back
 		return b, s.sizeFromDigests(ctx, b)
 	}
 	return b, nil
+}
+
+// started is when the backup was started, zero when its name does not tell.
+func started(n format.Name) time.Time {
+	t, _ := time.Parse("20060102150405", n.Time)
+	return t
 }
 
 // report adds what is wrong with the files themselves.
@@ -100,7 +106,11 @@ func (set *fileSet) parse(ctx context.Context, s share.Share, b *Backup) error {
 		b.Compression, b.end = nil, 0
 		return err
 	}
-	b.ParentID, b.Name, b.Description, b.CreatedAt, b.Objects = m.ParentID, m.BackupName, m.Description, m.CreatedAt, count
+	b.ParentID, b.Name, b.Description, b.Objects = m.ParentID, m.BackupName, m.Description, count
+	if b.CreatedAt = m.CreatedAt; b.CreatedAt.IsZero() {
+		b.CreatedAt = started(set.name)
+		b.problem("created_at in _metadata is no time: taken from the file names")
+	}
 	slices.Sort(b.Compression)
 	if m.VolumeMeta != "" {
 		if b.VolumeMeta, err = format.ParseVolumeMeta(m.VolumeMeta); err != nil {

@@ -94,11 +94,16 @@ func (l *look) lost(dir string) bool {
 	}
 }
 
-// errors returns what an operator has to know of what could not be looked at.
-func (l *look) errors() []error {
+// errors returns what an operator has to know of what could not be looked at;
+// again says that it was not for the first time.
+func (l *look) errors(again bool) []error {
+	seen := "backups in it are not seen"
+	if again {
+		seen = "backups in it are shown as they were, new ones are not seen"
+	}
 	var all []error
 	for dir, err := range l.unread {
-		all = append(all, fmt.Errorf("directory %s cannot be read, new backups in it are not seen: %w", dir, advised(err)))
+		all = append(all, fmt.Errorf("directory %s cannot be read, %s: %w", dir, seen, advised(err)))
 	}
 	slices.SortFunc(all, func(a, b error) int { return cmp.Compare(a.Error(), b.Error()) })
 	if n := len(all) - maxUnread; n > 0 {

@@ -1,6 +1,7 @@
 package backupstore_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -126,7 +127,7 @@ func refresh(t *testing.T, c *backupstore.Catalog) {
 	}
 }
 
-func oneFile(t *testing.T, c *backupstore.Catalog) *backupstore.Backup {
+func oneBackup(t *testing.T, c *backupstore.Catalog) *backupstore.Backup {
 	t.Helper()
 	if n := len(c.Backups()); n != 1 {
 		t.Fatalf("%d backups", n)
@@ -351,7 +352,7 @@ func TestACopyOfABackupIsNotUsed(t *testing.T) {
 	if err := os.Remove(copies[1].Path("-00001")); err != nil {
 		t.Fatal(err)
 	}
-	b := oneFile(t, openCatalog(t, dir, backupstore.Options{}))
+	b := oneBackup(t, openCatalog(t, dir, backupstore.Options{}))
 	if b.Container != "m" || b.State != backupstore.Complete || len(b.Problems) != 1 || !strings.Contains(b.Problems[0], "also in z and 1 more") {
 		t.Errorf("%s in %s: %q", b.State, b.Container, b.Problems)
 	}
@@ -378,7 +379,7 @@ func TestABackupThatIsBeingWrittenIsNotCalledBroken(t *testing.T) {
 				t.Fatal(err)
 			}
 			catalog := openCatalog(t, dir, backupstore.Options{})
-			b := oneFile(t, catalog)
+			b := oneBackup(t, catalog)
 			if b.State == backupstore.Complete || !strings.Contains(b.Problems[0], c.young) {
 				t.Errorf("%s: %q", b.State, b.Problems)
 			}
@@ -387,12 +388,52 @@ func TestABackupThatIsBeingWrittenIsNotCalledBroken(t *testing.T) {
 				os.Chtimes(f, long, long)
 			}
 			refresh(t, catalog)
-			b = oneFile(t, catalog)
+			b = oneBackup(t, catalog)
 			if b.State == backupstore.Complete || !strings.Contains(b.Problems[0], c.old) || strings.Contains(b.Problems[0], c.young) {
 				t.Errorf("%s: %q", b.State, b.Problems)
 			}
 		})
 	}
+}
+
+func TestAnOddTimeIsTakenFromTheFileNames(t *testing.T) {
+	dir := t.TempDir()
+	w := storetest.MustWrite(t, dir, storetest.Spec{ID: storetest.ID("b"), VolumeID: storetest.ID("v"), Content: storetest.Random(100, 1)})
+	text, err := os.ReadFile(w.Path("_metadata"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text = bytes.Replace(text, []byte("2026-02-01 12:00:00+00:00"), []byte("None"), 1)
+	if err := os.WriteFile(w.Path("_metadata"), text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b := oneBackup(t, openCatalog(t, dir, backupstore.Options{}))
+	if b.State != backupstore.Complete || b.CreatedAt.Format(time.RFC3339) != "2026-02-01T12:00:00Z" || len(b.Problems) != 1 || !strings.Contains(b.Problems[0], "created_at") {
+		t.Errorf("%s of %s: %q", b.State, b.CreatedAt, b.Problems)
+	}
+}
+
+// BenchmarkRefresh looks at 2,000 backups of 16 objects: at first, and again.
+func BenchmarkRefresh(b *testing.B) {
+	dir := b.TempDir()
+	if _, err := storetest.WriteMany(dir, 2000, 16); err != nil {
+		b.Fatal(err)
+	}
+	b.Run("first", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			openCatalog(b, dir, backupstore.Options{})
+		}
+	})
+	b.Run("again", func(b *testing.B) {
+		c := openCatalog(b, dir, backupstore.Options{})
+		b.ReportAllocs()
+		for b.Loop() {
+			if err := c.Refresh(b.Context()); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 }
 
 func TestAHugeMetadataIsRefusedUnread(t *testing.T) {
@@ -403,7 +444,7 @@ func TestAHugeMetadataIsRefusedUnread(t *testing.T) {
 	}
 	c, s := faultyCatalog(t, dir)
 	refresh(t, c)
-	if b := oneFile(t, c); b.State != backupstore.Broken || !strings.Contains(b.Problems[0], "too large: 1073741824 bytes") || s.count("open") > 0 {
+	if b := oneBackup(t, c); b.State != backupstore.Broken || !strings.Contains(b.Problems[0], "too large: 1073741824 bytes") || s.count("open") > 0 {
 		t.Errorf("%s: %q, %d files were opened", b.State, b.Problems, s.count("open"))
 	}
 }
@@ -414,7 +455,7 @@ func TestWhatIsNoRegularFileIsNotUsed(t *testing.T) {
 	if err := errors.Join(os.Remove(w.Path("-00001")), syscall.Mkfifo(w.Path("-00001"), 0o600)); err != nil {
 		t.Fatal(err)
 	}
-	b := oneFile(t, openCatalog(t, dir, backupstore.Options{}))
+	b := oneBackup(t, openCatalog(t, dir, backupstore.Options{}))
 	if b.State != backupstore.Broken || len(b.Problems) != 2 || !strings.Contains(b.Problems[0], "missing") || !strings.Contains(b.Problems[1], "-00001 is no regular file") {
 		t.Errorf("%s: %q", b.State, b.Problems)
 	}

@@ -70,6 +70,15 @@ func TestMetadata(t *testing.T) {
 	}
 }
 
+func TestAnOddTimeIsNoReasonToRefuse(t *testing.T) {
+	for _, odd := range []string{`"None"`, `null`, `"2026-11-22T18:46:01+00:00Z"`} {
+		text := strings.Replace(metadataJSON(""), `"2026-11-22 18:46:01.5+00:00"`, odd, 1)
+		if m, err := ParseMetadata(strings.NewReader(text), prefix, nil); err != nil || !m.CreatedAt.IsZero() {
+			t.Errorf("%s: %v %v", odd, m.CreatedAt, err)
+		}
+	}
+}
+
 func TestBadMetadataIsRefusedWithAReason(t *testing.T) {
 	good := metadataJSON(object(prefix+"-00001", goodFields))
 	replaced := func(old, new string) string { return strings.Replace(good, old, new, 1) }

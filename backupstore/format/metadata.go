@@ -89,8 +89,8 @@ type Metadata struct {
 	BackupID    string
 	BackupName  *string // nil: null
 	Description *string
-	CreatedAt   time.Time
-	ParentID    string // "" for a full backup
+	CreatedAt   time.Time // UTC; zero when it cannot be parsed
+	ParentID    string    // "" for a full backup
 	VolumeID    string
 	// VolumeMeta is the text of volume_meta, "" for null.
 	VolumeMeta string
@@ -187,9 +187,9 @@ func (m *Metadata) parse(key string, v *values, prefix string, each func(Object)
 		if err := text(&s); err != nil {
 			return err
 		}
-		var err error
-		m.CreatedAt, err = ParseTime(s)
-		return err
+		// No reason not to restore: the file names have a time as well.
+		m.CreatedAt, _ = ParseTime(s)
+		return nil
 	case "parent_id":
 		return text(&m.ParentID)
 	case "volume_id":
