@@ -44,6 +44,19 @@ func wideBytes(alg Algorithm, workers int, budget int64) int64 {
 	return 0
 }
 
+// resumeBytes are decoded in about the time that it takes to resume at a
+// checkpoint.
+func resumeBytes(alg Algorithm) int64 {
+	switch alg {
+	case Zlib:
+		return 128 << 10
+	case Zstd:
+		return 1 << 20 // it has a large window to fill
+	default:
+		return 0 // bzip2 decodes whole blocks, and starts at any
+	}
+}
+
 // newDecoder returns a decoder of a stream that stands at its start.
 func newDecoder(alg Algorithm, src stream.Source, s settings) stream.Decoder {
 	switch alg {

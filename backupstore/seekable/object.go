@@ -43,9 +43,6 @@ const minIndexed = 1 << 20
 // wait for the frontier.
 const stepBytes = 1 << 20
 
-// resumeBytes are decoded in about the time that resuming at a checkpoint takes.
-const resumeBytes = 128 << 10
-
 // Object is random access to the decoded bytes of one stored object. It is
 // safe for concurrent use.
 type Object struct {
@@ -60,6 +57,7 @@ type Object struct {
 	closed       bool
 	decoderBytes int64 // what a decoder held at most
 	epoch        int   // 1 once the index that was found has been dropped
+	vindicated   bool  // the object is damaged, not its index
 
 	mu    sync.Mutex
 	moved chan struct{} // closed and replaced when the frontier has moved or a build has ended
@@ -159,21 +157,6 @@ func (o *Object) Distrust() bool {
 	return true
 }
 
-// misled reports whether it may have been the index's fault that d failed with
-// err. If so the index is no more.
-func (o *Object) misled(d *decoder, err error) bool {
-	if !errors.Is(err, stream.ErrCorrupt) && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-		return false
-	}
-	o.engine.mu.Lock()
-	epoch := o.epoch
-	o.engine.mu.Unlock()
-	if !d.resumed || d.epoch == epoch && epoch > 0 {
-		return false
-	}
-	return o.Distrust()
-}
-
 // ReadAt fills p with the decoded bytes at off, all of them or an error:
 // io.ErrUnexpectedEOF when the stream ends before, an error that wraps
 // stream.ErrCorrupt when it is damaged, ctx's, or what the share said. When ctx
@@ -226,7 +209,7 @@ func (o *Object) readBehind(ctx context.Context, p []byte, off int64) (int, erro
 	if o.index != nil {
 		at, found = o.index.Before(off)
 	}
-	d := o.engine.take(o, at.Out-resumeBytes, off)
+	d := o.engine.take(o, at.Out-resumeBytes(o.alg), off)
 	if d == nil {
 		d = &decoder{object: o}
 		if again, err := o.start(ctx, d, at, found); again || err != nil {
@@ -260,10 +243,11 @@ func (o *Object) settle(ctx context.Context, d *decoder, err error) error {
 		o.engine.park(d)
 		return cancelled
 	}
-	if o.misled(d, err) {
+	// The second opinion needs the memory that d holds.
+	o.engine.drop(d)
+	if o.misled(ctx, d, err) {
 		err = nil
 	}
-	o.engine.drop(d)
 	return err
 }
 
