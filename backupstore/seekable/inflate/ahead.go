@@ -288,7 +288,7 @@ func (d *Decoder) markPiece(ctx context.Context, k *chunk, p piece) {
 			break
 		}
 		m.observer.Zeros(off, int64(z.Len))
-		m.postpone(int64(z.Len))
+		m.postpone(min(int64(z.Len), at-m.at.Out)) // what is behind the last checkpoint
 	}
 	switch {
 	case d.state == atEnd:
