@@ -29,14 +29,15 @@ TARGET is a block device, or a file, which is created sparse when it does not
 exist, or - for stdout. A device in use is refused, always; one that is not
 blank unless --force. A larger target keeps its size. An interrupted run is
 continued by the same command: what is already right is not written again. What
-is written has been checked against the backup's digests.`,
+is written has been checked against the backup's digests. A qcow2 (--format) gets
+its name when it is whole and qemu-img has checked it.`,
 		Flags: []cli.Flag{
 			shareFlag(), jsonFlag(), memoryFlag(), cacheDirFlag(),
 			&cli.BoolFlag{Name: "force", Usage: "overwrite what TARGET holds (never one that is in use, or too small)", DisableDefaultText: true},
 			&cli.BoolFlag{Name: "delta", Usage: "compare TARGET with the backup and write only what differs (with --force: roll back a volume)", DisableDefaultText: true},
 			&cli.BoolFlag{Name: "dry-run", Usage: "say what would be done, write nothing", DisableDefaultText: true},
 			&cli.BoolFlag{Name: "verify-after", Usage: "read TARGET back past the page cache and compare", DisableDefaultText: true},
-			newSalvageFlag(),
+			newSalvageFlag(), formatFlag(), progressFlag(), niceFlag(),
 			&cli.StringFlag{Name: "bwlimit", Usage: "read no more than `SIZE` of data a second from the backup"},
 			&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Usage: "do not ask", DisableDefaultText: true},
 			&cli.IntFlag{Name: "jobs", Aliases: []string{"j"}, Usage: "read `N` objects in parallel (0: one for each processor)"},
@@ -65,9 +66,22 @@ func runMaterialize(c *cli.Context) error {
 	if err := wantArgs(c, "BACKUP", "TARGET"); err != nil {
 		return err
 	}
+	name := c.Args().Get(1)
+	qcow2, err := wantsQcow2(c, name)
+	if err != nil {
+		return err
+	}
+	if err := checkProgressFlag(c); err != nil {
+		return err
+	}
 	memory, err := parseSize(c.String("memory"))
 	if err != nil {
 		return err
+	}
+	if c.Bool("nice-io") {
+		if err := giveWay(); err != nil {
+			return err
+		}
 	}
 	options := materialize.Options{
 		Jobs: c.Int("jobs"), MemoryBytes: memory / 2, Delta: c.Bool("delta"), VerifyAfter: c.Bool("verify-after"),
@@ -100,7 +114,6 @@ func runMaterialize(c *cli.Context) error {
 	if salvage != "" {
 		volume = rescue
 	}
-	name := c.Args().Get(1)
 	if name == "-" {
 		if err := toStdout(c, volume, options); err != nil {
 			return err
@@ -109,6 +122,9 @@ func runMaterialize(c *cli.Context) error {
 	}
 	if err := outsideShare(name, c.String("share")); err != nil {
 		return err
+	}
+	if qcow2 {
+		return toQcow2(c, catalog, composed, name, memory/2)
 	}
 	open := materialize.OpenOptions{Size: volume.Size(), Force: c.Bool("force"), Backup: b.ID, StateDir: stateDir(c)}
 	if c.Bool("dry-run") {
@@ -125,7 +141,7 @@ func runMaterialize(c *cli.Context) error {
 	if salvage == "keep" {
 		rescue.Keep = kept(target.Path())
 	}
-	stop := showProgress(c.App.ErrWriter, options.Progress)
+	stop := reportProgress(c, copyState(options.Progress))
 	result, err := materialize.Run(c.Context, volume, target, options)
 	stop()
 	if err != nil {
@@ -192,7 +208,7 @@ func toStdout(c *cli.Context, volume materialize.Volume, o materialize.Options) 
 	}
 	// A write to a pipe that nobody reads ends when the pipe is closed.
 	defer context.AfterFunc(c.Context, func() { os.Stdout.Close() })()
-	stop := showProgress(c.App.ErrWriter, o.Progress)
+	stop := reportProgress(c, copyState(o.Progress))
 	result, err := materialize.Stream(c.Context, volume, os.Stdout, o)
 	stop()
 	if c.Context.Err() != nil {
@@ -212,46 +228,22 @@ func dryRun(c *cli.Context, b *backupstore.Backup, volume materialize.Volume, na
 	if err != nil {
 		return err
 	}
+	p, err := newPlanned(c.Context, b, volume, e, o)
+	if err != nil {
+		return err
+	}
 	if c.Bool("json") {
-		if err := writeJSON(c.App.Writer, planned{
-			Backup: b.ID, Target: e.Target, Size: e.Size, DataBytes: e.DataBytes, WriteBytes: e.WriteBytes,
-			ZeroBytes: e.ZeroBytes, SkipBytes: e.SkipBytes, Exact: e.Exact, Continues: e.Continues, Refused: e.Refused != nil,
-		}); err != nil {
-			return err
-		}
+		err = writeJSON(c.App.Writer, p)
 	} else {
-		w := c.App.Writer
-		fmt.Fprintf(w, "target    %s\nvolume    %s, %s of it data\n", e.Target, formatSize(e.Size), formatSize(e.DataBytes))
-		atMost := "at most "
-		if e.Exact {
-			atMost = ""
-		}
-		fmt.Fprintf(w, "write     %s%s\nzero      %s%s\nleave     %s\n", atMost, formatSize(e.WriteBytes), atMost, formatSize(e.ZeroBytes), formatSize(e.SkipBytes))
-		if e.Continues {
-			fmt.Fprintln(w, "continues an interrupted run")
-		}
-		for _, n := range e.Notes {
-			fmt.Fprintln(w, "note     ", printable(n))
-		}
+		printPlan(c.App.Writer, p, e.Notes)
+	}
+	if err != nil {
+		return err
 	}
 	if e.Refused != nil {
 		return e.Refused
 	}
 	return nil
-}
-
-// planned is the JSON of --dry-run; its fields are a contract.
-type planned struct {
-	Backup     string `json:"backup"`
-	Target     string `json:"target"`
-	Size       int64  `json:"size"`
-	DataBytes  int64  `json:"data_bytes"`
-	WriteBytes int64  `json:"write_bytes"`
-	ZeroBytes  int64  `json:"zero_bytes"`
-	SkipBytes  int64  `json:"skip_bytes"`
-	Exact      bool   `json:"exact"`
-	Continues  bool   `json:"continues"`
-	Refused    bool   `json:"refused"`
 }
 
 // outsideShare refuses a target on the share: nothing is ever written there.

@@ -1,21 +1,89 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"os"
 	"time"
 
+	"github.com/urfave/cli/v2"
 	"golang.org/x/term"
 
 	"github.com/restorefs/restorefs/materialize"
 )
 
-// showProgress shows how far a materialize is until the returned function is
+func progressFlag() cli.Flag {
+	return &cli.StringFlag{Name: "progress", Value: "auto", Usage: "on stderr: `HOW` is auto, json (a line each second) or none"}
+}
+
+// progressState is how far something is. With --progress=json it is a line of
+// stderr; its fields are a contract. Other lines of stderr do not begin with {.
+type progressState struct {
+	Stage   string `json:"stage"`
+	Done    int64  `json:"done"` // bytes of the volume, in this stage
+	Total   int64  `json:"total"`
+	Written int64  `json:"written"`
+	Zeroed  int64  `json:"zeroed"`
+	Skipped int64  `json:"skipped"` // found right on the target
+	Rate    int64  `json:"rate"`    // of Done, bytes a second, over the last seconds
+}
+
+func copyState(p *materialize.Progress) func() progressState {
+	return func() progressState {
+		s := p.Snapshot()
+		return progressState{Stage: s.Stage.String(), Done: s.Done, Total: s.Total, Written: s.Written, Zeroed: s.Zeroed, Skipped: s.Skipped}
+	}
+}
+
+func checkProgressFlag(c *cli.Context) error {
+	switch how := c.String("progress"); how {
+	case "auto", "json", "none":
+		return nil
+	default:
+		return usagef("--progress %s: it is auto, json or none", how)
+	}
+}
+
+// reportProgress shows, as --progress says, what now returns, until stop is
 // called.
-func showProgress(w io.Writer, p *materialize.Progress) (stop func()) {
-	start := time.Now()
-	return showLine(w, func() string { return progressLine(p.Snapshot(), time.Since(start)) })
+func reportProgress(c *cli.Context, now func() progressState) (stop func()) {
+	window := newWindow()
+	measured := func() progressState {
+		s := now()
+		s.Rate = window.rate(time.Now(), s.Stage, s.Done)
+		return s
+	}
+	switch c.String("progress") {
+	case "none":
+		return func() {}
+	case "json":
+		return reportJSON(c.App.ErrWriter, measured)
+	}
+	return showLine(c.App.ErrWriter, func() string { return stateLine(measured()) })
+}
+
+func reportJSON(w io.Writer, now func() progressState) (stop func()) {
+	line := func() {
+		text, _ := json.Marshal(now()) // numbers and words: it cannot fail
+		fmt.Fprintf(w, "%s\n", text)
+	}
+	quit, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		tick := time.NewTicker(time.Second)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				line()
+			case <-quit:
+				line()
+				return
+			}
+		}
+	}()
+	return func() { close(quit); <-done }
 }
 
 // showLine keeps one line on a terminal up to date, or writes one every so
@@ -51,19 +119,51 @@ func showLine(w io.Writer, line func() string) (stop func()) {
 	return func() { close(quit); <-done }
 }
 
-func progressLine(s materialize.Snapshot, elapsed time.Duration) string {
+func stateLine(s progressState) string {
 	if s.Total == 0 {
-		return s.Stage.String()
+		return s.Stage
 	}
-	return rateLine(s.Stage.String(), s.Done, s.Total, elapsed)
-}
-
-func rateLine(what string, done, total int64, elapsed time.Duration) string {
-	rate := float64(done) / elapsed.Seconds()
-	line := fmt.Sprintf("%s  %3.0f %%  %s of %s  %s/s", what, 100*float64(done)/float64(max(total, 1)),
-		formatSize(done), formatSize(total), formatSize(int64(rate)))
-	if rate > 0 && done < total {
-		line += fmt.Sprintf("  %s left", (time.Duration(float64(total-done)/rate) * time.Second).Round(time.Second))
+	line := fmt.Sprintf("%s  %3.0f %%  %s of %s  %s/s", s.Stage, 100*float64(s.Done)/float64(s.Total),
+		formatSize(s.Done), formatSize(s.Total), formatSize(s.Rate))
+	if s.Rate > 0 && s.Done < s.Total {
+		left := time.Duration(float64(s.Total-s.Done) / float64(s.Rate) * float64(time.Second))
+		line += fmt.Sprintf("  %s left", left.Round(time.Second))
 	}
 	return line
+}
+
+// rateWindow is how far back a rate looks: zeros and data go at very different
+// speeds, so that an average over the whole run tells little.
+const rateWindow = 5 * time.Second
+
+// window keeps the last samples of a counter, one stage's only.
+type window struct {
+	stage   string
+	samples []mark
+}
+
+type mark struct {
+	at   time.Time
+	done int64
+}
+
+func newWindow() *window { return &window{samples: []mark{{at: time.Now()}}} }
+
+// rate adds a sample and returns bytes a second from the oldest one on that is
+// needed to look back over the window.
+func (w *window) rate(now time.Time, stage string, done int64) int64 {
+	if last := w.samples[len(w.samples)-1]; done < last.done || stage != w.stage && w.stage != "" {
+		w.samples = w.samples[:0]
+	}
+	w.stage = stage
+	w.samples = append(w.samples, mark{now, done})
+	for len(w.samples) > 2 && now.Sub(w.samples[1].at) >= rateWindow {
+		w.samples = w.samples[1:]
+	}
+	first := w.samples[0]
+	passed := now.Sub(first.at).Seconds()
+	if passed <= 0 {
+		return 0
+	}
+	return int64(float64(done-first.done) / passed)
 }

@@ -5,7 +5,6 @@ import (
 	"io"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -31,6 +30,7 @@ BACKUP. It may be in use; it is not written. Ranges that differ: exit status 1.`
 			shareFlag(), jsonFlag(), memoryFlag(), cacheDirFlag(),
 			&cli.IntFlag{Name: "jobs", Aliases: []string{"j"}, Usage: "read `N` objects in parallel (0: one for each processor)"},
 			&cli.StringFlag{Name: "sample", Usage: "prove only this `PART` of the blocks with data, chosen at random, such as 5%"},
+			progressFlag(),
 			&cli.StringFlag{Name: "target", Usage: "compare this `DEVICE` or file with BACKUP"},
 		},
 		Action: runVerify,
@@ -71,6 +71,9 @@ type jsonRange struct {
 }
 
 func runVerify(c *cli.Context) error {
+	if err := checkProgressFlag(c); err != nil {
+		return err
+	}
 	part, err := parsePart(c.String("sample"))
 	if err != nil {
 		return err
@@ -110,11 +113,10 @@ func runVerify(c *cli.Context) error {
 
 func verifyBackups(c *cli.Context, catalog *backupstore.Catalog, backups []*backupstore.Backup, part float64) error {
 	o := backupstore.VerifyOptions{Jobs: c.Int("jobs"), Sample: part, Progress: &backupstore.VerifyProgress{}}
-	start := time.Now()
 	show := func() (stop func()) {
-		return showLine(c.App.ErrWriter, func() string {
+		return reportProgress(c, func() progressState {
 			done, total := o.Progress.Snapshot()
-			return rateLine("verifying", done, total, time.Since(start))
+			return progressState{Stage: "verifying", Done: done, Total: total}
 		})
 	}
 	stop := show()
@@ -209,7 +211,7 @@ func compareTarget(c *cli.Context, catalog *backupstore.Catalog, b *backupstore.
 		return err
 	}
 	progress := &materialize.Progress{}
-	stop := showProgress(c.App.ErrWriter, progress)
+	stop := reportProgress(c, copyState(progress))
 	result, err := materialize.Compare(c.Context, volume, target, materialize.Options{
 		Jobs: c.Int("jobs"), MemoryBytes: memory, Progress: progress, Logger: newLogger(c),
 	})

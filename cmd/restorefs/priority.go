@@ -1,0 +1,56 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+
+	"github.com/urfave/cli/v2"
+	"golang.org/x/sys/unix"
+)
+
+func niceFlag() cli.Flag {
+	return &cli.BoolFlag{Name: "nice-io", Usage: "give way to others: lowest priority for disks and processors", DisableDefaultText: true}
+}
+
+// The idle class of ioprio_set(2); linux/ioprio.h.
+const (
+	ioprioWhoProcess = 1
+	ioprioIdle       = 3 << 13
+)
+
+// giveWay gives the process the lowest priority. The kernel keeps priorities by
+// thread, and new threads inherit them: so all threads there are, until a look
+// finds no new ones.
+func giveWay() error {
+	done := map[int]bool{}
+	for again := true; again; {
+		again = false
+		tasks, err := os.ReadDir("/proc/self/task")
+		if err != nil {
+			return fmt.Errorf("--nice-io: %w", err)
+		}
+		for _, t := range tasks {
+			id, err := strconv.Atoi(t.Name())
+			if err != nil || done[id] {
+				continue
+			}
+			done[id], again = true, true
+			if err := giveWayOne(id); err != nil && !errors.Is(err, unix.ESRCH) { // it has ended
+				return fmt.Errorf("--nice-io: %w", err)
+			}
+		}
+	}
+	return nil
+}
+
+func giveWayOne(thread int) error {
+	if err := unix.Setpriority(unix.PRIO_PROCESS, thread, 19); err != nil {
+		return err
+	}
+	if _, _, e := unix.Syscall(unix.SYS_IOPRIO_SET, ioprioWhoProcess, uintptr(thread), ioprioIdle); e != 0 {
+		return e
+	}
+	return nil
+}

@@ -1,0 +1,107 @@
+package main
+
+import (
+	"context"
+	"math/bits"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/restorefs/restorefs/materialize"
+)
+
+const (
+	probeTime  = 2 * time.Second
+	probeBytes = 8 << 20 // of one place, at most
+	probePiece = 1 << 20
+)
+
+// probed is what a short measurement of a backup found: its reading and
+// decoding alone, whatever the target will be able to take.
+type probed struct {
+	Bytes     int64
+	PerSecond float64 // bytes of the volume; 0: nothing could be read in the time
+}
+
+// probe reads data here and there in the volume for some seconds. What cannot
+// be read is passed over.
+func probe(ctx context.Context, vol materialize.Volume, jobs int) (probed, error) {
+	var runs []materialize.Range
+	for r, err := range vol.Runs(ctx) {
+		if err != nil {
+			return probed{}, err
+		}
+		runs = append(runs, r)
+	}
+	if jobs <= 0 {
+		jobs = runtime.GOMAXPROCS(0)
+	}
+	short, cancel := context.WithTimeout(ctx, probeTime)
+	defer cancel()
+	places := make(chan materialize.Range)
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	var out probed
+	var last time.Time
+	start := time.Now()
+	for range jobs {
+		wg.Go(func() {
+			for r := range places {
+				readSome(short, vol, r, func(n int64) {
+					mu.Lock()
+					out.Bytes, last = out.Bytes+n, time.Now()
+					mu.Unlock()
+				})
+			}
+		})
+	}
+	spread(len(runs), func(i int) bool {
+		select {
+		case places <- runs[i]:
+			return true
+		case <-short.Done():
+			return false
+		}
+	})
+	close(places)
+	wg.Wait()
+	if out.Bytes > 0 {
+		out.PerSecond = float64(out.Bytes) / last.Sub(start).Seconds()
+	}
+	return out, ctx.Err()
+}
+
+// spread gives the numbers below n in an order of which every start is spread
+// evenly: that of their bits reversed.
+func spread(n int, use func(i int) bool) {
+	if n == 0 {
+		return
+	}
+	width := bits.Len(uint(n - 1))
+	for i := range 1 << width {
+		at := int(bits.Reverse(uint(i)) >> (bits.UintSize - width))
+		if at < n && !use(at) {
+			return
+		}
+	}
+}
+
+// readSome reads the first data of a run and tells how much it was.
+func readSome(ctx context.Context, vol materialize.Volume, r materialize.Range, read func(n int64)) {
+	block := int64(vol.Align())
+	piece := make([]byte, max(probePiece/block, 1)*block)
+	end, left := r.Off+r.Len, int64(probeBytes)
+	for off := r.Off; off < end && left > 0; {
+		start, stop, err := vol.NextData(ctx, off, end)
+		if err != nil || start == stop {
+			return
+		}
+		start -= start % block
+		n := min(stop-start, int64(len(piece)))
+		if vol.ReadAt(ctx, piece[:n], start) != nil {
+			return
+		}
+		read(n)
+		off, left = start+n, left-n
+	}
+}
