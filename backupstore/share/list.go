@@ -11,13 +11,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// recordBytes is the size of the buffer for list: some 60 names of a backup's.
+const recordBytes = 8 << 10
+
 // list reads the open directory fd. It reads the kernel's records itself
 // (struct linux_dirent64 of getdents64(2)) to know directories, and to pass
-// over what is not wanted, without a stat or an allocation for each name.
-func list(ctx context.Context, fd int, want func(name string) bool) ([]Entry, error) {
+// over what is not wanted, without a stat for each name.
+func list(ctx context.Context, fd int, buf []byte, want func(name string) bool) ([]Entry, error) {
 	const typeAt, nameAt = 18, 19
 	var entries []Entry
-	buf := make([]byte, 8<<10)
 	for {
 		if err := ctx.Err(); err != nil {
 			return nil, err
