@@ -61,7 +61,7 @@ func TestManyReadersReadRightAndKeepTheBudget(t *testing.T) {
 				defer o.Close()
 				objects, wants = append(objects, o), append(wants, s.want)
 			}
-			storm(t, 12, 25, objects, wants)
+			storm(t, 12, 8, objects, wants)
 		})
 	}
 }
@@ -178,7 +178,7 @@ func TestReadersAtTheFrontierSurviveEachOthersEnds(t *testing.T) {
 			for i := range 8 {
 				all.Go(func() {
 					r := newReader(uint64(i), s.want)
-					for range 20 {
+					for range 12 {
 						off, n := r.next()
 						n = min(n, 32<<10)
 						ctx, cancel := t.Context(), context.CancelFunc(func() {})
@@ -349,7 +349,7 @@ func TestAReadAfterTroubleWithTheShareSucceeds(t *testing.T) {
 			defer o.Close()
 			r := newReader(1, s.want)
 			failed := 0
-			for range 60 {
+			for range 30 {
 				off, n := r.next()
 				bad.Store(true)
 				if _, err := r.check(t.Context(), o, off, n); err != nil {

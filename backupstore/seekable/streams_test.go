@@ -243,7 +243,7 @@ func newReader(seed uint64, want []byte) *reader {
 // next chooses a range: mostly a page or some, seldom much, also none.
 func (r *reader) next() (off int64, n int) {
 	off = r.rng.Int64N(int64(len(r.want)) + 1)
-	n = 1 << r.rng.IntN(21)
+	n = 1 << r.rng.IntN(19)
 	if r.rng.IntN(3) > 0 {
 		n = 1 << r.rng.IntN(14)
 	}
