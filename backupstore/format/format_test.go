@@ -203,18 +203,23 @@ const someMD5 = "fd53923c4709ae7cbf430ae283172591"
 
 func TestTheQuickParserKnowsCindersFormAndLeavesOthers(t *testing.T) {
 	for text, want := range map[string]bool{
-		cinderEntry(prefix+"-00001", "zlib", "5", someMD5, "0"):                   true,
-		cinderEntry(prefix+"-100000", "BZ2", "1152921504606846976", someMD5, "7"): true,
-		cinderEntry(prefix+"-00001", "lzma", "5", someMD5, "0"):                   false,
-		cinderEntry(prefix+"-00001", "zlib", "05", someMD5, "0"):                  false,
-		cinderEntry(prefix+"-00001", "zlib", "+5", someMD5, "0"):                  false,
-		cinderEntry(prefix+"-00001", "zlib", "-5", someMD5, "0"):                  false,
-		cinderEntry(prefix+"-00001", "zlib", "5", someMD5, "-0"):                  false,
-		cinderEntry(prefix+"-00001", "zlib", "5", someMD5[1:], "0"):               false,
-		cinderEntry(prefix+"/00001", "zlib", "5", someMD5, "0"):                   false,
-		cinderEntry("x"+prefix+"-00001", "zlib", "5", someMD5, "0"):               false,
-		cinderEntry(prefix+"-00001", "zlib", "5", someMD5, "0") + " ":             false,
-		"{" + cinderEntry(prefix+"-00001", "zlib", "5", someMD5, "0")[2:]:         false,
+		cinderEntry(prefix+"-00001", "zlib", "5", someMD5, "0"):                      true,
+		cinderEntry(prefix+"-100000", "bz2", "32768", someMD5, "999999999999999999"): true,
+		cinderEntry(prefix+"-00001", "bz2", "1152921504606846976", someMD5, "7"):     false,
+		cinderEntry(prefix+"-00001", "zlib", "0", someMD5, "7"):                      false,
+		cinderEntry(prefix+"-00001", "zlib", "", someMD5, "7"):                       false,
+		cinderEntry(prefix+"-00001", "BZ2", "5", someMD5, "7"):                       false,
+		cinderEntry(prefix+"-00001", "zlib", "5", someMD5+"00", "7"):                 false,
+		cinderEntry(prefix+"-00001", "lzma", "5", someMD5, "0"):                      false,
+		cinderEntry(prefix+"-00001", "zlib", "05", someMD5, "0"):                     false,
+		cinderEntry(prefix+"-00001", "zlib", "+5", someMD5, "0"):                     false,
+		cinderEntry(prefix+"-00001", "zlib", "-5", someMD5, "0"):                     false,
+		cinderEntry(prefix+"-00001", "zlib", "5", someMD5, "-0"):                     false,
+		cinderEntry(prefix+"-00001", "zlib", "5", someMD5[1:], "0"):                  false,
+		cinderEntry(prefix+"/00001", "zlib", "5", someMD5, "0"):                      false,
+		cinderEntry("x"+prefix+"-00001", "zlib", "5", someMD5, "0"):                  false,
+		cinderEntry(prefix+"-00001", "zlib", "5", someMD5, "0") + " ":                false,
+		"{" + cinderEntry(prefix+"-00001", "zlib", "5", someMD5, "0")[2:]:            false,
 	} {
 		o, ok := parseEntry([]byte(text), prefix)
 		if ok != want {
