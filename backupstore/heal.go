@@ -41,7 +41,9 @@ func (v *Volume) fill(ctx context.Context, p []byte, off int64, damaged onDamage
 			err = v.composeBlock(ctx, b, off, &lost)
 		}
 		if err == nil {
-			err = v.verify(ctx, b, off)
+			if err = v.verify(ctx, b, off); errors.Is(err, ErrDamaged) {
+				err = v.reread(ctx, b, off, err)
+			}
 		}
 		if errors.Is(err, ErrDamaged) {
 			err = v.mend(ctx, b, off, err, damaged)
@@ -91,19 +93,22 @@ func (v *Volume) decodingStart(ref int, off int64) int64 {
 	return live.Start(off - o.Offset)
 }
 
-// mend gets a block that is damaged in another way, or reports it.
-func (v *Volume) mend(ctx context.Context, b []byte, off int64, damage error, damaged onDamage) error {
-	// A wrong index could be at fault: then it is decoded again without.
-	if v.distrust(off, int64(len(b))) {
-		err := v.compose(ctx, b, off)
-		if err == nil {
-			err = v.verify(ctx, b, off)
+// reread gets a block that was decoded, and is not right, in another way.
+func (v *Volume) reread(ctx context.Context, b []byte, off int64, damage error) error {
+	for _, again := range []func(context.Context, []byte, int64) (bool, error){v.reenter, v.readPlain} {
+		tried, err := again(ctx, b, off)
+		if !tried {
+			continue
 		}
-		if !errors.Is(err, ErrDamaged) {
-			return err
+		if damage = err; !errors.Is(err, ErrDamaged) {
+			break
 		}
-		damage = err
 	}
+	return damage
+}
+
+// mend heals a block or reports it.
+func (v *Volume) mend(ctx context.Context, b []byte, off int64, damage error, damaged onDamage) error {
 	if !v.asIs {
 		healed, err := v.heal(ctx, b, off)
 		if healed || err != nil {
@@ -117,6 +122,81 @@ func (v *Volume) mend(ctx context.Context, b []byte, off int64, damage error, da
 	whole := *d
 	whole.Offset, whole.Length = off, int64(len(b))
 	return damaged(b, off, &whole)
+}
+
+// reenter reads a block that is not right anew where its objects can be entered:
+// the damage may lie before a checkpoint.
+func (v *Volume) reenter(ctx context.Context, b []byte, off int64) (tried bool, err error) {
+	v.eachLive(off, int64(len(b)), func(live *liveObject) { tried = live.Reenter() || tried })
+	if !tried {
+		return false, nil
+	}
+	if err = v.compose(ctx, b, off); err == nil {
+		err = v.verify(ctx, b, off)
+	}
+	return true, err
+}
+
+// readPlain reads a block that is not right without the indexes of its objects,
+// which could be at fault, and settles whether they are.
+func (v *Volume) readPlain(ctx context.Context, b []byte, off int64) (tried bool, err error) {
+	clear(b)
+	end := off + int64(len(b))
+	for _, e := range from(v.extents, off) {
+		if e.off >= end {
+			break
+		}
+		start, stop := max(e.off, off), min(e.end, end)
+		o := &v.objects[e.object]
+		live, err := v.catalog.live.get(ctx, v.chain[o.layer], o.Object)
+		if err != nil {
+			return false, nil // as before
+		}
+		plain, err := live.ReadPlain(ctx, b[start-off:stop-off], start-o.Offset)
+		if !plain {
+			err = live.ReadAt(ctx, b[start-off:stop-off], start-o.Offset)
+		}
+		if err != nil {
+			err = v.objectError(ctx, o, start, stop-start, err)
+			if plain && errors.Is(err, ErrDamaged) {
+				live.Vindicate()
+			}
+		}
+		v.catalog.live.release(live)
+		if err != nil {
+			return true, err
+		}
+		tried = tried || plain
+	}
+	if !tried {
+		return false, nil
+	}
+	err = v.verify(ctx, b, off)
+	if err != nil && !errors.Is(err, ErrDamaged) {
+		return true, err
+	}
+	v.eachLive(off, int64(len(b)), func(live *liveObject) {
+		if err == nil {
+			live.Distrust()
+		} else {
+			live.Vindicate()
+		}
+	})
+	return true, err
+}
+
+// eachLive calls f with the objects of [off, off+n) that are in use.
+func (v *Volume) eachLive(off, n int64, f func(*liveObject)) {
+	for _, e := range from(v.extents, off) {
+		if e.off >= off+n {
+			return
+		}
+		o := &v.objects[e.object]
+		if live := v.catalog.live.peek(v.chain[o.layer].objectFile(o.Number)); live != nil {
+			f(live)
+			v.catalog.live.release(live)
+		}
+	}
 }
 
 // heal takes a block from a sibling: another backup of the volume that has the

@@ -141,23 +141,6 @@ func algorithm(c format.Compression) seekable.Algorithm {
 	}
 }
 
-// distrust drops the indexes of the objects that [off, off+n) comes from, and
-// reports whether reading it again may help.
-func (v *Volume) distrust(off, n int64) bool {
-	again := false
-	for _, e := range from(v.extents, off) {
-		if e.off >= off+n {
-			break
-		}
-		o := &v.objects[e.object]
-		if live := v.catalog.live.peek(v.chain[o.layer].objectFile(o.Number)); live != nil {
-			again = live.Distrust() || again
-			v.catalog.live.release(live)
-		}
-	}
-	return again
-}
-
 // readObject fills p from offset off of object ref of v's chain.
 func (v *Volume) readObject(ctx context.Context, ref int, p []byte, off int64) error {
 	o := &v.objects[ref]
@@ -202,6 +185,10 @@ func (v *Volume) prove(ctx context.Context, ref int) error {
 			v.proofs.mu.Unlock()
 			return nil
 		}
+		if damage := v.proofs.failed[ref]; damage != nil {
+			v.proofs.mu.Unlock()
+			return damage
+		}
 		running := v.proofs.running[ref]
 		if running == nil {
 			running = make(chan struct{})
@@ -210,7 +197,11 @@ func (v *Volume) prove(ctx context.Context, ref int) error {
 			err := v.checkMD5(ctx, ref)
 			v.proofs.mu.Lock()
 			delete(v.proofs.running, ref)
-			v.proofs.done[ref] = err == nil
+			if err == nil {
+				v.proofs.done[ref] = true
+			} else if errors.Is(err, ErrDamaged) {
+				v.proofs.failed[ref] = err
+			}
 			v.proofs.mu.Unlock()
 			close(running)
 			return err
@@ -228,6 +219,7 @@ func (v *Volume) prove(ctx context.Context, ref int) error {
 type proofs struct {
 	mu      sync.Mutex
 	done    map[int]bool
+	failed  map[int]error // DamageErrors
 	running map[int]chan struct{}
 }
 

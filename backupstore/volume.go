@@ -45,7 +45,7 @@ func (c *Catalog) Open(ctx context.Context, b *Backup) (*Volume, error) {
 }
 
 func newVolume(c *Catalog, b *Backup) *Volume {
-	return &Volume{catalog: c, chain: b.Chain(), size: b.Size, proofs: proofs{done: map[int]bool{}, running: map[int]chan struct{}{}}}
+	return &Volume{catalog: c, chain: b.Chain(), size: b.Size, proofs: proofs{done: map[int]bool{}, failed: map[int]error{}, running: map[int]chan struct{}{}}}
 }
 
 // readLayers composes the chain.

@@ -244,8 +244,9 @@ func (o *Object) settle(ctx context.Context, d *decoder, err error) error {
 		return cancelled
 	}
 	// The second opinion needs the memory that d holds.
+	at := d.Offset()
 	o.engine.drop(d)
-	if o.misled(ctx, d, err) {
+	if o.misled(ctx, d, at, err) {
 		err = nil
 	}
 	return err

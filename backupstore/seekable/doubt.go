@@ -1,0 +1,112 @@
+package seekable
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"github.com/restorefs/restorefs/backupstore/seekable/stream"
+)
+
+// An index that misleads and an object that is damaged look the same to who
+// reads through the index. The object decoded from its start tells them apart.
+// It matters which: a wrong index must go, a right one leads past the damage, to
+// what lies behind the next checkpoint.
+
+// aheadBytes is how far ahead of what it hands out a decoder may have met damage.
+const aheadBytes = 128 << 10
+
+// Reenter drops the decoders that stand inside the object, because bytes that
+// were read failed verification, and reports whether another try is worth it:
+// behind a checkpoint the decoded bytes may be right again, and where the index
+// has been dropped they may have been read before that.
+func (o *Object) Reenter() bool {
+	if o.index == nil {
+		return false
+	}
+	complete := o.index.Complete()
+	var ds []*decoder
+	o.engine.mu.Lock()
+	dropped := o.epoch > 0
+	if complete {
+		ds = o.engine.takeAll(o)
+	}
+	o.engine.mu.Unlock()
+	closeAll(ds)
+	return complete || dropped
+}
+
+// ReadPlain is ReadAt without the index, from the object's start, for bytes that
+// failed their verification. It is not tried where it would give the same: there
+// is no index, or its guilt is settled. If the bytes are right now the caller
+// calls Distrust, if not, Vindicate.
+func (o *Object) ReadPlain(ctx context.Context, p []byte, off int64) (tried bool, err error) {
+	if o.index == nil || o.settled() {
+		return false, nil
+	}
+	d, err := o.skipPlain(ctx, off)
+	if d != nil {
+		defer o.engine.drop(d)
+	}
+	if err == nil {
+		_, err = d.Read(ctx, p)
+	}
+	return true, unexpected(err)
+}
+
+// Vindicate says that the object is damaged and its index is not: it is kept.
+func (o *Object) Vindicate() {
+	o.engine.mu.Lock()
+	o.vindicated = true
+	o.engine.mu.Unlock()
+}
+
+// settled reports whether the index that was found has been judged.
+func (o *Object) settled() bool {
+	o.engine.mu.Lock()
+	defer o.engine.mu.Unlock()
+	return o.epoch > 0 || o.vindicated
+}
+
+// skipPlain returns a decoder that has come from the object's start to off.
+func (o *Object) skipPlain(ctx context.Context, off int64) (*decoder, error) {
+	d := &decoder{object: o, held: decoderBytes(o.alg)}
+	if err := o.engine.reserve(ctx, d.held); err != nil {
+		return nil, err
+	}
+	d.Decoder = newDecoder(o.alg, o.src, settings{buffers: &o.engine.buffers, workers: 1})
+	_, err := d.Skip(ctx, off)
+	return d, err
+}
+
+// misled reports whether it was the index's fault that d failed with err at the
+// decoded offset at. If so the index is no more.
+func (o *Object) misled(ctx context.Context, d *decoder, at int64, err error) bool {
+	if !corrupt(err) || !d.resumed {
+		return false
+	}
+	o.engine.mu.Lock()
+	epoch, vindicated := o.epoch, o.vindicated
+	o.engine.mu.Unlock()
+	if vindicated || d.epoch == epoch && epoch > 0 {
+		return false
+	}
+	if d.epoch == epoch {
+		plain, err := o.skipPlain(ctx, min(at+aheadBytes, o.length))
+		if plain != nil {
+			o.engine.drop(plain)
+		}
+		if corrupt(err) {
+			o.Vindicate()
+		}
+		if err != nil {
+			return false
+		}
+	}
+	return o.Distrust()
+}
+
+// corrupt reports whether err says that what is stored is at fault.
+func corrupt(err error) bool {
+	return errors.Is(err, stream.ErrCorrupt) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+}
