@@ -46,10 +46,16 @@ func exitCode(err error) int {
 	return exitFailed
 }
 
+// explain is what the operator gets to read of an error. Names from the share
+// may be in it, so its lines must not steer the terminal.
 func explain(err error) string {
 	text := strings.ReplaceAll(err.Error(), ": "+backupstore.ErrDamaged.Error(), "")
 	if errors.Is(err, context.Canceled) {
-		return "interrupted: " + strings.TrimSuffix(text, ": "+context.Canceled.Error())
+		text = "interrupted: " + strings.TrimSuffix(text, ": "+context.Canceled.Error())
 	}
-	return text
+	lines := strings.Split(text, "\n")
+	for i := range lines {
+		lines[i] = printable(lines[i])
+	}
+	return strings.Join(lines, "\n")
 }

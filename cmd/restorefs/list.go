@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"strings"
@@ -81,7 +82,11 @@ func list(c *cli.Context) error {
 		}
 		return writeJSON(c.App.Writer, out)
 	}
-	printList(c.App.Writer, shown)
+	out := bufio.NewWriter(c.App.Writer)
+	printList(out, shown)
+	if err := out.Flush(); err != nil {
+		return err
+	}
 	if hidden > 0 {
 		fmt.Fprintf(c.App.ErrWriter, "%d incomplete, not shown (--all)\n", hidden)
 	}
