@@ -53,6 +53,11 @@ func (d *dirNode) Getattr(ctx context.Context, _ gofs.FileHandle, out *fuse.Attr
 
 func (d *dirNode) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (*gofs.Inode, syscall.Errno) {
 	at := d.join(name)
+	if at == statusDirName && d.t.status != nil {
+		n := &statusDir{node{t: d.t}}
+		d.t.attr(&out.Attr, syscall.S_IFDIR|d.t.dirMode, 0, d.t.mounted)
+		return d.NewInode(ctx, n, stable(syscall.S_IFDIR, at)), 0
+	}
 	e, no := d.t.at(ctx, at)
 	if no != 0 {
 		return nil, no

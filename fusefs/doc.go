@@ -14,6 +14,7 @@
 //	volumes/<volume id>/<created_at>     -> ../../backups/<backup id>
 //	volumes/<volume id>/latest           -> the newest backup without a problem
 //	names/<volume name>/<created_at>     -> ../../backups/<backup id>
+//	.restorefs/status.json               Options.Status, not listed
 //
 // created_at is RFC 3339 in UTC. Names are made safe and unambiguous by the
 // rules in names.go: a name that could mean two disks does not exist, longer

@@ -72,7 +72,7 @@ type Host struct {
 	backups  map[string]*TestBackup
 	contents map[string][]byte
 
-	opens, closes, reads, sliceCalls, releases, cancelled, waiting, readBytes atomic.Int64
+	opens, closes, reads, sliceCalls, releases, cancelled, waiting, readBytes, asked atomic.Int64
 }
 
 type MountArgs struct {
@@ -95,7 +95,7 @@ func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
 
 func (h *Host) Mount(a *MountArgs, _ *struct{}) error {
 	s, err := Mount(context.Background(), a.Mountpoint, h, Options{
-		AllowOther: a.AllowOther, Owner: a.Owner, Mode: a.Mode, Avoid: a.Avoid,
+		AllowOther: a.AllowOther, Owner: a.Owner, Mode: a.Mode, Avoid: a.Avoid, Status: h.status,
 		Logger:       slog.New(slog.NewJSONHandler(writerFunc(h.logWrite), nil)),
 		entryTimeout: 50 * time.Millisecond,
 	})
@@ -106,6 +106,11 @@ func (h *Host) Mount(a *MountArgs, _ *struct{}) error {
 	h.servers[a.Mountpoint] = s
 	h.mu.Unlock()
 	return nil
+}
+
+// status is another text, of another length, each time.
+func (h *Host) status() ([]byte, error) {
+	return fmt.Appendf(nil, "{\"asked\": %d}\n", 1<<h.asked.Add(1)), nil
 }
 
 type UnmountArgs struct {

@@ -59,6 +59,10 @@ type Options struct {
 	// A mountpoint in one of them, or above one, is refused with ErrOverlap.
 	Avoid []string
 
+	// Status gives the contents of StatusFile, anew at every open, safe for
+	// concurrent use; nil: there is no such file. It must not touch the mount.
+	Status func() ([]byte, error)
+
 	// Logger; nil: nothing is logged.
 	Logger *slog.Logger
 

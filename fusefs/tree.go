@@ -33,6 +33,7 @@ type tree struct {
 	entryTimeout time.Duration
 	mounted      time.Time
 	throttle     throttle
+	status       func() ([]byte, error) // may be nil
 
 	layoutMu sync.Mutex
 	snapshot []Backup
@@ -50,6 +51,7 @@ func newTree(c Catalog, o Options, log *slog.Logger) *tree {
 		gid:          uint32(syscall.Getegid()),
 		fileMode:     uint32(o.Mode.Perm()) &^ 0o333,
 		entryTimeout: o.entryTimeout,
+		status:       o.Status,
 		mounted:      time.Now(),
 		handles:      make(map[*volumeHandle]struct{}),
 	}
