@@ -31,7 +31,7 @@ func newApp() *cli.App {
 		UseShortOptionHandling: true,
 		HideHelpCommand:        true,
 		Commands: []*cli.Command{
-			listCommand(), showCommand(), mountCommand(), unmountCommand(), materializeCommand(), verifyCommand(), diffCommand(),
+			listCommand(), showCommand(), mountCommand(), unmountCommand(), statusCommand(), materializeCommand(), verifyCommand(), diffCommand(),
 			indexCommand(), demoCommand(),
 		},
 		OnUsageError: func(_ *cli.Context, err error, _ bool) error { return usageError{err} },

@@ -31,9 +31,12 @@ func usagef(format string, args ...any) error { return usageError{fmt.Errorf(for
 func exitCode(err error) int {
 	var usage usageError
 	var refused *materialize.RefusedError
+	var status exitStatus
 	switch {
 	case err == nil:
 		return exitDone
+	case errors.As(err, &status):
+		return int(status)
 	case errors.As(err, &usage), errors.Is(err, backupstore.ErrNoBackup), errors.Is(err, backupstore.ErrAmbiguous):
 		return exitUsage
 	case errors.As(err, &refused):

@@ -8,6 +8,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -19,8 +20,12 @@ func main() {
 	// The first signal ends the work in an orderly way, a second one at once.
 	context.AfterFunc(ctx, stop)
 	app := newApp()
-	err := app.RunContext(ctx, flagsFirst(app, os.Args))
-	if err != nil {
+	args, err := helperArgs(app, os.Args)
+	if err == nil && args != nil {
+		err = app.RunContext(ctx, flagsFirst(app, args))
+	}
+	var status exitStatus
+	if err != nil && !errors.As(err, &status) {
 		fmt.Fprintln(os.Stderr, "restorefs:", explain(err))
 	}
 	os.Exit(exitCode(err))

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -24,13 +25,30 @@ func mountCommand() *cli.Command {
 		ArgsUsage: "MOUNTPOINT",
 		Description: `The disks are at MOUNTPOINT/backups/BACKUP_ID/volume.raw, and under volumes/ and
 names/ by volume. Nothing is decompressed before it is read. The mount stays until
-Ctrl-C, SIGTERM or "restorefs unmount MOUNTPOINT". SIGHUP looks at the share anew.
+Ctrl-C, SIGTERM or "restorefs unmount MOUNTPOINT". SIGHUP looks at the share anew, and
+opens the log file anew.
+
+--daemon returns when the mount can be used, or else says why not and exits with the
+code of that. The server then writes to the --log-file, or nothing. --run ends with the
+exit code of CMD, 128 and more when a signal ended it.
+
+` + ownerHelp + `
+
+In /etc/fstab (package fuse3): SHARE MOUNTPOINT fuse.restorefs OPTIONS 0 0, where the
+options are these flags without dashes, with _ for -: noauto,allow_other,memory=1GiB
 
 ` + backupHelp,
 		Flags: []cli.Flag{
 			shareFlag(), memoryFlag(), cacheDirFlag(),
 			&cli.StringSliceFlag{Name: "backup", Usage: "only this `BACKUP`; may be given more than once"},
 			&cli.BoolFlag{Name: "allow-other", Usage: "let other users enter too, as far as the modes allow", DisableDefaultText: true},
+			&cli.StringFlag{Name: "uid", Usage: flagText("USER")},
+			&cli.StringFlag{Name: "gid", Usage: flagText("GROUP")},
+			&cli.StringFlag{Name: "mode", Value: "0400", Usage: "octal `MODE` of files; only reading counts, and who reads may enter directories"},
+			&cli.BoolFlag{Name: "daemon", Usage: "go to the background once the mount can be used", DisableDefaultText: true},
+			&cli.StringFlag{Name: "log-file", Usage: "once mounted, append messages to `FILE` instead of stderr"},
+			&cli.StringFlag{Name: "run", Usage: "mount, run `CMD` with sh and RESTOREFS_MOUNT set to the mountpoint, unmount"},
+			&cli.DurationFlag{Name: "idle-timeout", Usage: "unmount after nobody used the mount for `TIME`; 0: never"},
 			&cli.BoolFlag{Name: "no-background-index", Usage: "build indexes only by what is read, not ahead while nobody reads", DisableDefaultText: true},
 			&cli.DurationFlag{Name: "refresh", Value: time.Minute, Usage: "look for new and deleted backups every `TIME`"},
 		},
@@ -46,8 +64,27 @@ func mount(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	if c.Duration("refresh") <= 0 {
+	mode, err := fileMode(c)
+	if err != nil {
+		return err
+	}
+	owner, err := owner(c)
+	if err != nil {
+		return err
+	}
+	switch {
+	case c.Duration("refresh") <= 0:
 		return usagef("--refresh must be more than 0")
+	case c.Duration("idle-timeout") < 0:
+		return usagef("--idle-timeout must not be less than 0")
+	case c.IsSet("run") && c.Bool("daemon"):
+		return usagef("--run and --daemon exclude each other: --run ends when its command does")
+	case c.Bool("daemon") && os.Getenv(readyEnv) == "":
+		return daemonize(c)
+	}
+	notifier, err := newNotifier(c)
+	if err != nil {
+		return err
 	}
 	// Decoders hold windows and tables, the cache decoded spans.
 	catalog, err := openCatalog(c, memory/2)
@@ -67,14 +104,18 @@ func mount(c *cli.Context) error {
 	if catalog.KeepsIndexes() && !c.Bool("no-background-index") {
 		s.indexer = newIndexer(newLogger(c))
 	}
+	avoid := []string{c.String("share"), c.String("cache-dir")}
+	if notifier.log != "" {
+		avoid = append(avoid, notifier.log)
+	}
 	server, err := fusefs.Mount(c.Context, c.Args().First(), s, fusefs.Options{
-		AllowOther: c.Bool("allow-other"), Avoid: []string{c.String("share"), c.String("cache-dir")}, Logger: newLogger(c),
+		AllowOther: c.Bool("allow-other"), Owner: owner, Mode: mode, Status: s.status(c.String("share")),
+		Avoid: avoid, Logger: newLogger(c),
 	})
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(c.App.ErrWriter, "mounted on %s; Ctrl-C or \"restorefs unmount %s\" ends it\n", server.Mountpoint(), server.Mountpoint())
-	return serve(c, server, s)
+	return serve(c, server, s, notifier)
 }
 
 // chosen returns which backups to serve: all, or those that refs name.
@@ -93,14 +134,13 @@ func chosen(catalog *backupstore.Catalog, refs []string) (func(*backupstore.Back
 	return func(b *backupstore.Backup) bool { return ids[b.ID] }, nil
 }
 
-// serve keeps the mount until it is taken down, from here or from elsewhere.
-func serve(c *cli.Context, server *fusefs.Server, s *served) error {
+// serve keeps the mount until it is taken down, from here or from elsewhere, or
+// until the command of --run has ended.
+func serve(c *cli.Context, server *fusefs.Server, s *served, n *notifier) error {
 	ctx, stop := context.WithCancel(c.Context)
 	defer stop()
-	hup := make(chan os.Signal, 1)
-	signal.Notify(hup, syscall.SIGHUP)
-	defer signal.Stop(hup)
-	rescan, watched := make(chan struct{}), make(chan struct{})
+	watched, gone := make(chan struct{}), make(chan struct{})
+	rescan := make(chan struct{}, 1)
 	go func() {
 		defer close(watched)
 		s.watch(ctx, c.Duration("refresh"), rescan)
@@ -109,21 +149,52 @@ func serve(c *cli.Context, server *fusefs.Server, s *served) error {
 	if s.indexer != nil {
 		indexing.Go(func() { s.indexer.run(ctx) })
 	}
-	gone := make(chan struct{})
 	go func() {
 		defer close(gone)
 		server.Wait()
 	}()
 	defer func() { stop(); <-watched; indexing.Wait() }()
+
+	if command := c.String("run"); command != "" {
+		ended, err := runCommand(c.Context, command, server.Mountpoint())
+		if err == nil {
+			err = <-ended
+		}
+		end := takeDown(server, c, gone)
+		if end != nil && err != nil {
+			fmt.Fprintln(c.App.ErrWriter, "restorefs:", explain(end)) // the exit code is the command's
+			return err
+		}
+		return errors.Join(err, end)
+	}
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	defer signal.Stop(hup)
+	fmt.Fprintf(c.App.ErrWriter, "mounted on %s; %s\n", server.Mountpoint(), n.ending(server.Mountpoint()))
+	if err := n.ready("mounted on " + server.Mountpoint()); err != nil {
+		return errors.Join(err, takeDown(server, c, gone))
+	}
+	var idle <-chan time.Time
+	limit := c.Duration("idle-timeout")
+	if limit > 0 {
+		tick := time.NewTicker(max(limit/4, 10*time.Millisecond))
+		defer tick.Stop()
+		idle = tick.C
+	}
 	for {
 		select {
 		case <-gone:
 			return nil
 		case <-hup:
+			if err := n.reopenLog(); err != nil {
+				s.log.Warn("the log file stays as it was", "err", err)
+			}
 			select {
 			case rescan <- struct{}{}:
-			case <-watched:
-			case <-gone:
+			default: // one is about to be
+			}
+		case <-idle:
+			if s.idle() >= limit && takeDownIdle(server, c, gone) {
 				return nil
 			}
 		case <-c.Context.Done():
@@ -132,14 +203,30 @@ func serve(c *cli.Context, server *fusefs.Server, s *served) error {
 	}
 }
 
+// takeDownIdle unmounts unless the mount is in use after all, say as a
+// directory that somebody is in.
+func takeDownIdle(server *fusefs.Server, c *cli.Context, gone <-chan struct{}) bool {
+	ctx, cancel := context.WithTimeout(c.Context, 100*time.Millisecond)
+	defer cancel()
+	if err := server.Unmount(ctx, fusefs.UnmountOptions{}); err != nil {
+		return false
+	}
+	<-gone
+	return true
+}
+
 // takeDown unmounts after a signal, lazily when the mount is in use: its
 // present readers keep it until they are done.
 func takeDown(server *fusefs.Server, c *cli.Context, gone <-chan struct{}) error {
+	log := newLogger(c)
+	if err := sdNotify("STOPPING=1"); err != nil {
+		log.Warn("cannot tell that the mount ends", "err", err)
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Context), 2*time.Second)
 	defer cancel()
-	if err := server.Unmount(ctx, fusefs.UnmountOptions{Logger: newLogger(c)}); err != nil {
+	if err := server.Unmount(ctx, fusefs.UnmountOptions{Logger: log}); err != nil {
 		fmt.Fprintf(c.App.ErrWriter, "%v; waiting until it is no longer used, a second signal ends it at once\n", err)
-		if err := server.Unmount(context.WithoutCancel(c.Context), fusefs.UnmountOptions{Lazy: true, Logger: newLogger(c)}); err != nil {
+		if err := server.Unmount(context.WithoutCancel(c.Context), fusefs.UnmountOptions{Lazy: true, Logger: log}); err != nil {
 			return err
 		}
 	}

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/restorefs/restorefs/backupstore"
@@ -24,10 +26,14 @@ type served struct {
 	only    func(*backupstore.Backup) bool
 	indexer *indexer // nil: indexes are built by reads alone
 
+	lastAsked atomic.Int64 // Unix nanoseconds
+
 	mu      sync.Mutex
 	backups []fusefs.Backup
 	byID    map[string]*backupstore.Backup
 	open    map[string]*openVolume
+	looked  time.Time // when the share was last looked at, with success
+	lookErr error     // of the last look
 }
 
 // openVolume is a composed volume that some open files share.
@@ -39,6 +45,7 @@ type openVolume struct {
 
 func newServed(catalog *backupstore.Catalog, memory *cache.Cache, log *slog.Logger, only func(*backupstore.Backup) bool) *served {
 	s := &served{catalog: catalog, cache: memory, log: log, only: only, open: map[string]*openVolume{}}
+	s.lastAsked.Store(time.Now().UnixNano())
 	s.publish()
 	return s
 }
@@ -62,8 +69,11 @@ func (s *served) publish() {
 		backups = append(backups, shown)
 	}
 	s.mu.Lock()
-	s.backups, s.byID = backups, byID
-	s.mu.Unlock()
+	defer s.mu.Unlock()
+	if !slices.Equal(backups, s.backups) { // else the tree need not be laid out again
+		s.backups = backups
+	}
+	s.byID, s.looked, s.lookErr = byID, time.Now(), nil
 }
 
 // watch looks at the share every so often, and when told to, until ctx ends.
@@ -79,7 +89,7 @@ func (s *served) watch(ctx context.Context, every time.Duration, now <-chan stru
 		}
 		if err := s.catalog.Refresh(ctx); err != nil {
 			if ctx.Err() == nil {
-				s.log.Warn("the share cannot be looked at; what was seen last stays", "err", err)
+				s.failed(err)
 			}
 			continue
 		}
@@ -87,8 +97,30 @@ func (s *served) watch(ctx context.Context, every time.Duration, now <-chan stru
 	}
 }
 
+// failed notes that the share cannot be looked at; what was seen last stays.
+func (s *served) failed(err error) {
+	s.mu.Lock()
+	before := s.lookErr
+	s.lookErr = err
+	s.mu.Unlock()
+	if before == nil || before.Error() != err.Error() {
+		s.log.Warn("the share cannot be looked at; what was seen last stays", "err", err)
+	}
+}
+
+// idle returns for how long nobody has used the mount; 0 while a disk is open.
+func (s *served) idle() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.open) > 0 {
+		return 0
+	}
+	return time.Since(time.Unix(0, s.lastAsked.Load()))
+}
+
 // Backups implements fusefs.Catalog.
 func (s *served) Backups(context.Context) ([]fusefs.Backup, error) {
+	s.lastAsked.Store(time.Now().UnixNano())
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.backups, nil
@@ -157,6 +189,7 @@ func (s *served) Open(ctx context.Context, id string) (fusefs.Volume, error) {
 func (s *served) release(id string, v *openVolume) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.lastAsked.Store(time.Now().UnixNano())
 	if v.users--; v.users == 0 {
 		delete(s.open, id)
 	}

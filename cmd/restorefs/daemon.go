@@ -1,0 +1,182 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"syscall"
+
+	"github.com/urfave/cli/v2"
+	"golang.org/x/sys/unix"
+)
+
+// readyEnv names, to a server in the background, the descriptor of the pipe on
+// which it says that its mount can be used.
+const readyEnv = "RESTOREFS_READY_FD"
+
+const readyWord = "ready\n"
+
+// exitStatus ends the program with a code and without a message: somebody else
+// has said what there is to say.
+type exitStatus int
+
+func (e exitStatus) Error() string { return "" }
+
+// daemonize runs this same command in the background, as Go cannot fork, and
+// returns when the mount can be used. Until then what the server says goes to
+// our stderr; if it fails its exit code is ours.
+func daemonize(c *cli.Context) error {
+	self, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find the program to start it in the background: %w", err)
+	}
+	ready, theirs, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer ready.Close()
+	server := exec.Command(self)
+	server.Args = os.Args
+	server.Env = append(os.Environ(), readyEnv+"=3")
+	server.ExtraFiles = []*os.File{theirs}
+	server.Stderr = os.Stderr
+	server.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	err = server.Start()
+	theirs.Close()
+	if err != nil {
+		return fmt.Errorf("start the server in the background: %w", err)
+	}
+	defer context.AfterFunc(c.Context, func() { server.Process.Signal(syscall.SIGTERM) })()
+	if word, _ := io.ReadAll(ready); string(word) == readyWord {
+		return server.Process.Release()
+	}
+	err = server.Wait()
+	switch code := server.ProcessState.ExitCode(); {
+	case code > 0:
+		return exitStatus(code)
+	case err != nil:
+		return fmt.Errorf("the server in the background ended before the mount could be used: %w", err)
+	}
+	return errors.New("the mount was taken down before it could be used")
+}
+
+// notifier tells those who wait that the mount can be used. The zero value is
+// that of a server in the foreground.
+type notifier struct {
+	pipe *os.File // to the one who started us in the background; nil: in the foreground
+	log  string   // the file that stderr goes to, made absolute; "": where it went
+}
+
+// newNotifier takes over what daemonize left, and makes the paths among the
+// flags independent of the current directory.
+func newNotifier(c *cli.Context) (*notifier, error) {
+	n := &notifier{}
+	if fd, err := strconv.Atoi(os.Getenv(readyEnv)); err == nil {
+		os.Unsetenv(readyEnv)
+		unix.CloseOnExec(fd)
+		n.pipe = os.NewFile(uintptr(fd), "ready")
+	}
+	for _, flag := range []string{"share", "cache-dir", "log-file"} {
+		if path := c.String(flag); path != "" && n.pipe != nil {
+			abs, err := filepath.Abs(path)
+			if err != nil {
+				return nil, err
+			}
+			if err := c.Set(flag, abs); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if n.log = c.String("log-file"); n.log != "" {
+		// What is wrong with it is said while somebody listens.
+		f, err := openLog(n.log)
+		if err != nil {
+			return nil, err
+		}
+		f.Close()
+	}
+	return n, nil
+}
+
+// ending says how the mount can be ended.
+func (n *notifier) ending(mountpoint string) string {
+	if n.pipe != nil {
+		return fmt.Sprintf("\"restorefs unmount %s\" ends it", mountpoint)
+	}
+	return fmt.Sprintf("Ctrl-C or \"restorefs unmount %s\" ends it", mountpoint)
+}
+
+func openLog(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("--log-file: %w", err)
+	}
+	return f, nil
+}
+
+// ready lets go of the terminal and the directory if we are in the background,
+// and says that the mount can be used. An error means that who started us is
+// gone.
+func (n *notifier) ready(status string) error {
+	if n.pipe != nil {
+		if err := os.Chdir("/"); err != nil {
+			return err
+		}
+		null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+		if err != nil {
+			return err
+		}
+		defer null.Close()
+		for fd := range 3 {
+			if err := unix.Dup3(int(null.Fd()), fd, 0); err != nil {
+				return err
+			}
+		}
+	}
+	if err := n.reopenLog(); err != nil {
+		return err
+	}
+	if n.pipe != nil {
+		if _, err := n.pipe.WriteString(readyWord); err != nil {
+			return fmt.Errorf("tell that the mount is ready: %w", err)
+		}
+		n.pipe.Close()
+	}
+	return sdNotify("READY=1\nSTATUS=" + status)
+}
+
+// reopenLog makes stderr the log file, which may have been moved away.
+func (n *notifier) reopenLog() error {
+	if n.log == "" {
+		return nil
+	}
+	f, err := openLog(n.log)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return unix.Dup3(int(f.Fd()), 2, 0)
+}
+
+// sdNotify tells systemd about us where it asked for that; see sd_notify(3).
+func sdNotify(state string) error {
+	path := os.Getenv("NOTIFY_SOCKET")
+	if path == "" {
+		return nil
+	}
+	conn, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: path, Net: "unixgram"})
+	if err != nil {
+		return fmt.Errorf("tell systemd: %w", err)
+	}
+	defer conn.Close()
+	if _, err := conn.Write([]byte(state)); err != nil {
+		return fmt.Errorf("tell systemd: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+)
+
+// genericOptions are those of mount(8) and of FUSE that need nothing from us:
+// the mount is read-only, nosuid, nodev, noexec whatever they say, and times
+// are never written. Those that begin with x- or X- belong to others, too.
+var genericOptions = []string{
+	"defaults", "ro", "rw", "suid", "nosuid", "dev", "nodev", "exec", "noexec", "sync", "async", "dirsync",
+	"atime", "noatime", "diratime", "nodiratime", "relatime", "norelatime", "strictatime", "nostrictatime", "lazytime", "nolazytime",
+	"auto", "noauto", "user", "nouser", "users", "owner", "group", "nofail", "_netdev", "comment", "default_permissions",
+}
+
+// notOptions are flags of mount that make no sense among mount(8)'s options,
+// or are given otherwise.
+var notOptions = []string{"share", "daemon", "run", "help", "h"}
+
+// helperArgs understands how mount(8) calls a file system's helper, and makes
+// our own command of it:
+//
+//	mount.restorefs SHARE DIR [-sfnv] [-o OPTIONS]   argv[0] begins with "mount."
+//	restorefs SHARE DIR -o OPTIONS                   mount.fuse3, for the type fuse.restorefs
+//
+// Other arguments are returned as they are, none when there is nothing to do. See mount(8), "External helpers".
+func helperArgs(app *cli.App, args []string) ([]string, error) {
+	if len(args) < 3 {
+		return args, nil
+	}
+	byName := strings.HasPrefix(filepath.Base(args[0]), "mount.")
+	bySpec := strings.ContainsAny(args[1], "/:") && !strings.HasPrefix(args[1], "-") && !strings.HasPrefix(args[2], "-")
+	if !byName && !bySpec {
+		return args, nil
+	}
+	var words, options []string
+	sloppy, fake := false, false
+	for i := 1; i < len(args); i++ {
+		a := args[i]
+		switch {
+		case a == "-o" || a == "-t":
+			if i++; i == len(args) {
+				return nil, usagef("%s needs a value", a)
+			}
+			if a == "-o" {
+				options = append(options, strings.Split(args[i], ",")...)
+			}
+		case len(a) > 1 && strings.Trim(a[1:], "sfnv") == "" && a[0] == '-':
+			sloppy = sloppy || strings.Contains(a, "s")
+			fake = fake || strings.Contains(a, "f")
+		case strings.HasPrefix(a, "-"):
+			return nil, usagef("%s is no option of a mount helper; it is called as: %s SHARE DIRECTORY [-sfnv] [-o OPTIONS]", a, args[0])
+		default:
+			words = append(words, a)
+		}
+	}
+	if len(words) != 2 {
+		return nil, usagef("a mount helper takes SHARE and DIRECTORY, %d arguments were given", len(words))
+	}
+	command := app.Command("mount")
+	flags := []string{args[0], command.Name, "--daemon", "--share", words[0]}
+	for _, option := range options {
+		name, _, hasValue := strings.Cut(option, "=")
+		if option == "" || slices.Contains(genericOptions, name) || strings.HasPrefix(strings.ToLower(name), "x-") {
+			continue
+		}
+		takesValue, known := optionFlag(command, name)
+		switch {
+		case !known && sloppy:
+		case !known:
+			return nil, usagef("%q is no option of restorefs; the options are the flags of \"restorefs mount --help\" without their dashes, with _ for -", name)
+		case takesValue && !hasValue:
+			return nil, usagef("the option %s needs a value: %s=...", name, name)
+		case !takesValue && hasValue:
+			return nil, usagef("the option %s takes no value", name)
+		default:
+			flags = append(flags, "--"+strings.ReplaceAll(option[:len(name)], "_", "-")+option[len(name):])
+		}
+	}
+	if fake { // everything but the mounting
+		return nil, nil
+	}
+	return append(flags, "--", words[1]), nil
+}
+
+// optionFlag finds the flag that a mount option stands for.
+func optionFlag(command *cli.Command, option string) (takesValue, known bool) {
+	name := strings.ReplaceAll(option, "_", "-")
+	if slices.Contains(notOptions, name) {
+		return false, false
+	}
+	for _, f := range command.Flags {
+		if slices.Contains(f.Names(), name) {
+			v, ok := f.(cli.DocGenerationFlag)
+			return ok && v.TakesValue(), true
+		}
+	}
+	return false, false
+}

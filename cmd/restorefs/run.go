@@ -1,0 +1,86 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// runCommand starts a command of the shell that uses the mount, and gives its
+// end on a channel: nil, an exitStatus, or what went wrong. Signals that we
+// get are the command's from then on.
+func runCommand(ctx context.Context, command, mountpoint string) (<-chan error, error) {
+	signals := make(chan os.Signal, 16)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2)
+	if err := ctx.Err(); err != nil { // one came before
+		signal.Stop(signals)
+		return nil, err
+	}
+	cmd := exec.Command("/bin/sh", "-c", command)
+	cmd.Env = append(os.Environ(), "RESTOREFS_MOUNT="+mountpoint)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	// The terminal sends its signals to our process group; the command stays
+	// in it, so that it may read the terminal. Elsewhere it gets a group of its
+	// own, so that a signal reaches all that the shell started.
+	terminal := ownsTerminal()
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: !terminal}
+	if err := cmd.Start(); err != nil {
+		signal.Stop(signals)
+		return nil, fmt.Errorf("run the command: %w", err)
+	}
+	ended := make(chan struct{})
+	go func() {
+		for {
+			select {
+			case <-ended:
+				return
+			case s := <-signals:
+				pid := -cmd.Process.Pid
+				if terminal {
+					if s == syscall.SIGINT || s == syscall.SIGQUIT {
+						continue // it got that from the terminal
+					}
+					pid = cmd.Process.Pid
+				}
+				unix.Kill(pid, s.(syscall.Signal))
+			}
+		}
+	}()
+	result := make(chan error, 1)
+	go func() {
+		err := cmd.Wait()
+		close(ended)
+		signal.Stop(signals)
+		var exit *exec.ExitError
+		if errors.As(err, &exit) {
+			err = exitStatus(shellCode(exit))
+		}
+		result <- err
+	}()
+	return result, nil
+}
+
+// shellCode is what a shell would have as the exit code.
+func shellCode(exit *exec.ExitError) int {
+	if w, ok := exit.Sys().(syscall.WaitStatus); ok && w.Signaled() {
+		return 128 + int(w.Signal())
+	}
+	return exit.ExitCode()
+}
+
+// ownsTerminal says whether we are in the foreground of a terminal.
+func ownsTerminal() bool {
+	tty, err := os.OpenFile("/dev/tty", os.O_RDONLY, 0)
+	if err != nil {
+		return false
+	}
+	defer tty.Close()
+	group, err := unix.IoctlGetInt(int(tty.Fd()), unix.TIOCGPGRP)
+	return err == nil && group == unix.Getpgrp()
+}

@@ -1,0 +1,166 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/restorefs/restorefs/fusefs"
+)
+
+// statusFile is the JSON that a mount shows of itself (fusefs.StatusFile); its
+// fields are a contract.
+type statusFile struct {
+	PID         int       `json:"pid"`
+	Version     string    `json:"version"`
+	Started     time.Time `json:"started"`
+	Share       string    `json:"share"`
+	Backups     int       `json:"backups"`
+	Problems    int       `json:"problems"`     // backups of which not all can be read
+	OpenVolumes int       `json:"open_volumes"` // disks that somebody has open
+	Looked      time.Time `json:"looked"`       // at the share, with success
+	LookError   string    `json:"look_error,omitempty"`
+}
+
+// status gives what the mount shows of itself.
+func (s *served) status(share string) func() ([]byte, error) {
+	if abs, err := filepath.Abs(share); err == nil {
+		share = abs
+	}
+	started := time.Now().UTC().Truncate(time.Second)
+	return func() ([]byte, error) {
+		f := statusFile{PID: os.Getpid(), Version: buildVersion(), Started: started, Share: share}
+		s.mu.Lock()
+		f.Backups, f.OpenVolumes, f.Looked = len(s.backups), len(s.open), s.looked.UTC().Truncate(time.Second)
+		for i := range s.backups {
+			if s.backups[i].Problem != "" {
+				f.Problems++
+			}
+		}
+		if s.lookErr != nil {
+			f.LookError = s.lookErr.Error()
+		}
+		s.mu.Unlock()
+		text, err := json.MarshalIndent(f, "", "  ")
+		return append(text, '\n'), err
+	}
+}
+
+// mountStatus is a mount in the JSON of the status command; its fields are a
+// contract.
+type mountStatus struct {
+	Mountpoint string      `json:"mountpoint"`
+	State      string      `json:"state"` // one of the below
+	Servers    []int       `json:"servers"`
+	Uptime     float64     `json:"uptime_seconds,omitempty"`
+	Advice     string      `json:"advice,omitempty"`
+	Server     *statusFile `json:"server,omitempty"` // what it says of itself
+}
+
+const (
+	stateServing = "serving"
+	stateSilent  = "not answering"
+	stateDead    = "dead"
+)
+
+// answerTime is how long a mount may take to tell about itself.
+const answerTime = 3 * time.Second
+
+func statusCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "status",
+		Usage: "list the mounts of this machine, dead ones too, and what to do about those",
+		Description: `Each mount tells about itself in MOUNTPOINT/` + fusefs.StatusFile + ` (not listed by ls), as
+far as you may read it. States: serving, not answering, dead (its server is gone).`,
+		Flags: []cli.Flag{jsonFlag()},
+		Action: func(c *cli.Context) error {
+			if err := wantArgs(c); err != nil {
+				return err
+			}
+			mounts, err := fusefs.Mounts()
+			if err != nil {
+				return err
+			}
+			list := make([]mountStatus, len(mounts))
+			done := make(chan struct{})
+			for i, m := range mounts {
+				go func() { list[i] = lookAtMount(m); done <- struct{}{} }()
+			}
+			for range mounts {
+				<-done
+			}
+			if c.Bool("json") {
+				return writeJSON(c.App.Writer, list)
+			}
+			if len(list) == 0 {
+				fmt.Fprintln(c.App.ErrWriter, "nothing is mounted")
+			}
+			for _, m := range list {
+				fmt.Fprintln(c.App.Writer, m)
+			}
+			return nil
+		},
+	}
+}
+
+func lookAtMount(m fusefs.MountInfo) mountStatus {
+	s := mountStatus{Mountpoint: m.Mountpoint, Servers: m.Servers()}
+	if s.Servers == nil {
+		s.Servers = []int{}
+	}
+	type answer struct {
+		text []byte
+		err  error
+	}
+	answers := make(chan answer, 1) // who waits for a server that hangs is left behind
+	go func() {
+		text, err := os.ReadFile(filepath.Join(m.Mountpoint, fusefs.StatusFile))
+		answers <- answer{text, err}
+	}()
+	select {
+	case a := <-answers:
+		var f statusFile
+		switch {
+		case a.err == nil && json.Unmarshal(a.text, &f) == nil:
+			s.State, s.Server = stateServing, &f
+			s.Uptime = time.Since(f.Started).Truncate(time.Second).Seconds()
+		case errors.Is(a.err, syscall.ENOTCONN), errors.Is(a.err, syscall.ECONNABORTED):
+			s.State = stateDead
+			s.Advice = fmt.Sprintf("its server is gone; \"restorefs unmount %s\" clears it away, and so does mounting there again", m.Mountpoint)
+		case errors.Is(a.err, fs.ErrPermission):
+			s.State, s.Advice = stateServing, "only the user who mounted it may look into it"
+		default:
+			s.State, s.Advice = stateServing, "it does not tell about itself"
+		}
+	case <-time.After(answerTime):
+		s.State = stateSilent
+		s.Advice = fmt.Sprintf("its server hangs, or the share does; see the server's log, or end it: \"restorefs unmount --lazy %s\" and kill its process", m.Mountpoint)
+	}
+	return s
+}
+
+func (s mountStatus) String() string {
+	parts := []string{s.State}
+	if f := s.Server; f != nil {
+		parts[0] += fmt.Sprintf(" for %s", time.Duration(s.Uptime)*time.Second)
+		parts = append(parts, fmt.Sprintf("process %d", f.PID), "share "+f.Share, fmt.Sprintf("%d backups, %d with a problem", f.Backups, f.Problems),
+			fmt.Sprintf("%d disks open", f.OpenVolumes))
+		if f.LookError != "" {
+			parts = append(parts, fmt.Sprintf("the share cannot be looked at since %s: %s", f.Looked.Format(time.DateTime), f.LookError))
+		}
+	} else if len(s.Servers) > 0 {
+		parts = append(parts, "process "+strings.Trim(fmt.Sprint(s.Servers), "[]"))
+	}
+	if s.Advice != "" {
+		parts = append(parts, s.Advice)
+	}
+	return s.Mountpoint + "  " + strings.Join(parts, "; ")
+}
