@@ -1,9 +1,11 @@
 package backupstore
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
+	"io/fs"
 	"iter"
 	"slices"
 	"sync"
@@ -301,6 +303,7 @@ type siblings struct {
 type sibling struct {
 	backup *Backup
 	chain  map[*Backup]bool
+	turn   chan struct{} // held by who opens it
 
 	mu     sync.Mutex
 	volume *Volume // nil: not opened yet
@@ -317,6 +320,7 @@ func (s *siblings) list(v *Volume) []*sibling {
 	}
 	s.listed = true
 	b := v.chain[0]
+	full := fullOf(b)
 	var near []*Backup
 	for _, o := range v.catalog.Backups() {
 		if o.VolumeID == b.VolumeID && o.ID != b.ID && o.HasDigests && o.Chain() != nil {
@@ -324,15 +328,28 @@ func (s *siblings) list(v *Volume) []*sibling {
 		}
 	}
 	distance := func(o *Backup) time.Duration { return o.CreatedAt.Sub(b.CreatedAt).Abs() }
-	slices.SortStableFunc(near, func(x, y *Backup) int { return int(min(max(distance(x)-distance(y), -1), 1)) })
-	for _, o := range near[:min(len(near), maxSiblings)] {
+	slices.SortStableFunc(near, func(x, y *Backup) int { return cmp.Compare(distance(x), distance(y)) })
+	// However many increments there are on the same full backup, that is not to
+	// keep others from being asked.
+	room := map[bool]int{true: maxSiblings / 2, false: maxSiblings / 2}
+	for _, o := range near {
+		related := fullOf(o) == full
+		if room[related]--; room[related] < 0 {
+			continue
+		}
 		chain := map[*Backup]bool{}
 		for _, l := range o.Chain() {
 			chain[l] = true
 		}
-		s.all = append(s.all, &sibling{backup: o, chain: chain})
+		s.all = append(s.all, &sibling{backup: o, chain: chain, turn: make(chan struct{}, 1)})
 	}
 	return s.all
+}
+
+// fullOf is the full backup of b's chain.
+func fullOf(b *Backup) *Backup {
+	chain := b.Chain()
+	return chain[len(chain)-1]
 }
 
 // independent reports whether none of the objects can be of s's volume.
@@ -341,59 +358,71 @@ func (s *sibling) independent(objects []source) bool {
 }
 
 // composed returns the sibling's volume if its digest of the block at off is
-// want. It is opened no further than it takes to find out.
+// want, of covers bytes. It is opened no further than it takes to find out.
 func (s *sibling) composed(ctx context.Context, v *Volume, off, covers int64, want format.Digest) *Volume {
-	s.mu.Lock()
-	vol, whole, failed := s.volume, s.whole, s.failed
-	s.mu.Unlock()
-	if failed {
-		return nil
-	}
-	if vol == nil {
-		vol = newVolume(v.catalog, s.backup)
-		if err := vol.openDigests(ctx); err != nil || vol.rows == nil || vol.rows.block != v.rows.block {
-			s.fail(ctx, v, err)
+	for {
+		s.mu.Lock()
+		vol, whole, failed := s.volume, s.whole, s.failed
+		s.mu.Unlock()
+		if failed {
 			return nil
 		}
-		vol = s.keep(vol, false)
+		if vol != nil {
+			theirs, got, err := vol.row(ctx, off)
+			if err != nil || theirs != covers || got != want {
+				return nil
+			}
+			if whole {
+				return vol
+			}
+		}
+		select {
+		case s.turn <- struct{}{}:
+		case <-ctx.Done():
+			return nil
+		}
+		err := s.open(ctx, v, vol)
+		<-s.turn
+		if err != nil {
+			v.catalog.log.Debug("a backup cannot be used for healing", "backup", s.backup.ID, "err", err)
+			return nil
+		}
 	}
-	theirs, got, err := vol.row(ctx, off)
-	if err != nil || theirs != covers || got != want {
-		return nil
-	}
-	if whole {
-		return vol
-	}
-	if !v.siblings.oneMore() {
-		return nil
-	}
-	full := newVolume(v.catalog, s.backup)
-	full.rows = vol.rows
-	if err := full.readLayers(ctx); err != nil {
-		s.fail(ctx, v, err)
-		return nil
-	}
-	return s.keep(full, true)
 }
 
-// keep remembers vol, unless somebody was quicker, and returns what is kept.
-func (s *sibling) keep(vol *Volume, whole bool) *Volume {
+// errNotForHealing is why a sibling that can be read is passed over.
+var errNotForHealing = errors.New("it has no digests of the same block size, or others have been asked")
+
+// open opens the sibling one step further than as, unless somebody just did. It
+// is the caller's turn.
+func (s *sibling) open(ctx context.Context, v *Volume, as *Volume) error {
+	s.mu.Lock()
+	done := s.volume != as || s.failed
+	s.mu.Unlock()
+	if done {
+		return nil
+	}
+	vol := newVolume(v.catalog, s.backup)
+	var err error
+	if as == nil {
+		err = vol.openDigests(ctx)
+		if err == nil && (vol.rows == nil || vol.rows.block != v.rows.block) {
+			err = errNotForHealing
+		}
+	} else if vol.rows = as.rows; v.siblings.oneMore() {
+		err = vol.readLayers(ctx)
+	} else {
+		err = errNotForHealing
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.volume == nil || whole && !s.whole {
-		s.volume, s.whole = vol, whole
+	if err != nil {
+		// What may pass is tried again for the next block.
+		s.failed = errors.Is(err, errNotForHealing) || errors.Is(err, ErrDamaged) || errors.Is(err, fs.ErrNotExist)
+		return err
 	}
-	return s.volume
-}
-
-func (s *sibling) fail(ctx context.Context, v *Volume, err error) {
-	if ctx.Err() != nil {
-		return
-	}
-	s.mu.Lock()
-	s.failed = true
-	s.mu.Unlock()
-	v.catalog.log.Debug("sibling cannot be used for healing", "backup", s.backup.ID, "err", err)
+	s.volume, s.whole = vol, as != nil
+	return nil
 }
 
 // oneMore reports whether the objects of one more sibling may be read in.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -158,8 +159,8 @@ func TestALongChainThatSharesTheDamagedObjectEndsInAnError(t *testing.T) {
 	volume := storetest.ID("chained volume")
 	parent := ""
 	var backups []storetest.Backup
-	for i := range 20 {
-		spec := storetest.Spec{ID: storetest.ID("link" + string(rune('a'+i))), VolumeID: volume, Content: content, Created: at.Add(time.Duration(i) * time.Hour)}
+	for i := range 50 {
+		spec := storetest.Spec{ID: storetest.ID(fmt.Sprint("link", i)), VolumeID: volume, Content: content, Created: at.Add(time.Duration(i) * time.Hour)}
 		if i > 0 {
 			spec.ParentID, spec.Parent = parent, content
 		}
@@ -171,7 +172,7 @@ func TestALongChainThatSharesTheDamagedObjectEndsInAnError(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := openCatalog(t, dir, backupstore.Options{})
-	for _, b := range []storetest.Backup{backups[0], backups[10], backups[19]} {
+	for _, b := range []storetest.Backup{backups[0], backups[10], backups[49]} {
 		if _, err := read(t, open(t, c, b.ID), content.Size()); !errors.Is(err, backupstore.ErrDamaged) {
 			t.Errorf("got %v", err)
 		}
@@ -181,7 +182,7 @@ func TestALongChainThatSharesTheDamagedObjectEndsInAnError(t *testing.T) {
 	if err := c.Refresh(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	for _, b := range []storetest.Backup{backups[0], backups[10], backups[19]} {
+	for _, b := range []storetest.Backup{backups[0], backups[10], backups[49]} {
 		if got, err := read(t, open(t, c, b.ID), content.Size()); err != nil || !bytes.Equal(got, all(t, content)) {
 			t.Errorf("not healed: %v", err)
 		}

@@ -28,14 +28,6 @@ func (r *ranges) add(off, n int64) {
 	*r = append(s[:i+1], s[j:]...)
 }
 
-// bytes is how many bytes the set has.
-func (r ranges) bytes() (n int64) {
-	for _, x := range r {
-		n += x.Len
-	}
-	return n
-}
-
 // has reports whether off is in the set.
 func (r ranges) has(off int64) bool {
 	i := sort.Search(len(r), func(i int) bool { return r[i].Off+r[i].Len > off })
