@@ -30,6 +30,9 @@ func stopAtDamage(_ []byte, _ int64, d *DamageError) error { return d }
 // fill fills p, whole blocks at off, from the objects, verified. What is wrong
 // with one block does not touch the others.
 func (v *Volume) fill(ctx context.Context, p []byte, off int64, damaged onDamage) error {
+	if err := v.proveUncovered(ctx, off, int64(len(p))); err != nil {
+		return err
+	}
 	composed := v.compose(ctx, p, off)
 	if composed != nil && !errors.Is(composed, ErrDamaged) {
 		return composed

@@ -5,8 +5,10 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io/fs"
 
 	"github.com/restorefs/restorefs/backupstore/format"
+	"github.com/restorefs/restorefs/backupstore/share"
 )
 
 // defaultBlock is the block size for volumes without digests.
@@ -48,6 +50,9 @@ func newVolume(c *Catalog, b *Backup) *Volume {
 	return &Volume{catalog: c, chain: b.Chain(), size: b.Size, proofs: proofs{done: map[int]bool{}, failed: map[int]error{}, running: map[int]chan struct{}{}}}
 }
 
+// errLayer says that a layer does not fit what the catalogue saw of it.
+var errLayer = errors.New("the backup has changed since it was listed")
+
 // readLayers composes the chain.
 func (v *Volume) readLayers(ctx context.Context) error {
 	for i := len(v.chain) - 1; i >= 0; i-- {
@@ -66,14 +71,20 @@ func (v *Volume) readLayer(ctx context.Context, i int) ([]extent, error) {
 	var layer []extent
 	_, err := readMetadata(ctx, v.catalog.share, b, func(o format.Object) error {
 		if o.End() > v.size {
-			return fmt.Errorf("object %05d ends at byte %d, beyond the volume's end at %d", o.Number, o.End(), v.size)
+			return fmt.Errorf("%w: object %05d ends at byte %d, beyond the volume's end at %d", errLayer, o.Number, o.End(), v.size)
 		}
 		layer = append(layer, extent{o.Offset, o.End(), len(v.objects)})
 		v.objects = append(v.objects, objectRef{o, int32(i)})
 		return nil
 	})
-	if err != nil && ctx.Err() == nil {
-		return nil, fmt.Errorf("_metadata of %s: %w: %w", b.ID, err, ErrDamaged)
+	if err != nil {
+		err = fmt.Errorf("_metadata of %s: %w", b.ID, err)
+	}
+	// Trouble with the share, which may pass, is no damage.
+	for _, cause := range []error{format.ErrJSON, format.ErrCut, format.ErrVersion, format.ErrCompression, format.ErrTooLarge, fs.ErrNotExist, share.ErrNotRegular, errLayer} {
+		if errors.Is(err, cause) {
+			return nil, fmt.Errorf("%w: %w", err, ErrDamaged)
+		}
 	}
 	return layer, err
 }
