@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -44,7 +45,8 @@ type openVolume struct {
 }
 
 func newServed(catalog *backupstore.Catalog, memory *cache.Cache, log *slog.Logger, only func(*backupstore.Backup) bool) *served {
-	s := &served{catalog: catalog, cache: memory, log: log, only: only, open: map[string]*openVolume{}}
+	s := &served{catalog: catalog, cache: memory, log: log, only: only, open: map[string]*openVolume{},
+		lookErr: errors.Join(catalog.Unread()...)}
 	s.lastAsked.Store(time.Now().UnixNano())
 	s.publish()
 	return s
@@ -73,7 +75,7 @@ func (s *served) publish() {
 	if !slices.Equal(backups, s.backups) { // else the tree need not be laid out again
 		s.backups = backups
 	}
-	s.byID, s.looked, s.lookErr = byID, time.Now(), nil
+	s.byID, s.looked = byID, time.Now()
 }
 
 // watch looks at the share every so often, and when told to, until ctx ends.
@@ -87,24 +89,35 @@ func (s *served) watch(ctx context.Context, every time.Duration, now <-chan stru
 		case <-tick.C:
 		case <-now:
 		}
-		if err := s.catalog.Refresh(ctx); err != nil {
-			if ctx.Err() == nil {
-				s.failed(err)
-			}
-			continue
-		}
-		s.publish()
+		s.look(ctx)
 	}
 }
 
-// failed notes that the share cannot be looked at; what was seen last stays.
-func (s *served) failed(err error) {
+// look looks at the share and takes over what is there now.
+func (s *served) look(ctx context.Context) {
+	err := s.catalog.Refresh(ctx)
+	if ctx.Err() != nil {
+		return
+	}
+	if err == nil {
+		s.publish()
+		err = errors.Join(s.catalog.Unread()...)
+	}
+	s.note(err)
+}
+
+// note keeps how the last look at the share went, and says so when it went
+// otherwise than the one before.
+func (s *served) note(err error) {
 	s.mu.Lock()
 	before := s.lookErr
 	s.lookErr = err
 	s.mu.Unlock()
-	if before == nil || before.Error() != err.Error() {
-		s.log.Warn("the share cannot be looked at; what was seen last stays", "err", err)
+	switch {
+	case err == nil && before != nil:
+		s.log.Warn("the share can be looked at again")
+	case err != nil && (before == nil || before.Error() != err.Error()):
+		s.log.Warn("not all of the share can be looked at; what was seen there last stays", "err", err)
 	}
 }
 

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestSystemdAcceptsTheUnits(t *testing.T) {
+	need(t, "systemd-analyze")
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for unit, as := range map[string]string{"restorefs@.service": "restorefs@mnt-restore.service", "mnt-restore.mount": "mnt-restore.mount"} {
+		t.Run(unit, func(t *testing.T) {
+			text, err := os.ReadFile(filepath.Join("../../packaging", unit))
+			if err != nil {
+				t.Fatal(err)
+			}
+			// systemd looks whether the programs are there.
+			here := strings.ReplaceAll(string(text), "/usr/local/bin/restorefs", self)
+			path := filepath.Join(t.TempDir(), as)
+			if err := os.WriteFile(path, []byte(here), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			if out, err := exec.Command("systemd-analyze", "verify", "--man=no", path).CombinedOutput(); err != nil || len(out) > 0 {
+				t.Errorf("%v: %s", err, out)
+			}
+		})
+	}
+}
+
+// What the units say must be what the program understands.
+func TestTheCommandsOfTheUnitsWork(t *testing.T) {
+	needMount(t)
+	share, _ := smallShare(t)
+	mountpoint := t.TempDir()
+	leaveNothing(t, mountpoint)
+	service, err := os.ReadFile("../../packaging/restorefs@.service")
+	if err != nil {
+		t.Fatal(err)
+	}
+	unit, err := os.ReadFile("../../packaging/mnt-restore.mount")
+	if err != nil {
+		t.Fatal(err)
+	}
+	value := func(text []byte, key string) string {
+		for line := range strings.Lines(string(text)) {
+			if v, ok := strings.CutPrefix(line, key+"="); ok {
+				return strings.TrimSpace(v)
+			}
+		}
+		t.Fatalf("no %s=", key)
+		return ""
+	}
+	t.Setenv("RESTOREFS_SHARE", share)
+	args := func(key string) []string {
+		return strings.Fields(strings.NewReplacer("$RESTOREFS_FLAGS", "", "%f", mountpoint).Replace(value(service, key)))[1:]
+	}
+	for _, step := range [][]string{append(args("ExecStart"), "--daemon"), args("ExecStop"), append(args("ExecStart"), "--daemon"), args("ExecStopPost")} {
+		if _, stderr, code := restorefs(t, step...); code != 0 {
+			t.Fatalf("%s: exit %d: %s", step, code, stderr)
+		}
+	}
+	if _, err := helperArgs(newApp(), []string{"restorefs", value(unit, "What"), value(unit, "Where"), "-o", value(unit, "Options")}); err != nil {
+		t.Error(err)
+	}
+}
