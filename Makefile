@@ -10,10 +10,10 @@ RACE       := $(shell command -v $$($(GO) env CC) >/dev/null 2>&1 && echo -race)
 # What end-to-end tests use where it is installed; they skip, and say so, where not.
 TEST_PROGRAMS := qemu-utils fuse3 e2fsprogs xfsprogs zstd gcc libc6-dev
 
-.PHONY: help build install demo test lint unit unit1 setup fuzz bench fixtures clean
+.PHONY: help build install demo test lint unit unit1 setup soak fuzz bench bench-cinder fixtures clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z1]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z1-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
 build: ## build build/restorefs, one static file
 	CGO_ENABLED=0 $(GO) build -trimpath -o $(BUILD)/restorefs ./cmd/restorefs
@@ -42,6 +42,9 @@ setup: ## install what the end-to-end tests use (Debian, as root)
 	apt-get update
 	DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $(TEST_PROGRAMS)
 
+soak: ## kill restores at 30 random moments each, as root (SOAK=N for another number)
+	RESTOREFS_SOAK=$${SOAK:-30} RESTOREFS_TEST_ALL=1 $(GO) test -count=1 -v -timeout 60m -run '^TestAKilled' ./cmd/restorefs
+
 fuzz: ## fuzz every target for FUZZTIME (1m) each
 	@for pkg in $$($(GO) list ./...); do \
 	  for f in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
@@ -52,6 +55,9 @@ fuzz: ## fuzz every target for FUZZTIME (1m) each
 bench: ## measure against the peers and print the tables of docs/benchmarks.md
 	$(GO) run ./backupstore/seekable/bench
 	$(GO) test -run '^$$' -bench . -benchtime 3x ./cmd/restorefs
+
+bench-cinder: ## measure restores against Cinder's own (python3-cinder), for docs/benchmarks-materialize.md
+	$(GO) run ./cmd/restorefs/bench
 
 fixtures: ## make backupstore/testdata anew (Debian 12 with python3-cinder)
 	cd backupstore/testdata && ./make_fixtures.py

@@ -30,6 +30,9 @@ var mayImport = map[string][]string{
 		"backupstore/seekable", "backupstore/seekable/stream", "backupstore/seekable/inflate", "backupstore/seekable/bunzip2",
 		"backupstore/seekable/unzstd", "backupstore/seekable/index",
 	},
+	"cmd/restorefs/bench": { // another
+		"backupstore/seekable/inflate", "backupstore/seekable/stream",
+	},
 	"backupstore": {
 		"backupstore/share", "backupstore/format", "backupstore/seekable", "backupstore/seekable/stream", "backupstore/seekable/inflate",
 		"backupstore/seekable/bunzip2", "backupstore/seekable/unzstd", "backupstore/seekable/index",
