@@ -60,7 +60,7 @@ type mountStatus struct {
 	Mountpoint string      `json:"mountpoint"`
 	State      string      `json:"state"` // one of the below
 	Servers    []int       `json:"servers"`
-	Uptime     float64     `json:"uptime_seconds,omitempty"`
+	Uptime     float64     `json:"uptime_seconds"`
 	Advice     string      `json:"advice,omitempty"`
 	Server     *statusFile `json:"server,omitempty"` // what it says of itself
 }
