@@ -138,6 +138,8 @@ type layer struct {
 	damaged    []Damage
 	needless   int64  // damaged blocks that are zero by their digest
 	needlessAt string // the first object with such
+	oddEnds    int    // objects that do not end where they should
+	oddEnd     string // the first of them
 	counted    int64  // of progress
 	// What finish has found out.
 	rows  *digestRows
@@ -276,6 +278,7 @@ func (v *verifier) prove(ctx context.Context, l *layer, e extent, off, end int64
 	block := own.rows.block
 	at := (off + block - 1) / block * block
 	buf := make([]byte, max(verifyPiece/block*block, block))
+	hurt := false
 	for at < end {
 		stop := at
 		for stop < end && stop-at < int64(len(buf)) && own.covers(stop) {
@@ -286,6 +289,7 @@ func (v *verifier) prove(ctx context.Context, l *layer, e extent, off, end int64
 			continue
 		}
 		err := own.fill(ctx, buf[:stop-at], at, func(_ []byte, _ int64, d *DamageError) error {
+			hurt = true
 			if zero, n, err := own.known(ctx, d.Offset); err == nil && zero && n >= d.Length {
 				l.spare(d)
 				return nil
@@ -297,6 +301,29 @@ func (v *verifier) prove(ctx context.Context, l *layer, e extent, off, end int64
 			return err
 		}
 		at = stop
+	}
+	if end < e.end || hurt {
+		return nil
+	}
+	return l.checkEnd(ctx, e.object)
+}
+
+// checkEnd notes an object that holds more, or ends otherwise, than _metadata
+// says, though its bytes are right.
+func (l *layer) checkEnd(ctx context.Context, ref int) error {
+	o := &l.own.objects[ref]
+	live, err := l.own.catalog.live.get(ctx, l.backup, o.Object)
+	if err == nil {
+		err = live.CheckEnd(ctx)
+		l.own.catalog.live.release(live)
+	}
+	if err == nil || ctx.Err() != nil {
+		return ctx.Err()
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.oddEnds++; l.oddEnd == "" {
+		l.oddEnd = fmt.Sprintf("%s: %v", l.backup.objectFile(o.Number), err)
 	}
 	return nil
 }
@@ -386,6 +413,9 @@ func (v *verifier) finish(ctx context.Context, l *layer) error {
 	}
 	if l.needless > 0 {
 		l.notes = append(l.notes, fmt.Sprintf("objects are damaged in %d blocks that are zero by their digests, %s first: nothing is lost", l.needless, l.needlessAt))
+	}
+	if l.oddEnds > 0 {
+		l.notes = append(l.notes, fmt.Sprintf("%d objects do not end where _metadata says, though what is used of them is right, first %s", l.oddEnds, l.oddEnd))
 	}
 	l.damaged = joined(l.damaged)
 	v.done[l.backup] = l

@@ -237,3 +237,30 @@ func TestVerifyStopsWhenTold(t *testing.T) {
 		t.Errorf("got %v after %d", err, n)
 	}
 }
+
+func TestVerifyNotesObjectsThatGoOnBehindTheirEnd(t *testing.T) {
+	for _, compression := range []string{"zlib", "zstd", "none"} {
+		t.Run(compression, func(t *testing.T) {
+			dir := t.TempDir()
+			long := storetest.Text(1<<20+32<<10, 3)
+			b := storetest.MustWrite(t, dir, storetest.Spec{ID: storetest.ID("short"), VolumeID: storetest.ID("v"), Compression: compression,
+				Content: storetest.Bytes(all(t, long)[:1<<20])})
+			other := storetest.MustWrite(t, t.TempDir(), storetest.Spec{ID: storetest.ID("long"), VolumeID: storetest.ID("v"), Compression: compression, Content: long})
+			c := openCatalog(t, dir, backupstore.Options{})
+			if r := verify(t, c, backupstore.VerifyOptions{}, c.Backups()...)[b.ID]; !r.OK || len(r.Notes) > 0 {
+				t.Fatalf("%+v", r)
+			}
+			data, err := os.ReadFile(other.Path("-00001"))
+			if err == nil {
+				err = os.WriteFile(b.Path("-00001"), data, 0o600)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			c = openCatalog(t, dir, backupstore.Options{})
+			if r := verify(t, c, backupstore.VerifyOptions{}, c.Backups()...)[b.ID]; !r.OK || len(r.Notes) != 1 || !mentions(r.Notes[0], []string{"-00001"}) {
+				t.Errorf("%+v", r)
+			}
+		})
+	}
+}
