@@ -162,7 +162,7 @@ func failed(t *testing.T, stdout, stderr string, code, want int, words ...string
 }
 
 func TestReadErrorsOfTheShare(t *testing.T) {
-	real, id, want := incremental(t, 24<<20)
+	real, id, want := incremental(t, 16<<20)
 	share, say, _ := passThrough(t, real)
 	target := filepath.Join(t.TempDir(), "disk")
 	args := []string{"--share", share, id, target}
@@ -214,8 +214,8 @@ func started(t *testing.T, backing string, args ...string) (end func() (stdout, 
 }
 
 func TestAnObjectThatIsCutDuringTheRun(t *testing.T) {
-	share, id, want := incremental(t, 32<<20)
-	object, err := filepath.Glob(share + "/*/*/*/*" + storetest.ID("two layers 1") + "-00008")
+	share, id, want := incremental(t, 16<<20)
+	object, err := filepath.Glob(share + "/*/*/*/*" + storetest.ID("two layers 1") + "-00004")
 	if err != nil || len(object) != 1 {
 		t.Fatal(object, err)
 	}
@@ -241,7 +241,7 @@ func TestAnObjectThatIsCutDuringTheRun(t *testing.T) {
 func TestAFullFileSystem(t *testing.T) {
 	needMount(t)
 	need(t, "mkfs.ext4", "mount", "umount")
-	share, id, want := incremental(t, 48<<20)
+	share, id, want := incremental(t, 24<<20)
 	image, dir := filepath.Join(t.TempDir(), "fs"), t.TempDir()
 	if err := os.WriteFile(image, nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -253,7 +253,7 @@ func TestAFullFileSystem(t *testing.T) {
 	run(t, "mount", "-o", "loop", image, dir)
 	defer run(t, "umount", dir)
 	filler := filepath.Join(dir, "filler")
-	if err := os.WriteFile(filler, make([]byte, 40<<20), 0o600); err != nil {
+	if err := os.WriteFile(filler, make([]byte, 50<<20), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	target := filepath.Join(dir, "disk")

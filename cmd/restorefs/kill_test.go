@@ -60,18 +60,20 @@ func wrongBytes(t *testing.T, want []byte, path string) (wrong int64) {
 	return wrong
 }
 
-// killRounds is how often a run is killed: make soak does it more often.
-func killRounds(t *testing.T, usual int) int {
+// soaking returns how often a run is killed, and the size of what it restores:
+// make soak does more.
+func soaking(usual int) (rounds int, size int64) {
 	if n, err := strconv.Atoi(os.Getenv("RESTOREFS_SOAK")); err == nil {
-		return n
+		return n, 128 << 20
 	}
-	return usual
+	return usual, 24 << 20
 }
 
 func TestAKilledRestoreToAFileIsContinued(t *testing.T) {
-	share, id, want := incremental(t, 64<<20)
+	rounds, size := soaking(4)
+	share, id, want := incremental(t, size)
 	dir := t.TempDir()
-	for round := range killRounds(t, 4) {
+	for round := range rounds {
 		target := filepath.Join(dir, strconv.Itoa(round))
 		var before []byte
 		if round%2 == 1 { // it held something
@@ -90,8 +92,9 @@ func TestAKilledRestoreToADeviceIsContinued(t *testing.T) {
 		skip(t, "needs root for loop devices")
 	}
 	need(t, "losetup", "blockdev")
-	share, id, want := incremental(t, 64<<20)
-	for round := range killRounds(t, 2) {
+	rounds, size := soaking(2)
+	share, id, want := incremental(t, size)
+	for round := range rounds {
 		backing := filepath.Join(t.TempDir(), "backing")
 		var before []byte
 		if round%2 == 1 {
@@ -129,7 +132,7 @@ func killAndContinue(t *testing.T, k killed) {
 	if err := first.Start(); err != nil {
 		t.Fatal(err)
 	}
-	moment := time.Duration(rand.Int64N(int64(400 * time.Millisecond)))
+	moment := time.Duration(rand.IntN(len(k.want)>>20*6)) * time.Millisecond
 	time.Sleep(moment)
 	first.Process.Kill()
 	finished := first.Wait() == nil
