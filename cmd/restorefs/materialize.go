@@ -58,8 +58,10 @@ type materialized struct {
 	Verified     bool    `json:"verified"`
 	Seconds      float64 `json:"seconds"`
 	Metadata     string  `json:"metadata"` // the file it was written to, "" for none
-	// Lost is what could not be had, with --salvage.
-	Lost []jsonRange `json:"lost,omitempty"`
+	// Healed was taken from other backups of the volume; Lost, with --salvage,
+	// could not be had.
+	Healed []jsonRange `json:"healed,omitempty"`
+	Lost   []jsonRange `json:"lost,omitempty"`
 }
 
 func runMaterialize(c *cli.Context) error {
@@ -102,6 +104,9 @@ func runMaterialize(c *cli.Context) error {
 		return err
 	}
 	salvage := salvaging(c)
+	if salvage != "" && qcow2 {
+		return usagef("--salvage does not go with --format qcow2: salvage into a raw file and convert that")
+	}
 	if b.State != backupstore.Complete && (salvage == "" || b.Chain() == nil) {
 		return fmt.Errorf("backup %s is %s: %s: %w", b.ID, b.State, strings.Join(b.Problems, "; "), backupstore.ErrDamaged)
 	}
@@ -147,18 +152,18 @@ func runMaterialize(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := finish(c, b, target, result, rescue.Bad()); err != nil {
+	if err := finish(c, b, target, result, composed.Healed(), rescue.Bad()); err != nil {
 		return err
 	}
 	return salvaged(c, b, target, rescue.Bad())
 }
 
 // finish reports a restore that is done and safe.
-func finish(c *cli.Context, b *backupstore.Backup, target *materialize.Target, result materialize.Result, lost []backupstore.Range) error {
+func finish(c *cli.Context, b *backupstore.Backup, target *materialize.Target, result materialize.Result, healed, lost []backupstore.Range) error {
 	out := materialized{
 		Backup: b.ID, Target: target.Path(), Size: result.Size, BytesWritten: result.BytesWritten, BytesZeroed: result.BytesZeroed,
 		BytesSkipped: result.BytesSkipped, Verified: len(lost) == 0, Seconds: result.Duration.Seconds(),
-		Lost: jsonRanges(lost),
+		Healed: jsonRanges(healed), Lost: jsonRanges(lost),
 	}
 	var err error
 	if out.Metadata, err = writeRecord(c, b, target); err != nil {
@@ -176,6 +181,9 @@ func finish(c *cli.Context, b *backupstore.Backup, target *materialize.Target, r
 	}
 	fmt.Fprintf(c.App.Writer, "restored backup %s to %s\n  %s in %.1f s: %s written, %s zero, %s already right; %s\n",
 		b.ID, target, formatSize(out.Size), out.Seconds, formatSize(out.BytesWritten), formatSize(out.BytesZeroed), formatSize(out.BytesSkipped), proof)
+	if len(healed) > 0 {
+		fmt.Fprintf(c.App.Writer, "  %d damaged ranges were taken from other backups of the volume\n", len(healed))
+	}
 	if out.Metadata != "" {
 		fmt.Fprintf(c.App.Writer, "  the volume's name, metadata and more are in %s\n", out.Metadata)
 	}

@@ -91,6 +91,9 @@ func TestSalvageOfAWholeBackupIsARestore(t *testing.T) {
 			t.Fatalf("exit %d: %s%s", code, stdout, stderr)
 		}
 		sameDisk(t, source(t, share, list, f), target)
+		if healed := strings.Contains(stdout, "taken from other backups"); healed != (f.HealedBy != "") {
+			t.Errorf("healed %v: %s", healed, stdout)
+		}
 		if _, err := os.Stat(target + ".bad-ranges.map"); err == nil {
 			t.Error("there is a map of bad ranges")
 		}
