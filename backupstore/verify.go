@@ -412,10 +412,10 @@ func (v *verifier) finish(ctx context.Context, l *layer) error {
 		f.inherit()
 	}
 	if l.needless > 0 {
-		l.notes = append(l.notes, fmt.Sprintf("objects are damaged in %d blocks that are zero by their digests, %s first: nothing is lost", l.needless, l.needlessAt))
+		l.notes = append(l.notes, fmt.Sprintf("blocks that are zero by their digests, so that nothing is lost, in damaged objects: %d, first in %s", l.needless, l.needlessAt))
 	}
 	if l.oddEnds > 0 {
-		l.notes = append(l.notes, fmt.Sprintf("%d objects do not end where _metadata says, though what is used of them is right, first %s", l.oddEnds, l.oddEnd))
+		l.notes = append(l.notes, fmt.Sprintf("objects that do not end where _metadata says, though what is used of them is right: %d, first %s", l.oddEnds, l.oddEnd))
 	}
 	l.damaged = joined(l.damaged)
 	v.done[l.backup] = l

@@ -173,6 +173,8 @@ func printReport(w io.Writer, r backupstore.Report, part float64) {
 			share = 100 * float64(r.Blocks) / float64(r.SampledOf)
 		}
 		fmt.Fprintf(w, "%s  ok, as far as it was looked at: %d of %d blocks with data (%.1f %%)\n", r.Backup.ID, r.Blocks, r.SampledOf, share)
+	case r.OK && r.Blocks == 0:
+		fmt.Fprintf(w, "%s  ok  %s, by the MD5 of its objects\n", r.Backup.ID, formatSize(r.Bytes))
 	case r.OK:
 		fmt.Fprintf(w, "%s  ok  %s, %d blocks\n", r.Backup.ID, formatSize(r.Bytes), r.Blocks)
 	case r.Backup.Chain() == nil:
@@ -182,14 +184,18 @@ func printReport(w io.Writer, r backupstore.Report, part float64) {
 		for _, d := range r.Damaged {
 			lost += d.Length
 		}
-		fmt.Fprintf(w, "%s  DAMAGED  %s in %d ranges\n", r.Backup.ID, formatSize(lost), len(r.Damaged))
+		fmt.Fprintf(w, "%s  DAMAGED  %s of %s, ranges: %d\n", r.Backup.ID, formatSize(lost), formatSize(r.Backup.Size), len(r.Damaged))
 	}
 	for i, d := range r.Damaged {
 		if i == maxListed {
 			fmt.Fprintf(w, "    ... and %d more (--json lists all)\n", len(r.Damaged)-i)
 			break
 		}
-		fmt.Fprintf(w, "    bytes %d to %d: %s\n", d.Offset, d.Offset+d.Length, printable(d.Reason))
+		where := fmt.Sprintf("bytes %d to %d: ", d.Offset, d.Offset+d.Length)
+		if r.Backup.Chain() == nil {
+			where = "" // all of it
+		}
+		fmt.Fprintf(w, "    %s%s\n", where, printable(d.Reason))
 		if d.Object != "" {
 			fmt.Fprintf(w, "        object %s\n", printable(d.Object))
 		}
