@@ -166,6 +166,28 @@ func TestADaemonThatCannotMountSaysWhyAndHasThatExitCode(t *testing.T) {
 	}
 }
 
+func TestADaemonThatNobodyWaitsForAnyMoreUnmounts(t *testing.T) {
+	needMount(t)
+	share, _ := smallShare(t)
+	mountpoint := t.TempDir()
+	leaveNothing(t, mountpoint)
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer writer.Close()
+	reader.Close()
+	cmd := program(t, "mount", "--daemon", "--share", share, mountpoint)
+	cmd.Env = append(cmd.Env, readyEnv+"=3")
+	cmd.ExtraFiles = []*os.File{writer}
+	if err := cmd.Run(); err == nil || cmd.ProcessState.ExitCode() != exitFailed {
+		t.Errorf("%v", cmd.ProcessState)
+	}
+	if _, ok := mountAt(t, mountpoint); ok {
+		t.Error("still mounted")
+	}
+}
+
 func TestSystemdIsTold(t *testing.T) {
 	needMount(t)
 	share, _ := smallShare(t)
