@@ -72,6 +72,7 @@ func soaking(usual int) (rounds int, size int64) {
 func TestAKilledRestoreToAFileIsContinued(t *testing.T) {
 	rounds, size := soaking(4)
 	share, id, want := incremental(t, size)
+	whole := wholeRun(t, share, id)
 	dir := t.TempDir()
 	for round := range rounds {
 		target := filepath.Join(dir, strconv.Itoa(round))
@@ -82,7 +83,7 @@ func TestAKilledRestoreToAFileIsContinued(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		killAndContinue(t, killed{share: share, id: id, target: target, backing: target, want: want, before: before})
+		killAndContinue(t, killed{share: share, id: id, whole: whole, target: target, backing: target, want: want, before: before})
 		os.Remove(target)
 	}
 }
@@ -94,6 +95,7 @@ func TestAKilledRestoreToADeviceIsContinued(t *testing.T) {
 	need(t, "losetup", "blockdev")
 	rounds, size := soaking(2)
 	share, id, want := incremental(t, size)
+	whole := wholeRun(t, share, id)
 	for round := range rounds {
 		backing := filepath.Join(t.TempDir(), "backing")
 		var before []byte
@@ -109,7 +111,7 @@ func TestAKilledRestoreToADeviceIsContinued(t *testing.T) {
 		func() {
 			loop := strings.TrimSpace(run(t, "losetup", "-f", "--show", backing))
 			defer run(t, "losetup", "-d", loop)
-			killAndContinue(t, killed{share: share, id: id, target: loop, backing: backing, want: want, before: before})
+			killAndContinue(t, killed{share: share, id: id, whole: whole, target: loop, backing: backing, want: want, before: before})
 		}()
 		os.Remove(backing)
 	}
@@ -120,6 +122,17 @@ type killed struct {
 	share, id, target string
 	backing           string // where the target's bytes can be read
 	want, before      []byte
+	whole             time.Duration // what a run takes
+}
+
+// wholeRun measures a run that nobody kills.
+func wholeRun(t *testing.T, share, id string) time.Duration {
+	t.Helper()
+	start := time.Now()
+	if _, stderr, code := restorefs(t, "materialize", "--share", share, id, filepath.Join(t.TempDir(), "disk")); code != 0 {
+		t.Fatalf("exit %d: %s", code, stderr)
+	}
+	return time.Since(start)
 }
 
 // killAndContinue kills a run at some moment and lets a second one continue,
@@ -132,7 +145,7 @@ func killAndContinue(t *testing.T, k killed) {
 	if err := first.Start(); err != nil {
 		t.Fatal(err)
 	}
-	moment := time.Duration(rand.IntN(len(k.want)>>20*6)) * time.Millisecond
+	moment := time.Duration(rand.Int64N(int64(k.whole)))
 	time.Sleep(moment)
 	first.Process.Kill()
 	finished := first.Wait() == nil
