@@ -120,7 +120,7 @@ func runMaterialize(c *cli.Context) error {
 		volume = rescue
 	}
 	if name == "-" {
-		if err := toStdout(c, volume, options); err != nil {
+		if err := toStdout(c, volume, options, copyState(options.Progress, composed)); err != nil {
 			return err
 		}
 		return lost(c, rescue.Bad(), "zeros stand there")
@@ -146,7 +146,7 @@ func runMaterialize(c *cli.Context) error {
 	if salvage == "keep" {
 		rescue.Keep = kept(target.Path())
 	}
-	stop := reportProgress(c, copyState(options.Progress))
+	stop := reportProgress(c, copyState(options.Progress, composed))
 	result, err := materialize.Run(c.Context, volume, target, options)
 	stop()
 	if err != nil {
@@ -205,7 +205,7 @@ func stateDir(c *cli.Context) string {
 }
 
 // toStdout streams the volume, for a pipe.
-func toStdout(c *cli.Context, volume materialize.Volume, o materialize.Options) error {
+func toStdout(c *cli.Context, volume materialize.Volume, o materialize.Options, state func() progressState) error {
 	if term.IsTerminal(int(os.Stdout.Fd())) {
 		return usagef("stdout is a terminal: pipe it somewhere, or name a TARGET")
 	}
@@ -216,7 +216,7 @@ func toStdout(c *cli.Context, volume materialize.Volume, o materialize.Options) 
 	}
 	// A write to a pipe that nobody reads ends when the pipe is closed.
 	defer context.AfterFunc(c.Context, func() { os.Stdout.Close() })()
-	stop := reportProgress(c, copyState(o.Progress))
+	stop := reportProgress(c, state)
 	result, err := materialize.Stream(c.Context, volume, os.Stdout, o)
 	stop()
 	if c.Context.Err() != nil {

@@ -12,7 +12,8 @@ import (
 
 const (
 	probeTime  = 2 * time.Second
-	probeBytes = 8 << 20 // of one place, at most
+	probeBytes = 512 << 20 // in all
+	placeBytes = 8 << 20   // of one place at least, unless it has less
 	probePiece = 1 << 20
 )
 
@@ -36,6 +37,7 @@ func probe(ctx context.Context, vol materialize.Volume, jobs int) (probed, error
 	if jobs <= 0 {
 		jobs = runtime.GOMAXPROCS(0)
 	}
+	each := max(placeBytes, probeBytes/int64(max(len(runs), 1)))
 	short, cancel := context.WithTimeout(ctx, probeTime)
 	defer cancel()
 	places := make(chan materialize.Range)
@@ -47,7 +49,7 @@ func probe(ctx context.Context, vol materialize.Volume, jobs int) (probed, error
 	for range jobs {
 		wg.Go(func() {
 			for r := range places {
-				readSome(short, vol, r, func(n int64) {
+				readSome(short, vol, r, each, func(n int64) {
 					mu.Lock()
 					out.Bytes, last = out.Bytes+n, time.Now()
 					mu.Unlock()
@@ -86,11 +88,12 @@ func spread(n int, use func(i int) bool) {
 	}
 }
 
-// readSome reads the first data of a run and tells how much it was.
-func readSome(ctx context.Context, vol materialize.Volume, r materialize.Range, read func(n int64)) {
+// readSome reads the first data of a run, about most bytes, and tells how much
+// it was.
+func readSome(ctx context.Context, vol materialize.Volume, r materialize.Range, most int64, read func(n int64)) {
 	block := int64(vol.Align())
 	piece := make([]byte, max(probePiece/block, 1)*block)
-	end, left := r.Off+r.Len, int64(probeBytes)
+	end, left := r.Off+r.Len, most
 	for off := r.Off; off < end && left > 0; {
 		start, stop, err := vol.NextData(ctx, off, end)
 		if err != nil || start == stop {

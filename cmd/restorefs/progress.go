@@ -10,6 +10,7 @@ import (
 	"github.com/urfave/cli/v2"
 	"golang.org/x/term"
 
+	"github.com/restorefs/restorefs/backupstore"
 	"github.com/restorefs/restorefs/materialize"
 )
 
@@ -26,13 +27,18 @@ type progressState struct {
 	Written int64  `json:"written"`
 	Zeroed  int64  `json:"zeroed"`
 	Skipped int64  `json:"skipped"` // found right on the target
+	Healed  int64  `json:"healed"`  // read so far, damaged, and taken from siblings
 	Rate    int64  `json:"rate"`    // of Done, bytes a second, over the last seconds
 }
 
-func copyState(p *materialize.Progress) func() progressState {
+func copyState(p *materialize.Progress, volume *backupstore.Volume) func() progressState {
 	return func() progressState {
 		s := p.Snapshot()
-		return progressState{Stage: s.Stage.String(), Done: s.Done, Total: s.Total, Written: s.Written, Zeroed: s.Zeroed, Skipped: s.Skipped}
+		out := progressState{Stage: s.Stage.String(), Done: s.Done, Total: s.Total, Written: s.Written, Zeroed: s.Zeroed, Skipped: s.Skipped}
+		for _, r := range volume.Healed() {
+			out.Healed += r.Len
+		}
+		return out
 	}
 }
 
@@ -128,6 +134,9 @@ func stateLine(s progressState) string {
 	if s.Rate > 0 && s.Done < s.Total {
 		left := time.Duration(float64(s.Total-s.Done) / float64(s.Rate) * float64(time.Second))
 		line += fmt.Sprintf("  %s left", left.Round(time.Second))
+	}
+	if s.Healed > 0 {
+		line += fmt.Sprintf("  %s healed", formatSize(s.Healed))
 	}
 	return line
 }

@@ -194,6 +194,7 @@ func (x *conversion) convert(ctx context.Context, temp *os.File, compare bool) e
 		return err
 	}
 	if !compare {
+		x.stage.Store("done")
 		return nil
 	}
 	// Written and flushed: what is read again comes from the disk.
@@ -201,7 +202,11 @@ func (x *conversion) convert(ctx context.Context, temp *os.File, compare bool) e
 		return fmt.Errorf("read the qcow2 file past the page cache: %w", err)
 	}
 	x.stage.Store("verifying")
-	return x.qemu(ctx, "compare", "-p", "-f", "raw", "-F", "qcow2", x.disk, x.temp)
+	if err := x.qemu(ctx, "compare", "-p", "-f", "raw", "-F", "qcow2", x.disk, x.temp); err != nil {
+		return err
+	}
+	x.stage.Store("done")
+	return nil
 }
 
 // qemu runs qemu-img to its end. Its error is what reading the backup met, if
@@ -229,7 +234,10 @@ func (x *conversion) qemu(ctx context.Context, args ...string) error {
 func (x *conversion) state() progressState {
 	stage := x.stage.Load().(string)
 	s := progressState{Stage: stage}
-	if stage == "converting" || stage == "verifying" {
+	switch stage {
+	case "done":
+		s.Total, s.Done = x.size, x.size
+	case "converting", "verifying":
 		s.Total = x.size
 		s.Done = int64(float64(x.size) * float64(x.progress.hundredths.Load()) / 10000)
 	}

@@ -217,7 +217,7 @@ func compareTarget(c *cli.Context, catalog *backupstore.Catalog, b *backupstore.
 		return err
 	}
 	progress := &materialize.Progress{}
-	stop := reportProgress(c, copyState(progress))
+	stop := reportProgress(c, copyState(progress, volume))
 	result, err := materialize.Compare(c.Context, volume, target, materialize.Options{
 		Jobs: c.Int("jobs"), MemoryBytes: memory, Progress: progress, Logger: newLogger(c),
 	})
