@@ -33,6 +33,13 @@ func (v *Volume) fill(ctx context.Context, p []byte, off int64, damaged onDamage
 	if err := v.proveUncovered(ctx, off, int64(len(p))); err != nil {
 		return err
 	}
+	if len(p) >= 2*overlapBytes {
+		right, err := v.fillOverlapped(ctx, p, off)
+		if err != nil {
+			return err
+		}
+		p, off = p[right:], off+int64(right)
+	}
 	composed := v.compose(ctx, p, off)
 	if composed != nil && !errors.Is(composed, ErrDamaged) {
 		return composed
@@ -45,8 +52,8 @@ func (v *Volume) fill(ctx context.Context, p []byte, off int64, damaged onDamage
 		if composed != nil {
 			err = v.composeBlock(ctx, b, off, &lost)
 		}
-		if err == nil && !(v.asIs && v.rightlyZero(ctx, b, off)) {
-			if err = v.verify(ctx, b, off); errors.Is(err, ErrDamaged) {
+		if err == nil {
+			if err = v.check(ctx, b, off); errors.Is(err, ErrDamaged) {
 				err = v.reread(ctx, b, off, err)
 			}
 		}
@@ -59,6 +66,14 @@ func (v *Volume) fill(ctx context.Context, p []byte, off int64, damaged onDamage
 		p, off = p[len(b):], off+int64(len(b))
 	}
 	return nil
+}
+
+// check is verify, but that who reads as is gets zeros without.
+func (v *Volume) check(ctx context.Context, b []byte, off int64) error {
+	if v.asIs && v.rightlyZero(ctx, b, off) {
+		return nil
+	}
+	return v.verify(ctx, b, off)
 }
 
 // rightlyZero reports whether a block is zero, and by its digest has to be: that

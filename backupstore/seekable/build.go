@@ -8,7 +8,7 @@ import (
 const (
 	// farBytes is how far behind the frontier a read has to begin for the
 	// decoder that gets there to be worth several cores.
-	farBytes = 8 << 20
+	farBytes = 64 << 20
 	// lookAgain is how long somebody waits for the frontier at most before he
 	// looks again: one who builds the same index for another Object, or a
 	// process that ended, tells nobody here.

@@ -1,0 +1,47 @@
+package backupstore
+
+import (
+	"context"
+	"errors"
+	"sync"
+)
+
+// overlapBytes are decoded at a time while those before are verified: digests
+// cost more than half of what decoding costs, and run on another core.
+const overlapBytes = 256 << 10
+
+// fillOverlapped fills and verifies the front of p, whole blocks at off, and
+// returns how many bytes of it are right. It stops at the first damage, which
+// fill looks into; an error is one that ends the read.
+func (v *Volume) fillOverlapped(ctx context.Context, p []byte, off int64) (right int, err error) {
+	block := v.Align()
+	piece := max(block, overlapBytes/block*block)
+	composed := make(chan int, len(p)/piece+1) // ends of pieces in p; never blocks
+	var checked int
+	var checkErr error
+	var checking sync.WaitGroup
+	checking.Go(func() {
+		for end := range composed {
+			for checked < end && checkErr == nil {
+				b := p[checked:min(checked+block, end)]
+				if checkErr = v.check(ctx, b, off+int64(checked)); checkErr == nil {
+					checked += len(b)
+				}
+			}
+		}
+	})
+	for at := 0; at < len(p) && err == nil; at += piece {
+		end := min(at+piece, len(p))
+		if err = v.compose(ctx, p[at:end], off+int64(at)); err == nil {
+			composed <- end
+		}
+	}
+	close(composed)
+	checking.Wait()
+	for _, e := range []error{err, checkErr} {
+		if e != nil && !errors.Is(e, ErrDamaged) {
+			return 0, e
+		}
+	}
+	return checked, nil
+}
