@@ -71,7 +71,23 @@ func jsonFlag() cli.Flag {
 }
 
 func memoryFlag() cli.Flag {
-	return &cli.StringFlag{Name: "memory", Value: "256MiB", Usage: "`SIZE` of all caches and decoders together"}
+	return &cli.StringFlag{Name: "memory", Value: "256MiB", Usage: "`SIZE` of memory to use, 64MiB or more"}
+}
+
+// memoryShare bounds the process to --memory and returns what each of its two
+// great holders of memory may have: the decoders, and the cache or the buffers.
+// The rest is for digests, requests in flight, the catalogue and the runtime.
+func memoryShare(c *cli.Context) (int64, error) {
+	total, err := parseSize(c.String("memory"))
+	if err != nil {
+		return 0, err
+	}
+	if total < 64<<20 {
+		return 0, usagef("--memory %s is too little, 64MiB is the least", c.String("memory"))
+	}
+	const program = 16 << 20 // is resident, and not the runtime's
+	debug.SetMemoryLimit(total - program)
+	return total * 3 / 8, nil
 }
 
 func cacheDirFlag() cli.Flag {

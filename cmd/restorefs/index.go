@@ -33,7 +33,7 @@ func buildIndexes(c *cli.Context) error {
 	if c.Bool("all") == c.Args().Present() {
 		return usagef("index takes the backups to index, or --all; see \"restorefs index --help\"")
 	}
-	memory, err := parseSize(c.String("memory"))
+	memory, err := memoryShare(c)
 	if err != nil {
 		return err
 	}

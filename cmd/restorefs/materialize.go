@@ -76,7 +76,7 @@ func runMaterialize(c *cli.Context) error {
 	if err := checkProgressFlag(c); err != nil {
 		return err
 	}
-	memory, err := parseSize(c.String("memory"))
+	memory, err := memoryShare(c)
 	if err != nil {
 		return err
 	}
@@ -86,7 +86,7 @@ func runMaterialize(c *cli.Context) error {
 		}
 	}
 	options := materialize.Options{
-		Jobs: c.Int("jobs"), MemoryBytes: memory / 2, Delta: c.Bool("delta"), VerifyAfter: c.Bool("verify-after"),
+		Jobs: c.Int("jobs"), MemoryBytes: memory, Delta: c.Bool("delta"), VerifyAfter: c.Bool("verify-after"),
 		Progress: &materialize.Progress{}, Logger: newLogger(c),
 	}
 	if limit := c.String("bwlimit"); limit != "" {
@@ -94,7 +94,7 @@ func runMaterialize(c *cli.Context) error {
 			return err
 		}
 	}
-	catalog, err := openCatalog(c, memory/2)
+	catalog, err := openCatalog(c, memory)
 	if err != nil {
 		return err
 	}
@@ -129,7 +129,7 @@ func runMaterialize(c *cli.Context) error {
 		return err
 	}
 	if qcow2 {
-		return toQcow2(c, catalog, composed, name, memory/2)
+		return toQcow2(c, catalog, composed, name, memory)
 	}
 	open := materialize.OpenOptions{Size: volume.Size(), Force: c.Bool("force"), Backup: b.ID, StateDir: stateDir(c)}
 	if c.Bool("dry-run") {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"sync"
 	"syscall"
 	"time"
@@ -60,7 +59,7 @@ func mount(c *cli.Context) error {
 	if err := wantArgs(c, "MOUNTPOINT"); err != nil {
 		return err
 	}
-	memory, err := parseSize(c.String("memory"))
+	memory, err := memoryShare(c)
 	if err != nil {
 		return err
 	}
@@ -87,7 +86,7 @@ func mount(c *cli.Context) error {
 		return err
 	}
 	// Decoders hold windows and tables, the cache decoded spans.
-	catalog, err := openCatalog(c, memory/2)
+	catalog, err := openCatalog(c, memory)
 	if err != nil {
 		return err
 	}
@@ -96,9 +95,7 @@ func mount(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	// Besides the budget: requests in flight, the catalogue, the runtime.
-	debug.SetMemoryLimit(memory + memory/4 + 64<<20)
-	spans := cache.New(cache.Options{MemoryBytes: memory / 2, Logger: newLogger(c)})
+	spans := cache.New(cache.Options{MemoryBytes: memory, Logger: newLogger(c)})
 	defer spans.Close()
 	s := newServed(catalog, spans, newLogger(c), only)
 	if catalog.KeepsIndexes() && !c.Bool("no-background-index") {

@@ -78,7 +78,7 @@ func runVerify(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	memory, err := parseSize(c.String("memory"))
+	memory, err := memoryShare(c)
 	if err != nil {
 		return err
 	}
@@ -89,7 +89,7 @@ func runVerify(c *cli.Context) error {
 	case target != "" && c.NArg() != 1:
 		return usagef("verify --target takes one BACKUP, %d were given", c.NArg())
 	}
-	catalog, err := openCatalog(c, memory/2)
+	catalog, err := openCatalog(c, memory)
 	if err != nil {
 		return err
 	}
@@ -103,7 +103,7 @@ func runVerify(c *cli.Context) error {
 		backups = append(backups, b)
 	}
 	if target != "" {
-		return compareTarget(c, catalog, backups[0], target, memory/2)
+		return compareTarget(c, catalog, backups[0], target, memory)
 	}
 	if len(backups) == 0 {
 		backups = catalog.Backups()
