@@ -40,10 +40,14 @@ func (c *core) careful(stop int) (wrong string) {
 		if beyond := dist - (c.pos - low); beyond > 0 && !c.note(beyond, length) {
 			return badDistance
 		}
+		start, zeros := c.pos, c.marks != nil && dist == 1 && c.out[c.pos-1] == 0
 		dst := c.out[c.pos : c.pos+length]
 		for len(dst) > 0 { // at most dist at a time, doubling
 			n := copy(dst, c.out[c.pos-dist:c.pos])
 			dst, c.pos, dist = dst[n:], c.pos+n, dist+n
+		}
+		if zeros {
+			c.marks.zeros(c, run{start, c.pos})
 		}
 	}
 	return ""
