@@ -19,7 +19,8 @@ const backupHelp = `BACKUP is a backup id, a unique prefix of one (4 or more cha
 VOLUME_ID@latest, or VOLUME_ID@TIME (newest complete backup at or before TIME).`
 
 const exitHelp = `EXIT STATUS: 0 done, 1 failed, 2 wrong usage, 3 backup damaged or incomplete,
-4 target refused and nothing written.`
+4 target refused and nothing written, 5 data restored and verified but its
+metadata not written.`
 
 func newApp() *cli.App {
 	app := &cli.App{

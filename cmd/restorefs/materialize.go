@@ -108,7 +108,11 @@ func runMaterialize(c *cli.Context) error {
 		return usagef("--salvage does not go with --format qcow2: salvage into a raw file and convert that")
 	}
 	if b.State != backupstore.Complete && (salvage == "" || b.Chain() == nil) {
-		return fmt.Errorf("backup %s is %s: %s: %w", b.ID, b.State, strings.Join(b.Problems, "; "), backupstore.ErrDamaged)
+		hint := ""
+		if b.Chain() != nil {
+			hint = "; --salvage restores what can be had"
+		}
+		return fmt.Errorf("backup %s is %s: %s%s: %w", b.ID, b.State, strings.Join(b.Problems, "; "), hint, backupstore.ErrDamaged)
 	}
 	composed, err := catalog.Open(c.Context, b)
 	if err != nil {
@@ -182,7 +186,7 @@ func finish(c *cli.Context, b *backupstore.Backup, target *materialize.Target, r
 	fmt.Fprintf(c.App.Writer, "restored backup %s to %s\n  %s in %.1f s: %s written, %s zero, %s already right; %s\n",
 		b.ID, target, formatSize(out.Size), out.Seconds, formatSize(out.BytesWritten), formatSize(out.BytesZeroed), formatSize(out.BytesSkipped), proof)
 	if len(healed) > 0 {
-		fmt.Fprintf(c.App.Writer, "  %d damaged ranges were taken from other backups of the volume\n", len(healed))
+		fmt.Fprintf(c.App.Writer, "  %d damaged range(s) were taken from other backups of the volume\n", len(healed))
 	}
 	if out.Metadata != "" {
 		fmt.Fprintf(c.App.Writer, "  the volume's name, metadata and more are in %s\n", out.Metadata)
@@ -225,7 +229,7 @@ func toStdout(c *cli.Context, volume materialize.Volume, o materialize.Options, 
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(c.App.ErrWriter, "wrote %s in %.1f s, every block verified\n", formatSize(result.Size), result.Duration.Seconds())
+	fmt.Fprintf(c.App.ErrWriter, "wrote %s in %.1f s\n", formatSize(result.Size), result.Duration.Seconds())
 	return nil
 }
 
@@ -344,7 +348,7 @@ func writeRecord(c *cli.Context, b *backupstore.Backup, t *materialize.Target) (
 func replaceFile(path string, data []byte) error {
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
-		return err
+		return fmt.Errorf("write %s: %w", path, errors.Unwrap(err))
 	}
 	defer os.Remove(f.Name())
 	_, err = f.Write(data)

@@ -101,5 +101,5 @@ func lost(c *cli.Context, bad []backupstore.Range, hint string) error {
 		total += r.Len
 		fmt.Fprintf(c.App.ErrWriter, "lost: bytes %d to %d\n", r.Off, r.Off+r.Len)
 	}
-	return fmt.Errorf("%s in %d ranges are lost, all else is restored and verified; %s: %w", formatSize(total), len(bad), hint, backupstore.ErrDamaged)
+	return fmt.Errorf("%s in %d range(s) are lost, all else is restored and verified; %s: %w", formatSize(total), len(bad), hint, backupstore.ErrDamaged)
 }
