@@ -15,6 +15,15 @@ const (
 	lookAgain = 100 * time.Millisecond
 )
 
+// step is how far d goes between two reports of progress. Several cores need
+// longer ones to be kept busy.
+func (d *decoder) step() int64 {
+	if d.wide {
+		return 16 * stepBytes
+	}
+	return stepBytes
+}
+
 // readAhead reads at or behind the frontier, and moves it: one decoder at a
 // time does, and tells the index what it passes. Others wait until it has
 // passed what they want.
@@ -28,7 +37,7 @@ func (o *Object) readAhead(ctx context.Context, p []byte, off int64) (int, error
 		return 0, nil
 	}
 	for d.Offset() < off && err == nil {
-		err = o.advance(ctx, d, min(off-d.Offset(), stepBytes))
+		err = o.advance(ctx, d, min(off-d.Offset(), d.step()))
 	}
 	p = p[:min(len(p), stepBytes)]
 	if err == nil {
@@ -60,7 +69,7 @@ func (o *Object) Build(ctx context.Context, n int64) (done bool, err error) {
 			continue
 		}
 		for d.Offset() < to && err == nil {
-			err = o.advance(ctx, d, min(to-d.Offset(), stepBytes))
+			err = o.advance(ctx, d, min(to-d.Offset(), d.step()))
 		}
 		err = o.settleBuild(ctx, d, err)
 		return o.index.Complete(), unexpected(err)
