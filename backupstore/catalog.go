@@ -22,6 +22,9 @@ type Options struct {
 	// IndexBytes at most (0: 1 GiB). "": they live in memory while in use.
 	IndexDir   string
 	IndexBytes int64
+	// NoIndexBuild uses indexes that are there and lets reads build none: for
+	// who reads a volume once, from front to back.
+	NoIndexBuild bool
 	// Logger hears of what an operator should know and no caller returns. nil:
 	// nothing is logged.
 	Logger *slog.Logger
@@ -67,7 +70,7 @@ func NewCatalog(s share.Share, o Options) *Catalog {
 			indexes = nil
 		}
 	}
-	engine := seekable.NewEngine(seekable.Options{MemoryBytes: o.DecoderBytes, Indexes: indexes})
+	engine := seekable.NewEngine(seekable.Options{MemoryBytes: o.DecoderBytes, Indexes: indexes, NoBuild: o.NoIndexBuild})
 	files := newOpenFiles(s, maxOpenFiles)
 	return &Catalog{
 		share: s, log: o.Logger, indexes: indexes, engine: engine,

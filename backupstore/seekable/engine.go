@@ -22,6 +22,9 @@ type Options struct {
 	Indexes *index.Store
 	// Workers is how many cores one decoder may use that has far to go; 0: all.
 	Workers int
+	// NoBuild uses indexes that are there and builds none: quicker for who
+	// reads objects from front to back, once.
+	NoBuild bool
 }
 
 // Engine owns the memory of all decoders. It is safe for concurrent use.
@@ -31,6 +34,7 @@ type Options struct {
 type Engine struct {
 	indexes *index.Store
 	workers int
+	noBuild bool
 	budget  int64 // Options.MemoryBytes
 	buffers bunzip2.Buffers
 
@@ -79,7 +83,7 @@ func NewEngine(o Options) *Engine {
 	if o.Workers == 0 {
 		o.Workers = runtime.GOMAXPROCS(0)
 	}
-	return &Engine{indexes: o.Indexes, workers: o.Workers, budget: o.MemoryBytes, limit: o.MemoryBytes, parked: list.New()}
+	return &Engine{indexes: o.Indexes, workers: o.Workers, noBuild: o.NoBuild, budget: o.MemoryBytes, limit: o.MemoryBytes, parked: list.New()}
 }
 
 // Close drops all parked decoders. Decoders at work are dropped when their

@@ -195,6 +195,9 @@ func (o *Object) read(ctx context.Context, p []byte, off int64) (int, error) {
 			return int(n), nil
 		}
 	}
+	if o.engine.noBuild {
+		return o.readBehind(ctx, p, off)
+	}
 	if frontier := o.index.Frontier(); off < frontier {
 		return o.readBehind(ctx, p[:min(int64(len(p)), frontier-off)], off)
 	}

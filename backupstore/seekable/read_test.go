@@ -1,6 +1,7 @@
 package seekable
 
 import (
+	"bytes"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -281,6 +282,25 @@ func TestZerosAreNotDecodedOnceTheyAreKnown(t *testing.T) {
 			}
 			if zeros < 4<<20-128<<10 {
 				t.Errorf("only %d bytes are known to be zero", zeros)
+			}
+		})
+	}
+}
+
+func TestWithoutBuildingNothingIsBuiltAndAllReads(t *testing.T) {
+	for _, s := range indexedSamples(t) {
+		t.Run(s.name, func(t *testing.T) {
+			o := s.open(newEngine(t, Options{NoBuild: true}), "x")
+			defer o.Close()
+			p := make([]byte, 300_000)
+			for off := 0; off < len(s.want); off += len(p) {
+				p = p[:min(len(p), len(s.want)-off)]
+				if err := o.ReadAt(t.Context(), p, int64(off)); err != nil || !bytes.Equal(p, s.want[off:off+len(p)]) {
+					t.Fatalf("at %d: %v", off, err)
+				}
+			}
+			if n, complete := o.Indexed(); n != 0 || complete {
+				t.Errorf("%d bytes are indexed", n)
 			}
 		})
 	}

@@ -109,6 +109,11 @@ func newLogger(c *cli.Context) *slog.Logger {
 
 // openCatalog opens the share and looks at it.
 func openCatalog(c *cli.Context, memoryBytes int64) (*backupstore.Catalog, error) {
+	return openCatalogWith(c, backupstore.Options{DecoderBytes: memoryBytes})
+}
+
+// openCatalogWith is openCatalog with options of the caller's.
+func openCatalogWith(c *cli.Context, o backupstore.Options) (*backupstore.Catalog, error) {
 	path := c.String("share")
 	if path == "" {
 		return nil, usagef("no share given: say --share DIRECTORY or set RESTOREFS_SHARE")
@@ -121,7 +126,7 @@ func openCatalog(c *cli.Context, memoryBytes int64) (*backupstore.Catalog, error
 		}
 		return nil, err
 	}
-	o := backupstore.Options{DecoderBytes: memoryBytes, Logger: log}
+	o.Logger = log
 	if dir := c.String("cache-dir"); dir != "" {
 		o.IndexDir = filepath.Join(dir, "index")
 	}

@@ -94,7 +94,7 @@ func runMaterialize(c *cli.Context) error {
 			return err
 		}
 	}
-	catalog, err := openCatalog(c, memory)
+	catalog, err := openCatalogWith(c, backupstore.Options{DecoderBytes: memory, NoIndexBuild: true})
 	if err != nil {
 		return err
 	}
