@@ -1,0 +1,211 @@
+package backupstore
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/restorefs/restorefs/backupstore/format"
+)
+
+// finish compares a layer with its parent's, whose own proof is done, and
+// reports it.
+func (v *verifier) finish(ctx context.Context, l *layer) error {
+	if l.own != nil {
+		f := finisher{verifier: v, layer: l, parent: v.done[l.backup.parent]}
+		if err := f.compare(ctx); err != nil {
+			return err
+		}
+		f.inherit()
+	}
+	if l.needless > 0 {
+		l.notes = append(l.notes, fmt.Sprintf("blocks that are zero by their digests, so that nothing is lost, in damaged objects: %d, first in %s", l.needless, l.needlessAt))
+	}
+	if l.oddEnds > 0 {
+		l.notes = append(l.notes, fmt.Sprintf("objects that do not end where _metadata says, though what is used of them is right: %d, first %s", l.oddEnds, l.oddEnd))
+	}
+	l.damaged = joined(l.damaged)
+	v.done[l.backup] = l
+	v.o.Progress.done.Add(l.backup.StoredBytes - l.counted)
+	if !v.wanted[l.backup] {
+		l.own = nil
+		return nil
+	}
+	r := Report{Backup: l.backup, OK: len(l.damaged) == 0 && l.own != nil, Bytes: l.backup.Size, Damaged: l.damaged, Notes: l.notes}
+	if l.rows != nil {
+		r.Blocks = l.rows.file.Rows()
+	}
+	for _, d := range l.damaged {
+		r.Bytes -= d.Length
+		if l.rows != nil && d.Offset < l.rows.end {
+			r.Blocks -= (min(d.Offset+d.Length, l.rows.end) - d.Offset + l.rows.block - 1) / l.rows.block
+		}
+	}
+	l.own = nil // its rows and its damage are all that children need
+	return v.each(r)
+}
+
+// finisher proves what a layer has from its parents.
+type finisher struct {
+	*verifier
+	*layer
+	parent  *layer  // nil: none
+	full    *Volume // the composed volume, nil: not needed so far
+	judged  ranges  // what was decoded and compared with the layer's own digests
+	rowless int64   // rows that are damaged
+}
+
+// compare goes through the layer's digest rows.
+func (f *finisher) compare(ctx context.Context) error {
+	rows := f.layer.rows
+	if rows == nil {
+		if f.backup.HasDigests {
+			f.notes = append(f.notes, "its _sha256file cannot be used: objects were checked against their MD5")
+		}
+		return nil
+	}
+	var todo Range
+	flush := func() error {
+		at := todo
+		todo = Range{}
+		return f.decode(ctx, at)
+	}
+	for n := int64(0); n*pageRows < rows.file.Rows(); n++ {
+		page, err := rows.page(ctx, n)
+		if err != nil && finding(ctx, err) {
+			off := n * pageRows * rows.block
+			f.damage(Damage{Offset: off, Length: min(rows.block*pageRows, rows.end-off), Reason: fmt.Sprintf("its digests cannot be read: %v", err)})
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("backup %s: read its digests: %w", f.backup.ID, err)
+		}
+		parents, err := f.parentPage(ctx, n)
+		if err != nil {
+			return err
+		}
+		for k, row := range page {
+			i := n*pageRows + int64(k)
+			off := i * rows.block
+			if row == unreadable {
+				f.rowless++
+			}
+			if f.own.covers(off) || f.inherits(parents, k, i, row) {
+				continue
+			}
+			if todo.Len > 0 && todo.Off+todo.Len != off || todo.Len >= verifyPiece {
+				if err := flush(); err != nil {
+					return err
+				}
+			}
+			if todo.Len == 0 {
+				todo.Off = off
+			}
+			todo.Len = min(off+rows.block, f.own.size) - todo.Off
+		}
+	}
+	if f.rowless > 0 {
+		f.notes = append(f.notes, fmt.Sprintf("%d of the %d rows of its _sha256file are damaged: those blocks were checked otherwise", f.rowless, rows.file.Rows()))
+	}
+	return flush()
+}
+
+// parentPage is the parent's digest rows, where they can be compared.
+func (f *finisher) parentPage(ctx context.Context, n int64) (page []format.Digest, err error) {
+	if f.parent == nil || f.parent.rows == nil || f.parent.rows.block != f.layer.rows.block || n*pageRows >= f.parent.rows.file.Rows() {
+		return nil, nil
+	}
+	if page, err = f.parent.rows.page(ctx, n); err != nil {
+		if finding(ctx, err) {
+			return nil, nil
+		}
+		return nil, fmt.Errorf("backup %s: read its digests: %w", f.parent.backup.ID, err)
+	}
+	return page, nil
+}
+
+// inherits reports whether block i, of which the layer has no whole object, is
+// proven by its parent's proof.
+func (f *finisher) inherits(parents []format.Digest, k int, i int64, row format.Digest) bool {
+	rows := f.layer.rows
+	off := i * rows.block
+	if f.own.hasExtent(off, min(off+rows.block, f.own.size)) {
+		return false // in part its own
+	}
+	if f.parent == nil {
+		return row == *rows.zeroRow(i)
+	}
+	if row == unreadable || k >= len(parents) || row != parents[k] {
+		return false
+	}
+	// The last rows of both must be about equally many bytes.
+	theirs := f.parent.rows
+	return min(rows.block, rows.end-off) == min(theirs.block, theirs.end-off)
+}
+
+// decode proves blocks by the composed volume.
+func (f *finisher) decode(ctx context.Context, r Range) error {
+	if r.Len == 0 {
+		return nil
+	}
+	f.judged.add(r.Off, r.Len)
+	err := f.compose(ctx)
+	if err == nil {
+		err = f.full.read(ctx, make([]byte, r.Len), r.Off, func(_ []byte, _ int64, d *DamageError) error {
+			f.damage(f.describe(ctx, f.full, d))
+			return nil
+		})
+	}
+	if err != nil && finding(ctx, err) {
+		f.damage(Damage{Offset: r.Off, Length: r.Len, Reason: err.Error()})
+		return nil
+	}
+	return err
+}
+
+func (f *finisher) compose(ctx context.Context) error {
+	if f.full != nil {
+		return nil
+	}
+	full, err := f.catalog.Open(ctx, f.backup)
+	if err == nil {
+		full.asIs = true
+		f.full = full
+	}
+	return err
+}
+
+// inherit takes over the parent's damage where the layer has nothing of its own.
+func (f *finisher) inherit() {
+	if f.parent == nil {
+		return
+	}
+	block := int64(f.own.Align())
+	for _, d := range f.parent.damaged {
+		end := min(d.Offset+d.Length, f.own.size)
+		for off := d.Offset; off < end; {
+			next := min(end, (off/block+1)*block)
+			if !f.own.covers(off/block*block) && !f.judged.has(off) {
+				d.Offset, d.Length = off, next-off
+				f.damaged = append(f.damaged, d)
+			}
+			off = next
+		}
+	}
+}
+
+// joined sorts damage and joins what belongs together.
+func joined(all []Damage) []Damage {
+	slices.SortStableFunc(all, func(a, b Damage) int { return cmp.Compare(a.Offset, b.Offset) })
+	var out []Damage
+	for _, d := range all {
+		if k := len(out) - 1; k >= 0 && d.Offset <= out[k].Offset+out[k].Length &&
+			d.Object == out[k].Object && d.Reason == out[k].Reason && d.Sibling == out[k].Sibling {
+			out[k].Length = max(out[k].Length, d.Offset+d.Length-out[k].Offset)
+			continue
+		}
+		out = append(out, d)
+	}
+	return out
+}
