@@ -38,6 +38,15 @@ func skip(t *testing.T, format string, args ...any) {
 	t.Skipf(format, args...)
 }
 
+// firstPass is for tests that take long and are about other programs, not about
+// the decoders: once is enough.
+func firstPass(t *testing.T) {
+	t.Helper()
+	if secondPass {
+		t.Skip("runs in the first pass of make test only")
+	}
+}
+
 func need(t *testing.T, programs ...string) {
 	t.Helper()
 	for _, p := range programs {
