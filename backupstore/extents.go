@@ -8,8 +8,24 @@ type extent struct {
 	object   int   // index into Volume.objects
 }
 
-// addLayer lays the objects of one layer, sorted and not overlapping, over the
-// extents of older layers: where both have a byte the layer's wins.
+// layered composes the extents of layers, oldest first, each sorted and not
+// overlapping. Halves are composed before they are laid over each other: the
+// time is linear in the objects and in the logarithm of the layers, where layer
+// upon layer would go over the full backup once for each of its increments. The
+// layers are consumed.
+func layered(layers [][]extent) []extent {
+	switch n := len(layers); n {
+	case 0:
+		return nil
+	case 1:
+		return layers[0]
+	default:
+		return addLayer(layered(layers[:n/2]), layered(layers[n/2:]))
+	}
+}
+
+// addLayer lays the extents of newer layers over those of older ones, both
+// sorted and not overlapping: where both have a byte the newer one's wins.
 func addLayer(older, layer []extent) []extent {
 	if len(older) == 0 {
 		return layer

@@ -2,8 +2,45 @@ package backupstore
 
 import (
 	"math/rand/v2"
+	"runtime"
+	"slices"
 	"testing"
 )
+
+// oneByOne is layered without its haste, on a copy.
+func oneByOne(layers [][]extent) (out []extent) {
+	for _, l := range layers {
+		out = addLayer(out, slices.Clone(l))
+	}
+	return out
+}
+
+// A long chain of small increments on a full backup of many objects: the work
+// is counted in extents that are gone over, not in time.
+func TestManyLayersAreNotGoneOverOnceEach(t *testing.T) {
+	const objects, increments = 20_000, 2_000
+	layers := [][]extent{nil}
+	for i := range int64(objects) {
+		layers[0] = append(layers[0], extent{i * 100, i*100 + 100, int(i)})
+	}
+	for i := range int64(increments) {
+		at := i * 7919 % objects * 100
+		layers = append(layers, []extent{{at + 50, at + 120, objects + int(i)}})
+	}
+	want := oneByOne(layers)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	got := layered(layers)
+	runtime.ReadMemStats(&after)
+	if !slices.Equal(got, want) {
+		t.Fatalf("%d extents, want %d", len(got), len(want))
+	}
+	// addLayer makes a list as long as both of its arguments.
+	made := (after.TotalAlloc - before.TotalAlloc) / 24
+	if most := uint64(objects+2*increments) * 20; made > most {
+		t.Errorf("%d extents were made, %d are enough", made, most)
+	}
+}
 
 // A model that keeps for each byte which object it comes from.
 func TestLayersAddUpByteByByte(t *testing.T) {
@@ -11,9 +48,9 @@ func TestLayersAddUpByteByByte(t *testing.T) {
 	for round := range 10_000 {
 		size := 1 + rng.IntN(60)
 		model := make([]int, size) // object + 1, 0: none
-		var extents []extent
+		var layers [][]extent
 		objects := 0
-		for range rng.IntN(6) {
+		for range rng.IntN(9) {
 			var layer []extent
 			for at := 0; ; {
 				off := at + rng.IntN(1+rng.IntN(15))
@@ -28,7 +65,12 @@ func TestLayersAddUpByteByByte(t *testing.T) {
 				}
 				at = end
 			}
-			extents = addLayer(extents, layer)
+			layers = append(layers, layer)
+		}
+		simple := oneByOne(layers)
+		extents := layered(layers)
+		if !slices.Equal(simple, extents) {
+			t.Fatalf("round %d: %v, one by one %v", round, extents, simple)
 		}
 		got := make([]int, size)
 		var last int64

@@ -55,13 +55,15 @@ var errLayer = errors.New("the backup has changed since it was listed")
 
 // readLayers composes the chain.
 func (v *Volume) readLayers(ctx context.Context) error {
+	layers := make([][]extent, 0, len(v.chain))
 	for i := len(v.chain) - 1; i >= 0; i-- {
 		layer, err := v.readLayer(ctx, i)
 		if err != nil {
 			return fmt.Errorf("open backup %s: %w", v.chain[0].ID, err)
 		}
-		v.extents = addLayer(v.extents, layer)
+		layers = append(layers, layer)
 	}
+	v.extents = layered(layers)
 	return nil
 }
 

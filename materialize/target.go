@@ -312,9 +312,11 @@ func (t *Target) stillThere() error {
 		err = unix.Stat(t.path, &named)
 	}
 	switch {
+	case errors.Is(err, unix.ENOENT):
+		err = errors.New("it was removed during the run")
 	case err != nil:
 	case identify(&open) != identify(&named):
-		err = errors.New("it was removed or replaced during the run")
+		err = errors.New("it was replaced by another file or device during the run")
 	case t.kind == KindFile && open.Size < t.need:
 		err = errors.New("it was shortened during the run")
 	}

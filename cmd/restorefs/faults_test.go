@@ -276,7 +276,7 @@ func TestATargetThatIsRemoved(t *testing.T) {
 		t.Fatal(err)
 	}
 	stdout, stderr, code := end()
-	failed(t, stdout, stderr, code, exitFailed, target, "no such file")
+	failed(t, stdout, stderr, code, exitFailed, target, "it was removed during the run")
 }
 
 func TestADeviceThatVanishes(t *testing.T) {

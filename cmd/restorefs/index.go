@@ -78,9 +78,9 @@ func indexOne(c *cli.Context, catalog *backupstore.Catalog, b *backupstore.Backu
 	}
 	var done, total atomic.Int64
 	start := time.Now()
-	stop := showLine(c.App.ErrWriter, func() string {
-		return fmt.Sprintf("index %s  %s of %s", b.ID[:8], formatSize(done.Load()), formatSize(total.Load()))
-	})
+	stop := showLine(c.App.ErrWriter, withRate(func() progressState {
+		return progressState{Stage: "index " + b.ID[:8], Done: done.Load(), Total: total.Load()}
+	}))
 	err = v.BuildIndex(c.Context, backupstore.IndexOptions{Progress: func(d, t int64) { done.Store(d); total.Store(t) }})
 	stop()
 	if err == nil {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/cheggaaa/pb/v3"
 	"github.com/urfave/cli/v2"
 	"golang.org/x/term"
 
@@ -54,19 +55,24 @@ func checkProgressFlag(c *cli.Context) error {
 // reportProgress shows, as --progress says, what now returns, until stop is
 // called.
 func reportProgress(c *cli.Context, now func() progressState) (stop func()) {
-	window := newWindow()
-	measured := func() progressState {
-		s := now()
-		s.Rate = window.rate(time.Now(), s.Stage, s.Done)
-		return s
-	}
+	measured := withRate(now)
 	switch c.String("progress") {
 	case "none":
 		return func() {}
 	case "json":
 		return reportJSON(c.App.ErrWriter, measured)
 	}
-	return showLine(c.App.ErrWriter, func() string { return stateLine(measured()) })
+	return showLine(c.App.ErrWriter, measured)
+}
+
+// withRate measures the rate of what now returns.
+func withRate(now func() progressState) func() progressState {
+	window := newWindow()
+	return func() progressState {
+		s := now()
+		s.Rate = window.rate(time.Now(), s.Stage, s.Done)
+		return s
+	}
 }
 
 func reportJSON(w io.Writer, now func() progressState) (stop func()) {
@@ -92,14 +98,27 @@ func reportJSON(w io.Writer, now func() progressState) (stop func()) {
 	return func() { close(quit); <-done }
 }
 
-// showLine keeps one line on a terminal up to date, or writes one every so
-// often to anything else, until the returned function is called.
-func showLine(w io.Writer, line func() string) (stop func()) {
+// showLine keeps a bar on a terminal up to date, or writes a line every so often
+// to anything else, until the returned function is called.
+func showLine(w io.Writer, now func() progressState) (stop func()) {
 	f, ok := w.(*os.File)
 	terminal := ok && term.IsTerminal(int(f.Fd()))
 	every := 30 * time.Second
+	show := func() { fmt.Fprintln(w, stateLine(now())) }
+	clear := func() {}
 	if terminal {
 		every = 250 * time.Millisecond
+		bar := newBar()
+		show = func() {
+			columns, _, err := term.GetSize(int(f.Fd())) // it may be resized at any time
+			if err != nil || columns < 2 {
+				columns = 80
+			}
+			// The cursor waits at the start, so that what is logged in between
+			// replaces the bar.
+			fmt.Fprintf(w, "%s\033[K\r", barLine(bar, now(), columns-1))
+		}
+		clear = func() { fmt.Fprint(w, "\033[K") }
 	}
 	quit, done := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -109,36 +128,49 @@ func showLine(w io.Writer, line func() string) (stop func()) {
 		for {
 			select {
 			case <-quit:
-				if terminal {
-					fmt.Fprint(w, "\r\033[K")
-				}
+				clear()
 				return
 			case <-tick.C:
-				if terminal {
-					fmt.Fprint(w, "\r\033[K"+line())
-				} else {
-					fmt.Fprintln(w, line())
-				}
+				show()
 			}
 		}
 	}()
 	return func() { close(quit); <-done }
 }
 
+// newBar is a bar that is drawn when it is asked to.
+func newBar() *pb.ProgressBar {
+	return pb.New64(0).Set(pb.Static, true).Set(pb.Color, false).SetTemplateString(
+		`{{string . "stage"}}  {{percent . "%3.0f %%"}}  {{bar . "[" "=" ">" " " "]"}}  {{string . "rate"}}`)
+}
+
+// barLine draws s into that many columns. Where they are few the bar goes first,
+// then the end of the line.
+func barLine(bar *pb.ProgressBar, s progressState, columns int) string {
+	if s.Total == 0 {
+		return s.Stage
+	}
+	return bar.SetWidth(columns).SetTotal(s.Total).SetCurrent(s.Done).Set("stage", s.Stage).Set("rate", rateWords(s)).String()
+}
+
 func stateLine(s progressState) string {
 	if s.Total == 0 {
 		return s.Stage
 	}
-	line := fmt.Sprintf("%s  %3.0f %%  %s of %s  %s/s", s.Stage, 100*float64(s.Done)/float64(s.Total),
-		formatSize(s.Done), formatSize(s.Total), formatSize(s.Rate))
+	return fmt.Sprintf("%s  %3.0f %%  %s", s.Stage, 100*float64(s.Done)/float64(s.Total), rateWords(s))
+}
+
+// rateWords is how fast it goes, how long it will take, and how much there is.
+func rateWords(s progressState) string {
+	words := formatSize(s.Rate) + "/s"
 	if s.Rate > 0 && s.Done < s.Total {
 		left := time.Duration(float64(s.Total-s.Done) / float64(s.Rate) * float64(time.Second))
-		line += fmt.Sprintf("  %s left", left.Round(time.Second))
+		words += fmt.Sprintf("  %s left", left.Round(time.Second))
 	}
 	if s.Healed > 0 {
-		line += fmt.Sprintf("  %s healed", formatSize(s.Healed))
+		words += fmt.Sprintf("  %s healed", formatSize(s.Healed))
 	}
-	return line
+	return words + fmt.Sprintf("  %s of %s", formatSize(s.Done), formatSize(s.Total))
 }
 
 // rateWindow is how far back a rate looks: zeros and data go at very different

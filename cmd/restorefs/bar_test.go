@@ -1,0 +1,107 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/restorefs/restorefs/backupstore/storetest"
+)
+
+func TestTheBarFitsTheTerminal(t *testing.T) {
+	bar := newBar()
+	s := progressState{Stage: "copying", Done: 3 << 30, Total: 10 << 30, Rate: 100 << 20, Healed: 32 << 10}
+	for columns := 1; columns < 250; columns++ {
+		line := barLine(bar, s, columns)
+		if len(line) > columns {
+			t.Errorf("%d columns: %q", columns, line)
+		}
+		if drawn := strings.Contains(line, "[="); columns < 70 && drawn || columns > 80 && !drawn {
+			t.Errorf("%d columns: %q", columns, line)
+		}
+	}
+	for _, words := range []string{"copying", " 30 %", "100 MiB/s", "1m12s left", "32 KiB healed", "3 GiB of 10 GiB"} {
+		if line := barLine(bar, s, 120); !strings.Contains(line, words) {
+			t.Errorf("%q does not say %q", line, words)
+		}
+	}
+	if line := barLine(bar, progressState{Stage: "starting"}, 40); line != "starting" {
+		t.Errorf("before anything is known: %q", line)
+	}
+}
+
+// terminal is a pseudo terminal of some columns: what a program writes to it,
+// and the end for the program.
+func terminal(t *testing.T, columns uint16) (ours, its *os.File) {
+	t.Helper()
+	ours, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		skip(t, "needs pseudo terminals: %v", err)
+	}
+	t.Cleanup(func() { ours.Close() })
+	number, err := unix.IoctlGetInt(int(ours.Fd()), unix.TIOCGPTN)
+	if err == nil {
+		err = unix.IoctlSetPointerInt(int(ours.Fd()), unix.TIOCSPTLCK, 0)
+	}
+	if err == nil {
+		its, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|unix.O_NOCTTY, 0)
+	}
+	if err != nil {
+		skip(t, "needs pseudo terminals: %v", err)
+	}
+	t.Cleanup(func() { its.Close() })
+	resize(t, ours, columns)
+	return ours, its
+}
+
+func resize(t *testing.T, terminal *os.File, columns uint16) {
+	t.Helper()
+	if err := unix.IoctlSetWinsize(int(terminal.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: columns}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestATerminalIsResizedDuringARun(t *testing.T) {
+	share := t.TempDir()
+	made := storetest.MustWrite(t, share, storetest.Spec{ID: storetest.ID("bar"), VolumeID: storetest.ID("bar volume"), Content: storetest.Disk(16<<20, 9)})
+	ours, its := terminal(t, 110)
+	cmd := program(t, "materialize", "--bwlimit", "6M", "--share", share, made.ID, filepath.Join(t.TempDir(), "disk"))
+	cmd.Stderr = its
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	its.Close()
+	var said strings.Builder
+	for buf := make([]byte, 4096); ; {
+		n, err := ours.Read(buf)
+		said.Write(buf[:n])
+		if strings.Count(said.String(), "\033[K\r") == 2 {
+			resize(t, ours, 50)
+		}
+		if err != nil { // EIO: the program has ended
+			break
+		}
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Fatalf("%v: %s", err, said.String())
+	}
+	frames := strings.Split(said.String(), "\033[K\r")
+	var wide, narrow int
+	for _, f := range frames[1 : len(frames)-1] {
+		switch n := len(f); {
+		case n == 109:
+			wide++
+		case n <= 49:
+			narrow++
+		default:
+			t.Errorf("%d columns: %q", n, f)
+		}
+	}
+	if wide == 0 || narrow == 0 || !strings.HasSuffix(said.String(), "\033[K") {
+		t.Errorf("%d wide, %d narrow: %q", wide, narrow, said.String())
+	}
+}
