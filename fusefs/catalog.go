@@ -25,6 +25,33 @@ type Volume interface {
 	Close() error
 }
 
+// WritableVolume is a Volume that takes writes, of a mount with
+// Options.Writable. All who have the same backup open see the same bytes.
+//
+// Ranges lie inside the volume, are not empty, and may overlap those of calls
+// that run at the same time. For want of space the error is syscall.ENOSPC or
+// EDQUOT, and nothing acknowledged before is lost.
+type WritableVolume interface {
+	Volume
+
+	// WriteAt writes all of p at off, or fails; then any part of it may have
+	// been written. p is not kept.
+	WriteAt(ctx context.Context, p []byte, off int64) error
+
+	// Zero makes n bytes zero, and gives back the room they took as far as it
+	// can.
+	Zero(ctx context.Context, off, n int64) error
+
+	// Allocate sees to it that writes to n bytes will not fail for want of
+	// space. Their contents do not change.
+	Allocate(ctx context.Context, off, n int64) error
+
+	// Sync returns nil when all that was acknowledged before the call is on
+	// stable storage. After an error some of it may be lost, which every later
+	// Sync must say again.
+	Sync(ctx context.Context) error
+}
+
 // Data is the pinned result of a read.
 type Data interface {
 	// Slices returns the bytes in order, the same at every call, not to be
@@ -65,6 +92,8 @@ type Catalog interface {
 	Size(ctx context.Context, id string) (int64, error)
 
 	// Open opens a backup's volume. It is called at every open of volume.raw.
+	// Where it gives a WritableVolume, volume.raw can be written, if
+	// Options.Writable says so.
 	Open(ctx context.Context, id string) (Volume, error)
 
 	// Metadata returns the contents of metadata.json, of bounded size.

@@ -1,4 +1,6 @@
-// Package fusefs serves backups as a read-only FUSE file system.
+// Package fusefs serves backups as a FUSE file system: read-only, except for
+// the disks of a mount with [Options.Writable], whose writes go to wherever a
+// [WritableVolume] keeps them.
 //
 // It owns the mounted tree, the translation of reads and seeks, the table of
 // errnos, and the life of a mount: checks before it, settings of it, taking it
@@ -32,7 +34,10 @@
 //   - Bytes go from the Volume's memory to the kernel in one writev; they stay
 //     pinned ([Data]) until the kernel has them.
 //   - A backup's bytes never change, so the kernel's page cache outlives the
-//     open file (FOPEN_KEEP_CACHE). A changed time or size is a new inode.
+//     open file (FOPEN_KEEP_CACHE), unless they can be written. A changed time
+//     or size is a new inode.
+//   - A write has been taken by the Volume, or fails, before write(2) returns;
+//     fsync(2) and close(2) return 0 when all of them are on stable storage.
 //   - st_blocks is never 0 for a file that is not empty (GNU tar takes 0 for
 //     one hole), and below the size (cp looks for holes only then).
 //   - No lock is held while a Catalog or a Volume is called.
@@ -57,6 +62,10 @@
 // for a hanging share. At most maxBackground buffered and asynchronous reads
 // of a mount are in flight, so those that hang hold up others of that mount,
 // whatever backup they read. Killing the serving process frees every reader.
+//
+// The page cache belongs to an inode. Another file with the same bytes, a
+// window onto the disk, must be read and written past it (FOPEN_DIRECT_IO)
+// while the disk can be written, or will show what was there before.
 //
 // Memory: go-fuse takes a buffer of the request's size (at most 1 MiB) for
 // every READ in flight, also if it then stays unused. The kernel bounds

@@ -14,6 +14,8 @@ import (
 //	the reader was interrupted           EINTR      not logged
 //	a deadline passed (the share hangs)  ETIMEDOUT  logged
 //	fs.ErrNotExist                       gone       logged
+//	no room for what is written          ENOSPC     logged
+//	another mount has its overlay        EBUSY      logged
 //	anything else, damage above all      EIO        logged
 //
 // A cancellation that is not the reader's own is a failure of the work it
@@ -28,6 +30,10 @@ func errno(ctx context.Context, err error, gone syscall.Errno) syscall.Errno {
 		return syscall.ETIMEDOUT
 	case errors.Is(err, fs.ErrNotExist):
 		return gone
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return syscall.ENOSPC
+	case errors.Is(err, syscall.EBUSY):
+		return syscall.EBUSY
 	default:
 		return syscall.EIO
 	}

@@ -31,6 +31,9 @@ type TestBackup struct {
 	SliceBytes   int // of the slices a read returns; 0: 12345
 	ShortBy      int // bytes by which reads are too short
 	MetadataText string
+
+	Writable bool
+	Room     int64 // bytes that may be written, 0: any number
 }
 
 func (b *TestBackup) content() []byte {
@@ -55,7 +58,7 @@ func (h *Host) Away(away *bool, _ *struct{}) error {
 // Stats are counts of what happened in the host.
 type Stats struct {
 	Opens, Closes, Reads, SliceCalls, Releases, Cancelled, Waiting int64
-	ReadBytes                                                      int64
+	ReadBytes, Syncs                                               int64
 	Goroutines, FDs                                                int
 	Log                                                            []string
 }
@@ -72,7 +75,9 @@ type Host struct {
 	backups  map[string]*TestBackup
 	contents map[string][]byte
 
-	opens, closes, reads, sliceCalls, releases, cancelled, waiting, readBytes, asked atomic.Int64
+	opens, closes, reads, sliceCalls, releases, cancelled, waiting, readBytes, asked, syncs, written atomic.Int64
+
+	contentMu sync.Mutex // guards the contents of writable backups
 }
 
 type MountArgs struct {
@@ -81,6 +86,7 @@ type MountArgs struct {
 	Owner      *Owner
 	Mode       fs.FileMode
 	Avoid      []string
+	Writable   bool
 }
 
 func (h *Host) logWrite(p []byte) (int, error) {
@@ -95,7 +101,7 @@ func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
 
 func (h *Host) Mount(a *MountArgs, _ *struct{}) error {
 	s, err := Mount(context.Background(), a.Mountpoint, h, Options{
-		AllowOther: a.AllowOther, Owner: a.Owner, Mode: a.Mode, Avoid: a.Avoid, Status: h.status,
+		AllowOther: a.AllowOther, Owner: a.Owner, Mode: a.Mode, Avoid: a.Avoid, Status: h.status, Writable: a.Writable,
 		Logger:       slog.New(slog.NewJSONHandler(writerFunc(h.logWrite), nil)),
 		entryTimeout: 50 * time.Millisecond,
 	})
@@ -166,7 +172,7 @@ func (h *Host) Stats(_ *struct{}, s *Stats) error {
 	*s = Stats{
 		Opens: h.opens.Load(), Closes: h.closes.Load(), Reads: h.reads.Load(),
 		SliceCalls: h.sliceCalls.Load(), Releases: h.releases.Load(),
-		Cancelled: h.cancelled.Load(), Waiting: h.waiting.Load(), ReadBytes: h.readBytes.Load(),
+		Cancelled: h.cancelled.Load(), Waiting: h.waiting.Load(), ReadBytes: h.readBytes.Load(), Syncs: h.syncs.Load(),
 		Goroutines: runtime.NumGoroutine(), FDs: len(fds),
 		Log: strings.Split(strings.TrimSpace(h.log.String()), "\n"),
 	}
@@ -221,6 +227,9 @@ func (h *Host) Open(ctx context.Context, id string) (Volume, error) {
 		}
 	}
 	h.opens.Add(1)
+	if m.b.Writable {
+		return &writableMemory{m}, nil
+	}
 	return m, nil
 }
 

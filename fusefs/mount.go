@@ -50,10 +50,15 @@ type Options struct {
 	// Owner owns everything in the tree; nil: the user who mounts.
 	Owner *Owner
 
-	// Mode is for files; 0 is 0400, for backups hold secrets. Its write and
-	// execute bits are ignored. A directory may be entered by those who may
-	// read files.
+	// Mode is for files; 0 is 0400, for backups hold secrets. Execute bits are
+	// ignored, and so are write bits except for volume.raw with Writable, which
+	// the owner may always write then. A directory may be entered by those who
+	// may read files.
 	Mode fs.FileMode
+
+	// Writable mounts read-write, for catalogues that open WritableVolumes.
+	// Nothing but volume.raw can be written.
+	Writable bool
 
 	// Avoid lists directories that serving reads or writes: share and cache.
 	// A mountpoint in one of them, or above one, is refused with ErrOverlap.
@@ -105,6 +110,10 @@ func Mount(ctx context.Context, mountpoint string, c Catalog, o Options) (*Serve
 func mount(path string, c Catalog, o Options, log *slog.Logger) (*Server, error) {
 	t := newTree(c, o, log)
 	lines := slog.NewLogLogger(log.Handler(), slog.LevelWarn)
+	access, flags := "ro", uintptr(unix.MS_RDONLY)
+	if o.Writable {
+		access, flags = "rw", 0
+	}
 	raw := gofs.NewNodeFS(&dirNode{node: node{t: t}}, &gofs.Options{
 		RootStableAttr: &gofs.StableAttr{Ino: rootInode},
 		Logger:         lines,
@@ -112,10 +121,10 @@ func mount(path string, c Catalog, o Options, log *slog.Logger) (*Server, error)
 	server, err := fuse.NewServer(raw, path, &fuse.MountOptions{
 		FsName:                  fsName,
 		Name:                    fsName,
-		Options:                 []string{"ro", "nosuid", "nodev", "noexec", "default_permissions"},
+		Options:                 []string{access, "nosuid", "nodev", "noexec", "default_permissions"},
 		AllowOther:              o.AllowOther,
 		DirectMountStrict:       os.Geteuid() == 0,
-		DirectMountFlags:        unix.MS_RDONLY | unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC,
+		DirectMountFlags:        flags | unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC,
 		MaxWrite:                maxRead,
 		MaxBackground:           maxBackground,
 		MaxInflightRequestBytes: maxWaiting,

@@ -25,7 +25,7 @@ var _ = (gofs.NodeOpener)((*volumeNode)(nil))
 var _ = (gofs.NodeGetattrer)((*volumeNode)(nil))
 
 func (n *volumeNode) attr(out *fuse.Attr) {
-	n.t.attr(out, syscall.S_IFREG|n.t.fileMode, n.size, n.backup.CreatedAt)
+	n.t.attr(out, syscall.S_IFREG|n.t.diskMode, n.size, n.backup.CreatedAt)
 }
 
 func (n *volumeNode) Getattr(_ context.Context, _ gofs.FileHandle, out *fuse.AttrOut) syscall.Errno {
@@ -35,8 +35,8 @@ func (n *volumeNode) Getattr(_ context.Context, _ gofs.FileHandle, out *fuse.Att
 }
 
 func (n *volumeNode) Open(ctx context.Context, flags uint32) (gofs.FileHandle, uint32, syscall.Errno) {
-	if writes(flags) {
-		return nil, 0, syscall.EROFS
+	if no := n.t.mayOpen(flags); no != 0 {
+		return nil, 0, no
 	}
 	v, err := n.t.catalog.Open(ctx, n.backup.ID)
 	if err == nil && v.Size() != n.size {
@@ -47,10 +47,15 @@ func (n *volumeNode) Open(ctx context.Context, flags uint32) (gofs.FileHandle, u
 		return nil, 0, n.t.fail(ctx, "open the backup", n.backup.ID, err, syscall.ENOENT)
 	}
 	h := &volumeHandle{t: n.t, id: n.backup.ID, volume: v, size: n.size}
+	fuseFlags, no := h.openFor(flags)
+	if no != 0 {
+		h.close()
+		return nil, 0, no
+	}
 	n.t.handlesMu.Lock()
 	n.t.handles[h] = struct{}{}
 	n.t.handlesMu.Unlock()
-	return h, fuse.FOPEN_KEEP_CACHE | fuse.FOPEN_NOFLUSH, 0
+	return h, fuseFlags, 0
 }
 
 // volumeHandle is one open volume.raw. The kernel sends its release after the
@@ -60,6 +65,9 @@ type volumeHandle struct {
 	id     string
 	volume Volume
 	size   int64
+
+	writes WritableVolume // volume, where it was opened for writing
+	dsync  bool           // every write is to be synced (O_DSYNC)
 }
 
 var _ = (gofs.FileReader)((*volumeHandle)(nil))

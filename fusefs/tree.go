@@ -29,6 +29,8 @@ type tree struct {
 	log          *slog.Logger
 	uid, gid     uint32
 	fileMode     uint32
+	diskMode     uint32 // of volume.raw
+	writable     bool
 	dirMode      uint32
 	entryTimeout time.Duration
 	mounted      time.Time
@@ -50,6 +52,7 @@ func newTree(c Catalog, o Options, log *slog.Logger) *tree {
 		uid:          uint32(syscall.Geteuid()),
 		gid:          uint32(syscall.Getegid()),
 		fileMode:     uint32(o.Mode.Perm()) &^ 0o333,
+		writable:     o.Writable,
 		entryTimeout: o.entryTimeout,
 		status:       o.Status,
 		mounted:      time.Now(),
@@ -60,6 +63,10 @@ func newTree(c Catalog, o Options, log *slog.Logger) *tree {
 	}
 	if t.fileMode == 0 {
 		t.fileMode = 0o400
+	}
+	t.diskMode = t.fileMode
+	if t.writable {
+		t.diskMode |= uint32(o.Mode.Perm())&0o222 | 0o200
 	}
 	// A directory is entered by whoever may read what is in it.
 	t.dirMode = t.fileMode | t.fileMode>>2
