@@ -15,6 +15,7 @@ var mayImport = map[string][]string{
 	"cache":                        {},
 	"fusefs":                       {},
 	"materialize":                  {},
+	"materialize/cinderapi":        {},
 	"backupstore/share":            {},
 	"backupstore/format":           {},
 	"backupstore/seekable/stream":  {},

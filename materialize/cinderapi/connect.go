@@ -1,0 +1,306 @@
+package cinderapi
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gophercloud/gophercloud/v2"
+	"github.com/gophercloud/gophercloud/v2/openstack"
+	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/tokens"
+)
+
+// Options say which cloud, and how patient to be with it.
+type Options struct {
+	// Cloud is an entry of clouds.yaml. "" takes OS_CLOUD or, without that, the
+	// OS_* variables of an openrc.
+	Cloud string
+	// CallTimeout bounds one attempt of a call, answer included; 0 means a minute.
+	CallTimeout time.Duration
+	// Patience bounds a call with all its repetitions; 0 means three minutes.
+	Patience time.Duration
+	Logger   *slog.Logger
+
+	pause time.Duration // before the second attempt; 0 means half a second
+}
+
+// Client is a cloud that one is logged in to. Its own calls go to Cinder. It may
+// be used by many goroutines.
+type Client struct {
+	*Service
+	settings settings
+	provider *gophercloud.ProviderClient
+	project  string
+	catalog  []tokens.CatalogEntry
+}
+
+// Connect reads the credentials, logs in and finds Cinder. An error is one of
+// ErrCredentials where nothing could be sent, else an *Error.
+func Connect(ctx context.Context, o Options) (*Client, error) {
+	o.CallTimeout, o.Patience = cmp.Or(o.CallTimeout, time.Minute), cmp.Or(o.Patience, 3*time.Minute)
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	s, err := readSettings(o.Cloud)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrCredentials, err)
+	}
+	kind, err := s.kind()
+	if err != nil {
+		return nil, err
+	}
+	tlsConfig, err := s.tls()
+	if err != nil {
+		return nil, err
+	}
+	c := &Client{settings: s}
+	if kind == noauth {
+		c.provider, c.project, err = s.withoutKeystone()
+	} else {
+		var auth gophercloud.AuthOptions
+		if auth, err = s.authOptions(kind); err == nil {
+			c.provider, err = openstack.NewClient(auth.IdentityEndpoint)
+		}
+		if err == nil {
+			c.provider.HTTPClient = httpClient(tlsConfig, o.CallTimeout)
+			err = c.logIn(ctx, o, auth)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	c.provider.HTTPClient = httpClient(tlsConfig, o.CallTimeout)
+	if err := c.findCinder(ctx, o); err != nil {
+		c.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// Close gives idle connections up.
+func (c *Client) Close() { c.provider.HTTPClient.CloseIdleConnections() }
+
+// ProjectID is the project that the token is of, "" when it is of none.
+func (c *Client) ProjectID() string { return c.project }
+
+// httpClient is bounded in time and in what it reads, and follows nobody.
+func httpClient(tlsConfig *tls.Config, timeout time.Duration) http.Client {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.TLSClientConfig = tlsConfig
+	return http.Client{
+		Transport:     boundedTransport{t},
+		Timeout:       timeout,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// withoutKeystone is for a Cinder with auth_strategy=noauth, which believes the
+// user and project that it is told.
+func (s settings) withoutKeystone() (*gophercloud.ProviderClient, string, error) {
+	project := s.get("project_id", "tenant_id", "project_name", "tenant_name")
+	if project == "" {
+		return nil, "", s.missing(s.name("project_id"))
+	}
+	if s.volumeEndpoint() == "" {
+		return nil, "", s.missing(s.name("volume_endpoint") + " (the address of Cinder, which no catalogue tells without Keystone)")
+	}
+	p := new(gophercloud.ProviderClient)
+	p.UseTokenLock()
+	p.SetToken(cmp.Or(s.get("user_id", "username"), "admin") + ":" + project)
+	return p, project, nil
+}
+
+// logIn gets a token from Keystone, and the catalogue that comes with it.
+func (c *Client) logIn(ctx context.Context, o Options, auth gophercloud.AuthOptions) error {
+	log := func(a gophercloud.AuthOptions) error {
+		call := Call{Op: "log in at Keystone " + auth.IdentityEndpoint, repeat: true}
+		return retry(ctx, o, call, func(ctx context.Context) error {
+			return openstack.AuthenticateV3(ctx, c.provider, &a, gophercloud.EndpointOpts{})
+		})
+	}
+	var err error
+	if auth.TokenID == "" {
+		err = log(auth)
+	} else {
+		// As it is, first: not every cloud lets a token be exchanged for another.
+		asItIs := auth
+		asItIs.Scope = nil
+		if err = log(asItIs); err == nil && !c.isFor(auth.Scope) {
+			err = log(auth)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	result := c.token()
+	catalog, err := result.ExtractServiceCatalog()
+	if err != nil {
+		return fmt.Errorf("log in at Keystone %s: its answer makes no sense: %w", auth.IdentityEndpoint, err)
+	}
+	c.catalog = catalog.Entries
+	if p, err := result.ExtractProject(); err == nil && p != nil {
+		c.project = p.ID
+	}
+	return nil
+}
+
+// tokenResult is what gophercloud's two results of logging in share.
+type tokenResult interface {
+	ExtractServiceCatalog() (*tokens.ServiceCatalog, error)
+	ExtractProject() (*tokens.Project, error)
+}
+
+func (c *Client) token() tokenResult {
+	r, _ := c.provider.GetAuthResult().(tokenResult) // always one of the two
+	return r
+}
+
+// isFor reports whether the token is already of the wanted project.
+func (c *Client) isFor(scope *gophercloud.AuthScope) bool {
+	if scope == nil {
+		return true
+	}
+	p, err := c.token().ExtractProject()
+	return err == nil && p != nil && (p.ID == scope.ProjectID || scope.ProjectName != "" && p.Name == scope.ProjectName &&
+		(p.Domain.ID == scope.DomainID || p.Domain.Name == scope.DomainName))
+}
+
+// volumeEndpoint is the address of Cinder when it was told.
+func (s settings) volumeEndpoint() string {
+	return s.get("volume_endpoint", "volume_endpoint_override", "block_storage_endpoint_override", "cinder_endpoint", "endpoint")
+}
+
+// findCinder finds Cinder's address and the newest of its API's microversions
+// that this package knows.
+func (c *Client) findCinder(ctx context.Context, o Options) error {
+	url := c.settings.volumeEndpoint()
+	if url == "" {
+		var err error
+		if url, err = c.endpoint("Cinder", "volume_endpoint", "volumev3", "block-storage", "block-store", "volume"); err != nil {
+			return err
+		}
+	}
+	root, url := inProject(url, c.project)
+	c.Service = &Service{options: o, sc: &gophercloud.ServiceClient{ProviderClient: c.provider, Endpoint: url, Type: "block-storage"}}
+	return c.chooseMicroversion(ctx, root)
+}
+
+// Compute finds Nova. Its calls have no microversion unless Call.Microversion
+// says one.
+func (c *Client) Compute() (*Service, error) {
+	url := c.settings.get("compute_endpoint", "compute_endpoint_override")
+	if url == "" {
+		var err error
+		if url, err = c.endpoint("Nova", "compute_endpoint", "compute"); err != nil {
+			return nil, err
+		}
+	}
+	return &Service{
+		options: c.options,
+		sc:      &gophercloud.ServiceClient{ProviderClient: c.provider, Endpoint: gophercloud.NormalizeURL(url), Type: "compute"},
+	}, nil
+}
+
+// endpoint finds a service of one of the types, the first first, in the
+// catalogue. It does not guess among regions.
+func (c *Client) endpoint(service, setting string, types ...string) (string, error) {
+	s := c.settings
+	want := strings.TrimSuffix(cmp.Or(s.get("interface", "endpoint_type"), "public"), "URL")
+	region := s.get("region_name")
+	var regions, interfaces []string
+	for _, t := range types {
+		var urls []string
+		for _, entry := range c.catalog {
+			for _, e := range entry.Endpoints {
+				switch {
+				case entry.Type != t || strings.HasSuffix(strings.TrimRight(e.URL, "/"), "/v2") || strings.Contains(e.URL, "/v2/") && service == "Cinder":
+				case e.Interface != want:
+					interfaces = append(interfaces, e.Interface)
+				case region != "" && e.Region != region && e.RegionID != region:
+					regions = append(regions, cmp.Or(e.RegionID, e.Region))
+				default:
+					urls = append(urls, e.URL)
+					regions = append(regions, cmp.Or(e.RegionID, e.Region))
+				}
+			}
+		}
+		slices.Sort(regions)
+		regions = slices.Compact(regions)
+		switch {
+		case len(urls) > 0 && region == "" && len(regions) > 1:
+			return "", fmt.Errorf("%w: the cloud has %s in the regions %s: say which one with %s", ErrCredentials, service, strings.Join(regions, ", "), s.name("region_name"))
+		case len(urls) > 0:
+			return urls[0], nil
+		}
+	}
+	slices.Sort(interfaces)
+	var hint string
+	switch {
+	case c.project == "":
+		hint = "the token is of no project: set " + s.name("project_name")
+	case len(regions) > 0:
+		hint = fmt.Sprintf("it is in the regions %s, %s says %q", strings.Join(regions, ", "), s.name("region_name"), region)
+	case len(interfaces) > 0:
+		hint = fmt.Sprintf("it is there for %s, %s says %q", strings.Join(slices.Compact(interfaces), ", "), s.name("interface"), want)
+	default:
+		hint = fmt.Sprintf("give its address in %s", s.name(setting))
+	}
+	return "", fmt.Errorf("%w: the cloud's catalogue has no %s: %s", ErrCredentials, service, hint)
+}
+
+// inProject splits Cinder's address into the root of the API, for which no
+// project counts, and the address for calls of the project.
+func inProject(url, project string) (root, inside string) {
+	for _, p := range []string{"%(project_id)s", "$(project_id)s", "%(tenant_id)s", "$(tenant_id)s"} {
+		url = strings.ReplaceAll(url, p, project)
+	}
+	url = strings.TrimRight(url, "/")
+	root = strings.TrimSuffix(url, "/"+project)
+	if root == url && project != "" {
+		url += "/" + project
+	}
+	return root + "/", url + "/"
+}
+
+// newestKnown is the minor microversion up to which this package was tried.
+const newestKnown = 70
+
+// chooseMicroversion asks which microversions there are. A cloud that has none
+// gets calls without one, which means 3.0.
+func (c *Client) chooseMicroversion(ctx context.Context, root string) error {
+	var answer struct {
+		Versions []struct {
+			ID      string `json:"id"`
+			Version string `json:"version"`
+		} `json:"versions"`
+	}
+	err := c.Do(ctx, Call{Op: "ask Cinder for its API versions", Method: http.MethodGet, URL: root, Into: &answer, OK: []int{200, 300}})
+	if e, ok := asError(err); ok && e.Status >= 400 && e.Status < 500 {
+		c.options.Logger.Info("Cinder tells no API versions, 3.0 is used", "err", err)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, v := range answer.Versions {
+		var minor int
+		if _, err := fmt.Sscanf(v.Version, "3.%d", &minor); err == nil && minor > 0 {
+			c.sc.Microversion = fmt.Sprintf("3.%d", min(minor, newestKnown))
+		}
+	}
+	return nil
+}
+
+// Microversion is the minor version of Cinder's API, version 3, that calls are
+// made with; 0 when none is.
+func (c *Client) Microversion() int {
+	var minor int
+	fmt.Sscanf(c.sc.Microversion, "3.%d", &minor)
+	return minor
+}

@@ -1,0 +1,208 @@
+package cinderapi
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/gophercloud/gophercloud/v2"
+)
+
+// Error is a call that failed. Its text says which call on what, what the cloud
+// answered and what to do.
+type Error struct {
+	Op         string        // what was being done: "set the metadata"
+	On         string        // to what: "volume 61c2...", or ""
+	Status     int           // of HTTP; 0 when there was no answer, or none that makes sense
+	Message    string        // what the cloud says, one line; "" for nothing
+	RequestID  string        // by which the cloud's logs know the call, or ""
+	RetryAfter time.Duration // that the cloud asks for, or 0
+	Err        error         // the cause, without an answer
+}
+
+// Unwrap gives the cause, nil when the cloud answered.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Error implements error.
+func (e *Error) Error() string {
+	var b strings.Builder
+	b.WriteString(e.Op)
+	if e.On != "" {
+		b.WriteString(" of " + e.On)
+	}
+	b.WriteString(": ")
+	if e.Status == 0 {
+		b.WriteString(e.cause())
+	} else {
+		fmt.Fprintf(&b, "%d %s", e.Status, http.StatusText(e.Status))
+		if e.Message != "" {
+			b.WriteString(": " + e.Message)
+		}
+		if e.RequestID != "" {
+			b.WriteString(" (" + e.RequestID + ")")
+		}
+	}
+	if a := e.advice(); a != "" {
+		b.WriteString("; " + a)
+	}
+	return b.String()
+}
+
+func (e *Error) cause() string {
+	if e.lost() && !errors.Is(e.Err, context.DeadlineExceeded) {
+		return "no answer: " + e.Err.Error()
+	}
+	return e.Err.Error()
+}
+
+// advice is what to do about it.
+func (e *Error) advice() string {
+	if e.On == "" && (e.Status == http.StatusNotFound || e.Status == http.StatusMethodNotAllowed) {
+		return "is that the address of the API?"
+	}
+	switch e.Status {
+	case 0:
+	case http.StatusUnauthorized:
+		return "the credentials are not accepted, or no longer: check user, password, project and their domains (or the token's age) and run it again"
+	case http.StatusForbidden:
+		return "this user may not do that in this project: it takes the role member (or owner) in the project of the volume, or an admin"
+	case http.StatusNotFound:
+		return "there is no such thing in this project: check the id, and that the credentials are those of its project and region"
+	case http.StatusConflict, http.StatusBadRequest:
+		return "the cloud does not take it as it is now: see the status of the volume (openstack volume show)"
+	case http.StatusRequestEntityTooLarge:
+		return "a quota of the project is used up, or calls come too fast: see openstack quota show, or run it again later"
+	case http.StatusTooManyRequests:
+		return "the cloud limits how many calls it takes: run it again later"
+	case http.StatusMultipleChoices, http.StatusMovedPermanently, http.StatusFound, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
+		return "redirects are not followed: correct the address (https instead of http?)"
+	default:
+		if e.Status >= 500 {
+			return "the fault is the cloud's: see its logs for the request, and run it again when it is well"
+		}
+		return ""
+	}
+	switch {
+	case errors.Is(e.Err, context.Canceled):
+		return ""
+	case errors.As(e.Err, new(errAnswer)), errors.Is(e.Err, errHuge):
+		return "is that the address of the API?"
+	case certificate(e.Err):
+		return "give the CA of the cloud in OS_CACERT"
+	}
+	return "check the address and the network, and run it again: what is done already stays done"
+}
+
+func certificate(err error) bool {
+	return strings.Contains(err.Error(), "x509: ") || strings.Contains(err.Error(), "tls: ")
+}
+
+// lost reports that the call got no answer: whether it was carried out is not
+// known.
+func (e *Error) lost() bool {
+	if e.Status != 0 || errors.Is(e.Err, context.Canceled) || certificate(e.Err) {
+		return false
+	}
+	var n net.Error
+	return errors.As(e.Err, &n) || errors.Is(e.Err, io.EOF) || errors.Is(e.Err, io.ErrUnexpectedEOF)
+}
+
+// Lost reports that a call got no answer, so that it is not known whether it was
+// carried out.
+func Lost(err error) bool {
+	e, ok := asError(err)
+	return ok && e.lost()
+}
+
+// StatusOf is the HTTP status that err came with, 0 when there is none.
+func StatusOf(err error) int {
+	if e, ok := asError(err); ok {
+		return e.Status
+	}
+	return 0
+}
+
+func asError(err error) (*Error, bool) {
+	var e *Error
+	ok := errors.As(err, &e)
+	return e, ok
+}
+
+// newError makes an Error of what gophercloud gives.
+func newError(c Call, err error) *Error {
+	if e, ok := asError(err); ok {
+		return e
+	}
+	e := &Error{Op: c.Op, On: c.On}
+	var again *gophercloud.ErrUnableToReauthenticate
+	if errors.As(err, &again) {
+		e = newError(c, again.ErrReauth)
+		e.Op = "log in again (the token is no longer accepted) to " + e.Op
+		return e
+	}
+	var code gophercloud.ErrUnexpectedResponseCode
+	if errors.As(err, &code) {
+		e.Status, e.Message, e.RetryAfter = code.Actual, message(code.Body), retryAfter(code.ResponseHeader)
+		e.RequestID = oneLine(code.ResponseHeader.Get("X-Openstack-Request-Id"), 60)
+		return e
+	}
+	var u *url.Error // its text has the address, which the operator knows, and the method
+	if errors.As(err, &u) {
+		if e.Err = u.Err; u.Timeout() && !errors.Is(u.Err, context.DeadlineExceeded) {
+			e.Err = fmt.Errorf("%s: %w", hostOf(u.URL), u.Err)
+		}
+		return e
+	}
+	e.Err = err
+	return e
+}
+
+func hostOf(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return "the cloud"
+	}
+	return u.Host
+}
+
+// message is what an error's answer says: OpenStack's JSON, else the start of
+// its text.
+func message(body []byte) string {
+	var members map[string]json.RawMessage
+	if json.Unmarshal(body, &members) == nil {
+		for _, m := range members {
+			var fault struct {
+				Message string `json:"message"`
+			}
+			if json.Unmarshal(m, &fault) == nil && fault.Message != "" {
+				return oneLine(fault.Message, 1000)
+			}
+			var text string
+			if json.Unmarshal(m, &text) == nil && len(members) == 1 {
+				return oneLine(text, 1000)
+			}
+		}
+	}
+	if bytes.HasPrefix(bytes.TrimSpace(body), []byte("<")) {
+		return "" // a proxy's page for browsers
+	}
+	return oneLine(string(body), 200)
+}
+
+// oneLine makes foreign text fit for a message.
+func oneLine(s string, most int) string {
+	s = strings.Join(strings.FieldsFunc(strings.ToValidUTF8(s, "?"), func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }), " ")
+	if r := []rune(s); len(r) > most {
+		return string(r[:most]) + "..."
+	}
+	return s
+}

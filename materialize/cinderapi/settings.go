@@ -1,0 +1,186 @@
+package cinderapi
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// settings are what the OpenStack clients are told, by the names that
+// keystoneauth has for it: OS_USER_DOMAIN_NAME of the environment and
+// auth.user_domain_name of clouds.yaml are both user_domain_name.
+type settings struct {
+	values map[string]string
+	file   string // clouds.yaml that they are from, "" for the environment
+	cloud  string
+}
+
+// get returns the first of the named settings that is there.
+func (s settings) get(names ...string) string {
+	for _, n := range names {
+		if v := s.values[n]; v != "" {
+			return v
+		}
+	}
+	return ""
+}
+
+// name is what the operator calls a setting.
+func (s settings) name(setting string) string {
+	if s.file == "" {
+		return "OS_" + strings.ToUpper(setting)
+	}
+	return fmt.Sprintf("%q of cloud %q in %s", setting, s.cloud, s.file)
+}
+
+// readSettings reads the cloud's entry of clouds.yaml, or the environment when
+// cloud is "" and OS_CLOUD is not set.
+func readSettings(cloud string) (settings, error) {
+	env := map[string]string{}
+	for _, pair := range os.Environ() {
+		name, value, _ := strings.Cut(pair, "=")
+		if name, ok := strings.CutPrefix(name, "OS_"); ok && value != "" {
+			env[strings.ToLower(name)] = value
+		}
+	}
+	if endpoint := os.Getenv("CINDER_ENDPOINT"); endpoint != "" { // python-cinderclient, for noauth
+		env["cinder_endpoint"] = endpoint
+	}
+	if cloud == "" {
+		cloud = env["cloud"]
+	}
+	if cloud == "" {
+		return settings{values: env}, nil
+	}
+	file, err := findClouds(env["client_config_file"])
+	if err != nil {
+		return settings{}, err
+	}
+	values, err := readCloud(file, cloud)
+	if err != nil {
+		return settings{}, err
+	}
+	// These choose among what the cloud offers; the clients let the environment win.
+	for _, n := range []string{"region_name", "interface", "endpoint_type"} {
+		if env[n] != "" {
+			values[n] = env[n]
+		}
+	}
+	return settings{values: values, file: file, cloud: cloud}, nil
+}
+
+// findClouds finds clouds.yaml where python-openstackclient does.
+func findClouds(given string) (string, error) {
+	if given != "" {
+		return given, nil
+	}
+	places := []string{"."}
+	if dir, err := os.UserConfigDir(); err == nil {
+		places = append(places, filepath.Join(dir, "openstack"))
+	}
+	places = append(places, "/etc/openstack")
+	for _, dir := range places {
+		for _, name := range []string{"clouds.yaml", "clouds.yml"} {
+			path := filepath.Join(dir, name)
+			_, err := os.Stat(path)
+			if err == nil {
+				return path, nil
+			}
+			if !errors.Is(err, fs.ErrNotExist) {
+				return "", fmt.Errorf("look for clouds.yaml: %w", err)
+			}
+		}
+	}
+	return "", fmt.Errorf("no clouds.yaml in %s; OS_CLIENT_CONFIG_FILE may name one elsewhere", strings.Join(places, ", "))
+}
+
+// readCloud reads one cloud of clouds.yaml, with secure.yaml beside it on top
+// and its profile of clouds-public.yaml below.
+func readCloud(file, cloud string) (map[string]string, error) {
+	all, err := readClouds(file, "clouds")
+	if err != nil {
+		return nil, err
+	}
+	entry, ok := all[cloud]
+	if !ok {
+		return nil, fmt.Errorf("there is no cloud %q in %s; it has %s", cloud, file, strings.Join(slices.Sorted(maps.Keys(all)), ", "))
+	}
+	beside := func(name string) (string, bool) {
+		path := filepath.Join(filepath.Dir(file), name+filepath.Ext(file))
+		_, err := os.Stat(path)
+		return path, err == nil
+	}
+	if path, ok := beside("secure"); ok {
+		secure, err := readClouds(path, "clouds")
+		if err != nil {
+			return nil, err
+		}
+		maps.Copy(entry, secure[cloud])
+	}
+	if profile := cmp.Or(entry["profile"], entry["cloud"]); profile != "" {
+		path, ok := beside("clouds-public")
+		if !ok {
+			return nil, fmt.Errorf("cloud %q in %s is of profile %q, but there is no %s with it", cloud, file, profile, path)
+		}
+		public, err := readClouds(path, "public-clouds")
+		if err != nil {
+			return nil, err
+		}
+		if public[profile] == nil {
+			return nil, fmt.Errorf("cloud %q in %s is of profile %q, which %s does not have", cloud, file, profile, path)
+		}
+		maps.Copy(public[profile], entry)
+		entry = public[profile]
+	}
+	return entry, nil
+}
+
+// readClouds reads the clouds of a file, the settings of each in one map.
+func readClouds(file, section string) (map[string]map[string]string, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("read clouds: %w", err)
+	}
+	var all map[string]map[string]map[string]yaml.Node
+	if err := yaml.Unmarshal(text, &all); err != nil {
+		// yaml's errors quote what they stumble over, which may be a password.
+		return nil, fmt.Errorf("%s is not YAML as clouds.yaml should be: a section %q with an entry for each cloud", file, section)
+	}
+	clouds := map[string]map[string]string{}
+	for name, entry := range all[section] {
+		flat := map[string]string{}
+		for key, node := range entry {
+			flatten(flat, key, &node)
+		}
+		clouds[name] = flat
+	}
+	return clouds, nil
+}
+
+// flatten adds a scalar by its name, the members of auth by theirs, and of a
+// list of regions the only one.
+func flatten(flat map[string]string, key string, node *yaml.Node) {
+	if node.Kind == yaml.AliasNode {
+		node = node.Alias
+	}
+	switch {
+	case node.Kind == yaml.ScalarNode && node.Tag != "!!null":
+		flat[strings.ReplaceAll(key, "-", "_")] = node.Value
+	case node.Kind == yaml.MappingNode && key == "auth":
+		for i := 0; i+1 < len(node.Content); i += 2 {
+			if name := node.Content[i].Value; name != "auth" {
+				flatten(flat, name, node.Content[i+1])
+			}
+		}
+	case node.Kind == yaml.SequenceNode && key == "regions" && len(node.Content) == 1:
+		flatten(flat, "region_name", node.Content[0])
+	}
+}

@@ -1,0 +1,113 @@
+package cinderapi
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// Volume is what Cinder shows of a volume.
+type Volume struct {
+	ID               string            `json:"id"`
+	Name             *string           `json:"name"` // nil: none
+	Description      *string           `json:"description"`
+	Status           string            `json:"status"` // available, in-use, creating, error, ...
+	SizeGiB          int64             `json:"size"`
+	Bootable         string            `json:"bootable"` // "true" or "false"
+	Encrypted        bool              `json:"encrypted"`
+	Multiattach      bool              `json:"multiattach"`
+	AvailabilityZone string            `json:"availability_zone"`
+	VolumeType       *string           `json:"volume_type"`       // its name
+	VolumeTypeID     *string           `json:"volume_type_id"`    // since 3.63
+	EncryptionKeyID  *string           `json:"encryption_key_id"` // since 3.64
+	Metadata         map[string]string `json:"metadata"`          // an admin sees readonly and attached_mode in it
+	ImageMetadata    map[string]string `json:"volume_image_metadata"`
+	ProjectID        string            `json:"os-vol-tenant-attr:tenant_id"`
+	Host             string            `json:"os-vol-host-attr:host"` // for admins
+	Attachments      []Attachment      `json:"attachments"`
+}
+
+// Attachment is where a volume is attached.
+type Attachment struct {
+	ServerID string `json:"server_id"`
+	HostName string `json:"host_name"`
+	Device   string `json:"device"` // as the cloud believes, not as the server names it
+}
+
+// volumePath is where a volume is, and what it is called in messages.
+func volumePath(id string) (path, on string) {
+	return "volumes/" + url.PathEscape(id), "volume " + id
+}
+
+// GetVolume gets a volume by its id.
+func (c *Client) GetVolume(ctx context.Context, id string) (*Volume, error) {
+	path, on := volumePath(id)
+	var answer struct {
+		Volume *Volume `json:"volume"`
+	}
+	call := Call{Op: "get the record", On: on, Method: http.MethodGet, Path: path, Into: &answer}
+	if err := c.Do(ctx, call); err != nil {
+		return nil, err
+	}
+	if answer.Volume == nil || !strings.EqualFold(answer.Volume.ID, id) {
+		return nil, &Error{Op: call.Op, On: on, Err: errAnswer{fmt.Errorf("the answer is not about that volume")}}
+	}
+	return answer.Volume, nil
+}
+
+// WaitVolume gets a volume again and again until done says so or fails; every is
+// the time between, 0 meaning a second. It ends with ctx.
+func (c *Client) WaitVolume(ctx context.Context, id string, every time.Duration, done func(*Volume) (bool, error)) (*Volume, error) {
+	if every == 0 {
+		every = time.Second
+	}
+	for {
+		v, err := c.GetVolume(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		ok, err := done(v)
+		if ok || err != nil {
+			return v, err
+		}
+		select {
+		case <-ctx.Done():
+			return v, fmt.Errorf("wait for volume %s, which is %s: %w", id, v.Status, ctx.Err())
+		case <-time.After(every):
+		}
+	}
+}
+
+// Action posts one of Cinder's actions on a volume, such as os-reserve. Harmless
+// says that a second time does no harm.
+func (c *Client) Action(ctx context.Context, id, op, action string, arguments any, harmless bool) error {
+	path, on := volumePath(id)
+	return c.Do(ctx, Call{Op: op, On: on, Method: http.MethodPost, Path: path + "/action", Body: map[string]any{action: arguments}, Harmless: harmless})
+}
+
+// VolumeType is a type of volumes.
+type VolumeType struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+}
+
+// FindVolumeType finds a type by its id or its name. The error is an *Error with
+// status 404 when this project has no such type.
+func (c *Client) FindVolumeType(ctx context.Context, idOrName string) (*VolumeType, error) {
+	var answer struct {
+		Types []VolumeType `json:"volume_types"`
+	}
+	call := Call{Op: "find the record", On: "volume type " + idOrName, Method: http.MethodGet, Path: "types", Into: &answer}
+	if err := c.Do(ctx, call); err != nil {
+		return nil, err
+	}
+	for _, t := range answer.Types {
+		if t.ID == idOrName || t.Name == idOrName {
+			return &t, nil
+		}
+	}
+	return nil, &Error{Op: call.Op, On: call.On, Status: http.StatusNotFound}
+}
