@@ -10,11 +10,21 @@ import (
 // settings are what a decoder is told, whatever its algorithm.
 type settings struct {
 	observer stream.Observer
-	buffers  *bunzip2.Buffers
+	buffers  *buffers
 	workers  int
 	bytes    int64 // that a decoder on several cores may hold
 	checksum bool  // check the stream's own checksum; digests do otherwise
 }
+
+// buffers is the memory that decoders leave to those after them.
+type buffers struct {
+	bunzip2 bunzip2.Buffers
+	unzstd  *unzstd.Buffers
+}
+
+// spareBytes is what of the budget may be kept in buffers that no decoder has:
+// a window or a few.
+func spareBytes(budget int64) int64 { return min(budget/8, 16<<20) }
 
 // decoderBytes is about what a decoder at work on one core holds; it is
 // corrected when it is parked.
@@ -63,9 +73,9 @@ func newDecoder(alg Algorithm, src stream.Source, s settings) stream.Decoder {
 	case Zlib:
 		return inflate.New(src, inflate.Options{Observer: s.observer, NoChecksum: !s.checksum, Workers: s.workers, MaxBytes: s.bytes})
 	case Bzip2:
-		return bunzip2.New(src, bunzip2.Options{Observer: s.observer, Buffers: s.buffers, Workers: s.workers})
+		return bunzip2.New(src, bunzip2.Options{Observer: s.observer, Buffers: &s.buffers.bunzip2, Workers: s.workers})
 	default:
-		return unzstd.New(src, unzstd.Options{Observer: s.observer})
+		return unzstd.New(src, unzstd.Options{Observer: s.observer, Buffers: s.buffers.unzstd})
 	}
 }
 
@@ -75,9 +85,9 @@ func resumeDecoder(alg Algorithm, src stream.Source, cp stream.Checkpoint, s set
 	case Zlib:
 		return resumed(inflate.Resume(src, cp, inflate.Options{Observer: s.observer, NoChecksum: true, Workers: s.workers, MaxBytes: s.bytes}))
 	case Bzip2:
-		return resumed(bunzip2.Resume(src, cp, bunzip2.Options{Observer: s.observer, Buffers: s.buffers, Workers: s.workers}))
+		return resumed(bunzip2.Resume(src, cp, bunzip2.Options{Observer: s.observer, Buffers: &s.buffers.bunzip2, Workers: s.workers}))
 	default:
-		return resumed(unzstd.Resume(src, cp, unzstd.Options{Observer: s.observer}))
+		return resumed(unzstd.Resume(src, cp, unzstd.Options{Observer: s.observer, Buffers: s.buffers.unzstd}))
 	}
 }
 

@@ -7,9 +7,9 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/restorefs/restorefs/backupstore/seekable/bunzip2"
 	"github.com/restorefs/restorefs/backupstore/seekable/index"
 	"github.com/restorefs/restorefs/backupstore/seekable/stream"
+	"github.com/restorefs/restorefs/backupstore/seekable/unzstd"
 )
 
 // Options configure an Engine.
@@ -36,10 +36,10 @@ type Engine struct {
 	workers int
 	noBuild bool
 	budget  int64 // Options.MemoryBytes
-	buffers bunzip2.Buffers
+	buffers buffers
 
 	mu      sync.Mutex
-	limit   int64      // budget, until Close
+	limit   int64      // budget less what buffers may keep, until Close
 	held    int64      // bytes that decoders hold, parked or at work
 	parked  *list.List // of *decoder, most recently used first; empty while somebody waits
 	waiting list.List  // of *waiter, who came first first
@@ -83,7 +83,9 @@ func NewEngine(o Options) *Engine {
 	if o.Workers == 0 {
 		o.Workers = runtime.GOMAXPROCS(0)
 	}
-	return &Engine{indexes: o.Indexes, workers: o.Workers, noBuild: o.NoBuild, budget: o.MemoryBytes, limit: o.MemoryBytes, parked: list.New()}
+	spare := spareBytes(o.MemoryBytes)
+	return &Engine{indexes: o.Indexes, workers: o.Workers, noBuild: o.NoBuild, budget: o.MemoryBytes, limit: o.MemoryBytes - spare,
+		buffers: buffers{unzstd: unzstd.NewBuffers(spare)}, parked: list.New()}
 }
 
 // Close drops all parked decoders. Decoders at work are dropped when their

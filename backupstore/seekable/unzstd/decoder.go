@@ -26,6 +26,8 @@ type Options struct {
 	// Spacing is the distance in decoded bytes at which checkpoints are aimed
 	// for: 0 means DefaultSpacing, less than 128 KiB means 128 KiB.
 	Spacing int64
+	// Buffers is where memory comes from and goes back to. May be nil.
+	Buffers *Buffers
 }
 
 // DefaultSpacing is the distance between checkpoints, in decoded bytes.
@@ -74,7 +76,12 @@ func New(src stream.Source, opt Options) *Decoder {
 
 func newDecoder(src stream.Source, opt Options) *Decoder {
 	d := &Decoder{in: input{src: src}, opt: opt}
-	d.block.lits = make([]byte, maxBlock+slack)
+	b := opt.Buffers.get()
+	d.in.buf = b.input
+	d.window.buf, d.block.lits = b.window[:0], b.lits
+	if d.block.lits == nil {
+		d.block.lits = make([]byte, maxBlock+slack)
+	}
 	return d
 }
 
@@ -145,6 +152,9 @@ const (
 
 // Close implements stream.Decoder.
 func (d *Decoder) Close() {
+	if d.err != errClosed {
+		d.opt.Buffers.put(buffers{window: d.window.buf, lits: d.block.lits, input: d.in.buf})
+	}
 	*d = Decoder{out: d.out, err: errClosed}
 }
 

@@ -27,7 +27,7 @@ func seeds(t testing.TB) [][]byte {
 
 // ours decodes at most limit bytes.
 func ours(stored []byte, o stream.Observer, limit int64) (*Decoder, []byte, error) {
-	d := New(memory(stored), Options{Observer: o, Spacing: 1})
+	d := New(memory(stored), Options{Observer: o, Spacing: 1, Buffers: used(64 << 10)})
 	p := make([]byte, limit)
 	n, err := d.Read(context.Background(), p)
 	if err == io.EOF {

@@ -98,7 +98,7 @@ func TestReadsFromEveryCheckpointEqualTheImage(t *testing.T) {
 				last = cp.Out
 			}
 			for i, cp := range l.cps {
-				d, err := Resume(memory(stored), cp, Options{})
+				d, err := Resume(memory(stored), cp, Options{Buffers: used(1 << 20)})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -133,7 +133,7 @@ func TestAnIndexIsFinishedFromItsLastCheckpoint(t *testing.T) {
 	stored := klauspost(t, img, zstd.WithWindowSize(512<<10))
 	all := index(t, stored, img, 256<<10)
 	l := &log{t: t}
-	d, err := Resume(memory(stored), all.cps[3], Options{Observer: l, Spacing: 256 << 10})
+	d, err := Resume(memory(stored), all.cps[3], Options{Observer: l, Spacing: 256 << 10, Buffers: used(3 << 20)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -174,7 +174,7 @@ func TestHostileCheckpointsDoNoHarm(t *testing.T) {
 		tryCheckpoint(t, stored, cp)
 	}
 	for _, cp := range []stream.Checkpoint{{In: -8, State: cps[0].State}, {In: 1 << 62}, {State: []byte{1}}, {Out: -1, State: frameStartState()}, {State: []byte{9, 1}}, {State: []byte{1, 1, 1}}} {
-		if _, err := Resume(memory(stored), cp, Options{}); !errors.Is(err, stream.ErrCorrupt) {
+		if _, err := Resume(memory(stored), cp, Options{Buffers: used(1 << 20)}); !errors.Is(err, stream.ErrCorrupt) {
 			t.Errorf("%v: %v", cp, err)
 		}
 	}
@@ -183,7 +183,7 @@ func TestHostileCheckpointsDoNoHarm(t *testing.T) {
 // tryCheckpoint decodes from cp: it must end in an error or in bounds.
 func tryCheckpoint(t *testing.T, stored []byte, cp stream.Checkpoint) {
 	t.Helper()
-	d, err := Resume(memory(stored), cp, Options{})
+	d, err := Resume(memory(stored), cp, Options{Buffers: used(1 << 20)})
 	if err != nil {
 		if !errors.Is(err, stream.ErrCorrupt) {
 			t.Fatal(err)
