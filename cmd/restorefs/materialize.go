@@ -73,93 +73,30 @@ func runMaterialize(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := checkProgressFlag(c); err != nil {
-		return err
-	}
-	memory, err := memoryShare(c)
+	r, err := newRestore(c)
 	if err != nil {
 		return err
 	}
-	if c.Bool("nice-io") {
-		if err := giveWay(); err != nil {
-			return err
-		}
-	}
-	options := materialize.Options{
-		Jobs: c.Int("jobs"), MemoryBytes: memory, Delta: c.Bool("delta"), VerifyAfter: c.Bool("verify-after"),
-		Progress: &materialize.Progress{}, Logger: newLogger(c),
-	}
-	if limit := c.String("bwlimit"); limit != "" {
-		if options.BytesPerSecond, err = parseSize(limit); err != nil {
-			return err
-		}
-	}
-	catalog, err := openCatalogWith(c, backupstore.Options{DecoderBytes: memory, NoIndexBuild: true})
-	if err != nil {
-		return err
-	}
-	defer catalog.Close()
-	b, err := oneBackup(c, catalog)
-	if err != nil {
-		return err
-	}
-	salvage := salvaging(c)
-	if salvage != "" && qcow2 {
+	defer r.close()
+	if r.salvage != "" && qcow2 {
 		return usagef("--salvage does not go with --format qcow2: salvage into a raw file and convert that")
 	}
-	if b.State != backupstore.Complete && (salvage == "" || b.Chain() == nil) {
-		hint := ""
-		if b.Chain() != nil {
-			hint = "; --salvage restores what can be had"
-		}
-		return fmt.Errorf("backup %s is %s: %s%s: %w", b.ID, b.State, strings.Join(b.Problems, "; "), hint, backupstore.ErrDamaged)
-	}
-	composed, err := catalog.Open(c.Context, b)
-	if err != nil {
-		return err
-	}
-	var volume materialize.Volume = composed
-	rescue := &backupstore.Salvage{Volume: composed}
-	if salvage != "" {
-		volume = rescue
-	}
 	if name == "-" {
-		if err := toStdout(c, volume, options, copyState(options.Progress, composed)); err != nil {
+		if err := toStdout(c, r.volume, r.options, copyState(r.options.Progress, r.composed)); err != nil {
 			return err
 		}
-		return lost(c, rescue.Bad(), "zeros stand there")
+		return lost(c, r.rescue.Bad(), "zeros stand there")
 	}
 	if err := outsideShare(name, c.String("share")); err != nil {
 		return err
 	}
 	if qcow2 {
-		return toQcow2(c, catalog, composed, name, memory)
+		return toQcow2(c, r.catalog, r.composed, name, r.memory)
 	}
-	open := materialize.OpenOptions{Size: volume.Size(), Force: c.Bool("force"), Backup: b.ID, StateDir: stateDir(c)}
 	if c.Bool("dry-run") {
-		return dryRun(c, b, volume, name, open, options)
+		return dryRun(c, r.backup, r.volume, name, r.openOptions(), r.options)
 	}
-	target, err := materialize.Open(c.Context, name, open)
-	if err != nil {
-		return err
-	}
-	defer target.Close()
-	if err := confirm(c, b, target); err != nil {
-		return err
-	}
-	if salvage == "keep" {
-		rescue.Keep = kept(target.Path())
-	}
-	stop := reportProgress(c, copyState(options.Progress, composed))
-	result, err := materialize.Run(c.Context, volume, target, options)
-	stop()
-	if err != nil {
-		return err
-	}
-	if err := finish(c, b, target, result, composed.Healed(), rescue.Bad()); err != nil {
-		return err
-	}
-	return salvaged(c, b, target, rescue.Bad())
+	return r.onto(name)
 }
 
 // finish reports a restore that is done and safe.

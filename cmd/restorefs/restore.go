@@ -1,0 +1,113 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/restorefs/restorefs/backupstore"
+	"github.com/restorefs/restorefs/materialize"
+)
+
+// restore is one run of materialize: a backup that is checked, open, and ready
+// to be copied. It belongs to one goroutine.
+type restore struct {
+	c        *cli.Context
+	catalog  *backupstore.Catalog
+	backup   *backupstore.Backup
+	memory   int64 // bytes, for each of the two great holders
+	options  materialize.Options
+	composed *backupstore.Volume
+	salvage  string // "", "zero" or "keep"
+	rescue   *backupstore.Salvage
+	volume   materialize.Volume // composed, or rescue where --salvage is given
+}
+
+// newRestore finds the backup that the first argument names and opens it, by the
+// flags of materialize. Nothing is written. The caller closes it.
+func newRestore(c *cli.Context) (*restore, error) {
+	if err := checkProgressFlag(c); err != nil {
+		return nil, err
+	}
+	memory, err := memoryShare(c)
+	if err != nil {
+		return nil, err
+	}
+	if c.Bool("nice-io") {
+		if err := giveWay(); err != nil {
+			return nil, err
+		}
+	}
+	r := &restore{c: c, memory: memory, salvage: salvaging(c), options: materialize.Options{
+		Jobs: c.Int("jobs"), MemoryBytes: memory, Delta: c.Bool("delta"), VerifyAfter: c.Bool("verify-after"),
+		Progress: &materialize.Progress{}, Logger: newLogger(c),
+	}}
+	if limit := c.String("bwlimit"); limit != "" {
+		if r.options.BytesPerSecond, err = parseSize(limit); err != nil {
+			return nil, err
+		}
+	}
+	if r.catalog, err = openCatalogWith(c, backupstore.Options{DecoderBytes: memory, NoIndexBuild: true}); err != nil {
+		return nil, err
+	}
+	if err := r.open(); err != nil {
+		r.close()
+		return nil, err
+	}
+	return r, nil
+}
+
+func (r *restore) open() (err error) {
+	if r.backup, err = oneBackup(r.c, r.catalog); err != nil {
+		return err
+	}
+	if b := r.backup; b.State != backupstore.Complete && (r.salvage == "" || b.Chain() == nil) {
+		hint := ""
+		if b.Chain() != nil {
+			hint = "; --salvage restores what can be had"
+		}
+		return fmt.Errorf("backup %s is %s: %s%s: %w", b.ID, b.State, strings.Join(b.Problems, "; "), hint, backupstore.ErrDamaged)
+	}
+	if r.composed, err = r.catalog.Open(r.c.Context, r.backup); err != nil {
+		return err
+	}
+	r.volume, r.rescue = r.composed, &backupstore.Salvage{Volume: r.composed}
+	if r.salvage != "" {
+		r.volume = r.rescue
+	}
+	return nil
+}
+
+func (r *restore) close() { r.catalog.Close() }
+
+func (r *restore) openOptions() materialize.OpenOptions {
+	return materialize.OpenOptions{Size: r.volume.Size(), Force: r.c.Bool("force"), Backup: r.backup.ID, StateDir: stateDir(r.c)}
+}
+
+// onto copies the backup onto a device or into a file, asking first where that is
+// needed, and reports it.
+func (r *restore) onto(name string) error {
+	c := r.c
+	target, err := materialize.Open(c.Context, name, r.openOptions())
+	if err != nil {
+		return err
+	}
+	defer target.Close()
+	if err := confirm(c, r.backup, target); err != nil {
+		return err
+	}
+	if r.salvage == "keep" {
+		r.rescue.Keep = kept(target.Path())
+	}
+	stop := reportProgress(c, copyState(r.options.Progress, r.composed))
+	result, err := materialize.Run(c.Context, r.volume, target, r.options)
+	stop()
+	if err != nil {
+		return err
+	}
+	if err := finish(c, r.backup, target, result, r.composed.Healed(), r.rescue.Bad()); err != nil {
+		return err
+	}
+	return salvaged(c, r.backup, target, r.rescue.Bad())
+}
