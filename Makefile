@@ -10,7 +10,7 @@ RACE       := $(shell command -v $$($(GO) env CC) >/dev/null 2>&1 && echo -race)
 # What end-to-end tests use where it is installed; they skip, and say so, where not.
 TEST_PROGRAMS := qemu-utils fuse3 e2fsprogs xfsprogs zstd gcc libc6-dev
 
-.PHONY: help build install demo test lint unit unit1 setup soak fuzz bench bench-cinder fixtures clean
+.PHONY: help build install demo test lint unit unit1 setup soak fuzz bench bench-cinder bench-mount fixtures clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z1-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -58,6 +58,9 @@ bench: ## measure against the peers and print the tables of docs/benchmarks.md
 
 bench-cinder: ## measure restores against Cinder's own (python3-cinder), for docs/benchmarks-materialize.md
 	$(GO) run ./cmd/restorefs/bench
+
+bench-mount: ## measure mounts, as root, for docs/benchmarks.md (python3-cinder, qemu-img, nbdkit)
+	$(GO) run ./cmd/restorefs/bench -mounts
 
 fixtures: ## make backupstore/testdata anew (Debian 12 with python3-cinder)
 	cd backupstore/testdata && ./make_fixtures.py

@@ -32,7 +32,7 @@ var mayImport = map[string][]string{
 		"backupstore/seekable/unzstd", "backupstore/seekable/index",
 	},
 	"cmd/restorefs/bench": { // another
-		"backupstore/seekable/inflate", "backupstore/seekable/stream",
+		"backupstore/seekable/inflate", "backupstore/seekable/stream", "backupstore/storetest",
 	},
 	"backupstore": {
 		"backupstore/share", "backupstore/format", "backupstore/seekable", "backupstore/seekable/stream", "backupstore/seekable/inflate",

@@ -25,6 +25,10 @@ func runContender(ctx context.Context, name, path string) error {
 		return decode(ctx, path)
 	case "hash":
 		return hash(path)
+	case "memory":
+		return serveMemory(ctx, path)
+	case "random":
+		return readRandom(path)
 	}
 	return fmt.Errorf("no contender %q", name)
 }

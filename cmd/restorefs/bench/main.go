@@ -32,16 +32,21 @@ func main() {
 	rounds := flag.Int("rounds", 3, "how often each contender runs")
 	only := flag.String("only", "", "measure only rows that contain this text")
 	prepare := flag.Bool("prepare", false, "make the backups and measure nothing")
+	mounts := flag.Bool("mounts", false, "measure mounts, for docs/benchmarks.md (needs root, qemu-img, nbdkit), not restores")
 	contender := flag.String("contender", "", "(used by bench itself) run this contender on the object or target that is the argument")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	var err error
 	if *contender != "" {
 		err = runContender(ctx, *contender, flag.Arg(0))
 	} else {
 		b := &bench{dir: *dir, rounds: *rounds, only: *only}
-		if err = b.prepare(ctx); err == nil && !*prepare {
+		switch err = b.prepare(ctx); {
+		case err != nil || *prepare:
+		case *mounts:
+			err = b.mountTable(ctx)
+		default:
 			err = b.table(ctx)
 		}
 	}
@@ -218,15 +223,23 @@ func (b *bench) object(label string) string {
 // check compares what materialize has just made with the image, up to its end.
 func (b *bench) check(ctx context.Context, label string) error {
 	image := b.path(b.rows[label].Image)
-	st, err := os.Stat(image)
+	size, err := fileSize(image)
 	if err != nil {
 		return err
 	}
-	out, err := exec.CommandContext(ctx, "cmp", "-n", fmt.Sprint(st.Size()), image, b.path("target")).CombinedOutput()
+	out, err := exec.CommandContext(ctx, "cmp", "-n", fmt.Sprint(size), image, b.path("target")).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("%s is not restored right: %w: %s", label, err, out)
 	}
 	return nil
+}
+
+func fileSize(name string) (int64, error) {
+	st, err := os.Stat(name)
+	if err != nil {
+		return 0, err
+	}
+	return st.Size(), nil
 }
 
 func median(all []taken, of func(taken) float64) float64 {
