@@ -173,8 +173,8 @@ func (b *bench) indexed(label string) contender {
 }
 
 // index makes the indexes of a share's backups.
-func (b *bench) index(ctx context.Context, share, cache string, ids ...string) error {
-	_, err := timed(exec.CommandContext(ctx, b.path("restorefs"), append([]string{"index", "--share", b.path(share), "--cache-dir", b.path(cache)}, ids...)...))
+func (b *bench) index(ctx context.Context, share, cache string, which ...string) error {
+	_, err := timed(exec.CommandContext(ctx, b.path("restorefs"), append([]string{"index", "--share", b.path(share), "--cache-dir", b.path(cache)}, which...)...))
 	return err
 }
 
