@@ -42,12 +42,13 @@ type Options struct {
 
 // Cache holds the spans of any number of volumes. It is safe for concurrent use.
 type Cache struct {
-	spanBytes int
-	slots     chan struct{} // one token for each Load of a reader
-	zero      []byte        // read-only, all zero
-	log       *slog.Logger
-	count     counters
-	debug     *debugging // tests only, else nil
+	spanBytes   int
+	prefetchers int           // workers
+	slots       chan struct{} // one token for each Load of a reader
+	zero        []byte        // read-only, all zero
+	log         *slog.Logger
+	count       counters
+	debug       *debugging // tests only, else nil
 
 	// tight tells View.Release, which does not take mu otherwise, that somebody waits for the memory it frees. See settle.
 	tight atomic.Bool
@@ -85,19 +86,20 @@ func New(o Options) *Cache {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	c := &Cache{
-		spanBytes: o.SpanBytes,
-		slots:     make(chan struct{}, o.Loads),
-		zero:      make([]byte, o.SpanBytes),
-		log:       o.Logger,
-		loading:   make(map[key]*span),
-		mem:       memory{limit: max(o.MemoryBytes, minSpans*int64(o.SpanBytes)), free: make(map[int][][]byte)},
+		spanBytes:   o.SpanBytes,
+		prefetchers: max(0, o.PrefetchWorkers),
+		slots:       make(chan struct{}, o.Loads),
+		zero:        make([]byte, o.SpanBytes),
+		log:         o.Logger,
+		loading:     make(map[key]*span),
+		mem:         memory{limit: max(o.MemoryBytes, minSpans*int64(o.SpanBytes)), free: make(map[int][][]byte)},
 	}
 	c.background, c.stop = context.WithCancel(context.Background())
 	c.work = sync.NewCond(&c.mu)
 	// The memory bounds the number of spans, not the list; its only error is a size below 1.
 	c.atRest, _ = simplelru.NewLRU[key, *span](math.MaxInt, nil)
 	c.aside, _ = simplelru.NewLRU[key, *span](math.MaxInt, nil)
-	for range o.PrefetchWorkers {
+	for range c.prefetchers {
 		c.workers.Go(c.prefetch)
 	}
 	return c

@@ -7,7 +7,7 @@ import (
 
 const (
 	maxWindow   = 16 << 20
-	aheadBytes  = 1 << 20 // loaded by one prefetch, more where it costs nothing
+	aheadBytes  = 1 << 20 // loaded by one Load of a prefetch, more where it costs nothing
 	maxHole     = 1 << 30 // a jump farther than this starts over, hole or not: looking for data costs something
 	windowShare = 8       // a window is at most this part of the memory
 	aheadShare  = 2       // what is loaded ahead and not read yet is at most this part of it
@@ -91,9 +91,10 @@ func (r *Reader) turn() {
 
 // stream is the prefetch of one streak of one reader. Under Cache.mu but for what never changes.
 //
-// Workers take it off the ready list, claim what comes next, put it back if there is more, and load their claim: so all workers can be
-// busy ahead of one reader, in order, and many readers take turns. Where memory ends the stream is left off the list until its reader
-// reads on.
+// Workers take it off the ready list, claim their share of what comes next, put it back if there is more, and load their claim: so all
+// workers can be busy ahead of one reader, in order, and many readers take turns. A claim is loaded piece by piece, front to back, so
+// that the reader need not wait for all of it, and the Source need not look for a place to start at every piece. Where memory ends the
+// stream is left off the list until its reader reads on.
 type stream struct {
 	v      *Volume
 	ctx    context.Context
@@ -165,34 +166,38 @@ func (c *Cache) prefetch() {
 		c.mu.Unlock()
 		first, end := s.next(from, to)
 		c.mu.Lock()
-		l, stalled := c.claimAhead(s, first, end)
+		loads, stalled := c.claimAhead(s, first, end)
 		s.ready = false
 		if !stalled {
 			c.enqueue(s)
 		}
-		if l == nil {
-			continue
-		}
-		c.mu.Unlock()
-		err := s.v.loadSpans(s.ctx, l)
-		if err != nil && s.ctx.Err() == nil {
-			c.log.Debug("prefetch failed, its reader will try", "error", err)
-		}
-		c.mu.Lock()
-		switch {
-		case err == nil:
-			c.count.prefetched.Add(uint64(len(l.spans)))
-			c.finish(l, loaded, nil, 0)
-		case s.ctx.Err() != nil:
-			c.finish(l, again, nil, 0)
-		default:
-			s.from = s.to // where there is damage there may be more: go on when the reader does
-			c.finish(l, narrow, nil, 0)
+		for i, l := range loads {
+			c.mu.Unlock()
+			err := s.v.loadSpans(s.ctx, l)
+			if err != nil && s.ctx.Err() == nil {
+				c.log.Debug("prefetch failed, its reader will try", "error", err)
+			}
+			c.mu.Lock()
+			if err == nil {
+				c.count.prefetched.Add(uint64(len(l.spans)))
+				c.finish(l, loaded, nil, 0)
+				continue
+			}
+			if s.ctx.Err() != nil {
+				c.finish(l, again, nil, 0)
+			} else {
+				s.from = s.to // where there is damage there may be more: go on when the reader does
+				c.finish(l, narrow, nil, 0)
+			}
+			for _, l := range loads[i+1:] {
+				c.finish(l, again, nil, 0)
+			}
+			break
 		}
 	}
 }
 
-// next chooses the spans [first, end) to claim next of [from, to); none if all of it is zero, or nobody can tell.
+// next chooses the spans [first, end) to claim next of [from, to), a worker's share; none if all of it is zero, or nobody can tell.
 func (s *stream) next(from, to int64) (first, end int64) {
 	v, span := s.v, int64(s.v.span)
 	none := (to + span - 1) / span
@@ -205,7 +210,8 @@ func (s *stream) next(from, to int64) (first, end int64) {
 		return none, none
 	}
 	first = start / span
-	_, past := v.src.Around(first*span, int(min(aheadBytes, v.size-first*span)))
+	share := max(aheadBytes, (to-first*span)/int64(v.c.prefetchers))
+	_, past := v.src.Around(first*span, int(min(share, v.size-first*span)))
 	if past < v.size {
 		past = past / span * span
 	}
@@ -213,9 +219,9 @@ func (s *stream) next(from, to int64) (first, end int64) {
 	return first, min((past+span-1)/span, first+int64(v.most))
 }
 
-// claimAhead claims the spans of [first, end) up to the first that somebody has, but for such at the front, and moves s.from past them.
-// It is stalled if there was no memory for any. Under mu.
-func (c *Cache) claimAhead(s *stream, first, end int64) (l *load, stalled bool) {
+// claimAhead claims the spans of [first, end) up to the first that somebody has, but for such at the front, in loads of aheadBytes, and
+// moves s.from past them. It is stalled if there was no memory for any. Under mu.
+func (c *Cache) claimAhead(s *stream, first, end int64) (loads []*load, stalled bool) {
 	v := s.v
 	if s.ended || c.closed {
 		return nil, true
@@ -232,16 +238,16 @@ func (c *Cache) claimAhead(s *stream, first, end int64) (l *load, stalled bool) 
 		if b == nil {
 			break
 		}
-		if l == nil {
-			l = newLoad(i)
+		if n := len(loads); n == 0 || len(loads[n-1].spans)*v.span >= aheadBytes {
+			loads = append(loads, newLoad(i))
 		}
 		sp := v.newSpan(i, b)
 		sp.ahead = s
 		s.bytes += int64(v.span)
 		c.mem.ahead += int64(v.span)
-		c.claim(l, sp)
+		c.claim(loads[len(loads)-1], sp)
 		i++
 	}
 	s.from = max(s.from, i*int64(v.span))
-	return l, l == nil && i < end
+	return loads, loads == nil && i < end
 }
