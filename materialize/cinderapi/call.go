@@ -110,7 +110,7 @@ func (e *Error) again(repeat bool, pause time.Duration) (time.Duration, bool) {
 		return max(pause, e.RetryAfter), true
 	case e.Status == http.StatusBadGateway, e.Status == http.StatusServiceUnavailable, e.Status == http.StatusGatewayTimeout:
 		return max(pause, e.RetryAfter), repeat
-	case e.Status != 0 || errors.As(e.Err, new(errAnswer)) || errors.Is(e.Err, errHuge):
+	case e.Status != 0:
 		return 0, false
 	case errors.As(e.Err, &dial) && dial.Op == "dial":
 		var dns *net.DNSError

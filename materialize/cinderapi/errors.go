@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -106,14 +105,19 @@ func certificate(err error) bool {
 	return strings.Contains(err.Error(), "x509: ") || strings.Contains(err.Error(), "tls: ")
 }
 
-// lost reports that the call got no answer: whether it was carried out is not
-// known.
+// lost reports that the call was sent, or may have been, and got no answer:
+// whether it was carried out is not known.
 func (e *Error) lost() bool {
-	if e.Status != 0 || errors.Is(e.Err, context.Canceled) || certificate(e.Err) {
+	var op *net.OpError
+	switch {
+	case e.Status != 0 || e.Err == nil || errors.Is(e.Err, context.Canceled):
+		return false
+	case certificate(e.Err), errors.As(e.Err, new(errAnswer)), errors.Is(e.Err, errHuge):
+		return false
+	case errors.As(e.Err, &op) && op.Op == "dial":
 		return false
 	}
-	var n net.Error
-	return errors.As(e.Err, &n) || errors.Is(e.Err, io.EOF) || errors.Is(e.Err, io.ErrUnexpectedEOF)
+	return true
 }
 
 // Lost reports that a call got no answer, so that it is not known whether it was

@@ -1,0 +1,306 @@
+package cinderapi
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+)
+
+// Difference is one thing of a volume that is not as it shall be. Wanted and
+// Found are text; nil is nothing there.
+type Difference struct {
+	Field  string  `json:"field"` // name, description, metadata, image_metadata, bootable, encryption_key_id
+	Key    string  `json:"key,omitempty"`
+	Wanted *string `json:"wanted"`
+	Found  *string `json:"found"`
+	Why    string  `json:"why,omitempty"` // it could not be changed, in words
+}
+
+// String names it: "metadata owner".
+func (d Difference) String() string {
+	if d.Key == "" {
+		return d.Field
+	}
+	return d.Field + " " + strconv.Quote(d.Key)
+}
+
+// Differences lists in what the volume that is found is not as wanted, in a
+// fixed order.
+func Differences(wanted, found State) []Difference {
+	var all []Difference
+	text := func(field string, w, f *string) {
+		if str(w) != str(f) {
+			all = append(all, Difference{Field: field, Wanted: w, Found: f})
+		}
+	}
+	pairs := func(field string, w, f map[string]string) {
+		keys := maps.Clone(w)
+		if keys == nil {
+			keys = map[string]string{}
+		}
+		maps.Copy(keys, f)
+		for _, k := range slices.Sorted(maps.Keys(keys)) {
+			wv, inW := w[k]
+			fv, inF := f[k]
+			if inW == inF && wv == fv || field == "metadata" && adminMetadata(k, "") {
+				continue
+			}
+			d := Difference{Field: field, Key: k}
+			if inW {
+				d.Wanted = &wv
+			}
+			if inF {
+				d.Found = &fv
+			}
+			all = append(all, d)
+		}
+	}
+	text("name", wanted.Name, found.Name)
+	text("description", wanted.Description, found.Description)
+	pairs("metadata", wanted.Metadata, found.Metadata)
+	pairs("image_metadata", wanted.Image, found.Image)
+	if wanted.Bootable != found.Bootable {
+		w, f := strconv.FormatBool(wanted.Bootable), strconv.FormatBool(found.Bootable)
+		all = append(all, Difference{Field: "bootable", Wanted: &w, Found: &f})
+	}
+	if w := wanted.EncryptionKeyID; w != nil && str(w) != str(found.EncryptionKeyID) && *w != fixedKeyID {
+		all = append(all, Difference{Field: "encryption_key_id", Wanted: w, Found: found.EncryptionKeyID, Why: "the API cannot change it"})
+	}
+	return all
+}
+
+// fixedKeyID is FIXED_KEY_ID of cinder/common/constants.py: the key of
+// ConfKeyManager, the same for all volumes. GET does not show it.
+const fixedKeyID = "00000000-0000-0000-0000-000000000000"
+
+// str takes no text and an empty one for the same, as Cinder's rules do.
+func str(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
+
+// restoring is one run of RestoreMetadata.
+type restoring struct {
+	client *Client
+	id     string
+	wanted State
+	found  State             // what is known to be there
+	why    map[string]string // by Difference.String: why it could not be changed
+}
+
+// RestoreMetadata changes a volume to wanted, as far as the API can, in the
+// order in which Cinder does it: metadata, image metadata, bootable, name. Then
+// it reads the volume again and returns in what that differs. Doing it again
+// changes only what is not right yet.
+//
+// What the cloud refuses (a status of 4xx) is left and the rest done; the
+// differences say why. Another error ends it; the differences are then those that
+// are known.
+func (c *Client) RestoreMetadata(ctx context.Context, id string, wanted State) ([]Difference, error) {
+	v, err := c.GetVolume(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	r := &restoring{client: c, id: id, wanted: wanted, found: v.State(), why: map[string]string{}}
+	for _, step := range []func(context.Context) error{r.metadata, r.imageMetadata, r.bootable, r.names} {
+		if err = step(ctx); err != nil {
+			return r.differences(), err
+		}
+	}
+	if v, err = c.GetVolume(ctx, id); err != nil {
+		return r.differences(), err
+	}
+	r.found = v.State()
+	return r.differences(), nil
+}
+
+func (r *restoring) differences() []Difference {
+	all := Differences(r.wanted, r.found)
+	for i := range all {
+		all[i].Why = cmp.Or(r.why[all[i].String()], all[i].Why)
+	}
+	return all
+}
+
+// open lists the differences of one field.
+func (r *restoring) open(field string) []Difference {
+	all := Differences(r.wanted, r.found)
+	return slices.DeleteFunc(all, func(d Difference) bool { return d.Field != field })
+}
+
+// refused notes that the cloud refused a change, and gives err back where it
+// means that the rest has no chance either.
+func (r *restoring) refused(err error, all ...Difference) error {
+	if err == nil {
+		return nil
+	}
+	var e *Error
+	if !errors.As(err, &e) || e.Status < 400 || e.Status >= 500 || e.Status == http.StatusUnauthorized || e.Status == http.StatusTooManyRequests {
+		return err
+	}
+	for _, d := range all {
+		r.why[d.String()] = err.Error()
+	}
+	return nil
+}
+
+func (r *restoring) do(ctx context.Context, op, method, path string, body any) error {
+	p, on := volumePath(r.id)
+	return r.client.Do(ctx, Call{Op: op, On: on, Method: method, Path: p + path, Body: body, Harmless: true})
+}
+
+func (r *restoring) action(ctx context.Context, op, action string, arguments any) error {
+	return r.do(ctx, op, http.MethodPost, "/action", map[string]any{action: arguments})
+}
+
+// valid is what of the pairs the API takes; it notes why it does not take others.
+func (r *restoring) valid(field string, pairs map[string]string) map[string]string {
+	good := map[string]string{}
+	for k, v := range pairs {
+		if why := refusedPair(k, v); why == "" {
+			good[k] = v
+		} else {
+			r.why[Difference{Field: field, Key: k}.String()] = why
+		}
+	}
+	return good
+}
+
+// metadata adds what is missing; where something must go it replaces all, in one
+// call as Cinder does.
+func (r *restoring) metadata(ctx context.Context) error {
+	differing := r.open("metadata")
+	good := r.valid("metadata", r.wanted.Metadata)
+	add := func(pairs map[string]string) error {
+		return r.do(ctx, "set the metadata", http.MethodPost, "/metadata", map[string]any{"metadata": pairs})
+	}
+	if !slices.ContainsFunc(differing, func(d Difference) bool { return d.Wanted == nil }) {
+		return r.set("metadata", pick(good, differing), &r.found.Metadata, add)
+	}
+	replace := func(pairs map[string]string) error {
+		err := r.do(ctx, "replace the metadata", http.MethodPut, "/metadata", map[string]any{"metadata": pairs})
+		if err == nil {
+			r.found.Metadata = maps.Clone(pairs)
+		}
+		return err
+	}
+	err := replace(good)
+	if StatusOf(err) == http.StatusBadRequest && len(good) > 0 {
+		// Another Cinder may take less than refusedPair says: the rest in parts.
+		if err = replace(map[string]string{}); err == nil {
+			return r.set("metadata", good, &r.found.Metadata, add)
+		}
+	}
+	return r.refused(err, differing...)
+}
+
+// imageMetadata removes what shall not be there, and sets what differs.
+func (r *restoring) imageMetadata(ctx context.Context) error {
+	differing := r.open("image_metadata")
+	for _, d := range differing {
+		if d.Wanted != nil {
+			continue
+		}
+		err := r.action(ctx, "remove image metadata", "os-unset_image_metadata", map[string]string{"key": d.Key})
+		if err == nil || StatusOf(err) == http.StatusNotFound {
+			delete(r.found.Image, d.Key)
+		} else if err := r.refused(err, d); err != nil {
+			return err
+		}
+	}
+	good := r.valid("image_metadata", r.wanted.Image)
+	return r.set("image_metadata", pick(good, differing), &r.found.Image, func(pairs map[string]string) error {
+		return r.action(ctx, "set the image metadata", "os-set_image_metadata", map[string]any{"metadata": pairs})
+	})
+}
+
+// pick is what of the pairs differs.
+func pick(pairs map[string]string, differing []Difference) map[string]string {
+	some := map[string]string{}
+	for _, d := range differing {
+		if v, ok := pairs[d.Key]; ok {
+			some[d.Key] = v
+		}
+	}
+	return some
+}
+
+// set sends pairs in one call and, where that is refused, each alone, so that
+// a bad one does not keep the others out.
+func (r *restoring) set(field string, pairs map[string]string, found *map[string]string, send func(map[string]string) error) error {
+	parts := []map[string]string{pairs}
+	for len(parts) > 0 && len(pairs) > 0 {
+		part := parts[0]
+		parts = parts[1:]
+		err := send(part)
+		if err == nil {
+			if *found == nil {
+				*found = map[string]string{}
+			}
+			maps.Copy(*found, part)
+			continue
+		}
+		if StatusOf(err) == http.StatusBadRequest && len(part) > 1 {
+			for _, k := range slices.Sorted(maps.Keys(part)) {
+				parts = append(parts, map[string]string{k: part[k]})
+			}
+			continue
+		}
+		var of []Difference
+		for k := range part {
+			of = append(of, Difference{Field: field, Key: k})
+		}
+		if err := r.refused(err, of...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *restoring) bootable(ctx context.Context) error {
+	differing := r.open("bootable")
+	if len(differing) == 0 {
+		return nil
+	}
+	op := fmt.Sprintf("set bootable to %v", r.wanted.Bootable)
+	if err := r.action(ctx, op, "os-set_bootable", map[string]bool{"bootable": r.wanted.Bootable}); err != nil {
+		return r.refused(err, differing...)
+	}
+	r.found.Bootable = r.wanted.Bootable
+	return nil
+}
+
+// names comes last: by its name one sees that a volume is done.
+func (r *restoring) names(ctx context.Context) error {
+	change := map[string]*string{}
+	var differing []Difference
+	for _, d := range append(r.open("name"), r.open("description")...) {
+		if why := refusedText(d.Wanted); why != "" {
+			r.why[d.String()] = why
+			continue
+		}
+		change[d.Field] = d.Wanted
+		differing = append(differing, d)
+	}
+	if len(change) == 0 {
+		return nil
+	}
+	if err := r.do(ctx, "set the name and description", http.MethodPut, "", map[string]any{"volume": change}); err != nil {
+		return r.refused(err, differing...)
+	}
+	for _, d := range differing {
+		if d.Field == "name" {
+			r.found.Name = d.Wanted
+		} else {
+			r.found.Description = d.Wanted
+		}
+	}
+	return nil
+}

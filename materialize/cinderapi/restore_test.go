@@ -1,0 +1,273 @@
+package cinderapi
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// fakeVolume answers as Cinder does (21.3.1), with its limits.
+type fakeVolume struct {
+	mu       sync.Mutex
+	name     *string
+	desc     *string
+	metadata map[string]string
+	image    map[string]string
+	bootable bool
+	calls    []string
+	// fault is asked before each call, by its number from 1 on: true when it has
+	// answered.
+	fault  func(w http.ResponseWriter, r *http.Request, n int) bool
+	strict bool // takes no key with a space, as no Cinder does
+}
+
+func (f *fakeVolume) serve(t *testing.T, c *cloud) {
+	reply := func(w http.ResponseWriter, v any) { json.NewEncoder(w).Encode(v) }
+	bad := func(w http.ResponseWriter) {
+		w.WriteHeader(400)
+		io.WriteString(w, `{"badRequest": {"code": 400, "message": "Invalid input for field/attribute metadata."}}`)
+	}
+	takes := func(pairs map[string]string) bool {
+		for k, v := range pairs {
+			if refusedPair(k, v) != "" || f.strict && strings.Contains(k, " ") {
+				return false
+			}
+		}
+		return true
+	}
+	handle := func(pattern string, do func(w http.ResponseWriter, body map[string]json.RawMessage)) {
+		c.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			var body map[string]json.RawMessage
+			json.NewDecoder(r.Body).Decode(&body)
+			call := r.Method + strings.TrimPrefix(r.URL.Path, "/v3/"+project+"/volumes/"+volumeID)
+			for action := range body {
+				call += " " + action
+			}
+			f.calls = append(f.calls, call)
+			if f.fault == nil || !f.fault(w, r, len(f.calls)) {
+				do(w, body)
+			}
+		})
+	}
+	handle("GET "+volumePattern, func(w http.ResponseWriter, _ map[string]json.RawMessage) {
+		metadata := maps.Clone(f.metadata)
+		metadata["readonly"] = "False" // as for admins
+		v := map[string]any{"id": volumeID, "status": "available", "size": 1, "name": f.name, "description": f.desc, "metadata": metadata, "bootable": fmt.Sprint(f.bootable)}
+		if len(f.image) > 0 {
+			v["volume_image_metadata"] = f.image
+		}
+		reply(w, map[string]any{"volume": v})
+	})
+	handle("PUT "+volumePattern, func(w http.ResponseWriter, body map[string]json.RawMessage) {
+		change := map[string]*string{}
+		json.Unmarshal(body["volume"], &change)
+		for k, v := range change {
+			if v != nil {
+				v = p(strings.TrimSpace(*v))
+			}
+			if k == "name" {
+				f.name = v
+			} else {
+				f.desc = v
+			}
+		}
+		reply(w, map[string]any{"volume": map[string]any{"id": volumeID}})
+	})
+	metadata := func(replace bool) func(http.ResponseWriter, map[string]json.RawMessage) {
+		return func(w http.ResponseWriter, body map[string]json.RawMessage) {
+			pairs := map[string]string{}
+			if json.Unmarshal(body["metadata"], &pairs) != nil || !takes(pairs) {
+				bad(w)
+				return
+			}
+			if replace {
+				clear(f.metadata)
+			}
+			maps.Copy(f.metadata, pairs)
+			reply(w, map[string]any{"metadata": f.metadata})
+		}
+	}
+	handle("PUT "+volumePattern+"/metadata", metadata(true))
+	handle("POST "+volumePattern+"/metadata", metadata(false))
+	handle("POST "+volumePattern+"/action", func(w http.ResponseWriter, body map[string]json.RawMessage) {
+		var args struct {
+			Metadata map[string]string
+			Key      string
+			Bootable *bool
+		}
+		for _, b := range body {
+			json.Unmarshal(b, &args)
+		}
+		switch {
+		case body["os-set_image_metadata"] != nil && takes(args.Metadata):
+			maps.Copy(f.image, args.Metadata)
+		case body["os-unset_image_metadata"] != nil && f.image[args.Key] != "":
+			delete(f.image, args.Key)
+		case body["os-set_bootable"] != nil && args.Bootable != nil:
+			f.bootable = *args.Bootable
+		default:
+			bad(w)
+		}
+	})
+}
+
+func newFakeVolume(t *testing.T, f *fakeVolume) *Client {
+	t.Helper()
+	c := newCloud(t)
+	client := c.client(t, Options{pause: time.Millisecond, Patience: 30 * time.Second})
+	f.metadata, f.image = maps.Clone(f.metadata), maps.Clone(f.image)
+	if f.metadata == nil {
+		f.metadata = m{}
+	}
+	if f.image == nil {
+		f.image = m{}
+	}
+	f.serve(t, c)
+	return client
+}
+
+func TestRestoresMetadataInCindersOrder(t *testing.T) {
+	f := &fakeVolume{desc: p("keep?"), metadata: m{"own": "x"}, image: m{"own_img": "y", "same": "z"}}
+	client := newFakeVolume(t, f)
+	wanted := State{Name: p("näme"), Metadata: m{"a": "ü", "b": ""}, Image: m{"os": "debian", "same": "z"}, Bootable: true}
+	left, err := client.RestoreMetadata(t.Context(), volumeID, wanted)
+	if err != nil || len(left) > 0 {
+		t.Fatal(left, err)
+	}
+	want := []string{"GET", "PUT/metadata metadata", "POST/action os-unset_image_metadata", "POST/action os-set_image_metadata", "POST/action os-set_bootable", "PUT volume", "GET"}
+	if !reflect.DeepEqual(f.calls, want) {
+		t.Errorf("%v", f.calls)
+	}
+	if *f.name != "näme" || f.desc != nil || !maps.Equal(f.metadata, m{"a": "ü", "b": ""}) || !maps.Equal(f.image, m{"os": "debian", "same": "z"}) || !f.bootable {
+		t.Errorf("%+v", f)
+	}
+	f.calls = nil
+	if left, err := client.RestoreMetadata(t.Context(), volumeID, wanted); err != nil || len(left) > 0 || !reflect.DeepEqual(f.calls, []string{"GET", "GET"}) {
+		t.Errorf("a second time: %v %v %v", f.calls, left, err)
+	}
+}
+
+func TestWhatTheAPIRefusesIsSentAround(t *testing.T) {
+	long := strings.Repeat("x", 256)
+	f := &fakeVolume{metadata: m{"stale": "x"}}
+	client := newFakeVolume(t, f)
+	left, err := client.RestoreMetadata(t.Context(), volumeID, State{
+		Name: p(long), Description: p(" d "), Metadata: m{"good": "1", "ünï": "2"}, Image: m{"good": "1", "long": long, "a=b": "c"}, EncryptionKeyID: p("k"),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := map[string]string{}
+	for _, d := range left {
+		names[d.String()] = d.Why
+	}
+	for want, why := range map[string]string{
+		"name": "takes 255 characters, this has 256", "description": "", `metadata "ünï"`: "takes keys of", `image_metadata "long"`: "this one has 256",
+		`image_metadata "a=b"`: "takes keys of", "encryption_key_id": "the API cannot",
+	} {
+		if got, ok := names[want]; !ok || !strings.Contains(got, why) {
+			t.Errorf("%s: %q, want %q", want, got, why)
+		}
+	}
+	if len(left) != 6 || *f.desc != "d" || !maps.Equal(f.metadata, m{"good": "1"}) || !maps.Equal(f.image, m{"good": "1"}) {
+		t.Errorf("%v; %+v", left, f)
+	}
+}
+
+func TestWhatIsRefusedButThereStays(t *testing.T) {
+	f := &fakeVolume{metadata: m{"ü": "1"}, image: m{"ü": "1"}}
+	client := newFakeVolume(t, f)
+	left, err := client.RestoreMetadata(t.Context(), volumeID, State{Metadata: m{"ü": "1", "a": "2"}, Image: m{"ü": "1", "a": "2"}})
+	if err != nil || len(left) > 0 {
+		t.Error(left, err)
+	}
+}
+
+func TestACinderThatTakesLess(t *testing.T) {
+	for _, stale := range []map[string]string{nil, {"stale": "x"}} {
+		f := &fakeVolume{metadata: stale, strict: true}
+		client := newFakeVolume(t, f)
+		pairs := m{"a": "1", "b c": "2", "d": "3"}
+		left, err := client.RestoreMetadata(t.Context(), volumeID, State{Metadata: pairs, Image: pairs})
+		if err != nil || len(left) != 2 || !strings.Contains(left[0].Why, "400 Bad Request") || !maps.Equal(f.metadata, m{"a": "1", "d": "3"}) || !maps.Equal(f.image, m{"a": "1", "d": "3"}) {
+			t.Errorf("%v %v %+v", left, err, f)
+		}
+	}
+}
+
+// Whatever fails at whichever call: the error names call and volume, what is
+// not right is known, and the next run makes it right.
+func TestEveryFaultAtEveryCallIsMadeGoodByTheNextRun(t *testing.T) {
+	status := func(code int) func(http.ResponseWriter, *http.Request) {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(code)
+			fmt.Fprintf(w, `{"fault": {"code": %d, "message": "oh"}}`, code)
+		}
+	}
+	lost := func(w http.ResponseWriter, _ *http.Request) {
+		if conn, _, err := w.(http.Hijacker).Hijack(); err == nil {
+			conn.Close()
+		}
+	}
+	for name, fault := range map[string]func(http.ResponseWriter, *http.Request){
+		"400": status(400), "401": status(401), "403": status(403), "404": status(404), "409": status(409), "413": status(413), "500": status(500), "lost": lost,
+		"no JSON": func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "{") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			for n := 1; n <= 7; n++ {
+				f := &fakeVolume{metadata: m{"own": "x"}, image: m{"own_img": "y"}}
+				broken := true
+				f.fault = func(w http.ResponseWriter, r *http.Request, i int) bool {
+					if broken && i >= n {
+						fault(w, r)
+					}
+					return broken && i >= n
+				}
+				client := newFakeVolume(t, f)
+				client.options.Patience = 3 * time.Millisecond
+				wanted := State{Name: p("n"), Metadata: m{"a": "1"}, Image: m{"os": "debian"}, Bootable: true}
+				left, err := client.RestoreMetadata(t.Context(), volumeID, wanted)
+				if err == nil && name != "no JSON" { // which only GET looks at
+					t.Fatalf("call %d: no error, %v", n, left)
+				}
+				if err != nil && (!strings.Contains(err.Error(), " of volume "+volumeID+": ") || Lost(err) != (name == "lost")) {
+					t.Errorf("call %d: %v", n, err)
+				}
+				f.mu.Lock()
+				broken = false
+				f.mu.Unlock()
+				if left, err := client.RestoreMetadata(t.Context(), volumeID, wanted); err != nil || len(left) > 0 {
+					t.Errorf("call %d, again: %v %v", n, left, err)
+				}
+				if !slices.Equal([]string{*f.name, f.metadata["a"], f.image["os"]}, []string{"n", "1", "debian"}) || len(f.metadata)+len(f.image) != 2 {
+					t.Errorf("%+v", f)
+				}
+			}
+		})
+	}
+}
+
+func TestTheLastReadFindsWhatWasNotTaken(t *testing.T) {
+	f := &fakeVolume{}
+	client := newFakeVolume(t, f)
+	f.fault = func(w http.ResponseWriter, r *http.Request, n int) bool { // said to be done, and was not
+		if r.Method == "POST" {
+			io.WriteString(w, "{}")
+		}
+		return r.Method == "POST"
+	}
+	left, err := client.RestoreMetadata(t.Context(), volumeID, State{Metadata: m{"a": "1"}})
+	if err != nil || len(left) != 1 || left[0].String() != `metadata "a"` {
+		t.Error(left, err)
+	}
+}
