@@ -197,7 +197,7 @@ func TestAnswersAreBounded(t *testing.T) {
 
 func TestACloudThatIsAwayIsWaitedForWhilePatienceLasts(t *testing.T) {
 	c := newCloud(t)
-	client := c.client(t, Options{Patience: 300 * time.Millisecond})
+	client := c.client(t, Options{pause: time.Millisecond, Patience: 300 * time.Millisecond})
 	c.Close()
 	start := time.Now()
 	err := client.Action(t.Context(), volumeID, "set bootable", "os-set_bootable", nil, true)
