@@ -16,6 +16,7 @@ var mayImport = map[string][]string{
 	"fusefs":                       {},
 	"materialize":                  {},
 	"materialize/cinderapi":        {},
+	"materialize/device":           {},
 	"backupstore/share":            {},
 	"backupstore/format":           {},
 	"backupstore/seekable/stream":  {},

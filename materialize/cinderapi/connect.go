@@ -38,6 +38,7 @@ type Client struct {
 	provider *gophercloud.ProviderClient
 	project  string
 	catalog  []tokens.CatalogEntry
+	poll     time.Duration // between looks at a volume that is about to change; 0: half a second
 }
 
 // Connect reads the credentials, logs in and finds Cinder. An error is one of

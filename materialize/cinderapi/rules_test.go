@@ -45,6 +45,11 @@ func TestRulesOfWhatARestoredVolumeBecomes(t *testing.T) {
 			backup: State{Name: p("bare"), Metadata: src},
 			cinder: State{Name: p("bare"), Metadata: m{"own": "x", "src_backup_id": "b"}, Image: m{"own_img": "y"}, Bootable: true},
 		},
+		"the mark of an unfinished run goes": {
+			chain: []*Layer{bare}, present: State{Metadata: m{RunKey: "r", "own": "x"}},
+			backup: State{Name: p("bare"), Metadata: src},
+			cinder: State{Name: p("bare"), Metadata: m{"own": "x", "src_backup_id": "b"}},
+		},
 		"bootable without image metadata": {
 			chain: []*Layer{incr}, present: State{},
 			backup: State{Name: p("incr"), Metadata: m{"a": "2", "src_backup_id": "b"}, Bootable: true},

@@ -1,6 +1,7 @@
 package cinderapi
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -59,16 +60,19 @@ func (c *Client) GetVolume(ctx context.Context, id string) (*Volume, error) {
 }
 
 // WaitVolume gets a volume again and again until done says so or fails; every is
-// the time between, 0 meaning a second. It ends with ctx.
+// the time between, 0 meaning half a second. It ends with ctx.
 func (c *Client) WaitVolume(ctx context.Context, id string, every time.Duration, done func(*Volume) (bool, error)) (*Volume, error) {
-	if every == 0 {
-		every = time.Second
-	}
+	every = cmp.Or(every, c.poll, 500*time.Millisecond)
+	var last *Volume
 	for {
 		v, err := c.GetVolume(ctx, id)
+		if err != nil && ctx.Err() != nil && last != nil {
+			return last, fmt.Errorf("wait for volume %s, which is %s: %w", id, last.Status, ctx.Err())
+		}
 		if err != nil {
 			return nil, err
 		}
+		last = v
 		ok, err := done(v)
 		if ok || err != nil {
 			return v, err

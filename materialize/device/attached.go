@@ -1,0 +1,151 @@
+package device
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// Attached finds a volume that is attached to this machine, an instance of the
+// cloud, by the names that udev gives disks by their serial number. Nova makes
+// the volume's id that number; virtio-blk and QEMU's NVMe have room for 20
+// characters of it.
+type Attached struct {
+	ByID string        // "" means /dev/disk/by-id
+	Sys  string        // "" means /sys
+	Wait time.Duration // for the device to show; 0: 70 s
+}
+
+// serialBytes is what virtio-blk and NVMe keep of a serial number: VIRTIO 1.2,
+// 5.2.6 (VIRTIO_BLK_T_GET_ID); NVMe base specification, Identify Controller.
+const serialBytes = 20
+
+// String implements Finder.
+func (a *Attached) String() string { return a.dir() }
+
+func (a *Attached) dir() string {
+	if a.ByID == "" {
+		return "/dev/disk/by-id"
+	}
+	return a.ByID
+}
+
+// Check implements Finder. The directory appears with the first disk that has
+// a serial number, so its absence proves nothing.
+func (a *Attached) Check(context.Context) error { return nil }
+
+// Find implements Finder.
+func (a *Attached) Find(ctx context.Context, v Volume) (*Device, error) {
+	if err := v.check(); err != nil {
+		return nil, err
+	}
+	wait := a.Wait
+	if wait == 0 {
+		wait = defaultWait
+	}
+	begin := time.Now()
+	path, ok, err := await(ctx, wait, func() (string, bool, error) { return a.link(v) })
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return nil, &NotFoundError{
+			Volume: v.ID, Where: a.dir() + " by that id", After: time.Since(begin).Round(time.Second),
+			Hint: "is this machine the server it was attached to, and does udev run here? lsblk -o NAME,SIZE,SERIAL shows the disks",
+		}
+	}
+	d, err := look(path, v)
+	if err != nil {
+		return nil, err
+	}
+	if d.File {
+		return nil, &WrongError{Volume: v.ID, Path: path, Reason: "it is a regular file"}
+	}
+	// A disk that is attached anew is a new one to the kernel.
+	d.Lasting = false
+	return d, a.serial(path, v)
+}
+
+// link finds the disk's name: virtio-ID20, nvme-MODEL_ID20, scsi-0VENDOR_MODEL_ID,
+// ata-MODEL_ID20 (systemd, 60-persistent-storage.rules).
+func (a *Attached) link(v Volume) (string, bool, error) {
+	entries, err := os.ReadDir(a.dir())
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", false, nil
+	}
+	if err != nil {
+		return "", false, fmt.Errorf("look for the device of volume %s: %w", v.ID, err)
+	}
+	var first, real string
+	for _, e := range entries {
+		name := e.Name()
+		if !carries(name, v.ID) {
+			continue
+		}
+		path := filepath.Join(a.dir(), name)
+		to, err := filepath.EvalSymlinks(path)
+		if err != nil { // it is being made
+			return "", false, nil
+		}
+		if real != "" && to != real {
+			return "", false, &WrongError{Volume: v.ID, Path: path, Reason: fmt.Sprintf("it is %s, but %s is %s: which of them is the volume cannot be told", to, first, real)}
+		}
+		if real == "" {
+			first, real = path, to
+		}
+	}
+	return first, real != "", nil
+}
+
+// carries reports whether a name ends with the id, or with as much of it as
+// fits into a serial number.
+func carries(name, id string) bool {
+	name, id = strings.ToLower(name), strings.ToLower(id)
+	for _, serial := range []string{id, id[:serialBytes]} {
+		before, ok := strings.CutSuffix(name, serial)
+		if ok && (strings.HasSuffix(before, "-") || strings.HasSuffix(before, "_")) {
+			return true
+		}
+	}
+	return false
+}
+
+// serial compares the disk's serial number with the id where the kernel tells
+// it: links can be stale. sysfs has it for virtio, for NVMe, and for SCSI in the
+// vital product data page 0x80 (SPC-4, 7.8.18).
+func (a *Attached) serial(path string, v Volume) error {
+	sys := a.Sys
+	if sys == "" {
+		sys = "/sys"
+	}
+	real, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return fmt.Errorf("look at the device of volume %s: %w", v.ID, err)
+	}
+	block := filepath.Join(sys, "class/block", filepath.Base(real))
+	for _, file := range []string{"serial", "device/serial", "device/vpd_pg80"} {
+		text, err := os.ReadFile(filepath.Join(block, file))
+		if err != nil {
+			continue
+		}
+		if file == "device/vpd_pg80" && len(text) > 4 {
+			text = text[4:] // peripheral type, page code, length
+		}
+		serial := strings.ToLower(string(bytes.Trim(text, " \n\x00")))
+		if serial == "" {
+			continue
+		}
+		id := strings.ToLower(v.ID)
+		if serial != id && serial != id[:serialBytes] {
+			return &WrongError{Volume: v.ID, Path: path, Reason: fmt.Sprintf("%s has the serial number %q, which is another disk's", real, serial)}
+		}
+		return nil
+	}
+	return nil
+}

@@ -1,0 +1,212 @@
+package device
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Volume is what is known of the volume whose device is wanted.
+type Volume struct {
+	ID      string // a UUID
+	SizeGiB int64
+	// Encrypted volumes may lie in files that are shorter than the volume:
+	// Cinder's NFS driver makes one of the size of an empty LUKS container.
+	Encrypted bool
+}
+
+// Finder finds a volume's device in one kind of place.
+type Finder interface {
+	// Check looks whether this machine can have devices of this kind at all, so
+	// that no volume is made for nothing.
+	Check(ctx context.Context) error
+	// Find waits until the device shows, and proves that it is the volume. The
+	// error is a *NotFoundError or a *WrongError, or tells what failed.
+	Find(ctx context.Context, v Volume) (*Device, error)
+	// String says in words where it looks.
+	String() string
+}
+
+// Device is a volume's device. It belongs to one goroutine.
+type Device struct {
+	Path string // as found; maybe a symbolic link
+	Size int64  // bytes
+	File bool   // a regular file, not a block device
+	// Lasting devices are the same one, with the same number, the next time.
+	Lasting bool
+
+	release func(context.Context) error
+}
+
+// Release gives up what Find did to have the device. It must not be open any
+// more. The error says what is left and how to remove it.
+func (d *Device) Release(ctx context.Context) error {
+	if d.release == nil {
+		return nil
+	}
+	return d.release(ctx)
+}
+
+// NotFoundError is a device that did not show.
+type NotFoundError struct {
+	Volume string // id
+	Where  string // where it was looked for
+	After  time.Duration
+	Hint   string // what to do, "" when nothing is known
+}
+
+// Error implements error.
+func (e *NotFoundError) Error() string {
+	text := fmt.Sprintf("volume %s has no device here: nothing is at %s", e.Volume, e.Where)
+	if e.After > 0 {
+		text += fmt.Sprintf(" after %s", e.After)
+	}
+	if e.Hint != "" {
+		text += "; " + e.Hint
+	}
+	return text
+}
+
+// WrongError is something found where the volume should be that is not it, or
+// is not to be written. Nothing was written.
+type WrongError struct {
+	Volume string // id
+	Path   string
+	Reason string
+}
+
+// Error implements error.
+func (e *WrongError) Error() string {
+	return fmt.Sprintf("%s is not to be written as volume %s, nothing was: %s", e.Path, e.Volume, e.Reason)
+}
+
+// validID is the form of Cinder's ids. They go into paths and patterns.
+var validID = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`).MatchString
+
+func (v Volume) check() error {
+	if !validID(v.ID) {
+		return fmt.Errorf("%q is not the id of a volume", v.ID)
+	}
+	if v.SizeGiB < 1 || v.SizeGiB > 1<<30 {
+		return fmt.Errorf("volume %s has a size of %d GiB, which makes no sense", v.ID, v.SizeGiB)
+	}
+	return nil
+}
+
+const gib = 1 << 30
+
+// look opens what is at path, for reading, and proves that it is the volume.
+func look(path string, v Volume) (*Device, error) {
+	wrong := func(format string, args ...any) (*Device, error) {
+		return nil, &WrongError{Volume: v.ID, Path: path, Reason: fmt.Sprintf(format, args...)}
+	}
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("look at the device of volume %s: %w", v.ID, err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("look at the device of volume %s: %w", v.ID, err)
+	}
+	d := &Device{Path: path, File: info.Mode().IsRegular(), Lasting: true}
+	if mode := info.Mode(); !d.File && (mode&os.ModeDevice == 0 || mode&os.ModeCharDevice != 0) {
+		return wrong("it is no block device and no regular file")
+	}
+	if d.Size, err = f.Seek(0, io.SeekEnd); err != nil {
+		return nil, fmt.Errorf("size of %s: %w", path, err)
+	}
+	want := v.SizeGiB * gib
+	switch {
+	case d.File && v.Encrypted && d.Size <= want:
+	case d.File && d.Size != want:
+		return wrong("it has %d bytes, the volume has %d", d.Size, want)
+	case d.Size < want:
+		return wrong("it has %d bytes, the volume has %d", d.Size, want)
+	case d.Size-want >= gib: // storage may round up, but Cinder counts whole GiB
+		return wrong("it has %d bytes, the volume only %d", d.Size, want)
+	}
+	if d.File {
+		if reason, err := formatted(f, path); err != nil || reason != "" {
+			if err != nil {
+				return nil, fmt.Errorf("look at the file of volume %s: %w", v.ID, err)
+			}
+			return wrong("%s", reason)
+		}
+	}
+	return d, nil
+}
+
+// formatted says why a file is not the raw disk of its volume. Cinder's NFS
+// driver writes qcow2 with nfs_qcow2_volumes, and keeps a volume with snapshots
+// in several files, which a file of JSON lists (cinder/volume/drivers/remotefs.py).
+func formatted(f *os.File, path string) (string, error) {
+	var magic [4]byte
+	if _, err := f.ReadAt(magic[:], 0); err != nil && !errors.Is(err, io.EOF) {
+		return "", err
+	}
+	if string(magic[:]) == "QFI\xfb" {
+		return "the file is in qcow2 format (nfs_qcow2_volumes of Cinder's driver), not the raw disk: attach the volume to a machine and write to its device there", nil
+	}
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		path = real
+	}
+	switch _, err := os.Lstat(path + ".info"); {
+	case err == nil:
+		return "the volume has or had snapshots (" + filepath.Base(path) + ".info is there), its data is in several files: attach it to a machine and write to its device there", nil
+	case !errors.Is(err, os.ErrNotExist):
+		return "", err
+	}
+	return "", nil
+}
+
+// apart calls f where it may hang, on a dead NFS server, and returns no later
+// than ctx ends.
+func apart[T any](ctx context.Context, f func() (T, error)) (T, error) {
+	type result struct {
+		value T
+		err   error
+	}
+	done := make(chan result, 1)
+	go func() {
+		v, err := f()
+		done <- result{v, err}
+	}()
+	select {
+	case r := <-done:
+		return r.value, r.err
+	case <-ctx.Done():
+		var none T
+		return none, ctx.Err()
+	}
+}
+
+// await asks again and again until there is something, for as long as wait.
+func await[T any](ctx context.Context, wait time.Duration, ask func() (T, bool, error)) (T, bool, error) {
+	type answer struct {
+		value T
+		ok    bool
+	}
+	end := time.Now().Add(wait)
+	for pause := 50 * time.Millisecond; ; pause = min(2*pause, time.Second) {
+		a, err := apart(ctx, func() (answer, error) {
+			v, ok, err := ask()
+			return answer{v, ok}, err
+		})
+		if err != nil || a.ok || time.Now().After(end) {
+			return a.value, a.ok, err
+		}
+		select {
+		case <-ctx.Done():
+			return a.value, false, ctx.Err()
+		case <-time.After(pause):
+		}
+	}
+}
