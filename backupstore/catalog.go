@@ -90,6 +90,9 @@ func (c *Catalog) Close() error {
 	return c.share.Close()
 }
 
+// String says where the share is.
+func (c *Catalog) String() string { return c.share.String() }
+
 // KeepsIndexes reports whether indexes outlive the process.
 func (c *Catalog) KeepsIndexes() bool { return c.indexes != nil }
 

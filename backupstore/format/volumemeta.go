@@ -28,6 +28,8 @@ type VolumeBase struct {
 	VolumeTypeID     *string `json:"volume_type_id"`
 	AvailabilityZone *string `json:"availability_zone"`
 	EncryptionKeyID  *string `json:"encryption_key_id"`
+	ProjectID        *string `json:"project_id"`
+	UserID           *string `json:"user_id"`
 }
 
 // ParseVolumeMeta parses the text of volume_meta; fields that it does not know

@@ -77,6 +77,9 @@ func (e *Error) advice() string {
 	case http.StatusNotFound:
 		return "there is no such thing in this project: check the id, and that the credentials are those of its project and region"
 	case http.StatusConflict, http.StatusBadRequest:
+		if !strings.HasPrefix(e.On, "volume ") {
+			return ""
+		}
 		return "the cloud does not take it as it is now: see the status of the volume (openstack volume show)"
 	case http.StatusRequestEntityTooLarge:
 		return "a quota of the project is used up, or calls come too fast: see openstack quota show, or run it again later"

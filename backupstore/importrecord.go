@@ -1,0 +1,135 @@
+package backupstore
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+)
+
+// ImportRecord is a backup's row in Cinder's database, as far as the share
+// tells it: the JSON in the backup_url of `openstack volume backup record
+// export`, whose names and types these are (cinder/objects/backup.py,
+// encode_record, version 1.7). nil is null.
+//
+// When Cinder imports it (cinder/backup/manager.py, import_record), it takes
+// the service, the host and the zone of the cinder-backup that does it, and
+// the user and the project of the caller, whatever the record says.
+//
+// Not on a share: the host and zone that made the backup, the snapshot that it
+// was made from, the time of that snapshot (data_timestamp is then the time of
+// the backup: Cinder only sorts by it, to find the parent of the next
+// incremental one), the backup's own metadata, and encryption_key_id. That is
+// the backup's own copy of the volume's key. The volume's key, which
+// volume_meta has, must not stand in for it: Cinder would delete it together
+// with the backup. With null it takes that one when it restores.
+type ImportRecord struct {
+	ID                  string            `json:"id"`
+	UserID              *string           `json:"user_id"`    // the volume's owner
+	ProjectID           *string           `json:"project_id"` // the volume's
+	VolumeID            string            `json:"volume_id"`
+	Host                *string           `json:"host"`
+	AvailabilityZone    *string           `json:"availability_zone"`
+	Container           string            `json:"container"` // below backup_share; "" is that itself
+	ParentID            *string           `json:"parent_id"`
+	Status              string            `json:"status"`
+	FailReason          *string           `json:"fail_reason"`
+	SizeGiB             int64             `json:"size"`
+	Name                *string           `json:"display_name"`
+	Description         *string           `json:"display_description"`
+	ServiceMetadata     string            `json:"service_metadata"` // the prefix
+	Service             string            `json:"service"`          // the driver
+	ObjectCount         int               `json:"object_count"`     // of data; the number of the last one
+	TempVolumeID        *string           `json:"temp_volume_id"`
+	TempSnapshotID      *string           `json:"temp_snapshot_id"`
+	NumDependentBackups int               `json:"num_dependent_backups"`
+	SnapshotID          *string           `json:"snapshot_id"`
+	DataTimestamp       *string           `json:"data_timestamp"` // 2026-11-22T18:46:01Z
+	RestoreVolumeID     *string           `json:"restore_volume_id"`
+	Metadata            map[string]string `json:"metadata"`
+	EncryptionKeyID     *string           `json:"encryption_key_id"`
+	CreatedAt           *string           `json:"created_at"`
+	Deleted             bool              `json:"deleted"`
+	DeletedAt           *string           `json:"deleted_at"`
+	DriverInfo          struct{}          `json:"driver_info"` // the drivers of files have none
+}
+
+// URL is the record as `backup-import` takes it: base64 of JSON.
+func (r ImportRecord) URL() (string, error) {
+	text, err := json.Marshal(r)
+	if err != nil {
+		return "", fmt.Errorf("encode the record of backup %s: %w", r.ID, err)
+	}
+	return base64.StdEncoding.EncodeToString(text), nil
+}
+
+// Importable is a backup with the record to import it by.
+type Importable struct {
+	*Backup
+	Record ImportRecord
+}
+
+// ImportRecords returns the records of backups and of their chains, each once,
+// every parent before its children; service is the name of Cinder's driver.
+// A backup that is not complete is an error that wraps ErrDamaged: Cinder could
+// not restore it.
+func (c *Catalog) ImportRecords(backups []*Backup, service string) ([]Importable, error) {
+	children := map[string]int{}
+	for _, b := range c.Backups() {
+		if b.State == Complete && b.Incremental() {
+			children[b.ParentID]++
+		}
+	}
+	var all []Importable
+	done := map[string]bool{}
+	for _, b := range backups {
+		if b.State != Complete {
+			return nil, fmt.Errorf("backup %s is %s: %s: %w", b.ID, b.State, b.Problems[0], ErrDamaged)
+		}
+		first := len(all)
+		for l := b; l != nil && !done[l.ID]; l = l.Parent() {
+			done[l.ID] = true
+			all = append(all, Importable{l, l.importRecord(service, children[l.ID])})
+		}
+		slices.Reverse(all[first:])
+	}
+	return all, nil
+}
+
+func (b *Backup) importRecord(service string, children int) ImportRecord {
+	const gib = 1 << 30
+	r := ImportRecord{
+		ID: b.ID, VolumeID: b.VolumeID, Container: b.Container, Status: "available",
+		SizeGiB: (b.Size + gib - 1) / gib, Name: b.Name, Description: b.Description,
+		ServiceMetadata: b.Prefix, Service: service, ObjectCount: b.Objects, NumDependentBackups: children,
+		Metadata: map[string]string{},
+	}
+	if r.Container == "." {
+		r.Container = ""
+	}
+	if b.Incremental() {
+		r.ParentID = &b.ParentID
+	}
+	if !b.CreatedAt.IsZero() {
+		t := b.CreatedAt.UTC().Format("2006-01-02T15:04:05Z")
+		r.CreatedAt, r.DataTimestamp = &t, &t
+	}
+	if m := b.VolumeMeta; m != nil {
+		r.UserID, r.ProjectID = m.Base.UserID, m.Base.ProjectID
+	}
+	return r
+}
+
+// OwnContainer splits the container that Cinder gives a backup when it is not
+// told another one, ID[0:2]/ID[2:4]/ID, from the directories before it: "" when
+// there are none, as it should be. ok is false for other containers.
+func (b *Backup) OwnContainer() (before string, ok bool) {
+	own := path.Join(b.ID[:2], b.ID[2:4], b.ID)
+	before, ok = strings.CutSuffix(b.Container, own)
+	if before != "" && !strings.HasSuffix(before, "/") {
+		return "", false
+	}
+	return strings.TrimSuffix(before, "/"), ok
+}

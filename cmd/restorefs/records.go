@@ -1,0 +1,239 @@
+package main
+
+import (
+	"bufio"
+	"cmp"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/restorefs/restorefs/backupstore"
+)
+
+func recordsCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "records",
+		Usage:     "make records of the backups for a Cinder that has lost its database",
+		ArgsUsage: "[BACKUP...]",
+		Description: backupHelp + `
+
+Prints for each backup, parents before children, the command that gives Cinder its
+record back; a BACKUP with its chain, or all complete ones of the share. --script
+writes a shell script that imports them one by one, leaves alone what is there, and
+can be run again; --import does that itself, through Cinder's API.
+
+Cinder gives an imported backup to the project and the user of the caller, who must
+be an admin (of that project: log in there, with --project for its backups only), and
+counts it against the project's quota. The share that Cinder has as backup_share must
+be --share, not a directory above or below it.`,
+		Flags: []cli.Flag{
+			shareFlag(), jsonFlag(),
+			&cli.BoolFlag{Name: "script", Usage: "write a shell script to stdout that imports the records", DisableDefaultText: true},
+			&cli.BoolFlag{Name: "import", Usage: "import them through Cinder's API, and tell what became of each", DisableDefaultText: true},
+			cloudFlag(),
+			&cli.StringFlag{Name: "backup-service", Value: "nfs",
+				Usage: "Cinder's backup_driver there: `DRIVER` is nfs, posix, or its whole name"},
+			&cli.StringFlag{Name: "project", Usage: "only backups of volumes of the project with this `ID`"},
+			&cli.BoolFlag{Name: "any-project", Usage: "import backups of other projects into this one too", DisableDefaultText: true},
+		},
+		Action: records,
+	}
+}
+
+// recordJSON is a record in records' JSON; its fields are a contract.
+type recordJSON struct {
+	ID            string                   `json:"id"`
+	VolumeID      string                   `json:"volume_id"`
+	ParentID      *string                  `json:"parent_id"`
+	ProjectID     *string                  `json:"project_id"` // of the volume
+	BackupService string                   `json:"backup_service"`
+	BackupURL     string                   `json:"backup_url"`
+	Record        backupstore.ImportRecord `json:"record"` // what is in BackupURL
+}
+
+func records(c *cli.Context) error {
+	if c.Bool("script") && (c.Bool("json") || c.Bool("import")) {
+		return usagef("--script excludes --json and --import")
+	}
+	service, err := backupService(c.String("backup-service"))
+	if err != nil {
+		return err
+	}
+	catalog, err := openCatalog(c, 0)
+	if err != nil {
+		return err
+	}
+	defer catalog.Close()
+	chosen, err := recordsOf(c, catalog, service)
+	if err != nil {
+		return err
+	}
+	noteRecords(c.App.ErrWriter, chosen)
+	if c.Bool("import") {
+		return importRecords(c, chosen)
+	}
+	out := bufio.NewWriter(c.App.Writer)
+	switch {
+	case c.Bool("json"):
+		err = printRecordsJSON(out, chosen)
+	case c.Bool("script"):
+		err = printScript(out, chosen, catalog.String())
+	default:
+		err = printRecords(out, chosen)
+	}
+	return cmp.Or(err, out.Flush())
+}
+
+// backupService is the whole name of a driver.
+func backupService(driver string) (string, error) {
+	switch {
+	case driver == "nfs":
+		return "cinder.backup.drivers.nfs.NFSBackupDriver", nil
+	case driver == "posix":
+		return "cinder.backup.drivers.posix.PosixBackupDriver", nil
+	case driver == "" || len(driver) > 255 || strings.ContainsFunc(driver, func(r rune) bool { return r <= ' ' || r >= 0x7f }):
+		return "", usagef("--backup-service is nfs, posix, or what Cinder's configuration has as backup_driver")
+	}
+	return driver, nil
+}
+
+// recordsOf returns the records of the backups that are asked for, or of all
+// that Cinder could use.
+func recordsOf(c *cli.Context, catalog *backupstore.Catalog, service string) ([]backupstore.Importable, error) {
+	var chosen []*backupstore.Backup
+	var incomplete, broken int
+	for _, ref := range c.Args().Slice() {
+		b, err := catalog.Find(ref)
+		if err != nil {
+			return nil, err
+		}
+		chosen = append(chosen, b)
+	}
+	if !c.Args().Present() {
+		for _, b := range catalog.Backups() {
+			switch {
+			case b.State == backupstore.Complete:
+				chosen = append(chosen, b)
+			case b.State == backupstore.Incomplete:
+				incomplete++
+			default:
+				broken++
+			}
+		}
+	}
+	if project := c.String("project"); project != "" {
+		chosen = slices.DeleteFunc(chosen, func(b *backupstore.Backup) bool { return projectOf(b) != project })
+	}
+	if incomplete+broken > 0 {
+		fmt.Fprintf(c.App.ErrWriter, "left out, because Cinder cannot restore them: %d broken and %d incomplete backup(s); \"restorefs list --all\" tells why\n", broken, incomplete)
+	}
+	if len(chosen) == 0 {
+		return nil, fmt.Errorf("%w that Cinder could import is on %s", backupstore.ErrNoBackup, catalog)
+	}
+	return catalog.ImportRecords(chosen, service)
+}
+
+// projectOf is the project of the backup's volume, "" when it is not known.
+func projectOf(b *backupstore.Backup) string {
+	if b.VolumeMeta == nil || b.VolumeMeta.Base.ProjectID == nil {
+		return ""
+	}
+	return *b.VolumeMeta.Base.ProjectID
+}
+
+// noteRecords says what an operator should know of the records and no record
+// can tell Cinder.
+func noteRecords(w io.Writer, chosen []backupstore.Importable) {
+	var encrypted, bare int
+	before, projects := map[string]int{}, map[string]int{}
+	var gib int64
+	for _, b := range chosen {
+		gib += b.Record.SizeGiB
+		projects[projectOf(b.Backup)]++
+		if dir, own := b.OwnContainer(); own && dir != "" {
+			before[dir]++
+		}
+		if b.VolumeMeta != nil && b.VolumeMeta.Base.EncryptionKeyID != nil {
+			encrypted++
+		}
+		if !b.HasDigests {
+			bare++
+		}
+	}
+	fmt.Fprintf(w, "%d record(s), %d GiB of the quota of backups\n", len(chosen), gib)
+	if len(projects) > 1 {
+		fmt.Fprintf(w, "they are of %d projects, and the caller's project gets all; import those of each one with its credentials and --project:\n", len(projects))
+		for _, p := range slices.Sorted(maps.Keys(projects)) {
+			fmt.Fprintf(w, "  %s  %d\n", printable(cmp.Or(p, "(not known)")), projects[p])
+		}
+	}
+	for _, dir := range slices.Sorted(maps.Keys(before)) {
+		fmt.Fprintf(w, "%d of them lie in %s/ where Cinder would not have put them: if its backup_share ends with that directory, give that as --share\n", before[dir], printable(dir))
+	}
+	if encrypted > 0 {
+		fmt.Fprintf(w, "%d are of encrypted volumes. The share does not tell their own copy of the key: Cinder will restore them with the volume's key, "+
+			"as long as that exists. Once such a backup was restored, deleting it deletes that key: do not while the volume is needed\n", encrypted)
+	}
+	if bare > 0 {
+		fmt.Fprintf(w, "%d have no _sha256file: Cinder can restore them, but make no incremental backup on top of them\n", bare)
+	}
+}
+
+func printRecordsJSON(w io.Writer, chosen []backupstore.Importable) error {
+	all := make([]recordJSON, 0, len(chosen))
+	for _, b := range chosen {
+		url, err := b.Record.URL()
+		if err != nil {
+			return err
+		}
+		all = append(all, recordJSON{
+			ID: b.ID, VolumeID: b.VolumeID, ParentID: b.Record.ParentID, ProjectID: b.Record.ProjectID,
+			BackupService: b.Record.Service, BackupURL: url, Record: b.Record,
+		})
+	}
+	return writeJSON(w, all)
+}
+
+// printRecords prints commands, each behind a comment.
+func printRecords(w io.Writer, chosen []backupstore.Importable) error {
+	volume := ""
+	for _, b := range chosen {
+		if b.VolumeID != volume {
+			volume = b.VolumeID
+			fmt.Fprintf(w, "# volume %s%s\n", volume, quoted(b.VolumeName()))
+		}
+		url, err := b.Record.URL()
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(w, "# %s\nopenstack volume backup record import %s %s\n", describeRecord(b), shellQuoted(b.Record.Service), url)
+	}
+	return nil
+}
+
+// describeRecord is one line about a backup.
+func describeRecord(b backupstore.Importable) string {
+	kind := "full"
+	if b.Incremental() {
+		kind = "on " + b.ParentID
+	}
+	name := ""
+	if b.Name != nil {
+		name = quoted(*b.Name)
+	}
+	return fmt.Sprintf("%s  %s  %s  %d GiB%s", b.ID, b.CreatedAt.Format("2006-01-02 15:04:05"), kind, b.Record.SizeGiB, name)
+}
+
+// shellQuoted makes one word of s for a shell.
+func shellQuoted(s string) string {
+	if s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("._-/=:@%+,", r))
+	}) {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}

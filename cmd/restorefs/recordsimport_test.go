@@ -1,0 +1,297 @@
+package main
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/restorefs/restorefs/backupstore/storetest"
+)
+
+// fakeCinder answers as Cinder 21.3.1 does to what records --import asks of it,
+// as a real one was seen to. The rules of its own are those of
+// cinder/backup/api.py and manager.py, import_record.
+type fakeCinder struct {
+	*httptest.Server
+
+	mu      sync.Mutex
+	backups map[string]*fakeBackup
+	calls   []string                                                  // "import ID", "delete ID"
+	fault   func(w http.ResponseWriter, call string) (faultDone bool) // nil: none
+	fails   func(id, service string) (reason string)                  // of what the manager does; nil: nothing
+}
+
+type fakeBackup struct {
+	ID         string  `json:"id"`
+	Status     string  `json:"status"`
+	VolumeID   string  `json:"volume_id"`
+	Container  *string `json:"container"`
+	FailReason *string `json:"fail_reason"`
+	polls      int
+}
+
+func newFakeCinder(t *testing.T) *fakeCinder {
+	t.Helper()
+	c := &fakeCinder{backups: map[string]*fakeBackup{}}
+	mux := http.NewServeMux()
+	p := "/v3/" + recordsProject + "/backups/"
+	mux.HandleFunc("GET /v3/", func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, `{"versions":[{"id":"v3.0","status":"CURRENT","version":"3.70","min_version":"3.0"}]}`)
+	})
+	mux.HandleFunc("GET "+p+"{id}", c.get)
+	mux.HandleFunc("DELETE "+p+"{id}", c.remove)
+	mux.HandleFunc("POST "+p+"import_record", c.importRecord)
+	c.Server = httptest.NewServer(mux)
+	t.Cleanup(c.Close)
+	return c
+}
+
+func (c *fakeCinder) say(w http.ResponseWriter, status int, body any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	json.NewEncoder(w).Encode(body)
+}
+
+func (c *fakeCinder) get(w http.ResponseWriter, r *http.Request) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	b := c.backups[r.PathValue("id")]
+	if b == nil {
+		c.say(w, 404, map[string]any{"itemNotFound": map[string]any{"code": 404, "message": "Backup could not be found."}})
+		return
+	}
+	if b.polls++; b.polls > 2 && b.Status == "deleting" {
+		delete(c.backups, b.ID)
+	}
+	c.say(w, 200, map[string]any{"backup": b})
+	if b.polls > 1 && b.Status == "creating" {
+		b.Status = "available"
+	}
+}
+
+func (c *fakeCinder) remove(w http.ResponseWriter, r *http.Request) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	id := r.PathValue("id")
+	c.calls = append(c.calls, "delete "+id)
+	c.backups[id].Status, c.backups[id].polls = "deleting", 0
+	w.WriteHeader(202)
+}
+
+func (c *fakeCinder) importRecord(w http.ResponseWriter, r *http.Request) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var body struct {
+		Record struct {
+			Service string `json:"backup_service"`
+			URL     string `json:"backup_url"`
+		} `json:"backup-record"`
+	}
+	json.NewDecoder(r.Body).Decode(&body)
+	text, _ := base64.StdEncoding.DecodeString(body.Record.URL)
+	var record fakeBackup
+	json.Unmarshal(text, &record)
+	c.calls = append(c.calls, "import "+record.ID)
+	if c.fault != nil && c.fault(w, "import "+record.ID) {
+		return
+	}
+	if c.backups[record.ID] != nil {
+		c.say(w, 400, map[string]any{"badRequest": map[string]any{"code": 400, "message": "Invalid backup: Backup already exists in database."}})
+		return
+	}
+	b := &fakeBackup{ID: record.ID, Status: "creating", VolumeID: "00000000-0000-0000-0000-000000000000"}
+	if c.fails != nil {
+		if reason := c.fails(record.ID, body.Record.Service); reason != "" {
+			b.Status, b.FailReason = "error", &reason
+		}
+	}
+	if b.Status == "creating" {
+		b.VolumeID, b.Container = record.VolumeID, record.Container
+	}
+	c.backups[record.ID] = b
+	c.say(w, 200, map[string]any{"backup": map[string]string{"id": record.ID}})
+}
+
+// importInto runs records --import and returns what it says of each backup.
+func (c *fakeCinder) importInto(t *testing.T, share string, flags ...string) (results map[string]importedJSON, stderr string, code int) {
+	t.Helper()
+	cmd := program(t, append([]string{"records", "--share", share, "--import", "--json"}, flags...)...)
+	env := slices.DeleteFunc(cmd.Env, func(s string) bool { return strings.HasPrefix(s, "OS_") })
+	cmd.Env = append(env, "OS_AUTH_TYPE=noauth", "OS_PROJECT_ID="+recordsProject, "CINDER_ENDPOINT="+c.URL+"/v3")
+	var out, errOut strings.Builder
+	cmd.Stdout, cmd.Stderr = &out, &errOut
+	cmd.Run()
+	var list []importedJSON
+	if out.Len() > 0 {
+		if err := json.Unmarshal([]byte(out.String()), &list); err != nil {
+			t.Fatalf("%v: %s", err, out.String())
+		}
+	}
+	results = map[string]importedJSON{}
+	for _, r := range list {
+		results[r.ID] = r
+	}
+	return results, errOut.String(), cmd.ProcessState.ExitCode()
+}
+
+func (c *fakeCinder) called() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	defer func() { c.calls = nil }()
+	return c.calls
+}
+
+func TestRecordsAreImportedOnce(t *testing.T) {
+	share, ids := recordsShare(t)
+	c := newFakeCinder(t)
+	for _, want := range []string{recordImported, recordPresent} {
+		got, errOut, code := c.importInto(t, share)
+		if code != 0 || len(got) != 4 {
+			t.Fatalf("%d %v %s", code, got, errOut)
+		}
+		for _, id := range ids {
+			if got[id].Result != want {
+				t.Errorf("%+v, not %s", got[id], want)
+			}
+		}
+	}
+	calls := c.called()
+	if at := func(i int) int { return slices.Index(calls, "import "+ids[i]) }; len(calls) != 4 || at(0) > at(1) || at(1) > at(2) {
+		t.Errorf("calls %q", calls)
+	}
+}
+
+func TestChildrenOfAFailedRecordAreNotTriedAndARerunGoesOn(t *testing.T) {
+	share, ids := recordsShare(t)
+	c := newFakeCinder(t)
+	c.fails = func(id, _ string) string {
+		if id == ids[1] {
+			return "database is locked"
+		}
+		return ""
+	}
+	got, errOut, code := c.importInto(t, share)
+	if code != exitFailed || got[ids[0]].Result != recordImported || got[ids[3]].Result != recordImported ||
+		got[ids[1]].Result != recordFailed || !strings.Contains(got[ids[1]].Reason, "database is locked") ||
+		got[ids[2]].Result != recordSkipped || !strings.Contains(got[ids[2]].Reason, "its parent "+ids[1]) {
+		t.Fatalf("%d %v %s", code, got, errOut)
+	}
+	c.fails, c.calls = nil, nil
+	got, errOut, code = c.importInto(t, share)
+	if code != 0 || got[ids[0]].Result != recordPresent || got[ids[1]].Result != recordImported || got[ids[2]].Result != recordImported {
+		t.Fatalf("%d %v %s", code, got, errOut)
+	}
+	// What the failed import left is removed first: it has no files.
+	if want := []string{"delete " + ids[1], "import " + ids[1], "import " + ids[2]}; !slices.Equal(c.called(), want) {
+		t.Errorf("not the calls %q", want)
+	}
+}
+
+// Deleting a record that has a container deletes the backup's files.
+func TestNoRecordIsDeletedThatMayHaveFiles(t *testing.T) {
+	share, ids := recordsShare(t)
+	own := ids[0][:2] + "/" + ids[0][2:4] + "/" + ids[0]
+	none := "00000000-0000-0000-0000-000000000000"
+	for name, there := range map[string]struct {
+		fakeBackup
+		says string
+	}{
+		"an import that failed for a row that had been deleted": {fakeBackup{Status: "error", VolumeID: none, Container: &own}, "Deleting it would delete its files"},
+		"a backup in error":      {fakeBackup{Status: "error", VolumeID: storetest.ID("volume of a chain"), Container: &own}, "reset-state"},
+		"a backup being deleted": {fakeBackup{Status: "deleting", VolumeID: storetest.ID("volume of a chain"), Container: &own}, "in status deleting"},
+		"another container":      {fakeBackup{Status: "available", VolumeID: storetest.ID("volume of a chain"), Container: &none}, "backup_share"},
+		"another volume":         {fakeBackup{Status: "available", VolumeID: none, Container: &own}, "but of volume"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newFakeCinder(t)
+			there.ID = ids[0]
+			c.backups[ids[0]] = &there.fakeBackup
+			got, errOut, code := c.importInto(t, share, ids[2])
+			if code != exitFailed || got[ids[0]].Result != recordFailed || !strings.Contains(got[ids[0]].Reason, there.says) || got[ids[2]].Result != recordSkipped {
+				t.Errorf("%d %v %s", code, got, errOut)
+			}
+			if calls := c.called(); len(calls) != 0 {
+				t.Errorf("called %q", calls)
+			}
+		})
+	}
+}
+
+func TestAFailureThatAllRecordsWouldMeetEndsTheImport(t *testing.T) {
+	share, ids := recordsShare(t)
+	answer := func(status int, message string) func(http.ResponseWriter, string) bool {
+		return func(w http.ResponseWriter, call string) bool {
+			w.Header().Set("Retry-After", "0")
+			w.WriteHeader(status)
+			fmt.Fprintf(w, `{"fault":{"code":%d,"message":%q}}`, status, message)
+			return true
+		}
+	}
+	for name, test := range map[string]struct {
+		fault func(http.ResponseWriter, string) bool
+		fails func(string, string) string
+		says  string
+	}{
+		"not an admin":     {fault: answer(403, "Policy doesn't allow backup:backup-import to be performed."), says: "takes an admin"},
+		"the quota":        {fault: answer(413, "Maximum number of backups allowed (10) exceeded"), says: "openstack quota set"},
+		"no cinder-backup": {fault: answer(503, "Service cinder-backup could not be found."), says: "No cinder-backup is up"},
+		"a server error":   {fault: answer(500, "unexpected"), says: "500"},
+		"another driver": {fails: func(_, s string) string {
+			return "Import record failed, cannot find backup service to perform the import. Request service " + s
+		}, says: "--backup-service"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newFakeCinder(t)
+			c.fault, c.fails = test.fault, test.fails
+			got, errOut, code := c.importInto(t, share, ids[2])
+			if code != exitFailed || got[ids[0]].Result != recordFailed || got[ids[2]].Result != recordSkipped || !strings.Contains(errOut, test.says) || !strings.Contains(errOut, "goes on from there") {
+				t.Errorf("%d %v %s", code, got, errOut)
+			}
+			if calls := c.called(); len(calls) != 1 {
+				t.Errorf("called %q", calls)
+			}
+		})
+	}
+}
+
+// The import is made, the answer is lost: it must not be made again.
+func TestALostAnswerIsNoFailure(t *testing.T) {
+	share, ids := recordsShare(t)
+	c := newFakeCinder(t)
+	c.fault = func(w http.ResponseWriter, call string) bool {
+		if call != "import "+ids[3] {
+			return false
+		}
+		root := ""
+		c.backups[ids[3]] = &fakeBackup{ID: ids[3], Status: "creating", VolumeID: storetest.ID("other volume"), Container: &root}
+		panic(http.ErrAbortHandler)
+	}
+	got, errOut, code := c.importInto(t, share)
+	if code != 0 || got[ids[3]].Result != recordImported || len(c.called()) != 4 {
+		t.Errorf("%d %v %s", code, got, errOut)
+	}
+}
+
+func TestBackupsOfAnotherProjectAreRefused(t *testing.T) {
+	share, _ := recordsShare(t)
+	c := newFakeCinder(t)
+	t.Setenv("OS_PROJECT_ID", "unused")
+	other := strings.ReplaceAll(recordsProject, "0123", "ffff")
+	run := func(flags ...string) (string, int) {
+		cmd := program(t, append([]string{"records", "--share", share, "--import"}, flags...)...)
+		cmd.Env = append(os.Environ(), "RESTOREFS_TEST_MAIN=1", "OS_AUTH_TYPE=noauth", "OS_PROJECT_ID="+other, "CINDER_ENDPOINT="+c.URL+"/v3")
+		out, _ := cmd.CombinedOutput()
+		return string(out), cmd.ProcessState.ExitCode()
+	}
+	out, code := run()
+	if code != exitUsage || !strings.Contains(out, "4 of 4 backups are of volumes of other projects") || !strings.Contains(out, recordsProject+"  4") || len(c.called()) != 0 {
+		t.Errorf("%d %s", code, out)
+	}
+}
