@@ -91,7 +91,7 @@ func (c *Cache) missing(k key) bool {
 }
 
 // loadSpans loads the spans of l, by one call of Load if there is memory for it.
-func (v *Volume) loadSpans(ctx context.Context, l *load) (err error) {
+func (v *Volume) loadSpans(ctx context.Context, l *load) error {
 	off := l.first * int64(v.span)
 	if len(l.spans) > 1 {
 		// A run needs its bytes in one piece first. The copy costs a few hundredths of what decoding does, and buys that spans are
@@ -102,7 +102,7 @@ func (v *Volume) loadSpans(ctx context.Context, l *load) (err error) {
 			for _, s := range l.spans {
 				n += s.n
 			}
-			if l.origin, err = v.load(ctx, staging[:n], off); err != nil {
+			if err := v.load(ctx, staging[:n], off); err != nil {
 				return err
 			}
 			for i, s := range l.spans {
@@ -112,11 +112,9 @@ func (v *Volume) loadSpans(ctx context.Context, l *load) (err error) {
 		}
 	}
 	for i, s := range l.spans {
-		origin, err := v.load(ctx, s.buf[:s.n], off+int64(i)*int64(v.span))
-		if err != nil {
+		if err := v.load(ctx, s.buf[:s.n], off+int64(i)*int64(v.span)); err != nil {
 			return err
 		}
-		l.origin = max(l.origin, origin)
 	}
 	return nil
 }
@@ -136,26 +134,16 @@ func (c *Cache) dropStaging(b []byte) {
 }
 
 // load is the one place that calls Source.Load.
-func (v *Volume) load(ctx context.Context, p []byte, off int64) (Origin, error) {
+func (v *Volume) load(ctx context.Context, p []byte, off int64) error {
 	n := &v.c.count
 	n.loads.Add(1)
-	origin := Made
-	var err error
-	if v.tiered == nil {
-		err = v.src.Load(ctx, p, off)
-	} else {
-		var kept bool
-		if kept, err = v.tiered.LoadKept(ctx, p, off); kept {
-			origin = Kept
-		}
-	}
-	if err != nil {
+	if err := v.src.Load(ctx, p, off); err != nil {
 		if ctx.Err() != nil {
-			return origin, ctx.Err()
+			return ctx.Err()
 		}
 		n.loadErrors.Add(1)
-		return origin, fmt.Errorf("load %d bytes at %d of volume %s: %w", len(p), off, v.id.Value().id, err)
+		return fmt.Errorf("load %d bytes at %d of volume %s: %w", len(p), off, v.id.Value().id, err)
 	}
 	n.loadedBytes.Add(uint64(len(p)))
-	return origin, nil
+	return nil
 }

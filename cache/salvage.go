@@ -47,11 +47,9 @@ func (v *Volume) loadBlocks(ctx context.Context, w *want) error {
 	from, to := v.blocks(w)
 	for off := from; off < to; off += int64(v.align) {
 		end := min(off+int64(v.align), to)
-		origin, err := v.load(ctx, w.span.buf[off-start:end-start], off)
-		if err != nil {
+		if err := v.load(ctx, w.span.buf[off-start:end-start], off); err != nil {
 			return err
 		}
-		w.origin = max(w.origin, origin)
 	}
 	return nil
 }

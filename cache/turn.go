@@ -16,7 +16,6 @@ type want struct {
 	zero   bool  // known to be zero, no span needed
 	alone  bool  // a run with this span failed: claim it by itself
 	failed error // the span failed by itself: load the reader's own blocks only
-	origin Origin
 }
 
 // load is one claim: spans next to each other that one goroutine, its loader, loads. Everybody else who wants one of them waits.
@@ -33,8 +32,7 @@ type load struct {
 
 	done    chan struct{} // closed when outcome and err are there
 	outcome outcome
-	err     error  // with outcome failed
-	origin  Origin // with outcome loaded
+	err     error // with outcome failed
 }
 
 // outcome is how a load ended.
@@ -263,11 +261,10 @@ func (r *request) finish(o outcome, err error) (open *want) {
 	l := r.claims[0]
 	r.claims = r.claims[1:]
 	keep := 0
-	for i := range r.wants {
-		w := &r.wants[i]
-		if at := w.index - l.first; at >= 0 && at < int64(len(l.spans)) && w.span == l.spans[at] {
-			w.origin = l.origin
-			if o != loaded {
+	if o != loaded {
+		for i := range r.wants {
+			w := &r.wants[i]
+			if at := w.index - l.first; at >= 0 && at < int64(len(l.spans)) && w.span == l.spans[at] {
 				w.span = nil
 				w.alone = w.alone || o == narrow
 				keep++
@@ -327,7 +324,6 @@ func (r *request) wait(ctx context.Context) error {
 		l := w.load
 		w.load = nil
 		if l.outcome == loaded {
-			w.origin = l.origin
 			continue
 		}
 		w.span.pins.Add(-1) // it is dead

@@ -96,6 +96,11 @@ type Catalog interface {
 	// Options.Writable says so.
 	Open(ctx context.Context, id string) (Volume, error)
 
+	// Peek opens a volume for a few reads of this package's own, upon a look
+	// into a directory: nothing should be begun for its sake. The disk must not
+	// be seen otherwise than by Open.
+	Peek(ctx context.Context, id string) (Volume, error)
+
 	// Metadata returns the contents of metadata.json, of bounded size.
 	Metadata(ctx context.Context, id string) ([]byte, error)
 }

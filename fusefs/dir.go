@@ -58,6 +58,15 @@ func (d *dirNode) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (
 		d.t.attr(&out.Attr, syscall.S_IFDIR|d.t.dirMode, 0, d.t.mounted)
 		return d.NewInode(ctx, n, stable(syscall.S_IFDIR, at)), 0
 	}
+	if name == partitionsName {
+		e, no := d.t.at(ctx, d.path)
+		if no != 0 {
+			return nil, no
+		}
+		if e.backup != nil {
+			return d.lookupPartitions(ctx, e.backup, at, out)
+		}
+	}
 	e, no := d.t.at(ctx, at)
 	if no != 0 {
 		return nil, no
@@ -108,6 +117,9 @@ func (d *dirNode) Readdir(ctx context.Context) (gofs.DirStream, syscall.Errno) {
 	for _, name := range e.order {
 		list = append(list, fuse.DirEntry{
 			Name: name, Mode: typeBits(e.children[name].kind), Ino: inode(d.join(name))})
+	}
+	if e.backup != nil && d.t.listPartitions(ctx, e.backup) {
+		list = append(list, fuse.DirEntry{Name: partitionsName, Mode: syscall.S_IFDIR, Ino: inode(d.join(partitionsName))})
 	}
 	return gofs.NewListDirStream(list), 0
 }

@@ -6,11 +6,13 @@
 // errnos, and the life of a mount: checks before it, settings of it, taking it
 // down, cleaning up one whose server died. What a backup is, where its bytes
 // come from, how they are decoded, verified, cached and read ahead is behind
-// [Catalog] and [Volume]; this package imports nothing of the project.
+// [Catalog] and [Volume]; of the project, this package imports only parttable,
+// which finds partitions.
 //
 // # The tree
 //
 //	backups/<backup id>/volume.raw       the disk: exact size, mtime = created_at
+//	backups/<id>/partitions/<n>.raw      its partitions, if it has a table of them
 //	backups/<backup id>/metadata.json    what a restore would put back
 //	backups/<backup id>/problem.txt      what is wrong with it; where nothing can be read, alone
 //	volumes/<volume id>/<created_at>     -> ../../backups/<backup id>
@@ -63,9 +65,12 @@
 // of a mount are in flight, so those that hang hold up others of that mount,
 // whatever backup they read. Killing the serving process frees every reader.
 //
-// The page cache belongs to an inode. Another file with the same bytes, a
-// window onto the disk, must be read and written past it (FOPEN_DIRECT_IO)
-// while the disk can be written, or will show what was there before.
+// The page cache belongs to an inode, and a partition's file shows bytes that
+// volume.raw shows too. While disks can be written, partitions are read and
+// written past it (FOPEN_DIRECT_IO), and a write to one drops what the kernel
+// has of volume.raw there, before it is acknowledged. Were both cached, two
+// writers of the same bytes could wait for each other's pages for ever. For
+// want of a cache, a partition's file cannot be mapped shared then.
 //
 // Memory: go-fuse takes a buffer of the request's size (at most 1 MiB) for
 // every READ in flight, also if it then stays unused. The kernel bounds

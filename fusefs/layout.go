@@ -21,7 +21,7 @@ type entry struct {
 	kind   kind
 	mtime  time.Time
 	target string  // of a link
-	backup *Backup // of a file
+	backup *Backup // of a file, and of a directory that may have partitions
 
 	children map[string]*entry // of a directory
 	order    []string          // the children's names, sorted
@@ -80,11 +80,12 @@ func layout(list []Backup) *entry {
 		b := &list[i]
 		d := backups.dir(fileName(b.ID, ""))
 		if b.Problem == "" || b.Partial {
+			d.backup = b
 			d.add("volume.raw", &entry{kind: volumeKind, mtime: b.CreatedAt, backup: b})
 			d.add("metadata.json", &entry{kind: metadataKind, mtime: b.CreatedAt, backup: b})
 		}
 		if b.Problem != "" {
-			d.add("problem.txt", &entry{kind: problemKind, mtime: b.CreatedAt, backup: b})
+			d.add(problemName, &entry{kind: problemKind, mtime: b.CreatedAt, backup: b})
 		}
 		byVolume[b.VolumeID] = append(byVolume[b.VolumeID], b)
 		if byName[b.VolumeName] == nil {

@@ -14,11 +14,13 @@ import (
 // IOV_MAX is 1024, and go-fuse puts two headers in front.
 const maxSlices = 1022
 
-// volumeNode is one volume.raw.
+// volumeNode is one volume.raw, or a window onto it.
 type volumeNode struct {
 	node
 	backup Backup
 	size   int64
+	window bool
+	start  int64 // of the window
 }
 
 var _ = (gofs.NodeOpener)((*volumeNode)(nil))
@@ -38,15 +40,11 @@ func (n *volumeNode) Open(ctx context.Context, flags uint32) (gofs.FileHandle, u
 	if no := n.t.mayOpen(flags); no != 0 {
 		return nil, 0, no
 	}
-	v, err := n.t.catalog.Open(ctx, n.backup.ID)
-	if err == nil && v.Size() != n.size {
-		err = fmt.Errorf("the volume has %d bytes, the catalogue says %d", v.Size(), n.size)
-		v.Close()
-	}
+	v, err := n.openVolume(ctx)
 	if err != nil {
 		return nil, 0, n.t.fail(ctx, "open the backup", n.backup.ID, err, syscall.ENOENT)
 	}
-	h := &volumeHandle{t: n.t, id: n.backup.ID, volume: v, size: n.size}
+	h := &volumeHandle{t: n.t, node: n, id: n.backup.ID, volume: v, size: n.size}
 	fuseFlags, no := h.openFor(flags)
 	if no != 0 {
 		h.close()
@@ -58,10 +56,11 @@ func (n *volumeNode) Open(ctx context.Context, flags uint32) (gofs.FileHandle, u
 	return h, fuseFlags, 0
 }
 
-// volumeHandle is one open volume.raw. The kernel sends its release after the
+// volumeHandle is one open volume.raw, or window onto it. The kernel sends its release after the
 // last read has been answered.
 type volumeHandle struct {
 	t      *tree
+	node   *volumeNode
 	id     string
 	volume Volume
 	size   int64

@@ -41,6 +41,8 @@ type tree struct {
 	snapshot []Backup
 	root     *entry // layout(snapshot)
 
+	tables tables
+
 	handlesMu sync.Mutex
 	handles   map[*volumeHandle]struct{}
 }

@@ -32,8 +32,9 @@ func (t *tree) mayOpen(flags uint32) syscall.Errno {
 // The kernel writes through its page cache (no FUSE_WRITEBACK_CACHE): a write
 // is acknowledged by the Volume, or fails, before write(2) returns. The cache
 // of one file is coherent for all who use that, direct I/O and mappings
-// included. It is dropped at every open, as another file may be a window onto
-// the same bytes.
+// included. A window is another file with the same bytes: it goes without a
+// cache, a write through it drops them from the disk's (dropCached), and what
+// was cached of the disk before is dropped when it is opened.
 func (h *volumeHandle) openFor(flags uint32) (fuseFlags uint32, no syscall.Errno) {
 	w, ok := h.volume.(WritableVolume)
 	if !h.t.writable || !ok {
@@ -42,13 +43,16 @@ func (h *volumeHandle) openFor(flags uint32) (fuseFlags uint32, no syscall.Errno
 		}
 		return fuse.FOPEN_KEEP_CACHE | fuse.FOPEN_NOFLUSH, 0
 	}
+	if h.node.window {
+		fuseFlags = fuse.FOPEN_DIRECT_IO
+	}
 	if !writes(flags) {
-		return fuse.FOPEN_NOFLUSH, 0
+		return fuseFlags | fuse.FOPEN_NOFLUSH, 0
 	}
 	h.writes = w
 	// Not every kernel follows such a write with an FSYNC.
 	h.dsync = flags&syscall.O_DSYNC != 0
-	return 0, 0
+	return fuseFlags, 0
 }
 
 // Write writes what lies inside the disk. Its size never changes: as with a

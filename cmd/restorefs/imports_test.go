@@ -13,8 +13,8 @@ const module = "github.com/restorefs/restorefs/"
 // whom, directly or not. Only cmd/restorefs knows everybody.
 var mayImport = map[string][]string{
 	"cache":                        {},
-	"cache/disk":                   {},
-	"fusefs":                       {},
+	"fusefs":                       {"fusefs/parttable"},
+	"fusefs/parttable":             {},
 	"materialize":                  {},
 	"materialize/cinderapi":        {},
 	"materialize/device":           {},

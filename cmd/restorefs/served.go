@@ -15,7 +15,6 @@ import (
 
 	"github.com/restorefs/restorefs/backupstore"
 	"github.com/restorefs/restorefs/cache"
-	"github.com/restorefs/restorefs/cache/disk"
 	"github.com/restorefs/restorefs/fusefs"
 )
 
@@ -26,8 +25,7 @@ type served struct {
 	cache   *cache.Cache
 	log     *slog.Logger
 	only    func(*backupstore.Backup) bool
-	indexer *indexer    // nil: indexes are built by reads alone
-	disk    *disk.Cache // nil: there is none
+	indexer *indexer // nil: indexes are built by reads alone
 
 	lastAsked atomic.Int64 // Unix nanoseconds
 
@@ -170,8 +168,29 @@ func (s *served) Metadata(_ context.Context, id string) ([]byte, error) {
 	return buf.Bytes(), err
 }
 
-// Open implements fusefs.Catalog.
+// Open implements fusefs.Catalog. A disk that somebody opens is worth an index.
 func (s *served) Open(ctx context.Context, id string) (fusefs.Volume, error) {
+	v, err := s.share(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if s.indexer != nil {
+		s.indexer.add(v.Volume)
+	}
+	return v, nil
+}
+
+// Peek implements fusefs.Catalog.
+func (s *served) Peek(ctx context.Context, id string) (fusefs.Volume, error) {
+	v, err := s.share(ctx, id)
+	if err != nil {
+		return nil, err // not a nil *servedVolume in an interface
+	}
+	return v, nil
+}
+
+// share opens a volume, or joins those who have it open.
+func (s *served) share(ctx context.Context, id string) (*servedVolume, error) {
 	b, err := s.backup(id)
 	if err != nil {
 		return nil, err
@@ -189,24 +208,13 @@ func (s *served) Open(ctx context.Context, id string) (fusefs.Volume, error) {
 		}
 		s.mu.Lock()
 		if v = s.open[id]; v == nil { // else somebody was quicker
-			v = &openVolume{cached: s.cache.Volume(id, s.source(composed)), volume: composed}
+			v = &openVolume{cached: s.cache.Volume(id, composed), volume: composed}
 			s.open[id] = v
 		}
 		v.users++
 		s.mu.Unlock()
-		if s.indexer != nil {
-			s.indexer.add(composed)
-		}
 	}
 	return &servedVolume{Volume: v.volume, reader: v.cached.NewReader(), close: func() { s.release(id, v) }, indexer: s.indexer}, nil
-}
-
-// source is what the cache reads a volume from.
-func (s *served) source(v *backupstore.Volume) cache.Source {
-	if s.disk != nil {
-		return s.disk.Volume(v)
-	}
-	return v
 }
 
 func (s *served) release(id string, v *openVolume) {

@@ -1,0 +1,254 @@
+package fusefs
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	gofs "github.com/hanwen/go-fuse/v2/fs"
+	"github.com/hanwen/go-fuse/v2/fuse"
+
+	"github.com/restorefs/restorefs/fusefs/parttable"
+)
+
+const (
+	partitionsName = "partitions"
+	problemName    = "problem.txt"
+
+	// listWait bounds how long listing a backup's directory waits for the table
+	// of partitions, which may lie behind an object that must be proven first.
+	listWait = time.Second
+
+	// maxTables bounds the tables that are remembered.
+	maxTables = 1024
+)
+
+// tables remembers what was read of backups whose bytes never change.
+type tables struct {
+	mu    sync.Mutex
+	known map[tableKey]parttable.Table
+}
+
+type tableKey struct {
+	id      string
+	size    int64
+	created int64
+}
+
+func (s *tables) get(k tableKey) (parttable.Table, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t, ok := s.known[k]
+	return t, ok
+}
+
+func (s *tables) put(k tableKey, t parttable.Table) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.known == nil || len(s.known) >= maxTables {
+		s.known = make(map[tableKey]parttable.Table)
+	}
+	s.known[k] = t
+}
+
+// table returns a backup's table of partitions: read at the first use, or at
+// every one where the disk can be written.
+func (t *tree) table(ctx context.Context, b *Backup) (parttable.Table, error) {
+	key := tableKey{b.ID, b.Size, b.CreatedAt.UnixNano()}
+	if table, ok := t.tables.get(key); ok {
+		return table, nil
+	}
+	v, err := t.catalog.Peek(ctx, b.ID)
+	if err != nil {
+		return parttable.Table{}, fmt.Errorf("open the disk: %w", err)
+	}
+	defer v.Close()
+	table, err := parttable.Read(tableReader{ctx, v}, v.Size())
+	if ctx.Err() != nil {
+		err = ctx.Err() // what was not read may be missing
+	}
+	if err != nil {
+		return parttable.Table{}, err
+	}
+	if len(table.Problems) > 0 {
+		if _, ok := t.throttle.pass("table\x00" + b.ID); ok {
+			t.log.Warn("the table of partitions is not as it should be", "backup", b.ID, "problems", strings.Join(table.Problems, "; "))
+		}
+	}
+	if !t.writable {
+		t.tables.put(key, table)
+	}
+	return table, nil
+}
+
+// tableReader reads a Volume as parttable wants it, for one call.
+type tableReader struct {
+	ctx context.Context
+	v   Volume
+}
+
+func (r tableReader) ReadAt(p []byte, off int64) (int, error) {
+	data, err := r.v.Read(r.ctx, off, len(p))
+	if err != nil {
+		return 0, err
+	}
+	defer data.Release()
+	n := 0
+	for _, s := range data.Slices() {
+		n += copy(p[n:], s)
+	}
+	return n, nil
+}
+
+// partitionsDir shows the partitions of a disk that has any.
+type partitionsDir struct {
+	node
+	path   string
+	backup Backup
+}
+
+var _ = (gofs.NodeLookuper)((*partitionsDir)(nil))
+var _ = (gofs.NodeReaddirer)((*partitionsDir)(nil))
+var _ = (gofs.NodeGetattrer)((*partitionsDir)(nil))
+
+// lookupPartitions finds the directory: there is none for a disk without a table.
+func (d *dirNode) lookupPartitions(ctx context.Context, b *Backup, at string, out *fuse.EntryOut) (*gofs.Inode, syscall.Errno) {
+	table, err := d.t.table(ctx, b)
+	if err != nil {
+		return nil, d.t.failTable(ctx, b, err)
+	}
+	if !worthShowing(table) {
+		return nil, syscall.ENOENT
+	}
+	n := &partitionsDir{node: node{t: d.t}, path: at, backup: *b}
+	n.attr(&out.Attr)
+	out.SetEntryTimeout(d.t.entryTimeout)
+	out.SetAttrTimeout(d.t.entryTimeout)
+	return d.NewInode(ctx, n, stable(syscall.S_IFDIR, at, b.Size, b.CreatedAt.UnixNano())), 0
+}
+
+// listPartitions says whether to list the directory: if it can be told soon.
+// Looked up by its name it is found in any case.
+func (t *tree) listPartitions(ctx context.Context, b *Backup) bool {
+	soon, cancel := context.WithTimeout(ctx, listWait)
+	defer cancel()
+	table, err := t.table(soon, b)
+	if err != nil && soon.Err() == nil {
+		t.failTable(ctx, b, err)
+	}
+	return err == nil && worthShowing(table)
+}
+
+func (t *tree) failTable(ctx context.Context, b *Backup, err error) syscall.Errno {
+	return t.fail(ctx, "read the table of partitions", b.ID, err, syscall.ENOENT)
+}
+
+func worthShowing(t parttable.Table) bool { return len(t.Partitions)+len(t.Problems) > 0 }
+
+func (d *partitionsDir) attr(out *fuse.Attr) {
+	d.t.attr(out, syscall.S_IFDIR|d.t.dirMode, 0, d.backup.CreatedAt)
+}
+
+func (d *partitionsDir) Getattr(_ context.Context, _ gofs.FileHandle, out *fuse.AttrOut) syscall.Errno {
+	d.attr(&out.Attr)
+	out.SetTimeout(d.t.entryTimeout)
+	return 0
+}
+
+func partitionName(p parttable.Partition) string { return fmt.Sprintf("%d.raw", p.Number) }
+
+func (d *partitionsDir) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (*gofs.Inode, syscall.Errno) {
+	table, err := d.t.table(ctx, &d.backup)
+	if err != nil {
+		return nil, d.t.failTable(ctx, &d.backup, err)
+	}
+	out.SetEntryTimeout(d.t.entryTimeout)
+	out.SetAttrTimeout(fileAttrTimeout)
+	at := d.path + "/" + name
+	if name == problemName && len(table.Problems) > 0 {
+		text := fmt.Appendf(nil, "The table of partitions on the disk of backup %s is not as it should be:\n%s\n",
+			d.backup.ID, strings.Join(table.Problems, "\n"))
+		n := &textNode{node: node{t: d.t}, backup: d.backup, text: text, size: int64(len(text))}
+		n.attr(&out.Attr)
+		return d.NewInode(ctx, n, stable(syscall.S_IFREG, at, sha256.Sum256(text))), 0
+	}
+	for _, p := range table.Partitions {
+		if name == partitionName(p) {
+			n := &volumeNode{node: node{t: d.t}, backup: d.backup, size: p.Size, window: true, start: p.Start}
+			n.attr(&out.Attr)
+			return d.NewInode(ctx, n, stable(syscall.S_IFREG, at, p.Start, p.Size, d.backup.CreatedAt.UnixNano())), 0
+		}
+	}
+	return nil, syscall.ENOENT
+}
+
+func (d *partitionsDir) Readdir(ctx context.Context) (gofs.DirStream, syscall.Errno) {
+	table, err := d.t.table(ctx, &d.backup)
+	if err != nil {
+		return nil, d.t.failTable(ctx, &d.backup, err)
+	}
+	list := []fuse.DirEntry{
+		{Name: ".", Mode: syscall.S_IFDIR, Ino: inode(d.path)},
+		{Name: "..", Mode: syscall.S_IFDIR, Ino: inode(strings.TrimSuffix(d.path, "/"+partitionsName))},
+	}
+	add := func(name string) {
+		list = append(list, fuse.DirEntry{Name: name, Mode: syscall.S_IFREG, Ino: inode(d.path + "/" + name)})
+	}
+	for _, p := range table.Partitions {
+		add(partitionName(p))
+	}
+	if len(table.Problems) > 0 {
+		add(problemName)
+	}
+	return gofs.NewListDirStream(list), 0
+}
+
+// openVolume opens the disk, or the window onto it.
+func (n *volumeNode) openVolume(ctx context.Context) (Volume, error) {
+	v, err := n.t.catalog.Open(ctx, n.backup.ID)
+	if err != nil {
+		return nil, err
+	}
+	switch size := v.Size(); {
+	case !n.window && size != n.size:
+		err = fmt.Errorf("the volume has %d bytes, the catalogue says %d", size, n.size)
+	case n.window && (n.size > size || n.start > size-n.size):
+		err = fmt.Errorf("the volume has %d bytes, the partition lies at %d and has %d", size, n.start, n.size)
+	case n.window:
+		w := window{v, n.start, n.size}
+		if writable, ok := v.(WritableVolume); ok {
+			return &writableWindow{w, writable, func(off, size int64) { n.t.dropCached(n.backup.ID, off, size) }}, nil
+		}
+		return &w, nil
+	}
+	if err != nil {
+		return nil, errors.Join(err, v.Close())
+	}
+	return v, nil
+}
+
+// dropCached makes the kernel forget what it has of a disk's bytes, which were
+// written through a window. The windows themselves are not cached while disks
+// can be written, and what was cached of a disk that nobody has open now is
+// dropped when it is opened. So nobody who waits here is waited for: the
+// kernel holds pages of the disk locked only for reads and writes of the disk.
+func (t *tree) dropCached(id string, off, n int64) {
+	nodes := map[*volumeNode]bool{}
+	t.handlesMu.Lock()
+	for h := range t.handles {
+		if h.id == id && !h.node.window {
+			nodes[h.node] = true
+		}
+	}
+	t.handlesMu.Unlock()
+	for node := range nodes {
+		if no := node.NotifyContent(off, n); no != 0 && no != syscall.ENOENT {
+			t.log.Error("volume.raw may show what was there before a write to a partition", "backup", id, "offset", off, "length", n, "error", no)
+		}
+	}
+}

@@ -1,0 +1,157 @@
+package parttable
+
+import (
+	"encoding/binary"
+	"fmt"
+)
+
+// mbr is the part of a boot sector, or of the first sector of a link in the
+// chain of logical partitions, that lists partitions: 4 entries of 16 bytes at
+// byte 446, then 55 AA.
+type mbr [4]mbrEntry
+
+type mbrEntry struct {
+	flag, kind     byte
+	start, sectors uint32
+}
+
+const (
+	mbrBytes   = 512
+	mbrEntries = 446
+	kindGPT    = 0xEE
+)
+
+// parseMBR reports false where there is no list of partitions.
+func parseMBR(b []byte) (m mbr, ok bool) {
+	if b[510] != 0x55 || b[511] != 0xAA {
+		return m, false
+	}
+	for i := range m {
+		e := b[mbrEntries+16*i:]
+		m[i] = mbrEntry{flag: e[0], kind: e[4], start: binary.LittleEndian.Uint32(e[8:]), sectors: binary.LittleEndian.Uint32(e[12:])}
+	}
+	return m, true
+}
+
+func (e mbrEntry) used() bool { return e.sectors > 0 }
+
+// extended says whether logical partitions are in it.
+func (e mbrEntry) extended() bool {
+	return e.used() && (e.kind == 0x05 || e.kind == 0x0F || e.kind == 0x85)
+}
+
+// protects says whether the MBR is there for programs that know no GPT.
+func (m mbr) protects() bool {
+	for _, e := range m {
+		if e.kind == kindGPT {
+			return true
+		}
+	}
+	return false
+}
+
+// plausible says whether it can be an MBR and not the code of a boot sector.
+func (m mbr) plausible() bool {
+	for _, e := range m {
+		if e.flag&^0x80 != 0 {
+			return false
+		}
+	}
+	return m != mbr{}
+}
+
+// readMBR takes over the partitions of an MBR; first is the start of the disk.
+func (d *disk) readMBR(m mbr, first []byte) {
+	if !m.plausible() || isBootSector(first) {
+		return
+	}
+	d.SectorBytes = d.sectorOf(m)
+	for i, e := range m {
+		if e.used() && !e.extended() {
+			d.add(i+1, uint64(e.start), uint64(e.sectors))
+		}
+	}
+	// Boot code at the start of a file system, which happens to look like a
+	// list, or a list over a file system that it replaces? The latter is right.
+	if holdsFileSystem(first) && (len(d.Problems) > 0 || d.overlapping()) {
+		d.Table = Table{}
+		return
+	}
+	next := 5
+	for i, e := range m {
+		if e.extended() {
+			next = d.readLogical(i+1, e, next)
+		}
+	}
+}
+
+func (d *disk) overlapping() bool {
+	probe := disk{Table: Table{Partitions: d.Partitions}}
+	probe.findOverlaps()
+	return len(probe.Problems) > 0
+}
+
+// readLogical follows the chain of logical partitions in an extended one and
+// returns the next free number. Each link is a sector like an MBR: the first
+// used entry that is extended leads to the next link, counted from the start
+// of the extended partition; the others are partitions, counted from the link.
+// As in Linux, the third and fourth are believed only inside the extended one.
+func (d *disk) readLogical(number int, in mbrEntry, next int) int {
+	seen := map[uint64]bool{}
+	link := uint64(in.start)
+	for range maxLinks {
+		what := fmt.Sprintf("the logical partitions in partition %d, from the %s one on, cannot be found: ", number, ordinal(next-4))
+		if link >= d.sectors() {
+			d.problem("%sthe list at sector %d is behind the end of the disk", what, link)
+			return next
+		}
+		if seen[link] {
+			d.problem("%sthe list at sector %d was there before, it goes in a circle", what, link)
+			return next
+		}
+		seen[link] = true
+		b := make([]byte, mbrBytes)
+		if err := d.read(b, int64(link)*d.SectorBytes, "a list of logical partitions"); err != nil {
+			d.problem("%s%v", what, err)
+			return next
+		}
+		m, ok := parseMBR(b)
+		if !ok {
+			d.problem("%ssector %d holds no list", what, link)
+			return next
+		}
+		var follow *mbrEntry
+		for i, e := range m {
+			switch {
+			case e.extended():
+				if follow == nil {
+					follow = &m[i]
+				}
+			case !e.used():
+			case i >= 2 && (uint64(e.start)+uint64(e.sectors) > uint64(in.sectors) || link+uint64(e.start) < uint64(in.start) ||
+				link+uint64(e.start)+uint64(e.sectors) > uint64(in.start)+uint64(in.sectors)):
+			default:
+				d.add(next, link+uint64(e.start), uint64(e.sectors))
+				next++
+			}
+		}
+		if follow == nil {
+			return next
+		}
+		link = uint64(in.start) + uint64(follow.start)
+	}
+	d.problem("the chain of logical partitions in partition %d has more than %d links; the rest is left out", number, maxLinks)
+	return next
+}
+
+func ordinal(n int) string {
+	switch {
+	case n%10 == 1 && n%100 != 11:
+		return fmt.Sprintf("%dst", n)
+	case n%10 == 2 && n%100 != 12:
+		return fmt.Sprintf("%dnd", n)
+	case n%10 == 3 && n%100 != 13:
+		return fmt.Sprintf("%drd", n)
+	}
+	return fmt.Sprintf("%dth", n)
+}
