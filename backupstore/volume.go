@@ -249,6 +249,14 @@ func (v *Volume) row(ctx context.Context, off int64) (covered int64, want format
 	return min(v.rows.block, v.rows.end-off), want, nil
 }
 
+// Digest returns the digest of the block at off, a multiple of Align; not ok
+// where no row of _sha256file covers all of it. Blocks of one digest have the
+// same bytes, in whatever backup they are.
+func (v *Volume) Digest(ctx context.Context, off int64) (digest [sha256.Size]byte, ok bool, err error) {
+	covered, want, err := v.row(ctx, off)
+	return want, err == nil && covered == int64(v.Align()), err
+}
+
 // mismatch names the object at fault.
 func (v *Volume) mismatch(off, n int64) error {
 	d := &DamageError{Backup: v.chain[0].ID, Offset: off, Length: n,

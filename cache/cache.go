@@ -120,18 +120,21 @@ func (c *Cache) Close() {
 
 // Volume is one volume read through a Cache. It is safe for concurrent use, and needs no closing.
 type Volume struct {
-	c     *Cache
-	id    unique.Handle[identity]
-	src   Source
-	size  int64
-	align int
-	span  int // bytes
-	most  int // spans loaded by one Load at most
+	c   *Cache
+	id  unique.Handle[identity]
+	src Source
+	// tiered is src if it is one.
+	tiered Tiered
+	size   int64
+	align  int
+	span   int // bytes
+	most   int // spans loaded by one Load at most
 }
 
 // Volume returns the volume that src serves. Volumes of the same id share their spans, so their sources must have the same bytes.
 func (c *Cache) Volume(id string, src Source) *Volume {
 	v := &Volume{c: c, src: src, size: src.Size(), align: max(src.Align(), 1)}
+	v.tiered, _ = src.(Tiered)
 	v.span = (c.spanBytes + v.align - 1) / v.align * v.align
 	v.most = int(max(1, min(maxRunBytes, c.mem.limit/8)/int64(v.span)))
 	v.id = unique.Make(identity{id: id, size: v.size, span: v.span})

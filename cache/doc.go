@@ -25,7 +25,7 @@
 // Spans leave in the order of their last use. Neighbours that came along with a load and that nobody asked for are kept apart, in a
 // quarter of the memory when that is short; what was loaded ahead of a reader gives way to readers only.
 //
-// A disk tier is a Source in front of a Source: the one call of Load in this package (run.go) is the seam.
+// A disk tier is a Source in front of a Source, see package disk: the one call of Load in this package (run.go) is the seam.
 //
 // # Errors
 //

@@ -91,7 +91,7 @@ func (c *Cache) missing(k key) bool {
 }
 
 // loadSpans loads the spans of l, by one call of Load if there is memory for it.
-func (v *Volume) loadSpans(ctx context.Context, l *load) error {
+func (v *Volume) loadSpans(ctx context.Context, l *load) (err error) {
 	off := l.first * int64(v.span)
 	if len(l.spans) > 1 {
 		// A run needs its bytes in one piece first. The copy costs a few hundredths of what decoding does, and buys that spans are
@@ -102,7 +102,7 @@ func (v *Volume) loadSpans(ctx context.Context, l *load) error {
 			for _, s := range l.spans {
 				n += s.n
 			}
-			if err := v.load(ctx, staging[:n], off); err != nil {
+			if l.origin, err = v.load(ctx, staging[:n], off); err != nil {
 				return err
 			}
 			for i, s := range l.spans {
@@ -112,9 +112,11 @@ func (v *Volume) loadSpans(ctx context.Context, l *load) error {
 		}
 	}
 	for i, s := range l.spans {
-		if err := v.load(ctx, s.buf[:s.n], off+int64(i)*int64(v.span)); err != nil {
+		origin, err := v.load(ctx, s.buf[:s.n], off+int64(i)*int64(v.span))
+		if err != nil {
 			return err
 		}
+		l.origin = max(l.origin, origin)
 	}
 	return nil
 }
@@ -134,16 +136,26 @@ func (c *Cache) dropStaging(b []byte) {
 }
 
 // load is the one place that calls Source.Load.
-func (v *Volume) load(ctx context.Context, p []byte, off int64) error {
+func (v *Volume) load(ctx context.Context, p []byte, off int64) (Origin, error) {
 	n := &v.c.count
 	n.loads.Add(1)
-	if err := v.src.Load(ctx, p, off); err != nil {
+	origin := Made
+	var err error
+	if v.tiered == nil {
+		err = v.src.Load(ctx, p, off)
+	} else {
+		var kept bool
+		if kept, err = v.tiered.LoadKept(ctx, p, off); kept {
+			origin = Kept
+		}
+	}
+	if err != nil {
 		if ctx.Err() != nil {
-			return ctx.Err()
+			return origin, ctx.Err()
 		}
 		n.loadErrors.Add(1)
-		return fmt.Errorf("load %d bytes at %d of volume %s: %w", len(p), off, v.id.Value().id, err)
+		return origin, fmt.Errorf("load %d bytes at %d of volume %s: %w", len(p), off, v.id.Value().id, err)
 	}
 	n.loadedBytes.Add(uint64(len(p)))
-	return nil
+	return origin, nil
 }

@@ -47,9 +47,11 @@ func (v *Volume) loadBlocks(ctx context.Context, w *want) error {
 	from, to := v.blocks(w)
 	for off := from; off < to; off += int64(v.align) {
 		end := min(off+int64(v.align), to)
-		if err := v.load(ctx, w.span.buf[off-start:end-start], off); err != nil {
+		origin, err := v.load(ctx, w.span.buf[off-start:end-start], off)
+		if err != nil {
 			return err
 		}
+		w.origin = max(w.origin, origin)
 	}
 	return nil
 }

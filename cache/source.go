@@ -27,6 +27,25 @@ type Source interface {
 	NextData(ctx context.Context, off, end int64) (start, stop int64, err error)
 }
 
+// A Tiered is a Source that keeps some of what is dear to produce in a place of its own, such as a disk.
+type Tiered interface {
+	Source
+
+	// LoadKept is Load, and tells whether all of p was kept there.
+	LoadKept(ctx context.Context, p []byte, off int64) (kept bool, err error)
+}
+
+// Origin is where bytes came from, the cheapest first.
+type Origin uint8
+
+// Where bytes can come from.
+const (
+	Zeros  Origin = iota // known to be zero
+	Memory               // the Cache had them
+	Kept                 // loaded from where a Tiered keeps them
+	Made                 // loaded
+)
+
 var (
 	// ErrClosed is returned by reads of a closed Cache.
 	ErrClosed = errors.New("cache is closed")

@@ -16,6 +16,7 @@ type want struct {
 	zero   bool  // known to be zero, no span needed
 	alone  bool  // a run with this span failed: claim it by itself
 	failed error // the span failed by itself: load the reader's own blocks only
+	origin Origin
 }
 
 // load is one claim: spans next to each other that one goroutine, its loader, loads. Everybody else who wants one of them waits.
@@ -32,7 +33,8 @@ type load struct {
 
 	done    chan struct{} // closed when outcome and err are there
 	outcome outcome
-	err     error // with outcome failed
+	err     error  // with outcome failed
+	origin  Origin // with outcome loaded
 }
 
 // outcome is how a load ended.
@@ -261,10 +263,11 @@ func (r *request) finish(o outcome, err error) (open *want) {
 	l := r.claims[0]
 	r.claims = r.claims[1:]
 	keep := 0
-	if o != loaded {
-		for i := range r.wants {
-			w := &r.wants[i]
-			if at := w.index - l.first; at >= 0 && at < int64(len(l.spans)) && w.span == l.spans[at] {
+	for i := range r.wants {
+		w := &r.wants[i]
+		if at := w.index - l.first; at >= 0 && at < int64(len(l.spans)) && w.span == l.spans[at] {
+			w.origin = l.origin
+			if o != loaded {
 				w.span = nil
 				w.alone = w.alone || o == narrow
 				keep++
@@ -324,6 +327,7 @@ func (r *request) wait(ctx context.Context) error {
 		l := w.load
 		w.load = nil
 		if l.outcome == loaded {
+			w.origin = l.origin
 			continue
 		}
 		w.span.pins.Add(-1) // it is dead

@@ -49,6 +49,18 @@ func (view *View) show(v *Volume) {
 // Slices returns the bytes in order, in one or more pieces. They are read-only and valid until Release.
 func (view *View) Slices() [][]byte { return view.slices }
 
+// Origin tells where the dearest of the bytes came from. They may have been loaded by another reader, or ahead of this one, while it
+// waited.
+func (view *View) Origin() Origin {
+	o := Zeros
+	for i := range view.wants {
+		if w := &view.wants[i]; !w.zero {
+			o = max(o, Memory, w.origin)
+		}
+	}
+	return o
+}
+
 // Size is the sum of the lengths of Slices: what was asked for.
 func (view *View) Size() int { return view.size }
 

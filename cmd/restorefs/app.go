@@ -128,6 +128,10 @@ func openCatalogWith(c *cli.Context, o backupstore.Options) (*backupstore.Catalo
 	}
 	o.Logger = log
 	if dir := c.String("cache-dir"); dir != "" {
+		if err := directoryOutsideShare(dir, path); err != nil {
+			s.Close()
+			return nil, err
+		}
 		o.IndexDir = filepath.Join(dir, "index")
 	}
 	catalog := backupstore.NewCatalog(s, o)

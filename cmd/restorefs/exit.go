@@ -20,8 +20,9 @@ const (
 	exitPartly  = 5 // data restored and verified, metadata only in part
 )
 
-// errMetadata says that the data is restored, the metadata not.
-var errMetadata = errors.New("the data is restored and verified, the metadata is not written")
+// errMetadata says that the data is restored, the metadata not; see
+// metadataError.
+var errMetadata = errors.New("metadata not restored")
 
 // usageError is a mistake in how the program was called.
 type usageError struct{ error }
@@ -41,10 +42,10 @@ func exitCode(err error) int {
 		return exitUsage
 	case errors.As(err, &refused):
 		return exitRefused
-	case errors.Is(err, errMetadata):
-		return exitPartly
 	case errors.Is(err, backupstore.ErrDamaged):
 		return exitDamaged
+	case errors.Is(err, errMetadata):
+		return exitPartly
 	}
 	return exitFailed
 }

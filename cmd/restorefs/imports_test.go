@@ -13,6 +13,7 @@ const module = "github.com/restorefs/restorefs/"
 // whom, directly or not. Only cmd/restorefs knows everybody.
 var mayImport = map[string][]string{
 	"cache":                        {},
+	"cache/disk":                   {},
 	"fusefs":                       {"fusefs/parttable"},
 	"fusefs/parttable":             {},
 	"materialize":                  {},

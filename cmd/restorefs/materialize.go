@@ -30,8 +30,14 @@ exist, or - for stdout. A device in use is refused, always; one that is not
 blank unless --force. A larger target keeps its size. An interrupted run is
 continued by the same command: what is already right is not written again. What
 is written has been checked against the backup's digests. A qcow2 (--format) gets
-its name when it is whole and qemu-img has checked it.`,
-		Flags: []cli.Flag{
+its name when it is whole and qemu-img has checked it.
+
+With --volume, TARGET is where that volume of the cloud is, and its name,
+metadata, image metadata and bootable flag are restored after the data. The
+cloud is that of --os-cloud (clouds.yaml) or of the OS_* variables of an openrc.
+Whether the volume exists, is large enough and is of the right encryption is
+checked before anything is written.`,
+		Flags: append([]cli.Flag{
 			shareFlag(), jsonFlag(), memoryFlag(), cacheDirFlag(),
 			&cli.BoolFlag{Name: "force", Usage: "overwrite what TARGET holds (never one that is in use, or too small)", DisableDefaultText: true},
 			&cli.BoolFlag{Name: "delta", Usage: "compare TARGET with the backup and write only what differs (with --force: roll back a volume)", DisableDefaultText: true},
@@ -42,7 +48,7 @@ its name when it is whole and qemu-img has checked it.`,
 			&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Usage: "do not ask", DisableDefaultText: true},
 			&cli.IntFlag{Name: "jobs", Aliases: []string{"j"}, Usage: "read `N` objects in parallel (0: one for each processor)"},
 			&cli.StringFlag{Name: "metadata-out", Usage: "write the volume's metadata to `FILE` (for a file: TARGET.metadata.json unless given)"},
-		},
+		}, volumeFlags()...),
 		Action: runMaterialize,
 	}
 }
@@ -62,9 +68,14 @@ type materialized struct {
 	// could not be had.
 	Healed []jsonRange `json:"healed,omitempty"`
 	Lost   []jsonRange `json:"lost,omitempty"`
+	// Volume is the volume of the cloud whose metadata was restored.
+	Volume *restoredVolume `json:"volume,omitempty"`
 }
 
 func runMaterialize(c *cli.Context) error {
+	if c.Bool("metadata-only") {
+		return metadataOnly(c)
+	}
 	if err := wantArgs(c, "BACKUP", "TARGET"); err != nil {
 		return err
 	}
@@ -81,6 +92,9 @@ func runMaterialize(c *cli.Context) error {
 	if r.salvage != "" && qcow2 {
 		return usagef("--salvage does not go with --format qcow2: salvage into a raw file and convert that")
 	}
+	if c.String("volume") != "" && (qcow2 || name == "-") {
+		return usagef("--volume goes with a TARGET that is the volume: its device or file")
+	}
 	if name == "-" {
 		if err := toStdout(c, r.volume, r.options, copyState(r.options.Progress, r.composed)); err != nil {
 			return err
@@ -93,42 +107,57 @@ func runMaterialize(c *cli.Context) error {
 	if qcow2 {
 		return toQcow2(c, r.catalog, r.composed, name, r.memory)
 	}
+	if r.cloud, err = findCloudVolume(c); err != nil {
+		return err
+	}
+	if r.cloud != nil {
+		if err := errors.Join(r.cloud.isAt(name), r.cloud.check(r.backup)); err != nil {
+			return err
+		}
+	}
 	if c.Bool("dry-run") {
-		return dryRun(c, r.backup, r.volume, name, r.openOptions(), r.options)
+		return dryRun(r, name)
 	}
 	return r.onto(name)
 }
 
-// finish reports a restore that is done and safe.
-func finish(c *cli.Context, b *backupstore.Backup, target *materialize.Target, result materialize.Result, healed, lost []backupstore.Range) error {
+// finish reports a restore whose data is safe, and restores the metadata of the
+// cloud's volume, nil for none.
+func finish(c *cli.Context, b *backupstore.Backup, target *materialize.Target, result materialize.Result, healed, lost []backupstore.Range, cloud *cloudVolume) error {
 	out := materialized{
 		Backup: b.ID, Target: target.Path(), Size: result.Size, BytesWritten: result.BytesWritten, BytesZeroed: result.BytesZeroed,
 		BytesSkipped: result.BytesSkipped, Verified: len(lost) == 0, Seconds: result.Duration.Seconds(),
 		Healed: jsonRanges(healed), Lost: jsonRanges(lost),
 	}
-	var err error
-	if out.Metadata, err = writeRecord(c, b, target); err != nil {
-		return fmt.Errorf("%w: %w", errMetadata, err)
-	}
-	if c.Bool("json") {
-		return writeJSON(c.App.Writer, out)
-	}
-	proof := "every block verified"
+	data, proof := "the data is restored and verified; ", "every block verified"
 	if len(lost) > 0 {
-		proof = "every block that is not lost verified"
+		data, proof = "the data is restored, except for what is lost; ", "every block that is not lost verified"
 	}
 	if result.Verified {
 		proof += ", and read back from the target"
 	}
-	fmt.Fprintf(c.App.Writer, "restored backup %s to %s\n  %s in %.1f s: %s written, %s zero, %s already right; %s\n",
-		b.ID, target, formatSize(out.Size), out.Seconds, formatSize(out.BytesWritten), formatSize(out.BytesZeroed), formatSize(out.BytesSkipped), proof)
-	if len(healed) > 0 {
-		fmt.Fprintf(c.App.Writer, "  %d damaged range(s) were taken from other backups of the volume\n", len(healed))
+	var recordErr error
+	if cloud == nil || c.String("metadata-out") != "" {
+		if out.Metadata, recordErr = writeRecord(c, b, target); recordErr != nil {
+			out.Metadata, recordErr = "", metadataError{fmt.Errorf("%sthe file with the metadata is not written: %w", data, recordErr)}
+		}
 	}
-	if out.Metadata != "" {
-		fmt.Fprintf(c.App.Writer, "  the volume's name, metadata and more are in %s\n", out.Metadata)
+	if !c.Bool("json") {
+		fmt.Fprintf(c.App.Writer, "restored backup %s to %s\n  %s in %.1f s: %s written, %s zero, %s already right; %s\n",
+			b.ID, target, formatSize(out.Size), out.Seconds, formatSize(out.BytesWritten), formatSize(out.BytesZeroed), formatSize(out.BytesSkipped), proof)
+		if len(healed) > 0 {
+			fmt.Fprintf(c.App.Writer, "  %d damaged range(s) were taken from other backups of the volume\n", len(healed))
+		}
+		if out.Metadata != "" {
+			fmt.Fprintf(c.App.Writer, "  the volume's name, metadata and more are in %s\n", out.Metadata)
+		}
 	}
-	return nil
+	var err error
+	out.Volume, err = cloud.restoreMetadata(b, data)
+	if c.Bool("json") {
+		recordErr = errors.Join(recordErr, writeJSON(c.App.Writer, out))
+	}
+	return errors.Join(recordErr, err)
 }
 
 // stateDir is where it is noted that a device is half written, "" when that
@@ -172,19 +201,26 @@ func toStdout(c *cli.Context, volume materialize.Volume, o materialize.Options, 
 
 // dryRun says what a run would do. A target that would be refused is an error
 // all the same, so that scripts can ask first.
-func dryRun(c *cli.Context, b *backupstore.Backup, volume materialize.Volume, name string, open materialize.OpenOptions, o materialize.Options) error {
-	e, err := materialize.Plan(c.Context, volume, name, open, o)
+func dryRun(r *restore, name string) error {
+	c := r.c
+	e, err := materialize.Plan(c.Context, r.volume, name, r.openOptions(), r.options)
 	if err != nil {
 		return err
 	}
-	p, err := newPlanned(c.Context, b, volume, e, o)
+	p, err := newPlanned(c.Context, r.backup, r.volume, e, r.options)
 	if err != nil {
+		return err
+	}
+	if p.Changes, err = r.cloud.plan(r.backup); err != nil {
 		return err
 	}
 	if c.Bool("json") {
 		err = writeJSON(c.App.Writer, p)
 	} else {
 		printPlan(c.App.Writer, p, e.Notes)
+		if r.cloud != nil && r.cloud.metadata {
+			printChanges(c.App.Writer, p.Changes)
+		}
 	}
 	if err != nil {
 		return err

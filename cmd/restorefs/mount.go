@@ -37,7 +37,7 @@ In /etc/fstab (package fuse3): SHARE MOUNTPOINT fuse.restorefs OPTIONS 0 0, wher
 options are these flags without dashes, with _ for -: noauto,allow_other,memory=1GiB
 
 ` + backupHelp,
-		Flags: []cli.Flag{
+		Flags: append(diskCacheFlags(),
 			shareFlag(), memoryFlag(), cacheDirFlag(),
 			&cli.StringSliceFlag{Name: "backup", Usage: "only this `BACKUP`; may be given more than once"},
 			&cli.BoolFlag{Name: "allow-other", Usage: "let other users enter too, as far as the modes allow", DisableDefaultText: true},
@@ -50,7 +50,7 @@ options are these flags without dashes, with _ for -: noauto,allow_other,memory=
 			&cli.DurationFlag{Name: "idle-timeout", Usage: "unmount after nobody used the mount for `TIME`; 0: never"},
 			&cli.BoolFlag{Name: "no-background-index", Usage: "build indexes only by what is read, not ahead while nobody reads", DisableDefaultText: true},
 			&cli.DurationFlag{Name: "refresh", Value: time.Minute, Usage: "look for new and deleted backups every `TIME`"},
-		},
+		),
 		Action: mount,
 	}
 }
@@ -95,13 +95,24 @@ func mount(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	spans := cache.New(cache.Options{MemoryBytes: memory, Logger: newLogger(c)})
+	kept, table, err := openDiskCache(c)
+	if err != nil {
+		return err
+	}
+	spans := cache.New(cache.Options{MemoryBytes: memory - table, Logger: newLogger(c)})
 	defer spans.Close()
 	s := newServed(catalog, spans, newLogger(c), only)
+	if kept != nil {
+		defer kept.Close()
+		s.disk = kept
+	}
 	if catalog.KeepsIndexes() && !c.Bool("no-background-index") {
 		s.indexer = newIndexer(newLogger(c))
 	}
 	avoid := []string{c.String("share"), c.String("cache-dir")}
+	if kept != nil {
+		avoid = append(avoid, c.String("disk-cache"))
+	}
 	if notifier.log != "" {
 		avoid = append(avoid, notifier.log)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/restorefs/restorefs/backupstore"
 	"github.com/restorefs/restorefs/materialize"
+	"github.com/restorefs/restorefs/materialize/cinderapi"
 )
 
 // planned is the JSON of --dry-run; its fields are a contract.
@@ -31,6 +32,8 @@ type planned struct {
 	ProbedBytes        int64   `json:"probed_bytes"`
 	ReadBytesPerSecond int64   `json:"read_bytes_per_second"`
 	ReadSeconds        float64 `json:"read_seconds"`
+	// Changes are those of the metadata of the cloud's volume (--volume).
+	Changes []cinderapi.Difference `json:"metadata_changes,omitempty"`
 }
 
 // newPlanned adds to a plan what reading the backup will take.

@@ -119,7 +119,7 @@ func toQcow2(c *cli.Context, catalog *backupstore.Catalog, volume *backupstore.V
 	}
 	return finish(c, b, target, materialize.Result{
 		Size: x.size, BytesWritten: data, BytesZeroed: x.size - data, Verified: c.Bool("verify-after"), Duration: time.Since(begin),
-	}, nil, nil)
+	}, nil, nil, nil)
 }
 
 // openNewFile checks a target that will be replaced, not written, as strictly

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -22,6 +23,7 @@ type restore struct {
 	salvage  string // "", "zero" or "keep"
 	rescue   *backupstore.Salvage
 	volume   materialize.Volume // composed, or rescue where --salvage is given
+	cloud    *cloudVolume       // that the target is, nil for none; closed with the restore
 }
 
 // newRestore finds the backup that the first argument names and opens it, by the
@@ -79,14 +81,17 @@ func (r *restore) open() (err error) {
 	return nil
 }
 
-func (r *restore) close() { r.catalog.Close() }
+func (r *restore) close() {
+	r.cloud.close()
+	r.catalog.Close()
+}
 
 func (r *restore) openOptions() materialize.OpenOptions {
 	return materialize.OpenOptions{Size: r.volume.Size(), Force: r.c.Bool("force"), Backup: r.backup.ID, StateDir: stateDir(r.c)}
 }
 
 // onto copies the backup onto a device or into a file, asking first where that is
-// needed, and reports it.
+// needed, reports it, and restores the metadata of the cloud's volume.
 func (r *restore) onto(name string) error {
 	c := r.c
 	target, err := materialize.Open(c.Context, name, r.openOptions())
@@ -94,6 +99,12 @@ func (r *restore) onto(name string) error {
 		return err
 	}
 	defer target.Close()
+	if r.cloud != nil {
+		fmt.Fprintf(c.App.ErrWriter, "volume  %s\n", r.cloud.describe())
+		if _, err := r.cloud.origin(r.backup); err != nil && r.cloud.metadata {
+			fmt.Fprintf(c.App.ErrWriter, "note    its metadata will not be restored: %s\n", explain(err))
+		}
+	}
 	if err := confirm(c, r.backup, target); err != nil {
 		return err
 	}
@@ -106,8 +117,7 @@ func (r *restore) onto(name string) error {
 	if err != nil {
 		return err
 	}
-	if err := finish(c, r.backup, target, result, r.composed.Healed(), r.rescue.Bad()); err != nil {
-		return err
-	}
-	return salvaged(c, r.backup, target, r.rescue.Bad())
+	bad := r.rescue.Bad()
+	err = finish(c, r.backup, target, result, r.composed.Healed(), bad, r.cloud)
+	return errors.Join(salvaged(c, r.backup, target, bad), err)
 }

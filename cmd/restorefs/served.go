@@ -15,6 +15,7 @@ import (
 
 	"github.com/restorefs/restorefs/backupstore"
 	"github.com/restorefs/restorefs/cache"
+	"github.com/restorefs/restorefs/cache/disk"
 	"github.com/restorefs/restorefs/fusefs"
 )
 
@@ -25,7 +26,8 @@ type served struct {
 	cache   *cache.Cache
 	log     *slog.Logger
 	only    func(*backupstore.Backup) bool
-	indexer *indexer // nil: indexes are built by reads alone
+	indexer *indexer    // nil: indexes are built by reads alone
+	disk    *disk.Cache // nil: there is none
 
 	lastAsked atomic.Int64 // Unix nanoseconds
 
@@ -208,13 +210,21 @@ func (s *served) share(ctx context.Context, id string) (*servedVolume, error) {
 		}
 		s.mu.Lock()
 		if v = s.open[id]; v == nil { // else somebody was quicker
-			v = &openVolume{cached: s.cache.Volume(id, composed), volume: composed}
+			v = &openVolume{cached: s.cache.Volume(id, s.source(composed)), volume: composed}
 			s.open[id] = v
 		}
 		v.users++
 		s.mu.Unlock()
 	}
 	return &servedVolume{Volume: v.volume, reader: v.cached.NewReader(), close: func() { s.release(id, v) }, indexer: s.indexer}, nil
+}
+
+// source is what the cache reads a volume from.
+func (s *served) source(v *backupstore.Volume) cache.Source {
+	if s.disk != nil {
+		return s.disk.Volume(v)
+	}
+	return v
 }
 
 func (s *served) release(id string, v *openVolume) {

@@ -1,0 +1,203 @@
+package disk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"io/fs"
+	"log/slog"
+	"os"
+	"sync"
+	"sync/atomic"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// MinBytes is the least that a Cache can be bounded to.
+	MinBytes = 16 << 20
+
+	unitBytes  = 32 << 10  // what is kept as one entry, at least
+	maxUnit    = 8 << 20   // larger blocks are not kept
+	slabBytes  = 256 << 20 // of a slab file at most: a TiB of cache is 4096 open files
+	minSlots   = 8         // a slab with fewer is not worth a file
+	maxSlots   = slabBytes / unitBytes
+	queueBytes = 4 << 20
+)
+
+// Options configure a Cache.
+type Options struct {
+	// Dir is the directory, made if it is not there. Files of others in it are left alone.
+	Dir string
+	// Bytes bounds the files in it, MinBytes or more.
+	Bytes int64
+	// Logger hears when the cache can no longer be written, or holds what is not right. nil: nothing is logged.
+	Logger *slog.Logger
+}
+
+// ErrInUse is what errors.Is finds when another process uses the directory.
+var ErrInUse = errors.New("another process uses this disk cache")
+
+// MemoryBytes is what the table of a Cache bounded to n bytes takes in memory at most: for each 32 KiB 8 bytes of its key, 11 of the
+// hash table, 1 of the clock.
+func MemoryBytes(n int64) int64 { return n / unitBytes * 20 }
+
+// Cache is an open directory. It is safe for concurrent use.
+type Cache struct {
+	root  *os.Root
+	lock  *os.File
+	log   *slog.Logger
+	limit int64
+	most  int64 // bytes of a slab; tests use less
+	seed  maphash.Seed
+	count counters
+	ended context.Context // has ended: for what is at hand only
+
+	queue  chan item
+	queued atomic.Int64 // bytes of it
+	spare  chan []byte  // buffers of items that were written
+	stop   chan struct{}
+	loaded chan struct{} // closed once what was there is known
+	writer sync.WaitGroup
+	full   atomic.Bool // nothing more is written
+	said   atomic.Bool // that something was not right
+
+	mu      sync.Mutex
+	closed  bool
+	table   table
+	slabs   map[int]*slab // by number
+	classes map[int64]*class
+	bytes   int64 // of all slab files
+}
+
+// item is a unit to be written.
+type item struct {
+	key  key
+	data []byte
+}
+
+// Open opens the cache in a directory. It fails with ErrInUse, or when the directory cannot be used; what is in it is no reason.
+func Open(o Options) (*Cache, error) { return open(o, slabBytes) }
+
+func open(o Options, most int64) (*Cache, error) {
+	if o.Bytes < MinBytes && most == slabBytes {
+		return nil, fmt.Errorf("disk cache of %d bytes: %d are the least", o.Bytes, int64(MinBytes))
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make the disk cache: %w", err)
+	}
+	root, err := os.OpenRoot(o.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("open the disk cache: %w", err)
+	}
+	lock, err := root.OpenFile(lockName, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
+	if err == nil {
+		if err = unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+			lock.Close()
+		}
+	}
+	if err != nil {
+		root.Close()
+		if err == unix.EWOULDBLOCK {
+			err = fmt.Errorf("%w: each mount needs a directory of its own", ErrInUse)
+		}
+		return nil, fmt.Errorf("lock the disk cache %s: %w", o.Dir, err)
+	}
+	c := &Cache{
+		root: root, lock: lock, log: o.Logger, limit: o.Bytes, most: most, seed: maphash.MakeSeed(),
+		queue: make(chan item, queueBytes/unitBytes), spare: make(chan []byte, queueBytes/unitBytes), stop: make(chan struct{}), loaded: make(chan struct{}),
+		table: newTable(int(o.Bytes / unitBytes)), slabs: map[int]*slab{}, classes: map[int64]*class{},
+	}
+	var cancel context.CancelFunc
+	c.ended, cancel = context.WithCancel(context.Background())
+	cancel()
+	c.writer.Go(c.write)
+	return c, nil
+}
+
+// Close writes what is queued and lets go of the directory. Volumes can be read on; they use their sources alone. Closing twice is fine.
+func (c *Cache) Close() error {
+	c.mu.Lock()
+	was := c.closed
+	c.closed = true
+	c.mu.Unlock()
+	if was {
+		return nil
+	}
+	close(c.stop)
+	c.writer.Wait()
+	c.full.Store(true)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var errs []error
+	for _, s := range c.slabs {
+		errs = append(errs, s.file.Close())
+	}
+	c.slabs, c.classes, c.table = nil, nil, table{}
+	return errors.Join(append(errs, c.lock.Close(), c.root.Close())...)
+}
+
+// tag is what the table knows of a key. It is seeded: whoever can choose digests shall not choose where they meet.
+func (c *Cache) tag(k *key) uint64 { return max(1, maphash.Bytes(c.seed, k[:])) }
+
+// has tells whether an entry is there, as far as the table knows.
+func (c *Cache) has(k *key) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return false
+	}
+	_, ok := c.find(c.tag(k))
+	return ok
+}
+
+// read fills p with the bytes of k, unverified.
+func (c *Cache) read(k *key, p []byte) bool {
+	tag := c.tag(k)
+	c.mu.Lock()
+	var s *slab
+	var i int
+	if !c.closed {
+		if id, ok := c.find(tag); ok {
+			s, i = c.slot(id)
+			s.recent[i] = true
+		}
+	}
+	c.mu.Unlock()
+	if s == nil || s.unit != int64(len(p)) {
+		return false
+	}
+	if _, err := s.file.ReadAt(p, s.dataAt(i)); err != nil {
+		if !errors.Is(err, fs.ErrClosed) { // evicted meanwhile
+			c.wrong(k, "cannot be read", err)
+		}
+		return false
+	}
+	return true
+}
+
+// wrong forgets what is not as it has to be.
+func (c *Cache) wrong(k *key, what string, err error) {
+	c.count.corrupt.Add(1)
+	tag := c.tag(k)
+	c.mu.Lock()
+	var s *slab
+	var i int
+	if !c.closed {
+		if id, ok := c.find(tag); ok {
+			s, i = c.slot(id)
+			c.empty(s, i)
+		}
+	}
+	c.mu.Unlock()
+	if s != nil {
+		_, _ = s.file.WriteAt(make([]byte, keyBytes), s.keyAt(i)) // or it is found wrong again by the next process
+	}
+	if !c.said.Swap(true) {
+		c.log.Warn("an entry of the disk cache "+what+" and is read from the share instead; more of these are only counted", "err", err)
+	}
+}

@@ -1,0 +1,428 @@
+package disk
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/restorefs/restorefs/cache"
+)
+
+// memory is a volume in memory that counts what is loaded of it.
+type memory struct {
+	data   []byte
+	block  int
+	loaded atomic.Int64
+}
+
+var _ Source = (*memory)(nil)
+var _ cache.Tiered = (*Volume)(nil)
+
+// content has data in most blocks, zeros in each fifth.
+func content(seed uint64, n, block int) *memory {
+	m := &memory{data: make([]byte, n), block: block}
+	rng := rand.New(rand.NewPCG(seed, 1))
+	for i := 0; i < n; i += block {
+		if i/block%5 != 4 {
+			for j := i; j < min(n, i+block); j += 64 {
+				m.data[j] = byte(rng.Uint32()) | 1
+			}
+		}
+	}
+	return m
+}
+
+func (m *memory) Size() int64 { return int64(len(m.data)) }
+func (m *memory) Align() int  { return m.block }
+func (m *memory) Load(_ context.Context, p []byte, off int64) error {
+	m.loaded.Add(int64(len(p)))
+	copy(p, m.data[off:])
+	return nil
+}
+func (m *memory) Around(int64, int) (int64, int64) { return 0, m.Size() }
+func (m *memory) NextData(_ context.Context, off, end int64) (int64, int64, error) {
+	zero := func(at int64) bool {
+		from := at / int64(m.block) * int64(m.block)
+		b := m.data[from:min(from+int64(m.block), m.Size())]
+		return len(bytes.Trim(b, "\x00")) == 0
+	}
+	start := off
+	for start < end && zero(start) {
+		start = min(end, (start/int64(m.block)+1)*int64(m.block))
+	}
+	stop := start
+	for stop < end && !zero(stop) {
+		stop = min(end, (stop/int64(m.block)+1)*int64(m.block))
+	}
+	return start, stop, nil
+}
+func (m *memory) Digest(_ context.Context, off int64) (d [32]byte, ok bool, err error) {
+	if off+int64(m.block) > m.Size() {
+		return d, false, nil
+	}
+	return sha256.Sum256(m.data[off : off+int64(m.block)]), true, nil
+}
+
+func opened(t testing.TB, dir string, n, slab int64, log *slog.Logger) *Cache {
+	t.Helper()
+	c, err := open(Options{Dir: dir, Bytes: n, Logger: log}, slab)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	<-c.loaded
+	return c
+}
+
+// settle waits until the queue is written.
+func settle(t testing.TB, c *Cache) {
+	t.Helper()
+	for start := time.Now(); c.queued.Load() > 0; time.Sleep(time.Millisecond) {
+		if time.Since(start) > 20*time.Second {
+			t.Fatal("the queue is not written")
+		}
+	}
+}
+
+// readAll reads all of v in pieces, and returns how much of it the source had to load.
+func readAll(t testing.TB, v *Volume, m *memory, piece int) int64 {
+	t.Helper()
+	before := m.loaded.Load()
+	for off := 0; off < len(m.data); off += piece {
+		p := make([]byte, min(piece, len(m.data)-off))
+		if err := v.Load(t.Context(), p, int64(off)); err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(p, m.data[off:off+len(p)]) {
+			t.Fatalf("other bytes at %d", off)
+		}
+		settle(t, v.c)
+	}
+	return m.loaded.Load() - before
+}
+
+func TestWhatWasLoadedOnceIsKeptForBackupsAndProcessesToCome(t *testing.T) {
+	for _, block := range []int{4 << 10, 24 << 10, 32 << 10, 1 << 20} {
+		t.Run(fmt.Sprint(block), func(t *testing.T) {
+			dir := t.TempDir()
+			m := content(1, 8<<20+block/2, block)
+			piece := (128<<10 + block - 1) / block * block // a span of package cache
+			c := opened(t, dir, 64<<20, slabBytes, nil)
+			if n := readAll(t, c.Volume(m), m, piece); n < int64(len(m.data))*3/5 {
+				t.Errorf("%d bytes were loaded at first", n)
+			}
+			tail := int64(2 * max(block, piece)) // what is no whole unit is not kept
+			if n := readAll(t, c.Volume(m), m, piece); n > tail {
+				t.Errorf("%d bytes were loaded again", n)
+			}
+			c.Close()
+
+			sibling := content(1, 8<<20+block/2, block)
+			sibling.data[0] ^= 1
+			c = opened(t, dir, 64<<20, slabBytes, nil)
+			v := c.Volume(sibling)
+			if n := readAll(t, v, sibling, piece); n == 0 || n > tail+int64(piece) {
+				t.Errorf("%d bytes were loaded of a sibling with one other block", n)
+			}
+			if s := c.Stats(); s.Hits == 0 || s.Corrupt != 0 || s.FileBytes > s.Limit || s.UsedBytes > s.FileBytes {
+				t.Errorf("%+v", s)
+			}
+			if from, to := v.Around(0, piece); from != 0 || to != int64(piece) {
+				t.Errorf("around what is kept: %d to %d", from, to)
+			}
+			if kept, err := v.LoadKept(t.Context(), make([]byte, piece), 0); !kept || err != nil {
+				t.Errorf("kept: %t, %v", kept, err)
+			}
+		})
+	}
+}
+
+func TestNothingInTheDirectoryIsTrusted(t *testing.T) {
+	dir := t.TempDir()
+	m := content(2, 4<<20, 32<<10)
+	c := opened(t, dir, 16<<20, slabBytes, nil)
+	readAll(t, c.Volume(m), m, 128<<10)
+	c.Close()
+	slabFile := filepath.Join(dir, slabName(0))
+	good, err := os.ReadFile(slabFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if st, err := os.Stat(slabFile); err != nil || st.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v", st.Mode(), err)
+	}
+	slots := slotsIn(32<<10, 16<<20)
+	for what, spoil := range map[string]func([]byte) []byte{
+		"a bit of each entry is another":  func(b []byte) []byte { return flip(b, int(dataStart(slots)), 32<<10) },
+		"the keys are another's":          func(b []byte) []byte { return flip(b, headerBytes, 7) },
+		"keys and entries do not fit":     func(b []byte) []byte { copy(b[headerBytes:], b[headerBytes+32:][:32*slots]); return b },
+		"all keys are the same":           func(b []byte) []byte { return repeat(b, headerBytes, slots) },
+		"the header is another":           func(b []byte) []byte { return flip(b, 30, len(b)) },
+		"the magic is another":            func(b []byte) []byte { return flip(b, 0, len(b)) },
+		"it was cut":                      func(b []byte) []byte { return b[:len(b)/2] },
+		"it was cut inside the header":    func(b []byte) []byte { return b[:20] },
+		"it is empty":                     func([]byte) []byte { return nil },
+		"the entries were never written":  func(b []byte) []byte { clear(b[dataStart(slots):]); return b },
+		"it is longer":                    func(b []byte) []byte { return append(b, 1) },
+		"it is of slots that are too big": func(b []byte) []byte { copy(b, header(16<<20, 1)); return b },
+	} {
+		t.Run(what, func(t *testing.T) {
+			if err := os.WriteFile(slabFile, spoil(bytes.Clone(good)), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			var log bytes.Buffer
+			c := opened(t, dir, 16<<20, slabBytes, slog.New(slog.NewTextHandler(&log, nil)))
+			v := c.Volume(m)
+			readAll(t, v, m, 128<<10)
+			if n := readAll(t, v, m, 128<<10); n != 0 {
+				t.Errorf("%d bytes were loaded again", n)
+			}
+			c.Close()
+			if n := strings.Count(log.String(), "WARN"); n > 1 {
+				t.Errorf("%d warnings: %s", n, &log)
+			}
+		})
+	}
+}
+
+func flip(b []byte, from, every int) []byte {
+	for i := from; i < len(b); i += every {
+		b[i] ^= 0x10
+	}
+	return b
+}
+
+func repeat(b []byte, from, n int) []byte {
+	for i := 1; i < n; i++ {
+		copy(b[from+i*keyBytes:], b[from:from+keyBytes])
+	}
+	return b
+}
+
+func TestOddFilesInTheDirectoryDoNoHarm(t *testing.T) {
+	dir := t.TempDir()
+	outside := filepath.Join(t.TempDir(), "precious")
+	for name, err := range map[string]error{
+		"precious":   os.WriteFile(outside, []byte("precious"), 0o600),
+		"notes":      os.WriteFile(filepath.Join(dir, "notes"), []byte("mine"), 0o600),
+		"link":       os.Symlink(outside, filepath.Join(dir, slabName(0))),
+		"fifo":       syscall.Mkfifo(filepath.Join(dir, slabName(1)), 0o600),
+		"directory":  os.Mkdir(filepath.Join(dir, slabName(2)), 0o700),
+		"odd number": os.WriteFile(filepath.Join(dir, "slab-1"), []byte("mine"), 0o600),
+	} {
+		if err != nil {
+			t.Fatal(name, err)
+		}
+	}
+	m := content(3, 1<<20, 32<<10)
+	c := opened(t, dir, 16<<20, slabBytes, nil)
+	readAll(t, c.Volume(m), m, 128<<10)
+	if n := readAll(t, c.Volume(m), m, 128<<10); n != 0 {
+		t.Errorf("%d bytes were loaded again", n)
+	}
+	for _, name := range []string{outside, filepath.Join(dir, "notes"), filepath.Join(dir, "slab-1")} {
+		if _, err := os.Stat(name); err != nil {
+			t.Error(err)
+		}
+	}
+	if text, _ := os.ReadFile(outside); string(text) != "precious" {
+		t.Error("a file outside was written")
+	}
+}
+
+func TestADirectoryHasOneProcess(t *testing.T) {
+	dir := t.TempDir()
+	c := opened(t, dir, 16<<20, slabBytes, nil)
+	if _, err := Open(Options{Dir: dir, Bytes: 16 << 20}); !errors.Is(err, ErrInUse) {
+		t.Error(err)
+	}
+	c.Close()
+	c.Close()
+	if c, err := Open(Options{Dir: dir, Bytes: 16 << 20}); err != nil {
+		t.Error(err)
+	} else {
+		c.Close()
+	}
+	if _, err := Open(Options{Dir: dir, Bytes: 1}); err == nil {
+		t.Error("a cache of one byte")
+	}
+	if _, err := Open(Options{Dir: filepath.Join(dir, lockName), Bytes: 16 << 20}); err == nil {
+		t.Error("a file as the directory")
+	}
+}
+
+func TestTheFilesStayWithinTheirBoundAndWhatIsReadStays(t *testing.T) {
+	dir := t.TempDir()
+	const limit = 4 << 20
+	c := opened(t, dir, limit, 1<<20, nil)
+	hot := content(4, 512<<10, 32<<10)
+	readAll(t, c.Volume(hot), hot, 128<<10)
+	for seed := range uint64(8) {
+		m := content(10+seed, 2<<20, 32<<10)
+		readAll(t, c.Volume(m), m, 128<<10)
+		readAll(t, c.Volume(hot), hot, 128<<10)
+	}
+	if n := readAll(t, c.Volume(hot), hot, 128<<10); n != 0 {
+		t.Errorf("%d bytes of what is read all the time have gone", n)
+	}
+	check := func(limit int64) {
+		t.Helper()
+		sum := int64(0)
+		entries, _ := os.ReadDir(dir)
+		for _, e := range entries {
+			st, err := e.Info()
+			if err != nil {
+				t.Fatal(err)
+			}
+			sum += st.Size()
+		}
+		if s := c.Stats(); sum > limit || s.FileBytes != sum || s.UsedBytes > sum {
+			t.Errorf("%d bytes of %d; %+v", sum, limit, s)
+		}
+	}
+	check(limit)
+	if s := c.Stats(); s.Evictions == 0 || s.UsedBytes < limit*3/4 {
+		t.Errorf("%+v", s)
+	}
+	// Blocks of another size find no room: a file goes.
+	large := content(5, 4<<20, 256<<10)
+	readAll(t, c.Volume(large), large, 1<<20)
+	if s := c.Stats(); s.Stored == 0 || len(c.classes) != 2 {
+		t.Errorf("%+v", s)
+	}
+	check(limit)
+	c.Close()
+	c = opened(t, dir, 2<<20, 1<<20, nil)
+	check(2 << 20)
+	m := content(6, 2<<20, 32<<10)
+	readAll(t, c.Volume(m), m, 128<<10)
+	check(2 << 20)
+}
+
+func TestReadersNeverWaitForTheWriter(t *testing.T) {
+	c := opened(t, t.TempDir(), 64<<20, slabBytes, nil)
+	p := make([]byte, 32<<10)
+	c.mu.Lock() // the writer cannot go on
+	for i := range 1000 {
+		c.offer(&key{1, byte(i), byte(i >> 8)}, p)
+	}
+	c.mu.Unlock()
+	settle(t, c)
+	s := c.Stats()
+	if s.Dropped < 1000-queueBytes/(32<<10)-1 || s.Stored+s.Dropped != 1000 {
+		t.Errorf("%+v", s)
+	}
+}
+
+// full is a directory on a file system with n bytes.
+func full(t *testing.T, n int) string {
+	dir := t.TempDir()
+	if os.Getuid() != 0 {
+		if os.Getenv("RESTOREFS_TEST_ALL") != "" {
+			t.Fatal("not root: cannot mount a small file system")
+		}
+		t.Skip("not root: cannot mount a small file system")
+	}
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprintf("size=%d", n)); err != nil {
+		t.Skip("cannot mount a tmpfs: ", err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(dir, 0); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
+}
+
+func TestAFullDiskIsNoError(t *testing.T) {
+	dir := full(t, 2<<20)
+	var log bytes.Buffer
+	c := opened(t, dir, 64<<20, slabBytes, slog.New(slog.NewTextHandler(&log, nil)))
+	m := content(7, 8<<20, 32<<10)
+	for range 3 {
+		readAll(t, c.Volume(m), m, 128<<10)
+	}
+	s := c.Stats()
+	if !s.Full || s.Hits == 0 || s.Corrupt != 0 {
+		t.Errorf("%+v", s)
+	}
+	c.Close()
+	if n := strings.Count(log.String(), "level="); n != 1 || !strings.Contains(log.String(), "no space left") {
+		t.Errorf("%d lines: %s", n, &log)
+	}
+}
+
+func TestConcurrentReadersOfACacheThatIsTooSmallGetRightBytes(t *testing.T) {
+	c := opened(t, t.TempDir(), 1<<20, 512<<10, nil)
+	var wg sync.WaitGroup
+	volumes := []*memory{content(20, 2<<20, 32<<10), content(21, 2<<20, 4<<10), content(22, 2<<20, 64<<10)}
+	for r := range 8 {
+		wg.Go(func() {
+			m := volumes[r%len(volumes)]
+			v := c.Volume(m)
+			rng := rand.New(rand.NewPCG(uint64(r), 3))
+			p := make([]byte, 128<<10)
+			for range 200 {
+				off := rng.Int64N(m.Size()/(128<<10)) * (128 << 10)
+				if err := v.Load(context.Background(), p, off); err != nil || !bytes.Equal(p, m.data[off:off+int64(len(p))]) {
+					t.Errorf("at %d: %v", off, err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	settle(t, c)
+	if s := c.Stats(); s.Hits == 0 || s.Evictions == 0 {
+		t.Errorf("%+v", s)
+	}
+	p := make([]byte, 128<<10)
+	c.Close()
+	if err := c.Volume(volumes[0]).Load(t.Context(), p, 0); err != nil || !bytes.Equal(p, volumes[0].data[:len(p)]) {
+		t.Errorf("after Close: %v", err)
+	}
+}
+
+func TestTheTableIsLikeAMap(t *testing.T) {
+	const slots = 500
+	c := &Cache{table: newTable(slots), slabs: map[int]*slab{}}
+	s := &slab{tags: make([]uint64, slots), recent: make([]bool, slots)}
+	c.slabs[0] = s
+	rng := rand.New(rand.NewPCG(8, 8))
+	want := map[uint64]uint32{}
+	for range 200000 {
+		i := rng.IntN(slots)
+		if s.tags[i] != 0 {
+			delete(want, s.tags[i])
+			c.remove(s.id(i))
+			s.tags[i] = 0
+		}
+		// Many meet, at the table's end too.
+		tag := uint64(rng.IntN(40))*31 + uint64(rng.IntN(8))<<40 + 1 + c.table.mask - 20
+		if _, twice := c.find(tag); !twice && rng.IntN(3) > 0 {
+			s.tags[i] = tag
+			c.insert(s.id(i))
+			want[tag] = s.id(i)
+		}
+		if id, ok := c.find(tag); ok != (want[tag] != 0 || s.tags[0] == tag) || ok && id != want[tag] {
+			t.Fatalf("%d: %d, %t", tag, id, ok)
+		}
+	}
+	for tag, id := range want {
+		if got, ok := c.find(tag); !ok || got != id {
+			t.Fatalf("%d: %d, %t", tag, got, ok)
+		}
+	}
+}

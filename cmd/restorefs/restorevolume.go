@@ -1,0 +1,382 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/restorefs/restorefs/backupstore"
+	"github.com/restorefs/restorefs/materialize"
+	"github.com/restorefs/restorefs/materialize/cinderapi"
+)
+
+// volumeFlags are those of materialize that are about a volume of a cloud.
+func volumeFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "volume", Usage: "TARGET is the cloud's volume `ID`: restore its name, metadata and more too"},
+		&cli.StringFlag{Name: "metadata-rule", Value: string(cinderapi.RuleBackup),
+			Usage: "`RULE` for a volume's metadata: backup (as it was when the backup was made) or cinder (as Cinder's own restore does it)"},
+		&cli.BoolFlag{Name: "no-metadata", Usage: "with a volume of the cloud: check it, but leave its metadata alone", DisableDefaultText: true},
+		&cli.BoolFlag{Name: "metadata-only", Usage: "with --volume: restore its metadata, no data; TARGET is not needed", DisableDefaultText: true},
+		cloudFlag(),
+	}
+}
+
+// cloudVolume is the volume of a cloud that a backup is restored to.
+type cloudVolume struct {
+	c        *cli.Context
+	client   *cinderapi.Client
+	volume   *cinderapi.Volume // as it was found
+	rule     cinderapi.Rule
+	metadata bool // is restored too
+}
+
+// metadataRule is --metadata-rule, checked together with the flags it goes with.
+func metadataRule(c *cli.Context) (cinderapi.Rule, error) {
+	rule := cinderapi.Rule(c.String("metadata-rule"))
+	switch {
+	case rule != cinderapi.RuleBackup && rule != cinderapi.RuleCinder:
+		return "", usagef("--metadata-rule is %s or %s", cinderapi.RuleBackup, cinderapi.RuleCinder)
+	case c.Bool("no-metadata") && c.Bool("metadata-only"):
+		return "", usagef("--no-metadata and --metadata-only leave nothing to do")
+	case c.Bool("metadata-only") && c.String("volume") == "":
+		return "", usagef("--metadata-only needs --volume ID: the volume whose metadata is restored")
+	}
+	return rule, nil
+}
+
+// findCloudVolume logs in and looks at the volume of --volume. It is nil where
+// that is not given. The caller closes it.
+func findCloudVolume(c *cli.Context) (*cloudVolume, error) {
+	rule, err := metadataRule(c)
+	if err != nil || c.String("volume") == "" {
+		return nil, err
+	}
+	client, err := connectCloud(c)
+	if err != nil {
+		return nil, err
+	}
+	v, err := client.GetVolume(c.Context, c.String("volume"))
+	if err != nil {
+		client.Close()
+		return nil, err
+	}
+	return &cloudVolume{c: c, client: client, volume: v, rule: rule, metadata: !c.Bool("no-metadata")}, nil
+}
+
+func (v *cloudVolume) close() {
+	if v != nil {
+		v.client.Close()
+	}
+}
+
+// String names the volume as the operator knows it.
+func (v *cloudVolume) String() string {
+	name := ""
+	if v.volume.Name != nil {
+		name = quoted(*v.volume.Name)
+	}
+	return fmt.Sprintf("volume %s%s", v.volume.ID, name)
+}
+
+// changing are the statuses of a volume that Cinder is at work on, or takes no
+// changes of.
+var changing = []string{"creating", "deleting", "error_deleting", "managing", "maintenance", "downloading", "uploading", "restoring-backup",
+	"backing-up", "extending", "retyping", "reverting", "awaiting-transfer"}
+
+// check says why the backup must not be written to the volume, before anything
+// is. The error is a *materialize.RefusedError then.
+func (v *cloudVolume) check(b *backupstore.Backup) error {
+	var reasons []materialize.Reason
+	refuse := func(kind materialize.ReasonKind, format string, args ...any) {
+		reasons = append(reasons, materialize.Reason{Kind: kind, Text: fmt.Sprintf(format, args...)})
+	}
+	if size := v.volume.SizeGiB << 30; size < b.Size && !v.c.Bool("metadata-only") {
+		refuse(materialize.ReasonTooSmall, "it has %s, the backup's volume %s: extend it or make a larger one", formatSize(size), formatSize(b.Size))
+	}
+	if slices.Contains(changing, v.volume.Status) {
+		refuse(materialize.ReasonHeld, "its status is %s: wait until Cinder is done with it", v.volume.Status)
+	}
+	if why, err := v.encryption(b); err != nil {
+		return err
+	} else if why != "" && !v.c.Bool("metadata-only") {
+		refuse(materialize.ReasonNotATarget, "%s", why)
+	}
+	if len(reasons) > 0 {
+		return &materialize.RefusedError{Target: v.String(), Reasons: reasons}
+	}
+	return nil
+}
+
+// encryption says why the backup's data would be of no use on the volume. As
+// cinder/backup/driver.py, _restore_vol_encryption_meta, but before the data.
+func (v *cloudVolume) encryption(b *backupstore.Backup) (string, error) {
+	m := b.VolumeMeta
+	switch {
+	case m == nil:
+		return "", nil
+	case m.Base.EncryptionKeyID == nil && v.volume.Encrypted:
+		return "it is encrypted, the backup is not: what is written as it is could not be read through its encryption", nil
+	case m.Base.EncryptionKeyID == nil:
+		return "", nil
+	case !v.volume.Encrypted:
+		return "the backup is of an encrypted volume (its data is encrypted), this one is not: make a volume of the same volume type" + typeHint(m.Base.VolumeTypeID), nil
+	case m.Base.VolumeTypeID == nil:
+		return "", nil
+	}
+	have := ""
+	if v.volume.VolumeTypeID != nil { // since 3.63
+		have = *v.volume.VolumeTypeID
+	} else if v.volume.VolumeType != nil {
+		t, err := v.client.FindVolumeType(v.c.Context, *v.volume.VolumeType)
+		if err != nil {
+			return "", err
+		}
+		have = t.ID
+	}
+	if have != *m.Base.VolumeTypeID {
+		return fmt.Sprintf("the backup is encrypted and can only be read on a volume of the same volume type%s; this one's is %s", typeHint(m.Base.VolumeTypeID), have), nil
+	}
+	return "", nil
+}
+
+func typeHint(id *string) string {
+	if id == nil {
+		return ""
+	}
+	return ", id " + printable(*id)
+}
+
+// describe is the line that the operator confirms.
+func (v *cloudVolume) describe() string {
+	text := fmt.Sprintf("%s, %d GiB, %s", strings.TrimPrefix(v.String(), "volume "), v.volume.SizeGiB, v.volume.Status)
+	if !v.metadata {
+		text += "; its metadata stays"
+	}
+	return printable(text)
+}
+
+// origin is what the backup and its parents know of the volume's metadata. err
+// says what is missing of it.
+func (v *cloudVolume) origin(b *backupstore.Backup) (cinderapi.Origin, error) {
+	o := cinderapi.Origin{BackupID: b.ID, VolumeID: b.VolumeID}
+	for l := b; l != nil; l = l.Parent() {
+		var layer *cinderapi.Layer
+		if m := l.VolumeMeta; m != nil {
+			layer = &cinderapi.Layer{
+				Version: m.Version, Name: m.Base.Name, Description: m.Base.Description, Bootable: m.Base.Bootable, Metadata: m.Metadata,
+				Image: m.Image, VolumeTypeID: m.Base.VolumeTypeID, EncryptionKeyID: m.Base.EncryptionKeyID,
+			}
+		}
+		o.Chain = append(o.Chain, layer)
+		if v.rule == cinderapi.RuleBackup {
+			break
+		}
+		if l.Incremental() && l.Parent() == nil {
+			return o, fmt.Errorf("--metadata-rule cinder needs all parents: %s of backup %s is not on the share: %w", l.ParentID, l.ID, backupstore.ErrDamaged)
+		}
+	}
+	if o.Chain[0] == nil && v.rule == cinderapi.RuleBackup {
+		return o, fmt.Errorf("backup %s has no usable record of its volume's metadata (see restorefs show): there is nothing to restore it from", b.ID)
+	}
+	return o, nil
+}
+
+// restoredVolume is what JSON says of a volume's metadata; its fields are a
+// contract.
+type restoredVolume struct {
+	ID       string                 `json:"id"`
+	Rule     cinderapi.Rule         `json:"metadata_rule"`
+	Restored bool                   `json:"metadata_restored"`        // all of it
+	Left     []cinderapi.Difference `json:"metadata_left"`            // what is not as it should be
+	LeftFile string                 `json:"metadata_left_file"`       // where that is written down, "" for nowhere
+	Error    string                 `json:"metadata_error,omitempty"` // what ended it
+}
+
+// restoreMetadata restores the volume's metadata after its data, which is as
+// data says, and tells of it unless that is left to JSON. nil is returned where
+// nothing was to be done.
+func (v *cloudVolume) restoreMetadata(b *backupstore.Backup, data string) (*restoredVolume, error) {
+	if v == nil || !v.metadata {
+		return nil, nil
+	}
+	out := &restoredVolume{ID: v.volume.ID, Rule: v.rule, Left: []cinderapi.Difference{}}
+	left, err := v.tryMetadata(b)
+	out.Left = append(out.Left, left...)
+	out.Restored = err == nil && len(left) == 0
+	if out.Restored {
+		if !v.c.Bool("json") {
+			fmt.Fprintf(v.c.App.Writer, "restored the metadata of volume %s, read back and compared\n", v.volume.ID)
+		}
+		return out, nil
+	}
+	for _, d := range left {
+		fmt.Fprintln(v.c.App.ErrWriter, printable("left: "+differenceWords(d)))
+	}
+	if len(left) > 0 {
+		out.LeftFile = v.writeLeft(b, left)
+	}
+	if err != nil {
+		out.Error = err.Error()
+		return out, metadataError{fmt.Errorf("%sthe metadata of volume %s is not restored, or only in part: %w\nrun again just that: %s", data, v.volume.ID, err, v.again(b))}
+	}
+	hint := "what the API refuses only an administrator of the cloud can put into Cinder's database"
+	if out.LeftFile != "" {
+		hint += "; all of it is in " + out.LeftFile
+	}
+	return out, metadataError{fmt.Errorf("%sthe metadata of volume %s is restored, except for %s; %s", data, v.volume.ID, amount(len(left)), hint)}
+}
+
+func amount(n int) string {
+	if n == 1 {
+		return "one thing"
+	}
+	return fmt.Sprintf("%d things", n)
+}
+
+func (v *cloudVolume) tryMetadata(b *backupstore.Backup) ([]cinderapi.Difference, error) {
+	o, err := v.origin(b)
+	if err != nil {
+		return nil, err
+	}
+	// It may have changed while the data was written.
+	now, err := v.client.GetVolume(v.c.Context, v.volume.ID)
+	if err != nil {
+		return nil, err
+	}
+	return v.client.RestoreMetadata(v.c.Context, v.volume.ID, o.Wanted(v.rule, v.volume.ID, now.State()))
+}
+
+// plan is in what the volume's metadata would be changed.
+func (v *cloudVolume) plan(b *backupstore.Backup) ([]cinderapi.Difference, error) {
+	if v == nil || !v.metadata {
+		return nil, nil
+	}
+	o, err := v.origin(b)
+	if err != nil {
+		return nil, err
+	}
+	return cinderapi.Differences(o.Wanted(v.rule, v.volume.ID, v.volume.State()), v.volume.State()), nil
+}
+
+// printChanges lists what --dry-run would change of a volume's metadata.
+func printChanges(w io.Writer, changes []cinderapi.Difference) {
+	for _, d := range changes {
+		fmt.Fprintln(w, printable("change    "+differenceWords(d)))
+	}
+	if len(changes) == 0 {
+		fmt.Fprintln(w, "metadata  of the volume is as it should be")
+	}
+}
+
+func differenceWords(d cinderapi.Difference) string {
+	show := func(s *string) string {
+		if s == nil {
+			return "nothing"
+		}
+		if r := []rune(*s); len(r) > 60 {
+			return fmt.Sprintf("%q... (%d characters)", string(r[:60]), len(r))
+		}
+		return fmt.Sprintf("%q", *s)
+	}
+	text := fmt.Sprintf("%s is %s, should be %s", d, show(d.Found), show(d.Wanted))
+	if d.Why != "" {
+		text += ": " + d.Why
+	}
+	return text
+}
+
+// writeLeft keeps what is left in a file in the working directory.
+func (v *cloudVolume) writeLeft(b *backupstore.Backup, left []cinderapi.Difference) string {
+	path := filepath.Join(".", v.volume.ID+".metadata-left.json")
+	var text bytes.Buffer
+	err := writeJSON(&text, struct {
+		Volume string                 `json:"volume"`
+		Backup string                 `json:"backup"`
+		Left   []cinderapi.Difference `json:"left"`
+	}{v.volume.ID, b.ID, left})
+	if err == nil {
+		err = replaceFile(path, text.Bytes())
+	}
+	if err != nil {
+		fmt.Fprintf(v.c.App.ErrWriter, "what is left is not written to a file: %v\n", err)
+		return ""
+	}
+	return path
+}
+
+// again is the command that repeats just the metadata.
+func (v *cloudVolume) again(b *backupstore.Backup) string {
+	words := []string{"restorefs", "materialize", "--metadata-only"}
+	for _, flag := range []string{"share", "cinder-conf", "mount-options", "os-cloud", "metadata-rule"} {
+		if v.c.IsSet(flag) {
+			words = append(words, "--"+flag, v.c.String(flag))
+		}
+	}
+	words = append(words, "--volume", v.volume.ID, b.ID)
+	for i, w := range words {
+		words[i] = shellWord(w)
+	}
+	return strings.Join(words, " ")
+}
+
+// metadataError says that a volume's metadata is not restored, or not all of it.
+type metadataError struct{ error }
+
+func (e metadataError) Is(target error) bool { return target == errMetadata }
+
+func (e metadataError) Unwrap() error { return errors.Unwrap(e.error) }
+
+// metadataOnly is materialize --metadata-only.
+func metadataOnly(c *cli.Context) error {
+	if n := c.NArg(); n != 1 && n != 2 {
+		return usagef("materialize --metadata-only takes BACKUP, %d arguments were given", n)
+	}
+	if _, err := metadataRule(c); err != nil {
+		return err
+	}
+	catalog, err := openCatalog(c, 0)
+	if err != nil {
+		return err
+	}
+	defer catalog.Close()
+	b, err := oneBackup(c, catalog)
+	if err != nil {
+		return err
+	}
+	v, err := findCloudVolume(c)
+	if err != nil {
+		return err
+	}
+	defer v.close()
+	if c.NArg() == 2 {
+		if err := v.isAt(c.Args().Get(1)); err != nil {
+			return err
+		}
+	}
+	if err := v.check(b); err != nil {
+		return err
+	}
+	if c.Bool("dry-run") {
+		changes, err := v.plan(b)
+		if err != nil {
+			return err
+		}
+		if c.Bool("json") {
+			return writeJSON(c.App.Writer, map[string]any{"backup": b.ID, "volume": v.volume.ID, "metadata_changes": changes})
+		}
+		printChanges(c.App.Writer, changes)
+		return nil
+	}
+	out, err := v.restoreMetadata(b, "")
+	if c.Bool("json") {
+		err = errors.Join(err, writeJSON(c.App.Writer, map[string]any{"backup": b.ID, "volume": out}))
+	}
+	return err
+}
