@@ -226,11 +226,17 @@ func (v *cloudVolume) restoreMetadata(b *backupstore.Backup, data string) (*rest
 		out.Error = err.Error()
 		return out, metadataError{fmt.Errorf("%sthe metadata of volume %s is not restored, or only in part: %w\nrun again just that: %s", data, v.volume.ID, err, v.again(b))}
 	}
-	hint := "what the API refuses only an administrator of the cloud can put into Cinder's database"
-	if out.LeftFile != "" {
-		hint += "; all of it is in " + out.LeftFile
+	text := fmt.Sprintf("%sthe metadata of volume %s is restored, except for %s", data, v.volume.ID, amount(len(left)))
+	if slices.ContainsFunc(left, func(d cinderapi.Difference) bool { return d.Permanent }) {
+		text += "; what the API never takes only an administrator of the cloud can put into Cinder's database"
 	}
-	return out, metadataError{fmt.Errorf("%sthe metadata of volume %s is restored, except for %s; %s", data, v.volume.ID, amount(len(left)), hint)}
+	if out.LeftFile != "" {
+		text += "; all of it is in " + out.LeftFile
+	}
+	if slices.ContainsFunc(left, func(d cinderapi.Difference) bool { return !d.Permanent }) {
+		text += "\nrun again just that: " + v.again(b)
+	}
+	return out, metadataError{errors.New(text)}
 }
 
 func amount(n int) string {

@@ -19,8 +19,9 @@ func showCommand() *cli.Command {
 		Usage:       "show everything known about a backup",
 		ArgsUsage:   "BACKUP",
 		Description: backupHelp,
-		Flags:       []cli.Flag{shareFlag(), jsonFlag()},
-		Action:      show,
+		Flags: []cli.Flag{shareFlag(), jsonFlag(),
+			&cli.BoolFlag{Name: "script", Usage: "print a script that restores the volume's metadata with the openstack client", DisableDefaultText: true}},
+		Action: show,
 	}
 }
 
@@ -45,6 +46,12 @@ func show(c *cli.Context) error {
 	b, err := oneBackup(c, catalog)
 	if err != nil {
 		return err
+	}
+	if c.Bool("script") {
+		if c.Bool("json") {
+			return usagef("--script and --json are two things: say one")
+		}
+		return writeScript(c.App.Writer, b)
 	}
 	s := shown{listed: newListed(b), Prefix: b.Prefix, Digests: b.HasDigests, Restores: b.Record().Volume, Chain: []listed{}}
 	for l := b; l != nil && len(s.Chain) < 10000; l = l.Parent() {

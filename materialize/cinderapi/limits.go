@@ -14,8 +14,8 @@ const maxText = 255 // characters of a key, a value, a name or a description
 
 var goodKey = regexp.MustCompile(`^[a-zA-Z0-9_:. /-]{1,255}$`)
 
-// refusedPair says why the API takes no such metadata, "" when it does.
-func refusedPair(key, value string) string {
+// RefusedPair says why the API takes no such metadata, "" when it does.
+func RefusedPair(key, value string) string {
 	switch {
 	case !goodKey.MatchString(key):
 		return "Cinder's API takes keys of 1 to 255 letters, digits, spaces and -_:./ only"
@@ -25,8 +25,8 @@ func refusedPair(key, value string) string {
 	return ""
 }
 
-// refusedText says why the API takes no such name or description.
-func refusedText(s *string) string {
+// RefusedText says why the API takes no such name or description.
+func RefusedText(s *string) string {
 	if s == nil {
 		return ""
 	}

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // Difference is one thing of a volume that is not as it shall be. Wanted and
@@ -19,6 +20,8 @@ type Difference struct {
 	Wanted *string `json:"wanted"`
 	Found  *string `json:"found"`
 	Why    string  `json:"why,omitempty"` // it could not be changed, in words
+	// Permanent says that the API can never change it: doing it again is no use.
+	Permanent bool `json:"permanent"`
 }
 
 // String names it: "metadata owner".
@@ -69,7 +72,7 @@ func Differences(wanted, found State) []Difference {
 		all = append(all, Difference{Field: "bootable", Wanted: &w, Found: &f})
 	}
 	if w := wanted.EncryptionKeyID; w != nil && str(w) != str(found.EncryptionKeyID) && *w != fixedKeyID {
-		all = append(all, Difference{Field: "encryption_key_id", Wanted: w, Found: found.EncryptionKeyID, Why: "the API cannot change it"})
+		all = append(all, Difference{Field: "encryption_key_id", Wanted: w, Found: found.EncryptionKeyID, Why: "the API cannot change it", Permanent: true})
 	}
 	return all
 }
@@ -93,6 +96,7 @@ type restoring struct {
 	wanted State
 	found  State             // what is known to be there
 	why    map[string]string // by Difference.String: why it could not be changed
+	never  map[string]bool   // by Difference.String: nor ever can be
 }
 
 // RestoreMetadata changes a volume to wanted, as far as the API can, in the
@@ -108,7 +112,7 @@ func (c *Client) RestoreMetadata(ctx context.Context, id string, wanted State) (
 	if err != nil {
 		return nil, err
 	}
-	r := &restoring{client: c, id: id, wanted: wanted, found: v.State(), why: map[string]string{}}
+	r := &restoring{client: c, id: id, wanted: wanted, found: v.State(), why: map[string]string{}, never: map[string]bool{}}
 	for _, step := range []func(context.Context) error{r.metadata, r.imageMetadata, r.bootable, r.names} {
 		if err = step(ctx); err != nil {
 			return r.differences(), err
@@ -124,7 +128,8 @@ func (c *Client) RestoreMetadata(ctx context.Context, id string, wanted State) (
 func (r *restoring) differences() []Difference {
 	all := Differences(r.wanted, r.found)
 	for i := range all {
-		all[i].Why = cmp.Or(r.why[all[i].String()], all[i].Why)
+		name := all[i].String()
+		all[i].Why, all[i].Permanent = cmp.Or(r.why[name], all[i].Why), all[i].Permanent || r.never[name]
 	}
 	return all
 }
@@ -151,6 +156,11 @@ func (r *restoring) refused(err error, all ...Difference) error {
 	return nil
 }
 
+// impossible notes that the API can never make a change.
+func (r *restoring) impossible(d Difference, why string) {
+	r.why[d.String()], r.never[d.String()] = why, true
+}
+
 func (r *restoring) do(ctx context.Context, op, method, path string, body any) error {
 	p, on := volumePath(r.id)
 	return r.client.Do(ctx, Call{Op: op, On: on, Method: method, Path: p + path, Body: body, Harmless: true})
@@ -164,10 +174,10 @@ func (r *restoring) action(ctx context.Context, op, action string, arguments any
 func (r *restoring) valid(field string, pairs map[string]string) map[string]string {
 	good := map[string]string{}
 	for k, v := range pairs {
-		if why := refusedPair(k, v); why == "" {
+		if why := RefusedPair(k, v); why == "" {
 			good[k] = v
 		} else {
-			r.why[Difference{Field: field, Key: k}.String()] = why
+			r.impossible(Difference{Field: field, Key: k}, why)
 		}
 	}
 	return good
@@ -193,7 +203,7 @@ func (r *restoring) metadata(ctx context.Context) error {
 	}
 	err := replace(good)
 	if StatusOf(err) == http.StatusBadRequest && len(good) > 0 {
-		// Another Cinder may take less than refusedPair says: the rest in parts.
+		// Another Cinder may take less than RefusedPair says: the rest in parts.
 		if err = replace(map[string]string{}); err == nil {
 			return r.set("metadata", good, &r.found.Metadata, add)
 		}
@@ -282,9 +292,12 @@ func (r *restoring) names(ctx context.Context) error {
 	change := map[string]*string{}
 	var differing []Difference
 	for _, d := range append(r.open("name"), r.open("description")...) {
-		if why := refusedText(d.Wanted); why != "" {
-			r.why[d.String()] = why
+		if why := RefusedText(d.Wanted); why != "" {
+			r.impossible(d, why)
 			continue
+		}
+		if strings.TrimSpace(str(d.Wanted)) != str(d.Wanted) {
+			r.impossible(d, "Cinder's API strips the white space around it")
 		}
 		change[d.Field] = d.Wanted
 		differing = append(differing, d)

@@ -37,7 +37,7 @@ func (f *fakeVolume) serve(t *testing.T, c *cloud) {
 	}
 	takes := func(pairs map[string]string) bool {
 		for k, v := range pairs {
-			if refusedPair(k, v) != "" || f.strict && strings.Contains(k, " ") {
+			if RefusedPair(k, v) != "" || f.strict && strings.Contains(k, " ") {
 				return false
 			}
 		}
@@ -170,9 +170,12 @@ func TestWhatTheAPIRefusesIsSentAround(t *testing.T) {
 	names := map[string]string{}
 	for _, d := range left {
 		names[d.String()] = d.Why
+		if !d.Permanent {
+			t.Errorf("%s can be tried again", d)
+		}
 	}
 	for want, why := range map[string]string{
-		"name": "takes 255 characters, this has 256", "description": "", `metadata "ünï"`: "takes keys of", `image_metadata "long"`: "this one has 256",
+		"name": "takes 255 characters, this has 256", "description": "strips the white space", `metadata "ünï"`: "takes keys of", `image_metadata "long"`: "this one has 256",
 		`image_metadata "a=b"`: "takes keys of", "encryption_key_id": "the API cannot",
 	} {
 		if got, ok := names[want]; !ok || !strings.Contains(got, why) {

@@ -1,0 +1,368 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/restorefs/restorefs/backupstore/storetest"
+)
+
+// volumeServer has one volume and answers as Cinder does (21.3.1, noauth). It is
+// for faults, and for what a real one is not needed for.
+type volumeServer struct {
+	*httptest.Server
+	mu       sync.Mutex
+	id       string
+	volume   map[string]any    // what GET shows, besides what follows
+	metadata map[string]string // of the volume
+	image    map[string]string
+	writes   int                                          // calls that change something
+	fault    func(w http.ResponseWriter, writes int) bool // asked before each of them; true when it has answered
+}
+
+const cloudProject = "0123456789abcdef0123456789abcdef"
+
+func newVolumeServer(t *testing.T, id string, volume map[string]any) *volumeServer {
+	t.Helper()
+	f := &volumeServer{id: id, metadata: map[string]string{"own": "x"}, image: map[string]string{"own_img": "y"}}
+	f.volume = map[string]any{
+		"id": id, "status": "available", "size": 1, "name": nil, "description": nil, "bootable": "false", "encrypted": false,
+		"volume_type": "__DEFAULT__", "volume_type_id": "6fdc0d8b-acc9-411a-b9f7-70577c13ca9d",
+	}
+	maps.Copy(f.volume, volume)
+	f.Server = httptest.NewServer(http.HandlerFunc(f.serve))
+	t.Cleanup(f.Close)
+	return f
+}
+
+func (f *volumeServer) serve(w http.ResponseWriter, r *http.Request) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	w.Header().Set("X-Openstack-Request-Id", "req-7")
+	root := "/v3/" + cloudProject + "/volumes/" + f.id
+	var body struct {
+		Volume   map[string]*string
+		Metadata map[string]string
+		Set      struct{ Metadata map[string]string } `json:"os-set_image_metadata"`
+		Unset    struct{ Key string }                 `json:"os-unset_image_metadata"`
+		Boot     struct{ Bootable bool }              `json:"os-set_bootable"`
+	}
+	text, _ := io.ReadAll(r.Body)
+	json.Unmarshal(text, &body)
+	if r.Method != http.MethodGet {
+		f.writes++
+		if f.fault != nil && f.fault(w, f.writes) {
+			return
+		}
+	}
+	reply := func(v any) { json.NewEncoder(w).Encode(v) }
+	switch r.Method + " " + r.URL.Path {
+	case "GET /v3/":
+		io.WriteString(w, `{"versions": [{"id": "v3.0", "status": "CURRENT", "version": "3.70", "min_version": "3.0"}]}`)
+	case "GET " + root:
+		v := maps.Clone(f.volume)
+		v["metadata"], v["volume_image_metadata"] = f.metadata, f.image
+		reply(map[string]any{"volume": v})
+	case "PUT " + root:
+		for k, s := range body.Volume {
+			f.volume[k] = s
+		}
+		reply(map[string]any{"volume": f.volume})
+	case "PUT " + root + "/metadata":
+		f.metadata = body.Metadata
+		reply(map[string]any{"metadata": f.metadata})
+	case "POST " + root + "/metadata":
+		maps.Copy(f.metadata, body.Metadata)
+		reply(map[string]any{"metadata": f.metadata})
+	case "POST " + root + "/action":
+		maps.Copy(f.image, body.Set.Metadata)
+		delete(f.image, body.Unset.Key)
+		if bytes.Contains(text, []byte("os-set_bootable")) {
+			f.volume["bootable"] = fmt.Sprint(body.Boot.Bootable)
+		}
+	default:
+		w.WriteHeader(404)
+		fmt.Fprintf(w, `{"itemNotFound": {"code": 404, "message": "Volume %s could not be found."}}`, filepath.Base(r.URL.Path))
+	}
+}
+
+// inCloud runs restorefs with the credentials of a fake Cinder.
+func inCloud(t *testing.T, url string, args ...string) (stdout, stderr string, code int) {
+	t.Helper()
+	cmd := program(t, args...)
+	cmd.Dir = t.TempDir()
+	for _, pair := range cmd.Env {
+		if !strings.HasPrefix(pair, "OS_") {
+			continue
+		}
+		name, _, _ := strings.Cut(pair, "=")
+		cmd.Env = append(cmd.Env, name+"=")
+	}
+	cmd.Env = append(cmd.Env, "OS_AUTH_TYPE=noauth", "OS_PROJECT_ID="+cloudProject, "OS_VOLUME_ENDPOINT="+url+"/v3")
+	var out, errOut bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errOut
+	cmd.Run()
+	return out.String(), errOut.String(), cmd.ProcessState.ExitCode()
+}
+
+const (
+	cloudTarget = "16cc6e5f-3ed7-43a6-8d37-6125fb65d94d"
+	otherVolume = "26cc6e5f-3ed7-43a6-8d37-6125fb65d94d"
+)
+
+// cloudBackup is a share with one small backup of that volume.
+func cloudBackup(t *testing.T, v storetest.Volume) (share, id string) {
+	t.Helper()
+	share = t.TempDir()
+	b := storetest.MustWrite(t, share, storetest.Spec{ID: storetest.ID("cloud"), VolumeID: storetest.ID("cloud volume"), Content: storetest.Disk(1<<20, 3), Volume: v})
+	return share, b.ID
+}
+
+func TestMaterializeRestoresTheVolumesMetadata(t *testing.T) {
+	share, id := cloudBackup(t, storetest.Volume{Name: "näme", Description: "two\nlines", Metadata: map[string]string{"a": "1"}, ImageMetadata: map[string]string{"os": "debian"}, Bootable: true})
+	f := newVolumeServer(t, cloudTarget, nil)
+	target := filepath.Join(t.TempDir(), "volume-"+cloudTarget)
+	stdout, stderr, code := inCloud(t, f.URL, "materialize", "--share", share, "--volume", cloudTarget, "--dry-run", id, target)
+	if code != 0 || f.writes > 0 || !strings.Contains(stdout, `change    metadata "own" is "x", should be nothing`) {
+		t.Errorf("exit %d: %s%s", code, stdout, stderr)
+	}
+	stdout, stderr, code = inCloud(t, f.URL, "materialize", "--share", share, "--volume", cloudTarget, "--json", id, target)
+	var result materialized
+	if err := json.Unmarshal([]byte(stdout), &result); err != nil || code != 0 || result.Volume == nil || !result.Volume.Restored || result.Volume.ID != cloudTarget || !result.Verified {
+		t.Fatalf("exit %d: %v %s%s", code, err, stdout, stderr)
+	}
+	if !strings.Contains(stderr, "volume  "+cloudTarget+", 1 GiB, available\n") {
+		t.Errorf("the operator is not told of the volume: %s", stderr)
+	}
+	want := map[string]string{"a": "1", "src_backup_id": id}
+	if name := f.volume["name"].(*string); *name != "näme" || f.volume["bootable"] != "true" || !maps.Equal(f.metadata, want) || !maps.Equal(f.image, map[string]string{"os": "debian"}) {
+		t.Errorf("%+v", f)
+	}
+	if _, err := os.Stat(target + ".metadata.json"); err == nil {
+		t.Error("a file beside the volume, where it may be Cinder's directory")
+	}
+}
+
+func TestAVolumeIsCheckedBeforeAnythingIsWritten(t *testing.T) {
+	plain, plainID := cloudBackup(t, storetest.Volume{GiB: 2})
+	secret, secretID := cloudBackup(t, storetest.Volume{EncryptionKeyID: "4b5d7e4e-4a6b-4a53-a8f1-0d9f0e4bd2f0"})
+	share, id := cloudBackup(t, storetest.Volume{})
+	for name, test := range map[string]struct {
+		share, id string
+		volume    map[string]any
+		flags     []string
+		target    string
+		want      string
+		code      int
+	}{
+		"too small":                {plain, plainID, nil, nil, "t", "it has 1 GiB, the backup's volume 2 GiB: extend it", 4},
+		"no such volume":           {share, id, nil, []string{"--volume", otherVolume}, "t", "get the record of volume " + otherVolume + ": 404 Not Found: Volume " + otherVolume, 1},
+		"another volume":           {share, id, nil, nil, "volume-" + otherVolume, "it is volume " + otherVolume, 4},
+		"another, by its serial":   {share, id, nil, nil, "virtio-" + otherVolume[:20], "it is volume " + otherVolume[:20], 4},
+		"busy":                     {share, id, map[string]any{"status": "backing-up"}, nil, "t", "its status is backing-up: wait", 4},
+		"encrypted onto plain":     {secret, secretID, nil, nil, "t", "the backup is of an encrypted volume", 4},
+		"encrypted, other type":    {secret, secretID, map[string]any{"encrypted": true, "volume_type_id": "other"}, nil, "t", "of the same volume type", 4},
+		"plain onto encrypted":     {share, id, map[string]any{"encrypted": true}, nil, "t", "it is encrypted, the backup is not", 4},
+		"checked without metadata": {plain, plainID, nil, []string{"--no-metadata"}, "t", "it has 1 GiB", 4},
+		"stdout":                   {share, id, nil, nil, "-", "--volume goes with a TARGET that is the volume", 2},
+		"a rule that there is not": {share, id, nil, []string{"--metadata-rule", "x"}, "t", "--metadata-rule is backup or cinder", 2},
+		"nothing left to do":       {share, id, nil, []string{"--no-metadata", "--metadata-only"}, "t", "leave nothing to do", 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newVolumeServer(t, cloudTarget, test.volume)
+			target := test.target
+			if target != "-" {
+				target = filepath.Join(t.TempDir(), target)
+			}
+			args := append([]string{"materialize", "--share", test.share, "--volume", cloudTarget, test.id, target}, test.flags...)
+			_, stderr, code := inCloud(t, f.URL, args...)
+			if code != test.code || !strings.Contains(stderr, test.want) || f.writes > 0 {
+				t.Errorf("exit %d: %s", code, stderr)
+			}
+			if _, err := os.Stat(target); err == nil {
+				t.Error("the target was made")
+			}
+		})
+	}
+	t.Run("no cloud there", func(t *testing.T) {
+		target := filepath.Join(t.TempDir(), "t")
+		_, stderr, code := restorefs(t, "materialize", "--share", share, "--volume", cloudTarget, "--os-cloud", "nowhere", id, target)
+		if _, err := os.Stat(target); code != 1 || err == nil || !strings.Contains(stderr, "clouds.yaml") {
+			t.Errorf("exit %d: %s", code, stderr)
+		}
+	})
+}
+
+// Whatever the cloud does after the data is written: the data is not said to be
+// lost, and the command that is printed does the rest.
+func TestAFaultOfTheCloudIsMadeGoodByThePrintedCommand(t *testing.T) {
+	share, id := cloudBackup(t, storetest.Volume{Name: "n", Metadata: map[string]string{"a": "1"}, ImageMetadata: map[string]string{"os": "debian"}, Bootable: true})
+	status := func(code int) func(http.ResponseWriter) {
+		return func(w http.ResponseWriter) {
+			w.WriteHeader(code)
+			fmt.Fprintf(w, `{"fault": {"code": %d, "message": "oh dear"}}`, code)
+		}
+	}
+	for name, fault := range map[string]func(http.ResponseWriter){
+		"401 Unauthorized": status(401), "403 Forbidden": status(403), "404 Not Found": status(404), "409 Conflict": status(409),
+		"413 Request Entity Too Large": status(413), "500 Internal Server Error": status(500),
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newVolumeServer(t, cloudTarget, nil)
+			broken := true
+			f.fault = func(w http.ResponseWriter, n int) bool {
+				if broken && n >= 2 {
+					fault(w)
+				}
+				return broken && n >= 2
+			}
+			target := filepath.Join(t.TempDir(), "disk")
+			stdout, stderr, code := inCloud(t, f.URL, "materialize", "--share", share, "--volume", cloudTarget, id, target)
+			if code != 5 || !strings.Contains(stdout, "restored backup "+id) || !strings.Contains(stderr, "the data is restored and verified; the metadata of volume "+cloudTarget) || !strings.Contains(stderr, name+": oh dear (req-7)") {
+				t.Errorf("exit %d: %s%s", code, stdout, stderr)
+			}
+			f.mu.Lock()
+			broken = false
+			f.mu.Unlock()
+			args := []string{"materialize", "--metadata-only", "--share", share, "--volume", cloudTarget, id}
+			if !strings.Contains(stderr, strings.Join(args, " ")) {
+				t.Errorf("no command to run again: %s", stderr)
+			}
+			if stdout, stderr, code := inCloud(t, f.URL, args...); code != 0 || !strings.Contains(stdout, "restored the metadata of volume "+cloudTarget) {
+				t.Errorf("again: exit %d: %s%s", code, stdout, stderr)
+			}
+			if f.metadata["a"] != "1" || len(f.metadata) != 2 || !maps.Equal(f.image, map[string]string{"os": "debian"}) || f.volume["bootable"] != "true" {
+				t.Errorf("%+v", f)
+			}
+		})
+	}
+	t.Run("a cloud that is gone", func(t *testing.T) {
+		f := newVolumeServer(t, cloudTarget, nil)
+		f.fault = func(w http.ResponseWriter, _ int) bool {
+			f.Listener.Close()
+			if conn, _, err := w.(http.Hijacker).Hijack(); err == nil {
+				conn.Close()
+			}
+			return true
+		}
+		cmd := program(t, "materialize", "--share", share, "--volume", cloudTarget, "--json", id, filepath.Join(t.TempDir(), "disk"))
+		cmd.Dir = t.TempDir()
+		cmd.Env = append(cmd.Env, "OS_AUTH_TYPE=noauth", "OS_PROJECT_ID="+cloudProject, "OS_VOLUME_ENDPOINT="+f.URL+"/v3")
+		logged := &waiting{want: "trying again", then: make(chan struct{})}
+		var out bytes.Buffer
+		cmd.Stdout, cmd.Stderr = &out, logged
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		<-logged.then
+		cmd.Process.Signal(os.Interrupt) // patience is for the operator to end
+		cmd.Wait()
+		var result materialized
+		if err := json.Unmarshal(out.Bytes(), &result); err != nil || cmd.ProcessState.ExitCode() != 5 || !result.Verified || result.Volume.Restored || result.Volume.Error == "" {
+			t.Errorf("exit %d: %v %s%s", cmd.ProcessState.ExitCode(), err, out.String(), logged.text.String())
+		}
+	})
+}
+
+// waiting closes then when it is written what it wants.
+type waiting struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+	want string
+	then chan struct{}
+	done bool
+}
+
+func (w *waiting) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.text.Write(p)
+	if !w.done && strings.Contains(w.text.String(), w.want) {
+		w.done = true
+		close(w.then)
+	}
+	return len(p), nil
+}
+
+func TestWhatTheAPIRefusesIsListedAndKept(t *testing.T) {
+	long := strings.Repeat("x", 300)
+	share, id := cloudBackup(t, storetest.Volume{Metadata: map[string]string{"ünï": "1", "a": "1"}, ImageMetadata: map[string]string{"long": long}})
+	f := newVolumeServer(t, cloudTarget, nil)
+	cmd := program(t, "materialize", "--share", share, "--volume", cloudTarget, "--metadata-only", id)
+	cmd.Dir = t.TempDir()
+	cmd.Env = append(cmd.Env, "OS_AUTH_TYPE=noauth", "OS_PROJECT_ID="+cloudProject, "OS_VOLUME_ENDPOINT="+f.URL+"/v3")
+	out, _ := cmd.CombinedOutput()
+	for _, want := range []string{`left: metadata "ünï" is nothing, should be "1"`, `left: image_metadata "long" is nothing`, "(300 characters)", "except for 2 things", cloudTarget + ".metadata-left.json"} {
+		if !strings.Contains(string(out), want) {
+			t.Errorf("no %q in %s", want, out)
+		}
+	}
+	text, err := os.ReadFile(filepath.Join(cmd.Dir, cloudTarget+".metadata-left.json"))
+	if err != nil || cmd.ProcessState.ExitCode() != 5 || !bytes.Contains(text, []byte(long)) || bytes.Contains(text, []byte(`"a"`)) || f.metadata["a"] != "1" {
+		t.Errorf("exit %d: %v %s %v", cmd.ProcessState.ExitCode(), err, text, f.metadata)
+	}
+}
+
+func TestTheScriptSaysToTheShellWhatIsMeant(t *testing.T) {
+	need(t, "bash")
+	name, odd := "it's $(a) `b` \"c\" \\ *", "ü\nnew line\x1b[2J\x7f\u202e'end\\"
+	share, id := cloudBackup(t, storetest.Volume{
+		Name: name, Description: odd, Metadata: map[string]string{"a b": odd, "e": "", "ü": "refused", "src_backup_id": "older"},
+		ImageMetadata: map[string]string{"k": "x=y", "z": "#!"}, Bootable: true, EncryptionKeyID: "key",
+	})
+	script, stderr, code := restorefs(t, "show", "--share", share, "--script", id)
+	if code != 0 || strings.ContainsAny(script, "\x1b\x7f\u202e") {
+		t.Fatalf("exit %d: %s%q", code, stderr, script)
+	}
+	dir := t.TempDir()
+	write := func(path, text string) {
+		if err := os.WriteFile(filepath.Join(dir, path), []byte(text), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("script", script)
+	write("openstack", "#!/bin/bash\nif [ \"$2\" = show ]; then cat \"$TARGET_NAME\"; exit; fi\nprintf '%s\\0' \"$@\" >>\"$CALLS\"; printf '\\1' >>\"$CALLS\"\n")
+	for _, test := range []struct {
+		has   string
+		named bool // by the script
+	}{{"", true}, {"None\n", true}, {"restore_backup_1\n", true}, {"mine\n", false}} {
+		write("name", test.has)
+		os.Remove(filepath.Join(dir, "calls"))
+		cmd := program(t)
+		cmd.Path, cmd.Args = "/bin/bash", []string{"bash", filepath.Join(dir, "script"), "VOL"}
+		cmd.Env = append(cmd.Env, "PATH="+dir+":"+os.Getenv("PATH"), "CALLS="+filepath.Join(dir, "calls"), "TARGET_NAME="+filepath.Join(dir, "name"))
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		got, err := os.ReadFile(filepath.Join(dir, "calls"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		calls := [][]string{
+			{"volume", "set", "--no-property", "--property=a b=" + odd, "--property=e=", "VOL"},
+			{"volume", "set", "--property=src_backup_id=" + id, "VOL"},
+			{"volume", "set", "--image-property=k=x=y", "--image-property=z=#!", "VOL"},
+			{"volume", "set", "--bootable", "VOL"},
+		}
+		if test.named {
+			calls = append(calls, []string{"volume", "set", "--name=" + name, "--description=" + odd, "VOL"})
+		}
+		var want strings.Builder
+		for _, call := range calls {
+			want.WriteString(strings.Join(call, "\x00") + "\x00\x01")
+		}
+		if string(got) != want.String() {
+			t.Errorf("%q\nwant\n%q", got, want.String())
+		}
+	}
+}
