@@ -15,8 +15,7 @@ const overlapBytes = 256 << 10
 // fill looks into; an error is one that ends the read.
 func (v *Volume) fillOverlapped(ctx context.Context, p []byte, off int64) (right int, err error) {
 	block := v.Align()
-	piece := max(block, overlapBytes/block*block)
-	composed := make(chan int, len(p)/piece+1) // ends of pieces in p; never blocks
+	composed := make(chan int, len(p)/block+1) // ends of pieces in p; never blocks
 	var checked int
 	var checkErr error
 	var checking sync.WaitGroup
@@ -30,11 +29,14 @@ func (v *Volume) fillOverlapped(ctx context.Context, p []byte, off int64) (right
 			}
 		}
 	})
-	for at := 0; at < len(p) && err == nil; at += piece {
-		end := min(at+piece, len(p))
+	for at := 0; at < len(p) && err == nil; {
+		// Ever shorter ones at the end: what waits there is only the last.
+		n := max(min(overlapBytes, (len(p)-at)/2)/block, 1) * block
+		end := min(at+n, len(p))
 		if err = v.compose(ctx, p[at:end], off+int64(at)); err == nil {
 			composed <- end
 		}
+		at = end
 	}
 	close(composed)
 	checking.Wait()

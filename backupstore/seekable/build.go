@@ -9,6 +9,9 @@ const (
 	// farBytes is how far behind the frontier a read has to begin for the
 	// decoder that gets there to be worth several cores.
 	farBytes = 64 << 20
+	// aloneBytes is how much a read without a frontier must have before it for
+	// that: as most objects of 64 MiB, and the large ones.
+	aloneBytes = 16 << 20
 	// lookAgain is how long somebody waits for the frontier at most before he
 	// looks again: one who builds the same index for another Object, or a
 	// process that ended, tells nobody here.
@@ -132,7 +135,11 @@ func (o *Object) takeBuild(ctx context.Context, off int64) (*decoder, error) {
 
 // wide reports whether several cores should move the frontier to off.
 func (o *Object) wide(off int64) bool {
-	return off-o.index.Frontier() > farBytes && wideBytes(o.alg, o.engine.workers, o.engine.budget) > 0
+	if off-o.index.Frontier() <= farBytes {
+		return false
+	}
+	cores, _ := widest(o.alg, o.engine.workers, o.engine.budget)
+	return cores > 1
 }
 
 // settleBuild is settle for the decoder that moves the frontier.

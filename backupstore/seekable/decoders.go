@@ -37,21 +37,26 @@ func decoderBytes(alg Algorithm) int64 {
 	}
 }
 
-// wideBytes is what a decoder at work on several cores holds, of half the budget
-// at most. It is 0 where several are of no use, or cannot be afforded.
-func wideBytes(alg Algorithm, workers int, budget int64) int64 {
-	var least, most int64
-	switch alg {
-	case Zlib:
-		least, most = 20<<20, 40<<20*int64(workers-1)
-	case Bzip2:
-		least = 9 << 20 * int64(workers)
-		most = least
+// widest is how many cores, of workers, a decoder can be given, and what it then
+// holds, half the budget at most: 1 and 0 where several are of no use or cannot
+// be afforded.
+func widest(alg Algorithm, workers int, budget int64) (cores int, bytes int64) {
+	for cores = workers; cores > 1; cores-- {
+		var least, most int64
+		switch alg {
+		case Zlib:
+			least, most = 20<<20, 40<<20*int64(cores-1)
+		case Bzip2:
+			least = 9 << 20 * int64(cores)
+			most = least
+		default:
+			return 1, 0
+		}
+		if n := min(most, budget/2); n >= least {
+			return cores, n
+		}
 	}
-	if n := min(most, budget/2); workers > 1 && n >= least {
-		return n
-	}
-	return 0
+	return 1, 0
 }
 
 // resumeBytes are decoded in about the time that it takes to resume at a
@@ -75,7 +80,7 @@ func newDecoder(alg Algorithm, src stream.Source, s settings) stream.Decoder {
 	case Bzip2:
 		return bunzip2.New(src, bunzip2.Options{Observer: s.observer, Buffers: &s.buffers.bunzip2, Workers: s.workers})
 	default:
-		return unzstd.New(src, unzstd.Options{Observer: s.observer, Buffers: s.buffers.unzstd})
+		return unzstd.New(src, unzstd.Options{Observer: s.observer, Buffers: s.buffers.unzstd, Ahead: s.workers > 1})
 	}
 }
 
@@ -87,7 +92,7 @@ func resumeDecoder(alg Algorithm, src stream.Source, cp stream.Checkpoint, s set
 	case Bzip2:
 		return resumed(bunzip2.Resume(src, cp, bunzip2.Options{Observer: s.observer, Buffers: &s.buffers.bunzip2, Workers: s.workers}))
 	default:
-		return resumed(unzstd.Resume(src, cp, unzstd.Options{Observer: s.observer, Buffers: s.buffers.unzstd}))
+		return resumed(unzstd.Resume(src, cp, unzstd.Options{Observer: s.observer, Buffers: s.buffers.unzstd, Ahead: s.workers > 1}))
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/restorefs/restorefs/backupstore/seekable/index"
 	"github.com/restorefs/restorefs/backupstore/seekable/stream"
@@ -37,6 +38,7 @@ type Engine struct {
 	noBuild bool
 	budget  int64 // Options.MemoryBytes
 	buffers buffers
+	readers atomic.Int64 // reads under way
 
 	mu      sync.Mutex
 	limit   int64      // budget less what buffers may keep, until Close
@@ -86,6 +88,24 @@ func NewEngine(o Options) *Engine {
 	spare := spareBytes(o.MemoryBytes)
 	return &Engine{indexes: o.Indexes, workers: o.Workers, noBuild: o.NoBuild, budget: o.MemoryBytes, limit: o.MemoryBytes - spare,
 		buffers: buffers{unzstd: unzstd.NewBuffers(spare)}, parked: list.New()}
+}
+
+// spare is how many cores a decoder that starts now may use, where it is not
+// about an index, and what it then holds: its share of them, as many read at the
+// moment. That is a guess at how it goes on.
+func (e *Engine) spare(alg Algorithm) (cores int, bytes int64) {
+	share := e.workers / int(max(e.readers.Load(), 1))
+	switch {
+	case alg == Zstd && share > 1:
+		return 2, decoderBytes(alg)
+	case alg == Zlib && share < 3:
+		// Decoding ahead from a guessed place takes half as much again, and
+		// verifying most of a core: with two of them nothing is gained.
+		return 1, 0
+	case alg == Zlib:
+		share--
+	}
+	return widest(alg, share, e.budget)
 }
 
 // Close drops all parked decoders. Decoders at work are dropped when their

@@ -165,6 +165,8 @@ func (o *Object) ReadAt(ctx context.Context, p []byte, off int64) error {
 	if off < 0 || off > o.length || int64(len(p)) > o.length-off {
 		return fmt.Errorf("read of %d bytes at %d is outside the object's %d bytes", len(p), off, o.length)
 	}
+	o.engine.readers.Add(1)
+	defer o.engine.readers.Add(-1)
 	for len(p) > 0 {
 		n, err := o.read(ctx, p, off)
 		if err != nil {
@@ -261,8 +263,12 @@ func (o *Object) settle(ctx context.Context, d *decoder, err error) error {
 func (o *Object) start(ctx context.Context, d *decoder, at index.Entry, found bool) (again bool, err error) {
 	e := o.engine
 	s := settings{buffers: &e.buffers, workers: 1}
-	if d.wide {
-		s.workers, s.bytes = e.workers, wideBytes(o.alg, e.workers, e.budget)
+	switch {
+	case d.wide:
+		s.workers, s.bytes = widest(o.alg, e.workers, e.budget)
+	case e.noBuild && o.length-at.Out > aloneBytes:
+		s.workers, s.bytes = e.spare(o.alg)
+		d.wide = s.workers > 1
 	}
 	e.mu.Lock()
 	d.held = max(s.bytes, decoderBytes(o.alg), o.decoderBytes)

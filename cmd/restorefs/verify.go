@@ -89,7 +89,7 @@ func runVerify(c *cli.Context) error {
 	case target != "" && c.NArg() != 1:
 		return usagef("verify --target takes one BACKUP, %d were given", c.NArg())
 	}
-	catalog, err := openCatalog(c, memory)
+	catalog, err := openCatalogWith(c, backupstore.Options{DecoderBytes: memory, NoIndexBuild: true})
 	if err != nil {
 		return err
 	}

@@ -70,47 +70,49 @@ func (d *blockDecoder) reset() {
 // compressed decodes the block padded[bitPad:len(padded)-slack] to w, which
 // has begun it. refs, when not nil, is told of the sequences.
 func (d *blockDecoder) compressed(padded []byte, w *window, refs *tracker) error {
-	end := len(padded) - slack
-	lits, n, err := d.literals(padded[bitPad:], end-bitPad, w.limit-w.start)
+	lits, count, err := d.sections(padded, w.limit-w.start)
 	if err != nil {
 		return err
 	}
-	at := bitPad + n
-	count, n, err := sequenceCount(padded[at:end])
+	for ; count > 0; count = d.seqs.left {
+		n, err := d.seqs.read(d.batch[:], &d.tables)
+		if err != nil {
+			return err
+		}
+		if refs != nil {
+			refs.sequences(d.batch[:n], w.pos-w.start)
+		}
+		if lits, err = execute(w, d.batch[:n], lits); err != nil {
+			return err
+		}
+	}
+	return w.appendLast(lits)
+}
+
+// sections decodes the literals of the block padded[bitPad:len(padded)-slack]
+// and makes d.seqs ready to read its count of sequences.
+func (d *blockDecoder) sections(padded []byte, maxLits int) (lits []byte, count int, err error) {
+	end := len(padded) - slack
+	lits, n, err := d.literals(padded[bitPad:], end-bitPad, maxLits)
 	if err != nil {
-		return err
+		return nil, 0, err
+	}
+	at := bitPad + n
+	if count, n, err = sequenceCount(padded[at:end]); err != nil {
+		return nil, 0, err
 	}
 	at += n
 	if count == 0 {
 		if at != end {
-			return errNoSequences
+			return nil, 0, errNoSequences
 		}
-	} else {
-		if n, err = d.readTables(padded[at:end]); err != nil {
-			return err
-		}
-		at += n
-		if err := d.seqs.start(padded[at-bitPad:end+bitPad], count, &d.tables); err != nil {
-			return err
-		}
-		for d.seqs.left > 0 {
-			n, err := d.seqs.read(d.batch[:], &d.tables)
-			if err != nil {
-				return err
-			}
-			if refs != nil {
-				refs.sequences(d.batch[:n], w.pos-w.start)
-			}
-			if lits, err = execute(w, d.batch[:n], lits); err != nil {
-				return err
-			}
-		}
+		return lits, 0, nil
 	}
-	if len(lits) > w.limit-w.pos {
-		return errTooLong
+	if n, err = d.readTables(padded[at:end]); err != nil {
+		return nil, 0, err
 	}
-	w.append(lits)
-	return nil
+	at += n
+	return lits, count, d.seqs.start(padded[at-bitPad:end+bitPad], count, &d.tables)
 }
 
 // literals decodes the literals section at the start of b, of which size bytes

@@ -28,6 +28,9 @@ type Options struct {
 	Spacing int64
 	// Buffers is where memory comes from and goes back to. May be nil.
 	Buffers *Buffers
+	// Ahead lets a second goroutine parse while the reader's decodes, once some
+	// has been decoded. It has no effect with an Observer.
+	Ahead bool
 }
 
 // DefaultSpacing is the distance between checkpoints, in decoded bytes.
@@ -44,11 +47,14 @@ type Decoder struct {
 	frame  frame
 	hash   xxhash
 	place  place
-	hashed bool  // the frame was seen from its start: its checksum can be checked
-	frames int   // frames seen
-	read   int   // window.buf[read:window.pos] is decoded and not handed out
-	out    int64 // decoded offset of window.buf[read]
-	err    error // why the decoder is dead
+	hashed bool    // the frame was seen from its start: its checksum can be checked
+	frames int     // frames seen
+	parser *parser // parses ahead; nil: nobody does, and in, block, place and frames count
+	from   int64   // decoded offset at which this Decoder began
+	after  int64   // aheadAfter, but for tests
+	read   int     // window.buf[read:window.pos] is decoded and not handed out
+	out    int64   // decoded offset of window.buf[read]
+	err    error   // why the decoder is dead
 }
 
 // maxExpansion is how many bytes a stored byte can decode to: a block of one
@@ -75,7 +81,7 @@ func New(src stream.Source, opt Options) *Decoder {
 }
 
 func newDecoder(src stream.Source, opt Options) *Decoder {
-	d := &Decoder{in: input{src: src}, opt: opt}
+	d := &Decoder{in: input{src: src}, opt: opt, after: aheadAfter}
 	b := opt.Buffers.get()
 	d.in.buf = b.input
 	d.window.buf, d.block.lits = b.window[:0], b.lits
@@ -140,6 +146,9 @@ func (d *Decoder) MemoryBytes() int64 {
 	if d.track != nil {
 		n += d.track.memory()
 	}
+	if d.parser != nil {
+		n += aheadBytes
+	}
 	return int64(n)
 }
 
@@ -152,6 +161,9 @@ const (
 
 // Close implements stream.Decoder.
 func (d *Decoder) Close() {
+	if d.parser != nil {
+		d.parser.close()
+	}
 	if d.err != errClosed {
 		d.opt.Buffers.put(buffers{window: d.window.buf, lits: d.block.lits, input: d.in.buf})
 	}
@@ -202,6 +214,12 @@ func (d *Decoder) explain(err error) error {
 // frame, a block, or a checksum. It fails before it has changed anything when
 // the source does, so that it can be repeated.
 func (d *Decoder) step(ctx context.Context) error {
+	if d.opt.Ahead && d.parser == nil && d.track == nil && d.out-d.from >= d.after {
+		d.goAhead()
+	}
+	if d.parser != nil {
+		return d.stepAhead(ctx)
+	}
 	switch d.place {
 	case betweenFrames:
 		return d.stepFrame(ctx)
@@ -222,12 +240,29 @@ func (d *Decoder) need(ctx context.Context, n int) ([]byte, error) {
 	return b, err
 }
 
-// stepFrame starts the next frame or passes a skippable one. What is neither,
-// after one frame at least, is not part of the stream.
+// stepFrame starts the next frame or passes a skippable one.
 func (d *Decoder) stepFrame(ctx context.Context) error {
+	f, n, err := d.nextFrame(ctx)
+	if err != nil {
+		return err
+	}
+	if f != nil && d.track != nil {
+		d.track.startFrame(f, d.in.off, d.out)
+	}
+	d.in.skip(n)
+	if f != nil {
+		d.startFrame(*f)
+	}
+	return nil
+}
+
+// nextFrame looks at the next frame's header, n bytes long, or at a skippable
+// frame, of which n is all and f nil. What is neither, after one frame at least,
+// is not part of the stream.
+func (d *Decoder) nextFrame(ctx context.Context) (f *frame, n int64, err error) {
 	b, err := d.in.peek(ctx, 4)
 	if err != nil && err != io.EOF {
-		return err
+		return nil, 0, err
 	}
 	magic := uint32(0)
 	if len(b) >= 4 {
@@ -236,36 +271,27 @@ func (d *Decoder) stepFrame(ctx context.Context) error {
 	switch {
 	case magic&^15 == skippableMagic:
 		if b, err = d.need(ctx, 8); err != nil {
-			return err
+			return nil, 0, err
 		}
 		size := int64(binary.LittleEndian.Uint32(b[4:])) + 8
 		if size > d.in.src.Size()-d.in.off {
-			return io.ErrUnexpectedEOF
+			return nil, 0, io.ErrUnexpectedEOF
 		}
-		d.in.skip(size)
-		return nil
+		return nil, size, nil
 	case magic == frameMagic:
 	case d.frames > 0:
 		d.place = atEnd
-		return io.EOF
+		return nil, 0, io.EOF
 	case len(b) < 4:
-		return io.ErrUnexpectedEOF
+		return nil, 0, io.ErrUnexpectedEOF
 	default:
-		return errors.New("not a zstd frame")
+		return nil, 0, errors.New("not a zstd frame")
 	}
 	if b, err = d.in.peek(ctx, maxFrameHeader); err != nil && err != io.EOF {
-		return err
+		return nil, 0, err
 	}
-	f, n, err := parseFrame(b)
-	if err != nil {
-		return err
-	}
-	if d.track != nil {
-		d.track.startFrame(&f, d.in.off, d.out)
-	}
-	d.in.skip(int64(n))
-	d.startFrame(f)
-	return nil
+	parsed, length, err := parseFrame(b)
+	return &parsed, int64(length), err
 }
 
 // startFrame prepares for the blocks of f.
@@ -292,30 +318,55 @@ func (d *Decoder) startFrame(f frame) {
 	d.place = inFrame
 }
 
-func (d *Decoder) stepBlock(ctx context.Context) error {
+// blockHead is a block that is buffered.
+type blockHead struct {
+	form   int
+	last   bool
+	size   int    // stored bytes, or how often the one byte comes
+	stored int64  // with the header
+	bytes  []byte // behind the header
+}
+
+// nextBlock looks at the next block.
+func (d *Decoder) nextBlock(ctx context.Context) (h blockHead, err error) {
 	b, err := d.need(ctx, blockHeaderSize)
 	if err != nil {
-		return err
+		return h, err
 	}
 	head := int(b[0]) | int(b[1])<<8 | int(b[2])<<16
-	last, form, size := head&1 != 0, head>>1&3, head>>3
-	stored := size
-	if form == blockRLE {
+	h.last, h.form, h.size = head&1 != 0, head>>1&3, head>>3
+	stored := h.size
+	if h.form == blockRLE {
 		stored = 1
 	}
 	switch {
-	case form == blockReserved:
-		return errBlockType
-	case size > d.frame.blockMax():
-		return errBlockSize
+	case h.form == blockReserved:
+		return h, errBlockType
+	case h.size > d.frame.blockMax():
+		return h, errBlockSize
 	}
 	if b, err = d.need(ctx, blockHeaderSize+stored); err != nil {
+		return h, err
+	}
+	h.stored, h.bytes = int64(blockHeaderSize+stored), b[blockHeaderSize:blockHeaderSize+stored]
+	return h, nil
+}
+
+// padded is the buffered block h as blockDecoder wants it.
+func (d *Decoder) padded(h blockHead) []byte {
+	from := d.in.r + blockHeaderSize
+	return d.in.buf[from-bitPad : from+h.size+slack]
+}
+
+func (d *Decoder) stepBlock(ctx context.Context) error {
+	h, err := d.nextBlock(ctx)
+	if err != nil {
 		return err
 	}
 	w := &d.window
 	maxLen := d.frame.blockMax()
-	if form != blockCompressed {
-		maxLen = size
+	if h.form != blockCompressed {
+		maxLen = h.size
 	}
 	w.begin(maxLen)
 	d.read = w.start
@@ -324,16 +375,31 @@ func (d *Decoder) stepBlock(ctx context.Context) error {
 	}
 	zeros := false
 	d.block.inherited, d.block.defined = 0, 0
-	switch form {
+	switch h.form {
 	case blockRaw:
-		w.append(b[blockHeaderSize : blockHeaderSize+size])
+		w.append(h.bytes)
 	case blockRLE:
-		w.repeat(b[blockHeaderSize], size)
-		zeros = b[blockHeaderSize] == 0
+		w.repeat(h.bytes[0], h.size)
+		zeros = h.bytes[0] == 0
 	case blockCompressed:
-		from := d.in.r + blockHeaderSize
-		err = d.block.compressed(d.in.buf[from-bitPad:from+size+slack], w, d.track)
+		err = d.block.compressed(d.padded(h), w, d.track)
 	}
+	if err = d.blockDone(err); err != nil {
+		return err
+	}
+	d.in.skip(h.stored)
+	if d.track != nil {
+		d.track.done(d, zeros)
+	}
+	if h.last {
+		return d.endFrame()
+	}
+	return nil
+}
+
+// blockDone settles what the window has of a block; err is what decoding it gave.
+func (d *Decoder) blockDone(err error) error {
+	w := &d.window
 	n := w.pos - w.start
 	if err == nil && d.frame.content >= 0 && int64(n) > d.frame.content-d.frame.done {
 		err = errContent
@@ -345,13 +411,6 @@ func (d *Decoder) stepBlock(ctx context.Context) error {
 	d.frame.done += int64(n)
 	if d.hashed {
 		d.hash.write(w.buf[w.start:w.pos])
-	}
-	d.in.skip(int64(blockHeaderSize + stored))
-	if d.track != nil {
-		d.track.done(d, zeros)
-	}
-	if last {
-		return d.endFrame()
 	}
 	return nil
 }
@@ -380,10 +439,17 @@ func (d *Decoder) stepChecksum(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if d.hashed && binary.LittleEndian.Uint32(b) != uint32(d.hash.sum()) {
-		return errChecksum
+	if err := d.checkSum(binary.LittleEndian.Uint32(b)); err != nil {
+		return err
 	}
 	d.in.skip(4)
+	return nil
+}
+
+func (d *Decoder) checkSum(sum uint32) error {
+	if d.hashed && sum != uint32(d.hash.sum()) {
+		return errChecksum
+	}
 	d.place = betweenFrames
 	return nil
 }

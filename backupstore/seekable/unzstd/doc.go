@@ -27,7 +27,7 @@
 //
 // It accepts windows up to MaxWindow, frames one after the other, skippable
 // frames, and bytes after the last frame. It refuses dictionaries. It starts no
-// goroutine. Memory is the window and about 1 MiB more; for an Observer, also
+// goroutine but for Options.Ahead (ahead.go). Memory is the window and about 1 MiB more; for an Observer, also
 // half of Spacing, and up to 16 MiB and a window for what reaches across
 // boundaries (about 1 MiB with a window of 2 MiB). Small frames take less.
 //

@@ -105,7 +105,7 @@ func (d *Decoder) resume(cp stream.Checkpoint) error {
 	}
 	flags := b[1]
 	b = b[2:]
-	d.in.off, d.out = cp.In/8, cp.Out
+	d.in.off, d.out, d.from = cp.In/8, cp.Out, cp.Out
 	if d.opt.Observer != nil {
 		d.track = newTracker(d.opt, cp.Out)
 	}

@@ -82,6 +82,15 @@ func (w *window) matchAcross(pos, off, length int) bool {
 // append adds bytes that are no match.
 func (w *window) append(b []byte) { w.pos += copy(w.buf[w.pos:w.limit], b) }
 
+// appendLast adds the literals behind a block's last sequence.
+func (w *window) appendLast(lits []byte) error {
+	if len(lits) > w.limit-w.pos {
+		return errTooLong
+	}
+	w.append(lits)
+	return nil
+}
+
 // repeat adds n times c.
 func (w *window) repeat(c byte, n int) {
 	fill(w.buf[w.pos:w.pos+n], c)
