@@ -21,6 +21,10 @@ type Options struct {
 	// writing; 0: no limit. Zeros and comparisons are not limited.
 	BytesPerSecond int64
 
+	// Again is what a message says of how to continue a run that ended early; ""
+	// means to run the same command again.
+	Again string
+
 	Progress *Progress // may be nil
 	Logger   *slog.Logger
 }
@@ -145,6 +149,9 @@ func (p *pipeline) explain(ctx context.Context, err error) error {
 	again := "run the same command again to continue"
 	if p.t.note == "" {
 		again = "run it again with --delta --force to continue"
+	}
+	if p.o.Again != "" {
+		again = p.o.Again
 	}
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		return fmt.Errorf("stopped before the end, what was written is safe; %s: %w", again, err)

@@ -237,6 +237,10 @@ func (t *Target) Overridden() []Reason { return t.overridden }
 // Notes are things that the operator should see before confirming.
 func (t *Target) Notes() []string { return t.notes }
 
+// Note is the file that says, while a run is not at its end, which backup is
+// being written; "" where there is none.
+func (t *Target) Note() string { return t.note }
+
 // Close gives the target up. It is on stable storage only if Run said so.
 func (t *Target) Close() error {
 	if t.f == nil {

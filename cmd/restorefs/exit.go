@@ -8,6 +8,7 @@ import (
 
 	"github.com/restorefs/restorefs/backupstore"
 	"github.com/restorefs/restorefs/materialize"
+	"github.com/restorefs/restorefs/materialize/device"
 )
 
 // Exit codes, a documented contract (README).
@@ -32,6 +33,7 @@ func usagef(format string, args ...any) error { return usageError{fmt.Errorf(for
 func exitCode(err error) int {
 	var usage usageError
 	var refused *materialize.RefusedError
+	var wrong *device.WrongError
 	var status exitStatus
 	switch {
 	case err == nil:
@@ -40,7 +42,7 @@ func exitCode(err error) int {
 		return int(status)
 	case errors.As(err, &usage), errors.Is(err, backupstore.ErrNoBackup), errors.Is(err, backupstore.ErrAmbiguous):
 		return exitUsage
-	case errors.As(err, &refused):
+	case errors.As(err, &refused), errors.As(err, &wrong):
 		return exitRefused
 	case errors.Is(err, backupstore.ErrDamaged):
 		return exitDamaged
@@ -55,7 +57,7 @@ func exitCode(err error) int {
 func explain(err error) string {
 	text := strings.ReplaceAll(err.Error(), ": "+backupstore.ErrDamaged.Error(), "")
 	if errors.Is(err, context.Canceled) {
-		text = "interrupted: " + strings.TrimSuffix(text, ": "+context.Canceled.Error())
+		text = "interrupted: " + strings.ReplaceAll(text, ": "+context.Canceled.Error(), "")
 	}
 	lines := strings.Split(text, "\n")
 	for i := range lines {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -22,7 +23,7 @@ func materializeCommand() *cli.Command {
 		Name:      "materialize",
 		Aliases:   []string{"restore"},
 		Usage:     "copy a backup onto a volume: a block device or a file",
-		ArgsUsage: "BACKUP TARGET",
+		ArgsUsage: "BACKUP [TARGET]",
 		Description: backupHelp + `
 
 TARGET is a block device, or a file, which is created sparse when it does not
@@ -36,7 +37,11 @@ With --volume, TARGET is where that volume of the cloud is, and its name,
 metadata, image metadata and bootable flag are restored after the data. The
 cloud is that of --os-cloud (clouds.yaml) or of the OS_* variables of an openrc.
 Whether the volume exists, is large enough and is of the right encryption is
-checked before anything is written.`,
+checked before anything is written.
+
+With --new-volume there is no TARGET: the volume is created, and its device found
+by --device-path or --attach, which do that for --volume too. When that fails,
+it says what is left and how to continue.`,
 		Flags: append([]cli.Flag{
 			shareFlag(), jsonFlag(), memoryFlag(), cacheDirFlag(),
 			&cli.BoolFlag{Name: "force", Usage: "overwrite what TARGET holds (never one that is in use, or too small)", DisableDefaultText: true},
@@ -48,7 +53,7 @@ checked before anything is written.`,
 			&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Usage: "do not ask", DisableDefaultText: true},
 			&cli.IntFlag{Name: "jobs", Aliases: []string{"j"}, Usage: "read `N` objects in parallel (0: one for each processor)"},
 			&cli.StringFlag{Name: "metadata-out", Usage: "write the volume's metadata to `FILE` (for a file: TARGET.metadata.json unless given)"},
-		}, volumeFlags()...),
+		}, append(volumeFlags(), newVolumeFlags()...)...),
 		Action: runMaterialize,
 	}
 }
@@ -68,6 +73,8 @@ type materialized struct {
 	// could not be had.
 	Healed []jsonRange `json:"healed,omitempty"`
 	Lost   []jsonRange `json:"lost,omitempty"`
+	// VolumeID is the volume of the cloud that the target is, "" for none.
+	VolumeID string `json:"volume_id,omitempty"`
 	// Volume is the volume of the cloud whose metadata was restored.
 	Volume *restoredVolume `json:"volume,omitempty"`
 }
@@ -75,6 +82,9 @@ type materialized struct {
 func runMaterialize(c *cli.Context) error {
 	if c.Bool("metadata-only") {
 		return metadataOnly(c)
+	}
+	if findsDevice(c) {
+		return toFoundDevice(c)
 	}
 	if err := wantArgs(c, "BACKUP", "TARGET"); err != nil {
 		return err
@@ -135,6 +145,9 @@ func finish(c *cli.Context, b *backupstore.Backup, target *materialize.Target, r
 	}
 	if result.Verified {
 		proof += ", and read back from the target"
+	}
+	if cloud != nil {
+		out.VolumeID = cloud.volume.ID
 	}
 	var recordErr error
 	if cloud == nil || c.String("metadata-out") != "" {
@@ -254,9 +267,12 @@ func outsideShare(target, share string) error {
 }
 
 // confirm shows what is about to happen and, on a terminal, asks.
-func confirm(c *cli.Context, b *backupstore.Backup, t *materialize.Target) error {
+// That is left out where it was confirmed before.
+func confirm(c *cli.Context, b *backupstore.Backup, t *materialize.Target, confirmed bool) error {
 	w := c.App.ErrWriter
-	fmt.Fprintf(w, "backup  %s%s of %s\n", b.ID, quoted(b.VolumeName()), b.CreatedAt.Format("2006-01-02 15:04:05 MST"))
+	if !confirmed {
+		printBackup(w, b)
+	}
 	fmt.Fprintf(w, "target  %s, %s\n", t, targetWords(t, b.Size))
 	if t.Continues() {
 		fmt.Fprintln(w, "        continues an interrupted run")
@@ -267,13 +283,25 @@ func confirm(c *cli.Context, b *backupstore.Backup, t *materialize.Target) error
 	for _, r := range t.Overridden() {
 		fmt.Fprintf(w, "force   %s\n", printable(r.Text))
 	}
-	if c.Bool("yes") || t.Kind() == materialize.KindFile && len(t.Overridden()) == 0 {
+	if confirmed || t.Kind() == materialize.KindFile && len(t.Overridden()) == 0 {
+		return nil
+	}
+	return ask(c, "Write to it?", t.String())
+}
+
+func printBackup(w io.Writer, b *backupstore.Backup) {
+	fmt.Fprintf(w, "backup  %s%s of %s\n", b.ID, quoted(b.VolumeName()), b.CreatedAt.Format("2006-01-02 15:04:05 MST"))
+}
+
+// ask has the operator say yes, here or with --yes.
+func ask(c *cli.Context, question, target string) error {
+	if c.Bool("yes") {
 		return nil
 	}
 	if !term.IsTerminal(int(os.Stdin.Fd())) {
-		return usagef("nothing was written: nobody can be asked here, say --yes to write to %s", t)
+		return usagef("nothing was written: nobody can be asked here, say --yes to write to %s", target)
 	}
-	fmt.Fprintf(w, "Write to it? [y/N] ")
+	fmt.Fprintf(c.App.ErrWriter, "%s [y/N] ", question)
 	answer := make(chan string, 1)
 	go func() { // a read of a terminal cannot be interrupted
 		line, _ := bufio.NewReader(os.Stdin).ReadString('\n')

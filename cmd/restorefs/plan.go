@@ -34,6 +34,8 @@ type planned struct {
 	ReadSeconds        float64 `json:"read_seconds"`
 	// Changes are those of the metadata of the cloud's volume (--volume).
 	Changes []cinderapi.Difference `json:"metadata_changes,omitempty"`
+	// NewVolume would be created (--new-volume).
+	NewVolume *plannedVolume `json:"new_volume,omitempty"`
 }
 
 // newPlanned adds to a plan what reading the backup will take.

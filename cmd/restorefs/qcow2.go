@@ -81,7 +81,7 @@ func toQcow2(c *cli.Context, catalog *backupstore.Catalog, volume *backupstore.V
 	}
 	defer target.Close()
 	b := volume.Backup()
-	if err := confirm(c, b, target); err != nil {
+	if err := confirm(c, b, target, false); err != nil {
 		return err
 	}
 	data, err := dataBytes(c.Context, volume)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/restorefs/restorefs/backupstore"
 	"github.com/restorefs/restorefs/materialize"
+	"github.com/restorefs/restorefs/materialize/device"
 )
 
 // restore is one run of materialize: a backup that is checked, open, and ready
@@ -24,6 +25,12 @@ type restore struct {
 	rescue   *backupstore.Salvage
 	volume   materialize.Volume // composed, or rescue where --salvage is given
 	cloud    *cloudVolume       // that the target is, nil for none; closed with the restore
+
+	found     *device.Device // the target, where it was found and not given
+	confirmed bool           // the operator has said yes already
+	begun     bool           // something may have been written
+	restored  bool           // all data is on the target, on stable storage
+	note      string         // where it is noted that the target is half written, "" for nowhere
 }
 
 // newRestore finds the backup that the first argument names and opens it, by the
@@ -90,6 +97,15 @@ func (r *restore) openOptions() materialize.OpenOptions {
 	return materialize.OpenOptions{Size: r.volume.Size(), Force: r.c.Bool("force"), Backup: r.backup.ID, StateDir: stateDir(r.c)}
 }
 
+// isFound refuses a target that is not any more what was found to be the volume.
+func (r *restore) isFound(t *materialize.Target) error {
+	if r.found == nil || t.Size() == r.found.Size && (t.Kind() == materialize.KindFile) == r.found.File {
+		return nil
+	}
+	return &materialize.RefusedError{Target: t.String(), Reasons: []materialize.Reason{{Kind: materialize.ReasonNotATarget,
+		Text: "it became another one since it was found to be the volume"}}}
+}
+
 // onto copies the backup onto a device or into a file, asking first where that is
 // needed, reports it, and restores the metadata of the cloud's volume.
 func (r *restore) onto(name string) error {
@@ -99,24 +115,30 @@ func (r *restore) onto(name string) error {
 		return err
 	}
 	defer target.Close()
+	if err := r.isFound(target); err != nil {
+		return err
+	}
+	r.note = target.Note()
 	if r.cloud != nil {
 		fmt.Fprintf(c.App.ErrWriter, "volume  %s\n", r.cloud.describe())
 		if _, err := r.cloud.origin(r.backup); err != nil && r.cloud.metadata {
 			fmt.Fprintf(c.App.ErrWriter, "note    its metadata will not be restored: %s\n", explain(err))
 		}
 	}
-	if err := confirm(c, r.backup, target); err != nil {
+	if err := confirm(c, r.backup, target, r.confirmed); err != nil {
 		return err
 	}
 	if r.salvage == "keep" {
 		r.rescue.Keep = kept(target.Path())
 	}
+	r.begun = true
 	stop := reportProgress(c, copyState(r.options.Progress, r.composed))
 	result, err := materialize.Run(c.Context, r.volume, target, r.options)
 	stop()
 	if err != nil {
 		return err
 	}
+	r.restored = true
 	bad := r.rescue.Bad()
 	err = finish(c, r.backup, target, result, r.composed.Healed(), bad, r.cloud)
 	return errors.Join(salvaged(c, r.backup, target, bad), err)

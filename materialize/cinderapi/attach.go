@@ -57,13 +57,17 @@ func (a *Attacher) path() string {
 	return "servers/" + url.PathEscape(a.Server.ID) + "/os-volume_attachments"
 }
 
-// Attach attaches a volume and waits until Cinder says that it is. When it
-// fails, the volume may be attached, or on its way: Detach undoes both.
+// Attach attaches a volume and waits until Cinder says that it is; one that is
+// attached to the server already is left so. When it fails, the volume may be attached, or on its way: Detach undoes both.
 func (a *Attacher) Attach(ctx context.Context, id string) error {
 	ctx, cancel := context.WithTimeout(ctx, a.wait)
 	defer cancel()
 	op := "the attachment to server " + a.Server.ID
-	err := a.nova.Do(ctx, Call{
+	v, err := a.cinder.GetVolume(ctx, id)
+	if err != nil || v.Status == "in-use" && a.has(v) {
+		return err
+	}
+	err = a.nova.Do(ctx, Call{
 		Op: op, On: "volume " + id, Method: http.MethodPost, Path: a.path(),
 		Body: map[string]any{"volumeAttachment": map[string]string{"volumeId": id}},
 	})

@@ -56,7 +56,7 @@ func (c *Client) CreateVolume(ctx context.Context, n NewVolume) (*Volume, error)
 	v, lookErr := c.findRun(context.WithoutCancel(ctx), n.Run)
 	switch {
 	case v != nil && ctx.Err() != nil:
-		return v, ctx.Err()
+		return v, fmt.Errorf("the creation of volume %s: %w", v.ID, ctx.Err())
 	case v != nil:
 		c.options.Logger.Warn("the answer to the creation of the volume was lost, the volume is there", "volume", v.ID, "err", err)
 		return v, nil

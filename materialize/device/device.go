@@ -45,6 +45,9 @@ type Device struct {
 	release func(context.Context) error
 }
 
+// Mapped reports whether Release has something to do.
+func (d *Device) Mapped() bool { return d.release != nil }
+
 // Release gives up what Find did to have the device. It must not be open any
 // more. The error says what is left and how to remove it.
 func (d *Device) Release(ctx context.Context) error {

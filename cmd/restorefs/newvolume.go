@@ -1,0 +1,391 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/restorefs/restorefs/materialize"
+	"github.com/restorefs/restorefs/materialize/cinderapi"
+	"github.com/restorefs/restorefs/materialize/device"
+)
+
+// newVolumeFlags are those of materialize that create a volume of the cloud, or
+// find the device of one, so that no TARGET is given.
+func newVolumeFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.BoolFlag{Name: "new-volume", Usage: "create a volume in the cloud and restore to it; its device is found by --device-path or --attach", DisableDefaultText: true},
+		&cli.StringFlag{Name: "type", Usage: "with --new-volume: the volume's `TYPE` (the project's default unless given)"},
+		&cli.StringFlag{Name: "availability-zone", Usage: "with --new-volume: the volume's `ZONE`"},
+		&cli.StringFlag{Name: "name", Usage: "with --new-volume: the volume's `NAME` (the name it had unless given)"},
+		&cli.Int64Flag{Name: "size", Usage: "with --new-volume: at least this many `GIB`", DefaultText: "as large as the backup's"},
+		&cli.StringFlag{Name: "device-path", Usage: "instead of TARGET: `WHERE` the volume's device shows on this machine: " +
+			"lvm, nfs, ceph, ceph:POOL, or a path with {id}"},
+		&cli.BoolFlag{Name: "attach", Usage: "instead of TARGET: have Nova attach the volume to this machine, a server of the cloud, and detach it at the end", DisableDefaultText: true},
+		&cli.StringFlag{Name: "server", Usage: "with --attach: the `ID` of the server that this machine is (asked of the metadata service, or DMI, unless given)"},
+		&cli.BoolFlag{Name: "cleanup", Usage: "with --new-volume: delete the volume when the restore fails", DisableDefaultText: true},
+	}
+}
+
+// findsDevice says whether materialize finds TARGET itself.
+func findsDevice(c *cli.Context) bool {
+	return c.Bool("new-volume") || c.String("device-path") != "" || c.Bool("attach")
+}
+
+func checkNewVolumeFlags(c *cli.Context) error {
+	fresh, volume := c.Bool("new-volume"), c.String("volume")
+	if c.NArg() == 2 {
+		return usagef("TARGET %s and the flags that find the volume's device exclude each other", c.Args().Get(1))
+	}
+	if c.NArg() != 1 {
+		return usagef("materialize with --new-volume, --device-path or --attach takes BACKUP, %d arguments were given", c.NArg())
+	}
+	switch {
+	case fresh && volume != "":
+		return usagef("--new-volume creates a volume, --volume %s is one that is there: say one of them", volume)
+	case !fresh && volume == "":
+		return usagef("--device-path and --attach find the device of a volume: say --new-volume or --volume ID")
+	case c.Bool("attach") && c.String("device-path") != "":
+		return usagef("--attach and --device-path exclude each other")
+	case !c.Bool("attach") && c.String("device-path") == "":
+		return usagef("how does the new volume's device show on this machine? Say --device-path lvm, nfs, ceph or a path with {id}; or --attach, if this machine is a server of the cloud")
+	case c.String("server") != "" && !c.Bool("attach"):
+		return usagef("--server goes with --attach")
+	case c.Bool("metadata-only"):
+		return usagef("--metadata-only writes no data: it goes with --volume ID alone")
+	case c.String("format") != "raw":
+		return usagef("--format %s does not go with a volume of the cloud", c.String("format"))
+	case c.Int64("size") < 0 || c.Int64("size") > 1<<20:
+		return usagef("--size %d: it is a number of GiB", c.Int64("size"))
+	case len([]rune(c.String("name"))) > 255:
+		return usagef("--name is longer than the 255 characters that Cinder takes")
+	}
+	for _, flag := range []string{"type", "availability-zone", "name", "size", "cleanup"} {
+		if !fresh && c.IsSet(flag) {
+			return usagef("--%s goes with --new-volume", flag)
+		}
+	}
+	return nil
+}
+
+// delivery is a restore to a volume of the cloud whose device is found, not
+// given. It belongs to one goroutine.
+type delivery struct {
+	*restore
+	place place
+	fresh bool // the volume is created
+	run   string
+	wish  cinderapi.NewVolume // of a fresh one
+
+	undo []undoing // what was done that must not stay, the last first
+}
+
+// undoing is a step back. doing is for the operator, "" for what takes no time.
+type undoing struct {
+	doing string
+	step  func(context.Context) error
+}
+
+// toFoundDevice is materialize without TARGET.
+func toFoundDevice(c *cli.Context) error {
+	if err := checkNewVolumeFlags(c); err != nil {
+		return err
+	}
+	rule, err := metadataRule(c)
+	if err != nil {
+		return err
+	}
+	var finder device.Finder
+	if how := c.String("device-path"); how != "" {
+		if finder, err = device.Parse(how); err != nil {
+			return usagef("--device-path %w", err)
+		}
+	}
+	r, err := newRestore(c)
+	if err != nil {
+		return err
+	}
+	defer r.close()
+	client, err := connectCloud(c)
+	if err != nil {
+		return err
+	}
+	r.cloud = &cloudVolume{c: c, client: client, rule: rule, metadata: !c.Bool("no-metadata")}
+	d := &delivery{restore: r, fresh: c.Bool("new-volume"), run: rand.Text()}
+	if d.fresh {
+		if err := d.wishes(); err != nil {
+			return err
+		}
+	} else if err := d.existing(); err != nil {
+		return err
+	}
+	if d.place, err = choosePlace(c, client, finder); err != nil {
+		return err
+	}
+	if err := d.place.Check(c.Context); err != nil {
+		return err
+	}
+	if c.Bool("dry-run") {
+		return d.dryRun()
+	}
+	if err := d.confirm(); err != nil {
+		return err
+	}
+	return d.deliver()
+}
+
+// existing looks at the volume of --volume.
+func (d *delivery) existing() error {
+	var err error
+	if d.cloud.volume, err = d.cloud.client.GetVolume(d.c.Context, d.c.String("volume")); err != nil {
+		return err
+	}
+	return d.cloud.check(d.backup)
+}
+
+// wishes says what volume is wanted, and refuses what could not hold the backup.
+func (d *delivery) wishes() error {
+	c, b := d.c, d.backup
+	need := max(b.Size, d.volume.Size(), b.VolumeMeta.SizeBytes())
+	d.wish = cinderapi.NewVolume{
+		SizeGiB: max((need+1<<30-1)>>30, c.Int64("size"), 1), Type: c.String("type"), Zone: c.String("availability-zone"),
+		Name: c.String("name"), Run: d.run,
+	}
+	// A volume without a name gets the one it had. Cinder's own restore has
+	// another way to call one without (cinder/backup/api.py, restore).
+	const cinders = "auto-created_from_restore_from_backup"
+	switch {
+	case d.cloud.rule == cinderapi.RuleCinder && d.cloud.metadata:
+		d.wish.Description = cinders
+		if d.wish.Name == "" {
+			d.wish.Name = "restore_backup_" + b.ID
+		}
+	case d.wish.Name != "" && b.VolumeMeta != nil && b.VolumeMeta.Base.Description != nil:
+		d.wish.Description = *b.VolumeMeta.Base.Description
+	}
+	return d.sameEncryption()
+}
+
+// sameEncryption wants for an encrypted backup the volume type that its volume
+// had, before a volume is created.
+func (d *delivery) sameEncryption() error {
+	m := d.backup.VolumeMeta
+	if m == nil || m.Base.EncryptionKeyID == nil {
+		return nil
+	}
+	if d.c.Bool("attach") {
+		return usagef("backup %s is of an encrypted volume: its data is encrypted, and what is written through an attachment would be encrypted once more; "+
+			"restore it where the volume's own bytes are (--device-path)", d.backup.ID)
+	}
+	was := m.Base.VolumeTypeID
+	if d.wish.Type == "" {
+		return usagef("backup %s is of an encrypted volume, which can only be read on a volume of the same volume type: say it with --type%s", d.backup.ID, d.typeWords(was))
+	}
+	if was == nil {
+		return nil
+	}
+	t, err := d.cloud.client.FindVolumeType(d.c.Context, d.wish.Type)
+	if err != nil {
+		return err
+	}
+	if t.ID != *was {
+		return &materialize.RefusedError{Target: "a volume of type " + d.wish.Type, Reasons: []materialize.Reason{{
+			Kind: materialize.ReasonNotATarget,
+			Text: fmt.Sprintf("the backup is encrypted and can only be read on a volume of the same volume type%s; this one's is %s", d.typeWords(was), t.ID),
+		}}}
+	}
+	return nil
+}
+
+// typeWords names the volume type that the volume had.
+func (d *delivery) typeWords(id *string) string {
+	if id == nil {
+		return ""
+	}
+	if t, err := d.cloud.client.FindVolumeType(d.c.Context, *id); err == nil {
+		return printable(fmt.Sprintf(" %s (id %s)", shellWord(t.Name), t.ID))
+	}
+	return printable(fmt.Sprintf(" (its id is %s; this project has no type of that id)", *id))
+}
+
+// target is the volume in words, also before it is created.
+func (d *delivery) target() string {
+	w := d.wish
+	if !d.fresh {
+		return printable(d.cloud.String())
+	}
+	text := fmt.Sprintf("a new volume of %d GiB", w.SizeGiB)
+	if w.Type != "" {
+		text += " of type " + w.Type
+	}
+	if w.Zone != "" {
+		text += " in zone " + w.Zone
+	}
+	if w.Name != "" {
+		text += fmt.Sprintf(" named %q", w.Name)
+	}
+	return printable(text)
+}
+
+// notes are what the operator should know of a new volume before it is made.
+func (d *delivery) notes() (notes []string) {
+	m := d.backup.VolumeMeta
+	if !d.fresh {
+		if d.cloud.volume.Status == "attaching" {
+			notes = append(notes, "the volume is still reserved by the run that created it; if that one is not at an end, say no")
+		}
+		return notes
+	}
+	if d.wish.SizeGiB > d.c.Int64("size") && d.c.Int64("size") > 0 {
+		notes = append(notes, fmt.Sprintf("--size %d is too small for the backup", d.c.Int64("size")))
+	}
+	if m == nil {
+		return notes
+	}
+	if m.Base.EncryptionKeyID != nil {
+		notes = append(notes, "the data stays encrypted with key "+*m.Base.EncryptionKeyID+"; the new volume gets another key, which the API cannot change: "+
+			"an administrator sets it in Cinder's database, or cryptsetup changes the key in the data")
+	}
+	if m.Base.VolumeTypeID != nil && d.wish.Type == "" {
+		if was := d.typeWords(m.Base.VolumeTypeID); !strings.Contains(was, "__DEFAULT__") {
+			notes = append(notes, "the volume was of type"+was+", the new one will be of the default type (--type)")
+		}
+	}
+	return notes
+}
+
+// confirm shows what is about to happen and, on a terminal, asks.
+func (d *delivery) confirm() error {
+	w := d.c.App.ErrWriter
+	what, question := d.target(), "Write to it?"
+	if d.fresh {
+		question = "Create it and write to it?"
+	}
+	printBackup(w, d.backup)
+	fmt.Fprintf(w, "target  %s\ndevice  %s\n", what, d.place)
+	for _, n := range d.notes() {
+		fmt.Fprintf(w, "note    %s\n", printable(n))
+	}
+	if err := ask(d.c, question, what); err != nil {
+		return err
+	}
+	d.confirmed = true
+	return nil
+}
+
+// deliver creates or takes the volume, finds its device, writes it, restores its
+// metadata, and leaves the volume available; or says what is left.
+func (d *delivery) deliver() error {
+	err := d.forth(d.c.Context)
+	// These are to happen all the more when the operator wants to leave.
+	ctx := context.WithoutCancel(d.c.Context)
+	back := d.back(ctx)
+	if err == nil && back == nil {
+		return nil
+	}
+	if d.restored {
+		if back != nil {
+			back = fmt.Errorf("the data is restored and verified; %w", back)
+		}
+		return errors.Join(err, back)
+	}
+	return d.left(ctx, err, back)
+}
+
+// forth does all that leads to a restored volume, and notes what must be undone.
+func (d *delivery) forth(ctx context.Context) error {
+	client := d.cloud.client
+	if d.fresh {
+		if err := d.create(ctx); err != nil {
+			return err
+		}
+	}
+	id := d.cloud.volume.ID
+	if d.place.reserves() {
+		if err := d.reserve(ctx); err != nil {
+			return err
+		}
+	}
+	found, err := d.place.find(ctx, d.cloud.volume, func(step undoing) { d.undo = append(d.undo, step) })
+	if err != nil {
+		return err
+	}
+	d.found = found
+	if err := d.cloud.isAt(found.Path); err != nil {
+		return err
+	}
+	d.options.Again = "how to continue is said below"
+	if err := d.onto(found.Path); err != nil || d.cloud.metadata {
+		return err
+	}
+	// The metadata that is left alone is the operator's, not ours.
+	return client.Forget(ctx, id)
+}
+
+// create creates the volume and tells its id as soon as there is one.
+func (d *delivery) create(ctx context.Context) error {
+	client, w := d.cloud.client, d.c.App.ErrWriter
+	v, err := client.CreateVolume(ctx, d.wish)
+	if v != nil {
+		d.cloud.volume = v
+		fmt.Fprintf(w, "created volume %s, %d GiB\n", v.ID, v.SizeGiB)
+	}
+	if err != nil {
+		return err
+	}
+	v, err = client.WaitCreated(ctx, v.ID)
+	if v != nil {
+		d.cloud.volume = v
+	}
+	if err != nil {
+		return err
+	}
+	if v.SizeGiB < d.wish.SizeGiB {
+		return fmt.Errorf("volume %s has %d GiB, %d were asked for", v.ID, v.SizeGiB, d.wish.SizeGiB)
+	}
+	return d.cloud.check(d.backup)
+}
+
+// reserve keeps others from attaching the volume meanwhile.
+func (d *delivery) reserve(ctx context.Context) error {
+	client, v := d.cloud.client, d.cloud.volume
+	undo := undoing{"", func(ctx context.Context) error {
+		if err := client.Unreserve(ctx, v.ID); err != nil {
+			return fmt.Errorf("%w; volume %s stays reserved (attaching) until an administrator does: openstack volume set --state available %s", err, v.ID, v.ID)
+		}
+		return nil
+	}}
+	switch {
+	case v.Status == "attaching" && v.Metadata[cinderapi.RunKey] != "": // by the run that created it
+		d.undo = append(d.undo, undo)
+		return nil
+	case v.Status != "available":
+		return &materialize.RefusedError{Target: d.cloud.String(), Reasons: []materialize.Reason{{Kind: materialize.ReasonHeld,
+			Text: "its status is " + printable(v.Status) + ", not available: detach it first, or give its device as TARGET"}}}
+	}
+	held, why, err := client.Reserve(ctx, v.ID)
+	if held {
+		d.undo = append(d.undo, undo)
+	} else if err == nil {
+		d.options.Logger.Warn("the volume cannot be reserved: see to it that nobody attaches it now", "volume", v.ID, "err", why)
+	}
+	return err
+}
+
+// back undoes what must not stay, the last first. What fails does not keep the
+// rest from being undone.
+func (d *delivery) back(ctx context.Context) (err error) {
+	for len(d.undo) > 0 {
+		last := d.undo[len(d.undo)-1]
+		d.undo = d.undo[:len(d.undo)-1]
+		if last.doing != "" {
+			fmt.Fprintln(d.c.App.ErrWriter, last.doing)
+		}
+		err = errors.Join(err, last.step(ctx))
+	}
+	return err
+}

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+)
+
+// left tells what a restore that failed leaves behind, and how to continue or to
+// remove it; with --cleanup it removes the volume that it created.
+func (d *delivery) left(ctx context.Context, err, back error) error {
+	err = errors.Join(err, back)
+	v := d.cloud.volume
+	if v == nil {
+		return err // there is nothing; or its creation said how to look for it
+	}
+	var b strings.Builder
+	if d.c.Bool("cleanup") {
+		switch gone := d.cleanUp(ctx, back); {
+		case gone == nil:
+			return fmt.Errorf("%w\nvolume %s, created for this restore, is deleted again (--cleanup)", err, v.ID)
+		case gone != errNotNow:
+			fmt.Fprintf(&b, "\n--cleanup could not delete volume %s: %v", v.ID, gone)
+		}
+	}
+	status := v.Status
+	if now, err := d.cloud.client.GetVolume(ctx, v.ID); err == nil {
+		status = now.Status
+	}
+	made := ""
+	if d.fresh {
+		made = ", created for this restore,"
+	}
+	fmt.Fprintf(&b, "\nvolume %s%s is there (%s, %d GiB), but not restored", v.ID, made, printable(status), v.SizeGiB)
+	if !strings.HasPrefix(status, "error") {
+		fmt.Fprintf(&b, "\n  to continue:  %s", d.again())
+	}
+	if d.fresh {
+		fmt.Fprintf(&b, "\n  to remove it: openstack volume delete %s", v.ID)
+	}
+	return fmt.Errorf("%w%s", err, b.String())
+}
+
+// errNotNow says that what is still attached or mapped is not deleted.
+var errNotNow = errors.New("not now")
+
+// cleanUp deletes the volume that this run created, and nothing else.
+func (d *delivery) cleanUp(ctx context.Context, back error) error {
+	if !d.fresh || d.restored {
+		return errNotNow
+	}
+	if back != nil {
+		return errNotNow
+	}
+	fmt.Fprintf(d.c.App.ErrWriter, "deleting volume %s (--cleanup)\n", d.cloud.volume.ID)
+	if err := d.cloud.client.DeleteCreated(ctx, d.cloud.volume.ID, d.run); err != nil {
+		return err
+	}
+	if d.note != "" {
+		os.Remove(d.note) // that it was being written is of no interest any more
+	}
+	return nil
+}
+
+// again is the command that continues: this one, with the volume that is there.
+func (d *delivery) again() string {
+	words := []string{"restorefs", "materialize"}
+	flag := func(name string, value ...string) {
+		words = append(append(words, "--"+name), value...)
+	}
+	drop := []string{"new-volume", "type", "availability-zone", "name", "size", "cleanup", "volume", "dry-run"}
+	for _, f := range d.c.Command.Flags {
+		name := f.Names()[0]
+		if !d.c.IsSet(name) || slices.Contains(drop, name) {
+			continue
+		}
+		switch f := f.(type) {
+		case *cli.BoolFlag:
+			flag(name)
+		case salvageFlag:
+			words = append(words, "--"+name+"="+salvaging(d.c))
+		default:
+			_ = f
+			flag(name, fmt.Sprint(d.c.Value(name)))
+		}
+	}
+	// The note of an interrupted run is lost with a device that comes anew.
+	if d.found != nil && !d.found.Lasting && d.begun {
+		for _, name := range []string{"delta", "force"} {
+			if !d.c.Bool(name) {
+				flag(name)
+			}
+		}
+	}
+	flag("volume", d.cloud.volume.ID, d.backup.ID)
+	for i, w := range words {
+		words[i] = shellWord(w)
+	}
+	return strings.Join(words, " ")
+}
