@@ -40,6 +40,7 @@ type Catalog struct {
 	live    *liveObjects
 	rows    *rowCache
 	seed    maphash.Seed // of Backup.listing
+	count   counters
 
 	mu       sync.Mutex
 	snapshot snapshot
@@ -105,8 +106,12 @@ func (c *Catalog) Refresh(ctx context.Context) error {
 	c.mu.Unlock()
 	found, err := scan(ctx, c.share, c.seed, before.scanned)
 	if err != nil {
+		if ctx.Err() == nil {
+			c.count.share.Add(1)
+		}
 		return err
 	}
+	c.count.share.Add(uint64(len(found.unread)))
 	s := snapshot{byID: make(map[string]*Backup, len(found.backups)), scanned: found.backups, unread: found.errors(before.scanned != nil)}
 	same := map[string][]*Backup{}
 	for _, b := range found.backups {

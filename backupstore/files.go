@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"sync"
+	"sync/atomic"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 
@@ -18,7 +20,8 @@ const maxOpenFiles = 256
 
 // openFiles keeps files of the share open that were used lately.
 type openFiles struct {
-	share share.Share
+	share  share.Share
+	errors atomic.Uint64 // files that could not be opened or read
 
 	mu  sync.Mutex
 	lru *simplelru.LRU[string, *openFile]
@@ -63,6 +66,7 @@ func (o *openFiles) acquire(ctx context.Context, path string) (*openFile, error)
 	}
 	opened, err := o.share.Open(ctx, path)
 	if err != nil {
+		o.note(ctx, err)
 		return nil, err
 	}
 	o.mu.Lock()
@@ -75,6 +79,13 @@ func (o *openFiles) acquire(ctx context.Context, path string) (*openFile, error)
 	}
 	f.users++
 	return f, nil
+}
+
+// note counts what went wrong with the share.
+func (o *openFiles) note(ctx context.Context, err error) {
+	if err != nil && err != io.EOF && ctx.Err() == nil && !errors.Is(err, fs.ErrNotExist) {
+		o.errors.Add(1)
+	}
 }
 
 func (o *openFiles) release(f *openFile) {
@@ -121,7 +132,9 @@ func (s *storedFile) readAt(ctx context.Context, p []byte, off int64) (int, erro
 		s.files.forget(s.path)
 		return 0, fmt.Errorf("%s changed since the backup was opened (nobody but Cinder may write on the share): %w", s.path, fs.ErrInvalid)
 	}
-	return f.ReadAt(ctx, p, off)
+	n, err := f.ReadAt(ctx, p, off)
+	s.files.note(ctx, err)
+	return n, err
 }
 
 // forget lets the file be opened anew when it is next used.

@@ -148,6 +148,7 @@ func (v *Volume) mend(ctx context.Context, b []byte, off int64, damage error, da
 	}
 	whole := *d
 	whole.Offset, whole.Length = off, int64(len(b))
+	v.catalog.count.damaged.Add(1)
 	return damaged(b, off, &whole)
 }
 
@@ -463,6 +464,7 @@ func (v *Volume) noteHealed(from *Backup, off, n int64) {
 	if src := v.sources(off, n); len(src) > 0 {
 		object = src[0].backup.objectFile(src[0].object)
 	}
+	v.catalog.count.healed.Add(1)
 	s := &v.siblings
 	s.mu.Lock()
 	s.healed.add(off, n)

@@ -267,6 +267,7 @@ func (v *Volume) checkMD5(ctx context.Context, ref int) error {
 	}
 	b := v.chain[o.layer]
 	if [16]byte(hash.Sum(nil)) != o.MD5 {
+		v.catalog.count.unverified.Add(1)
 		return &DamageError{Backup: b.ID, Object: b.objectFile(o.Number), Offset: o.Offset, Length: o.Length,
 			Reason: "the object does not have the MD5 that _metadata gives"}
 	}

@@ -259,6 +259,7 @@ func (v *Volume) Digest(ctx context.Context, off int64) (digest [sha256.Size]byt
 
 // mismatch names the object at fault.
 func (v *Volume) mismatch(off, n int64) error {
+	v.catalog.count.unverified.Add(1)
 	d := &DamageError{Backup: v.chain[0].ID, Offset: off, Length: n,
 		Reason: "the bytes do not have the SHA-256 digest that _sha256file gives"}
 	if es := from(v.extents, off); len(es) > 0 && es[0].off < off+n {

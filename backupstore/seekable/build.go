@@ -106,6 +106,7 @@ func (o *Object) takeBuild(ctx context.Context, off int64) (*decoder, error) {
 	wide := o.wide(off)
 	if d := o.engine.takeBuilding(o); d != nil {
 		if d.object == o && (d.wide || !wide) {
+			o.engine.count.continuations.Add(1)
 			return d, nil
 		}
 		o.engine.drop(d) // its build goes on at the last checkpoint

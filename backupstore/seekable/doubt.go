@@ -74,6 +74,7 @@ func (o *Object) skipPlain(ctx context.Context, off int64) (*decoder, error) {
 	if err := o.engine.reserve(ctx, d.held); err != nil {
 		return nil, err
 	}
+	o.engine.count.starts.Add(1)
 	d.Decoder = newDecoder(o.alg, o.src, settings{buffers: &o.engine.buffers, workers: 1})
 	_, err := d.Skip(ctx, off)
 	return d, err

@@ -39,6 +39,7 @@ type Engine struct {
 	budget  int64 // Options.MemoryBytes
 	buffers buffers
 	readers atomic.Int64 // reads under way
+	count   counters
 
 	mu      sync.Mutex
 	limit   int64      // budget less what buffers may keep, until Close

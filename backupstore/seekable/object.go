@@ -215,7 +215,9 @@ func (o *Object) readBehind(ctx context.Context, p []byte, off int64) (int, erro
 		at, found = o.index.Before(off)
 	}
 	d := o.engine.take(o, at.Out-resumeBytes(o.alg), off)
-	if d == nil {
+	if d != nil {
+		o.engine.count.continuations.Add(1)
+	} else {
 		d = &decoder{object: o}
 		if again, err := o.start(ctx, d, at, found); again || err != nil {
 			return 0, err
@@ -289,6 +291,7 @@ func (o *Object) start(ctx context.Context, d *decoder, at index.Entry, found bo
 		}
 		if err == nil {
 			d.resumed = true
+			e.count.resumes.Add(1)
 			return false, nil
 		}
 		if errors.Is(err, index.ErrGone) || errors.Is(err, stream.ErrCorrupt) && d.epoch == 0 && o.Distrust() {
@@ -297,6 +300,7 @@ func (o *Object) start(ctx context.Context, d *decoder, at index.Entry, found bo
 		}
 		// It costs time, not data.
 	}
+	e.count.starts.Add(1)
 	d.Decoder = newDecoder(o.alg, o.src, s)
 	return false, nil
 }
@@ -320,6 +324,7 @@ func (o *Object) Check(ctx context.Context, each func([]byte)) error {
 	if err := o.engine.reserve(ctx, held); err != nil {
 		return err
 	}
+	o.engine.count.starts.Add(1)
 	s := settings{buffers: &o.engine.buffers, workers: 1, checksum: true}
 	d := &decoder{Decoder: newDecoder(o.alg, o.src, s), object: o, held: held}
 	defer o.engine.drop(d)

@@ -22,6 +22,8 @@ type indexer struct {
 
 	mu    sync.Mutex
 	seen  map[string]bool
+	done  int           // volumes
+	now   indexProgress // of the volume at work, or the last one
 	queue []*backupstore.Volume
 	more  chan struct{} // holds one when queue has grown
 }
@@ -54,10 +56,18 @@ func (x *indexer) run(ctx context.Context) {
 			return
 		}
 		for v := x.next(); v != nil; v = x.next() {
-			err := v.BuildIndex(ctx, backupstore.IndexOptions{Yield: x.yield})
+			id := v.Backup().ID
+			err := v.BuildIndex(ctx, backupstore.IndexOptions{Yield: x.yield, Progress: func(done, total int64) {
+				x.mu.Lock()
+				defer x.mu.Unlock()
+				x.now = indexProgress{Backup: id, BytesDone: done, BytesTotal: total}
+			}})
 			if ctx.Err() != nil {
 				return
 			}
+			x.mu.Lock()
+			x.done++
+			x.mu.Unlock()
 			if err != nil {
 				x.log.Warn("not all of a backup can be indexed", "backup", v.Backup().ID, "err", err)
 			} else {
@@ -65,6 +75,23 @@ func (x *indexer) run(ctx context.Context) {
 			}
 		}
 	}
+}
+
+// indexProgress is how far the indexer is.
+type indexProgress struct {
+	Volumes     int    `json:"volumes"` // opened since the mount began
+	VolumesDone int    `json:"volumes_done"`
+	Backup      string `json:"backup,omitempty"` // at work, or the last one
+	BytesDone   int64  `json:"bytes_done"`       // of it
+	BytesTotal  int64  `json:"bytes_total"`
+}
+
+func (x *indexer) progress() indexProgress {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	p := x.now
+	p.Volumes, p.VolumesDone = len(x.seen), x.done
+	return p
 }
 
 func (x *indexer) next() *backupstore.Volume {

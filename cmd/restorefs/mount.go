@@ -37,7 +37,7 @@ In /etc/fstab (package fuse3): SHARE MOUNTPOINT fuse.restorefs OPTIONS 0 0, wher
 options are these flags without dashes, with _ for -: noauto,allow_other,memory=1GiB
 
 ` + backupHelp,
-		Flags: append(diskCacheFlags(),
+		Flags: append(append(diskCacheFlags(), metricsFlag()),
 			shareFlag(), memoryFlag(), cacheDirFlag(),
 			&cli.StringSliceFlag{Name: "backup", Usage: "only this `BACKUP`; may be given more than once"},
 			&cli.BoolFlag{Name: "allow-other", Usage: "let other users enter too, as far as the modes allow", DisableDefaultText: true},
@@ -85,6 +85,13 @@ func mount(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	listener, err := listenForMetrics(c)
+	if err != nil {
+		return err
+	}
+	if listener != nil {
+		defer listener.Close()
+	}
 	// Decoders hold windows and tables, the cache decoded spans.
 	catalog, err := openCatalog(c, memory)
 	if err != nil {
@@ -108,6 +115,10 @@ func mount(c *cli.Context) error {
 	}
 	if catalog.KeepsIndexes() && !c.Bool("no-background-index") {
 		s.indexer = newIndexer(newLogger(c))
+	}
+	if listener != nil {
+		s.metricsAt = listener.Addr().String()
+		defer serveMetrics(listener, s.registry, newLogger(c)).close()
 	}
 	avoid := []string{c.String("share"), c.String("cache-dir")}
 	if kept != nil {

@@ -13,6 +13,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/restorefs/restorefs/backupstore"
 	"github.com/restorefs/restorefs/cache"
 	"github.com/restorefs/restorefs/cache/disk"
@@ -28,7 +30,10 @@ type served struct {
 	only    func(*backupstore.Backup) bool
 	indexer *indexer    // nil: indexes are built by reads alone
 	disk    *disk.Cache // nil: there is none
+	meter   *meter
 
+	registry  *prometheus.Registry
+	metricsAt string       // address; "": nowhere
 	lastAsked atomic.Int64 // Unix nanoseconds
 
 	mu      sync.Mutex
@@ -47,9 +52,11 @@ type openVolume struct {
 }
 
 func newServed(catalog *backupstore.Catalog, memory *cache.Cache, log *slog.Logger, only func(*backupstore.Backup) bool) *served {
-	s := &served{catalog: catalog, cache: memory, log: log, only: only, open: map[string]*openVolume{},
+	s := &served{catalog: catalog, cache: memory, log: log, only: only, open: map[string]*openVolume{}, registry: newRegistry(),
 		lookErr: errors.Join(catalog.Unread()...)}
 	s.lastAsked.Store(time.Now().UnixNano())
+	s.meter = newMeter(s.registry)
+	s.registry.MustRegister(collector{s})
 	s.publish()
 	return s
 }
@@ -216,7 +223,7 @@ func (s *served) share(ctx context.Context, id string) (*servedVolume, error) {
 		v.users++
 		s.mu.Unlock()
 	}
-	return &servedVolume{Volume: v.volume, reader: v.cached.NewReader(), close: func() { s.release(id, v) }, indexer: s.indexer}, nil
+	return &servedVolume{Volume: v.volume, reader: v.cached.NewReader(), close: func() { s.release(id, v) }, indexer: s.indexer, meter: s.meter}, nil
 }
 
 // source is what the cache reads a volume from.
@@ -242,6 +249,7 @@ type servedVolume struct {
 	reader  *cache.Reader
 	close   func()
 	indexer *indexer
+	meter   *meter
 }
 
 // Read implements fusefs.Volume.
@@ -249,10 +257,13 @@ func (v *servedVolume) Read(ctx context.Context, off int64, n int) (fusefs.Data,
 	if v.indexer != nil {
 		defer v.indexer.read()()
 	}
+	start := time.Now()
 	view, err := v.reader.Read(ctx, off, n)
 	if err != nil {
+		v.meter.failed(ctx, err)
 		return nil, err // not a nil *cache.View in an interface
 	}
+	v.meter.read(start, view)
 	return view, nil
 }
 

@@ -28,6 +28,7 @@ type statusFile struct {
 	OpenVolumes int       `json:"open_volumes"` // disks that somebody has open
 	Looked      time.Time `json:"looked"`       // at the share, with success
 	LookError   string    `json:"look_error,omitempty"`
+	figures
 }
 
 // status gives what the mount shows of itself.
@@ -37,7 +38,7 @@ func (s *served) status(share string) func() ([]byte, error) {
 	}
 	started := time.Now().UTC().Truncate(time.Second)
 	return func() ([]byte, error) {
-		f := statusFile{PID: os.Getpid(), Version: buildVersion(), Started: started, Share: share}
+		f := statusFile{PID: os.Getpid(), Version: buildVersion(), Started: started, Share: share, figures: s.figures()}
 		s.mu.Lock()
 		f.Backups, f.OpenVolumes, f.Looked = len(s.backups), len(s.open), s.looked.UTC().Truncate(time.Second)
 		for i := range s.backups {
@@ -153,8 +154,9 @@ func (s mountStatus) String() string {
 		parts[0] += fmt.Sprintf(" for %s", time.Duration(s.Uptime)*time.Second)
 		parts = append(parts, fmt.Sprintf("process %d", f.PID), "share "+f.Share, fmt.Sprintf("%d backups, %d with a problem", f.Backups, f.Problems),
 			fmt.Sprintf("%d disks open", f.OpenVolumes))
+		parts = append(parts, f.words()...)
 		if f.LookError != "" {
-			parts = append(parts, fmt.Sprintf("the share cannot be looked at since %s: %s", f.Looked.Format(time.DateTime), f.LookError))
+			parts = append(parts, fmt.Sprintf("the share cannot be looked at since %s: %s", f.Looked.Format(time.DateTime), printable(f.LookError)))
 		}
 	} else if len(s.Servers) > 0 {
 		parts = append(parts, "process "+strings.Trim(fmt.Sprint(s.Servers), "[]"))

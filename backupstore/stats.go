@@ -1,0 +1,33 @@
+package backupstore
+
+import (
+	"sync/atomic"
+
+	"github.com/restorefs/restorefs/backupstore/seekable"
+)
+
+// Stats is a snapshot of what a Catalog and its Volumes have done. Counters only
+// grow.
+type Stats struct {
+	Decoders seekable.Stats
+
+	// VerificationFailures are blocks and objects that were decoded and did not
+	// have their digest; those of reads that were tried again included.
+	VerificationFailures uint64
+	HealedBlocks         uint64 // taken from another backup
+	DamagedBlocks        uint64 // that could not be had at all
+	// ShareErrors are files and directories that could not be opened or read, but
+	// for those that are not there.
+	ShareErrors uint64
+}
+
+// counters are the live form of Stats.
+type counters struct{ unverified, healed, damaged, share atomic.Uint64 }
+
+// Stats returns what was done so far.
+func (c *Catalog) Stats() Stats {
+	return Stats{
+		Decoders: c.engine.Stats(), VerificationFailures: c.count.unverified.Load(), HealedBlocks: c.count.healed.Load(),
+		DamagedBlocks: c.count.damaged.Load(), ShareErrors: c.count.share.Load() + c.files.errors.Load(),
+	}
+}

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/restorefs/restorefs/backupstore"
+	"github.com/restorefs/restorefs/cache"
+)
+
+// origins are what reads of mounted disks are told apart by, see cache.Origin.
+var origins = [...]string{cache.Zeros: "zero", cache.Memory: "memory", cache.Kept: "disk", cache.Made: "decode"}
+
+// Kinds of errors of reads.
+const (
+	errorDamage      = "damage"      // the backup does not have the bytes
+	errorShare       = "share"       // the share could not be read, or something else that may pass
+	errorInterrupted = "interrupted" // who read gave up
+)
+
+var errorKinds = [...]string{errorDamage, errorShare, errorInterrupted}
+
+// meter counts the reads of mounted disks. It is safe for concurrent use.
+type meter struct {
+	seconds [len(origins)]prometheus.Histogram
+	bytes   [len(origins)]prometheus.Counter
+	errors  map[string]prometheus.Counter // by kind; the map never changes
+
+	mu     sync.Mutex
+	counts map[string]uint64 // errors, by kind
+	last   string            // error that was none of errorInterrupted
+	lastAt time.Time
+}
+
+// newMeter returns a meter that is registered with r.
+func newMeter(r prometheus.Registerer) *meter {
+	m := &meter{errors: map[string]prometheus.Counter{}, counts: map[string]uint64{}}
+	seconds := prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "restorefs_read_duration_seconds", Help: "Time that a read of a mounted disk took, by where the dearest of its bytes came from.",
+		Buckets: []float64{5e-6, 1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 2.5e-2, 5e-2, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30},
+	}, []string{"source"})
+	bytes := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "restorefs_read_bytes_total", Help: "Bytes that reads of mounted disks got, by where the dearest of a read's bytes came from.",
+	}, []string{"source"})
+	failed := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "restorefs_read_errors_total", Help: "Reads of mounted disks that failed, by kind: damage, share, interrupted.",
+	}, []string{"kind"})
+	r.MustRegister(seconds, bytes, failed)
+	for i, name := range origins {
+		m.seconds[i] = seconds.WithLabelValues(name).(prometheus.Histogram)
+		m.bytes[i] = bytes.WithLabelValues(name)
+	}
+	for _, kind := range errorKinds {
+		m.errors[kind] = failed.WithLabelValues(kind)
+	}
+	return m
+}
+
+// read counts a read that was begun at start.
+func (m *meter) read(start time.Time, view *cache.View) {
+	o := view.Origin()
+	m.seconds[o].Observe(time.Since(start).Seconds())
+	m.bytes[o].Add(float64(view.Size()))
+}
+
+// failed counts a read that failed.
+func (m *meter) failed(ctx context.Context, err error) {
+	kind := errorShare
+	switch {
+	case errors.Is(err, backupstore.ErrDamaged):
+		kind = errorDamage
+	case ctx.Err() != nil:
+		kind = errorInterrupted
+	}
+	m.errors[kind].Inc()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.counts[kind]++
+	if kind != errorInterrupted {
+		m.last, m.lastAt = err.Error(), time.Now()
+	}
+}
