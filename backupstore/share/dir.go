@@ -18,7 +18,7 @@ import (
 type Dir struct {
 	root *os.Root
 	top  *os.File // the same directory
-	path string
+	name string
 	// remote says that a read may hang for as long as a server is away.
 	remote bool
 	// openat2 says that the kernel has it and lets it be called: since Linux
@@ -32,7 +32,11 @@ type Dir struct {
 var _ Share = (*Dir)(nil)
 
 // OpenDir opens the directory at path as a share.
-func OpenDir(path string) (*Dir, error) {
+func OpenDir(path string) (*Dir, error) { return OpenDirAs(path, path) }
+
+// OpenDirAs opens the directory at path as a share that String calls name. The
+// directory may be moved, or its mount be taken away, while it is open.
+func OpenDirAs(path, name string) (*Dir, error) {
 	root, err := os.OpenRoot(path)
 	if err != nil {
 		return nil, fmt.Errorf("open share: %w", err)
@@ -42,7 +46,7 @@ func OpenDir(path string) (*Dir, error) {
 		root.Close()
 		return nil, fmt.Errorf("open share: %w", err)
 	}
-	d := &Dir{root: root, top: top, path: path, remote: isRemote(path), openat2: true}
+	d := &Dir{root: root, top: top, name: name, remote: isRemote(path), openat2: true}
 	if f, err := d.openFile(".", unix.O_PATH); err == nil {
 		f.Close()
 	} else {
@@ -66,8 +70,8 @@ func isRemote(path string) bool {
 	return true
 }
 
-// String returns the directory's path.
-func (d *Dir) String() string { return d.path }
+// String returns the directory's path, or what else it is called.
+func (d *Dir) String() string { return d.name }
 
 // Close closes the root directory.
 func (d *Dir) Close() error { return errors.Join(d.top.Close(), d.root.Close()) }

@@ -7,12 +7,12 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/restorefs/restorefs/backupstore"
-	"github.com/restorefs/restorefs/backupstore/share"
 )
 
 const backupHelp = `BACKUP is a backup id, a unique prefix of one (4 or more characters),
@@ -47,6 +47,10 @@ func newApp() *cli.App {
 	}
 	for _, cmd := range app.Commands {
 		cmd.OnUsageError = app.OnUsageError
+		if hasFlag(cmd, "share") {
+			cmd.Flags = append(cmd.Flags, shareFlags()...)
+			cmd.Description = strings.TrimSpace(cmd.Description + "\n\n" + shareHelp)
+		}
 		cmd.Flags = append(cmd.Flags, &cli.BoolFlag{Name: "verbose", Usage: "log what happens to stderr", DisableDefaultText: true},
 			&cli.BoolFlag{Name: "debug", Usage: "log every detail to stderr", DisableDefaultText: true})
 		if !strings.Contains(cmd.Description, "EXIT STATUS") {
@@ -56,15 +60,15 @@ func newApp() *cli.App {
 	return app
 }
 
+func hasFlag(cmd *cli.Command, name string) bool {
+	return slices.ContainsFunc(cmd.Flags, func(f cli.Flag) bool { return slices.Contains(f.Names(), name) })
+}
+
 func buildVersion() string {
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
 		return info.Main.Version
 	}
 	return "(unknown)"
-}
-
-func shareFlag() cli.Flag {
-	return &cli.StringFlag{Name: "share", EnvVars: []string{"RESTOREFS_SHARE"}, Usage: "the backups' `DIRECTORY`: a mounted NFS export"}
 }
 
 func jsonFlag() cli.Flag {
@@ -114,21 +118,14 @@ func openCatalog(c *cli.Context, memoryBytes int64) (*backupstore.Catalog, error
 
 // openCatalogWith is openCatalog with options of the caller's.
 func openCatalogWith(c *cli.Context, o backupstore.Options) (*backupstore.Catalog, error) {
-	path := c.String("share")
-	if path == "" {
-		return nil, usagef("no share given: say --share DIRECTORY or set RESTOREFS_SHARE")
-	}
 	log := newLogger(c)
-	s, err := share.OpenDir(path)
+	s, err := openShare(c)
 	if err != nil {
-		if strings.Contains(path, ":") {
-			return nil, usagef("%q is not a directory: mount the export first (mount -t nfs -o ro %s DIRECTORY) and give the directory as --share", path, path)
-		}
 		return nil, err
 	}
 	o.Logger = log
 	if dir := c.String("cache-dir"); dir != "" {
-		if err := directoryOutsideShare(dir, path); err != nil {
+		if err := directoryOutsideShare(dir, shareDir(c)); err != nil {
 			s.Close()
 			return nil, err
 		}

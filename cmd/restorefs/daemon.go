@@ -83,7 +83,7 @@ func newNotifier(c *cli.Context) (*notifier, error) {
 		n.pipe = os.NewFile(uintptr(fd), "ready")
 	}
 	for _, flag := range []string{"share", "cache-dir", "disk-cache", "log-file"} {
-		if path := c.String(flag); path != "" && n.pipe != nil {
+		if path := c.String(flag); path != "" && n.pipe != nil && !(flag == "share" && isExport(path)) {
 			abs, err := filepath.Abs(path)
 			if err != nil {
 				return nil, err

@@ -43,7 +43,7 @@ func openDiskCache(c *cli.Context) (kept *disk.Cache, memory int64, err error) {
 		return nil, 0, usagef("a disk cache of %s takes %s of memory: give --memory %dMiB or more, or --disk-cache-size %s or less",
 			formatSize(size), formatSize(memory), (memory*diskCachePart+1<<20-1)>>20, formatSize(size*(total/diskCachePart)/memory>>30<<30))
 	}
-	if err := directoryOutsideShare(dir, c.String("share")); err != nil {
+	if err := directoryOutsideShare(dir, shareDir(c)); err != nil {
 		return nil, 0, err
 	}
 	kept, err = disk.Open(disk.Options{Dir: dir, Bytes: size, Logger: newLogger(c)})

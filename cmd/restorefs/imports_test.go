@@ -20,6 +20,8 @@ var mayImport = map[string][]string{
 	"materialize/cinderapi":        {},
 	"materialize/device":           {},
 	"backupstore/share":            {},
+	"backupstore/share/cinderconf": {},
+	"backupstore/share/nfsmount":   {"backupstore/share"},
 	"backupstore/format":           {},
 	"backupstore/seekable/stream":  {},
 	"backupstore/seekable/inflate": {"backupstore/seekable/stream"},

@@ -111,7 +111,7 @@ func runMaterialize(c *cli.Context) error {
 		}
 		return lost(c, r.rescue.Bad(), "zeros stand there")
 	}
-	if err := outsideShare(name, c.String("share")); err != nil {
+	if err := outsideShare(name, shareDir(c)); err != nil {
 		return err
 	}
 	if qcow2 {
@@ -246,6 +246,9 @@ func dryRun(r *restore, name string) error {
 
 // outsideShare refuses a target on the share: nothing is ever written there.
 func outsideShare(target, share string) error {
+	if share == "" {
+		return nil
+	}
 	dir, err := filepath.EvalSymlinks(filepath.Dir(target))
 	if err != nil {
 		return nil // materialize.Open says what is wrong with it

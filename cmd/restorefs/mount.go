@@ -120,7 +120,7 @@ func mount(c *cli.Context) error {
 		s.metricsAt = listener.Addr().String()
 		defer serveMetrics(listener, s.registry, newLogger(c)).close()
 	}
-	avoid := []string{c.String("share"), c.String("cache-dir")}
+	avoid := avoided(c)
 	if kept != nil {
 		avoid = append(avoid, c.String("disk-cache"))
 	}

@@ -162,7 +162,7 @@ func (x *conversion) mount(c *cli.Context, id string) (unmount func() error, err
 	if err != nil {
 		return nil, err
 	}
-	x.server, err = fusefs.Mount(c.Context, dir, x.source, fusefs.Options{Avoid: []string{c.String("share"), c.String("cache-dir")}, Logger: newLogger(c)})
+	x.server, err = fusefs.Mount(c.Context, dir, x.source, fusefs.Options{Avoid: avoided(c), Logger: newLogger(c)})
 	if err != nil {
 		os.Remove(dir)
 		return nil, fmt.Errorf("--format qcow2 gives qemu-img the volume through FUSE: %w", err)

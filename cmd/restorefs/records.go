@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -12,6 +13,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/restorefs/restorefs/backupstore"
+	"github.com/restorefs/restorefs/backupstore/share/cinderconf"
 )
 
 func recordsCommand() *cli.Command {
@@ -35,8 +37,8 @@ be --share, not a directory above or below it.`,
 			&cli.BoolFlag{Name: "script", Usage: "write a shell script to stdout that imports the records", DisableDefaultText: true},
 			&cli.BoolFlag{Name: "import", Usage: "import them through Cinder's API, and tell what became of each", DisableDefaultText: true},
 			cloudFlag(),
-			&cli.StringFlag{Name: "backup-service", Value: "nfs",
-				Usage: "Cinder's backup_driver there: `DRIVER` is nfs, posix, or its whole name"},
+			&cli.StringFlag{Name: "backup-service",
+				Usage: "Cinder's backup_driver there: `DRIVER` is nfs, posix, or its whole name (default: as in --cinder-conf, else nfs)"},
 			&cli.StringFlag{Name: "project", Usage: "only backups of volumes of the project with this `ID`"},
 			&cli.BoolFlag{Name: "any-project", Usage: "import backups of other projects into this one too", DisableDefaultText: true},
 		},
@@ -59,7 +61,7 @@ func records(c *cli.Context) error {
 	if c.Bool("script") && (c.Bool("json") || c.Bool("import")) {
 		return usagef("--script excludes --json and --import")
 	}
-	service, err := backupService(c.String("backup-service"))
+	service, err := backupService(c)
 	if err != nil {
 		return err
 	}
@@ -88,13 +90,24 @@ func records(c *cli.Context) error {
 	return cmp.Or(err, out.Flush())
 }
 
-// backupService is the whole name of a driver.
-func backupService(driver string) (string, error) {
+// backupService is the whole name of the driver that is to import.
+func backupService(c *cli.Context) (string, error) {
+	driver := c.String("backup-service")
+	if !c.IsSet("backup-service") {
+		driver = "nfs"
+		conf, found, err := cinderConfig(c)
+		if err != nil && c.IsSet("cinder-conf") && !errors.Is(err, cinderconf.ErrNoBackups) {
+			return "", err
+		}
+		if found {
+			driver = conf.Driver
+		}
+	}
 	switch {
 	case driver == "nfs":
-		return "cinder.backup.drivers.nfs.NFSBackupDriver", nil
+		return cinderconf.NFSDriver, nil
 	case driver == "posix":
-		return "cinder.backup.drivers.posix.PosixBackupDriver", nil
+		return cinderconf.PosixDriver, nil
 	case driver == "" || len(driver) > 255 || strings.ContainsFunc(driver, func(r rune) bool { return r <= ' ' || r >= 0x7f }):
 		return "", usagef("--backup-service is nfs, posix, or what Cinder's configuration has as backup_driver")
 	}
@@ -210,7 +223,7 @@ func printRecords(w io.Writer, chosen []backupstore.Importable) error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(w, "# %s\nopenstack volume backup record import %s %s\n", describeRecord(b), shellQuoted(b.Record.Service), url)
+		fmt.Fprintf(w, "# %s\nopenstack volume backup record import %s %s\n", describeRecord(b), shellWord(b.Record.Service), url)
 	}
 	return nil
 }
@@ -226,14 +239,4 @@ func describeRecord(b backupstore.Importable) string {
 		name = quoted(*b.Name)
 	}
 	return fmt.Sprintf("%s  %s  %s  %d GiB%s", b.ID, b.CreatedAt.Format("2006-01-02 15:04:05"), kind, b.Record.SizeGiB, name)
-}
-
-// shellQuoted makes one word of s for a shell.
-func shellQuoted(s string) string {
-	if s != "" && !strings.ContainsFunc(s, func(r rune) bool {
-		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("._-/=:@%+,", r))
-	}) {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }

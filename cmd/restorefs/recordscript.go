@@ -25,7 +25,7 @@ func printScript(w io.Writer, chosen []backupstore.Importable, share string) err
 		if b.Incremental() {
 			parent = b.ParentID
 		}
-		fmt.Fprintf(w, "\n# %s\nrecord %s %s %s \\\n  %s\n", describeRecord(b), b.ID, parent, shellQuoted(b.Record.Service), url)
+		fmt.Fprintf(w, "\n# %s\nrecord %s %s %s \\\n  %s\n", describeRecord(b), b.ID, parent, shellWord(b.Record.Service), url)
 	}
 	_, err := fmt.Fprint(w, "\nfinish\n")
 	return err

@@ -26,20 +26,19 @@ func writeScript(out io.Writer, b *backupstore.Backup) error {
 		for _, o := range options {
 			w.WriteString(" \\\n  " + shellWord(o))
 		}
-		line(` \` + "\n" + `  "$volume" || failed=1`)
+		line(` \` + "\n" + `  "$volume"`)
 	}
 	line("#!/usr/bin/env bash")
 	line("# The metadata of volume %s as it was when backup %s was made,", shellWord(b.VolumeID), shellWord(b.ID))
 	line("# %s. When the data is on a volume:  bash FILE VOLUME_ID", b.CreatedAt.Format(time.RFC3339))
 	line("# It needs python-openstackclient, logged in as a member of the volume's project.")
-	line("set -u")
-	line("volume=${1:?say the id of the volume}\nfailed=0")
+	line("set -euo pipefail")
+	line(`volume=${1:?say the id of the volume}`)
 
-	line("\n# The metadata, in place of what the volume has. (The client fails to clear it where there is none.)")
-	set("--property=src_backup_id=" + b.ID)
+	line("\n# The metadata, in place of what the volume has.")
 	set(append([]string{"--no-property"}, pairs(line, "property", m.Metadata)...)...)
 	if m.Metadata["src_backup_id"] == "" {
-		line(`[ "$volume" = %s ] ||`, shellWord(b.VolumeID))
+		w.WriteString(`[ "$volume" = ` + shellWord(b.VolumeID) + " ] || ")
 	}
 	set("--property=src_backup_id=" + b.ID)
 
@@ -76,7 +75,6 @@ func writeScript(out io.Writer, b *backupstore.Backup) error {
 		}
 		line(";;\nesac")
 	}
-	line("exit $failed")
 	_, err := out.Write(w.Bytes())
 	return err
 }

@@ -1,0 +1,153 @@
+package cinderconf
+
+import (
+	"crypto/md5"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// MaxBytes bounds one file.
+const MaxBytes = 4 << 20
+
+// defaults are those of Cinder.
+var defaults = map[string]string{
+	"state_path":              "/var/lib/cinder",
+	"backup_mount_point_base": "$state_path/backup_mount",
+	"backup_posix_path":       "$state_path/backup",
+	"backup_driver":           "cinder.backup.drivers.swift.SwiftBackupDriver",
+}
+
+// source is what the files say.
+type source struct{ values map[string]string }
+
+// The drivers' names in Cinder.
+const (
+	NFSDriver   = "cinder.backup.drivers.nfs.NFSBackupDriver"
+	PosixDriver = "cinder.backup.drivers.posix.PosixBackupDriver"
+)
+
+// Config is what Cinder's configuration says about backups.
+type Config struct {
+	Driver string // backup_driver, a class; the one that fits when it is not set
+	// Share is the export that the NFS driver mounts, HOST:/PATH, "" with another
+	// driver. It is mounted on MountPoint, with MountOptions, while cinder-backup
+	// runs.
+	Share        string
+	MountPoint   string
+	MountOptions string // comma-separated, "" for none
+	Path         string // the directory of the posix driver, "" with another one
+}
+
+// ErrNoBackups says that no backups of the NFS or the posix driver are
+// configured.
+var ErrNoBackups = errors.New("no backups on NFS or in a directory")
+
+// Load reads a file and, after it, PATH.d/*.conf, as Cinder does with
+// /etc/cinder/cinder.conf; or *.conf of a directory. When no backups of the NFS
+// or the posix driver are configured the error wraps ErrNoBackups; it wraps
+// fs.ErrNotExist or fs.ErrPermission when there is no such file, or none that
+// may be read, and ErrSyntax for what Cinder would not read.
+func Load(path string) (Config, error) {
+	files := []string{path}
+	st, err := os.Stat(path)
+	if err != nil {
+		return Config{}, fmt.Errorf("read Cinder's configuration: %w", err)
+	}
+	if st.IsDir() {
+		files, err = filepath.Glob(filepath.Join(escaped(path), "*.conf"))
+	} else {
+		var more []string
+		more, err = filepath.Glob(filepath.Join(escaped(path+".d"), "*.conf"))
+		files = append(files, more...)
+	}
+	if err != nil {
+		return Config{}, fmt.Errorf("read Cinder's configuration: %w", err)
+	}
+	s := source{map[string]string{}}
+	for _, file := range files { // in the order of their names
+		text, err := read(file)
+		if err == nil {
+			err = parse(text, s.values)
+		}
+		if err != nil {
+			return Config{}, fmt.Errorf("read Cinder's configuration %s: %w", file, err)
+		}
+	}
+	c, err := s.config()
+	if err != nil {
+		return Config{}, fmt.Errorf("configuration of Cinder, %s: %w", path, err)
+	}
+	return c, nil
+}
+
+// escaped makes Glob take the directory's name as it is.
+func escaped(dir string) string {
+	return strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`).Replace(dir)
+}
+
+func read(path string) (string, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0) // it may be a FIFO
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	if st, err := f.Stat(); err != nil || !st.Mode().IsRegular() {
+		return "", errors.Join(err, fs.ErrInvalid)
+	}
+	text, err := io.ReadAll(io.LimitReader(f, MaxBytes+1))
+	if err == nil && len(text) > MaxBytes {
+		err = fmt.Errorf("it is larger than %d MiB", MaxBytes>>20)
+	}
+	return string(text), err
+}
+
+// config finds out which driver's options count.
+func (s source) config() (Config, error) {
+	var c Config
+	var all error
+	get := func(name string) string {
+		v, _, err := s.get(name)
+		all = errors.Join(all, err)
+		return v
+	}
+	c.Driver = get("backup_driver")
+	_, path := s.values["backup_posix_path"]
+	_, share := s.values["backup_share"]
+	_, driver := s.values["backup_driver"]
+	switch {
+	case strings.HasPrefix(c.Driver, "cinder.backup.drivers.nfs"):
+		share, path = true, false
+	case strings.HasPrefix(c.Driver, "cinder.backup.drivers.posix"):
+		share, path = false, true
+	case driver:
+		share, path = false, false
+	case share: // the file of a service without backups, perhaps
+		c.Driver, path = NFSDriver, false
+	case path:
+		c.Driver = PosixDriver
+	}
+	switch {
+	case share:
+		if c.Share = get("backup_share"); c.Share == "" && all == nil {
+			return c, fmt.Errorf("%w are configured: backup_driver is %s, but backup_share is not set", ErrNoBackups, c.Driver)
+		}
+		sum := md5.Sum([]byte(c.Share)) // os_brick/remotefs/remotefs.py, get_mount_point
+		c.MountPoint = filepath.Join(get("backup_mount_point_base"), hex.EncodeToString(sum[:]))
+		c.MountOptions = get("backup_mount_options")
+	case path:
+		c.Path = get("backup_posix_path")
+	default:
+		if all == nil {
+			return c, fmt.Errorf("%w are configured: backup_driver is %s", ErrNoBackups, c.Driver)
+		}
+	}
+	return c, all
+}

@@ -1,0 +1,72 @@
+package nfsmount
+
+import (
+	"fmt"
+	"net/netip"
+	"path"
+	"strings"
+)
+
+// Export is a directory of an NFS server.
+type Export struct {
+	Host string // name or address, without brackets
+	Path string // absolute and clean
+	spec string
+}
+
+// String is what the export was given as.
+func (e Export) String() string { return e.spec }
+
+// IsExport reports whether s is written as an export is, HOST:/PATH, and not as
+// a path.
+func IsExport(s string) bool {
+	_, _, ok := split(s)
+	return ok
+}
+
+// split splits HOST:/PATH; an IPv6 address is in brackets.
+func split(s string) (host, dir string, ok bool) {
+	if rest, bracket := strings.CutPrefix(s, "["); bracket {
+		host, dir, ok = strings.Cut(rest, "]:")
+	} else {
+		host, dir, ok = strings.Cut(s, ":")
+		if strings.ContainsAny(host, "/[]") {
+			return "", "", false
+		}
+	}
+	return host, dir, ok && host != "" && strings.HasPrefix(dir, "/")
+}
+
+// ParseExport reads HOST:/PATH, where an IPv6 address is in brackets.
+func ParseExport(s string) (Export, error) {
+	host, dir, ok := split(s)
+	bad := func(why string) (Export, error) {
+		return Export{}, fmt.Errorf("%q is no NFS export such as nfs1:/export/backups or [fd00::5]:/export: %s", s, why)
+	}
+	if !ok {
+		return bad("there is no host, no colon or no absolute path")
+	}
+	if strings.HasPrefix(s, "[") {
+		if a, err := netip.ParseAddr(host); err != nil || !a.Is6() {
+			return bad("what is in brackets is no IPv6 address")
+		}
+	}
+	if strings.HasPrefix(host, "-") || strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f }) || strings.ContainsAny(host, " \t,") {
+		return bad("there is a character in it that must not be")
+	}
+	for _, part := range strings.Split(dir, "/") {
+		if part == ".." {
+			return bad("there is a .. in it")
+		}
+	}
+	return Export{Host: canonicalHost(host), Path: path.Clean(dir), spec: s}, nil
+}
+
+// canonicalHost writes equal hosts alike: addresses in one way, names in lower
+// case and without the dot of a full one.
+func canonicalHost(host string) string {
+	if a, err := netip.ParseAddr(host); err == nil {
+		return a.Unmap().String()
+	}
+	return strings.ToLower(strings.TrimSuffix(host, "."))
+}

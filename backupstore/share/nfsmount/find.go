@@ -1,0 +1,128 @@
+package nfsmount
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/restorefs/restorefs/backupstore/share"
+)
+
+// Options say how to reach an export.
+type Options struct {
+	// Own is where Cinder mounts the export while it runs, "" if that is not
+	// known. What is mounted there is taken for it whatever it is, as Cinder does
+	// (os_brick/remotefs/remotefs.py).
+	Own string
+	// MountOptions are for a mount of our own, comma-separated.
+	MountOptions string
+	// Logger hears which mount is used and why others are not.
+	Logger *slog.Logger
+
+	mountinfo string        // "" for the process's own
+	runtime   string        // for own mounts; "" for runtimeDir
+	patience  time.Duration // for one answer of a server; 0 for ten seconds
+}
+
+// Open opens e: in a mount that is there, or else in an own one. dir is the
+// directory where it is seen, "" for an own mount, which nobody else sees.
+func Open(ctx context.Context, e Export, o Options) (s *share.Dir, dir string, err error) {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	o.patience = cmp.Or(o.patience, 10*time.Second)
+	o.mountinfo = cmp.Or(o.mountinfo, "/proc/self/mountinfo")
+	o.runtime = cmp.Or(o.runtime, runtimeDir)
+	text, err := os.ReadFile(o.mountinfo)
+	if err != nil {
+		return nil, "", fmt.Errorf("look for mounts of %s: %w", e, err)
+	}
+	var unusable []error
+	for _, c := range candidates(parseMounts(string(text)), e, o.Own) {
+		s, err := limited(ctx, o.patience, func() (*share.Dir, error) { return c.open() })
+		if err == nil {
+			o.Logger.Info("the share is mounted already", "share", e.String(), "dir", c.dir)
+			return s, c.dir, nil
+		}
+		if ctx.Err() != nil {
+			return nil, "", fmt.Errorf("look for %s in %s: %w", e, c.dir, ctx.Err())
+		}
+		unusable = append(unusable, fmt.Errorf("it is mounted on %s, but %s cannot be used: %w", c.mount.point, c.dir, err))
+		o.Logger.Warn("a mount of the share cannot be used, another one is tried", "share", e.String(), "dir", c.dir, "err", err)
+	}
+	s, err = mountOwn(ctx, e, o)
+	if err != nil {
+		return nil, "", errors.Join(append([]error{err}, unusable...)...)
+	}
+	return s, "", nil
+}
+
+// errHidden is of a mount that something else was mounted over.
+var errHidden = errors.New("something else is there now")
+
+// open opens the directory and reads something of it. It may hang for as long
+// as the server is away.
+func (c candidate) open() (*share.Dir, error) {
+	if c.mount.fsType == "nfs" || c.mount.fsType == "nfs4" {
+		var st unix.Stat_t
+		if err := unix.Stat(c.mount.point, &st); err != nil {
+			return nil, &os.PathError{Op: "stat", Path: c.mount.point, Err: err}
+		}
+		if fmt.Sprintf("%d:%d", unix.Major(st.Dev), unix.Minor(st.Dev)) != c.mount.device {
+			return nil, errHidden
+		}
+	}
+	return openAnswering(c.dir, "")
+}
+
+// openAnswering opens dir as a share called name, if its server answers.
+func openAnswering(dir, name string) (*share.Dir, error) {
+	f, err := os.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	_, err = f.Readdirnames(1)
+	f.Close()
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	return share.OpenDirAs(dir, cmp.Or(name, dir))
+}
+
+// errSilent is of a server that does not answer.
+var errSilent = errors.New("its server does not answer")
+
+// limited calls open and waits for it for as long as limit and ctx allow; what
+// it opens later is closed.
+func limited(ctx context.Context, limit time.Duration, open func() (*share.Dir, error)) (*share.Dir, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("%w for %v", errSilent, limit))
+	defer cancel()
+	type result struct {
+		s   *share.Dir
+		err error
+	}
+	done := make(chan result)
+	go func() {
+		s, err := open()
+		select {
+		case done <- result{s, err}:
+		case <-ctx.Done():
+			if err == nil {
+				s.Close()
+			}
+		}
+	}()
+	select {
+	case r := <-done:
+		return r.s, r.err
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}

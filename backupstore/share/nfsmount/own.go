@@ -1,0 +1,193 @@
+package nfsmount
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/restorefs/restorefs/backupstore/share"
+)
+
+const (
+	// runtimeDir is where own mounts are for the moment in which they are in the
+	// tree of files.
+	runtimeDir = "/run/restorefs"
+	ownPrefix  = "nfs-"
+	// mountTimeout bounds the program mount, which itself tries for two minutes.
+	mountTimeout = 150 * time.Second
+)
+
+// ErrMount is what errors.Is finds when an export could not be mounted.
+var ErrMount = errors.New("the share is not mounted and cannot be mounted")
+
+// ownOptions come last, where they prevail. Nobody locks what is only read, and
+// for NFSv3 locks would need another service.
+const ownOptions = "ro,nosuid,nodev,noexec,nolock"
+
+// mountOwn mounts e, opens its root and takes the mount out of the tree.
+func mountOwn(ctx context.Context, e Export, o Options) (*share.Dir, error) {
+	byHand := fmt.Sprintf("mount it yourself (mount -t nfs -o ro %s DIRECTORY) and give the DIRECTORY as the share", e)
+	if os.Geteuid() != 0 {
+		return nil, fmt.Errorf("%w: %s: only root can mount; %s", ErrMount, e, byHand)
+	}
+	s, err := o.mountIn(ctx, e)
+	switch {
+	case err == nil:
+		o.Logger.Info("mounted the share", "share", e.String())
+		return s, nil
+	case ctx.Err() != nil:
+		return nil, fmt.Errorf("mount %s: %w", e, ctx.Err())
+	}
+	return nil, fmt.Errorf("%w: %s: %w; %s", ErrMount, e, err, byHand)
+}
+
+// mountIn does it in the runtime directory, alone there.
+func (o Options) mountIn(ctx context.Context, e Export) (s *share.Dir, err error) {
+	unlock, err := lockDir(ctx, o.runtime)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	o.clean()
+	dir, err := os.MkdirTemp(o.runtime, ownPrefix)
+	if err != nil {
+		return nil, err
+	}
+	// Also after a failure: it may have been mounted while we gave up.
+	defer o.takeOut(dir)
+	if err := runMount(ctx, e, dir, o.MountOptions); err != nil {
+		return nil, err
+	}
+	mounted, err := o.mountedIn()
+	if err != nil {
+		return nil, err
+	}
+	if !mounted[dir] {
+		return nil, errors.New("the program mount reports success, but nothing is mounted")
+	}
+	return limited(ctx, o.patience, func() (*share.Dir, error) { return openAnswering(dir, e.String()) })
+}
+
+// lockDir makes dir, which must be root's alone, and locks it.
+func lockDir(ctx context.Context, dir string) (unlock func(), err error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(dir, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
+	if err != nil {
+		return nil, err
+	}
+	var st unix.Stat_t
+	if err = unix.Fstat(int(f.Fd()), &st); err == nil && (int(st.Uid) != os.Geteuid() || st.Mode&0o022 != 0) {
+		err = fmt.Errorf("%s belongs to others, or they may write to it: it must be root's own, mode 0700", dir)
+	}
+	for err == nil {
+		if err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err == nil {
+			return func() { f.Close() }, nil
+		}
+		if err != unix.EWOULDBLOCK && err != unix.EINTR {
+			break
+		}
+		select {
+		case <-ctx.Done():
+			err = ctx.Err()
+		case <-time.After(50 * time.Millisecond):
+			err = nil
+		}
+	}
+	f.Close()
+	return nil, err
+}
+
+// clean takes out what a run left that was killed between mounting and taking
+// out. Who holds the lock is alone, so what is there is left over.
+func (o Options) clean() {
+	left, _ := filepath.Glob(filepath.Join(o.runtime, ownPrefix+"*"))
+	for _, dir := range left {
+		o.takeOut(dir)
+	}
+}
+
+// takeOut unmounts dir, as often as something is mounted there, and removes it.
+// What is open stays usable.
+func (o Options) takeOut(dir string) {
+	for range 10 {
+		if err := unix.Unmount(dir, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW); err != nil {
+			break
+		}
+	}
+	if err := os.Remove(dir); err != nil {
+		o.Logger.Warn("a directory for mounting is left behind", "dir", dir, "err", err)
+	}
+}
+
+// mountedIn returns the points of all mounts.
+func (o Options) mountedIn() (map[string]bool, error) {
+	text, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return nil, err
+	}
+	points := map[string]bool{}
+	for _, m := range parseMounts(string(text)) {
+		points[m.point] = true
+	}
+	return points, nil
+}
+
+// runMount runs mount(8).
+func runMount(ctx context.Context, e Export, dir, options string) error {
+	options = strings.Trim(options+","+ownOptions, ",")
+	if strings.ContainsFunc(options, func(r rune) bool { return r <= ' ' || r == 0x7f }) {
+		return fmt.Errorf("there is a space in the mount options %q", options)
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, mountTimeout, fmt.Errorf("%w for %v", errSilent, mountTimeout))
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "mount", "-n", "-t", "nfs", "-o", options, e.String(), dir)
+	cmd.Env = append(os.Environ(), "LC_ALL=C")
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	// mount starts mount.nfs: end both.
+	cmd.SysProcAttr = &unix.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return unix.Kill(-cmd.Process.Pid, unix.SIGKILL) }
+	cmd.WaitDelay = 2 * time.Second
+	err := cmd.Run()
+	if err == nil {
+		return nil
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	said := strings.Join(strings.Fields(strings.ReplaceAll(out.String(), dir, "the share")), " ")
+	if len(said) > 400 {
+		said = said[:400] + "..."
+	}
+	return fmt.Errorf("mount: %w: %s%s", err, said, advice(said))
+}
+
+// advice says what to do about a failure to mount.
+func advice(said string) string {
+	_, err := exec.LookPath("mount.nfs")
+	for _, dir := range []string{"/sbin", "/usr/sbin"} {
+		if err != nil {
+			_, err = os.Stat(filepath.Join(dir, "mount.nfs"))
+		}
+	}
+	known, readErr := os.ReadFile("/proc/filesystems")
+	switch {
+	case err != nil:
+		return " (there is no mount.nfs here: install nfs-common, or nfs-utils as others call it)"
+	case readErr == nil && !strings.Contains(string(known), "\tnfs"):
+		return " (the kernel here has no NFS client: load it with \"modprobe nfs\", or work on a machine that has one)"
+	case strings.Contains(said, "access denied"):
+		return " (the server does not export that to this machine: see its exports)"
+	}
+	return ""
+}

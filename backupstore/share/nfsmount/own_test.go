@@ -1,0 +1,167 @@
+package nfsmount
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/restorefs/restorefs/backupstore/share"
+)
+
+func never(hang chan struct{}) func() (*share.Dir, error) {
+	return func() (*share.Dir, error) { <-hang; return nil, errors.New("late") }
+}
+
+// fakeMount puts a program mount first in PATH. It notes how it is called, and
+// runs body with $target and, of the real one, $mount.
+func fakeMount(t *testing.T, body string) (calls string) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		if os.Getenv("RESTOREFS_TEST_ALL") != "" {
+			t.Fatal("needs root")
+		}
+		t.Skip("needs root to mount")
+	}
+	dir := t.TempDir()
+	calls = filepath.Join(dir, "calls")
+	script := "#!/bin/sh\necho \"$*\" >>" + calls + "\nfor target; do :; done\n" + body + "\n"
+	if err := os.WriteFile(filepath.Join(dir, "mount"), []byte(script), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("REAL_PATH", os.Getenv("PATH"))
+	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
+	return calls
+}
+
+// bind is a body of fakeMount's that mounts dir.
+func bind(dir string) string { return "PATH=$REAL_PATH mount --bind " + dir + " \"$target\"" }
+
+// exported is a directory that stands for what a server exports.
+func exported(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(dir, "sub"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "sub", "f"), []byte("content"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func ownOptionsOf(t *testing.T) Options {
+	t.Helper()
+	runtime := filepath.Join(t.TempDir(), "run")
+	t.Cleanup(func() {
+		text, err := os.ReadFile("/proc/self/mountinfo")
+		if err != nil || strings.Contains(string(text), runtime) {
+			t.Errorf("a mount is left: %v", err)
+		}
+	})
+	return Options{mountinfo: asMounts(t), runtime: runtime}
+}
+
+func TestAnOwnMountIsSeenByNobodyAndReadAsUsual(t *testing.T) {
+	dir := exported(t)
+	calls := fakeMount(t, bind(dir))
+	o := ownOptionsOf(t)
+	o.MountOptions = "vers=3,rw"
+	s, where, err := Open(t.Context(), export(t, "N1:/e x"), o)
+	if err != nil || where != "" || s.String() != "N1:/e x" {
+		t.Fatalf("%q %v", where, err)
+	}
+	defer s.Close()
+	text, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil || strings.Contains(string(text), o.runtime) {
+		t.Fatalf("it is seen: %v", err)
+	}
+	if left, err := os.ReadDir(o.runtime); err != nil || len(left) != 0 {
+		t.Errorf("left: %v %v", left, err)
+	}
+	entries, err := s.ReadDir(t.Context(), ".", func(string) bool { return true })
+	if err != nil || len(entries) != 1 {
+		t.Fatalf("%v %v", entries, err)
+	}
+	f, err := s.Open(t.Context(), "sub/f")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	p := make([]byte, 7)
+	if _, err := f.ReadAt(t.Context(), p, 0); err != nil || string(p) != "content" {
+		t.Errorf("%q %v", p, err)
+	}
+	got, err := os.ReadFile(calls)
+	if want := "-n -t nfs -o vers=3,rw,ro,nosuid,nodev,noexec,nolock N1:/e x " + o.runtime + "/" + ownPrefix; err != nil || !strings.HasPrefix(string(got), want) {
+		t.Errorf("called with %q, not %q", got, want)
+	}
+}
+
+func TestWhatAKilledRunLeftIsTakenOut(t *testing.T) {
+	dir := exported(t)
+	fakeMount(t, bind(dir))
+	o := ownOptionsOf(t)
+	left := filepath.Join(o.runtime, ownPrefix+"1")
+	if err := errors.Join(os.Mkdir(o.runtime, 0o700), os.Mkdir(left, 0o700), unix.Mount(dir, left, "", unix.MS_BIND, "")); err != nil {
+		t.Fatal(err)
+	}
+	s, _, err := Open(t.Context(), export(t, "n:/e"), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Close()
+	if names, err := os.ReadDir(o.runtime); err != nil || len(names) != 0 {
+		t.Errorf("left: %v %v", names, err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "sub", "f")); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAFailureToMountSaysWhatToDo(t *testing.T) {
+	for body, says := range map[string]string{
+		"echo 'mount.nfs: access denied by server while mounting n:/e' >&2; exit 32": "access denied by server",
+		"exit 0": "nothing is mounted",
+		"PATH=$REAL_PATH mount -t tmpfs t \"$target\"; echo half >&2; exit 32": "half",
+		"kill -9 $$": "signal: killed",
+	} {
+		t.Run(says, func(t *testing.T) {
+			fakeMount(t, body)
+			o := ownOptionsOf(t)
+			_, _, err := Open(t.Context(), export(t, "n:/e"), o)
+			if !errors.Is(err, ErrMount) || !strings.Contains(err.Error(), says) || !strings.Contains(err.Error(), "mount -t nfs -o ro n:/e DIRECTORY") {
+				t.Error(err)
+			}
+			if strings.Contains(says, "denied") {
+				t.Log(err)
+			}
+		})
+	}
+}
+
+func TestMountingEndsWithItsContext(t *testing.T) {
+	fakeMount(t, "sleep 100 & sleep 100")
+	o := ownOptionsOf(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	if _, _, err := Open(ctx, export(t, "n:/e"), o); !errors.Is(err, context.DeadlineExceeded) {
+		t.Error(err)
+	}
+}
+
+func TestADirectoryOfOthersIsNotMountedIn(t *testing.T) {
+	fakeMount(t, "exit 1")
+	o := ownOptionsOf(t)
+	if err := errors.Join(os.Mkdir(o.runtime, 0o700), os.Chmod(o.runtime, 0o777)); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := Open(t.Context(), export(t, "n:/e"), o); err == nil || !strings.Contains(err.Error(), "root's own") {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,119 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/restorefs/restorefs/backupstore/share"
+	"github.com/restorefs/restorefs/backupstore/share/cinderconf"
+	"github.com/restorefs/restorefs/backupstore/share/nfsmount"
+)
+
+const shareHelp = `SHARE is a directory (a mounted NFS export), or NFSHOST:/EXPORT[/DIR]: a mount of
+that is looked for, Cinder's own or another; else root mounts it, read-only and for
+this process alone. Without --share it is what Cinder's configuration says.`
+
+func shareFlag() cli.Flag {
+	return &cli.StringFlag{Name: "share", EnvVars: []string{"RESTOREFS_SHARE"}, Usage: "where the backups are: a `DIRECTORY` or NFSHOST:/EXPORT"}
+}
+
+// shareFlags belong to each command that has shareFlag.
+func shareFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "cinder-conf", EnvVars: []string{"RESTOREFS_CINDER_CONF"}, Value: "/etc/cinder/cinder.conf",
+			Usage: "Cinder's configuration, a `FILE` (and FILE.d/*.conf) or a directory of such"},
+		&cli.StringFlag{Name: "mount-options", Usage: "`OPTIONS` to mount an export with, comma-separated; always ro,nosuid,nodev,noexec"},
+	}
+}
+
+// cinderConfig reads Cinder's configuration. That there is none to read in the
+// default place is no error; found says whether there is.
+func cinderConfig(c *cli.Context) (conf cinderconf.Config, found bool, err error) {
+	conf, err = cinderconf.Load(c.String("cinder-conf"))
+	if err != nil && !c.IsSet("cinder-conf") && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission)) {
+		newLogger(c).Info("Cinder's configuration is not used", "err", err)
+		return cinderconf.Config{}, false, nil
+	}
+	return conf, err == nil, err
+}
+
+// openShare opens what --share says, or else Cinder's configuration. --share is
+// then where it was found.
+func openShare(c *cli.Context) (*share.Dir, error) {
+	spec := c.String("share")
+	var conf cinderconf.Config
+	if spec == "" || isExport(spec) {
+		var err error
+		if conf, _, err = cinderConfig(c); err != nil && (spec == "" || c.IsSet("cinder-conf")) && !errors.Is(err, cinderconf.ErrNoBackups) {
+			return nil, fmt.Errorf("%w; --share says where the backups are", err)
+		}
+		if spec == "" {
+			if spec = cmp.Or(conf.Share, conf.Path); spec == "" {
+				why := ""
+				if err != nil {
+					why = " (" + err.Error() + ")"
+				}
+				return nil, usagef("no share given: say --share DIRECTORY or NFSHOST:/EXPORT, or set RESTOREFS_SHARE%s", why)
+			}
+			newLogger(c).Info("the share is from Cinder's configuration", "share", spec, "file", c.String("cinder-conf"))
+		}
+	}
+	if !isExport(spec) {
+		s, err := share.OpenDir(spec)
+		if err != nil && strings.Contains(spec, ":") && !strings.HasPrefix(spec, "/") {
+			_, err = nfsmount.ParseExport(spec)
+			return nil, usageError{err}
+		}
+		if err != nil {
+			return nil, err
+		}
+		return s, c.Set("share", spec)
+	}
+	export, err := nfsmount.ParseExport(spec)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	o := nfsmount.Options{MountOptions: c.String("mount-options"), Logger: newLogger(c)}
+	if of, err := nfsmount.ParseExport(conf.Share); err == nil && of.Host == export.Host && of.Path == export.Path {
+		o.Own = conf.MountPoint
+		if !c.IsSet("mount-options") {
+			o.MountOptions = conf.MountOptions
+		}
+	}
+	s, dir, err := nfsmount.Open(c.Context, export, o)
+	if err != nil {
+		return nil, err
+	}
+	return s, c.Set("share", cmp.Or(dir, spec))
+}
+
+// isExport reports whether a share is written as an export and not the name of
+// a directory that is there.
+func isExport(spec string) bool {
+	st, err := os.Stat(spec)
+	return nfsmount.IsExport(spec) && (err != nil || !st.IsDir())
+}
+
+// shareDir is the directory that the open share is, for who must keep away from
+// it; "" when it is in no place where anybody could come across it.
+func shareDir(c *cli.Context) string {
+	if spec := c.String("share"); !isExport(spec) {
+		return spec
+	}
+	return ""
+}
+
+// avoided are the directories that a mountpoint must not touch.
+func avoided(c *cli.Context) []string {
+	dirs := []string{c.String("cache-dir")}
+	if dir := shareDir(c); dir != "" {
+		dirs = append(dirs, dir)
+	}
+	return dirs
+}
