@@ -2,13 +2,16 @@
 
 GO         ?= go
 PREFIX     ?= /usr/local
+# Where mount(8) looks for its helpers; empty: none is installed.
+SBIN       ?= $(if $(filter /usr /usr/local,$(PREFIX)),/sbin)
 BUILD      := build
+TEST_KERNEL := $(BUILD)/test-kernel
 # The one version of the linter that the tree is clean under.
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # The race detector needs a C compiler; a machine without one tests without.
 RACE       := $(shell command -v $$($(GO) env CC) >/dev/null 2>&1 && echo -race)
 # What end-to-end tests use where it is installed; they skip, and say so, where not.
-TEST_PROGRAMS := qemu-utils fuse3 e2fsprogs xfsprogs zstd gcc libc6-dev fdisk gdisk dosfstools
+TEST_PROGRAMS := qemu-utils fuse3 e2fsprogs xfsprogs zstd gcc libc6-dev fdisk gdisk dosfstools qemu-system-x86 busybox-static
 
 .PHONY: help build install demo test lint unit unit1 setup soak fuzz bench bench-cinder bench-mount fixtures clean
 
@@ -18,8 +21,13 @@ help: ## list the targets
 build: ## build build/restorefs, one static file
 	CGO_ENABLED=0 $(GO) build -trimpath -o $(BUILD)/restorefs ./cmd/restorefs
 
-install: build ## install it below PREFIX (/usr/local)
+install: build ## install it below PREFIX (/usr/local), with units for systemd and a helper for mount
 	install -D -m 0755 $(BUILD)/restorefs $(DESTDIR)$(PREFIX)/bin/restorefs
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	for unit in restorefs@.service mnt-restore.mount; do \
+	  sed 's:/usr/local/bin/restorefs:$(PREFIX)/bin/restorefs:' packaging/$$unit >$(DESTDIR)$(PREFIX)/lib/systemd/system/$$unit || exit 1; \
+	done
+	[ -z "$(SBIN)" ] || { install -d $(DESTDIR)$(SBIN) && ln -sfn $(PREFIX)/bin/restorefs $(DESTDIR)$(SBIN)/mount.fuse.restorefs; }
 
 demo: build ## mount and restore the sample backup, in plain words
 	$(BUILD)/restorefs demo
@@ -41,6 +49,14 @@ unit1: # again with one processor and pure Go
 setup: ## install what the end-to-end tests use (Debian, as root)
 	apt-get update
 	DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $(TEST_PROGRAMS)
+	[ "$$(dpkg --print-architecture)" != amd64 ] || $(MAKE) $(TEST_KERNEL)
+
+# A kernel for the machines that tests boot, unpacked and not installed.
+$(TEST_KERNEL):
+	mkdir -p $@.new
+	cd $@.new && apt-get download $$(apt-cache depends linux-image-cloud-amd64 | sed -n 's/.*Depends: \(linux-image-[0-9]\)/\1/p' | head -n 1)
+	cd $@.new && dpkg --fsys-tarfile *.deb | tar -x --wildcards './boot/vmlinuz-*' './lib/modules/*/virtio*.ko' && rm *.deb
+	mv $@.new $@
 
 soak: ## kill restores at 30 random moments each, as root (SOAK=N for another number)
 	RESTOREFS_SOAK=$${SOAK:-30} RESTOREFS_TEST_ALL=1 $(GO) test -count=1 -v -timeout 60m -run '^TestAKilled' ./cmd/restorefs

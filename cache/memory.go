@@ -3,6 +3,8 @@ package cache
 import (
 	"context"
 	"unique"
+
+	"golang.org/x/sys/unix"
 )
 
 type handle = unique.Handle[identity]
@@ -70,10 +72,30 @@ func (c *Cache) handOut(size int) []byte {
 		m.spare -= int64(size)
 		return b
 	}
+	if size == c.spanBytes && m.used+m.spare+chunkBytes <= m.limit {
+		chunk := newChunk()
+		for len(chunk) >= 2*size {
+			m.free[size] = append(m.free[size], chunk[:size:size])
+			m.spare += int64(size)
+			chunk = chunk[size:]
+		}
+		return chunk[:size:size]
+	}
 	c.trim()
 	// The pages of large buffers come zeroed from the system, mostly: this is quick enough under the lock, and happens while the cache
 	// fills up, not later.
 	return make([]byte, size)
+}
+
+// chunkBytes of buffers are made at once while the cache fills up, so that they can lie in huge pages. What faulting in a span in small
+// pages takes is a quarter of what decoding it does, and FUSE looks up every page that it copies from. A chunk returns to the garbage
+// collector when all of its buffers have; but buffers of the usual length are hardly ever dropped.
+const chunkBytes = 4 << 20
+
+func newChunk() []byte {
+	chunk := make([]byte, chunkBytes)
+	_ = unix.Madvise(chunk, unix.MADV_HUGEPAGE) // where the system has none, small pages do
+	return chunk
 }
 
 // trim leaves free buffers to the garbage collector until the invariant holds. Under Cache.mu.

@@ -51,11 +51,10 @@
 // it. Mount refuses a mountpoint that overlaps [Options.Avoid]. Tests serve
 // from a helper process.
 //
-// Interrupts: the kernel announces any signal that a waiting caller gets, also
-// harmless ones (the Go runtime's SIGURG). The context is then cancelled and
-// the caller gets EINTR. A Volume must give up only this waiter, not work that
-// others wait for, and must not use the context after it has returned. A
-// process that has volume.raw mmapped sees an interrupted page fault as SIGBUS.
+// Interrupts: the context of a request is cancelled, and the caller gets EINTR,
+// when somebody wants the caller to end, and at nothing else (interrupt.go). A
+// Volume must give up only this waiter, not work that others wait for, and must
+// not use the context after it has returned.
 //
 // Waiting that no signal ends: with asynchronous direct I/O (CAP_ASYNC_DIO),
 // which doubles what libaio and io_uring get, the kernel waits for the answer

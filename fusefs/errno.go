@@ -11,7 +11,7 @@ import (
 // errno is the one table from errors to what a reader sees. gone is what a
 // vanished backup or object is: ENOENT by name, ESTALE in an open file.
 //
-//	the reader was interrupted           EINTR      not logged
+//	the caller is to end                 EINTR      not logged
 //	a deadline passed (the share hangs)  ETIMEDOUT  logged
 //	fs.ErrNotExist                       gone       logged
 //	no room for what is written          ENOSPC     logged

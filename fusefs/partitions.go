@@ -63,6 +63,8 @@ func (t *tree) table(ctx context.Context, b *Backup) (parttable.Table, error) {
 	if table, ok := t.tables.get(key); ok {
 		return table, nil
 	}
+	ctx, answered := patient(ctx)
+	defer answered()
 	v, err := t.catalog.Peek(ctx, b.ID)
 	if err != nil {
 		return parttable.Table{}, fmt.Errorf("open the disk: %w", err)

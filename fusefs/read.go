@@ -37,6 +37,8 @@ func (n *volumeNode) Getattr(_ context.Context, _ gofs.FileHandle, out *fuse.Att
 }
 
 func (n *volumeNode) Open(ctx context.Context, flags uint32) (gofs.FileHandle, uint32, syscall.Errno) {
+	ctx, answered := patient(ctx)
+	defer answered()
 	if no := n.t.mayOpen(flags); no != 0 {
 		return nil, 0, no
 	}
@@ -78,6 +80,8 @@ func (h *volumeHandle) Read(ctx context.Context, dest []byte, off int64) (fuse.R
 		return fuse.ReadResultData(nil), 0
 	}
 	n := int(min(int64(len(dest)), h.size-off))
+	ctx, answered := patient(ctx)
+	defer answered()
 	data, err := h.volume.Read(ctx, off, n)
 	if err != nil {
 		return nil, h.t.fail(ctx, "read", h.id, err, syscall.ESTALE, "offset", off, "length", n)
@@ -106,6 +110,8 @@ func (h *volumeHandle) Lseek(ctx context.Context, off uint64, whence uint32) (ui
 		return 0, syscall.ENXIO
 	}
 	pos := int64(off)
+	ctx, answered := patient(ctx)
+	defer answered()
 	switch whence {
 	case unix.SEEK_DATA:
 		start, _, no := h.nextData(ctx, pos)

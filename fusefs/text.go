@@ -30,6 +30,8 @@ func (n *textNode) load(ctx context.Context) ([]byte, syscall.Errno) {
 	if n.kind == problemKind {
 		return problemText(&n.backup), 0
 	}
+	ctx, answered := patient(ctx)
+	defer answered()
 	text, err := n.t.catalog.Metadata(ctx, n.backup.ID)
 	if err != nil {
 		return nil, n.t.fail(ctx, "read the metadata", n.backup.ID, err, syscall.ENOENT)

@@ -80,6 +80,8 @@ func newTree(c Catalog, o Options, log *slog.Logger) *tree {
 
 // at returns the entry at a path, as the catalogue is now.
 func (t *tree) at(ctx context.Context, path string) (*entry, syscall.Errno) {
+	ctx, answered := patient(ctx)
+	defer answered()
 	list, err := t.catalog.Backups(ctx)
 	if err != nil {
 		return nil, t.fail(ctx, "list backups", "", err, syscall.EIO)
@@ -212,6 +214,8 @@ func (t *tree) size(ctx context.Context, b *Backup) (int64, syscall.Errno) {
 	if b.Size >= 0 {
 		return b.Size, 0
 	}
+	ctx, answered := patient(ctx)
+	defer answered()
 	size, err := t.catalog.Size(ctx, b.ID)
 	if err == nil && size < 0 {
 		err = fmt.Errorf("size is %d", size)

@@ -68,6 +68,8 @@ func (h *volumeHandle) Write(ctx context.Context, data []byte, off int64) (uint3
 	case off >= h.size:
 		return 0, syscall.EFBIG
 	}
+	ctx, answered := patient(ctx)
+	defer answered()
 	data = data[:min(int64(len(data)), h.size-off)]
 	err := h.writes.WriteAt(ctx, data, off)
 	if err == nil && h.dsync {
@@ -83,6 +85,8 @@ func (h *volumeHandle) Fsync(ctx context.Context, _ uint32) syscall.Errno {
 	if h.writes == nil {
 		return 0
 	}
+	ctx, answered := patient(ctx)
+	defer answered()
 	return h.t.fail(ctx, "sync", h.id, h.writes.Sync(ctx), syscall.ESTALE)
 }
 
@@ -96,6 +100,8 @@ func (h *volumeHandle) Allocate(ctx context.Context, off, size uint64, mode uint
 	if h.writes == nil {
 		return syscall.EBADF
 	}
+	ctx, answered := patient(ctx)
+	defer answered()
 	keep := mode&unix.FALLOC_FL_KEEP_SIZE != 0
 	beyond := off > uint64(h.size) || size > uint64(h.size)-off
 	if beyond && !keep {

@@ -349,6 +349,7 @@ func TestTheScriptSaysToTheShellWhatIsMeant(t *testing.T) {
 			t.Fatal(err)
 		}
 		calls := [][]string{
+			{"volume", "set", "--property=src_backup_id=" + id, "VOL"},
 			{"volume", "set", "--no-property", "--property=a b=" + odd, "--property=e=", "VOL"},
 			{"volume", "set", "--property=src_backup_id=" + id, "VOL"},
 			{"volume", "set", "--image-property=k=x=y", "--image-property=z=#!", "VOL"},

@@ -121,8 +121,8 @@ func (r *restore) onto(name string) error {
 	r.note = target.Note()
 	if r.cloud != nil {
 		fmt.Fprintf(c.App.ErrWriter, "volume  %s\n", r.cloud.describe())
-		if _, err := r.cloud.origin(r.backup); err != nil && r.cloud.metadata {
-			fmt.Fprintf(c.App.ErrWriter, "note    its metadata will not be restored: %s\n", explain(err))
+		for _, note := range r.cloud.notes(r.backup) {
+			fmt.Fprintf(c.App.ErrWriter, "note    %s\n", printable(note))
 		}
 	}
 	if err := confirm(c, r.backup, target, r.confirmed); err != nil {

@@ -281,6 +281,22 @@ func printChanges(w io.Writer, changes []cinderapi.Difference) {
 	}
 }
 
+// notes is what the operator should know of the metadata before the data is
+// written.
+func (v *cloudVolume) notes(b *backupstore.Backup) []string {
+	changes, err := v.plan(b)
+	if err != nil {
+		return []string{"its metadata will not be restored: " + explain(err)}
+	}
+	for _, d := range changes {
+		if d.Field == "encryption_key_id" {
+			return []string{fmt.Sprintf("the data is encrypted with the key %s, which the volume does not have and the API cannot give it: "+
+				"an administrator of the cloud must, before it can be read", *d.Wanted)}
+		}
+	}
+	return nil
+}
+
 func differenceWords(d cinderapi.Difference) string {
 	show := func(s *string) string {
 		if s == nil {

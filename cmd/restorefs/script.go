@@ -26,19 +26,20 @@ func writeScript(out io.Writer, b *backupstore.Backup) error {
 		for _, o := range options {
 			w.WriteString(" \\\n  " + shellWord(o))
 		}
-		line(` \` + "\n" + `  "$volume"`)
+		line(` \` + "\n" + `  "$volume" || failed=1`)
 	}
 	line("#!/usr/bin/env bash")
 	line("# The metadata of volume %s as it was when backup %s was made,", shellWord(b.VolumeID), shellWord(b.ID))
 	line("# %s. When the data is on a volume:  bash FILE VOLUME_ID", b.CreatedAt.Format(time.RFC3339))
 	line("# It needs python-openstackclient, logged in as a member of the volume's project.")
-	line("set -euo pipefail")
-	line(`volume=${1:?say the id of the volume}`)
+	line("set -u")
+	line("volume=${1:?say the id of the volume}\nfailed=0")
 
-	line("\n# The metadata, in place of what the volume has.")
+	line("\n# The metadata, in place of what the volume has. (The client fails to clear it where there is none.)")
+	set("--property=src_backup_id=" + b.ID)
 	set(append([]string{"--no-property"}, pairs(line, "property", m.Metadata)...)...)
 	if m.Metadata["src_backup_id"] == "" {
-		w.WriteString(`[ "$volume" = ` + shellWord(b.VolumeID) + " ] || ")
+		line(`[ "$volume" = %s ] ||`, shellWord(b.VolumeID))
 	}
 	set("--property=src_backup_id=" + b.ID)
 
@@ -75,6 +76,7 @@ func writeScript(out io.Writer, b *backupstore.Backup) error {
 		}
 		line(";;\nesac")
 	}
+	line("exit $failed")
 	_, err := out.Write(w.Bytes())
 	return err
 }

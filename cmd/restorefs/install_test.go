@@ -1,0 +1,66 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// install runs make install into a directory.
+func install(t *testing.T, args ...string) string {
+	t.Helper()
+	firstPass(t)
+	need(t, "make")
+	dest := t.TempDir()
+	run(t, "make", append([]string{"-s", "-C", "../..", "install", "DESTDIR=" + dest, "BUILD=" + t.TempDir()}, args...)...)
+	return dest
+}
+
+func TestMakeInstallPutsAllInItsPlace(t *testing.T) {
+	for prefix, helper := range map[string]bool{"/usr": true, "/opt/it": false} {
+		dest := install(t, "PREFIX="+prefix)
+		if out := run(t, dest+prefix+"/bin/restorefs", "--version"); !strings.Contains(out, "restorefs") {
+			t.Error(out)
+		}
+		unit, err := os.ReadFile(dest + prefix + "/lib/systemd/system/restorefs@.service")
+		if err != nil || !strings.Contains(string(unit), "ExecStart="+prefix+"/bin/restorefs mount") || strings.Contains(string(unit), "/usr/local") {
+			t.Errorf("%v: %s", err, unit)
+		}
+		if _, err := os.Stat(dest + prefix + "/lib/systemd/system/mnt-restore.mount"); err != nil {
+			t.Error(err)
+		}
+		if to, err := os.Readlink(dest + "/sbin/mount.fuse.restorefs"); (err == nil) != helper || helper && to != prefix+"/bin/restorefs" {
+			t.Errorf("%s: %s, %v", prefix, to, err)
+		}
+	}
+}
+
+// mount(8) with nothing but what make install puts there, in a mount namespace
+// of its own: mount.fuse3 is taken away.
+func TestTheInstalledHelperMounts(t *testing.T) {
+	needMount(t)
+	need(t, "mount", "unshare")
+	dest := install(t)
+	share, b := smallShare(t)
+	mountpoint, real, sbin := t.TempDir(), t.TempDir(), t.TempDir()
+	script := `set -e
+		mount --bind ` + dest + `/usr/local/bin /usr/local/bin
+		mount --bind /sbin/. ` + real + `
+		ln -s ` + real + `/* ` + sbin + `
+		rm -f ` + sbin + `/mount.fuse*
+		cp -P ` + dest + `/sbin/mount.fuse.restorefs ` + sbin + `
+		mount --bind ` + sbin + ` /sbin/.
+		trap 'umount -l ` + mountpoint + ` 2>/dev/null || :' EXIT
+		mount -t fuse.restorefs ` + share + ` ` + mountpoint + ` -o ro,_netdev,gid=5,mode=0440
+		stat -c '%a %g' ` + mountpoint + `/backups/` + b.ID + `/volume.raw
+		pid=$(sed -n 's/.*"pid": \([0-9]*\).*/\1/p' ` + mountpoint + `/.restorefs/status.json)
+		umount ` + mountpoint + `
+		while grep -q '^State:.[^ZX]' /proc/$pid/status 2>/dev/null; do sleep 0.05; done`
+	cmd := exec.Command("unshare", "-m", "/bin/sh", "-c", script)
+	cmd.Env = append(os.Environ(), "XDG_CACHE_HOME="+filepath.Join(t.TempDir(), "cache"))
+	if out, err := cmd.CombinedOutput(); err != nil || !strings.HasSuffix(string(out), "440 5\n") {
+		t.Errorf("%v: %s", err, out)
+	}
+}
