@@ -183,7 +183,7 @@ func (d *delivery) sameEncryption() error {
 	}
 	was := m.Base.VolumeTypeID
 	if d.wish.Type == "" {
-		return usagef("backup %s is of an encrypted volume, which can only be read on a volume of the same volume type: say it with --type%s", d.backup.ID, d.typeWords(was))
+		return usagef("backup %s is of an encrypted volume, which can only be read on a volume of the same volume type: say it with --type; it was %s", d.backup.ID, d.typeWords(was))
 	}
 	if was == nil {
 		return nil
@@ -195,7 +195,7 @@ func (d *delivery) sameEncryption() error {
 	if t.ID != *was {
 		return &materialize.RefusedError{Target: "a volume of type " + d.wish.Type, Reasons: []materialize.Reason{{
 			Kind: materialize.ReasonNotATarget,
-			Text: fmt.Sprintf("the backup is encrypted and can only be read on a volume of the same volume type%s; this one's is %s", d.typeWords(was), t.ID),
+			Text: fmt.Sprintf("the backup is encrypted and can only be read on a volume of the same volume type: it was %s, this one is %s (id %s)", d.typeWords(was), printable(t.Name), printable(t.ID)),
 		}}}
 	}
 	return nil
@@ -204,12 +204,13 @@ func (d *delivery) sameEncryption() error {
 // typeWords names the volume type that the volume had.
 func (d *delivery) typeWords(id *string) string {
 	if id == nil {
-		return ""
+		return "of a type that the backup does not tell"
 	}
-	if t, err := d.cloud.client.FindVolumeType(d.c.Context, *id); err == nil {
-		return printable(fmt.Sprintf(" %s (id %s)", shellWord(t.Name), t.ID))
+	t, err := d.cloud.client.FindVolumeType(d.c.Context, *id)
+	if err != nil {
+		return printable(fmt.Sprintf("of a type that this project does not have (id %s)", *id))
 	}
-	return printable(fmt.Sprintf(" (its id is %s; this project has no type of that id)", *id))
+	return printable(fmt.Sprintf("of type %s (id %s)", shellWord(t.Name), t.ID))
 }
 
 // target is the volume in words, also before it is created.
@@ -252,7 +253,7 @@ func (d *delivery) notes() (notes []string) {
 	}
 	if m.Base.VolumeTypeID != nil && d.wish.Type == "" {
 		if was := d.typeWords(m.Base.VolumeTypeID); !strings.Contains(was, "__DEFAULT__") {
-			notes = append(notes, "the volume was of type"+was+", the new one will be of the default type (--type)")
+			notes = append(notes, "the volume was "+was+", the new one will be of the default type (--type)")
 		}
 	}
 	return notes

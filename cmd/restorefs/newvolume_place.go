@@ -48,7 +48,7 @@ type here struct{ device.Finder }
 func (here) reserves() bool { return true }
 
 func (h here) find(ctx context.Context, v *cinderapi.Volume, undo func(undoing)) (*device.Device, error) {
-	d, err := h.Find(ctx, deviceVolume(v))
+	d, err := findDevice(ctx, h, v)
 	if err != nil {
 		return nil, err
 	}
@@ -80,9 +80,13 @@ func (a attached) find(ctx context.Context, v *cinderapi.Volume, undo func(undoi
 	if err := a.attacher.Attach(ctx, v.ID); err != nil {
 		return nil, err
 	}
-	return a.Find(ctx, deviceVolume(v))
+	return findDevice(ctx, a, v)
 }
 
-func deviceVolume(v *cinderapi.Volume) device.Volume {
-	return device.Volume{ID: v.ID, SizeGiB: v.SizeGiB, Encrypted: v.Encrypted}
+func findDevice(ctx context.Context, f device.Finder, v *cinderapi.Volume) (*device.Device, error) {
+	d, err := f.Find(ctx, device.Volume{ID: v.ID, SizeGiB: v.SizeGiB, Encrypted: v.Encrypted})
+	if err != nil && ctx.Err() != nil {
+		err = fmt.Errorf("look for the device of volume %s: %w", v.ID, err)
+	}
+	return d, err
 }

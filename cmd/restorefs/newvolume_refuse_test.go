@@ -1,0 +1,116 @@
+package main
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/restorefs/restorefs/backupstore/storetest"
+	"github.com/restorefs/restorefs/materialize/cinderapi"
+)
+
+func TestANewVolumeNeedsFlagsThatFit(t *testing.T) {
+	for name, test := range map[string]struct{ args, want string }{
+		"no place":           {"--new-volume b", "--device-path lvm, nfs, ceph or a path with {id}; or --attach"},
+		"a target too":       {"--new-volume --device-path lvm b /dev/vdb", "TARGET /dev/vdb and the flags that find the volume's device exclude each other"},
+		"no backup":          {"--new-volume --device-path lvm", "takes BACKUP, 0 arguments"},
+		"both volumes":       {"--new-volume --volume " + cloudTarget + " --device-path lvm b", "say one of them"},
+		"no volume":          {"--device-path lvm b", "say --new-volume or --volume ID"},
+		"both places":        {"--new-volume --device-path lvm --attach b", "exclude each other"},
+		"no such place":      {"--new-volume --device-path iscsi b", "a place is lvm, nfs, ceph"},
+		"a server alone":     {"--new-volume --device-path lvm --server x b", "--server goes with --attach"},
+		"a type of an old":   {"--volume " + cloudTarget + " --device-path lvm --type gold b", "--type goes with --new-volume"},
+		"cleaning up an old": {"--volume " + cloudTarget + " --device-path lvm --cleanup b", "--cleanup goes with --new-volume"},
+		"a negative size":    {"--new-volume --device-path lvm --size -1 b", "a number of GiB"},
+		"qcow2":              {"--new-volume --device-path lvm --format qcow2 b", "--format qcow2 does not go"},
+		"metadata only":      {"--new-volume --device-path lvm --metadata-only b", "--metadata-only"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, stderr, code := restorefs(t, append([]string{"materialize", "--share", t.TempDir()}, strings.Fields(test.args)...)...)
+			if code != 2 || !strings.Contains(stderr, test.want) {
+				t.Errorf("exit %d: %s", code, stderr)
+			}
+		})
+	}
+}
+
+func TestAnEncryptedBackupNeedsItsVolumeTypeBeforeAnythingIsCreated(t *testing.T) {
+	const luks = "51260d28-399e-4c8b-ad10-1ad9bf0e132d"
+	share, id := cloudBackup(t, storetest.Volume{EncryptionKeyID: "4b5d7e4e-4a6b-4a53-a8f1-0d9f0e4bd2f0"})
+	for name, test := range map[string]struct {
+		flags []string
+		code  int
+		want  string
+	}{
+		"no type":           {nil, 2, "say it with --type; it was of type LUKS (id " + luks + ")"},
+		"no type, dry run":  {[]string{"--dry-run"}, 2, "say it with --type"},
+		"another type":      {[]string{"--type", "gold"}, 4, "it was of type LUKS (id " + luks + "), this one is gold"},
+		"no such type":      {[]string{"--type", "silver"}, 1, "volume type silver"},
+		"the type, dry run": {[]string{"--type", "LUKS", "--dry-run"}, 0, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newCreatingServer(t)
+			_, stderr, code := s.run(t, s.flags(share, id, append(test.flags, "--new-volume")...)...)
+			if code != test.code || !strings.Contains(stderr, test.want) || s.calls() != "" {
+				t.Errorf("exit %d: %s; %s", code, stderr, s.calls())
+			}
+		})
+	}
+	t.Run("through an attachment", func(t *testing.T) {
+		s := newCreatingServer(t)
+		_, stderr, code := s.run(t, "materialize", "--share", share, "--yes", "--new-volume", "--attach", "--server", cloudServer, "--type", "LUKS", id)
+		if code != 2 || !strings.Contains(stderr, "would be encrypted once more") || s.calls() != "" {
+			t.Errorf("exit %d: %s; %s", code, stderr, s.calls())
+		}
+	})
+	t.Run("the type", func(t *testing.T) {
+		s := newCreatingServer(t)
+		s.set("encrypted", true)
+		s.set("volume_type_id", luks)
+		_, stderr, code := s.run(t, s.flags(share, id, "--new-volume", "--type", "LUKS")...)
+		if code != 5 || !strings.Contains(stderr, "note    the data stays encrypted with key 4b5d7e4e") || !strings.Contains(stderr, "encryption_key_id") || !holds(t, s.file(), 1<<30) {
+			t.Errorf("exit %d: %s", code, stderr)
+		}
+	})
+}
+
+func TestTheDeviceOfAVolumeThatIsThereIsFound(t *testing.T) {
+	share, id := cloudBackup(t, storetest.Volume{Name: "db"})
+	for name, test := range map[string]struct {
+		status string
+		marked bool
+		code   int
+		want   string
+		calls  string
+	}{
+		"available":                                {"available", false, 0, "", "reserve metadata unreserve"},
+		"reserved by a run that created it":        {"attaching", true, 0, "still reserved by the run that created it", "metadata unreserve"},
+		"reserved by somebody":                     {"attaching", false, 4, "its status is attaching, not available", ""},
+		"in use":                                   {"in-use", false, 4, "its status is in-use, not available: detach it first", ""},
+		"in use, though a run once created it":     {"in-use", true, 4, "its status is in-use, not available", ""},
+		"somebody's whose metadata tells of a run": {"available", true, 0, "", "reserve metadata unreserve"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newCreatingServer(t)
+			s.there = true
+			s.set("status", test.status)
+			if test.marked {
+				s.metadata[cinderapi.RunKey] = "X"
+			}
+			if err := os.WriteFile(s.file(), nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			os.Truncate(s.file(), 1<<30)
+			_, stderr, code := s.run(t, s.flags(share, id, "--volume", cloudTarget)...)
+			if code != test.code || !strings.Contains(stderr, test.want) || s.calls() != test.calls {
+				t.Errorf("exit %d: %s; %s", code, stderr, s.calls())
+			}
+			if holds(t, s.file(), 1<<30) != (code == 0) {
+				t.Error("the data is not as it should be")
+			}
+			if code != 0 && strings.Contains(stderr, "openstack volume delete") {
+				t.Error("an old volume's removal is proposed:", stderr)
+			}
+		})
+	}
+}
