@@ -3,6 +3,7 @@ package materialize
 import (
 	"context"
 	"errors"
+	"iter"
 	"sync/atomic"
 )
 
@@ -20,6 +21,11 @@ type Estimate struct {
 	Refused                          *RefusedError
 	Overridden                       []Reason
 	Notes                            []string
+
+	// Writes gives, in order, the ranges of the volume that are read from the
+	// backup and written: WriteBytes in all, but for what of the volume's data is
+	// found to be zero only when it is read. It ends after the first error.
+	Writes func(ctx context.Context) iter.Seq2[Range, error]
 }
 
 // Plan says what Open and Run with the same options would do. It writes
@@ -28,7 +34,7 @@ type Estimate struct {
 // error; Refused says why.
 func Plan(ctx context.Context, vol Volume, name string, open OpenOptions, o Options) (Estimate, error) {
 	open.Size = vol.Size()
-	e := Estimate{Target: name, Size: vol.Size()}
+	e := Estimate{Target: name, Size: vol.Size(), Writes: func(ctx context.Context) iter.Seq2[Range, error] { return data(ctx, vol) }}
 	if err := e.volume(ctx, vol); err != nil {
 		return e, err
 	}
@@ -50,35 +56,62 @@ func Plan(ctx context.Context, vol Volume, name string, open OpenOptions, o Opti
 	p := newPipeline(vol, t, o)
 	e.WriteBytes, e.ZeroBytes = 0, 0
 	var compared atomic.Int64
+	writes := &blockSet{block: p.block, pages: map[int64]*[pageBlocks / 64]uint64{}}
 	err = p.compareAll(ctx, t, vol.Size(), func(n int64) { compared.Add(n) }, func(cs []change) {
 		for _, c := range cs {
 			if c.zero {
 				e.ZeroBytes += c.n
 			} else {
 				e.WriteBytes += c.n
+				writes.add(c.off, c.n)
 			}
 		}
 	})
+	e.Writes = func(context.Context) iter.Seq2[Range, error] {
+		return func(yield func(Range, error) bool) {
+			for r := range writes.ranges(vol.Size()) {
+				if !yield(r, nil) {
+					return
+				}
+			}
+		}
+	}
 	e.Exact, e.SkipBytes = err == nil, compared.Load()-e.WriteBytes-e.ZeroBytes
 	return e, err
 }
 
 // volume adds up the volume's data, from digests.
 func (e *Estimate) volume(ctx context.Context, vol Volume) error {
-	p := &pipeline{vol: vol, block: int64(vol.Align())}
 	for _, err := range vol.Runs(ctx) {
 		if err != nil {
 			return err
 		}
 		e.Runs++
 	}
-	for off := int64(0); off < e.Size; {
-		start, stop, err := p.nextData(ctx, off, e.Size)
+	for r, err := range data(ctx, vol) {
 		if err != nil {
 			return err
 		}
-		e.DataBytes += stop - start
-		off = stop
+		e.DataBytes += r.Len
 	}
 	return nil
+}
+
+// data gives the ranges of the volume, in whole blocks, that are not known to be
+// zero.
+func data(ctx context.Context, vol Volume) iter.Seq2[Range, error] {
+	return func(yield func(Range, error) bool) {
+		p := &pipeline{vol: vol, block: int64(vol.Align())}
+		for off, size := int64(0), vol.Size(); off < size; {
+			start, stop, err := p.nextData(ctx, off, size)
+			if err != nil {
+				yield(Range{}, err)
+				return
+			}
+			if start < stop && !yield(Range{Off: start, Len: stop - start}, nil) {
+				return
+			}
+			off = stop
+		}
+	}
 }

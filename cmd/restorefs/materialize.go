@@ -220,7 +220,7 @@ func dryRun(r *restore, name string) error {
 	if err != nil {
 		return err
 	}
-	p, err := newPlanned(c.Context, r.backup, r.volume, e, r.options)
+	p, err := newPlanned(c.Context, r.composed, r.volume, e, r.options)
 	if err != nil {
 		return err
 	}
@@ -241,7 +241,10 @@ func dryRun(r *restore, name string) error {
 	if e.Refused != nil {
 		return e.Refused
 	}
-	return nil
+	if r.salvage != "" {
+		return nil
+	}
+	return r.broken
 }
 
 // outsideShare refuses a target on the share: nothing is ever written there.

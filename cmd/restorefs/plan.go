@@ -6,6 +6,8 @@ import (
 	"io"
 	"time"
 
+	"github.com/urfave/cli/v2"
+
 	"github.com/restorefs/restorefs/backupstore"
 	"github.com/restorefs/restorefs/materialize"
 	"github.com/restorefs/restorefs/materialize/cinderapi"
@@ -23,10 +25,15 @@ type planned struct {
 	Exact      bool   `json:"exact"`
 	Continues  bool   `json:"continues"`
 	Refused    bool   `json:"refused"`
-	// Objects and StoredBytes are of the whole chain: what is read is no more,
-	// and less where a newer layer covers an older one.
-	Objects     int   `json:"objects"`
-	StoredBytes int64 `json:"stored_bytes"`
+	// What reading WriteBytes of data takes: objects that are opened, bytes that
+	// are read of them, bytes that are decompressed.
+	Objects      int   `json:"objects"`
+	StoredBytes  int64 `json:"stored_bytes"`
+	DecodedBytes int64 `json:"decoded_bytes"`
+	// Digests: each block is compared with its digest. Missing is what is not on
+	// the share and would be needed.
+	Digests bool           `json:"digests"`
+	Missing []missingPiece `json:"missing,omitempty"`
 	// What was measured in some seconds: reading and decoding WriteBytes at
 	// ReadBytesPerSecond takes ReadSeconds. 0: nothing could be measured.
 	ProbedBytes        int64   `json:"probed_bytes"`
@@ -38,15 +45,29 @@ type planned struct {
 	NewVolume *plannedVolume `json:"new_volume,omitempty"`
 }
 
+// missingPiece is a file that is not as it should be, and where in the volume
+// how much of it is wanted.
+type missingPiece struct {
+	Backup string `json:"backup"`
+	File   string `json:"file,omitempty"`
+	Reason string `json:"reason"`
+	Offset int64  `json:"offset"`
+	Bytes  int64  `json:"bytes"`
+}
+
 // newPlanned adds to a plan what reading the backup will take.
-func newPlanned(ctx context.Context, b *backupstore.Backup, volume materialize.Volume, e materialize.Estimate, o materialize.Options) (planned, error) {
+func newPlanned(ctx context.Context, composed *backupstore.Volume, volume materialize.Volume, e materialize.Estimate, o materialize.Options) (planned, error) {
 	p := planned{
-		Backup: b.ID, Target: e.Target, Size: e.Size, DataBytes: e.DataBytes, WriteBytes: e.WriteBytes,
-		ZeroBytes: e.ZeroBytes, SkipBytes: e.SkipBytes, Exact: e.Exact, Continues: e.Continues, Refused: e.Refused != nil,
+		Backup: composed.Backup().ID, Target: e.Target, Size: e.Size, DataBytes: e.DataBytes, WriteBytes: e.WriteBytes,
+		ZeroBytes: e.ZeroBytes, SkipBytes: e.SkipBytes, Exact: e.Exact, Continues: e.Continues, Refused: e.Refused != nil, Digests: composed.HasDigests(),
 	}
-	for _, layer := range b.Chain() {
-		p.Objects += layer.Objects
-		p.StoredBytes += layer.StoredBytes
+	r, err := composed.Reading(ctx, e.Writes(ctx))
+	if err != nil {
+		return p, err
+	}
+	p.Objects, p.StoredBytes, p.DecodedBytes = r.Objects, r.StoredBytes, r.DecodedBytes
+	for _, m := range r.Missing {
+		p.Missing = append(p.Missing, missingPiece{m.Backup, m.Object, m.Reason, m.Offset, m.Bytes})
 	}
 	if p.WriteBytes == 0 || p.Refused {
 		return p, nil
@@ -69,7 +90,7 @@ func printPlan(w io.Writer, p planned, notes []string) {
 		atMost = ""
 	}
 	fmt.Fprintf(w, "target    %s\nvolume    %s, %s of it data\n", p.Target, formatSize(p.Size), formatSize(p.DataBytes))
-	fmt.Fprintf(w, "share     at most %d objects to open and %s to read\n", p.Objects, formatSize(p.StoredBytes))
+	fmt.Fprintf(w, "share     %s%d objects to open, %s to read, %s to decompress\n", atMost, p.Objects, formatSize(p.StoredBytes), formatSize(p.DecodedBytes))
 	fmt.Fprintf(w, "write     %s%s\nzero      %s%s\nleave     %s\n", atMost, formatSize(p.WriteBytes), atMost, formatSize(p.ZeroBytes), formatSize(p.SkipBytes))
 	if p.ReadBytesPerSecond > 0 {
 		fmt.Fprintf(w, "time      %s%s to read and decode, at %s/s measured on %s just now; the target was not measured\n", atMost,
@@ -78,7 +99,49 @@ func printPlan(w io.Writer, p planned, notes []string) {
 	if p.Continues {
 		fmt.Fprintln(w, "continues an interrupted run")
 	}
+	if !p.Digests {
+		fmt.Fprintln(w, "digests   none: each object is read once more, as a whole, to compare its MD5")
+	}
+	printMissing(w, p.Missing)
 	for _, n := range notes {
 		fmt.Fprintln(w, "note     ", printable(n))
 	}
+}
+
+// missingLines are shown at most; JSON has all.
+const missingLines = 20
+
+func printMissing(w io.Writer, missing []missingPiece) {
+	for _, m := range missing[:min(len(missing), missingLines)] {
+		what := m.File
+		if what == "" {
+			what = "backup " + m.Backup
+		}
+		fmt.Fprintf(w, "missing   %s: %s", what, printable(m.Reason))
+		if m.Bytes > 0 {
+			fmt.Fprintf(w, "; %s of the volume, the first at byte %d", formatSize(m.Bytes), m.Offset)
+		}
+		fmt.Fprintln(w)
+	}
+	if n := len(missing) - missingLines; n > 0 {
+		fmt.Fprintf(w, "missing   %d more\n", n)
+	}
+}
+
+// lacking says what the restore of a backup lacks that cannot be composed: what
+// is wrong with it, or with the first of its parents of which that can be said.
+func lacking(c *cli.Context, b *backupstore.Backup) error {
+	p := planned{Backup: b.ID, Target: c.Args().Get(1), Size: b.Size}
+	for l := b; l != nil; l = l.Parent() {
+		if l.State != backupstore.Complete {
+			for _, problem := range l.Problems {
+				p.Missing = append(p.Missing, missingPiece{Backup: l.ID, Reason: problem})
+			}
+		}
+	}
+	if c.Bool("json") {
+		return writeJSON(c.App.Writer, p)
+	}
+	printMissing(c.App.Writer, p.Missing)
+	return nil
 }

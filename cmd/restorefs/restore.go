@@ -21,6 +21,7 @@ type restore struct {
 	memory   int64 // bytes, for each of the two great holders
 	options  materialize.Options
 	composed *backupstore.Volume
+	broken   error  // why it cannot be restored without --salvage; of a dry run only
 	salvage  string // "", "zero" or "keep"
 	rescue   *backupstore.Salvage
 	volume   materialize.Volume // composed, or rescue where --salvage is given
@@ -76,7 +77,13 @@ func (r *restore) open() (err error) {
 		if b.Chain() != nil {
 			hint = "; --salvage restores what can be had"
 		}
-		return fmt.Errorf("backup %s is %s: %s%s: %w", b.ID, b.State, strings.Join(b.Problems, "; "), hint, backupstore.ErrDamaged)
+		r.broken = fmt.Errorf("backup %s is %s: %s%s: %w", b.ID, b.State, strings.Join(b.Problems, "; "), hint, backupstore.ErrDamaged)
+		if !r.c.Bool("dry-run") {
+			return r.broken
+		}
+		if b.Chain() == nil {
+			return errors.Join(lacking(r.c, b), r.broken)
+		}
 	}
 	if r.composed, err = r.catalog.Open(r.c.Context, r.backup); err != nil {
 		return err
@@ -109,6 +116,9 @@ func (r *restore) isFound(t *materialize.Target) error {
 // onto copies the backup onto a device or into a file, asking first where that is
 // needed, reports it, and restores the metadata of the cloud's volume.
 func (r *restore) onto(name string) error {
+	if r.broken != nil {
+		return r.broken
+	}
 	c := r.c
 	target, err := materialize.Open(c.Context, name, r.openOptions())
 	if err != nil {
