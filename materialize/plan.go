@@ -34,11 +34,10 @@ type Estimate struct {
 // error; Refused says why.
 func Plan(ctx context.Context, vol Volume, name string, open OpenOptions, o Options) (Estimate, error) {
 	open.Size = vol.Size()
-	e := Estimate{Target: name, Size: vol.Size(), Writes: func(ctx context.Context) iter.Seq2[Range, error] { return data(ctx, vol) }}
-	if err := e.volume(ctx, vol); err != nil {
+	e, err := PlanUnseen(ctx, vol, name)
+	if err != nil {
 		return e, err
 	}
-	e.WriteBytes, e.ZeroBytes = e.DataBytes, e.Size-e.DataBytes
 	t, err := Open(ctx, name, open)
 	if refused, ok := errors.AsType[*RefusedError](err); ok {
 		e.Target, e.Refused = refused.Target, refused
@@ -77,6 +76,14 @@ func Plan(ctx context.Context, vol Volume, name string, open OpenOptions, o Opti
 		}
 	}
 	e.Exact, e.SkipBytes = err == nil, compared.Load()-e.WriteBytes-e.ZeroBytes
+	return e, err
+}
+
+// PlanUnseen is Plan for a target that cannot be looked at yet: it is not Exact.
+func PlanUnseen(ctx context.Context, vol Volume, name string) (Estimate, error) {
+	e := Estimate{Target: name, Size: vol.Size(), Writes: func(ctx context.Context) iter.Seq2[Range, error] { return data(ctx, vol) }}
+	err := e.volume(ctx, vol)
+	e.WriteBytes, e.ZeroBytes = e.DataBytes, e.Size-e.DataBytes
 	return e, err
 }
 

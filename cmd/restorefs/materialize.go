@@ -241,9 +241,6 @@ func dryRun(r *restore, name string) error {
 	if e.Refused != nil {
 		return e.Refused
 	}
-	if r.salvage != "" {
-		return nil
-	}
 	return r.broken
 }
 

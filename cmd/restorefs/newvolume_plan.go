@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/restorefs/restorefs/materialize"
@@ -19,12 +20,12 @@ type plannedVolume struct {
 // dryRun says what deliver would do. It creates, reserves, attaches and maps
 // nothing, so that nothing can be said of the device.
 func (d *delivery) dryRun() error {
-	data, err := dataBytes(d.c.Context, d.composed)
+	e, err := materialize.PlanUnseen(d.c.Context, d.volume, d.target())
 	if err != nil {
 		return err
 	}
-	e := materialize.Estimate{Target: d.target(), Exact: d.fresh, Size: d.volume.Size(), DataBytes: data, WriteBytes: data, ZeroBytes: d.volume.Size() - data}
-	p, err := newPlanned(d.c.Context, d.backup, d.volume, e, d.options)
+	e.Exact = d.fresh
+	p, err := newPlanned(d.c.Context, d.composed, d.volume, e, d.options)
 	if err != nil {
 		return err
 	}
@@ -36,12 +37,12 @@ func (d *delivery) dryRun() error {
 	}
 	out := d.c.App.Writer
 	if d.c.Bool("json") {
-		return writeJSON(out, p)
+		return errors.Join(writeJSON(out, p), d.broken)
 	}
 	printPlan(out, p, d.notes())
 	fmt.Fprintf(out, "device    %s\n", d.place)
 	if !d.fresh && d.cloud.metadata {
 		printChanges(out, p.Changes)
 	}
-	return nil
+	return d.broken
 }
