@@ -3,6 +3,8 @@ package backupstore
 import (
 	"cmp"
 	"context"
+	"errors"
+	"fmt"
 	"hash/maphash"
 	"log/slog"
 	"slices"
@@ -82,9 +84,9 @@ func NewCatalog(s share.Share, o Options) *Catalog {
 // Close releases what the Catalog holds. Volumes opened from it must not be
 // used afterwards.
 func (c *Catalog) Close() error {
-	c.live.close()
+	c.live.forgetAll()
 	c.engine.Close()
-	c.files.close()
+	c.files.forgetAll()
 	if c.indexes != nil {
 		c.indexes.Close()
 	}
@@ -104,14 +106,14 @@ func (c *Catalog) Refresh(ctx context.Context) error {
 	c.mu.Lock()
 	before := c.snapshot
 	c.mu.Unlock()
-	found, err := scan(ctx, c.share, c.seed, before.scanned)
+	found, err := c.look(ctx, before)
 	if err != nil {
 		if ctx.Err() == nil {
 			c.count.share.Add(1)
 		}
 		return err
 	}
-	c.count.share.Add(uint64(len(found.unread)))
+	c.count.share.Add(uint64(len(found.errors(true))))
 	s := snapshot{byID: make(map[string]*Backup, len(found.backups)), scanned: found.backups, unread: found.errors(before.scanned != nil)}
 	same := map[string][]*Backup{}
 	for _, b := range found.backups {
@@ -128,6 +130,56 @@ func (c *Catalog) Refresh(ctx context.Context) error {
 	c.mu.Unlock()
 	return nil
 }
+
+// look looks at the share, or at what has come in its place.
+func (c *Catalog) look(ctx context.Context, before snapshot) (look, error) {
+	if before.scanned == nil { // it was opened just now
+		return scan(ctx, c.share, c.seed, nil)
+	}
+	found, renewed, odd := c.renew(ctx, before)
+	if renewed || ctx.Err() != nil {
+		return found, ctx.Err()
+	}
+	found, err := scan(ctx, c.share, c.seed, before.scanned)
+	if errors.Is(err, share.ErrStale) { // now it is known
+		if found, renewed, odd = c.renew(ctx, before); renewed {
+			return found, nil
+		}
+	}
+	if odd != nil {
+		found.odd = fmt.Errorf("the share %s: %w", c.share, advised(odd))
+	}
+	return found, err
+}
+
+// renew looks at what has come in the share's place, if something has, and takes
+// it over if there are backups. Open volumes go on with the files that they have
+// open, and find others in the new place.
+func (c *Catalog) renew(ctx context.Context, before snapshot) (found look, renewed bool, odd error) {
+	next, err := c.share.Successor(ctx)
+	if err != nil {
+		return look{}, false, fmt.Errorf("see whether it is still the same: %w", err)
+	}
+	if next == nil {
+		return look{}, false, nil
+	}
+	found, err = scan(ctx, next, c.seed, before.scanned)
+	if err == nil && len(found.backups) == 0 && len(before.backups) > 0 {
+		err = errNoBackups
+	}
+	if err != nil {
+		next.Close()
+		return look{}, false, err
+	}
+	c.share.Become(next)
+	c.live.forgetAll()
+	c.files.forgetAll()
+	c.log.Warn("the share's directory is another one now, as after a remount; from now on this one is read", "share", c.share.String())
+	return found, true, nil
+}
+
+// errNoBackups says that the share's path names something that cannot be meant.
+var errNoBackups = errors.New("its path now names another directory, without any backup, as when an export is unmounted; the one that was opened is kept")
 
 // preferred decides between several directories with the same backup, which a
 // copy made by hand leaves behind: the better state counts, then the first by

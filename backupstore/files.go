@@ -47,12 +47,6 @@ func newOpenFiles(s share.Share, n int) *openFiles {
 	return o
 }
 
-func (o *openFiles) close() {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.lru.Purge()
-}
-
 // acquire returns the open file at path; release gives it back.
 func (o *openFiles) acquire(ctx context.Context, path string) (*openFile, error) {
 	o.mu.Lock()
@@ -142,6 +136,14 @@ func (o *openFiles) forget(path string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.lru.Remove(path)
+}
+
+// forgetAll closes the files that nobody uses, and the others when they are no
+// longer used. They are opened anew.
+func (o *openFiles) forgetAll() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.lru.Purge()
 }
 
 // stat makes sure that the file is there and notes what it is like.

@@ -19,7 +19,7 @@ import (
 
 func openCatalog(t testing.TB, dir string, o backupstore.Options) *backupstore.Catalog {
 	t.Helper()
-	s, err := share.OpenDir(dir)
+	s, err := share.OpenDir(t.Context(), dir)
 	if err != nil {
 		t.Fatal(err)
 	}

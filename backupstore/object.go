@@ -109,8 +109,9 @@ func (l *liveObjects) release(o *liveObject) {
 	}
 }
 
-// close drops all objects that nobody uses.
-func (l *liveObjects) close() {
+// forgetAll closes the objects that nobody uses, and the others when they are no
+// longer used.
+func (l *liveObjects) forgetAll() {
 	l.mu.Lock()
 	l.lru.Purge()
 	unused := l.takeUnused()

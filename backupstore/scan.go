@@ -58,6 +58,7 @@ type look struct {
 	backups map[string]*Backup // by path, without the suffixes of its files
 	unread  map[string]error   // by directory
 	tooDeep string             // a directory that is
+	odd     error              // about the share as a whole
 }
 
 // scan looks at every directory of the share for backups; their parents are not
@@ -108,6 +109,9 @@ func (l *look) errors(again bool) []error {
 	slices.SortFunc(all, func(a, b error) int { return cmp.Compare(a.Error(), b.Error()) })
 	if n := len(all) - maxUnread; n > 0 {
 		all = append(all[:maxUnread], fmt.Errorf("%d more directories cannot be read", n))
+	}
+	if l.odd != nil {
+		all = append(all, l.odd)
 	}
 	if l.tooDeep != "" {
 		all = append(all, fmt.Errorf("directory %s is more than %d levels deep: it and others like it are not looked at", l.tooDeep, scanDepth))

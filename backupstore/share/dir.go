@@ -3,12 +3,12 @@ package share
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -16,9 +16,21 @@ import (
 
 // Dir is a share that the kernel has mounted (or any directory).
 type Dir struct {
+	path string // "": nothing comes in its place
+	name string
+	now  current
+}
+
+// root is the open directory at the top of a Dir.
+type root struct {
 	root *os.Root
 	top  *os.File // the same directory
-	name string
+	id   identity
+	// stale says that the server does not know it any more.
+	stale atomic.Bool
+	users int  // guarded by current.mu
+	gone  bool // so is this: it is closed when nobody uses it
+
 	// remote says that a read may hang for as long as a server is away.
 	remote bool
 	// openat2 says that the kernel has it and lets it be called: since Linux
@@ -31,35 +43,59 @@ type Dir struct {
 
 var _ Share = (*Dir)(nil)
 
-// OpenDir opens the directory at path as a share.
-func OpenDir(path string) (*Dir, error) { return OpenDirAs(path, path) }
+// OpenDir opens the directory at path as a share. It returns when ctx ends, also
+// while the kernel waits for a server that is away.
+func OpenDir(ctx context.Context, path string) (*Dir, error) {
+	r, err := interruptible(ctx, true, func() (*root, error) { return openRoot(path) }, (*root).close)
+	if err != nil {
+		return nil, fmt.Errorf("open share: %w", err)
+	}
+	return &Dir{path: path, name: path, now: current{root: r}}, nil
+}
 
-// OpenDirAs opens the directory at path as a share that String calls name. The
-// directory may be moved, or its mount be taken away, while it is open.
-func OpenDirAs(path, name string) (*Dir, error) {
-	root, err := os.OpenRoot(path)
-	if err != nil {
-		return nil, fmt.Errorf("open share: %w", err)
+// OpenDirAs is OpenDir of a share that String calls name. The directory may be
+// moved, or its mount be taken away, while it is open: it has no Successor.
+func OpenDirAs(ctx context.Context, path, name string) (*Dir, error) {
+	d, err := OpenDir(ctx, path)
+	if err == nil {
+		d.path, d.name = "", name
 	}
-	top, err := root.Open(".")
+	return d, err
+}
+
+func openRoot(path string) (*root, error) {
+	opened, err := os.OpenRoot(path)
 	if err != nil {
-		root.Close()
-		return nil, fmt.Errorf("open share: %w", err)
+		return nil, err
 	}
-	d := &Dir{root: root, top: top, name: name, remote: isRemote(path), openat2: true}
-	if f, err := d.openFile(".", unix.O_PATH); err == nil {
+	top, err := opened.Open(".")
+	if err != nil {
+		opened.Close()
+		return nil, err
+	}
+	r := &root{root: opened, top: top, remote: isRemote(int(top.Fd())), openat2: true}
+	if r.id, err = identify(top); err != nil {
+		r.close()
+		return nil, err
+	}
+	if f, err := r.openFile(".", unix.O_PATH); err == nil {
 		f.Close()
 	} else {
-		d.openat2 = false
+		r.openat2 = false
 	}
-	return d, nil
+	return r, nil
+}
+
+func (r *root) close() {
+	r.top.Close()
+	r.root.Close()
 }
 
 // isRemote tells file systems whose reads wait for somebody else from those
 // that wait for a local disk at most.
-func isRemote(path string) bool {
+func isRemote(fd int) bool {
 	var st unix.Statfs_t
-	if unix.Statfs(path, &st) != nil {
+	if unix.Fstatfs(fd, &st) != nil {
 		return true
 	}
 	switch int64(st.Type) {
@@ -73,15 +109,18 @@ func isRemote(path string) bool {
 // String returns the directory's path, or what else it is called.
 func (d *Dir) String() string { return d.name }
 
-// Close closes the root directory.
-func (d *Dir) Close() error { return errors.Join(d.top.Close(), d.root.Close()) }
+// Close closes the root directory, once nobody uses it.
+func (d *Dir) Close() error {
+	d.now.replace(nil)
+	return nil
+}
 
 // openFile opens name below the root with flags added. openat2 does in one call
 // what os.Root does component by component; in a scan of thousands of
 // directories that is a quarter of the time.
-func (d *Dir) openFile(name string, flags int) (*os.File, error) {
-	if !d.openat2 {
-		return d.root.OpenFile(name, unix.O_NOFOLLOW|flags, 0)
+func (r *root) openFile(name string, flags int) (*os.File, error) {
+	if !r.openat2 {
+		return r.root.OpenFile(name, unix.O_NOFOLLOW|flags, 0)
 	}
 	if !filepath.IsLocal(name) {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrInvalid}
@@ -90,7 +129,7 @@ func (d *Dir) openFile(name string, flags int) (*os.File, error) {
 		Flags:   uint64(unix.O_RDONLY | unix.O_NOFOLLOW | unix.O_CLOEXEC | flags),
 		Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_NO_MAGICLINKS,
 	}
-	conn, err := d.top.SyscallConn()
+	conn, err := r.top.SyscallConn()
 	if err != nil {
 		return nil, err
 	}
@@ -113,11 +152,11 @@ func (d *Dir) openFile(name string, flags int) (*os.File, error) {
 
 // ReadDir implements Share.
 func (d *Dir) ReadDir(ctx context.Context, dir string, want func(name string) bool) ([]Entry, error) {
-	return interruptible(ctx, d.remote, func() ([]Entry, error) { return d.readDir(ctx, dir, want) }, nil)
+	return with(ctx, &d.now, func(r *root) ([]Entry, error) { return r.readDir(ctx, dir, want) }, nil)
 }
 
-func (d *Dir) readDir(ctx context.Context, dir string, want func(name string) bool) ([]Entry, error) {
-	f, err := d.openFile(dir, unix.O_DIRECTORY)
+func (r *root) readDir(ctx context.Context, dir string, want func(name string) bool) ([]Entry, error) {
+	f, err := r.openFile(dir, unix.O_DIRECTORY)
 	if err != nil {
 		return nil, err
 	}
@@ -126,11 +165,11 @@ func (d *Dir) readDir(ctx context.Context, dir string, want func(name string) bo
 	if err != nil {
 		return nil, err
 	}
-	buf, _ := d.records.Get().(*[recordBytes]byte)
+	buf, _ := r.records.Get().(*[recordBytes]byte)
 	if buf == nil {
 		buf = new([recordBytes]byte)
 	}
-	defer d.records.Put(buf)
+	defer r.records.Put(buf)
 	var entries []Entry
 	var listErr error
 	err = conn.Control(func(fd uintptr) { entries, listErr = list(ctx, int(fd), buf[:], want) })
@@ -142,24 +181,23 @@ func (d *Dir) readDir(ctx context.Context, dir string, want func(name string) bo
 
 // Open implements Share.
 func (d *Dir) Open(ctx context.Context, name string) (File, error) {
-	f, err := interruptible(ctx, d.remote, func() (*dirFile, error) { return d.open(name) },
-		func(f *dirFile) { f.Close() })
+	f, err := with(ctx, &d.now, func(r *root) (*dirFile, error) { return r.open(name) }, func(f *dirFile) { f.Close() })
 	if err != nil {
 		return nil, err
 	}
 	return f, nil
 }
 
-func (d *Dir) open(name string) (*dirFile, error) {
+func (r *root) open(name string) (*dirFile, error) {
 	// Look first: opening a FIFO or a tape drive has effects of its own.
-	st, err := d.look(name)
+	st, err := r.look(name)
 	if err != nil {
 		return nil, err
 	}
 	if !st.Mode().IsRegular() {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: ErrNotRegular}
 	}
-	f, err := d.openFile(name, unix.O_NONBLOCK)
+	f, err := r.openFile(name, unix.O_NONBLOCK)
 	if err != nil {
 		return nil, err
 	}
@@ -170,15 +208,15 @@ func (d *Dir) open(name string) (*dirFile, error) {
 		f.Close()
 		return nil, err
 	}
-	return &dirFile{f: f, remote: d.remote, size: st.Size(), modTime: st.ModTime()}, nil
+	return &dirFile{f: f, remote: r.remote, size: st.Size(), modTime: st.ModTime()}, nil
 }
 
 // look says what name is without opening it.
-func (d *Dir) look(name string) (fs.FileInfo, error) {
-	if !d.openat2 {
-		return d.root.Lstat(name)
+func (r *root) look(name string) (fs.FileInfo, error) {
+	if !r.openat2 {
+		return r.root.Lstat(name)
 	}
-	f, err := d.openFile(name, unix.O_PATH)
+	f, err := r.openFile(name, unix.O_PATH)
 	if err != nil {
 		return nil, err
 	}

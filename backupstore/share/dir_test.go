@@ -17,7 +17,7 @@ import (
 func openTemp(t *testing.T) (*Dir, string) {
 	t.Helper()
 	dir := t.TempDir()
-	d, err := OpenDir(dir)
+	d, err := OpenDir(t.Context(), dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,14 +31,14 @@ func anyName(string) bool { return true }
 func bothWays(t *testing.T, test func(t *testing.T, d *Dir, dir string)) {
 	t.Run("openat2", func(t *testing.T) {
 		d, dir := openTemp(t)
-		if !d.openat2 {
+		if !d.now.root.openat2 {
 			t.Skip("openat2 is not to be had here")
 		}
 		test(t, d, dir)
 	})
 	t.Run("os.Root", func(t *testing.T) {
 		d, dir := openTemp(t)
-		d.openat2 = false
+		d.now.root.openat2 = false
 		test(t, d, dir)
 	})
 }
@@ -210,7 +210,7 @@ func TestACallThatHangsIsLeftBehind(t *testing.T) {
 
 func TestRemoteReadReturnsTheBytes(t *testing.T) {
 	d, dir := openTemp(t)
-	d.remote = true
+	d.now.root.remote = true
 	must(t, os.WriteFile(filepath.Join(dir, "f"), []byte("0123456789"), 0o600))
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()

@@ -29,6 +29,14 @@ type Share interface {
 	// Open opens a regular file. Anything else is an error: fs.ErrNotExist,
 	// ErrNotRegular, or what the system said.
 	Open(ctx context.Context, name string) (File, error)
+	// Successor opens what the share's path names now if that is another directory
+	// than the one that is open, or the one that is open has become stale: an export
+	// was mounted again. It is nil where nothing has changed, and to be closed or
+	// handed to Become.
+	Successor(ctx context.Context) (Share, error)
+	// Become makes this Share be what next is, which is used up. Calls under way
+	// finish as they were; open files stay what they are.
+	Become(next Share)
 	// String says where the share is, for messages.
 	String() string
 	// Close releases the share. Files opened from it stay usable.

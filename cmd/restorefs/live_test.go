@@ -108,7 +108,7 @@ func (f *flaky) ReadDir(ctx context.Context, dir string, want func(string) bool)
 
 func TestWhatWasSeenStaysWhileTheShareIsAway(t *testing.T) {
 	dir, first := smallShare(t)
-	opened, err := share.OpenDir(dir)
+	opened, err := share.OpenDir(t.Context(), dir)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -81,6 +81,11 @@ func (s *served) publish() {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	for id := range s.open {
+		if byID[id] == nil && s.byID[id] != nil {
+			s.log.Warn("a backup that somebody reads is gone from the share: what of it is not open already gives errors from now on", "backup", id)
+		}
+	}
 	if !slices.Equal(backups, s.backups) { // else the tree need not be laid out again
 		s.backups = backups
 	}

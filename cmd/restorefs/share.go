@@ -65,7 +65,7 @@ func openShare(c *cli.Context) (*share.Dir, error) {
 		}
 	}
 	if !isExport(spec) {
-		s, err := share.OpenDir(spec)
+		s, err := share.OpenDir(c.Context, spec)
 		if err != nil && strings.Contains(spec, ":") && !strings.HasPrefix(spec, "/") {
 			_, err = nfsmount.ParseExport(spec)
 			return nil, usageError{err}

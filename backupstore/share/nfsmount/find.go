@@ -93,7 +93,10 @@ func openAnswering(dir, name string) (*share.Dir, error) {
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
 	}
-	return share.OpenDirAs(dir, cmp.Or(name, dir))
+	if name == "" {
+		return share.OpenDir(context.Background(), dir) // the caller does not wait for it
+	}
+	return share.OpenDirAs(context.Background(), dir, name)
 }
 
 // errSilent is of a server that does not answer.

@@ -1,0 +1,135 @@
+package share
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// identity tells directories apart.
+type identity struct {
+	dev, ino uint64
+	deleted  bool
+}
+
+func identify(f *os.File) (identity, error) {
+	conn, err := f.SyscallConn()
+	if err != nil {
+		return identity{}, err
+	}
+	var st unix.Stat_t
+	var statErr error
+	if err := conn.Control(func(fd uintptr) { statErr = unix.Fstat(int(fd), &st) }); err != nil {
+		return identity{}, err
+	}
+	if statErr != nil {
+		return identity{}, &fs.PathError{Op: "stat", Path: f.Name(), Err: statErr}
+	}
+	return identity{dev: uint64(st.Dev), ino: st.Ino, deleted: st.Nlink == 0}, nil
+}
+
+// current is the root that a Dir has. It is replaced while calls use it, and
+// closed after the last of them.
+type current struct {
+	mu   sync.Mutex
+	root *root // nil: the Dir is closed
+}
+
+func (c *current) take() (*root, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.root == nil {
+		return nil, fs.ErrClosed
+	}
+	c.root.users++
+	return c.root, nil
+}
+
+func (c *current) give(r *root) {
+	c.mu.Lock()
+	r.users--
+	last := r.gone && r.users == 0
+	c.mu.Unlock()
+	if last {
+		r.close()
+	}
+}
+
+// replace lets the root go and has another one from now on.
+func (c *current) replace(next *root) {
+	c.mu.Lock()
+	r := c.root
+	c.root = next
+	unused := false
+	if r != nil {
+		r.gone = true
+		unused = r.users == 0
+	}
+	c.mu.Unlock()
+	if unused {
+		r.close()
+	}
+}
+
+// with is interruptible for a call that uses the root.
+func with[T any](ctx context.Context, c *current, fn func(*root) (T, error), discard func(T)) (T, error) {
+	var none T
+	r, err := c.take()
+	if err != nil {
+		return none, err
+	}
+	remote := r.remote
+	c.give(r)
+	return interruptible(ctx, remote, func() (T, error) {
+		// Taken here: the call may be left behind, and then goes on using it.
+		r, err := c.take()
+		if err != nil {
+			return none, err
+		}
+		defer c.give(r)
+		v, err := fn(r)
+		if errors.Is(err, ErrStale) {
+			r.stale.Store(true)
+		}
+		return v, err
+	}, discard)
+}
+
+// Successor implements Share. Another directory is one with another device or
+// number: something was mounted there, or unmounted, or the directory was made
+// anew.
+func (d *Dir) Successor(ctx context.Context) (Share, error) {
+	if d.path == "" {
+		return nil, nil
+	}
+	next, err := OpenDir(ctx, d.path)
+	if err != nil {
+		return nil, err
+	}
+	same, err := with(ctx, &d.now, func(r *root) (bool, error) {
+		now, err := identify(r.top)
+		if err != nil {
+			return false, nil // stale, or of no more use: what the path names is better
+		}
+		return !r.stale.Load() && !now.deleted && r.id == next.now.root.id, nil
+	}, nil)
+	if err != nil || same {
+		next.Close()
+		return nil, err
+	}
+	return next, nil
+}
+
+// Become implements Share.
+func (d *Dir) Become(next Share) {
+	n := next.(*Dir)
+	n.now.mu.Lock()
+	r := n.now.root
+	n.now.root = nil
+	n.now.mu.Unlock()
+	d.now.replace(r)
+}
