@@ -33,7 +33,7 @@ func newApp() *cli.App {
 		HideHelpCommand:        true,
 		Commands: []*cli.Command{
 			listCommand(), showCommand(), mountCommand(), unmountCommand(), statusCommand(), materializeCommand(), verifyCommand(), diffCommand(),
-			indexCommand(), recordsCommand(), demoCommand(),
+			indexCommand(), recordsCommand(), overlayCommand(), demoCommand(),
 		},
 		OnUsageError: func(_ *cli.Context, err error, _ bool) error { return usageError{err} },
 		// The library would exit by itself.

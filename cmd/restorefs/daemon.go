@@ -82,7 +82,7 @@ func newNotifier(c *cli.Context) (*notifier, error) {
 		unix.CloseOnExec(fd)
 		n.pipe = os.NewFile(uintptr(fd), "ready")
 	}
-	for _, flag := range []string{"share", "cache-dir", "disk-cache", "log-file"} {
+	for _, flag := range []string{"share", "cache-dir", "disk-cache", "overlay", "log-file"} {
 		if path := c.String(flag); path != "" && n.pipe != nil && !(flag == "share" && isExport(path)) {
 			abs, err := filepath.Abs(path)
 			if err != nil {

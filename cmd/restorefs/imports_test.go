@@ -15,6 +15,7 @@ var mayImport = map[string][]string{
 	"cache":                        {},
 	"cache/disk":                   {},
 	"fusefs":                       {"fusefs/parttable"},
+	"fusefs/overlay":               {},
 	"fusefs/parttable":             {},
 	"materialize":                  {},
 	"materialize/cinderapi":        {},

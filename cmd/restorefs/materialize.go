@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -48,7 +47,7 @@ it says what is left and how to continue.`,
 			&cli.BoolFlag{Name: "delta", Usage: "compare TARGET with the backup and write only what differs (with --force: roll back a volume)", DisableDefaultText: true},
 			&cli.BoolFlag{Name: "dry-run", Usage: "say what would be done, write nothing", DisableDefaultText: true},
 			&cli.BoolFlag{Name: "verify-after", Usage: "read TARGET back past the page cache and compare", DisableDefaultText: true},
-			newSalvageFlag(), formatFlag(), progressFlag(), niceFlag(),
+			overlayFlag("restore with what was written in a mount with --overlay `DIR`"), newSalvageFlag(), formatFlag(), progressFlag(), niceFlag(),
 			&cli.StringFlag{Name: "bwlimit", Usage: "read no more than `SIZE` of data a second from the backup"},
 			&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Usage: "do not ask", DisableDefaultText: true},
 			&cli.IntFlag{Name: "jobs", Aliases: []string{"j"}, Usage: "read `N` objects in parallel (0: one for each processor)"},
@@ -71,8 +70,9 @@ type materialized struct {
 	Metadata     string  `json:"metadata"` // the file it was written to, "" for none
 	// Healed was taken from other backups of the volume; Lost, with --salvage,
 	// could not be had.
-	Healed []jsonRange `json:"healed,omitempty"`
-	Lost   []jsonRange `json:"lost,omitempty"`
+	Healed  []jsonRange `json:"healed,omitempty"`
+	Lost    []jsonRange `json:"lost,omitempty"`
+	Overlay string      `json:"overlay,omitempty"` // the directory of --overlay
 	// VolumeID is the volume of the cloud that the target is, "" for none.
 	VolumeID string `json:"volume_id,omitempty"`
 	// Volume is the volume of the cloud whose metadata was restored.
@@ -101,6 +101,9 @@ func runMaterialize(c *cli.Context) error {
 	defer r.close()
 	if r.salvage != "" && qcow2 {
 		return usagef("--salvage does not go with --format qcow2: salvage into a raw file and convert that")
+	}
+	if r.overlay != nil && qcow2 {
+		return usagef("--overlay does not go with --format qcow2: restore into a raw file and convert that")
 	}
 	if c.String("volume") != "" && (qcow2 || name == "-") {
 		return usagef("--volume goes with a TARGET that is the volume: its device or file")
@@ -145,6 +148,9 @@ func finish(c *cli.Context, b *backupstore.Backup, target *materialize.Target, r
 	}
 	if result.Verified {
 		proof += ", and read back from the target"
+	}
+	if out.Overlay = c.String("overlay"); out.Overlay != "" {
+		proof += "; what was written onto it is from " + out.Overlay + ", and has no digests"
 	}
 	if cloud != nil {
 		out.VolumeID = cloud.volume.ID
@@ -289,36 +295,11 @@ func confirm(c *cli.Context, b *backupstore.Backup, t *materialize.Target, confi
 	if confirmed || t.Kind() == materialize.KindFile && len(t.Overridden()) == 0 {
 		return nil
 	}
-	return ask(c, "Write to it?", t.String())
+	return ask(c, "Write to it?", "nothing was written", "to write to "+t.String())
 }
 
 func printBackup(w io.Writer, b *backupstore.Backup) {
 	fmt.Fprintf(w, "backup  %s%s of %s\n", b.ID, quoted(b.VolumeName()), b.CreatedAt.Format("2006-01-02 15:04:05 MST"))
-}
-
-// ask has the operator say yes, here or with --yes.
-func ask(c *cli.Context, question, target string) error {
-	if c.Bool("yes") {
-		return nil
-	}
-	if !term.IsTerminal(int(os.Stdin.Fd())) {
-		return usagef("nothing was written: nobody can be asked here, say --yes to write to %s", target)
-	}
-	fmt.Fprintf(c.App.ErrWriter, "%s [y/N] ", question)
-	answer := make(chan string, 1)
-	go func() { // a read of a terminal cannot be interrupted
-		line, _ := bufio.NewReader(os.Stdin).ReadString('\n')
-		answer <- strings.ToLower(strings.TrimSpace(line))
-	}()
-	select {
-	case a := <-answer:
-		if a == "y" || a == "yes" {
-			return nil
-		}
-		return errors.New("not confirmed, nothing was written")
-	case <-c.Context.Done():
-		return fmt.Errorf("nothing was written: %w", c.Context.Err())
-	}
 }
 
 func targetWords(t *materialize.Target, size int64) string {

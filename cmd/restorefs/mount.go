@@ -39,11 +39,12 @@ options are these flags without dashes, with _ for -: noauto,allow_other,memory=
 ` + backupHelp,
 		Flags: append(append(diskCacheFlags(), metricsFlag()),
 			shareFlag(), memoryFlag(), cacheDirFlag(),
+			overlayFlag("make the disks writable: what is written goes to this `DIR`, the backups stay"),
 			&cli.StringSliceFlag{Name: "backup", Usage: "only this `BACKUP`; may be given more than once"},
 			&cli.BoolFlag{Name: "allow-other", Usage: "let other users enter too, as far as the modes allow", DisableDefaultText: true},
 			&cli.StringFlag{Name: "uid", Usage: flagText("USER")},
 			&cli.StringFlag{Name: "gid", Usage: flagText("GROUP")},
-			&cli.StringFlag{Name: "mode", Value: "0400", Usage: "octal `MODE` of files; only reading counts, and who reads may enter directories"},
+			&cli.StringFlag{Name: "mode", Value: "0400", Usage: "octal `MODE` of files; who reads may enter directories; writing counts with --overlay only"},
 			&cli.BoolFlag{Name: "daemon", Usage: "go to the background once the mount can be used", DisableDefaultText: true},
 			&cli.StringFlag{Name: "log-file", Usage: "once mounted, append messages to `FILE` instead of stderr"},
 			&cli.StringFlag{Name: "run", Usage: "mount, run `CMD` with sh and RESTOREFS_MOUNT set to the mountpoint, unmount"},
@@ -116,6 +117,12 @@ func mount(c *cli.Context) error {
 	if catalog.KeepsIndexes() && !c.Bool("no-background-index") {
 		s.indexer = newIndexer(newLogger(c))
 	}
+	if s.writes, err = newOverlays(c); err == nil && s.writes != nil {
+		err = s.writes.check(c.Context, catalog, only)
+	}
+	if err != nil {
+		return err
+	}
 	if listener != nil {
 		s.metricsAt = listener.Addr().String()
 		defer serveMetrics(listener, s.registry, newLogger(c)).close()
@@ -124,12 +131,15 @@ func mount(c *cli.Context) error {
 	if kept != nil {
 		avoid = append(avoid, c.String("disk-cache"))
 	}
+	if s.writes != nil {
+		avoid = append(avoid, s.writes.dir)
+	}
 	if notifier.log != "" {
 		avoid = append(avoid, notifier.log)
 	}
 	server, err := fusefs.Mount(c.Context, c.Args().First(), s, fusefs.Options{
 		AllowOther: c.Bool("allow-other"), Owner: owner, Mode: mode, Status: s.status(c.String("share")),
-		Avoid: avoid, Logger: newLogger(c),
+		Writable: s.writes != nil, Avoid: avoid, Logger: newLogger(c),
 	})
 	if err != nil {
 		return err

@@ -271,7 +271,7 @@ func (d *delivery) confirm() error {
 	for _, n := range d.notes() {
 		fmt.Fprintf(w, "note    %s\n", printable(n))
 	}
-	if err := ask(d.c, question, what); err != nil {
+	if err := ask(d.c, question, "nothing was written", "to write to "+what); err != nil {
 		return err
 	}
 	d.confirmed = true

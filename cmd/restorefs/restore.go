@@ -8,6 +8,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/restorefs/restorefs/backupstore"
+	"github.com/restorefs/restorefs/fusefs/overlay"
 	"github.com/restorefs/restorefs/materialize"
 	"github.com/restorefs/restorefs/materialize/device"
 )
@@ -24,7 +25,8 @@ type restore struct {
 	broken   error  // why it cannot be restored without --salvage; of a dry run only
 	salvage  string // "", "zero" or "keep"
 	rescue   *backupstore.Salvage
-	volume   materialize.Volume // composed, or rescue where --salvage is given
+	volume   materialize.Volume // composed, or rescue where --salvage is given; below what was written
+	overlay  *overlay.Overlay   // what was written, nil without --overlay
 	cloud    *cloudVolume       // that the target is, nil for none; closed with the restore
 
 	found     *device.Device // the target, where it was found and not given
@@ -92,10 +94,13 @@ func (r *restore) open() (err error) {
 	if r.salvage != "" {
 		r.volume = r.rescue
 	}
-	return nil
+	return r.withOverlay()
 }
 
 func (r *restore) close() {
+	if r.overlay != nil {
+		r.overlay.Close()
+	}
 	r.cloud.close()
 	r.catalog.Close()
 }

@@ -30,6 +30,7 @@ type served struct {
 	only    func(*backupstore.Backup) bool
 	indexer *indexer    // nil: indexes are built by reads alone
 	disk    *disk.Cache // nil: there is none
+	writes  *overlays   // nil: disks are read-only
 	meter   *meter
 
 	registry  *prometheus.Registry
@@ -191,6 +192,9 @@ func (s *served) Open(ctx context.Context, id string) (fusefs.Volume, error) {
 	if s.indexer != nil {
 		s.indexer.add(v.Volume)
 	}
+	if s.writes != nil {
+		return s.writes.over(ctx, v)
+	}
 	return v, nil
 }
 
@@ -199,6 +203,9 @@ func (s *served) Peek(ctx context.Context, id string) (fusefs.Volume, error) {
 	v, err := s.share(ctx, id)
 	if err != nil {
 		return nil, err // not a nil *servedVolume in an interface
+	}
+	if s.writes != nil && s.writes.has(id) {
+		return s.writes.over(ctx, v)
 	}
 	return v, nil
 }
@@ -228,7 +235,7 @@ func (s *served) share(ctx context.Context, id string) (*servedVolume, error) {
 		v.users++
 		s.mu.Unlock()
 	}
-	return &servedVolume{Volume: v.volume, reader: v.cached.NewReader(), close: func() { s.release(id, v) }, indexer: s.indexer, meter: s.meter}, nil
+	return &servedVolume{Volume: v.volume, cached: v.cached, reader: v.cached.NewReader(), close: func() { s.release(id, v) }, indexer: s.indexer, meter: s.meter}, nil
 }
 
 // source is what the cache reads a volume from.
@@ -251,6 +258,7 @@ func (s *served) release(id string, v *openVolume) {
 // servedVolume is one open file.
 type servedVolume struct {
 	*backupstore.Volume
+	cached  *cache.Volume
 	reader  *cache.Reader
 	close   func()
 	indexer *indexer

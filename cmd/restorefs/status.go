@@ -23,6 +23,7 @@ type statusFile struct {
 	Version     string    `json:"version"`
 	Started     time.Time `json:"started"`
 	Share       string    `json:"share"`
+	Overlay     string    `json:"overlay,omitempty"` // where writes go; disks are read-only without
 	Backups     int       `json:"backups"`
 	Problems    int       `json:"problems"`     // backups of which not all can be read
 	OpenVolumes int       `json:"open_volumes"` // disks that somebody has open
@@ -39,6 +40,9 @@ func (s *served) status(share string) func() ([]byte, error) {
 	started := time.Now().UTC().Truncate(time.Second)
 	return func() ([]byte, error) {
 		f := statusFile{PID: os.Getpid(), Version: buildVersion(), Started: started, Share: share, figures: s.figures()}
+		if s.writes != nil {
+			f.Overlay = s.writes.dir
+		}
 		s.mu.Lock()
 		f.Backups, f.OpenVolumes, f.Looked = len(s.backups), len(s.open), s.looked.UTC().Truncate(time.Second)
 		for i := range s.backups {
@@ -155,6 +159,9 @@ func (s mountStatus) String() string {
 		parts = append(parts, fmt.Sprintf("process %d", f.PID), "share "+f.Share, fmt.Sprintf("%d backups, %d with a problem", f.Backups, f.Problems),
 			fmt.Sprintf("%d disks open", f.OpenVolumes))
 		parts = append(parts, f.words()...)
+		if f.Overlay != "" {
+			parts = append(parts, "writes go to "+f.Overlay)
+		}
 		if f.LookError != "" {
 			parts = append(parts, fmt.Sprintf("the share cannot be looked at since %s: %s", f.Looked.Format(time.DateTime), printable(f.LookError)))
 		}

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/restorefs/restorefs/fusefs/overlay"
+)
+
+func overlayCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "overlay",
+		Usage:     "list or discard what was written onto mounted backups",
+		ArgsUsage: "list DIR | discard DIR [BACKUP]",
+		Description: `DIR is that of "restorefs mount --overlay DIR". "discard" deletes what was written,
+onto BACKUP (its id, or the start of it) or onto all; the backups themselves are as
+they were, always. An overlay in use is not discarded.`,
+		Flags: []cli.Flag{
+			jsonFlag(),
+			&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Usage: "do not ask", DisableDefaultText: true},
+		},
+		Action: func(c *cli.Context) error {
+			switch args := c.Args().Slice(); {
+			case len(args) == 2 && args[0] == "list":
+				return listOverlays(c, args[1])
+			case len(args) == 2 && args[0] == "discard":
+				return discardOverlays(c, args[1], "")
+			case len(args) == 3 && args[0] == "discard":
+				return discardOverlays(c, args[1], args[2])
+			}
+			return usagef("it is: restorefs overlay list DIR, or: restorefs overlay discard DIR [BACKUP]")
+		},
+	}
+}
+
+// listedOverlay is an overlay in the JSON of the overlay command; its fields are
+// a contract.
+type listedOverlay struct {
+	Backup       string     `json:"backup"`
+	Size         int64      `json:"size"`
+	Created      *time.Time `json:"created"` // null: nothing was written yet
+	WrittenBytes int64      `json:"written_bytes"`
+	StoredBytes  int64      `json:"stored_bytes"`
+	InUse        bool       `json:"in_use"`
+	Problem      string     `json:"problem,omitempty"`
+}
+
+func newListedOverlay(i overlay.Info) listedOverlay {
+	l := listedOverlay{Backup: i.Backup, Size: i.Size, WrittenBytes: i.Written, StoredBytes: i.Stored, InUse: i.InUse, Problem: i.Problem}
+	if !i.Created.IsZero() {
+		l.Created = &i.Created
+	}
+	return l
+}
+
+func (l listedOverlay) String() string {
+	if l.Problem != "" {
+		return fmt.Sprintf("%s  cannot be used: %s", l.Backup, printable(l.Problem))
+	}
+	s := fmt.Sprintf("%s  %s of %s written, %s stored", l.Backup, formatSize(l.WrittenBytes), formatSize(l.Size), formatSize(l.StoredBytes))
+	if l.Created == nil {
+		s = l.Backup + "  nothing written"
+	} else {
+		s += ", begun " + l.Created.Format(time.DateTime)
+	}
+	if l.InUse {
+		s += ", in use"
+	}
+	return s
+}
+
+func listOverlays(c *cli.Context, dir string) error {
+	list, err := overlay.List(dir)
+	if err != nil {
+		return err
+	}
+	out := []listedOverlay{}
+	for _, i := range list {
+		out = append(out, newListedOverlay(i))
+	}
+	if c.Bool("json") {
+		return writeJSON(c.App.Writer, out)
+	}
+	for _, l := range out {
+		fmt.Fprintln(c.App.Writer, l)
+	}
+	if len(out) == 0 {
+		fmt.Fprintf(c.App.ErrWriter, "there is no overlay in %s\n", dir)
+	}
+	return nil
+}
+
+func discardOverlays(c *cli.Context, dir, ref string) error {
+	list, err := overlay.List(dir)
+	if err != nil {
+		return err
+	}
+	out := []listedOverlay{}
+	for _, i := range list {
+		if ref == "" || i.Backup == ref || len(ref) >= 4 && strings.HasPrefix(i.Backup, ref) {
+			out = append(out, newListedOverlay(i))
+		}
+	}
+	switch {
+	case len(out) == 0 && ref == "":
+		fmt.Fprintf(c.App.ErrWriter, "there is no overlay in %s\n", dir)
+	case len(out) == 0:
+		return usagef("there is no overlay of backup %s in %s; \"restorefs overlay list %s\" lists them", ref, dir, dir)
+	case len(out) > 1 && ref != "":
+		return usagef("%s is the start of %d ids of overlays in %s: give more of it", ref, len(out), dir)
+	default:
+		for _, l := range out {
+			fmt.Fprintln(c.App.ErrWriter, l)
+		}
+		if err := ask(c, "Discard what was written?", "nothing was discarded", "to discard what was written"); err != nil {
+			return err
+		}
+	}
+	for _, l := range out {
+		if err := overlay.Discard(c.Context, dir, l.Backup); err != nil {
+			return err
+		}
+	}
+	if c.Bool("json") {
+		return writeJSON(c.App.Writer, out)
+	}
+	for _, l := range out {
+		fmt.Fprintf(c.App.Writer, "discarded %s\n", l.Backup)
+	}
+	return nil
+}

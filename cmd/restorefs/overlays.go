@@ -1,0 +1,182 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/restorefs/restorefs/backupstore"
+	"github.com/restorefs/restorefs/cache"
+	"github.com/restorefs/restorefs/fusefs"
+	"github.com/restorefs/restorefs/fusefs/overlay"
+)
+
+func overlayFlag(usage string) cli.Flag { return &cli.StringFlag{Name: "overlay", Usage: usage} }
+
+// overlays are the overlays in one directory that a mount has open: each once,
+// for all who have its disk open.
+type overlays struct {
+	dir string
+	log *slog.Logger
+
+	mu   sync.Mutex
+	open map[string]*sharedOverlay // by backup id
+}
+
+type sharedOverlay struct {
+	overlay *overlay.Overlay
+	users   int
+	busy    chan struct{} // being opened or closed until this is closed; nil: neither
+}
+
+// newOverlays makes the directory that --overlay names; nil when it names none.
+func newOverlays(c *cli.Context) (*overlays, error) {
+	dir := c.String("overlay")
+	if dir == "" {
+		return nil, nil
+	}
+	if err := directoryOutsideShare(dir, shareDir(c)); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("--overlay: %w", err)
+	}
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, err
+	}
+	return &overlays{dir: dir, log: newLogger(c), open: map[string]*sharedOverlay{}}, nil
+}
+
+func overlayKey(v *backupstore.Volume) overlay.Key {
+	return overlay.Key{Backup: v.Backup().ID, Size: v.Size(), Content: v.Identity()}
+}
+
+// check refuses, before anything is mounted, a directory with overlays that do
+// not fit the backups that are served.
+func (l *overlays) check(ctx context.Context, catalog *backupstore.Catalog, only func(*backupstore.Backup) bool) error {
+	list, err := overlay.List(l.dir)
+	if err != nil {
+		return err
+	}
+	for _, info := range list {
+		b, err := catalog.Find(info.Backup)
+		if err != nil || b.ID != info.Backup || !only(b) {
+			continue
+		}
+		if err := l.checkOne(ctx, catalog, b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *overlays) checkOne(ctx context.Context, catalog *backupstore.Catalog, b *backupstore.Backup) error {
+	v, err := catalog.Open(ctx, b)
+	if err != nil {
+		l.log.Warn("an overlay cannot be used, as its backup cannot be opened", "backup", b.ID, "err", err)
+		return ctx.Err()
+	}
+	o, err := overlay.OpenReadOnly(ctx, l.dir, overlayKey(v), v, overlay.Options{Logger: l.log})
+	switch {
+	case err == nil:
+		return o.Close()
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case errors.Is(err, overlay.ErrInUse):
+		l.log.Warn("a disk cannot be opened until its overlay is free", "backup", b.ID, "err", err)
+		return nil
+	}
+	return err
+}
+
+// acquire opens a backup's overlay, or shares the one that is open. release
+// closes it when nobody shares it any more.
+func (l *overlays) acquire(ctx context.Context, key overlay.Key, base overlay.Base) (o *overlay.Overlay, release func() error, err error) {
+	for {
+		l.mu.Lock()
+		s := l.open[key.Backup]
+		if s == nil {
+			s = &sharedOverlay{users: 1, busy: make(chan struct{})}
+			l.open[key.Backup] = s
+			l.mu.Unlock()
+			o, err := overlay.Open(ctx, l.dir, key, base, overlay.Options{Logger: l.log})
+			l.settle(key.Backup, s, o)
+			return o, func() error { return l.release(key.Backup, s) }, err
+		}
+		busy := s.busy
+		if busy == nil {
+			s.users++
+			l.mu.Unlock()
+			return s.overlay, func() error { return l.release(key.Backup, s) }, nil
+		}
+		l.mu.Unlock()
+		select {
+		case <-busy:
+		case <-ctx.Done():
+			return nil, nil, ctx.Err()
+		}
+	}
+}
+
+// settle ends the opening or closing of s; o is nil when it is not open now.
+func (l *overlays) settle(id string, s *sharedOverlay, o *overlay.Overlay) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if s.overlay = o; o == nil {
+		delete(l.open, id)
+	}
+	close(s.busy)
+	s.busy = nil
+}
+
+// has says whether a backup has an overlay, or may get one while it is open.
+func (l *overlays) has(id string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.open[id] != nil || overlay.Exists(l.dir, id)
+}
+
+func (l *overlays) release(id string, s *sharedOverlay) error {
+	l.mu.Lock()
+	s.users--
+	if s.users > 0 {
+		l.mu.Unlock()
+		return nil
+	}
+	s.busy = make(chan struct{})
+	l.mu.Unlock()
+	defer l.settle(id, s, nil)
+	return s.overlay.Close()
+}
+
+// over puts the overlay of an open volume over it. It takes v over, also when it
+// fails.
+func (l *overlays) over(ctx context.Context, v *servedVolume) (fusefs.Volume, error) {
+	o, release, err := l.acquire(ctx, overlayKey(v.Volume), overlayBase{v.cached, v.Volume})
+	if err != nil {
+		return nil, errors.Join(err, v.Close())
+	}
+	return &overlaidVolume{servedVolume: v, Overlay: o, release: release}, nil
+}
+
+// overlayBase is a volume as an overlay reads it: through the cache.
+type overlayBase struct {
+	cached *cache.Volume
+	volume *backupstore.Volume
+}
+
+func (b overlayBase) ReadAt(ctx context.Context, p []byte, off int64) error {
+	return b.cached.ReadAt(ctx, p, off)
+}
+
+func (b overlayBase) NextData(ctx context.Context, off, end int64) (start, stop int64, err error) {
+	return b.volume.NextData(ctx, off, end)
+}

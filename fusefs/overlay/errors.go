@@ -1,0 +1,42 @@
+package overlay
+
+import (
+	"fmt"
+	"syscall"
+)
+
+// kindError is one of the sentinels below; some are also an errno, which is
+// what a reader of a mount sees.
+type kindError struct {
+	text  string
+	errno error
+}
+
+func (e *kindError) Error() string { return e.text }
+
+func (e *kindError) Unwrap() error { return e.errno }
+
+var (
+	// ErrInUse: another process has the overlay open. It is EBUSY as well.
+	ErrInUse error = &kindError{"the overlay is in use by another process", syscall.EBUSY}
+
+	// ErrOther: the overlay was made on another volume.
+	ErrOther error = &kindError{text: "the overlay belongs to something else"}
+
+	// ErrDamaged: the overlay's files do not make sense.
+	ErrDamaged error = &kindError{text: "the overlay is damaged"}
+
+	// ErrVersion: a later restorefs made the overlay.
+	ErrVersion error = &kindError{text: "the overlay is of another version"}
+
+	// ErrFailed: data could not be brought to stable storage, and the overlay
+	// takes no more writes until it is opened anew.
+	ErrFailed error = &kindError{text: "an earlier write could not be made safe; nothing is written any more until the overlay is opened anew"}
+
+	// ErrClosed: the overlay is closed.
+	ErrClosed error = &kindError{text: "the overlay is closed"}
+)
+
+func damaged(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", ErrDamaged, fmt.Sprintf(format, args...))
+}

@@ -1,0 +1,175 @@
+package overlay
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Info is what List tells of an overlay.
+type Info struct {
+	Backup  string
+	Size    int64     // of the volume, in bytes
+	Created time.Time // at the first write; zero when nothing was written yet
+	Written int64     // bytes in blocks that were written, as last synced
+	Stored  int64     // bytes that its files take
+	InUse   bool      // by a mount or a restore
+	Problem string    // why it cannot be used, "" when it can
+}
+
+// List lists the overlays in a directory, by backup id. It waits for nobody and
+// changes nothing.
+func List(dir string) ([]Info, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	var list []Info
+	for _, e := range entries {
+		id, ok := strings.CutSuffix(e.Name(), mapSuffix)
+		if !ok || !validID(id) {
+			continue
+		}
+		info, err := look(dir, id)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // gone meanwhile
+		}
+		if err != nil {
+			info = Info{Backup: id, Problem: err.Error()}
+		}
+		list = append(list, info)
+	}
+	return list, nil
+}
+
+// Exists says whether anything was written onto a backup, as far as can be
+// seen without opening it.
+func Exists(dir, backup string) bool {
+	info, err := os.Lstat(filepath.Join(dir, mapName(backup)))
+	return validID(backup) && err == nil && info.Size() > 0
+}
+
+func look(dir, id string) (Info, error) {
+	info := Info{Backup: id}
+	f, err := openRegular(filepath.Join(dir, mapName(id)), os.O_RDONLY)
+	if err != nil {
+		return info, err
+	}
+	defer f.Close()
+	// A lock for a moment: who opens the overlay just now tries again.
+	switch err := unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB); err {
+	case nil:
+		defer unix.Flock(int(f.Fd()), unix.LOCK_UN)
+	case unix.EWOULDBLOCK:
+		info.InUse = true
+	default:
+		return info, &fs.PathError{Op: "flock", Path: f.Name(), Err: err}
+	}
+	h, err := readHeader(osFile{f})
+	if err != nil || h == nil {
+		return info, err
+	}
+	info.Size, info.Created = h.key.Size, h.created
+	for _, name := range []string{mapName(id), dataName(id)} {
+		var st unix.Stat_t
+		if err := unix.Lstat(filepath.Join(dir, name), &st); err != nil {
+			return info, &fs.PathError{Op: "lstat", Path: filepath.Join(dir, name), Err: err}
+		}
+		info.Stored += st.Blocks * 512
+	}
+	info.Written, err = written(osFile{f}, h)
+	return info, err
+}
+
+// written adds up what the map tells.
+func written(index file, h *header) (n int64, err error) {
+	size, err := index.Size()
+	if err != nil {
+		return 0, err
+	}
+	// A reader of the pages needs no volume.
+	o := newOverlay(nil, index, h.key, nil, Options{})
+	o.header, o.exists = h, true
+	end := min(size, slotOffset(h.key.pages(), 0))
+	for i := int64(0); slotOffset(i, 0) < end; i++ {
+		start, stop, err := index.NextData(slotOffset(i, 0), end)
+		if err != nil {
+			return 0, err
+		}
+		if start >= stop {
+			break
+		}
+		i = (start - headerBytes) / pageBytes
+		p, err := o.pin(context.Background(), i)
+		if err != nil {
+			return 0, err
+		}
+		if p.words != nil {
+			n += count(p.words) * blockBytes
+			if last := h.key.blocks() - 1; last/pageBlocks == i && nextSet(p.words, int(last%pageBlocks), pageBlocks) < pageBlocks {
+				n -= h.key.blocks()*blockBytes - h.key.Size // the last block is short
+			}
+		}
+		o.unpin(p)
+	}
+	return n, nil
+}
+
+// Discard deletes an overlay, whatever it was made on. It is ErrInUse while
+// somebody has it open, and fs.ErrNotExist if there is none.
+func Discard(ctx context.Context, dir, backup string) error {
+	if !validID(backup) {
+		return fmt.Errorf("%q is no backup id", backup)
+	}
+	f, err := lockMap(ctx, filepath.Join(dir, mapName(backup)), os.O_RDWR, unix.LOCK_EX)
+	if err != nil {
+		return fmt.Errorf("discard the overlay of backup %s in %s: %w", backup, dir, err)
+	}
+	defer f.Close()
+	d, index := directory{dir, os.O_RDWR}, osFile{f}
+	// A map without its data would be damage, an empty one is none.
+	for _, step := range []func() error{
+		func() error { return index.Truncate(0) },
+		index.Sync,
+		func() error { return d.remove(dataName(backup)) },
+		func() error { return d.remove(mapName(backup)) },
+		d.sync,
+	} {
+		if err := step(); err != nil {
+			return fmt.Errorf("discard the overlay of backup %s in %s: %w", backup, dir, err)
+		}
+	}
+	return nil
+}
+
+// lockHolder names who has locked a file, as far as the kernel tells:
+// " (process 123, restorefs)", or nothing.
+func lockHolder(path string) string {
+	var st unix.Stat_t
+	if unix.Stat(path, &st) != nil {
+		return ""
+	}
+	f, err := os.Open("/proc/locks")
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	// 1: FLOCK  ADVISORY  WRITE 123 fd:01:4711 0 EOF
+	where := fmt.Sprintf("%02x:%02x:%d", unix.Major(st.Dev), unix.Minor(st.Dev), st.Ino)
+	for lines := bufio.NewScanner(io.LimitReader(f, 1<<20)); lines.Scan(); {
+		if fields := strings.Fields(lines.Text()); len(fields) > 5 && fields[1] == "FLOCK" && fields[5] == where {
+			name, _ := os.ReadFile("/proc/" + fields[4] + "/comm")
+			return fmt.Sprintf(" (process %s, %s)", fields[4], strings.TrimSpace(string(name)))
+		}
+	}
+	return ""
+}

@@ -1,0 +1,208 @@
+package overlay
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	mapSuffix  = ".map"
+	dataSuffix = ".data"
+)
+
+func mapName(backup string) string  { return backup + mapSuffix }
+func dataName(backup string) string { return backup + dataSuffix }
+
+// Open opens the overlay of a volume in a directory, for this process alone:
+// ErrInUse if another has it. Where there is none it begins with the first
+// write; until then there is but an empty file, which holds the lock. ErrOther
+// says that the one there was made on something else than key.
+func Open(ctx context.Context, dir string, key Key, base Base, o Options) (*Overlay, error) {
+	return open(ctx, dir, key, base, o, os.O_RDWR|os.O_CREATE, unix.LOCK_EX)
+}
+
+// OpenReadOnly opens an overlay to read it, with others who do the same. It is
+// fs.ErrNotExist where nothing was ever written.
+func OpenReadOnly(ctx context.Context, dir string, key Key, base Base, o Options) (*Overlay, error) {
+	return open(ctx, dir, key, base, o, os.O_RDONLY, unix.LOCK_SH)
+}
+
+func open(ctx context.Context, dir string, key Key, base Base, o Options, flags, lock int) (*Overlay, error) {
+	if err := key.check(); err != nil {
+		return nil, err
+	}
+	index, err := lockMap(ctx, filepath.Join(dir, mapName(key.Backup)), flags, lock)
+	if err != nil {
+		return nil, fmt.Errorf("open the overlay of backup %s in %s: %w", key.Backup, dir, err)
+	}
+	ov := newOverlay(directory{dir, flags &^ os.O_CREATE}, osFile{index}, key, base, o)
+	ov.readOnly = lock == unix.LOCK_SH
+	err = ov.attach()
+	if err == nil && ov.readOnly && !ov.exists {
+		err = fs.ErrNotExist
+	}
+	if err != nil {
+		index.Close()
+		return nil, fmt.Errorf("open the overlay of backup %s in %s: %w", key.Backup, dir, err)
+	}
+	return ov, nil
+}
+
+// lockWait is how long an overlay may be in use by who has just been told to
+// end: the kernel closes the last file of a mount after close(2) has returned.
+const lockWait = 2 * time.Second
+
+// lockMap opens a map file and locks it. Who deletes one has it locked, so the
+// name is looked at again afterwards.
+func lockMap(ctx context.Context, path string, flags, lock int) (*os.File, error) {
+	end := time.Now().Add(lockWait)
+	for {
+		f, err := openRegular(path, flags)
+		if err != nil {
+			return nil, err
+		}
+		err = retry(func() error { return unix.Flock(int(f.Fd()), lock|unix.LOCK_NB) })
+		if err == nil {
+			ours, err1 := f.Stat()
+			there, err2 := os.Lstat(path)
+			if err1 == nil && err2 == nil && os.SameFile(ours, there) {
+				return f, nil
+			}
+			err = errors.Join(err1, err2)
+		}
+		f.Close()
+		switch {
+		case err == unix.EWOULDBLOCK:
+			if time.Now().After(end) {
+				return nil, fmt.Errorf("%w%s: unmount it, or wait", ErrInUse, lockHolder(path))
+			}
+		case err != nil && !errors.Is(err, fs.ErrNotExist):
+			return nil, &fs.PathError{Op: "flock", Path: path, Err: err}
+		}
+		select {
+		case <-time.After(10 * time.Millisecond):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// attach reads the header, if there is one, and opens the data file.
+func (o *Overlay) attach() error {
+	h, err := readHeader(o.index)
+	if err != nil || h == nil {
+		return err
+	}
+	switch {
+	case h.key.Backup != o.key.Backup:
+		return fmt.Errorf("%w: it was made on backup %s", ErrOther, h.key.Backup)
+	case h.key.Size != o.key.Size:
+		return fmt.Errorf("%w: it was made on a volume of %d bytes, this one has %d", ErrOther, h.key.Size, o.key.Size)
+	case h.key.Content != o.key.Content:
+		return fmt.Errorf("%w: when it was made, %s, the backup of this id had other contents; use another directory, or discard it",
+			ErrOther, h.created.Format(time.DateTime))
+	}
+	data, err := o.dir.open(dataName(o.key.Backup))
+	if errors.Is(err, fs.ErrNotExist) {
+		return damaged("its data file %s is missing", dataName(o.key.Backup))
+	}
+	if err != nil {
+		return err
+	}
+	if size, err := data.Size(); err != nil || size != o.key.Size {
+		data.Close()
+		if err == nil {
+			err = damaged("its data file has %d bytes, not the %d of the volume", size, o.key.Size)
+		}
+		return err
+	}
+	o.header, o.data, o.exists = h, data, true
+	return nil
+}
+
+// readHeader reads the header of a map file: nil if there is none yet, because
+// nothing was written, or because a crash came between.
+func readHeader(index file) (*header, error) {
+	size, err := index.Size()
+	if err != nil || size == 0 {
+		return nil, err
+	}
+	b := make([]byte, headerBytes)
+	n, err := index.ReadAt(b, 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	clear(b[n:])
+	h, err := decodeHeader(b)
+	if err != nil {
+		if again, err2 := decodeHeader(b[sectorBytes:]); err2 == nil || errors.Is(err2, ErrVersion) {
+			h, err = again, err2
+		}
+	}
+	if errors.Is(err, ErrDamaged) && size <= headerBytes {
+		return nil, nil // pages come after the header is safe
+	}
+	return h, err
+}
+
+// create makes the files, before the first write.
+func (o *Overlay) create(ctx context.Context) error {
+	if o.readOnly {
+		return syscall.EROFS
+	}
+	if o.has() {
+		return nil
+	}
+	if err := o.take(ctx); err != nil {
+		return err
+	}
+	defer o.give()
+	if o.has() {
+		return nil
+	}
+	h := &header{key: o.key, created: time.Now()}
+	rand.Read(h.nonce[:])
+	data, err := o.dir.create(dataName(o.key.Backup))
+	if err != nil {
+		return err
+	}
+	if err := o.lay(h, data); err != nil {
+		data.Close()
+		// Its room may be what others lack.
+		return errors.Join(err, o.index.Truncate(0), o.dir.remove(dataName(o.key.Backup)))
+	}
+	o.header, o.data = h, data
+	o.mu.Lock()
+	o.exists = true
+	o.mu.Unlock()
+	return nil
+}
+
+// lay makes the files those of a new overlay. The header comes last.
+func (o *Overlay) lay(h *header, data file) error {
+	for _, step := range []func() error{
+		func() error { return o.index.Truncate(0) },
+		func() error { return data.Truncate(0) }, // what a crash has left
+		func() error { return data.Truncate(o.key.Size) },
+		data.Sync,
+		o.dir.sync,
+		func() error { _, err := o.index.WriteAt(h.encode(), 0); return err },
+		func() error { _, err := o.index.WriteAt(h.encode(), sectorBytes); return err },
+		o.index.Sync,
+	} {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}

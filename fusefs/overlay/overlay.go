@@ -1,0 +1,123 @@
+package overlay
+
+import (
+	"container/list"
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+// Base is the volume below an overlay: Key.Size bytes that never change. It is
+// safe for concurrent use.
+type Base interface {
+	// ReadAt fills p whole with the bytes at off, or fails.
+	ReadAt(ctx context.Context, p []byte, off int64) error
+
+	// NextData returns the first range [start, stop) of [off, end) that is not
+	// known to be zero, start == stop if there is none. It is cheap.
+	NextData(ctx context.Context, off, end int64) (start, stop int64, err error)
+}
+
+// Overlay is one volume with what was written onto it. It is safe for
+// concurrent use; Close comes last.
+type Overlay struct {
+	key  Key
+	base Base
+	log  *slog.Logger
+	o    Options
+
+	readOnly bool // nothing is written
+
+	dir    storage
+	header *header // set once, before exists
+	index  file    // the map
+	data   file    // set once, before exists
+
+	// token holds one value; who has taken it may create the files and write
+	// the map.
+	token chan struct{}
+
+	changing ranges // that a write or Zero is at work on
+
+	mu      sync.Mutex
+	exists  bool            // the files have been made
+	pages   map[int64]*page // of the map, see pages.go
+	recent  list.List       // all pages, the one used last in front
+	dirty   int             // pages that have bits which the map file has not
+	written uint64          // changes of the data file so far
+	synced  uint64          // how many of those are on stable storage
+	failed  error           // why nothing is written any more
+	flush   *time.Timer     // runs Sync some time after a write; nil: none is due
+}
+
+// Options of Open.
+type Options struct {
+	// Logger; nil: nothing is logged.
+	Logger *slog.Logger
+
+	// flushEvery is how long a write may stay without a Sync; 0: flushEvery.
+	flushEvery time.Duration
+	maxDirty   int // 0: maxDirty
+	maxPages   int // 0: maxPages
+}
+
+const (
+	// flushEvery is as ext4's commit interval: what nobody has synced is lost
+	// in a crash only if it is younger.
+	flushEvery = 5 * time.Second
+
+	// maxPages bounds the pages of the map in memory. 2048 are 252 GiB of
+	// volume in use at a time, and 8 MiB.
+	maxPages = 2048
+	// maxDirty pages make a writer sync first.
+	maxDirty = maxPages / 2
+)
+
+func newOverlay(dir storage, index file, key Key, base Base, o Options) *Overlay {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.flushEvery == 0 {
+		o.flushEvery = flushEvery
+	}
+	if o.maxDirty == 0 {
+		o.maxDirty = maxDirty
+	}
+	if o.maxPages == 0 {
+		o.maxPages = maxPages
+	}
+	return &Overlay{
+		key: key, base: base, log: o.Logger, o: o, dir: dir, index: index,
+		token: make(chan struct{}, 1), pages: map[int64]*page{},
+	}
+}
+
+// Size is the volume's size in bytes.
+func (o *Overlay) Size() int64 { return o.key.Size }
+
+// take takes the token.
+func (o *Overlay) take(ctx context.Context) error {
+	select {
+	case o.token <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (o *Overlay) give() { <-o.token }
+
+// check says whether a range lies inside the volume.
+func (o *Overlay) check(off, n int64) error {
+	if off < 0 || n < 0 || off > o.key.Size || n > o.key.Size-off {
+		return fmt.Errorf("%d bytes at %d are outside of the volume of %d bytes", n, off, o.key.Size)
+	}
+	return nil
+}
+
+// wrap says whose error it is.
+func (o *Overlay) wrap(doing string, off int64, err error) error {
+	return fmt.Errorf("overlay of backup %s: %s at offset %d: %w", o.key.Backup, doing, off, err)
+}

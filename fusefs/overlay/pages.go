@@ -1,0 +1,151 @@
+package overlay
+
+import (
+	"container/list"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// page is a page of the map in memory. Its fields are guarded by Overlay.mu,
+// except while loading is open: then they belong to who loads it.
+type page struct {
+	index int64
+	words *[pageWords]uint64 // nil: no bit is set
+
+	generation uint64 // of what the file has, 0: nothing
+	slot       int    // that has it
+	roomy      bool   // the file has been given the room for both slots
+
+	dirty bool // words has bits that the file has not
+	pins  int  // by those who use it, or write it
+	used  *list.Element
+
+	loading chan struct{} // closed when it is there; nil: long since
+	err     error         // why it is not
+}
+
+func (p *page) clean() bool { return !p.dirty && p.pins == 0 }
+
+// pin returns a page that stays in memory until unpin.
+func (o *Overlay) pin(ctx context.Context, index int64) (*page, error) {
+	o.mu.Lock()
+	p := o.pages[index]
+	if p == nil {
+		p = &page{index: index, pins: 1}
+		p.used = o.recent.PushFront(p)
+		o.pages[index] = p
+		o.evict()
+		if !o.exists {
+			o.mu.Unlock()
+			return p, nil
+		}
+		p.loading = make(chan struct{})
+		o.mu.Unlock()
+		err := o.load(p)
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		if err != nil {
+			p.err = err
+			p.pins--
+			delete(o.pages, index)
+			o.recent.Remove(p.used)
+		}
+		close(p.loading)
+		p.loading = nil
+		return p, err
+	}
+	o.recent.MoveToFront(p.used)
+	p.pins++
+	loading := p.loading
+	o.mu.Unlock()
+	if loading == nil {
+		return p, nil
+	}
+	select {
+	case <-loading:
+	case <-ctx.Done():
+		o.unpin(p)
+		return nil, ctx.Err()
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if p.err != nil {
+		p.pins--
+		return nil, p.err
+	}
+	return p, nil
+}
+
+func (o *Overlay) unpin(p *page) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	p.pins--
+	o.evict()
+}
+
+// evict forgets pages used least recently that can be read again. Called with
+// mu held.
+func (o *Overlay) evict() {
+	for e := o.recent.Back(); e != nil && len(o.pages) > o.o.maxPages; {
+		p, before := e.Value.(*page), e.Prev()
+		if p.clean() {
+			o.recent.Remove(e)
+			delete(o.pages, p.index)
+		}
+		e = before
+	}
+}
+
+// load reads a page from the map file: the good slot of the higher generation.
+func (o *Overlay) load(p *page) error {
+	var both [pageBytes]byte
+	n, err := o.index.ReadAt(both[:], slotOffset(p.index, 0))
+	if err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("read the map of backup %s: %w", o.key.Backup, err)
+	}
+	clear(both[n:]) // behind the end of the file is nothing yet
+	var words, other [pageWords]uint64
+	generation, state := decodeSlot(both[:sectorBytes], o.header.nonce, p.index, o.key.blocks(), &words)
+	generation2, state2 := decodeSlot(both[sectorBytes:], o.header.nonce, p.index, o.key.blocks(), &other)
+	if state == slotBad || state2 == slotBad {
+		// One that is cut off is what a crash leaves: its bits were never
+		// promised to anybody.
+		if state != slotGood && state2 == slotBad { // the first is written first, and stays while the second is
+			return damaged("page %d of the map of backup %s, for the blocks from byte %d on", p.index, o.key.Backup, p.index*pageBlocks*blockBytes)
+		}
+		o.log.Warn("a write of the overlay's map was cut off, as by a power failure; what was synced before is used",
+			"backup", o.key.Backup, "page", p.index)
+	}
+	if state2 == slotGood && (state != slotGood || generation2 > generation) {
+		words, generation, p.slot = other, generation2, 1
+	}
+	if p.generation = generation; generation > 0 {
+		p.words = &words
+	}
+	return nil
+}
+
+// loaded calls f with the words of a page while nobody changes them; nil words
+// are all clear.
+func (o *Overlay) loaded(p *page, f func(words *[pageWords]uint64)) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	f(p.words)
+}
+
+// set sets the bits of the blocks [from, end) of the volume that lie in p.
+func (o *Overlay) set(p *page, from, end int64) {
+	first := p.index * pageBlocks
+	from, end = max(from-first, 0), min(end-first, pageBlocks)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if p.words == nil {
+		p.words = new([pageWords]uint64)
+	}
+	if setRange(p.words, int(from), int(end)) && !p.dirty {
+		p.dirty = true
+		o.dirty++
+	}
+}

@@ -1,0 +1,60 @@
+package overlay
+
+import (
+	"context"
+	"sync"
+)
+
+// ranges are the ranges that somebody is changing: who wants to change one
+// that overlaps waits. The zero value holds none.
+type ranges struct {
+	mu      sync.Mutex
+	held    map[*held]struct{}
+	changed chan struct{} // closed at the next release, nil while nobody waits
+}
+
+type held struct{ off, end int64 }
+
+// lock takes [off, end), and gives it back when the function is called.
+func (r *ranges) lock(ctx context.Context, off, end int64) (unlock func(), err error) {
+	h := &held{off, end}
+	for {
+		wait := r.try(h)
+		if wait == nil {
+			return func() { r.release(h) }, nil
+		}
+		select {
+		case <-wait:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+func (r *ranges) try(h *held) (wait <-chan struct{}) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for other := range r.held {
+		if other.off < h.end && h.off < other.end {
+			if r.changed == nil {
+				r.changed = make(chan struct{})
+			}
+			return r.changed
+		}
+	}
+	if r.held == nil {
+		r.held = map[*held]struct{}{}
+	}
+	r.held[h] = struct{}{}
+	return nil
+}
+
+func (r *ranges) release(h *held) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.held, h)
+	if r.changed != nil {
+		close(r.changed)
+		r.changed = nil
+	}
+}

@@ -1,0 +1,168 @@
+package overlay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// snapshot is a page as it goes to the map file.
+type snapshot struct {
+	page       *page
+	words      [pageWords]uint64
+	generation uint64
+	slot       int
+}
+
+// Sync returns nil when all that was written before the call is on stable
+// storage, and will be found there. A failure to write data is kept, and said
+// again by every later Sync (ErrFailed); one to write the map can pass.
+func (o *Overlay) Sync(ctx context.Context) error {
+	want, err := o.state()
+	if err != nil {
+		return err
+	}
+	if err := o.take(ctx); err != nil {
+		return o.wrap("sync", 0, err)
+	}
+	defer o.give()
+	o.mu.Lock()
+	done := o.synced >= want && o.dirty == 0 // by another Sync, for all who waited
+	err = o.failed
+	o.mu.Unlock()
+	if done || err != nil {
+		return err
+	}
+	if err := o.commit(); err != nil {
+		return fmt.Errorf("overlay of backup %s: sync: %w", o.key.Backup, err)
+	}
+	return nil
+}
+
+func (o *Overlay) state() (written uint64, err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.written, o.failed
+}
+
+// commit makes what is written safe: first the data, then the map that says
+// where it is. The token is taken.
+func (o *Overlay) commit() error {
+	pages, written := o.snapshots()
+	if o.data == nil {
+		return nil
+	}
+	if err := o.data.Sync(); err != nil {
+		err = fmt.Errorf("%w: %w", ErrFailed, err)
+		o.mu.Lock()
+		o.failed = err
+		o.mu.Unlock()
+		o.settle(pages, false)
+		return err
+	}
+	if err := o.writeMap(pages); err != nil {
+		o.settle(pages, false)
+		return err
+	}
+	o.settle(pages, true)
+	o.mu.Lock()
+	o.synced = max(o.synced, written)
+	o.mu.Unlock()
+	return nil
+}
+
+// snapshots copies the pages that the file has not as they are. Their data has
+// been written: a bit is set after that.
+func (o *Overlay) snapshots() (pages []*snapshot, written uint64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, p := range o.pages {
+		if !p.dirty {
+			continue
+		}
+		s := &snapshot{page: p, words: *p.words, generation: p.generation + 1}
+		if p.generation > 0 {
+			s.slot = 1 - p.slot
+		}
+		p.dirty = false
+		p.pins++
+		o.dirty--
+		pages = append(pages, s)
+	}
+	return pages, o.written
+}
+
+// writeMap writes pages into the slots that are not in use, which become those
+// that are.
+func (o *Overlay) writeMap(pages []*snapshot) error {
+	if len(pages) == 0 {
+		return nil
+	}
+	b := make([]byte, sectorBytes)
+	for _, s := range pages {
+		encodeSlot(b, o.header.nonce, s.page.index, s.generation, &s.words)
+		if _, err := o.index.WriteAt(b, slotOffset(s.page.index, s.slot)); err != nil {
+			return err
+		}
+	}
+	return o.index.Sync()
+}
+
+// settle notes what became of the snapshots.
+func (o *Overlay) settle(pages []*snapshot, safe bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, s := range pages {
+		p := s.page
+		p.pins--
+		switch {
+		case safe:
+			p.generation, p.slot = s.generation, s.slot
+		case !p.dirty:
+			p.dirty = true
+			o.dirty++
+		}
+	}
+	o.evict()
+}
+
+// flushLater is run by a timer: without a Sync too, data is lost only if it is
+// young.
+func (o *Overlay) flushLater() {
+	o.mu.Lock()
+	o.flush = nil
+	o.mu.Unlock()
+	err := o.Sync(context.Background())
+	if err == nil || errors.Is(err, ErrClosed) {
+		return
+	}
+	o.log.Error("what was written onto a backup cannot be made safe", "backup", o.key.Backup, "error", err)
+	o.mu.Lock()
+	o.syncLater() // unless it has failed for good
+	o.mu.Unlock()
+}
+
+// Close syncs, and lets others use the overlay. An overlay that was not written
+// to leaves nothing behind.
+func (o *Overlay) Close() error {
+	err := o.Sync(context.Background())
+	o.mu.Lock()
+	if errors.Is(o.failed, ErrClosed) {
+		o.mu.Unlock()
+		return nil
+	}
+	o.failed = ErrClosed
+	if o.flush != nil {
+		o.flush.Stop()
+	}
+	o.mu.Unlock()
+
+	o.token <- struct{}{} // a Sync may be under way
+	defer o.give()
+	if o.data != nil {
+		err = errors.Join(err, o.data.Close())
+	} else if !o.readOnly {
+		err = errors.Join(err, o.dir.remove(dataName(o.key.Backup)), o.dir.remove(mapName(o.key.Backup)))
+	}
+	return errors.Join(err, o.index.Close())
+}
