@@ -122,14 +122,14 @@ func (b *Backup) importRecord(service string, children int) ImportRecord {
 	return r
 }
 
-// OwnContainer splits the container that Cinder gives a backup when it is not
-// told another one, ID[0:2]/ID[2:4]/ID, from the directories before it: "" when
-// there are none, as it should be. ok is false for other containers.
-func (b *Backup) OwnContainer() (before string, ok bool) {
+// Misplaced tells by the container that Cinder gives a backup when it is not
+// told another one, ID[0:2]/ID[2:4]/ID, whether the share that was opened is
+// Cinder's: above is the directory that leads to it from a share too high up,
+// "" for none; below says that the share is a directory below Cinder's.
+func (b *Backup) Misplaced() (above string, below bool) {
 	own := path.Join(b.ID[:2], b.ID[2:4], b.ID)
-	before, ok = strings.CutSuffix(b.Container, own)
-	if before != "" && !strings.HasSuffix(before, "/") {
-		return "", false
+	if above, ok := strings.CutSuffix(b.Container, "/"+own); ok {
+		return above, false
 	}
-	return strings.TrimSuffix(before, "/"), ok
+	return "", b.Container != own && strings.HasSuffix(own, "/"+b.Container)
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"cmp"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -95,11 +94,11 @@ func backupService(c *cli.Context) (string, error) {
 	driver := c.String("backup-service")
 	if !c.IsSet("backup-service") {
 		driver = "nfs"
-		conf, found, err := cinderConfig(c)
-		if err != nil && c.IsSet("cinder-conf") && !errors.Is(err, cinderconf.ErrNoBackups) {
+		conf, counts, err := cinderConfig(c)
+		if counts {
 			return "", err
 		}
-		if found {
+		if err == nil {
 			driver = conf.Driver
 		}
 	}
@@ -161,14 +160,18 @@ func projectOf(b *backupstore.Backup) string {
 // noteRecords says what an operator should know of the records and no record
 // can tell Cinder.
 func noteRecords(w io.Writer, chosen []backupstore.Importable) {
-	var encrypted, bare int
+	var encrypted, bare, below int
 	before, projects := map[string]int{}, map[string]int{}
 	var gib int64
 	for _, b := range chosen {
 		gib += b.Record.SizeGiB
 		projects[projectOf(b.Backup)]++
-		if dir, own := b.OwnContainer(); own && dir != "" {
+		dir, inside := b.Misplaced()
+		if dir != "" {
 			before[dir]++
+		}
+		if inside {
+			below++
 		}
 		if b.VolumeMeta != nil && b.VolumeMeta.Base.EncryptionKeyID != nil {
 			encrypted++
@@ -186,6 +189,9 @@ func noteRecords(w io.Writer, chosen []backupstore.Importable) {
 	}
 	for _, dir := range slices.Sorted(maps.Keys(before)) {
 		fmt.Fprintf(w, "%d of them lie in %s/ where Cinder would not have put them: if its backup_share ends with that directory, give that as --share\n", before[dir], printable(dir))
+	}
+	if below > 0 {
+		fmt.Fprintf(w, "%d of them lie where Cinder would not have put them, as if --share were a directory below its backup_share: give that itself\n", below)
 	}
 	if encrypted > 0 {
 		fmt.Fprintf(w, "%d are of encrypted volumes. The share does not tell their own copy of the key: Cinder will restore them with the volume's key, "+

@@ -89,8 +89,14 @@ func TestABackupInTheRootOfTheShareHasTheEmptyContainer(t *testing.T) {
 	}
 }
 
-func TestAShareThatIsTooHighUpIsNoted(t *testing.T) {
-	share, _ := recordsShare(t)
+func TestAShareThatIsNotCindersIsNoted(t *testing.T) {
+	share, ids := recordsShare(t)
+	if _, errOut, code := restorefs(t, "records", "--share", filepath.Join(share, ids[0][:2])); code != 0 || !strings.Contains(errOut, "1 of them lie where") {
+		t.Errorf("%d %s", code, errOut)
+	}
+	if _, errOut, _ := restorefs(t, "records", "--share", share); strings.Contains(errOut, "lie") {
+		t.Error(errOut)
+	}
 	high := filepath.Dir(share)
 	_, errOut, code := restorefs(t, "records", "--share", high)
 	if code != 0 || !strings.Contains(errOut, "3 of them lie in "+filepath.Base(share)+"/") {

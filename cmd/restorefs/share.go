@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"strings"
 
@@ -32,15 +31,13 @@ func shareFlags() []cli.Flag {
 	}
 }
 
-// cinderConfig reads Cinder's configuration. That there is none to read in the
-// default place is no error; found says whether there is.
-func cinderConfig(c *cli.Context) (conf cinderconf.Config, found bool, err error) {
+// cinderConfig reads Cinder's configuration. An error counts only where that
+// was asked for: the default file may be missing, or of a Cinder without such
+// backups.
+func cinderConfig(c *cli.Context) (conf cinderconf.Config, counts bool, err error) {
 	conf, err = cinderconf.Load(c.String("cinder-conf"))
-	if err != nil && !c.IsSet("cinder-conf") && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission)) {
-		newLogger(c).Info("Cinder's configuration is not used", "err", err)
-		return cinderconf.Config{}, false, nil
-	}
-	return conf, err == nil, err
+	counts = err != nil && c.IsSet("cinder-conf") && !errors.Is(err, cinderconf.ErrNoBackups)
+	return conf, counts, err
 }
 
 // openShare opens what --share says, or else Cinder's configuration. --share is
@@ -50,17 +47,15 @@ func openShare(c *cli.Context) (*share.Dir, error) {
 	var conf cinderconf.Config
 	if spec == "" || isExport(spec) {
 		var err error
-		if conf, _, err = cinderConfig(c); err != nil && (spec == "" || c.IsSet("cinder-conf")) && !errors.Is(err, cinderconf.ErrNoBackups) {
+		var counts bool
+		if conf, counts, err = cinderConfig(c); counts {
 			return nil, fmt.Errorf("%w; --share says where the backups are", err)
 		}
 		if spec == "" {
-			if spec = cmp.Or(conf.Share, conf.Path); spec == "" {
-				why := ""
-				if err != nil {
-					why = " (" + err.Error() + ")"
-				}
-				return nil, usagef("no share given: say --share DIRECTORY or NFSHOST:/EXPORT, or set RESTOREFS_SHARE%s", why)
+			if err != nil {
+				return nil, usagef("no share given: say --share DIRECTORY or NFSHOST:/EXPORT, or set RESTOREFS_SHARE (%w)", err)
 			}
+			spec = cmp.Or(conf.Share, conf.Path)
 			newLogger(c).Info("the share is from Cinder's configuration", "share", spec, "file", c.String("cinder-conf"))
 		}
 	}

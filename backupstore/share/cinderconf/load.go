@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -99,8 +98,12 @@ func read(path string) (string, error) {
 		return "", err
 	}
 	defer f.Close()
-	if st, err := f.Stat(); err != nil || !st.Mode().IsRegular() {
-		return "", errors.Join(err, fs.ErrInvalid)
+	st, err := f.Stat()
+	if err == nil && !st.Mode().IsRegular() {
+		err = errors.New("it is no regular file")
+	}
+	if err != nil {
+		return "", err
 	}
 	text, err := io.ReadAll(io.LimitReader(f, MaxBytes+1))
 	if err == nil && len(text) > MaxBytes {

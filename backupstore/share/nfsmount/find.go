@@ -44,18 +44,16 @@ func Open(ctx context.Context, e Export, o Options) (s *share.Dir, dir string, e
 	if err != nil {
 		return nil, "", fmt.Errorf("look for mounts of %s: %w", e, err)
 	}
-	var unusable []error
-	for _, c := range candidates(parseMounts(string(text)), e, o.Own) {
-		s, err := limited(ctx, o.patience, func() (*share.Dir, error) { return c.open() })
-		if err == nil {
-			o.Logger.Info("the share is mounted already", "share", e.String(), "dir", c.dir)
-			return s, c.dir, nil
-		}
-		if ctx.Err() != nil {
-			return nil, "", fmt.Errorf("look for %s in %s: %w", e, c.dir, ctx.Err())
-		}
-		unusable = append(unusable, fmt.Errorf("it is mounted on %s, but %s cannot be used: %w", c.mount.point, c.dir, err))
-		o.Logger.Warn("a mount of the share cannot be used, another one is tried", "share", e.String(), "dir", c.dir, "err", err)
+	s, dir, unusable := o.first(ctx, candidates(parseMounts(string(text)), e, o.Own))
+	switch {
+	case s != nil:
+		o.Logger.Info("the share is mounted already", "share", e.String(), "dir", dir)
+		return s, dir, nil
+	case ctx.Err() != nil:
+		return nil, "", fmt.Errorf("look for a mount of %s: %w", e, ctx.Err())
+	}
+	for _, err := range unusable {
+		o.Logger.Warn("a mount of the share cannot be used", "share", e.String(), "err", err)
 	}
 	s, err = mountOwn(ctx, e, o)
 	if err != nil {
@@ -63,6 +61,45 @@ func Open(ctx context.Context, e Export, o Options) (s *share.Dir, dir string, e
 	}
 	return s, "", nil
 }
+
+// first opens the first directory that answers, and says why those before it
+// cannot be used. All are asked at once: many servers that are away are waited
+// for only once.
+func (o Options) first(ctx context.Context, all []candidate) (s *share.Dir, dir string, unusable []error) {
+	if len(all) > maxCandidates {
+		all = all[:maxCandidates]
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	type answer struct {
+		s   *share.Dir
+		err error
+	}
+	answers := make([]chan answer, len(all))
+	for i, c := range all {
+		answers[i] = make(chan answer, 1)
+		go func() {
+			s, err := limited(ctx, o.patience, c.open)
+			answers[i] <- answer{s, err}
+		}()
+	}
+	for i, c := range all {
+		a := <-answers[i]
+		switch {
+		case a.err != nil && s == nil:
+			unusable = append(unusable, fmt.Errorf("it is mounted on %s, but %s cannot be used: %w", c.mount.point, c.dir, a.err))
+		case a.err == nil && s == nil:
+			s, dir = a.s, c.dir
+			cancel()
+		case a.err == nil:
+			a.s.Close()
+		}
+	}
+	return s, dir, unusable
+}
+
+// maxCandidates bounds the mounts that are asked.
+const maxCandidates = 16
 
 // errHidden is of a mount that something else was mounted over.
 var errHidden = errors.New("something else is there now")

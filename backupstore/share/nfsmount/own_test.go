@@ -6,9 +6,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
+	"github.com/hanwen/go-fuse/v2/fs"
+	"github.com/hanwen/go-fuse/v2/fuse"
 	"golang.org/x/sys/unix"
 
 	"github.com/restorefs/restorefs/backupstore/share"
@@ -18,15 +21,21 @@ func never(hang chan struct{}) func() (*share.Dir, error) {
 	return func() (*share.Dir, error) { <-hang; return nil, errors.New("late") }
 }
 
+// skip skips a test, unless the machine was prepared to run them all.
+func skip(t *testing.T, format string, args ...any) {
+	t.Helper()
+	if os.Getenv("RESTOREFS_TEST_ALL") != "" {
+		t.Fatalf("cannot run here: "+format, args...)
+	}
+	t.Skipf(format, args...)
+}
+
 // fakeMount puts a program mount first in PATH. It notes how it is called, and
 // runs body with $target and, of the real one, $mount.
 func fakeMount(t *testing.T, body string) (calls string) {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		if os.Getenv("RESTOREFS_TEST_ALL") != "" {
-			t.Fatal("needs root")
-		}
-		t.Skip("needs root to mount")
+		skip(t, "needs root to mount")
 	}
 	dir := t.TempDir()
 	calls = filepath.Join(dir, "calls")
@@ -164,4 +173,40 @@ func TestADirectoryOfOthersIsNotMountedIn(t *testing.T) {
 	if _, _, err := Open(t.Context(), export(t, "n:/e"), o); err == nil || !strings.Contains(err.Error(), "root's own") {
 		t.Error(err)
 	}
+}
+
+// hanging is a file system whose root is never read to the end.
+type hanging struct {
+	fs.Inode
+	until chan struct{}
+}
+
+func (h *hanging) Readdir(context.Context) (fs.DirStream, syscall.Errno) {
+	<-h.until
+	return nil, syscall.EIO
+}
+
+func TestADeadMountIsPassedOver(t *testing.T) {
+	dir := exported(t)
+	fakeMount(t, bind(dir))
+	o := ownOptionsOf(t)
+	o.patience, o.Own = 200*time.Millisecond, t.TempDir()
+	until := make(chan struct{})
+	server, err := fs.Mount(o.Own, &hanging{until: until}, &fs.Options{MountOptions: fuse.MountOptions{DirectMount: true}})
+	if err != nil {
+		skip(t, "FUSE cannot be used here: %v", err)
+	}
+	t.Cleanup(func() {
+		close(until)
+		for server.Unmount() != nil {
+			time.Sleep(10 * time.Millisecond)
+		}
+	})
+	o.mountinfo = "" // where the dead one is, as FUSE
+	start := time.Now()
+	s, where, err := Open(t.Context(), export(t, "n:/e"), o)
+	if err != nil || where != "" || time.Since(start) > 30*time.Second {
+		t.Fatalf("%q %v", where, err)
+	}
+	s.Close()
 }
