@@ -194,6 +194,12 @@ func TestAVolumeIsCheckedBeforeAnythingIsWritten(t *testing.T) {
 			}
 		})
 	}
+	t.Run("flags for a volume that is not named", func(t *testing.T) {
+		_, stderr, code := restorefs(t, "materialize", "--share", share, "--metadata-rule", "cinder", id, filepath.Join(t.TempDir(), "t"))
+		if code != 2 || !strings.Contains(stderr, "say which with --volume ID") {
+			t.Errorf("exit %d: %s", code, stderr)
+		}
+	})
 	t.Run("no cloud there", func(t *testing.T) {
 		target := filepath.Join(t.TempDir(), "t")
 		_, stderr, code := restorefs(t, "materialize", "--share", share, "--volume", cloudTarget, "--os-cloud", "nowhere", id, target)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -55,8 +56,17 @@ func metadataRule(c *cli.Context) (cinderapi.Rule, error) {
 // that is not given. The caller closes it.
 func findCloudVolume(c *cli.Context) (*cloudVolume, error) {
 	rule, err := metadataRule(c)
-	if err != nil || c.String("volume") == "" {
+	if err != nil {
 		return nil, err
+	}
+	if c.String("volume") == "" {
+		for _, flag := range []string{"metadata-rule", "no-metadata", "os-cloud"} {
+			// OS_CLOUD alone is no wish.
+			if c.IsSet(flag) && !(flag == "os-cloud" && os.Getenv("OS_CLOUD") == c.String(flag)) {
+				return nil, usagef("--%s is for a volume of the cloud: say which with --volume ID, or --new-volume", flag)
+			}
+		}
+		return nil, nil
 	}
 	client, err := connectCloud(c)
 	if err != nil {
@@ -316,7 +326,7 @@ func differenceWords(d cinderapi.Difference) string {
 
 // writeLeft keeps what is left in a file in the working directory.
 func (v *cloudVolume) writeLeft(b *backupstore.Backup, left []cinderapi.Difference) string {
-	path := filepath.Join(".", v.volume.ID+".metadata-left.json")
+	path := filepath.Base(v.volume.ID) + ".metadata-left.json"
 	var text bytes.Buffer
 	err := writeJSON(&text, struct {
 		Volume string                 `json:"volume"`

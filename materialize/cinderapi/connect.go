@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -61,23 +62,23 @@ func Connect(ctx context.Context, o Options) (*Client, error) {
 		return nil, err
 	}
 	c := &Client{settings: s}
+	var auth gophercloud.AuthOptions
 	if kind == noauth {
 		c.provider, c.project, err = s.withoutKeystone()
-	} else {
-		var auth gophercloud.AuthOptions
-		if auth, err = s.authOptions(kind); err == nil {
-			c.provider, err = openstack.NewClient(auth.IdentityEndpoint)
-		}
-		if err == nil {
-			c.provider.HTTPClient = httpClient(tlsConfig, o.CallTimeout)
-			err = c.logIn(ctx, o, auth)
-		}
+	} else if auth, err = s.authOptions(kind); err == nil {
+		c.provider, err = openstack.NewClient(auth.IdentityEndpoint)
 	}
 	if err != nil {
 		return nil, err
 	}
 	c.provider.HTTPClient = httpClient(tlsConfig, o.CallTimeout)
-	if err := c.findCinder(ctx, o); err != nil {
+	if kind != noauth {
+		err = c.logIn(ctx, o, auth)
+	}
+	if err == nil {
+		err = c.findCinder(ctx, o)
+	}
+	if err != nil {
 		c.Close()
 		return nil, err
 	}
@@ -174,7 +175,11 @@ func (c *Client) isFor(scope *gophercloud.AuthScope) bool {
 
 // volumeEndpoint is the address of Cinder when it was told.
 func (s settings) volumeEndpoint() string {
-	return s.get("volume_endpoint", "volume_endpoint_override", "block_storage_endpoint_override", "cinder_endpoint", "endpoint")
+	names := []string{"volume_endpoint", "volume_endpoint_override", "block_storage_endpoint_override"}
+	if k, err := s.kind(); err == nil && k == noauth {
+		names = append(names, "cinder_endpoint", "endpoint") // of Cinder only where there is no Keystone
+	}
+	return s.get(names...)
 }
 
 // findCinder finds Cinder's address and the newest of its API's microversions
@@ -220,7 +225,7 @@ func (c *Client) endpoint(service, setting string, types ...string) (string, err
 		for _, entry := range c.catalog {
 			for _, e := range entry.Endpoints {
 				switch {
-				case entry.Type != t || strings.HasSuffix(strings.TrimRight(e.URL, "/"), "/v2") || strings.Contains(e.URL, "/v2/") && service == "Cinder":
+				case entry.Type != t || service == "Cinder" && olderAPI(e.URL):
 				case e.Interface != want:
 					interfaces = append(interfaces, e.Interface)
 				case region != "" && e.Region != region && e.RegionID != region:
@@ -255,6 +260,11 @@ func (c *Client) endpoint(service, setting string, types ...string) (string, err
 	return "", fmt.Errorf("%w: the cloud's catalogue has no %s: %s", ErrCredentials, service, hint)
 }
 
+// olderAPI reports whether an address of Cinder is of an API before the third.
+func olderAPI(url string) bool {
+	return strings.Contains(url+"/", "/v1/") || strings.Contains(url+"/", "/v2/")
+}
+
 // inProject splits Cinder's address into the root of the API, for which no
 // project counts, and the address for calls of the project.
 func inProject(url, project string) (root, inside string) {
@@ -262,6 +272,9 @@ func inProject(url, project string) (root, inside string) {
 		url = strings.ReplaceAll(url, p, project)
 	}
 	url = strings.TrimRight(url, "/")
+	if !strings.Contains(url+"/", "/v3/") { // an address without a version, as of the type block-storage
+		url += "/v3"
+	}
 	root = strings.TrimSuffix(url, "/"+project)
 	if root == url && project != "" {
 		url += "/" + project
@@ -282,7 +295,7 @@ func (c *Client) chooseMicroversion(ctx context.Context, root string) error {
 		} `json:"versions"`
 	}
 	err := c.Do(ctx, Call{Op: "ask Cinder for its API versions", Method: http.MethodGet, URL: root, Into: &answer, OK: []int{200, 300}})
-	if e, ok := asError(err); ok && e.Status >= 400 && e.Status < 500 {
+	if e, ok := asError(err); ok && (e.Status >= 400 && e.Status < 500 || errors.As(err, new(errAnswer))) {
 		c.options.Logger.Info("Cinder tells no API versions, 3.0 is used", "err", err)
 		return nil
 	}

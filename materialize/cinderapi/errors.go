@@ -57,7 +57,12 @@ func (e *Error) Error() string {
 }
 
 func (e *Error) cause() string {
-	if e.lost() && !errors.Is(e.Err, context.DeadlineExceeded) {
+	switch {
+	case e.Err == nil:
+		return "failed"
+	case errors.Is(e.Err, context.DeadlineExceeded):
+		return "no answer in time"
+	case e.lost():
 		return "no answer: " + e.Err.Error()
 	}
 	return e.Err.Error()
@@ -164,21 +169,11 @@ func newError(c Call, err error) *Error {
 	}
 	var u *url.Error // its text has the address, which the operator knows, and the method
 	if errors.As(err, &u) {
-		if e.Err = u.Err; u.Timeout() && !errors.Is(u.Err, context.DeadlineExceeded) {
-			e.Err = fmt.Errorf("%s: %w", hostOf(u.URL), u.Err)
-		}
+		e.Err = u.Err
 		return e
 	}
 	e.Err = err
 	return e
-}
-
-func hostOf(address string) string {
-	u, err := url.Parse(address)
-	if err != nil {
-		return "the cloud"
-	}
-	return u.Host
 }
 
 // message is what an error's answer says: OpenStack's JSON, else the start of

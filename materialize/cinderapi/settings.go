@@ -144,18 +144,24 @@ func readCloud(file, cloud string) (map[string]string, error) {
 }
 
 // readClouds reads the clouds of a file, the settings of each in one map.
-func readClouds(file, section string) (map[string]map[string]string, error) {
-	text, err := os.ReadFile(file)
+func readClouds(path, section string) (map[string]map[string]string, error) {
+	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("read clouds: %w", err)
 	}
-	var all map[string]map[string]map[string]yaml.Node
-	if err := yaml.Unmarshal(text, &all); err != nil {
+	// The file has other sections (cache, client, ...) of other shapes.
+	var file map[string]yaml.Node
+	var all map[string]map[string]yaml.Node
+	err = yaml.Unmarshal(text, &file)
+	if node, ok := file[section]; ok && err == nil {
+		err = node.Decode(&all)
+	}
+	if err != nil {
 		// yaml's errors quote what they stumble over, which may be a password.
-		return nil, fmt.Errorf("%s is not YAML as clouds.yaml should be: a section %q with an entry for each cloud", file, section)
+		return nil, fmt.Errorf("%s is not YAML as clouds.yaml should be: a section %q with an entry for each cloud", path, section)
 	}
 	clouds := map[string]map[string]string{}
-	for name, entry := range all[section] {
+	for name, entry := range all {
 		flat := map[string]string{}
 		for key, node := range entry {
 			flatten(flat, key, &node)
@@ -175,6 +181,11 @@ func flatten(flat map[string]string, key string, node *yaml.Node) {
 	case node.Kind == yaml.ScalarNode && node.Tag != "!!null":
 		flat[strings.ReplaceAll(key, "-", "_")] = node.Value
 	case node.Kind == yaml.MappingNode && key == "auth":
+		for i := 0; i+1 < len(node.Content); i += 2 {
+			if node.Content[i].Tag == "!!merge" { // <<: *common, which the others override
+				flatten(flat, "auth", node.Content[i+1])
+			}
+		}
 		for i := 0; i+1 < len(node.Content); i += 2 {
 			if name := node.Content[i].Value; name != "auth" {
 				flatten(flat, name, node.Content[i+1])
