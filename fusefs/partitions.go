@@ -63,8 +63,6 @@ func (t *tree) table(ctx context.Context, b *Backup) (parttable.Table, error) {
 	if table, ok := t.tables.get(key); ok {
 		return table, nil
 	}
-	ctx, answered := patient(ctx)
-	defer answered()
 	v, err := t.catalog.Peek(ctx, b.ID)
 	if err != nil {
 		return parttable.Table{}, fmt.Errorf("open the disk: %w", err)
@@ -120,6 +118,8 @@ var _ = (gofs.NodeGetattrer)((*partitionsDir)(nil))
 
 // lookupPartitions finds the directory: there is none for a disk without a table.
 func (d *dirNode) lookupPartitions(ctx context.Context, b *Backup, at string, out *fuse.EntryOut) (*gofs.Inode, syscall.Errno) {
+	ctx, answered := patient(ctx)
+	defer answered()
 	table, err := d.t.table(ctx, b)
 	if err != nil {
 		return nil, d.t.failTable(ctx, b, err)
@@ -137,6 +137,8 @@ func (d *dirNode) lookupPartitions(ctx context.Context, b *Backup, at string, ou
 // listPartitions says whether to list the directory: if it can be told soon.
 // Looked up by its name it is found in any case.
 func (t *tree) listPartitions(ctx context.Context, b *Backup) bool {
+	ctx, answered := patient(ctx)
+	defer answered()
 	soon, cancel := context.WithTimeout(ctx, listWait)
 	defer cancel()
 	table, err := t.table(soon, b)
@@ -165,6 +167,8 @@ func (d *partitionsDir) Getattr(_ context.Context, _ gofs.FileHandle, out *fuse.
 func partitionName(p parttable.Partition) string { return fmt.Sprintf("%d.raw", p.Number) }
 
 func (d *partitionsDir) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (*gofs.Inode, syscall.Errno) {
+	ctx, answered := patient(ctx)
+	defer answered()
 	table, err := d.t.table(ctx, &d.backup)
 	if err != nil {
 		return nil, d.t.failTable(ctx, &d.backup, err)
@@ -190,6 +194,8 @@ func (d *partitionsDir) Lookup(ctx context.Context, name string, out *fuse.Entry
 }
 
 func (d *partitionsDir) Readdir(ctx context.Context) (gofs.DirStream, syscall.Errno) {
+	ctx, answered := patient(ctx)
+	defer answered()
 	table, err := d.t.table(ctx, &d.backup)
 	if err != nil {
 		return nil, d.t.failTable(ctx, &d.backup, err)
