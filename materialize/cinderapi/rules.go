@@ -41,12 +41,13 @@ type Origin struct {
 
 // State is what a restore puts back of a volume besides its data.
 type State struct {
-	Name            *string           `json:"name"`
-	Description     *string           `json:"description"`
-	Metadata        map[string]string `json:"metadata"`
-	Image           map[string]string `json:"image_metadata"`
-	Bootable        bool              `json:"bootable"`
-	EncryptionKeyID *string           `json:"encryption_key_id,omitempty"`
+	Name        *string           `json:"name"`
+	Description *string           `json:"description"`
+	Metadata    map[string]string `json:"metadata"`
+	Image       map[string]string `json:"image_metadata"`
+	Bootable    bool              `json:"bootable"`
+	// EncryptionKeyID is nil where none is wanted, which is no wish to have none.
+	EncryptionKeyID *string `json:"encryption_key_id,omitempty"`
 }
 
 // State is what v is now. What Cinder shows to admins among the metadata, but
@@ -100,7 +101,7 @@ func (s *State) put(l *Layer) {
 	if s.unnamed() && l.Name != nil && *l.Name != "" {
 		s.Name, s.Description = l.Name, l.Description
 	}
-	if l.EncryptionKeyID != nil && l.Version >= 2 {
+	if l.Version >= 2 { // null as well
 		s.EncryptionKeyID = l.EncryptionKeyID
 	}
 	if l.Metadata != nil {
