@@ -84,8 +84,11 @@ func importRecords(c *cli.Context, chosen []backupstore.Importable) error {
 		}
 		counts[r.Result]++
 		results = append(results, r)
-		if stopped == nil || r.Result == recordFailed {
+		switch {
+		case stopped == nil:
 			fmt.Fprintf(out, "%s  %s%s\n", b.ID, r.Result, reason(r.Reason))
+		case r.Result == recordFailed:
+			fmt.Fprintf(out, "%s  %s\n", b.ID, r.Result) // the end of the program says why
 		}
 	}
 	if c.Bool("json") {

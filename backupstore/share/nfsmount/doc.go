@@ -18,5 +18,6 @@
 // Hazards: a thread that looks at a mount whose server is away stays in the
 // kernel until the server answers or the process ends; it is left behind.
 // Exports below the one that was mounted do not appear in a mount that is out of
-// the tree; name such a one itself.
+// the tree; name such a one itself. An own mount whose root the server does not
+// know any more stays stale: the program must be started again.
 package nfsmount
