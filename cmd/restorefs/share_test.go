@@ -124,6 +124,9 @@ func TestADaemonKeepsItsMountOfTheExport(t *testing.T) {
 		t.Fatal(errOut)
 	}
 	noOwnMounts(t)
+	if text, err := os.ReadFile(filepath.Join(mountpoint, ".restorefs", "status.json")); err != nil || !strings.Contains(string(text), `"share": "nfs.invalid:/e"`) {
+		t.Errorf("status %s %v", text, err)
+	}
 	got := make([]byte, 1<<20)
 	disk, err := os.Open(filepath.Join(mountpoint, "backups", b.ID, "volume.raw"))
 	if err == nil {

@@ -34,7 +34,7 @@ type statusFile struct {
 
 // status gives what the mount shows of itself.
 func (s *served) status(share string) func() ([]byte, error) {
-	if abs, err := filepath.Abs(share); err == nil {
+	if abs, err := filepath.Abs(share); err == nil && !isExport(share) {
 		share = abs
 	}
 	started := time.Now().UTC().Truncate(time.Second)
