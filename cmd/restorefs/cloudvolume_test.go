@@ -6,15 +6,18 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/restorefs/restorefs/backupstore/storetest"
+	"github.com/restorefs/restorefs/materialize/cinderapi"
 )
 
 // volumeServer has one volume and answers as Cinder does (21.3.1, noauth). It is
@@ -274,7 +277,7 @@ func TestAFaultOfTheCloudIsMadeGoodByThePrintedCommand(t *testing.T) {
 		cmd.Process.Signal(os.Interrupt) // patience is for the operator to end
 		cmd.Wait()
 		var result materialized
-		if err := json.Unmarshal(out.Bytes(), &result); err != nil || cmd.ProcessState.ExitCode() != 5 || !result.Verified || result.Volume.Restored || result.Volume.Error == "" {
+		if err := json.Unmarshal(out.Bytes(), &result); err != nil || cmd.ProcessState.ExitCode() != 5 || !result.Verified || result.Volume.Restored || result.Volume.Error == "" || !strings.HasPrefix(result.Volume.Again, "restorefs materialize --metadata-only --share ") {
 			t.Errorf("exit %d: %v %s%s", cmd.ProcessState.ExitCode(), err, out.String(), logged.text.String())
 		}
 	})
@@ -316,6 +319,47 @@ func TestWhatTheAPIRefusesIsListedAndKept(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(cmd.Dir, cloudTarget+".metadata-left.json"))
 	if err != nil || cmd.ProcessState.ExitCode() != 5 || !bytes.Contains(text, []byte(long)) || bytes.Contains(text, []byte(`"a"`)) || f.metadata["a"] != "1" {
 		t.Errorf("exit %d: %v %s %v", cmd.ProcessState.ExitCode(), err, text, f.metadata)
+	}
+}
+
+func TestBashReadsAWordAsItWasWritten(t *testing.T) {
+	need(t, "bash")
+	r := rand.New(rand.NewPCG(1, 2))
+	alphabet := []string{"a", "Z", "0", " ", "'", "\"", "\\", "$", "`", "!", "~", "#", "*", "{", "\n", "\t", "\x01", "\x1b", "\x7f", "\x80", "\xff", "ü", "\u0085", "\u202e", "漢", "=", "-", ";"}
+	var script, want strings.Builder
+	for i := range 500 {
+		var word strings.Builder
+		for range i % 12 {
+			word.WriteString(alphabet[r.IntN(len(alphabet))])
+		}
+		fmt.Fprintf(&script, "printf '%%s\\0' %s\n", shellWord(word.String()))
+		want.WriteString(word.String() + "\x00")
+	}
+	for _, locale := range []string{"C", "C.UTF-8"} {
+		cmd := exec.Command("bash", "-s")
+		cmd.Env = append(os.Environ(), "LC_ALL="+locale)
+		cmd.Stdin = strings.NewReader(script.String())
+		if out, err := cmd.Output(); err != nil || string(out) != want.String() {
+			t.Errorf("%s: %v: %q", locale, err, out)
+		}
+	}
+}
+
+func TestALoopDeviceIsTheVolumeOfItsFile(t *testing.T) {
+	need(t, "losetup")
+	if os.Geteuid() != 0 {
+		skip(t, "needs root for a loop device")
+	}
+	file := filepath.Join(t.TempDir(), "volume-"+otherVolume)
+	if err := os.WriteFile(file, make([]byte, 1<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	device := strings.TrimSpace(run(t, "losetup", "--find", "--show", file))
+	t.Cleanup(func() { run(t, "losetup", "--detach", device) })
+	for id, ok := range map[string]bool{otherVolume: true, strings.ToUpper(otherVolume): true, cloudTarget: false} {
+		if err := (&cloudVolume{volume: &cinderapi.Volume{ID: id}}).isAt(device); (err == nil) != ok {
+			t.Errorf("%s: %v", id, err)
+		}
 	}
 }
 

@@ -203,10 +203,11 @@ func (v *cloudVolume) origin(b *backupstore.Backup) (cinderapi.Origin, error) {
 type restoredVolume struct {
 	ID       string                 `json:"id"`
 	Rule     cinderapi.Rule         `json:"metadata_rule"`
-	Restored bool                   `json:"metadata_restored"`        // all of it
-	Left     []cinderapi.Difference `json:"metadata_left"`            // what is not as it should be
-	LeftFile string                 `json:"metadata_left_file"`       // where that is written down, "" for nowhere
-	Error    string                 `json:"metadata_error,omitempty"` // what ended it
+	Restored bool                   `json:"metadata_restored"`          // all of it
+	Left     []cinderapi.Difference `json:"metadata_left"`              // what is not as it should be
+	LeftFile string                 `json:"metadata_left_file"`         // where that is written down, "" for nowhere
+	Error    string                 `json:"metadata_error,omitempty"`   // what ended it
+	Again    string                 `json:"metadata_command,omitempty"` // does it again, where that is of use
 }
 
 // restoreMetadata restores the volume's metadata after its data, which is as
@@ -233,8 +234,8 @@ func (v *cloudVolume) restoreMetadata(b *backupstore.Backup, data string) (*rest
 		out.LeftFile = v.writeLeft(b, left)
 	}
 	if err != nil {
-		out.Error = err.Error()
-		return out, metadataError{fmt.Errorf("%sthe metadata of volume %s is not restored, or only in part: %w\nrun again just that: %s", data, v.volume.ID, err, v.again(b))}
+		out.Error, out.Again = err.Error(), v.again(b)
+		return out, metadataError{fmt.Errorf("%sthe metadata of volume %s is not restored, or only in part: %w\nrun again just that: %s", data, v.volume.ID, err, out.Again)}
 	}
 	text := fmt.Sprintf("%sthe metadata of volume %s is restored, except for %s", data, v.volume.ID, amount(len(left)))
 	if slices.ContainsFunc(left, func(d cinderapi.Difference) bool { return d.Permanent }) {
@@ -244,7 +245,8 @@ func (v *cloudVolume) restoreMetadata(b *backupstore.Backup, data string) (*rest
 		text += "; all of it is in " + out.LeftFile
 	}
 	if slices.ContainsFunc(left, func(d cinderapi.Difference) bool { return !d.Permanent }) {
-		text += "\nrun again just that: " + v.again(b)
+		out.Again = v.again(b)
+		text += "\nrun again just that: " + out.Again
 	}
 	return out, metadataError{errors.New(text)}
 }

@@ -2,7 +2,10 @@ package cinderapi
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -313,7 +316,33 @@ func TestTrustsTheCAThatIsGiven(t *testing.T) {
 	if _, err := connect(t, env, Options{}); err == nil || !strings.Contains(err.Error(), "give the CA of the cloud in OS_CACERT") {
 		t.Error(err)
 	}
-	env["OS_INSECURE"] = "yes"
+	ca := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: secure.Certificate().Raw}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	env["OS_CACERT"] = ca
+	if _, err := connect(t, env, Options{}); err != nil {
+		t.Error(err)
+	}
+	// A client's certificate that the server asks for.
+	key, err := x509.MarshalPKCS8PrivateKey(secure.TLS.Certificates[0].PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	both := append(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: secure.Certificate().Raw}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key})...)
+	file := filepath.Join(t.TempDir(), "client.pem")
+	if err := os.WriteFile(file, both, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	secure.TLS.ClientAuth = tls.RequireAnyClientCert
+	if _, err := connect(t, env, Options{pause: time.Millisecond, Patience: 5 * time.Millisecond}); err == nil {
+		t.Error("no certificate was needed")
+	}
+	env["OS_CERT"] = file
+	if _, err := connect(t, env, Options{}); err != nil {
+		t.Error(err)
+	}
+	env["OS_CACERT"], env["OS_INSECURE"] = "", "yes"
 	if _, err := connect(t, env, Options{}); err != nil {
 		t.Error(err)
 	}
