@@ -175,7 +175,7 @@ func (c *Cache) prefetch() {
 			c.mu.Unlock()
 			err := s.v.loadSpans(s.ctx, l)
 			if err != nil && s.ctx.Err() == nil {
-				c.log.Debug("prefetch failed, its reader will try", "error", err)
+				c.log.Debug("prefetch failed, its reader will try", "err", err)
 			}
 			c.mu.Lock()
 			if err == nil {

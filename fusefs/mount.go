@@ -197,7 +197,7 @@ func (s *Server) setReadAhead() {
 		if errors.Is(err, fs.ErrPermission) {
 			level = slog.LevelInfo // as expected of an ordinary user
 		}
-		s.log.Log(context.Background(), level, "cannot raise the kernel's read-ahead: large sequential reads will be slower", "error", err)
+		s.log.Log(context.Background(), level, "cannot raise the kernel's read-ahead: large sequential reads will be slower", "err", err)
 	}
 }
 

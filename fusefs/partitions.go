@@ -256,7 +256,7 @@ func (t *tree) dropCached(id string, off, n int64) {
 	t.handlesMu.Unlock()
 	for node := range nodes {
 		if no := node.NotifyContent(off, n); no != 0 && no != syscall.ENOENT {
-			t.log.Error("volume.raw may show what was there before a write to a partition", "backup", id, "offset", off, "length", n, "error", no)
+			t.log.Error("volume.raw may show what was there before a write to a partition", "backup", id, "offset", off, "length", n, "err", no)
 		}
 	}
 }

@@ -166,7 +166,7 @@ func (h *volumeHandle) Release(context.Context) syscall.Errno {
 
 func (h *volumeHandle) close() {
 	if err := h.volume.Close(); err != nil {
-		h.t.log.Warn("cannot close the backup", "backup", h.id, "error", err)
+		h.t.log.Warn("cannot close the backup", "backup", h.id, "err", err)
 	}
 }
 

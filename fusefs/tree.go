@@ -125,7 +125,7 @@ func (t *tree) fail(ctx context.Context, doing, backup string, err error, gone s
 		return no
 	}
 	attrs = append([]any{"backup", backup}, attrs...)
-	attrs = append(attrs, "error", err, "errno", no.Error())
+	attrs = append(attrs, "err", err, "errno", no.Error())
 	if suppressed > 0 {
 		attrs = append(attrs, "suppressed", suppressed)
 	}

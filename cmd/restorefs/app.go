@@ -52,7 +52,9 @@ func newApp() *cli.App {
 			cmd.Description = strings.TrimSpace(cmd.Description + "\n\n" + shareHelp)
 		}
 		cmd.Flags = append(cmd.Flags, &cli.BoolFlag{Name: "verbose", Usage: "log what happens to stderr", DisableDefaultText: true},
-			&cli.BoolFlag{Name: "debug", Usage: "log every detail to stderr", DisableDefaultText: true})
+			&cli.BoolFlag{Name: "debug", Usage: "log every detail to stderr", DisableDefaultText: true},
+			&cli.StringFlag{Name: "log-format", Value: "text", Usage: "log as `FORMAT`: text or json"})
+		cmd.Before = checkLogFormat
 		if !strings.Contains(cmd.Description, "EXIT STATUS") {
 			cmd.Description = strings.TrimSpace(cmd.Description + "\n\n" + exitHelp)
 		}
@@ -108,7 +110,18 @@ func newLogger(c *cli.Context) *slog.Logger {
 	case c.Bool("verbose"):
 		level = slog.LevelInfo
 	}
-	return slog.New(slog.NewTextHandler(c.App.ErrWriter, &slog.HandlerOptions{Level: level}))
+	o := &slog.HandlerOptions{Level: level}
+	if c.String("log-format") == "json" {
+		return slog.New(slog.NewJSONHandler(c.App.ErrWriter, o))
+	}
+	return slog.New(slog.NewTextHandler(c.App.ErrWriter, o))
+}
+
+func checkLogFormat(c *cli.Context) error {
+	if f := c.String("log-format"); f != "" && f != "text" && f != "json" {
+		return usagef("--log-format is text or json, not %q", f)
+	}
+	return nil
 }
 
 // openCatalog opens the share and looks at it.

@@ -215,7 +215,7 @@ func (s *Store) report(name string, key Key, err error) {
 func (s *Store) failed(doing, name string, err error) {
 	s.warned.Do(func() {
 		s.log.Warn("seek indexes are not stored: reading goes on, but has to be indexed again next time; check room and rights of the cache directory",
-			"doing", doing, "file", name, "error", err)
+			"doing", doing, "file", name, "err", err)
 	})
 }
 
