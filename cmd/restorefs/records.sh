@@ -2,9 +2,11 @@
 # It imports parents before children and waits until each is available. Run it
 # again to go on: what Cinder has already is left alone. The backups will belong
 # to the project and user of the credentials (openrc, OS_CLOUD), an admin's.
-# WAIT is how many seconds to wait for one record.
+# WAIT is how many seconds to wait for one record. ANY_PROJECT=1 imports backups
+# of volumes of other projects, too.
 
 set -u
+projects='PROJECTS' # of the volumes
 if command -v openstack >/dev/null; then
     status_of() { openstack volume backup show -f value -c status "$1"; }
     import_record() { openstack volume backup record import "$1" "$2"; }
@@ -21,6 +23,15 @@ if ! reach_cinder >/dev/null; then
     echo "Cinder cannot be asked for its backups (see above): nothing was imported" >&2
     exit 1
 fi
+# A backup cannot change its project, and Cinder deletes the files with it.
+mine=$(openstack token issue -f value -c project_id 2>/dev/null)
+for project in ${mine:+$projects}; do
+    if [ "$project" != "$mine" ] && [ -z "${ANY_PROJECT:-}" ]; then
+        echo "some backups are of volumes of project $project, but these credentials are of $mine, which would get them:
+log in there, make one script for each project (--project), or set ANY_PROJECT=1. Nothing was imported" >&2
+        exit 1
+    fi
+done
 
 imported=0 there=0 failures=0 failed=' '
 

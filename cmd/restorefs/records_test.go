@@ -137,6 +137,7 @@ func TestOnlyBackupsOfTheProjectGetRecords(t *testing.T) {
 // given in DIR, and refuses those that are in DIR/refuse.
 const fakeOpenstack = `#!/bin/sh
 case $* in
+"token issue -f value -c project_id") cat "$DIR/project" ;;
 "volume backup list -f value -c ID") [ ! -e "$DIR/down" ] || { echo "no answer" >&2; exit 1; } ;;
 "volume backup show -f value -c status "*) cat "$DIR/$8" ;;
 "volume backup record import "*)
@@ -188,6 +189,9 @@ func TestTheScriptImportsParentsFirstAndGoesOn(t *testing.T) {
 	file("down", "")
 	runScript(1, "nothing was imported")
 	os.Remove(filepath.Join(dir, "down"))
+	file("project", "another")
+	runScript(1, "of project "+recordsProject+", but these credentials are of another", "Nothing was imported")
+	file("project", recordsProject)
 	file("refuse", ids[1])
 	runScript(1, ids[0]+"  imported", ids[1]+"  FAILED: Cinder did not take it", ids[2]+"  FAILED: not tried", ids[3]+"  imported", "2 imported, 0 there already, 2 failed")
 	file("refuse", "")

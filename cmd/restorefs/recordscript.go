@@ -4,6 +4,9 @@ import (
 	_ "embed"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
+	"strings"
 
 	"github.com/restorefs/restorefs/backupstore"
 )
@@ -15,7 +18,8 @@ var recordScript string
 
 // printScript writes a shell script (POSIX sh) that imports the records.
 func printScript(w io.Writer, chosen []backupstore.Importable, share string) error {
-	fmt.Fprintf(w, "#!/bin/sh\n# %d backup record(s) for Cinder, made by restorefs from %s\n%s", len(chosen), printable(share), recordScript)
+	script := strings.Replace(recordScript, "'PROJECTS'", "'"+strings.Join(plainProjects(chosen), " ")+"'", 1)
+	fmt.Fprintf(w, "#!/bin/sh\n# %d backup record(s) for Cinder, made by restorefs from %s\n%s", len(chosen), printable(share), script)
 	for _, b := range chosen {
 		url, err := b.Record.URL()
 		if err != nil {
@@ -29,4 +33,17 @@ func printScript(w io.Writer, chosen []backupstore.Importable, share string) err
 	}
 	_, err := fmt.Fprint(w, "\nfinish\n")
 	return err
+}
+
+// plainProjects are the projects of the volumes, in words that a shell takes as
+// they are. What is no id is left out.
+func plainProjects(chosen []backupstore.Importable) []string {
+	all := map[string]bool{}
+	for _, b := range chosen {
+		p := projectOf(b.Backup)
+		if p != "" && strings.Trim(strings.ToLower(p), "0123456789abcdefghijklmnopqrstuvwxyz-_") == "" {
+			all[p] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(all))
 }
