@@ -58,6 +58,9 @@ func (v *Volume) fill(ctx context.Context, p []byte, off int64, damaged onDamage
 			}
 		}
 		if errors.Is(err, ErrDamaged) {
+			err = v.resync(ctx, b, off, err)
+		}
+		if errors.Is(err, ErrDamaged) {
 			err = v.mend(ctx, b, off, err, damaged)
 		}
 		if err != nil {
@@ -132,6 +135,41 @@ func (v *Volume) reread(ctx context.Context, b []byte, off int64, damage error) 
 		}
 	}
 	return damage
+}
+
+// resync lets the objects of a block that cannot be had look for where decoding
+// goes on behind the damage, for the blocks to come. A block that lies there
+// itself is read again.
+func (v *Volume) resync(ctx context.Context, b []byte, off int64, damage error) error {
+	behind := false
+	for _, e := range from(v.extents, off) {
+		if e.off >= off+int64(len(b)) {
+			break
+		}
+		o := &v.objects[e.object]
+		live, err := v.catalog.live.get(ctx, v.chain[o.layer], o.Object)
+		if err != nil {
+			return damage // it is missing, or cannot be reached
+		}
+		start := max(e.off, off) - o.Offset
+		found, err := live.Resync(ctx, start)
+		if found {
+			entry := live.Entry()
+			behind = behind || entry <= start
+			v.catalog.log.Info("an object is damaged; decoding goes on behind the damage", "object", v.chain[o.layer].objectFile(o.Number), "offset", o.Offset+entry)
+		}
+		v.catalog.live.release(live)
+		if err != nil {
+			return err
+		}
+	}
+	if !behind {
+		return damage
+	}
+	if err := v.compose(ctx, b, off); err != nil {
+		return err
+	}
+	return v.check(ctx, b, off)
 }
 
 // mend heals a block or reports it.

@@ -2,6 +2,7 @@ package backupstore_test
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"os/exec"
 	"strings"
@@ -142,4 +143,79 @@ func TestAnIndexOfWhatTheObjectOnceWasIsDropped(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Without an index, what lies behind the damage is found by the looks of blocks
+// and counted from the object's end.
+func TestDecodingGoesOnBehindDamageWithoutAnIndex(t *testing.T) {
+	content := storetest.Disk(4<<20, 5)
+	want := all(t, content)
+	for _, compression := range []string{"zlib", "bz2"} {
+		for _, c := range []struct {
+			harm string
+			do   func(path string, size int64) error
+			lost int64 // at most
+		}{
+			{"a bit in the middle", func(path string, size int64) error { return flip(path, size/2, 4) }, 3 << 20},
+			{"the header", func(path string, size int64) error { return flip(path, 1, 4) }, 0},
+			{"two bits", func(path string, size int64) error { return errors.Join(flip(path, size/3, 2), flip(path, size/2, 2)) }, 5 << 20},
+			{"a sector of zeros", func(path string, size int64) error { return overwrite(path, size/4, make([]byte, 4096)) }, 3 << 20},
+			{"a sector of another file", func(path string, size int64) error {
+				return overwrite(path, size/4, bytes.Repeat([]byte("other"), 800))
+			}, 3 << 20},
+		} {
+			for _, noBuild := range []bool{true, false} {
+				if !noBuild && c.harm != "a bit in the middle" {
+					continue
+				}
+				t.Run(compression+", "+c.harm, func(t *testing.T) {
+					t.Parallel()
+					dir := t.TempDir()
+					b := stored(t, dir, content, compression)
+					st, err := os.Stat(b.Path("-00001"))
+					if err == nil {
+						err = c.do(b.Path("-00001"), st.Size())
+					}
+					if err != nil {
+						t.Fatal(err)
+					}
+					v := open(t, openCatalog(t, dir, backupstore.Options{NoIndexBuild: noBuild}), b.ID)
+					for _, piece := range []int64{-1 << 20, 1 << 20, 4 << 20} { // the first from the end
+						s := &backupstore.Salvage{Volume: v}
+						got := make([]byte, len(want))
+						size := max(piece, -piece)
+						for off := int64(0); off < content.Size(); off += size {
+							at := off
+							if piece < 0 {
+								at = content.Size() - size - off
+							}
+							if err := s.ReadAt(t.Context(), got[at:at+size], at); err != nil {
+								t.Fatal(err)
+							}
+						}
+						expect, lost, end := bytes.Clone(want), int64(0), int64(0)
+						for _, r := range s.Bad() {
+							clear(expect[r.Off : r.Off+r.Len])
+							lost, end = lost+r.Len, r.Off+r.Len
+						}
+						if !bytes.Equal(got, expect) {
+							t.Errorf("read in pieces of %d: wrong bytes", piece)
+						}
+						if lost > c.lost || end == content.Size() {
+							t.Errorf("read in pieces of %d: lost %v", piece, s.Bad())
+						}
+					}
+				})
+			}
+		}
+	}
+}
+
+func overwrite(path string, off int64, p []byte) error {
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteAt(p, off)
+	return errors.Join(err, f.Close())
 }

@@ -66,6 +66,9 @@ type decoder struct {
 	wide bool
 	// resumed says that it depends on a checkpoint of the index.
 	resumed bool
+	// behind says that it has come from the object's entry behind damage, and
+	// not through the damage.
+	behind bool
 	// epoch is the object's at the time when this decoder was made.
 	epoch int
 }
@@ -222,11 +225,11 @@ func (e *Engine) park(d *decoder) {
 }
 
 // take returns the parked decoder of o that stands nearest before off and not
-// before from, or nil.
-func (e *Engine) take(o *Object, from, off int64) *decoder {
+// before from, or nil. Those behind damage and the others are told apart.
+func (e *Engine) take(o *Object, from, off int64, behind bool) *decoder {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if el := nearest(o, from, off); el != nil {
+	if el := nearest(o, from, off, behind); el != nil {
 		return e.unpark(el)
 	}
 	return nil
@@ -256,11 +259,11 @@ func (e *Engine) takeAll(o *Object) []*decoder {
 }
 
 // nearest finds what take takes. The Engine's lock is held.
-func nearest(o *Object, from, off int64) *list.Element {
+func nearest(o *Object, from, off int64, behind bool) *list.Element {
 	var best *list.Element
 	for _, el := range o.parked {
 		d := el.Value.(*decoder)
-		if at := d.Offset(); d.build == nil && at >= from && at <= off {
+		if at := d.Offset(); d.build == nil && d.behind == behind && at >= from && at <= off {
 			best, from = el, at
 		}
 	}

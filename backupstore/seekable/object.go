@@ -55,9 +55,11 @@ type Object struct {
 	// Guarded by engine.mu.
 	parked       []*list.Element
 	closed       bool
-	decoderBytes int64 // what a decoder held at most
-	epoch        int   // 1 once the index that was found has been dropped
-	vindicated   bool  // the object is damaged, not its index
+	decoderBytes int64  // what a decoder held at most
+	epoch        int    // 1 once the index that was found has been dropped
+	vindicated   bool   // the object is damaged, not its index
+	resynced     bool   // an entry behind damage has been looked for
+	entry        *entry // it; nil: none
 
 	mu    sync.Mutex
 	moved chan struct{} // closed and replaced when the frontier has moved or a build has ended
@@ -106,7 +108,11 @@ func (o *Object) Start(off int64) int64 {
 	}
 	o.engine.mu.Lock()
 	defer o.engine.mu.Unlock()
-	if el := nearest(o, at, off); el != nil {
+	behind := o.entry != nil && off >= o.entry.out
+	if behind {
+		at = max(at, o.entry.out)
+	}
+	if el := nearest(o, at, off, behind); el != nil {
 		at = el.Value.(*decoder).Offset()
 	}
 	return at
@@ -197,7 +203,7 @@ func (o *Object) read(ctx context.Context, p []byte, off int64) (int, error) {
 			return int(n), nil
 		}
 	}
-	if o.engine.noBuild {
+	if o.engine.noBuild || o.behind(off) != nil {
 		return o.readBehind(ctx, p, off)
 	}
 	if frontier := o.index.Frontier(); off < frontier {
@@ -214,10 +220,23 @@ func (o *Object) readBehind(ctx context.Context, p []byte, off int64) (int, erro
 	if o.index != nil {
 		at, found = o.index.Before(off)
 	}
-	d := o.engine.take(o, at.Out-resumeBytes(o.alg), off)
-	if d != nil {
-		o.engine.count.continuations.Add(1)
+	behind := o.behind(off)
+	from := at.Out - resumeBytes(o.alg)
+	if behind != nil && (behind.out > at.Out || !found) {
+		from = behind.out
 	} else {
+		behind = nil
+	}
+	d := o.engine.take(o, from, off, behind != nil)
+	switch {
+	case d != nil:
+		o.engine.count.continuations.Add(1)
+	case behind != nil:
+		d = &decoder{object: o, behind: true}
+		if err := o.enter(ctx, d, behind); err != nil {
+			return 0, err
+		}
+	default:
 		d = &decoder{object: o}
 		if again, err := o.start(ctx, d, at, found); again || err != nil {
 			return 0, err
@@ -303,6 +322,22 @@ func (o *Object) start(ctx context.Context, d *decoder, at index.Entry, found bo
 	e.count.starts.Add(1)
 	d.Decoder = newDecoder(o.alg, o.src, s)
 	return false, nil
+}
+
+// enter gives d, which has none yet, a decoder that stands at an entry behind
+// damage.
+func (o *Object) enter(ctx context.Context, d *decoder, at *entry) error {
+	e := o.engine
+	held := decoderBytes(o.alg)
+	if err := e.reserve(ctx, held); err != nil {
+		return err
+	}
+	d.held = held
+	var err error
+	if d.Decoder, err = at.decoder(o, settings{buffers: &e.buffers, workers: 1}); err != nil {
+		e.drop(d)
+	}
+	return err
 }
 
 // Check decodes the object from its start to its end, hands the bytes to each
