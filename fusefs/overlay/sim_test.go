@@ -310,6 +310,14 @@ func (m *base) zero(off int64) bool { return off/baseUnit%3 == 1 }
 
 const baseUnit = 8 * blockBytes
 
+// pattern has no zeros.
+var pattern = func() (p [256 + blockBytes]byte) {
+	for i := range p {
+		p[i] = byte(i) | 1
+	}
+	return p
+}()
+
 func (m *base) ReadAt(ctx context.Context, p []byte, off int64) error {
 	if off < 0 || off+int64(len(p)) > m.size {
 		return errors.New("read outside of the base")
@@ -317,11 +325,14 @@ func (m *base) ReadAt(ctx context.Context, p []byte, off int64) error {
 	if off < m.bad[1] && m.bad[0] < off+int64(len(p)) {
 		return errBad
 	}
-	for i := range p {
-		at := off + int64(i)
-		if p[i] = byte(at/blockBytes*7+at%251) | 1; m.zero(at) {
-			p[i] = 0
+	for len(p) > 0 {
+		n := min(int64(len(p)), blockBytes-off%blockBytes)
+		if m.zero(off) {
+			clear(p[:n])
+		} else {
+			copy(p[:n], pattern[off/blockBytes*7%256+off%blockBytes:])
 		}
+		p, off = p[n:], off+n
 	}
 	return ctx.Err()
 }

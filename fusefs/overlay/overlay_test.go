@@ -1,0 +1,416 @@
+package overlay
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+)
+
+var testKey = Key{Backup: "11111111-aaaa", Size: simSize, Content: [32]byte{1}}
+
+func mustOpen(t testing.TB, dir string, o Options) *Overlay {
+	t.Helper()
+	ov, err := Open(t.Context(), dir, testKey, &base{size: simSize}, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ov
+}
+
+// The files of the operating system, pages that come and go, closing and opening.
+func TestAnOverlayHoldsWhatWasWritten(t *testing.T) {
+	dir := t.TempDir()
+	random := rand.New(rand.NewPCG(3, 4))
+	h := newHistory(&base{size: simSize})
+	for life := range 5 {
+		o := mustOpen(t, dir, simOptions)
+		for range 60 {
+			if err := h.use(random, o); err != nil {
+				t.Fatalf("life %d: %v", life, err)
+			}
+			if err := h.verify(o); err != nil {
+				t.Fatalf("life %d: %v", life, err)
+			}
+			o.mu.Lock()
+			if n := len(o.pages); n > 4 { // 2, and what is in use
+				t.Errorf("%d pages are in memory", n)
+			}
+			o.mu.Unlock()
+		}
+		if err := o.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	list, err := List(dir)
+	if err != nil || len(list) != 1 {
+		t.Fatalf("%v, %v", list, err)
+	}
+	o := mustOpen(t, dir, simOptions)
+	defer o.Close()
+	var written int64
+	for off := int64(0); off < simSize; {
+		stop, w, err := o.Next(t.Context(), off, simSize)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if w {
+			written += stop - off
+		}
+		off = stop
+	}
+	if l := list[0]; l.Backup != testKey.Backup || l.Size != simSize || l.Written != written || l.InUse || l.Problem != "" || l.Stored < written/4 {
+		t.Errorf("listed as %+v, %d bytes are written", l, written)
+	}
+}
+
+func TestManyWritersAndReadersAtOnce(t *testing.T) {
+	o := mustOpen(t, t.TempDir(), Options{flushEvery: time.Millisecond, maxPages: 2, maxDirty: 2})
+	ctx := t.Context()
+	const each = 3 * blockBytes
+	var all sync.WaitGroup
+	for w := range 8 {
+		all.Go(func() {
+			random := rand.New(rand.NewPCG(uint64(w), 4))
+			for range 60 {
+				// Parts that are nobody else's, of blocks that are.
+				page := []int64{0, 1, 3}[random.IntN(3)]
+				off := page*pageBlocks*blockBytes + int64(w)*each/2 + 77
+				p := bytes.Repeat([]byte{byte(1 + random.IntN(200))}, each/2)
+				if page == 3 {
+					off, p = simSize-blockBytes+int64(w)*100, p[:100]
+				}
+				if random.IntN(4) == 0 {
+					clear(p)
+					if err := o.Zero(ctx, off, int64(len(p))); err != nil {
+						t.Error(err)
+					}
+				} else if err := o.WriteAt(ctx, p, off); err != nil {
+					t.Error(err)
+				}
+				got := make([]byte, len(p))
+				if err := o.ReadAt(ctx, got, off); err != nil || !bytes.Equal(got, p) {
+					t.Errorf("writer %d reads something else than it wrote (%v)", w, err)
+					return
+				}
+				if random.IntN(5) == 0 {
+					if err := o.Sync(ctx); err != nil {
+						t.Error(err)
+					}
+				}
+			}
+		})
+	}
+	all.Wait()
+	if err := o.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestWhatNobodySyncsIsSyncedSoon(t *testing.T) {
+	o := mustOpen(t, t.TempDir(), Options{flushEvery: time.Millisecond})
+	defer o.Close()
+	if err := o.WriteAt(t.Context(), []byte("x"), 5); err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		o.mu.Lock()
+		synced := o.synced
+		o.mu.Unlock()
+		if synced > 0 {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatal("not within 10 s")
+		}
+	}
+}
+
+func TestAnOverlayIsForOneAtATime(t *testing.T) {
+	dir := t.TempDir()
+	base := &base{size: simSize}
+	ctx := t.Context()
+	if _, err := OpenReadOnly(ctx, dir, testKey, base, Options{}); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("reading one that is not there: %v", err)
+	}
+	if err := Discard(ctx, dir, testKey.Backup); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("discarding one that is not there: %v", err)
+	}
+	o := mustOpen(t, dir, Options{})
+	if err := o.Zero(ctx, baseUnit, baseUnit); err != nil || Exists(dir, testKey.Backup) { // it is zero below
+		t.Errorf("zeros on zeros: %v, and there is an overlay: %v", err, Exists(dir, testKey.Backup))
+	}
+	busy := func(what string) {
+		t.Helper()
+		short, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
+		defer cancel()
+		if _, err := Open(short, dir, testKey, base, Options{}); !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, ErrInUse) {
+			t.Errorf("%s: it can be opened: %v", what, err)
+		}
+		if err := Discard(short, dir, testKey.Backup); !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, ErrInUse) {
+			t.Errorf("%s: it can be discarded: %v", what, err)
+		}
+	}
+	busy("open, nothing written")
+	if err := o.WriteAt(ctx, []byte("x"), 0); err != nil {
+		t.Fatal(err)
+	}
+	busy("open")
+	if _, err := Open(ctx, dir, testKey, base, Options{}); !errors.Is(err, ErrInUse) {
+		t.Errorf("a second one waits for ever, or has it: %v", err)
+	}
+	if err := o.Close(); err != nil {
+		t.Fatal(err)
+	}
+	one, err := OpenReadOnly(ctx, dir, testKey, base, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	two, err := OpenReadOnly(ctx, dir, testKey, base, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	busy("being read")
+	if err := one.WriteAt(ctx, []byte("x"), 0); err == nil {
+		t.Error("a reader can write")
+	}
+	if err := errors.Join(one.Close(), two.Close()); err != nil {
+		t.Error(err)
+	}
+	// Who waits while it is discarded gets a new one.
+	if o, err = Open(ctx, dir, testKey, base, Options{}); err != nil {
+		t.Fatal(err)
+	}
+	waited := make(chan error)
+	go func() {
+		o, err := Open(ctx, dir, testKey, base, Options{})
+		if err == nil {
+			err = errors.Join(o.WriteAt(ctx, []byte("y"), 0), o.Close())
+		}
+		waited <- err
+	}()
+	if err := o.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := <-waited; err != nil {
+		t.Error(err)
+	}
+	if err := Discard(ctx, dir, testKey.Backup); err != nil {
+		t.Error(err)
+	}
+	if left, _ := os.ReadDir(dir); len(left) > 0 {
+		t.Errorf("left: %v", left)
+	}
+}
+
+func TestAnOverlayOfSomethingElseIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	ctx := t.Context()
+	o := mustOpen(t, dir, Options{})
+	if err := errors.Join(o.WriteAt(ctx, []byte("x"), 0), o.Close()); err != nil {
+		t.Fatal(err)
+	}
+	file := func(suffix string) string { return filepath.Join(dir, testKey.Backup+suffix) }
+	good, err := os.ReadFile(file(mapSuffix))
+	if err != nil {
+		t.Fatal(err)
+	}
+	with := func(change func(m []byte) []byte) func() {
+		return func() {
+			if err := os.WriteFile(file(mapSuffix), change(bytes.Clone(good)), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for _, c := range []struct {
+		what   string
+		key    Key
+		before func()
+		want   error
+	}{
+		{"as it was", testKey, func() {}, nil},
+		{"another size", Key{testKey.Backup, simSize + 1, testKey.Content}, func() {}, ErrOther},
+		{"other contents", Key{testKey.Backup, simSize, [32]byte{2}}, func() {}, ErrOther},
+		{"the first header damaged", testKey, with(func(m []byte) []byte { m[100] ^= 1; return m }), nil},
+		{"both headers damaged", testKey, with(func(m []byte) []byte { m[100] ^= 1; m[4096+100] ^= 1; return m }), ErrDamaged},
+		{"another version", testKey, with(func(m []byte) []byte { m[8], m[4096+8] = 2, 2; return m }), ErrVersion},
+		{"cut within the headers: nothing was ever synced", testKey, with(func(m []byte) []byte { return m[:3000] }), nil},
+		{"the map of another backup", testKey, with(func(m []byte) []byte {
+			h, err := decodeHeader(m)
+			if err != nil {
+				t.Fatal(err)
+			}
+			h.key.Backup = "other"
+			copy(m, h.encode())
+			copy(m[4096:], h.encode())
+			return m
+		}), ErrOther},
+		{"the data file cut", testKey, func() { with(func(m []byte) []byte { return m })(); os.Truncate(file(dataSuffix), 77) }, ErrDamaged},
+		{"the data file gone", testKey, func() { os.Remove(file(dataSuffix)) }, ErrDamaged},
+		{"the map a directory", testKey, func() { os.Remove(file(mapSuffix)); os.Mkdir(file(mapSuffix), 0o700) }, errors.ErrUnsupported},
+	} {
+		c.before()
+		o, err := Open(ctx, dir, c.key, &base{size: c.key.Size}, Options{})
+		switch {
+		case c.want == nil && err != nil, c.want != nil && err == nil, c.want != nil && c.want != errors.ErrUnsupported && !errors.Is(err, c.want):
+			t.Errorf("%s: %v", c.what, err)
+		}
+		if err == nil {
+			o.index.Close() // and not o.Close, which would tidy up
+			if o.data != nil {
+				o.data.Close()
+			}
+		}
+	}
+	for _, id := range []string{"", ".", "..", "../x", "a/b", ".hidden", "a\x00", string(make([]byte, 200))} {
+		if _, err := Open(ctx, dir, Key{Backup: id, Size: 1}, &base{size: 1}, Options{}); err == nil {
+			t.Errorf("a backup named %q has an overlay", id)
+		}
+		if err := Discard(ctx, dir, id); err == nil {
+			t.Errorf("a backup named %q can be discarded", id)
+		}
+	}
+}
+
+func TestADamagedPageIsAnErrorForItsBlocksOnly(t *testing.T) {
+	dir := t.TempDir()
+	ctx := t.Context()
+	o := mustOpen(t, dir, Options{})
+	const second = pageBlocks * blockBytes
+	for i := range 3 { // so that all slots are used
+		for _, off := range []int64{0, second} {
+			if err := errors.Join(o.WriteAt(ctx, []byte("x"), off+int64(i)*blockBytes), o.Sync(ctx)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := o.Close(); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.OpenFile(filepath.Join(dir, testKey.Backup+mapSuffix), os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	damage := func(slot int) {
+		if _, err := f.WriteAt([]byte{0xff}, slotOffset(1, slot)+70); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p := make([]byte, 1)
+	damage(1) // the older one
+	o = mustOpen(t, dir, Options{})
+	if err := o.ReadAt(ctx, p, second+2*blockBytes); err != nil || p[0] != 'x' {
+		t.Errorf("with one good slot: %q, %v", p, err)
+	}
+	if err := o.Close(); err != nil {
+		t.Fatal(err)
+	}
+	damage(0)
+	o = mustOpen(t, dir, Options{})
+	for what, err := range map[string]error{
+		"read": o.ReadAt(ctx, p, second), "write": o.WriteAt(ctx, p, second), "zero": o.Zero(ctx, second, 1),
+		"look for data": func() error { _, _, err := o.NextData(ctx, second, second+1); return err }(),
+	} {
+		if !errors.Is(err, ErrDamaged) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if err := errors.Join(o.ReadAt(ctx, p, 0), o.WriteAt(ctx, p, 0), o.Sync(ctx)); err != nil {
+		t.Errorf("of another page: %v", err)
+	}
+	if err := o.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if list, err := List(dir); err != nil || len(list) != 1 || list[0].Problem == "" {
+		t.Errorf("listed as %+v, %v", list, err)
+	}
+}
+
+func TestARangeOutsideIsRefused(t *testing.T) {
+	o := mustOpen(t, t.TempDir(), Options{})
+	defer o.Close()
+	ctx := t.Context()
+	for _, r := range [][2]int64{{-1, 1}, {simSize, 1}, {simSize - 1, 2}, {1 << 62, 1}} {
+		p := make([]byte, r[1])
+		for what, err := range map[string]error{
+			"read": o.ReadAt(ctx, p, r[0]), "write": o.WriteAt(ctx, p, r[0]), "zero": o.Zero(ctx, r[0], r[1]), "allocate": o.Allocate(ctx, r[0], r[1]),
+		} {
+			if err == nil {
+				t.Errorf("%s at %v: no error", what, r)
+			}
+		}
+	}
+}
+
+// Whatever a map holds: no panic, and no block both at once.
+func FuzzHostileMap(f *testing.F) {
+	dir := f.TempDir()
+	o := mustOpen(f, dir, Options{})
+	for i := range int64(4) {
+		if err := errors.Join(o.WriteAt(context.Background(), []byte("x"), i*3*blockBytes), o.Sync(context.Background())); err != nil {
+			f.Fatal(err)
+		}
+	}
+	o.Close()
+	good, err := os.ReadFile(filepath.Join(dir, testKey.Backup+mapSuffix))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(good)
+	f.Add(good[:5000])
+	f.Add(good[:headerBytes+sectorBytes])
+	f.Add([]byte{})
+	f.Fuzz(func(t *testing.T, m []byte) {
+		if len(m) > 1<<16 {
+			return
+		}
+		// Checksums would keep all else from being tried.
+		for at := int64(0); at+sectorBytes <= int64(len(m)); at += sectorBytes {
+			s, sum := m[at:at+sectorBytes], 4
+			if at < headerBytes {
+				sum = 12
+			}
+			if m[0]%2 == 0 {
+				c := checksum(s, sum)
+				s[sum], s[sum+1], s[sum+2], s[sum+3] = byte(c), byte(c>>8), byte(c>>16), byte(c>>24)
+			}
+		}
+		d := newDisk(1)
+		d.files[mapName(testKey.Backup)] = &simFile{d: d, name: "map"}
+		d.files[mapName(testKey.Backup)].now.write(m, 0)
+		d.files[dataName(testKey.Backup)] = &simFile{d: d, name: "data"}
+		d.files[dataName(testKey.Backup)].now.resize(simSize)
+		h, err := readHeader(d.files[mapName(testKey.Backup)])
+		if err == nil && h != nil {
+			if err := h.key.check(); err != nil {
+				t.Fatalf("a header is believed that says %v", err)
+			}
+			if _, err := written(d.files[mapName(testKey.Backup)], &header{key: testKey, nonce: h.nonce}); err != nil && !errors.Is(err, ErrDamaged) {
+				t.Fatal(err)
+			}
+		}
+		o := newOverlay(d, d.files[mapName(testKey.Backup)], testKey, &base{size: simSize}, simOptions)
+		if o.attach() != nil {
+			return
+		}
+		p := make([]byte, 3*blockBytes)
+		for _, off := range []int64{0, blockBytes + 1, pageBlocks*blockBytes - 5, simSize - int64(len(p))} {
+			if err := o.ReadAt(context.Background(), p, off); err != nil && !errors.Is(err, ErrDamaged) {
+				t.Fatal(err)
+			}
+			if err := o.WriteAt(context.Background(), p, off); err != nil && !errors.Is(err, ErrDamaged) {
+				t.Fatal(err)
+			}
+		}
+		if err := o.Sync(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
