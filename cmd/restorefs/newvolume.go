@@ -5,7 +5,9 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -248,8 +250,8 @@ func (d *delivery) notes() (notes []string) {
 		return notes
 	}
 	if m.Base.EncryptionKeyID != nil {
-		notes = append(notes, "the data stays encrypted with key "+*m.Base.EncryptionKeyID+"; the new volume gets another key, which the API cannot change: "+
-			"an administrator sets it in Cinder's database, or cryptsetup changes the key in the data")
+		notes = append(notes, "the data stays encrypted with key "+*m.Base.EncryptionKeyID+"; Cinder as a rule gives the new volume another one, which the API cannot change: "+
+			"an administrator does it in Cinder's database, or cryptsetup changes the key of the data")
 	}
 	if m.Base.VolumeTypeID != nil && d.wish.Type == "" {
 		if was := d.typeWords(m.Base.VolumeTypeID); !strings.Contains(was, "__DEFAULT__") {
@@ -290,7 +292,11 @@ func (d *delivery) deliver() error {
 	}
 	if d.restored {
 		if back != nil {
-			back = fmt.Errorf("the data is restored and verified; %w", back)
+			what := "the data is restored and verified"
+			if len(d.rescue.Bad()) > 0 {
+				what = "the data is restored, except for what is lost"
+			}
+			back = fmt.Errorf("%s; %w", what, back)
 		}
 		return errors.Join(err, back)
 	}
@@ -311,12 +317,20 @@ func (d *delivery) forth(ctx context.Context) error {
 			return err
 		}
 	}
-	found, err := d.place.find(ctx, d.cloud.volume, func(step undoing) { d.undo = append(d.undo, step) })
+	wanted, err := d.wanted(ctx)
+	if err != nil {
+		return err
+	}
+	found, err := d.place.find(ctx, wanted, func(step undoing) { d.undo = append(d.undo, step) })
 	if err != nil {
 		return err
 	}
 	d.found = found
-	if err := d.cloud.isAt(found.Path); err != nil {
+	path, err := filepath.EvalSymlinks(found.Path)
+	if err != nil {
+		return fmt.Errorf("the device of volume %s: %w", id, err)
+	}
+	if err := errors.Join(d.cloud.isAt(found.Path), outsideShare(path, shareDir(d.c))); err != nil {
 		return err
 	}
 	d.options.Again = "how to continue is said below"
@@ -325,6 +339,20 @@ func (d *delivery) forth(ctx context.Context) error {
 	}
 	// The metadata that is left alone is the operator's, not ours.
 	return client.Forget(ctx, id)
+}
+
+// wanted is what the device must be.
+func (d *delivery) wanted(ctx context.Context) (device.Volume, error) {
+	v := d.cloud.volume
+	w := device.Volume{ID: v.ID, SizeGiB: v.SizeGiB, Encrypted: v.Encrypted}
+	if v.Encrypted {
+		var head [4]byte
+		if err := d.volume.ReadAt(ctx, head[:], 0); err != nil {
+			return w, err
+		}
+		w.Qcow2 = string(head[:]) == "QFI\xfb"
+	}
+	return w, nil
 }
 
 // create creates the volume and tells its id as soon as there is one.
@@ -355,6 +383,8 @@ func (d *delivery) create(ctx context.Context) error {
 func (d *delivery) reserve(ctx context.Context) error {
 	client, v := d.cloud.client, d.cloud.volume
 	undo := undoing{"", func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, time.Minute)
+		defer cancel()
 		if err := client.Unreserve(ctx, v.ID); err != nil {
 			return fmt.Errorf("%w; volume %s stays reserved (attaching) until an administrator does: openstack volume set --state available %s", err, v.ID, v.ID)
 		}

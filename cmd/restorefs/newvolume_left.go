@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 )
@@ -28,10 +29,7 @@ func (d *delivery) left(ctx context.Context, err, back error) error {
 			fmt.Fprintf(&b, "\n--cleanup could not delete volume %s: %v", v.ID, gone)
 		}
 	}
-	status := v.Status
-	if now, err := d.cloud.client.GetVolume(ctx, v.ID); err == nil {
-		status = now.Status
-	}
+	status := d.status(ctx)
 	made := ""
 	if d.fresh {
 		made = ", created for this restore,"
@@ -46,15 +44,22 @@ func (d *delivery) left(ctx context.Context, err, back error) error {
 	return fmt.Errorf("%w%s", err, b.String())
 }
 
+// status is the volume's now, or as it was last seen.
+func (d *delivery) status(ctx context.Context) string {
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	if now, err := d.cloud.client.GetVolume(ctx, d.cloud.volume.ID); err == nil {
+		return now.Status
+	}
+	return d.cloud.volume.Status
+}
+
 // errNotNow says that what is still attached or mapped is not deleted.
 var errNotNow = errors.New("not now")
 
 // cleanUp deletes the volume that this run created, and nothing else.
 func (d *delivery) cleanUp(ctx context.Context, back error) error {
-	if !d.fresh || d.restored {
-		return errNotNow
-	}
-	if back != nil {
+	if !d.fresh || d.restored || back != nil {
 		return errNotNow
 	}
 	fmt.Fprintf(d.c.App.ErrWriter, "deleting volume %s (--cleanup)\n", d.cloud.volume.ID)
@@ -79,13 +84,12 @@ func (d *delivery) again() string {
 		if !d.c.IsSet(name) || slices.Contains(drop, name) {
 			continue
 		}
-		switch f := f.(type) {
+		switch f.(type) {
 		case *cli.BoolFlag:
 			flag(name)
 		case salvageFlag:
 			words = append(words, "--"+name+"="+salvaging(d.c))
 		default:
-			_ = f
 			flag(name, fmt.Sprint(d.c.Value(name)))
 		}
 	}

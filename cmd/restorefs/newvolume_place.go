@@ -19,7 +19,7 @@ type place interface {
 	reserves() bool
 	// find has the device appear. What is to be undone is added before it is
 	// done: it may come to be half done.
-	find(ctx context.Context, v *cinderapi.Volume, undo func(undoing)) (*device.Device, error)
+	find(ctx context.Context, v device.Volume, undo func(undoing)) (*device.Device, error)
 }
 
 // choosePlace is the one of --device-path or, where that is nil, --attach.
@@ -47,7 +47,7 @@ type here struct{ device.Finder }
 
 func (here) reserves() bool { return true }
 
-func (h here) find(ctx context.Context, v *cinderapi.Volume, undo func(undoing)) (*device.Device, error) {
+func (h here) find(ctx context.Context, v device.Volume, undo func(undoing)) (*device.Device, error) {
 	d, err := findDevice(ctx, h, v)
 	if err != nil {
 		return nil, err
@@ -73,7 +73,7 @@ func (a attached) String() string {
 	return printable(fmt.Sprintf("attached to this server, %s%s, then in %s", s.ID, quoted(s.Name), a.Attached))
 }
 
-func (a attached) find(ctx context.Context, v *cinderapi.Volume, undo func(undoing)) (*device.Device, error) {
+func (a attached) find(ctx context.Context, v device.Volume, undo func(undoing)) (*device.Device, error) {
 	server := a.attacher.Server.ID
 	fmt.Fprintf(a.messages, "attaching volume %s to server %s\n", v.ID, server)
 	undo(undoing{fmt.Sprintf("detaching volume %s from server %s", v.ID, server), func(ctx context.Context) error { return a.attacher.Detach(ctx, v.ID) }})
@@ -83,8 +83,8 @@ func (a attached) find(ctx context.Context, v *cinderapi.Volume, undo func(undoi
 	return findDevice(ctx, a, v)
 }
 
-func findDevice(ctx context.Context, f device.Finder, v *cinderapi.Volume) (*device.Device, error) {
-	d, err := f.Find(ctx, device.Volume{ID: v.ID, SizeGiB: v.SizeGiB, Encrypted: v.Encrypted})
+func findDevice(ctx context.Context, f device.Finder, v device.Volume) (*device.Device, error) {
+	d, err := f.Find(ctx, v)
 	if err != nil && ctx.Err() != nil {
 		err = fmt.Errorf("look for the device of volume %s: %w", v.ID, err)
 	}

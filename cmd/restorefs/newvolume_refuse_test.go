@@ -74,6 +74,16 @@ func TestAnEncryptedBackupNeedsItsVolumeTypeBeforeAnythingIsCreated(t *testing.T
 	})
 }
 
+func TestAVolumeThatShowsOnTheShareIsNotWritten(t *testing.T) {
+	share, id := cloudBackup(t, storetest.Volume{})
+	s := newCreatingServer(t)
+	s.dir = share
+	_, stderr, code := s.run(t, s.flags(share, id, "--new-volume")...)
+	if code != 2 || !strings.Contains(stderr, "is on the share") || s.calls() != "create reserve unreserve" {
+		t.Errorf("exit %d: %s; %s", code, stderr, s.calls())
+	}
+}
+
 func TestTheDeviceOfAVolumeThatIsThereIsFound(t *testing.T) {
 	share, id := cloudBackup(t, storetest.Volume{Name: "db"})
 	for name, test := range map[string]struct {

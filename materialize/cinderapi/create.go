@@ -44,7 +44,7 @@ func (c *Client) CreateVolume(ctx context.Context, n NewVolume) (*Volume, error)
 		Op: "the creation", On: fmt.Sprintf("a volume of %d GiB", n.SizeGiB), Method: http.MethodPost, Path: "volumes",
 		Body: map[string]any{"volume": body}, Into: &answer,
 	})
-	if err == nil && (answer.Volume == nil || answer.Volume.ID == "") {
+	if err == nil && (answer.Volume == nil || !isUUID(answer.Volume.ID)) {
 		err = errors.New("the creation of a volume was answered without its id")
 	}
 	if err == nil {
@@ -90,7 +90,7 @@ func (c *Client) findRun(ctx context.Context, run string) (*Volume, error) {
 			return nil, err
 		}
 		for _, v := range answer.Volumes {
-			if v.Metadata[RunKey] == run && v.ID != "" { // a cloud may ignore the filter
+			if v.Metadata[RunKey] == run && isUUID(v.ID) { // a cloud may ignore the filter
 				return &v, nil
 			}
 		}

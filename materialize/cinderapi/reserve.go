@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"time"
 )
 
 // Reserve keeps others from attaching an available volume, whose status becomes
@@ -15,7 +16,9 @@ func (c *Client) Reserve(ctx context.Context, id string) (held bool, why string,
 	if call == nil {
 		return true, "", nil
 	}
-	v, err := c.GetVolume(context.WithoutCancel(ctx), id)
+	look, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+	defer cancel()
+	v, err := c.GetVolume(look, id)
 	switch {
 	case err != nil:
 		return false, "", fmt.Errorf("%w; then %w", call, err)

@@ -20,6 +20,9 @@ type Volume struct {
 	// Encrypted volumes may lie in files that are shorter than the volume:
 	// Cinder's NFS driver makes one of the size of an empty LUKS container.
 	Encrypted bool
+	// Qcow2 says that what is to be written is a qcow2 file: that driver makes
+	// encrypted volumes so, and Cinder backs them up as they are.
+	Qcow2 bool
 }
 
 // Finder finds a volume's device in one kind of place.
@@ -136,28 +139,37 @@ func look(path string, v Volume) (*Device, error) {
 	case d.Size-want >= gib: // storage may round up, but Cinder counts whole GiB
 		return wrong("it has %d bytes, the volume only %d", d.Size, want)
 	}
-	if d.File {
-		if reason, err := formatted(f, path); err != nil || reason != "" {
-			if err != nil {
-				return nil, fmt.Errorf("look at the file of volume %s: %w", v.ID, err)
-			}
-			return wrong("%s", reason)
-		}
+	reason, err := unfit(f, d, v)
+	if err != nil {
+		return nil, fmt.Errorf("look at the device of volume %s: %w", v.ID, err)
+	}
+	if reason != "" {
+		return wrong("%s", reason)
 	}
 	return d, nil
 }
 
-// formatted says why a file is not the raw disk of its volume. Cinder's NFS
-// driver writes qcow2 with nfs_qcow2_volumes, and keeps a volume with snapshots
-// in several files, which a file of JSON lists (cinder/volume/drivers/remotefs.py).
-func formatted(f *os.File, path string) (string, error) {
-	var magic [4]byte
+// qcow2Magic begins a qcow2 file (QEMU, docs/interop/qcow2.txt).
+const qcow2Magic = "QFI\xfb"
+
+// unfit says why the bytes of the volume must not be written to what was found,
+// "" for nothing. Cinder's NFS driver writes qcow2 with nfs_qcow2_volumes and for
+// encrypted volumes, and keeps a volume with snapshots in several files, which a
+// file of JSON lists (cinder/volume/drivers/nfs.py, remotefs.py).
+func unfit(f *os.File, d *Device, v Volume) (string, error) {
+	var magic [len(qcow2Magic)]byte
 	if _, err := f.ReadAt(magic[:], 0); err != nil && !errors.Is(err, io.EOF) {
 		return "", err
 	}
-	if string(magic[:]) == "QFI\xfb" {
+	switch qcow2 := d.File && string(magic[:]) == qcow2Magic; {
+	case qcow2 && !v.Qcow2:
 		return "the file is in qcow2 format (nfs_qcow2_volumes of Cinder's driver), not the raw disk: attach the volume to a machine and write to its device there", nil
+	case !qcow2 && v.Qcow2:
+		return "the backup is of a qcow2 file, as Cinder's NFS driver makes of an encrypted volume, and this is none: make the volume on such storage", nil
+	case !d.File:
+		return "", nil
 	}
+	path := d.Path
 	if real, err := filepath.EvalSymlinks(path); err == nil {
 		path = real
 	}

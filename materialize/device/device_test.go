@@ -103,6 +103,8 @@ func TestAFileIsTheVolumeOnlyIfAllSpeaksForIt(t *testing.T) {
 		{"an empty LUKS container for an encrypted volume", "luks/volume-{id}", Volume{ID: testID, SizeGiB: 1, Encrypted: true}, ""},
 		{"as short for a plain one", "luks/volume-{id}", volumeOf(1), "it has 2359296 bytes"},
 		{"qcow2", "qcow2/volume-{id}", volumeOf(1), "qcow2 format (nfs_qcow2_volumes"},
+		{"qcow2 for a backup of such a file", "qcow2/volume-{id}", Volume{ID: testID, SizeGiB: 1, Encrypted: true, Qcow2: true}, ""},
+		{"a raw file for a backup of a qcow2 file", "right/volume-{id}", Volume{ID: testID, SizeGiB: 1, Encrypted: true, Qcow2: true}, "the backup is of a qcow2 file"},
 		{"a volume with snapshots", "snapshots/volume-{id}", volumeOf(1), "snapshots (volume-" + testID + ".info is there)"},
 		{"a directory", "directory/volume-{id}", volumeOf(1), "no block device and no regular file"},
 		{"two files", "two/*/volume-{id}", volumeOf(1), "it matches several: "},
@@ -154,6 +156,19 @@ func TestADeviceThatDoesNotShowIsSaidWithThePlace(t *testing.T) {
 	}
 	if err := p.Check(t.Context()); err == nil || !strings.Contains(err.Error(), "/dev/no-such-group") {
 		t.Error("the group is there before:", err)
+	}
+}
+
+func TestAVolumeGroupWithoutVolumesIsKnownToLVM(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "vgs"), []byte("#!/bin/sh\n[ \"$*\" = '-- empty-group' ]\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", dir)
+	for group, known := range map[string]bool{"empty-group": true, "no-such-group": false} {
+		if err := (&Path{Template: "/dev/" + group + "/volume-{id}"}).Check(t.Context()); (err == nil) != known {
+			t.Error(group, err)
+		}
 	}
 }
 

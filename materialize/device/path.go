@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -59,20 +60,31 @@ type Path struct {
 func (p *Path) String() string { return p.Template }
 
 // Check implements Finder: the directory must be there, or its pattern match.
-// A volume group that holds no volume yet has no directory.
 func (p *Path) Check(ctx context.Context) error {
 	dir := filepath.Dir(p.Template)
-	if strings.Contains(dir, "{id}") || p.Template == lvmTemplate {
+	if strings.Contains(dir, "{id}") {
 		return nil
 	}
 	found, err := apart(ctx, func() ([]string, error) { return filepath.Glob(dir) })
 	if err != nil {
 		return fmt.Errorf("look for %s: %w", dir, err)
 	}
-	if len(found) == 0 {
+	if len(found) == 0 && !isGroup(ctx, dir) {
 		return fmt.Errorf("there is no %s on this machine, so no volume will show at %s: %s", dir, p.Template, p.hint())
 	}
 	return nil
+}
+
+// isGroup asks LVM for a volume group: one that holds no active volume yet has
+// no directory.
+func isGroup(ctx context.Context, dir string) bool {
+	group, ok := strings.CutPrefix(dir, "/dev/")
+	if !ok || strings.ContainsAny(group, "/*?[\\") {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	return exec.CommandContext(ctx, "vgs", "--", group).Run() == nil
 }
 
 func (p *Path) hint() string {
