@@ -173,6 +173,8 @@ func TestAVolumeIsCheckedBeforeAnythingIsWritten(t *testing.T) {
 		"another volume":           {share, id, nil, nil, "volume-" + otherVolume, "it is volume " + otherVolume, 4},
 		"another, by its serial":   {share, id, nil, nil, "virtio-" + otherVolume[:20], "it is volume " + otherVolume[:20], 4},
 		"busy":                     {share, id, map[string]any{"status": "backing-up"}, nil, "t", "its status is backing-up: wait", 4},
+		"attached to a server":     {share, id, map[string]any{"status": "in-use", "attachments": []any{map[string]any{"server_id": otherVolume, "host_name": nil}}}, nil, "t", "it is attached to server " + otherVolume + ": detach it first", 4},
+		"attached to a host":       {share, id, map[string]any{"status": "in-use", "attachments": []any{map[string]any{"server_id": nil, "host_name": "elsewhere"}}}, nil, "t", "it is attached to host elsewhere", 4},
 		"encrypted onto plain":     {secret, secretID, nil, nil, "t", "the backup is of an encrypted volume", 4},
 		"encrypted, other type":    {secret, secretID, map[string]any{"encrypted": true, "volume_type_id": "other"}, nil, "t", "of the same volume type", 4},
 		"plain onto encrypted":     {share, id, map[string]any{"encrypted": true}, nil, "t", "it is encrypted, the backup is not", 4},
@@ -342,6 +344,18 @@ func TestBashReadsAWordAsItWasWritten(t *testing.T) {
 		if out, err := cmd.Output(); err != nil || string(out) != want.String() {
 			t.Errorf("%s: %v: %q", locale, err, out)
 		}
+	}
+}
+
+func TestAVolumeAttachedToThisHostCanBeWritten(t *testing.T) {
+	host, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	share, id := cloudBackup(t, storetest.Volume{})
+	f := newVolumeServer(t, cloudTarget, map[string]any{"status": "in-use", "attachments": []any{map[string]any{"server_id": nil, "host_name": host}}})
+	if _, stderr, code := inCloud(t, f.URL, "materialize", "--share", share, "--volume", cloudTarget, id, filepath.Join(t.TempDir(), "t")); code != 0 {
+		t.Errorf("exit %d: %s", code, stderr)
 	}
 }
 

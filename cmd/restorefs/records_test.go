@@ -4,7 +4,9 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -205,5 +207,50 @@ func TestTheScriptImportsParentsFirstAndGoesOn(t *testing.T) {
 	calls, err := os.ReadFile(filepath.Join(dir, "calls"))
 	if want := "a.b'c " + strings.Join([]string{ids[3], ids[0], ids[1], ids[1], ids[2]}, "\na.b'c ") + "\n"; err != nil || string(calls) != want {
 		t.Errorf("calls\n%s\nnot\n%s", calls, want)
+	}
+}
+
+// The types and names of a record's fields are those of Cinder's object.
+func TestCinderReadsTheRecordsAsTheyAreMeant(t *testing.T) {
+	firstPass(t)
+	if err := exec.Command("/usr/bin/python3", "-W", "ignore", "-c", "import cinder.objects").Run(); err != nil {
+		skip(t, "needs Cinder's code (python3-cinder): %v", err)
+	}
+	share, _ := recordsShare(t)
+	out, errOut, code := restorefs(t, "records", "--share", share, "--json")
+	if code != 0 {
+		t.Fatal(errOut)
+	}
+	var ours []struct {
+		URL    string         `json:"backup_url"`
+		Record map[string]any `json:"record"`
+	}
+	if err := json.Unmarshal([]byte(out), &ours); err != nil || len(ours) != 4 {
+		t.Fatalf("%v: %s", err, out)
+	}
+	var urls []string
+	for _, r := range ours {
+		urls = append(urls, r.URL)
+	}
+	in, err := json.Marshal(urls)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), "/usr/bin/python3", "-W", "ignore", "testdata/cinder_records.py")
+	var complaints strings.Builder
+	cmd.Stdin, cmd.Stderr = strings.NewReader(string(in)), &complaints
+	text, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v: %s", err, complaints.String())
+	}
+	var theirs []map[string]any
+	if err := json.Unmarshal(text, &theirs); err != nil || len(theirs) != 4 {
+		t.Fatalf("%v: %s", err, text)
+	}
+	for i := range ours {
+		delete(theirs[i], "updated_at")
+		if !reflect.DeepEqual(theirs[i], ours[i].Record) {
+			t.Errorf("Cinder makes\n%v\nof\n%v", theirs[i], ours[i].Record)
+		}
 	}
 }

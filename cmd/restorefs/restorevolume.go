@@ -113,6 +113,11 @@ func (v *cloudVolume) check(b *backupstore.Backup) error {
 	if slices.Contains(changing, v.volume.Status) {
 		refuse(materialize.ReasonHeld, "its status is %s: wait until Cinder is done with it", v.volume.Status)
 	}
+	if why, err := v.elsewhere(); err != nil {
+		return err
+	} else if why != "" && !v.c.Bool("metadata-only") {
+		refuse(materialize.ReasonHeld, "%s", why)
+	}
 	if why, err := v.encryption(b); err != nil {
 		return err
 	} else if why != "" && !v.c.Bool("metadata-only") {
@@ -122,6 +127,32 @@ func (v *cloudVolume) check(b *backupstore.Backup) error {
 		return &materialize.RefusedError{Target: v.String(), Reasons: reasons}
 	}
 	return nil
+}
+
+// elsewhere says where else a volume that is in use is attached: the kernel here
+// cannot know that a server on another machine has it open.
+func (v *cloudVolume) elsewhere() (string, error) {
+	if v.volume.Status != "in-use" {
+		return "", nil
+	}
+	const advice = "detach it first, or run this where it is attached"
+	if len(v.volume.Attachments) == 0 {
+		return "its status is in-use, not available: " + advice, nil
+	}
+	host, _ := os.Hostname()
+	server, err := cinderapi.Here{}.ServerID(v.c.Context)
+	if v.c.Context.Err() != nil {
+		return "", err
+	}
+	for _, a := range v.volume.Attachments {
+		switch {
+		case a.ServerID == "" && a.HostName != host:
+			return fmt.Sprintf("its status is in-use, not available: it is attached to host %s: %s", a.HostName, advice), nil
+		case a.ServerID != "" && !strings.EqualFold(a.ServerID, server):
+			return fmt.Sprintf("its status is in-use, not available: it is attached to server %s: %s", a.ServerID, advice), nil
+		}
+	}
+	return "", nil
 }
 
 // encryption says why the backup's data would be of no use on the volume. As
@@ -300,13 +331,14 @@ func (v *cloudVolume) notes(b *backupstore.Backup) []string {
 	if err != nil {
 		return []string{"its metadata will not be restored: " + explain(err)}
 	}
+	var notes []string
 	for _, d := range changes {
 		if d.Field == "encryption_key_id" {
-			return []string{fmt.Sprintf("the data is encrypted with the key %s, which the volume does not have and the API cannot give it: "+
-				"an administrator of the cloud must, before it can be read", *d.Wanted)}
+			notes = append(notes, fmt.Sprintf("the data is encrypted with the key %s, which the volume does not have and the API cannot give it: "+
+				"an administrator of the cloud must, before it can be read", *d.Wanted))
 		}
 	}
-	return nil
+	return notes
 }
 
 func differenceWords(d cinderapi.Difference) string {
