@@ -74,6 +74,8 @@ func TestAKilledRestoreToAFileIsContinued(t *testing.T) {
 	share, id, want := incremental(t, size)
 	whole := wholeRun(t, share, id)
 	dir := t.TempDir()
+	inside := 0
+	defer func() { hitInside(t, inside, rounds) }()
 	for round := range rounds {
 		target := filepath.Join(dir, strconv.Itoa(round))
 		var before []byte
@@ -83,7 +85,9 @@ func TestAKilledRestoreToAFileIsContinued(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		killAndContinue(t, killed{share: share, id: id, whole: whole, target: target, backing: target, want: want, before: before})
+		if killAndContinue(t, killed{share: share, id: id, whole: whole, target: target, backing: target, want: want, before: before}) {
+			inside++
+		}
 		os.Remove(target)
 	}
 }
@@ -96,6 +100,8 @@ func TestAKilledRestoreToADeviceIsContinued(t *testing.T) {
 	rounds, size := soaking(2)
 	share, id, want := incremental(t, size)
 	whole := wholeRun(t, share, id)
+	inside := 0
+	defer func() { hitInside(t, inside, rounds) }()
 	for round := range rounds {
 		backing := filepath.Join(t.TempDir(), "backing")
 		var before []byte
@@ -111,7 +117,9 @@ func TestAKilledRestoreToADeviceIsContinued(t *testing.T) {
 		func() {
 			loop := strings.TrimSpace(run(t, "losetup", "-f", "--show", backing))
 			defer run(t, "losetup", "-d", loop)
-			killAndContinue(t, killed{share: share, id: id, whole: whole, target: loop, backing: backing, want: want, before: before})
+			if killAndContinue(t, killed{share: share, id: id, whole: whole, target: loop, backing: backing, want: want, before: before}) {
+				inside++
+			}
 		}()
 		os.Remove(backing)
 	}
@@ -122,6 +130,7 @@ type killed struct {
 	share, id, target string
 	backing           string // where the target's bytes can be read
 	want, before      []byte
+	all               int64         // bytes of blocks that are wrong before the first run
 	whole             time.Duration // what a run takes
 }
 
@@ -136,10 +145,12 @@ func wholeRun(t *testing.T, share, id string) time.Duration {
 }
 
 // killAndContinue kills a run at some moment and lets a second one continue,
-// which must write no more than what was missing.
-func killAndContinue(t *testing.T, k killed) {
+// which must write no more than what was missing. It reports whether the first
+// one was at work on the target: it had written some of it, and not all.
+func killAndContinue(t *testing.T, k killed) (inside bool) {
 	t.Helper()
 	cache := t.TempDir()
+	k.all = wrongBytes(t, k.want, k.backing)
 	args := []string{"materialize", "--yes", "--json", "--share", k.share, "--cache-dir", cache, k.id, k.target}
 	first := program(t, append(args, "--force")...)
 	if err := first.Start(); err != nil {
@@ -153,6 +164,7 @@ func killAndContinue(t *testing.T, k killed) {
 		run(t, "blockdev", "--flushbufs", k.target)
 	}
 	missing := wrongBytes(t, k.want, k.backing)
+	inside = !finished && missing > 0 && missing < k.all
 	second := args
 	if finished { // it was quicker; nothing may be left to do
 		if missing > 0 {
@@ -187,6 +199,17 @@ func killAndContinue(t *testing.T, k killed) {
 		t.Errorf("%d bytes long, %v", size, err)
 	}
 	t.Logf("killed after %v: %d of %d KiB were missing, %d were written", moment, missing>>10, len(k.want)>>10, result.BytesWritten>>10)
+	return inside
+}
+
+// hitInside makes a long series of kills worth something: enough of them must
+// have come while data was being written.
+func hitInside(t *testing.T, inside, rounds int) {
+	t.Helper()
+	t.Logf("%d of %d kills came while data was being written", inside, rounds)
+	if rounds >= 20 && inside < rounds/4 {
+		t.Errorf("only %d of %d kills came while data was being written", inside, rounds)
+	}
 }
 
 // untouched tells whether the target holds what it held before.
