@@ -176,3 +176,36 @@ func TestNoFlippedBitOfMetadataOrDigestsGivesAWrongByte(t *testing.T) {
 		})
 	}
 }
+
+// With a sibling that has the same blocks no flipped bit costs a byte, wherever
+// in an object it is.
+func TestEveryFlippedBitOfAnObjectIsHealed(t *testing.T) {
+	content := storetest.Disk(700_000, 11)
+	want := all(t, content)
+	for _, compression := range []string{"none", "zlib", "zstd", "bz2"} {
+		t.Run(compression, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			b := stored(t, dir, content, compression)
+			storetest.MustWrite(t, dir, storetest.Spec{ID: storetest.ID("sibling"), VolumeID: b.VolumeID, Content: content, Compression: "none"})
+			path := b.Path("-00001")
+			healed := 0
+			flipAll(t, path, positions(t, path, 20), func(what string) outcome {
+				v := open(t, openCatalog(t, dir, backupstore.Options{}), b.ID)
+				got := make([]byte, len(want))
+				if err := v.ReadAt(t.Context(), got, 0); err != nil || !bytes.Equal(got, want) {
+					t.Errorf("%s: %v", what, err)
+				}
+				if len(v.Healed()) == 0 {
+					return harmless
+				}
+				healed++
+				return noticed
+			})
+			if healed == 0 {
+				t.Error("nothing had to be healed")
+			}
+			t.Logf("%d flips were healed", healed)
+		})
+	}
+}
