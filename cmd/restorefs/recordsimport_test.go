@@ -53,6 +53,13 @@ func newFakeCinder(t *testing.T) *fakeCinder {
 	return c
 }
 
+// change changes what it holds or does.
+func (c *fakeCinder) change(f func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	f()
+}
+
 func (c *fakeCinder) say(w http.ResponseWriter, status int, body any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
@@ -171,19 +178,21 @@ func TestRecordsAreImportedOnce(t *testing.T) {
 func TestChildrenOfAFailedRecordAreNotTriedAndARerunGoesOn(t *testing.T) {
 	share, ids := recordsShare(t)
 	c := newFakeCinder(t)
-	c.fails = func(id, _ string) string {
-		if id == ids[1] {
-			return "database is locked"
+	c.change(func() {
+		c.fails = func(id, _ string) string {
+			if id == ids[1] {
+				return "database is locked"
+			}
+			return ""
 		}
-		return ""
-	}
+	})
 	got, errOut, code := c.importInto(t, share)
 	if code != exitFailed || got[ids[0]].Result != recordImported || got[ids[3]].Result != recordImported ||
 		got[ids[1]].Result != recordFailed || !strings.Contains(got[ids[1]].Reason, "database is locked") ||
 		got[ids[2]].Result != recordSkipped || !strings.Contains(got[ids[2]].Reason, "its parent "+ids[1]) {
 		t.Fatalf("%d %v %s", code, got, errOut)
 	}
-	c.fails, c.calls = nil, nil
+	c.change(func() { c.fails, c.calls = nil, nil })
 	got, errOut, code = c.importInto(t, share)
 	if code != 0 || got[ids[0]].Result != recordPresent || got[ids[1]].Result != recordImported || got[ids[2]].Result != recordImported {
 		t.Fatalf("%d %v %s", code, got, errOut)
@@ -212,7 +221,7 @@ func TestNoRecordIsDeletedThatMayHaveFiles(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := newFakeCinder(t)
 			there.ID = ids[0]
-			c.backups[ids[0]] = &there.fakeBackup
+			c.change(func() { c.backups[ids[0]] = &there.fakeBackup })
 			got, errOut, code := c.importInto(t, share, ids[2])
 			if code != exitFailed || got[ids[0]].Result != recordFailed || !strings.Contains(got[ids[0]].Reason, there.says) || got[ids[2]].Result != recordSkipped {
 				t.Errorf("%d %v %s", code, got, errOut)
@@ -249,7 +258,7 @@ func TestAFailureThatAllRecordsWouldMeetEndsTheImport(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := newFakeCinder(t)
-			c.fault, c.fails = test.fault, test.fails
+			c.change(func() { c.fault, c.fails = test.fault, test.fails })
 			got, errOut, code := c.importInto(t, share, ids[2])
 			if code != exitFailed || got[ids[0]].Result != recordFailed || got[ids[2]].Result != recordSkipped || !strings.Contains(errOut, test.says) || !strings.Contains(errOut, "goes on from there") {
 				t.Errorf("%d %v %s", code, got, errOut)
@@ -265,14 +274,16 @@ func TestAFailureThatAllRecordsWouldMeetEndsTheImport(t *testing.T) {
 func TestALostAnswerIsNoFailure(t *testing.T) {
 	share, ids := recordsShare(t)
 	c := newFakeCinder(t)
-	c.fault = func(w http.ResponseWriter, call string) bool {
-		if call != "import "+ids[3] {
-			return false
+	c.change(func() {
+		c.fault = func(w http.ResponseWriter, call string) bool {
+			if call != "import "+ids[3] {
+				return false
+			}
+			root := ""
+			c.backups[ids[3]] = &fakeBackup{ID: ids[3], Status: "creating", VolumeID: storetest.ID("other volume"), Container: &root}
+			panic(http.ErrAbortHandler)
 		}
-		root := ""
-		c.backups[ids[3]] = &fakeBackup{ID: ids[3], Status: "creating", VolumeID: storetest.ID("other volume"), Container: &root}
-		panic(http.ErrAbortHandler)
-	}
+	})
 	got, errOut, code := c.importInto(t, share)
 	if code != 0 || got[ids[3]].Result != recordImported || len(c.called()) != 4 {
 		t.Errorf("%d %v %s", code, got, errOut)
