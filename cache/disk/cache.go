@@ -39,9 +39,9 @@ type Options struct {
 // ErrInUse is what errors.Is finds when another process uses the directory.
 var ErrInUse = errors.New("another process uses this disk cache")
 
-// MemoryBytes is what the table of a Cache bounded to n bytes takes in memory at most: for each 32 KiB 8 bytes of its key, 11 of the
-// hash table, 1 of the clock.
-func MemoryBytes(n int64) int64 { return n / unitBytes * 20 }
+// MemoryBytes is what a Cache bounded to n bytes takes in memory at most: for each 32 KiB 8 bytes of its key, 11 of the hash table, 1
+// of the clock; and the queue.
+func MemoryBytes(n int64) int64 { return n/unitBytes*20 + queueBytes }
 
 // Cache is an open directory. It is safe for concurrent use.
 type Cache struct {

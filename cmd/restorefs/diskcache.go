@@ -8,8 +8,8 @@ import (
 	"github.com/restorefs/restorefs/cache/disk"
 )
 
-// diskCachePart of --memory is what the table of the disk cache may take.
-const diskCachePart = 8
+// diskCachePart of --memory is what the disk cache may take.
+const diskCachePart = 6
 
 func diskCacheFlags() []cli.Flag {
 	return []cli.Flag{
@@ -18,36 +18,43 @@ func diskCacheFlags() []cli.Flag {
 	}
 }
 
-// openDiskCache opens the cache that the flags ask for, nil if none, and says
-// how much memory it takes.
-func openDiskCache(c *cli.Context) (kept *disk.Cache, memory int64, err error) {
-	dir := c.String("disk-cache")
-	if dir == "" {
+// diskCacheSize is how large a disk cache the flags ask for, 0 if for none, and
+// how much memory that takes.
+func diskCacheSize(c *cli.Context) (size, memory int64, err error) {
+	if c.String("disk-cache") == "" {
 		if c.IsSet("disk-cache-size") {
-			return nil, 0, usagef("--disk-cache-size has no meaning without --disk-cache DIRECTORY")
+			return 0, 0, usagef("--disk-cache-size has no meaning without --disk-cache DIRECTORY")
 		}
-		return nil, 0, nil
+		return 0, 0, nil
 	}
-	size, err := parseSize(c.String("disk-cache-size"))
-	if err != nil {
-		return nil, 0, err
+	if size, err = parseSize(c.String("disk-cache-size")); err != nil {
+		return 0, 0, err
 	}
 	if size < disk.MinBytes {
-		return nil, 0, usagef("--disk-cache-size %s is too little, %s is the least", c.String("disk-cache-size"), formatSize(disk.MinBytes))
+		return 0, 0, usagef("--disk-cache-size %s is too little, %s is the least", c.String("disk-cache-size"), formatSize(disk.MinBytes))
 	}
 	total, err := parseSize(c.String("memory"))
 	if err != nil {
-		return nil, 0, err
+		return 0, 0, err
 	}
 	if memory = disk.MemoryBytes(size); memory > total/diskCachePart {
-		return nil, 0, usagef("a disk cache of %s takes %s of memory: give --memory %dMiB or more, or --disk-cache-size %s or less",
-			formatSize(size), formatSize(memory), (memory*diskCachePart+1<<20-1)>>20, formatSize(size*(total/diskCachePart)/memory>>30<<30))
+		return 0, 0, usagef("a disk cache of %s takes %s of memory: give --memory %dMiB or more, or a smaller --disk-cache-size",
+			formatSize(size), formatSize(memory), (memory*diskCachePart+1<<20-1)>>20)
+	}
+	return size, memory, nil
+}
+
+// openDiskCache opens a cache of size bytes, as diskCacheSize gives it; nil if
+// there is to be none.
+func openDiskCache(c *cli.Context, size int64) (*disk.Cache, error) {
+	dir := c.String("disk-cache")
+	if dir == "" {
+		return nil, nil
 	}
 	if err := directoryOutsideShare(dir, shareDir(c)); err != nil {
-		return nil, 0, err
+		return nil, err
 	}
-	kept, err = disk.Open(disk.Options{Dir: dir, Bytes: size, Logger: newLogger(c)})
-	return kept, memory, err
+	return disk.Open(disk.Options{Dir: dir, Bytes: size, Logger: newLogger(c)})
 }
 
 // directoryOutsideShare is outsideShare for a directory that may not be there

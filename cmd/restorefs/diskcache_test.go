@@ -94,7 +94,7 @@ func TestADiskCacheIsRefusedWhereItCannotBe(t *testing.T) {
 		{"on the share", "nothing is ever written", []string{"--disk-cache", filepath.Join(share, "new", "cache")}},
 		{"a size without a directory", "no meaning", []string{"--disk-cache-size", "1GiB"}},
 		{"too small", "the least", []string{"--disk-cache", t.TempDir(), "--disk-cache-size", "1MiB"}},
-		{"too large for the memory", "--memory 500MiB or more", []string{"--disk-cache", t.TempDir(), "--disk-cache-size", "100GiB"}},
+		{"too large for the memory", "--memory 399MiB or more", []string{"--disk-cache", t.TempDir(), "--disk-cache-size", "100GiB"}},
 		{"the index on the share", "nothing is ever written", []string{"--cache-dir", filepath.Join(share, "new")}},
 	} {
 		_, stderr, code := restorefs(t, append(append([]string{"mount", "--share", share}, c.flags...), t.TempDir())...)

@@ -64,6 +64,11 @@ func mount(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	keptBytes, keptMemory, err := diskCacheSize(c)
+	if err != nil {
+		return err
+	}
+	memory -= keptMemory / 2 // both who have a share of it give way
 	mode, err := fileMode(c)
 	if err != nil {
 		return err
@@ -103,11 +108,11 @@ func mount(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	kept, table, err := openDiskCache(c)
+	kept, err := openDiskCache(c, keptBytes)
 	if err != nil {
 		return err
 	}
-	spans := cache.New(cache.Options{MemoryBytes: memory - table, Logger: newLogger(c)})
+	spans := cache.New(cache.Options{MemoryBytes: memory, Logger: newLogger(c)})
 	defer spans.Close()
 	s := newServed(catalog, spans, newLogger(c), only)
 	if kept != nil {
