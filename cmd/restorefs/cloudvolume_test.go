@@ -99,6 +99,38 @@ func (f *volumeServer) serve(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// fail lets every call that changes something from number n on be answered by
+// fault; nil ends that.
+func (f *volumeServer) fail(n int, fault func(w http.ResponseWriter)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.fault = nil
+	if fault != nil {
+		f.fault = func(w http.ResponseWriter, writes int) bool {
+			if writes >= n {
+				fault(w)
+			}
+			return writes >= n
+		}
+	}
+}
+
+// now is what the server holds at the moment.
+func (f *volumeServer) now() (metadata, image map[string]string, bootable any, name string, writes int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if n, _ := f.volume["name"].(*string); n != nil {
+		name = *n
+	}
+	return maps.Clone(f.metadata), maps.Clone(f.image), f.volume["bootable"], name, f.writes
+}
+
+// writesNow is how many calls changed something.
+func (f *volumeServer) writesNow() int {
+	_, _, _, _, n := f.now()
+	return n
+}
+
 // inCloud runs restorefs with the credentials of a fake Cinder.
 func inCloud(t *testing.T, url string, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
@@ -136,7 +168,7 @@ func TestMaterializeRestoresTheVolumesMetadata(t *testing.T) {
 	f := newVolumeServer(t, cloudTarget, nil)
 	target := filepath.Join(t.TempDir(), "volume-"+cloudTarget)
 	stdout, stderr, code := inCloud(t, f.URL, "materialize", "--share", share, "--volume", cloudTarget, "--dry-run", id, target)
-	if code != 0 || f.writes > 0 || !strings.Contains(stdout, `change    metadata "own" is "x", should be nothing`) {
+	if code != 0 || f.writesNow() > 0 || !strings.Contains(stdout, `change    metadata "own" is "x", should be nothing`) {
 		t.Errorf("exit %d: %s%s", code, stdout, stderr)
 	}
 	stdout, stderr, code = inCloud(t, f.URL, "materialize", "--share", share, "--volume", cloudTarget, "--json", id, target)
@@ -148,8 +180,8 @@ func TestMaterializeRestoresTheVolumesMetadata(t *testing.T) {
 		t.Errorf("the operator is not told of the volume: %s", stderr)
 	}
 	want := map[string]string{"a": "1", "src_backup_id": id}
-	if name := f.volume["name"].(*string); *name != "näme" || f.volume["bootable"] != "true" || !maps.Equal(f.metadata, want) || !maps.Equal(f.image, map[string]string{"os": "debian"}) {
-		t.Errorf("%+v", f)
+	if metadata, image, bootable, name, _ := f.now(); name != "näme" || bootable != "true" || !maps.Equal(metadata, want) || !maps.Equal(image, map[string]string{"os": "debian"}) {
+		t.Errorf("%q %v %v %v", name, bootable, metadata, image)
 	}
 	if _, err := os.Stat(target + ".metadata.json"); err == nil {
 		t.Error("a file beside the volume, where it may be Cinder's directory")
@@ -191,7 +223,7 @@ func TestAVolumeIsCheckedBeforeAnythingIsWritten(t *testing.T) {
 			}
 			args := append([]string{"materialize", "--share", test.share, "--volume", cloudTarget, test.id, target}, test.flags...)
 			_, stderr, code := inCloud(t, f.URL, args...)
-			if code != test.code || !strings.Contains(stderr, test.want) || f.writes > 0 {
+			if code != test.code || !strings.Contains(stderr, test.want) || f.writesNow() > 0 {
 				t.Errorf("exit %d: %s", code, stderr)
 			}
 			if _, err := os.Stat(target); err == nil {
@@ -230,21 +262,13 @@ func TestAFaultOfTheCloudIsMadeGoodByThePrintedCommand(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newVolumeServer(t, cloudTarget, nil)
-			broken := true
-			f.fault = func(w http.ResponseWriter, n int) bool {
-				if broken && n >= 2 {
-					fault(w)
-				}
-				return broken && n >= 2
-			}
+			f.fail(2, fault)
 			target := filepath.Join(t.TempDir(), "disk")
 			stdout, stderr, code := inCloud(t, f.URL, "materialize", "--share", share, "--volume", cloudTarget, id, target)
 			if code != 5 || !strings.Contains(stdout, "restored backup "+id) || !strings.Contains(stderr, "the data is restored and verified; the metadata of volume "+cloudTarget) || !strings.Contains(stderr, name+": oh dear (req-7)") {
 				t.Errorf("exit %d: %s%s", code, stdout, stderr)
 			}
-			f.mu.Lock()
-			broken = false
-			f.mu.Unlock()
+			f.fail(0, nil)
 			args := []string{"materialize", "--metadata-only", "--share", share, "--volume", cloudTarget, id}
 			if !strings.Contains(stderr, strings.Join(args, " ")) {
 				t.Errorf("no command to run again: %s", stderr)
@@ -252,20 +276,18 @@ func TestAFaultOfTheCloudIsMadeGoodByThePrintedCommand(t *testing.T) {
 			if stdout, stderr, code := inCloud(t, f.URL, args...); code != 0 || !strings.Contains(stdout, "restored the metadata of volume "+cloudTarget) {
 				t.Errorf("again: exit %d: %s%s", code, stdout, stderr)
 			}
-			if f.metadata["a"] != "1" || len(f.metadata) != 2 || !maps.Equal(f.image, map[string]string{"os": "debian"}) || f.volume["bootable"] != "true" {
-				t.Errorf("%+v", f)
+			if metadata, image, bootable, _, _ := f.now(); metadata["a"] != "1" || len(metadata) != 2 || !maps.Equal(image, map[string]string{"os": "debian"}) || bootable != "true" {
+				t.Errorf("%v %v %v", bootable, metadata, image)
 			}
 		})
 	}
 	t.Run("a cloud that is gone", func(t *testing.T) {
 		f := newVolumeServer(t, cloudTarget, nil)
-		f.fault = func(w http.ResponseWriter, _ int) bool {
-			f.Listener.Close()
+		f.fail(1, func(w http.ResponseWriter) {
 			if conn, _, err := w.(http.Hijacker).Hijack(); err == nil {
 				conn.Close()
 			}
-			return true
-		}
+		})
 		cmd := program(t, "materialize", "--share", share, "--volume", cloudTarget, "--json", id, filepath.Join(t.TempDir(), "disk"))
 		cmd.Dir = t.TempDir()
 		cmd.Env = append(cmd.Env, "OS_AUTH_TYPE=noauth", "OS_PROJECT_ID="+cloudProject, "OS_VOLUME_ENDPOINT="+f.URL+"/v3")
@@ -319,8 +341,9 @@ func TestWhatTheAPIRefusesIsListedAndKept(t *testing.T) {
 		}
 	}
 	text, err := os.ReadFile(filepath.Join(cmd.Dir, cloudTarget+".metadata-left.json"))
-	if err != nil || cmd.ProcessState.ExitCode() != 5 || !bytes.Contains(text, []byte(long)) || bytes.Contains(text, []byte(`"a"`)) || f.metadata["a"] != "1" {
-		t.Errorf("exit %d: %v %s %v", cmd.ProcessState.ExitCode(), err, text, f.metadata)
+	metadata, _, _, _, _ := f.now()
+	if err != nil || cmd.ProcessState.ExitCode() != 5 || !bytes.Contains(text, []byte(long)) || bytes.Contains(text, []byte(`"a"`)) || metadata["a"] != "1" {
+		t.Errorf("exit %d: %v %s %v", cmd.ProcessState.ExitCode(), err, text, metadata)
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -279,8 +278,7 @@ func (r *restoring) bootable(ctx context.Context) error {
 	if len(differing) == 0 {
 		return nil
 	}
-	op := fmt.Sprintf("set bootable to %v", r.wanted.Bootable)
-	if err := r.action(ctx, op, "os-set_bootable", map[string]bool{"bootable": r.wanted.Bootable}); err != nil {
+	if err := r.action(ctx, "set the bootable flag", "os-set_bootable", map[string]bool{"bootable": r.wanted.Bootable}); err != nil {
 		return r.refused(err, differing...)
 	}
 	r.found.Bootable = r.wanted.Bootable
