@@ -25,7 +25,9 @@ func TestMain(m *testing.M) {
 		main()
 		return
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	stopRig()
+	os.Exit(code)
 }
 
 // skip skips a test for want of something, unless the machine was prepared to
