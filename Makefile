@@ -50,7 +50,7 @@ setup: ## install what the end-to-end tests use (Debian, as root)
 	apt-get update
 	@# What some of them depend on would start services; no test needs one that runs.
 	policy=/usr/sbin/policy-rc.d; \
-	if [ ! -e $$policy ]; then trap "rm -f $$policy" EXIT; printf '#!/bin/sh\nexit 101\n' >$$policy; chmod +x $$policy; fi; \
+	if [ ! -e $$policy ]; then trap "rm -f $$policy" EXIT INT TERM; printf '#!/bin/sh\nexit 101\n' >$$policy; chmod +x $$policy; fi; \
 	DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $(TEST_PROGRAMS)
 	[ "$$(dpkg --print-architecture)" != amd64 ] || $(MAKE) $(TEST_KERNEL)
 
