@@ -149,6 +149,20 @@ func TestWhatWasLoadedOnceIsKeptForBackupsAndProcessesToCome(t *testing.T) {
 	}
 }
 
+func TestWhatAKilledProcessLeftIsUsed(t *testing.T) {
+	dir, left := t.TempDir(), t.TempDir()
+	m := content(9, 4<<20, 32<<10)
+	c := opened(t, dir, 16<<20, slabBytes, nil)
+	readAll(t, c.Volume(m), m, 128<<10)
+	if err := os.CopyFS(left, os.DirFS(dir)); err != nil { // as the kernel has it, with the cache open
+		t.Fatal(err)
+	}
+	c = opened(t, left, 16<<20, slabBytes, nil)
+	if n := readAll(t, c.Volume(m), m, 128<<10); n != 0 {
+		t.Errorf("%d bytes were loaded again", n)
+	}
+}
+
 func TestNothingInTheDirectoryIsTrusted(t *testing.T) {
 	dir := t.TempDir()
 	m := content(2, 4<<20, 32<<10)
