@@ -9,8 +9,8 @@ import (
 )
 
 // genericOptions are those of mount(8) and of FUSE that need nothing from us:
-// the mount is read-only, nosuid, nodev, noexec whatever they say, and times
-// are never written. Those that begin with x- or X- belong to others, too.
+// the mount is nosuid, nodev, noexec whatever they say, read-only unless there
+// is an overlay, and times are never written. Those that begin with x- or X- belong to others, too.
 var genericOptions = []string{
 	"defaults", "ro", "rw", "suid", "nosuid", "dev", "nodev", "exec", "noexec", "sync", "async", "dirsync",
 	"atime", "noatime", "diratime", "nodiratime", "relatime", "norelatime", "strictatime", "nostrictatime", "lazytime", "nolazytime",

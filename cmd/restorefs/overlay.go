@@ -56,20 +56,33 @@ func newListedOverlay(i overlay.Info) listedOverlay {
 	return l
 }
 
-func (l listedOverlay) String() string {
+func (l listedOverlay) String() string { return l.Backup + "  " + printable(l.state()) }
+
+func (l listedOverlay) state() string {
 	if l.Problem != "" {
-		return fmt.Sprintf("%s  cannot be used: %s", l.Backup, printable(l.Problem))
+		return "cannot be used: " + l.Problem
 	}
-	s := fmt.Sprintf("%s  %s of %s written, %s stored", l.Backup, formatSize(l.WrittenBytes), formatSize(l.Size), formatSize(l.StoredBytes))
-	if l.Created == nil {
-		s = l.Backup + "  nothing written"
-	} else {
-		s += ", begun " + l.Created.Format(time.DateTime)
+	s := "nothing written"
+	if l.Created != nil {
+		s = fmt.Sprintf("%s of %s written, %s stored, begun %s", formatSize(l.WrittenBytes), formatSize(l.Size), formatSize(l.StoredBytes),
+			l.Created.Format(time.DateTime))
 	}
 	if l.InUse {
 		s += ", in use"
 	}
 	return s
+}
+
+// overlayOf is what there is of one backup, nil if there is nothing.
+func overlayOf(dir, backup string) (*listedOverlay, error) {
+	list, err := overlay.List(dir)
+	for _, i := range list {
+		if i.Backup == backup {
+			l := newListedOverlay(i)
+			return &l, nil
+		}
+	}
+	return nil, err
 }
 
 func listOverlays(c *cli.Context, dir string) error {

@@ -266,3 +266,65 @@ func TestAFullDirectoryIsToldToTheWriterAndLosesNothing(t *testing.T) {
 	unmountSmall()
 	detach()
 }
+
+func TestAPartitionAndItsDiskShareTheOverlay(t *testing.T) {
+	needMount(t)
+	need(t, "sfdisk", "mkfs.ext4", "e2fsck")
+	image := filepath.Join(t.TempDir(), "image")
+	if err := os.WriteFile(image, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(image, 32<<20); err != nil {
+		t.Fatal(err)
+	}
+	// Of sectors that end inside a block of 4 KiB: two partitions share one.
+	run(t, "sh", "-c", "printf '63,20001\n20064,20000\n' | sfdisk -q --label dos "+image)
+	content, err := os.ReadFile(image)
+	if err != nil {
+		t.Fatal(err)
+	}
+	share, dir, id := t.TempDir(), t.TempDir(), storetest.ID("partitions")
+	storetest.MustWrite(t, share, storetest.Spec{ID: id, VolumeID: storetest.ID("partitioned"), Content: storetest.Bytes(content)})
+	disk, unmount := writableMount(t, share, id, dir)
+	part := func(n string) string { return filepath.Join(filepath.Dir(disk), "partitions", n) }
+	whole := openDisk(t, disk)
+	first, second := openDisk(t, part("1.raw")), openDisk(t, part("2.raw"))
+	same := func(when string, f *os.File, off int64, want string) {
+		t.Helper()
+		got := make([]byte, len(want))
+		if _, err := f.ReadAt(got, off); err != nil || string(got) != want {
+			t.Errorf("%s: %q, not %q (%v)", when, got, want, err)
+		}
+	}
+	const border = 20064 * 512
+	same("at first", whole, border-4, "\x00\x00\x00\x00\x00\x00\x00\x00")
+	for i := range 20 {
+		a, b := fmt.Sprintf("end%d", i%10), fmt.Sprintf("new%d", i%10)
+		if _, err := first.WriteAt([]byte(a), border-63*512-4); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := second.WriteAt([]byte(b), 0); err != nil {
+			t.Fatal(err)
+		}
+		same("the disk after writes to its partitions", whole, border-4, a+b)
+		if _, err := whole.WriteAt([]byte("disk"), border-2); err != nil {
+			t.Fatal(err)
+		}
+		same("the first after a write to the disk", first, border-63*512-4, a[:2]+"di")
+		same("the second after a write to the disk", second, 0, "sk"+b[2:])
+	}
+	for _, f := range []*os.File{first, second, whole} {
+		if err := f.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	// A file system in a partition, as a file and without losetup.
+	run(t, "mkfs.ext4", "-q", "-F", part("2.raw"))
+	unmount(true)
+	disk, unmount = writableMount(t, share, id, dir)
+	run(t, "e2fsck", "-fn", part("2.raw"))
+	if got := readAt(t, disk, 4, border-4); string(got) != "end9"[:2]+"di" {
+		t.Errorf("after a kill: %q", got)
+	}
+	unmount(false)
+}

@@ -71,6 +71,10 @@ func (l *overlays) check(ctx context.Context, catalog *backupstore.Catalog, only
 		if err != nil || b.ID != info.Backup || !only(b) {
 			continue
 		}
+		if info.InUse {
+			l.log.Warn("a disk cannot be opened until its overlay is free: another process has it", "backup", b.ID, "dir", l.dir)
+			continue
+		}
 		if err := l.checkOne(ctx, catalog, b); err != nil {
 			return err
 		}

@@ -19,7 +19,7 @@ func showCommand() *cli.Command {
 		Usage:       "show everything known about a backup",
 		ArgsUsage:   "BACKUP",
 		Description: backupHelp,
-		Flags: []cli.Flag{shareFlag(), jsonFlag(),
+		Flags: []cli.Flag{shareFlag(), jsonFlag(), overlayFlag("also show what was written onto it in a mount with --overlay `DIR`"),
 			&cli.BoolFlag{Name: "script", Usage: "print a script that restores the volume's metadata with the openstack client", DisableDefaultText: true}},
 		Action: show,
 	}
@@ -32,6 +32,7 @@ type shown struct {
 	Digests  bool                     `json:"digests"`
 	Chain    []listed                 `json:"chain"` // the backup itself first, the full one last
 	Restores backupstore.VolumeRecord `json:"restores"`
+	Overlay  *listedOverlay           `json:"overlay,omitempty"` // with --overlay, if there is one
 }
 
 func show(c *cli.Context) error {
@@ -56,6 +57,11 @@ func show(c *cli.Context) error {
 	s := shown{listed: newListed(b), Prefix: b.Prefix, Digests: b.HasDigests, Restores: b.Record().Volume, Chain: []listed{}}
 	for l := b; l != nil && len(s.Chain) < 10000; l = l.Parent() {
 		s.Chain = append(s.Chain, newListed(l))
+	}
+	if dir := c.String("overlay"); dir != "" {
+		if s.Overlay, err = overlayOf(dir, b.ID); err != nil {
+			return err
+		}
 	}
 	if c.Bool("json") {
 		return writeJSON(c.App.Writer, s)
@@ -89,6 +95,9 @@ func printShown(out io.Writer, s shown) {
 		digests = "none: objects are checked against their MD5"
 	}
 	row("digests", "%s", digests)
+	if s.Overlay != nil {
+		row("overlay", "%s", s.Overlay.state())
+	}
 	row("files", "%s/%s*", s.Container, s.Prefix)
 	for i, l := range s.Chain {
 		name := "chain"

@@ -162,7 +162,7 @@ func (o *Overlay) Close() error {
 	if o.data != nil {
 		err = errors.Join(err, o.data.Close())
 	} else if !o.readOnly {
-		err = errors.Join(err, o.dir.remove(dataName(o.key.Backup)), o.dir.remove(mapName(o.key.Backup)))
+		err = errors.Join(err, o.dir.remove(mapName(o.key.Backup)))
 	}
 	return errors.Join(err, o.index.Close())
 }

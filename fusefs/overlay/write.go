@@ -65,10 +65,9 @@ func (o *Overlay) syncLater() {
 // eachPage calls f with the parts of [off, end) that lie in one page of the map
 // each. The page has the room for its bits, and stays.
 func (o *Overlay) eachPage(ctx context.Context, off, end int64, f func(pg *page, from, to int64) error) error {
-	const span = pageBlocks * blockBytes
 	for off < end {
-		to := min(end, (off/span+1)*span)
-		pg, err := o.room(ctx, off/span)
+		to := min(end, pageEnd(off))
+		pg, err := o.room(ctx, off/pageSpan)
 		if err != nil {
 			return err
 		}
@@ -224,10 +223,32 @@ func (o *Overlay) Zero(ctx context.Context, off, n int64) error {
 		}
 	}
 	return o.change(ctx, "zero", off, end, func() error {
-		return o.eachPage(ctx, off, end, func(pg *page, from, to int64) error {
-			return o.zeroPage(ctx, pg, from, to)
-		})
+		for off < end {
+			to := min(end, pageEnd(off))
+			zero, err := o.isZero(ctx, off, to)
+			if err == nil && !zero {
+				err = o.eachPage(ctx, off, to, func(pg *page, from, to int64) error {
+					return o.zeroPage(ctx, pg, from, to)
+				})
+			}
+			if err != nil {
+				return err
+			}
+			off = to
+		}
+		return nil
 	})
+}
+
+// isZero says whether nothing was written to [off, end), in one page of the
+// map, and the volume below is known to be zero: it takes no room then.
+func (o *Overlay) isZero(ctx context.Context, off, end int64) (bool, error) {
+	stop, written, err := o.nextInPage(ctx, off, end)
+	if err != nil || written || stop < end {
+		return false, err
+	}
+	start, stop, err := o.base.NextData(ctx, off, end)
+	return err == nil && start >= stop, ctx.Err()
 }
 
 // zeroPage is Zero within one page of the map.
@@ -283,6 +304,12 @@ func (o *Overlay) Allocate(ctx context.Context, off, n int64) error {
 		return o.data.Allocate(off, end-off)
 	})
 }
+
+// pageSpan is how much of the volume a page of the map tells about, in bytes.
+const pageSpan = pageBlocks * blockBytes
+
+// pageEnd returns where the bytes end that the page tells about which has off.
+func pageEnd(off int64) int64 { return (off/pageSpan + 1) * pageSpan }
 
 // roundUp returns the end of the block that ends at off or behind it.
 func roundUp(off int64) int64 { return (off + blockBytes - 1) / blockBytes * blockBytes }
