@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/restorefs/restorefs/leaktest"
 )
 
 // The process that serves a mount must not touch it. So the tests run the
@@ -23,7 +25,7 @@ const hostEnv = "FUSEFS_TEST_HOST"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(hostEnv) == "" {
-		os.Exit(m.Run())
+		os.Exit(leaktest.Run(m))
 	}
 	rpc.Register(&Host{servers: make(map[string]*Server)})
 	rpc.ServeConn(pipes{os.Stdin, os.Stdout})
@@ -107,7 +109,7 @@ func mounted(t testing.TB, backups ...TestBackup) *remote {
 		if r.killed || t.Failed() {
 			return
 		}
-		r.call("Unmount", &UnmountArgs{Mountpoint: r.mnt, Timeout: 5 * time.Second}, nil)
+		r.call("Unmount", &UnmountArgs{Mountpoint: r.mnt, Timeout: 15 * time.Second}, nil)
 		if s := r.stats(); s.Opens != s.Closes || s.SliceCalls != s.Releases {
 			t.Errorf("left open or pinned: %+v", s)
 		}

@@ -55,6 +55,43 @@ func findHolders(mountpoint string) []Holder {
 	return found
 }
 
+// keptBy says who keeps a file system alive that is unmounted here: processes
+// in other mount namespaces, containers and services among them, got a copy of
+// the mount when theirs was made. One finding a namespace.
+func keptBy(device string) string {
+	var found []string
+	seen := map[string]bool{}
+	if own, err := os.Readlink("/proc/self/ns/mnt"); err == nil {
+		seen[own] = true
+	}
+	processes(func(pid int, dir string) {
+		namespace, err := os.Readlink(dir + "/ns/mnt")
+		if err != nil || seen[namespace] {
+			return
+		}
+		seen[namespace] = true
+		f, err := os.Open(dir + "/mountinfo")
+		if err != nil {
+			return
+		}
+		defer f.Close()
+		mounts, err := parseMountInfo(f)
+		if err != nil {
+			return
+		}
+		for _, m := range mounts {
+			if m.Device == device && m.Type == fstype {
+				found = append(found, Holder{pid, command(dir), m.Mountpoint}.String())
+				return
+			}
+		}
+	})
+	if len(found) == 0 {
+		return "by an open file, or somewhere that cannot be looked into"
+	}
+	return "in another mount namespace, with " + strings.Join(found, ", ")
+}
+
 // processes calls f with every process and its directory in /proc.
 func processes(f func(pid int, dir string)) {
 	entries, err := os.ReadDir("/proc")

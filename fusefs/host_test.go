@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -163,6 +164,12 @@ func (h *Host) Release(_ *struct{}, _ *struct{}) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	close(h.gate)
+	return nil
+}
+
+// Shrink gives back the memory that is not used.
+func (h *Host) Shrink(*struct{}, *struct{}) error {
+	debug.FreeOSMemory()
 	return nil
 }
 

@@ -240,8 +240,8 @@ func (n *volumeNode) openVolume(ctx context.Context) (Volume, error) {
 	return v, nil
 }
 
-// dropCached makes the kernel forget what it has of a disk's bytes, which were
-// written through a window. The windows themselves are not cached while disks
+// dropCached makes the kernel write and forget what it has of a disk's bytes,
+// for a write through a window. The windows themselves are not cached while disks
 // can be written, and what was cached of a disk that nobody has open now is
 // dropped when it is opened. So nobody who waits here is waited for: the
 // kernel holds pages of the disk locked only for reads and writes of the disk.

@@ -79,7 +79,11 @@ func (s serverProcess) wait(ctx context.Context, exit bool) error {
 			return nil
 		}
 		if err := ctx.Err(); err != nil {
-			return fmt.Errorf("unmounted, but the process that served it (%d) has not finished: %w", s.pid, err)
+			why := ""
+			if serves("/proc/"+strconv.Itoa(s.pid), s.minor) {
+				why = "; it is still in use, " + keptBy("0:"+s.minor)
+			}
+			return fmt.Errorf("unmounted, but the process that served it (%d) has not finished%s: %w", s.pid, why, err)
 		}
 	}
 }

@@ -88,7 +88,7 @@ func (s *Server) Unmount(ctx context.Context, o UnmountOptions) error {
 	case <-s.done:
 		return nil
 	case <-ctx.Done():
-		return fmt.Errorf("unmounted %s, but its files are still in use: %w", s.mountpoint, ctx.Err())
+		return fmt.Errorf("unmounted %s, but it is still in use, %s: %w", s.mountpoint, keptBy(s.mount.Device), ctx.Err())
 	}
 }
 

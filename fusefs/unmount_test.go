@@ -284,3 +284,18 @@ func TestDeadMountCanBeUnmounted(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestAMountThatAnotherNamespaceHasIsToldOf(t *testing.T) {
+	r := mounted(t, sample(idA))
+	other := exec.Command("sleep", "100")
+	other.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}
+	if err := other.Start(); err != nil {
+		t.Fatal(err)
+	}
+	err := r.try("Unmount", &UnmountArgs{Mountpoint: r.mnt, Timeout: 300 * time.Millisecond}, nil)
+	if err == nil || !strings.Contains(err.Error(), "in another mount namespace, with ") || !strings.Contains(err.Error(), r.mnt) {
+		t.Error(err)
+	}
+	other.Process.Kill()
+	other.Wait()
+}

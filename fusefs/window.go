@@ -20,21 +20,24 @@ func (w *window) NextData(ctx context.Context, off, end int64) (start, stop int6
 	return start - w.start, stop - w.start, err
 }
 
-// writableWindow calls changed, with a range of the volume, when that may have
-// been written and before the write is acknowledged.
+// writableWindow calls drop, with a range of the volume, before a write, lest
+// what the kernel has of it and has yet to write comes on top, and after it,
+// before it is acknowledged: as the kernel does at direct writes.
 type writableWindow struct {
 	window
-	volume  WritableVolume
-	changed func(off, n int64)
+	volume WritableVolume
+	drop   func(off, n int64)
 }
 
 func (w *writableWindow) WriteAt(ctx context.Context, p []byte, off int64) error {
-	defer w.changed(w.start+off, int64(len(p)))
+	w.drop(w.start+off, int64(len(p)))
+	defer w.drop(w.start+off, int64(len(p)))
 	return w.volume.WriteAt(ctx, p, w.start+off)
 }
 
 func (w *writableWindow) Zero(ctx context.Context, off, n int64) error {
-	defer w.changed(w.start+off, n)
+	w.drop(w.start+off, n)
+	defer w.drop(w.start+off, n)
 	return w.volume.Zero(ctx, w.start+off, n)
 }
 

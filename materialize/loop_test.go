@@ -62,7 +62,7 @@ func mountOn(t *testing.T, dev string, args ...string) string {
 // and gain nothing from a disk.
 func tempDir(t *testing.T) string {
 	t.Helper()
-	d, err := os.MkdirTemp("/dev/shm", "materialize")
+	d, err := os.MkdirTemp("/dev/shm", filepath.Base(os.TempDir())+"-") // leaktest knows it
 	if err != nil {
 		return t.TempDir()
 	}

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/restorefs/restorefs/leaktest"
 )
 
 const (
@@ -25,7 +27,7 @@ const (
 func TestMain(m *testing.M) {
 	target := os.Getenv(helperTarget)
 	if target == "" {
-		os.Exit(m.Run())
+		os.Exit(leaktest.Run(m))
 	}
 	vol := newFakeVolume(killSize, 11)
 	vol.delay = 2 * time.Millisecond
@@ -99,7 +101,9 @@ func TestARunThatWasKilledIsContinued(t *testing.T) {
 					continued++
 				} else if missing == 0 {
 					t.Logf("round %d: it had finished", round)
-					os.Remove(path)
+					if kind == "file" {
+						os.Remove(path)
+					}
 					continue
 				}
 				res := resumed(t, vol, path, OpenOptions{Backup: "b11", StateDir: state})

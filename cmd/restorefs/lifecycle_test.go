@@ -421,7 +421,8 @@ func TestStatusTellsLiveFromDead(t *testing.T) {
 
 func TestAMountThatNobodyUsesEnds(t *testing.T) {
 	share, b := smallShare(t)
-	mountpoint, server := mountShare(t, share, "--idle-timeout", "200ms")
+	log := filepath.Join(t.TempDir(), "log")
+	mountpoint, server := mountShare(t, share, "--idle-timeout", "200ms", "--log-file", log)
 	f, err := os.Open(filepath.Join(mountpoint, "backups", b.ID, "volume.raw"))
 	if err != nil {
 		t.Fatal(err)
@@ -437,5 +438,8 @@ func TestAMountThatNobodyUsesEnds(t *testing.T) {
 	eventually(t, "it is unmounted", func() bool { _, ok := mountAt(t, mountpoint); return !ok })
 	if err := server.Wait(); err != nil {
 		t.Error(err)
+	}
+	if text, err := os.ReadFile(log); err != nil || string(text) != "unmounted "+mountpoint+": nobody used it for 200ms\n" {
+		t.Errorf("%q, %v", text, err)
 	}
 }

@@ -229,6 +229,7 @@ func serve(c *cli.Context, server *fusefs.Server, s *served, n *notifier) error 
 			}
 		case <-idle:
 			if s.idle() >= limit && takeDownIdle(server, c, gone) {
+				fmt.Fprintf(c.App.ErrWriter, "unmounted %s: nobody used it for %v\n", server.Mountpoint(), limit)
 				return nil
 			}
 		case <-c.Context.Done():

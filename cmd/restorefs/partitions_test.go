@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/restorefs/restorefs/backupstore/storetest"
@@ -46,6 +47,65 @@ func TestPartitionsOfCindersOwnBackups(t *testing.T) {
 	}
 	if f := readStatus(t, mountpoint); f.OpenVolumes != 0 {
 		t.Errorf("%+v", f)
+	}
+}
+
+// One file system, mounted read-write from its partition's file, and looked at
+// through the whole disk.
+func TestAPartitionOfADiskWithAnOverlayIsMounted(t *testing.T) {
+	needMount(t)
+	need(t, "sfdisk", "mkfs.ext4", "mount", "e2fsck", "losetup")
+	dir := t.TempDir()
+	disk, ext4 := filepath.Join(dir, "disk"), filepath.Join(dir, "ext4")
+	run(t, "truncate", "-s", "16M", ext4)
+	run(t, "mkfs.ext4", "-q", ext4)
+	run(t, "truncate", "-s", "20M", disk)
+	run(t, "sh", "-c", `printf 'label: dos\nsize=16MiB\n' | sfdisk -q "$0" && dd if="$1" of="$0" bs=1M seek=1 conv=notrunc,sparse status=none`, disk, ext4)
+	share := t.TempDir()
+	b := storetest.MustWrite(t, share, storetest.Spec{ID: storetest.ID("rw"), VolumeID: storetest.ID("rw volume"), Content: fileContent(t, disk)})
+	mountpoint, _ := mountShare(t, share, "--overlay", t.TempDir())
+	whole := filepath.Join(mountpoint, "backups", b.ID, "volume.raw")
+	part := filepath.Join(mountpoint, "backups", b.ID, "partitions", "1.raw")
+	f, err := os.Open(whole) // open, and read: the kernel has it
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	read := func(off int64) []byte {
+		p := make([]byte, 16<<20)
+		if _, err := f.ReadAt(p, off); err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	read(1 << 20)
+	at := t.TempDir()
+	run(t, "mount", "-o", "loop", part, at)
+	err = os.WriteFile(filepath.Join(at, "new"), bytes.Repeat([]byte("written through the partition\n"), 10_000), 0o600)
+	run(t, "umount", at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	run(t, "e2fsck", "-fn", part)
+	same, err := os.ReadFile(part)
+	if err != nil || !bytes.Equal(same, read(1<<20)) || !bytes.Contains(same, []byte("written through the partition")) {
+		t.Errorf("the disk shows something else than the partition: %v", err)
+	}
+	// And the other way.
+	loop := strings.TrimSpace(run(t, "losetup", "--find", "--show", "--offset", "1048576", "--sizelimit", "16777216", whole))
+	run(t, "mount", loop, at)
+	text, err := os.ReadFile(filepath.Join(at, "new"))
+	if err == nil {
+		err = os.Remove(filepath.Join(at, "new"))
+	}
+	run(t, "umount", at)
+	run(t, "losetup", "--detach", loop)
+	if err != nil || len(text) != 300_000 {
+		t.Errorf("%d bytes, %v", len(text), err)
+	}
+	run(t, "e2fsck", "-fn", part)
+	if same, err = os.ReadFile(part); err != nil || !bytes.Equal(same, read(1<<20)) {
+		t.Errorf("the partition shows something else than the disk: %v", err)
 	}
 }
 

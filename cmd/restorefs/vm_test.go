@@ -202,6 +202,40 @@ func TestAMachineBootsFromAMountedBackupThroughAQcow2Overlay(t *testing.T) {
 	unchanged(t, share, before, b.ID)
 }
 
+func TestAMachineBootsFromADiskWithAnOverlay(t *testing.T) {
+	firstPass(t)
+	needMount(t)
+	g := newGuest(t, "gpt")
+	share, b := g.backedUp(t)
+	before := sums(t, share)
+	over := t.TempDir()
+	mountpoint, server := mountShare(t, share, "--overlay", over)
+	disk := filepath.Join(mountpoint, "backups", b.ID, "volume.raw")
+	g.boot(t, disk, "raw")
+	g.mustHaveWritten(t, disk)
+	// In the partition's file too, and after a remount, and in a restore.
+	part := filepath.Join(mountpoint, "backups", b.ID, "partitions", "1.raw")
+	if text := run(t, "debugfs", "-R", "cat /written", part); !strings.Contains(text, "written by the guest") {
+		t.Errorf("through the partition: %s", text)
+	}
+	run(t, "e2fsck", "-fn", part)
+	if _, stderr, code := restorefs(t, "unmount", mountpoint); code != 0 {
+		t.Fatalf("exit %d: %s", code, stderr)
+	}
+	server.Wait()
+	target := filepath.Join(t.TempDir(), "restored.raw")
+	if _, stderr, code := restorefs(t, "materialize", "--share", share, "--overlay", over, b.ID, target); code != 0 {
+		t.Fatalf("exit %d: %s", code, stderr)
+	}
+	g.mustHaveWritten(t, target)
+	mountpoint, _ = mountShare(t, share)
+	disk = filepath.Join(mountpoint, "backups", b.ID, "volume.raw")
+	if text := run(t, "debugfs", "-R", "cat /written", disk+"?offset=1048576"); strings.Contains(text, "written by the guest") {
+		t.Error("the write went into the backup")
+	}
+	unchanged(t, share, before, b.ID)
+}
+
 // file is one entry of an initial RAM file system.
 type file struct {
 	name string

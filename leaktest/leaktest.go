@@ -1,0 +1,117 @@
+// Package leaktest finds what tests leave behind: mounts, loop devices,
+// processes, files, goroutines, open files. Only tests import it.
+//
+// The tests of a process get a directory of their own as TMPDIR. What is
+// mounted or attached below it, or below a directory elsewhere whose name begins
+// with its name, and which process has it in its environment, is theirs,
+// whatever else goes on on the machine.
+package leaktest
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+)
+
+// patience is for what ends by itself just after the tests.
+const patience = 10 * time.Second
+
+// Run runs the tests and returns the code to exit with: that of the tests, or 1
+// when something is left.
+//
+// A test may run the test binary again, which then looks after nothing: what
+// is left of that is left of the test.
+func Run(m *testing.M) int {
+	const prefix = "restorefs-test-"
+	if strings.HasPrefix(filepath.Base(os.TempDir()), prefix) {
+		return m.Run()
+	}
+	dir, err := os.MkdirTemp("", prefix)
+	if err == nil {
+		err = os.Chmod(dir, 0o755) // tests run programs as other users
+	}
+	if err == nil {
+		err = os.Setenv("TMPDIR", dir)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "leaktest:", err)
+		return 1
+	}
+	goroutines, files := runtime.NumGoroutine(), openFiles()
+	code := m.Run()
+	var left []string
+	for end := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+		left = append(below(dir), own(goroutines, files)...)
+		if len(left) == 0 || time.Now().After(end) {
+			break
+		}
+	}
+	if len(left) == 0 {
+		os.Remove(dir)
+		return code
+	}
+	fmt.Fprintf(os.Stderr, "the tests left behind:\n%s\n", strings.Join(left, "\n"))
+	return max(code, 1)
+}
+
+// below lists what is mounted, attached, running or lying below dir.
+func below(dir string) (left []string) {
+	name := "/" + filepath.Base(dir)
+	mounts, _ := os.ReadFile("/proc/self/mountinfo")
+	for line := range strings.Lines(string(mounts)) {
+		if f := strings.Fields(line); len(f) > 4 && strings.Contains(f[4], name) {
+			left = append(left, "mount "+f[4])
+		}
+	}
+	loops, _ := filepath.Glob("/sys/block/loop*/loop/backing_file")
+	for _, loop := range loops {
+		if file, err := os.ReadFile(loop); err == nil && strings.Contains(string(file), name) {
+			left = append(left, "loop device "+strings.Split(loop, "/")[3]+" of "+strings.TrimSpace(string(file)))
+		}
+	}
+	environments, _ := filepath.Glob("/proc/[0-9]*/environ")
+	for _, path := range environments {
+		env, err := os.ReadFile(path)
+		pid := strings.Split(path, "/")[2]
+		if err == nil && pid != fmt.Sprint(os.Getpid()) && bytes.Contains(env, []byte("TMPDIR="+dir+"\x00")) {
+			command, _ := os.ReadFile("/proc/" + pid + "/cmdline")
+			left = append(left, "process "+pid+": "+strings.ReplaceAll(string(command), "\x00", " "))
+		}
+	}
+	files, _ := os.ReadDir(dir)
+	for _, f := range files {
+		left = append(left, "file "+f.Name())
+	}
+	return left
+}
+
+// own lists what this process has more of than before the tests.
+func own(goroutines int, files map[string]string) (left []string) {
+	if n := runtime.NumGoroutine(); n > goroutines {
+		stacks := make([]byte, 1<<20)
+		left = append(left, fmt.Sprintf("%d goroutines, among\n%s", n-goroutines, stacks[:runtime.Stack(stacks, true)]))
+	}
+	for fd, what := range openFiles() {
+		if files[fd] == "" && !strings.HasPrefix(what, "anon_inode:[event") { // the runtime's own
+			left = append(left, "descriptor "+fd+" of "+what)
+		}
+	}
+	return left
+}
+
+// openFiles lists the open descriptors and what they are.
+func openFiles() map[string]string {
+	open := map[string]string{}
+	links, _ := filepath.Glob("/proc/self/fd/*")
+	for _, link := range links {
+		if what, err := os.Readlink(link); err == nil {
+			open[filepath.Base(link)] = what
+		}
+	}
+	return open
+}
