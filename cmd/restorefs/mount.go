@@ -37,7 +37,7 @@ In /etc/fstab (package fuse3): SHARE MOUNTPOINT fuse.restorefs OPTIONS 0 0, wher
 options are these flags without dashes, with _ for -: noauto,allow_other,memory=1GiB
 
 ` + backupHelp,
-		Flags: append(append(diskCacheFlags(), metricsFlag()),
+		Flags: append([]cli.Flag{
 			shareFlag(), memoryFlag(), cacheDirFlag(),
 			overlayFlag("make the disks writable: what is written goes to this `DIR`, the backups stay"),
 			&cli.StringSliceFlag{Name: "backup", Usage: "only this `BACKUP`; may be given more than once"},
@@ -51,7 +51,8 @@ options are these flags without dashes, with _ for -: noauto,allow_other,memory=
 			&cli.DurationFlag{Name: "idle-timeout", Usage: "unmount after nobody used the mount for `TIME`; 0: never"},
 			&cli.BoolFlag{Name: "no-background-index", Usage: "build indexes only by what is read, not ahead while nobody reads", DisableDefaultText: true},
 			&cli.DurationFlag{Name: "refresh", Value: time.Minute, Usage: "look for new and deleted backups every `TIME`"},
-		),
+			metricsFlag(),
+		}, diskCacheFlags()...),
 		Action: mount,
 	}
 }
