@@ -273,6 +273,7 @@ func stamp(block, version uint64) []byte {
 // The server is killed at some moment while a writer writes and syncs. After a
 // remount each block has its last synced version or a later one, and is whole.
 func TestAKilledServerLosesNothingSyncedAndTearsNoBlock(t *testing.T) {
+	firstPass(t)
 	needMount(t)
 	rounds, _ := soaking(5)
 	share, id, content := incremental(t, 8<<20)
@@ -282,8 +283,8 @@ func TestAKilledServerLosesNothingSyncedAndTearsNoBlock(t *testing.T) {
 	var written, synced [blocks]uint64
 	version := uint64(0)
 	for round := range rounds {
-		disk, unmount := writableMount(t, share, id, dir)
-		f := openDisk(t, disk)
+		mountpoint, server := mountShare(t, share, "--overlay", dir)
+		f := openDisk(t, filepath.Join(mountpoint, "backups", id, "volume.raw"))
 		var err error
 		check := func() {
 			t.Helper()
@@ -314,7 +315,7 @@ func TestAKilledServerLosesNothingSyncedAndTearsNoBlock(t *testing.T) {
 		go func() {
 			defer close(killed)
 			time.Sleep(time.Until(moment))
-			unmountKill(disk)
+			server.Process.Kill()
 		}()
 		for err == nil {
 			i := random.Uint64N(blocks)
@@ -333,23 +334,10 @@ func TestAKilledServerLosesNothingSyncedAndTearsNoBlock(t *testing.T) {
 			}
 		}
 		<-killed
+		server.Wait()
 		f.Close()
-		unmount(true)
-	}
-}
-
-// unmountKill kills the process that serves a disk.
-func unmountKill(disk string) {
-	dir := filepath.Dir(filepath.Dir(filepath.Dir(disk)))
-	list, _ := filepath.Glob("/proc/[0-9]*/cmdline")
-	for _, file := range list {
-		text, err := os.ReadFile(file)
-		if err == nil && bytes.HasSuffix(text, []byte("\x00"+dir+"\x00")) && bytes.Contains(text, []byte("\x00mount\x00")) {
-			var pid int
-			for _, c := range strings.Split(file, "/")[2] {
-				pid = pid*10 + int(c-'0')
-			}
-			syscall.Kill(pid, syscall.SIGKILL)
+		if _, stderr, code := restorefs(t, "unmount", mountpoint); code != 0 {
+			t.Fatalf("unmount: exit %d: %s", code, stderr)
 		}
 	}
 }
