@@ -21,14 +21,15 @@ import (
 // patience is for what ends by itself just after the tests.
 const patience = 10 * time.Second
 
-// Run runs the tests and returns the code to exit with: that of the tests, or 1
-// when something is left.
+// Run runs the tests, and then what ends that they share, and returns the code
+// to exit with: that of the tests, or 1 when something is left.
 //
 // A test may run the test binary again, which then looks after nothing: what
 // is left of that is left of the test.
-func Run(m *testing.M) int {
+func Run(m *testing.M, then ...func()) int {
 	const prefix = "restorefs-test-"
 	if strings.HasPrefix(filepath.Base(os.TempDir()), prefix) {
+		defer end(then)
 		return m.Run()
 	}
 	dir, err := os.MkdirTemp("", prefix)
@@ -44,6 +45,7 @@ func Run(m *testing.M) int {
 	}
 	goroutines, files := runtime.NumGoroutine(), openFiles()
 	code := m.Run()
+	end(then)
 	var left []string
 	for end := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
 		left = append(below(dir), own(goroutines, files)...)
@@ -57,6 +59,12 @@ func Run(m *testing.M) int {
 	}
 	fmt.Fprintf(os.Stderr, "the tests left behind:\n%s\n", strings.Join(left, "\n"))
 	return max(code, 1)
+}
+
+func end(then []func()) {
+	for _, f := range then {
+		f()
+	}
 }
 
 // below lists what is mounted, attached, running or lying below dir.

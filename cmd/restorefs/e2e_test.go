@@ -219,7 +219,6 @@ func TestWrongUsageExitsWithTwoAndSaysWhatToDo(t *testing.T) {
 		"show --share " + share:                 "BACKUP",
 		"show --share " + share + " ffffffff":   "no such backup",
 		"show --share " + share + " ab":         "4 characters",
-		"list --share server:/export":           "mount",
 		"mount --memory lots --share x /mnt":    "lots",
 		"materialize --share " + share + " abc": "TARGET",
 		"show --share " + share + " ffff@never": "never",

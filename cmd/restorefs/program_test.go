@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/restorefs/restorefs/backupstore/storetest"
+	"github.com/restorefs/restorefs/leaktest"
 )
 
 // The test binary is also the program: a mount must be served by another
@@ -25,9 +26,7 @@ func TestMain(m *testing.M) {
 		main()
 		return
 	}
-	code := m.Run()
-	stopRig()
-	os.Exit(code)
+	os.Exit(leaktest.Run(m, stopRig))
 }
 
 // skip skips a test for want of something, unless the machine was prepared to
