@@ -83,7 +83,9 @@ func runMaterialize(c *cli.Context) error {
 	if c.Bool("metadata-only") {
 		return metadataOnly(c)
 	}
-	if findsDevice(c) {
+	if finds, err := findsDevice(c); err != nil {
+		return err
+	} else if finds {
 		return toFoundDevice(c)
 	}
 	if err := wantArgs(c, "BACKUP", "TARGET"); err != nil {

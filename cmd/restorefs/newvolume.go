@@ -33,9 +33,25 @@ func newVolumeFlags() []cli.Flag {
 	}
 }
 
-// findsDevice says whether materialize finds TARGET itself.
-func findsDevice(c *cli.Context) bool {
-	return c.Bool("new-volume") || c.String("device-path") != "" || c.Bool("attach")
+// findsDevice says whether materialize finds TARGET itself. Flags that go only
+// with that are an error where it does not.
+func findsDevice(c *cli.Context) (bool, error) {
+	if c.Bool("new-volume") || c.String("device-path") != "" || c.Bool("attach") {
+		return true, nil
+	}
+	if c.IsSet("server") {
+		return false, usagef("--server goes with --attach")
+	}
+	return false, onlyWithNewVolume(c)
+}
+
+func onlyWithNewVolume(c *cli.Context) error {
+	for _, flag := range []string{"type", "availability-zone", "name", "size", "cleanup"} {
+		if c.IsSet(flag) {
+			return usagef("--%s goes with --new-volume", flag)
+		}
+	}
+	return nil
 }
 
 func checkNewVolumeFlags(c *cli.Context) error {
@@ -66,10 +82,8 @@ func checkNewVolumeFlags(c *cli.Context) error {
 	case len([]rune(c.String("name"))) > 255:
 		return usagef("--name is longer than the 255 characters that Cinder takes")
 	}
-	for _, flag := range []string{"type", "availability-zone", "name", "size", "cleanup"} {
-		if !fresh && c.IsSet(flag) {
-			return usagef("--%s goes with --new-volume", flag)
-		}
+	if !fresh {
+		return onlyWithNewVolume(c)
 	}
 	return nil
 }
@@ -338,7 +352,10 @@ func (d *delivery) forth(ctx context.Context) error {
 		return err
 	}
 	// The metadata that is left alone is the operator's, not ours.
-	return client.Forget(ctx, id)
+	if err := client.Forget(ctx, id); err != nil {
+		return fmt.Errorf("the data is restored and verified; %w", err)
+	}
+	return nil
 }
 
 // wanted is what the device must be.

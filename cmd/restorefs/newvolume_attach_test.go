@@ -24,6 +24,8 @@ func (s *creatingServer) attachable(t *testing.T) (image string) {
 	const byID = "/dev/disk/by-id"
 	link := filepath.Join(byID, "virtio-"+cloudTarget[:20])
 	var loop string
+	s.lock.Lock()
+	defer s.lock.Unlock()
 	s.make = func() error { return os.WriteFile(image, nil, 0o600) }
 	s.attach = func() error {
 		if err := os.Truncate(image, 1<<30); err != nil {
@@ -51,11 +53,14 @@ func (s *creatingServer) attachable(t *testing.T) (image string) {
 		return nil
 	}
 	t.Cleanup(func() {
-		if loop != "" {
+		s.change(func(*creatingServer) {
+			if loop == "" {
+				return
+			}
 			if err := s.detach(); err != nil {
 				t.Error(err)
 			}
-		}
+		})
 		syscall.Rmdir(byID) // if they are ours
 		syscall.Rmdir(filepath.Dir(byID))
 	})
@@ -84,7 +89,7 @@ func TestANewVolumeIsAttachedByNova(t *testing.T) {
 	t.Run("Nova refuses", func(t *testing.T) {
 		s := newCreatingServer(t)
 		s.attachable(t)
-		s.refuse(403, "attach")
+		s.change(func(*creatingServer) { s.refuse(403, "attach") })
 		_, stderr, code := s.run(t, args("--cleanup")...)
 		if code != 1 || !strings.Contains(stderr, "the attachment to server "+cloudServer+" of volume "+cloudTarget+": 403") || !strings.Contains(stderr, "is deleted again") {
 			t.Errorf("exit %d: %s", code, stderr)
@@ -96,7 +101,7 @@ func TestANewVolumeIsAttachedByNova(t *testing.T) {
 	t.Run("it cannot be detached", func(t *testing.T) {
 		s := newCreatingServer(t)
 		image := s.attachable(t)
-		s.refuse(409, "detach")
+		s.change(func(*creatingServer) { s.refuse(409, "detach") })
 		_, stderr, code := s.run(t, args("--cleanup")...)
 		want := "the data is restored and verified; volume " + cloudTarget + " may still be attached to server " + cloudServer + ", detach it with: openstack server remove volume " + cloudServer + " " + cloudTarget
 		if code != 1 || !strings.Contains(stderr, want) || strings.Contains(s.calls(), "delete") || !holds(t, image, 1<<30) {
@@ -106,7 +111,9 @@ func TestANewVolumeIsAttachedByNova(t *testing.T) {
 	t.Run("interrupted while no device shows", func(t *testing.T) {
 		s := newCreatingServer(t)
 		s.attachable(t)
-		s.attach, s.detach = func() error { return nil }, func() error { return nil }
+		s.change(func(*creatingServer) {
+			s.attach, s.detach = func() error { return nil }, func() error { return nil }
+		})
 		r := s.start(t, args()...)
 		eventually(t, "it is attached", func() bool { return s.get("status") == "in-use" })
 		r.cmd.Process.Signal(syscall.SIGINT)
@@ -116,6 +123,21 @@ func TestANewVolumeIsAttachedByNova(t *testing.T) {
 		}
 		if got := s.calls(); got != "create attach detach" || s.get("status") != "available" {
 			t.Error(got, s.get("status"))
+		}
+	})
+	t.Run("a volume that a killed run left attached here", func(t *testing.T) {
+		s := newCreatingServer(t)
+		image := s.attachable(t)
+		var err error
+		s.change(func(*creatingServer) { s.there, err = true, errors.Join(s.make(), s.attach()) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.set("status", "in-use")
+		s.set("attachments", []any{map[string]any{"server_id": cloudServer}})
+		_, stderr, code := s.run(t, "materialize", "--share", share, "--yes", "--attach", "--server", cloudServer, "--volume", cloudTarget, id)
+		if code != 0 || !holds(t, image, 1<<30) || s.calls() != "metadata detach" || s.get("status") != "available" {
+			t.Errorf("exit %d: %s; %s", code, stderr, s.calls())
 		}
 	})
 	t.Run("interrupted while it is written, and continued", func(t *testing.T) {

@@ -70,6 +70,12 @@ func (s *creatingServer) get(key string) any {
 	return s.volume[key]
 }
 
+// meta is a value of the volume's metadata.
+func (s *creatingServer) meta(key string) (value string) {
+	s.change(func(*creatingServer) { value = s.metadata[key] })
+	return value
+}
+
 // calls lists the calls that change something, and the search.
 func (s *creatingServer) calls() string {
 	s.lock.Lock()
@@ -257,10 +263,15 @@ func (s *creatingServer) run(t *testing.T, args ...string) (stdout, stderr strin
 	return s.start(t, args...).wait(t)
 }
 
-// refuse lets the calls of some names fail, as long as it is set.
-func (s *creatingServer) refuse(status int, names ...string) {
+// change looks at the server or changes it, between answers.
+func (s *creatingServer) change(f func(*creatingServer)) {
 	s.lock.Lock()
 	defer s.lock.Unlock()
+	f(s)
+}
+
+// refuse lets the calls of some names fail. It is for change.
+func (s *creatingServer) refuse(status int, names ...string) {
 	s.before = func(call string, w http.ResponseWriter) bool {
 		if !slices.Contains(names, call) {
 			return false

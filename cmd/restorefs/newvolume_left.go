@@ -17,8 +17,8 @@ import (
 func (d *delivery) left(ctx context.Context, err, back error) error {
 	err = errors.Join(err, back)
 	v := d.cloud.volume
-	if v == nil {
-		return err // there is nothing; or its creation said how to look for it
+	if v == nil || !d.fresh && !d.begun {
+		return err // there is nothing, or its creation said how to look for it; or nothing was written
 	}
 	var b strings.Builder
 	if d.c.Bool("cleanup") {

@@ -79,10 +79,12 @@ func TestANewVolumeIsCreatedWrittenAndNamed(t *testing.T) {
 	if !strings.Contains(stderr, "created volume "+cloudTarget+", 2 GiB\n") {
 		t.Error("its id is not told:", stderr)
 	}
-	name, _ := s.volume["name"].(*string)
+	name, _ := s.get("name").(*string)
 	want := map[string]string{"a": "1", "src_backup_id": id}
-	if name == nil || *name != "db" || s.get("status") != "available" || s.get("bootable") != "true" || !maps.Equal(s.metadata, want) {
-		t.Errorf("%+v %v", s.volume, s.metadata)
+	var metadata map[string]string
+	s.change(func(*creatingServer) { metadata = maps.Clone(s.metadata) })
+	if name == nil || *name != "db" || s.get("status") != "available" || s.get("bootable") != "true" || !maps.Equal(metadata, want) {
+		t.Errorf("%v %v", name, metadata)
 	}
 }
 
@@ -100,17 +102,20 @@ func TestWhatANewVolumeIsCalled(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newCreatingServer(t)
-			var asked, description any
-			s.make = func() error {
-				asked, description = s.volume["name"], s.volume["description"]
-				return os.WriteFile(s.file(), nil, 0o600)
-			}
+			var asked, got [2]any
+			s.change(func(*creatingServer) {
+				s.make = func() error {
+					asked = [2]any{s.volume["name"], s.volume["description"]}
+					return os.WriteFile(s.file(), nil, 0o600)
+				}
+			})
 			_, stderr, code := s.run(t, s.flags(share, id, append(test.flags, "--new-volume")...)...)
-			if code != 0 || asked != test.name || description != test.description {
-				t.Errorf("exit %d: %v %v %s", code, asked, description, stderr)
+			s.change(func(*creatingServer) { got = asked })
+			if code != 0 || got != [2]any{test.name, test.description} {
+				t.Errorf("exit %d: %v %s", code, got, stderr)
 			}
-			if s.metadata[cinderapi.RunKey] != "" {
-				t.Error("the mark of the run stays:", s.metadata)
+			if s.meta(cinderapi.RunKey) != "" {
+				t.Error("the mark of the run stays")
 			}
 		})
 	}
@@ -182,7 +187,7 @@ func TestANewVolumeWhenSomethingFails(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newCreatingServer(t)
-			test.with(s)
+			s.change(test.with)
 			stdout, stderr, code := s.run(t, s.flags(share, id, append(test.flags, "--new-volume")...)...)
 			if code != test.code {
 				t.Errorf("exit %d, want %d", code, test.code)
@@ -229,7 +234,7 @@ func TestANewVolumeWhenInterrupted(t *testing.T) {
 			t.Run(fmt.Sprintf("%s, cleanup %v", name, cleanup), func(t *testing.T) {
 				t.Parallel()
 				s := newCreatingServer(t)
-				test.with(s)
+				s.change(test.with)
 				flags, calls := append(test.flags, "--new-volume"), test.calls
 				if cleanup {
 					flags, calls = append(flags, "--cleanup"), calls+" delete"
@@ -246,7 +251,7 @@ func TestANewVolumeWhenInterrupted(t *testing.T) {
 				}
 				list, _ := os.ReadDir(s.dir)
 				if cleanup {
-					if !strings.Contains(stderr, "volume "+cloudTarget+", created for this restore, is deleted again (--cleanup)") || len(list) > 0 || s.there {
+					if !strings.Contains(stderr, "volume "+cloudTarget+", created for this restore, is deleted again (--cleanup)") || len(list) > 0 {
 						t.Error("not cleaned up:", list)
 					}
 				} else if !strings.Contains(stderr, remove) {
@@ -257,9 +262,7 @@ func TestANewVolumeWhenInterrupted(t *testing.T) {
 					return
 				}
 				// What is said to continue does.
-				s.lock.Lock()
-				s.becomes = ""
-				s.lock.Unlock()
+				s.change(func(*creatingServer) { s.becomes = "" })
 				if len(list) == 0 {
 					volume := s.file()
 					if err := os.WriteFile(volume, nil, 0o600); err != nil {
@@ -273,7 +276,7 @@ func TestANewVolumeWhenInterrupted(t *testing.T) {
 				_, line, ok := strings.Cut(stderr, "to continue:  restorefs ")
 				line, _, _ = strings.Cut(line, "\n")
 				words := strings.Fields(strings.NewReplacer("'", "", slow, "").Replace(line))
-				if _, stderr, code := s.run(t, words...); !ok || code != 0 || !begins(t, s.file(), 1<<30, content) || s.metadata["a"] != "1" || s.get("status") != "available" {
+				if _, stderr, code := s.run(t, words...); !ok || code != 0 || !begins(t, s.file(), 1<<30, content) || s.meta("a") != "1" || s.get("status") != "available" {
 					t.Errorf("%s: exit %d: %s", line, code, stderr)
 				}
 			})

@@ -140,9 +140,12 @@ func (v *cloudVolume) elsewhere() (string, error) {
 		return "its status is in-use, not available: " + advice, nil
 	}
 	host, _ := os.Hostname()
-	server, err := cinderapi.Here{}.ServerID(v.c.Context)
-	if v.c.Context.Err() != nil {
-		return "", err
+	server := v.c.String("server")
+	if server == "" {
+		var err error
+		if server, err = (cinderapi.Here{}).ServerID(v.c.Context); v.c.Context.Err() != nil {
+			return "", err
+		}
 	}
 	for _, a := range v.volume.Attachments {
 		switch {

@@ -24,13 +24,20 @@ func (c *Client) Reserve(ctx context.Context, id string) (held bool, why string,
 		return false, "", fmt.Errorf("%w; then %w", call, err)
 	case v.Status == "attaching" && (Lost(call) || ctx.Err() != nil || StatusOf(call) >= http.StatusInternalServerError):
 		// It was available a moment ago: this is ours, only the answer is lost.
-		return true, "", ctx.Err()
+		return true, "", interrupted(ctx, id)
 	case ctx.Err() != nil:
-		return false, "", ctx.Err()
+		return false, "", interrupted(ctx, id)
 	case v.Status == "available" && StatusOf(call) != 0:
 		return false, call.Error(), nil
 	}
 	return false, "", fmt.Errorf("volume %s is %s now, so somebody else uses it: %w", id, v.Status, call)
+}
+
+func interrupted(ctx context.Context, id string) error {
+	if ctx.Err() == nil {
+		return nil
+	}
+	return fmt.Errorf("the reservation of volume %s: %w", id, ctx.Err())
 }
 
 // Unreserve ends a reservation: the status becomes available again.
