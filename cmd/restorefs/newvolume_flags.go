@@ -1,0 +1,75 @@
+package main
+
+import "github.com/urfave/cli/v2"
+
+// newVolumeFlags are those of materialize that create a volume of the cloud, or
+// find the device of one, so that no TARGET is given.
+func newVolumeFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.BoolFlag{Name: "new-volume", Usage: "create a volume in the cloud and restore to it; its device is found by --device-path or --attach", DisableDefaultText: true},
+		&cli.StringFlag{Name: "type", Usage: "with --new-volume: the volume's `TYPE` (the project's default unless given)"},
+		&cli.StringFlag{Name: "availability-zone", Usage: "with --new-volume: the volume's `ZONE`"},
+		&cli.StringFlag{Name: "name", Usage: "with --new-volume: the volume's `NAME` (the name it had unless given)"},
+		&cli.Int64Flag{Name: "size", Usage: "with --new-volume: at least this many `GIB`", DefaultText: "as large as the backup's"},
+		&cli.StringFlag{Name: "device-path", Usage: "instead of TARGET: `WHERE` the volume's device shows on this machine: " +
+			"lvm, nfs, ceph, ceph:POOL, or a path with {id}"},
+		&cli.BoolFlag{Name: "attach", Usage: "instead of TARGET: have Nova attach the volume to this machine, a server of the cloud, and detach it at the end", DisableDefaultText: true},
+		&cli.StringFlag{Name: "server", Usage: "with --attach: the `ID` of the server that this machine is (asked of the metadata service, or DMI, unless given)"},
+		&cli.BoolFlag{Name: "cleanup", Usage: "with --new-volume: delete the volume when the restore fails", DisableDefaultText: true},
+	}
+}
+
+// findsDevice says whether materialize finds TARGET itself. Flags that go only
+// with that are an error where it does not.
+func findsDevice(c *cli.Context) (bool, error) {
+	if c.Bool("new-volume") || c.String("device-path") != "" || c.Bool("attach") {
+		return true, nil
+	}
+	if c.IsSet("server") {
+		return false, usagef("--server goes with --attach")
+	}
+	return false, onlyWithNewVolume(c)
+}
+
+func onlyWithNewVolume(c *cli.Context) error {
+	for _, flag := range []string{"type", "availability-zone", "name", "size", "cleanup"} {
+		if c.IsSet(flag) {
+			return usagef("--%s goes with --new-volume", flag)
+		}
+	}
+	return nil
+}
+
+func checkNewVolumeFlags(c *cli.Context) error {
+	fresh, volume := c.Bool("new-volume"), c.String("volume")
+	if c.NArg() == 2 {
+		return usagef("TARGET %s and the flags that find the volume's device exclude each other", c.Args().Get(1))
+	}
+	if c.NArg() != 1 {
+		return usagef("materialize with --new-volume, --device-path or --attach takes BACKUP, %d arguments were given", c.NArg())
+	}
+	switch {
+	case fresh && volume != "":
+		return usagef("--new-volume creates a volume, --volume %s is one that is there: say one of them", volume)
+	case !fresh && volume == "":
+		return usagef("--device-path and --attach find the device of a volume: say --new-volume or --volume ID")
+	case c.Bool("attach") && c.String("device-path") != "":
+		return usagef("--attach and --device-path exclude each other")
+	case !c.Bool("attach") && c.String("device-path") == "":
+		return usagef("how does the new volume's device show on this machine? Say --device-path lvm, nfs, ceph or a path with {id}; or --attach, if this machine is a server of the cloud")
+	case c.String("server") != "" && !c.Bool("attach"):
+		return usagef("--server goes with --attach")
+	case c.Bool("metadata-only"):
+		return usagef("--metadata-only writes no data: it goes with --volume ID alone")
+	case c.String("format") != "raw":
+		return usagef("--format %s does not go with a volume of the cloud", c.String("format"))
+	case c.Int64("size") < 0 || c.Int64("size") > 1<<20:
+		return usagef("--size %d: it is a number of GiB", c.Int64("size"))
+	case len([]rune(c.String("name"))) > 255:
+		return usagef("--name is longer than the 255 characters that Cinder takes")
+	}
+	if !fresh {
+		return onlyWithNewVolume(c)
+	}
+	return nil
+}
