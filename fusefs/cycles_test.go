@@ -33,6 +33,7 @@ func TestAThousandMountsLeaveNothing(t *testing.T) {
 	// In a mount namespace of its own: one that somebody else makes meanwhile
 	// would have a copy of the mount, and keep it.
 	r := startHost(t, func(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS} })
+	r.call("Alone", nil, nil)
 	r.call("Set", &[]TestBackup{b}, nil)
 	dir := t.TempDir()
 	r.mnt = fmt.Sprintf("/proc/%d/root%s", r.cmd.Process.Pid, dir)
