@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"os"
 	"strings"
 	"testing"
@@ -73,6 +74,9 @@ func (h *history) materialize(t *testing.T, m moment, flags ...string) string {
 	t.Helper()
 	args := append([]string{"materialize", "--share", h.user.cloud.backups, "--new-volume", "--device-path", h.user.cloud.disk("{id}"), "--yes"}, flags...)
 	_, stderr := h.user.must(t, append(args, m.backup)...)
+	if strings.Contains(stderr, "cannot be reserved") {
+		t.Error(stderr)
+	}
 	_, after, found := strings.Cut(stderr, "created volume ")
 	if id, _, cut := strings.Cut(after, ","); found && cut {
 		return id
@@ -147,6 +151,25 @@ func TestARealCloudsVolumeIsAsItWasAndAsCinderRestoresIt(t *testing.T) {
 			sameView(t, want, got)
 		})
 	}
+	t.Run("new volume/by Cinder's rule/a disk of a whole GiB", func(t *testing.T) {
+		volume := h.user.newVolume(t, object{"name": "whole"})
+		f, err := os.OpenFile(c.disk(volume), os.O_WRONLY, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		data := storetest.Disk(historySize, 10)
+		for _, off := range []int64{0, 512<<20 + 4096, 1<<30 - historySize} {
+			if _, err := io.Copy(io.NewOffsetWriter(f, off), io.NewSectionReader(data, 0, historySize)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		backup := h.user.backup(t, volume, false)
+		id, theirs := h.materialize(t, moment{backup: backup}, "--metadata-rule", "cinder"), h.user.restore(t, backup, "", "")
+		sameView(t, h.admin.view(t, theirs), h.admin.view(t, id))
+		sameDisk(t, c.disk(volume), c.disk(id))
+		sameDisk(t, c.disk(theirs), c.disk(id))
+	})
 	t.Run("onto the volume itself", func(t *testing.T) {
 		m := h.made["changed"]
 		h.user.must(t, "materialize", "--share", c.backups, "--volume", m.volume, "--force", "--yes", m.backup, c.disk(m.volume))
