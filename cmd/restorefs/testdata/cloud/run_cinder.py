@@ -47,10 +47,12 @@ os.makedirs(STATE + '/bin')
 os.makedirs(STATE + '/images')
 with open(STATE + '/shares', 'w') as f:
     f.write('127.0.0.1:/volumes\n')
-# The driver wants the program, although nothing is left to be mounted.
-with open(STATE + '/bin/mount.nfs', 'w') as f:
-    f.write('#!/bin/sh\nexit 1\n')
-os.chmod(STATE + '/bin/mount.nfs', 0o755)
+# The driver wants the one program, although nothing is left to be mounted, and
+# os-brick the other one, where the machine has no DMI.
+for program in ('mount.nfs', 'dmidecode'):
+    with open(STATE + '/bin/' + program, 'w') as f:
+        f.write('#!/bin/sh\nexit 1\n')
+    os.chmod(STATE + '/bin/' + program, 0o755)
 os.environ['PATH'] = STATE + '/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 with open(HERE + '/cinder.conf') as f:
     conf = f.read()
