@@ -5,7 +5,8 @@
 // it), the pipeline that copies, the comparison of a target with a backup, and
 // the note that lets an interrupted run be continued. It knows nothing of
 // backups, objects or compression: those are behind Volume, and every byte that
-// Volume hands out is verified.
+// Volume hands out is verified. What a Copier has the kernel copy is verified on
+// the target.
 //
 // The way of a run:
 //

@@ -34,7 +34,8 @@ type pipeline struct {
 	bufs  *buffers
 	block int64 // Volume.Align
 	pace  *pace
-	hole  int64 // unit in which zeros are looked for in data, a multiple of block
+	hole  int64     // unit in which zeros are looked for in data, a multiple of block
+	inner *inKernel // nil: nothing is copied inside the kernel
 }
 
 func newPipeline(vol Volume, t *Target, o Options) *pipeline {
@@ -42,6 +43,9 @@ func newPipeline(vol Volume, t *Target, o Options) *pipeline {
 	block := int64(vol.Align())
 	p := &pipeline{vol: vol, t: t, o: o, block: block, hole: roundUp(holeBytes, block), pace: &pace{perSecond: o.BytesPerSecond}}
 	p.bufs, p.o.Jobs = newBuffers(o.MemoryBytes, o.Jobs, block)
+	if c, ok := vol.(Copier); ok && o.Reflink && t.kind == KindFile {
+		p.inner = &inKernel{from: c}
+	}
 	return p
 }
 
@@ -167,8 +171,20 @@ func (p *pipeline) nextData(ctx context.Context, off, end int64) (start, stop in
 	return max(off, start/p.block*p.block), min(end, roundUp(stop, p.block)), nil
 }
 
-// copyData reads [off, end) in pieces that end at multiples of the piece size.
+// copyData copies [off, end), inside the kernel what can be.
 func (w *worker) copyData(ctx context.Context, off, end int64) error {
+	for off < end && w.inner.possible() {
+		n, err := w.copyInKernel(ctx, off, min(end-off, inKernelBytes-off%inKernelBytes))
+		if err != nil {
+			return err
+		}
+		off += n
+	}
+	return w.readData(ctx, off, end)
+}
+
+// readData reads [off, end) in pieces that end at multiples of the piece size.
+func (w *worker) readData(ctx context.Context, off, end int64) error {
 	for off < end {
 		buf, err := w.bufs.get(ctx)
 		if err != nil {

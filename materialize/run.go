@@ -21,6 +21,11 @@ type Options struct {
 	// writing; 0: no limit. Zeros and comparisons are not limited.
 	BytesPerSecond int64
 
+	// Reflink has the kernel copy what the backup holds as it is, if the volume is
+	// a Copier and the target a file: blocks are shared where the file system can,
+	// copied by the server where that can. They are verified on the target then.
+	Reflink bool
+
 	// Again is what a message says of how to continue a run that ended early; ""
 	// means to run the same command again.
 	Again string

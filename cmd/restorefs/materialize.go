@@ -46,6 +46,7 @@ it says what is left and how to continue.`,
 			&cli.BoolFlag{Name: "force", Usage: "overwrite what TARGET holds (never one that is in use, or too small)", DisableDefaultText: true},
 			&cli.BoolFlag{Name: "delta", Usage: "compare TARGET with the backup and write only what differs (with --force: roll back a volume)", DisableDefaultText: true},
 			&cli.BoolFlag{Name: "dry-run", Usage: "say what would be done, write nothing", DisableDefaultText: true},
+			reflinkFlag(),
 			&cli.BoolFlag{Name: "verify-after", Usage: "read TARGET back past the page cache and compare", DisableDefaultText: true},
 			overlayFlag("restore with what was written in a mount with --overlay `DIR`"), newSalvageFlag(), formatFlag(), progressFlag(), niceFlag(),
 			&cli.StringFlag{Name: "bwlimit", Usage: "read no more than `SIZE` of data a second from the backup"},
@@ -200,7 +201,7 @@ func toStdout(c *cli.Context, volume materialize.Volume, o materialize.Options, 
 	if term.IsTerminal(int(os.Stdout.Fd())) {
 		return usagef("stdout is a terminal: pipe it somewhere, or name a TARGET")
 	}
-	for _, flag := range []string{"json", "delta", "dry-run", "verify-after", "force"} {
+	for _, flag := range []string{"json", "delta", "dry-run", "verify-after", "force", "reflink"} {
 		if c.Bool(flag) {
 			return usagef("--%s does not go with stdout as the target", flag)
 		}

@@ -32,7 +32,7 @@ func formatFlag() cli.Flag {
 
 // notWithQcow2 are the flags of materialize that mean nothing for a file that
 // is made whole, at once, by another program.
-var notWithQcow2 = []string{"delta", "dry-run", "bwlimit", "salvage", "jobs"}
+var notWithQcow2 = []string{"delta", "dry-run", "bwlimit", "salvage", "jobs", "reflink"}
 
 // wantsQcow2 reads --format and refuses what does not go with it.
 func wantsQcow2(c *cli.Context, target string) (bool, error) {

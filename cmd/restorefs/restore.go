@@ -42,6 +42,9 @@ func newRestore(c *cli.Context) (*restore, error) {
 	if err := checkProgressFlag(c); err != nil {
 		return nil, err
 	}
+	if err := checkReflinkFlag(c); err != nil {
+		return nil, err
+	}
 	memory, err := memoryShare(c)
 	if err != nil {
 		return nil, err
@@ -52,7 +55,7 @@ func newRestore(c *cli.Context) (*restore, error) {
 		}
 	}
 	r := &restore{c: c, memory: memory, salvage: salvaging(c), options: materialize.Options{
-		Jobs: c.Int("jobs"), MemoryBytes: memory, Delta: c.Bool("delta"), VerifyAfter: c.Bool("verify-after"),
+		Jobs: c.Int("jobs"), MemoryBytes: memory, Delta: c.Bool("delta"), VerifyAfter: c.Bool("verify-after"), Reflink: c.Bool("reflink"),
 		Progress: &materialize.Progress{}, Logger: newLogger(c),
 	}}
 	if limit := c.String("bwlimit"); limit != "" {

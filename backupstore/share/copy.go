@@ -1,0 +1,58 @@
+package share
+
+import (
+	"context"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// Copier is a File that the kernel can copy from without its bytes passing
+// through this process. Only Dir's files are.
+type Copier interface {
+	// CopyTo copies up to n bytes at off to dstOff of dst and returns how many:
+	// fewer than n are no error, none at the file's end. File systems that can
+	// share blocks share them, servers that can copy by themselves do (Linux
+	// copy_file_range(2)). The error is the system's: EXDEV, EINVAL, EOPNOTSUPP and
+	// ENOSYS say that these two files cannot be copied so.
+	CopyTo(ctx context.Context, dst *os.File, dstOff, off, n int64) (int64, error)
+}
+
+var _ Copier = (*dirFile)(nil)
+
+// CopyTo implements Copier. A call that is left behind when ctx ends may still
+// write into dst.
+func (f *dirFile) CopyTo(ctx context.Context, dst *os.File, dstOff, off, n int64) (int64, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	return interruptible(ctx, f.remote, func() (int64, error) {
+		src, err := f.f.SyscallConn()
+		if err != nil {
+			return 0, err
+		}
+		to, err := dst.SyscallConn()
+		if err != nil {
+			return 0, err
+		}
+		var done int
+		var copyErr error
+		err = src.Control(func(from uintptr) {
+			err := to.Control(func(to uintptr) {
+				for {
+					done, copyErr = unix.CopyFileRange(int(from), &off, int(to), &dstOff, int(n), 0)
+					if copyErr != unix.EINTR {
+						return
+					}
+				}
+			})
+			if copyErr == nil {
+				copyErr = err
+			}
+		})
+		if err == nil {
+			err = copyErr
+		}
+		return int64(done), err
+	}, nil)
+}

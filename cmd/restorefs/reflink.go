@@ -1,0 +1,21 @@
+package main
+
+import "github.com/urfave/cli/v2"
+
+func reflinkFlag() cli.Flag {
+	return &cli.BoolFlag{Name: "reflink", DisableDefaultText: true,
+		Usage: "have the kernel copy what is not compressed, and verify it in TARGET: a file on the share's file system then shares its blocks (XFS, btrfs), an NFS 4.2 server copies by itself"}
+}
+
+// checkReflinkFlag refuses what the kernel, copying what is on the share, would
+// spoil or leave out.
+func checkReflinkFlag(c *cli.Context) error {
+	switch {
+	case !c.Bool("reflink"):
+	case c.String("overlay") != "":
+		return usagef("--reflink does not go with --overlay: what was written there is not on the share")
+	case salvaging(c) == "keep":
+		return usagef("--reflink does not go with --salvage=keep: it would overwrite what is to be kept")
+	}
+	return nil
+}
