@@ -1,9 +1,11 @@
 package materialize
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -49,9 +51,19 @@ func newPipeline(vol Volume, t *Target, o Options) *pipeline {
 	return p
 }
 
-// copy runs the workers until the volume ends or one of them fails.
+// copy runs the workers until the volume ends or one of them fails. That the
+// target failed is told rather than anything else.
 func (p *pipeline) copy(ctx context.Context) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
 	g, ctx := errgroup.WithContext(ctx)
+	var broken atomic.Pointer[TargetError]
+	fail := func(err error) {
+		if e, ok := errors.AsType[*TargetError](err); ok {
+			broken.CompareAndSwap(nil, e)
+			stop()
+		}
+	}
 	runs := make(chan Range)
 	g.Go(func() error {
 		defer close(runs)
@@ -62,7 +74,7 @@ func (p *pipeline) copy(ctx context.Context) error {
 		writers = directDepth
 	}
 	for range p.o.Jobs {
-		w := &worker{pipeline: p, out: make(chan piece, 1)}
+		w := &worker{pipeline: p, out: make(chan piece, 1), fail: fail}
 		g.Go(func() error {
 			defer close(w.out)
 			return w.read(ctx, runs)
@@ -71,7 +83,11 @@ func (p *pipeline) copy(ctx context.Context) error {
 			g.Go(func() error { return w.write(ctx) })
 		}
 	}
-	return g.Wait()
+	err := g.Wait()
+	if e := broken.Load(); e != nil {
+		return e
+	}
+	return err
 }
 
 // feed hands out the runs, cut anew at whole blocks, so that every block
@@ -116,7 +132,8 @@ type piece struct {
 type worker struct {
 	*pipeline
 	out  chan piece
-	left int64 // of a stream: bytes of its run still to come
+	fail func(error) // tells at once, and ends the reading, where the target failed
+	left int64       // of a stream: bytes of its run still to come
 }
 
 // read turns runs into pieces.
@@ -219,15 +236,15 @@ func (w *worker) send(ctx context.Context, pc piece) error {
 
 // write carries the worker's orders out. Data that was read is written even
 // when ctx has ended, so that a cancelled run loses nothing. After a failure of
-// the target it only gives buffers back; the readers stop by the errgroup's
-// context.
+// the target it only gives buffers back, until the readers have stopped.
 func (w *worker) write(ctx context.Context) error {
 	s := &settler{t: w.t}
 	var first error
 	for pc := range w.out {
 		if _, broken := errors.AsType[*TargetError](first); !broken {
-			if err := w.put(ctx, pc, s); first == nil {
-				first = err
+			if err := w.put(ctx, pc, s); err != nil {
+				first = cmp.Or(first, err)
+				w.fail(err)
 			}
 		}
 		if pc.whole != nil {
@@ -237,7 +254,9 @@ func (w *worker) write(ctx context.Context) error {
 	if first != nil {
 		return first
 	}
-	return s.drain()
+	err := s.drain()
+	w.fail(err)
+	return err
 }
 
 // put writes one piece, its longer stretches of zeros as zeros.

@@ -52,6 +52,7 @@ func Plan(ctx context.Context, vol Volume, name string, open OpenOptions, o Opti
 	if t.blank || !o.Delta && t.continues == nil {
 		return e, nil
 	}
+	t.distrustCache()
 	p := newPipeline(vol, t, o)
 	e.WriteBytes, e.ZeroBytes = 0, 0
 	var compared atomic.Int64

@@ -95,8 +95,9 @@ func (p *pipeline) run(ctx context.Context) (verified bool, err error) {
 	err = p.copy(ctx)
 	p.t.blank = false
 	p.o.Progress.stage.Store(int32(StageFlushing))
-	if serr := p.t.sync(); err == nil {
-		err = serr
+	// Also of a run that was stopped: whether what was written is safe.
+	if serr := p.t.sync(); serr != nil {
+		err = worse(ctx, err, serr)
 	}
 	if err == nil {
 		err = p.t.stillThere()
@@ -118,6 +119,18 @@ func (p *pipeline) run(ctx context.Context) (verified bool, err error) {
 	}
 	p.o.Progress.stage.Store(int32(StageDone))
 	return p.o.VerifyAfter, nil
+}
+
+// worse is what to tell of a run that ended with err, nil for none, when what it
+// wrote could not be flushed either.
+func worse(ctx context.Context, err, flush error) error {
+	if _, broken := errors.AsType[*TargetError](err); broken {
+		return err
+	}
+	if ctx.Err() != nil { // which is no reason to believe that all is well
+		return flush
+	}
+	return errors.Join(err, flush)
 }
 
 // prepare does all that precedes the first byte of data: the last check, the
@@ -145,6 +158,7 @@ func (p *pipeline) prepare(ctx context.Context) error {
 	if t.kind == KindDevice && t.direct == nil {
 		t.direct = t.openDirect(os.O_RDWR)
 	}
+	t.distrustCache()
 	return t.extend()
 }
 

@@ -91,7 +91,18 @@ func (t *Target) syncRange(r Range, flags int) error {
 	return &TargetError{Target: t.path, Op: "flush", Off: r.Off, Len: r.Len, Err: err}
 }
 
-// dropCache is a hint; it cannot fail in a way that matters.
+// distrustCache sees to it that a comparison reads the device. What the page cache
+// holds need not be the same: others may write past it, and after a failed write
+// the kernel keeps as clean what never got there. Comparing with that would skip
+// what has to be written.
+func (t *Target) distrustCache() {
+	if t.kind == KindDevice || t.continues != nil {
+		t.dropCache(Range{})
+	}
+}
+
+// dropCache takes what is on the device anyway out of the page cache; of an empty
+// range, all of it. It is a hint; it cannot fail in a way that matters.
 func (t *Target) dropCache(r Range) {
 	_ = unix.Fadvise(t.fd(), r.Off, r.Len, unix.FADV_DONTNEED)
 }
