@@ -265,7 +265,7 @@ func (w *worker) put(ctx context.Context, pc piece, s *settler) error {
 		return w.putZeros(ctx, pc.off, pc.n)
 	}
 	least := int64(punchMinBytes)
-	if w.t.blank {
+	if w.untouched() {
 		least = 1 // a whole block of zeros stays a hole
 	}
 	off, data := pc.off, pc.data
@@ -313,12 +313,16 @@ func (w *worker) sameKind(p []byte) int64 {
 	return n
 }
 
+// untouched reports whether what was not written is zero. What the kernel copied,
+// and turns out to be wrong, may lie anywhere.
+func (p *pipeline) untouched() bool { return p.t.blank && p.inner == nil }
+
 // putZeros makes a range zero in steps, because a device without a command for
 // it takes long.
 func (w *worker) putZeros(ctx context.Context, off, n int64) error {
 	for n > 0 {
 		step := n
-		if !w.t.blank {
+		if !w.untouched() {
 			if err := ctx.Err(); err != nil {
 				return err
 			}

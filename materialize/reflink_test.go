@@ -129,3 +129,29 @@ func TestBlocksAreSharedOnXFS(t *testing.T) {
 	}
 	checkFile(t, path, v.fakeVolume)
 }
+
+// A salvaging volume gives zeros for what is lost; the kernel has put the damaged
+// bytes there before.
+func TestZerosAreWrittenOverWhatTheKernelCopied(t *testing.T) {
+	dir := t.TempDir()
+	v := newStoredVolume(t, dir, 8<<20)
+	off := int64(1 << 20)
+	for allZero(v.block(off)) {
+		off += testBlock
+	}
+	damaged := []byte{^v.data[off]}
+	if _, err := v.stored.WriteAt(damaged, off); err != nil {
+		t.Fatal(err)
+	}
+	clear(v.block(off)) // and its digest stays
+	path := filepath.Join(dir, "target")
+	mustRun(t, salvaging{v}, path, false, Options{Reflink: true})
+	checkFile(t, path, v.fakeVolume)
+}
+
+// salvaging tells of data where a lost block is read as zeros.
+type salvaging struct{ *storedVolume }
+
+func (v salvaging) NextData(ctx context.Context, off, end int64) (start, stop int64, err error) {
+	return off, end, nil
+}
