@@ -115,6 +115,13 @@ func (f *volumeServer) fail(n int, fault func(w http.ResponseWriter)) {
 	}
 }
 
+// alter changes what the server holds.
+func (f *volumeServer) alter(change func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	change()
+}
+
 // now is what the server holds at the moment.
 func (f *volumeServer) now() (metadata, image map[string]string, bootable any, name string, writes int) {
 	f.mu.Lock()
@@ -331,9 +338,9 @@ func TestWhatTheAPIRefusesIsListedAndKept(t *testing.T) {
 	long := strings.Repeat("x", 300)
 	share, id := cloudBackup(t, storetest.Volume{Metadata: map[string]string{"ünï": "1", "a": "1"}, ImageMetadata: map[string]string{"long": long}})
 	f := newVolumeServer(t, cloudTarget, nil)
+	dir, env := t.TempDir(), []string{"OS_AUTH_TYPE=noauth", "OS_PROJECT_ID=" + cloudProject, "OS_VOLUME_ENDPOINT=" + f.URL + "/v3"}
 	cmd := program(t, "materialize", "--share", share, "--volume", cloudTarget, "--metadata-only", id)
-	cmd.Dir = t.TempDir()
-	cmd.Env = append(cmd.Env, "OS_AUTH_TYPE=noauth", "OS_PROJECT_ID="+cloudProject, "OS_VOLUME_ENDPOINT="+f.URL+"/v3")
+	cmd.Dir, cmd.Env = dir, append(cmd.Env, env...)
 	out, _ := cmd.CombinedOutput()
 	for _, want := range []string{`left: metadata "ünï" is nothing, should be "1"`, `left: image_metadata "long" is nothing`, "(300 characters)", "except for 2 things", cloudTarget + ".metadata-left.json"} {
 		if !strings.Contains(string(out), want) {
@@ -344,6 +351,33 @@ func TestWhatTheAPIRefusesIsListedAndKept(t *testing.T) {
 	metadata, _, _, _, _ := f.now()
 	if err != nil || cmd.ProcessState.ExitCode() != 5 || !bytes.Contains(text, []byte(long)) || bytes.Contains(text, []byte(`"a"`)) || metadata["a"] != "1" {
 		t.Errorf("exit %d: %v %s %v", cmd.ProcessState.ExitCode(), err, text, metadata)
+	}
+	// Somebody with access to the database does the rest; then the file goes.
+	again := func() (string, int) {
+		cmd := program(t, "materialize", "--share", share, "--volume", cloudTarget, "--metadata-only", id)
+		cmd.Dir, cmd.Env = dir, append(cmd.Env, env...)
+		out, _ := cmd.CombinedOutput()
+		return string(out), cmd.ProcessState.ExitCode()
+	}
+	file := filepath.Join(dir, cloudTarget+".metadata-left.json")
+	f.alter(func() { f.metadata["ünï"] = "1" })
+	said, code := again()
+	if text, err := os.ReadFile(file); code != 5 || err != nil || bytes.Contains(text, []byte("ünï")) || !bytes.Contains(text, []byte(long)) {
+		t.Errorf("exit %d: %s%v %s", code, said, err, text)
+	}
+	f.alter(func() { f.image["long"] = long })
+	said, code = again()
+	if _, err := os.Stat(file); code != 0 || !os.IsNotExist(err) || !strings.Contains(said, "removed "+filepath.Base(file)) {
+		t.Errorf("exit %d: %s%v", code, said, err)
+	}
+	if err := os.WriteFile(file, []byte("mine"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if said, code = again(); code != 0 {
+		t.Errorf("exit %d: %s", code, said)
+	}
+	if _, err := os.Stat(file); err != nil {
+		t.Error("a file that is not ours is gone")
 	}
 }
 

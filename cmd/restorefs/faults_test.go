@@ -29,8 +29,8 @@ const (
 )
 
 // TestServeFaults is no test: a process of its own passes a directory through
-// to a mountpoint, and lets reads of files fail as a file says that holds
-// "KIND SUFFIX", for the files whose names end so.
+// to a mountpoint, and lets reads of files, or flushing them, fail as a file says
+// that holds "KIND SUFFIX", for the files whose names end so.
 func TestServeFaults(t *testing.T) {
 	dir, mountpoint := os.Getenv(faultsOf), os.Getenv(faultsOn)
 	if dir == "" {
@@ -63,10 +63,13 @@ func (n *faultyNode) WrapChild(_ context.Context, child gofs.InodeEmbedder) gofs
 // asked for, with no cache in between.
 func (n *faultyNode) Open(ctx context.Context, flags uint32) (gofs.FileHandle, uint32, syscall.Errno) {
 	h, fuseFlags, errno := n.LoopbackNode.Open(ctx, flags)
-	if errno == 0 && flags&syscall.O_ACCMODE == syscall.O_RDONLY {
-		return &faultyFile{h.(*gofs.LoopbackFile), n.Path(nil)}, fuseFlags | fuse.FOPEN_DIRECT_IO, 0
+	if errno != 0 {
+		return h, fuseFlags, errno
 	}
-	return h, fuseFlags, errno
+	if flags&syscall.O_ACCMODE == syscall.O_RDONLY {
+		fuseFlags |= fuse.FOPEN_DIRECT_IO
+	}
+	return &faultyFile{h.(*gofs.LoopbackFile), n.Path(nil)}, fuseFlags, 0
 }
 
 type faultyFile struct {
@@ -74,14 +77,27 @@ type faultyFile struct {
 	name string
 }
 
-// Read implements gofs.FileReader.
-func (f *faultyFile) Read(ctx context.Context, p []byte, off int64) (fuse.ReadResult, syscall.Errno) {
+// fault is the kind of fault that the file has now, "" for none.
+func (f *faultyFile) fault() string {
 	text, _ := os.ReadFile(os.Getenv(faultsFile))
 	kind, suffix, _ := strings.Cut(string(text), " ")
 	if !strings.HasSuffix(f.name, suffix) {
-		kind = ""
+		return ""
 	}
-	switch kind {
+	return kind
+}
+
+// Fsync implements gofs.FileFsyncer.
+func (f *faultyFile) Fsync(ctx context.Context, flags uint32) syscall.Errno {
+	if f.fault() == "late" {
+		return syscall.EDQUOT
+	}
+	return f.LoopbackFile.Fsync(ctx, flags)
+}
+
+// Read implements gofs.FileReader.
+func (f *faultyFile) Read(ctx context.Context, p []byte, off int64) (fuse.ReadResult, syscall.Errno) {
+	switch f.fault() {
 	case "eio":
 		return nil, syscall.EIO
 	case "short":

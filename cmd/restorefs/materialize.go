@@ -2,16 +2,16 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/urfave/cli/v2"
-	"golang.org/x/term"
+	"golang.org/x/sys/unix"
 
 	"github.com/restorefs/restorefs/backupstore"
 	"github.com/restorefs/restorefs/materialize"
@@ -196,31 +196,6 @@ func stateDir(c *cli.Context) string {
 	return dir
 }
 
-// toStdout streams the volume, for a pipe.
-func toStdout(c *cli.Context, volume materialize.Volume, o materialize.Options, state func() progressState) error {
-	if term.IsTerminal(int(os.Stdout.Fd())) {
-		return usagef("stdout is a terminal: pipe it somewhere, or name a TARGET")
-	}
-	for _, flag := range []string{"json", "delta", "dry-run", "verify-after", "force", "reflink"} {
-		if c.Bool(flag) {
-			return usagef("--%s does not go with stdout as the target", flag)
-		}
-	}
-	// A write to a pipe that nobody reads ends when the pipe is closed.
-	defer context.AfterFunc(c.Context, func() { os.Stdout.Close() })()
-	stop := reportProgress(c, state)
-	result, err := materialize.Stream(c.Context, volume, os.Stdout, o)
-	stop()
-	if c.Context.Err() != nil {
-		return fmt.Errorf("what was written to stdout is not the whole volume: %w", c.Context.Err())
-	}
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(c.App.ErrWriter, "wrote %s in %.1f s\n", formatSize(result.Size), result.Duration.Seconds())
-	return nil
-}
-
 // dryRun says what a run would do. A target that would be refused is an error
 // all the same, so that scripts can ask first.
 func dryRun(r *restore, name string) error {
@@ -258,8 +233,11 @@ func outsideShare(target, share string) error {
 	if share == "" {
 		return nil
 	}
-	dir, err := filepath.EvalSymlinks(filepath.Dir(target))
-	if err != nil {
+	var dir string
+	real, err := filepath.EvalSymlinks(target)
+	if err == nil {
+		dir = filepath.Dir(real)
+	} else if dir, err = filepath.EvalSymlinks(filepath.Dir(target)); err != nil {
 		return nil // materialize.Open says what is wrong with it
 	}
 	root, err := filepath.EvalSymlinks(share)
@@ -332,7 +310,8 @@ func writeRecord(c *cli.Context, b *backupstore.Backup, t *materialize.Target) (
 	return path, replaceFile(path, buf.Bytes())
 }
 
-// replaceFile writes a file so that it is there whole or not at all.
+// replaceFile writes a file so that it is there whole or not at all, on stable
+// storage.
 func replaceFile(path string, data []byte) error {
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
@@ -346,8 +325,25 @@ func replaceFile(path string, data []byte) error {
 	if closeErr := f.Close(); err == nil {
 		err = closeErr
 	}
-	if err != nil {
-		return err
+	if err == nil {
+		err = os.Rename(f.Name(), path)
 	}
-	return os.Rename(f.Name(), path)
+	if err == nil {
+		err = syncDirOf(path)
+	}
+	return err
+}
+
+// syncDirOf makes the name of a file durable. File systems that cannot say so
+// with EINVAL.
+func syncDirOf(path string) error {
+	dir, err := os.Open(filepath.Dir(path))
+	if err == nil {
+		defer dir.Close()
+		err = dir.Sync()
+	}
+	if err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("flush the directory of %s: %w", path, err)
+	}
+	return nil
 }

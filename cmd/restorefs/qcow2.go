@@ -278,15 +278,7 @@ func giveName(temp, path string, force bool) error {
 	if err != nil {
 		return fmt.Errorf("give the qcow2 file its name: %w", err)
 	}
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return fmt.Errorf("flush the directory of %s: %w", path, err)
-	}
-	defer dir.Close()
-	if err := dir.Sync(); err != nil && !errors.Is(err, unix.EINVAL) {
-		return fmt.Errorf("flush the directory of %s: %w", path, err)
-	}
-	return nil
+	return syncDirOf(path)
 }
 
 // watched is a served catalogue that remembers why a read failed: through the

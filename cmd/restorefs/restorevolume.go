@@ -2,9 +2,11 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -256,6 +258,7 @@ func (v *cloudVolume) restoreMetadata(b *backupstore.Backup, data string) (*rest
 	out.Left = append(out.Left, left...)
 	out.Restored = err == nil && len(left) == 0
 	if out.Restored {
+		v.nothingLeft()
 		if !v.c.Bool("json") {
 			fmt.Fprintf(v.c.App.Writer, "restored the metadata of volume %s, read back and compared\n", v.volume.ID)
 		}
@@ -361,15 +364,42 @@ func differenceWords(d cinderapi.Difference) string {
 	return text
 }
 
-// writeLeft keeps what is left in a file in the working directory.
+// leftFile is what is left of a volume's metadata; its fields are a contract.
+type leftFile struct {
+	Volume string                 `json:"volume"`
+	Backup string                 `json:"backup"`
+	Left   []cinderapi.Difference `json:"left"`
+}
+
+// leftPath is where what is left is kept: in the working directory.
+func (v *cloudVolume) leftPath() string { return filepath.Base(v.volume.ID) + ".metadata-left.json" }
+
+// nothingLeft removes what an earlier run has left there.
+func (v *cloudVolume) nothingLeft() {
+	path := v.leftPath()
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return
+	}
+	var old leftFile
+	if err == nil && (json.Unmarshal(text, &old) != nil || old.Volume != v.volume.ID) {
+		return // nobody knows whose it is
+	}
+	if err == nil {
+		err = os.Remove(path)
+	}
+	if err != nil {
+		fmt.Fprintf(v.c.App.ErrWriter, "what an earlier run left is restored now, but its file stays: %v\n", err)
+		return
+	}
+	fmt.Fprintf(v.c.App.ErrWriter, "removed %s: nothing is left any more\n", path)
+}
+
+// writeLeft keeps what is left in a file.
 func (v *cloudVolume) writeLeft(b *backupstore.Backup, left []cinderapi.Difference) string {
-	path := filepath.Base(v.volume.ID) + ".metadata-left.json"
+	path := v.leftPath()
 	var text bytes.Buffer
-	err := writeJSON(&text, struct {
-		Volume string                 `json:"volume"`
-		Backup string                 `json:"backup"`
-		Left   []cinderapi.Difference `json:"left"`
-	}{v.volume.ID, b.ID, left})
+	err := writeJSON(&text, leftFile{v.volume.ID, b.ID, left})
 	if err == nil {
 		err = replaceFile(path, text.Bytes())
 	}

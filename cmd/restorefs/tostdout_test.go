@@ -1,0 +1,85 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/restorefs/restorefs/backupstore/storetest"
+)
+
+// toFile runs a restore to stdout, which is that file or device.
+func toFile(t *testing.T, path string, args ...string) (stderr string, code int) {
+	t.Helper()
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	cmd := program(t, append([]string{"materialize"}, args...)...)
+	var errOut bytes.Buffer
+	cmd.Stdout, cmd.Stderr = f, &errOut
+	cmd.Run()
+	return errOut.String(), cmd.ProcessState.ExitCode()
+}
+
+// A file system across a network tells of a full quota when the file is flushed.
+func TestStdoutThatCannotBeFlushedIsNoSuccess(t *testing.T) {
+	share, id := cloudBackup(t, storetest.Volume{})
+	real := t.TempDir()
+	if err := os.WriteFile(filepath.Join(real, "disk"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	dir, say, _ := passThrough(t, real)
+	say("late disk")
+	stderr, code := toFile(t, filepath.Join(dir, "disk"), "--share", share, id, "-")
+	if code != exitFailed || !strings.Contains(stderr, "is not safe") || !strings.Contains(stderr, "quota") {
+		t.Errorf("exit %d: %s", code, stderr)
+	}
+	say("")
+	if stderr, code = toFile(t, filepath.Join(dir, "disk"), "--share", share, id, "-"); code != 0 {
+		t.Errorf("exit %d: %s", code, stderr)
+	}
+}
+
+func TestADeviceIsNotWrittenByWayOfStdout(t *testing.T) {
+	need(t, "losetup")
+	if os.Geteuid() != 0 {
+		skip(t, "needs root for a loop device")
+	}
+	share, id := cloudBackup(t, storetest.Volume{})
+	image := filepath.Join(t.TempDir(), "image")
+	content := bytes.Repeat([]byte("precious"), 1<<18)
+	if err := os.WriteFile(image, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	device := strings.TrimSpace(run(t, "losetup", "--find", "--show", image))
+	t.Cleanup(func() { run(t, "losetup", "--detach", device) })
+	stderr, code := toFile(t, device, "--share", share, id, "-")
+	now, err := os.ReadFile(image)
+	if code != exitUsage || !strings.Contains(stderr, "give its name as TARGET") || err != nil || !bytes.Equal(now, content) {
+		t.Errorf("exit %d: %s%v", code, stderr, err)
+	}
+}
+
+// Wherever a link is, nothing is written to the share.
+func TestALinkToTheShareIsNoTarget(t *testing.T) {
+	share, id := cloudBackup(t, storetest.Volume{})
+	victim := filepath.Join(share, "other")
+	if err := os.WriteFile(victim, []byte("precious"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	link := filepath.Join(t.TempDir(), "disk")
+	if err := os.Symlink(victim, link); err != nil {
+		t.Fatal(err)
+	}
+	for _, more := range [][]string{nil, {"--format", "qcow2"}} {
+		_, stderr, code := restorefs(t, append([]string{"materialize", "--share", share, "--force", "--yes", id, link}, more...)...)
+		now, err := os.ReadFile(victim)
+		if code != exitUsage || !strings.Contains(stderr, "is on the share") || err != nil || string(now) != "precious" {
+			t.Errorf("%v: exit %d: %s%v %q", more, code, stderr, err, now[:min(len(now), 20)])
+		}
+	}
+}
