@@ -113,7 +113,7 @@ func (f *figures) words() []string {
 	if n := f.Damage.HealedBlocks; n > 0 {
 		words = append(words, fmt.Sprintf("%d damaged blocks were taken from other backups", n))
 	}
-	if n := f.Errors.Reads[errorDamage] + f.Errors.Reads[errorShare]; n > 0 && f.Errors.LastAt != nil {
+	if n := f.Errors.Reads[errorDamage] + f.Errors.Reads[errorShare] + f.Errors.Reads[errorOverlay]; n > 0 && f.Errors.LastAt != nil {
 		words = append(words, fmt.Sprintf("%d reads failed, the last at %s: %s", n, f.Errors.LastAt.Format(time.DateTime), printable(f.Errors.Last)))
 	}
 	return words

@@ -12,17 +12,22 @@ import (
 	"github.com/restorefs/restorefs/cache"
 )
 
+// fromOverlay is where bytes came from that were written onto a disk. As an
+// Origin it has no order: it is dearer than cache.Memory, and no more.
+const fromOverlay = cache.Made + 1
+
 // origins are what reads of mounted disks are told apart by, see cache.Origin.
-var origins = [...]string{cache.Zeros: "zero", cache.Memory: "memory", cache.Kept: "disk", cache.Made: "decode"}
+var origins = [...]string{cache.Zeros: "zero", cache.Memory: "memory", cache.Kept: "disk", cache.Made: "decode", fromOverlay: "overlay"}
 
 // Kinds of errors of reads.
 const (
 	errorDamage      = "damage"      // the backup does not have the bytes
 	errorShare       = "share"       // the share could not be read, or something else that may pass
+	errorOverlay     = "overlay"     // what was written onto the disk could not be read
 	errorInterrupted = "interrupted" // who read gave up
 )
 
-var errorKinds = [...]string{errorDamage, errorShare, errorInterrupted}
+var errorKinds = [...]string{errorDamage, errorShare, errorOverlay, errorInterrupted}
 
 // meter counts the reads of mounted disks. It is safe for concurrent use.
 type meter struct {
@@ -47,7 +52,7 @@ func newMeter(r prometheus.Registerer) *meter {
 		Name: "restorefs_read_bytes_total", Help: "Bytes that reads of mounted disks got, by where the dearest of a read's bytes came from.",
 	}, []string{"source"})
 	failed := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "restorefs_read_errors_total", Help: "Reads of mounted disks that failed, by kind: damage, share, interrupted.",
+		Name: "restorefs_read_errors_total", Help: "Reads of mounted disks that failed, by kind: damage, share, overlay, interrupted.",
 	}, []string{"kind"})
 	r.MustRegister(seconds, bytes, failed)
 	for i, name := range origins {
@@ -62,19 +67,26 @@ func newMeter(r prometheus.Registerer) *meter {
 
 // read counts a read that was begun at start.
 func (m *meter) read(start time.Time, view *cache.View) {
-	o := view.Origin()
+	m.count(start, view.Origin(), view.Size())
+}
+
+// count counts a read of n bytes that was begun at start.
+func (m *meter) count(start time.Time, o cache.Origin, n int) {
 	m.seconds[o].Observe(time.Since(start).Seconds())
-	m.bytes[o].Add(float64(view.Size()))
+	m.bytes[o].Add(float64(n))
 }
 
 // failed counts a read that failed.
 func (m *meter) failed(ctx context.Context, err error) {
 	kind := errorShare
+	var ofOverlay overlayError
 	switch {
 	case errors.Is(err, backupstore.ErrDamaged):
 		kind = errorDamage
 	case ctx.Err() != nil:
 		kind = errorInterrupted
+	case errors.As(err, &ofOverlay):
+		kind = errorOverlay
 	}
 	m.errors[kind].Inc()
 	m.mu.Lock()

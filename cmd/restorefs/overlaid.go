@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"time"
 
+	"github.com/restorefs/restorefs/cache"
 	"github.com/restorefs/restorefs/fusefs"
 	"github.com/restorefs/restorefs/fusefs/overlay"
 	"github.com/restorefs/restorefs/materialize"
@@ -30,32 +32,68 @@ func (v *overlaidVolume) NextData(ctx context.Context, off, end int64) (start, s
 	return v.Overlay.NextData(ctx, off, end)
 }
 
-// Read implements fusefs.Volume. What was not written goes on without a copy.
+// Read implements fusefs.Volume. Where nothing was written it is that of the
+// volume below, without a copy. Else all is copied, part by part, for who holds
+// a part of the cache must not ask it for another: see package cache.
 func (v *overlaidVolume) Read(ctx context.Context, off int64, n int) (fusefs.Data, error) {
-	end := off + int64(n)
-	var all joined
-	for off < end {
-		stop, written, err := v.Next(ctx, off, end)
-		var part fusefs.Data
-		switch {
-		case err != nil:
-		case written:
-			p := make(plain, stop-off)
-			part, err = p, v.ReadWritten(p, off)
-		default:
-			part, err = v.servedVolume.Read(ctx, off, int(stop-off))
-		}
-		if err != nil {
-			all.Release()
-			return nil, err
-		}
-		all, off = append(all, part), stop
+	start := time.Now()
+	stop, written, err := v.Next(ctx, off, off+int64(n))
+	if err == nil && !written && stop == off+int64(n) {
+		return v.servedVolume.Read(ctx, off, n)
 	}
-	if len(all) == 1 {
-		return all[0], nil
+	if err != nil {
+		v.meter.failed(ctx, overlayError{err})
+		return nil, err
 	}
-	return all, nil
+	if v.indexer != nil {
+		defer v.indexer.read()()
+	}
+	p := make(plain, n)
+	origin, err := v.merge(ctx, p, off)
+	if err != nil {
+		v.meter.failed(ctx, err)
+		return nil, err
+	}
+	v.meter.count(start, origin, n)
+	return p, nil
 }
+
+// merge fills p with the bytes at off, and tells where the dearest of them came
+// from.
+func (v *overlaidVolume) merge(ctx context.Context, p []byte, off int64) (origin cache.Origin, err error) {
+	for len(p) > 0 {
+		stop, written, err := v.Next(ctx, off, off+int64(len(p)))
+		if err != nil {
+			return 0, overlayError{err}
+		}
+		q := p[:stop-off]
+		if written {
+			if err := v.ReadWritten(q, off); err != nil {
+				return 0, overlayError{err}
+			}
+		} else {
+			view, err := v.reader.Read(ctx, off, len(q))
+			if err != nil {
+				return 0, err
+			}
+			for at, slices := 0, view.Slices(); len(slices) > 0; slices = slices[1:] {
+				at += copy(q[at:], slices[0])
+			}
+			origin = max(origin, view.Origin())
+			view.Release()
+		}
+		p, off = p[len(q):], stop
+	}
+	if origin <= cache.Memory {
+		origin = fromOverlay
+	}
+	return origin, nil
+}
+
+// overlayError is an error of the overlay and not of what is below.
+type overlayError struct{ error }
+
+func (e overlayError) Unwrap() error { return e.error }
 
 // Close implements fusefs.Volume.
 func (v *overlaidVolume) Close() error { return errors.Join(v.release(), v.servedVolume.Close()) }
@@ -68,24 +106,6 @@ func (p plain) Slices() [][]byte { return [][]byte{p} }
 
 // Release implements fusefs.Data.
 func (p plain) Release() {}
-
-// joined is parts one after the other.
-type joined []fusefs.Data
-
-// Slices implements fusefs.Data.
-func (j joined) Slices() (all [][]byte) {
-	for _, d := range j {
-		all = append(all, d.Slices()...)
-	}
-	return all
-}
-
-// Release implements fusefs.Data.
-func (j joined) Release() {
-	for _, d := range j {
-		d.Release()
-	}
-}
 
 // overlaidBackup is a volume with an overlay, to be copied. The overlay's own
 // bytes have no digests: they are compared as they are.
