@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/restorefs/restorefs/backupstore"
 	"github.com/restorefs/restorefs/backupstore/share"
@@ -145,5 +146,40 @@ func TestWhatWasSeenStaysWhileTheShareIsAway(t *testing.T) {
 	}
 	if n := strings.Count(log.String(), "stays"); n != 1 || strings.Count(log.String(), "looked at again") != 1 {
 		t.Errorf("logged %d times: %s", n, &log)
+	}
+}
+
+// A backup can be put back from elsewhere, and differ from what was there under
+// its id.
+func TestAnotherBackupByTheSameIDIsNotReadFromMemory(t *testing.T) {
+	dir, b := smallShare(t)
+	s := mountedHere(t, dir)
+	read := func() []byte {
+		t.Helper()
+		v, err := s.Open(t.Context(), b.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { v.Close() }) // those before stay open
+		data, err := v.Read(t.Context(), 0, 64<<10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer data.Release()
+		return bytes.Join(data.Slices(), nil)
+	}
+	before := read()
+	if err := os.RemoveAll(b.Dir); err != nil {
+		t.Fatal(err)
+	}
+	want := make([]byte, 64<<10)
+	content := storetest.Text(1<<20, 8)
+	if _, err := content.ReadAt(want, 0); err != nil {
+		t.Fatal(err)
+	}
+	storetest.MustWrite(t, dir, storetest.Spec{ID: b.ID, VolumeID: b.VolumeID, Content: content, Created: time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)})
+	s.look(t.Context())
+	if got := read(); !bytes.Equal(got, want) {
+		t.Errorf("it reads otherwise; as the one before: %v", bytes.Equal(got, before))
 	}
 }

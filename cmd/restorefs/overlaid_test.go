@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -125,5 +127,28 @@ func TestReadsOfAnOverlayAreCounted(t *testing.T) {
 	cut := &overlaidVolume{servedVolume: v.servedVolume, Overlay: o}
 	if _, err := cut.Read(t.Context(), 0, 512); err == nil || m.counts[errorOverlay] != 1 || !strings.Contains(m.last, "too short") {
 		t.Errorf("%v, counted %v, last %q", err, m.counts, m.last)
+	}
+}
+
+func TestAnOverlayInUseIsNotPutOverOtherContents(t *testing.T) {
+	l := &overlays{dir: t.TempDir(), log: slog.New(slog.DiscardHandler), open: map[string]*sharedOverlay{}}
+	base := overlayBaseOf{}
+	before, after := overlay.Key{Backup: "x", Size: 4096}, overlay.Key{Backup: "x", Size: 4096, Content: [32]byte{1}}
+	_, release, err := l.acquire(t.Context(), before, base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := l.acquire(t.Context(), after, base); !errors.Is(err, overlay.ErrOther) {
+		t.Error(err)
+	}
+	if err := release(); err != nil {
+		t.Fatal(err)
+	}
+	_, release, err = l.acquire(t.Context(), after, base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := release(); err != nil {
+		t.Error(err)
 	}
 }

@@ -31,6 +31,7 @@ type overlays struct {
 }
 
 type sharedOverlay struct {
+	key     overlay.Key
 	overlay *overlay.Overlay
 	users   int
 	busy    chan struct{} // being opened or closed until this is closed; nil: neither
@@ -108,7 +109,7 @@ func (l *overlays) acquire(ctx context.Context, key overlay.Key, base overlay.Ba
 		l.mu.Lock()
 		s := l.open[key.Backup]
 		if s == nil {
-			s = &sharedOverlay{users: 1, busy: make(chan struct{})}
+			s = &sharedOverlay{key: key, users: 1, busy: make(chan struct{})}
 			l.open[key.Backup] = s
 			l.mu.Unlock()
 			o, err := overlay.Open(ctx, l.dir, key, base, overlay.Options{Logger: l.log})
@@ -116,7 +117,11 @@ func (l *overlays) acquire(ctx context.Context, key overlay.Key, base overlay.Ba
 			return o, func() error { return l.release(key.Backup, s) }, err
 		}
 		busy := s.busy
-		if busy == nil {
+		switch {
+		case s.key != key:
+			l.mu.Unlock()
+			return nil, nil, fmt.Errorf("the overlay of backup %s is in use with what the backup was before it changed on the share: %w", key.Backup, overlay.ErrOther)
+		case busy == nil:
 			s.users++
 			l.mu.Unlock()
 			return s.overlay, func() error { return l.release(key.Backup, s) }, nil

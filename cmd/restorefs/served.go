@@ -40,10 +40,19 @@ type served struct {
 	mu      sync.Mutex
 	backups []fusefs.Backup
 	byID    map[string]*backupstore.Backup
-	open    map[string]*openVolume
+	open    map[diskKey]*openVolume
 	looked  time.Time // when the share was last looked at, with success
 	lookErr error     // of the last look
 }
+
+// diskKey tells disks apart as the mounted tree does: with another backup by the
+// same id, what is open of the one before is not shared.
+type diskKey struct {
+	id            string
+	size, created int64
+}
+
+func keyOf(b *backupstore.Backup) diskKey { return diskKey{b.ID, b.Size, b.CreatedAt.UnixNano()} }
 
 // openVolume is a composed volume that some open files share.
 type openVolume struct {
@@ -53,7 +62,7 @@ type openVolume struct {
 }
 
 func newServed(catalog *backupstore.Catalog, memory *cache.Cache, log *slog.Logger, only func(*backupstore.Backup) bool) *served {
-	s := &served{catalog: catalog, cache: memory, log: log, only: only, open: map[string]*openVolume{}, registry: newRegistry(),
+	s := &served{catalog: catalog, cache: memory, log: log, only: only, open: map[diskKey]*openVolume{}, registry: newRegistry(),
 		lookErr: errors.Join(catalog.Unread()...)}
 	s.lastAsked.Store(time.Now().UnixNano())
 	s.meter = newMeter(s.registry)
@@ -82,9 +91,9 @@ func (s *served) publish() {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for id := range s.open {
-		if byID[id] == nil && s.byID[id] != nil {
-			s.log.Warn("a backup that somebody reads is gone from the share: what of it is not open already gives errors from now on", "backup", id)
+	for k := range s.open {
+		if byID[k.id] == nil && s.byID[k.id] != nil {
+			s.log.Warn("a backup that somebody reads is gone from the share: what of it is not open already gives errors from now on", "backup", k.id)
 		}
 	}
 	if !slices.Equal(backups, s.backups) { // else the tree need not be laid out again
@@ -216,8 +225,9 @@ func (s *served) share(ctx context.Context, id string) (*servedVolume, error) {
 	if err != nil {
 		return nil, err
 	}
+	key := keyOf(b)
 	s.mu.Lock()
-	v := s.open[id]
+	v := s.open[key]
 	if v != nil {
 		v.users++
 	}
@@ -228,14 +238,21 @@ func (s *served) share(ctx context.Context, id string) (*servedVolume, error) {
 			return nil, err
 		}
 		s.mu.Lock()
-		if v = s.open[id]; v == nil { // else somebody was quicker
-			v = &openVolume{cached: s.cache.Volume(id, s.source(composed)), volume: composed}
-			s.open[id] = v
+		if v = s.open[key]; v == nil { // else somebody was quicker
+			v = &openVolume{cached: s.cache.Volume(spansOf(composed), s.source(composed)), volume: composed}
+			s.open[key] = v
 		}
 		v.users++
 		s.mu.Unlock()
 	}
-	return &servedVolume{Volume: v.volume, cached: v.cached, reader: v.cached.NewReader(), close: func() { s.release(id, v) }, indexer: s.indexer, meter: s.meter}, nil
+	return &servedVolume{Volume: v.volume, cached: v.cached, reader: v.cached.NewReader(), close: func() { s.release(key, v) }, indexer: s.indexer, meter: s.meter}, nil
+}
+
+// spansOf names the bytes of a volume for the cache. An id is not enough: the
+// share can be another one by now, with another backup by that name.
+func spansOf(v *backupstore.Volume) string {
+	content := v.Identity()
+	return fmt.Sprintf("of backup %s (contents %x)", v.Backup().ID, content[:8])
 }
 
 // source is what the cache reads a volume from.
@@ -246,12 +263,12 @@ func (s *served) source(v *backupstore.Volume) cache.Source {
 	return v
 }
 
-func (s *served) release(id string, v *openVolume) {
+func (s *served) release(key diskKey, v *openVolume) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.lastAsked.Store(time.Now().UnixNano())
 	if v.users--; v.users == 0 {
-		delete(s.open, id)
+		delete(s.open, key)
 	}
 }
 
