@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/restorefs/restorefs/leaktest"
 )
 
@@ -138,6 +140,9 @@ func mountpoint(t testing.TB) string {
 	})
 	return dir
 }
+
+// detach takes away whatever is mounted on a directory.
+func detach(path string) { unix.Unmount(path, unix.MNT_DETACH) }
 
 func (r *remote) try(method string, args, reply any) error {
 	r.t.Helper()

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"time"
 
@@ -154,7 +155,7 @@ func mount(path string, c Catalog, o Options, log *slog.Logger) (*Server, error)
 		err = s.findMount()
 	}
 	if err != nil {
-		if e := detach(path); e != nil {
+		if e := detachOwn(path); e != nil {
 			return nil, errors.Join(err, e)
 		}
 		<-s.done
@@ -169,9 +170,27 @@ func mount(path string, c Catalog, o Options, log *slog.Logger) (*Server, error)
 func clearFailed(path string) {
 	if mounts, err := readMountInfo(); err == nil {
 		if m := mountAt(mounts, path); m != nil && dead(m) {
-			detach(path)
+			m.detachDead()
 		}
 	}
+}
+
+// detachOwn takes down what this process has just mounted on path, if it is
+// still there.
+func detachOwn(path string) error {
+	mounts, err := readMountInfo()
+	if err != nil {
+		return err
+	}
+	m := mountAt(mounts, path)
+	if m == nil {
+		return nil
+	}
+	servers := m.Servers() // not every kernel tells
+	if m.Type != fstype || len(servers) > 0 && !slices.Contains(servers, os.Getpid()) {
+		return fmt.Errorf("another mount (%s, type %s) covers it", m.Source, m.Type)
+	}
+	return unmountOnce(context.Background(), m, true)
 }
 
 // findMount looks up the mount just made, in the kernel's list: the tree

@@ -51,7 +51,7 @@ func prepare(ctx context.Context, mountpoint string, o Options, log *slog.Logger
 				ErrMountpoint, m.Source, m.Type)
 		}
 		log.Warn("clearing away a restorefs mount whose server died", "mountpoint", path)
-		if err := detach(path); err != nil {
+		if err := m.detachDead(); err != nil {
 			return "", fmt.Errorf("clear away a restorefs mount whose server died (try umount -l %s): %w", path, err)
 		}
 		if mounts, err = readMountInfo(); err != nil {

@@ -137,8 +137,8 @@ func Unmount(ctx context.Context, mountpoint string, o UnmountOptions) error {
 func takeDown(ctx context.Context, m *MountInfo, o UnmountOptions) (lazily bool, err error) {
 	path, warned := m.Mountpoint, false
 	for delay := unmountRetryMin; ; delay = min(2*delay, unmountRetryMax) {
-		err := unmountOnce(ctx, path, false)
-		if err != nil && !mountExists(m.ID) {
+		err := unmountOnce(ctx, m, false)
+		if err != nil && !m.exists() {
 			return false, nil // somebody else was faster
 		}
 		if !errors.Is(err, syscall.EBUSY) {
@@ -147,7 +147,7 @@ func takeDown(ctx context.Context, m *MountInfo, o UnmountOptions) (lazily bool,
 		// What was just closed may take the kernel a moment.
 		if delay >= unmountRetryMax/8 {
 			if o.Lazy {
-				return true, unmountOnce(ctx, path, true)
+				return true, unmountOnce(ctx, m, true)
 			}
 			if !warned && o.Logger != nil {
 				o.Logger.Warn("waiting: " + (&BusyError{path, findHolders(path)}).Error())
@@ -162,22 +162,96 @@ func takeDown(ctx context.Context, m *MountInfo, o UnmountOptions) (lazily bool,
 	}
 }
 
-func mountExists(id string) bool {
+// exists says whether a mount is still there, also if it is covered.
+func (m *MountInfo) exists() bool {
 	mounts, err := readMountInfo()
-	return err != nil || slices.ContainsFunc(mounts, func(m MountInfo) bool { return m.ID == id })
+	return err != nil || slices.ContainsFunc(mounts, m.is)
 }
 
-// detach takes the mount out of the tree, whoever uses it.
-func detach(path string) error { return unmountOnce(context.Background(), path, true) }
+// is compares mounts. The kernel gives the numbers of one that is gone to the
+// next.
+func (m *MountInfo) is(o MountInfo) bool {
+	return m.ID == o.ID && m.Device == o.Device && m.Mountpoint == o.Mountpoint && m.Type == o.Type
+}
 
-// unmountOnce unmounts, or detaches; a busy mount is EBUSY either way.
-func unmountOnce(ctx context.Context, path string, lazy bool) error {
-	if os.Geteuid() == 0 {
-		flags := unix.UMOUNT_NOFOLLOW
-		if lazy {
-			flags |= unix.MNT_DETACH
+// onTop fails if something else than m is reached at its mountpoint by now.
+func (m *MountInfo) onTop() error {
+	mounts, err := readMountInfo()
+	if err != nil {
+		return err
+	}
+	if top := mountAt(mounts, m.Mountpoint); top == nil || !m.is(*top) {
+		return fmt.Errorf("unmount %s: it is another mount by now, or none: %w", m.Mountpoint, syscall.EINVAL)
+	}
+	return nil
+}
+
+// open returns a descriptor for the root of a mount, which it does not touch.
+// The mount is not another one's as long as that is open.
+func (m *MountInfo) open() (*os.File, error) {
+	fd, err := unix.Open(m.Mountpoint, unix.O_PATH|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, &os.PathError{Op: "open", Path: m.Mountpoint, Err: err}
+	}
+	f := os.NewFile(uintptr(fd), m.Mountpoint)
+	if err = m.onTop(); err == nil {
+		var info []byte
+		info, err = os.ReadFile(fmt.Sprintf("/proc/self/fdinfo/%d", fd))
+		if err == nil && !strings.Contains("\n"+string(info), "\nmnt_id:\t"+m.ID+"\n") {
+			err = fmt.Errorf("unmount %s: it is another mount by now: %w", m.Mountpoint, syscall.EINVAL)
 		}
-		if err := unix.Unmount(path, flags); err != nil {
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// detachDead takes a mount out of the tree that nobody serves any more. Should
+// it have been replaced in the meantime, by another who cleared it away, the new
+// one stays.
+func (m *MountInfo) detachDead() error {
+	if os.Geteuid() != 0 {
+		return unmountOnce(context.Background(), m, true)
+	}
+	f, err := m.open()
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	var st unix.Statfs_t
+	if err := unix.Fstatfs(int(f.Fd()), &st); !errors.Is(err, unix.ENOTCONN) {
+		return fmt.Errorf("unmount %s: it is served: %w", m.Mountpoint, syscall.EBUSY)
+	}
+	return detachOpen(f)
+}
+
+// detachOpen takes the mount out of the tree whose root f is.
+func detachOpen(f *os.File) error {
+	if err := unix.Unmount(fmt.Sprintf("/proc/self/fd/%d", f.Fd()), unix.MNT_DETACH); err != nil {
+		return fmt.Errorf("unmount %s: %w", f.Name(), err)
+	}
+	return nil
+}
+
+// unmountOnce unmounts m, and nothing else that is there by now; or detaches it.
+// A busy mount is EBUSY if it is not to be detached.
+func unmountOnce(ctx context.Context, m *MountInfo, lazy bool) error {
+	path := m.Mountpoint
+	if os.Geteuid() == 0 && lazy {
+		f, err := m.open()
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		return detachOpen(f)
+	}
+	if err := m.onTop(); err != nil {
+		return err
+	}
+	if os.Geteuid() == 0 {
+		if err := unix.Unmount(path, unix.UMOUNT_NOFOLLOW); err != nil {
 			return fmt.Errorf("unmount %s: %w", path, err)
 		}
 		return nil

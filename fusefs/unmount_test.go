@@ -217,6 +217,40 @@ func TestCoveredMountIsNotMistaken(t *testing.T) {
 	}
 }
 
+// Between the look at a mount and its end somebody may clear it away, and mount
+// there himself.
+func TestAMountThatTookThePlaceOfAnotherStays(t *testing.T) {
+	r := mounted(t, sample(idA))
+	stale := mountInfoAt(t, r.mnt)
+	if err := stale.detachDead(); !errors.Is(err, syscall.EBUSY) {
+		t.Errorf("one that is served, as if it was dead: %v", err)
+	}
+	r.call("Unmount", &UnmountArgs{Mountpoint: r.mnt, Timeout: 5 * time.Second}, nil)
+	if err := unix.Mount("other", r.mnt, "tmpfs", 0, "size=64k"); err != nil {
+		t.Fatal(err)
+	}
+	for what, unmount := range map[string]func() error{
+		"dead":    stale.detachDead,
+		"at once": func() error { return unmountOnce(t.Context(), &stale, false) },
+		"lazily":  func() error { return unmountOnce(t.Context(), &stale, true) },
+		"own":     func() error { return detachOwn(r.mnt) },
+	} {
+		if err := unmount(); err == nil {
+			t.Errorf("%s: another mount was taken down", what)
+		}
+	}
+	mounts, err := readMountInfo()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m := mountAt(mounts, r.mnt); m == nil || m.Type != "tmpfs" {
+		t.Fatalf("there is %+v", m)
+	}
+	if err := unix.Unmount(r.mnt, 0); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestLazyUnmountLeavesItToItsUsers(t *testing.T) {
 	for what, unmount := range map[string]func(*remote) error{
 		"from outside": func(r *remote) error { return Unmount(r.t.Context(), r.mnt, UnmountOptions{Lazy: true}) },
