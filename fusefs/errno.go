@@ -16,6 +16,7 @@ import (
 //	fs.ErrNotExist                       gone       logged
 //	no room for what is written          ENOSPC     logged
 //	another mount has its overlay        EBUSY      logged
+//	room cannot be taken ahead           EOPNOTSUPP logged
 //	anything else, damage above all      EIO        logged
 //
 // A cancellation that is not the reader's own is a failure of the work it
@@ -34,6 +35,8 @@ func errno(ctx context.Context, err error, gone syscall.Errno) syscall.Errno {
 		return syscall.ENOSPC
 	case errors.Is(err, syscall.EBUSY):
 		return syscall.EBUSY
+	case errors.Is(err, syscall.EOPNOTSUPP): // posix_fallocate(3) then writes zeros
+		return syscall.EOPNOTSUPP
 	default:
 		return syscall.EIO
 	}

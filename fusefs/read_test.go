@@ -404,6 +404,9 @@ func TestErrno(t *testing.T) {
 		"a permission is not the reader's":    {live, os.ErrPermission, syscall.EIO},
 		"another errno is not the reader's":   {live, syscall.ENXIO, syscall.EIO},
 		"an interrupted system call of ours ": {live, syscall.EINTR, syscall.EIO},
+		"no room":                             {live, &os.PathError{Op: "write", Path: "x", Err: syscall.EDQUOT}, syscall.ENOSPC},
+		"another has the overlay":             {live, fmt.Errorf("open: %w", syscall.EBUSY), syscall.EBUSY},
+		"room cannot be taken ahead":          {live, &os.PathError{Op: "fallocate", Path: "x", Err: syscall.EOPNOTSUPP}, syscall.EOPNOTSUPP},
 	} {
 		if got := errno(c.ctx, c.err, syscall.ESTALE); got != c.want {
 			t.Errorf("%s: %v, want %v", what, got, c.want)

@@ -142,13 +142,16 @@ func (n *notifier) ready(status string) error {
 	if err := n.reopenLog(); err != nil {
 		return err
 	}
-	if n.pipe != nil {
+	if err := sdNotify("READY=1\nSTATUS=" + status); err != nil {
+		return err
+	}
+	if n.pipe != nil { // last: whoever waits takes it that nothing can fail any more
 		if _, err := n.pipe.WriteString(readyWord); err != nil {
 			return fmt.Errorf("tell that the mount is ready: %w", err)
 		}
 		n.pipe.Close()
 	}
-	return sdNotify("READY=1\nSTATUS=" + status)
+	return nil
 }
 
 // reopenLog makes stderr the log file, which may have been moved away.

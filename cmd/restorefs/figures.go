@@ -114,7 +114,7 @@ func (f *figures) words() []string {
 		words = append(words, fmt.Sprintf("%d damaged blocks were taken from other backups", n))
 	}
 	if n := f.Errors.Reads[errorDamage] + f.Errors.Reads[errorShare] + f.Errors.Reads[errorOverlay]; n > 0 && f.Errors.LastAt != nil {
-		words = append(words, fmt.Sprintf("%d reads failed, the last at %s: %s", n, f.Errors.LastAt.Format(time.DateTime), printable(f.Errors.Last)))
+		words = append(words, fmt.Sprintf("%d reads failed, the last at %s: %s", n, f.Errors.LastAt.Format(time.DateTime), f.Errors.Last))
 	}
 	return words
 }

@@ -419,6 +419,15 @@ func TestStatusTellsLiveFromDead(t *testing.T) {
 	}
 }
 
+func TestStatusDoesNotSteerTheTerminal(t *testing.T) {
+	const evil = "\x1b[2J\nnothing is mounted"
+	m := mountStatus{Mountpoint: "/a" + evil, State: stateServing, Server: &statusFile{Share: evil, Overlay: evil, LookError: evil}}
+	m.Server.DiskCache = &diskCacheFigures{}
+	if s := m.String(); strings.ContainsAny(s, "\x1b\n") {
+		t.Errorf("%q", s)
+	}
+}
+
 func TestAMountThatNobodyUsesEnds(t *testing.T) {
 	share, b := smallShare(t)
 	log := filepath.Join(t.TempDir(), "log")

@@ -244,11 +244,16 @@ func serve(c *cli.Context, server *fusefs.Server, s *served, n *notifier) error 
 func takeDownIdle(server *fusefs.Server, c *cli.Context, gone <-chan struct{}) bool {
 	ctx, cancel := context.WithTimeout(c.Context, 100*time.Millisecond)
 	defer cancel()
-	if err := server.Unmount(ctx, fusefs.UnmountOptions{}); err != nil {
+	err := server.Unmount(ctx, fusefs.UnmountOptions{})
+	if err != nil && !errors.Is(err, context.DeadlineExceeded) { // that is: unmounted, and not yet at the end
 		return false
 	}
-	<-gone
-	return true
+	select {
+	case <-gone:
+		return true
+	case <-c.Context.Done():
+		return false
+	}
 }
 
 // takeDown unmounts after a signal, lazily when the mount is in use: its

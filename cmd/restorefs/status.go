@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -127,7 +128,7 @@ func lookAtMount(m fusefs.MountInfo) mountStatus {
 	}
 	answers := make(chan answer, 1) // who waits for a server that hangs is left behind
 	go func() {
-		text, err := os.ReadFile(filepath.Join(m.Mountpoint, fusefs.StatusFile))
+		text, err := readAnswer(filepath.Join(m.Mountpoint, fusefs.StatusFile))
 		answers <- answer{text, err}
 	}()
 	select {
@@ -152,6 +153,18 @@ func lookAtMount(m fusefs.MountInfo) mountStatus {
 	return s
 }
 
+// readAnswer reads what a mount says of itself. Any user can have one that says
+// anything, without end.
+func readAnswer(path string) ([]byte, error) {
+	const most = 1 << 20
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, most))
+}
+
 func (s mountStatus) String() string {
 	parts := []string{s.State}
 	if f := s.Server; f != nil {
@@ -163,7 +176,7 @@ func (s mountStatus) String() string {
 			parts = append(parts, "writes go to "+f.Overlay)
 		}
 		if f.LookError != "" {
-			parts = append(parts, fmt.Sprintf("the share cannot be looked at since %s: %s", f.Looked.Format(time.DateTime), printable(f.LookError)))
+			parts = append(parts, fmt.Sprintf("the share cannot be looked at since %s: %s", f.Looked.Format(time.DateTime), f.LookError))
 		}
 	} else if len(s.Servers) > 0 {
 		parts = append(parts, "process "+strings.Trim(fmt.Sprint(s.Servers), "[]"))
@@ -171,5 +184,5 @@ func (s mountStatus) String() string {
 	if s.Advice != "" {
 		parts = append(parts, s.Advice)
 	}
-	return s.Mountpoint + "  " + strings.Join(parts, "; ")
+	return printable(s.Mountpoint + "  " + strings.Join(parts, "; "))
 }
