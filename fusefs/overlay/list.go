@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -33,15 +35,24 @@ func List(dir string) ([]Info, error) {
 	if err != nil {
 		return nil, err
 	}
-	var list []Info
+	ids := map[string]bool{}
 	for _, e := range entries {
 		id, ok := strings.CutSuffix(e.Name(), mapSuffix)
-		if !ok || !validID(id) {
-			continue
+		if !ok {
+			id, ok = strings.CutSuffix(e.Name(), dataSuffix)
 		}
+		if ok && validID(id) {
+			ids[id] = true
+		}
+	}
+	var list []Info
+	for _, id := range slices.Sorted(maps.Keys(ids)) {
 		info, err := look(dir, id)
 		if errors.Is(err, fs.ErrNotExist) {
-			continue // gone meanwhile
+			err = lost(directory{dir, os.O_RDONLY}, id)
+			if err == nil || errors.Is(err, fs.ErrNotExist) {
+				continue // gone meanwhile
+			}
 		}
 		if err != nil {
 			info = Info{Backup: id, Problem: err.Error()}
@@ -75,8 +86,11 @@ func look(dir, id string) (Info, error) {
 		return info, &fs.PathError{Op: "flock", Path: f.Name(), Err: err}
 	}
 	h, err := readHeader(osFile{f})
-	if err != nil || h == nil {
+	if err != nil {
 		return info, err
+	}
+	if h == nil {
+		return info, lost(directory{dir, os.O_RDONLY}, id)
 	}
 	info.Size, info.Created = h.key.Size, h.created
 	for _, name := range []string{mapName(id), dataName(id)} {
@@ -130,7 +144,11 @@ func Discard(ctx context.Context, dir, backup string) error {
 	if !validID(backup) {
 		return fmt.Errorf("%q is no backup id", backup)
 	}
-	f, err := lockMap(ctx, filepath.Join(dir, mapName(backup)), os.O_RDWR, unix.LOCK_EX)
+	flags := os.O_RDWR
+	if _, err := os.Lstat(filepath.Join(dir, dataName(backup))); err == nil {
+		flags |= os.O_CREATE // the map may be lost
+	}
+	f, err := lockMap(ctx, filepath.Join(dir, mapName(backup)), flags, unix.LOCK_EX)
 	if err != nil {
 		return fmt.Errorf("discard the overlay of backup %s in %s: %w", backup, dir, err)
 	}

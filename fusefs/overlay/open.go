@@ -42,6 +42,9 @@ func open(ctx context.Context, dir string, key Key, base Base, o Options, flags,
 		return nil, err
 	}
 	index, err := lockMap(ctx, filepath.Join(dir, mapName(key.Backup)), flags, lock)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = errors.Join(lost(directory{dir, os.O_RDONLY}, key.Backup), err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("open the overlay of backup %s in %s: %w", key.Backup, dir, err)
 	}
@@ -100,8 +103,11 @@ func lockMap(ctx context.Context, path string, flags, lock int) (*os.File, error
 // attach reads the header, if there is one, and opens the data file.
 func (o *Overlay) attach() error {
 	h, err := readHeader(o.index)
-	if err != nil || h == nil {
+	if err != nil {
 		return err
+	}
+	if h == nil {
+		return lost(o.dir, o.key.Backup)
 	}
 	switch {
 	case h.key.Backup != o.key.Backup:
@@ -130,11 +136,36 @@ func (o *Overlay) attach() error {
 	return nil
 }
 
+// lost says whether there is what was written, and not the map that tells what
+// of it counts: as after a copy that was not finished. A crash leaves no such
+// thing, as the header is safe before anything is written; nor may the next
+// first write make an end of it.
+func lost(dir storage, backup string) error {
+	data, err := dir.open(dataName(backup))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer data.Close()
+	size, err := data.Size()
+	if err != nil {
+		return err
+	}
+	start, stop, err := data.NextData(0, size)
+	if err == nil && start < stop {
+		err = damaged("its map %s is missing or cut off, and there is something in its data file %s: put the map back, or discard the overlay",
+			mapName(backup), dataName(backup))
+	}
+	return err
+}
+
 // readHeader reads the header of a map file: nil if there is none yet, because
 // nothing was written, or because a crash came between.
 func readHeader(index file) (*header, error) {
 	size, err := index.Size()
-	if err != nil || size == 0 {
+	if err != nil || size < headerBytes { // which is safe before anything is written
 		return nil, err
 	}
 	b := make([]byte, headerBytes)
@@ -149,7 +180,7 @@ func readHeader(index file) (*header, error) {
 			h, err = again, err2
 		}
 	}
-	if errors.Is(err, ErrDamaged) && size <= headerBytes {
+	if errors.Is(err, ErrDamaged) && size == headerBytes {
 		return nil, nil // pages come after the header is safe
 	}
 	return h, err

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -240,7 +241,7 @@ func TestAnOverlayOfSomethingElseIsRefused(t *testing.T) {
 		{"the first header damaged", testKey, with(func(m []byte) []byte { m[100] ^= 1; return m }), nil},
 		{"both headers damaged", testKey, with(func(m []byte) []byte { m[100] ^= 1; m[4096+100] ^= 1; return m }), ErrDamaged},
 		{"another version", testKey, with(func(m []byte) []byte { m[8], m[4096+8] = 2, 2; return m }), ErrVersion},
-		{"cut within the headers: nothing was ever synced", testKey, with(func(m []byte) []byte { return m[:3000] }), nil},
+		{"cut within the headers", testKey, with(func(m []byte) []byte { return m[:3000] }), ErrDamaged},
 		{"the map of another backup", testKey, with(func(m []byte) []byte {
 			h, err := decodeHeader(m)
 			if err != nil {
@@ -274,6 +275,55 @@ func TestAnOverlayOfSomethingElseIsRefused(t *testing.T) {
 		}
 		if err := Discard(ctx, dir, id); err == nil {
 			t.Errorf("a backup named %q can be discarded", id)
+		}
+	}
+}
+
+// The map is easily taken for something that can be made anew.
+func TestWhatWasWrittenIsNotOverwrittenWhereItsMapIsLost(t *testing.T) {
+	ctx := t.Context()
+	for what, lose := range map[string]func(path string) error{
+		"gone":    os.Remove,
+		"emptied": func(path string) error { return os.Truncate(path, 0) },
+		"cut":     func(path string) error { return os.Truncate(path, 5000) },
+	} {
+		dir := t.TempDir()
+		o := mustOpen(t, dir, Options{})
+		if err := errors.Join(o.WriteAt(ctx, []byte("x"), 0), o.Close()); err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(dir, testKey.Backup+mapSuffix)
+		good, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := lose(path); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 { // the first has left nothing that changes it
+			if _, err := Open(ctx, dir, testKey, &base{size: simSize}, Options{}); !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), mapSuffix) {
+				t.Errorf("%s: %v", what, err)
+			}
+			if _, err := OpenReadOnly(ctx, dir, testKey, &base{size: simSize}, Options{}); !errors.Is(err, ErrDamaged) {
+				t.Errorf("%s, only to read: %v", what, err)
+			}
+		}
+		if list, err := List(dir); err != nil || len(list) != 1 || !strings.Contains(list[0].Problem, mapSuffix) {
+			t.Errorf("%s: listed as %+v, %v", what, list, err)
+		}
+		if err := os.WriteFile(path, good, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		o = mustOpen(t, dir, Options{})
+		p := make([]byte, 1)
+		if err := o.ReadAt(ctx, p, 0); err != nil || p[0] != 'x' {
+			t.Errorf("%s, and put back: %q, %v", what, p, err)
+		}
+		if err := errors.Join(o.Close(), os.Remove(path), Discard(ctx, dir, testKey.Backup)); err != nil {
+			t.Errorf("%s: discarding it: %v", what, err)
+		}
+		if left, _ := os.ReadDir(dir); len(left) > 0 {
+			t.Errorf("%s: left: %v", what, left)
 		}
 	}
 }
