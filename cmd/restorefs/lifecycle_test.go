@@ -103,7 +103,7 @@ func TestADaemonReturnsWhenTheMountCanBeUsed(t *testing.T) {
 	if err != nil || !strings.Contains(string(out), "mounted on "+mountpoint) {
 		t.Fatalf("%v: %s", err, out)
 	}
-	if _, err := os.ReadFile(filepath.Join(mountpoint, "backups", b.ID, "volume.raw")); err != nil {
+	if _, err := readDisk(mountpoint, b); err != nil {
 		t.Error(err)
 	}
 	f := readStatus(t, mountpoint)

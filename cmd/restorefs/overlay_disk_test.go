@@ -47,7 +47,7 @@ func mounted(t *testing.T, device string, flags ...string) (dir string, unmount 
 
 // dirty makes a file system with files in it, and copies it while it is in use:
 // what was synced is in its journal only.
-func dirty(t *testing.T, mkfs []string, size int64) (image []byte) {
+func dirty(t *testing.T, mkfs []string, size int64) (image storetest.Content) {
 	t.Helper()
 	backing := filepath.Join(t.TempDir(), "disk")
 	if err := os.WriteFile(backing, nil, 0o600); err != nil {
@@ -70,13 +70,10 @@ func dirty(t *testing.T, mkfs []string, size int64) (image []byte) {
 		}
 	}
 	run(t, "sync", "-f", dir)
-	image, err := os.ReadFile(backing)
-	if err != nil {
-		t.Fatal(err)
-	}
+	run(t, "cp", "--sparse=always", backing, backing+".copy")
 	unmount()
 	detach()
-	return image
+	return fileContent(t, backing+".copy")
 }
 
 func TestADirtyJournalIsReplayedOnTheOverlay(t *testing.T) {
@@ -112,7 +109,7 @@ func TestADirtyJournalIsReplayedOnTheOverlay(t *testing.T) {
 			image := dirty(t, fs.mkfs, fs.size)
 			share, overlays := t.TempDir(), t.TempDir()
 			id := storetest.ID("dirty " + fs.name)
-			storetest.MustWrite(t, share, storetest.Spec{ID: id, VolumeID: storetest.ID("dirty"), Content: storetest.Bytes(image), Compression: "zstd"})
+			storetest.MustWrite(t, share, storetest.Spec{ID: id, VolumeID: storetest.ID("dirty"), Content: image, Compression: "zstd"})
 			before := shareState(t, share)
 			disk, unmountShare := writableMount(t, share, id, overlays)
 			if fs.dirty(disk) == nil {
