@@ -41,7 +41,8 @@ lint:
 
 unit:
 	@[ -n "$(RACE)" ] || echo "no C compiler: tests run without the race detector"
-	$(GO) test $(RACE) -timeout 40m ./...
+	@# By default each program of the end-to-end tests would sleep a second at its end, for races then.
+	GORACE="atexit_sleep_ms=0 $$GORACE" $(GO) test $(RACE) -timeout 40m ./...
 
 unit1: # again with one processor and pure Go
 	GOMAXPROCS=1 $(GO) test -tags purego -timeout 40m ./...
