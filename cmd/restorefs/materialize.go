@@ -130,11 +130,16 @@ func runMaterialize(c *cli.Context) error {
 		if err := errors.Join(r.cloud.isAt(name), r.cloud.check(r.backup)); err != nil {
 			return err
 		}
+		if err := r.isTheVolume(name); err != nil {
+			return err
+		}
 	}
 	if c.Bool("dry-run") {
 		return dryRun(r, name)
 	}
-	return r.onto(name)
+	r.byHand = r.cloud != nil
+	err = r.onto(name)
+	return errors.Join(err, r.free())
 }
 
 // finish reports a restore whose data is safe, and restores the metadata of the

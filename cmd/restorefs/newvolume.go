@@ -28,10 +28,13 @@ type delivery struct {
 	undo []undoing // what was done that must not stay, the last first
 }
 
-// undoing is a step back. doing is for the operator, "" for what takes no time.
+// undoing is a step back.
 type undoing struct {
-	doing string
+	doing string // for the operator, "" for what takes no time
 	step  func(context.Context) error
+	// onlyIfBegun is for what was found so: it is left so where nothing was
+	// written, as somebody else may count on it.
+	onlyIfBegun bool
 }
 
 // toFoundDevice is materialize without TARGET.
@@ -60,6 +63,10 @@ func toFoundDevice(c *cli.Context) error {
 	}
 	r.cloud = &cloudVolume{c: c, client: client, rule: rule, metadata: !c.Bool("no-metadata")}
 	d := &delivery{restore: r, fresh: c.Bool("new-volume"), run: rand.Text()}
+	if m := r.backup.VolumeMeta; c.Bool("attach") && m != nil && m.Base.EncryptionKeyID != nil {
+		return usagef("backup %s is of an encrypted volume: its data is encrypted, and what is written through an attachment would be encrypted once more; "+
+			"restore it where the volume's own bytes are (--device-path)", r.backup.ID)
+	}
 	if d.fresh {
 		if err := d.wishes(); err != nil {
 			return err
@@ -121,10 +128,6 @@ func (d *delivery) sameEncryption() error {
 	if m == nil || m.Base.EncryptionKeyID == nil {
 		return nil
 	}
-	if d.c.Bool("attach") {
-		return usagef("backup %s is of an encrypted volume: its data is encrypted, and what is written through an attachment would be encrypted once more; "+
-			"restore it where the volume's own bytes are (--device-path)", d.backup.ID)
-	}
 	was := m.Base.VolumeTypeID
 	if d.wish.Type == "" {
 		return usagef("backup %s is of an encrypted volume, which can only be read on a volume of the same volume type: say it with --type; it was %s", d.backup.ID, d.typeWords(was))
@@ -180,10 +183,7 @@ func (d *delivery) target() string {
 func (d *delivery) notes() (notes []string) {
 	m := d.backup.VolumeMeta
 	if !d.fresh {
-		if d.cloud.volume.Status == "attaching" {
-			notes = append(notes, "the volume is still reserved by the run that created it; if that one is not at an end, say no")
-		}
-		return notes
+		return d.cloud.statusNotes()
 	}
 	if d.wish.SizeGiB > d.c.Int64("size") && d.c.Int64("size") > 0 {
 		notes = append(notes, fmt.Sprintf("--size %d is too small for the backup", d.c.Int64("size")))
@@ -286,20 +286,6 @@ func (d *delivery) forth(ctx context.Context) error {
 	return nil
 }
 
-// wanted is what the device must be.
-func (d *delivery) wanted(ctx context.Context) (device.Volume, error) {
-	v := d.cloud.volume
-	w := device.Volume{ID: v.ID, SizeGiB: v.SizeGiB, Encrypted: v.Encrypted}
-	if v.Encrypted {
-		var head [4]byte
-		if err := d.volume.ReadAt(ctx, head[:], 0); err != nil {
-			return w, err
-		}
-		w.Qcow2 = string(head[:]) == "QFI\xfb"
-	}
-	return w, nil
-}
-
 // create creates the volume and tells its id as soon as there is one.
 func (d *delivery) create(ctx context.Context) error {
 	client, w := d.cloud.client, d.c.App.ErrWriter
@@ -327,16 +313,10 @@ func (d *delivery) create(ctx context.Context) error {
 // reserve keeps others from attaching the volume meanwhile.
 func (d *delivery) reserve(ctx context.Context) error {
 	client, v := d.cloud.client, d.cloud.volume
-	undo := undoing{"", func(ctx context.Context) error {
-		ctx, cancel := context.WithTimeout(ctx, time.Minute)
-		defer cancel()
-		if err := client.Unreserve(ctx, v.ID); err != nil {
-			return fmt.Errorf("%w; volume %s stays reserved (attaching) until an administrator does: openstack volume set --state available %s", err, v.ID, v.ID)
-		}
-		return nil
-	}}
+	undo := undoing{step: func(ctx context.Context) error { return unreserve(ctx, client, v.ID) }}
 	switch {
-	case v.Status == "attaching" && v.Metadata[cinderapi.RunKey] != "": // by the run that created it
+	case d.cloud.ownReservation():
+		undo.onlyIfBegun = true // else it may be of a run that goes on
 		d.undo = append(d.undo, undo)
 		return nil
 	case v.Status != "available":
@@ -352,12 +332,24 @@ func (d *delivery) reserve(ctx context.Context) error {
 	return err
 }
 
+func unreserve(ctx context.Context, client *cinderapi.Client, id string) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	if err := client.Unreserve(ctx, id); err != nil {
+		return fmt.Errorf("%w; volume %s stays reserved (attaching) until an administrator does: openstack volume set --state available %s", err, id, id)
+	}
+	return nil
+}
+
 // back undoes what must not stay, the last first. What fails does not keep the
 // rest from being undone.
 func (d *delivery) back(ctx context.Context) (err error) {
 	for len(d.undo) > 0 {
 		last := d.undo[len(d.undo)-1]
 		d.undo = d.undo[:len(d.undo)-1]
+		if last.onlyIfBegun && !d.begun {
+			continue
+		}
 		if last.doing != "" {
 			fmt.Fprintln(d.c.App.ErrWriter, last.doing)
 		}

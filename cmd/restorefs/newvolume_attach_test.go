@@ -140,6 +140,26 @@ func TestANewVolumeIsAttachedByNova(t *testing.T) {
 			t.Errorf("exit %d: %s; %s", code, stderr, s.calls())
 		}
 	})
+	t.Run("a volume that is attached here and mounted stays so", func(t *testing.T) {
+		need(t, "mkfs.ext4", "mount", "umount")
+		s := newCreatingServer(t)
+		s.attachable(t)
+		var err error
+		s.change(func(*creatingServer) { s.there, err = true, errors.Join(s.make(), s.attach()) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.set("status", "in-use")
+		s.set("attachments", []any{map[string]any{"server_id": cloudServer}})
+		device, dir := "/dev/disk/by-id/virtio-"+cloudTarget[:20], t.TempDir()
+		run(t, "mkfs.ext4", "-q", device)
+		run(t, "mount", device, dir)
+		defer run(t, "umount", dir)
+		_, stderr, code := s.run(t, "materialize", "--share", share, "--yes", "--force", "--attach", "--server", cloudServer, "--volume", cloudTarget, id)
+		if code != exitRefused || !strings.Contains(stderr, "is mounted on "+dir) || s.calls() != "" || s.get("status") != "in-use" {
+			t.Errorf("exit %d: %s; %s", code, stderr, s.calls())
+		}
+	})
 	t.Run("interrupted while it is written, and continued", func(t *testing.T) {
 		s := newCreatingServer(t)
 		image := s.attachable(t)

@@ -14,7 +14,7 @@ func newVolumeFlags() []cli.Flag {
 		&cli.StringFlag{Name: "device-path", Usage: "instead of TARGET: `WHERE` the volume's device shows on this machine: " +
 			"lvm, nfs, ceph, ceph:POOL, or a path with {id}"},
 		&cli.BoolFlag{Name: "attach", Usage: "instead of TARGET: have Nova attach the volume to this machine, a server of the cloud, and detach it at the end", DisableDefaultText: true},
-		&cli.StringFlag{Name: "server", Usage: "with --attach: the `ID` of the server that this machine is (asked of the metadata service, or DMI, unless given)"},
+		&cli.StringFlag{Name: "server", Usage: "the `ID` of the server of the cloud that this machine is, for --attach, or where --volume is attached (asked of the metadata service, or DMI, unless given)"},
 		&cli.BoolFlag{Name: "cleanup", Usage: "with --new-volume: delete the volume when the restore fails", DisableDefaultText: true},
 	}
 }
@@ -25,8 +25,8 @@ func findsDevice(c *cli.Context) (bool, error) {
 	if c.Bool("new-volume") || c.String("device-path") != "" || c.Bool("attach") {
 		return true, nil
 	}
-	if c.IsSet("server") {
-		return false, usagef("--server goes with --attach")
+	if c.IsSet("server") && c.String("volume") == "" {
+		return false, usagef("--server goes with --attach or --volume")
 	}
 	return false, onlyWithNewVolume(c)
 }

@@ -53,7 +53,7 @@ func (h here) find(ctx context.Context, v device.Volume, undo func(undoing)) (*d
 		return nil, err
 	}
 	if d.Mapped() {
-		undo(undoing{"unmapping " + d.Path, d.Release})
+		undo(undoing{doing: "unmapping " + d.Path, step: d.Release})
 	}
 	return d, nil
 }
@@ -75,10 +75,17 @@ func (a attached) String() string {
 
 func (a attached) find(ctx context.Context, v device.Volume, undo func(undoing)) (*device.Device, error) {
 	server := a.attacher.Server.ID
-	fmt.Fprintf(a.messages, "attaching volume %s to server %s\n", v.ID, server)
-	undo(undoing{fmt.Sprintf("detaching volume %s from server %s", v.ID, server), func(ctx context.Context) error { return a.attacher.Detach(ctx, v.ID) }})
-	if err := a.attacher.Attach(ctx, v.ID); err != nil {
+	already, err := a.attacher.Attached(ctx, v.ID)
+	if err != nil {
 		return nil, err
+	}
+	doing := fmt.Sprintf("detaching volume %s from server %s", v.ID, server)
+	undo(undoing{doing, func(ctx context.Context) error { return a.attacher.Detach(ctx, v.ID) }, already})
+	if !already {
+		fmt.Fprintf(a.messages, "attaching volume %s to server %s\n", v.ID, server)
+		if err := a.attacher.Attach(ctx, v.ID); err != nil {
+			return nil, err
+		}
 	}
 	return findDevice(ctx, a, v)
 }

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/restorefs/restorefs/backupstore/storetest"
 	"github.com/restorefs/restorefs/materialize/cinderapi"
 )
@@ -22,7 +24,7 @@ func TestANewVolumeNeedsFlagsThatFit(t *testing.T) {
 		"a type of an old":        {"--volume " + cloudTarget + " --device-path lvm --type gold b", "--type goes with --new-volume"},
 		"cleaning up an old":      {"--volume " + cloudTarget + " --device-path lvm --cleanup b", "--cleanup goes with --new-volume"},
 		"a type and a target":     {"--type gold b /dev/vdb", "--type goes with --new-volume"},
-		"a server, no attachment": {"--server x b /dev/vdb", "--server goes with --attach"},
+		"a server, no attachment": {"--server x b /dev/vdb", "--server goes with --attach or --volume"},
 		"a negative size":         {"--new-volume --device-path lvm --size -1 b", "a number of GiB"},
 		"qcow2":                   {"--new-volume --device-path lvm --format qcow2 b", "--format qcow2 does not go"},
 		"metadata only":           {"--new-volume --device-path lvm --metadata-only b", "--metadata-only"},
@@ -59,10 +61,15 @@ func TestAnEncryptedBackupNeedsItsVolumeTypeBeforeAnythingIsCreated(t *testing.T
 		})
 	}
 	t.Run("through an attachment", func(t *testing.T) {
-		s := newCreatingServer(t)
-		_, stderr, code := s.run(t, "materialize", "--share", share, "--yes", "--new-volume", "--attach", "--server", cloudServer, "--type", "LUKS", id)
-		if code != 2 || !strings.Contains(stderr, "would be encrypted once more") || s.calls() != "" {
-			t.Errorf("exit %d: %s; %s", code, stderr, s.calls())
+		for _, flags := range [][]string{{"--new-volume", "--type", "LUKS"}, {"--volume", cloudTarget}} {
+			s := newCreatingServer(t)
+			s.change(func(*creatingServer) { s.there = true })
+			s.set("encrypted", true)
+			s.set("volume_type_id", luks)
+			_, stderr, code := s.run(t, append([]string{"materialize", "--share", share, "--yes", "--attach", "--server", cloudServer, id}, flags...)...)
+			if code != 2 || !strings.Contains(stderr, "would be encrypted once more") || s.calls() != "" {
+				t.Errorf("%v: exit %d: %s; %s", flags, code, stderr, s.calls())
+			}
 		}
 	})
 	t.Run("the type", func(t *testing.T) {
@@ -86,6 +93,30 @@ func TestAVolumeThatShowsOnTheShareIsNotWritten(t *testing.T) {
 	}
 }
 
+// The run that reserved it may go on elsewhere: what refuses the target may be
+// that run's lock.
+func TestAReservationThatWasFoundStaysWhereNothingWasWritten(t *testing.T) {
+	share, id := cloudBackup(t, storetest.Volume{})
+	s := newCreatingServer(t)
+	s.change(func(*creatingServer) { s.there, s.metadata[cinderapi.RunKey] = true, "X" })
+	s.set("status", "attaching")
+	f, err := os.Create(s.file())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := f.Truncate(1 << 30); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.FcntlFlock(f.Fd(), unix.F_OFD_SETLK, &unix.Flock_t{Type: unix.F_WRLCK}); err != nil {
+		t.Fatal(err)
+	}
+	_, stderr, code := s.run(t, s.flags(share, id, "--volume", cloudTarget)...)
+	if code != exitRefused || !strings.Contains(stderr, "holds a lock") || s.calls() != "" || s.get("status") != "attaching" {
+		t.Errorf("exit %d: %s; %s", code, stderr, s.calls())
+	}
+}
+
 func TestTheDeviceOfAVolumeThatIsThereIsFound(t *testing.T) {
 	share, id := cloudBackup(t, storetest.Volume{Name: "db"})
 	for name, test := range map[string]struct {
@@ -97,7 +128,7 @@ func TestTheDeviceOfAVolumeThatIsThereIsFound(t *testing.T) {
 	}{
 		"available":                                {"available", false, 0, "", "reserve metadata unreserve"},
 		"reserved by a run that created it":        {"attaching", true, 0, "still reserved by the run that created it", "metadata unreserve"},
-		"reserved by somebody":                     {"attaching", false, 4, "its status is attaching, not available", ""},
+		"reserved by somebody":                     {"attaching", false, 4, "its status is attaching: somebody is about to attach it", ""},
 		"in use":                                   {"in-use", false, 4, "its status is in-use, not available: detach it first", ""},
 		"in use, though a run once created it":     {"in-use", true, 4, "its status is in-use, not available", ""},
 		"somebody's whose metadata tells of a run": {"available", true, 0, "", "reserve metadata unreserve"},

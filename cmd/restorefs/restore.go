@@ -29,7 +29,8 @@ type restore struct {
 	overlay  *overlay.Overlay   // what was written, nil without --overlay
 	cloud    *cloudVolume       // that the target is, nil for none; closed with the restore
 
-	found     *device.Device // the target, where it was found and not given
+	found     *device.Device // the target, where it is a volume's
+	byHand    bool           // the operator says that it is the volume's, and nothing is reserved
 	confirmed bool           // the operator has said yes already
 	begun     bool           // something may have been written
 	restored  bool           // all data is on the target, on stable storage
@@ -136,6 +137,11 @@ func (r *restore) onto(name string) error {
 	if err := r.isFound(target); err != nil {
 		return err
 	}
+	if r.cloud != nil { // what is open now, whatever the name was a moment ago
+		if err := r.cloud.isAt(target.Path()); err != nil {
+			return err
+		}
+	}
 	r.note = target.Note()
 	if r.cloud != nil {
 		fmt.Fprintf(c.App.ErrWriter, "volume  %s\n", r.cloud.describe())
@@ -146,6 +152,11 @@ func (r *restore) onto(name string) error {
 	if err := confirm(c, r.backup, target, r.confirmed); err != nil {
 		return err
 	}
+	if r.byHand {
+		if err := r.lookAgain(); err != nil {
+			return err
+		}
+	}
 	if r.salvage == "keep" {
 		r.rescue.Keep = kept(target.Path())
 	}
@@ -155,6 +166,11 @@ func (r *restore) onto(name string) error {
 	stop()
 	if err != nil {
 		return err
+	}
+	if r.byHand {
+		if err := r.undisturbed(); err != nil {
+			return err
+		}
 	}
 	r.restored = true
 	bad := r.rescue.Bad()

@@ -97,11 +97,6 @@ func (v *cloudVolume) String() string {
 	return fmt.Sprintf("volume %s%s", v.volume.ID, name)
 }
 
-// changing are the statuses of a volume that Cinder is at work on, or takes no
-// changes of.
-var changing = []string{"creating", "deleting", "error_deleting", "managing", "maintenance", "downloading", "uploading", "restoring-backup",
-	"backing-up", "extending", "retyping", "reverting", "awaiting-transfer"}
-
 // check says why the backup must not be written to the volume, before anything
 // is. The error is a *materialize.RefusedError then.
 func (v *cloudVolume) check(b *backupstore.Backup) error {
@@ -112,12 +107,9 @@ func (v *cloudVolume) check(b *backupstore.Backup) error {
 	if size := v.volume.SizeGiB << 30; size < b.Size && !v.c.Bool("metadata-only") {
 		refuse(materialize.ReasonTooSmall, "it has %s, the backup's volume %s: extend it or make a larger one", formatSize(size), formatSize(b.Size))
 	}
-	if slices.Contains(changing, v.volume.Status) {
-		refuse(materialize.ReasonHeld, "its status is %s: wait until Cinder is done with it", v.volume.Status)
-	}
-	if why, err := v.elsewhere(); err != nil {
+	if why, err := v.taken(); err != nil {
 		return err
-	} else if why != "" && !v.c.Bool("metadata-only") {
+	} else if why != "" {
 		refuse(materialize.ReasonHeld, "%s", why)
 	}
 	if why, err := v.encryption(b); err != nil {
@@ -129,35 +121,6 @@ func (v *cloudVolume) check(b *backupstore.Backup) error {
 		return &materialize.RefusedError{Target: v.String(), Reasons: reasons}
 	}
 	return nil
-}
-
-// elsewhere says where else a volume that is in use is attached: the kernel here
-// cannot know that a server on another machine has it open.
-func (v *cloudVolume) elsewhere() (string, error) {
-	if v.volume.Status != "in-use" {
-		return "", nil
-	}
-	const advice = "detach it first, or run this where it is attached"
-	if len(v.volume.Attachments) == 0 {
-		return "its status is in-use, not available: " + advice, nil
-	}
-	host, _ := os.Hostname()
-	server := v.c.String("server")
-	if server == "" {
-		var err error
-		if server, err = (cinderapi.Here{}).ServerID(v.c.Context); v.c.Context.Err() != nil {
-			return "", err
-		}
-	}
-	for _, a := range v.volume.Attachments {
-		switch {
-		case a.ServerID == "" && a.HostName != host:
-			return fmt.Sprintf("its status is in-use, not available: it is attached to host %s: %s", a.HostName, advice), nil
-		case a.ServerID != "" && !strings.EqualFold(a.ServerID, server):
-			return fmt.Sprintf("its status is in-use, not available: it is attached to server %s: %s", a.ServerID, advice), nil
-		}
-	}
-	return "", nil
 }
 
 // encryption says why the backup's data would be of no use on the volume. As
@@ -330,14 +293,14 @@ func printChanges(w io.Writer, changes []cinderapi.Difference) {
 	}
 }
 
-// notes is what the operator should know of the metadata before the data is
+// notes is what the operator should know of the volume before its data is
 // written.
 func (v *cloudVolume) notes(b *backupstore.Backup) []string {
+	notes := v.statusNotes()
 	changes, err := v.plan(b)
 	if err != nil {
-		return []string{"its metadata will not be restored: " + explain(err)}
+		return append(notes, "its metadata will not be restored: "+explain(err))
 	}
-	var notes []string
 	for _, d := range changes {
 		if d.Field == "encryption_key_id" {
 			notes = append(notes, fmt.Sprintf("the data is encrypted with the key %s, which the volume does not have and the API cannot give it: "+

@@ -1,7 +1,10 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -10,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/restorefs/restorefs/materialize"
+	"github.com/restorefs/restorefs/materialize/device"
 )
 
 // volumeInName finds a volume's id, or the 20 characters of it that virtio
@@ -19,8 +23,10 @@ var volumeInName = regexp.MustCompile(`(?i)(?:^|[^0-9a-z])(?:volume-|virtio-|har
 
 // isAt refuses a target that says of itself that it is another volume. A target
 // that says nothing is not refused.
-func (v *cloudVolume) isAt(target string) error {
-	for _, name := range namesOf(target) {
+func (v *cloudVolume) isAt(target string) error { return v.isNamed(target, namesOf(target)) }
+
+func (v *cloudVolume) isNamed(target string, names []string) error {
+	for _, name := range names {
 		found := volumeInName.FindStringSubmatch(filepath.Base(name))
 		if found == nil || strings.HasPrefix(strings.ToLower(v.volume.ID), strings.ToLower(found[1])) {
 			continue
@@ -47,17 +53,58 @@ func namesOf(target string) []string {
 		return names
 	}
 	dir := fmt.Sprintf("/sys/dev/block/%d:%d/", unix.Major(st.Rdev), unix.Minor(st.Rdev))
+	return append(names, namesInSysfs(dir)...)
+}
+
+// namesInSysfs is what the kernel knows of the device with that directory, or of
+// the disk that it is a partition of.
+func namesInSysfs(dir string) (names []string) {
 	read := func(file string) string {
-		text, err := os.ReadFile(dir + file)
-		if err != nil {
-			return ""
-		}
-		return strings.TrimSpace(string(text))
+		text, _ := os.ReadFile(dir + file) // what is not there is no name
+		return string(text)
 	}
+	clean := func(text string) string { return strings.Trim(text, " \n\x00") }
 	// Device mapper doubles the dashes of LVM's names.
-	names = append(names, strings.ReplaceAll(read("dm/name"), "--", "-"), read("loop/backing_file"))
-	if serial := read("serial"); serial != "" {
-		names = append(names, "serial-"+serial)
+	names = append(names, clean(strings.ReplaceAll(read("dm/name"), "--", "-")), clean(read("loop/backing_file")))
+	disk := ""
+	if read("partition") != "" {
+		disk = "../"
+	}
+	// As in materialize/device: virtio, NVMe, and SCSI's page 0x80 behind its head.
+	page := read(disk + "device/vpd_pg80")
+	for _, serial := range []string{read(disk + "serial"), read(disk + "device/serial"), page[min(4, len(page)):]} {
+		if serial = clean(serial); serial != "" {
+			names = append(names, "serial-"+serial)
+		}
 	}
 	return names
+}
+
+// isTheVolume refuses a TARGET that is not there, or whose size or format say
+// that it is not the volume.
+func (r *restore) isTheVolume(target string) error {
+	wanted, err := r.wanted(r.c.Context)
+	if err != nil {
+		return err
+	}
+	r.found, err = device.Prove(r.c.Context, target, wanted)
+	if errors.Is(err, fs.ErrNotExist) {
+		return &materialize.RefusedError{Target: target, Reasons: []materialize.Reason{{Kind: materialize.ReasonNotATarget,
+			Text: "it is not there, and a volume's device or file is: is this the machine that has it? To restore to a new file, leave --volume out"}}}
+	}
+	return err
+}
+
+// wanted is what the device of the volume must be.
+func (r *restore) wanted(ctx context.Context) (device.Volume, error) {
+	v := r.cloud.volume
+	w := device.Volume{ID: v.ID, SizeGiB: v.SizeGiB, Encrypted: v.Encrypted}
+	if v.Encrypted {
+		var head [4]byte
+		if err := r.volume.ReadAt(ctx, head[:], 0); err != nil {
+			return w, err
+		}
+		w.Qcow2 = string(head[:]) == "QFI\xfb"
+	}
+	return w, nil
 }

@@ -14,6 +14,10 @@ import (
 // attachWait bounds what Nova and Cinder need to attach or detach a volume.
 const attachWait = 5 * time.Minute
 
+// attachGrace is how long Nova's answer is waited for when nobody wants to wait
+// any more.
+const attachGrace = 30 * time.Second
+
 // Server is what Nova shows of a server.
 type Server struct {
 	ID     string `json:"id"`
@@ -57,17 +61,25 @@ func (a *Attacher) path() string {
 	return "servers/" + url.PathEscape(a.Server.ID) + "/os-volume_attachments"
 }
 
-// Attach attaches a volume and waits until Cinder says that it is; one that is
-// attached to the server already is left so. When it fails, the volume may be attached, or on its way: Detach undoes both.
+// Attached reports whether a volume is attached to the server.
+func (a *Attacher) Attached(ctx context.Context, id string) (bool, error) {
+	v, err := a.cinder.GetVolume(ctx, id)
+	return err == nil && v.Status == "in-use" && a.has(v), err
+}
+
+// Attach attaches a volume that is not attached and waits until Cinder says that
+// it is. When it fails, the volume may be attached, or on its way: Detach undoes
+// both.
 func (a *Attacher) Attach(ctx context.Context, id string) error {
 	ctx, cancel := context.WithTimeout(ctx, a.wait)
 	defer cancel()
 	op := "the attachment to server " + a.Server.ID
-	v, err := a.cinder.GetVolume(ctx, id)
-	if err != nil || v.Status == "in-use" && a.has(v) {
-		return err
-	}
-	err = a.nova.Do(ctx, Call{
+	// Nova goes on with what it has begun. Its answer is waited for somewhat longer,
+	// or Detach would find nothing to undo yet.
+	post, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(attachGrace, stop) })()
+	err := a.nova.Do(post, Call{
 		Op: op, On: "volume " + id, Method: http.MethodPost, Path: a.path(),
 		Body: map[string]any{"volumeAttachment": map[string]string{"volumeId": id}},
 	})

@@ -1,6 +1,8 @@
 package cinderapi
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -24,6 +26,9 @@ func (c *cloud) nova(t *testing.T, client *Client, s *stand, attached, detached 
 			w.WriteHeader(403)
 			io.WriteString(w, `{"forbidden": {"code": 403, "message": "Maximum number of attachments exceeded"}}`)
 			return
+		}
+		if s.slow != nil {
+			s.slow()
 		}
 		s.become(attached...)
 		fmt.Fprintf(w, `{"volumeAttachment": {"id": %q, "volumeId": %q, "serverId": %q, "device": "/dev/vdb"}}`, volumeID, volumeID, serverID)
@@ -71,6 +76,26 @@ func TestAttaching(t *testing.T) {
 				t.Error(got)
 			}
 		})
+	}
+}
+
+// Nova does not notice that nobody waits for its answer.
+func TestAnAttachmentThatIsInterruptedIsUndone(t *testing.T) {
+	c := newCloud(t)
+	client := c.quick(t)
+	s := c.volume(nil, "available")
+	a := c.nova(t, client, s, []string{"reserved", "attaching", "in-use"}, []string{"detaching", "available"})
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	s.slow = func() {
+		cancel()
+		time.Sleep(200 * time.Millisecond)
+	}
+	if err := a.Attach(ctx, volumeID); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	if err := a.Detach(t.Context(), volumeID); err != nil || !strings.HasSuffix(s.called(), "detach") {
+		t.Errorf("%v; %s", err, s.called())
 	}
 }
 

@@ -23,6 +23,7 @@ type stand struct {
 	metadata map[string]string
 	gone     bool
 	calls    []string
+	slow     func() // called before an attachment is begun
 }
 
 func (c *cloud) volume(metadata map[string]string, states ...string) *stand {

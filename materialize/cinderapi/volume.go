@@ -27,7 +27,8 @@ type Volume struct {
 	Metadata         map[string]string `json:"metadata"`          // an admin sees readonly and attached_mode in it
 	ImageMetadata    map[string]string `json:"volume_image_metadata"`
 	ProjectID        string            `json:"os-vol-tenant-attr:tenant_id"`
-	Host             string            `json:"os-vol-host-attr:host"` // for admins
+	Host             string            `json:"os-vol-host-attr:host"`          // for admins
+	Migration        string            `json:"os-vol-mig-status-attr:migstat"` // for admins; "" for none
 	Attachments      []Attachment      `json:"attachments"`
 }
 

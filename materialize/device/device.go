@@ -106,10 +106,22 @@ func (v Volume) check() error {
 	return nil
 }
 
+// Prove looks at what is at path, where the operator says that the volume is, as
+// Find does at what it found, but that a file may be shorter than the volume:
+// Cinder's own restore cuts it off where the backup ends. The error is a
+// *WrongError, or fs.ErrNotExist where nothing is there, or tells what failed.
+func Prove(ctx context.Context, path string, v Volume) (*Device, error) {
+	if err := v.check(); err != nil {
+		return nil, err
+	}
+	return apart(ctx, func() (*Device, error) { return look(path, v, true) })
+}
+
 const gib = 1 << 30
 
-// look opens what is at path, for reading, and proves that it is the volume.
-func look(path string, v Volume) (*Device, error) {
+// look opens what is at path, for reading, and proves that it is the volume. cut
+// says whether a file may be shorter.
+func look(path string, v Volume, cut bool) (*Device, error) {
 	wrong := func(format string, args ...any) (*Device, error) {
 		return nil, &WrongError{Volume: v.ID, Path: path, Reason: fmt.Sprintf(format, args...)}
 	}
@@ -131,7 +143,7 @@ func look(path string, v Volume) (*Device, error) {
 	}
 	want := v.SizeGiB * gib
 	switch {
-	case d.File && v.Encrypted && d.Size <= want:
+	case d.File && (v.Encrypted || cut) && d.Size <= want:
 	case d.File && d.Size != want:
 		return wrong("it has %d bytes, the volume has %d", d.Size, want)
 	case d.Size < want:

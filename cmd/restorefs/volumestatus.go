@@ -1,0 +1,145 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/restorefs/restorefs/materialize/cinderapi"
+)
+
+// takenBy says why a volume of this status is not to be written, or, where
+// metadataOnly, its metadata not changed; "" for nothing. Who has an in-use one
+// is another question (elsewhere). The statuses are those of
+// cinder/objects/fields.py, VolumeStatus, and cinder/volume/manager.py; one that
+// is not known is a reason.
+func takenBy(status string, metadataOnly bool) string {
+	switch status {
+	case "available", "in-use":
+		return ""
+	case "error", "error_restoring", "error_extending", "error_backing-up":
+		return "" // nobody uses it; after a restore of Cinder's that failed this is what helps
+	case "attaching", "reserved":
+		if metadataOnly {
+			return ""
+		}
+		return "somebody is about to attach it, or a run that was killed has reserved it: wait, or, if nobody uses it, have an administrator free it: openstack volume set --state available"
+	case "detaching":
+		if metadataOnly {
+			return ""
+		}
+		return "wait until it is detached"
+	case "awaiting-transfer":
+		return "it is offered to another project: openstack volume transfer request list"
+	case "deleting", "error_deleting", "unmanaging", "error_managing", "error_managing_deleting":
+		return "it is going away, or is not whole: take another volume"
+	}
+	return "wait until Cinder is done with it"
+}
+
+// ownReservation reports whether a volume is reserved by a run that created it,
+// and ended early.
+func (v *cloudVolume) ownReservation() bool {
+	return v.volume.Status == "attaching" && v.volume.Metadata[cinderapi.RunKey] != ""
+}
+
+// taken says who else uses the volume, "" for nobody. The error is ctx's.
+func (v *cloudVolume) taken() (string, error) {
+	status, metadataOnly := v.volume.Status, v.c.Bool("metadata-only")
+	if why := takenBy(status, metadataOnly); why != "" && !v.ownReservation() {
+		return fmt.Sprintf("its status is %s: %s", printable(status), why), nil
+	}
+	if metadataOnly {
+		return "", nil
+	}
+	switch v.volume.Migration {
+	case "migrating", "starting", "completing":
+		return fmt.Sprintf("Cinder is migrating it (%s), and what is written meanwhile may be lost: wait until that is done", v.volume.Migration), nil
+	}
+	return v.elsewhere()
+}
+
+// elsewhere says where else a volume that is in use is attached: the kernel here
+// cannot know that a server on another machine has it open.
+func (v *cloudVolume) elsewhere() (string, error) {
+	if v.volume.Status != "in-use" {
+		return "", nil
+	}
+	const advice = "detach it first, or run this where it is attached"
+	if len(v.volume.Attachments) == 0 {
+		return "its status is in-use, not available: " + advice, nil
+	}
+	host, _ := os.Hostname()
+	server, hint := v.c.String("server"), ""
+	if server == "" {
+		var err error
+		if server, err = (cinderapi.Here{}).ServerID(v.c.Context); v.c.Context.Err() != nil {
+			return "", err
+		} else if err != nil {
+			hint = "; if that is this machine, which cannot be told, say --server with its id"
+		}
+	}
+	for _, a := range v.volume.Attachments {
+		switch {
+		case a.ServerID != "" && !strings.EqualFold(a.ServerID, server):
+			return fmt.Sprintf("its status is in-use, not available: it is attached to server %s: %s%s", printable(a.ServerID), advice, hint), nil
+		case a.ServerID == "" && a.HostName == "":
+			return "its status is in-use, not available, and Cinder does not tell where it is attached: " + advice, nil
+		case a.ServerID == "" && !strings.EqualFold(a.HostName, host):
+			return fmt.Sprintf("its status is in-use, not available: it is attached to host %s: %s", printable(a.HostName), advice), nil
+		}
+	}
+	return "", nil
+}
+
+// lookAgain checks the volume once more, right before it is written: the operator
+// may have thought for long.
+func (r *restore) lookAgain() error {
+	now, err := r.cloud.client.GetVolume(r.c.Context, r.cloud.volume.ID)
+	if err != nil {
+		return err
+	}
+	r.cloud.volume = now
+	return r.cloud.check(r.backup)
+}
+
+// undisturbed says who took the volume while it was written. Nothing is reserved
+// where the operator says what TARGET is.
+func (r *restore) undisturbed() error {
+	ctx := context.WithoutCancel(r.c.Context)
+	now, err := r.cloud.client.GetVolume(ctx, r.cloud.volume.ID)
+	if err != nil {
+		r.options.Logger.Warn("whether somebody took the volume while it was written is not known", "volume", r.cloud.volume.ID, "err", err)
+		return nil
+	}
+	after := *r.cloud
+	after.volume = now
+	why, err := after.taken()
+	if why == "" {
+		return err
+	}
+	return fmt.Errorf("the data is written, but volume %s was taken meanwhile: %s. What is on it now need not be the backup: "+
+		"when nobody else uses it, run the same command again with --delta --force", now.ID, why)
+}
+
+// statusNotes are what the operator should know of the volume's status before it
+// is written.
+func (v *cloudVolume) statusNotes() []string {
+	switch {
+	case v.ownReservation():
+		return []string{"the volume is still reserved by the run that created it; if that one is not at an end, say no"}
+	case strings.HasPrefix(v.volume.Status, "error"):
+		return []string{fmt.Sprintf("its status is %s, and stays so until an administrator changes it: openstack volume set --state available %s", v.volume.Status, v.volume.ID)}
+	}
+	return nil
+}
+
+// free ends the reservation of a run that ended early, when its volume is
+// restored.
+func (r *restore) free() error {
+	if !r.restored || r.cloud == nil || !r.cloud.ownReservation() {
+		return nil
+	}
+	return unreserve(context.WithoutCancel(r.c.Context), r.cloud.client, r.cloud.volume.ID)
+}
