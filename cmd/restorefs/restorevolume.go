@@ -15,7 +15,6 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/restorefs/restorefs/backupstore"
-	"github.com/restorefs/restorefs/materialize"
 	"github.com/restorefs/restorefs/materialize/cinderapi"
 )
 
@@ -95,71 +94,6 @@ func (v *cloudVolume) String() string {
 		name = quoted(*v.volume.Name)
 	}
 	return fmt.Sprintf("volume %s%s", v.volume.ID, name)
-}
-
-// check says why the backup must not be written to the volume, before anything
-// is. The error is a *materialize.RefusedError then.
-func (v *cloudVolume) check(b *backupstore.Backup) error {
-	var reasons []materialize.Reason
-	refuse := func(kind materialize.ReasonKind, format string, args ...any) {
-		reasons = append(reasons, materialize.Reason{Kind: kind, Text: fmt.Sprintf(format, args...)})
-	}
-	if size := v.volume.SizeGiB << 30; size < b.Size && !v.c.Bool("metadata-only") {
-		refuse(materialize.ReasonTooSmall, "it has %s, the backup's volume %s: extend it or make a larger one", formatSize(size), formatSize(b.Size))
-	}
-	if why, err := v.taken(); err != nil {
-		return err
-	} else if why != "" {
-		refuse(materialize.ReasonHeld, "%s", why)
-	}
-	if why, err := v.encryption(b); err != nil {
-		return err
-	} else if why != "" && !v.c.Bool("metadata-only") {
-		refuse(materialize.ReasonNotATarget, "%s", why)
-	}
-	if len(reasons) > 0 {
-		return &materialize.RefusedError{Target: v.String(), Reasons: reasons}
-	}
-	return nil
-}
-
-// encryption says why the backup's data would be of no use on the volume. As
-// cinder/backup/driver.py, _restore_vol_encryption_meta, but before the data.
-func (v *cloudVolume) encryption(b *backupstore.Backup) (string, error) {
-	m := b.VolumeMeta
-	switch {
-	case m == nil:
-		return "", nil
-	case m.Base.EncryptionKeyID == nil && v.volume.Encrypted:
-		return "it is encrypted, the backup is not: what is written as it is could not be read through its encryption", nil
-	case m.Base.EncryptionKeyID == nil:
-		return "", nil
-	case !v.volume.Encrypted:
-		return "the backup is of an encrypted volume (its data is encrypted), this one is not: make a volume of the same volume type" + typeHint(m.Base.VolumeTypeID), nil
-	case m.Base.VolumeTypeID == nil:
-		return "", nil
-	}
-	have := ""
-	if v.volume.VolumeTypeID != nil { // since 3.63
-		have = *v.volume.VolumeTypeID
-	} else if v.volume.VolumeType != nil {
-		t, err := v.client.FindVolumeType(v.c.Context, *v.volume.VolumeType)
-		if err != nil {
-			return "", err
-		}
-		have = t.ID
-	}
-	if have != *m.Base.VolumeTypeID {
-		return fmt.Sprintf("the backup is encrypted and can only be read on a volume of the same volume type%s; this one's is %s", typeHint(m.Base.VolumeTypeID), have), nil
-	}
-	return "", nil
-}
-
-func typeHint(id *string) string {
-	if id == nil {
-		return ""
-	}
-	return ", id " + printable(*id)
 }
 
 // describe is the line that the operator confirms.

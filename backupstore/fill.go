@@ -1,0 +1,108 @@
+package backupstore
+
+import (
+	"context"
+	"errors"
+)
+
+// onDamage is told of a block, p at off, that cannot be had. It may put
+// something else into p and return nil: then reading goes on.
+type onDamage func(p []byte, off int64, d *DamageError) error
+
+func stopAtDamage(_ []byte, _ int64, d *DamageError) error { return d }
+
+// fill fills p, whole blocks at off, from the objects, verified. What is wrong
+// with one block does not touch the others.
+func (v *Volume) fill(ctx context.Context, p []byte, off int64, damaged onDamage) error {
+	if err := v.proveUncovered(ctx, off, int64(len(p))); err != nil {
+		return err
+	}
+	if len(p) >= 2*overlapBytes {
+		right, err := v.fillOverlapped(ctx, p, off)
+		if err != nil {
+			return err
+		}
+		p, off = p[right:], off+int64(right)
+	}
+	composed := v.compose(ctx, p, off)
+	if composed != nil && !errors.Is(composed, ErrDamaged) {
+		return composed
+	}
+	block := int64(v.Align())
+	var lost lostObject
+	for len(p) > 0 {
+		b := p[:min(block, int64(len(p)))]
+		var err error
+		if composed != nil {
+			err = v.composeBlock(ctx, b, off, &lost)
+		}
+		if err == nil {
+			if err = v.check(ctx, b, off); errors.Is(err, ErrDamaged) {
+				err = v.reread(ctx, b, off, err)
+			}
+		}
+		if errors.Is(err, ErrDamaged) {
+			err = v.resync(ctx, b, off, err)
+		}
+		if errors.Is(err, ErrDamaged) {
+			err = v.mend(ctx, b, off, err, damaged)
+		}
+		if err != nil {
+			return err
+		}
+		p, off = p[len(b):], off+int64(len(b))
+	}
+	return nil
+}
+
+// check is verify, but that who reads as is gets zeros without.
+func (v *Volume) check(ctx context.Context, b []byte, off int64) error {
+	if v.asIs && v.rightlyZero(ctx, b, off) {
+		return nil
+	}
+	return v.verify(ctx, b, off)
+}
+
+// rightlyZero reports whether a block is zero, and by its digest has to be: that
+// is found out sooner than its digest. Only who reads as is gets such blocks.
+func (v *Volume) rightlyZero(ctx context.Context, b []byte, off int64) bool {
+	zero, n, err := v.known(ctx, off)
+	return err == nil && zero && n >= int64(len(b)) && isZero(b)
+}
+
+// lostObject is an object that could not be decoded from start on: a read that
+// would have to begin there, or before, fails too.
+type lostObject struct {
+	ref    int
+	start  int64 // decoded offset
+	damage *DamageError
+}
+
+// composeBlock is compose for one block, without decoding in vain.
+func (v *Volume) composeBlock(ctx context.Context, b []byte, off int64, lost *lostObject) error {
+	ref, start := -1, int64(0)
+	if es := from(v.extents, off); len(es) > 0 && es[0].off < off+int64(len(b)) {
+		ref = es[0].object
+		start = v.decodingStart(ref, max(off, es[0].off))
+		if lost.damage != nil && ref == lost.ref && start <= lost.start {
+			return lost.damage
+		}
+	}
+	err := v.compose(ctx, b, off)
+	if d, ok := errors.AsType[*DamageError](err); ok {
+		*lost = lostObject{ref, start, d}
+	}
+	return err
+}
+
+// decodingStart is where, inside object ref, decoding begins to reach off of the
+// volume.
+func (v *Volume) decodingStart(ref int, off int64) int64 {
+	o := &v.objects[ref]
+	live := v.catalog.live.peek(v.chain[o.layer].objectFile(o.Number))
+	if live == nil {
+		return 0
+	}
+	defer v.catalog.live.release(live)
+	return live.Start(off - o.Offset)
+}

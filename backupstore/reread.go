@@ -1,0 +1,130 @@
+package backupstore
+
+import (
+	"context"
+	"errors"
+)
+
+// reread gets a block that was decoded, and is not right, in another way.
+func (v *Volume) reread(ctx context.Context, b []byte, off int64, damage error) error {
+	for _, again := range []func(context.Context, []byte, int64) (bool, error){v.reenter, v.readPlain} {
+		tried, err := again(ctx, b, off)
+		if !tried {
+			continue
+		}
+		if damage = err; !errors.Is(err, ErrDamaged) {
+			break
+		}
+	}
+	return damage
+}
+
+// resync lets the objects of a block that cannot be had look for where decoding
+// goes on behind the damage, for the blocks to come. A block that lies there
+// itself is read again.
+func (v *Volume) resync(ctx context.Context, b []byte, off int64, damage error) error {
+	behind := false
+	for _, e := range from(v.extents, off) {
+		if e.off >= off+int64(len(b)) {
+			break
+		}
+		o := &v.objects[e.object]
+		live, err := v.catalog.live.get(ctx, v.chain[o.layer], o.Object)
+		if err != nil {
+			return damage // it is missing, or cannot be reached
+		}
+		start := max(e.off, off) - o.Offset
+		found, err := live.Resync(ctx, start)
+		if found {
+			entry := live.Entry()
+			behind = behind || entry <= start
+			v.catalog.log.Info("an object is damaged; decoding goes on behind the damage", "object", v.chain[o.layer].objectFile(o.Number), "offset", o.Offset+entry)
+		}
+		v.catalog.live.release(live)
+		if err != nil {
+			return err
+		}
+	}
+	if !behind {
+		return damage
+	}
+	if err := v.compose(ctx, b, off); err != nil {
+		return err
+	}
+	return v.check(ctx, b, off)
+}
+
+// reenter reads a block that is not right anew where its objects can be entered:
+// the damage may lie before a checkpoint.
+func (v *Volume) reenter(ctx context.Context, b []byte, off int64) (tried bool, err error) {
+	v.eachLive(off, int64(len(b)), func(live *liveObject) { tried = live.Reenter() || tried })
+	if !tried {
+		return false, nil
+	}
+	if err = v.compose(ctx, b, off); err == nil {
+		err = v.verify(ctx, b, off)
+	}
+	return true, err
+}
+
+// readPlain reads a block that is not right without the indexes of its objects,
+// which could be at fault, and settles whether they are.
+func (v *Volume) readPlain(ctx context.Context, b []byte, off int64) (tried bool, err error) {
+	clear(b)
+	end := off + int64(len(b))
+	for _, e := range from(v.extents, off) {
+		if e.off >= end {
+			break
+		}
+		start, stop := max(e.off, off), min(e.end, end)
+		o := &v.objects[e.object]
+		live, err := v.catalog.live.get(ctx, v.chain[o.layer], o.Object)
+		if err != nil {
+			return false, nil // as before
+		}
+		plain, err := live.ReadPlain(ctx, b[start-off:stop-off], start-o.Offset)
+		if !plain {
+			err = live.ReadAt(ctx, b[start-off:stop-off], start-o.Offset)
+		}
+		if err != nil {
+			err = v.objectError(ctx, o, start, stop-start, err)
+			if plain && errors.Is(err, ErrDamaged) {
+				live.Vindicate()
+			}
+		}
+		v.catalog.live.release(live)
+		if err != nil {
+			return true, err
+		}
+		tried = tried || plain
+	}
+	if !tried {
+		return false, nil
+	}
+	err = v.verify(ctx, b, off)
+	if err != nil && !errors.Is(err, ErrDamaged) {
+		return true, err
+	}
+	v.eachLive(off, int64(len(b)), func(live *liveObject) {
+		if err == nil {
+			live.Distrust()
+		} else {
+			live.Vindicate()
+		}
+	})
+	return true, err
+}
+
+// eachLive calls f with the objects of [off, off+n) that are in use.
+func (v *Volume) eachLive(off, n int64, f func(*liveObject)) {
+	for _, e := range from(v.extents, off) {
+		if e.off >= off+n {
+			return
+		}
+		o := &v.objects[e.object]
+		if live := v.catalog.live.peek(v.chain[o.layer].objectFile(o.Number)); live != nil {
+			f(live)
+			v.catalog.live.release(live)
+		}
+	}
+}
