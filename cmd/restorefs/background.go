@@ -14,31 +14,32 @@ import (
 const quiet = 50 * time.Millisecond
 
 // indexer completes, in the background and one step at a time, the indexes of
-// the volumes that were opened. It gives way to readers.
+// the volumes that were opened. It gives way to readers. Whoever opens all disks
+// of a share makes a long queue: it holds no volumes, they are opened again.
 type indexer struct {
 	log      *slog.Logger
+	open     func(context.Context, *backupstore.Backup) (*backupstore.Volume, error)
 	reading  atomic.Int32 // reads under way
 	lastRead atomic.Int64 // when one ended last, Unix nanoseconds
 
 	mu    sync.Mutex
-	seen  map[string]bool
+	seen  map[diskKey]bool
 	done  int           // volumes
 	now   indexProgress // of the volume at work, or the last one
-	queue []*backupstore.Volume
+	queue []*backupstore.Backup
 	more  chan struct{} // holds one when queue has grown
 }
 
-func newIndexer(log *slog.Logger) *indexer {
-	return &indexer{log: log, seen: map[string]bool{}, more: make(chan struct{}, 1)}
+func newIndexer(log *slog.Logger, catalog *backupstore.Catalog) *indexer {
+	return &indexer{log: log, open: catalog.Open, seen: map[diskKey]bool{}, more: make(chan struct{}, 1)}
 }
 
-// add queues a volume, once.
-func (x *indexer) add(v *backupstore.Volume) {
+// add queues the volume of a backup, once.
+func (x *indexer) add(b *backupstore.Backup) {
 	x.mu.Lock()
-	id := v.Backup().ID
-	if !x.seen[id] {
-		x.seen[id] = true
-		x.queue = append(x.queue, v)
+	if key := keyOf(b); !x.seen[key] {
+		x.seen[key] = true
+		x.queue = append(x.queue, b)
 	}
 	x.mu.Unlock()
 	select {
@@ -55,13 +56,8 @@ func (x *indexer) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		for v := x.next(); v != nil; v = x.next() {
-			id := v.Backup().ID
-			err := v.BuildIndex(ctx, backupstore.IndexOptions{Yield: x.yield, Progress: func(done, total int64) {
-				x.mu.Lock()
-				defer x.mu.Unlock()
-				x.now = indexProgress{Backup: id, BytesDone: done, BytesTotal: total}
-			}})
+		for b := x.next(); b != nil; b = x.next() {
+			err := x.build(ctx, b)
 			if ctx.Err() != nil {
 				return
 			}
@@ -69,12 +65,24 @@ func (x *indexer) run(ctx context.Context) {
 			x.done++
 			x.mu.Unlock()
 			if err != nil {
-				x.log.Warn("not all of a backup can be indexed", "backup", v.Backup().ID, "err", err)
+				x.log.Warn("not all of a backup can be indexed", "backup", b.ID, "err", err)
 			} else {
-				x.log.Info("backup indexed", "backup", v.Backup().ID)
+				x.log.Info("backup indexed", "backup", b.ID)
 			}
 		}
 	}
+}
+
+func (x *indexer) build(ctx context.Context, b *backupstore.Backup) error {
+	v, err := x.open(ctx, b)
+	if err != nil {
+		return err
+	}
+	return v.BuildIndex(ctx, backupstore.IndexOptions{Yield: x.yield, Progress: func(done, total int64) {
+		x.mu.Lock()
+		defer x.mu.Unlock()
+		x.now = indexProgress{Backup: b.ID, BytesDone: done, BytesTotal: total}
+	}})
 }
 
 // indexProgress is how far the indexer is.
@@ -94,15 +102,15 @@ func (x *indexer) progress() indexProgress {
 	return p
 }
 
-func (x *indexer) next() *backupstore.Volume {
+func (x *indexer) next() *backupstore.Backup {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if len(x.queue) == 0 {
 		return nil
 	}
-	v := x.queue[0]
+	b := x.queue[0]
 	x.queue = x.queue[1:]
-	return v
+	return b
 }
 
 // read is called around every read of a mounted disk.

@@ -55,7 +55,7 @@ func mountedHere(t *testing.T, dir string) *served {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.disk.Close() })
-	s.indexer = newIndexer(log)
+	s.indexer = newIndexer(log, catalog)
 	return s
 }
 

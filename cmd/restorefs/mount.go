@@ -121,7 +121,7 @@ func mount(c *cli.Context) error {
 		s.disk = kept
 	}
 	if catalog.KeepsIndexes() && !c.Bool("no-background-index") {
-		s.indexer = newIndexer(newLogger(c))
+		s.indexer = newIndexer(newLogger(c), catalog)
 	}
 	if s.writes, err = newOverlays(c); err == nil && s.writes != nil {
 		err = s.writes.check(c.Context, catalog, only)

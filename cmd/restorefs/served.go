@@ -199,7 +199,7 @@ func (s *served) Open(ctx context.Context, id string) (fusefs.Volume, error) {
 		return nil, err
 	}
 	if s.indexer != nil {
-		s.indexer.add(v.Volume)
+		s.indexer.add(v.Backup())
 	}
 	if s.writes != nil {
 		return s.writes.over(ctx, v)
