@@ -431,12 +431,12 @@ func TestStatusDoesNotSteerTheTerminal(t *testing.T) {
 func TestAMountThatNobodyUsesEnds(t *testing.T) {
 	share, b := smallShare(t)
 	log := filepath.Join(t.TempDir(), "log")
-	mountpoint, server := mountShare(t, share, "--idle-timeout", "200ms", "--log-file", log)
+	mountpoint, server := mountShare(t, share, "--idle-timeout", "1s", "--log-file", log)
 	f, err := os.Open(filepath.Join(mountpoint, "backups", b.ID, "volume.raw"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(600 * time.Millisecond)
+	time.Sleep(2 * time.Second)
 	if _, err := f.ReadAt(make([]byte, 4096), 0); err != nil {
 		t.Errorf("an open disk: %v", err)
 	}
@@ -448,7 +448,7 @@ func TestAMountThatNobodyUsesEnds(t *testing.T) {
 	if err := server.Wait(); err != nil {
 		t.Error(err)
 	}
-	if text, err := os.ReadFile(log); err != nil || string(text) != "unmounted "+mountpoint+": nobody used it for 200ms\n" {
+	if text, err := os.ReadFile(log); err != nil || string(text) != "unmounted "+mountpoint+": nobody used it for 1s\n" {
 		t.Errorf("%q, %v", text, err)
 	}
 }

@@ -183,3 +183,35 @@ func TestAnotherBackupByTheSameIDIsNotReadFromMemory(t *testing.T) {
 		t.Errorf("it reads otherwise; as the one before: %v", bytes.Equal(got, before))
 	}
 }
+
+func TestADeletedBackupThatIsOpenIsToldOf(t *testing.T) {
+	dir, b := smallShare(t)
+	other := smallBackup(t, dir, "other")
+	s := mountedHere(t, dir)
+	var log bytes.Buffer
+	s.log = slog.New(slog.NewTextHandler(&log, nil))
+	v, err := s.Open(t.Context(), b.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer v.Close()
+	for _, gone := range []storetest.Backup{b, other} {
+		if err := os.RemoveAll(gone.Dir); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.look(t.Context())
+	s.look(t.Context())
+	if text := log.String(); strings.Count(text, "gone from the share") != 1 || !strings.Contains(text, b.ID) {
+		t.Errorf("logged: %s", text)
+	}
+	if data, err := v.Read(t.Context(), 0, 4096); err == nil {
+		data.Release()
+		t.Error("bytes that are nowhere were read")
+	} else if !errors.Is(err, os.ErrNotExist) { // which is ESTALE
+		t.Errorf("%v", err)
+	}
+	if _, err := s.Open(t.Context(), b.ID); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("opened again: %v", err)
+	}
+}

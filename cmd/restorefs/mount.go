@@ -212,6 +212,7 @@ func serve(c *cli.Context, server *fusefs.Server, s *served, n *notifier) error 
 	var idle <-chan time.Time
 	limit := c.Duration("idle-timeout")
 	if limit > 0 {
+		s.lastAsked.Store(time.Now().UnixNano()) // nobody could before
 		tick := time.NewTicker(max(limit/4, 10*time.Millisecond))
 		defer tick.Stop()
 		idle = tick.C
