@@ -20,9 +20,14 @@ func main() {
 	// The first signal ends the work in an orderly way, a second one at once.
 	context.AfterFunc(ctx, stop)
 	app := newApp()
+	out := &checkedWriter{w: os.Stdout}
+	app.Writer = out
 	args, err := helperArgs(app, os.Args)
 	if err == nil && args != nil {
 		err = app.RunContext(ctx, flagsFirst(app, args))
+	}
+	if err == nil {
+		err = out.failure()
 	}
 	var status exitStatus
 	if err != nil && !errors.As(err, &status) {

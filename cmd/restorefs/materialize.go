@@ -139,7 +139,7 @@ func runMaterialize(c *cli.Context) error {
 	}
 	r.byHand = r.cloud != nil
 	err = r.onto(name)
-	return errors.Join(err, r.free())
+	return andLeft(err, r.free())
 }
 
 // finish reports a restore whose data is safe, and restores the metadata of the

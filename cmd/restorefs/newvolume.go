@@ -11,6 +11,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/restorefs/restorefs/backupstore"
 	"github.com/restorefs/restorefs/materialize"
 	"github.com/restorefs/restorefs/materialize/cinderapi"
 	"github.com/restorefs/restorefs/materialize/device"
@@ -240,9 +241,18 @@ func (d *delivery) deliver() error {
 			}
 			back = fmt.Errorf("%s; %w", what, back)
 		}
-		return errors.Join(err, back)
+		return andLeft(err, back)
 	}
 	return d.left(ctx, err, back)
+}
+
+// andLeft joins to how a restore ended, err, what of the cloud it could not put
+// back. More than the metadata is not as it should be then.
+func andLeft(err, left error) error {
+	if left != nil && errors.Is(err, errMetadata) && !errors.Is(err, backupstore.ErrDamaged) {
+		err = errors.New(err.Error())
+	}
+	return errors.Join(err, left)
 }
 
 // forth does all that leads to a restored volume, and notes what must be undone.

@@ -181,6 +181,8 @@ func TestANewVolumeWhenSomethingFails(t *testing.T) {
 		}, nil, 4, []string{"it is not blank", "(--force overwrites it)", continues}, "create reserve unreserve"},
 		"the metadata fails, cleanup": {refuse(500, "metadata"), []string{"--cleanup"}, 5,
 			[]string{"the data is restored and verified; the metadata of volume " + cloudTarget, "--metadata-only", "!delete", "!to continue"}, "create reserve metadata unreserve"},
+		"the metadata fails, and it cannot be released": {refuse(500, "metadata", "unreserve"), nil, 1,
+			[]string{"--metadata-only", "stays reserved (attaching)"}, "create reserve metadata unreserve"},
 		"it cannot be released at the end": {refuse(500, "unreserve"), []string{"--cleanup"}, 1,
 			[]string{"the data is restored and verified; the end of the reservation of volume " + cloudTarget, "!to continue", "!delete"}, "create reserve metadata unreserve"},
 	} {

@@ -6,6 +6,7 @@
 # of volumes of other projects, too.
 
 set -u
+ANY_PROJECT=${ANY_PROJECT:-}
 projects='PROJECTS' # of the volumes
 if command -v openstack >/dev/null; then
     status_of() { openstack volume backup show -f value -c status "$1"; }
@@ -25,8 +26,13 @@ if ! reach_cinder >/dev/null; then
 fi
 # A backup cannot change its project, and Cinder deletes the files with it.
 mine=$(openstack token issue -f value -c project_id 2>/dev/null)
+if [ "$projects" ] && [ -z "$mine$ANY_PROJECT" ]; then
+    echo "of which project these credentials are cannot be told (openstack token issue does not), and it would get backups of
+volumes of these projects: $projects. If that is as it should be, set ANY_PROJECT=1. Nothing was imported" >&2
+    exit 1
+fi
 for project in ${mine:+$projects}; do
-    if [ "$project" != "$mine" ] && [ -z "${ANY_PROJECT:-}" ]; then
+    if [ "$project" != "$mine" ] && [ -z "$ANY_PROJECT" ]; then
         echo "some backups are of volumes of project $project, but these credentials are of $mine, which would get them:
 log in there, make one script for each project (--project), or set ANY_PROJECT=1. Nothing was imported" >&2
         exit 1

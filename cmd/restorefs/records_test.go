@@ -193,6 +193,8 @@ func TestTheScriptImportsParentsFirstAndGoesOn(t *testing.T) {
 	os.Remove(filepath.Join(dir, "down"))
 	file("project", "another")
 	runScript(1, "of project "+recordsProject+", but these credentials are of another", "Nothing was imported")
+	file("project", "") // the old client cannot tell
+	runScript(1, "cannot be told", recordsProject, "Nothing was imported")
 	file("project", recordsProject)
 	file("refuse", ids[1])
 	runScript(1, ids[0]+"  imported", ids[1]+"  FAILED: Cinder did not take it", ids[2]+"  FAILED: not tried", ids[3]+"  imported", "2 imported, 0 there already, 2 failed")

@@ -83,3 +83,21 @@ func TestALinkToTheShareIsNoTarget(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatCannotBeToldIsNoSuccess(t *testing.T) {
+	share, id := cloudBackup(t, storetest.Volume{Name: "db"})
+	for _, args := range []string{"list", "list --json", "show " + id, "diff " + id + " " + id, "verify " + id, "records", "records --script"} {
+		cmd := program(t, append(strings.Fields(args), "--share", share)...)
+		full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var errOut bytes.Buffer
+		cmd.Stdout, cmd.Stderr = full, &errOut
+		cmd.Run()
+		full.Close()
+		if code := cmd.ProcessState.ExitCode(); code != exitFailed || !strings.Contains(errOut.String(), "no space left on device") {
+			t.Errorf("%s: exit %d: %s", args, code, errOut.String())
+		}
+	}
+}
