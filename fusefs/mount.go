@@ -97,10 +97,11 @@ func Mount(ctx context.Context, mountpoint string, c Catalog, o Options) (*Serve
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	path, err := prepare(ctx, mountpoint, o, log)
+	path, claim, err := prepare(ctx, mountpoint, o, log)
 	if err != nil {
 		return nil, fmt.Errorf("mount on %s: %w", mountpoint, err)
 	}
+	defer claim.Close()
 	s, err := mount(path, c, o, log)
 	if err != nil {
 		return nil, fmt.Errorf("mount on %s: %w", mountpoint, err)

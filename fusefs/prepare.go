@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -30,10 +31,47 @@ const (
 
 // prepare checks everything that can be checked before mounting, clears away
 // a dead restorefs mount, and returns the mountpoint without symbolic links.
-func prepare(ctx context.Context, mountpoint string, o Options, log *slog.Logger) (string, error) {
+// Until claim is closed nobody else comes through here with it.
+func prepare(ctx context.Context, mountpoint string, o Options, log *slog.Logger) (path string, claim io.Closer, err error) {
 	if err := ctx.Err(); err != nil {
-		return "", err
+		return "", nil, err
 	}
+	path, err = clearMountpoint(mountpoint, log)
+	if err != nil {
+		return "", nil, err
+	}
+	d, err := claimDirectory(ctx, path)
+	if err != nil {
+		return "", nil, err
+	}
+	mounts, err := readMountInfo()
+	if err == nil {
+		if m := mountAt(mounts, path); m != nil { // by who claimed it before
+			err = occupied(m)
+		}
+	}
+	if err == nil {
+		err = checkOverlap(mounts, path, o.Avoid)
+	}
+	if err == nil {
+		err = checkEmpty(d)
+	}
+	if err == nil {
+		err = checkFUSE(path, o)
+	}
+	if err != nil {
+		d.Close()
+		return "", nil, err
+	}
+	return path, d, nil
+}
+
+func occupied(m *MountInfo) error {
+	return fmt.Errorf("%w: %s is mounted there already (type %s); unmount it or choose another directory", ErrMountpoint, m.Source, m.Type)
+}
+
+// clearMountpoint resolves a mountpoint and clears away what is dead on it.
+func clearMountpoint(mountpoint string, log *slog.Logger) (string, error) {
 	mounts, err := readMountInfo()
 	if err != nil {
 		return "", err
@@ -47,24 +85,17 @@ func prepare(ctx context.Context, mountpoint string, o Options, log *slog.Logger
 	}
 	for m := mountAt(mounts, path); m != nil; m = mountAt(mounts, path) {
 		if !dead(m) {
-			return "", fmt.Errorf("%w: %s is mounted there already (type %s); unmount it or choose another directory",
-				ErrMountpoint, m.Source, m.Type)
+			return "", occupied(m)
 		}
 		log.Warn("clearing away a restorefs mount whose server died", "mountpoint", path)
-		if err := m.detachDead(); err != nil {
+		if err := m.detachDead(); err != nil && m.exists() && dead(m) { // else somebody else was faster
 			return "", fmt.Errorf("clear away a restorefs mount whose server died (try umount -l %s): %w", path, err)
 		}
 		if mounts, err = readMountInfo(); err != nil {
 			return "", err
 		}
 	}
-	if err := checkOverlap(mounts, path, o.Avoid); err != nil {
-		return "", err
-	}
-	if err := checkDirectory(path); err != nil {
-		return "", err
-	}
-	return path, checkFUSE(path, o)
+	return path, nil
 }
 
 // resolveMountpoint resolves symbolic links. It touches no mount that it comes
@@ -108,20 +139,39 @@ func dead(m *MountInfo) bool {
 	return errors.Is(unix.Statfs(m.Mountpoint, &st), unix.ENOTCONN)
 }
 
-func checkDirectory(path string) error {
+// claimWait is how long another process may be mounting on a directory.
+const claimWait = 5 * time.Second
+
+// claimDirectory opens a directory and locks it, where its file system can do
+// that: of two who mount there at once, the second sees the mount of the first.
+func claimDirectory(ctx context.Context, path string) (*os.File, error) {
 	d, err := os.Open(path)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer d.Close()
 	info, err := d.Stat()
+	if err == nil && !info.IsDir() {
+		err = fmt.Errorf("%w: it is not a directory", ErrMountpoint)
+	}
+	for end := time.Now().Add(claimWait); err == nil && unix.Flock(int(d.Fd()), unix.LOCK_EX|unix.LOCK_NB) == unix.EWOULDBLOCK; {
+		select {
+		case <-time.After(10 * time.Millisecond):
+		case <-ctx.Done():
+			err = ctx.Err()
+		}
+		if err == nil && time.Now().After(end) {
+			err = fmt.Errorf("%w: another process has locked it, perhaps to mount there too", ErrMountpoint)
+		}
+	}
 	if err != nil {
-		return err
+		d.Close()
+		return nil, err
 	}
-	if !info.IsDir() {
-		return fmt.Errorf("%w: it is not a directory", ErrMountpoint)
-	}
-	_, err = d.Readdirnames(1)
+	return d, nil
+}
+
+func checkEmpty(d *os.File) error {
+	_, err := d.Readdirnames(1)
 	if err == nil {
 		return fmt.Errorf("%w: it is not empty, and the mount would hide what is in it; choose an empty directory", ErrMountpoint)
 	}
