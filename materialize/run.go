@@ -26,10 +26,6 @@ type Options struct {
 	// copied by the server where that can. They are verified on the target then.
 	Reflink bool
 
-	// Again is what a message says of how to continue a run that ended early; ""
-	// means to run the same command again.
-	Again string
-
 	Progress *Progress // may be nil
 	Logger   *slog.Logger
 }
@@ -162,21 +158,10 @@ func (p *pipeline) prepare(ctx context.Context) error {
 	return t.extend()
 }
 
-// explain adds what to do next, and makes sure that an error that came from ctx
-// wraps ctx's.
+// explain tells of a run that was stopped that what it wrote is safe.
 func (p *pipeline) explain(ctx context.Context, err error) error {
-	again := "run the same command again to continue"
-	if p.t.note == "" {
-		again = "run it again with --delta --force to continue"
-	}
-	if p.o.Again != "" {
-		again = p.o.Again
-	}
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
-		return fmt.Errorf("stopped before the end, what was written is safe; %s: %w", again, err)
-	}
-	if _, ok := errors.AsType[*TargetError](err); ok {
-		return fmt.Errorf("%w; then %s", err, again)
+		return fmt.Errorf("stopped before the end, what was written is safe: %w", err)
 	}
 	return err
 }

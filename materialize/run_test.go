@@ -178,7 +178,7 @@ func TestCancel(t *testing.T) {
 	}
 	defer tg.Close()
 	res, err := Run(ctx, vol, tg, Options{Jobs: 2})
-	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "--delta --force to continue") {
+	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "what was written is safe") {
 		t.Fatal(err)
 	}
 	if res.BytesWritten == 0 || res.BytesWritten+res.BytesZeroed >= res.Size {

@@ -12,7 +12,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	gofs "github.com/hanwen/go-fuse/v2/fs"
 	"github.com/hanwen/go-fuse/v2/fuse"
@@ -89,8 +88,12 @@ func (f *faultyFile) fault() string {
 
 // Fsync implements gofs.FileFsyncer.
 func (f *faultyFile) Fsync(ctx context.Context, flags uint32) syscall.Errno {
-	if f.fault() == "late" {
+	switch f.fault() {
+	case "late":
 		return syscall.EDQUOT
+	case "stuck":
+		<-ctx.Done()
+		return syscall.EINTR
 	}
 	return f.LoopbackFile.Fsync(ctx, flags)
 }
@@ -216,13 +219,7 @@ func started(t *testing.T, backing string, args ...string) (end func() (stdout, 
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	var st syscall.Stat_t
-	for range 2000 {
-		if syscall.Stat(backing, &st) == nil && st.Blocks > 0 {
-			break
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
+	waitWritten(backing)
 	return func() (string, string, int) {
 		cmd.Wait()
 		return out.String(), errOut.String(), cmd.ProcessState.ExitCode()
@@ -275,7 +272,7 @@ func TestAFullFileSystem(t *testing.T) {
 	target := filepath.Join(dir, "disk")
 	args := []string{"--share", share, id, target}
 	stdout, stderr, code := restorefs(t, append([]string{"materialize"}, args...)...)
-	failed(t, stdout, stderr, code, exitFailed, "no space left", target, "again")
+	failed(t, stdout, stderr, code, exitFailed, "no space left", target, "\nto continue:  restorefs materialize --share "+share+" "+id+" "+target)
 	if err := os.Remove(filler); err != nil {
 		t.Fatal(err)
 	}
@@ -313,7 +310,7 @@ func TestADeviceThatVanishes(t *testing.T) {
 	end := started(t, backing, "--share", share, id, loop)
 	kill()
 	stdout, stderr, code := end()
-	failed(t, stdout, stderr, code, exitFailed, loop, "again")
+	failed(t, stdout, stderr, code, exitFailed, loop, "to continue:")
 	if wrongBytes(t, want, backing) == 0 {
 		t.Error("everything was written before the device vanished")
 	}

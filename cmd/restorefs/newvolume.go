@@ -285,7 +285,7 @@ func (d *delivery) forth(ctx context.Context) error {
 	if err := errors.Join(d.cloud.isAt(found.Path), outsideShare(path, shareDir(d.c))); err != nil {
 		return err
 	}
-	d.options.Again = "how to continue is said below"
+	d.saysHow = true
 	if err := d.onto(found.Path); err != nil || d.cloud.metadata {
 		return err
 	}

@@ -5,11 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 	"time"
-
-	"github.com/urfave/cli/v2"
 )
 
 // left tells what a restore that failed leaves behind, and how to continue or to
@@ -74,36 +71,8 @@ func (d *delivery) cleanUp(ctx context.Context, back error) error {
 
 // again is the command that continues: this one, with the volume that is there.
 func (d *delivery) again() string {
-	words := []string{"restorefs", "materialize"}
-	flag := func(name string, value ...string) {
-		words = append(append(words, "--"+name), value...)
-	}
-	drop := []string{"new-volume", "type", "availability-zone", "name", "size", "cleanup", "volume", "dry-run"}
-	for _, f := range d.c.Command.Flags {
-		name := f.Names()[0]
-		if !d.c.IsSet(name) || slices.Contains(drop, name) {
-			continue
-		}
-		switch f.(type) {
-		case *cli.BoolFlag:
-			flag(name)
-		case salvageFlag:
-			words = append(words, "--"+name+"="+salvaging(d.c))
-		default:
-			flag(name, fmt.Sprint(d.c.Value(name)))
-		}
-	}
 	// The note of an interrupted run is lost with a device that comes anew.
-	if d.found != nil && !d.found.Lasting && d.begun {
-		for _, name := range []string{"delta", "force"} {
-			if !d.c.Bool(name) {
-				flag(name)
-			}
-		}
-	}
-	flag("volume", d.cloud.volume.ID, d.backup.ID)
-	for i, w := range words {
-		words[i] = shellWord(w)
-	}
-	return strings.Join(words, " ")
+	noted := d.found == nil || d.found.Lasting || !d.begun
+	return continuing(d.c, noted, []string{"new-volume", "type", "availability-zone", "name", "size", "cleanup", "volume"},
+		"--volume", d.cloud.volume.ID, d.backup.ID)
 }

@@ -30,6 +30,7 @@ type restore struct {
 	cloud    *cloudVolume       // that the target is, nil for none; closed with the restore
 
 	found     *device.Device // the target, where it is a volume's
+	saysHow   bool           // the caller says how to continue a run that ends early
 	byHand    bool           // the operator says that it is the volume's, and nothing is reserved
 	confirmed bool           // the operator has said yes already
 	begun     bool           // something may have been written
@@ -165,7 +166,7 @@ func (r *restore) onto(name string) error {
 	result, err := materialize.Run(c.Context, r.volume, target, r.options)
 	stop()
 	if err != nil {
-		return err
+		return r.howToContinue(target, name, err)
 	}
 	if r.byHand {
 		if err := r.undisturbed(); err != nil {
