@@ -133,6 +133,7 @@ type layer struct {
 
 	mu         sync.Mutex
 	damaged    []Damage
+	joinedAt   int    // how many there were when they were last joined
 	needless   int64  // damaged blocks that are zero by their digest
 	needlessAt string // the first object with such
 	oddEnds    int    // objects that do not end where they should
@@ -368,6 +369,12 @@ func (l *layer) damage(d Damage) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.damaged = append(l.damaged, d)
+	// It comes block by block: an object that is missing is to be one entry, not
+	// ten thousands.
+	if len(l.damaged) >= max(2*l.joinedAt, 1<<10) {
+		l.damaged = joined(l.damaged)
+		l.joinedAt = len(l.damaged)
+	}
 }
 
 // spare notes damage to a block that is zero by its digest, so that no reader

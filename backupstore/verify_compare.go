@@ -184,13 +184,23 @@ func (f *finisher) inherit() {
 	block := int64(f.own.Align())
 	for _, d := range f.parent.damaged {
 		end := min(d.Offset+d.Length, f.own.size)
-		for off := d.Offset; off < end; {
+		off := d.Offset
+		d.Length = 0
+		for off < end {
 			next := min(end, (off/block+1)*block)
 			if !f.own.covers(off/block*block) && !f.judged.has(off) {
-				d.Offset, d.Length = off, next-off
+				if d.Length == 0 {
+					d.Offset = off
+				}
+				d.Length = next - d.Offset
+			} else if d.Length > 0 {
 				f.damaged = append(f.damaged, d)
+				d.Length = 0
 			}
 			off = next
+		}
+		if d.Length > 0 {
+			f.damaged = append(f.damaged, d)
 		}
 	}
 }

@@ -161,7 +161,7 @@ func (p *pipeline) prepare(ctx context.Context) error {
 // explain tells of a run that was stopped that what it wrote is safe.
 func (p *pipeline) explain(ctx context.Context, err error) error {
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
-		return fmt.Errorf("stopped before the end, what was written is safe: %w", err)
+		return fmt.Errorf("stopped before the end, what was written is safe: %w", ctx.Err())
 	}
 	return err
 }
