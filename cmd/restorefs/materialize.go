@@ -261,6 +261,27 @@ func outsideShare(target, share string) error {
 	return nil
 }
 
+// aside is where a file of that name is left for the operator: in the working
+// directory, unless that is on the share.
+func aside(c *cli.Context, name string) string {
+	if outsideShare(filepath.Join(".", name), shareDir(c)) != nil {
+		return filepath.Join(os.TempDir(), name)
+	}
+	return name
+}
+
+// checkMetadataOut refuses a FILE that is none, or is on the share.
+func checkMetadataOut(c *cli.Context) error {
+	path := c.String("metadata-out")
+	if path == "" {
+		return nil
+	}
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return usagef("--metadata-out %s: it is there, and no regular file", path)
+	}
+	return outsideShare(path, shareDir(c))
+}
+
 // confirm shows what is about to happen and, on a terminal, asks.
 // That is left out where it was confirmed before.
 func confirm(c *cli.Context, b *backupstore.Backup, t *materialize.Target, confirmed bool) error {

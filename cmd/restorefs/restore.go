@@ -68,7 +68,7 @@ func newRestore(c *cli.Context) (*restore, error) {
 	if r.catalog, err = openCatalogWith(c, backupstore.Options{DecoderBytes: memory, NoIndexBuild: true}); err != nil {
 		return nil, err
 	}
-	if err := r.open(); err != nil {
+	if err := errors.Join(checkMetadataOut(c), r.open()); err != nil {
 		r.close()
 		return nil, err
 	}
@@ -176,5 +176,5 @@ func (r *restore) onto(name string) error {
 	r.restored = true
 	bad := r.rescue.Bad()
 	err = finish(c, r.backup, target, result, r.composed.Healed(), bad, r.cloud)
-	return errors.Join(salvaged(c, r.backup, target, bad), err)
+	return errors.Join(salvaged(c, r.backup, target, bad, r.cloud != nil), err)
 }

@@ -268,8 +268,10 @@ type leftFile struct {
 	Left   []cinderapi.Difference `json:"left"`
 }
 
-// leftPath is where what is left is kept: in the working directory.
-func (v *cloudVolume) leftPath() string { return filepath.Base(v.volume.ID) + ".metadata-left.json" }
+// leftPath is where what is left is kept.
+func (v *cloudVolume) leftPath() string {
+	return aside(v.c, filepath.Base(v.volume.ID)+".metadata-left.json")
+}
 
 // nothingLeft removes what an earlier run has left there.
 func (v *cloudVolume) nothingLeft() {

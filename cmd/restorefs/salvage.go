@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 
 	"github.com/urfave/cli/v2"
 
@@ -70,14 +69,15 @@ func kept(path string) func(p []byte, off int64) error {
 	}
 }
 
-// salvaged tells what of a restore is lost, and leaves a map of it.
-func salvaged(c *cli.Context, b *backupstore.Backup, target *materialize.Target, bad []backupstore.Range) error {
+// salvaged tells what of a restore is lost, and leaves a map of it. ofCloud says
+// that the target is a volume of the cloud.
+func salvaged(c *cli.Context, b *backupstore.Backup, target *materialize.Target, bad []backupstore.Range, ofCloud bool) error {
 	if len(bad) == 0 {
 		return nil
 	}
 	path := target.Path() + ".bad-ranges.map"
-	if target.Kind() != materialize.KindFile {
-		path = filepath.Join(".", b.ID+".bad-ranges.map")
+	if target.Kind() != materialize.KindFile || ofCloud { // its directory may be Cinder's
+		path = aside(c, b.ID+".bad-ranges.map")
 	}
 	var text bytes.Buffer
 	err := backupstore.WriteMap(&text, b.Size, bad, fmt.Sprintf("backup %s on %s", b.ID, printable(target.Path())))

@@ -84,6 +84,46 @@ func TestALinkToTheShareIsNoTarget(t *testing.T) {
 	}
 }
 
+func TestFilesForTheOperatorAreNotLeftOnTheShare(t *testing.T) {
+	long := strings.Repeat("x", 300)
+	share, id := cloudBackup(t, storetest.Volume{Metadata: map[string]string{"long": long}})
+	before := names(t, share)
+	target := filepath.Join(t.TempDir(), "disk")
+	for _, out := range []string{filepath.Join(share, "record"), os.DevNull} {
+		_, stderr, code := restorefs(t, "materialize", "--share", share, "--metadata-out", out, id, target)
+		if _, err := os.Stat(target); code != exitUsage || err == nil {
+			t.Errorf("%s: exit %d: %s", out, code, stderr)
+		}
+	}
+	f := newVolumeServer(t, cloudTarget, nil)
+	cmd := program(t, "materialize", "--share", share, "--volume", cloudTarget, "--metadata-only", id)
+	temp := t.TempDir()
+	cmd.Dir = share
+	cmd.Env = append(cmd.Env, "TMPDIR="+temp, "OS_AUTH_TYPE=noauth", "OS_PROJECT_ID="+cloudProject, "OS_VOLUME_ENDPOINT="+f.URL+"/v3")
+	out, _ := cmd.CombinedOutput()
+	left := filepath.Join(temp, cloudTarget+".metadata-left.json")
+	if _, err := os.Stat(left); err != nil || !strings.Contains(string(out), left) || cmd.ProcessState.ExitCode() != exitPartly {
+		t.Errorf("%v: %s", err, out)
+	}
+	if after := names(t, share); after != before {
+		t.Errorf("the share has %s, had %s", after, before)
+	}
+}
+
+// names are those of all files below dir.
+func names(t *testing.T, dir string) string {
+	t.Helper()
+	var all []string
+	err := filepath.WalkDir(dir, func(path string, _ os.DirEntry, err error) error {
+		all = append(all, path)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Join(all, " ")
+}
+
 func TestWhatCannotBeToldIsNoSuccess(t *testing.T) {
 	share, id := cloudBackup(t, storetest.Volume{Name: "db"})
 	for _, args := range []string{"list", "list --json", "show " + id, "diff " + id + " " + id, "verify " + id, "records", "records --script"} {
