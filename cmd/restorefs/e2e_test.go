@@ -313,11 +313,11 @@ func TestAnInterruptedRunIsContinued(t *testing.T) {
 	}
 }
 
-func TestStdoutAndDryRun(t *testing.T) {
-	share, list := storetest.Fixtures(t)
-	f := storetest.Find(t, list, "ext4 incremental")
-	image := storetest.Image(t, share, list, f)
-	cmd := program(t, "materialize", "--share", share, f.ID, "-")
+// streams runs a command that is to write a disk to stdout: size bytes, of which
+// the first are want.
+func streams(t *testing.T, want []byte, size int64, args ...string) {
+	t.Helper()
+	cmd := program(t, args...)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -325,16 +325,23 @@ func TestStdoutAndDryRun(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	got := make([]byte, len(image))
-	if _, err := io.ReadFull(out, got); err != nil || !bytes.Equal(got, image) {
-		t.Fatalf("stdout differs: %v", err)
+	got := make([]byte, len(want))
+	if _, err := io.ReadFull(out, got); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("stdout differs: %v", err)
 	}
-	if n, err := io.Copy(io.Discard, out); n != f.VolumeGiB<<30-int64(len(image)) || err != nil {
+	if n, err := io.Copy(io.Discard, out); n != size-int64(len(want)) || err != nil {
 		t.Errorf("%d bytes more, %v", n, err)
 	}
 	if err := cmd.Wait(); err != nil {
 		t.Error(err)
 	}
+}
+
+func TestStdoutAndDryRun(t *testing.T) {
+	share, list := storetest.Fixtures(t)
+	f := storetest.Find(t, list, "ext4 incremental")
+	image := storetest.Image(t, share, list, f)
+	streams(t, image, f.VolumeGiB<<30, "materialize", "--share", share, f.ID, "-")
 	target := filepath.Join(t.TempDir(), "disk.raw")
 	stdout, stderr, code := restorefs(t, "materialize", "--share", share, f.ID, target, "--dry-run", "--json")
 	var p planned
