@@ -2,6 +2,7 @@ package cache
 
 import (
 	"context"
+	"slices"
 	"unique"
 
 	"golang.org/x/sys/unix"
@@ -74,12 +75,15 @@ func (c *Cache) handOut(size int) []byte {
 	}
 	if size == c.spanBytes && m.used+m.spare+chunkBytes <= m.limit {
 		chunk := newChunk()
-		for len(chunk) >= 2*size {
-			m.free[size] = append(m.free[size], chunk[:size:size])
-			m.spare += int64(size)
-			chunk = chunk[size:]
+		first := chunk[:size]
+		var rest [][]byte
+		for chunk = chunk[size:]; len(chunk) >= size; chunk = chunk[size:] {
+			rest = append(rest, chunk[:size]) // with all behind it as its capacity: see inOnePiece
 		}
-		return chunk[:size:size]
+		slices.Reverse(rest) // the list is taken from its end
+		m.free[size] = append(m.free[size], rest...)
+		m.spare += int64(len(rest) * size)
+		return first
 	}
 	c.trim()
 	// The pages of large buffers come zeroed from the system, mostly: this is quick enough under the lock, and happens while the cache

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/bits"
+	"slices"
 )
 
 // run loads the spans of l for a reader, and those next to them that cost nothing more.
@@ -94,8 +95,12 @@ func (c *Cache) missing(k key) bool {
 func (v *Volume) loadSpans(ctx context.Context, l *load) (err error) {
 	off := l.first * int64(v.span)
 	if len(l.spans) > 1 {
-		// A run needs its bytes in one piece first. The copy costs a few hundredths of what decoding does, and buys that spans are
-		// evicted one by one and their buffers all alike.
+		// A run needs its bytes in one piece first. Where its buffers are none the copy costs a few hundredths of what decoding does,
+		// and buys that spans are evicted one by one and their buffers all alike.
+		if whole := v.c.inOnePiece(l.spans); whole != nil {
+			l.origin, err = v.load(ctx, whole, off)
+			return err
+		}
 		if staging := v.c.staging(v.span, len(l.spans)); staging != nil {
 			defer v.c.dropStaging(staging)
 			n := 0
@@ -119,6 +124,30 @@ func (v *Volume) loadSpans(ctx context.Context, l *load) (err error) {
 		l.origin = max(l.origin, origin)
 	}
 	return nil
+}
+
+// inOnePiece exchanges the buffers of spans that are being loaded so that, if they lie side by side in a chunk, their bytes are one
+// piece of it, which it returns; nil if they do not. Who reads in order finds them so: they are taken, read and evicted in one order.
+func (c *Cache) inOnePiece(spans []*span) []byte {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	bufs := make([][]byte, len(spans))
+	n := 0
+	for i, s := range spans {
+		bufs[i] = s.buf
+		n += s.n
+	}
+	// A buffer's capacity reaches to the end of its chunk.
+	slices.SortFunc(bufs, func(a, b []byte) int { return cap(b) - cap(a) })
+	for i, b := range bufs[:len(bufs)-1] {
+		if cap(b) == len(b) || &b[:len(b)+1][len(b)] != &bufs[i+1][0] {
+			return nil
+		}
+	}
+	for i, s := range spans {
+		s.buf = bufs[i]
+	}
+	return bufs[0][:n]
 }
 
 // staging returns a buffer for n spans or more, or nil. Lengths are powers of two of spans, so that the free lists are few.
