@@ -7,10 +7,11 @@ import (
 
 const (
 	maxWindow   = 16 << 20
-	aheadBytes  = 1 << 20 // loaded by one Load of a prefetch, more where it costs nothing
-	maxHole     = 1 << 30 // a jump farther than this starts over, hole or not: looking for data costs something
-	windowShare = 8       // a window is at most this part of the memory
-	aheadShare  = 2       // what is loaded ahead and not read yet is at most this part of it
+	aheadBytes  = 1 << 20  // loaded by one Load of a prefetch, more where it costs nothing
+	maxHole     = 1 << 30  // a jump farther than this starts over, hole or not: looking for data costs something
+	holeStep    = 64 << 20 // zeros looked through at once
+	windowShare = 8        // a window is at most this part of the memory
+	aheadShare  = 2        // what is loaded ahead and not read yet is at most this part of it
 )
 
 // Reader reads a volume for one open file: it finds out whether the file is read in order and then has the spans ahead loaded in the
@@ -164,8 +165,11 @@ func (c *Cache) prefetch() {
 		c.ready = c.ready[1:]
 		from, to := s.from, s.to
 		c.mu.Unlock()
-		first, end := s.next(from, to)
+		first, end, zeros := s.next(from, to)
 		c.mu.Lock()
+		if !s.ended {
+			s.to = max(s.to, min(to+zeros, s.v.size)) // a window is of data
+		}
 		loads, stalled := c.claimAhead(s, first, end)
 		s.ready = false
 		if !stalled {
@@ -197,26 +201,30 @@ func (c *Cache) prefetch() {
 	}
 }
 
-// next chooses the spans [first, end) to claim next of [from, to), a worker's share; none if all of it is zero, or nobody can tell.
-func (s *stream) next(from, to int64) (first, end int64) {
+// next chooses the spans [first, end) to claim next of [from, to), a worker's share, and tells how many zeros precede them; the first may
+// lie behind to, if all of [from, to) is zero. There are none if nobody can tell, or zeros are all there is for far.
+func (s *stream) next(from, to int64) (first, end, zeros int64) {
 	v, span := s.v, int64(s.v.span)
 	none := (to + span - 1) / span
-	to = min(none*span, v.size)
-	if from >= to {
-		return none, none
+	if from >= min(none*span, v.size) {
+		return none, none, 0
 	}
-	start, stop, err := v.src.NextData(s.ctx, from, to)
-	if err != nil || start >= stop {
-		return none, none
+	start, stop := from, from
+	for at, until := from, min(to, v.size); start >= stop; at, until = until, min(until+holeStep, v.size) {
+		var err error
+		if start, stop, err = v.src.NextData(s.ctx, at, until); err != nil || at >= min(to+maxHole, v.size) {
+			return none, none, 0
+		}
 	}
-	first = start / span
+	first, zeros = start/span, start-from
+	to = min((to+zeros+span-1)/span*span, v.size)
 	share := max(aheadBytes, (to-first*span)/int64(v.c.prefetchers))
 	_, past := v.src.Around(first*span, int(min(share, v.size-first*span)))
 	if past < v.size {
 		past = past / span * span
 	}
 	past = max(min(past, stop), first*span+1)
-	return first, min((past+span-1)/span, first+int64(v.most))
+	return first, min((past+span-1)/span, first+int64(v.most)), zeros
 }
 
 // claimAhead claims the spans of [first, end) up to the first that somebody has, but for such at the front, in loads of aheadBytes, and

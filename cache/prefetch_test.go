@@ -257,8 +257,8 @@ func TestPrefetchLeavesZerosOutAndGoesOnAfterThem(t *testing.T) {
 			}
 			synctest.Wait()
 		}
-		if s := c.Stats(); s.Misses != 8*3 || s.PrefetchWasted > 0 {
-			t.Errorf("three MiB should not be prefetched, two at the start and that after the hole: %+v", s)
+		if s := c.Stats(); s.Misses != 8*2 || s.PrefetchWasted > 0 {
+			t.Errorf("two MiB should not be prefetched, those at the start: %+v", s)
 		}
 	})
 }
@@ -277,6 +277,37 @@ func TestARandomReaderDoesNotPrefetch(t *testing.T) {
 		synctest.Wait()
 		if s := c.Stats(); s.Prefetched != 0 {
 			t.Errorf("%+v", s)
+		}
+	})
+}
+
+// Who skips zeros is at the next data at once: the window is of data.
+func TestPrefetchReachesOverZeros(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const piece, every = 256 << 10, 8 * mib
+		src := &fakeSource{data: make([]byte, 10*every), align: 32 << 10}
+		for off := 0; off < len(src.data); off += every {
+			copy(src.data[off:off+piece], randomData(piece, uint64(off)))
+		}
+		r := newCache(t, Options{PrefetchWorkers: 2}).Volume("v", src).NewReader()
+		defer r.Close()
+		for off := int64(0); off < piece; off += piece / 2 {
+			if err := r.ReadAt(t.Context(), make([]byte, piece/2), off); err != nil {
+				t.Fatal(err)
+			}
+		}
+		synctest.Wait()
+		var ahead int64
+		for _, l := range src.loaded() {
+			if l[0] > piece {
+				ahead += l[1]
+			}
+			if l[0]%every+l[1] > piece {
+				t.Errorf("loaded zeros: %v", l)
+			}
+		}
+		if ahead != firstWindow {
+			t.Errorf("%d bytes loaded ahead", ahead)
 		}
 	})
 }
