@@ -5,9 +5,9 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"net/http"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -290,7 +290,7 @@ func (d *delivery) forth(ctx context.Context) error {
 		return err
 	}
 	// The metadata that is left alone is the operator's, not ours.
-	if err := client.Forget(ctx, id); err != nil {
+	if err := client.Forget(ctx, id, cinderapi.RunKey); err != nil {
 		return fmt.Errorf("the data is restored and verified; %w", err)
 	}
 	return nil
@@ -320,35 +320,42 @@ func (d *delivery) create(ctx context.Context) error {
 	return d.cloud.check(d.backup)
 }
 
-// reserve keeps others from attaching the volume meanwhile.
+// reserve keeps others from attaching the volume meanwhile. One that is not ours
+// is marked before, for a run to know again what one that was killed reserved.
 func (d *delivery) reserve(ctx context.Context) error {
 	client, v := d.cloud.client, d.cloud.volume
-	undo := undoing{step: func(ctx context.Context) error { return unreserve(ctx, client, v.ID) }}
-	switch {
-	case d.cloud.ownReservation():
-		undo.onlyIfBegun = true // else it may be of a run that goes on
-		d.undo = append(d.undo, undo)
+	if d.cloud.ownReservation() {
+		// It may be of a run that goes on.
+		d.undo = append(d.undo, undoing{step: d.cloud.endReservation, onlyIfBegun: true})
 		return nil
-	case v.Status != "available":
+	}
+	if v.Status != "available" {
 		return &materialize.RefusedError{Target: d.cloud.String(), Reasons: []materialize.Reason{{Kind: materialize.ReasonHeld,
 			Text: "its status is " + printable(v.Status) + ", not available: detach it first, or give its device as TARGET"}}}
 	}
-	held, why, err := client.Reserve(ctx, v.ID)
-	if held {
-		d.undo = append(d.undo, undo)
-	} else if err == nil {
+	held := false
+	d.undo = append(d.undo, undoing{step: func(ctx context.Context) error {
+		if held {
+			return d.cloud.endReservation(ctx)
+		}
+		return d.cloud.unmark(ctx)
+	}})
+	if !d.fresh {
+		d.cloud.marked = true // as far as is known
+		if err := client.Mark(ctx, v.ID, cinderapi.ReservedKey, d.run); err != nil {
+			if s := cinderapi.StatusOf(err); s < 400 || s >= 500 || s == http.StatusUnauthorized {
+				return err
+			}
+			d.cloud.marked = false
+			d.options.Logger.Warn("the volume cannot be marked: if this run is killed, an administrator must end its reservation", "volume", v.ID, "err", err)
+		}
+	}
+	var why string
+	var err error
+	if held, why, err = client.Reserve(ctx, v.ID); !held && err == nil {
 		d.options.Logger.Warn("the volume cannot be reserved: see to it that nobody attaches it now", "volume", v.ID, "err", why)
 	}
 	return err
-}
-
-func unreserve(ctx context.Context, client *cinderapi.Client, id string) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
-	defer cancel()
-	if err := client.Unreserve(ctx, id); err != nil {
-		return fmt.Errorf("%w; volume %s stays reserved (attaching) until an administrator does: openstack volume set --state available %s", err, id, id)
-	}
-	return nil
 }
 
 // back undoes what must not stay, the last first. What fails does not keep the

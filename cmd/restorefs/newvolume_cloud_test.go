@@ -11,13 +11,12 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
-
-	"github.com/restorefs/restorefs/materialize/cinderapi"
 )
 
 const cloudServer = "7ac8686c-de71-4acb-9600-ec18b1a1ed6d"
@@ -99,6 +98,8 @@ func callName(r *http.Request, body string) string {
 		return "delete"
 	case strings.HasPrefix(call, "DELETE "+root+"/volumes/"+cloudTarget+"/metadata/"):
 		return "forget"
+	case strings.Contains(body, `"restorefs_reserved"`):
+		return "mark"
 	case strings.Contains(body, `"os-reserve"`):
 		return "reserve"
 	case strings.Contains(body, `"os-unreserve"`):
@@ -184,7 +185,7 @@ func (s *creatingServer) answer(w http.ResponseWriter, r *http.Request) {
 		os.Remove(s.file())
 		w.WriteHeader(202)
 	case "forget":
-		delete(s.metadata, cinderapi.RunKey)
+		delete(s.metadata, path.Base(r.URL.Path))
 	case "reserve":
 		s.volume["status"] = "attaching"
 		w.WriteHeader(202)

@@ -126,12 +126,12 @@ func TestTheDeviceOfAVolumeThatIsThereIsFound(t *testing.T) {
 		want   string
 		calls  string
 	}{
-		"available":                                {"available", false, 0, "", "reserve metadata unreserve"},
-		"reserved by a run that created it":        {"attaching", true, 0, "still reserved by the run that created it", "metadata unreserve"},
+		"available":                                {"available", false, 0, "", "mark reserve metadata unreserve forget"},
+		"reserved by a run that created it":        {"attaching", true, 0, "still reserved by an earlier run", "metadata unreserve"},
 		"reserved by somebody":                     {"attaching", false, 4, "its status is attaching: somebody is about to attach it", ""},
 		"in use":                                   {"in-use", false, 4, "its status is in-use, not available: detach it first", ""},
 		"in use, though a run once created it":     {"in-use", true, 4, "its status is in-use, not available", ""},
-		"somebody's whose metadata tells of a run": {"available", true, 0, "", "reserve metadata unreserve"},
+		"somebody's whose metadata tells of a run": {"available", true, 0, "", "mark reserve metadata unreserve forget"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newCreatingServer(t)
@@ -155,5 +155,50 @@ func TestTheDeviceOfAVolumeThatIsThereIsFound(t *testing.T) {
 				t.Error("of a volume that was not touched more is said:", stderr)
 			}
 		})
+	}
+}
+
+func TestAVolumeThatCannotBeMarkedIsRestored(t *testing.T) {
+	share, id := cloudBackup(t, storetest.Volume{Name: "db"})
+	s := newCreatingServer(t)
+	s.change(func(*creatingServer) { s.there = true; s.refuse(403, "mark") })
+	if err := os.WriteFile(s.file(), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(s.file(), 1<<30); err != nil {
+		t.Fatal(err)
+	}
+	_, stderr, code := s.run(t, s.flags(share, id, "--volume", cloudTarget)...)
+	if code != 0 || !strings.Contains(stderr, "cannot be marked") || s.calls() != "mark reserve metadata unreserve" {
+		t.Errorf("exit %d: %s; %s", code, stderr, s.calls())
+	}
+}
+
+// Cinder does not tell who reserved a volume, and nobody but an administrator
+// could end it.
+func TestWhatAKilledRunReservedIsContinued(t *testing.T) {
+	firstPass(t)
+	share, id, content := slowBackup(t)
+	s := newCreatingServer(t)
+	s.change(func(*creatingServer) { s.there, s.metadata["own"] = true, "x" })
+	if err := os.WriteFile(s.file(), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(s.file(), 1<<30); err != nil {
+		t.Fatal(err)
+	}
+	r := s.start(t, s.flags(share, id, "--volume", cloudTarget, "--bwlimit", "1000K")...)
+	waitWritten(s.file())
+	r.cmd.Process.Kill()
+	r.wait(t)
+	if s.get("status") != "attaching" || s.meta(cinderapi.ReservedKey) == "" {
+		t.Fatal(s.get("status"), s.meta(cinderapi.ReservedKey))
+	}
+	_, stderr, code := s.run(t, s.flags(share, id, "--volume", cloudTarget, "--no-metadata")...)
+	if code != 0 || !begins(t, s.file(), 1<<30, content) || !strings.Contains(stderr, "still reserved by an earlier run") {
+		t.Errorf("exit %d: %s", code, stderr)
+	}
+	if s.get("status") != "available" || s.meta(cinderapi.ReservedKey) != "" || s.meta("own") != "x" {
+		t.Error(s.get("status"), s.meta(cinderapi.ReservedKey), s.meta("own"))
 	}
 }

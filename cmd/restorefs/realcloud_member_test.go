@@ -86,14 +86,29 @@ func TestARealCloudsPlainMemberCanRestore(t *testing.T) {
 		id := h.materialize(t, moment{backup: backup})
 		c.sameContent(t, id, content, 1)
 	})
-	t.Run("and go on where a run was killed", func(t *testing.T) {
-		id := s.newVolume(t, object{"metadata": object{"restorefs_run": "X"}})
-		s.call(t, "POST", "/volumes/"+id+"/action", object{"os-reserve": nil}, 202, nil)
-		s.must(t, append(base, "--volume", id, "--device-path", c.disk("{id}"), "--yes", backup)...)
-		if view := s.view(t, id); view["metadata"].(object)["restorefs_run"] != nil || view["name"] != "n" {
-			t.Errorf("%v", view)
+	t.Run("to a volume that is there, which is marked and reserved meanwhile", func(t *testing.T) {
+		id := s.newVolume(t, object{"metadata": object{"own": "x"}})
+		_, stderr := s.must(t, append(base, "--volume", id, "--device-path", c.disk("{id}"), "--no-metadata", "--yes", backup)...)
+		view := s.view(t, id)
+		if m := view["metadata"].(object); m["own"] != "x" || len(m) != 1 || strings.Contains(stderr, "cannot be") {
+			t.Errorf("%v: %s", view, stderr)
 		}
 		c.sameContent(t, id, content, 1)
+	})
+	t.Run("and go on where a run was killed", func(t *testing.T) {
+		for _, mark := range []string{"restorefs_run", "restorefs_reserved"} {
+			id := s.newVolume(t, object{"metadata": object{mark: "X"}})
+			s.call(t, "POST", "/volumes/"+id+"/action", object{"os-reserve": nil}, 202, nil)
+			s.must(t, append(base, "--volume", id, "--device-path", c.disk("{id}"), "--yes", backup)...)
+			if view := s.view(t, id); view["metadata"].(object)[mark] != nil || view["name"] != "n" {
+				t.Errorf("%v", view)
+			}
+			var now struct{ Volume struct{ Status string } }
+			if s.call(t, "GET", "/volumes/"+id, nil, 200, &now); now.Volume.Status != "available" {
+				t.Errorf("%v", now)
+			}
+			c.sameContent(t, id, content, 1)
+		}
 	})
 	t.Run("and have what failed cleaned up", func(t *testing.T) {
 		share, container := t.TempDir(), filepath.Join(backup[:2], backup[2:4], backup)

@@ -37,6 +37,7 @@ type cloudVolume struct {
 	volume   *cinderapi.Volume // as it was found
 	rule     cinderapi.Rule
 	metadata bool // is restored too
+	marked   bool // by us, as reserved (cinderapi.ReservedKey)
 }
 
 // metadataRule is --metadata-rule, checked together with the flags it goes with.

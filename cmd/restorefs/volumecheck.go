@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/restorefs/restorefs/backupstore"
 	"github.com/restorefs/restorefs/materialize"
@@ -91,7 +92,7 @@ func takenBy(status string, metadataOnly bool) string {
 		if metadataOnly {
 			return ""
 		}
-		return "somebody is about to attach it, or a run that was killed has reserved it: wait, or, if nobody uses it, have an administrator free it: openstack volume set --state available"
+		return "somebody is about to attach it: wait, or, if nobody uses it, have an administrator free it: openstack volume set --state available"
 	case "detaching":
 		if metadataOnly {
 			return ""
@@ -105,10 +106,10 @@ func takenBy(status string, metadataOnly bool) string {
 	return "wait until Cinder is done with it"
 }
 
-// ownReservation reports whether a volume is reserved by a run that created it,
-// and ended early.
+// ownReservation reports whether a volume is reserved by a run that ended early.
 func (v *cloudVolume) ownReservation() bool {
-	return v.volume.Status == "attaching" && v.volume.Metadata[cinderapi.RunKey] != ""
+	m := v.volume.Metadata
+	return v.volume.Status == "attaching" && (m[cinderapi.RunKey] != "" || m[cinderapi.ReservedKey] != "")
 }
 
 // taken says who else uses the volume, "" for nobody. The error is ctx's.
@@ -195,9 +196,31 @@ func (r *restore) undisturbed() error {
 func (v *cloudVolume) statusNotes() []string {
 	switch {
 	case v.ownReservation():
-		return []string{"the volume is still reserved by the run that created it; if that one is not at an end, say no"}
+		return []string{"the volume is still reserved by an earlier run; if that one is not at an end, say no"}
 	case strings.HasPrefix(v.volume.Status, "error"):
 		return []string{fmt.Sprintf("its status is %s, and stays so until an administrator changes it: openstack volume set --state available %s", v.volume.Status, v.volume.ID)}
+	}
+	return nil
+}
+
+// endReservation lets others attach the volume again.
+func (v *cloudVolume) endReservation(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	id := v.volume.ID
+	if err := v.client.Unreserve(ctx, id); err != nil {
+		return fmt.Errorf("%w; volume %s stays reserved (attaching) until an administrator does: openstack volume set --state available %s", err, id, id)
+	}
+	return v.unmark(ctx)
+}
+
+// unmark takes from the volume's metadata that it is reserved.
+func (v *cloudVolume) unmark(ctx context.Context) error {
+	if !v.marked && v.volume.Metadata[cinderapi.ReservedKey] == "" {
+		return nil
+	}
+	if err := v.client.Forget(ctx, v.volume.ID, cinderapi.ReservedKey); err != nil {
+		return fmt.Errorf("%w; remove it with: openstack volume unset --property %s %s", err, cinderapi.ReservedKey, v.volume.ID)
 	}
 	return nil
 }
@@ -208,5 +231,5 @@ func (r *restore) free() error {
 	if !r.restored || r.cloud == nil || !r.cloud.ownReservation() {
 		return nil
 	}
-	return unreserve(context.WithoutCancel(r.c.Context), r.cloud.client, r.cloud.volume.ID)
+	return r.cloud.endReservation(context.WithoutCancel(r.c.Context))
 }

@@ -91,7 +91,7 @@ func TestAReservationOfARunThatEndedEarlyIsUsedAndEnded(t *testing.T) {
 	f.metadata[cinderapi.RunKey] = "X"
 	target := volumeFile(t, "volume-"+cloudTarget)
 	_, stderr, code := inCloud(t, f.URL, "materialize", "--share", share, "--volume", cloudTarget, id, target)
-	if code != 0 || !strings.Contains(stderr, "note    the volume is still reserved by the run that created it") || !holds(t, target, 1<<30) {
+	if code != 0 || !strings.Contains(stderr, "note    the volume is still reserved by an earlier run") || !holds(t, target, 1<<30) {
 		t.Errorf("exit %d: %s", code, stderr)
 	}
 	f.mu.Lock()

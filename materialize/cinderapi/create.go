@@ -157,16 +157,6 @@ func (c *Client) why(ctx context.Context, id string) string {
 	return ": " + strings.Join(texts, "; ")
 }
 
-// Forget removes RunKey from a volume's metadata, if it is there.
-func (c *Client) Forget(ctx context.Context, id string) error {
-	path, on := volumePath(id)
-	err := c.Do(ctx, Call{Op: "the removal of the mark", On: on, Method: http.MethodDelete, Path: path + "/metadata/" + RunKey})
-	if StatusOf(err) == http.StatusNotFound {
-		return nil
-	}
-	return err
-}
-
 // deleteWait bounds the removal of a volume; thick ones may be overwritten.
 const deleteWait = 5 * time.Minute
 

@@ -7,6 +7,29 @@ import (
 	"time"
 )
 
+// ReservedKey is the metadata key by which a volume that was there before is
+// known as reserved by a run, also when that was killed: Cinder does not tell who
+// reserved a volume. The value is the run's own. It is no mark of RunKey's kind:
+// the volume is not the run's.
+const ReservedKey = "restorefs_reserved"
+
+// Mark gives a volume one of the keys, with the run's value.
+func (c *Client) Mark(ctx context.Context, id, key, run string) error {
+	path, on := volumePath(id)
+	body := map[string]any{"metadata": map[string]string{key: run}}
+	return c.Do(ctx, Call{Op: "the mark", On: on, Method: http.MethodPost, Path: path + "/metadata", Body: body, Harmless: true})
+}
+
+// Forget removes one of the keys from a volume's metadata, if it is there.
+func (c *Client) Forget(ctx context.Context, id, key string) error {
+	path, on := volumePath(id)
+	err := c.Do(ctx, Call{Op: "the removal of the mark", On: on, Method: http.MethodDelete, Path: path + "/metadata/" + key})
+	if StatusOf(err) == http.StatusNotFound {
+		return nil
+	}
+	return err
+}
+
 // Reserve keeps others from attaching an available volume, whose status becomes
 // attaching. held says whether it did: a cloud may not let this user, in which
 // case err is nil and why says so. An error means that somebody else has the

@@ -70,7 +70,8 @@ func adminMetadata(key, _ string) bool { return key == "readonly" || key == "att
 func (o Origin) Wanted(rule Rule, volumeID string, present State) State {
 	s := present
 	s.Metadata, s.Image = maps.Clone(present.Metadata), maps.Clone(present.Image)
-	delete(s.Metadata, RunKey) // the mark of a run that created it and ended early
+	delete(s.Metadata, RunKey) // the marks of runs that ended early
+	delete(s.Metadata, ReservedKey)
 	if rule == RuleCinder {
 		for i := len(o.Chain) - 1; i >= 0; i-- {
 			if o.Chain[i] != nil {
