@@ -10,7 +10,7 @@ import (
 
 // genericOptions are those of mount(8) and of FUSE that need nothing from us:
 // the mount is nosuid, nodev, noexec whatever they say, read-only unless there
-// is an overlay, and times are never written. Those that begin with x- or X- belong to others, too.
+// is an overlay (which ro excludes), and times are never written. Those that begin with x- or X- belong to others, too.
 var genericOptions = []string{
 	"defaults", "ro", "rw", "suid", "nosuid", "dev", "nodev", "exec", "noexec", "sync", "async", "dirsync",
 	"atime", "noatime", "diratime", "nodiratime", "relatime", "norelatime", "strictatime", "nostrictatime", "lazytime", "nolazytime",
@@ -63,8 +63,11 @@ func helperArgs(app *cli.App, args []string) ([]string, error) {
 	}
 	command := app.Command("mount")
 	flags := []string{args[0], command.Name, "--daemon", "--share", words[0]}
+	readOnly, overlay := false, false
 	for _, option := range options {
 		name, _, hasValue := strings.Cut(option, "=")
+		readOnly = name == "ro" || readOnly && name != "rw" // the last one counts
+		overlay = overlay || name == "overlay"
 		if option == "" || slices.Contains(genericOptions, name) || strings.HasPrefix(strings.ToLower(name), "x-") {
 			continue
 		}
@@ -80,6 +83,9 @@ func helperArgs(app *cli.App, args []string) ([]string, error) {
 		default:
 			flags = append(flags, "--"+strings.ReplaceAll(option[:len(name)], "_", "-")+option[len(name):])
 		}
+	}
+	if readOnly && overlay {
+		return nil, usagef("the options ro and overlay exclude each other: an overlay makes the disks writable")
 	}
 	if fake { // everything but the mounting
 		return nil, nil

@@ -24,6 +24,7 @@ func TestMountHelperArguments(t *testing.T) {
 		"restorefs /s /mnt -o backup=aaaa,backup=bbbb,refresh=5s,noauto,noexec": "restorefs mount --daemon --share /s --backup=aaaa --backup=bbbb --refresh=5s -- /mnt",
 		"mount.restorefs /s /mnt -s -o colour=red":                              "mount.restorefs mount --daemon --share /s -- /mnt",
 		"mount.restorefs /s /mnt -fn -o ro":                                     "",
+		"restorefs /s /mnt -o ro,overlay=/o,rw":                                 "restorefs mount --daemon --share /s --overlay=/o -- /mnt",
 	} {
 		got, err := helperArgs(newApp(), strings.Fields(in))
 		if err != nil || strings.Join(got, " ") != want {
@@ -43,6 +44,7 @@ func TestMountHelperArguments(t *testing.T) {
 		"mount.restorefs /s /mnt --memory 5":        "--memory",
 		"restorefs /s /mnt -o ro,remount":           `"remount"`,
 		"restorefs host:/export /mnt -o no_such_op": "no_such_op",
+		"restorefs /s /mnt -o overlay=/o,ro":        "exclude",
 	} {
 		var usage usageError
 		if got, err := helperArgs(newApp(), strings.Fields(in)); !errors.As(err, &usage) || !strings.Contains(err.Error(), says) {
