@@ -67,7 +67,8 @@
 // The page cache belongs to an inode, and a partition's file shows bytes that
 // volume.raw shows too. While disks can be written, partitions are read and
 // written past it (FOPEN_DIRECT_IO), and a write to one drops what the kernel
-// has of volume.raw there, before it is acknowledged. Were both cached, two
+// has of volume.raw there, before it is acknowledged; unless a great many such
+// writes wait for that, see drop.go. Were both cached, two
 // writers of the same bytes could wait for each other's pages for ever. For
 // want of a cache, a partition's file cannot be mapped shared then.
 //

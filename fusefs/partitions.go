@@ -239,24 +239,3 @@ func (n *volumeNode) openVolume(ctx context.Context) (Volume, error) {
 	}
 	return v, nil
 }
-
-// dropCached makes the kernel write and forget what it has of a disk's bytes,
-// for a write through a window. The windows themselves are not cached while disks
-// can be written, and what was cached of a disk that nobody has open now is
-// dropped when it is opened. So nobody who waits here is waited for: the
-// kernel holds pages of the disk locked only for reads and writes of the disk.
-func (t *tree) dropCached(id string, off, n int64) {
-	nodes := map[*volumeNode]bool{}
-	t.handlesMu.Lock()
-	for h := range t.handles {
-		if h.id == id && !h.node.window {
-			nodes[h.node] = true
-		}
-	}
-	t.handlesMu.Unlock()
-	for node := range nodes {
-		if no := node.NotifyContent(off, n); no != 0 && no != syscall.ENOENT {
-			t.log.Error("volume.raw may show what was there before a write to a partition", "backup", id, "offset", off, "length", n, "err", no)
-		}
-	}
-}

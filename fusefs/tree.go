@@ -45,6 +45,8 @@ type tree struct {
 
 	handlesMu sync.Mutex
 	handles   map[*volumeHandle]struct{}
+
+	drops *drops
 }
 
 func newTree(c Catalog, o Options, log *slog.Logger) *tree {
@@ -59,6 +61,7 @@ func newTree(c Catalog, o Options, log *slog.Logger) *tree {
 		status:       o.Status,
 		mounted:      time.Now(),
 		handles:      make(map[*volumeHandle]struct{}),
+		drops:        newDrops(),
 	}
 	if o.Owner != nil {
 		t.uid, t.gid = o.Owner.UID, o.Owner.GID
