@@ -72,11 +72,12 @@ func (s *Server) Unmount(ctx context.Context, o UnmountOptions) error {
 	if err != nil {
 		return err
 	}
-	// By its id: it may have been moved, detached, or covered since.
-	i := slices.IndexFunc(mounts, func(m MountInfo) bool { return m.ID == s.mount.ID })
+	// It may have been moved, detached, or covered since. As long as it is served
+	// nobody else has its device; its id may be another mount's by now.
+	i := slices.IndexFunc(mounts, func(m MountInfo) bool { return m.ID == s.mount.ID && m.Device == s.mount.Device })
 	if i >= 0 {
 		at := mounts[i].Mountpoint
-		if top := mountAt(mounts, at); top.ID != s.mount.ID {
+		if top := mountAt(mounts, at); !mounts[i].is(*top) {
 			return fmt.Errorf("unmount %s: another mount (%s, type %s) covers it; unmount that first", at, top.Source, top.Type)
 		}
 		lazily, err := takeDown(ctx, &mounts[i], o)

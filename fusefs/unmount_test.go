@@ -251,6 +251,38 @@ func TestAMountThatTookThePlaceOfAnotherStays(t *testing.T) {
 	}
 }
 
+// The kernel gives the number of a mount that is gone to the next.
+func TestAMountWithTheNumberOfAnotherStays(t *testing.T) {
+	r := mounted(t, sample(idA))
+	own := mountInfoAt(t, r.mnt)
+	holder := exec.Command("sleep", "100") // with a copy of it, which keeps the server
+	holder.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}
+	if err := holder.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer holder.Process.Kill()
+	detach(r.mnt)
+	if err := unix.Mount("other", r.mnt, "tmpfs", 0, "size=64k"); err != nil {
+		t.Fatal(err)
+	}
+	mounts, err := readMountInfo()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m := mountAt(mounts, r.mnt); m == nil || m.ID != own.ID {
+		t.Logf("the number of %+v was not given again", own)
+	}
+	if err := r.try("Unmount", &UnmountArgs{Mountpoint: r.mnt, Timeout: 300 * time.Millisecond}, nil); err == nil || !strings.Contains(err.Error(), "still in use") {
+		t.Errorf("while it is held: %v", err)
+	}
+	holder.Process.Kill()
+	holder.Wait()
+	r.call("Unmount", &UnmountArgs{Mountpoint: r.mnt, Timeout: 5 * time.Second}, nil)
+	if err := unix.Unmount(r.mnt, 0); err != nil {
+		t.Errorf("another's mount was taken down: %v", err)
+	}
+}
+
 func TestLazyUnmountLeavesItToItsUsers(t *testing.T) {
 	for what, unmount := range map[string]func(*remote) error{
 		"from outside": func(r *remote) error { return Unmount(r.t.Context(), r.mnt, UnmountOptions{Lazy: true}) },
