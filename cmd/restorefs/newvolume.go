@@ -184,7 +184,7 @@ func (d *delivery) target() string {
 func (d *delivery) notes() (notes []string) {
 	m := d.backup.VolumeMeta
 	if !d.fresh {
-		return d.cloud.statusNotes()
+		return d.cloud.notes(d.backup)
 	}
 	if d.wish.SizeGiB > d.c.Int64("size") && d.c.Int64("size") > 0 {
 		notes = append(notes, fmt.Sprintf("--size %d is too small for the backup", d.c.Int64("size")))

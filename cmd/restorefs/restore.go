@@ -146,8 +146,10 @@ func (r *restore) onto(name string) error {
 	r.note = target.Note()
 	if r.cloud != nil {
 		fmt.Fprintf(c.App.ErrWriter, "volume  %s\n", r.cloud.describe())
-		for _, note := range r.cloud.notes(r.backup) {
-			fmt.Fprintf(c.App.ErrWriter, "note    %s\n", printable(note))
+		if !r.confirmed { // else they were told before that
+			for _, note := range r.cloud.notes(r.backup) {
+				fmt.Fprintf(c.App.ErrWriter, "note    %s\n", printable(note))
+			}
 		}
 	}
 	if err := confirm(c, r.backup, target, r.confirmed); err != nil {
