@@ -269,7 +269,7 @@ func (d *delivery) forth(ctx context.Context) error {
 			return err
 		}
 	}
-	wanted, err := d.wanted(ctx)
+	wanted, err := d.wanted(ctx, d.fresh)
 	if err != nil {
 		return err
 	}

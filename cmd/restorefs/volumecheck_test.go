@@ -205,12 +205,22 @@ func TestADiskSaysWhichVolumeItIs(t *testing.T) {
 // Cinder's own restore leaves a file as long as the backup.
 func TestAVolumesFileMayHaveBeenCutOff(t *testing.T) {
 	share, id := cloudBackup(t, storetest.Volume{})
-	f := newVolumeServer(t, cloudTarget, nil)
-	target := volumeFile(t, "volume-"+cloudTarget)
-	if err := os.Truncate(target, 1<<20); err != nil {
-		t.Fatal(err)
+	cut := func(path string) {
+		t.Helper()
+		if err := os.WriteFile(path, make([]byte, 1<<20), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
+	f := newVolumeServer(t, cloudTarget, nil)
+	target := filepath.Join(t.TempDir(), "volume-"+cloudTarget)
+	cut(target)
 	if _, stderr, code := inCloud(t, f.URL, "materialize", "--share", share, "--volume", cloudTarget, id, target); code != 0 || !holds(t, target, 1<<30) {
+		t.Errorf("exit %d: %s", code, stderr)
+	}
+	s := newCreatingServer(t)
+	s.change(func(*creatingServer) { s.there = true })
+	cut(s.file())
+	if _, stderr, code := s.run(t, s.flags(share, id, "--volume", cloudTarget)...); code != 0 || !holds(t, s.file(), 1<<30) {
 		t.Errorf("exit %d: %s", code, stderr)
 	}
 }

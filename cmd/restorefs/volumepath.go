@@ -83,7 +83,7 @@ func namesInSysfs(dir string) (names []string) {
 // isTheVolume refuses a TARGET that is not there, or whose size or format say
 // that it is not the volume.
 func (r *restore) isTheVolume(target string) error {
-	wanted, err := r.wanted(r.c.Context)
+	wanted, err := r.wanted(r.c.Context, false)
 	if err != nil {
 		return err
 	}
@@ -95,10 +95,11 @@ func (r *restore) isTheVolume(target string) error {
 	return err
 }
 
-// wanted is what the device of the volume must be.
-func (r *restore) wanted(ctx context.Context) (device.Volume, error) {
+// wanted is what the device of the volume must be; fresh says that the volume was
+// created just now.
+func (r *restore) wanted(ctx context.Context, fresh bool) (device.Volume, error) {
 	v := r.cloud.volume
-	w := device.Volume{ID: v.ID, SizeGiB: v.SizeGiB, Encrypted: v.Encrypted}
+	w := device.Volume{ID: v.ID, SizeGiB: v.SizeGiB, Encrypted: v.Encrypted, MayBeCut: !fresh}
 	if v.Encrypted {
 		var head [4]byte
 		if err := r.volume.ReadAt(ctx, head[:], 0); err != nil {

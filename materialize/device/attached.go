@@ -60,7 +60,7 @@ func (a *Attached) Find(ctx context.Context, v Volume) (*Device, error) {
 			Hint: "is this machine the server it was attached to, and does udev run here? lsblk -o NAME,SIZE,SERIAL shows the disks",
 		}
 	}
-	d, err := look(path, v, false)
+	d, err := look(path, v)
 	if err != nil {
 		return nil, err
 	}

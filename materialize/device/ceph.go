@@ -68,7 +68,7 @@ func (c *Ceph) Find(ctx context.Context, v Volume) (*Device, error) {
 		if _, ok, err := one(path, v); !ok || err != nil {
 			return nil, false, err
 		}
-		d, err := look(path, v, false)
+		d, err := look(path, v)
 		return d, err == nil, err
 	})
 	if err == nil && !ok {

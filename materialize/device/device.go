@@ -23,6 +23,9 @@ type Volume struct {
 	// Qcow2 says that what is to be written is a qcow2 file: that driver makes
 	// encrypted volumes so, and Cinder backs them up as they are.
 	Qcow2 bool
+	// MayBeCut says that a file may be shorter than the volume: Cinder's own
+	// restore cuts it off where the backup ends.
+	MayBeCut bool
 }
 
 // Finder finds a volume's device in one kind of place.
@@ -107,21 +110,19 @@ func (v Volume) check() error {
 }
 
 // Prove looks at what is at path, where the operator says that the volume is, as
-// Find does at what it found, but that a file may be shorter than the volume:
-// Cinder's own restore cuts it off where the backup ends. The error is a
-// *WrongError, or fs.ErrNotExist where nothing is there, or tells what failed.
+// Find does at what it found. The error is a *WrongError, or fs.ErrNotExist where
+// nothing is there, or tells what failed.
 func Prove(ctx context.Context, path string, v Volume) (*Device, error) {
 	if err := v.check(); err != nil {
 		return nil, err
 	}
-	return apart(ctx, func() (*Device, error) { return look(path, v, true) })
+	return apart(ctx, func() (*Device, error) { return look(path, v) })
 }
 
 const gib = 1 << 30
 
-// look opens what is at path, for reading, and proves that it is the volume. cut
-// says whether a file may be shorter.
-func look(path string, v Volume, cut bool) (*Device, error) {
+// look opens what is at path, for reading, and proves that it is the volume.
+func look(path string, v Volume) (*Device, error) {
 	wrong := func(format string, args ...any) (*Device, error) {
 		return nil, &WrongError{Volume: v.ID, Path: path, Reason: fmt.Sprintf(format, args...)}
 	}
@@ -143,7 +144,7 @@ func look(path string, v Volume, cut bool) (*Device, error) {
 	}
 	want := v.SizeGiB * gib
 	switch {
-	case d.File && (v.Encrypted || cut) && d.Size <= want:
+	case d.File && (v.Encrypted || v.MayBeCut) && d.Size <= want:
 	case d.File && d.Size != want:
 		return wrong("it has %d bytes, the volume has %d", d.Size, want)
 	case d.Size < want:

@@ -115,7 +115,7 @@ func (p *Path) Find(ctx context.Context, v Volume) (*Device, error) {
 	if !ok {
 		return nil, &NotFoundError{Volume: v.ID, Where: pattern, After: time.Since(begin).Round(time.Second), Hint: p.hint()}
 	}
-	return apart(ctx, func() (*Device, error) { return look(path, v, false) })
+	return apart(ctx, func() (*Device, error) { return look(path, v) })
 }
 
 // one finds the only match of a pattern. Several names of the same thing, as
