@@ -17,7 +17,8 @@ func overlayCommand() *cli.Command {
 		ArgsUsage: "list DIR | discard DIR [BACKUP]",
 		Description: `DIR is that of "restorefs mount --overlay DIR". "discard" deletes what was written,
 onto BACKUP (its id, or the start of it) or onto all; the backups themselves are as
-they were, always. An overlay in use is not discarded.`,
+they were, always. An overlay in use is not discarded; what is not known for an
+overlay, as its map is lost or damaged, only by its name.`,
 		Flags: []cli.Flag{
 			jsonFlag(),
 			&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Usage: "do not ask", DisableDefaultText: true},
@@ -113,6 +114,10 @@ func discardOverlays(c *cli.Context, dir, ref string) error {
 	}
 	out := []listedOverlay{}
 	for _, i := range list {
+		if ref == "" && i.Size == 0 && i.Problem != "" {
+			fmt.Fprintf(c.App.ErrWriter, "left: %s; it may be no overlay at all, to discard it name it\n", newListedOverlay(i))
+			continue
+		}
 		if ref == "" || i.Backup == ref || len(ref) >= 4 && strings.HasPrefix(i.Backup, ref) {
 			out = append(out, newListedOverlay(i))
 		}

@@ -224,6 +224,30 @@ func TestOverlaysAreListedAndDiscarded(t *testing.T) {
 	}
 }
 
+func TestWhatIsNoOverlayIsNotDiscardedWithTheOthers(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{"holiday.data": "mine", "world.map": strings.Repeat("mine", 4096), "empty.map": ""} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stdout, stderr, code := restorefs(t, "overlay", "discard", "--yes", dir)
+	if code != 0 || stdout != "discarded empty\n" || !strings.Contains(stderr, "left: holiday") || !strings.Contains(stderr, "left: world") {
+		t.Errorf("exit %d: %s%s", code, stdout, stderr)
+	}
+	for name, there := range map[string]bool{"holiday.data": true, "world.map": true, "empty.map": false} {
+		if _, err := os.Stat(filepath.Join(dir, name)); (err == nil) != there {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, stderr, code := restorefs(t, "overlay", "discard", "--yes", dir, "holiday"); code != 0 {
+		t.Errorf("by its name: exit %d: %s", code, stderr)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "holiday.data")); err == nil {
+		t.Error("it is still there")
+	}
+}
+
 func TestAnOverlayOfOtherContentsIsRefused(t *testing.T) {
 	needMount(t)
 	share, id, _ := incremental(t, 4<<20)
