@@ -24,7 +24,8 @@ type Estimate struct {
 
 	// Writes gives, in order, the ranges of the volume that are read from the
 	// backup and written: WriteBytes in all, but for what of the volume's data is
-	// found to be zero only when it is read. It ends after the first error.
+	// found to be zero only when it is read, and rounded to 32 KiB where blocks are
+	// smaller. It ends after the first error.
 	Writes func(ctx context.Context) iter.Seq2[Range, error]
 }
 
@@ -56,7 +57,8 @@ func Plan(ctx context.Context, vol Volume, name string, open OpenOptions, o Opti
 	p := newPipeline(vol, t, o)
 	e.WriteBytes, e.ZeroBytes = 0, 0
 	var compared atomic.Int64
-	writes := &blockSet{block: p.block, pages: map[int64]*[pageBlocks / 64]uint64{}}
+	// A bit for each block of 512 bytes, which a backup may have, would be too much.
+	writes := &blockSet{block: p.hole, pages: map[int64]*[pageBlocks / 64]uint64{}}
 	err = p.compareAll(ctx, t, vol.Size(), func(n int64) { compared.Add(n) }, func(cs []change) {
 		for _, c := range cs {
 			if c.zero {

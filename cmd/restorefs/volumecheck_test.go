@@ -158,6 +158,28 @@ func TestATargetThatCannotBeTheVolumeIsRefused(t *testing.T) {
 	}
 }
 
+// Some storage rounds sizes up; that takes two commands.
+func TestADeviceThatIsMuchLargerThanTheVolumeIsRefused(t *testing.T) {
+	need(t, "losetup")
+	if os.Geteuid() != 0 {
+		skip(t, "needs root for a loop device")
+	}
+	share, id := cloudBackup(t, storetest.Volume{Name: "db"})
+	f := newVolumeServer(t, cloudTarget, nil)
+	for size, want := range map[int64]string{1<<30 + 4<<20: "", 8 << 30: "because its storage rounds sizes up, restore without --volume, then the metadata with --metadata-only"} {
+		image := volumeFile(t, "disk")
+		if err := os.Truncate(image, size); err != nil {
+			t.Fatal(err)
+		}
+		device := strings.TrimSpace(run(t, "losetup", "--find", "--show", image))
+		_, stderr, code := inCloud(t, f.URL, "materialize", "--share", share, "--yes", "--volume", cloudTarget, id, device)
+		run(t, "losetup", "--detach", device)
+		if (code == 0) != (want == "") || code != 0 && code != exitRefused || !strings.Contains(stderr, want) || blank(t, image) == (code == 0) {
+			t.Errorf("%d bytes: exit %d: %s", size, code, stderr)
+		}
+	}
+}
+
 // beginWith writes the start of a file.
 func beginWith(path, text string) error {
 	f, err := os.OpenFile(path, os.O_WRONLY, 0)

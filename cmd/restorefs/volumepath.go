@@ -92,6 +92,9 @@ func (r *restore) isTheVolume(target string) error {
 		return &materialize.RefusedError{Target: target, Reasons: []materialize.Reason{{Kind: materialize.ReasonNotATarget,
 			Text: "it is not there, and a volume's device or file is: is this the machine that has it? To restore to a new file, leave --volume out"}}}
 	}
+	if wrong, ok := errors.AsType[*device.WrongError](err); ok && wrong.TooLarge {
+		wrong.Reason += "; if it is the volume all the same, because its storage rounds sizes up, restore without --volume, then the metadata with --metadata-only"
+	}
 	return err
 }
 

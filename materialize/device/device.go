@@ -89,6 +89,9 @@ type WrongError struct {
 	Volume string // id
 	Path   string
 	Reason string
+	// TooLarge is a device that could be the volume on storage that rounds sizes
+	// up far, as PowerFlex does to 8 GiB.
+	TooLarge bool
 }
 
 // Error implements error.
@@ -150,7 +153,7 @@ func look(path string, v Volume) (*Device, error) {
 	case d.Size < want:
 		return wrong("it has %d bytes, the volume has %d", d.Size, want)
 	case d.Size-want >= gib: // storage may round up, but Cinder counts whole GiB
-		return wrong("it has %d bytes, the volume only %d", d.Size, want)
+		return nil, &WrongError{Volume: v.ID, Path: path, TooLarge: true, Reason: fmt.Sprintf("it has %d bytes, the volume only %d", d.Size, want)}
 	}
 	reason, err := unfit(f, d, v)
 	if err != nil {
