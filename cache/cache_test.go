@@ -8,7 +8,9 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 )
 
 func TestReadsAreExact(t *testing.T) {
@@ -230,6 +232,31 @@ func TestAPanicOfTheSourceLeavesNobodyWaiting(t *testing.T) {
 	if err := v.ReadAt(t.Context(), make([]byte, 1<<20), 0); err != nil {
 		t.Fatal(err)
 	}
+}
+
+func TestAPanicInPrefetchIsItsReadersAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		src := &fakeSource{data: randomData(8<<20, 1), align: 512}
+		var panics atomic.Int32
+		src.onLoad = func(_ context.Context, off, _ int64) error {
+			if off >= 1<<20 && panics.Add(1) == 1 {
+				panic("bug")
+			}
+			return nil
+		}
+		r := newCache(t, Options{PrefetchWorkers: 1}).Volume("v", src).NewReader()
+		defer r.Close()
+		got := make([]byte, 64<<10)
+		for off := int64(0); off < r.v.size; off += int64(len(got)) {
+			if err := r.ReadAt(t.Context(), got, off); err != nil || !bytes.Equal(got, src.data[off:][:len(got)]) {
+				t.Fatalf("at %d: %v", off, err)
+			}
+			synctest.Wait() // prefetch does all that it can
+		}
+		if panics.Load() == 0 {
+			t.Error("nothing was loaded ahead")
+		}
+	})
 }
 
 // TestAgainstAReference has many readers read at random, with a budget that is always short, loads that fail and readers that are

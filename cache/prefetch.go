@@ -2,6 +2,7 @@ package cache
 
 import (
 	"context"
+	"fmt"
 	"sync"
 )
 
@@ -177,7 +178,7 @@ func (c *Cache) prefetch() {
 		}
 		for i, l := range loads {
 			c.mu.Unlock()
-			err := s.v.loadSpans(s.ctx, l)
+			err := s.load(l)
 			if err != nil && s.ctx.Err() == nil {
 				c.log.Debug("prefetch failed, its reader will try", "err", err)
 			}
@@ -199,6 +200,16 @@ func (c *Cache) prefetch() {
 			break
 		}
 	}
+}
+
+// load loads a claim. A panic of the Source is an error: it is the reader's who asks for those bytes, and not the end of all.
+func (s *stream) load(l *load) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("panic: %v", v)
+		}
+	}()
+	return s.v.loadSpans(s.ctx, l)
 }
 
 // next chooses the spans [first, end) to claim next of [from, to), a worker's share, and tells how many zeros precede them; the first may
