@@ -98,6 +98,18 @@ func (f *faultyFile) Fsync(ctx context.Context, flags uint32) syscall.Errno {
 	return f.LoopbackFile.Fsync(ctx, flags)
 }
 
+// PassthroughFd implements gofs.FilePassthroughFder: the kernel is not to write
+// past us.
+func (f *faultyFile) PassthroughFd() (int, bool) { return 0, false }
+
+// Write implements gofs.FileWriter.
+func (f *faultyFile) Write(ctx context.Context, p []byte, off int64) (uint32, syscall.Errno) {
+	if f.fault() == "broken" && off >= 8<<20 {
+		return 0, syscall.EIO
+	}
+	return f.LoopbackFile.Write(ctx, p, off)
+}
+
 // Read implements gofs.FileReader.
 func (f *faultyFile) Read(ctx context.Context, p []byte, off int64) (fuse.ReadResult, syscall.Errno) {
 	switch f.fault() {
@@ -278,6 +290,28 @@ func TestAFullFileSystem(t *testing.T) {
 	}
 	if result := restored(t, want, target, args...); result.BytesSkipped == 0 {
 		t.Errorf("the second run began anew: %+v", result)
+	}
+}
+
+func TestATargetThatFails(t *testing.T) {
+	share, id, want := incremental(t, 16<<20)
+	real := t.TempDir()
+	dir, say, _ := passThrough(t, real)
+	for fault, said := range map[string]string{"broken": "input/output error", "late": "disk quota exceeded"} {
+		t.Run(fault, func(t *testing.T) {
+			target := filepath.Join(dir, fault)
+			if err := os.WriteFile(filepath.Join(real, fault), nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			say(fault + " " + fault)
+			stdout, stderr, code := restorefs(t, "materialize", "--share", share, id, target)
+			failed(t, stdout, stderr, code, exitFailed, said, target, "to continue:  restorefs materialize")
+			if _, err := os.Stat(target + ".restorefs-partial"); err != nil {
+				t.Errorf("nothing says that it is not whole: %v", err)
+			}
+			say("")
+			restored(t, want, target, "--share", share, id, target)
+		})
 	}
 }
 
