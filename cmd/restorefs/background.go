@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -73,7 +75,15 @@ func (x *indexer) run(ctx context.Context) {
 	}
 }
 
-func (x *indexer) build(ctx context.Context, b *backupstore.Backup) error {
+// build builds the index of one backup. A bug that shows in one ends the work on
+// that one, and not the mount.
+func (x *indexer) build(ctx context.Context, b *backupstore.Backup) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			x.log.Error("panic: a bug of restorefs, please report it", "panic", p, "stack", string(debug.Stack()))
+			err = fmt.Errorf("panic: %v", p)
+		}
+	}()
 	v, err := x.open(ctx, b)
 	if err != nil {
 		return err
