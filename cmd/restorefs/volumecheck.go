@@ -172,10 +172,12 @@ func (r *restore) lookAgain() error {
 	return r.cloud.check(r.backup)
 }
 
-// undisturbed says who took the volume while it was written. Nothing is reserved
-// where the operator says what TARGET is.
+// undisturbed is an error if somebody took the volume while it was written.
+// Nothing is reserved where the operator says what TARGET is.
 func (r *restore) undisturbed() error {
-	ctx := context.WithoutCancel(r.c.Context)
+	// Not for long: the metadata is asked of the same cloud next.
+	ctx, cancel := context.WithTimeout(r.c.Context, 30*time.Second)
+	defer cancel()
 	now, err := r.cloud.client.GetVolume(ctx, r.cloud.volume.ID)
 	if err != nil {
 		r.options.Logger.Warn("whether somebody took the volume while it was written is not known", "volume", r.cloud.volume.ID, "err", err)
@@ -183,9 +185,9 @@ func (r *restore) undisturbed() error {
 	}
 	after := *r.cloud
 	after.volume = now
-	why, err := after.taken()
+	why, _ := after.taken() // if that is interrupted, so is what comes next
 	if why == "" {
-		return err
+		return nil
 	}
 	return fmt.Errorf("the data is written, but volume %s was taken meanwhile: %s. What is on it now need not be the backup: "+
 		"when nobody else uses it, run the same command again with --delta --force", now.ID, why)
