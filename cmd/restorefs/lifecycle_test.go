@@ -215,6 +215,9 @@ func TestSystemdIsTold(t *testing.T) {
 	if m := message(); m != "STOPPING=1" {
 		t.Errorf("%q", m)
 	}
+	if err := server.Wait(); err != nil { // a second signal would end it at once, still mounted
+		t.Error(err)
+	}
 }
 
 func TestOwnerAndModeAreThoseAskedFor(t *testing.T) {
