@@ -56,21 +56,23 @@
 // Volume must give up only this waiter, not work that others wait for, and must
 // not use the context after it has returned.
 //
-// Waiting that no signal ends: with asynchronous direct I/O (CAP_ASYNC_DIO),
-// which doubles what libaio and io_uring get, the kernel waits for the answer
-// to a direct read whatever happens to the reader; without it, only buffered
-// readers wait, and only SIGKILL frees those. So a Volume must bound its waits
-// for a hanging share. At most maxBackground buffered and asynchronous reads
-// of a mount are in flight, so those that hang hold up others of that mount,
-// whatever backup they read. Killing the serving process frees every reader.
+// Waiting: with asynchronous direct I/O (CAP_ASYNC_DIO), which doubles what
+// libaio and io_uring get, the kernel waits for the answer to a direct read
+// whatever happens to the reader, and announces nothing. So the caller of a
+// request that takes long is looked at (interrupt.go): a read(2) with O_DIRECT
+// ends upon a signal that asks for it. Whether a program ends that has reads by
+// libaio under way cannot always be told. Buffered readers are freed by SIGKILL.
+// At most maxBackground buffered and asynchronous reads of a mount are in
+// flight, so those that hang hold up others of that mount, whatever backup they
+// read. Killing the serving process frees every reader.
 //
 // The page cache belongs to an inode, and a partition's file shows bytes that
 // volume.raw shows too. While disks can be written, partitions are read and
 // written past it (FOPEN_DIRECT_IO), and a write to one drops what the kernel
 // has of volume.raw there, before it is acknowledged; unless a great many such
-// writes wait for that, see drop.go. Were both cached, two
-// writers of the same bytes could wait for each other's pages for ever. For
-// want of a cache, a partition's file cannot be mapped shared then.
+// writes wait for that, see drop.go. Were both cached, two writers of the same
+// bytes could wait for each other's pages for ever. For want of a cache, a
+// partition's file cannot be mapped shared then.
 //
 // Memory: go-fuse takes a buffer of the request's size (at most 1 MiB) for
 // every READ in flight, also if it then stays unused. The kernel bounds

@@ -28,8 +28,14 @@ import (
 // fatal to it become a SIGKILL.
 const endSignals = 1<<(syscall.SIGKILL-1) | 1<<(syscall.SIGINT-1) | 1<<(syscall.SIGTERM-1) | 1<<(syscall.SIGHUP-1) | 1<<(syscall.SIGQUIT-1)
 
-// endPoll is how often a caller who was interrupted is looked at.
-const endPoll = 50 * time.Millisecond
+const (
+	// endPoll is how often a caller who was interrupted is looked at.
+	endPoll = 50 * time.Millisecond
+
+	// lookPoll is how often one is looked at who was not: of asynchronous direct
+	// I/O, that of a plain O_DIRECT read included, the kernel announces nothing.
+	lookPoll = 500 * time.Millisecond
+)
 
 // request is the context of one request of the kernel. It ends when its caller
 // is to end. Nothing is watched, and no goroutine exists, before Done is called.
@@ -75,10 +81,9 @@ func (r *request) Done() <-chan struct{} {
 
 // Err implements context.Context.
 func (r *request) Err() error {
-	if r.Context.Err() == nil {
-		return nil
+	if r.Context.Err() != nil {
+		r.Done() // from now on it must be watched
 	}
-	r.Done() // from now on it must be watched
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.ended {
@@ -89,12 +94,20 @@ func (r *request) Err() error {
 
 // watch ends r when its caller was interrupted and is to end.
 func (r *request) watch(over <-chan struct{}) {
-	select {
-	case <-r.Context.Done():
-	case <-over:
-		return
-	}
 	caller, ok := fuse.FromContext(r.Context)
+	look := time.NewTicker(lookPoll)
+	defer look.Stop()
+	for waiting := true; waiting; {
+		select {
+		case <-r.Context.Done():
+			waiting = false
+		case <-look.C:
+			asked, known := askedToEnd(caller.Pid)
+			waiting = !ok || !known || !asked // one that is not known may be well, elsewhere
+		case <-over:
+			return
+		}
+	}
 	for ok && !wantedToEnd(caller.Pid) && !aborted() {
 		select {
 		case <-time.After(endPoll):
@@ -108,17 +121,24 @@ func (r *request) watch(over <-chan struct{}) {
 	close(r.done)
 }
 
-// wantedToEnd says whether a thread has a signal pending that asks it to end,
-// and does not block it. A thread that cannot be looked at is taken to be gone:
-// it may be one of another PID namespace, and nobody would ever end its wait.
+// wantedToEnd says whether a thread that was interrupted is to end. One that
+// cannot be looked at is taken to be gone: it may be one of another PID
+// namespace, and nobody would ever end its wait.
 func wantedToEnd(tid uint32) bool {
+	asked, known := askedToEnd(tid)
+	return asked || !known
+}
+
+// askedToEnd says whether a thread has a signal pending that asks it to end, and
+// does not block it.
+func askedToEnd(tid uint32) (asked, known bool) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", tid))
 	if err != nil {
-		return true
+		return false, false
 	}
 	// See proc_pid_status(5).
 	pending := signalMask(text, "SigPnd") | signalMask(text, "ShdPnd")
-	return pending&endSignals&^signalMask(text, "SigBlk") != 0
+	return pending&endSignals&^signalMask(text, "SigBlk") != 0, true
 }
 
 // aborted says whether a mount that this process serves was taken away by force:

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	gofs "github.com/hanwen/go-fuse/v2/fs"
 	"github.com/hanwen/go-fuse/v2/fuse"
@@ -115,6 +116,10 @@ func (f *faultyFile) Read(ctx context.Context, p []byte, off int64) (fuse.ReadRe
 	switch f.fault() {
 	case "eio":
 		return nil, syscall.EIO
+	case "hangs": // as a server that is away
+		for f.fault() == "hangs" {
+			time.Sleep(5 * time.Millisecond)
+		}
 	case "short":
 		p = p[:min(len(p), 1000)]
 	case "ends":
