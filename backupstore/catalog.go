@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/restorefs/restorefs/backupstore/seekable"
 	"github.com/restorefs/restorefs/backupstore/seekable/index"
@@ -43,6 +44,7 @@ type Catalog struct {
 	rows    *rowCache
 	seed    maphash.Seed // of Backup.listing
 	count   counters
+	filling atomic.Int32 // calls of fillOverlapped under way
 
 	mu       sync.Mutex
 	snapshot snapshot

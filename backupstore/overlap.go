@@ -3,6 +3,7 @@ package backupstore
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync"
 )
 
@@ -18,23 +19,34 @@ func (v *Volume) fillOverlapped(ctx context.Context, p []byte, off int64) (right
 	composed := make(chan int, len(p)/block+1) // ends of pieces in p; never blocks
 	var checked int
 	var checkErr error
-	var checking sync.WaitGroup
-	checking.Go(func() {
-		for end := range composed {
-			for checked < end && checkErr == nil {
-				b := p[checked:min(checked+block, end)]
-				if checkErr = v.check(ctx, b, off+int64(checked)); checkErr == nil {
-					checked += len(b)
-				}
+	check := func(end int) {
+		for checked < end && checkErr == nil {
+			b := p[checked:min(checked+block, end)]
+			if checkErr = v.check(ctx, b, off+int64(checked)); checkErr == nil {
+				checked += len(b)
 			}
 		}
-	})
+	}
+	apart := v.catalog.filling.Add(1) < int32(runtime.GOMAXPROCS(0))
+	defer v.catalog.filling.Add(-1)
+	var checking sync.WaitGroup
+	if apart {
+		checking.Go(func() {
+			for end := range composed {
+				check(end)
+			}
+		})
+	}
 	for at := 0; at < len(p) && err == nil; {
 		// Ever shorter ones at the end: what waits there is only the last.
 		n := max(min(overlapBytes, (len(p)-at)/2)/block, 1) * block
 		end := min(at+n, len(p))
 		if err = v.compose(ctx, p[at:end], off+int64(at)); err == nil {
-			composed <- end
+			if apart {
+				composed <- end
+			} else {
+				check(end)
+			}
 		}
 		at = end
 	}
