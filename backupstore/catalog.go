@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"log/slog"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -44,6 +45,7 @@ type Catalog struct {
 	rows    *rowCache
 	seed    maphash.Seed // of Backup.listing
 	count   counters
+	cores   int          // to decode with, as they were at first
 	filling atomic.Int32 // calls of fillOverlapped under way
 
 	mu       sync.Mutex
@@ -80,6 +82,7 @@ func NewCatalog(s share.Share, o Options) *Catalog {
 	return &Catalog{
 		share: s, log: o.Logger, indexes: indexes, engine: engine,
 		files: files, live: newLiveObjects(engine, files), rows: newRowCache(), seed: maphash.MakeSeed(),
+		cores: runtime.GOMAXPROCS(0),
 	}
 }
 

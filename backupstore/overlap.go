@@ -3,7 +3,6 @@ package backupstore
 import (
 	"context"
 	"errors"
-	"runtime"
 	"sync"
 )
 
@@ -27,7 +26,7 @@ func (v *Volume) fillOverlapped(ctx context.Context, p []byte, off int64) (right
 			}
 		}
 	}
-	apart := v.catalog.filling.Add(1) < int32(runtime.GOMAXPROCS(0))
+	apart := v.catalog.filling.Add(1) < int32(v.catalog.cores)
 	defer v.catalog.filling.Add(-1)
 	var checking sync.WaitGroup
 	if apart {

@@ -251,7 +251,7 @@ func TestPrefetchLeavesZerosOutAndGoesOnAfterThem(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		synctest.Wait() // it reaches over the zeros: else this reader might join what is being loaded, which is a miss
+		synctest.Wait()                                        // it reaches over the zeros: else this reader might join what is being loaded, which is a miss
 		for off := int64(12 * mib); off < 20*mib; off += mib { // as if SEEK_DATA had told it
 			if err := r.ReadAt(t.Context(), make([]byte, mib), off); err != nil {
 				t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime"
 	"sync"
 	"syscall"
 	"time"
@@ -115,6 +116,7 @@ func mount(c *cli.Context) error {
 	}
 	spans := cache.New(cache.Options{MemoryBytes: memory, Logger: newLogger(c)})
 	defer spans.Close()
+	answerAtOnce()
 	s := newServed(catalog, spans, newLogger(c), only)
 	if kept != nil {
 		defer kept.Close()
@@ -275,3 +277,9 @@ func takeDown(server *fusefs.Server, c *cli.Context, gone <-chan struct{}) error
 	<-gone
 	return nil
 }
+
+// answerAtOnce is called when there are as many decoders and workers of
+// read-ahead as processors. It adds a thread to answer the kernel, which would
+// wait until one of those is interrupted otherwise: a dd on two processors takes a
+// tenth longer.
+func answerAtOnce() { runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 1) }

@@ -92,6 +92,7 @@ func toQcow2(c *cli.Context, catalog *backupstore.Catalog, volume *backupstore.V
 	x.stage.Store("starting")
 	spans := cache.New(cache.Options{MemoryBytes: memory, Logger: newLogger(c)})
 	defer spans.Close()
+	answerAtOnce()
 	x.source = &watched{served: newServed(catalog, spans, newLogger(c), func(other *backupstore.Backup) bool { return other == b })}
 	unmount, err := x.mount(c, b.ID)
 	if err != nil {
