@@ -9,7 +9,7 @@ import (
 )
 
 // CheckEnd checks that what is stored ends where the object does, decoding from
-// the last checkpoint on. The error wraps stream.ErrCorrupt or
+// the last checkpoint on unless a read has come to the end already. The error wraps stream.ErrCorrupt or
 // io.ErrUnexpectedEOF if not. Bytes behind the end of a compressed stream are
 // allowed, as Cinder allows them.
 func (o *Object) CheckEnd(ctx context.Context) error {
@@ -17,6 +17,9 @@ func (o *Object) CheckEnd(ctx context.Context) error {
 		if n := o.src.Size(); n != o.length {
 			return fmt.Errorf("%w: %d bytes are stored, not %d", stream.ErrCorrupt, n, o.length)
 		}
+		return nil
+	}
+	if o.endsRight.Load() {
 		return nil
 	}
 	for {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/restorefs/restorefs/backupstore/seekable/index"
@@ -51,6 +52,8 @@ type Object struct {
 	alg    Algorithm
 	length int64
 	index  *index.Index // nil: none is kept
+
+	endsRight atomic.Bool // what is stored ends where the object does
 
 	// Guarded by engine.mu.
 	parked       []*list.Element
@@ -263,6 +266,9 @@ func (o *Object) settle(ctx context.Context, d *decoder, err error) error {
 		o.engine.park(d)
 		return nil
 	case err == nil:
+		if !o.endsRight.Load() && !d.behind && d.Finish(ctx) == nil {
+			o.endsRight.Store(true)
+		}
 		o.engine.drop(d)
 		return nil
 	case cancelled != nil && errors.Is(err, cancelled):
