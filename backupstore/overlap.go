@@ -7,7 +7,8 @@ import (
 )
 
 // overlapBytes are decoded at a time while those before are verified: digests
-// cost more than half of what decoding costs, and run on another core.
+// cost more than half of what decoding costs, and run on another core where one
+// is spare. Else they are verified at once, while the core's cache has them.
 const overlapBytes = 256 << 10
 
 // fillOverlapped fills and verifies the front of p, whole blocks at off, and
@@ -43,8 +44,8 @@ func (v *Volume) fillOverlapped(ctx context.Context, p []byte, off int64) (right
 		if err = v.compose(ctx, p[at:end], off+int64(at)); err == nil {
 			if apart {
 				composed <- end
-			} else {
-				check(end)
+			} else if check(end); checkErr != nil {
+				break
 			}
 		}
 		at = end

@@ -69,7 +69,8 @@ type Object struct {
 }
 
 // NewObject returns the object whose stored bytes are src and of which length
-// decoded bytes are used: no read ever decodes further.
+// decoded bytes are used: no read decodes further than to see how the stream
+// ends.
 func (e *Engine) NewObject(src stream.Source, alg Algorithm, length int64, id Identity) *Object {
 	o := &Object{engine: e, src: src, alg: alg, length: length, moved: make(chan struct{})}
 	if alg.Indexed(length) {
