@@ -36,7 +36,7 @@ type Options struct {
 	// negative: no prefetch.
 	PrefetchWorkers int
 
-	// Logger is told of prefetch that failed, at debug level. Errors of reads go to the reader alone. Default: nowhere.
+	// Logger is told of prefetch that failed, at debug level, and of one that panicked, as an error. Errors of reads go to the reader alone. Default: nowhere.
 	Logger *slog.Logger
 }
 

@@ -3,6 +3,7 @@ package cache
 import (
 	"context"
 	"fmt"
+	"runtime/debug"
 	"sync"
 )
 
@@ -206,6 +207,7 @@ func (c *Cache) prefetch() {
 func (s *stream) load(l *load) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
+			s.v.c.log.Error("panic: a bug of restorefs, please report it", "panic", v, "stack", string(debug.Stack()))
 			err = fmt.Errorf("panic: %v", v)
 		}
 	}()
