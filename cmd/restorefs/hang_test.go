@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -65,6 +67,11 @@ func TestAShareThatHangsHoldsUpOnlyWhoWantsToWait(t *testing.T) {
 	}
 	if f := readStatus(t, mountpoint); f.Backups != 2 {
 		t.Errorf("%+v", f)
+	}
+	// The kernel gives a signal to this thread, and does not let it see it while it
+	// waits for a share.
+	if stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", server.Process.Pid)); err != nil || !bytes.Contains(stat, []byte(") S ")) {
+		t.Errorf("the server's first thread does not idle: %s, %v", stat, err)
 	}
 	server.Process.Signal(syscall.SIGTERM)
 	eventually(t, "it is unmounted", func() bool { _, ok := mountAt(t, mountpoint); return !ok })

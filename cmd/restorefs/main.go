@@ -12,17 +12,32 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime"
 	"syscall"
 )
+
+func init() {
+	// Linux hands a signal to the first thread of a process if it can, and to no
+	// other one. Would that be reading from a share that does not answer, Ctrl-C
+	// and SIGTERM would wait with it: so it is kept for main, which only waits.
+	runtime.LockOSThread()
+}
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// The first signal ends the work in an orderly way, a second one at once.
 	context.AfterFunc(ctx, stop)
+	ended := make(chan int)
+	go func() { ended <- execute(ctx, os.Args) }()
+	os.Exit(<-ended)
+}
+
+// execute runs the command that args are and returns its exit code.
+func execute(ctx context.Context, args []string) int {
 	app := newApp()
 	out := &checkedWriter{w: os.Stdout}
 	app.Writer = out
-	args, err := helperArgs(app, os.Args)
+	args, err := helperArgs(app, args)
 	if err == nil && args != nil {
 		err = app.RunContext(ctx, flagsFirst(app, args))
 	}
@@ -33,5 +48,5 @@ func main() {
 	if err != nil && !errors.As(err, &status) {
 		fmt.Fprintln(os.Stderr, "restorefs:", explain(err))
 	}
-	os.Exit(exitCode(err))
+	return exitCode(err)
 }
