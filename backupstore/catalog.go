@@ -115,8 +115,9 @@ func (c *Catalog) Refresh(ctx context.Context) error {
 	if err != nil {
 		if ctx.Err() == nil {
 			c.count.share.Add(1)
+			return err
 		}
-		return err
+		return fmt.Errorf("look for backups on %s: %w", c, err)
 	}
 	c.count.share.Add(uint64(len(found.errors(true))))
 	s := snapshot{byID: make(map[string]*Backup, len(found.backups)), scanned: found.backups, unread: found.errors(before.scanned != nil)}

@@ -12,7 +12,7 @@ import (
 )
 
 func TestFind(t *testing.T) {
-	s, err := share.OpenDir(t.Context(), t.TempDir())
+	s, err := share.OpenDir(t.Context(), t.TempDir(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,7 +19,7 @@ import (
 
 func openCatalog(t testing.TB, dir string, o backupstore.Options) *backupstore.Catalog {
 	t.Helper()
-	s, err := share.OpenDir(t.Context(), dir)
+	s, err := share.OpenDir(t.Context(), dir, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -44,7 +44,7 @@ const (
 // readFlipped reads the only backup in dir. A byte that is wrong fails the test.
 func readFlipped(t *testing.T, dir string, want []byte, what string) outcome {
 	t.Helper()
-	s, err := share.OpenDir(t.Context(), dir)
+	s, err := share.OpenDir(t.Context(), dir, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

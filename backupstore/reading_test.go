@@ -46,7 +46,7 @@ func (f *countingFile) ReadAt(ctx context.Context, p []byte, off int64) (int, er
 // counted opens a backup through a share that counts.
 func counted(t *testing.T, dir, id string) (*backupstore.Volume, *countingShare) {
 	t.Helper()
-	s, err := share.OpenDir(t.Context(), dir)
+	s, err := share.OpenDir(t.Context(), dir, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

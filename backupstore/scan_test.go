@@ -92,7 +92,7 @@ func (f *faultyFile) ReadAt(ctx context.Context, p []byte, off int64) (int, erro
 
 func faultyCatalog(t *testing.T, dir string) (*backupstore.Catalog, *faultyShare) {
 	t.Helper()
-	s, err := share.OpenDir(t.Context(), dir)
+	s, err := share.OpenDir(t.Context(), dir, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -530,7 +530,7 @@ func TestACatalogueLeavesNoFileOpen(t *testing.T) {
 		}
 		return names
 	}
-	s, err := share.OpenDir(t.Context(), dir)
+	s, err := share.OpenDir(t.Context(), dir, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

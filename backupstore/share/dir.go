@@ -3,8 +3,10 @@ package share
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"sync"
@@ -16,9 +18,9 @@ import (
 
 // Dir is a share that the kernel has mounted (or any directory).
 type Dir struct {
-	path string // "": nothing comes in its place
-	name string
-	now  current
+	path   string // "": nothing comes in its place
+	outage *outage
+	now    current
 }
 
 // root is the open directory at the top of a Dir.
@@ -44,23 +46,32 @@ type root struct {
 var _ Share = (*Dir)(nil)
 
 // OpenDir opens the directory at path as a share. It returns when ctx ends, also
-// while the kernel waits for a server that is away.
-func OpenDir(ctx context.Context, path string) (*Dir, error) {
-	r, err := interruptible(ctx, true, func() (*root, error) { return openRoot(path) }, (*root).close)
-	if err != nil {
-		return nil, fmt.Errorf("open share: %w", err)
-	}
-	return &Dir{path: path, name: path, now: current{root: r}}, nil
+// while the kernel waits for a server that is away; log is told of one, nil: is
+// not.
+func OpenDir(ctx context.Context, path string, log *slog.Logger) (*Dir, error) {
+	return openDir(ctx, path, &outage{name: path, log: log})
 }
 
 // OpenDirAs is OpenDir of a share that String calls name. The directory may be
 // moved, or its mount be taken away, while it is open: it has no Successor.
-func OpenDirAs(ctx context.Context, path, name string) (*Dir, error) {
-	d, err := OpenDir(ctx, path)
+func OpenDirAs(ctx context.Context, path, name string, log *slog.Logger) (*Dir, error) {
+	d, err := openDir(ctx, path, &outage{name: name, log: log})
 	if err == nil {
-		d.path, d.name = "", name
+		d.path = ""
 	}
 	return d, err
+}
+
+func openDir(ctx context.Context, path string, o *outage) (*Dir, error) {
+	r, err := interruptible(ctx, o, func() (*root, error) { return openRoot(path) }, (*root).close)
+	var of *fs.PathError
+	if errors.As(err, &of) {
+		err = of.Err // the path is said here, also of a call that was given up
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open share %s: %w", o.name, err)
+	}
+	return &Dir{path: path, outage: o, now: current{root: r}}, nil
 }
 
 func openRoot(path string) (*root, error) {
@@ -91,6 +102,9 @@ func (r *root) close() {
 	r.root.Close()
 }
 
+// closeWait is how long Close waits for a server that is away.
+const closeWait = time.Second
+
 // isRemote tells file systems whose reads wait for somebody else from those
 // that wait for a local disk at most.
 func isRemote(fd int) bool {
@@ -107,7 +121,7 @@ func isRemote(fd int) bool {
 }
 
 // String returns the directory's path, or what else it is called.
-func (d *Dir) String() string { return d.name }
+func (d *Dir) String() string { return d.outage.name }
 
 // Close closes the root directory, once nobody uses it.
 func (d *Dir) Close() error {
@@ -144,6 +158,13 @@ func (r *root) openFile(name string, flags int) (*os.File, error) {
 			break
 		}
 	}
+	if err == nil && flags&unix.O_NONBLOCK != 0 {
+		// That was for open alone. Left on it, os.File would take files of some
+		// file systems for pollable, and its Close wait for a read that hangs.
+		if err = unix.SetNonblock(fd, false); err != nil {
+			unix.Close(fd)
+		}
+	}
 	if err != nil {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: err}
 	}
@@ -152,7 +173,7 @@ func (r *root) openFile(name string, flags int) (*os.File, error) {
 
 // ReadDir implements Share.
 func (d *Dir) ReadDir(ctx context.Context, dir string, want func(name string) bool) ([]Entry, error) {
-	return with(ctx, &d.now, func(r *root) ([]Entry, error) { return r.readDir(ctx, dir, want) }, nil)
+	return with(ctx, d, func(r *root) ([]Entry, error) { return r.readDir(ctx, dir, want) }, nil)
 }
 
 func (r *root) readDir(ctx context.Context, dir string, want func(name string) bool) ([]Entry, error) {
@@ -181,14 +202,14 @@ func (r *root) readDir(ctx context.Context, dir string, want func(name string) b
 
 // Open implements Share.
 func (d *Dir) Open(ctx context.Context, name string) (File, error) {
-	f, err := with(ctx, &d.now, func(r *root) (*dirFile, error) { return r.open(name) }, func(f *dirFile) { f.Close() })
+	f, err := with(ctx, d, func(r *root) (*dirFile, error) { return r.open(name, d.outage) }, func(f *dirFile) { f.Close() })
 	if err != nil {
 		return nil, err
 	}
 	return f, nil
 }
 
-func (r *root) open(name string) (*dirFile, error) {
+func (r *root) open(name string, o *outage) (*dirFile, error) {
 	// Look first: opening a FIFO or a tape drive has effects of its own.
 	st, err := r.look(name)
 	if err != nil {
@@ -208,7 +229,11 @@ func (r *root) open(name string) (*dirFile, error) {
 		f.Close()
 		return nil, err
 	}
-	return &dirFile{f: f, remote: r.remote, size: st.Size(), modTime: st.ModTime()}, nil
+	file := &dirFile{f: f, size: st.Size(), modTime: st.ModTime()}
+	if r.remote {
+		file.remote = o
+	}
+	return file, nil
 }
 
 // look says what name is without opening it.
@@ -226,43 +251,64 @@ func (r *root) look(name string) (fs.FileInfo, error) {
 
 type dirFile struct {
 	f       *os.File
-	remote  bool
+	remote  *outage // nil: it is on a local disk
 	size    int64
 	modTime time.Time
 }
 
 func (f *dirFile) Size() int64        { return f.size }
 func (f *dirFile) ModTime() time.Time { return f.modTime }
-func (f *dirFile) Close() error       { return f.f.Close() }
+
+// Close implements File. It does not wait for a server that is away: NFS tells
+// it that a file is closed, and so do others.
+func (f *dirFile) Close() error {
+	if f.remote == nil {
+		return f.f.Close()
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), closeWait)
+	defer cancel()
+	_, err := interruptible(ctx, f.remote, func() (none struct{}, err error) { return none, f.f.Close() }, nil)
+	return err
+}
 
 // ReadAt implements File.
 func (f *dirFile) ReadAt(ctx context.Context, p []byte, off int64) (int, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
-	if !f.remote || ctx.Done() == nil {
+	if f.remote == nil || ctx.Done() == nil {
 		return f.f.ReadAt(p, off)
 	}
 	// The read that is left behind must not write into the caller's memory.
 	type result struct {
-		buf []byte
+		buf *[]byte
+		n   int
 		err error
 	}
-	r, err := interruptible(ctx, true, func() (result, error) {
-		buf := make([]byte, len(p))
-		n, err := f.f.ReadAt(buf, off)
-		return result{buf[:n], err}, nil
-	}, nil)
+	r, err := interruptible(ctx, f.remote, func() (result, error) {
+		buf, _ := readBuffers.Get().(*[]byte)
+		if buf == nil || cap(*buf) < len(p) {
+			buf = new(make([]byte, len(p)))
+		}
+		n, err := f.f.ReadAt((*buf)[:len(p)], off)
+		return result{buf, n, err}, nil
+	}, func(r result) { readBuffers.Put(r.buf) })
 	if err != nil {
 		return 0, err
 	}
-	return copy(p, r.buf), r.err
+	copy(p, (*r.buf)[:r.n])
+	readBuffers.Put(r.buf)
+	return r.n, r.err
 }
 
+// readBuffers are what remote files were read into, by pointer.
+var readBuffers sync.Pool
+
 // interruptible calls fn and returns its result, or ctx's error as soon as ctx
-// ends; fn then finishes alone and its result goes to discard.
-func interruptible[T any](ctx context.Context, mayHang bool, fn func() (T, error), discard func(T)) (T, error) {
-	if !mayHang || ctx.Done() == nil {
+// ends; fn then finishes alone and its result goes to discard. Without an outage
+// to tell of, fn cannot hang, and is waited for.
+func interruptible[T any](ctx context.Context, o *outage, fn func() (T, error), discard func(T)) (T, error) {
+	if o == nil || ctx.Done() == nil {
 		return fn()
 	}
 	var none T
@@ -275,7 +321,9 @@ func interruptible[T any](ctx context.Context, mayHang bool, fn func() (T, error
 	}
 	done := make(chan result) // unbuffered: exactly one side takes the result
 	go func() {
+		call := o.begin()
 		v, err := fn()
+		call.end()
 		select {
 		case done <- result{v, err}:
 		case <-ctx.Done():

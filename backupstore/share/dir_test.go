@@ -17,7 +17,7 @@ import (
 func openTemp(t *testing.T) (*Dir, string) {
 	t.Helper()
 	dir := t.TempDir()
-	d, err := OpenDir(t.Context(), dir)
+	d, err := OpenDir(t.Context(), dir, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -198,7 +198,7 @@ func TestACallThatHangsIsLeftBehind(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
 	defer cancel()
 	release, discarded := make(chan struct{}), make(chan int, 1)
-	_, err := interruptible(ctx, true, func() (int, error) { <-release; return 7, nil }, func(v int) { discarded <- v })
+	_, err := interruptible(ctx, &outage{}, func() (int, error) { <-release; return 7, nil }, func(v int) { discarded <- v })
 	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Fatalf("got %v", err)
 	}

@@ -76,15 +76,19 @@ func (c *current) replace(next *root) {
 }
 
 // with is interruptible for a call that uses the root.
-func with[T any](ctx context.Context, c *current, fn func(*root) (T, error), discard func(T)) (T, error) {
+func with[T any](ctx context.Context, d *Dir, fn func(*root) (T, error), discard func(T)) (T, error) {
 	var none T
+	c := &d.now
 	r, err := c.take()
 	if err != nil {
 		return none, err
 	}
-	remote := r.remote
+	var mayHang *outage
+	if r.remote {
+		mayHang = d.outage
+	}
 	c.give(r)
-	return interruptible(ctx, remote, func() (T, error) {
+	return interruptible(ctx, mayHang, func() (T, error) {
 		// Taken here: the call may be left behind, and then goes on using it.
 		r, err := c.take()
 		if err != nil {
@@ -106,11 +110,11 @@ func (d *Dir) Successor(ctx context.Context) (Share, error) {
 	if d.path == "" {
 		return nil, nil
 	}
-	next, err := OpenDir(ctx, d.path)
+	next, err := openDir(ctx, d.path, d.outage)
 	if err != nil {
 		return nil, err
 	}
-	same, err := with(ctx, &d.now, func(r *root) (bool, error) {
+	same, err := with(ctx, d, func(r *root) (bool, error) {
 		now, err := identify(r.top)
 		if err != nil {
 			return false, nil // stale, or of no more use: what the path names is better

@@ -66,7 +66,7 @@ func TestWhatComesInAShareSPlaceIsFound(t *testing.T) {
 			} else {
 				must(t, os.WriteFile(filepath.Join(path, "old"), []byte("old"), 0o600))
 			}
-			d, err := OpenDir(t.Context(), path)
+			d, err := OpenDir(t.Context(), path, nil)
 			must(t, err)
 			defer d.Close()
 			if next, err := d.Successor(t.Context()); next != nil || err != nil {
@@ -156,7 +156,7 @@ func TestOpeningAShareThatHangsCanBeInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	failed := make(chan error, 1)
 	go func() {
-		_, err := OpenDir(ctx, mountpoint)
+		_, err := OpenDir(ctx, mountpoint, nil)
 		failed <- err
 	}()
 	select {

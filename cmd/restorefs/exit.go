@@ -57,7 +57,7 @@ func exitCode(err error) int {
 func explain(err error) string {
 	text := strings.ReplaceAll(err.Error(), ": "+backupstore.ErrDamaged.Error(), "")
 	if errors.Is(err, context.Canceled) {
-		text = "interrupted: " + strings.ReplaceAll(text, ": "+context.Canceled.Error(), "")
+		text = strings.ReplaceAll("interrupted: "+text, ": "+context.Canceled.Error(), "")
 	}
 	lines := strings.Split(text, "\n")
 	for i := range lines {

@@ -130,9 +130,9 @@ func (f *faultyFile) Read(ctx context.Context, p []byte, off int64) (fuse.ReadRe
 	return f.LoopbackFile.Read(ctx, p, off)
 }
 
-// passThrough mounts dir elsewhere. say sets the fault, kill ends the server
-// with the mount in use.
-func passThrough(t *testing.T, dir string) (mountpoint string, say func(fault string), kill func()) {
+// passThrough mounts dir elsewhere. say sets the fault, signal
+// reaches the server.
+func passThrough(t *testing.T, dir string) (mountpoint string, say func(fault string), signal func(syscall.Signal)) {
 	t.Helper()
 	needMount(t)
 	mountpoint = t.TempDir()
@@ -165,7 +165,7 @@ func passThrough(t *testing.T, dir string) (mountpoint string, say func(fault st
 			t.Fatal(err)
 		}
 	}
-	return mountpoint, say, func() { cmd.Process.Kill() }
+	return mountpoint, say, func(sig syscall.Signal) { cmd.Process.Signal(sig) }
 }
 
 // restored continues or makes a restore, which must succeed and give want, and
@@ -336,7 +336,7 @@ func TestADeviceThatVanishes(t *testing.T) {
 	need(t, "losetup")
 	share, id, want := incremental(t, 16<<20)
 	real := t.TempDir()
-	disks, _, kill := passThrough(t, real)
+	disks, _, signal := passThrough(t, real)
 	backing := filepath.Join(real, "backing")
 	if err := os.WriteFile(backing, nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -347,7 +347,7 @@ func TestADeviceThatVanishes(t *testing.T) {
 	loop := strings.TrimSpace(run(t, "losetup", "-f", "--show", filepath.Join(disks, "backing")))
 	defer run(t, "losetup", "-d", loop)
 	end := started(t, backing, "--share", share, id, loop)
-	kill()
+	signal(syscall.SIGKILL)
 	stdout, stderr, code := end()
 	failed(t, stdout, stderr, code, exitFailed, loop, "to continue:")
 	if wrongBytes(t, want, backing) == 0 {

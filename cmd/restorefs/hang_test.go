@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -79,4 +80,80 @@ func TestAShareThatHangsHoldsUpOnlyWhoWantsToWait(t *testing.T) {
 	if err := within("the server", server); err != nil {
 		t.Error(err)
 	}
+}
+
+// A command that waits for a server that is away says so, and ends upon Ctrl-C; a
+// restore says how to continue.
+func TestCtrlCWhileTheShareHangs(t *testing.T) {
+	firstPass(t)
+	for _, files := range []string{"_metadata", "_sha256file", "-00001", "all"} { // that hang
+		t.Run(files, func(t *testing.T) {
+			t.Parallel()
+			real := t.TempDir()
+			b := smallBackup(t, real, "hanging")
+			share, say, signal := passThrough(t, real)
+			answers := func() {
+				say("")
+				signal(syscall.SIGCONT)
+			}
+			defer answers()
+			if files == "all" {
+				signal(syscall.SIGSTOP)
+			} else {
+				say("hangs " + files)
+			}
+			commands := [][]string{
+				{"list"}, {"show", b.ID}, {"mount", t.TempDir()},
+				{"verify", b.ID}, {"materialize", b.ID, filepath.Join(t.TempDir(), "disk.raw")}, {"index", b.ID},
+			}
+			switch files {
+			case "_sha256file":
+				commands = commands[3:5] // the others read none at their beginning
+			case "-00001":
+				commands = commands[3:]
+			}
+			var running []*exec.Cmd
+			for _, args := range commands {
+				cmd := program(t, append([]string{args[0], "--share", share}, args[1:]...)...)
+				cmd.Stderr = &waiting{want: "the share does not answer", then: make(chan struct{})}
+				if err := cmd.Start(); err != nil {
+					t.Fatal(err)
+				}
+				running = append(running, cmd)
+			}
+			for _, cmd := range running {
+				said := cmd.Stderr.(*waiting)
+				select {
+				case <-said.then:
+				case <-time.After(time.Minute):
+					t.Errorf("%s: it does not say that it waits", cmd.Args[1])
+				}
+				cmd.Process.Signal(syscall.SIGINT)
+				eventually(t, cmd.Args[1]+" ends", func() bool { return ending(t, cmd) })
+			}
+			answers()
+			for i, cmd := range running {
+				cmd.Wait()
+				said := cmd.Stderr.(*waiting).text.String()
+				if code := cmd.ProcessState.ExitCode(); code != 1 || !strings.Contains(said, "restorefs: interrupted") || strings.Contains(said, "canceled") {
+					t.Errorf("%s: exit %d: %s", commands[i], code, said)
+				}
+				if files == "-00001" && commands[i][0] == "materialize" && !strings.Contains(said, "to continue:  restorefs materialize") {
+					t.Errorf("%s: it does not say how to continue: %s", commands[i], said)
+				}
+			}
+		})
+	}
+}
+
+// ending reports that a process has ended or called exit. Threads that wait for
+// the pass-through have to stay until it answers; NFS would let them go.
+func ending(t *testing.T, cmd *exec.Cmd) bool {
+	t.Helper()
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", cmd.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, state, _ := bytes.Cut(stat, []byte(") "))
+	return state[0] == 'Z'
 }

@@ -109,7 +109,7 @@ func (f *flaky) ReadDir(ctx context.Context, dir string, want func(string) bool)
 
 func TestWhatWasSeenStaysWhileTheShareIsAway(t *testing.T) {
 	dir, first := smallShare(t)
-	opened, err := share.OpenDir(t.Context(), dir)
+	opened, err := share.OpenDir(t.Context(), dir, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -38,7 +38,7 @@ func TestAddressesForMetricsAreOnTheLoopbackUnlessGiven(t *testing.T) {
 // mountedHere is what a mount of dir serves, without a mount.
 func mountedHere(t *testing.T, dir string) *served {
 	t.Helper()
-	opened, err := share.OpenDir(t.Context(), dir)
+	opened, err := share.OpenDir(t.Context(), dir, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

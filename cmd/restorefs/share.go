@@ -60,7 +60,7 @@ func openShare(c *cli.Context) (*share.Dir, error) {
 		}
 	}
 	if !isExport(spec) {
-		s, err := share.OpenDir(c.Context, spec)
+		s, err := share.OpenDir(c.Context, spec, newLogger(c))
 		if err != nil && strings.Contains(spec, ":") && !strings.HasPrefix(spec, "/") {
 			_, err = nfsmount.ParseExport(spec)
 			return nil, usageError{err}
@@ -91,8 +91,11 @@ func openShare(c *cli.Context) (*share.Dir, error) {
 // isExport reports whether a share is written as an export and not the name of
 // a directory that is there.
 func isExport(spec string) bool {
+	if !nfsmount.IsExport(spec) {
+		return false // and do not ask a server that may be away
+	}
 	st, err := os.Stat(spec)
-	return nfsmount.IsExport(spec) && (err != nil || !st.IsDir())
+	return err != nil || !st.IsDir()
 }
 
 // shareDir is the directory that the open share is, for who must keep away from

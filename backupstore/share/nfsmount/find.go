@@ -79,7 +79,7 @@ func (o Options) first(ctx context.Context, all []candidate) (s *share.Dir, dir 
 	for i, c := range all {
 		answers[i] = make(chan answer, 1)
 		go func() {
-			s, err := limited(ctx, o.patience, c.open)
+			s, err := limited(ctx, o.patience, func() (*share.Dir, error) { return c.open(o.Logger) })
 			answers[i] <- answer{s, err}
 		}()
 	}
@@ -106,7 +106,7 @@ var errHidden = errors.New("something else is there now")
 
 // open opens the directory and reads something of it. It may hang for as long
 // as the server is away.
-func (c candidate) open() (*share.Dir, error) {
+func (c candidate) open(log *slog.Logger) (*share.Dir, error) {
 	if c.mount.fsType == "nfs" || c.mount.fsType == "nfs4" {
 		var st unix.Stat_t
 		if err := unix.Stat(c.mount.point, &st); err != nil {
@@ -116,11 +116,11 @@ func (c candidate) open() (*share.Dir, error) {
 			return nil, errHidden
 		}
 	}
-	return openAnswering(c.dir, "")
+	return openAnswering(c.dir, "", log)
 }
 
 // openAnswering opens dir as a share called name, if its server answers.
-func openAnswering(dir, name string) (*share.Dir, error) {
+func openAnswering(dir, name string, log *slog.Logger) (*share.Dir, error) {
 	f, err := os.Open(dir)
 	if err != nil {
 		return nil, err
@@ -131,9 +131,9 @@ func openAnswering(dir, name string) (*share.Dir, error) {
 		return nil, err
 	}
 	if name == "" {
-		return share.OpenDir(context.Background(), dir) // the caller does not wait for it
+		return share.OpenDir(context.Background(), dir, log) // the caller does not wait for it
 	}
-	return share.OpenDirAs(context.Background(), dir, name)
+	return share.OpenDirAs(context.Background(), dir, name, log)
 }
 
 // errSilent is of a server that does not answer.

@@ -73,7 +73,7 @@ func (o Options) mountIn(ctx context.Context, e Export) (s *share.Dir, err error
 	if !mounted[dir] {
 		return nil, errors.New("the program mount reports success, but nothing is mounted")
 	}
-	return limited(ctx, o.patience, func() (*share.Dir, error) { return openAnswering(dir, e.String()) })
+	return limited(ctx, o.patience, func() (*share.Dir, error) { return openAnswering(dir, e.String(), o.Logger) })
 }
 
 // lockDir makes dir, which must be root's alone, and locks it.

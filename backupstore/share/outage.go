@@ -1,0 +1,77 @@
+package share
+
+import (
+	"log/slog"
+	"sync"
+	"time"
+)
+
+// hangAfter is how long a call may take before the operator is told that the
+// server does not answer. Most mounts wait for it for ever, and in silence.
+const hangAfter = 5 * time.Second
+
+// outage tells of a server that does not answer: once when a call has hung for
+// hangAfter, and once when no such call is left.
+type outage struct {
+	name string
+	log  *slog.Logger // nil: nobody is told
+
+	mu    sync.Mutex
+	calls int       // that hang for so long; guarded by mu
+	since time.Time // when the first of them was made; so is this
+}
+
+// call is one that may hang.
+type call struct {
+	of    *outage
+	start time.Time
+	timer *time.Timer
+	hangs bool // guarded by of.mu
+	ended bool // so is this
+}
+
+// begin is called before a call that may hang, end of what it returns after it.
+func (o *outage) begin() *call {
+	if o.log == nil {
+		return nil
+	}
+	c := &call{of: o, start: time.Now()}
+	c.timer = time.AfterFunc(hangAfter, c.hung)
+	return c
+}
+
+func (c *call) hung() {
+	o := c.of
+	o.mu.Lock()
+	first := !c.ended && o.calls == 0
+	if !c.ended {
+		c.hangs = true
+		o.calls++
+	}
+	if first {
+		o.since = c.start
+	}
+	o.mu.Unlock()
+	if first {
+		o.log.Warn("the share does not answer, waiting for it", "share", o.name, "for", hangAfter)
+	}
+}
+
+func (c *call) end() {
+	if c == nil || c.timer.Stop() {
+		return
+	}
+	o := c.of
+	o.mu.Lock()
+	c.ended = true
+	last := false
+	if c.hangs {
+		o.calls--
+		last = o.calls == 0
+	}
+	since := o.since
+	o.mu.Unlock()
+	if last {
+		o.log.Warn("the share answers again", "share", o.name, "after", time.Since(since).Round(time.Second))
+	}
+}

@@ -1,0 +1,70 @@
+package share
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// lines may be read while they are written.
+type lines struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// One that waits is told after a while, once, and told when that is over; also
+// when it has given up meanwhile.
+func TestAnOutageIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var told lines
+		o := &outage{name: "nfs:/backups", log: slog.New(slog.NewTextHandler(&told, &slog.HandlerOptions{
+			ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+				if a.Key == slog.TimeKey {
+					return slog.Attr{}
+				}
+				return a
+			},
+		}))}
+		takes := func(ctx context.Context, d time.Duration) {
+			interruptible(ctx, o, func() (none struct{}, err error) { time.Sleep(d); return none, nil }, nil)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		takes(ctx, hangAfter-time.Nanosecond)
+		synctest.Wait()
+		if told.String() != "" {
+			t.Fatalf("a slow call: %s", &told)
+		}
+		go takes(ctx, 7*time.Second)
+		time.Sleep(time.Second)
+		go takes(ctx, 39*time.Second)
+		time.Sleep(30 * time.Second)
+		cancel()
+		synctest.Wait()
+		hangs := "level=WARN msg=\"the share does not answer, waiting for it\" share=nfs:/backups for=5s\n"
+		if told.String() != hangs {
+			t.Fatalf("while it hangs: %s", &told)
+		}
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		if want := hangs + "level=WARN msg=\"the share answers again\" share=nfs:/backups after=40s\n"; told.String() != want {
+			t.Fatalf("afterwards: %s", &told)
+		}
+	})
+}
