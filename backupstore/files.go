@@ -36,8 +36,8 @@ type openFile struct {
 
 func newOpenFiles(s share.Share, n int) *openFiles {
 	o := &openFiles{share: s}
-	// The callback runs inside Add, Remove and Purge, with mu held. Closing a
-	// file that was only read does not wait for anything.
+	// The callback runs inside Add, Remove and Purge, with mu held; Close does not
+	// wait.
 	o.lru, _ = simplelru.NewLRU(n, func(_ string, f *openFile) {
 		f.evicted = true
 		if f.users == 0 {

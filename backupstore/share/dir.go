@@ -102,9 +102,6 @@ func (r *root) close() {
 	r.root.Close()
 }
 
-// closeWait is how long Close waits for a server that is away.
-const closeWait = time.Second
-
 // isRemote tells file systems whose reads wait for somebody else from those
 // that wait for a local disk at most.
 func isRemote(fd int) bool {
@@ -259,16 +256,14 @@ type dirFile struct {
 func (f *dirFile) Size() int64        { return f.size }
 func (f *dirFile) ModTime() time.Time { return f.modTime }
 
-// Close implements File. It does not wait for a server that is away: NFS tells
-// it that a file is closed, and so do others.
+// Close implements File. Closing tells the server of it, NFS 4 and FUSE do, and
+// waits for the answer; there is nothing in it to wait for.
 func (f *dirFile) Close() error {
 	if f.remote == nil {
 		return f.f.Close()
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), closeWait)
-	defer cancel()
-	_, err := interruptible(ctx, f.remote, func() (none struct{}, err error) { return none, f.f.Close() }, nil)
-	return err
+	go f.f.Close()
+	return nil
 }
 
 // ReadAt implements File.

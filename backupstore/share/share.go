@@ -51,6 +51,8 @@ type File interface {
 	Size() int64
 	// ModTime is the modification time at the time it was opened.
 	ModTime() time.Time
+	// Close does not wait for a server that is away, nor for a ReadAt that was
+	// left behind.
 	Close() error
 }
 
