@@ -2,12 +2,13 @@ package backupstore
 
 import (
 	"sync/atomic"
+	"time"
 
 	"github.com/restorefs/restorefs/backupstore/seekable"
 )
 
-// Stats is a snapshot of what a Catalog and its Volumes have done. Counters only
-// grow.
+// Stats is a snapshot of what a Catalog and its Volumes have done, and how the share is.
+// Counters only grow.
 type Stats struct {
 	Decoders seekable.Stats
 
@@ -19,6 +20,8 @@ type Stats struct {
 	// ShareErrors are files and directories that could not be opened or read, but
 	// for those that are not there.
 	ShareErrors uint64
+	// ShareWaiting is for how long the share has not answered, 0 while it does.
+	ShareWaiting time.Duration
 }
 
 // counters are the live form of Stats.
@@ -29,5 +32,6 @@ func (c *Catalog) Stats() Stats {
 	return Stats{
 		Decoders: c.engine.Stats(), VerificationFailures: c.count.unverified.Load(), HealedBlocks: c.count.healed.Load(),
 		DamagedBlocks: c.count.damaged.Load(), ShareErrors: c.count.share.Load() + c.files.errors.Load(),
+		ShareWaiting: c.share.Waiting(),
 	}
 }

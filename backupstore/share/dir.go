@@ -120,6 +120,9 @@ func isRemote(fd int) bool {
 // String returns the directory's path, or what else it is called.
 func (d *Dir) String() string { return d.outage.name }
 
+// Waiting implements Share.
+func (d *Dir) Waiting() time.Duration { return d.outage.waiting() }
+
 // Close closes the root directory, once nobody uses it.
 func (d *Dir) Close() error {
 	d.now.replace(nil)

@@ -21,6 +21,16 @@ type outage struct {
 	since time.Time // when the first of them was made; so is this
 }
 
+// waiting is for how long some call has hung that is to be told of, or 0.
+func (o *outage) waiting() time.Duration {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.calls == 0 {
+		return 0
+	}
+	return time.Since(o.since)
+}
+
 // call is one that may hang.
 type call struct {
 	of    *outage

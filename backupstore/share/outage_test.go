@@ -61,10 +61,16 @@ func TestAnOutageIsTold(t *testing.T) {
 		if told.String() != hangs {
 			t.Fatalf("while it hangs: %s", &told)
 		}
+		if w := o.waiting(); w != 31*time.Second {
+			t.Errorf("it has waited for %v", w)
+		}
 		time.Sleep(10 * time.Second)
 		synctest.Wait()
 		if want := hangs + "level=WARN msg=\"the share answers again\" share=nfs:/backups after=40s\n"; told.String() != want {
 			t.Fatalf("afterwards: %s", &told)
+		}
+		if w := o.waiting(); w != 0 {
+			t.Errorf("afterwards it has waited for %v", w)
 		}
 	})
 }

@@ -37,6 +37,9 @@ type Share interface {
 	// Become makes this Share be what next is, which is used up. Calls under way
 	// finish as they were; open files stay what they are.
 	Become(next Share)
+	// Waiting is for how long its server has not answered; 0: it does. It says so
+	// after the first few seconds only.
+	Waiting() time.Duration
 	// String says where the share is, for messages.
 	String() string
 	// Close releases the share. Files opened from it stay usable.

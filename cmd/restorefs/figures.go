@@ -56,8 +56,9 @@ type damageFigures struct {
 }
 
 type errorFigures struct {
-	Reads  map[string]uint64 `json:"reads"` // that failed, by kind
-	Share  uint64            `json:"share"` // files and directories that could not be opened or read
+	Reads  map[string]uint64 `json:"reads"`                           // that failed, by kind
+	Share  uint64            `json:"share"`                           // files and directories that could not be opened or read
+	Waits  int64             `json:"share_waiting_seconds,omitempty"` // for how long the share has not answered
 	Last   string            `json:"last,omitempty"`
 	LastAt *time.Time        `json:"last_at,omitempty"`
 }
@@ -76,7 +77,7 @@ func (s *served) figures() figures {
 	f.Decoders = decoderFigures{BudgetBytes: b.Decoders.MemoryBytes, UsedBytes: b.Decoders.HeldBytes, Starts: b.Decoders.Starts,
 		Resumes: b.Decoders.Resumes, Continuations: b.Decoders.Continuations}
 	f.Damage = damageFigures{b.VerificationFailures, b.HealedBlocks, b.DamagedBlocks}
-	f.Errors.Share = b.ShareErrors
+	f.Errors.Share, f.Errors.Waits = b.ShareErrors, int64(b.ShareWaiting.Seconds())
 	if s.indexer != nil {
 		p := s.indexer.progress()
 		f.Indexing = &p
@@ -109,6 +110,9 @@ func (f *figures) words() []string {
 	}
 	if x := f.Indexing; x != nil && x.VolumesDone < x.Volumes {
 		words = append(words, fmt.Sprintf("indexing disk %d of %d, %s of %s", x.VolumesDone+1, x.Volumes, formatSize(x.BytesDone), formatSize(x.BytesTotal)))
+	}
+	if n := f.Errors.Waits; n > 0 {
+		words = append(words, fmt.Sprintf("the share has not answered for %v", time.Duration(n)*time.Second))
 	}
 	if n := f.Damage.HealedBlocks; n > 0 {
 		words = append(words, fmt.Sprintf("%d damaged blocks were taken from other backups", n))

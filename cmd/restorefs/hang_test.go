@@ -66,9 +66,10 @@ func TestAShareThatHangsHoldsUpOnlyWhoWantsToWait(t *testing.T) {
 			t.Errorf("%s: it got bytes", what)
 		}
 	}
-	if f := readStatus(t, mountpoint); f.Backups != 2 {
-		t.Errorf("%+v", f)
-	}
+	eventually(t, "the status says that the share does not answer", func() bool {
+		f := readStatus(t, mountpoint)
+		return f.Backups == 2 && f.Errors.Waits > 0
+	})
 	// The kernel gives a signal to this thread, and does not let it see it while it
 	// waits for a share.
 	if stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", server.Process.Pid)); err != nil || !bytes.Contains(stat, []byte(") S ")) {

@@ -153,6 +153,7 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 
 	b := s.catalog.Stats()
 	counter("share_errors_total", "Files and directories of the share that could not be opened or read.", b.ShareErrors)
+	gauge("share_waiting_seconds", "For how long the share has not answered; 0 while it does.", int64(b.ShareWaiting.Seconds()))
 	counter("verification_failures_total", "Decoded blocks and objects that did not have their digest, those included that were right when read again.", b.VerificationFailures)
 	counter("healed_blocks_total", "Damaged blocks that were taken from other backups.", b.HealedBlocks)
 	counter("damaged_blocks_total", "Damaged blocks that could not be had at all.", b.DamagedBlocks)
