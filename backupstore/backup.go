@@ -76,6 +76,8 @@ type fileInfo struct {
 	modTime time.Time
 }
 
+func (f fileInfo) is(o fileInfo) bool { return f.size == o.size && f.modTime.Equal(o.modTime) }
+
 // Incremental reports whether the backup needs a parent.
 func (b *Backup) Incremental() bool { return b.ParentID != "" }
 

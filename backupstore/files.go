@@ -100,6 +100,9 @@ type storedFile struct {
 	fileInfo
 }
 
+// errChanged is about a file that is another one than it was.
+var errChanged = fmt.Errorf("changed since the backup was opened (nobody but Cinder may write on the share): %w", fs.ErrInvalid)
+
 // Size implements stream.Source.
 func (s *storedFile) Size() int64 { return s.size }
 
@@ -121,10 +124,10 @@ func (s *storedFile) readAt(ctx context.Context, p []byte, off int64) (int, erro
 		return 0, err
 	}
 	defer s.files.release(f)
-	if f.Size() != s.size || !f.ModTime().Equal(s.modTime) {
+	if !s.is(fileInfo{f.Size(), f.ModTime()}) {
 		// Not for the next one to find: it may look again and know the new file.
 		s.files.forget(s.path)
-		return 0, fmt.Errorf("%s changed since the backup was opened (nobody but Cinder may write on the share): %w", s.path, fs.ErrInvalid)
+		return 0, fmt.Errorf("%s %w", s.path, errChanged)
 	}
 	n, err := f.ReadAt(ctx, p, off)
 	s.files.note(ctx, err)

@@ -41,6 +41,7 @@ type liveObjects struct {
 // liveObject is closed when it is both evicted and no longer in use.
 type liveObject struct {
 	*seekable.Object
+	file    fileInfo
 	users   int // guarded by liveObjects.mu
 	evicted bool
 }
@@ -70,7 +71,7 @@ func (l *liveObjects) get(ctx context.Context, b *Backup, o format.Object) (*liv
 	if err != nil {
 		return nil, err
 	}
-	made := &liveObject{Object: l.engine.NewObject(&storedFile{l.files, path, info}, algorithm(o.Compression), o.Length,
+	made := &liveObject{file: info, Object: l.engine.NewObject(&storedFile{l.files, path, info}, algorithm(o.Compression), o.Length,
 		seekable.Identity{Path: path, ModTime: info.modTime, MD5: o.MD5})}
 	l.mu.Lock()
 	live, ok := l.lru.Get(path)
@@ -149,7 +150,9 @@ func (v *Volume) readObject(ctx context.Context, ref int, p []byte, off int64) e
 	o := &v.objects[ref]
 	live, err := v.catalog.live.get(ctx, v.chain[o.layer], o.Object)
 	if err == nil {
-		err = live.ReadAt(ctx, p, off)
+		if err = v.proofs.stillOf(ref, live.file); err == nil {
+			err = live.ReadAt(ctx, p, off)
+		}
 		v.catalog.live.release(live)
 	}
 	if err == nil {
@@ -211,7 +214,7 @@ func (v *Volume) proveUncovered(ctx context.Context, off, n int64) error {
 func (v *Volume) prove(ctx context.Context, ref int) error {
 	for {
 		v.proofs.mu.Lock()
-		if v.proofs.done[ref] {
+		if _, done := v.proofs.done[ref]; done {
 			v.proofs.mu.Unlock()
 			return nil
 		}
@@ -224,11 +227,11 @@ func (v *Volume) prove(ctx context.Context, ref int) error {
 			running = make(chan struct{})
 			v.proofs.running[ref] = running
 			v.proofs.mu.Unlock()
-			err := v.checkMD5(ctx, ref)
+			file, err := v.checkMD5(ctx, ref)
 			v.proofs.mu.Lock()
 			delete(v.proofs.running, ref)
 			if err == nil {
-				v.proofs.done[ref] = true
+				v.proofs.done[ref] = file
 			} else if errors.Is(err, ErrDamaged) {
 				v.proofs.failed[ref] = err
 			}
@@ -248,30 +251,43 @@ func (v *Volume) prove(ctx context.Context, ref int) error {
 // proofs is which objects of a volume have been checked against their MD5.
 type proofs struct {
 	mu      sync.Mutex
-	done    map[int]bool
-	failed  map[int]error // DamageErrors
+	done    map[int]fileInfo // what was compared
+	failed  map[int]error    // DamageErrors
 	running map[int]chan struct{}
 }
 
-func (v *Volume) checkMD5(ctx context.Context, ref int) error {
+// stillOf fails where the MD5 was that of another file than the object's file is
+// now: no digest would notice. The next read compares anew.
+func (p *proofs) stillOf(ref int, file fileInfo) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if was, done := p.done[ref]; !done || was.is(file) {
+		return nil
+	}
+	delete(p.done, ref)
+	return errChanged
+}
+
+// checkMD5 returns the file that has the MD5.
+func (v *Volume) checkMD5(ctx context.Context, ref int) (fileInfo, error) {
 	o := &v.objects[ref]
 	start := time.Now()
 	live, err := v.catalog.live.get(ctx, v.chain[o.layer], o.Object)
 	if err != nil {
-		return v.objectError(ctx, o, o.Offset, o.Length, err)
+		return fileInfo{}, v.objectError(ctx, o, o.Offset, o.Length, err)
 	}
 	defer v.catalog.live.release(live)
 	live.Distrust() // reads that no digest checks need an index made by this process
 	hash := md5.New()
 	if err := live.Check(ctx, func(p []byte) { hash.Write(p) }); err != nil {
-		return v.objectError(ctx, o, o.Offset, o.Length, err)
+		return fileInfo{}, v.objectError(ctx, o, o.Offset, o.Length, err)
 	}
 	b := v.chain[o.layer]
 	if [16]byte(hash.Sum(nil)) != o.MD5 {
 		v.catalog.count.unverified.Add(1)
-		return &DamageError{Backup: b.ID, Object: b.objectFile(o.Number), Offset: o.Offset, Length: o.Length,
+		return fileInfo{}, &DamageError{Backup: b.ID, Object: b.objectFile(o.Number), Offset: o.Offset, Length: o.Length,
 			Reason: "the object does not have the MD5 that _metadata gives"}
 	}
 	v.catalog.log.Debug("object checked against its MD5", "backup", b.ID, "object", b.objectFile(o.Number), "took", time.Since(start))
-	return nil
+	return live.file, nil
 }

@@ -1,0 +1,57 @@
+package backupstore_test
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/restorefs/restorefs/backupstore"
+	"github.com/restorefs/restorefs/backupstore/storetest"
+)
+
+// exchange puts another file in the place of one.
+func exchange(t *testing.T, path string, data []byte) {
+	t.Helper()
+	at := time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC)
+	err := errors.Join(os.Remove(path), os.WriteFile(path, data, 0o600), os.Chtimes(path, at, at))
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Without digests an object's MD5 is compared once, and that says nothing of a
+// file that has come in its place since.
+func TestAnMD5ProvesOneFileAndNoOther(t *testing.T) {
+	const object, objects = 32 << 10, 300 // more than are kept open
+	dir := t.TempDir()
+	content := storetest.Text(objects*object, 1)
+	b := storetest.MustWrite(t, dir, storetest.Spec{ID: storetest.ID("backup"), VolumeID: storetest.ID("volume"), Content: content, Compression: "none", FileSize: object})
+	if err := os.Remove(b.Path("_sha256file")); err != nil {
+		t.Fatal(err)
+	}
+	v := open(t, openCatalog(t, dir, backupstore.Options{}), b.ID)
+	want, err := read(t, v, content.Size())
+	if err != nil || !bytes.Equal(want, all(t, content)) {
+		t.Fatal(err)
+	}
+	others := func() {
+		if err := v.ReadAt(t.Context(), make([]byte, (objects-1)*object), object); err != nil {
+			t.Fatal(err)
+		}
+	}
+	exchange(t, b.Path("-00001"), bytes.Repeat([]byte("x"), object))
+	others()
+	for range 3 {
+		if _, err := read(t, v, object); err == nil {
+			t.Fatal("bytes that have no MD5 were given out")
+		}
+	}
+	exchange(t, b.Path("-00002"), want[object:2*object])
+	v = open(t, openCatalog(t, dir, backupstore.Options{}), b.ID)
+	p := make([]byte, object)
+	if err := v.ReadAt(t.Context(), p, object); err != nil || !bytes.Equal(p, want[object:2*object]) {
+		t.Errorf("the same bytes in a new file: %v", err)
+	}
+}
