@@ -122,7 +122,13 @@ func (c *Catalog) Refresh(ctx context.Context) error {
 	c.count.share.Add(uint64(len(found.errors(true))))
 	s := snapshot{byID: make(map[string]*Backup, len(found.backups)), scanned: found.backups, unread: found.errors(before.scanned != nil)}
 	same := map[string][]*Backup{}
-	for _, b := range found.backups {
+	for file, b := range found.backups {
+		if was := before.scanned[file]; was != nil && was.listing != b.listing {
+			// Somebody put a good object in the place of a damaged one: volumes
+			// opened from now on are to read that.
+			c.live.forget(file)
+			c.files.forgetBackup(file)
+		}
 		same[b.ID] = append(same[b.ID], b)
 	}
 	for id, copies := range same {

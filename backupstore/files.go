@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -139,6 +140,18 @@ func (o *openFiles) forget(path string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.lru.Remove(path)
+}
+
+// forgetBackup is forgetAll for the files of one backup, whose names start with
+// prefix.
+func (o *openFiles) forgetBackup(prefix string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, path := range o.lru.Keys() {
+		if strings.HasPrefix(path, prefix) {
+			o.lru.Remove(path)
+		}
+	}
 }
 
 // forgetAll closes the files that nobody uses, and the others when they are no

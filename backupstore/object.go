@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"strings"
 	"sync"
 	"time"
 
@@ -115,6 +116,20 @@ func (l *liveObjects) release(o *liveObject) {
 func (l *liveObjects) forgetAll() {
 	l.mu.Lock()
 	l.lru.Purge()
+	unused := l.takeUnused()
+	l.mu.Unlock()
+	closeObjects(unused)
+}
+
+// forget is forgetAll for the objects of one backup, whose files' names start
+// with prefix.
+func (l *liveObjects) forget(prefix string) {
+	l.mu.Lock()
+	for _, path := range l.lru.Keys() {
+		if strings.HasPrefix(path, prefix) {
+			l.lru.Remove(path)
+		}
+	}
 	unused := l.takeUnused()
 	l.mu.Unlock()
 	closeObjects(unused)

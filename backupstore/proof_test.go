@@ -55,3 +55,27 @@ func TestAnMD5ProvesOneFileAndNoOther(t *testing.T) {
 		t.Errorf("the same bytes in a new file: %v", err)
 	}
 }
+
+func TestAGoodObjectInThePlaceOfADamagedOneIsFound(t *testing.T) {
+	for _, compression := range []string{"none", "zlib"} {
+		dir := t.TempDir()
+		content := storetest.Text(3<<20, 1)
+		b := storetest.MustWrite(t, dir, storetest.Spec{ID: storetest.ID("backup"), VolumeID: storetest.ID("volume"), Content: content, Compression: compression, FileSize: 1 << 20})
+		good, err := os.ReadFile(b.Path("-00002"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		exchange(t, b.Path("-00002"), bytes.Repeat([]byte("x"), len(good)-100))
+		c := openCatalog(t, dir, backupstore.Options{})
+		if _, err := read(t, open(t, c, b.ID), content.Size()); !errors.Is(err, backupstore.ErrDamaged) {
+			t.Fatalf("got %v", err)
+		}
+		exchange(t, b.Path("-00002"), good)
+		if err := c.Refresh(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := read(t, open(t, c, b.ID), content.Size()); err != nil || !bytes.Equal(got, all(t, content)) {
+			t.Errorf("%s: %v", compression, err)
+		}
+	}
+}
