@@ -30,10 +30,11 @@ func (v *Volume) fill(ctx context.Context, p []byte, off int64, damaged onDamage
 	}
 	block := int64(v.Align())
 	var lost lostObject
+	anew := composed != nil // p does not hold what the objects give
 	for len(p) > 0 {
 		b := p[:min(block, int64(len(p)))]
 		var err error
-		if composed != nil {
+		if anew {
 			err = v.composeBlock(ctx, b, off, &lost)
 		}
 		if err == nil {
@@ -42,7 +43,9 @@ func (v *Volume) fill(ctx context.Context, p []byte, off int64, damaged onDamage
 			}
 		}
 		if errors.Is(err, ErrDamaged) {
-			err = v.resync(ctx, b, off, err)
+			var found bool
+			found, err = v.resync(ctx, b, off, err)
+			anew = anew || found
 		}
 		if errors.Is(err, ErrDamaged) {
 			err = v.mend(ctx, b, off, err, damaged)

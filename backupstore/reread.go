@@ -21,8 +21,8 @@ func (v *Volume) reread(ctx context.Context, b []byte, off int64, damage error) 
 
 // resync lets the objects of a block that cannot be had look for where decoding
 // goes on behind the damage, for the blocks to come. A block that lies there
-// itself is read again.
-func (v *Volume) resync(ctx context.Context, b []byte, off int64, damage error) error {
+// itself is read again. found says that they give other bytes from now on.
+func (v *Volume) resync(ctx context.Context, b []byte, off int64, damage error) (found bool, err error) {
 	behind := false
 	for _, e := range from(v.extents, off) {
 		if e.off >= off+int64(len(b)) {
@@ -31,27 +31,28 @@ func (v *Volume) resync(ctx context.Context, b []byte, off int64, damage error) 
 		o := &v.objects[e.object]
 		live, err := v.catalog.live.get(ctx, v.chain[o.layer], o.Object)
 		if err != nil {
-			return damage // it is missing, or cannot be reached
+			return found, damage // it is missing, or cannot be reached
 		}
 		start := max(e.off, off) - o.Offset
-		found, err := live.Resync(ctx, start)
-		if found {
+		more, err := live.Resync(ctx, start)
+		if more {
+			found = true
 			entry := live.Entry()
 			behind = behind || entry <= start
 			v.catalog.log.Info("an object is damaged; decoding goes on behind the damage", "object", v.chain[o.layer].objectFile(o.Number), "offset", o.Offset+entry)
 		}
 		v.catalog.live.release(live)
 		if err != nil {
-			return err
+			return found, err
 		}
 	}
 	if !behind {
-		return damage
+		return found, damage
 	}
 	if err := v.compose(ctx, b, off); err != nil {
-		return err
+		return found, err
 	}
-	return v.check(ctx, b, off)
+	return found, v.check(ctx, b, off)
 }
 
 // reenter reads a block that is not right anew where its objects can be entered:

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 
@@ -218,4 +219,50 @@ func overwrite(path string, off int64, p []byte) error {
 	}
 	_, err = f.WriteAt(p, off)
 	return errors.Join(err, f.Close())
+}
+
+// A decoder that comes through damage without noticing records checkpoints, and
+// zeros, at wrong offsets. However large the reads are, these are not to hide
+// what lies behind the damage.
+func TestCheckpointsFromBehindDamageMisleadNobody(t *testing.T) {
+	size := int64(4 << 20)
+	content := storetest.Overlay(storetest.Text(size, 5), storetest.Zeros(size), storetest.Extent{Offset: 1 << 20, Length: 300_000})
+	want := all(t, content)
+	dir := t.TempDir()
+	b := stored(t, dir, content, "zlib")
+	data, err := os.ReadFile(b.Path("-00001"))
+	if err == nil {
+		err = os.WriteFile(b.Path("-00001"), slices.Delete(data, 15_000, 19_500), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, build := range []bool{false, true} {
+		for _, piece := range []int64{32 << 10, 1 << 20, size} {
+			c := openCatalog(t, dir, backupstore.Options{})
+			s := &backupstore.Salvage{Volume: open(t, c, b.ID)}
+			if build {
+				_ = s.BuildIndex(t.Context(), backupstore.IndexOptions{})
+			}
+			got := make([]byte, size)
+			for range 2 { // the second time the entry behind the damage is known
+				for off := int64(0); off < size; off += piece {
+					if err := s.ReadAt(t.Context(), got[off:off+piece], off); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			expect, lost := bytes.Clone(want), int64(0)
+			for _, r := range s.Bad() {
+				clear(expect[r.Off : r.Off+r.Len])
+				lost += r.Len
+			}
+			if lost == 0 || lost > 1<<20 {
+				t.Errorf("read in pieces of %d, build %v: lost %v", piece, build, s.Bad())
+			}
+			if !bytes.Equal(got, expect) {
+				t.Errorf("read in pieces of %d, build %v: wrong bytes", piece, build)
+			}
+		}
+	}
 }

@@ -113,7 +113,9 @@ func (o *Object) Start(off int64) int64 {
 	o.engine.mu.Lock()
 	defer o.engine.mu.Unlock()
 	behind := o.entry != nil && off >= o.entry.out
-	if behind {
+	if behind && o.entry.alone {
+		at = o.entry.out
+	} else if behind {
 		at = max(at, o.entry.out)
 	}
 	if el := nearest(o, at, off, behind); el != nil {
@@ -199,15 +201,19 @@ func (o *Object) read(ctx context.Context, p []byte, off int64) (int, error) {
 	if o.index == nil {
 		return o.readBehind(ctx, p, off)
 	}
-	if start, n := o.index.NextZero(off, off+int64(len(p))); n > 0 {
-		if start > off {
-			p = p[:start-off]
-		} else {
-			clear(p[:n])
-			return int(n), nil
+	behind := o.behind(off)
+	if behind == nil {
+		p = p[:o.beforeEntry(off, int64(len(p)))]
+		if start, n := o.index.NextZero(off, off+int64(len(p))); n > 0 {
+			if start > off {
+				p = p[:start-off]
+			} else {
+				clear(p[:n])
+				return int(n), nil
+			}
 		}
 	}
-	if o.engine.noBuild || o.behind(off) != nil {
+	if o.engine.noBuild || behind != nil {
 		return o.readBehind(ctx, p, off)
 	}
 	if frontier := o.index.Frontier(); off < frontier {
@@ -226,7 +232,7 @@ func (o *Object) readBehind(ctx context.Context, p []byte, off int64) (int, erro
 	}
 	behind := o.behind(off)
 	from := at.Out - resumeBytes(o.alg)
-	if behind != nil && (behind.out > at.Out || !found) {
+	if behind != nil && (behind.alone || behind.out > at.Out || !found) {
 		from = behind.out
 	} else {
 		behind = nil

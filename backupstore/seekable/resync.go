@@ -25,18 +25,24 @@ const tailBytes = 512 << 10
 
 // Resync is called when the decoded bytes at off cannot be had, and looks for an
 // entry behind the damage; once for each object, for it decodes the object twice.
-// It reports whether it found one: reads behind it go from there. An error is
-// ctx's or the share's.
+// It reports whether it found one: reads behind it go from there. Later calls
+// correct what the first one found. An error is ctx's or the share's.
 func (o *Object) Resync(ctx context.Context, off int64) (found bool, err error) {
 	o.engine.mu.Lock()
 	again := o.resynced
 	o.resynced = true
 	earlier := o.entry != nil && o.entry.cp == nil && max(off, o.entry.shift) < o.entry.out
+	misled := o.entry != nil && !o.entry.alone && off >= o.entry.out && o.checkpointWithin(o.entry.out, off)
+	if misled { // it was recorded by a decoder that came through the damage
+		en := *o.entry
+		en.alone = true
+		o.entry = &en
+	}
 	if earlier { // the damage begins before the place where it was noticed first
-		o.entry = &entry{out: max(off, o.entry.shift), shift: o.entry.shift}
+		o.entry = &entry{out: max(off, o.entry.shift), shift: o.entry.shift, alone: o.entry.alone}
 	}
 	o.engine.mu.Unlock()
-	if earlier {
+	if earlier || misled {
 		return true, nil
 	}
 	if again || o.index == nil || o.index.Complete() || o.alg != Zlib && o.alg != Bzip2 {
@@ -66,6 +72,7 @@ type entry struct {
 	out   int64              // decoded offset from which it is of use
 	cp    *stream.Checkpoint // where decoding begins; nil: at the start,
 	shift int64              // and so much must be added to decoded offsets
+	alone bool               // checkpoints behind it are wrong
 }
 
 // decoder returns a decoder that begins there.
@@ -104,6 +111,22 @@ func (o *Object) behind(off int64) *entry {
 		return nil
 	}
 	return o.entry
+}
+
+// beforeEntry is how many of the n bytes at off, which lie before the entry, do.
+func (o *Object) beforeEntry(off, n int64) int64 {
+	o.engine.mu.Lock()
+	defer o.engine.mu.Unlock()
+	if o.entry == nil || off >= o.entry.out {
+		return n
+	}
+	return min(n, o.entry.out-off)
+}
+
+// checkpointWithin reports whether the index has a checkpoint in (from, off].
+func (o *Object) checkpointWithin(from, off int64) bool {
+	e, ok := o.index.Before(off)
+	return ok && e.Out > from
 }
 
 // findEntry returns an entry behind the damage that was met at off, or nil.
