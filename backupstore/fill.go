@@ -92,7 +92,9 @@ func (v *Volume) composeBlock(ctx context.Context, b []byte, off int64, lost *lo
 		}
 	}
 	err := v.compose(ctx, b, off)
-	if d, ok := errors.AsType[*DamageError](err); ok {
+	// The block may come from several objects: another one's damage says nothing
+	// about this one.
+	if d, ok := errors.AsType[*DamageError](err); ok && ref >= 0 && d.Object == v.objectPath(ref) {
 		*lost = lostObject{ref, start, d}
 	}
 	return err

@@ -160,6 +160,12 @@ func algorithm(c format.Compression) seekable.Algorithm {
 	}
 }
 
+// objectPath is where object ref of v's chain is on the share.
+func (v *Volume) objectPath(ref int) string {
+	o := &v.objects[ref]
+	return v.chain[o.layer].objectFile(o.Number)
+}
+
 // readObject fills p from offset off of object ref of v's chain.
 func (v *Volume) readObject(ctx context.Context, ref int, p []byte, off int64) error {
 	o := &v.objects[ref]

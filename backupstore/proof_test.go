@@ -79,3 +79,38 @@ func TestAGoodObjectInThePlaceOfADamagedOneIsFound(t *testing.T) {
 		}
 	}
 }
+
+// overlaid writes a full backup and, without digests, an incremental of a few
+// bytes at off.
+func overlaid(t *testing.T, dir string, compression string, off int64) (full, child storetest.Backup, content storetest.Content) {
+	t.Helper()
+	spec := storetest.Spec{ID: storetest.ID("full"), VolumeID: storetest.ID("volume"), Content: storetest.Text(3<<20, 1), Compression: compression, ShaBlock: 4096, FileSize: 4 << 20}
+	full = storetest.MustWrite(t, dir, spec)
+	content = storetest.Overlay(spec.Content, storetest.Text(3<<20, 2), storetest.Extent{Offset: off, Length: 4096})
+	spec.ParentID, spec.Parent = spec.ID, spec.Content
+	spec.ID, spec.Content, spec.Created = storetest.ID("child"), content, time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+	child = storetest.MustWrite(t, dir, spec)
+	if err := os.Remove(child.Path("_sha256file")); err != nil {
+		t.Fatal(err)
+	}
+	return full, child, content
+}
+
+// Also not where there is little memory, so that each read has to begin anew.
+func TestDamageOfOneObjectIsNotHeldAgainstAnother(t *testing.T) {
+	const off = 72 << 10 // in the middle of a block
+	dir := t.TempDir()
+	_, child, content := overlaid(t, dir, "zlib", off)
+	if err := os.Remove(child.Path("-00001")); err != nil {
+		t.Fatal(err)
+	}
+	for _, memory := range []int64{1, 128 << 20} {
+		s := &backupstore.Salvage{Volume: open(t, openCatalog(t, dir, backupstore.Options{DecoderBytes: memory}), child.ID)}
+		if err := s.ReadAt(t.Context(), make([]byte, content.Size()), 0); err != nil {
+			t.Fatal(err)
+		}
+		if bad := s.Bad(); len(bad) != 1 || bad[0] != (backupstore.Range{Off: 64 << 10, Len: 32 << 10}) {
+			t.Errorf("%d bytes of memory: %v are lost", memory, bad)
+		}
+	}
+}
