@@ -114,3 +114,34 @@ func TestDamageOfOneObjectIsNotHeldAgainstAnother(t *testing.T) {
 		}
 	}
 }
+
+// Reading a backup without digests needs the MD5 of its parent's objects as well.
+// One is wrong also where the only block that differs is not the child's.
+func TestVerifyOfABackupWithoutDigestsSaysWhatReadingDoes(t *testing.T) {
+	for name, off := range map[string]int64{"a damaged block that the child has anew": 1 << 20, "one that it has from its parent": 2 << 20} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			full, child, content := overlaid(t, dir, "none", 1<<20)
+			if err := flip(full.Path("-00001"), off, 3); err != nil {
+				t.Fatal(err)
+			}
+			c := openCatalog(t, dir, backupstore.Options{})
+			s := &backupstore.Salvage{Volume: open(t, c, child.ID)}
+			if err := s.ReadAt(t.Context(), make([]byte, content.Size()), 0); err != nil {
+				t.Fatal(err)
+			}
+			var lost int64
+			for _, r := range s.Bad() {
+				lost += r.Len
+			}
+			r := verify(t, c, backupstore.VerifyOptions{}, c.Backups()...)[child.ID]
+			var found int64
+			for _, d := range r.Damaged {
+				found += d.Length
+			}
+			if r.OK || lost != content.Size() || found != lost-4096 {
+				t.Errorf("ok %v, %+v; reading loses %v", r.OK, r.Damaged, s.Bad())
+			}
+		})
+	}
+}

@@ -86,7 +86,7 @@ func (c *Catalog) Verify(ctx context.Context, backups []*Backup, o VerifyOptions
 	if o.Progress == nil {
 		o.Progress = new(VerifyProgress)
 	}
-	v := &verifier{catalog: c, o: o, wanted: map[*Backup]bool{}, done: map[*Backup]*layer{}, each: each}
+	v := &verifier{catalog: c, o: o, wanted: map[*Backup]bool{}, done: map[*Backup]*layer{}, md5: map[source]error{}, each: each}
 	for _, b := range backups {
 		v.wanted[b] = true
 	}
@@ -122,6 +122,9 @@ type verifier struct {
 	wanted  map[*Backup]bool
 	each    func(Report) error
 	done    map[*Backup]*layer // belongs to finish
+	// md5 is what comparing whole objects with their MD5 gave: nil or a
+	// DamageError. It belongs to finish.
+	md5 map[source]error
 }
 
 // layer is the proof of one backup.

@@ -3,6 +3,7 @@ package backupstore
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -63,7 +64,8 @@ func (f *finisher) compare(ctx context.Context) error {
 		if f.backup.HasDigests {
 			f.notes = append(f.notes, "its _sha256file cannot be used: objects were checked against their MD5")
 		}
-		return nil
+		f.note()
+		return f.undigested(ctx, 0)
 	}
 	var todo Range
 	flush := func() error {
@@ -108,7 +110,66 @@ func (f *finisher) compare(ctx context.Context) error {
 	if f.rowless > 0 {
 		f.notes = append(f.notes, fmt.Sprintf("%d of the %d rows of its _sha256file are damaged: those blocks were checked otherwise", f.rowless, rows.file.Rows()))
 	}
-	return flush()
+	if err := flush(); err != nil {
+		return err
+	}
+	return f.undigested(ctx, rows.end)
+}
+
+// note keeps which of the layer's own objects have their MD5.
+func (f *finisher) note() {
+	p := &f.own.proofs
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for ref := range p.done {
+		f.md5[source{f.backup, f.own.objects[ref].Number}] = nil
+	}
+	for ref, err := range p.failed {
+		f.md5[source{f.backup, f.own.objects[ref].Number}] = err
+	}
+}
+
+// undigested proves what the layer has from its parents from off on, where it
+// has no digests. Reads there need the MD5 of whole objects: what the parents'
+// own digests prove is not enough, and a damaged block costs all of its object.
+func (f *finisher) undigested(ctx context.Context, off int64) error {
+	if f.parent == nil || off >= f.own.size {
+		return nil
+	}
+	f.judged.add(off, f.own.size-off)
+	if err := f.compose(ctx); err != nil {
+		if !finding(ctx, err) {
+			return err
+		}
+		f.damage(Damage{Offset: off, Length: f.own.size - off, Reason: err.Error()})
+		return nil
+	}
+	for _, e := range from(f.full.extents, off) {
+		o := &f.full.objects[e.object]
+		if o.layer == 0 {
+			continue // its own
+		}
+		src := source{f.full.chain[o.layer], o.Number}
+		err, known := f.md5[src]
+		if !known {
+			err = f.full.prove(ctx, e.object)
+			if err == nil || errors.Is(err, ErrDamaged) {
+				f.md5[src] = err
+			}
+		}
+		if err != nil && !finding(ctx, err) {
+			return err
+		}
+		start := max(e.off, off)
+		if d, ok := errors.AsType[*DamageError](err); ok {
+			part := *d
+			part.Offset, part.Length = start, e.end-start
+			f.damage(f.describe(ctx, f.full, &part))
+		} else if err != nil {
+			f.damage(Damage{Offset: start, Length: e.end - start, Object: src.backup.objectFile(src.object), Reason: err.Error()})
+		}
+	}
+	return nil
 }
 
 // parentPage is the parent's digest rows, where they can be compared.
