@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -234,5 +235,35 @@ func TestHealingIsSafeForManyReadersAndCanBeCancelled(t *testing.T) {
 	}
 	if h := v.Healed(); !slices.Equal(h, []backupstore.Range{{Off: 1 << 20, Len: 1 << 20}}) {
 		t.Errorf("healed %v", h)
+	}
+}
+
+func TestOutagesUseUpNoHealers(t *testing.T) {
+	dir := t.TempDir()
+	first, second, content := series(t, dir, "none")
+	if err := os.Remove(second.Path("-00002")); err != nil {
+		t.Fatal(err)
+	}
+	c, s := faultyCatalog(t, dir)
+	if err := c.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	v := open(t, c, second.ID)
+	metadata := filepath.Base(first.Path("_metadata"))
+	s.set(func(op, name string) error {
+		if op == "open" && path.Base(name) == metadata {
+			return errors.New("the server is away")
+		}
+		return nil
+	})
+	p := make([]byte, 32<<10)
+	for range 20 {
+		if err := v.ReadAt(t.Context(), p, 1<<20); !errors.Is(err, backupstore.ErrDamaged) {
+			t.Fatalf("got %v", err)
+		}
+	}
+	s.set(nil)
+	if err := v.ReadAt(t.Context(), p, 1<<20); err != nil || !bytes.Equal(p, all(t, content)[1<<20:][:len(p)]) {
+		t.Errorf("not healed once the share was back: %v", err)
 	}
 }

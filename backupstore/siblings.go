@@ -150,6 +150,9 @@ func (s *sibling) open(ctx context.Context, v *Volume, as *Volume) error {
 	if err != nil {
 		// What may pass is tried again for the next block.
 		s.failed = errors.Is(err, errNotForHealing) || errors.Is(err, ErrDamaged) || errors.Is(err, fs.ErrNotExist)
+		if !s.failed && as != nil {
+			v.siblings.oneLess()
+		}
 		return err
 	}
 	s.volume, s.whole = vol, as != nil
@@ -162,4 +165,11 @@ func (s *siblings) oneMore() bool {
 	defer s.mu.Unlock()
 	s.healers++
 	return s.healers <= maxHealers
+}
+
+// oneLess takes back a oneMore that came to nothing.
+func (s *siblings) oneLess() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.healers--
 }
