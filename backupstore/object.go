@@ -185,8 +185,8 @@ func (v *Volume) readObject(ctx context.Context, ref int, p []byte, off int64) e
 // objectError says what an error of an object means for the volume. Trouble
 // that may pass (the network, a timeout) is not damage.
 func (v *Volume) objectError(ctx context.Context, o *objectRef, off, n int64, err error) error {
-	if ctx.Err() != nil {
-		return err
+	if ctx.Err() != nil { // whatever else went wrong in the same moment
+		return ctx.Err()
 	}
 	b := v.chain[o.layer]
 	damage := &DamageError{Backup: b.ID, Object: b.objectFile(o.Number), Offset: off, Length: n, Err: err}

@@ -1,7 +1,9 @@
 package backupstore_test
 
 import (
+	"context"
 	"errors"
+	"io"
 	"os"
 	"slices"
 	"strings"
@@ -262,5 +264,34 @@ func TestVerifyNotesObjectsThatGoOnBehindTheirEnd(t *testing.T) {
 				t.Errorf("%+v", r)
 			}
 		})
+	}
+}
+
+// What else goes wrong in the moment of a Ctrl-C is no reason to report.
+func TestAVerificationThatIsCancelledSaysNothingElse(t *testing.T) {
+	dir := t.TempDir()
+	_, _, content := series(t, dir, "none")
+	c, s := faultyCatalog(t, dir)
+	if err := c.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	v := open(t, c, storetest.ID("first"))
+	for what, do := range map[string]func(context.Context) error{
+		"read": func(ctx context.Context) error { return v.ReadAt(ctx, make([]byte, content.Size()), 0) },
+		"verify": func(ctx context.Context) error {
+			return c.Verify(ctx, c.Backups(), backupstore.VerifyOptions{}, func(backupstore.Report) error { return nil })
+		},
+	} {
+		ctx, cancel := context.WithCancel(t.Context())
+		s.set(func(op, name string) error {
+			if op != "read" || !strings.Contains(name, "-0000") {
+				return nil
+			}
+			cancel()
+			return io.ErrUnexpectedEOF
+		})
+		if err := do(ctx); !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: %v", what, err)
+		}
 	}
 }
