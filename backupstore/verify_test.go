@@ -1,6 +1,7 @@
 package backupstore_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -293,5 +294,28 @@ func TestAVerificationThatIsCancelledSaysNothingElse(t *testing.T) {
 		if err := do(ctx); !errors.Is(err, context.Canceled) {
 			t.Errorf("%s: %v", what, err)
 		}
+	}
+}
+
+// What one entry of _metadata claims takes no memory.
+func TestAnAbsurdLengthIsNotPreparedFor(t *testing.T) {
+	dir := t.TempDir()
+	b := storetest.MustWrite(t, dir, storetest.Spec{ID: storetest.ID("absurd"), VolumeID: storetest.ID("volume"), Content: storetest.Text(1<<20, 1), Compression: "none"})
+	text, err := os.ReadFile(b.Path("_metadata"))
+	if err == nil {
+		err = os.WriteFile(b.Path("_metadata"), bytes.Replace(text, []byte(`"length": 1048576`), []byte(`"length": 1125899906842624`), 1), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, v := 0, open(t, openCatalog(t, dir, backupstore.Options{}), b.ID)
+	for _, err := range v.Runs(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		n++
+	}
+	if v.Size() != 1<<50 || n > 1<<15 {
+		t.Errorf("%d runs of %d bytes", n, v.Size())
 	}
 }

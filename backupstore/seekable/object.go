@@ -128,12 +128,17 @@ func (o *Object) Start(off int64) int64 {
 // most of it.
 func (o *Object) Enterable() bool { return o.alg == Raw || o.index != nil && o.index.Complete() }
 
+// maxSplits bounds what Splits returns for plain bytes, whose length _metadata
+// alone tells. That of an index is bounded by its checkpoints.
+const maxSplits = 1 << 14
+
 // Splits returns where [off, end) can be cut so that the parts, of min bytes or
 // more each, can be decoded independently of each other.
 func (o *Object) Splits(off, end, min int64) []int64 {
 	var at []int64
 	switch {
 	case o.alg == Raw:
+		min = max(min, (end-off)/maxSplits)
 		for off += min; end-off >= min; off += min {
 			at = append(at, off)
 		}
