@@ -37,10 +37,14 @@ func (v *verifier) finish(ctx context.Context, l *layer) error {
 	if l.rows != nil {
 		r.Blocks = l.rows.file.Rows()
 	}
+	var lost ranges // there can be several reasons for one
 	for _, d := range l.damaged {
-		r.Bytes -= d.Length
-		if l.rows != nil && d.Offset < l.rows.end {
-			r.Blocks -= (min(d.Offset+d.Length, l.rows.end) - d.Offset + l.rows.block - 1) / l.rows.block
+		lost.add(d.Offset, d.Length)
+	}
+	for _, d := range lost {
+		r.Bytes -= d.Len
+		if l.rows != nil && d.Off < l.rows.end {
+			r.Blocks -= (min(d.Off+d.Len, l.rows.end) - d.Off + l.rows.block - 1) / l.rows.block
 		}
 	}
 	l.own = nil // its rows and its damage are all that children need
