@@ -298,6 +298,7 @@ func (v *verifier) prove(ctx context.Context, l *layer, e extent, off, end int64
 			l.damage(v.describe(ctx, own, d))
 			return nil
 		})
+		hurt = hurt || err != nil
 		if err := v.unreadable(ctx, l, e.object, at, stop, err); err != nil {
 			return err
 		}

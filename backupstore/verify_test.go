@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -351,5 +352,21 @@ func TestABlockThatIsDamagedForTwoReasonsIsCountedOnce(t *testing.T) {
 			}
 			return
 		}
+	}
+}
+
+func TestVerifyDoesNotJudgeTheEndOfAnObjectThatCannotBeRead(t *testing.T) {
+	dir := t.TempDir()
+	b := storetest.MustWrite(t, dir, storetest.Spec{ID: storetest.ID("b"), VolumeID: storetest.ID("v"), Content: storetest.Random(100<<10, 1)})
+	c, s := faultyCatalog(t, dir)
+	refresh(t, c)
+	s.set(func(op, name string) error {
+		if op == "open" && strings.HasSuffix(name, "-00001") {
+			return fs.ErrPermission
+		}
+		return nil
+	})
+	if r := verify(t, c, backupstore.VerifyOptions{}, c.Backups()...)[b.ID]; r.OK || len(r.Damaged) == 0 || len(r.Notes) > 0 {
+		t.Errorf("%+v", r)
 	}
 }
