@@ -21,7 +21,8 @@ help: ## list the targets
 build: ## build build/restorefs, one static file
 	CGO_ENABLED=0 $(GO) build -trimpath -o $(BUILD)/restorefs ./cmd/restorefs
 
-install: build ## install it below PREFIX (/usr/local), with units for systemd and a helper for mount
+# sudo often has a PATH without Go: what is built then is installed.
+install: $(if $(shell command -v $(GO)),build) ## install it below PREFIX (/usr/local), with units for systemd and a helper for mount
 	install -D -m 0755 $(BUILD)/restorefs $(DESTDIR)$(PREFIX)/bin/restorefs
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
 	for unit in restorefs@.service mnt-restore.mount; do \

@@ -37,6 +37,20 @@ func TestMakeInstallPutsAllInItsPlace(t *testing.T) {
 	}
 }
 
+// As under sudo, whose PATH seldom has Go.
+func TestMakeInstallWithoutGoTakesWhatIsBuilt(t *testing.T) {
+	firstPass(t)
+	need(t, "make")
+	built, dest := t.TempDir(), t.TempDir()
+	if err := os.WriteFile(filepath.Join(built, "restorefs"), []byte("built before"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	run(t, "make", "-s", "-C", "../..", "install", "GO=no-go-here", "DESTDIR="+dest, "BUILD="+built)
+	if got, err := os.ReadFile(dest + "/usr/local/bin/restorefs"); err != nil || string(got) != "built before" {
+		t.Errorf("%v: %.20q", err, got)
+	}
+}
+
 // mount(8) with nothing but what make install puts there, in a mount namespace
 // of its own: mount.fuse3 is taken away.
 func TestTheInstalledHelperMounts(t *testing.T) {
