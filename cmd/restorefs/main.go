@@ -34,6 +34,10 @@ func main() {
 
 // execute runs the command that args are and returns its exit code.
 func execute(ctx context.Context, args []string) int {
+	if os.Getenv("PATH") == "" {
+		// mount(8) takes it from its helpers, which look for mount and fusermount3 in it.
+		os.Setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+	}
 	app := newApp()
 	out := &checkedWriter{w: os.Stdout}
 	app.Writer = out

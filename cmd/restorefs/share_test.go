@@ -4,6 +4,7 @@ import (
 	"crypto/md5"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -111,6 +112,37 @@ func TestAnExportThatIsNotMountedIsMountedForTheProcess(t *testing.T) {
 		t.Fatalf("%d %s", code, errOut)
 	}
 	noOwnMounts(t)
+}
+
+// mount(8) takes PATH from its helpers: what they start is looked for where it
+// usually is.
+func TestAnExportIsMountedWithoutPATHToo(t *testing.T) {
+	if os.Geteuid() != 0 {
+		skip(t, "needs root to mount")
+	}
+	need(t, "mount", "unshare")
+	share, ids := recordsShare(t)
+	mount, err := exec.LookPath("mount")
+	if err != nil {
+		t.Fatal(err)
+	}
+	fake := filepath.Join(t.TempDir(), "mount")
+	text := "#!/bin/sh\nfor target; do :; done\nexec " + mount + " --bind " + share + " \"$target\"\n"
+	if err := os.WriteFile(fake, []byte(text), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.Remove("/run/restorefs") }) // if nobody else uses it
+	cmd := program(t)
+	script := "mount -t tmpfs none /usr/local/sbin && cp " + fake + " /usr/local/sbin/ && exec env -u PATH " + cmd.Path +
+		" list --cinder-conf " + cinderConf(t) + " --share nfs.invalid:/e"
+	unshare, err := exec.LookPath("unshare")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Path, cmd.Args = unshare, []string{"unshare", "-m", "/bin/sh", "-c", script}
+	if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), ids[0]) {
+		t.Errorf("%v: %s", err, out)
+	}
 }
 
 func TestADaemonKeepsItsMountOfTheExport(t *testing.T) {
