@@ -115,7 +115,12 @@ func runMaterialize(c *cli.Context) error {
 		if err := toStdout(c, r.volume, r.options, copyState(r.options.Progress, r.composed)); err != nil {
 			return err
 		}
-		return lost(c, r.rescue.Bad(), "zeros stand there")
+		data := "the data is written; "
+		if len(r.rescue.Bad()) > 0 {
+			data = "the data is written, except for what is lost; "
+		}
+		_, err := writeRecord(c, r.backup, nil)
+		return errors.Join(lost(c, r.rescue.Bad(), "zeros stand there"), recordError(data, err))
 	}
 	if err := outsideShare(name, shareDir(c)); err != nil {
 		return err
@@ -163,11 +168,10 @@ func finish(c *cli.Context, b *backupstore.Backup, target *materialize.Target, r
 	if cloud != nil {
 		out.VolumeID = cloud.volume.ID
 	}
-	var recordErr error
+	var err, recordErr error
 	if cloud == nil || c.String("metadata-out") != "" {
-		if out.Metadata, recordErr = writeRecord(c, b, target); recordErr != nil {
-			out.Metadata, recordErr = "", metadataError{fmt.Errorf("%sthe file with the metadata is not written: %w", data, recordErr)}
-		}
+		out.Metadata, err = writeRecord(c, b, target)
+		recordErr = recordError(data, err)
 	}
 	if !c.Bool("json") {
 		fmt.Fprintf(c.App.Writer, "restored backup %s to %s\n  %s in %.1f s: %s written, %s zero, %s already right; %s\n",
@@ -179,7 +183,6 @@ func finish(c *cli.Context, b *backupstore.Backup, target *materialize.Target, r
 			fmt.Fprintf(c.App.Writer, "  the volume's name, metadata and more are in %s\n", out.Metadata)
 		}
 	}
-	var err error
 	out.Volume, err = cloud.restoreMetadata(b, data)
 	if c.Bool("json") {
 		recordErr = errors.Join(recordErr, writeJSON(c.App.Writer, out))
@@ -270,7 +273,7 @@ func aside(c *cli.Context, name string) string {
 	return name
 }
 
-// checkMetadataOut refuses a FILE that is none, or is on the share.
+// checkMetadataOut refuses a FILE that is none, is TARGET, or is on the share.
 func checkMetadataOut(c *cli.Context) error {
 	path := c.String("metadata-out")
 	if path == "" {
@@ -278,6 +281,9 @@ func checkMetadataOut(c *cli.Context) error {
 	}
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
 		return usagef("--metadata-out %s: it is there, and no regular file", path)
+	}
+	if target := c.Args().Get(1); target != "" && sameFile(path, target) {
+		return usagef("--metadata-out %s is TARGET itself, which it would replace: choose another file", path)
 	}
 	return outsideShare(path, shareDir(c))
 }
@@ -320,20 +326,47 @@ func targetWords(t *materialize.Target, size int64) string {
 }
 
 // writeRecord leaves the volume's metadata beside a file target, or where
-// --metadata-out says.
+// --metadata-out says. t is nil for standard output.
 func writeRecord(c *cli.Context, b *backupstore.Backup, t *materialize.Target) (string, error) {
 	path := c.String("metadata-out")
-	if path == "" {
-		if t.Kind() != materialize.KindFile {
-			return "", nil
-		}
+	switch {
+	case path != "" && t != nil && sameFile(path, t.Path()): // found, so that checkMetadataOut did not know it
+		return "", fmt.Errorf("--metadata-out %s is the target itself", path)
+	case path != "":
+	case t == nil || t.Kind() != materialize.KindFile:
+		return "", nil
+	default:
 		path = t.Path() + ".metadata.json"
 	}
 	var buf bytes.Buffer
 	if err := writeJSON(&buf, b.Record()); err != nil {
 		return "", err
 	}
-	return path, replaceFile(path, buf.Bytes())
+	if err := replaceFile(path, buf.Bytes()); err != nil {
+		return "", err
+	}
+	return path, nil
+}
+
+// recordError is that of writeRecord, which does not make the data less right.
+func recordError(data string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return metadataError{fmt.Errorf("%sthe file with the metadata is not written: %w", data, err)}
+}
+
+// sameFile reports whether two names are one file, also one that is not there
+// yet.
+func sameFile(a, b string) bool {
+	infoA, err := os.Stat(a)
+	infoB, errB := os.Stat(b)
+	if err == nil && errB == nil {
+		return os.SameFile(infoA, infoB)
+	}
+	dirA, err := os.Stat(filepath.Dir(a))
+	dirB, errB := os.Stat(filepath.Dir(b))
+	return err == nil && errB == nil && os.SameFile(dirA, dirB) && filepath.Base(a) == filepath.Base(b)
 }
 
 // replaceFile writes a file so that it is there whole or not at all, on stable

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -111,6 +112,45 @@ func TestFilesForTheOperatorAreNotLeftOnTheShare(t *testing.T) {
 }
 
 // names are those of all files below dir.
+func TestTheMetadataNeverReplacesTheDisk(t *testing.T) {
+	share, id := cloudBackup(t, storetest.Volume{Name: "db"})
+	dir := t.TempDir()
+	target, link := filepath.Join(dir, "disk"), filepath.Join(dir, "link")
+	refused := func(out string) {
+		t.Helper()
+		if _, stderr, code := restorefs(t, "materialize", "--share", share, "--force", "--yes", "--metadata-out", out, id, target); code != exitUsage || !strings.Contains(stderr, "is TARGET itself") {
+			t.Errorf("%s: exit %d: %s", out, code, stderr)
+		}
+	}
+	refused(target)
+	refused(dir + "/./disk")
+	if _, err := os.Lstat(target); err == nil {
+		t.Error("there is a target")
+	}
+	if err := errors.Join(os.WriteFile(target, []byte("before"), 0o600), os.Link(target, link)); err != nil {
+		t.Fatal(err)
+	}
+	refused(link)
+	if now, err := os.ReadFile(target); err != nil || string(now) != "before" {
+		t.Errorf("%v: %.20q", err, now)
+	}
+}
+
+func TestTheMetadataOfADiskInAPipe(t *testing.T) {
+	share, id := cloudBackup(t, storetest.Volume{Name: "db"})
+	out := filepath.Join(t.TempDir(), "record.json")
+	cmd := program(t, "materialize", "--share", share, "--metadata-out", out, id, "-")
+	var errOut bytes.Buffer
+	cmd.Stderr = &errOut // stdout is /dev/null
+	err := cmd.Run()
+	if record, e := os.ReadFile(out); err != nil || e != nil || !strings.Contains(string(record), `"db"`) {
+		t.Errorf("%v: %s; %v: %s", err, errOut.String(), e, record)
+	}
+	if _, stderr, code := restorefs(t, "materialize", "--share", share, id, "-", "--metadata-out", out+"/no"); code != exitPartly || !strings.Contains(stderr, "the data is written") {
+		t.Errorf("exit %d: %s", code, stderr)
+	}
+}
+
 func names(t *testing.T, dir string) string {
 	t.Helper()
 	var all []string
