@@ -1,7 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -54,7 +57,7 @@ func newApp() *cli.App {
 		cmd.Flags = append(cmd.Flags, &cli.BoolFlag{Name: "verbose", Usage: "log what happens to stderr", DisableDefaultText: true},
 			&cli.BoolFlag{Name: "debug", Usage: "log every detail to stderr", DisableDefaultText: true},
 			&cli.StringFlag{Name: "log-format", Value: "text", Usage: "log as `FORMAT`: text or json"})
-		cmd.Before = checkLogFormat
+		cmd.Before = func(c *cli.Context) error { return cmp.Or(checkLogFormat(c), noEmptyArgs(c)) }
 		if !strings.Contains(cmd.Description, "EXIT STATUS") {
 			cmd.Description = strings.TrimSpace(cmd.Description + "\n\n" + exitHelp)
 		}
@@ -162,6 +165,18 @@ func openCatalogWith(c *cli.Context, o backupstore.Options) (*backupstore.Catalo
 	return catalog, nil
 }
 
+// wholeShare is the error of a command that was to go through the whole share
+// and could not: nobody is to take its silence for success.
+func wholeShare(catalog *backupstore.Catalog, found int) error {
+	switch {
+	case len(catalog.Unread()) > 0:
+		return errors.New("not all of the share could be looked at, see above: there may be more backups on it")
+	case found == 0:
+		return fmt.Errorf("no backups on %s: is the share mounted, and is this its directory?", catalog)
+	}
+	return nil
+}
+
 // cacheDir is where restorefs keeps what it could compute again.
 func cacheDir() string {
 	if dir, err := os.UserCacheDir(); err == nil {
@@ -177,8 +192,20 @@ func oneBackup(c *cli.Context, catalog *backupstore.Catalog) (*backupstore.Backu
 
 func wantArgs(c *cli.Context, names ...string) error {
 	if c.NArg() != len(names) {
-		return usagef("%s takes %s, %d arguments were given; see \"restorefs %s --help\"",
-			c.Command.Name, strings.Join(names, " and "), c.NArg(), c.Command.Name)
+		wanted := "no arguments"
+		if len(names) > 0 {
+			wanted = strings.Join(names, " and ")
+		}
+		return usagef("%s takes %s, %d arguments were given; see \"restorefs %s --help\"", c.Command.Name, wanted, c.NArg(), c.Command.Name)
+	}
+	return nil
+}
+
+// noEmptyArgs refuses an argument that is empty, as a variable of a script is
+// that nobody set: as a path it would mean the working directory.
+func noEmptyArgs(c *cli.Context) error {
+	if i := slices.Index(c.Args().Slice(), ""); i >= 0 {
+		return usagef("argument %d of %s is empty; see \"restorefs %s --help\"", i+1, c.Command.Name, c.Command.Name)
 	}
 	return nil
 }

@@ -22,3 +22,20 @@ func TestFlagsMayStandBehindArguments(t *testing.T) {
 		}
 	}
 }
+
+// A script whose variable is not set must not mount over its working directory.
+func TestAnArgumentThatIsEmptyIsWrongUsage(t *testing.T) {
+	share, b := smallShare(t)
+	for _, args := range [][]string{{"mount", ""}, {"unmount", ""}, {"materialize", b.ID, ""}, {"verify", ""}, {"overlay", "list", ""}} {
+		cmd := program(t, args...)
+		cmd.Env = append(cmd.Env, "RESTOREFS_SHARE="+share)
+		cmd.Dir = t.TempDir()
+		out, _ := cmd.CombinedOutput()
+		if code := cmd.ProcessState.ExitCode(); code != exitUsage || !strings.Contains(string(out), "is empty") {
+			t.Errorf("%q: exit %d: %s", args, code, out)
+		}
+	}
+	if _, stderr, code := restorefs(t, "list", "--share", share, b.ID); code != exitUsage || !strings.Contains(stderr, "list takes no arguments, 1 ") {
+		t.Errorf("exit %d: %s", code, stderr)
+	}
+}

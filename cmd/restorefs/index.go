@@ -68,6 +68,9 @@ func buildIndexes(c *cli.Context) error {
 			failed = append(failed, err)
 		}
 	}
+	if c.Bool("all") {
+		failed = append(failed, wholeShare(catalog, len(catalog.Backups())))
+	}
 	return errors.Join(failed...)
 }
 

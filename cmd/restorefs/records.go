@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -56,7 +57,7 @@ type recordJSON struct {
 	Record        backupstore.ImportRecord `json:"record"` // what is in BackupURL
 }
 
-func records(c *cli.Context) error {
+func records(c *cli.Context) (err error) {
 	if c.Bool("script") && (c.Bool("json") || c.Bool("import")) {
 		return usagef("--script excludes --json and --import")
 	}
@@ -74,6 +75,9 @@ func records(c *cli.Context) error {
 		return err
 	}
 	noteRecords(c.App.ErrWriter, chosen)
+	if !c.Args().Present() {
+		defer func() { err = errors.Join(err, wholeShare(catalog, len(chosen))) }()
+	}
 	if c.Bool("import") {
 		return importRecords(c, chosen)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -44,6 +45,9 @@ type verified struct {
 	Bytes   int64          `json:"bytes"`
 	Blocks  int64          `json:"blocks"`
 	Damaged []damagedRange `json:"damaged"`
+	// SampledOf is how many blocks with data there are, of which --sample took Blocks.
+	SampledOf int64    `json:"sampled_of,omitempty"`
+	Notes     []string `json:"notes"`
 }
 
 type damagedRange struct {
@@ -105,10 +109,11 @@ func runVerify(c *cli.Context) error {
 	if target != "" {
 		return compareTarget(c, catalog, backups[0], target, memory)
 	}
-	if len(backups) == 0 {
-		backups = catalog.Backups()
+	if len(backups) > 0 {
+		return verifyBackups(c, catalog, backups, part)
 	}
-	return verifyBackups(c, catalog, backups, part)
+	backups = catalog.Backups()
+	return errors.Join(verifyBackups(c, catalog, backups, part), wholeShare(catalog, len(backups)))
 }
 
 func verifyBackups(c *cli.Context, catalog *backupstore.Catalog, backups []*backupstore.Backup, part float64) error {
@@ -151,7 +156,7 @@ func verifyBackups(c *cli.Context, catalog *backupstore.Catalog, backups []*back
 }
 
 func newVerified(r backupstore.Report) verified {
-	v := verified{Backup: r.Backup.ID, OK: r.OK, Bytes: r.Bytes, Blocks: r.Blocks, Damaged: []damagedRange{}}
+	v := verified{Backup: r.Backup.ID, OK: r.OK, Bytes: r.Bytes, Blocks: r.Blocks, Damaged: []damagedRange{}, SampledOf: r.SampledOf, Notes: notes(r)}
 	for _, d := range r.Damaged {
 		reason := d.Reason
 		if d.Sibling != "" {
@@ -203,11 +208,19 @@ func printReport(w io.Writer, r backupstore.Report, part float64) {
 			fmt.Fprintf(w, "        backup %s has the same bytes: mount and materialize take them from there\n", d.Sibling)
 		}
 	}
-	for _, n := range append(r.Backup.Problems, r.Notes...) {
-		if r.Backup.Chain() != nil {
-			fmt.Fprintf(w, "    note: %s\n", printable(n))
-		}
+	for _, n := range notes(r) {
+		fmt.Fprintf(w, "    note: %s\n", printable(n))
 	}
+}
+
+// notes are what is worth knowing besides damage. The problems of a backup
+// without a chain are its damage.
+func notes(r backupstore.Report) []string {
+	all := []string{}
+	if r.Backup.Chain() != nil {
+		all = append(append(all, r.Backup.Problems...), r.Notes...)
+	}
+	return all
 }
 
 // compareTarget compares a device or file with a backup.

@@ -62,6 +62,50 @@ func TestVerifyOfGoodBackupsExitsWithZero(t *testing.T) {
 	}
 }
 
+func TestACommandForTheWholeShareFailsWhereThatIsNotSeen(t *testing.T) {
+	empty := t.TempDir()
+	for _, command := range []string{"verify", "verify --json", "verify --sample 5%", "index --all"} {
+		_, stderr, code := restorefs(t, append(strings.Fields(command), "--share", empty)...)
+		if code != exitFailed || !strings.Contains(stderr, "no backups on "+empty) {
+			t.Errorf("%s: exit %d: %s", command, code, stderr)
+		}
+	}
+	share, b := smallShare(t)
+	if _, stderr, code := restorefs(t, "verify", "--share", share); code != 0 {
+		t.Fatalf("exit %d: %s", code, stderr)
+	}
+	// Root may read everything: this is too deep to be looked at.
+	if err := os.MkdirAll(filepath.Join(share, strings.Repeat("d/", 20)), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, command := range []string{"verify", "index --all", "records"} {
+		stdout, stderr, code := restorefs(t, append(strings.Fields(command), "--share", share)...)
+		if code != exitFailed || !strings.Contains(stdout, b.ID) || !strings.Contains(stderr, "not all of the share") {
+			t.Errorf("%s: exit %d: %s%s", command, code, stdout, stderr)
+		}
+		// One that is named was found.
+		command = strings.TrimSuffix(command, " --all")
+		if _, stderr, code := restorefs(t, command, "--share", share, b.ID); code != 0 {
+			t.Errorf("%s BACKUP: exit %d: %s", command, code, stderr)
+		}
+	}
+}
+
+func TestVerifySaysInJSONWhatPeopleRead(t *testing.T) {
+	share, list := storetest.Fixtures(t)
+	noted, plain := storetest.Find(t, list, "_sha256file missing"), storetest.Find(t, list, "full bz2")
+	stdout, stderr, _ := restorefs(t, "verify", "--share", share, "--json", noted.ID)
+	var all []verified
+	if err := json.Unmarshal([]byte(stdout), &all); err != nil || len(all) != 1 || len(all[0].Notes) != 1 || !strings.Contains(all[0].Notes[0], "no _sha256file") {
+		t.Errorf("%v %s%s", err, stdout, stderr)
+	}
+	stdout, stderr, _ = restorefs(t, "verify", "--share", share, "--json", "--sample", "30%", plain.ID)
+	all = nil
+	if err := json.Unmarshal([]byte(stdout), &all); err != nil || len(all) != 1 || all[0].SampledOf <= all[0].Blocks || all[0].Notes == nil {
+		t.Errorf("%v %s%s", err, stdout, stderr)
+	}
+}
+
 func TestVerifyComparesATarget(t *testing.T) {
 	share, list := storetest.Fixtures(t)
 	f := storetest.Find(t, list, "chain 1")
