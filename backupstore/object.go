@@ -298,7 +298,7 @@ func (v *Volume) checkMD5(ctx context.Context, ref int) (fileInfo, error) {
 		return fileInfo{}, v.objectError(ctx, o, o.Offset, o.Length, err)
 	}
 	defer v.catalog.live.release(live)
-	live.Distrust() // reads that no digest checks need an index made by this process
+	live.Renew() // reads that no digest checks need an index made by this process
 	hash := md5.New()
 	if err := live.Check(ctx, func(p []byte) { hash.Write(p) }); err != nil {
 		return fileInfo{}, v.objectError(ctx, o, o.Offset, o.Length, err)

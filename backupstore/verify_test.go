@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path"
 	"path/filepath"
@@ -189,6 +190,34 @@ func TestVerifyWithoutDigestsTrustsTheMD5(t *testing.T) {
 		if len(r.Damaged) != 1 || r.Damaged[0].Offset != 3<<20 || r.Damaged[0].Length != 1<<20 || !mentions(r.Damaged[0].Reason, []string{"MD5", "decoded"}) {
 			t.Errorf("%s: %+v", id, r.Damaged)
 		}
+	}
+}
+
+// Who reads what a MD5 proves drops the indexes that were found, to be sure. That
+// is no news of the backup.
+func TestAWholeBackupWithoutDigestsIsReadInSilence(t *testing.T) {
+	dir, content := t.TempDir(), storetest.Text(4<<20, 6)
+	b := storetest.MustWrite(t, dir, storetest.Spec{ID: storetest.ID("silent"), VolumeID: storetest.ID("volume"), Content: content, FileSize: 1 << 20})
+	if err := os.Remove(b.Path("_sha256file")); err != nil {
+		t.Fatal(err)
+	}
+	for name, indexes := range map[string]string{"without indexes": "", "with indexes that were made before": t.TempDir()} {
+		t.Run(name, func(t *testing.T) {
+			if indexes != "" {
+				if err := open(t, openCatalog(t, dir, backupstore.Options{IndexDir: indexes}), b.ID).BuildIndex(t.Context(), backupstore.IndexOptions{}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			var says bytes.Buffer
+			c := openCatalog(t, dir, backupstore.Options{IndexDir: indexes, Logger: slog.New(slog.NewTextHandler(&says, nil))})
+			got := make([]byte, content.Size())
+			if err := open(t, c, b.ID).ReadAt(t.Context(), got, 0); err != nil || !bytes.Equal(got, all(t, content)) {
+				t.Errorf("%v", err)
+			}
+			if says.Len() > 0 {
+				t.Errorf("said: %s", &says)
+			}
+		})
 	}
 }
 

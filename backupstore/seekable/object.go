@@ -154,7 +154,14 @@ func (o *Object) Splits(off, end, min int64) []int64 {
 // whether another try is worth it: the first call drops the index, which could
 // be at fault, and others may have been under way at that time. Where the second
 // try fails too, the object itself is to blame.
-func (o *Object) Distrust() bool {
+func (o *Object) Distrust() bool { return o.without((*index.Index).Drop) }
+
+// Renew is Distrust where nothing is known to be wrong: what is read from now on
+// owes nothing to an index that was found.
+func (o *Object) Renew() { o.without((*index.Index).Renew) }
+
+// without drops the index, once, and reports whether there may have been one.
+func (o *Object) without(drop func(*index.Index)) bool {
 	if o.index == nil {
 		return false
 	}
@@ -168,7 +175,7 @@ func (o *Object) Distrust() bool {
 	}
 	e.mu.Unlock()
 	if first {
-		o.index.Drop()
+		drop(o.index)
 	}
 	closeAll(ds)
 	return true

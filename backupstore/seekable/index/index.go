@@ -2,9 +2,11 @@ package index
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -144,7 +146,7 @@ func (x *Index) Checkpoint(e Entry) (stream.Checkpoint, error) {
 	if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
 		return c, err // says nothing about the file
 	}
-	x.forget(e.generation, err)
+	x.forget(e.generation, slog.LevelWarn, err)
 	return c, fmt.Errorf("%w: %w", ErrGone, err)
 }
 
@@ -198,14 +200,25 @@ func (x *Index) touch() {
 // index's help turned out to be wrong. Building starts anew; a Builder at work
 // is cut off.
 func (x *Index) Drop() {
-	x.mu.RLock()
-	generation := x.generation
-	x.mu.RUnlock()
-	x.forget(generation, errors.New("data decoded with it is wrong"))
+	x.forget(x.now(), slog.LevelWarn, errors.New("data decoded with it is wrong"))
 }
 
-// forget drops the index as it was at generation, for the reason why.
-func (x *Index) forget(generation uint32, why error) {
+// Renew is Drop where nothing is known to be wrong, but nothing would tell
+// either.
+func (x *Index) Renew() {
+	x.forget(x.now(), slog.LevelDebug, errors.New("what is decoded with it has no digests that would prove it"))
+}
+
+// now is the index's generation.
+func (x *Index) now() uint32 {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	return x.generation
+}
+
+// forget drops the index as it was at generation, for the reason why, which is
+// logged at that level.
+func (x *Index) forget(generation uint32, level slog.Level, why error) {
 	x.mu.Lock()
 	if x.generation != generation {
 		x.mu.Unlock()
@@ -220,7 +233,7 @@ func (x *Index) forget(generation uint32, why error) {
 		x.memory = true
 	}
 	x.mu.Unlock()
-	x.store.log.Warn("seek index dropped, it is built anew", "object", x.key.Object, "reason", why)
+	x.store.log.Log(context.Background(), level, "seek index dropped, it is built anew", "object", x.key.Object, "reason", why)
 	x.store.remove(x.name+partialSuffix, locked)
 	x.store.remove(x.name, true)
 }
