@@ -24,11 +24,11 @@ func (o *Object) CheckEnd(ctx context.Context) error {
 	}
 	for {
 		var at index.Entry
-		found := false
+		found, epoch := false, o.nowEpoch()
 		if o.index != nil {
 			at, found = o.index.Before(o.length)
 		}
-		d := &decoder{object: o}
+		d := &decoder{object: o, epoch: epoch}
 		again, err := o.start(ctx, d, at, found)
 		if err != nil {
 			return err

@@ -69,7 +69,7 @@ type decoder struct {
 	// behind says that it has come from the object's entry behind damage, and
 	// not through the damage.
 	behind bool
-	// epoch is the object's at the time when this decoder was made.
+	// epoch is the object's when the index was asked where this decoder begins.
 	epoch int
 }
 

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/restorefs/restorefs/backupstore/seekable/index"
 	"github.com/restorefs/restorefs/backupstore/seekable/stream"
 )
 
@@ -283,6 +284,53 @@ func TestReadersDistrustingAtOnceReadRight(t *testing.T) {
 		})
 	}
 	all.Wait()
+}
+
+// Who is told to try again must not find the index that another reader is about
+// to drop.
+func TestNobodyReadsAgainBeforeTheIndexIsGone(t *testing.T) {
+	s := indexedSamples(t)[0]
+	store := forgedIndex(t, s, func(_ *reader, o *observed) {
+		for i := range o.checkpoints {
+			o.checkpoints[i].Out += 4096
+		}
+	})
+	o := s.open(newEngine(t, Options{Indexes: store}), "x")
+	defer o.Close()
+	r, off, n := newReader(1, s.want), int64(0), 0
+	for misled := false; !misled; {
+		off, n = r.next()
+		right, err := r.check(t.Context(), o, off, n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		misled = !right
+	}
+	dropping, drop, done := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		o.without(func(x *index.Index) {
+			close(dropping)
+			<-drop
+			x.Drop()
+		})
+	}()
+	<-dropping
+	read := make(chan struct{})
+	go func() {
+		defer close(read)
+		o.Distrust()
+		if right, err := r.check(t.Context(), o, off, n); err != nil || !right {
+			t.Errorf("the second try is wrong: %v", err)
+		}
+	}()
+	select {
+	case <-read: // too early
+	case <-time.After(50 * time.Millisecond):
+	}
+	close(drop)
+	<-read
+	<-done
 }
 
 // damagedSamples are objects of which the end cannot be read: from is where the

@@ -54,6 +54,7 @@ type Object struct {
 	index  *index.Index // nil: none is kept
 
 	endsRight atomic.Bool // what is stored ends where the object does
+	dropping  sync.Once   // of the index that was found
 
 	// Guarded by engine.mu.
 	parked       []*list.Element
@@ -161,24 +162,28 @@ func (o *Object) Distrust() bool { return o.without((*index.Index).Drop) }
 func (o *Object) Renew() { o.without((*index.Index).Renew) }
 
 // without drops the index, once, and reports whether there may have been one.
+// Nobody returns before that is done: who reads again must not come upon it.
 func (o *Object) without(drop func(*index.Index)) bool {
 	if o.index == nil {
 		return false
 	}
-	e := o.engine
-	e.mu.Lock()
-	var ds []*decoder
-	first := o.epoch == 0
-	if first {
-		o.epoch++
-		ds = e.takeAll(o)
-	}
-	e.mu.Unlock()
-	if first {
+	o.dropping.Do(func() {
 		drop(o.index)
-	}
-	closeAll(ds)
+		// After that: a decoder of the new epoch has seen nothing of the old index.
+		o.engine.mu.Lock()
+		o.epoch++
+		ds := o.engine.takeAll(o)
+		o.engine.mu.Unlock()
+		closeAll(ds)
+	})
 	return true
+}
+
+// nowEpoch is the epoch of what the index is asked from now on.
+func (o *Object) nowEpoch() int {
+	o.engine.mu.Lock()
+	defer o.engine.mu.Unlock()
+	return o.epoch
 }
 
 // ReadAt fills p with the decoded bytes at off, all of them or an error:
@@ -238,7 +243,7 @@ func (o *Object) read(ctx context.Context, p []byte, off int64) (int, error) {
 // or a new one resumes at the checkpoint before off.
 func (o *Object) readBehind(ctx context.Context, p []byte, off int64) (int, error) {
 	var at index.Entry
-	found := false
+	found, epoch := false, o.nowEpoch()
 	if o.index != nil {
 		at, found = o.index.Before(off)
 	}
@@ -259,7 +264,7 @@ func (o *Object) readBehind(ctx context.Context, p []byte, off int64) (int, erro
 			return 0, err
 		}
 	default:
-		d = &decoder{object: o}
+		d = &decoder{object: o, epoch: epoch}
 		if again, err := o.start(ctx, d, at, found); again || err != nil {
 			return 0, err
 		}
@@ -303,8 +308,8 @@ func (o *Object) settle(ctx context.Context, d *decoder, err error) error {
 	return err
 }
 
-// start gives d, which has none yet, a decoder that stands at a checkpoint, or
-// at the object's start. Again says that the checkpoint was no good and has been
+// start gives d, which has none yet, a decoder that stands at a checkpoint, which
+// was looked for in d's epoch, or at the object's start. Again says that the checkpoint was no good and has been
 // forgotten, with the others: there is no decoder, the caller has to look again.
 func (o *Object) start(ctx context.Context, d *decoder, at index.Entry, found bool) (again bool, err error) {
 	e := o.engine
@@ -318,7 +323,6 @@ func (o *Object) start(ctx context.Context, d *decoder, at index.Entry, found bo
 	}
 	e.mu.Lock()
 	d.held = max(s.bytes, decoderBytes(o.alg), o.decoderBytes)
-	d.epoch = o.epoch
 	e.mu.Unlock()
 	if err := e.reserve(ctx, d.held); err != nil {
 		d.held = 0
