@@ -1,9 +1,15 @@
 package materialize
 
 import (
+	"context"
+	"errors"
+	"io"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
+	"sync"
 	"testing"
 )
 
@@ -56,6 +62,60 @@ func TestCompareFindsEachDifference(t *testing.T) {
 				t.Fatalf("%+v %v", c, err)
 			}
 		})
+	}
+}
+
+// rechecked is a volume of which a target loses something when it is written and
+// flushed, and about to be read back.
+type rechecked struct {
+	*fakeVolume
+	progress *Progress
+	lose     func()
+	once     sync.Once
+}
+
+func (v *rechecked) NextData(ctx context.Context, off, end int64) (start, stop int64, err error) {
+	if v.progress.Snapshot().Stage == StageVerifying {
+		v.once.Do(v.lose)
+	}
+	return v.fakeVolume.NextData(ctx, off, end)
+}
+
+func TestATargetThatDoesNotReadBackAsWrittenIsNoSuccess(t *testing.T) {
+	vol, state := newFakeVolume(8<<20, 24), tempDir(t)
+	fill(vol.data[5<<20:6<<20], rand.New(rand.NewPCG(1, 2)))
+	vol.digest()
+	dev, file := newLoop(t, vol.Size())
+	v := &rechecked{fakeVolume: vol, progress: new(Progress), lose: func() {
+		// The page cache still has it as it was written.
+		f, err := os.Open(dev)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		t.Cleanup(func() { f.Close() })
+		_, err = io.Copy(io.Discard, f)
+		backing, openErr := os.OpenFile(file, os.O_WRONLY, 0)
+		if err = errors.Join(err, openErr); err == nil {
+			_, err = backing.WriteAt(make([]byte, 512), 5<<20)
+			backing.Close()
+		}
+		if err != nil {
+			t.Error(err)
+		}
+	}}
+	tg, err := Open(t.Context(), dev, OpenOptions{Size: vol.Size(), Backup: "b", StateDir: state})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tg.Close()
+	res, err := Run(t.Context(), v, tg, Options{Jobs: 1, VerifyAfter: true, Progress: v.progress})
+	wrong, ok := errors.AsType[*MismatchError](err)
+	if !ok || res.Verified || !slices.Equal(wrong.Comparison.Differing, []Range{{Off: 5 << 20, Len: testBlock}}) || !strings.Contains(err.Error(), "do not use it") {
+		t.Fatalf("%+v %v", res, err)
+	}
+	if _, err := os.Stat(tg.Note()); err != nil {
+		t.Errorf("nothing says that it is not whole: %v", err)
 	}
 }
 

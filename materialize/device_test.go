@@ -18,15 +18,19 @@ func TestRunOntoADevice(t *testing.T) {
 		dirty bool
 		modes int32 // ways of zeroing that are passed over
 		o     Options
+		block string // logical block of the device
 	}{
-		{"blank", false, 0, Options{}},
-		{"not blank", true, 0, Options{}},
-		{"not blank, no punching", true, 1, Options{}},
-		{"not blank, zeros can only be written", true, 2, Options{}},
-		{"not blank, one job", true, 0, Options{Jobs: 1, MemoryBytes: 1}},
+		{"blank", false, 0, Options{}, "512"},
+		{"not blank", true, 0, Options{}, "512"},
+		{"not blank, no punching", true, 1, Options{}, "512"},
+		{"not blank, zeros can only be written", true, 2, Options{}, "512"},
+		{"not blank, one job", true, 0, Options{Jobs: 1, MemoryBytes: 1}, "512"},
+		{"blank, blocks of 4 KiB", false, 0, Options{}, "4096"},
+		{"not blank, blocks of 4 KiB", true, 0, Options{}, "4096"},
+		{"not blank, blocks of 4 KiB, no punching", true, 1, Options{}, "4096"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			dev, file := newLoop(t, size+8192)
+			dev, file := newLoop(t, size+8192, "--sector-size", c.block)
 			if c.dirty {
 				garbage(t, file, size+8192)
 				tool(t, "blockdev", "--flushbufs", dev)

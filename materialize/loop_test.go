@@ -37,7 +37,7 @@ func loopOf(t *testing.T, file string, args ...string) string {
 }
 
 // newLoop is a loop device on a new sparse file of n bytes.
-func newLoop(t *testing.T, n int64) (dev, file string) {
+func newLoop(t *testing.T, n int64, args ...string) (dev, file string) {
 	t.Helper()
 	file = filepath.Join(tempDir(t), "backing")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
@@ -46,7 +46,7 @@ func newLoop(t *testing.T, n int64) (dev, file string) {
 	if err := os.Truncate(file, n); err != nil {
 		t.Fatal(err)
 	}
-	return loopOf(t, file), file
+	return loopOf(t, file, args...), file
 }
 
 // mountOn mounts a device until the test ends.
