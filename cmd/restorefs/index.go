@@ -81,7 +81,7 @@ func indexOne(c *cli.Context, catalog *backupstore.Catalog, b *backupstore.Backu
 	}
 	var done, total atomic.Int64
 	start := time.Now()
-	stop := showLine(c.App.ErrWriter, withRate(func() progressState {
+	stop := showLine(c.App.ErrWriter, lineEvery, withRate(func() progressState {
 		return progressState{Stage: "index " + b.ID[:8], Done: done.Load(), Total: total.Load()}
 	}))
 	err = v.BuildIndex(c.Context, backupstore.IndexOptions{Progress: func(d, t int64) { done.Store(d); total.Store(t) }})

@@ -62,7 +62,7 @@ func reportProgress(c *cli.Context, now func() progressState) (stop func()) {
 	case "json":
 		return reportJSON(c.App.ErrWriter, measured)
 	}
-	return showLine(c.App.ErrWriter, measured)
+	return showLine(c.App.ErrWriter, lineEvery, measured)
 }
 
 // withRate measures the rate of what now returns.
@@ -98,12 +98,14 @@ func reportJSON(w io.Writer, now func() progressState) (stop func()) {
 	return func() { close(quit); <-done }
 }
 
+// lineEvery is how often there is a line where there is no terminal.
+const lineEvery = 30 * time.Second
+
 // showLine keeps a bar on a terminal up to date, or writes a line every so often
 // to anything else, until the returned function is called.
-func showLine(w io.Writer, now func() progressState) (stop func()) {
+func showLine(w io.Writer, every time.Duration, now func() progressState) (stop func()) {
 	f, ok := w.(*os.File)
 	terminal := ok && term.IsTerminal(int(f.Fd()))
-	every := 30 * time.Second
 	show := func() { fmt.Fprintln(w, stateLine(now())) }
 	clear := func() {}
 	if terminal {

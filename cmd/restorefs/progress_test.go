@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"os"
@@ -70,6 +71,26 @@ func TestThePercentageOfQemu(t *testing.T) {
 			t.Errorf("%q: %d, want %d", c.text, got, c.want)
 		}
 	}
+}
+
+func TestWithoutATerminalThereIsALineEverySoOften(t *testing.T) {
+	ours, its, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ours.Close()
+	s := progressState{Stage: "copying", Done: 3 << 30, Total: 10 << 30, Rate: 100 << 20, Healed: 32 << 10}
+	stop := showLine(its, time.Millisecond, func() progressState { return s })
+	lines := bufio.NewScanner(ours)
+	for range 3 {
+		const want = "copying   30 %  100 MiB/s  1m12s left  32 KiB healed  3 GiB of 10 GiB"
+		if !lines.Scan() || lines.Text() != want {
+			t.Errorf("%q, not %q", lines.Text(), want)
+		}
+	}
+	ours.Close() // so that no line waits for room
+	stop()
+	its.Close()
 }
 
 func TestProgressInJSON(t *testing.T) {
