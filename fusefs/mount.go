@@ -1,6 +1,7 @@
 package fusefs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -65,6 +66,9 @@ type Options struct {
 	// A mountpoint in one of them, or above one, is refused with ErrOverlap.
 	Avoid []string
 
+	// Source is what df, findmnt and mount -a know the mount by, as fstab has it;
+	// "": restorefs.
+	Source string
 	// Status gives the contents of StatusFile, anew at every open, safe for
 	// concurrent use; nil: there is no such file. It must not touch the mount.
 	Status func() ([]byte, error)
@@ -121,7 +125,7 @@ func mount(path string, c Catalog, o Options, log *slog.Logger) (*Server, error)
 		Logger:         lines,
 	})
 	server, err := fuse.NewServer(raw, path, &fuse.MountOptions{
-		FsName:                  fsName,
+		FsName:                  cmp.Or(o.Source, fsName),
 		Name:                    fsName,
 		Options:                 []string{access, "nosuid", "nodev", "noexec", "default_permissions"},
 		AllowOther:              o.AllowOther,

@@ -57,7 +57,7 @@ func newApp() *cli.App {
 		cmd.Flags = append(cmd.Flags, &cli.BoolFlag{Name: "verbose", Usage: "log what happens to stderr", DisableDefaultText: true},
 			&cli.BoolFlag{Name: "debug", Usage: "log every detail to stderr", DisableDefaultText: true},
 			&cli.StringFlag{Name: "log-format", Value: "text", Usage: "log as `FORMAT`: text or json"})
-		cmd.Before = func(c *cli.Context) error { return cmp.Or(checkLogFormat(c), noEmptyArgs(c)) }
+		cmd.Before = func(c *cli.Context) error { return cmp.Or(checkLogFormat(c), checkJobs(c), noEmptyArgs(c)) }
 		if !strings.Contains(cmd.Description, "EXIT STATUS") {
 			cmd.Description = strings.TrimSpace(cmd.Description + "\n\n" + exitHelp)
 		}
@@ -134,6 +134,13 @@ func checkLogFormat(c *cli.Context) error {
 	return nil
 }
 
+func checkJobs(c *cli.Context) error {
+	if c.Int("jobs") < 0 {
+		return usagef("--jobs must not be less than 0")
+	}
+	return nil
+}
+
 // openCatalog opens the share and looks at it.
 func openCatalog(c *cli.Context, memoryBytes int64) (*backupstore.Catalog, error) {
 	return openCatalogWith(c, backupstore.Options{DecoderBytes: memoryBytes})
@@ -168,11 +175,20 @@ func openCatalogWith(c *cli.Context, o backupstore.Options) (*backupstore.Catalo
 // wholeShare is the error of a command that was to go through the whole share
 // and could not: nobody is to take its silence for success.
 func wholeShare(catalog *backupstore.Catalog, found int) error {
-	switch {
-	case len(catalog.Unread()) > 0:
-		return errors.New("not all of the share could be looked at, see above: there may be more backups on it")
-	case found == 0:
+	if err := lookedAtAll(catalog); err != nil {
+		return err
+	}
+	if found == 0 {
 		return fmt.Errorf("no backups on %s: is the share mounted, and is this its directory?", catalog)
+	}
+	return nil
+}
+
+// lookedAtAll fails where a part of the share could not be read, which the log
+// says.
+func lookedAtAll(catalog *backupstore.Catalog) error {
+	if len(catalog.Unread()) > 0 {
+		return errors.New("not all of the share could be looked at, see above: there may be more backups on it")
 	}
 	return nil
 }

@@ -61,7 +61,7 @@ func TestMountByTypeAndByFstab(t *testing.T) {
 	share, b := smallShare(t)
 	fstab := filepath.Join(t.TempDir(), "fstab")
 	mountpoint := t.TempDir()
-	line := share + " " + mountpoint + " fuse.restorefs noauto,nofail,_netdev,x-systemd.requires=network.target,mode=0440,gid=5,allow_other 0 0\n"
+	line := share + " " + mountpoint + " fuse.restorefs nofail,_netdev,x-systemd.requires=network.target,mode=0440,gid=5,allow_other 0 0\n"
 	if err := os.WriteFile(fstab, []byte(line), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -83,6 +83,7 @@ func TestMountByTypeAndByFstab(t *testing.T) {
 				ln -s ` + self + ` /usr/local/bin/restorefs
 				trap 'umount -l ` + mountpoint + ` 2>/dev/null || :' EXIT
 				` + command + `
+				mount -a -T ` + fstab + ` # it is mounted: nothing to do
 				stat -c '%a %g' ` + mountpoint + `/backups/` + b.ID + `/volume.raw
 				pid=$(sed -n 's/.*"pid": \([0-9]*\).*/\1/p' ` + mountpoint + `/.restorefs/status.json)
 				umount ` + mountpoint + `

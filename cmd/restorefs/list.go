@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -55,7 +56,7 @@ func newListed(b *backupstore.Backup) listed {
 	}
 }
 
-func list(c *cli.Context) error {
+func list(c *cli.Context) (err error) {
 	if err := wantArgs(c); err != nil {
 		return err
 	}
@@ -64,6 +65,7 @@ func list(c *cli.Context) error {
 		return err
 	}
 	defer catalog.Close()
+	defer func() { err = errors.Join(err, lookedAtAll(catalog)) }()
 	var shown []*backupstore.Backup
 	hidden := 0
 	for _, b := range catalog.Backups() {

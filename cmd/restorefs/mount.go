@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -100,6 +101,7 @@ func mount(c *cli.Context) error {
 	if listener != nil {
 		defer listener.Close()
 	}
+	source := shareSource(c)
 	// Decoders hold windows and tables, the cache decoded spans.
 	catalog, err := openCatalog(c, memory)
 	if err != nil {
@@ -146,7 +148,7 @@ func mount(c *cli.Context) error {
 		avoid = append(avoid, notifier.log)
 	}
 	server, err := fusefs.Mount(c.Context, c.Args().First(), s, fusefs.Options{
-		AllowOther: c.Bool("allow-other"), Owner: owner, Mode: mode, Status: s.status(c.String("share")),
+		AllowOther: c.Bool("allow-other"), Owner: owner, Mode: mode, Status: s.status(c.String("share")), Source: cmp.Or(source, c.String("share")),
 		Writable: s.writes != nil, Avoid: avoid, Logger: newLogger(c),
 	})
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -96,6 +97,19 @@ func isExport(spec string) bool {
 	}
 	st, err := os.Stat(spec)
 	return err != nil || !st.IsDir()
+}
+
+// shareSource is --share as fstab would have it: an export, or a directory with
+// its full path.
+func shareSource(c *cli.Context) string {
+	spec := c.String("share")
+	if spec == "" || isExport(spec) {
+		return spec
+	}
+	if abs, err := filepath.Abs(spec); err == nil {
+		return abs
+	}
+	return spec
 }
 
 // shareDir is the directory that the open share is, for who must keep away from

@@ -55,7 +55,7 @@ func TestVerifyOfGoodBackupsExitsWithZero(t *testing.T) {
 			t.Errorf("%v: exit %d: %s%s", flags, code, stdout, stderr)
 		}
 	}
-	for _, flags := range [][]string{{"--sample", "0"}, {"--sample", "120%"}, {"--sample", "x"}, {"--target", "x"}, {"--target", "x", "--sample", "5%", a.ID}} {
+	for _, flags := range [][]string{{"--sample", "0"}, {"--sample", "120%"}, {"--sample", "x"}, {"--jobs", "-1"}, {"--target", "x"}, {"--target", "x", "--sample", "5%", a.ID}} {
 		if _, stderr, code := restorefs(t, append([]string{"verify", "--share", share}, flags...)...); code != exitUsage {
 			t.Errorf("%v: exit %d: %s", flags, code, stderr)
 		}
@@ -78,10 +78,13 @@ func TestACommandForTheWholeShareFailsWhereThatIsNotSeen(t *testing.T) {
 	if err := os.MkdirAll(filepath.Join(share, strings.Repeat("d/", 20)), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	for _, command := range []string{"verify", "index --all", "records"} {
+	for _, command := range []string{"verify", "index --all", "records", "list"} {
 		stdout, stderr, code := restorefs(t, append(strings.Fields(command), "--share", share)...)
 		if code != exitFailed || !strings.Contains(stdout, b.ID) || !strings.Contains(stderr, "not all of the share") {
 			t.Errorf("%s: exit %d: %s%s", command, code, stdout, stderr)
+		}
+		if command == "list" {
+			continue
 		}
 		// One that is named was found.
 		command = strings.TrimSuffix(command, " --all")
