@@ -309,8 +309,9 @@ func (o *Object) settle(ctx context.Context, d *decoder, err error) error {
 }
 
 // start gives d, which has none yet, a decoder that stands at a checkpoint, which
-// was looked for in d's epoch, or at the object's start. Again says that the checkpoint was no good and has been
-// forgotten, with the others: there is no decoder, the caller has to look again.
+// was looked for in d's epoch, or at the object's start. Again says that the
+// checkpoint was no good and has been forgotten, with the others: there is no
+// decoder, the caller has to look again.
 func (o *Object) start(ctx context.Context, d *decoder, at index.Entry, found bool) (again bool, err error) {
 	e := o.engine
 	s := settings{buffers: &e.buffers, workers: 1}

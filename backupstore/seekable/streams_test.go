@@ -9,11 +9,9 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/klauspost/compress/zstd"
 
@@ -182,7 +180,6 @@ func indexedSamples(t testing.TB) []sample {
 // newEngine returns an Engine of which nothing must be left after the test.
 func newEngine(t testing.TB, o Options) *Engine {
 	t.Helper()
-	before := runtime.NumGoroutine()
 	if o.MemoryBytes == 0 {
 		o.MemoryBytes = 64 << 20
 	}
@@ -193,13 +190,6 @@ func newEngine(t testing.TB, o Options) *Engine {
 		defer e.mu.Unlock()
 		if e.held != 0 || e.parked.Len() != 0 || e.waiting.Len() != 0 {
 			t.Errorf("%d bytes held, %d decoders parked, %d readers wait at the end", e.held, e.parked.Len(), e.waiting.Len())
-		}
-		for wait := time.Millisecond; runtime.NumGoroutine() > before; wait *= 2 {
-			if wait > 2*time.Second {
-				t.Errorf("%d goroutines before, %d after", before, runtime.NumGoroutine())
-				break
-			}
-			time.Sleep(wait)
 		}
 	})
 	return e

@@ -13,7 +13,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/restorefs/restorefs/backupstore/storetest"
 )
@@ -289,7 +288,10 @@ func TestAnInterruptedRunIsContinued(t *testing.T) {
 	if err := slow.Start(); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(time.Second)
+	eventually(t, "it writes", func() bool {
+		info, err := os.Stat(target)
+		return err == nil && info.Size() > 0
+	})
 	slow.Process.Signal(syscall.SIGTERM)
 	if err := slow.Wait(); slow.ProcessState.ExitCode() != exitFailed {
 		t.Fatalf("interrupted: %v", err)

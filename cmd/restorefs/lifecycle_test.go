@@ -434,12 +434,12 @@ func TestStatusDoesNotSteerTheTerminal(t *testing.T) {
 func TestAMountThatNobodyUsesEnds(t *testing.T) {
 	share, b := smallShare(t)
 	log := filepath.Join(t.TempDir(), "log")
-	mountpoint, server := mountShare(t, share, "--idle-timeout", "1s", "--log-file", log)
+	mountpoint, server := mountShare(t, share, "--idle-timeout", "3s", "--log-file", log)
 	f, err := os.Open(filepath.Join(mountpoint, "backups", b.ID, "volume.raw"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(2 * time.Second)
+	time.Sleep(4 * time.Second)
 	if _, err := f.ReadAt(make([]byte, 4096), 0); err != nil {
 		t.Errorf("an open disk: %v", err)
 	}
@@ -451,7 +451,7 @@ func TestAMountThatNobodyUsesEnds(t *testing.T) {
 	if err := server.Wait(); err != nil {
 		t.Error(err)
 	}
-	if text, err := os.ReadFile(log); err != nil || string(text) != "unmounted "+mountpoint+": nobody used it for 1s\n" {
+	if text, err := os.ReadFile(log); err != nil || string(text) != "unmounted "+mountpoint+": nobody used it for 3s\n" {
 		t.Errorf("%q, %v", text, err)
 	}
 }
