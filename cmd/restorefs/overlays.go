@@ -79,6 +79,9 @@ func (l *overlays) check(ctx context.Context, catalog *backupstore.Catalog, only
 		if err := l.checkOne(ctx, catalog, b); err != nil {
 			return err
 		}
+		if info.Problem != "" { // of a part of the disk only: the rest is wanted
+			l.log.Warn("not all of a disk can be read or written", "backup", b.ID, "dir", l.dir, "problem", info.Problem)
+		}
 	}
 	return nil
 }

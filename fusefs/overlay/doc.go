@@ -25,7 +25,7 @@
 //     hole in the data file; unless the volume is known to be zero there.
 //   - What the data file holds where no bit is set is rubbish of a crash, and
 //     never looked at.
-//   - Memory is bounded: maxPages pages of the map, 4 KiB for each 126 MiB of
+//   - Memory is bounded: maxPages pages of the map, 4 KiB for each 124 MiB of
 //     the volume that has been written to, 8 MiB at most, and half as much again
 //     during a Sync.
 //   - No lock is held across I/O. Who changes a range holds the range (ranges),

@@ -26,7 +26,7 @@ var (
 	// ErrDamaged: the overlay's files do not make sense.
 	ErrDamaged error = &kindError{text: "the overlay is damaged"}
 
-	// ErrVersion: a later restorefs made the overlay.
+	// ErrVersion: another restorefs made the overlay.
 	ErrVersion error = &kindError{text: "the overlay is of another version"}
 
 	// ErrFailed: data could not be brought to stable storage, and the overlay

@@ -12,21 +12,16 @@ import (
 const (
 	blockBytes = 4096 // the unit of the overlay
 
-	sectorBytes = 4096 // of a header, and of a slot
-	headerBytes = 2 * sectorBytes
-	pageBytes   = 2 * sectorBytes // the two slots of a page
+	slotBytes   = 4096          // of a copy of the header, and of a slot
+	headerBytes = 2 * slotBytes // both copies, at the start of the map and at the end of the data file
+	pageBytes   = 2 * slotBytes // the two slots of a page
 
-	slotHead   = 64
-	pageBlocks = (sectorBytes - slotHead) * 8 // blocks that a page tells about: 126 MiB
-	pageWords  = pageBlocks / 64
-
-	version  = 1
+	version  = 2
 	maxIDLen = 128
 )
 
 var (
 	headerMagic = [8]byte{'R', 'F', 'S', 'o', 'v', 'l', 'y', '\n'}
-	slotMagic   = [4]byte{'R', 'F', 'S', 'm'}
 	castagnoli  = crc32.MakeTable(crc32.Castagnoli)
 )
 
@@ -68,15 +63,25 @@ func (k Key) blocks() int64 { return (k.Size-1)/blockBytes + 1 }
 
 func (k Key) pages() int64 { return (k.blocks()-1)/pageBlocks + 1 }
 
-// header is the head of a map file.
+// mapBytes is the length of the map file. It has it from the beginning: one
+// that is shorter was cut.
+func (k Key) mapBytes() int64 { return slotOffset(k.pages(), 0) }
+
+// sealOffset is where the seal of the data file begins, behind its blocks.
+func (k Key) sealOffset() int64 { return k.blocks() * blockBytes }
+
+// dataBytes is the length of the data file.
+func (k Key) dataBytes() int64 { return k.sealOffset() + headerBytes }
+
+// header is the head of a map file, and the seal of the data file that belongs to it.
 type header struct {
 	key     Key
-	nonce   [16]byte // in every slot, too: what another map left behind is not this one's
+	nonce   [16]byte // in every checksum of a slot, too: what another map left behind is not this one's
 	created time.Time
 }
 
 func (h *header) encode() []byte {
-	b := make([]byte, sectorBytes)
+	b := make([]byte, slotBytes)
 	copy(b, headerMagic[:])
 	binary.LittleEndian.PutUint32(b[8:], version)
 	copy(b[16:], h.nonce[:])
@@ -93,10 +98,10 @@ func (h *header) encode() []byte {
 // decodeHeader parses one copy of the header. ErrVersion says that it is one,
 // but not of this version.
 func decodeHeader(b []byte) (*header, error) {
-	if len(b) < sectorBytes || !bytes.Equal(b[:8], headerMagic[:]) {
+	if len(b) < slotBytes || !bytes.Equal(b[:8], headerMagic[:]) {
 		return nil, damaged("it has no header")
 	}
-	b = b[:sectorBytes]
+	b = b[:slotBytes]
 	if v := binary.LittleEndian.Uint32(b[8:]); v != version {
 		return nil, fmt.Errorf("%w: %d, this restorefs knows %d", ErrVersion, v, version)
 	}
@@ -118,64 +123,9 @@ func decodeHeader(b []byte) (*header, error) {
 	return h, nil
 }
 
-// slotState is what decodeSlot found.
-type slotState uint8
-
-const (
-	slotEmpty slotState = iota // never written
-	slotBad                    // a write of it was cut off, or it is damaged
-	slotGood
-)
-
-// encodeSlot writes a slot of page index into b, which has sectorBytes.
-func encodeSlot(b []byte, nonce [16]byte, index int64, generation uint64, words *[pageWords]uint64) {
-	clear(b[:slotHead])
-	copy(b, slotMagic[:])
-	binary.LittleEndian.PutUint64(b[8:], generation)
-	binary.LittleEndian.PutUint64(b[16:], uint64(index))
-	copy(b[24:], nonce[:])
-	for i, w := range words {
-		binary.LittleEndian.PutUint64(b[slotHead+8*i:], w)
-	}
-	binary.LittleEndian.PutUint32(b[4:], checksum(b, 4))
-}
-
-// decodeSlot parses a slot of page index, of a volume of that many blocks. The
-// words are filled in only if it is good.
-func decodeSlot(b []byte, nonce [16]byte, index, blocks int64, words *[pageWords]uint64) (generation uint64, state slotState) {
-	if allZero(b) {
-		return 0, slotEmpty
-	}
-	generation = binary.LittleEndian.Uint64(b[8:])
-	if !bytes.Equal(b[:4], slotMagic[:]) || binary.LittleEndian.Uint32(b[4:]) != checksum(b, 4) || generation == 0 ||
-		binary.LittleEndian.Uint64(b[16:]) != uint64(index) || !bytes.Equal(b[24:40], nonce[:]) {
-		return 0, slotBad
-	}
-	var read [pageWords]uint64
-	for i := range read {
-		read[i] = binary.LittleEndian.Uint64(b[slotHead+8*i:])
-	}
-	if most := blocks - index*pageBlocks; most < pageBlocks {
-		if next := nextSet(&read, int(most), pageBlocks); next < pageBlocks {
-			return 0, slotBad // a block behind the end of the volume
-		}
-	}
-	*words = read
-	return generation, slotGood
-}
-
-// slotOffset is where a slot of a page is in the map file.
-func slotOffset(index int64, slot int) int64 {
-	return headerBytes + index*pageBytes + int64(slot)*sectorBytes
-}
-
 // checksum is the CRC-32C of b with the four bytes at off taken as zeros.
 func checksum(b []byte, off int) uint32 {
 	c := crc32.Update(0, castagnoli, b[:off])
 	c = crc32.Update(c, castagnoli, []byte{0, 0, 0, 0})
 	return crc32.Update(c, castagnoli, b[off+4:])
-}
-
-func allZero(p []byte) bool {
-	return len(p) == 0 || p[0] == 0 && bytes.Equal(p[1:], p[:len(p)-1])
 }

@@ -49,13 +49,12 @@ func List(dir string) ([]Info, error) {
 	for _, id := range slices.Sorted(maps.Keys(ids)) {
 		info, err := look(dir, id)
 		if errors.Is(err, fs.ErrNotExist) {
-			err = lost(directory{dir, os.O_RDONLY}, id)
-			if err == nil || errors.Is(err, fs.ErrNotExist) {
-				continue // gone meanwhile
+			if err = lost(directory{dir, os.O_RDONLY}, id); err == nil {
+				continue // gone meanwhile, or left by a crash before anything was written
 			}
 		}
 		if err != nil {
-			info = Info{Backup: id, Problem: err.Error()}
+			info.Problem = err.Error()
 		}
 		list = append(list, info)
 	}
@@ -63,10 +62,17 @@ func List(dir string) ([]Info, error) {
 }
 
 // Exists says whether anything was written onto a backup, as far as can be
-// seen without opening it.
+// seen without opening it: also where only one of the two files is left.
 func Exists(dir, backup string) bool {
+	if !validID(backup) {
+		return false
+	}
 	info, err := os.Lstat(filepath.Join(dir, mapName(backup)))
-	return validID(backup) && err == nil && info.Size() > 0
+	if err == nil && info.Size() > 0 {
+		return true
+	}
+	_, err = os.Lstat(filepath.Join(dir, dataName(backup)))
+	return err == nil
 }
 
 func look(dir, id string) (Info, error) {
@@ -86,13 +92,23 @@ func look(dir, id string) (Info, error) {
 		return info, &fs.PathError{Op: "flock", Path: f.Name(), Err: err}
 	}
 	h, err := readHeader(osFile{f})
+	if h != nil {
+		info.Size, info.Created = h.key.Size, h.created
+	}
 	if err != nil {
 		return info, err
 	}
 	if h == nil {
 		return info, lost(directory{dir, os.O_RDONLY}, id)
 	}
-	info.Size, info.Created = h.key.Size, h.created
+	data, err := openData(directory{dir, os.O_RDONLY}, h)
+	if err != nil {
+		if now, err2 := readHeader(osFile{f}); err2 == nil && now == nil {
+			return info, fs.ErrNotExist // it is being discarded
+		}
+		return info, err
+	}
+	data.Close()
 	for _, name := range []string{mapName(id), dataName(id)} {
 		var st unix.Stat_t
 		if err := unix.Lstat(filepath.Join(dir, name), &st); err != nil {

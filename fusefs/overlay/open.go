@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -43,7 +42,9 @@ func open(ctx context.Context, dir string, key Key, base Base, o Options, flags,
 	}
 	index, err := lockMap(ctx, filepath.Join(dir, mapName(key.Backup)), flags, lock)
 	if errors.Is(err, fs.ErrNotExist) {
-		err = errors.Join(lost(directory{dir, os.O_RDONLY}, key.Backup), err)
+		if err2 := lost(directory{dir, os.O_RDONLY}, key.Backup); err2 != nil {
+			err = err2
+		}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open the overlay of backup %s in %s: %w", key.Backup, dir, err)
@@ -118,72 +119,42 @@ func (o *Overlay) attach() error {
 		return fmt.Errorf("%w: when it was made, %s, the backup of this id had other contents; use another directory, or discard it",
 			ErrOther, h.created.Format(time.DateTime))
 	}
-	data, err := o.dir.open(dataName(o.key.Backup))
-	if errors.Is(err, fs.ErrNotExist) {
-		return damaged("its data file %s is missing", dataName(o.key.Backup))
-	}
+	data, err := openData(o.dir, h)
 	if err != nil {
 		return err
 	}
-	if size, err := data.Size(); err != nil || size != o.key.Size {
-		data.Close()
-		if err == nil {
-			err = damaged("its data file has %d bytes, not the %d of the volume", size, o.key.Size)
+	if !o.readOnly {
+		if err := mend(data, h); err != nil {
+			data.Close()
+			return err
 		}
-		return err
 	}
 	o.header, o.data, o.exists = h, data, true
 	return nil
 }
 
-// lost says whether there is what was written, and not the map that tells what
-// of it counts: as after a copy that was not finished. A crash leaves no such
-// thing, as the header is safe before anything is written; nor may the next
-// first write make an end of it.
-func lost(dir storage, backup string) error {
-	data, err := dir.open(dataName(backup))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	defer data.Close()
-	size, err := data.Size()
-	if err != nil {
-		return err
-	}
-	start, stop, err := data.NextData(0, size)
-	if err == nil && start < stop {
-		err = damaged("its map %s is missing or cut off, and there is something in its data file %s: put the map back, or discard the overlay",
-			mapName(backup), dataName(backup))
-	}
-	return err
-}
-
-// readHeader reads the header of a map file: nil if there is none yet, because
-// nothing was written, or because a crash came between.
-func readHeader(index file) (*header, error) {
-	size, err := index.Size()
-	if err != nil || size < headerBytes { // which is safe before anything is written
-		return nil, err
-	}
-	b := make([]byte, headerBytes)
-	n, err := index.ReadAt(b, 0)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, err
-	}
-	clear(b[n:])
-	h, err := decodeHeader(b)
-	if err != nil {
-		if again, err2 := decodeHeader(b[sectorBytes:]); err2 == nil || errors.Is(err2, ErrVersion) {
-			h, err = again, err2
+// lay makes the files those of a new overlay. The header comes after all that
+// it promises, and the end of the seal after the header.
+func (o *Overlay) lay(h *header, data file) error {
+	for _, step := range []func() error{
+		func() error { return o.index.Truncate(0) },
+		func() error { return data.Truncate(0) }, // what a crash has left
+		func() error { return data.Truncate(o.key.dataBytes()) },
+		func() error { return writeSeal(data, h, 0) },
+		data.Sync,
+		o.dir.sync,
+		func() error { return o.index.Truncate(o.key.mapBytes()) },
+		o.index.Sync, // a map with a header that is shorter was cut
+		func() error { _, err := o.index.WriteAt(h.encode(), 0); return err },
+		func() error { _, err := o.index.WriteAt(h.encode(), slotBytes); return err },
+		o.index.Sync,
+		func() error { return writeSeal(data, h, 1) }, // safe with the data, before the map first tells of any
+	} {
+		if err := step(); err != nil {
+			return err
 		}
 	}
-	if errors.Is(err, ErrDamaged) && size == headerBytes {
-		return nil, nil // pages come after the header is safe
-	}
-	return h, err
+	return nil
 }
 
 // create makes the files, before the first write.
@@ -216,24 +187,5 @@ func (o *Overlay) create(ctx context.Context) error {
 	o.mu.Lock()
 	o.exists = true
 	o.mu.Unlock()
-	return nil
-}
-
-// lay makes the files those of a new overlay. The header comes last.
-func (o *Overlay) lay(h *header, data file) error {
-	for _, step := range []func() error{
-		func() error { return o.index.Truncate(0) },
-		func() error { return data.Truncate(0) }, // what a crash has left
-		func() error { return data.Truncate(o.key.Size) },
-		data.Sync,
-		o.dir.sync,
-		func() error { _, err := o.index.WriteAt(h.encode(), 0); return err },
-		func() error { _, err := o.index.WriteAt(h.encode(), sectorBytes); return err },
-		o.index.Sync,
-	} {
-		if err := step(); err != nil {
-			return err
-		}
-	}
 	return nil
 }

@@ -68,7 +68,7 @@ const (
 	// in a crash only if it is younger.
 	flushEvery = 5 * time.Second
 
-	// maxPages bounds the pages of the map in memory. 2048 are 252 GiB of
+	// maxPages bounds the pages of the map in memory. 2048 are 248 GiB of
 	// volume in use at a time, and 8 MiB.
 	maxPages = 2048
 	// maxDirty pages make a writer sync first.

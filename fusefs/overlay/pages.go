@@ -15,7 +15,6 @@ type page struct {
 	words *[pageWords]uint64 // nil: no bit is set
 
 	generation uint64 // of what the file has, 0: nothing
-	slot       int    // that has it
 	roomy      bool   // the file has been given the room for both slots
 
 	dirty bool // words has bits that the file has not
@@ -98,32 +97,24 @@ func (o *Overlay) evict() {
 	}
 }
 
-// load reads a page from the map file: the good slot of the higher generation.
+// load reads a page from the map file.
 func (o *Overlay) load(p *page) error {
 	var both [pageBytes]byte
-	n, err := o.index.ReadAt(both[:], slotOffset(p.index, 0))
-	if err != nil && !errors.Is(err, io.EOF) {
+	if _, err := o.index.ReadAt(both[:], slotOffset(p.index, 0)); err != nil {
+		if errors.Is(err, io.EOF) {
+			err = o.cut()
+		}
 		return fmt.Errorf("read the map of backup %s: %w", o.key.Backup, err)
 	}
-	clear(both[n:]) // behind the end of the file is nothing yet
-	var words, other [pageWords]uint64
-	generation, state := decodeSlot(both[:sectorBytes], o.header.nonce, p.index, o.key.blocks(), &words)
-	generation2, state2 := decodeSlot(both[sectorBytes:], o.header.nonce, p.index, o.key.blocks(), &other)
-	if state == slotBad || state2 == slotBad {
-		// One that is cut off is what a crash leaves: its bits were never
-		// promised to anybody.
-		if state != slotGood && state2 == slotBad { // the first is written first, and stays while the second is
-			return damaged("page %d of the map of backup %s, for the blocks from byte %d on", p.index, o.key.Backup, p.index*pageBlocks*blockBytes)
-		}
+	words, generation, doubt, err := decodePage(both[:], o.header.nonce, p.index, o.key.blocks())
+	if err != nil {
+		return fmt.Errorf("read the map of backup %s: %w", o.key.Backup, err)
+	}
+	if doubt {
 		o.log.Warn("a write of the overlay's map was cut off, as by a power failure; what was synced before is used",
 			"backup", o.key.Backup, "page", p.index)
 	}
-	if state2 == slotGood && (state != slotGood || generation2 > generation) {
-		words, generation, p.slot = other, generation2, 1
-	}
-	if p.generation = generation; generation > 0 {
-		p.words = &words
-	}
+	p.words, p.generation = words, generation
 	return nil
 }
 

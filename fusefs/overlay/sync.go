@@ -11,7 +11,6 @@ type snapshot struct {
 	page       *page
 	words      [pageWords]uint64
 	generation uint64
-	slot       int
 }
 
 // Sync returns nil when all that was written before the call is on stable
@@ -81,9 +80,6 @@ func (o *Overlay) snapshots() (pages []*snapshot, written uint64) {
 			continue
 		}
 		s := &snapshot{page: p, words: *p.words, generation: p.generation + 1}
-		if p.generation > 0 {
-			s.slot = 1 - p.slot
-		}
 		p.dirty = false
 		p.pins++
 		o.dirty--
@@ -98,10 +94,11 @@ func (o *Overlay) writeMap(pages []*snapshot) error {
 	if len(pages) == 0 {
 		return nil
 	}
-	b := make([]byte, sectorBytes)
+	b := make([]byte, slotBytes)
 	for _, s := range pages {
-		encodeSlot(b, o.header.nonce, s.page.index, s.generation, &s.words)
-		if _, err := o.index.WriteAt(b, slotOffset(s.page.index, s.slot)); err != nil {
+		at := place{o.header.nonce, s.page.index, slotFor(s.generation)}
+		encodeSlot(b, at, newStamp(s.generation), &s.words)
+		if _, err := o.index.WriteAt(b, slotOffset(at.index, at.slot)); err != nil {
 			return err
 		}
 	}
@@ -117,7 +114,7 @@ func (o *Overlay) settle(pages []*snapshot, safe bool) {
 		p.pins--
 		switch {
 		case safe:
-			p.generation, p.slot = s.generation, s.slot
+			p.generation = s.generation
 		case !p.dirty:
 			p.dirty = true
 			o.dirty++
