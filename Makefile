@@ -60,7 +60,7 @@ setup: ## install what the end-to-end tests use (Debian, as root)
 $(TEST_KERNEL):
 	mkdir -p $@.new
 	cd $@.new && apt-get download $$(apt-cache depends linux-image-cloud-amd64 | sed -n 's/.*Depends: \(linux-image-[0-9]\)/\1/p' | head -n 1)
-	cd $@.new && dpkg --fsys-tarfile *.deb | tar -x --wildcards './boot/vmlinuz-*' './lib/modules/*/virtio*.ko' && rm *.deb
+	cd $@.new && dpkg --fsys-tarfile *.deb | tar -x --wildcards './boot/vmlinuz-*' './lib/modules/*/virtio*.ko' './lib/modules/*/loop.ko' && rm *.deb
 	mv $@.new $@
 
 soak: ## kill restores at 30 random moments each, as root (SOAK=N for another number)

@@ -9,18 +9,29 @@
 //
 // What the Linux kernel would show of the disk is shown here, under the same
 // numbers (block/partitions/efi.c and msdos.c of Linux), with these
-// differences, which are for people who rescue data:
+// differences, which are for people who rescue data. Each of them, and what
+// cannot be shown at all, is told in Table.Problems:
 //
-//   - a GPT whose first copy is damaged is taken from the second one
-//     (UEFI 2.10, 5.3.2);
-//   - a partition that reaches beyond the end of the disk ends there;
-//   - an extended partition is not shown itself, only the logical ones in it;
-//   - each of these, and what cannot be shown at all, is told in Table.Problems.
+//   - a GPT is read that Linux refuses: by its second copy where the first is
+//     damaged (UEFI 2.10, 5.3.2), with entries larger than 128 bytes, made for
+//     sectors of 4096 bytes, with a header that reserves sectors behind the end,
+//     or with a protective entry that does not begin at sector 1;
+//   - a partition of a GPT that reaches beyond the end of the disk ends there;
+//   - a list in the boot sector of a file system that fills the disk is left out
+//     where it makes no sense, and always if that is FAT, exFAT or NTFS;
+//   - a list of logical partitions that leads back to itself ends there;
+//   - labels of BSD, Solaris, Sun, SGI, Apple, Atari, Amiga, Minix, UnixWare and
+//     Windows' dynamic disks are named and not read.
+//
+// An extended partition is not shown itself, only the logical ones in it: of
+// this nothing is told.
+//
+// testdata/linux.txt has Linux's answers for the disks of linux_test.go, which
+// holds them against a kernel.
 //
 // A sector that ends in 55 AA is no MBR yet: the boot sectors of FAT, exFAT and
 // NTFS do, and so does boot code at the start of an ext or btrfs file system.
-// The rules are those of libblkid (libblkid/src/partitions/dos.c). Disk labels
-// inside a partition (BSD, Solaris, Minix) are not looked for.
+// The rules are those of libblkid (libblkid/src/partitions/dos.c).
 //
 // Sectors have 512 or 4096 bytes, and a disk image does not say which. A GPT
 // does: its header is in sector 1. For an MBR see sectorOf.

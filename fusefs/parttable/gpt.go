@@ -25,6 +25,8 @@ type gptHeader struct {
 	count      uint32
 	entryBytes uint32
 	checksum   uint32 // of the entries
+
+	firstUsable, lastUsable uint64 // sectors
 }
 
 // readGPT reads the GPT that the protective MBR announces: the first copy, or
@@ -51,7 +53,7 @@ func (d *disk) readGPT() error {
 	for _, b := range sizes {
 		// A disk that grew has its second copy where the first one says.
 		if try("second", b, d.size/b-1) || try("second", b, d.alternate(b)) {
-			d.problem("%v; the second copy is used", lost)
+			d.problem("%v; the second copy is used, which Linux does not do: it shows no partitions", lost)
 			return nil
 		}
 	}
@@ -81,12 +83,29 @@ func (d *disk) tryGPT(sectorBytes, sector int64) error {
 	if err != nil {
 		return err
 	}
-	d.SectorBytes = sectorBytes
+	d.SectorBytes, d.isGPT = sectorBytes, true
+	d.tellLinux(h)
 	if err := d.takeEntries(h); err != nil {
-		d.Table = Table{}
+		d.Table, d.isGPT = Table{}, false
 		return err
 	}
 	return nil
+}
+
+// tellLinux tells why Linux would refuse a GPT that is sound: is_gpt_valid in
+// block/partitions/efi.c.
+func (d *disk) tellLinux(h gptHeader) {
+	if h.entryBytes != gptEntryMin {
+		d.problem("the entries of the GPT have %d bytes each; Linux wants %d, and shows no partitions", h.entryBytes, gptEntryMin)
+	}
+	if last := d.sectors() - 1; h.lastUsable > last || h.firstUsable > last || h.lastUsable < h.firstUsable {
+		d.problem("the GPT says that sectors %d to %d are for partitions, of a disk whose last one is %d; Linux refuses that, and shows no partitions",
+			h.firstUsable, h.lastUsable, last)
+	}
+	if d.SectorBytes != 512 {
+		d.problem("the GPT counts in sectors of %d bytes; where a device has sectors of 512, as loop devices have unless told otherwise, "+
+			"Linux shows no partitions", d.SectorBytes)
+	}
 }
 
 // rawHeader reads the sector of a header, without believing it.
@@ -136,7 +155,8 @@ func (d *disk) gptHeader(sectorBytes, sector int64) (gptHeader, error) {
 	if own := le.Uint64(b[24:]); own != uint64(sector) {
 		return gptHeader{}, damaged(fmt.Sprintf("its header is in sector %d and says that it belongs into %d", sector, own))
 	}
-	h := gptHeader{count: le.Uint32(b[80:]), entryBytes: le.Uint32(b[84:]), checksum: le.Uint32(b[88:])}
+	h := gptHeader{count: le.Uint32(b[80:]), entryBytes: le.Uint32(b[84:]), checksum: le.Uint32(b[88:]),
+		firstUsable: le.Uint64(b[40:]), lastUsable: le.Uint64(b[48:])}
 	if h.entryBytes < gptEntryMin || h.entryBytes > gptEntryMax || h.entryBytes&(h.entryBytes-1) != 0 {
 		return gptHeader{}, damaged(fmt.Sprintf("its entries have %d bytes each", h.entryBytes))
 	}
@@ -181,8 +201,12 @@ func (d *disk) takeEntry(number int, e []byte) {
 	}
 	first, last := binary.LittleEndian.Uint64(e[gptEntryFirst:]), binary.LittleEndian.Uint64(e[gptEntryLast:])
 	if last < first {
-		d.problem("partition %d ends at sector %d, before it begins, at %d; it is left out", number, last, first)
+		d.problem("partition %d ends at sector %d, before it begins, at %d; it is left out (Linux shows it with a size that makes no sense)", number, last, first)
 		return
+	}
+	if number >= maxPartitions && !d.beyond { // the number 0 counts
+		d.beyond = true
+		d.problem("partition %d has a number that Linux leaves out: it shows those below %d", number, maxPartitions)
 	}
 	d.add(number, first, max(last-first, last-first+1)) // there are not 2^64
 }

@@ -18,7 +18,9 @@ type mbrEntry struct {
 const (
 	mbrBytes   = 512
 	mbrEntries = 446
-	kindGPT    = 0xEE
+
+	kindGPT     = 0xEE
+	kindDynamic = 0x42
 )
 
 // parseMBR reports false where there is no list of partitions.
@@ -50,6 +52,17 @@ func (m mbr) protects() bool {
 	return false
 }
 
+// announces says whether Linux believes that there is a GPT: it wants the
+// entry for it to begin at sector 1 (pmbr_part_valid in block/partitions/efi.c).
+func (m mbr) announces() bool {
+	for _, e := range m {
+		if e.kind == kindGPT && e.start == 1 {
+			return true
+		}
+	}
+	return false
+}
+
 // plausible says whether it can be an MBR and not the code of a boot sector.
 func (m mbr) plausible() bool {
 	for _, e := range m {
@@ -62,10 +75,15 @@ func (m mbr) plausible() bool {
 
 // readMBR takes over the partitions of an MBR; first is the start of the disk.
 func (d *disk) readMBR(m mbr, first []byte) {
-	if !m.plausible() || isBootSector(first) {
+	if !m.plausible() {
+		d.nameOtherLabel()
 		return
 	}
-	d.SectorBytes = d.sectorOf(m)
+	if isBootSector(first) {
+		d.shownByLinux(m, "a FAT, exFAT or NTFS file system")
+		return
+	}
+	d.SectorBytes = d.sectorOf(m, first)
 	for i, e := range m {
 		if e.used() && !e.extended() {
 			d.add(i+1, uint64(e.start), uint64(e.sectors))
@@ -75,12 +93,33 @@ func (d *disk) readMBR(m mbr, first []byte) {
 	// list, or a list over a file system that it replaces? The latter is right.
 	if holdsFileSystem(first) && (len(d.Problems) > 0 || d.overlapping()) {
 		d.Table = Table{}
+		d.shownByLinux(m, "an ext file system")
 		return
+	}
+	if d.SectorBytes == 4096 {
+		d.problem("the MBR counts in sectors of 4096 bytes, as what the partitions hold shows; where a device has sectors of 512, " +
+			"as loop devices have unless told otherwise, Linux shows other partitions")
+	}
+	for i, e := range m {
+		if e.used() && !e.extended() {
+			d.nameInnerLabel(i+1, e)
+		}
 	}
 	next := 5
 	for i, e := range m {
 		if e.extended() {
 			next = d.readLogical(i+1, e, next)
+		}
+	}
+}
+
+// shownByLinux tells of entries that are left out here, because the whole disk
+// is something else, and that Linux takes for partitions all the same.
+func (d *disk) shownByLinux(m mbr, what string) {
+	for _, e := range m {
+		if e.used() && int64(e.start) < d.size/512 {
+			d.problem("the disk as a whole is %s; what looks like a list of partitions in its first sector is left out, but Linux shows partitions by it", what)
+			return
 		}
 	}
 }
@@ -106,7 +145,11 @@ func (d *disk) readLogical(number int, in mbrEntry, next int) int {
 			return next
 		}
 		if seen[link] {
-			d.problem("%sthe list at sector %d was there before, it goes in a circle", what, link)
+			linux := ""
+			if next > 5 {
+				linux = " (Linux shows these over and over)"
+			}
+			d.problem("%sthe list at sector %d was there before, it goes in a circle%s", what, link, linux)
 			return next
 		}
 		seen[link] = true

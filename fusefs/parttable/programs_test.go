@@ -115,15 +115,19 @@ func TestSfdiskFindsTheSame(t *testing.T) {
 				run(t, "", "mkfs.ext4", "-q", "-E", fmt.Sprintf("offset=%d", firstByte(t, want, c.sector)), at, "512k")
 				run(t, "", "sync", at)
 			}
+			told := 0 // of sectors that are not those of most devices
+			if c.sector == 4096 && want != "[]" {
+				told = 1
+			}
 			got, err := Read(f, size)
-			if err != nil || shown(got) != want || len(got.Problems) > 0 {
+			if err != nil || shown(got) != want || len(got.Problems) != told {
 				t.Errorf("%s, sfdisk says %s; problems %q, %v", shown(got), want, got.Problems, err)
 			}
 			if strings.Contains(c.script, "gpt") {
 				if _, err := f.WriteAt(make([]byte, 4096), int64(max(c.sector, 512))); err != nil {
 					t.Fatal(err)
 				}
-				if got, err = Read(f, size); err != nil || shown(got) != want || len(got.Problems) != 1 {
+				if got, err = Read(f, size); err != nil || shown(got) != want || len(got.Problems) != 1+told {
 					t.Errorf("from the second copy: %s, sfdisk says %s; problems %q, %v", shown(got), want, got.Problems, err)
 				}
 			}

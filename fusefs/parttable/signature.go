@@ -23,89 +23,99 @@ func isBootSector(b []byte) bool {
 		reserved != 0 && fats != 0 && (media >= 0xF8 || media == 0xF0)
 }
 
+// The superblock of an ext file system; Linux fs/ext4/ext4.h.
+const (
+	extAt       = 1024
+	extMagic    = "\x53\xef"
+	extMagicAt  = extAt + 0x38
+	extBlocks   = extAt + 0x04
+	extShift    = extAt + 0x18 // the size of a block is 1024 << this
+	extGroup    = extAt + 0x5A // the block group that this copy is in
+	extBlocksHi = extAt + 0x150
+	maxExtShift = 6
+)
+
 // holdsFileSystem says whether an ext file system, which leaves room for boot
 // code, begins where b does. Of others that do (btrfs) the place is beyond b.
 func holdsFileSystem(b []byte) bool {
-	return len(b) >= 2048 && b[1024+56] == 0x53 && b[1024+57] == 0xEF &&
-		binary.LittleEndian.Uint32(b[1024+24:]) <= 6 // the size of blocks, as a shift
-}
-
-// contents is what the start of a partition is recognized by.
-type contents struct {
-	at    int64 // in bytes
-	magic string
+	return len(b) >= 2048 && string(b[extMagicAt:extMagicAt+2]) == extMagic &&
+		binary.LittleEndian.Uint32(b[extShift:]) <= maxExtShift
 }
 
 const (
-	contentsBytes = 4096 // from the start; what lies behind is read by itself
-	btrfsMagicAt  = 64<<10 + 64
+	contentsBytes = 4096 // read from the start; what lies behind is read by itself
+	btrfsAt       = 64 << 10
+	btrfsMagicAt  = btrfsAt + 64
 	btrfsMagic    = "_BHRfS_M"
 )
 
-func knownContents() []contents {
-	return []contents{
-		{0, "XFSB"},
-		{0, "LUKS\xba\xbe"},
-		{510, "\x55\xaa"}, // FAT, NTFS, and the link of a logical partition
-		{512, "LABELONE"}, // LVM
-		{1024 + 56, "\x53\xef"},
-		{4086, "SWAPSPACE2"},
-	}
-}
-
-// holdsSomething says whether something known begins at that byte.
-func (d *disk) holdsSomething(off int64) (bool, error) {
-	if off+contentsBytes > d.size {
+// begins says whether something known begins at byte off. If strict it must
+// have room in size bytes, and not be a copy that a file system keeps of its
+// start elsewhere: ext's backup superblocks say which group they are in, btrfs's
+// where they are, and both XFS's and ext's how large all is.
+func (d *disk) begins(off, size int64, link, strict bool) (bool, error) {
+	if off > d.size-contentsBytes {
 		return false, nil
 	}
 	b := make([]byte, contentsBytes)
 	if err := d.read(b, off, "the start of a partition"); err != nil {
 		return false, err
 	}
-	for _, c := range knownContents() {
-		if bytes.HasPrefix(b[c.at:], []byte(c.magic)) {
-			return true, nil
-		}
+	le, be := binary.LittleEndian, binary.BigEndian
+	at := func(off int, magic string) bool { return bytes.HasPrefix(b[off:], []byte(magic)) }
+	switch {
+	case holdsFileSystem(b):
+		blocks := uint64(le.Uint32(b[extBlocks:])) | uint64(le.Uint32(b[extBlocksHi:]))<<32
+		return !strict || le.Uint16(b[extGroup:]) == 0 && blocks <= uint64(size)>>(10+le.Uint32(b[extShift:])), nil
+	case at(0, "XFSB"):
+		return !strict || be.Uint32(b[4:]) >= 512 && be.Uint64(b[8:]) <= uint64(size)/uint64(be.Uint32(b[4:])), nil
+	case at(510, "\x55\xaa"):
+		m, _ := parseMBR(b)
+		return isBootSector(b) || link && m.plausible(), nil
+	case at(0, "LUKS\xba\xbe"), at(4086, "SWAPSPACE2"), at(1024, "\x10\x20\xf5\xf2"): // F2FS
+		return true, nil
+	case at(512, "LABELONE"), at(0, "LABELONE"): // LVM
+		return true, nil
 	}
-	b = b[:len(btrfsMagic)]
-	if off+btrfsMagicAt+int64(len(b)) > d.size {
+	if off+btrfsMagicAt+int64(len(btrfsMagic)) > d.size {
 		return false, nil
 	}
-	if err := d.read(b, off+btrfsMagicAt, "the start of a partition"); err != nil {
+	b = b[:btrfsMagicAt+len(btrfsMagic)-btrfsAt]
+	if err := d.read(b, off+btrfsAt, "the start of a partition"); err != nil {
 		return false, err
 	}
-	return string(b) == btrfsMagic, nil
+	return at(btrfsMagicAt-btrfsAt, btrfsMagic) && (!strict || le.Uint64(b[48:]) == btrfsAt), nil
 }
 
 // sectorOf finds out how large the sectors are that an MBR counts in, which it
 // does not say. They are 512 bytes, unless in sectors of 4096 bytes everything
-// fits the disk, and the first partition's contents are there and not here.
-func (d *disk) sectorOf(m mbr) int64 {
-	first, found := uint32(0), false
-	for _, e := range m {
-		if !e.used() {
-			continue
-		}
-		if uint64(e.start)+uint64(e.sectors) > uint64(d.size/4096) {
-			return 512
-		}
-		if !found || e.start < first {
-			first, found = e.start, true
-		}
-	}
-	if !found || first == 0 {
+// fits the disk, something known begins where one of the partitions does, and
+// nothing known where any would begin in sectors of 512. Where the whole disk
+// is a file system, which is older or newer than the list, nothing that lies in
+// it counts.
+func (d *disk) sectorOf(m mbr, first []byte) int64 {
+	if holdsFileSystem(first) {
 		return 512
 	}
-	here, err := d.holdsSomething(int64(first) * 512)
-	there := false
-	if err == nil && !here {
-		there, err = d.holdsSomething(int64(first) * 4096)
+	for _, e := range m {
+		if e.used() && uint64(e.start)+uint64(e.sectors) > uint64(d.size/4096) {
+			return 512
+		}
 	}
-	if err != nil {
-		d.problem("how large sectors are could not be found out, 512 bytes are assumed: %v", err)
-	}
-	if there {
-		return 4096
+	for _, sector := range []int64{512, 4096} {
+		for _, e := range m {
+			if !e.used() || e.start == 0 {
+				continue
+			}
+			known, err := d.begins(int64(e.start)*sector, int64(e.sectors)*sector, e.extended(), sector != 512)
+			if err != nil {
+				d.problem("how large sectors are could not be found out, 512 bytes are assumed: %v", err)
+				return 512
+			}
+			if known {
+				return sector
+			}
+		}
 	}
 	return 512
 }

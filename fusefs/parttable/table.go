@@ -16,8 +16,9 @@ type Table struct {
 	// Partitions are in the table's order, logical ones behind the others.
 	Partitions []Partition
 
-	// Problems say what is wrong with the table, for people. There may be
-	// problems and no partitions.
+	// Problems say what is wrong with the table, and where Linux shows other
+	// partitions than these, for people. There may be problems and no
+	// partitions.
 	Problems []string
 }
 
@@ -49,12 +50,15 @@ func Read(r io.ReaderAt, size int64) (Table, error) {
 	m, ok := parseMBR(first)
 	switch {
 	case !ok:
-		return Table{}, nil
+		d.nameOtherLabel()
 	case !m.protects():
 		d.readMBR(m, first)
 	default:
 		if err := d.readGPT(); err != nil {
 			return Table{}, err
+		}
+		if d.isGPT && !m.announces() {
+			d.problem("the MBR's entry for the GPT does not begin at sector 1; Linux wants that, and shows no partitions")
 		}
 	}
 	d.findOverlaps()
@@ -66,7 +70,10 @@ type disk struct {
 	Table
 	r    io.ReaderAt
 	size int64
-	full bool // of partitions
+
+	isGPT  bool
+	full   bool // of partitions
+	beyond bool // a number beyond those of Linux was told of
 }
 
 // read fills p from byte off on, which must lie inside the disk.
@@ -105,7 +112,11 @@ func (d *disk) add(number int, start, sectors uint64) {
 		return
 	}
 	if left := all - start; sectors > left {
-		d.problem("partition %d has %d sectors, %d of them behind the end of the disk; it ends there", number, sectors, sectors-left)
+		linux := ""
+		if d.isGPT {
+			linux = " (Linux leaves it out)"
+		}
+		d.problem("partition %d has %d sectors, %d of them behind the end of the disk; it ends there%s", number, sectors, sectors-left, linux)
 		sectors = left
 	}
 	d.Partitions = append(d.Partitions, Partition{number, int64(start) * d.SectorBytes, int64(sectors) * d.SectorBytes})

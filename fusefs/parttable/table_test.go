@@ -23,7 +23,7 @@ func TestGPT(t *testing.T) {
 	}{
 		"a sound one":                                 {g: gpt{parts: two}, second: true, want: "[1:2048+2048 3:4096+4096]"},
 		"without a second copy":                       {g: gpt{parts: two}, want: "[1:2048+2048 3:4096+4096]"},
-		"sectors of 4096 bytes":                       {g: gpt{sector: 4096, parts: [][2]uint64{{256, 511}}}, second: true, want: "[1:256+256]"},
+		"sectors of 4096 bytes":                       {g: gpt{sector: 4096, parts: [][2]uint64{{256, 511}}}, second: true, want: "[1:256+256]", says: "in sectors of 4096 bytes"},
 		"the first header is gone":                    {g: gpt{parts: two, spoil: func(b []byte) { clear(b) }}, second: true, want: "[1:2048+2048 3:4096+4096]", says: "first copy of the GPT is missing; the second copy is used"},
 		"the first header is wrong":                   {g: gpt{parts: two, spoil: func(b []byte) { b[60] ^= 1 }}, second: true, want: "[1:2048+2048 3:4096+4096]", says: "checksum of its header is wrong; the second copy is used"},
 		"the first entries are wrong":                 {g: gpt{parts: two, entries: func(b []byte) { b[128*100] ^= 1 }}, second: true, want: "[1:2048+2048 3:4096+4096]", says: "checksum of its entries is wrong; the second copy is used"},
@@ -35,7 +35,7 @@ func TestGPT(t *testing.T) {
 		"neither can be read":                         {g: gpt{parts: two}, change: func(m *image) { m.bad = [][2]int64{{512, 1024}, {63 * mib, 64 * mib}} }, want: "[]", err: true},
 		"the first cannot be read, no second":         {g: gpt{parts: two}, change: func(m *image) { m.bad = [][2]int64{{1024, 1025}} }, want: "[]", err: true},
 		"the header of another sector":                {g: gpt{parts: two, header: func(b []byte) { b[24] = 7 }}, second: true, want: "[1:2048+2048 3:4096+4096]", says: "says that it belongs into 7"},
-		"larger entries":                              {g: gpt{parts: two, entryBytes: 512}, want: "[1:2048+2048 3:4096+4096]"},
+		"larger entries":                              {g: gpt{parts: two, entryBytes: 512}, want: "[1:2048+2048 3:4096+4096]", says: "have 512 bytes each; Linux wants 128"},
 		"more entries":                                {g: gpt{parts: two, count: 1000}, want: "[1:2048+2048 3:4096+4096]"},
 		"fewer entries":                               {g: gpt{parts: two, count: 3}, want: "[1:2048+2048 3:4096+4096]"},
 		"entries of no bytes":                         {g: gpt{parts: two, header: func(b []byte) { le.PutUint32(b[84:], 0) }}, want: "[]", says: "entries have 0 bytes"},
@@ -86,7 +86,8 @@ func TestMoreGPTPartitionsThanLinuxShowsAreLeftOut(t *testing.T) {
 	}
 	g.write(m, false)
 	got, err := Read(m, m.size)
-	if err != nil || len(got.Partitions) != maxPartitions || len(got.Problems) != 1 || !strings.Contains(got.Problems[0], "more than 256") {
+	if err != nil || len(got.Partitions) != maxPartitions || len(got.Problems) != 2 ||
+		!strings.Contains(got.Problems[0], "Linux leaves out") || !strings.Contains(got.Problems[1], "more than 256") {
 		t.Errorf("%d partitions, %q, %v", len(got.Partitions), got.Problems, err)
 	}
 }
@@ -114,14 +115,14 @@ func TestMBR(t *testing.T) {
 		"partitions that overlap":        {pieces: map[int64][]byte{0: mbrOf(linux(2048, 100), linux(2100, 200))}, want: "[1:2048+100 2:2100+200]", says: "partitions 1 and 2 overlap"},
 		"the largest numbers":            {pieces: map[int64][]byte{0: mbrOf(linux(1<<32-1, 1<<32-1))}, want: "[]", says: "behind the end"},
 		"one that begins with the disk":  {pieces: map[int64][]byte{0: mbrOf([3]uint32{0x17, 0, 5000})}, want: "[1:0+5000]"}, // isohybrid
-		"NTFS, the whole disk":           {pieces: map[int64][]byte{0: with(mbrOf(linux(2048, 100)), 0, "\xeb\x52\x90NTFS    ")}, want: "[]"},
-		"exFAT, the whole disk":          {pieces: map[int64][]byte{0: with(mbrOf(linux(2048, 100)), 0, "\xeb\x76\x90EXFAT   ")}, want: "[]"},
-		"FAT, the whole disk":            {pieces: map[int64][]byte{0: with(mbrOf(linux(2048, 100)), 0, "\xeb\x3c\x90mkfs.fat\x00\x02\x04\x04\x00\x02\x00\x02\x00\x00\xf8")}, want: "[]"},
+		"NTFS, the whole disk":           {pieces: map[int64][]byte{0: with(mbrOf(linux(2048, 100)), 0, "\xeb\x52\x90NTFS    ")}, want: "[]", says: "Linux shows partitions by it"},
+		"exFAT, the whole disk":          {pieces: map[int64][]byte{0: with(mbrOf(linux(2048, 100)), 0, "\xeb\x76\x90EXFAT   ")}, want: "[]", says: "Linux shows partitions by it"},
+		"FAT, the whole disk":            {pieces: map[int64][]byte{0: with(mbrOf(linux(2048, 100)), 0, "\xeb\x3c\x90mkfs.fat\x00\x02\x04\x04\x00\x02\x00\x02\x00\x00\xf8")}, want: "[]", says: "Linux shows partitions by it"},
 		"GRUB, which jumps like FAT":     {pieces: map[int64][]byte{0: with(mbrOf(linux(2048, 100)), 0, "\xeb\x63\x90")}, want: "[1:2048+100]"},
-		"ext, with boot code that fits":  {pieces: map[int64][]byte{0: mbrOf(linux(2048, 1<<30)), 1024 + 56: []byte(ext4)}, want: "[]"},
+		"ext, with boot code that fits":  {pieces: map[int64][]byte{0: mbrOf(linux(2048, 1<<30)), 1024 + 56: []byte(ext4)}, want: "[]", says: "Linux shows partitions by it"},
 		"a sound list over an old ext":   {pieces: map[int64][]byte{0: mbrOf(linux(2048, 1000)), 1024 + 56: []byte(ext4)}, want: "[1:2048+1000]"},
-		"4096: the contents tell":        {pieces: map[int64][]byte{0: mbrOf(linux(256, 1000)), 256*4096 + 1024 + 56: []byte(ext4)}, want: "[1:256+1000]4096"},
-		"4096: btrfs":                    {pieces: map[int64][]byte{0: mbrOf(linux(256, 1000)), 256*4096 + btrfsMagicAt: []byte(btrfsMagic)}, want: "[1:256+1000]4096"},
+		"4096: the contents tell":        {pieces: map[int64][]byte{0: mbrOf(linux(256, 1000)), 256*4096 + 1024 + 56: []byte(ext4)}, want: "[1:256+1000]4096", says: "in sectors of 4096 bytes"},
+		"4096: btrfs":                    {pieces: map[int64][]byte{0: mbrOf(linux(256, 1000)), 256*4096 + btrfsAt + 48: []byte("\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00" + btrfsMagic)}, want: "[1:256+1000]4096", says: "in sectors of 4096 bytes"},
 		"4096: does not fit the disk":    {pieces: map[int64][]byte{0: mbrOf(linux(256, 100000)), 256*4096 + 1024 + 56: []byte(ext4)}, want: "[1:256+100000]"},
 		"512: both places hold a system": {pieces: map[int64][]byte{0: mbrOf(linux(256, 1000)), 256 * 512: []byte("XFSB"), 256*4096 + 1024 + 56: []byte(ext4)}, want: "[1:256+1000]"},
 		"512: the place is damaged":      {pieces: map[int64][]byte{0: mbrOf(linux(256, 1000))}, bad: [2]int64{256 * 512, 256*512 + 1}, want: "[1:256+1000]", says: "512 bytes are assumed"},

@@ -1,0 +1,5 @@
+//go:build !purego
+
+package parttable
+
+const secondPass = false
