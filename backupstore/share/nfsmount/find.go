@@ -29,6 +29,7 @@ type Options struct {
 	mountinfo string        // "" for the process's own
 	runtime   string        // for own mounts; "" for runtimeDir
 	patience  time.Duration // for one answer of a server; 0 for ten seconds
+	tellAfter time.Duration // 0 for tellAfter
 }
 
 // Open opens e: in a mount that is there, or else in an own one. dir is the
@@ -38,8 +39,13 @@ func Open(ctx context.Context, e Export, o Options) (s *share.Dir, dir string, e
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	o.patience = cmp.Or(o.patience, 10*time.Second)
+	o.tellAfter = cmp.Or(o.tellAfter, tellAfter)
 	o.mountinfo = cmp.Or(o.mountinfo, "/proc/self/mountinfo")
 	o.runtime = cmp.Or(o.runtime, runtimeDir)
+	waiting := time.AfterFunc(o.tellAfter, func() {
+		o.Logger.Warn("the server of the share does not answer, waiting for it; Ctrl-C ends the waiting", "share", e.String(), "for", o.tellAfter)
+	})
+	defer waiting.Stop()
 	text, err := os.ReadFile(o.mountinfo)
 	if err != nil {
 		return nil, "", fmt.Errorf("look for mounts of %s: %w", e, err)

@@ -23,6 +23,10 @@ const (
 	ownPrefix  = "nfs-"
 	// mountTimeout bounds the program mount, which itself tries for two minutes.
 	mountTimeout = 150 * time.Second
+	// killWait is how long a mount that is given up is waited for.
+	killWait = 2 * time.Second
+	// tellAfter is when somebody who waits for a server is told so.
+	tellAfter = 5 * time.Second
 )
 
 // ErrMount is what errors.Is finds when an export could not be mounted.
@@ -150,20 +154,31 @@ func runMount(ctx context.Context, e Export, dir, options string) error {
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, mountTimeout, fmt.Errorf("%w for %v", errSilent, mountTimeout))
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "mount", "-n", "-t", "nfs", "-o", options, e.String(), dir)
+	cmd := exec.Command("mount", "-n", "-t", "nfs", "-o", options, e.String(), dir)
 	cmd.Env = append(os.Environ(), "LC_ALL=C")
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
-	// mount starts mount.nfs: end both.
-	cmd.SysProcAttr = &unix.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return unix.Kill(-cmd.Process.Pid, unix.SIGKILL) }
+	cmd.SysProcAttr = &unix.SysProcAttr{Setpgid: true} // mount starts mount.nfs: both are to end
 	cmd.WaitDelay = 2 * time.Second
-	err := cmd.Run()
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("run the program mount: %w", err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	var err error
+	select {
+	case err = <-ended:
+	case <-ctx.Done():
+		unix.Kill(-cmd.Process.Pid, unix.SIGKILL)
+		// In the kernel's hands it may not end, whatever it is sent.
+		select {
+		case <-ended:
+		case <-time.After(killWait):
+		}
+		return context.Cause(ctx)
+	}
 	if err == nil {
 		return nil
-	}
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
 	}
 	said := strings.Join(strings.Fields(strings.ReplaceAll(out.String(), dir, "the share")), " ")
 	if len(said) > 400 {

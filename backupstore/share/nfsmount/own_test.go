@@ -3,6 +3,7 @@ package nfsmount
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -161,6 +162,33 @@ func TestMountingEndsWithItsContext(t *testing.T) {
 	defer cancel()
 	if _, _, err := Open(ctx, export(t, "n:/e"), o); !errors.Is(err, context.DeadlineExceeded) {
 		t.Error(err)
+	}
+}
+
+// lines is a log, line by line.
+type lines chan string
+
+func (l lines) Write(p []byte) (int, error) { l <- string(p); return len(p), nil }
+
+// A server that is away keeps mount.nfs for minutes, without a word.
+func TestAMountThatHangsIsTold(t *testing.T) {
+	fakeMount(t, "trap '' INT TERM HUP; sleep 100")
+	o := ownOptionsOf(t)
+	said := make(lines, 9)
+	o.Logger = slog.New(slog.NewTextHandler(said, nil))
+	o.tellAfter = 20 * time.Millisecond
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	defer cancel()
+	start := time.Now()
+	if _, _, err := Open(ctx, export(t, "n:/e"), o); !errors.Is(err, context.DeadlineExceeded) {
+		t.Error(err)
+	}
+	close(said)
+	if got := <-said; !strings.Contains(got, "waiting for it") || !strings.Contains(got, "n:/e") || len(said) > 0 {
+		t.Errorf("said: %q, and %d lines more", got, len(said))
+	}
+	if time.Since(start) > time.Minute {
+		t.Errorf("it took %v", time.Since(start))
 	}
 }
 
