@@ -1,11 +1,16 @@
 package fusefs
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // Holder is something that keeps a mount busy.
@@ -38,14 +43,16 @@ func findHolders(mountpoint string) []Holder {
 			}
 		}
 	})
+	mounts, err := readMountInfo()
 	loops, _ := filepath.Glob("/sys/block/loop*/loop/backing_file")
 	for _, file := range loops {
 		text, err := os.ReadFile(file)
 		if path := strings.TrimSpace(string(text)); err == nil && within(path, mountpoint) {
-			found = append(found, Holder{0, "/dev/" + strings.Split(file, "/")[3], path})
+			name := strings.Split(file, "/")[3]
+			found = append(found, Holder{0, "/dev/" + name + usedFor("/sys/block/"+name, mounts), path})
 		}
 	}
-	if mounts, err := readMountInfo(); err == nil {
+	if err == nil {
 		for _, m := range mounts {
 			if m.Mountpoint != mountpoint && within(m.Mountpoint, mountpoint) {
 				found = append(found, Holder{0, "a mount of type " + m.Type, m.Mountpoint})
@@ -53,6 +60,34 @@ func findHolders(mountpoint string) []Holder {
 		}
 	}
 	return found
+}
+
+// usedFor says what must end before a loop device can be detached: where it, or
+// a partition of it, is mounted, and which devices lie on it. sys is its
+// directory in sysfs.
+func usedFor(sys string, mounts []MountInfo) string {
+	var uses []string
+	parts, _ := filepath.Glob(sys + "/*/partition")
+	for _, dir := range append([]string{sys}, parts...) {
+		dir = strings.TrimSuffix(dir, "/partition")
+		device, err := os.ReadFile(dir + "/dev")
+		if err != nil {
+			continue
+		}
+		for _, m := range mounts {
+			if m.Device == strings.TrimSpace(string(device)) {
+				uses = append(uses, "mounted on "+m.Mountpoint)
+			}
+		}
+		holders, _ := os.ReadDir(dir + "/holders")
+		for _, h := range holders {
+			uses = append(uses, "in use by /dev/"+h.Name())
+		}
+	}
+	if len(uses) == 0 {
+		return ""
+	}
+	return ", " + strings.Join(uses, ", ") + ","
 }
 
 // keptBy says who keeps a file system alive that is unmounted here: processes
@@ -64,32 +99,85 @@ func keptBy(device string) string {
 	if own, err := os.Readlink("/proc/self/ns/mnt"); err == nil {
 		seen[own] = true
 	}
+	hidden := 0
 	processes(func(pid int, dir string) {
 		namespace, err := os.Readlink(dir + "/ns/mnt")
 		if err != nil || seen[namespace] {
+			if errors.Is(err, fs.ErrPermission) {
+				hidden++
+			}
 			return
 		}
 		seen[namespace] = true
-		f, err := os.Open(dir + "/mountinfo")
+		mounts, err := mountsIn(dir)
 		if err != nil {
-			return
-		}
-		defer f.Close()
-		mounts, err := parseMountInfo(f)
-		if err != nil {
+			hidden++
 			return
 		}
 		for _, m := range mounts {
 			if m.Device == device && m.Type == fstype {
-				found = append(found, Holder{pid, command(dir), m.Mountpoint}.String())
+				who := Holder{pid, command(dir), m.Mountpoint}
+				found = append(found, fmt.Sprintf("%s (end it, or: nsenter -t %d -m umount %s)", who, pid, m.Mountpoint))
 				return
 			}
 		}
 	})
-	if len(found) == 0 {
-		return "by an open file, or somewhere that cannot be looked into"
+	switch {
+	case len(found) > 0:
+		return "in another mount namespace, with " + strings.Join(found, ", ")
+	case hidden > 0:
+		return fmt.Sprintf("by an open file, or in the mount namespace of one of %d processes that only root may look into", hidden)
 	}
-	return "in another mount namespace, with " + strings.Join(found, ", ")
+	return "by a file that is still open"
+}
+
+// mountsIn lists the mounts of a process's mount namespace, also those outside of
+// its root directory if it is confined to one.
+func mountsIn(dir string) ([]MountInfo, error) {
+	if mounts, err := mountsOfNamespace(dir + "/ns/mnt"); err == nil {
+		return mounts, nil
+	}
+	f, err := os.Open(dir + "/mountinfo")
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return parseMountInfo(f)
+}
+
+// mountsOfNamespace lists the mounts of a namespace from its own root, for which
+// a thread enters it. Only root may.
+func mountsOfNamespace(path string) (mounts []MountInfo, err error) {
+	namespace, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer namespace.Close()
+	proc, err := os.Open("/proc")
+	if err != nil {
+		return nil, err
+	}
+	defer proc.Close()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		runtime.LockOSThread() // and never unlocked: the thread is of no use to others and ends
+		if err = unix.Unshare(unix.CLONE_FS); err != nil {
+			return
+		}
+		if err = unix.Setns(int(namespace.Fd()), unix.CLONE_NEWNS); err != nil {
+			return
+		}
+		var fd int
+		if fd, err = unix.Openat(int(proc.Fd()), "thread-self/mountinfo", unix.O_RDONLY|unix.O_CLOEXEC, 0); err != nil {
+			return
+		}
+		f := os.NewFile(uintptr(fd), infoPath)
+		defer f.Close()
+		mounts, err = parseMountInfo(f)
+	}()
+	<-done
+	return mounts, err
 }
 
 // processes calls f with every process and its directory in /proc.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -67,9 +68,11 @@ func findServers(m *MountInfo) []serverProcess {
 
 func (s serverProcess) close() { unix.Close(s.pidfd) }
 
-// wait waits until the process has closed the connection, or until it ended.
-func (s serverProcess) wait(ctx context.Context, exit bool) error {
+// wait waits until the process has closed the connection, or until it ended, and
+// tells of it when that takes long.
+func (s serverProcess) wait(ctx context.Context, exit bool, log *slog.Logger) error {
 	const poll = 20 * time.Millisecond
+	tell := time.Now().Add(tellAfter)
 	for {
 		ready, err := unix.Poll([]unix.PollFd{{Fd: int32(s.pidfd), Events: unix.POLLIN}}, int(poll.Milliseconds()))
 		if err != nil && !errors.Is(err, unix.EINTR) {
@@ -79,11 +82,23 @@ func (s serverProcess) wait(ctx context.Context, exit bool) error {
 			return nil
 		}
 		if err := ctx.Err(); err != nil {
-			why := ""
-			if serves("/proc/"+strconv.Itoa(s.pid), s.minor) {
-				why = "; it is still in use, " + keptBy("0:"+s.minor)
-			}
-			return fmt.Errorf("unmounted, but the process that served it (%d) has not finished%s: %w", s.pid, why, err)
+			return fmt.Errorf("%s: %w", s.unfinished(), err)
+		}
+		if log != nil && !tell.IsZero() && time.Now().After(tell) {
+			log.Warn("waiting: " + s.unfinished())
+			tell = time.Time{}
 		}
 	}
+}
+
+// tellAfter is when somebody who waits for the end of a mount is told why.
+const tellAfter = 2 * time.Second
+
+// unfinished says why a process still serves a mount that is out of the tree.
+func (s serverProcess) unfinished() string {
+	why := ""
+	if serves("/proc/"+strconv.Itoa(s.pid), s.minor) {
+		why = "; it is still in use, " + keptBy("0:"+s.minor)
+	}
+	return fmt.Sprintf("unmounted, but the process that served it (%d) has not finished%s", s.pid, why)
 }

@@ -127,7 +127,7 @@ func Unmount(ctx context.Context, mountpoint string, o UnmountOptions) error {
 		return err
 	}
 	for _, s := range servers {
-		if err := s.wait(ctx, o.AwaitExit); err != nil {
+		if err := s.wait(ctx, o.AwaitExit, o.Logger); err != nil {
 			return fmt.Errorf("unmount %s: %w", path, err)
 		}
 	}

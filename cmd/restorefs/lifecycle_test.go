@@ -372,6 +372,46 @@ func TestRunMountsRunsAndUnmounts(t *testing.T) {
 	})
 }
 
+// A service or container that was started meanwhile keeps a copy of the mount.
+func TestRunEndsAtTheFirstSignalWhereItsMountIsKept(t *testing.T) {
+	needMount(t)
+	share, _ := smallShare(t)
+	mountpoint := t.TempDir()
+	leaveNothing(t, mountpoint)
+	fifo := filepath.Join(t.TempDir(), "end")
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := program(t, "mount", "--share", share, mountpoint, "--run",
+		`unshare --mount sh -c 'echo kept; exec cat `+fifo+`' >&2 & sleep 0.1; exit 7`)
+	said, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	end, err := os.OpenFile(fifo, os.O_WRONLY, 0) // cat has opened it: the namespace is there
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer end.Close()
+	text := ""
+	for p := make([]byte, 4096); !strings.Contains(text, "a signal ends it at once"); {
+		n, err := said.Read(p)
+		if text += string(p[:n]); err != nil {
+			t.Fatalf("it ended: %v: %s", err, text)
+		}
+	}
+	if !strings.Contains(text, "in another mount namespace, with ") || strings.Contains(text, "second") {
+		t.Errorf("said: %s", text)
+	}
+	cmd.Process.Signal(syscall.SIGTERM)
+	if err := cmd.Wait(); err == nil || cmd.ProcessState.ExitCode() == 0 {
+		t.Errorf("%v", cmd.ProcessState)
+	}
+}
+
 func TestStatusTellsLiveFromDead(t *testing.T) {
 	share, b := smallShare(t)
 	live, server := mountShare(t, share)

@@ -271,13 +271,27 @@ func takeDown(server *fusefs.Server, c *cli.Context, gone <-chan struct{}) error
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Context), 2*time.Second)
 	defer cancel()
 	if err := server.Unmount(ctx, fusefs.UnmountOptions{Logger: log}); err != nil {
-		fmt.Fprintf(c.App.ErrWriter, "%v; waiting until it is no longer used, a second signal ends it at once\n", err)
+		one := "a second signal"
+		if c.Context.Err() == nil {
+			one = "a signal"
+		}
+		fmt.Fprintf(c.App.ErrWriter, "%v; waiting until it is no longer used, %s ends it at once\n", err, one)
+		if c.Context.Err() == nil {
+			defer context.AfterFunc(c.Context, endAtOnce)()
+		}
 		if err := server.Unmount(context.WithoutCancel(c.Context), fusefs.UnmountOptions{Lazy: true, Logger: log}); err != nil {
 			return err
 		}
 	}
 	<-gone
 	return nil
+}
+
+// endAtOnce ends the process as a signal does that nobody catches: those who
+// still use the mount get errors.
+func endAtOnce() {
+	signal.Reset(os.Interrupt, syscall.SIGTERM)
+	syscall.Kill(os.Getpid(), syscall.SIGTERM)
 }
 
 // answerAtOnce is called when there are as many decoders and workers of
