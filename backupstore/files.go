@@ -171,3 +171,24 @@ func (o *openFiles) stat(ctx context.Context, path string) (fileInfo, error) {
 	defer o.release(f)
 	return fileInfo{f.Size(), f.ModTime()}, nil
 }
+
+// stamp says what the file at path is like now.
+func (o *openFiles) stamp(ctx context.Context, path string) (share.Stamp, error) {
+	st, err := o.askStamp(ctx, path)
+	if errors.Is(err, share.ErrStale) {
+		o.forget(path)
+		st, err = o.askStamp(ctx, path)
+	}
+	return st, err
+}
+
+func (o *openFiles) askStamp(ctx context.Context, path string) (share.Stamp, error) {
+	f, err := o.acquire(ctx, path)
+	if err != nil {
+		return share.Stamp{}, err
+	}
+	defer o.release(f)
+	st, err := f.Stamp(ctx)
+	o.note(ctx, err)
+	return st, err
+}

@@ -2,14 +2,12 @@ package backupstore
 
 import (
 	"context"
-	"crypto/md5"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 
@@ -42,8 +40,8 @@ type liveObjects struct {
 // liveObject is closed when it is both evicted and no longer in use.
 type liveObject struct {
 	*seekable.Object
-	file    fileInfo
-	users   int // guarded by liveObjects.mu
+	stamp   share.Stamp // of the file that its index comes from; guarded by liveObjects.mu
+	users   int         // so is this
 	evicted bool
 }
 
@@ -72,7 +70,7 @@ func (l *liveObjects) get(ctx context.Context, b *Backup, o format.Object) (*liv
 	if err != nil {
 		return nil, err
 	}
-	made := &liveObject{file: info, Object: l.engine.NewObject(&storedFile{l.files, path, info}, algorithm(o.Compression), o.Length,
+	made := &liveObject{Object: l.engine.NewObject(&storedFile{l.files, path, info}, algorithm(o.Compression), o.Length,
 		seekable.Identity{Path: path, ModTime: info.modTime, MD5: o.MD5})}
 	l.mu.Lock()
 	live, ok := l.lru.Get(path)
@@ -88,6 +86,28 @@ func (l *liveObjects) get(ctx context.Context, b *Backup, o format.Object) (*liv
 	}
 	closeObjects(unused)
 	return live, nil
+}
+
+// getOf is get for a file that has the stamp st. What is known of another, its
+// index and its decoders, is forgotten.
+func (l *liveObjects) getOf(ctx context.Context, b *Backup, o format.Object, st share.Stamp) (*liveObject, error) {
+	for {
+		live, err := l.get(ctx, b, o)
+		if err != nil {
+			return nil, err
+		}
+		l.mu.Lock()
+		if live.stamp == (share.Stamp{}) {
+			live.stamp = st
+		}
+		same := live.stamp == st
+		l.mu.Unlock()
+		if same {
+			return live, nil
+		}
+		l.forget(b.objectFile(o.Number))
+		l.release(live)
+	}
 }
 
 // peek returns the object at path if it is live, for release to be given back.
@@ -166,20 +186,38 @@ func (v *Volume) objectPath(ref int) string {
 	return v.chain[o.layer].objectFile(o.Number)
 }
 
-// readObject fills p from offset off of object ref of v's chain.
+// readObject fills p from offset off of object ref of v's chain. What was proven
+// by its MD5 is still the same file when the bytes have been read.
 func (v *Volume) readObject(ctx context.Context, ref int, p []byte, off int64) error {
 	o := &v.objects[ref]
-	live, err := v.catalog.live.get(ctx, v.chain[o.layer], o.Object)
-	if err == nil {
-		if err = v.proofs.stillOf(ref, live.file); err == nil {
+	for tries := 1; ; tries++ {
+		was, proven := v.proofs.of(ref)
+		live, err := v.catalog.live.get(ctx, v.chain[o.layer], o.Object)
+		if err == nil {
 			err = live.ReadAt(ctx, p, off)
+			v.catalog.live.release(live)
 		}
-		v.catalog.live.release(live)
+		if proven && ctx.Err() == nil {
+			now, stampErr := v.catalog.files.stamp(ctx, v.objectPath(ref))
+			switch {
+			case stampErr != nil:
+				err = stampErr
+			case now != was && tries < maxChanges:
+				v.changed(ref, was)
+				if err := v.prove(ctx, ref); err != nil {
+					return err
+				}
+				continue
+			case now != was:
+				v.changed(ref, was)
+				err = fmt.Errorf("%s %w", v.objectPath(ref), errChanged)
+			}
+		}
+		if err == nil {
+			return nil
+		}
+		return v.objectError(ctx, o, o.Offset+off, int64(len(p)), err)
 	}
-	if err == nil {
-		return nil
-	}
-	return v.objectError(ctx, o, o.Offset+off, int64(len(p)), err)
 }
 
 // objectError says what an error of an object means for the volume. Trouble
@@ -205,110 +243,4 @@ func (v *Volume) objectError(ctx context.Context, o *objectRef, off, n int64, er
 		return fmt.Errorf("backup %s: read object %s for byte %d of the volume: %w", b.ID, b.objectFile(o.Number), off, err)
 	}
 	return damage
-}
-
-// proveUncovered proves the objects that blocks of [off, off+n) without a digest
-// come from, before anything of them is read: an index that was kept on disk may
-// be wrong, and no digest would notice. What is damaged is for verify to say.
-func (v *Volume) proveUncovered(ctx context.Context, off, n int64) error {
-	block := int64(v.Align())
-	for end := off + n; off < end; off += block {
-		covered, _, err := v.row(ctx, off)
-		if err != nil {
-			return err
-		}
-		stop := min(off+block, end)
-		for _, e := range from(v.extents, off+covered) {
-			if e.off >= stop || off+covered >= stop {
-				break
-			}
-			if err := v.prove(ctx, e.object); err != nil && !errors.Is(err, ErrDamaged) {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// prove checks a whole object against its MD5, once: what no digest row covers
-// is used only after that. Others that need the same object wait.
-func (v *Volume) prove(ctx context.Context, ref int) error {
-	for {
-		v.proofs.mu.Lock()
-		if _, done := v.proofs.done[ref]; done {
-			v.proofs.mu.Unlock()
-			return nil
-		}
-		if damage := v.proofs.failed[ref]; damage != nil {
-			v.proofs.mu.Unlock()
-			return damage
-		}
-		running := v.proofs.running[ref]
-		if running == nil {
-			running = make(chan struct{})
-			v.proofs.running[ref] = running
-			v.proofs.mu.Unlock()
-			file, err := v.checkMD5(ctx, ref)
-			v.proofs.mu.Lock()
-			delete(v.proofs.running, ref)
-			if err == nil {
-				v.proofs.done[ref] = file
-			} else if errors.Is(err, ErrDamaged) {
-				v.proofs.failed[ref] = err
-			}
-			v.proofs.mu.Unlock()
-			close(running)
-			return err
-		}
-		v.proofs.mu.Unlock()
-		select {
-		case <-running: // if it failed, the next one takes its turn
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-}
-
-// proofs is which objects of a volume have been checked against their MD5.
-type proofs struct {
-	mu      sync.Mutex
-	done    map[int]fileInfo // what was compared
-	failed  map[int]error    // DamageErrors
-	running map[int]chan struct{}
-}
-
-// stillOf fails where the MD5 was that of another file than the object's file is
-// now: no digest would notice. The next read compares anew.
-func (p *proofs) stillOf(ref int, file fileInfo) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if was, done := p.done[ref]; !done || was.is(file) {
-		return nil
-	}
-	delete(p.done, ref)
-	return errChanged
-}
-
-// checkMD5 returns the file that has the MD5.
-func (v *Volume) checkMD5(ctx context.Context, ref int) (fileInfo, error) {
-	o := &v.objects[ref]
-	start := time.Now()
-	live, err := v.catalog.live.get(ctx, v.chain[o.layer], o.Object)
-	if err != nil {
-		return fileInfo{}, v.objectError(ctx, o, o.Offset, o.Length, err)
-	}
-	defer v.catalog.live.release(live)
-	live.Renew() // reads that no digest checks need an index made by this process
-	hash := md5.New()
-	if err := live.Check(ctx, func(p []byte) { hash.Write(p) }); err != nil {
-		return fileInfo{}, v.objectError(ctx, o, o.Offset, o.Length, err)
-	}
-	b := v.chain[o.layer]
-	if [16]byte(hash.Sum(nil)) != o.MD5 {
-		v.catalog.count.unverified.Add(1)
-		return fileInfo{}, &DamageError{Backup: b.ID, Object: b.objectFile(o.Number), Offset: o.Offset, Length: o.Length,
-			Reason: "the object does not have the MD5 that _metadata gives"}
-	}
-	v.catalog.log.Debug("object checked against its MD5", "backup", b.ID, "object", b.objectFile(o.Number), "took", time.Since(start))
-	return live.file, nil
 }

@@ -274,6 +274,9 @@ func (v *verifier) prove(ctx context.Context, l *layer, e extent, off, end int64
 			l.damage(v.describe(ctx, own, d))
 			return nil
 		}
+		if oddEnd := own.proofs.oddEnd(e.object); err == nil && oddEnd != nil {
+			l.noteOddEnd(e.object, oddEnd)
+		}
 		return v.unreadable(ctx, l, e.object, off, end, err)
 	}
 	block := own.rows.block
@@ -322,12 +325,16 @@ func (l *layer) checkEnd(ctx context.Context, ref int) error {
 	if err == nil || ctx.Err() != nil {
 		return ctx.Err()
 	}
+	l.noteOddEnd(ref, err)
+	return nil
+}
+
+func (l *layer) noteOddEnd(ref int, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.oddEnds++; l.oddEnd == "" {
-		l.oddEnd = fmt.Sprintf("%s: %v", l.backup.objectFile(o.Number), err)
+		l.oddEnd = fmt.Sprintf("%s: %v", l.backup.objectFile(l.own.objects[ref].Number), err)
 	}
-	return nil
 }
 
 // count tells the progress of n decoded bytes, in stored ones.

@@ -47,7 +47,7 @@ func (c *Catalog) Open(ctx context.Context, b *Backup) (*Volume, error) {
 }
 
 func newVolume(c *Catalog, b *Backup) *Volume {
-	return &Volume{catalog: c, chain: b.Chain(), size: b.Size, proofs: proofs{done: map[int]fileInfo{}, failed: map[int]error{}, running: map[int]chan struct{}{}}}
+	return &Volume{catalog: c, chain: b.Chain(), size: b.Size, proofs: newProofs()}
 }
 
 // errLayer says that a layer does not fit what the catalogue saw of it.

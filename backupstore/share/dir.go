@@ -259,6 +259,41 @@ type dirFile struct {
 func (f *dirFile) Size() int64        { return f.size }
 func (f *dirFile) ModTime() time.Time { return f.modTime }
 
+// Stamp implements File. AT_STATX_FORCE_SYNC has the kernel ask an NFS server
+// rather than believe what it was told some seconds ago (statx(2)).
+func (f *dirFile) Stamp(ctx context.Context) (Stamp, error) {
+	if err := ctx.Err(); err != nil {
+		return Stamp{}, err
+	}
+	return interruptible(ctx, f.remote, func() (st Stamp, err error) {
+		conn, err := f.f.SyscallConn()
+		if err != nil {
+			return st, err
+		}
+		flags := unix.AT_EMPTY_PATH
+		if f.remote != nil {
+			flags |= unix.AT_STATX_FORCE_SYNC
+		}
+		var x unix.Statx_t
+		ctlErr := conn.Control(func(fd uintptr) {
+			for {
+				err = unix.Statx(int(fd), "", flags, unix.STATX_BASIC_STATS, &x)
+				if err != unix.EINTR {
+					return
+				}
+			}
+		})
+		if err = cmp.Or(ctlErr, err); err != nil {
+			return st, &fs.PathError{Op: "stat", Path: f.f.Name(), Err: err}
+		}
+		nanos := func(t unix.StatxTimestamp) int64 { return t.Sec*1e9 + int64(t.Nsec) }
+		return Stamp{
+			Device: unix.Mkdev(x.Dev_major, x.Dev_minor), Inode: x.Ino, Size: int64(x.Size),
+			Modified: nanos(x.Mtime), Changed: nanos(x.Ctime),
+		}, nil
+	}, nil)
+}
+
 // Close implements File. Closing tells the server of it, NFS 4 and FUSE do, and
 // waits for the answer; there is nothing in it to wait for.
 func (f *dirFile) Close() error {

@@ -54,9 +54,21 @@ type File interface {
 	Size() int64
 	// ModTime is the modification time at the time it was opened.
 	ModTime() time.Time
+	// Stamp is what the open file is like now, by the server's word.
+	Stamp(ctx context.Context) (Stamp, error)
 	// Close does not wait for a server that is away, nor for a ReadAt that was
 	// left behind.
 	Close() error
+}
+
+// Stamp changes when a file is replaced, or its bytes are changed: two that are
+// equal are of one file with the same bytes. The change time is what notices a
+// write after which the modification time was set back. What it cannot notice is
+// a second write within one tick of the server's clock.
+type Stamp struct {
+	Device, Inode     uint64
+	Size              int64 // bytes
+	Modified, Changed int64 // mtime and ctime, Unix nanoseconds
 }
 
 // Entry is one name in a directory, as it is, links not followed.
