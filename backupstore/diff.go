@@ -50,6 +50,9 @@ func (c *Catalog) openSide(ctx context.Context, b *Backup) (side, error) {
 	if err := v.openDigests(ctx); err != nil {
 		return side{}, err
 	}
+	if v.unread != nil {
+		return side{}, fmt.Errorf("backup %s: read its digests: %w", b.ID, advised(v.unread))
+	}
 	if v.rows == nil {
 		return side{}, fmt.Errorf("%w: backup %s has no usable _sha256file", ErrIncomparable, b.ID)
 	}
@@ -117,6 +120,11 @@ func (d *differ) all(ctx context.Context) error {
 		}
 	}
 	d.flush()
+	for _, s := range []side{d.a, d.b} {
+		if err := s.rows.whyUnread(); err != nil && !d.stopped {
+			return fmt.Errorf("backup %s: not all of its digests can be read, and blocks without count as different: %w", s.Backup().ID, advised(err))
+		}
+	}
 	return nil
 }
 

@@ -136,7 +136,7 @@ func (s *sibling) open(ctx context.Context, v *Volume, as *Volume) error {
 	vol := newVolume(v.catalog, s.backup)
 	var err error
 	if as == nil {
-		err = vol.openDigests(ctx)
+		err = cmp.Or(vol.openDigests(ctx), vol.unread)
 		if err == nil && (vol.rows == nil || vol.rows.block != v.rows.block) {
 			err = errNotForHealing
 		}

@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"regexp"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -218,5 +220,53 @@ func TestAGapBetweenObjectsInsideABlockIsZero(t *testing.T) {
 	p := bytes.Repeat([]byte("x"), len(want))
 	if err := v.ReadAt(t.Context(), p, 0); err != nil || !bytes.Equal(p, want) {
 		t.Error(err, bytes.Equal(p[8192:16384], want[8192:16384]))
+	}
+}
+
+// A digest file that gives errors, at once or in the middle, is done without: the
+// objects have an MD5. verify says that it could not read it, and not that
+// anything is damaged.
+func TestDigestsThatCannotBeReadAreDoneWithout(t *testing.T) {
+	dir := t.TempDir()
+	content := storetest.Text(34<<20, 1) // more than one page of rows
+	b := storetest.MustWrite(t, dir, storetest.Spec{ID: storetest.ID("backup"), VolumeID: storetest.ID("volume"), Content: content, Compression: "none", FileSize: 8 << 20})
+	want := all(t, content)
+	for name, broken := range map[string]struct {
+		op    string
+		after int // reads
+		err   error
+	}{
+		"it may not be opened":           {"open", 0, fs.ErrPermission},
+		"it gives an error when opened":  {"open", 0, syscall.EIO},
+		"its first byte gives an error":  {"read", 0, syscall.EIO},
+		"its rows give errors":           {"read", 3, syscall.EIO},
+		"its handle is stale":            {"read", 3, syscall.ESTALE},
+		"it may not be read any further": {"read", 4, fs.ErrPermission},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, s := faultyCatalog(t, dir)
+			refresh(t, c)
+			n := 0
+			fault := func(op, file string) error {
+				if op != broken.op || !strings.HasSuffix(file, "_sha256file") {
+					return nil
+				}
+				if n++; n <= broken.after {
+					return nil
+				}
+				return broken.err
+			}
+			s.set(fault)
+			v := open(t, c, b.ID)
+			got := make([]byte, len(want))
+			if err := v.ReadAt(t.Context(), got, 0); err != nil || !bytes.Equal(got, want) {
+				t.Fatal(err)
+			}
+			n = 0
+			r := verify(t, c, backupstore.VerifyOptions{}, c.Backups()...)[b.ID]
+			if r.OK || len(r.Damaged) > 0 || len(r.Unread) != 1 || !errors.Is(r.Unread[0], broken.err) {
+				t.Errorf("%+v", r)
+			}
+		})
 	}
 }

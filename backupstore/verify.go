@@ -50,6 +50,9 @@ type Report struct {
 	// and objects were checked against their MD5.
 	Blocks  int64
 	Damaged []Damage // in order
+	// Unread is what could not be read of the backup, which says nothing of
+	// whether that is right. Where there is something the backup is not OK.
+	Unread []error
 	// SampledOf is the number of blocks with data that Sample chose from.
 	SampledOf int64
 	// Notes are worth knowing, and no damage.
@@ -143,8 +146,9 @@ type layer struct {
 	oddEnd     string // the first of them
 	counted    int64  // of progress
 	// What finish has found out.
-	rows  *digestRows
-	notes []string
+	rows   *digestRows
+	notes  []string
+	unread []error
 }
 
 func (v *verifier) all(ctx context.Context, order []*Backup) error {

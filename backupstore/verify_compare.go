@@ -19,6 +19,9 @@ func (v *verifier) finish(ctx context.Context, l *layer) error {
 			return err
 		}
 		f.inherit()
+		if err := l.own.digestsUnread(); err != nil {
+			l.unread = append(l.unread, fmt.Errorf("its digests: %w", advised(err)))
+		}
 	}
 	if l.needless > 0 {
 		l.notes = append(l.notes, fmt.Sprintf("blocks that are zero by their digests, so that nothing is lost, in damaged objects: %d, first in %s", l.needless, l.needlessAt))
@@ -33,7 +36,8 @@ func (v *verifier) finish(ctx context.Context, l *layer) error {
 		l.own = nil
 		return nil
 	}
-	r := Report{Backup: l.backup, OK: len(l.damaged) == 0 && l.own != nil, Bytes: l.backup.Size, Damaged: l.damaged, Notes: l.notes}
+	r := Report{Backup: l.backup, OK: len(l.damaged)+len(l.unread) == 0 && l.own != nil, Bytes: l.backup.Size,
+		Damaged: l.damaged, Unread: l.unread, Notes: l.notes}
 	if l.rows != nil {
 		r.Blocks = l.rows.file.Rows()
 	}
@@ -65,7 +69,7 @@ type finisher struct {
 func (f *finisher) compare(ctx context.Context) error {
 	rows := f.layer.rows
 	if rows == nil {
-		if f.backup.HasDigests {
+		if f.backup.HasDigests && f.own.unread == nil {
 			f.notes = append(f.notes, "its _sha256file cannot be used: objects were checked against their MD5")
 		}
 		f.note()
@@ -79,11 +83,6 @@ func (f *finisher) compare(ctx context.Context) error {
 	}
 	for n := int64(0); n*pageRows < rows.file.Rows(); n++ {
 		page, err := rows.page(ctx, n)
-		if err != nil && finding(ctx, err) {
-			off := n * pageRows * rows.block
-			f.damage(Damage{Offset: off, Length: min(rows.block*pageRows, rows.end-off), Reason: fmt.Sprintf("its digests cannot be read: %v", err)})
-			continue
-		}
 		if err != nil {
 			return fmt.Errorf("backup %s: read its digests: %w", f.backup.ID, err)
 		}
@@ -112,7 +111,11 @@ func (f *finisher) compare(ctx context.Context) error {
 		}
 	}
 	if f.rowless > 0 {
-		f.notes = append(f.notes, fmt.Sprintf("%d of the %d rows of its _sha256file are damaged: those blocks were checked otherwise", f.rowless, rows.file.Rows()))
+		what := "are damaged"
+		if rows.whyUnread() != nil {
+			what = "are damaged or cannot be read"
+		}
+		f.notes = append(f.notes, fmt.Sprintf("%d of the %d rows of its _sha256file %s: those blocks were checked otherwise", f.rowless, rows.file.Rows(), what))
 	}
 	if err := flush(); err != nil {
 		return err
@@ -182,9 +185,6 @@ func (f *finisher) parentPage(ctx context.Context, n int64) (page []format.Diges
 		return nil, nil
 	}
 	if page, err = f.parent.rows.page(ctx, n); err != nil {
-		if finding(ctx, err) {
-			return nil, nil
-		}
 		return nil, fmt.Errorf("backup %s: read its digests: %w", f.parent.backup.ID, err)
 	}
 	return page, nil

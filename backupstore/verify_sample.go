@@ -3,6 +3,7 @@ package backupstore
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"sync"
 
@@ -66,8 +67,11 @@ func (v *verifier) sampleOne(ctx context.Context, b *Backup) (Report, error) {
 	if err := g.Wait(); err != nil {
 		return r, err
 	}
+	if err := vol.digestsUnread(); err != nil {
+		r.Unread = []error{fmt.Errorf("its digests: %w", advised(err))}
+	}
 	r.Damaged = joined(r.Damaged)
-	r.OK = len(r.Damaged) == 0
+	r.OK = len(r.Damaged)+len(r.Unread) == 0
 	return r, nil
 }
 

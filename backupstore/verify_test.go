@@ -8,11 +8,8 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
-	"path"
-	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -350,37 +347,6 @@ func TestAnAbsurdLengthIsNotPreparedFor(t *testing.T) {
 	}
 	if v.Size() != 1<<50 || n > 1<<15 {
 		t.Errorf("%d runs of %d bytes", n, v.Size())
-	}
-}
-
-func TestABlockThatIsDamagedForTwoReasonsIsCountedOnce(t *testing.T) {
-	dir := t.TempDir()
-	_, second, content := series(t, dir, "none")
-	digests := filepath.Base(second.Path("_sha256file"))
-	for good := 0; ; good++ { // reads, until its ends can be read and its rows cannot
-		c, s := faultyCatalog(t, dir)
-		if err := c.Refresh(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		n := 0
-		s.set(func(op, name string) error {
-			if op == "read" && path.Base(name) == digests {
-				if n++; n > good {
-					return syscall.EIO
-				}
-			}
-			return nil
-		})
-		r := verify(t, c, backupstore.VerifyOptions{}, find(t, c, second.ID))[second.ID]
-		if r.OK {
-			t.Fatal("all of it could be read")
-		}
-		if len(r.Damaged) > 1 {
-			if r.Blocks != 0 || r.Bytes != r.Backup.Size-content.Size() {
-				t.Errorf("%d bytes, %d blocks: %+v", r.Bytes, r.Blocks, r.Damaged)
-			}
-			return
-		}
 	}
 }
 

@@ -23,6 +23,7 @@ type Volume struct {
 	extents []extent // sorted, not overlapping
 	objects []objectRef
 	rows    *digestRows // nil: no usable _sha256file
+	unread  error       // why not, if it is there and the share does not give it
 	proofs  proofs
 
 	asIs     bool // damage is told, not healed
@@ -91,6 +92,8 @@ func (v *Volume) readLayer(ctx context.Context, i int) ([]extent, error) {
 	return layer, err
 }
 
+// openDigests finds the digest rows. Without them, whatever the reason, objects
+// are proven by their MD5: an error is only ctx's.
 func (v *Volume) openDigests(ctx context.Context) error {
 	b := v.chain[0]
 	if !b.HasDigests {
@@ -103,13 +106,27 @@ func (v *Volume) openDigests(ctx context.Context) error {
 	}
 	switch {
 	case err == nil:
-		v.rows = newDigestRows(v.catalog.rows, d, b.end)
+		v.rows = newDigestRows(v.catalog.rows, d, b.end, func(err error) {
+			v.catalog.log.Warn("some digests cannot be read; objects of those blocks are checked against their MD5 instead", "backup", b.ID, "err", advised(err))
+		})
+	case ctx.Err() != nil:
+		return fmt.Errorf("open backup %s: %w", b.ID, ctx.Err())
 	case errors.Is(err, format.ErrDigests) || errors.Is(err, format.ErrVersion):
 		v.catalog.log.Warn("digest file cannot be used; objects are checked against their MD5 instead", "backup", b.ID, "err", err)
 	default:
-		return fmt.Errorf("open backup %s: %w", b.ID, err)
+		v.unread = err
+		v.catalog.log.Warn("digest file cannot be read; objects are checked against their MD5 instead", "backup", b.ID, "err", advised(err))
 	}
 	return nil
+}
+
+// digestsUnread is why digests that are there could not be read, nil if they
+// could.
+func (v *Volume) digestsUnread() error {
+	if v.rows != nil {
+		return v.rows.whyUnread()
+	}
+	return v.unread
 }
 
 // Backup is the backup whose volume this is.

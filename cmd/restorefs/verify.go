@@ -48,6 +48,8 @@ type verified struct {
 	// SampledOf is how many blocks with data there are, of which --sample took Blocks.
 	SampledOf int64    `json:"sampled_of,omitempty"`
 	Notes     []string `json:"notes"`
+	// Unread is what could not be read, and says nothing of whether it is right.
+	Unread []string `json:"unread,omitempty"`
 }
 
 type damagedRange struct {
@@ -126,10 +128,14 @@ func verifyBackups(c *cli.Context, catalog *backupstore.Catalog, backups []*back
 	}
 	stop := show()
 	out := []verified{}
-	bad := 0
+	bad, unread := 0, 0
 	err := catalog.Verify(c.Context, backups, o, func(r backupstore.Report) error {
-		if !r.OK {
+		switch {
+		case r.OK:
+		case len(r.Damaged) > 0 || len(r.Unread) == 0:
 			bad++
+		default:
+			unread++
 		}
 		if c.Bool("json") {
 			out = append(out, newVerified(r))
@@ -152,6 +158,10 @@ func verifyBackups(c *cli.Context, catalog *backupstore.Catalog, backups []*back
 	if bad > 0 {
 		return fmt.Errorf("%d of %d backups cannot be restored whole from their own files: %w", bad, len(backups), backupstore.ErrDamaged)
 	}
+	if unread > 0 {
+		return fmt.Errorf("of %d of %d backups not all could be read, which says nothing of whether they are right: "+
+			"mend that (see above) and verify them again", unread, len(backups))
+	}
 	return nil
 }
 
@@ -163,6 +173,9 @@ func newVerified(r backupstore.Report) verified {
 			reason += "; backup " + d.Sibling + " has the same bytes"
 		}
 		v.Damaged = append(v.Damaged, damagedRange{d.Offset, d.Length, d.Object, reason})
+	}
+	for _, err := range r.Unread {
+		v.Unread = append(v.Unread, err.Error())
 	}
 	return v
 }
@@ -182,6 +195,8 @@ func printReport(w io.Writer, r backupstore.Report, part float64) {
 		fmt.Fprintf(w, "%s  ok  %s, by the MD5 of its objects\n", r.Backup.ID, formatSize(r.Bytes))
 	case r.OK:
 		fmt.Fprintf(w, "%s  ok  %s, %d blocks\n", r.Backup.ID, formatSize(r.Bytes), r.Blocks)
+	case len(r.Damaged) == 0 && len(r.Unread) > 0:
+		fmt.Fprintf(w, "%s  NOT READ  what could be read is right\n", r.Backup.ID)
 	case r.Backup.Chain() == nil:
 		fmt.Fprintf(w, "%s  %s\n", r.Backup.ID, strings.ToUpper(r.Backup.State.String()))
 	default:
@@ -207,6 +222,9 @@ func printReport(w io.Writer, r backupstore.Report, part float64) {
 		if d.Sibling != "" {
 			fmt.Fprintf(w, "        backup %s has the same bytes: mount and materialize take them from there\n", d.Sibling)
 		}
+	}
+	for _, err := range r.Unread {
+		fmt.Fprintf(w, "    cannot be read: %s\n", printable(err.Error()))
 	}
 	for _, n := range notes(r) {
 		fmt.Fprintf(w, "    note: %s\n", printable(n))
