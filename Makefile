@@ -11,7 +11,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # The race detector needs a C compiler; a machine without one tests without.
 RACE       := $(shell command -v $$($(GO) env CC) >/dev/null 2>&1 && echo -race)
 # What end-to-end tests use where it is installed; they skip, and say so, where not.
-TEST_PROGRAMS := qemu-utils fuse3 e2fsprogs xfsprogs zstd gcc libc6-dev fdisk gdisk dosfstools qemu-system-x86 busybox-static python3-cinder fio python3-keystone
+TEST_PROGRAMS := qemu-utils fuse3 e2fsprogs xfsprogs zstd gcc libc6-dev fdisk gdisk dosfstools btrfs-progs ntfs-3g qemu-system-x86 busybox-static python3-cinder fio python3-keystone
 
 .PHONY: help build install demo test lint unit unit1 setup soak fuzz bench bench-cinder bench-mount fixtures clean
 

@@ -14,7 +14,8 @@ const module = "github.com/restorefs/restorefs/"
 var mayImport = map[string][]string{
 	"cache":                        {},
 	"cache/disk":                   {},
-	"fusefs":                       {"fusefs/parttable"},
+	"fusefs":                       {"fusefs/contents", "fusefs/parttable"},
+	"fusefs/contents":              {"fusefs/parttable"},
 	"fusefs/overlay":               {},
 	"fusefs/parttable":             {},
 	"materialize":                  {},

@@ -1,0 +1,37 @@
+package contents
+
+import "encoding/binary"
+
+// btrfs: struct btrfs_super_block in include/uapi/linux/btrfs_tree.h of Linux,
+// 64 KiB from the start. The copies of it are not looked at: the kernel writes
+// this one first, and mounts by no other.
+func btrfs(d *disk, _ []byte) (Contents, bool) {
+	const at = 64 << 10
+	sb := d.at(at, headBytes)
+	le := binary.LittleEndian
+	if sb == nil || string(sb[64:72]) != "_BHRfS_M" || le.Uint64(sb[48:]) != at {
+		return Contents{}, false
+	}
+	// What is committed is always whole. What was synced since is in a log tree,
+	// which an unmount leaves none of.
+	c := Contents{Kind: "btrfs", Label: string(sb[299 : 299+256])}
+	if i := indexZero(c.Label); i >= 0 {
+		c.Label = c.Label[:i]
+	}
+	if devices := le.Uint64(sb[136:]); devices > 1 {
+		c.Detail = "it is spread over several disks"
+	}
+	if le.Uint64(sb[96:]) != 0 {
+		c.State, c.Detail = InUse, "its log tree is to be replayed"
+	}
+	return c, true
+}
+
+func indexZero(s string) int {
+	for i := range len(s) {
+		if s[i] == 0 {
+			return i
+		}
+	}
+	return -1
+}

@@ -1,0 +1,35 @@
+package contents
+
+import "io"
+
+// Image names the format that a disk's bytes look like, if it looks like an
+// image of another disk: programs that guess the format of what they are given
+// would take it for that. It is "" for most disks. Magic numbers are from
+// block/*.c of QEMU. An error means that the disk could not be read there.
+func Image(r io.ReaderAt, size int64) (string, error) {
+	d := &disk{r: r, size: size}
+	head := d.at(0, int(min(size, 512)))
+	for _, f := range []struct {
+		name  string
+		at    int
+		magic string
+	}{
+		{"qcow2", 0, "QFI\xfb"},
+		{"QED", 0, "QED\x00"},
+		{"VMDK", 0, "KDMV"},
+		{"VMDK", 0, "COWD"},
+		{"VMDK", 0, "# Disk DescriptorFile"},
+		{"VHDX", 0, "vhdxfile"},
+		{"VHD", 0, "conectix"},
+		{"VDI", 64, "\x7f\x10\xda\xbe"},
+		{"Parallels", 0, "WithoutFreeSpace"},
+		{"Parallels", 0, "WithouFreSpacExt"},
+		{"Bochs", 0, "Bochs Virtual HD Image"},
+		{"cloop", 0, "#!/bin/sh\n#V2.0 Format\nmodprobe cloop"},
+	} {
+		if len(head) >= f.at+len(f.magic) && string(head[f.at:f.at+len(f.magic)]) == f.magic {
+			return f.name, nil
+		}
+	}
+	return "", d.err
+}

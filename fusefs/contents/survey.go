@@ -1,0 +1,136 @@
+package contents
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/restorefs/restorefs/fusefs/parttable"
+)
+
+// maxParts bounds how many partitions are looked into.
+const maxParts = 64
+
+// Survey is what there is on a disk.
+type Survey struct {
+	Table parttable.Table
+	Image string // what Image says of the disk
+	Parts []Part // of a disk without partitions, one with the number 0
+}
+
+// Part is a partition, or the disk as a whole.
+type Part struct {
+	parttable.Partition
+	Contents
+	Err error // why it could not be looked at, or not at all of it
+}
+
+// Look surveys a disk of size bytes; r is as for Identify. The error joins what
+// could not be read: what could is in the Survey all the same.
+func Look(r io.ReaderAt, size int64) (Survey, error) {
+	var s Survey
+	var err error
+	if s.Table, err = parttable.Read(r, size); err != nil {
+		return s, err
+	}
+	errs := make([]error, 1)
+	s.Image, errs[0] = Image(r, size)
+	places := s.Table.Partitions
+	if len(places) == 0 {
+		places = []parttable.Partition{{Size: size}}
+	}
+	for i, p := range places {
+		if i == maxParts {
+			s.Table.Problems = append(s.Table.Problems, fmt.Sprintf("only the first %d partitions were looked into", maxParts))
+			break
+		}
+		part := Part{Partition: p}
+		if part.Contents, part.Err = Identify(io.NewSectionReader(r, p.Start, p.Size), p.Size); part.Err != nil {
+			errs = append(errs, fmt.Errorf("look into %s: %w", part.name(), part.Err))
+		}
+		s.Parts = append(s.Parts, part)
+	}
+	return s, errors.Join(errs...)
+}
+
+func (p Part) name() string {
+	if p.Number == 0 {
+		return "the disk"
+	}
+	return fmt.Sprintf("partition %d", p.Number)
+}
+
+// State is that of all that is on the disk: InUse if anything was, Unknown if
+// that cannot be told of something, else Clean if there is a file system. What
+// has no state, such as swap, does not count.
+func (s Survey) State() State {
+	state, doubt := Unknown, false
+	for _, p := range s.Parts {
+		switch {
+		case p.State == InUse:
+			return InUse
+		case p.State == Clean:
+			state = Clean
+		case p.Holds || p.Err != nil || p.Detail != "":
+			doubt = true
+		}
+	}
+	if doubt {
+		return Unknown
+	}
+	return state
+}
+
+// Lines says for people what there is: a line for each part, then what is odd
+// about the table, then what to do about it. All is printable text.
+func (s Survey) Lines() []string {
+	var out []string
+	for _, p := range s.Parts {
+		line := p.name() + ": "
+		switch {
+		case p.Kind == "" && p.Err == nil:
+			line += "nothing that is known here"
+		case p.Kind == "":
+			line += fmt.Sprintf("could not be looked into: %v", p.Err)
+		default:
+			line += p.Kind
+		}
+		if p.Label != "" {
+			line += fmt.Sprintf(" %q", p.Label)
+		}
+		switch {
+		case p.State == InUse:
+			line += ", in use when it was backed up: " + p.Detail
+		case p.State == Clean:
+			line += ", not in use when it was backed up"
+		}
+		if p.State != InUse && p.Detail != "" {
+			line += "; " + p.Detail
+		}
+		out = append(out, line)
+	}
+	for _, problem := range s.Table.Problems {
+		out = append(out, "table of partitions: "+problem)
+	}
+	return append(out, s.Advice()...)
+}
+
+// Advice says for people what to do because of what there is, a line for each;
+// none for most disks that were not in use.
+func (s Survey) Advice() []string {
+	var out []string
+	if s.State() == InUse {
+		out = append(out, "it was in use when it was backed up: mount it with --overlay so that its journal is replayed; without, up to all recent files are missing")
+	}
+	for _, p := range s.Parts {
+		if p.Holds {
+			out = append(out, fmt.Sprintf("%s holds its file systems inside (%s): whether they were in use cannot be seen from outside; "+
+				"\"LVM, LUKS, RAID\" in the guide to mounts says how to reach them", p.name(), p.Kind))
+		}
+	}
+	if s.Image != "" {
+		out = append(out, fmt.Sprintf("the data begins as a %[1]s image does: name the format raw to programs that read it, or they take it for that image; "+
+			"if Cinder kept this volume as a %[1]s file, as its NFS driver can, the disk is inside it", s.Image))
+	}
+	return out
+}
