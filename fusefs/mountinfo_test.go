@@ -48,13 +48,48 @@ func TestLocation(t *testing.T) {
 		"/bind/x":           {"254:1", "/srv/data/x"},
 		`/mnt/my disks\/yz`: {"0:51", "/yz"},
 	} {
-		if device, inside := location(mounts, path); device != want[0] || inside != want[1] {
-			t.Errorf("%s: %s %s, want %v", path, device, inside, want)
+		if at := locations(mounts, path); at[0] != (location{want[0], want[1]}) {
+			t.Errorf("%s: %v, want %v", path, at, want)
 		}
 	}
-	if !overlapOnDevice(mounts, "/mnt/all/export", "/mnt/share") || overlapOnDevice(mounts, "/mnt/all/other", "/mnt/share") ||
-		!overlapOnDevice(mounts, "/bind", "/srv/data/cache") || overlapOnDevice(mounts, "/bind", "/mnt/share") {
+	overlaps := func(mounts []MountInfo, a, b string) bool { return inside(mounts, a, b) || inside(mounts, b, a) }
+	if !overlaps(mounts, "/mnt/all/export", "/mnt/share") || overlaps(mounts, "/mnt/all/other", "/mnt/share") ||
+		!overlaps(mounts, "/bind", "/srv/data/cache") || overlaps(mounts, "/bind", "/mnt/share") {
 		t.Error("overlap")
+	}
+}
+
+func TestMountsOfOneExportAreOnePlace(t *testing.T) {
+	mounts, err := parseMountInfo(strings.NewReader(strings.Join([]string{
+		`20 1 254:1 / / rw - ext4 /dev/vda1 rw`,
+		`21 20 0:40 / /var/lib/cinder/mnt rw - nfs4 NFS.example.:/export/backups rw,vers=4.2,addr=10.0.0.5`,
+		`22 20 0:41 / /mnt/whole rw - nfs 10.0.0.5:/export rw,vers=3,addr=10.0.0.5`,
+		`23 20 0:42 / /mnt/other rw - nfs nfs2:/export/backups rw,addr=10.0.0.6`,
+		`24 20 0:43 /backups/sub /mnt/sub rw - nfs [::ffff:10.0.0.5]:/export rw`,
+		`25 20 0:44 / /mnt/fuse rw - fuse.sshfs 10.0.0.5:/export/backups rw`,
+		``,
+	}, "\n")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, c := range map[string]struct {
+		path, dir string
+		want      bool
+	}{
+		"the export, mounted by address as a part of one above": {"/mnt/whole/backups/disk.raw", "/var/lib/cinder/mnt", true},
+		"beside it in the export above":                         {"/mnt/whole/disk.raw", "/var/lib/cinder/mnt", false},
+		"a bind mount of a directory inside":                    {"/mnt/sub/disk.raw", "/var/lib/cinder/mnt", true},
+		"an export of that name on another server":              {"/mnt/other/disk.raw", "/var/lib/cinder/mnt", false},
+		"another file system of that source":                    {"/mnt/fuse/disk.raw", "/var/lib/cinder/mnt", false},
+	} {
+		if got := inside(mounts, c.path, c.dir); got != c.want {
+			t.Errorf("%s: %v", what, got)
+		}
+	}
+	host, dir, ok := splitExport("10.0.0.5:/export/backups")
+	if !ok || !lieWithin(locations(mounts, "/mnt/sub/x"), []location{{"nfs " + host, dir}}) ||
+		lieWithin(locations(mounts, "/mnt/whole/x"), []location{{"nfs " + host, dir}}) {
+		t.Error("an export that is not mounted in sight")
 	}
 }
 

@@ -4,7 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/netip"
+	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 )
 
 // ErrOverlap: the mountpoint covers a directory that serving needs, or lies in it.
@@ -12,57 +16,182 @@ var ErrOverlap = errors.New("the mountpoint overlaps a directory that restorefs 
 
 // checkOverlap refuses a mountpoint within one of the directories, and one
 // that one of them is within: serving would wait for itself, or for what it
-// hides. Directories are compared by their resolved paths, and by device and
-// path inside the file system, which sees through bind mounts.
+// hides.
 func checkOverlap(mounts []MountInfo, mountpoint string, avoid []string) error {
 	for _, dir := range avoid {
 		resolved, err := resolve(dir)
 		if err != nil {
 			return fmt.Errorf("compare the mountpoint with %s: %w", dir, err)
 		}
-		if overlap(mountpoint, resolved) || overlapOnDevice(mounts, mountpoint, resolved) {
+		if inside(mounts, mountpoint, resolved) || inside(mounts, resolved, mountpoint) {
 			return fmt.Errorf("%w: %s and %s; choose a mountpoint apart from it", ErrOverlap, mountpoint, dir)
 		}
 	}
 	return nil
 }
 
-func overlap(a, b string) bool { return within(a, b) || within(b, a) }
-
-func overlapOnDevice(mounts []MountInfo, a, b string) bool {
-	deviceA, pathA := location(mounts, a)
-	deviceB, pathB := location(mounts, b)
-	return deviceA != "" && deviceA == deviceB && overlap(pathA, pathB)
+// CheckApart is the check of Mount that the mountpoint and the directories of
+// Options.Avoid do not overlap, for use before any of those is made.
+func CheckApart(mountpoint string, avoid []string) error {
+	mounts, err := readMountInfo()
+	if err != nil {
+		return err
+	}
+	path, err := resolveMountpoint(mounts, mountpoint)
+	if errors.Is(err, fs.ErrNotExist) {
+		return noMountpoint(mountpoint)
+	}
+	if err != nil {
+		return err
+	}
+	return checkOverlap(mounts, path, avoid)
 }
 
-// location returns the device that a resolved path is on, and its path from
-// the root of the file system there.
-func location(mounts []MountInfo, path string) (device, inside string) {
+// Inside reports whether path is dir or lies in it, by whatever name: through
+// symbolic links, bind mounts, another mount of the same file system or of the
+// same NFS export. path need not exist; a final symbolic link is followed. The
+// error is an *fs.PathError where a path cannot be resolved.
+func Inside(path, dir string) (bool, error) {
+	mounts, err := readMountInfo()
+	if err != nil && !errors.Is(err, fs.ErrNotExist) { // without /proc there are inodes yet
+		return false, err
+	}
+	path, err = resolve(path)
+	if err == nil {
+		dir, err = resolve(dir)
+	}
+	if err != nil {
+		return false, err
+	}
+	return inside(mounts, path, dir) || below(path, dir), nil
+}
+
+// InsideExport is Inside for an NFS export, written HOST:/DIRECTORY, that is
+// not mounted anywhere in sight.
+func InsideExport(path, export string) (bool, error) {
+	mounts, err := readMountInfo()
+	if err != nil {
+		return false, err
+	}
+	if path, err = resolve(path); err != nil {
+		return false, err
+	}
+	host, dir, ok := splitExport(export)
+	return ok && lieWithin(locations(mounts, path), []location{{"nfs " + host, dir}}), nil
+}
+
+// inside compares resolved paths: their names, and where they lie.
+func inside(mounts []MountInfo, path, dir string) bool {
+	return within(path, dir) || lieWithin(locations(mounts, path), locations(mounts, dir))
+}
+
+// below compares the directories above a resolved path with dir by device and
+// inode, where mountinfo does not tell all: in a chroot, say.
+func below(path, dir string) bool {
+	want, err := os.Stat(dir)
+	if err != nil {
+		return false
+	}
+	for ; ; path = filepath.Dir(path) {
+		if is, err := os.Stat(path); err == nil && os.SameFile(is, want) {
+			return true
+		}
+		if path == "/" {
+			return false
+		}
+	}
+}
+
+// location is a path inside a file system, which is the same for all its mounts.
+type location struct {
+	fs   string // MAJOR:MINOR, or "nfs HOST"
+	path string // from the root of fs; with NFS from the root of the server
+}
+
+func lieWithin(a, b []location) bool {
+	return slices.ContainsFunc(a, func(a location) bool {
+		return slices.ContainsFunc(b, func(b location) bool { return a.fs == b.fs && within(a.path, b.path) })
+	})
+}
+
+// locations returns where a resolved path lies: by the device, and with NFS,
+// where each mount may have a device of its own, by the server's name and address.
+func locations(mounts []MountInfo, path string) []location {
 	m := mountOf(mounts, path)
 	if m == nil {
-		return "", ""
+		return nil
 	}
 	rel, err := filepath.Rel(m.Mountpoint, path)
 	if err != nil {
-		return "", ""
+		return nil
 	}
-	return m.Device, filepath.Join(m.Root, rel)
+	inside := filepath.Join(m.Root, rel)
+	found := []location{{m.Device, inside}}
+	if m.Type != "nfs" && m.Type != "nfs4" {
+		return found
+	}
+	host, dir, ok := splitExport(m.Source)
+	if !ok {
+		return found
+	}
+	at := filepath.Join(dir, inside)
+	found = append(found, location{"nfs " + host, at})
+	for option := range strings.SplitSeq(m.Super, ",") {
+		if addr, ok := strings.CutPrefix(option, "addr="); ok {
+			found = append(found, location{"nfs " + plainHost(addr), at})
+		}
+	}
+	return found
+}
+
+// splitExport splits HOST:/DIRECTORY and writes equal hosts alike.
+func splitExport(s string) (host, dir string, ok bool) {
+	i := strings.Index(s, ":/")
+	if i <= 0 {
+		return "", "", false
+	}
+	return plainHost(s[:i]), filepath.Clean(s[i+1:]), true
+}
+
+func plainHost(host string) string {
+	host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
+	if a, err := netip.ParseAddr(host); err == nil {
+		return a.Unmap().String()
+	}
+	return strings.ToLower(strings.TrimSuffix(host, "."))
 }
 
 // resolve returns path absolute and without symbolic links, as far as it
-// exists: a cache directory may not have been made yet.
+// exists: a cache directory may not have been made yet. What a link that leads
+// nowhere would be created as is resolved too.
 func resolve(path string) (string, error) {
+	const most = 40 // links, as the kernel
+	return resolveLinks(path, most)
+}
+
+func resolveLinks(path string, most int) (string, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return "", err
 	}
 	resolved, err := filepath.EvalSymlinks(path)
+	if _, named := errors.AsType[*fs.PathError](err); err != nil && !named {
+		err = &fs.PathError{Op: "resolve", Path: path, Err: err}
+	}
 	if !errors.Is(err, fs.ErrNotExist) || path == "/" {
 		return resolved, err
 	}
-	parent, err := resolve(filepath.Dir(path))
+	parent, err := resolveLinks(filepath.Dir(path), most)
 	if err != nil {
 		return "", err
 	}
-	return filepath.Join(parent, filepath.Base(path)), nil
+	path = filepath.Join(parent, filepath.Base(path))
+	to, err := os.Readlink(path)
+	if err != nil || most == 0 {
+		return path, nil
+	}
+	if !filepath.IsAbs(to) {
+		to = filepath.Join(parent, to)
+	}
+	return resolveLinks(to, most-1)
 }

@@ -66,6 +66,10 @@ func prepare(ctx context.Context, mountpoint string, o Options, log *slog.Logger
 	return path, d, nil
 }
 
+func noMountpoint(mountpoint string) error {
+	return fmt.Errorf("%w: it does not exist; make it with mkdir -p %s", ErrMountpoint, mountpoint)
+}
+
 func occupied(m *MountInfo) error {
 	return fmt.Errorf("%w: %s is mounted there already (type %s); unmount it or choose another directory", ErrMountpoint, m.Source, m.Type)
 }
@@ -78,7 +82,7 @@ func clearMountpoint(mountpoint string, log *slog.Logger) (string, error) {
 	}
 	path, err := resolveMountpoint(mounts, mountpoint)
 	if errors.Is(err, fs.ErrNotExist) {
-		return "", fmt.Errorf("%w: it does not exist; make it with mkdir -p %s", ErrMountpoint, mountpoint)
+		return "", noMountpoint(mountpoint)
 	}
 	if err != nil {
 		return "", err

@@ -86,19 +86,26 @@ func printable(s string) string {
 // loop devices on the same file.
 func (m *machine) users(target identity) []Reason {
 	u := usage{m: m, target: target, seen: map[uint64]bool{}}
+	u.all()
+	u.exportsOf(target)
+	return u.out
+}
+
+func (u *usage) all() {
+	target := u.target
 	if target.rdev == 0 {
-		for _, s := range m.swaps {
+		for _, s := range u.m.swaps {
 			if s.id == target {
 				u.add(ReasonSwap, "it is in use as swap")
 			}
 		}
 		u.loops(target, nil)
-		return u.out
+		return
 	}
 	u.above(target.rdev)
-	b := m.blocks[target.rdev]
+	b := u.m.blocks[target.rdev]
 	if b == nil {
-		return u.out
+		return
 	}
 	if b.whole != 0 {
 		u.itself(b.whole)
@@ -109,7 +116,6 @@ func (m *machine) users(target identity) []Reason {
 			u.itself(b.loop.backing.rdev)
 		}
 	}
-	return u.out
 }
 
 type usage struct {
@@ -160,8 +166,18 @@ func (u *usage) itself(rdev uint64) {
 	u.seen[rdev] = true
 	var points []string
 	for _, mt := range u.m.mounts {
-		if (mt.dev == rdev || mt.source.rdev == rdev) && !slices.Contains(points, mt.point) {
-			points = append(points, mt.point)
+		if mt.dev != rdev && mt.source.rdev != rdev {
+			continue
+		}
+		point := mt.point
+		if mt.of != "" {
+			if len(points) > 0 { // most namespaces are copies of ours
+				continue
+			}
+			point += " in the mount namespace of " + mt.of
+		}
+		if !slices.Contains(points, point) {
+			points = append(points, point)
 		}
 	}
 	if n := len(points); n > 0 {
@@ -215,7 +231,7 @@ func (m *machine) sorted() []*block {
 func (m *machine) systemDisk(target identity) string {
 	for _, point := range []string{"/", "/usr", "/boot", "/boot/efi", "/var", "/etc"} {
 		for _, mt := range m.mounts {
-			if mt.point != point {
+			if mt.point != point || mt.of != "" { // others' root is a container's
 				continue
 			}
 			seen := map[identity]bool{}

@@ -94,7 +94,7 @@ func fakeHost(t *testing.T) host {
 
 func TestUsersAreFoundThroughTheLayers(t *testing.T) {
 	h := fakeHost(t)
-	m, err := h.look(identity{}, "")
+	m, err := h.look(identity{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -197,7 +197,7 @@ func TestLoopDevicesOnTheSameFile(t *testing.T) {
 
 func TestDeviceKeys(t *testing.T) {
 	h := fakeHost(t)
-	m, err := h.look(identity{}, "")
+	m, err := h.look(identity{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -307,7 +307,7 @@ func TestTheSystemDiskIsRefused(t *testing.T) {
 	if err := unix.Stat("/", &st); err != nil {
 		t.Fatal(err)
 	}
-	m, err := theHost.look(identity{}, "/")
+	m, err := theHost.look(identity{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -133,6 +133,9 @@ func worse(ctx context.Context, err, flush error) error {
 // file, the note, the size.
 func (p *pipeline) prepare(ctx context.Context) error {
 	t := p.t
+	if err := t.stillFree(); err != nil {
+		return err
+	}
 	if t.continues != nil && !t.force {
 		if err := t.stillOurs(ctx, p.vol); err != nil {
 			return err

@@ -80,11 +80,14 @@ func Open(ctx context.Context, name string, o OpenOptions) (*Target, error) {
 
 func (t *Target) judge(ctx context.Context, f facts, o OpenOptions) error {
 	if f.id != (identity{}) {
-		m, err := theHost.look(f.id, t.path)
+		m, err := theHost.look(f.id)
 		if err != nil {
 			return err
 		}
 		f.machine = m
+		for _, what := range m.unseen {
+			t.notes = append(t.notes, "cannot see "+what+": make sure that the target is not in use there")
+		}
 	}
 	if f.unopened != nil {
 		// That it is in use explains more than that it cannot be opened.
@@ -305,6 +308,29 @@ func (t *Target) sync() error {
 		return &TargetError{Target: t.path, Op: "flush the directory", Err: cause(err)}
 	}
 	return nil
+}
+
+// stillFree looks, before the first byte is written, whether anybody has begun to
+// use the target since it was opened: the operator may have thought for long.
+func (t *Target) stillFree() error {
+	if t.id == (identity{}) {
+		return nil // it is created
+	}
+	m, err := theHost.look(t.id)
+	if err != nil {
+		return err
+	}
+	reasons := m.users(t.id)
+	for _, p := range m.opens {
+		reasons = append(reasons, Reason{Kind: ReasonOpen, Text: p})
+	}
+	if len(reasons) == 0 {
+		return nil
+	}
+	for i := range reasons {
+		reasons[i].Text = printable(reasons[i].Text)
+	}
+	return &RefusedError{Target: t.String(), Reasons: reasons}
 }
 
 // stillThere checks, when all is written, that it was written to what the name

@@ -155,7 +155,7 @@ func openCatalogWith(c *cli.Context, o backupstore.Options) (*backupstore.Catalo
 	}
 	o.Logger = log
 	if dir := c.String("cache-dir"); dir != "" {
-		if err := directoryOutsideShare(dir, shareDir(c)); err != nil {
+		if err := outsideShare(c, dir); err != nil {
 			s.Close()
 			return nil, err
 		}

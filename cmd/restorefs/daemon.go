@@ -93,15 +93,24 @@ func newNotifier(c *cli.Context) (*notifier, error) {
 			}
 		}
 	}
-	if n.log = c.String("log-file"); n.log != "" {
-		// What is wrong with it is said while somebody listens.
-		f, err := openLog(n.log)
-		if err != nil {
-			return nil, err
-		}
-		f.Close()
-	}
+	n.log = c.String("log-file")
 	return n, nil
+}
+
+// checkLog opens the log file for a moment, as what is wrong with it is said
+// while somebody listens. The share is known by then.
+func (n *notifier) checkLog(c *cli.Context) error {
+	if n.log == "" {
+		return nil
+	}
+	if err := outsideShare(c, n.log); err != nil {
+		return fmt.Errorf("--log-file: %w", err)
+	}
+	f, err := openLog(n.log)
+	if err != nil {
+		return err
+	}
+	return f.Close()
 }
 
 // ending says how the mount can be ended.

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"path/filepath"
-
 	"github.com/urfave/cli/v2"
 
 	"github.com/restorefs/restorefs/cache/disk"
@@ -51,32 +49,8 @@ func openDiskCache(c *cli.Context, size int64) (*disk.Cache, error) {
 	if dir == "" {
 		return nil, nil
 	}
-	if err := directoryOutsideShare(dir, shareDir(c)); err != nil {
+	if err := outsideShare(c, dir); err != nil {
 		return nil, err
 	}
 	return disk.Open(disk.Options{Dir: dir, Bytes: size, Logger: newLogger(c)})
-}
-
-// directoryOutsideShare is outsideShare for a directory that may not be there
-// yet.
-func directoryOutsideShare(dir, share string) error {
-	there, err := filepath.Abs(dir)
-	if err != nil {
-		return err
-	}
-	for {
-		real, err := filepath.EvalSymlinks(there)
-		if err == nil {
-			there = real
-			break
-		}
-		if there == filepath.Dir(there) {
-			break
-		}
-		there = filepath.Dir(there)
-	}
-	if outsideShare(filepath.Join(there, "x"), share) != nil {
-		return usagef("%s is on the share %s, to which nothing is ever written: choose another directory", dir, share)
-	}
-	return nil
 }

@@ -148,7 +148,7 @@ func TestADaemonThatCannotMountSaysWhyAndHasThatExitCode(t *testing.T) {
 		{"no such share", "none", exitFailed, []string{"--share", share + "/none", mountpoint}},
 		{"no such backup", "no such backup", exitUsage, []string{"--share", share, "--backup", "ffffffff", mountpoint}},
 		{"a mountpoint on the share", "overlaps", exitFailed, []string{"--share", share, filepath.Dir(share)}},
-		{"a log file that cannot be", "log-file", exitFailed, []string{"--share", share, "--log-file", share + "/none/log", mountpoint}},
+		{"a log file that cannot be", "log-file", exitFailed, []string{"--share", share, "--log-file", mountpoint + "-none/log", mountpoint}},
 		{"with --run", "exclude", exitUsage, []string{"--share", share, "--run", "true", mountpoint}},
 		{"a mode that is none", "octal", exitUsage, []string{"--share", share, "--mode", "0999", mountpoint}},
 		{"a mode for nobody", "nobody", exitUsage, []string{"--share", share, "--mode", "0222", mountpoint}},

@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/urfave/cli/v2"
 	"golang.org/x/sys/unix"
@@ -78,6 +77,8 @@ type materialized struct {
 	VolumeID string `json:"volume_id,omitempty"`
 	// Volume is the volume of the cloud whose metadata was restored.
 	Volume *restoredVolume `json:"volume,omitempty"`
+	// Notes are remarks about the target, such as what could not be looked at.
+	Notes []string `json:"notes,omitempty"`
 }
 
 func runMaterialize(c *cli.Context) error {
@@ -122,7 +123,7 @@ func runMaterialize(c *cli.Context) error {
 		_, err := writeRecord(c, r.backup, nil)
 		return errors.Join(lost(c, r.rescue.Bad(), "zeros stand there"), recordError(data, err))
 	}
-	if err := outsideShare(name, shareDir(c)); err != nil {
+	if err := outsideShare(c, name); err != nil {
 		return err
 	}
 	if qcow2 {
@@ -153,7 +154,7 @@ func finish(c *cli.Context, b *backupstore.Backup, target *materialize.Target, r
 	out := materialized{
 		Backup: b.ID, Target: target.Path(), Size: result.Size, BytesWritten: result.BytesWritten, BytesZeroed: result.BytesZeroed,
 		BytesSkipped: result.BytesSkipped, Verified: len(lost) == 0, Seconds: result.Duration.Seconds(),
-		Healed: jsonRanges(healed), Lost: jsonRanges(lost),
+		Healed: jsonRanges(healed), Lost: jsonRanges(lost), Notes: target.Notes(),
 	}
 	data, proof := "the data is restored and verified; ", "every block verified"
 	if len(lost) > 0 {
@@ -236,43 +237,6 @@ func dryRun(r *restore, name string) error {
 	return r.broken
 }
 
-// outsideShare refuses a target on the share: nothing is ever written there.
-func outsideShare(target, share string) error {
-	if share == "" {
-		return nil
-	}
-	var dir string
-	real, err := filepath.EvalSymlinks(target)
-	if err == nil {
-		dir = filepath.Dir(real)
-	} else if dir, err = filepath.EvalSymlinks(filepath.Dir(target)); err != nil {
-		return nil // materialize.Open says what is wrong with it
-	}
-	root, err := filepath.EvalSymlinks(share)
-	if err != nil {
-		return err
-	}
-	if dir, err = filepath.Abs(dir); err != nil {
-		return err
-	}
-	if root, err = filepath.Abs(root); err != nil {
-		return err
-	}
-	if rel, err := filepath.Rel(root, dir); err == nil && rel != ".." && !strings.HasPrefix(rel, "../") {
-		return usagef("%s is on the share %s, to which nothing is ever written: choose another target", target, share)
-	}
-	return nil
-}
-
-// aside is where a file of that name is left for the operator: in the working
-// directory, unless that is on the share.
-func aside(c *cli.Context, name string) string {
-	if outsideShare(filepath.Join(".", name), shareDir(c)) != nil {
-		return filepath.Join(os.TempDir(), name)
-	}
-	return name
-}
-
 // checkMetadataOut refuses a FILE that is none, is TARGET, or is on the share.
 func checkMetadataOut(c *cli.Context) error {
 	path := c.String("metadata-out")
@@ -285,7 +249,7 @@ func checkMetadataOut(c *cli.Context) error {
 	if target := c.Args().Get(1); target != "" && sameFile(path, target) {
 		return usagef("--metadata-out %s is TARGET itself, which it would replace: choose another file", path)
 	}
-	return outsideShare(path, shareDir(c))
+	return outsideShare(c, path)
 }
 
 // confirm shows what is about to happen and, on a terminal, asks.

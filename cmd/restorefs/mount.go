@@ -94,6 +94,9 @@ func mount(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := fusefs.CheckApart(c.Args().First(), written(c)); err != nil {
+		return err
+	}
 	listener, err := listenForMetrics(c)
 	if err != nil {
 		return err
@@ -108,6 +111,9 @@ func mount(c *cli.Context) error {
 		return err
 	}
 	defer catalog.Close()
+	if err := notifier.checkLog(c); err != nil {
+		return err
+	}
 	only, err := chosen(catalog, c.StringSlice("backup"))
 	if err != nil {
 		return err
@@ -137,15 +143,9 @@ func mount(c *cli.Context) error {
 		s.metricsAt = listener.Addr().String()
 		defer serveMetrics(listener, s.registry, newLogger(c)).close()
 	}
-	avoid := avoided(c)
-	if kept != nil {
-		avoid = append(avoid, c.String("disk-cache"))
-	}
-	if s.writes != nil {
-		avoid = append(avoid, s.writes.dir)
-	}
-	if notifier.log != "" {
-		avoid = append(avoid, notifier.log)
+	avoid := written(c)
+	if dir := shareDir(c); dir != "" {
+		avoid = append(avoid, dir)
 	}
 	server, err := fusefs.Mount(c.Context, c.Args().First(), s, fusefs.Options{
 		AllowOther: c.Bool("allow-other"), Owner: owner, Mode: mode, Status: s.status(c.String("share")), Source: cmp.Or(source, c.String("share")),

@@ -282,7 +282,7 @@ func (d *delivery) forth(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("the device of volume %s: %w", id, err)
 	}
-	if err := errors.Join(d.cloud.isAt(found.Path), outsideShare(path, shareDir(d.c))); err != nil {
+	if err := errors.Join(d.cloud.isAt(found.Path), outsideShare(d.c, path)); err != nil {
 		return err
 	}
 	d.saysHow = true

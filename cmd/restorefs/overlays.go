@@ -43,7 +43,7 @@ func newOverlays(c *cli.Context) (*overlays, error) {
 	if dir == "" {
 		return nil, nil
 	}
-	if err := directoryOutsideShare(dir, shareDir(c)); err != nil {
+	if err := outsideShare(c, dir); err != nil {
 		return nil, err
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {

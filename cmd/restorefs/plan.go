@@ -43,6 +43,8 @@ type planned struct {
 	Changes []cinderapi.Difference `json:"metadata_changes,omitempty"`
 	// NewVolume would be created (--new-volume).
 	NewVolume *plannedVolume `json:"new_volume,omitempty"`
+	// Notes are remarks about the target, such as what could not be looked at.
+	Notes []string `json:"notes,omitempty"`
 }
 
 // missingPiece is a file that is not as it should be, and where in the volume
@@ -59,7 +61,7 @@ type missingPiece struct {
 func newPlanned(ctx context.Context, composed *backupstore.Volume, volume materialize.Volume, e materialize.Estimate, o materialize.Options) (planned, error) {
 	p := planned{
 		Backup: composed.Backup().ID, Target: e.Target, Size: e.Size, DataBytes: e.DataBytes, WriteBytes: e.WriteBytes,
-		ZeroBytes: e.ZeroBytes, SkipBytes: e.SkipBytes, Exact: e.Exact, Continues: e.Continues, Refused: e.Refused != nil, Digests: composed.HasDigests(),
+		ZeroBytes: e.ZeroBytes, SkipBytes: e.SkipBytes, Exact: e.Exact, Continues: e.Continues, Refused: e.Refused != nil, Digests: composed.HasDigests(), Notes: e.Notes,
 	}
 	r, err := composed.Reading(ctx, e.Writes(ctx))
 	if err != nil {

@@ -159,11 +159,18 @@ func dataBytes(ctx context.Context, volume *backupstore.Volume) (n int64, err er
 
 // mount serves the one backup on a directory of its own. unmount leaves neither.
 func (x *conversion) mount(c *cli.Context, id string) (unmount func() error, err error) {
+	if err := outsideShare(c, os.TempDir()); err != nil {
+		return nil, fmt.Errorf("the directory for temporary files (TMPDIR): %w", err)
+	}
 	dir, err := os.MkdirTemp("", "restorefs-qcow2-") // 0700
 	if err != nil {
 		return nil, err
 	}
-	x.server, err = fusefs.Mount(c.Context, dir, x.source, fusefs.Options{Avoid: avoided(c), Logger: newLogger(c)})
+	avoid := written(c)
+	if share := shareDir(c); share != "" {
+		avoid = append(avoid, share)
+	}
+	x.server, err = fusefs.Mount(c.Context, dir, x.source, fusefs.Options{Avoid: avoid, Logger: newLogger(c)})
 	if err != nil {
 		os.Remove(dir)
 		return nil, fmt.Errorf("--format qcow2 gives qemu-img the volume through FUSE: %w", err)

@@ -121,11 +121,13 @@ func shareDir(c *cli.Context) string {
 	return ""
 }
 
-// avoided are the directories that a mountpoint must not touch.
-func avoided(c *cli.Context) []string {
-	dirs := []string{c.String("cache-dir")}
-	if dir := shareDir(c); dir != "" {
-		dirs = append(dirs, dir)
+// written are the directories and files that a mount writes, of which the
+// mountpoint must be apart.
+func written(c *cli.Context) (paths []string) {
+	for _, flag := range []string{"cache-dir", "disk-cache", "overlay", "log-file"} {
+		if path := c.String(flag); path != "" {
+			paths = append(paths, path)
+		}
 	}
-	return dirs
+	return paths
 }

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+	"golang.org/x/sys/unix"
+
+	"github.com/restorefs/restorefs/fusefs"
+)
+
+// outsideShare refuses a path to be written, or to have files made below it,
+// that is on the share: nothing is ever written there. It is asked for every
+// file, device and directory that a command writes, which need not exist yet.
+func outsideShare(c *cli.Context, path string) error {
+	is, how, err := onShare(c, path)
+	if err != nil {
+		return fmt.Errorf("find out whether %s is on the share: %w", path, err)
+	}
+	if is {
+		return usagef("%s is on the share %s%s, to which nothing is ever written: choose another place", path, c.String("share"), how)
+	}
+	return nil
+}
+
+// onShare says whether a path is on the share, and how where that is not plain.
+func onShare(c *cli.Context, path string) (is bool, how string, err error) {
+	spec := c.String("share")
+	if spec == "" {
+		return false, "", nil
+	}
+	dir := shareDir(c)
+	inside := func(path string) (bool, error) {
+		if dir == "" {
+			return fusefs.InsideExport(path, spec)
+		}
+		return fusefs.Inside(path, dir)
+	}
+	if is, err := inside(path); is || err != nil {
+		// What cannot be resolved cannot be written either, and who tries says why.
+		if _, unresolved := errors.AsType[*fs.PathError](err); unresolved {
+			return false, "", nil
+		}
+		return is, "", err
+	}
+	var st unix.Stat_t
+	if unix.Stat(path, &st) != nil {
+		return false, "", nil
+	}
+	switch st.Mode & unix.S_IFMT {
+	case unix.S_IFBLK:
+		behind := loopFile(st.Rdev)
+		if behind == "" {
+			return false, "", nil
+		}
+		if is, err := inside(behind); is {
+			return true, fmt.Sprintf(" (it is a loop device on %s)", behind), nil
+		} else if _, unresolved := errors.AsType[*fs.PathError](err); !unresolved {
+			return false, "", err
+		}
+	case unix.S_IFREG:
+		if st.Nlink > 1 && dir != "" {
+			how, err := hardLinked(c, dir, &st)
+			return how != "", how, err
+		}
+	}
+	return false, "", nil
+}
+
+// loopFile is the file behind a loop device or a partition of one, or "".
+func loopFile(rdev uint64) string {
+	device := fmt.Sprintf("/sys/dev/block/%d:%d/", unix.Major(rdev), unix.Minor(rdev))
+	for _, up := range []string{"", "../"} {
+		if text, err := os.ReadFile(device + up + "loop/backing_file"); err == nil {
+			return strings.TrimSuffix(string(text), "\n")
+		}
+	}
+	return ""
+}
+
+// hardLinked looks for a file of several names among those of the share. That
+// means to list it, so it is asked only where one file system has both.
+func hardLinked(c *cli.Context, dir string, file *unix.Stat_t) (how string, err error) {
+	var root unix.Stat_t
+	if unix.Stat(dir, &root) != nil || root.Dev != file.Dev {
+		return "", nil
+	}
+	// What cannot be looked at cannot be compared.
+	err = filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+		var st unix.Stat_t
+		if err == nil && unix.Lstat(path, &st) == nil && st.Dev == file.Dev && st.Ino == file.Ino {
+			how = fmt.Sprintf(" (it is another name of %s)", path)
+			return fs.SkipAll
+		}
+		return c.Context.Err()
+	})
+	return how, err
+}
+
+// aside is where a file of that name is left for the operator: in the working
+// directory, unless that is on the share.
+func aside(c *cli.Context, name string) string {
+	if outsideShare(c, filepath.Join(".", name)) != nil {
+		return filepath.Join(os.TempDir(), name)
+	}
+	return name
+}
