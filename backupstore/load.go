@@ -124,7 +124,7 @@ func (set *fileSet) parse(ctx context.Context, s share.Share, b *Backup) error {
 		b.broken("%s shorter than _metadata says", objectNumbers(short))
 	}
 	if extra := len(set.objects) - (count - len(missing)); extra > 0 {
-		b.problem("%d object files that _metadata does not know (Cinder's own restore refuses such a directory)", extra)
+		b.problem("%d object file(s) that _metadata does not know (Cinder's own restore refuses such a directory)", extra)
 	}
 	return nil
 }

@@ -212,9 +212,21 @@ func wantArgs(c *cli.Context, names ...string) error {
 		if len(names) > 0 {
 			wanted = strings.Join(names, " and ")
 		}
-		return usagef("%s takes %s, %d arguments were given; see \"restorefs %s --help\"", c.Command.Name, wanted, c.NArg(), c.Command.Name)
+		hint := ""
+		if c.Command.Name == "mount" && c.NArg() == 2 {
+			hint = fmt.Sprintf(" (the share is not one of them: restorefs mount --share %s %s)", shellWord(c.Args().Get(0)), shellWord(c.Args().Get(1)))
+		}
+		return usagef("%s takes %s, %s given%s; see \"restorefs %s --help\"", c.Command.Name, wanted, counted(c.NArg(), "argument"), hint, c.Command.Name)
 	}
 	return nil
+}
+
+// counted is a number of things: "1 argument", "2 arguments".
+func counted(n int, thing string) string {
+	if n != 1 {
+		thing += "s"
+	}
+	return fmt.Sprintf("%d %s", n, thing)
 }
 
 // noEmptyArgs refuses an argument that is empty, as a variable of a script is

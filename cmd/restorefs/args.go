@@ -1,47 +1,233 @@
 package main
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 )
 
-// flagsFirst moves flags that stand behind a command's arguments in front of
-// them, where the command line library looks for them: "materialize ID DEV
-// --force" is what people type. What follows "--" is left alone.
-func flagsFirst(app *cli.App, args []string) []string {
+// arrange puts a command line into the order that the command line library
+// reads: program, command, flags, "--", arguments. Flags may stand anywhere,
+// also before the command. Everything behind the first "--" is an argument. A
+// flag that needs a value takes the word behind it and no other, so that one
+// that misses its value is an error and never swallows an argument. Whatever
+// could be meant in two ways is refused. Errors are usage errors.
+func arrange(app *cli.App, args []string) ([]string, error) {
 	if len(args) < 2 {
-		return args
+		return args, nil
 	}
-	at := slices.IndexFunc(app.Commands, func(c *cli.Command) bool { return c.HasName(args[1]) })
-	if at < 0 {
-		return args
+	own, early, words, err := untilCommand(app, args[1:])
+	if err != nil {
+		return nil, err
 	}
-	takesValue := map[string]bool{}
-	for _, f := range app.Commands[at].Flags {
-		if v, ok := f.(cli.DocGenerationFlag); ok {
-			for _, name := range f.Names() {
-				takesValue[name] = v.TakesValue()
+	out := append([]string{args[0]}, own...)
+	if len(words) == 0 {
+		if len(early) > 0 {
+			return nil, usagef("no command: %s alone does nothing; \"restorefs --help\" lists the commands", shellWord(early[0]))
+		}
+		return out, nil
+	}
+	command := findCommand(app, words[0])
+	if command == nil {
+		return nil, noCommand(app, words[0])
+	}
+	flags, rest, err := splitFlags(command, slices.Concat(early, words[1:]))
+	if err != nil {
+		return nil, err
+	}
+	out = append(append(out, words[0]), flags...)
+	if len(rest) > 0 {
+		out = append(append(out, "--"), rest...)
+	}
+	return out, nil
+}
+
+// untilCommand divides the words of a command line: the program's own flags, the
+// flags of the command that stand before it, and all from the command on.
+func untilCommand(app *cli.App, words []string) (own, early, rest []string, err error) {
+	for i := 0; i < len(words); i++ {
+		w := words[i]
+		if w == "--" {
+			return nil, nil, nil, usagef("\"--\" stands before the command: write it behind, before the arguments that it is for")
+		}
+		if !isFlag(w) {
+			return own, early, words[i:], nil
+		}
+		name, _, hasValue := cutFlag(w)
+		if slices.Contains([]string{"help", "h", "version", "v"}, name) {
+			own = append(own, w)
+			continue
+		}
+		var takes []valueKind // as the commands that have it see it
+		for _, c := range app.Commands {
+			if f := findFlag(c, name); f != nil && !slices.Contains(takes, kindOf(f)) {
+				takes = append(takes, kindOf(f))
+			}
+		}
+		switch {
+		case len(takes) > 1:
+			return nil, nil, nil, usagef("%s means different things to different commands: write it behind the command", flagWord(name))
+		case len(takes) == 0:
+			return nil, nil, nil, usagef("no command has the flag %s; \"restorefs --help\" lists the commands, and \"restorefs COMMAND --help\" the flags of one", shellWord(w))
+		}
+		early = append(early, w)
+		if takes[0] == valueNeeded && !hasValue {
+			if i++; i == len(words) || isFlag(words[i]) {
+				return nil, nil, nil, needsValue(name, words, i)
+			}
+			early = append(early, words[i])
+		}
+	}
+	return own, early, nil, nil
+}
+
+// splitFlags divides the words behind a command into its flags, each followed by
+// its value, and its arguments.
+func splitFlags(command *cli.Command, words []string) (flags, rest []string, err error) {
+	for i := 0; i < len(words); i++ {
+		w := words[i]
+		if w == "--" {
+			return flags, append(rest, words[i+1:]...), nil
+		}
+		if !isFlag(w) {
+			rest = append(rest, w)
+			continue
+		}
+		name, value, hasValue := cutFlag(w)
+		if short := shortFlags(command, w); short != nil {
+			for _, f := range short[:len(short)-1] {
+				if kindOf(findFlag(command, f)) == valueNeeded {
+					return nil, nil, usagef("%s: -%s takes a value, so write it by itself: -%s VALUE", w, f, f)
+				}
+				flags = append(flags, "-"+f)
+			}
+			name = short[len(short)-1]
+			w = "-" + name
+		}
+		f := findFlag(command, name)
+		if f == nil {
+			return nil, nil, noFlag(command, name)
+		}
+		flags = append(flags, w)
+		switch kind := kindOf(f); {
+		case kind == valueNeeded && !hasValue:
+			if i++; i == len(words) || isFlag(words[i]) {
+				return nil, nil, needsValue(name, words, i)
+			}
+			value, hasValue = words[i], true
+			flags = append(flags, value)
+		case kind == valueOptional && !hasValue && i+1 < len(words) && isFlagValue(f, words[i+1]):
+			return nil, nil, usagef("%s %s could mean two things: write %s=%s for the value; an argument of that name can stand behind \"--\"",
+				flagWord(name), words[i+1], flagWord(name), words[i+1])
+		}
+		if hasValue {
+			if err := checkValue(f, name, value); err != nil {
+				return nil, nil, err
 			}
 		}
 	}
-	var flags, rest []string
-	for i := 2; i < len(args); i++ {
-		a := args[i]
-		if a == "--" {
-			rest = append(rest, args[i:]...)
-			break
+	return flags, rest, nil
+}
+
+// shortFlags are the letters of a word such as -yj, nil if it is none.
+func shortFlags(command *cli.Command, word string) []string {
+	letters := word[1:]
+	if len(letters) < 2 || letters[0] == '-' || findFlag(command, letters) != nil {
+		return nil
+	}
+	var names []string
+	for _, r := range letters {
+		if findFlag(command, string(r)) == nil {
+			return nil
 		}
-		if len(a) < 2 || a[0] != '-' {
-			rest = append(rest, a)
-			continue
-		}
-		flags = append(flags, a)
-		if !strings.Contains(a, "=") && takesValue[strings.TrimLeft(a, "-")] && i+1 < len(args) {
-			i++
-			flags = append(flags, args[i])
+		names = append(names, string(r))
+	}
+	return names
+}
+
+// isFlag reports whether a word is meant as a flag, or is "--". "-" is a target,
+// and -1 may be a value; nothing else that begins so is taken for a value.
+func isFlag(word string) bool {
+	return len(word) > 1 && word[0] == '-' && (word[1] < '0' || word[1] > '9')
+}
+
+// cutFlag takes a word apart: --name=value, -name=value, --name, -name.
+func cutFlag(word string) (name, value string, hasValue bool) {
+	name = strings.TrimPrefix(word[1:], "-")
+	return strings.Cut(name, "=")
+}
+
+// flagWord is a flag as it is typed.
+func flagWord(name string) string {
+	if len(name) == 1 {
+		return "-" + name
+	}
+	return "--" + name
+}
+
+func findCommand(app *cli.App, name string) *cli.Command {
+	for _, c := range app.Commands {
+		if c.HasName(name) {
+			return c
 		}
 	}
-	return slices.Concat(args[:2], flags, rest)
+	return nil
+}
+
+// findFlag finds a command's flag by any of its names.
+func findFlag(command *cli.Command, name string) cli.Flag {
+	if name == "help" || name == "h" {
+		return cli.HelpFlag
+	}
+	for _, f := range command.Flags {
+		if slices.Contains(f.Names(), name) {
+			return f
+		}
+	}
+	return nil
+}
+
+func needsValue(name string, words []string, at int) error {
+	flag := flagWord(name)
+	if at < len(words) && words[at] != "--" {
+		return usagef("%s needs a value, and %s looks like another flag; if it is the value, write %s=%s", flag, shellWord(words[at]), flag, shellWord(words[at]))
+	}
+	return usagef("%s needs a value: write %s VALUE, or leave it out", flag, flag)
+}
+
+func noCommand(app *cli.App, name string) error {
+	var names []cli.Flag // as flags, for the library to compare with
+	for _, c := range app.Commands {
+		names = append(names, &cli.BoolFlag{Name: c.Name, Aliases: c.Aliases})
+	}
+	hint := ""
+	if s := strings.TrimLeft(cli.SuggestFlag(names, name, true), "-"); alike(s, name) {
+		hint = fmt.Sprintf(": did you mean %s?", s)
+	}
+	return usagef("no command %q%s; \"restorefs --help\" lists them", name, hint)
+}
+
+func noFlag(command *cli.Command, name string) error {
+	hint := ""
+	if s := cli.SuggestFlag(command.Flags, name, false); alike(strings.TrimLeft(s, "-"), name) {
+		hint = fmt.Sprintf(": did you mean %s?", s)
+	}
+	return usagef("%s has no flag %s%s; \"restorefs %s --help\" lists them", command.Name, shellWord(flagWord(name)), hint, command.Name)
+}
+
+// alike reports whether a suggestion is more than the least bad: it begins as
+// what was typed, or has most of its letters.
+func alike(suggested, typed string) bool {
+	if suggested == "" || typed == "" {
+		return false
+	}
+	same := 0
+	for _, r := range typed {
+		if strings.ContainsRune(suggested, r) {
+			same++
+		}
+	}
+	return same*4 >= len([]rune(typed))*3 && len(suggested) <= 2*len(typed)+2
 }

@@ -21,6 +21,9 @@ var genericOptions = []string{
 // or are given otherwise.
 var notOptions = []string{"share", "daemon", "run", "help", "h"}
 
+// notOptionsText is how a message names them.
+const notOptionsText = "share, daemon and run"
+
 // helperArgs understands how mount(8) calls a file system's helper, and makes
 // our own command of it:
 //
@@ -59,7 +62,7 @@ func helperArgs(app *cli.App, args []string) ([]string, error) {
 		}
 	}
 	if len(words) != 2 {
-		return nil, usagef("a mount helper takes SHARE and DIRECTORY, %d arguments were given", len(words))
+		return nil, usagef("a mount helper takes SHARE and DIRECTORY, %s given", counted(len(words), "argument"))
 	}
 	command := app.Command("mount")
 	flags := []string{args[0], command.Name, "--daemon", "--share", words[0]}
@@ -73,9 +76,11 @@ func helperArgs(app *cli.App, args []string) ([]string, error) {
 		}
 		takesValue, known := optionFlag(command, name)
 		switch {
+		case name == "remount" || name == "bind" || name == "move":
+			return nil, usagef("a mount of restorefs cannot be changed by %s: unmount it and mount it again with the options that it is to have", name)
 		case !known && sloppy:
 		case !known:
-			return nil, usagef("%q is no option of restorefs; the options are the flags of \"restorefs mount --help\" without their dashes, with _ for -", name)
+			return nil, usagef("%q is no option of restorefs; the options are the flags of \"restorefs mount --help\" without their dashes, with _ for -, except for %s", name, notOptionsText)
 		case takesValue && !hasValue:
 			return nil, usagef("the option %s needs a value: %s=...", name, name)
 		case !takesValue && hasValue:

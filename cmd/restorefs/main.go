@@ -43,7 +43,10 @@ func execute(ctx context.Context, args []string) int {
 	app.Writer = out
 	args, err := helperArgs(app, args)
 	if err == nil && args != nil {
-		err = app.RunContext(ctx, flagsFirst(app, args))
+		emptyIsUnset(app)
+		if args, err = arrange(app, args); err == nil {
+			err = app.RunContext(ctx, args)
+		}
 	}
 	if err == nil {
 		err = out.failure()

@@ -46,7 +46,7 @@ func checkNewVolumeFlags(c *cli.Context) error {
 		return usagef("TARGET %s and the flags that find the volume's device exclude each other", c.Args().Get(1))
 	}
 	if c.NArg() != 1 {
-		return usagef("materialize with --new-volume, --device-path or --attach takes BACKUP, %d arguments were given", c.NArg())
+		return usagef("materialize with --new-volume, --device-path or --attach takes BACKUP, %s given", counted(c.NArg(), "argument"))
 	}
 	switch {
 	case fresh && volume != "":

@@ -92,7 +92,7 @@ func printPlan(w io.Writer, p planned, notes []string) {
 		atMost = ""
 	}
 	fmt.Fprintf(w, "target    %s\nvolume    %s, %s of it data\n", p.Target, formatSize(p.Size), formatSize(p.DataBytes))
-	fmt.Fprintf(w, "share     %s%d objects to open, %s to read, %s to decompress\n", atMost, p.Objects, formatSize(p.StoredBytes), formatSize(p.DecodedBytes))
+	fmt.Fprintf(w, "share     %s%s to open, %s to read, %s to decompress\n", atMost, counted(p.Objects, "object"), formatSize(p.StoredBytes), formatSize(p.DecodedBytes))
 	fmt.Fprintf(w, "write     %s%s\nzero      %s%s\nleave     %s\n", atMost, formatSize(p.WriteBytes), atMost, formatSize(p.ZeroBytes), formatSize(p.SkipBytes))
 	if p.ReadBytesPerSecond > 0 {
 		fmt.Fprintf(w, "time      %s%s to read and decode, at %s/s measured on %s just now; the target was not measured\n", atMost,

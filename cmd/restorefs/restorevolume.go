@@ -335,7 +335,7 @@ func (e metadataError) Unwrap() error { return errors.Unwrap(e.error) }
 // metadataOnly is materialize --metadata-only.
 func metadataOnly(c *cli.Context) error {
 	if n := c.NArg(); n != 1 && n != 2 {
-		return usagef("materialize --metadata-only takes BACKUP, %d arguments were given", n)
+		return usagef("materialize --metadata-only takes BACKUP, %s given", counted(n, "argument"))
 	}
 	if _, err := metadataRule(c); err != nil {
 		return err

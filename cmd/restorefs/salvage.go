@@ -42,9 +42,15 @@ type salvageFlag struct{ *cli.GenericFlag }
 // TakesValue implements cli.DocGenerationFlag.
 func (salvageFlag) TakesValue() bool { return false }
 
+// Values implements flagValues.
+func (salvageFlag) Values() []string { return []string{"zero", "keep"} }
+
+// String is what --help shows. The library would print "--salvage value".
+func (f salvageFlag) String() string { return "--salvage[=zero|keep]\t" + f.Usage }
+
 func newSalvageFlag() cli.Flag {
 	return salvageFlag{&cli.GenericFlag{Name: "salvage", Value: new(salvageMode),
-		Usage: "go on where the backup is damaged and nothing heals it: =zero (the usual) puts zeros there, =keep leaves what TARGET holds"}}
+		Usage: "go on where the backup is damaged and nothing heals it: zero (the usual) puts zeros there, keep leaves what TARGET holds"}}
 }
 
 func salvaging(c *cli.Context) string { return c.Generic("salvage").(*salvageMode).String() }

@@ -108,7 +108,7 @@ func printShown(out io.Writer, s shown) {
 		if l.Incremental {
 			kind = "incremental"
 		}
-		row(name, "%s  %s  %s  %d objects, %s stored  %s", l.ID, l.CreatedAt.Format("2006-01-02 15:04:05"), kind, l.Objects, formatSize(l.StoredBytes), l.State)
+		row(name, "%s  %s  %s  %s, %s stored  %s", l.ID, l.CreatedAt.Format("2006-01-02 15:04:05"), kind, counted(l.Objects, "object"), formatSize(l.StoredBytes), l.State)
 	}
 	if last := s.Chain[len(s.Chain)-1]; last.Incremental {
 		row("", "%s  missing", *last.ParentID)

@@ -169,8 +169,8 @@ func (s mountStatus) String() string {
 	parts := []string{s.State}
 	if f := s.Server; f != nil {
 		parts[0] += fmt.Sprintf(" for %s", time.Duration(s.Uptime)*time.Second)
-		parts = append(parts, fmt.Sprintf("process %d", f.PID), "share "+f.Share, fmt.Sprintf("%d backups, %d with a problem", f.Backups, f.Problems),
-			fmt.Sprintf("%d disks open", f.OpenVolumes))
+		parts = append(parts, fmt.Sprintf("process %d", f.PID), "share "+f.Share, fmt.Sprintf("%s, %d with a problem", counted(f.Backups, "backup"), f.Problems),
+			counted(f.OpenVolumes, "disk")+" open")
 		parts = append(parts, f.words()...)
 		if f.Overlay != "" {
 			parts = append(parts, "writes go to "+f.Overlay)

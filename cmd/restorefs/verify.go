@@ -93,7 +93,7 @@ func runVerify(c *cli.Context) error {
 	case target != "" && c.IsSet("sample"):
 		return usagef("--sample does not go with --target")
 	case target != "" && c.NArg() != 1:
-		return usagef("verify --target takes one BACKUP, %d were given", c.NArg())
+		return usagef("verify --target takes one BACKUP, %s given", counted(c.NArg(), "argument"))
 	}
 	catalog, err := openCatalogWith(c, backupstore.Options{DecoderBytes: memory, NoIndexBuild: true})
 	if err != nil {

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+)
+
+// valueKind says whether a flag takes a value.
+type valueKind int
+
+const (
+	valueNone     valueKind = iota // a switch, which may be given as --flag=true or =false
+	valueOptional                  // --salvage or --salvage=keep
+	valueNeeded
+)
+
+// flagValues are the values that a flag with an optional one may have.
+type flagValues interface{ Values() []string }
+
+func kindOf(f cli.Flag) valueKind {
+	if _, ok := f.(flagValues); ok {
+		return valueOptional
+	}
+	if d, ok := f.(cli.DocGenerationFlag); ok && d.TakesValue() {
+		return valueNeeded
+	}
+	return valueNone
+}
+
+func isFlagValue(f cli.Flag, word string) bool {
+	for _, v := range f.(flagValues).Values() {
+		if v == word {
+			return true
+		}
+	}
+	return false
+}
+
+// checkValue refuses a value that the flag cannot have. An empty one is refused
+// for every flag: it is what a variable gives that a script forgot to set, and
+// would often be the same as leaving the flag out, which is another command.
+func checkValue(f cli.Flag, name, value string) error {
+	flag := flagWord(name)
+	if strings.TrimSpace(value) == "" {
+		return usagef("%s has an empty value: give it one, or leave %s out", flag, flag)
+	}
+	wrong := func(wanted string) error { return usagef("%s %s: it is %s", flag, shellWord(value), wanted) }
+	switch f := f.(type) {
+	case flagValues:
+		if value != "true" && !isFlagValue(f.(cli.Flag), value) {
+			return wrong(strings.Join(f.Values(), " or "))
+		}
+	case *cli.BoolFlag:
+		if _, err := strconv.ParseBool(value); err != nil {
+			return wrong("a switch: leave the value out, or say true or false")
+		}
+	case *cli.IntFlag, *cli.Int64Flag:
+		if _, err := strconv.ParseInt(value, 0, 64); err != nil {
+			return wrong("a whole number")
+		}
+	case *cli.DurationFlag:
+		if _, err := time.ParseDuration(value); err != nil {
+			return wrong("a time with its unit, such as 10s, 5m or 1h30m")
+		}
+	case *cli.StringSliceFlag: // the library splits it
+		for _, v := range strings.Split(value, ",") {
+			if strings.TrimSpace(v) == "" {
+				return usagef("%s %s: one of its values is empty", flag, shellWord(value))
+			}
+		}
+	}
+	return nil
+}
+
+// emptyIsUnset takes variables of the environment that stand for a flag, and are
+// exported but empty, for not set, as the shell's ${NAME:-default} does and the
+// OpenStack clients do. The library would have them replace the default by
+// nothing.
+func emptyIsUnset(app *cli.App) {
+	for _, c := range app.Commands {
+		for _, f := range c.Flags {
+			d, ok := f.(cli.DocGenerationFlag)
+			if !ok {
+				continue
+			}
+			for _, name := range d.GetEnvVars() {
+				if strings.TrimSpace(os.Getenv(name)) == "" {
+					os.Unsetenv(name)
+				}
+			}
+		}
+	}
+}
