@@ -15,8 +15,7 @@ var (
 
 // Find returns the backup that ref names: a backup id, a unique prefix of one
 // (4 or more characters), VOLUME_ID@latest, or VOLUME_ID@TIME (the newest
-// complete backup at or before TIME, RFC 3339 or YYYY-MM-DD[ HH:MM[:SS]], UTC
-// where no zone is given; a day, a minute or a second counts up to its end).
+// complete backup at or before TIME, see parseWhen).
 // Volume ids can be shortened likewise. Errors wrap ErrNoBackup or
 // ErrAmbiguous.
 func (c *Catalog) Find(ref string) (*Backup, error) {
@@ -119,25 +118,4 @@ func (c *candidates) unique(what, ref string, where fmt.Stringer) error {
 		return fmt.Errorf("%w: %s could be %s%s; give more characters of it", ErrAmbiguous, ref, strings.Join(c.first, ", "), more)
 	}
 	return nil
-}
-
-// parseWhen returns the last moment of the time that s names.
-func parseWhen(s string) (time.Time, error) {
-	for _, f := range []struct {
-		layout string
-		lasts  time.Duration
-	}{
-		{time.RFC3339, time.Second}, {"2006-01-02 15:04:05", time.Second}, {"2006-01-02T15:04:05", time.Second},
-		{"2006-01-02 15:04", time.Minute}, {"2006-01-02T15:04", time.Minute}, {"2006-01-02", 24 * time.Hour},
-	} {
-		t, err := time.Parse(f.layout, s)
-		if err != nil {
-			continue
-		}
-		if t.Nanosecond() != 0 { // the layouts of seconds take fractions too
-			return t, nil
-		}
-		return t.Add(f.lasts - 1), nil
-	}
-	return time.Time{}, fmt.Errorf("%w: %q is neither \"latest\" nor a time such as 2026-11-22T18:46:01Z", ErrNoBackup, s)
 }

@@ -19,7 +19,8 @@ import (
 )
 
 const backupHelp = `BACKUP is a backup id, a unique prefix of one (4 or more characters),
-VOLUME_ID@latest, or VOLUME_ID@TIME (newest complete backup at or before TIME).`
+VOLUME_ID@latest, or VOLUME_ID@TIME (newest complete backup at or before TIME:
+2026-01-05 for the end of that day, "2026-01-05 11:30", 2026-01-05T11:30:00+0100).`
 
 const exitHelp = `EXIT STATUS: 0 done, 1 failed, 2 wrong usage, 3 backup damaged or incomplete,
 4 target refused and nothing written, 5 data restored and verified but its
