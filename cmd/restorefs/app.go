@@ -2,10 +2,8 @@ package main
 
 import (
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -123,7 +121,7 @@ func newLogger(c *cli.Context) *slog.Logger {
 	}
 	o := &slog.HandlerOptions{Level: level}
 	if c.String("log-format") == "json" {
-		return slog.New(slog.NewJSONHandler(c.App.ErrWriter, o))
+		return slog.New(slog.NewJSONHandler(jsonLog{c.App.ErrWriter}, o))
 	}
 	return slog.New(slog.NewTextHandler(c.App.ErrWriter, o))
 }
@@ -237,11 +235,4 @@ func noEmptyArgs(c *cli.Context) error {
 		return usagef("argument %d of %s is empty; see \"restorefs %s --help\"", i+1, c.Command.Name, c.Command.Name)
 	}
 	return nil
-}
-
-func writeJSON(w io.Writer, v any) error {
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	return enc.Encode(v)
 }

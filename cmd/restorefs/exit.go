@@ -61,7 +61,7 @@ func explain(err error) string {
 	}
 	lines := strings.Split(text, "\n")
 	for i := range lines {
-		lines[i] = printable(lines[i])
+		lines[i] = printable(cut(lines[i], maxLine))
 	}
 	return strings.Join(lines, "\n")
 }

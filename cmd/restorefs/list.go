@@ -85,7 +85,7 @@ func list(c *cli.Context) (err error) {
 		return writeJSON(c.App.Writer, out)
 	}
 	out := bufio.NewWriter(c.App.Writer)
-	printList(out, shown)
+	printList(out, shown, volumeNames(catalog.Backups()))
 	if err := out.Flush(); err != nil {
 		return err
 	}
@@ -101,7 +101,7 @@ func list(c *cli.Context) (err error) {
 	return nil
 }
 
-func printList(out io.Writer, backups []*backupstore.Backup) {
+func printList(out io.Writer, backups []*backupstore.Backup, names map[string][]string) {
 	w := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
 	defer w.Flush()
 	volume := ""
@@ -109,7 +109,7 @@ func printList(out io.Writer, backups []*backupstore.Backup) {
 		if b.VolumeID != volume {
 			volume = b.VolumeID
 			w.Flush()
-			fmt.Fprintf(out, "volume %s%s\n", volume, quoted(b.VolumeName()))
+			fmt.Fprintf(out, "volume %s%s\n", volume, namesText(names[volume]))
 		}
 		kind := "full"
 		if b.Incremental() {
@@ -117,32 +117,15 @@ func printList(out io.Writer, backups []*backupstore.Backup) {
 		}
 		name := ""
 		if b.Name != nil {
-			name = printable(*b.Name)
+			name = printable(cut(*b.Name, maxName))
 		}
 		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\t%s stored\t%s\t%s\n", b.ID, b.CreatedAt.Format("2006-01-02 15:04:05"), kind,
 			formatSize(b.Size), formatSize(b.StoredBytes), b.State, name)
 		if b.State != backupstore.Complete {
 			w.Flush()
 			for _, p := range b.Problems {
-				fmt.Fprintf(out, "      %s\n", printable(p))
+				fmt.Fprintf(out, "      %s\n", printable(cut(p, maxValue)))
 			}
 		}
 	}
-}
-
-func quoted(name string) string {
-	if name == "" {
-		return ""
-	}
-	return " \"" + printable(name) + "\""
-}
-
-// printable keeps a name from the share from steering the terminal.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r >= 0x7f && r < 0xa0 || r == 0x2028 || r == 0x2029 || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 {
-			return '\ufffd'
-		}
-		return r
-	}, s)
 }

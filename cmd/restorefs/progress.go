@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -77,8 +76,8 @@ func withRate(now func() progressState) func() progressState {
 
 func reportJSON(w io.Writer, now func() progressState) (stop func()) {
 	line := func() {
-		text, _ := json.Marshal(now()) // numbers and words: it cannot fail
-		fmt.Fprintf(w, "%s\n", text)
+		text, _ := safeJSON(now(), false) // numbers and words: it cannot fail
+		w.Write(text)
 	}
 	quit, done := make(chan struct{}), make(chan struct{})
 	go func() {

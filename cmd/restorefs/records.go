@@ -188,7 +188,7 @@ func noteRecords(w io.Writer, chosen []backupstore.Importable) {
 	if len(projects) > 1 {
 		fmt.Fprintf(w, "they are of %d projects, and the caller's project gets all; import those of each one with its credentials and --project:\n", len(projects))
 		for _, p := range slices.Sorted(maps.Keys(projects)) {
-			fmt.Fprintf(w, "  %s  %d\n", printable(cmp.Or(p, "(not known)")), projects[p])
+			fmt.Fprintf(w, "  %s  %d\n", printable(cut(cmp.Or(p, "(not known)"), maxName)), projects[p])
 		}
 	}
 	for _, dir := range slices.Sorted(maps.Keys(before)) {

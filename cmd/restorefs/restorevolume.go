@@ -246,6 +246,7 @@ func (v *cloudVolume) notes(b *backupstore.Backup) []string {
 }
 
 func differenceWords(d cinderapi.Difference) string {
+	d.Key = cut(d.Key, maxName)
 	show := func(s *string) string {
 		if s == nil {
 			return "nothing"

@@ -84,7 +84,7 @@ func (s *served) publish() {
 		// A broken backup whose chain can be composed is served: what is
 		// damaged gives EIO, the rest may be all that is wanted.
 		if b.State != backupstore.Complete {
-			shown.Problem = fmt.Sprintf("%s: %s", b.State, strings.Join(b.Problems, "; "))
+			shown.Problem = printable(fmt.Sprintf("%s: %s", b.State, strings.Join(b.Problems, "; ")))
 			shown.Partial = b.Chain() != nil
 		}
 		backups = append(backups, shown)

@@ -74,7 +74,7 @@ func printShown(out io.Writer, s shown) {
 	w := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
 	defer w.Flush()
 	row := func(name, format string, args ...any) {
-		fmt.Fprintf(w, "%s\t%s\n", name, printable(fmt.Sprintf(format, args...)))
+		fmt.Fprintf(w, "%s\t%s\n", name, printable(cut(fmt.Sprintf(format, args...), maxValue)))
 	}
 	row("backup", "%s", s.ID)
 	if s.Name != nil {
@@ -117,6 +117,9 @@ func printShown(out io.Writer, s shown) {
 	printVolume(row, s.Restores)
 }
 
+// maxItems of a volume's metadata are shown; Cinder's quota is 128.
+const maxItems = 256
+
 // printVolume prints what a restore puts back besides the data.
 func printVolume(row func(name, format string, args ...any), v backupstore.VolumeRecord) {
 	row("volume", "%s", v.ID)
@@ -135,7 +138,11 @@ func printVolume(row func(name, format string, args ...any), v backupstore.Volum
 		name   string
 		values map[string]string
 	}{{"  metadata", v.Metadata}, {"  image metadata", v.ImageMetadata}} {
-		for _, k := range slices.Sorted(maps.Keys(m.values)) {
+		for i, k := range slices.Sorted(maps.Keys(m.values)) {
+			if i == maxItems {
+				row(m.name, "... and %d more (--json lists all)", len(m.values)-i)
+				break
+			}
 			row(m.name, "%s = %s", k, m.values[k])
 		}
 	}

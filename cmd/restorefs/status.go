@@ -55,8 +55,7 @@ func (s *served) status(share string) func() ([]byte, error) {
 			f.LookError = s.lookErr.Error()
 		}
 		s.mu.Unlock()
-		text, err := json.MarshalIndent(f, "", "  ")
-		return append(text, '\n'), err
+		return safeJSON(f, true)
 	}
 }
 

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"log/slog"
+	"slices"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/restorefs/restorefs/backupstore"
+	"github.com/restorefs/restorefs/backupstore/format"
+	"github.com/restorefs/restorefs/backupstore/storetest"
+)
+
+// nasty has what a terminal acts upon, or hides, or draws elsewhere.
+const nasty = "a\x1b[31m\u009b31m\u0085\x7f\u202eb\u2066\u200f\ufeff\U000e0041\u061c\u2028z"
+
+func TestWhatIsPrintedSteersNoTerminal(t *testing.T) {
+	safe := func(what, text string) {
+		t.Helper()
+		for _, r := range text {
+			if r != '\n' && steers(r) {
+				t.Errorf("%s: %U in %q", what, r, text)
+			}
+		}
+	}
+	safe("text", printable(nasty))
+	safe("a name", quoted(nasty))
+	text, err := safeJSON(map[string]string{nasty: nasty}, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	safe("JSON", string(text))
+	var back map[string]string
+	if err := json.Unmarshal(text, &back); err != nil || back[nasty] != nasty {
+		t.Errorf("JSON lost something: %q, %v", back, err)
+	}
+	var log bytes.Buffer
+	slog.New(slog.NewJSONHandler(jsonLog{&log}, nil)).Warn(nasty, "name", nasty)
+	safe("the log as JSON", log.String())
+	log.Reset()
+	slog.New(slog.NewTextHandler(&log, nil)).Warn(nasty, "name", nasty)
+	safe("the log", log.String())
+	for _, plain := range []string{"", "Grüße, 日本語, \U0001f469\u200d\U0001f52c", "a <b> & \"c\" \\ d"} {
+		if printable(plain) != plain {
+			t.Errorf("%q became %q", plain, printable(plain))
+		}
+	}
+	if text, _ := safeJSON("a <b> Grüße", false); string(text) != "\"a <b> Grüße\"\n" {
+		t.Errorf("%s", text)
+	}
+}
+
+func TestCommandsPrintNothingThatSteersATerminal(t *testing.T) {
+	share := t.TempDir()
+	long := strings.Repeat("long", 25000)
+	meta := `{"version": 2, "volume-base-metadata": {"id": "x", "display_name": ` + asJSON(t, nasty+long) + `}, "volume-metadata": {"k": ` + asJSON(t, nasty) + `}}`
+	b := storetest.MustWrite(t, share, storetest.Spec{ID: storetest.ID("one"), VolumeID: storetest.ID("volume"), Name: nasty, VolumeMeta: meta, Content: storetest.Text(1<<20, 7)})
+	target := t.TempDir() + "/x.raw"
+	for _, args := range [][]string{{"list"}, {"list", "--json"}, {"show", b.ID}, {"show", "--json", b.ID}, {"records"}, {"records", "--json"}, {"materialize", b.ID, target}} {
+		stdout, stderr, code := restorefs(t, append(args, "--share", share)...)
+		for _, r := range stdout + stderr {
+			if r != '\n' && steers(r) {
+				t.Errorf("%q prints %U", args, r)
+				break
+			}
+		}
+		whole := args[0] != "records" && slices.Contains(args, "--json") // nothing is cut
+		if code != 0 || whole == (len(stdout)+len(stderr) < len(long)) {
+			t.Errorf("%q: exit %d, %d bytes", args, code, len(stdout)+len(stderr))
+		}
+	}
+}
+
+func asJSON(t *testing.T, s string) string {
+	t.Helper()
+	text, err := json.Marshal(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func TestLongTextIsCutWherePeopleReadIt(t *testing.T) {
+	for s, want := range map[string]string{"": "", "äöü": "äöü", "äöüß": "äöü... (4 characters)", "abcdefgh": "abc... (8 characters)"} {
+		if got := cut(s, 3); got != want || !utf8.ValidString(got) {
+			t.Errorf("%q: %q", s, got)
+		}
+	}
+}
+
+func TestAVolumeIsListedByItsNewestName(t *testing.T) {
+	backup := func(volume, name string) *backupstore.Backup {
+		b := &backupstore.Backup{ID: storetest.ID(volume + name), VolumeID: volume, State: backupstore.Complete}
+		if name != "" {
+			b.VolumeMeta = &format.VolumeMeta{}
+			b.VolumeMeta.Base.Name = &name
+		}
+		return b
+	}
+	all := []*backupstore.Backup{ // oldest first
+		backup("a", ""), backup("a", "first"), backup("a", "second"), backup("a", "first"), backup("a", "new"), backup("a", ""),
+		backup("b", "only"), backup("c", ""),
+	}
+	names := volumeNames(all)
+	for id, want := range map[string]string{"a": ` "new", before: "first", "second"`, "b": ` "only"`, "c": ""} {
+		if got := namesText(names[id]); got != want {
+			t.Errorf("%s: %s, not %s", id, got, want)
+		}
+	}
+	var out bytes.Buffer
+	printList(&out, all[:1], names) // the one that is listed has no name itself
+	if !strings.HasPrefix(out.String(), `volume a "new", before: "first", "second"`) {
+		t.Errorf("%s", out.String())
+	}
+}
