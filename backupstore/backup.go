@@ -62,6 +62,8 @@ type Backup struct {
 	rows     int64  // of _sha256file, where the size is not recorded; else 0
 	rowBytes int64  // of the volume that each row covers
 	listing  uint64 // changes when one of its files does
+	layout   layout // of its own objects
+	doubtful bool   // nothing but doubts of its _metadata keep it from being complete
 
 	// What resolve finds out.
 	parent     *Backup // nil for a full backup or when it is missing
@@ -121,6 +123,7 @@ func (b *Backup) problem(format string, args ...any) {
 // broken notes why b is not complete. The first such reason comes before
 // whatever else there is to tell.
 func (b *Backup) broken(format string, args ...any) {
+	b.doubtful = false
 	b.problem(format, args...)
 	if last := len(b.Problems) - 1; b.State == Complete {
 		b.State = Broken

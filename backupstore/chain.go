@@ -60,6 +60,8 @@ func judge(b *Backup) {
 	case b.layers > maxChain:
 		b.broken("its chain has more than %d layers", maxChain)
 		b.usable = false
+	case p.doubtful && b.HasDigests: // which are those of the composed volume
+		end = max(end, p.end)
 	case p.State != Complete:
 		// Name the one at fault: what is between says nothing, and a text that
 		// grows from layer to layer helps nobody.
@@ -68,7 +70,9 @@ func judge(b *Backup) {
 		if culprit != p {
 			kin = "ancestor"
 		}
+		doubtful := p.doubtful && (b.State == Complete || b.doubtful)
 		b.broken("its %s %s is %s: %s", kin, culprit.ID, culprit.State, culprit.Problems[0])
+		b.doubtful = doubtful
 		end = max(end, p.end)
 	default:
 		end = max(end, p.end)

@@ -88,6 +88,7 @@ func (set *fileSet) parse(ctx context.Context, s share.Share, b *Backup) error {
 	count := 0
 	m, err := readMetadata(ctx, s, b, func(o format.Object) error {
 		count++
+		b.layout.add(o)
 		if name := o.Compression.String(); !slices.Contains(b.Compression, name) {
 			b.Compression = append(b.Compression, name)
 		}
@@ -103,7 +104,7 @@ func (set *fileSet) parse(ctx context.Context, s share.Share, b *Backup) error {
 		return nil
 	})
 	if err != nil {
-		b.Compression, b.end = nil, 0
+		b.Compression, b.end, b.layout = nil, 0, layout{}
 		return err
 	}
 	b.ParentID, b.Name, b.Description, b.Objects = m.ParentID, m.BackupName, m.Description, count
@@ -122,6 +123,9 @@ func (set *fileSet) parse(ctx context.Context, s share.Share, b *Backup) error {
 	}
 	if len(short) > 0 {
 		b.broken("%s shorter than _metadata says", objectNumbers(short))
+	}
+	if why := b.layout.doubt(m); why != "" {
+		b.inDoubt(why)
 	}
 	if extra := len(set.objects) - (count - len(missing)); extra > 0 {
 		b.problem("%d object file(s) that _metadata does not know (Cinder's own restore refuses such a directory)", extra)

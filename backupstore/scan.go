@@ -64,12 +64,16 @@ type look struct {
 // scan looks at every directory of the share for backups; their parents are not
 // yet resolved. Those of before that have not changed are taken over.
 func scan(ctx context.Context, s share.Share, seed maphash.Seed, before map[string]*Backup) (look, error) {
+	whole := ctx
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(scanParallel)
 	sc := &scanner{share: s, seed: seed, before: before, group: group,
 		look: look{backups: map[string]*Backup{}, unread: map[string]error{}}}
 	group.Go(func() error { return sc.walk(ctx, ".", 0) })
 	if err := group.Wait(); err != nil {
+		return look{}, err
+	}
+	if err := sc.place(whole); err != nil {
 		return look{}, err
 	}
 	// A server that is away for a moment must not make backups disappear.

@@ -23,6 +23,9 @@ func (v *verifier) finish(ctx context.Context, l *layer) error {
 			l.unread = append(l.unread, fmt.Errorf("its digests: %w", advised(err)))
 		}
 	}
+	if why := l.backup.Doubt(); why != "" {
+		l.damage(Damage{Length: l.backup.Size, Reason: why})
+	}
 	if l.needless > 0 {
 		l.notes = append(l.notes, fmt.Sprintf("blocks that are zero by their digests, so that nothing is lost, in damaged objects: %d, first in %s", l.needless, l.needlessAt))
 	}

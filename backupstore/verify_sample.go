@@ -67,6 +67,9 @@ func (v *verifier) sampleOne(ctx context.Context, b *Backup) (Report, error) {
 	if err := g.Wait(); err != nil {
 		return r, err
 	}
+	if why := b.Doubt(); why != "" {
+		r.Damaged = append(r.Damaged, Damage{Length: b.Size, Reason: why})
+	}
 	if err := vol.digestsUnread(); err != nil {
 		r.Unread = []error{fmt.Errorf("its digests: %w", advised(err))}
 	}

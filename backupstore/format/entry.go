@@ -48,6 +48,17 @@ func parseEntry(b []byte, prefix string) (o Object, ok bool) {
 	return o, e.ok && o.Length > 0 && o.Length <= MaxVolumeBytes && o.Offset <= MaxVolumeBytes
 }
 
+// isOdd reports whether an entry that parseEntry does not know begins as those of
+// Cinder do, and goes on otherwise. Python 2 put a blank behind each comma, and
+// the compression was once recorded in whatever letter case it was configured.
+func isOdd(b []byte, prefix string) bool {
+	if !bytes.HasPrefix(b, []byte("{\n      \"")) {
+		return false
+	}
+	_, known := parseEntry(bytes.ToLower(bytes.ReplaceAll(b, []byte(", \n"), []byte(",\n"))), prefix)
+	return !known
+}
+
 // entry is what is left to parse; once it is not ok it stays so.
 type entry struct {
 	rest []byte

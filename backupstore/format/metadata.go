@@ -94,6 +94,12 @@ type Metadata struct {
 	VolumeID    string
 	// VolumeMeta is the text of volume_meta, "" for null.
 	VolumeMeta string
+	// Missing are names that Cinder always writes and that are not there, though
+	// the data can be had without.
+	Missing []string
+	// OddEntry is the number of the first object whose entry looks like Cinder's
+	// and is not quite: a blank too many, say. 0: none.
+	OddEntry uint32
 }
 
 // ParseMetadata parses the _metadata of the backup whose files start with
@@ -159,8 +165,15 @@ func parseMetadata(v *values, prefix string, each func(Object) error) (Metadata,
 		return m, fmt.Errorf("%w %q, this program knows %q", ErrVersion, clip(m.Version), Version)
 	case !seen["objects"]:
 		return m, fmt.Errorf("%w: no \"objects\"", ErrJSON)
+	case !seen["parent_id"]: // null is one
+		return m, fmt.Errorf("%w: no \"parent_id\", which a full backup has as well", ErrJSON)
 	case !IsID(m.BackupID) || !IsID(m.VolumeID) || m.ParentID != "" && !IsID(m.ParentID):
 		return m, fmt.Errorf("%w: backup_id, volume_id or parent_id is no UUID", ErrJSON)
+	}
+	for _, name := range []string{"backup_description", "backup_name", "created_at", "volume_meta"} {
+		if !seen[name] {
+			m.Missing = append(m.Missing, name)
+		}
 	}
 	return m, nil
 }
@@ -197,7 +210,7 @@ func (m *Metadata) parse(key string, v *values, prefix string, each func(Object)
 	case "volume_meta":
 		return text(&m.VolumeMeta)
 	case "objects":
-		return parseObjects(v, prefix, each)
+		return m.parseObjects(v, prefix, each)
 	}
 	var skip json.RawMessage
 	return v.into(key, &skip)
@@ -211,7 +224,7 @@ type objectFields struct {
 	Offset      *int64  `json:"offset"`
 }
 
-func parseObjects(v *values, prefix string, each func(Object) error) error {
+func (m *Metadata) parseObjects(v *values, prefix string, each func(Object) error) error {
 	if err := v.expect('['); err != nil {
 		return err
 	}
@@ -227,8 +240,12 @@ func parseObjects(v *values, prefix string, each func(Object) error) error {
 		}
 		o, ok := parseEntry(b, prefix)
 		if !ok {
+			odd := isOdd(b, prefix)
 			if o, err = parseAnyEntry(b, prefix); err != nil {
 				return err
+			}
+			if odd && m.OddEntry == 0 {
+				m.OddEntry = o.Number
 			}
 		}
 		if o.Offset < last.End() {

@@ -121,7 +121,7 @@ func runMaterialize(c *cli.Context) error {
 			data = "the data is written, except for what is lost; "
 		}
 		_, err := writeRecord(c, r.backup, nil)
-		return errors.Join(lost(c, r.rescue.Bad(), "zeros stand there"), recordError(data, err))
+		return errors.Join(lost(c, r.rescue.Bad(), "zeros stand there"), inDoubt(r.backup), recordError(data, err))
 	}
 	if err := outsideShare(c, name); err != nil {
 		return err
@@ -153,12 +153,15 @@ func runMaterialize(c *cli.Context) error {
 func finish(c *cli.Context, b *backupstore.Backup, target *materialize.Target, result materialize.Result, healed, lost []backupstore.Range, cloud *cloudVolume) error {
 	out := materialized{
 		Backup: b.ID, Target: target.Path(), Size: result.Size, BytesWritten: result.BytesWritten, BytesZeroed: result.BytesZeroed,
-		BytesSkipped: result.BytesSkipped, Verified: len(lost) == 0, Seconds: result.Duration.Seconds(),
+		BytesSkipped: result.BytesSkipped, Verified: len(lost) == 0 && b.Doubt() == "", Seconds: result.Duration.Seconds(),
 		Healed: jsonRanges(healed), Lost: jsonRanges(lost), Notes: target.Notes(),
 	}
 	data, proof := "the data is restored and verified; ", "every block verified"
 	if len(lost) > 0 {
 		data, proof = "the data is restored, except for what is lost; ", "every block that is not lost verified"
+	}
+	if b.Doubt() != "" {
+		data, proof = "the data is restored; ", "objects compared with their MD5"
 	}
 	if result.Verified {
 		proof += ", and read back from the target"

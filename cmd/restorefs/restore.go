@@ -178,5 +178,5 @@ func (r *restore) onto(name string) error {
 	r.restored = true
 	bad := r.rescue.Bad()
 	err = finish(c, r.backup, target, result, r.composed.Healed(), bad, r.cloud)
-	return errors.Join(salvaged(c, r.backup, target, bad, r.cloud != nil), err)
+	return errors.Join(salvaged(c, r.backup, target, bad, r.cloud != nil), inDoubt(r.backup), err)
 }

@@ -109,3 +109,13 @@ func lost(c *cli.Context, bad []backupstore.Range, hint string) error {
 	}
 	return fmt.Errorf("%s in %d range(s) are lost, all else is restored and verified; %s: %w", formatSize(total), len(bad), hint, backupstore.ErrDamaged)
 }
+
+// inDoubt is the error of a restore, with --salvage, of a backup of which nothing
+// proves that its objects are where they belong.
+func inDoubt(b *backupstore.Backup) error {
+	if b.Doubt() == "" {
+		return nil
+	}
+	return fmt.Errorf("all that the objects hold is restored, but it may stand in the wrong places: %s. "+
+		"Check what is on it before you use it: %w", b.Doubt(), backupstore.ErrDamaged)
+}
