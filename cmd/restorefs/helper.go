@@ -77,7 +77,7 @@ func helperArgs(app *cli.App, args []string) ([]string, error) {
 		takesValue, known := optionFlag(command, name)
 		switch {
 		case name == "remount" || name == "bind" || name == "move":
-			return nil, usagef("a mount of restorefs cannot be changed by %s: unmount it and mount it again with the options that it is to have", name)
+			return nil, usagef("a mount of restorefs cannot be changed by %q: unmount it and mount it again with the options that it is to have", name)
 		case !known && sloppy:
 		case !known:
 			return nil, usagef("%q is no option of restorefs; the options are the flags of \"restorefs mount --help\" without their dashes, with _ for -, except for %s", name, notOptionsText)
