@@ -57,6 +57,7 @@ type snapshot struct {
 	backups []*Backup
 	byID    map[string]*Backup
 	unread  []error
+	notes   []string
 	scanned map[string]*Backup // as they were found, by path; never changed
 }
 
@@ -120,7 +121,7 @@ func (c *Catalog) Refresh(ctx context.Context) error {
 		return fmt.Errorf("look for backups on %s: %w", c, err)
 	}
 	c.count.share.Add(uint64(len(found.errors(true))))
-	s := snapshot{byID: make(map[string]*Backup, len(found.backups)), scanned: found.backups, unread: found.errors(before.scanned != nil)}
+	s := snapshot{byID: make(map[string]*Backup, len(found.backups)), scanned: found.backups, unread: found.errors(before.scanned != nil), notes: found.notes()}
 	same := map[string][]*Backup{}
 	for file, b := range found.backups {
 		if was := before.scanned[file]; was != nil && was.listing != b.listing {
@@ -225,9 +226,18 @@ func (c *Catalog) Backups() []*Backup {
 	return c.snapshot.backups
 }
 
-// Unread returns what the last Refresh could not look at.
+// Unread returns what the last Refresh could not look at, or saw and cannot
+// read: there may be more backups than Backups returns.
 func (c *Catalog) Unread() []error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.snapshot.unread
+}
+
+// Notes returns what the last Refresh saw that is no backup and may be asked
+// about.
+func (c *Catalog) Notes() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.snapshot.notes
 }

@@ -38,10 +38,17 @@ func (c *Catalog) Find(ref string) (*Backup, error) {
 			volumes.add(b.VolumeID)
 		}
 	}
+	if len(c.Backups()) == 0 {
+		return nil, c.errEmpty(ref)
+	}
 	if found.n == 0 && volumes.n > 0 {
 		return nil, fmt.Errorf("%w: %s is a volume; its newest backup is %s@latest, \"restorefs list --volume %s\" shows all", ErrNoBackup, ref, ref, ref)
 	}
 	return match, found.unique("backup", ref, c.share)
+}
+
+func (c *Catalog) errEmpty(ref string) error {
+	return fmt.Errorf("%w as %s: there are none at all on %s: is the share mounted, and is this its directory?", ErrNoBackup, ref, c)
 }
 
 func (c *Catalog) findByTime(volume, when string) (*Backup, error) {
@@ -71,6 +78,9 @@ func (c *Catalog) findByTime(volume, when string) (*Backup, error) {
 		default:
 			other = b
 		}
+	}
+	if len(c.Backups()) == 0 {
+		return nil, c.errEmpty(volume)
 	}
 	if err := volumes.unique("backup of a volume", volume, c.share); err != nil {
 		return nil, err

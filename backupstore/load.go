@@ -18,8 +18,11 @@ const justNow = 10 * time.Minute
 
 func writtenJustNow(t time.Time) bool { return time.Since(t) < justNow }
 
+// errUnfinished is about an old backup without _metadata: nothing names it.
+var errUnfinished = errors.New("no _metadata")
+
 // load makes a backup of its files, from its _metadata unless before is what
-// that says. An error is only ctx's.
+// that says. An error is ctx's or, of an old backup alone, why it has no name.
 func (s *scanner) load(ctx context.Context, set *fileSet, before *Backup) (*Backup, error) {
 	// One with problems is read again: they may have passed.
 	if before != nil && before.usable && len(before.Problems) == 0 && before.listing == set.listing && len(set.errs)+len(set.odd) == 0 {
@@ -32,6 +35,12 @@ func (s *scanner) load(ctx context.Context, set *fileSet, before *Backup) (*Back
 	b.CreatedAt = started(set.name)
 	if set.digests != nil {
 		b.digests = fileInfo{set.digests.Size, set.digests.ModTime}
+	}
+	if set.old() {
+		if set.metadata == nil {
+			return nil, errUnfinished
+		}
+		b.CreatedAt = set.metadata.ModTime.UTC()
 	}
 	defer set.report(b)
 	if set.metadata == nil {
@@ -51,6 +60,12 @@ func (s *scanner) load(ctx context.Context, set *fileSet, before *Backup) (*Back
 	if errors.Is(err, format.ErrCut) && writtenJustNow(b.metadata.modTime) {
 		err = fmt.Errorf("%w; it was written just now, maybe Cinder is not done yet: look again in some minutes", err)
 	}
+	if err != nil && b.ID == "" {
+		if before == nil {
+			return nil, err
+		}
+		b.ID, b.VolumeID = before.ID, before.VolumeID
+	}
 	if err != nil {
 		b.broken("_metadata cannot be used: %v", advised(err))
 		return b, nil
@@ -64,6 +79,9 @@ func (s *scanner) load(ctx context.Context, set *fileSet, before *Backup) (*Back
 	}
 	return b, nil
 }
+
+// old reports whether the files' names do not tell which backup it is.
+func (set *fileSet) old() bool { return set.name.Prefix == format.OldPrefix }
 
 // started is when the backup was started, zero when its name does not tell.
 func started(n format.Name) time.Time {
@@ -107,10 +125,16 @@ func (set *fileSet) parse(ctx context.Context, s share.Share, b *Backup) error {
 		b.Compression, b.end, b.layout = nil, 0, layout{}
 		return err
 	}
+	b.ID, b.VolumeID = m.BackupID, m.VolumeID
 	b.ParentID, b.Name, b.Description, b.Objects = m.ParentID, m.BackupName, m.Description, count
-	if b.CreatedAt = m.CreatedAt; b.CreatedAt.IsZero() {
-		b.CreatedAt = started(set.name)
-		b.problem("created_at in _metadata is no time: taken from the file names")
+	switch from := "from the file names"; {
+	case !m.CreatedAt.IsZero():
+		b.CreatedAt = m.CreatedAt
+	default:
+		if set.old() {
+			from = "to be when that was written"
+		}
+		b.problem("created_at in _metadata is no time: taken %s", from)
 	}
 	slices.Sort(b.Compression)
 	if m.VolumeMeta != "" {
@@ -144,8 +168,12 @@ func readMetadata(ctx context.Context, s share.Share, b *Backup, each func(forma
 	}
 	defer f.Close()
 	m, err := format.ParseMetadata(io.NewSectionReader(withContext{ctx, f}, 0, f.Size()), b.Prefix, each)
-	if err == nil && (m.BackupID != b.ID || m.VolumeID != b.VolumeID) {
-		err = fmt.Errorf("%w: it is of backup %s of volume %s, the file names say otherwise", format.ErrJSON, m.BackupID, m.VolumeID)
+	if err == nil && b.ID != "" && (m.BackupID != b.ID || m.VolumeID != b.VolumeID) {
+		says := "the file names say otherwise"
+		if b.Prefix == format.OldPrefix {
+			says = "another one was here before: a Cinder before 11.0 writes over a backup in the same container"
+		}
+		err = fmt.Errorf("%w: it is of backup %s of volume %s, %s", format.ErrJSON, m.BackupID, m.VolumeID, says)
 	}
 	return m, err
 }
@@ -165,7 +193,10 @@ func (s *scanner) sizeFromDigests(ctx context.Context, b *Backup) error {
 	if err == nil {
 		defer f.Close()
 		var d *format.Digests
-		if d, err = format.OpenDigests(ctx, f); err == nil {
+		if d, err = format.OpenDigests(ctx, f); err == nil && d.BackupID != b.ID {
+			err = fmt.Errorf("%w: it is of backup %s", format.ErrDigests, d.BackupID)
+		}
+		if err == nil {
 			b.rows, b.rowBytes = d.Rows(), d.BlockBytes()
 		}
 	}

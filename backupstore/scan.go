@@ -59,6 +59,11 @@ type look struct {
 	unread  map[string]error   // by directory
 	tooDeep string             // a directory that is
 	odd     error              // about the share as a whole
+
+	nameless map[string]error // by file: a _metadata that has to say whose it is, and does not
+	left     []string         // directories with an old backup's files, and no _metadata
+	links    []string         // symbolic links out of the share
+	bucket   string           // a directory with backups of another kind of driver
 }
 
 // scan looks at every directory of the share for backups; their parents are not
@@ -68,7 +73,7 @@ func scan(ctx context.Context, s share.Share, seed maphash.Seed, before map[stri
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(scanParallel)
 	sc := &scanner{share: s, seed: seed, before: before, group: group,
-		look: look{backups: map[string]*Backup{}, unread: map[string]error{}}}
+		look: look{backups: map[string]*Backup{}, unread: map[string]error{}, nameless: map[string]error{}}}
 	group.Go(func() error { return sc.walk(ctx, ".", 0) })
 	if err := group.Wait(); err != nil {
 		return look{}, err
@@ -110,15 +115,54 @@ func (l *look) errors(again bool) []error {
 	for dir, err := range l.unread {
 		all = append(all, fmt.Errorf("directory %s cannot be read, %s: %w", dir, seen, advised(err)))
 	}
-	slices.SortFunc(all, func(a, b error) int { return cmp.Compare(a.Error(), b.Error()) })
-	if n := len(all) - maxUnread; n > 0 {
-		all = append(all[:maxUnread], fmt.Errorf("%d more directories cannot be read", n))
+	all = few(all, "directories cannot be read")
+	var nameless []error
+	for file, err := range l.nameless {
+		nameless = append(nameless, fmt.Errorf("%s_metadata cannot be used, and it alone says which backup it is (of a Cinder before 11.0); "+
+			"that backup is not seen: %w", file, advised(err)))
+	}
+	all = append(all, few(nameless, "such files cannot be used")...)
+	var links []error
+	for _, link := range l.links {
+		links = append(links, fmt.Errorf("%s is a symbolic link that leads out of the share: it is not followed, and backups behind it "+
+			"are not seen (give the directory that it leads to as the share, or bind-mount it in the link's place)", link))
+	}
+	all = append(all, few(links, "symbolic links lead out of the share")...)
+	if l.bucket != "" {
+		all = append(all, fmt.Errorf("directory %s holds files of Cinder's S3, Swift or Google backup driver "+
+			"(volume_ID/TIME/az_ZONE_backup_ID-00001), as in a copy of a bucket: restorefs does not read these yet, "+
+			"only what the NFS and posix drivers wrote", l.bucket))
 	}
 	if l.odd != nil {
 		all = append(all, l.odd)
 	}
 	if l.tooDeep != "" {
 		all = append(all, fmt.Errorf("directory %s is more than %d levels deep: it and others like it are not looked at", l.tooDeep, scanDepth))
+	}
+	return all
+}
+
+// few sorts errors and cuts them off after maxUnread; what says what the others
+// are about.
+func few(all []error, what string) []error {
+	slices.SortFunc(all, func(a, b error) int { return cmp.Compare(a.Error(), b.Error()) })
+	if n := len(all) - maxUnread; n > 0 {
+		all = append(all[:maxUnread], fmt.Errorf("%d more %s", n, what))
+	}
+	return all
+}
+
+// notes returns what an operator may want to know, though nothing is missing
+// for it.
+func (l *look) notes() []string {
+	slices.Sort(l.left)
+	var all []string
+	for _, dir := range l.left[:min(len(l.left), maxUnread)] {
+		all = append(all, fmt.Sprintf("directory %s holds files of a backup that a Cinder before 11.0 did not finish or delete as a whole: "+
+			"%s-00001 and others, and no %s_metadata, so that nothing says of which volume they are", dir, format.OldPrefix, format.OldPrefix))
+	}
+	if n := len(l.left) - maxUnread; n > 0 {
+		all = append(all, fmt.Sprintf("%d more directories hold such files", n))
 	}
 	return all
 }
@@ -167,16 +211,24 @@ func (s *scanner) walk(ctx context.Context, dir string, depth int) error {
 	for sub, err := range unread {
 		s.cannotRead(sub, err)
 	}
+	s.otherThan(dir, entries)
 	for _, set := range sets {
 		err := s.do(func() error {
 			file := path.Join(dir, set.name.Prefix)
 			b, err := s.load(ctx, set, s.before[file])
-			if err != nil {
-				return err
+			if ctx.Err() != nil {
+				return ctx.Err()
 			}
 			s.mu.Lock()
 			defer s.mu.Unlock()
-			s.look.backups[file] = b
+			switch {
+			case errors.Is(err, errUnfinished):
+				s.look.left = append(s.look.left, dir)
+			case err != nil:
+				s.look.nameless[file] = err
+			default:
+				s.look.backups[file] = b
+			}
 			return nil
 		})
 		if err != nil {
@@ -200,7 +252,44 @@ func (s *scanner) cannotRead(dir string, err error) {
 // maybeBackup is a first glance at a name. Others, such as the ".nfs..." of
 // files that were deleted while open, are not even looked at.
 func maybeBackup(name string) bool {
-	return len(name) > format.PrefixLen && strings.HasPrefix(name, "volume_")
+	return len(name) > format.PrefixLen && strings.HasPrefix(name, "volume_") ||
+		strings.HasPrefix(name, format.OldPrefix) || ofBucket(name)
+}
+
+// ofBucket tells one or two files of each backup by the drivers of object stores
+// (chunkeddriver.py of S3, Swift, Google: volume_ID/TIME/az_ZONE_backup_ID, where
+// the zone is any text).
+func ofBucket(name string) bool {
+	name, ok := strings.CutSuffix(name, "_metadata")
+	if !ok {
+		if name, ok = strings.CutSuffix(name, "-00001"); !ok {
+			return false
+		}
+	}
+	const idLen = 36
+	if len(name) <= idLen || strings.HasPrefix(name, "volume_") {
+		return false
+	}
+	rest, id := name[:len(name)-idLen], name[len(name)-idLen:]
+	return format.IsID(id) && strings.HasSuffix(rest, "_backup_")
+}
+
+// otherThan notes what a directory holds that may be backups and is not read.
+func (s *scanner) otherThan(dir string, entries []share.Entry) {
+	for i := range entries {
+		switch e := &entries[i]; {
+		case e.Err == nil && e.Mode == fs.ModeSymlink && !maybeBackup(e.Name):
+			s.mu.Lock()
+			s.look.links = append(s.look.links, path.Join(dir, e.Name))
+			s.mu.Unlock()
+		case e.Err == nil && e.Mode.IsRegular() && ofBucket(e.Name):
+			s.mu.Lock()
+			if s.look.bucket == "" || dir < s.look.bucket {
+				s.look.bucket = dir
+			}
+			s.mu.Unlock()
+		}
+	}
 }
 
 // fileSet is the files of one backup as a directory lists them.

@@ -36,7 +36,20 @@ func TestNames(t *testing.T) {
 			t.Errorf("%q does not come back: %q", name, ObjectName(prefix, n.Number))
 		}
 	}
+	for name, want := range map[string]Name{
+		"backup_metadata":   {Kind: KindMetadata},
+		"backup_sha256file": {Kind: KindDigests},
+		"backup-00001":      {Kind: KindObject, Number: 1},
+		"backup-100000":     {Kind: KindObject, Number: 100000},
+	} {
+		n, ok := ParseName(name)
+		want.Prefix = OldPrefix
+		if !ok || n != want {
+			t.Errorf("%q: %+v %v", name, n, ok)
+		}
+	}
 	for _, name := range []string{
+		"backup", "backup-1", "backup-00000", "backup_metadata.bak", "backups", "backup-00001.tmp", "Backup_metadata",
 		"", prefix, prefix + "_metadata.bak", prefix + "-00001.tmp", prefix + "-1", prefix + "-00000", prefix + "-000001",
 		prefix + "-4294967296", prefix + "/00001", strings.ToUpper(prefix) + "-00001", "x" + prefix[1:] + "-00001",
 	} {

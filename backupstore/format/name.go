@@ -16,14 +16,20 @@ const (
 	KindDigests                  // _sha256file, written last but one
 )
 
+// OldPrefix is the prefix of every backup that a Cinder before 11.0.0 (Pike)
+// wrote, Kilo to Ocata: its names do not tell which backup it is, and a second
+// one in the same container replaced the first. Later releases go on reading
+// them, by the service_metadata in their database (Cinder's commit 535e71797).
+const OldPrefix = "backup"
+
 // Name is a parsed file name of a backup:
 //
-//	volume_<volume id>_<YYYYmmddHHMMSS>_backup_<backup id>  then one of
+//	volume_<volume id>_<YYYYmmddHHMMSS>_backup_<backup id>  or OldPrefix, then one of
 //	-<number, five digits or more>   _metadata   _sha256file
 type Name struct {
 	Prefix   string // everything before the suffix
-	VolumeID string
-	Time     string // start of the backup, UTC, YYYYmmddHHMMSS
+	VolumeID string // "" with OldPrefix, as is BackupID: _metadata has both
+	Time     string // start of the backup, UTC, YYYYmmddHHMMSS; "" with OldPrefix
 	BackupID string
 	Kind     Kind
 	Number   uint32 // of an object, from 1
@@ -32,13 +38,17 @@ type Name struct {
 const (
 	idLen   = 36
 	timeLen = 14
-	// PrefixLen is the length of every prefix.
+	// PrefixLen is the length of every prefix but OldPrefix.
 	PrefixLen = len("volume_") + idLen + 1 + timeLen + len("_backup_") + idLen
 )
 
 // ParseName parses a file name (no directory). ok is false for names that are
 // not a backup's, among them stray files such as a copy "..._metadata.bak".
 func ParseName(name string) (n Name, ok bool) {
+	if suffix, old := strings.CutPrefix(name, OldPrefix); old {
+		n.Prefix = OldPrefix
+		return n, n.parseSuffix(suffix)
+	}
 	if len(name) <= PrefixLen {
 		return Name{}, false
 	}
@@ -53,18 +63,22 @@ func ParseName(name string) (n Name, ok bool) {
 	if !ok || n.Prefix[len("volume_")+idLen] != '_' || !IsID(n.VolumeID) || !IsID(n.BackupID) || !isDigits(n.Time) {
 		return Name{}, false
 	}
-	switch suffix := name[PrefixLen:]; suffix {
+	return n, n.parseSuffix(name[PrefixLen:])
+}
+
+// parseSuffix parses what follows the prefix.
+func (n *Name) parseSuffix(suffix string) (ok bool) {
+	switch suffix {
 	case "_metadata":
 		n.Kind = KindMetadata
 	case "_sha256file":
 		n.Kind = KindDigests
 	default:
 		n.Kind = KindObject
-		if n.Number, ok = parseNumber(suffix); !ok {
-			return Name{}, false
-		}
+		n.Number, ok = parseNumber(suffix)
+		return ok
 	}
-	return n, true
+	return true
 }
 
 // parseNumber parses "-00001"; exactly what fmt's "-%05d" writes is accepted.

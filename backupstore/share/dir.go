@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"path"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -120,6 +121,17 @@ func isRemote(fd int) bool {
 // String returns the directory's path, or what else it is called.
 func (d *Dir) String() string { return d.outage.name }
 
+// Device is the number of the file system that the directory is on, st_dev of
+// stat(2); 0 when the share is closed.
+func (d *Dir) Device() uint64 {
+	r, err := d.now.take()
+	if err != nil {
+		return 0
+	}
+	defer d.now.give(r)
+	return r.id.dev
+}
+
 // Waiting implements Share.
 func (d *Dir) Waiting() time.Duration { return d.outage.waiting() }
 
@@ -193,11 +205,37 @@ func (r *root) readDir(ctx context.Context, dir string, want func(name string) b
 	defer r.records.Put(buf)
 	var entries []Entry
 	var listErr error
-	err = conn.Control(func(fd uintptr) { entries, listErr = list(ctx, int(fd), buf[:], want) })
+	leadsOut := func(name string) bool { return r.leadsOut(path.Join(dir, name)) }
+	err = conn.Control(func(fd uintptr) { entries, listErr = list(ctx, int(fd), buf[:], want, leadsOut) })
 	if err = cmp.Or(err, listErr); err != nil {
 		return nil, &fs.PathError{Op: "read", Path: dir, Err: err}
 	}
 	return entries, nil
+}
+
+// leadsOut reports whether a symbolic link may lead to a directory outside the
+// share. The kernel resolves it as far as the share goes and no farther, so that
+// what is outside is not touched: it may be a server that is away.
+func (r *root) leadsOut(name string) bool {
+	if !r.openat2 {
+		_, err := r.root.Stat(name) // an error where it leads out
+		return err != nil && !errors.Is(err, fs.ErrNotExist)
+	}
+	conn, err := r.top.SyscallConn()
+	if err != nil {
+		return true
+	}
+	how := unix.OpenHow{
+		Flags:   unix.O_PATH | unix.O_DIRECTORY | unix.O_CLOEXEC,
+		Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_MAGICLINKS,
+	}
+	fd := -1
+	ctlErr := conn.Control(func(top uintptr) { fd, err = unix.Openat2(int(top), name, &how) })
+	if ctlErr == nil && err == nil {
+		unix.Close(fd)
+		return false
+	}
+	return !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.ENOTDIR) && !errors.Is(err, unix.ELOOP)
 }
 
 // Open implements Share.

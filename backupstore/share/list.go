@@ -14,12 +14,18 @@ import (
 // recordBytes is the size of the buffer for list: some 60 names of a backup's.
 const recordBytes = 8 << 10
 
+// maxLinks is how many symbolic links of one directory are looked at.
+const maxLinks = 100
+
 // list reads the open directory fd. It reads the kernel's records itself
 // (struct linux_dirent64 of getdents64(2)) to know directories, and to pass
 // over what is not wanted, without a stat for each name.
-func list(ctx context.Context, fd int, buf []byte, want func(name string) bool) ([]Entry, error) {
+//
+// leadsOut is asked about symbolic links that are not wanted, maxLinks of them.
+func list(ctx context.Context, fd int, buf []byte, want, leadsOut func(name string) bool) ([]Entry, error) {
 	const typeAt, nameAt = 18, 19
 	var entries []Entry
+	links := 0
 	for {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -42,12 +48,20 @@ func list(ctx context.Context, fd int, buf []byte, want func(name string) bool) 
 			kind := record[typeAt]
 			if s := string(name); s == "." || s == ".." {
 				continue
-			} else if wanted := want(s); wanted || kind == unix.DT_DIR || kind == unix.DT_UNKNOWN {
+			} else if wanted := want(s); wanted || kind == unix.DT_DIR || kind == unix.DT_LNK || kind == unix.DT_UNKNOWN {
 				e := Entry{Name: s, Mode: fs.ModeDir}
-				if kind != unix.DT_DIR {
+				if kind == unix.DT_LNK && !wanted {
+					e.Mode = fs.ModeSymlink
+				} else if kind != unix.DT_DIR {
 					e = statAt(fd, s)
 				}
-				if errors.Is(e.Err, fs.ErrNotExist) || e.Err == nil && !wanted && !e.Mode.IsDir() {
+				if e.Mode == fs.ModeSymlink && !wanted {
+					if links++; links > maxLinks || !leadsOut(s) {
+						continue
+					}
+					e = Entry{Name: s, Mode: fs.ModeSymlink}
+				}
+				if errors.Is(e.Err, fs.ErrNotExist) || e.Err == nil && !wanted && e.Mode != fs.ModeSymlink && !e.Mode.IsDir() {
 					continue // deleted since it was listed, or nobody's
 				}
 				entries = append(entries, e)

@@ -22,9 +22,11 @@ import (
 // paths relative to the root, "." is the root itself. Implementations are safe
 // for concurrent use.
 type Share interface {
-	// ReadDir lists a directory in no particular order: its subdirectories and
-	// those of its other names that want wants. The rest is passed over at no
-	// cost in memory: a directory may hold a million files of somebody else.
+	// ReadDir lists a directory in no particular order: its subdirectories, those
+	// of its other names that want wants, and symbolic links that may lead to a
+	// directory outside the share, some of them if there are very many. The rest
+	// is passed over at no cost in memory: a directory may hold a million files of
+	// somebody else.
 	ReadDir(ctx context.Context, dir string, want func(name string) bool) ([]Entry, error)
 	// Open opens a regular file. Anything else is an error: fs.ErrNotExist,
 	// ErrNotRegular, or what the system said.

@@ -42,6 +42,10 @@ type Spec struct {
 	CompressionOf func(object int) string
 	Level         int // of zlib, 1..9; 0 is 6 as in Cinder
 
+	// OldNames names the files as a Cinder before 11.0 did, all of them after
+	// "backup".
+	OldNames bool
+
 	FileSize int64 // bytes of an object at most; 0 is DefaultFileSize
 	ShaBlock int   // bytes of a digest block; 0 is DefaultShaBlock
 
@@ -107,6 +111,9 @@ func Write(shareDir string, s Spec) (Backup, error) {
 		Container: s.Container, DataBytes: s.Content.Size(),
 		Prefix: "volume_" + s.VolumeID + "_" + s.Created.Format("20060102150405") + "_backup_" + s.ID,
 		Dir:    filepath.Join(shareDir, filepath.FromSlash(s.Container)),
+	}
+	if s.OldNames {
+		b.Prefix = "backup"
 	}
 	if err := os.MkdirAll(b.Dir, 0o770); err != nil {
 		return b, fmt.Errorf("write backup %s: %w", s.ID, err)
