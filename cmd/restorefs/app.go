@@ -168,6 +168,9 @@ func openCatalogWith(c *cli.Context, o backupstore.Options) (*backupstore.Catalo
 	for _, err := range catalog.Unread() {
 		log.Warn(err.Error())
 	}
+	for _, note := range catalog.Notes() {
+		log.Warn(note)
+	}
 	return catalog, nil
 }
 
@@ -178,9 +181,14 @@ func wholeShare(catalog *backupstore.Catalog, found int) error {
 		return err
 	}
 	if found == 0 {
-		return fmt.Errorf("no backups on %s: is the share mounted, and is this its directory?", catalog)
+		return errNone(catalog)
 	}
 	return nil
+}
+
+// errNone is what an unmounted share looks like.
+func errNone(catalog *backupstore.Catalog) error {
+	return fmt.Errorf("no backups on %s: is the share mounted, and is this its directory?", catalog)
 }
 
 // lookedAtAll fails where a part of the share could not be read, which the log

@@ -65,7 +65,7 @@ func list(c *cli.Context) (err error) {
 		return err
 	}
 	defer catalog.Close()
-	defer func() { err = errors.Join(err, lookedAtAll(catalog)) }()
+	defer func() { err = errors.Join(err, wholeShare(catalog, len(catalog.Backups()))) }()
 	var shown []*backupstore.Backup
 	hidden := 0
 	for _, b := range catalog.Backups() {
@@ -82,7 +82,10 @@ func list(c *cli.Context) (err error) {
 		for _, b := range shown {
 			out = append(out, newListed(b))
 		}
-		return writeJSON(c.App.Writer, out)
+		if err := writeJSON(c.App.Writer, out); err != nil {
+			return err
+		}
+		return noneOf(c, catalog, len(shown))
 	}
 	out := bufio.NewWriter(c.App.Writer)
 	printList(out, shown, volumeNames(catalog.Backups()))
@@ -92,11 +95,13 @@ func list(c *cli.Context) (err error) {
 	if hidden > 0 {
 		fmt.Fprintf(c.App.ErrWriter, "%d incomplete, not shown (--all)\n", hidden)
 	}
-	if volume := c.String("volume"); len(shown) == 0 && volume != "" {
-		return fmt.Errorf("%w of volume %s on %s", backupstore.ErrNoBackup, volume, c.String("share"))
-	}
-	if len(shown) == 0 {
-		fmt.Fprintf(c.App.ErrWriter, "no backups on %s\n", c.String("share"))
+	return noneOf(c, catalog, len(shown))
+}
+
+// noneOf is the error of a --volume of which there is nothing.
+func noneOf(c *cli.Context, catalog *backupstore.Catalog, found int) error {
+	if volume := c.String("volume"); found == 0 && volume != "" && len(catalog.Backups()) > 0 {
+		return fmt.Errorf("%w of volume %s on %s", backupstore.ErrNoBackup, volume, catalog)
 	}
 	return nil
 }

@@ -114,6 +114,11 @@ func mount(c *cli.Context) error {
 	if err := notifier.checkLog(c); err != nil {
 		return err
 	}
+	if len(catalog.Backups()) == 0 {
+		// It may come yet: a mount that follows the share is to be there before it.
+		newLogger(c).Warn(errNone(catalog).Error()+" It is looked at again and again, and backups appear as soon as they are there",
+			"every", c.Duration("refresh"))
+	}
 	only, err := chosen(catalog, c.StringSlice("backup"))
 	if err != nil {
 		return err

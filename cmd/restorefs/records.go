@@ -147,6 +147,9 @@ func recordsOf(c *cli.Context, catalog *backupstore.Catalog, service string) ([]
 	if incomplete+broken > 0 {
 		fmt.Fprintf(c.App.ErrWriter, "left out, because Cinder cannot restore them: %d broken and %d incomplete backup(s); \"restorefs list --all\" tells why\n", broken, incomplete)
 	}
+	if len(catalog.Backups()) == 0 {
+		return nil, wholeShare(catalog, 0)
+	}
 	if len(chosen) == 0 {
 		return nil, fmt.Errorf("%w that Cinder could import is on %s", backupstore.ErrNoBackup, catalog)
 	}

@@ -9,10 +9,12 @@ import (
 	"strings"
 
 	"github.com/urfave/cli/v2"
+	"golang.org/x/sys/unix"
 
 	"github.com/restorefs/restorefs/backupstore/share"
 	"github.com/restorefs/restorefs/backupstore/share/cinderconf"
 	"github.com/restorefs/restorefs/backupstore/share/nfsmount"
+	"github.com/restorefs/restorefs/fusefs"
 )
 
 const shareHelp = `SHARE is a directory (a mounted NFS export), or NFSHOST:/EXPORT[/DIR]: a mount of
@@ -66,6 +68,9 @@ func openShare(c *cli.Context) (*share.Dir, error) {
 			_, err = nfsmount.ParseExport(spec)
 			return nil, usageError{err}
 		}
+		if err == nil {
+			err = noMountOfOurs(s)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -87,6 +92,23 @@ func openShare(c *cli.Context) (*share.Dir, error) {
 		return nil, err
 	}
 	return s, c.Set("share", cmp.Or(dir, spec))
+}
+
+// noMountOfOurs refuses, and closes, a share that is a mount of restorefs.
+func noMountOfOurs(s *share.Dir) error {
+	dev := s.Device()
+	mounts, err := fusefs.Mounts()
+	if err != nil {
+		return nil // it will be without backups, which is told
+	}
+	for _, m := range mounts {
+		if m.Device == fmt.Sprintf("%d:%d", unix.Major(dev), unix.Minor(dev)) {
+			s.Close()
+			return fmt.Errorf("%s is no share: it is a restorefs mount (type %s, on %s), which shows backups as disks; "+
+				"the share is where Cinder writes them, %s", s, m.Type, m.Mountpoint, m.Source)
+		}
+	}
+	return nil
 }
 
 // isExport reports whether a share is written as an export and not the name of
