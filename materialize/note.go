@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/restorefs/restorefs/cache/private"
 )
 
 // noteSuffix ends the name of the note beside a file, or in the state
@@ -58,14 +60,18 @@ func (t *Target) notePath(o OpenOptions) string {
 	return filepath.Join(o.StateDir, fmt.Sprintf("%x%s", sum[:12], noteSuffix))
 }
 
-// readNote returns the note at path. One that cannot be understood is as good
-// as none: the operator is asked for --force.
+// readNote returns the note at path. One that cannot be understood, or that
+// somebody else may have made, is as good as none: the operator is asked for
+// --force.
 func readNote(path string) *note {
-	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	f, err := os.OpenFile(path, os.O_RDONLY|private.Flags, 0)
 	if err != nil {
 		return nil
 	}
 	defer f.Close()
+	if private.Mine(f) != nil {
+		return nil
+	}
 	p := make([]byte, noteMaxBytes)
 	k, _ := f.ReadAt(p, 0)
 	n := new(note)
@@ -82,25 +88,10 @@ func (t *Target) writeNote(head []string) error {
 	if err != nil {
 		return err
 	}
-	temp := t.note + ".new"
-	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
-	if err != nil {
-		return err
+	if _, err := os.Lstat(t.note); err == nil && readNote(t.note) == nil {
+		return fmt.Errorf("write %s: something of that name is there that is no note of this user's", t.note)
 	}
-	_, err = f.Write(data)
-	if err == nil {
-		err = f.Sync()
-	}
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	if err == nil {
-		err = os.Rename(temp, t.note)
-	}
-	if err == nil {
-		err = syncDir(filepath.Dir(t.note))
-	}
-	return err
+	return private.Replace(t.note, data)
 }
 
 func (t *Target) removeNote() error {
@@ -110,7 +101,7 @@ func (t *Target) removeNote() error {
 	if err := os.Remove(t.note); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	return syncDir(filepath.Dir(t.note))
+	return private.SyncDir(filepath.Dir(t.note))
 }
 
 // head describes the pages at the target's start.

@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/restorefs/restorefs/cache/private"
 )
 
 const (
@@ -94,9 +96,12 @@ func open(o Options, most int64) (*Cache, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the disk cache: %w", err)
 	}
-	lock, err := root.OpenFile(lockName, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
+	lock, err := root.OpenFile(lockName, os.O_RDWR|os.O_CREATE|private.Flags, 0o600)
 	if err == nil {
-		if err = unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		if err = private.Check(lock); err == nil {
+			err = unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		}
+		if err != nil {
 			lock.Close()
 		}
 	}

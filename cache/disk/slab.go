@@ -8,6 +8,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/restorefs/restorefs/cache/private"
 )
 
 // See docs/disk-cache-format.md.
@@ -79,11 +81,15 @@ func (c *Cache) makeSlab(number int, unit int64, slots int) (*slab, error) {
 // openSlab opens a slab file that is there, and returns the keys in it. Any error means that it is of no use.
 func (c *Cache) openSlab(number int) (*slab, []byte, error) {
 	name := slabName(number)
-	f, err := c.root.OpenFile(name, os.O_RDWR|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	f, err := c.root.OpenFile(name, os.O_RDWR|private.Flags, 0)
 	if err != nil {
 		return nil, nil, err
 	}
-	s, keys, err := readSlab(f, number)
+	var s *slab
+	var keys []byte
+	if err = private.Check(f); err == nil {
+		s, keys, err = readSlab(f, number)
+	}
 	if err != nil {
 		f.Close()
 		return nil, nil, fmt.Errorf("%s: %w", name, err)
@@ -100,9 +106,6 @@ func readSlab(f *os.File, number int) (*slab, []byte, error) {
 	}
 	const fixed = len(magic) + 16
 	h := make([]byte, fixed)
-	if !st.Mode().IsRegular() {
-		return nil, nil, errSlab
-	}
 	if _, err := f.ReadAt(h, 0); err != nil {
 		return nil, nil, err
 	}

@@ -53,6 +53,9 @@ func newApp() *cli.App {
 			cmd.Flags = append(cmd.Flags, shareFlags()...)
 			cmd.Description = strings.TrimSpace(cmd.Description + "\n\n" + shareHelp)
 		}
+		if hasFlag(cmd, "cache-dir") || hasFlag(cmd, "overlay") || cmd.Name == "overlay" {
+			cmd.Flags = append(cmd.Flags, trustGroupFlag())
+		}
 		cmd.Flags = append(cmd.Flags, &cli.BoolFlag{Name: "verbose", Usage: "log what happens to stderr", DisableDefaultText: true},
 			&cli.BoolFlag{Name: "debug", Usage: "log every detail to stderr", DisableDefaultText: true},
 			&cli.StringFlag{Name: "log-format", Value: "text", Usage: "log as `FORMAT`: text or json"})
@@ -153,12 +156,9 @@ func openCatalogWith(c *cli.Context, o backupstore.Options) (*backupstore.Catalo
 		return nil, err
 	}
 	o.Logger = log
-	if dir := c.String("cache-dir"); dir != "" {
-		if err := outsideShare(c, dir); err != nil {
-			s.Close()
-			return nil, err
-		}
-		o.IndexDir = filepath.Join(dir, "index")
+	if o.IndexDir, err = cacheSubDir(c, "index", "indexes cannot be kept: the next run decodes again what this one does"); err != nil {
+		s.Close()
+		return nil, err
 	}
 	catalog := backupstore.NewCatalog(s, o)
 	if err := catalog.Refresh(c.Context); err != nil {

@@ -49,7 +49,7 @@ func openDiskCache(c *cli.Context, size int64) (*disk.Cache, error) {
 	if dir == "" {
 		return nil, nil
 	}
-	if err := outsideShare(c, dir); err != nil {
+	if err := ownDir(c, "disk-cache", dir); err != nil {
 		return nil, err
 	}
 	return disk.Open(disk.Options{Dir: dir, Bytes: size, Logger: newLogger(c)})

@@ -13,12 +13,13 @@ const module = "github.com/restorefs/restorefs/"
 // whom, directly or not. Only cmd/restorefs knows everybody.
 var mayImport = map[string][]string{
 	"cache":                        {},
-	"cache/disk":                   {},
+	"cache/disk":                   {"cache/private"},
+	"cache/private":                {},
 	"fusefs":                       {"fusefs/contents", "fusefs/parttable"},
 	"fusefs/contents":              {"fusefs/parttable"},
-	"fusefs/overlay":               {},
+	"fusefs/overlay":               {"cache/private"},
 	"fusefs/parttable":             {},
-	"materialize":                  {},
+	"materialize":                  {"cache/private"},
 	"materialize/cinderapi":        {},
 	"materialize/device":           {},
 	"backupstore/share":            {},
@@ -29,7 +30,7 @@ var mayImport = map[string][]string{
 	"backupstore/seekable/inflate": {"backupstore/seekable/stream"},
 	"backupstore/seekable/bunzip2": {"backupstore/seekable/stream"},
 	"backupstore/seekable/unzstd":  {"backupstore/seekable/stream"},
-	"backupstore/seekable/index":   {"backupstore/seekable/stream"},
+	"backupstore/seekable/index":   {"backupstore/seekable/stream", "cache/private"},
 	"backupstore/seekable": {
 		"backupstore/seekable/stream", "backupstore/seekable/inflate", "backupstore/seekable/bunzip2", "backupstore/seekable/unzstd",
 		"backupstore/seekable/index",

@@ -197,13 +197,9 @@ func finish(c *cli.Context, b *backupstore.Backup, target *materialize.Target, r
 // stateDir is where it is noted that a device is half written, "" when that
 // cannot be.
 func stateDir(c *cli.Context) string {
-	if c.String("cache-dir") == "" {
-		return ""
-	}
-	dir := filepath.Join(c.String("cache-dir"), "state")
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	dir, err := cacheSubDir(c, "state", "an interrupted run onto a device will need --delta --force to be continued")
+	if err != nil {
 		newLogger(c).Warn("an interrupted run onto a device will need --delta --force to be continued", "err", err)
-		return ""
 	}
 	return dir
 }

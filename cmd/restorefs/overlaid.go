@@ -120,6 +120,9 @@ func (r *restore) withOverlay() error {
 	if dir == "" {
 		return nil
 	}
+	if err := overlayDir(r.c, dir); err != nil {
+		return err
+	}
 	o, err := overlay.OpenReadOnly(r.c.Context, dir, overlayKey(r.composed), r.volume, overlay.Options{Logger: newLogger(r.c)})
 	if errors.Is(err, fs.ErrNotExist) {
 		return usagef("nothing was written onto backup %s in %s: leave --overlay out, or see \"restorefs overlay list %s\"", r.backup.ID, dir, dir)

@@ -24,7 +24,13 @@ overlay, as its map is lost or damaged, only by its name.`,
 			&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Usage: "do not ask", DisableDefaultText: true},
 		},
 		Action: func(c *cli.Context) error {
-			switch args := c.Args().Slice(); {
+			args := c.Args().Slice()
+			if len(args) > 1 {
+				if err := overlayDir(c, args[1]); err != nil {
+					return err
+				}
+			}
+			switch {
 			case len(args) == 2 && args[0] == "list":
 				return listOverlays(c, args[1])
 			case len(args) == 2 && args[0] == "discard":

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"sync"
 
@@ -43,11 +42,8 @@ func newOverlays(c *cli.Context) (*overlays, error) {
 	if dir == "" {
 		return nil, nil
 	}
-	if err := outsideShare(c, dir); err != nil {
+	if err := ownDir(c, "overlay", dir); err != nil {
 		return nil, err
-	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("--overlay: %w", err)
 	}
 	dir, err := filepath.Abs(dir)
 	if err != nil {

@@ -59,6 +59,9 @@ func show(c *cli.Context) error {
 		s.Chain = append(s.Chain, newListed(l))
 	}
 	if dir := c.String("overlay"); dir != "" {
+		if err := overlayDir(c, dir); err != nil {
+			return err
+		}
 		if s.Overlay, err = overlayOf(dir, b.ID); err != nil {
 			return err
 		}

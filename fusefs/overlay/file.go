@@ -2,13 +2,14 @@ package overlay
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/restorefs/restorefs/cache/private"
 )
 
 // file is what the overlay needs of a file. Tests put faults behind it. Errors
@@ -80,17 +81,13 @@ func (d directory) sync() error {
 	return nil
 }
 
-// openRegular opens a regular file, and follows no link.
+// openRegular opens a regular file that is the user's, and follows no link.
 func openRegular(path string, flags int) (*os.File, error) {
-	f, err := os.OpenFile(path, flags|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0o600)
+	f, err := os.OpenFile(path, flags|private.Flags, 0o600)
 	if err != nil {
 		return nil, err
 	}
-	info, err := f.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = fmt.Errorf("%s is no regular file", path)
-	}
-	if err != nil {
+	if err := private.Check(f); err != nil {
 		f.Close()
 		return nil, err
 	}

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/restorefs/restorefs/cache/private"
 )
 
 // Store is a directory of index files of bounded size, and the indexes in use.
@@ -105,18 +107,15 @@ type file struct {
 	size int64
 }
 
-var errNotRegular = errors.New("not a regular file")
-
 // open opens an index file to read it.
 func (s *Store) open(name string) (file, error) {
-	// O_NONBLOCK: a FIFO of that name must not hold us.
-	f, err := s.root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOFOLLOW, 0)
+	f, err := s.root.OpenFile(name, os.O_RDONLY|private.Flags, 0)
 	if err != nil {
 		return file{}, err
 	}
-	fi, err := f.Stat()
-	if err == nil && !fi.Mode().IsRegular() {
-		err = errNotRegular
+	var fi fs.FileInfo
+	if err = private.Check(f); err == nil {
+		fi, err = f.Stat()
 	}
 	if err != nil {
 		f.Close()
@@ -134,18 +133,14 @@ func (s *Store) lock(name string) (*os.File, error) {
 		if err := s.root.MkdirAll(path.Dir(name), 0o700); err != nil {
 			return nil, err
 		}
-		f, err := s.root.OpenFile(name, os.O_RDWR|os.O_CREATE|syscall.O_NONBLOCK|syscall.O_NOFOLLOW, 0o600)
+		f, err := s.root.OpenFile(name, os.O_RDWR|os.O_CREATE|private.Flags, 0o600)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // its directory was removed in between
 		}
 		if err != nil {
 			return nil, err
 		}
-		fi, err := f.Stat()
-		if err == nil && !fi.Mode().IsRegular() {
-			err = errNotRegular
-		}
-		if err == nil {
+		if err = private.Check(f); err == nil {
 			err = flock(f)
 		}
 		if err == nil && s.names(f, name) {
@@ -202,7 +197,7 @@ func (s *Store) remove(name string, own bool) bool {
 func (s *Store) report(name string, key Key, err error) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-	case errors.Is(err, errStale), errors.Is(err, errDamaged), errors.Is(err, errNotRegular), errors.Is(err, syscall.ELOOP):
+	case errors.Is(err, errStale), errors.Is(err, errDamaged), errors.Is(err, private.ErrForeign), errors.Is(err, syscall.ELOOP):
 		if s.remove(name, !strings.HasSuffix(name, partialSuffix)) {
 			s.log.Info("seek index dropped, it is built anew", "object", key.Object, "file", name, "reason", err)
 		}

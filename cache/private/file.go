@@ -1,0 +1,137 @@
+package private
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+// Flags are for every open of a file in such a directory: no link is followed,
+// a FIFO does not hang, and no child process inherits it.
+const Flags = unix.O_NOFOLLOW | unix.O_NONBLOCK | unix.O_CLOEXEC
+
+// Check refuses an open file in a checked directory that is no regular one, that
+// others than those who may write to the directory made or can write to, or, if
+// it is open for writing, that has a second name.
+func Check(f *os.File) error {
+	st, err := regular(f)
+	if err != nil {
+		return err
+	}
+	var dir unix.Stat_t
+	if err := unix.Stat(filepath.Dir(f.Name()), &dir); err != nil {
+		return &fs.PathError{Op: "stat", Path: filepath.Dir(f.Name()), Err: err}
+	}
+	shared := dir.Mode&0o020 != 0 && st.Gid == dir.Gid // with the group of the directory
+	switch {
+	case !ours(st.Uid) && st.Uid != dir.Uid && !shared:
+		return foreign(f, fmt.Sprintf("it belongs to user %s", userName(st.Uid)))
+	case st.Mode&0o002 != 0, st.Mode&0o020 != 0 && !shared && !ownGroup(st.Gid):
+		return foreign(f, fmt.Sprintf("others can write to it (its mode is %04o)", st.Mode&0o7777))
+	}
+	flags, err := unix.FcntlInt(f.Fd(), unix.F_GETFL, 0)
+	if err != nil {
+		return &fs.PathError{Op: "fcntl", Path: f.Name(), Err: err}
+	}
+	if st.Nlink > 1 && flags&unix.O_ACCMODE != unix.O_RDONLY {
+		return &Error{f.Name(), fmt.Sprintf("it has %d names (hard links), and what is written would change the others too", st.Nlink),
+			"make it a file of its own: cp --sparse=always"}
+	}
+	return nil
+}
+
+// Mine is Check for a file in a directory of any kind: it is believed only if the
+// user of this process made it, and nobody else can write to it.
+func Mine(f *os.File) error {
+	st, err := regular(f)
+	switch {
+	case err != nil:
+		return err
+	case int(st.Uid) != os.Geteuid():
+		return foreign(f, fmt.Sprintf("it belongs to user %s", userName(st.Uid)))
+	case st.Mode&0o022 != 0:
+		return foreign(f, fmt.Sprintf("others can write to it (its mode is %04o)", st.Mode&0o7777))
+	case st.Nlink > 1:
+		return foreign(f, fmt.Sprintf("it has %d names", st.Nlink))
+	}
+	return nil
+}
+
+func regular(f *os.File) (*unix.Stat_t, error) {
+	var st unix.Stat_t
+	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
+		return nil, &fs.PathError{Op: "fstat", Path: f.Name(), Err: err}
+	}
+	if st.Mode&unix.S_IFMT != unix.S_IFREG {
+		return nil, foreign(f, "it is a "+kind(st.Mode)+", not a regular file")
+	}
+	return &st, nil
+}
+
+func foreign(f *os.File, why string) error { return &Error{f.Name(), why, "move it away"} }
+
+// Replace writes a file so that it is there whole or not at all, on stable
+// storage, with mode 0600. After an error nothing of it is left.
+func Replace(path string, data []byte) error {
+	return replace(path, data, os.Rename)
+}
+
+// Create is Replace that fails with fs.ErrExist where there is a file already.
+func Create(path string, data []byte) error {
+	return replace(path, data, func(temp, path string) error {
+		err := unix.Renameat2(unix.AT_FDCWD, temp, unix.AT_FDCWD, path, unix.RENAME_NOREPLACE)
+		if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) { // NFS and others
+			err = os.Link(temp, path) // the other name is removed after that
+		}
+		return err
+	})
+}
+
+func replace(path string, data []byte, name func(temp, path string) error) (err error) {
+	// A name that nobody knows beforehand, and O_EXCL.
+	f, err := os.CreateTemp(filepath.Dir(path), ".restorefs-*")
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, cause(err))
+	}
+	defer os.Remove(f.Name())
+	_, err = f.Write(data)
+	if err == nil {
+		err = f.Sync()
+	}
+	if closeErr := f.Close(); err == nil {
+		err = closeErr
+	}
+	if err == nil {
+		err = name(f.Name(), path)
+	}
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, within(err))
+	}
+	return SyncDir(filepath.Dir(path))
+}
+
+// within takes the temporary name off an error.
+func within(err error) error {
+	if l, ok := errors.AsType[*os.LinkError](err); ok {
+		return l.Err
+	}
+	return cause(err)
+}
+
+// SyncDir makes the names in a directory durable. File systems that cannot say so
+// with EINVAL; who may write to a directory need not be able to read it.
+func SyncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err == nil {
+		err = d.Sync()
+		d.Close()
+	}
+	if err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("flush the directory %s: %w", dir, cause(err))
+	}
+	return nil
+}

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os/user"
+	"path/filepath"
+	"strconv"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/restorefs/restorefs/cache/private"
+)
+
+// trustGroupFlag belongs to each command that keeps or reads something in a
+// directory of restorefs.
+func trustGroupFlag() cli.Flag {
+	return &cli.StringFlag{Name: "trust-group", Usage: "use directories of caches and overlays that members of `GROUP` can write to"}
+}
+
+// dirRule is --trust-group.
+func dirRule(c *cli.Context) (private.Rule, error) {
+	name := c.String("trust-group")
+	if name == "" {
+		return private.Rule{}, nil
+	}
+	g, err := user.LookupGroup(name)
+	if err != nil {
+		g, err = user.LookupGroupId(name)
+	}
+	if err != nil {
+		return private.Rule{}, usagef("--trust-group %s: there is no such group", name)
+	}
+	id, err := strconv.Atoi(g.Gid)
+	if err == nil && id == 0 {
+		err = errors.New("it is root's, which is trusted anyway")
+	}
+	if err != nil {
+		return private.Rule{}, usagef("--trust-group %s: %w", name, err)
+	}
+	return private.Rule{Group: id}, nil
+}
+
+// ownDir makes a directory that is kept for restorefs, and refuses one that is
+// on the share or that others can write to.
+func ownDir(c *cli.Context, flag, dir string) error {
+	rule, err := dirRule(c)
+	if err == nil {
+		err = outsideShare(c, dir)
+	}
+	if err != nil {
+		return err
+	}
+	if err := private.Dir(dir, rule); err != nil {
+		return fmt.Errorf("--%s: %w", flag, err)
+	}
+	return nil
+}
+
+// overlayDir refuses a directory of overlays that others can write to: what is
+// in it goes onto disks.
+func overlayDir(c *cli.Context, dir string) error {
+	rule, err := dirRule(c)
+	if err != nil {
+		return err
+	}
+	if err := private.Existing(dir, rule); errors.Is(err, private.ErrForeign) {
+		return fmt.Errorf("the overlays: %w", err)
+	}
+	return nil // that it is not there says who opens it
+}
+
+// cacheSubDir makes a directory below --cache-dir: "index" or "state". It is ""
+// where that cannot be; an error is that of a directory that the user named and
+// that is not fit. What it is for can be done without.
+func cacheSubDir(c *cli.Context, name, without string) (string, error) {
+	dir := c.String("cache-dir")
+	if dir == "" {
+		return "", nil
+	}
+	err := ownDir(c, "cache-dir", dir)
+	if err == nil {
+		rule, _ := dirRule(c) // was all right
+		dir, err = private.Sub(dir, name, rule)
+	}
+	var usage usageError
+	switch {
+	case err == nil:
+		return dir, nil
+	case errors.As(err, &usage), errors.Is(err, private.ErrForeign) && c.IsSet("cache-dir"):
+		return "", err
+	}
+	newLogger(c).Warn(without, "dir", filepath.Join(c.String("cache-dir"), name), "err", err)
+	return "", nil
+}
