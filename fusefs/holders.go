@@ -18,11 +18,12 @@ type Holder struct {
 	PID     int    // 0: not a process
 	Command string // of the process, or the loop device, or the mount on top
 	Path    string // what it uses
+	Above   string // of a loop device: what must end first, as ", mounted on /mnt"
 }
 
 func (h Holder) String() string {
 	if h.PID == 0 {
-		return fmt.Sprintf("%s (%s)", h.Command, h.Path)
+		return fmt.Sprintf("%s (%s)%s", h.Command, h.Path, h.Above)
 	}
 	return fmt.Sprintf("%s[%d] (%s)", h.Command, h.PID, h.Path)
 }
@@ -38,7 +39,7 @@ func findHolders(mountpoint string) []Holder {
 		fds, _ := filepath.Glob(dir + "/fd/*")
 		for _, link := range append(links, fds...) {
 			if path, err := os.Readlink(link); err == nil && within(path, mountpoint) {
-				found = append(found, Holder{pid, command(dir), path})
+				found = append(found, Holder{PID: pid, Command: command(dir), Path: path})
 				return
 			}
 		}
@@ -49,13 +50,13 @@ func findHolders(mountpoint string) []Holder {
 		text, err := os.ReadFile(file)
 		if path := strings.TrimSpace(string(text)); err == nil && within(path, mountpoint) {
 			name := strings.Split(file, "/")[3]
-			found = append(found, Holder{0, "/dev/" + name + usedFor("/sys/block/"+name, mounts), path})
+			found = append(found, Holder{Command: "/dev/" + name, Path: path, Above: usedFor("/sys/block/"+name, mounts)})
 		}
 	}
 	if err == nil {
 		for _, m := range mounts {
 			if m.Mountpoint != mountpoint && within(m.Mountpoint, mountpoint) {
-				found = append(found, Holder{0, "a mount of type " + m.Type, m.Mountpoint})
+				found = append(found, Holder{Command: "a mount of type " + m.Type, Path: m.Mountpoint})
 			}
 		}
 	}
@@ -87,7 +88,7 @@ func usedFor(sys string, mounts []MountInfo) string {
 	if len(uses) == 0 {
 		return ""
 	}
-	return ", " + strings.Join(uses, ", ") + ","
+	return ", " + strings.Join(uses, ", ")
 }
 
 // keptBy says who keeps a file system alive that is unmounted here: processes
@@ -116,7 +117,7 @@ func keptBy(device string) string {
 		}
 		for _, m := range mounts {
 			if m.Device == device && m.Type == fstype {
-				who := Holder{pid, command(dir), m.Mountpoint}
+				who := Holder{PID: pid, Command: command(dir), Path: m.Mountpoint}
 				found = append(found, fmt.Sprintf("%s (end it, or: nsenter -t %d -m umount %s)", who, pid, m.Mountpoint))
 				return
 			}

@@ -95,7 +95,7 @@ func TestBusyMountTellsWhoUsesIt(t *testing.T) {
 	var busy *BusyError
 	err = Unmount(within100ms(t), r.mnt, UnmountOptions{})
 	if !errors.As(err, &busy) || !errors.Is(err, syscall.EBUSY) || len(busy.Holders) != 1 ||
-		busy.Holders[0] != (Holder{sleeper.Process.Pid, "sleep", file}) {
+		busy.Holders[0] != (Holder{PID: sleeper.Process.Pid, Command: "sleep", Path: file}) {
 		t.Errorf("%v (%+v)", err, busy)
 	}
 	if !strings.Contains(err.Error(), "sleep[") {
@@ -153,7 +153,7 @@ func TestWhatALoopDeviceIsUsedForIsNamed(t *testing.T) {
 		}
 	}
 	got := usedFor(sys, []MountInfo{{Device: "7:9", Mountpoint: "/mnt/disk"}, {Device: "259:3", Mountpoint: "/mnt/part"}, {Device: "7:8", Mountpoint: "/other"}})
-	if want := ", mounted on /mnt/disk, in use by /dev/dm-0, mounted on /mnt/part, in use by /dev/dm-1,"; got != want {
+	if want := ", mounted on /mnt/disk, in use by /dev/dm-0, mounted on /mnt/part, in use by /dev/dm-1"; got != want {
 		t.Errorf("got %q", got)
 	}
 	if got := usedFor(t.TempDir(), nil); got != "" {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -427,8 +428,12 @@ func TestStatusTellsLiveFromDead(t *testing.T) {
 	find := func() map[string]mountStatus {
 		stdout, stderr, code := restorefs(t, "status", "--json")
 		var list []mountStatus
-		if err := json.Unmarshal([]byte(stdout), &list); err != nil || code != 0 {
+		if err := json.Unmarshal([]byte(stdout), &list); err != nil {
 			t.Fatalf("exit %d, %v: %s%s", code, err, stdout, stderr)
+		}
+		bad := slices.ContainsFunc(list, func(m mountStatus) bool { return m.State != stateServing })
+		if want := map[bool]int{false: 0, true: exitFailed}[bad]; code != want {
+			t.Errorf("exit %d, not %d: %s", code, want, stdout)
 		}
 		found := map[string]mountStatus{}
 		for _, m := range list {
@@ -443,6 +448,21 @@ func TestStatusTellsLiveFromDead(t *testing.T) {
 	}
 	if m := all[killed]; m.State != stateDead || !strings.Contains(m.Advice, "restorefs unmount "+killed) {
 		t.Errorf("%+v", m)
+	}
+	for _, one := range []struct {
+		args []string
+		code int
+		says string
+	}{
+		{[]string{live}, 0, live + "  serving for "},
+		{[]string{live + "/"}, 0, live + "  serving for "},
+		{[]string{live, killed}, exitFailed, killed + "  dead"},
+		{[]string{t.TempDir()}, exitFailed, "no restorefs mount"},
+	} {
+		stdout, stderr, code := restorefs(t, append([]string{"status"}, one.args...)...)
+		if code != one.code || !strings.Contains(stdout+stderr, one.says) {
+			t.Errorf("status %v: exit %d: %s%s", one.args, code, stdout, stderr)
+		}
 	}
 	stdout, _, _ := restorefs(t, "status")
 	if !strings.Contains(stdout, live+"  serving for ") || !strings.Contains(stdout, killed+"  dead") {
@@ -459,6 +479,20 @@ func TestStatusTellsLiveFromDead(t *testing.T) {
 	defer server.Process.Signal(syscall.SIGCONT)
 	if m := find()[live]; m.State != stateSilent {
 		t.Errorf("a stopped server: %+v", m)
+	}
+}
+
+func TestStatusTellsAProblemFromABackupThatIsBeingWritten(t *testing.T) {
+	share, b := smallShare(t)
+	broken := storetest.MustWrite(t, share, storetest.Spec{ID: storetest.ID("broken"), VolumeID: b.VolumeID, Content: storetest.Disk(1<<20, 2)})
+	writing := storetest.MustWrite(t, share, storetest.Spec{ID: storetest.ID("writing"), VolumeID: b.VolumeID, Content: storetest.Disk(1<<20, 3)})
+	if err := errors.Join(os.Truncate(broken.Path("_metadata"), 20), os.Remove(writing.Path("_metadata"))); err != nil {
+		t.Fatal(err)
+	}
+	mountpoint, _ := mountShare(t, share)
+	stdout, stderr, code := restorefs(t, "status", mountpoint)
+	if want := "3 backups, 1 with a problem (" + broken.ID + "), 1 not complete"; code != 0 || !strings.Contains(stdout, want) {
+		t.Errorf("exit %d: %s%s", code, stdout, stderr)
 	}
 }
 

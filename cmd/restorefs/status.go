@@ -8,12 +8,14 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/restorefs/restorefs/backupstore"
 	"github.com/restorefs/restorefs/fusefs"
 )
 
@@ -26,9 +28,11 @@ type statusFile struct {
 	Share       string    `json:"share"`
 	Overlay     string    `json:"overlay,omitempty"` // where writes go; disks are read-only without
 	Backups     int       `json:"backups"`
-	Problems    int       `json:"problems"`     // backups of which not all can be read
-	OpenVolumes int       `json:"open_volumes"` // disks that somebody has open
-	Looked      time.Time `json:"looked"`       // at the share, with success
+	Problems    int       `json:"problems"`                  // finished backups of which not all can be read
+	Problem     []string  `json:"problem_backups,omitempty"` // their ids, the first 20
+	Incomplete  int       `json:"incomplete"`                // backups that Cinder is writing, or gave up
+	OpenVolumes int       `json:"open_volumes"`              // disks that somebody has open
+	Looked      time.Time `json:"looked"`                    // at the share, with success
 	LookError   string    `json:"look_error,omitempty"`
 	figures
 }
@@ -46,9 +50,15 @@ func (s *served) status(share string) func() ([]byte, error) {
 		}
 		s.mu.Lock()
 		f.Backups, f.OpenVolumes, f.Looked = len(s.backups), len(s.open), s.looked.UTC().Truncate(time.Second)
-		for i := range s.backups {
-			if s.backups[i].Problem != "" {
-				f.Problems++
+		for _, b := range s.backups {
+			switch {
+			case b.Problem == "":
+			case s.byID[b.ID].State == backupstore.Incomplete:
+				f.Incomplete++
+			default:
+				if f.Problems++; len(f.Problem) < maxProblemIDs {
+					f.Problem = append(f.Problem, b.ID)
+				}
 			}
 		}
 		if s.lookErr != nil {
@@ -76,23 +86,30 @@ const (
 	stateDead    = "dead"
 )
 
+// maxProblemIDs bounds the ids that a mount tells of itself.
+const maxProblemIDs = 20
+
 // answerTime is how long a mount may take to tell about itself.
 const answerTime = 3 * time.Second
 
 func statusCommand() *cli.Command {
 	return &cli.Command{
-		Name:  "status",
-		Usage: "list the mounts of this machine, dead ones too, and what to do about those",
+		Name:      "status",
+		Usage:     "list the mounts of this machine, dead ones too, and what to do about those",
+		ArgsUsage: "[MOUNTPOINT...]",
 		Description: `Each mount tells about itself in MOUNTPOINT/` + fusefs.StatusFile + ` (not listed by ls), as
-far as you may read it. States: serving, not answering, dead (its server is gone).`,
+far as you may read it. States: serving, not answering, dead (its server is gone). The
+exit code is 1 if one is not serving, or if nothing is mounted on a MOUNTPOINT given.`,
 		Flags: []cli.Flag{jsonFlag()},
 		Action: func(c *cli.Context) error {
-			if err := wantArgs(c); err != nil {
-				return err
-			}
 			mounts, err := fusefs.Mounts()
 			if err != nil {
 				return err
+			}
+			if c.Args().Present() {
+				if mounts, err = chosenMounts(mounts, c.Args().Slice()); err != nil {
+					return err
+				}
 			}
 			list := make([]mountStatus, len(mounts))
 			done := make(chan struct{})
@@ -103,17 +120,44 @@ far as you may read it. States: serving, not answering, dead (its server is gone
 				<-done
 			}
 			if c.Bool("json") {
-				return writeJSON(c.App.Writer, list)
+				if err := writeJSON(c.App.Writer, list); err != nil {
+					return err
+				}
+			} else {
+				if len(list) == 0 {
+					fmt.Fprintln(c.App.ErrWriter, "nothing is mounted")
+				}
+				for _, m := range list {
+					fmt.Fprintln(c.App.Writer, m)
+				}
 			}
-			if len(list) == 0 {
-				fmt.Fprintln(c.App.ErrWriter, "nothing is mounted")
-			}
-			for _, m := range list {
-				fmt.Fprintln(c.App.Writer, m)
+			if slices.ContainsFunc(list, func(m mountStatus) bool { return m.State != stateServing }) {
+				return exitStatus(exitFailed) // which the list explains
 			}
 			return nil
 		},
 	}
+}
+
+// chosenMounts returns those of the mounts that are on the directories, without
+// looking into them.
+func chosenMounts(mounts []fusefs.MountInfo, dirs []string) (chosen []fusefs.MountInfo, err error) {
+	for _, dir := range dirs {
+		abs, err := filepath.Abs(dir)
+		if err != nil {
+			return nil, err
+		}
+		// The last part is not resolved: the server of a mount there may hang.
+		if parent, err := filepath.EvalSymlinks(filepath.Dir(abs)); err == nil {
+			abs = filepath.Join(parent, filepath.Base(abs))
+		}
+		i := slices.IndexFunc(mounts, func(m fusefs.MountInfo) bool { return m.Mountpoint == abs })
+		if i < 0 {
+			return nil, fmt.Errorf("%s: %w: \"restorefs status\" lists those there are", dir, fusefs.ErrNotMounted)
+		}
+		chosen = append(chosen, mounts[i])
+	}
+	return chosen, nil
 }
 
 func lookAtMount(m fusefs.MountInfo) mountStatus {
@@ -164,12 +208,27 @@ func readAnswer(path string) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, most))
 }
 
+// counts says how many backups there are and which have a problem.
+func (f *statusFile) counts() string {
+	text := fmt.Sprintf("%s, %d with a problem", counted(f.Backups, "backup"), f.Problems)
+	if len(f.Problem) > 0 {
+		ids := strings.Join(f.Problem, ", ")
+		if f.Problems > len(f.Problem) {
+			ids += ", ..."
+		}
+		text += " (" + ids + ")"
+	}
+	if f.Incomplete > 0 {
+		text += fmt.Sprintf(", %d not complete", f.Incomplete)
+	}
+	return text
+}
+
 func (s mountStatus) String() string {
 	parts := []string{s.State}
 	if f := s.Server; f != nil {
 		parts[0] += fmt.Sprintf(" for %s", time.Duration(s.Uptime)*time.Second)
-		parts = append(parts, fmt.Sprintf("process %d", f.PID), "share "+f.Share, fmt.Sprintf("%s, %d with a problem", counted(f.Backups, "backup"), f.Problems),
-			counted(f.OpenVolumes, "disk")+" open")
+		parts = append(parts, fmt.Sprintf("process %d", f.PID), "share "+f.Share, f.counts(), counted(f.OpenVolumes, "disk")+" open")
 		parts = append(parts, f.words()...)
 		if f.Overlay != "" {
 			parts = append(parts, "writes go to "+f.Overlay)

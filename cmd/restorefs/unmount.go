@@ -16,23 +16,31 @@ func unmountCommand() *cli.Command {
 		Name:      "unmount",
 		Aliases:   []string{"umount"},
 		Usage:     "take down a mount and wait until its process is gone",
-		ArgsUsage: "MOUNTPOINT",
+		ArgsUsage: "MOUNTPOINT...",
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "lazy", Usage: "take a busy mount out of the tree at once", DisableDefaultText: true},
 			&cli.DurationFlag{Name: "timeout", Value: 30 * time.Second, Usage: "give up on a busy mount after `TIME`"},
 		},
 		Action: func(c *cli.Context) error {
-			if err := wantArgs(c, "MOUNTPOINT"); err != nil {
-				return err
+			if !c.Args().Present() {
+				return usagef("unmount takes MOUNTPOINT..., no argument was given")
 			}
-			ctx, cancel := context.WithTimeout(c.Context, c.Duration("timeout"))
-			defer cancel()
-			err := fusefs.Unmount(ctx, c.Args().First(), fusefs.UnmountOptions{Lazy: c.Bool("lazy"), AwaitExit: true, Logger: newLogger(c)})
-			var busy *fusefs.BusyError
-			if errors.As(err, &busy) {
-				return fmt.Errorf("%w (--lazy)", err)
+			var errs []error
+			for _, dir := range c.Args().Slice() {
+				errs = append(errs, unmountOne(c, dir))
 			}
-			return err
+			return errors.Join(errs...)
 		},
 	}
+}
+
+func unmountOne(c *cli.Context, dir string) error {
+	ctx, cancel := context.WithTimeout(c.Context, c.Duration("timeout"))
+	defer cancel()
+	err := fusefs.Unmount(ctx, dir, fusefs.UnmountOptions{Lazy: c.Bool("lazy"), AwaitExit: true, Logger: newLogger(c)})
+	var busy *fusefs.BusyError
+	if errors.As(err, &busy) {
+		return fmt.Errorf("%w (--lazy)", err)
+	}
+	return err
 }
