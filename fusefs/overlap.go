@@ -14,6 +14,24 @@ import (
 // ErrOverlap: the mountpoint covers a directory that serving needs, or lies in it.
 var ErrOverlap = errors.New("the mountpoint overlaps a directory that restorefs reads")
 
+// CheckMountpoint is the check of Options.Avoid alone, before anything is made
+// in those directories: ErrOverlap. Whether the mountpoint is there and fit for
+// use is for Mount to say.
+func CheckMountpoint(mountpoint string, avoid []string) error {
+	mounts, err := readMountInfo()
+	if err != nil {
+		return err
+	}
+	path, err := resolveMountpoint(mounts, mountpoint)
+	if err != nil {
+		return nil
+	}
+	if err := checkOverlap(mounts, path, avoid); err != nil {
+		return fmt.Errorf("mount on %s: %w", mountpoint, err)
+	}
+	return nil
+}
+
 // checkOverlap refuses a mountpoint within one of the directories, and one
 // that one of them is within: serving would wait for itself, or for what it
 // hides.

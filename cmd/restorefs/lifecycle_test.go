@@ -505,6 +505,22 @@ func TestStatusDoesNotSteerTheTerminal(t *testing.T) {
 	}
 }
 
+// What was made there would keep the next mount away: it is not empty any more.
+func TestNothingIsMadeInAMountpointThatIsRefused(t *testing.T) {
+	needMount(t)
+	share, _ := smallShare(t)
+	for _, flag := range []string{"--overlay", "--disk-cache", "--cache-dir"} {
+		mountpoint := t.TempDir()
+		_, stderr, code := restorefs(t, "mount", "--share", share, flag, filepath.Join(mountpoint, "new"), mountpoint)
+		if code != exitFailed || !strings.Contains(stderr, "overlaps") {
+			t.Errorf("%s: exit %d: %s", flag, code, stderr)
+		}
+		if left, _ := os.ReadDir(mountpoint); len(left) > 0 {
+			t.Errorf("%s: left %v", flag, left)
+		}
+	}
+}
+
 func TestAMountThatNobodyUsesEnds(t *testing.T) {
 	share, b := smallShare(t)
 	log := filepath.Join(t.TempDir(), "log")

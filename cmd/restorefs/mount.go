@@ -90,6 +90,9 @@ func mount(c *cli.Context) error {
 	case c.Bool("daemon") && os.Getenv(readyEnv) == "":
 		return daemonize(c)
 	}
+	if err := fusefs.CheckMountpoint(c.Args().First(), madeDirs(c)); err != nil {
+		return err
+	}
 	notifier, err := newNotifier(c)
 	if err != nil {
 		return err
@@ -160,6 +163,16 @@ func mount(c *cli.Context) error {
 		return err
 	}
 	return serve(c, server, s, notifier)
+}
+
+// madeDirs are the directories that flags name and that are made if need be.
+func madeDirs(c *cli.Context) (dirs []string) {
+	for _, name := range []string{"cache-dir", "disk-cache", "overlay"} {
+		if dir := c.String(name); dir != "" {
+			dirs = append(dirs, dir)
+		}
+	}
+	return dirs
 }
 
 // chosen returns which backups to serve: all, or those that refs name.
