@@ -45,7 +45,7 @@ func TestAThousandMountsLeaveNothing(t *testing.T) {
 				t.Fatalf("%d bytes, %v", len(got), err)
 			}
 		}
-		r.call("Unmount", &UnmountArgs{Mountpoint: dir, Timeout: 10 * time.Second}, nil)
+		r.call("Unmount", &UnmountArgs{Mountpoint: dir, Timeout: time.Minute}, nil)
 	}
 	var before, after Stats
 	var resident int64

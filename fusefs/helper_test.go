@@ -111,7 +111,7 @@ func mounted(t testing.TB, backups ...TestBackup) *remote {
 		if r.killed || t.Failed() {
 			return
 		}
-		r.call("Unmount", &UnmountArgs{Mountpoint: r.mnt, Timeout: 15 * time.Second}, nil)
+		r.call("Unmount", &UnmountArgs{Mountpoint: r.mnt, Timeout: time.Minute}, nil)
 		if s := r.stats(); s.Opens != s.Closes || s.SliceCalls != s.Releases {
 			t.Errorf("left open or pinned: %+v", s)
 		}

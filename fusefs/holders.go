@@ -111,9 +111,8 @@ func keptBy(device string) string {
 		}
 		seen[namespace] = true
 		mounts, err := mountsIn(dir)
-		if err != nil {
+		if errors.Is(err, fs.ErrPermission) {
 			hidden++
-			return
 		}
 		for _, m := range mounts {
 			if m.Device == device && m.Type == fstype {

@@ -99,7 +99,7 @@ func TestOtherUsersAreLetInOnlyWhenAsked(t *testing.T) {
 		if info, err := os.Stat(filepath.Join(c.args.Mountpoint, file)); err != nil || info.Mode().Perm()&0o333 != 0 {
 			t.Errorf("%s: root sees %v, %v", what, info, err)
 		}
-		r.call("Unmount", &UnmountArgs{Mountpoint: c.args.Mountpoint, Timeout: 5 * time.Second}, nil)
+		r.call("Unmount", &UnmountArgs{Mountpoint: c.args.Mountpoint, Timeout: time.Minute}, nil)
 	}
 }
 
@@ -182,7 +182,7 @@ func TestOverlappingMountpointsAreRefused(t *testing.T) {
 	r := startHost(t, nil)
 	r.call("Set", &[]TestBackup{}, nil)
 	r.call("Mount", &MountArgs{Mountpoint: above, Avoid: []string{share, bind, filepath.Join(base, "above2")}}, nil)
-	r.call("Unmount", &UnmountArgs{Mountpoint: above, Timeout: 5 * time.Second}, nil)
+	r.call("Unmount", &UnmountArgs{Mountpoint: above, Timeout: time.Minute}, nil)
 }
 
 func TestMountpointMayBeASymbolicLink(t *testing.T) {
@@ -222,7 +222,7 @@ func TestMountOfAKilledServerIsClearedAway(t *testing.T) {
 	if log := strings.Join(next.stats().Log, ""); !strings.Contains(log, "whose server died") {
 		t.Errorf("log: %s", log)
 	}
-	next.call("Unmount", &UnmountArgs{Mountpoint: r.mnt, Timeout: 5 * time.Second}, nil)
+	next.call("Unmount", &UnmountArgs{Mountpoint: r.mnt, Timeout: time.Minute}, nil)
 }
 
 func TestUserMountsThroughFusermount(t *testing.T) {
@@ -310,7 +310,7 @@ func TestUserMountsThroughFusermount(t *testing.T) {
 	}
 	busy.Process.Kill()
 	busy.Wait()
-	r.call("Unmount", &UnmountArgs{Mountpoint: mnt, Timeout: 5 * time.Second}, nil)
+	r.call("Unmount", &UnmountArgs{Mountpoint: mnt, Timeout: time.Minute}, nil)
 }
 
 func mountpointOfRoot(t *testing.T, dir string) string {
@@ -355,7 +355,7 @@ func TestNothingIsLeftAfterManyMounts(t *testing.T) {
 			t.Error(err)
 		}
 		f.Close()
-		r.call("Unmount", &UnmountArgs{Mountpoint: mnt, Timeout: 5 * time.Second}, nil)
+		r.call("Unmount", &UnmountArgs{Mountpoint: mnt, Timeout: time.Minute}, nil)
 		if i == 1 {
 			first = r.stats()
 		}
@@ -380,5 +380,5 @@ func TestServerWithOneProcessor(t *testing.T) {
 	mnt := mountpoint(t)
 	r.call("Mount", &MountArgs{Mountpoint: mnt}, nil)
 	compareFile(t, filepath.Join(mnt, "backups", idA, "volume.raw"), b.content())
-	r.call("Unmount", &UnmountArgs{Mountpoint: mnt, Timeout: 5 * time.Second}, nil)
+	r.call("Unmount", &UnmountArgs{Mountpoint: mnt, Timeout: time.Minute}, nil)
 }

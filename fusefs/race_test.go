@@ -38,7 +38,7 @@ func TestOfTwoWhoMountAtOnceOneDoes(t *testing.T) {
 		}
 		for i, r := range hosts {
 			if errs[i] == nil {
-				r.call("Unmount", &UnmountArgs{Mountpoint: mnt, Timeout: 5 * time.Second}, nil)
+				r.call("Unmount", &UnmountArgs{Mountpoint: mnt, Timeout: time.Minute}, nil)
 			}
 		}
 	}
@@ -69,7 +69,7 @@ func TestOfTwoWhoClearAwayADeadMountOneMounts(t *testing.T) {
 		equalNames(t, readDirNames(t, filepath.Join(mnt, "backups")), idB)
 		for i, r := range hosts {
 			if errs[i] == nil {
-				r.call("Unmount", &UnmountArgs{Mountpoint: mnt, Timeout: 5 * time.Second}, nil)
+				r.call("Unmount", &UnmountArgs{Mountpoint: mnt, Timeout: time.Minute}, nil)
 			} else if strings.Contains(errs[i].Error(), "umount -l") {
 				t.Errorf("advice that takes down the other's: %v", errs[i])
 			}

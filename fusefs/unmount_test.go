@@ -246,7 +246,7 @@ func TestAMountThatTookThePlaceOfAnotherStays(t *testing.T) {
 	if err := stale.detachDead(); !errors.Is(err, syscall.EBUSY) {
 		t.Errorf("one that is served, as if it was dead: %v", err)
 	}
-	r.call("Unmount", &UnmountArgs{Mountpoint: r.mnt, Timeout: 5 * time.Second}, nil)
+	r.call("Unmount", &UnmountArgs{Mountpoint: r.mnt, Timeout: time.Minute}, nil)
 	if err := unix.Mount("other", r.mnt, "tmpfs", 0, "size=64k"); err != nil {
 		t.Fatal(err)
 	}
@@ -298,7 +298,7 @@ func TestAMountWithTheNumberOfAnotherStays(t *testing.T) {
 	}
 	holder.Process.Kill()
 	holder.Wait()
-	r.call("Unmount", &UnmountArgs{Mountpoint: r.mnt, Timeout: 5 * time.Second}, nil)
+	r.call("Unmount", &UnmountArgs{Mountpoint: r.mnt, Timeout: time.Minute}, nil)
 	if err := unix.Unmount(r.mnt, 0); err != nil {
 		t.Errorf("another's mount was taken down: %v", err)
 	}
@@ -308,7 +308,7 @@ func TestLazyUnmountLeavesItToItsUsers(t *testing.T) {
 	for what, unmount := range map[string]func(*remote) error{
 		"from outside": func(r *remote) error { return Unmount(r.t.Context(), r.mnt, UnmountOptions{Lazy: true}) },
 		"by the server": func(r *remote) error {
-			return r.try("Unmount", &UnmountArgs{Mountpoint: r.mnt, Lazy: true, Timeout: 5 * time.Second}, nil)
+			return r.try("Unmount", &UnmountArgs{Mountpoint: r.mnt, Lazy: true, Timeout: time.Minute}, nil)
 		},
 	} {
 		t.Run(what, func(t *testing.T) {

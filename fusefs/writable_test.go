@@ -71,7 +71,7 @@ func writable(t *testing.T, change func(*TestBackup)) (r *remote, disk string, w
 		if t.Failed() {
 			return
 		}
-		r.call("Unmount", &UnmountArgs{Mountpoint: r.mnt, Timeout: 15 * time.Second}, nil)
+		r.call("Unmount", &UnmountArgs{Mountpoint: r.mnt, Timeout: time.Minute}, nil)
 		if s := r.stats(); s.Opens != s.Closes || s.SliceCalls != s.Releases {
 			t.Errorf("left open or pinned: %+v", s)
 		}
