@@ -158,10 +158,7 @@ func mountsOfNamespace(path string) (mounts []MountInfo, err error) {
 		return nil, err
 	}
 	defer proc.Close()
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		runtime.LockOSThread() // and never unlocked: the thread is of no use to others and ends
+	onThreadThatEnds(func() {
 		if err = unix.Unshare(unix.CLONE_FS); err != nil {
 			return
 		}
@@ -175,9 +172,26 @@ func mountsOfNamespace(path string) (mounts []MountInfo, err error) {
 		f := os.NewFile(uintptr(fd), infoPath)
 		defer f.Close()
 		mounts, err = parseMountInfo(f)
+	})
+	return mounts, err
+}
+
+// onThreadThatEnds runs f, which changes its thread, on one that ends with it: not
+// on the first of the process, which the runtime cannot end, and which is what
+// /proc/self tells of.
+func onThreadThatEnds(f func()) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		runtime.LockOSThread() // and never unlocked, if f was run
+		if unix.Gettid() == unix.Getpid() {
+			onThreadThatEnds(f)
+			runtime.UnlockOSThread()
+			return
+		}
+		f()
 	}()
 	<-done
-	return mounts, err
 }
 
 // processes calls f with every process and its directory in /proc.
