@@ -24,7 +24,7 @@ type Reading struct {
 	StoredBytes int64
 	// DecodedBytes are decompressed: what is wanted of compressed objects and
 	// what lies before it, from the last place where decoding can begin. Objects
-	// without digests are decoded once more, to compare their MD5.
+	// without digests are decoded once more, to compare their MD5, if not Copying.
 	DecodedBytes int64
 	// Missing is what is not there of the objects, in the order of the volume.
 	// The data of others has not been looked at.
@@ -43,7 +43,16 @@ type MissingObject struct {
 // Reading says what reading the ranges would take, which are in order. It lists
 // the directories of the objects that are needed and opens none of them.
 func (v *Volume) Reading(ctx context.Context, ranges iter.Seq2[Range, error]) (Reading, error) {
-	r := reading{volume: v, listed: map[*Backup]map[uint32]share.Entry{}, open: map[int]*objectReading{}}
+	return v.reading(ctx, ranges, false)
+}
+
+// Reading is Volume.Reading.
+func (c *Copying) Reading(ctx context.Context, ranges iter.Seq2[Range, error]) (Reading, error) {
+	return c.reading(ctx, ranges, true)
+}
+
+func (v *Volume) reading(ctx context.Context, ranges iter.Seq2[Range, error], once bool) (Reading, error) {
+	r := reading{volume: v, once: once, listed: map[*Backup]map[uint32]share.Entry{}, open: map[int]*objectReading{}}
 	defer r.close()
 	for part, err := range ranges {
 		if err == nil {
@@ -64,6 +73,7 @@ type reading struct {
 	volume *Volume
 	listed map[*Backup]map[uint32]share.Entry
 	open   map[int]*objectReading // by index into Volume.objects
+	once   bool                   // what is proven by its MD5 is so as it is copied
 	out    Reading
 }
 
@@ -221,7 +231,10 @@ func (r *reading) finish(ref int) {
 		return
 	}
 	r.out.Objects++
-	if o.proven {
+	switch {
+	case o.proven && r.once:
+		o.decoded = max(o.decoded, stored.Length)
+	case o.proven:
 		o.decoded += stored.Length
 	}
 	if algorithm(stored.Compression) == seekable.Raw {
@@ -233,5 +246,6 @@ func (r *reading) finish(ref int) {
 }
 
 // HasDigests reports whether there are digests that blocks are compared with.
-// Without, each object is read twice: first as a whole, for its MD5.
+// Without, each object is read twice, first as a whole for its MD5, if not
+// Copying.
 func (v *Volume) HasDigests() bool { return v.rows != nil }

@@ -89,6 +89,9 @@ func (p *pipeline) run(ctx context.Context) (verified bool, err error) {
 	}
 	p.o.Progress.stage.Store(int32(StageCopying))
 	err = p.copy(ctx)
+	if s, ok := p.vol.(Settler); ok && err == nil {
+		err = s.Settle(ctx)
+	}
 	p.t.blank = false
 	p.o.Progress.stage.Store(int32(StageFlushing))
 	// Also of a run that was stopped: whether what was written is safe.

@@ -42,6 +42,15 @@ type Volume interface {
 	Differs(ctx context.Context, p []byte, off int64) ([]Range, error)
 }
 
+// Settler is a Volume that proves some of its bytes only after ReadAt has given
+// them out.
+type Settler interface {
+	Volume
+	// Settle returns nil when all that ReadAt has given out is proven. It is called
+	// once, after the last read.
+	Settle(ctx context.Context) error
+}
+
 // ErrNoDigests is what errors.Is finds in the error of Volume.Differs when the
 // backup has no digests for the range. It is the standard library's sentinel,
 // so that a store need not import this package.

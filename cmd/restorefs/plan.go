@@ -63,7 +63,11 @@ func newPlanned(ctx context.Context, composed *backupstore.Volume, volume materi
 		Backup: composed.Backup().ID, Target: e.Target, Size: e.Size, DataBytes: e.DataBytes, WriteBytes: e.WriteBytes,
 		ZeroBytes: e.ZeroBytes, SkipBytes: e.SkipBytes, Exact: e.Exact, Continues: e.Continues, Refused: e.Refused != nil, Digests: composed.HasDigests(), Notes: e.Notes,
 	}
-	r, err := composed.Reading(ctx, e.Writes(ctx))
+	read := composed.Reading
+	if once := composed.Copying(); once != nil && volume == materialize.Volume(composed) && !o.Delta && !e.Continues {
+		read = once.Reading
+	}
+	r, err := read(ctx, e.Writes(ctx))
 	if err != nil {
 		return p, err
 	}
@@ -102,7 +106,7 @@ func printPlan(w io.Writer, p planned, notes []string) {
 		fmt.Fprintln(w, "continues an interrupted run")
 	}
 	if !p.Digests {
-		fmt.Fprintln(w, "digests   none: each object is read once more, as a whole, to compare its MD5")
+		fmt.Fprintln(w, "digests   none: each object is compared with its MD5, as a whole")
 	}
 	printMissing(w, p.Missing)
 	for _, n := range notes {

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -165,9 +166,17 @@ func (r *restore) onto(name string) error {
 	}
 	r.begun = true
 	stop := reportProgress(c, copyState(r.options.Progress, r.composed))
-	result, err := materialize.Run(c.Context, r.volume, target, r.options)
+	volume := r.volume
+	once := r.once(target)
+	if once != nil {
+		volume = once
+	}
+	result, err := materialize.Run(c.Context, volume, target, r.options)
 	stop()
 	if err != nil {
+		if once != nil {
+			unproven(c.App.ErrWriter, once.Unproven())
+		}
 		return r.howToContinue(target, name, err)
 	}
 	if r.byHand {
@@ -179,4 +188,27 @@ func (r *restore) onto(name string) error {
 	bad := r.rescue.Bad()
 	err = finish(c, r.backup, target, result, r.composed.Healed(), bad, r.cloud)
 	return errors.Join(salvaged(c, r.backup, target, bad, r.cloud != nil), inDoubt(r.backup), err)
+}
+
+// once returns the backup to be copied with each object decoded once, nil where it
+// has to be read otherwise: it has digests, or is compared with what the target
+// holds, or bytes may come from elsewhere.
+func (r *restore) once(target *materialize.Target) *backupstore.Copying {
+	if r.options.Delta || target.Continues() || r.salvage != "" || r.overlay != nil {
+		return nil
+	}
+	return r.composed.Copying()
+}
+
+// unprovenLines are shown at most.
+const unprovenLines = 20
+
+// unproven tells of what a run that failed has written and nothing proves.
+func unproven(w io.Writer, ranges []backupstore.Range) {
+	for _, p := range ranges[:min(len(ranges), unprovenLines)] {
+		fmt.Fprintf(w, "not proven: bytes %d to %d were written, and the object they come from was not found right\n", p.Off, p.Off+p.Len)
+	}
+	if n := len(ranges) - unprovenLines; n > 0 {
+		fmt.Fprintf(w, "not proven: %d more ranges\n", n)
+	}
 }
