@@ -26,6 +26,11 @@ type Options struct {
 	// copied by the server where that can. They are verified on the target then.
 	Reflink bool
 
+	// Whole, if not nil, is called when all data is on stable storage, before the
+	// note that the target is half written is removed: what it does is done again
+	// by the next run if this one is killed meanwhile.
+	Whole func()
+
 	Progress *Progress // may be nil
 	Logger   *slog.Logger
 }
@@ -112,6 +117,9 @@ func (p *pipeline) run(ctx context.Context) (verified bool, err error) {
 		if err != nil {
 			return false, p.explain(ctx, err)
 		}
+	}
+	if p.o.Whole != nil {
+		p.o.Whole()
 	}
 	if err := p.t.removeNote(); err != nil {
 		p.o.Logger.Warn("the target is complete, but the note of its restore stays", "note", p.t.note, "err", err)

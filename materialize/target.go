@@ -214,6 +214,9 @@ func (t *Target) String() string {
 	if t.path == "" || t.path == t.name {
 		return t.name
 	}
+	if abs, err := filepath.Abs(t.name); err == nil && abs == t.path { // the name is no other one
+		return t.path
+	}
 	return fmt.Sprintf("%s (%s)", t.name, t.path)
 }
 

@@ -112,7 +112,7 @@ func runMaterialize(c *cli.Context) error {
 	if c.String("volume") != "" && (qcow2 || name == "-") {
 		return usagef("--volume goes with a TARGET that is the volume: its device or file")
 	}
-	if name == "-" {
+	if name == "-" && !c.Bool("dry-run") {
 		if err := toStdout(c, r.volume, r.options, copyState(r.options.Progress, r.composed)); err != nil {
 			return err
 		}
@@ -126,7 +126,13 @@ func runMaterialize(c *cli.Context) error {
 	if err := outsideShare(c, name); err != nil {
 		return err
 	}
+	if planningUnseen(c, name, qcow2) {
+		return dryRunUnseen(r, name, qcow2)
+	}
 	if qcow2 {
+		if err := r.sureOf(name, true); err != nil {
+			return err
+		}
 		return toQcow2(c, r.catalog, r.composed, name, r.memory)
 	}
 	if r.cloud, err = findCloudVolume(c); err != nil {
@@ -219,7 +225,12 @@ func dryRun(r *restore, name string) error {
 	if p.Changes, err = r.cloud.plan(r.backup); err != nil {
 		return err
 	}
+	p.FreeBytes = freeFor(resolved(name))
+	if why := doubtful(name, false, r.catalog); why != "" && r.found == nil {
+		e.Notes = append(e.Notes, why+"; that will be asked about")
+	}
 	if c.Bool("json") {
+		p.Target = resolved(name)
 		err = writeJSON(c.App.Writer, p)
 	} else {
 		printPlan(c.App.Writer, p, e.Notes)
@@ -231,9 +242,12 @@ func dryRun(r *restore, name string) error {
 		return err
 	}
 	if e.Refused != nil {
-		return e.Refused
+		return r.maybeFinished(name, e.Refused)
 	}
-	return r.broken
+	if !e.Exact { // then it is a bound
+		return r.broken
+	}
+	return errors.Join(r.broken, p.fits())
 }
 
 // checkMetadataOut refuses a FILE that is none, is TARGET, or is on the share.

@@ -25,6 +25,9 @@ type planned struct {
 	Exact      bool   `json:"exact"`
 	Continues  bool   `json:"continues"`
 	Refused    bool   `json:"refused"`
+	// FreeBytes are what the target's file system has room for, left out where the
+	// target is a device.
+	FreeBytes *int64 `json:"free_bytes,omitempty"`
 	// What reading WriteBytes of data takes: objects that are opened, bytes that
 	// are read of them, bytes that are decompressed.
 	Objects      int   `json:"objects"`
@@ -101,6 +104,9 @@ func printPlan(w io.Writer, p planned, notes []string) {
 	if p.ReadBytesPerSecond > 0 {
 		fmt.Fprintf(w, "time      %s%s to read and decode, at %s/s measured on %s just now; the target was not measured\n", atMost,
 			time.Duration(p.ReadSeconds*float64(time.Second)).Round(time.Second/10), formatSize(p.ReadBytesPerSecond), formatSize(p.ProbedBytes))
+	}
+	if p.FreeBytes != nil {
+		fmt.Fprintf(w, "free      %s where the target is\n", formatSize(*p.FreeBytes))
 	}
 	if p.Continues {
 		fmt.Fprintln(w, "continues an interrupted run")

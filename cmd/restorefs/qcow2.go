@@ -32,7 +32,7 @@ func formatFlag() cli.Flag {
 
 // notWithQcow2 are the flags of materialize that mean nothing for a file that
 // is made whole, at once, by another program.
-var notWithQcow2 = []string{"delta", "dry-run", "bwlimit", "salvage", "jobs", "reflink"}
+var notWithQcow2 = []string{"delta", "bwlimit", "salvage", "jobs", "reflink"}
 
 // wantsQcow2 reads --format and refuses what does not go with it.
 func wantsQcow2(c *cli.Context, target string) (bool, error) {
@@ -73,7 +73,7 @@ func toQcow2(c *cli.Context, catalog *backupstore.Catalog, volume *backupstore.V
 	begin := time.Now()
 	qemuImg, err := exec.LookPath("qemu-img")
 	if err != nil {
-		return fmt.Errorf("--format qcow2 needs the program qemu-img (Debian: qemu-utils): %w; without it, restore a raw file", err)
+		return errNoQemuImg(err)
 	}
 	target, err := openNewFile(c.Context, name, volume.Size(), c.Bool("force"))
 	if err != nil {

@@ -131,9 +131,12 @@ func (r *restore) onto(name string) error {
 		return r.broken
 	}
 	c := r.c
+	if err := r.sureOf(name, false); err != nil {
+		return err
+	}
 	target, err := materialize.Open(c.Context, name, r.openOptions())
 	if err != nil {
-		return err
+		return r.maybeFinished(name, err)
 	}
 	defer target.Close()
 	if err := r.isFound(target); err != nil {
@@ -165,6 +168,11 @@ func (r *restore) onto(name string) error {
 		r.rescue.Keep = kept(target.Path())
 	}
 	r.begun = true
+	r.options.Whole = func() {
+		if r.cloud == nil { // finish does it again, and tells
+			_, _ = writeRecord(c, r.backup, target)
+		}
+	}
 	stop := reportProgress(c, copyState(r.options.Progress, r.composed))
 	volume := r.volume
 	once := r.once(target)

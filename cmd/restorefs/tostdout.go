@@ -16,7 +16,7 @@ func toStdout(c *cli.Context, volume materialize.Volume, o materialize.Options, 
 	if term.IsTerminal(int(os.Stdout.Fd())) {
 		return usagef("stdout is a terminal: pipe it somewhere, or name a TARGET")
 	}
-	for _, flag := range []string{"json", "delta", "dry-run", "verify-after", "force", "reflink"} {
+	for _, flag := range []string{"json", "delta", "verify-after", "force", "reflink"} {
 		if c.Bool(flag) {
 			return usagef("--%s does not go with stdout as the target", flag)
 		}

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/restorefs/restorefs/backupstore"
+)
+
+// deviceName are names that disks have below /dev on Linux.
+var deviceName = regexp.MustCompile(`^((sd|vd|xvd|hd|ub)[a-z]{1,3}[0-9]*|nvme[0-9]+n[0-9]+(p[0-9]+)?|(mmcblk|loop|nbd|rbd)[0-9]+(p[0-9]+)?|(dm-|md|drbd|bcache|zd|ram)[0-9]+)$`)
+
+var uuid = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
+
+// otherFormats are endings of names of disks in another format than raw.
+var otherFormats = []string{".qcow2", ".qcow", ".vmdk", ".vdi", ".vhd", ".vhdx"}
+
+// doubtful says why a name is hardly the file that was meant, "" if it may be.
+// What is there is not doubted but for its format.
+func doubtful(name string, qcow2 bool, catalog *backupstore.Catalog) string {
+	if ext := strings.ToLower(filepath.Ext(name)); !qcow2 && slices.Contains(otherFormats, ext) {
+		hint := ""
+		if ext == ".qcow2" {
+			hint = " (--format qcow2 makes a qcow2)"
+		}
+		return fmt.Sprintf("the name ends in %s, but what is written is a raw disk%s", ext, hint)
+	}
+	if _, err := os.Lstat(name); err == nil {
+		return ""
+	}
+	if below := strings.TrimPrefix(filepath.Clean(name), "dev/"); !filepath.IsAbs(name) {
+		if st, err := os.Stat("/dev/" + below); err == nil && st.Mode()&os.ModeDevice != 0 || deviceName.MatchString(below) {
+			return fmt.Sprintf("it would be a new file, not the device /dev/%s", below)
+		}
+	}
+	if strings.Contains(name, "/") {
+		return ""
+	}
+	if uuid.MatchString(name) {
+		return "it would be a new file whose name is an id"
+	}
+	if b, err := catalog.Find(name); errors.Is(err, backupstore.ErrAmbiguous) {
+		return "it would be a new file whose name is the start of backups' ids: only one BACKUP is restored at a time"
+	} else if err == nil {
+		return fmt.Sprintf("it would be a new file whose name is the start of the id of backup %s: only one BACKUP is restored at a time", b.ID)
+	}
+	return ""
+}
+
+// sureOf has the operator say that a doubtful name is meant, here or with --yes.
+func (r *restore) sureOf(name string, qcow2 bool) error {
+	why := doubtful(name, qcow2, r.catalog)
+	if why == "" || r.found != nil || r.confirmed {
+		return nil
+	}
+	fmt.Fprintf(r.c.App.ErrWriter, "target  %s: %s\n", printable(name), printable(why))
+	return ask(r.c, "Write it there?", "nothing was written", "if "+shellWord(name)+" is meant")
+}

@@ -1,0 +1,135 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/restorefs/restorefs/backupstore"
+	"github.com/restorefs/restorefs/backupstore/share"
+	"github.com/restorefs/restorefs/backupstore/storetest"
+)
+
+func TestATargetThatLooksLikeSomethingElseIsDoubted(t *testing.T) {
+	dir, b := smallShare(t)
+	s, err := share.OpenDir(t.Context(), dir, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	catalog := backupstore.NewCatalog(s, backupstore.Options{})
+	defer catalog.Close()
+	if err := catalog.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(t.TempDir())
+	if err := os.WriteFile("vdz", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{
+		"vdb": "not the device /dev/vdb", "dev/sdc1": "/dev/sdc1", "nvme0n1p2": "/dev/nvme0n1p2", "loop7": "/dev/loop7", "null": "/dev/null",
+		b.ID[:4]: "id of backup " + b.ID, storetest.ID("nobody's"): "whose name is an id", "x.qcow2": "--format qcow2", "/srv/X.VMDK": "raw disk",
+		"vdz": "", "disk.raw": "", "./" + b.ID[:4]: "", "/srv/vdb": "", "dir/vdb": "", "/dev/vdb": "", "data": "", "sdcard": "",
+	} {
+		got := doubtful(name, false, catalog)
+		if (want == "") != (got == "") || !strings.Contains(got, want) {
+			t.Errorf("%s: %q, not %q", name, got, want)
+		}
+	}
+	if got := doubtful("x.qcow2", true, catalog); got != "" {
+		t.Errorf("a qcow2: %s", got)
+	}
+}
+
+func TestADoubtfulTargetTakesAYes(t *testing.T) {
+	share, b := smallShare(t)
+	dir := t.TempDir()
+	in := func(args ...string) (string, int) {
+		cmd := program(t, append([]string{"materialize", "--share", share, b.ID}, args...)...)
+		cmd.Dir = dir
+		out, _ := cmd.CombinedOutput()
+		return string(out), cmd.ProcessState.ExitCode()
+	}
+	if out, code := in("vdb"); code != exitUsage || !strings.Contains(out, "not the device /dev/vdb") || !strings.Contains(out, "--yes") {
+		t.Errorf("exit %d: %s", code, out)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "vdb")); err == nil {
+		t.Error("it was written all the same")
+	}
+	if out, code := in("vdb", "--yes"); code != 0 {
+		t.Errorf("exit %d: %s", code, out)
+	}
+	if out, code := in("disk.qcow2", "--dry-run"); code != 0 || !strings.Contains(out, "will be asked about") {
+		t.Errorf("exit %d: %s", code, out)
+	}
+}
+
+func TestAFinishedRestoreThatIsRunAgainSaysHowToProveIt(t *testing.T) {
+	share, b := smallShare(t)
+	target := filepath.Join(t.TempDir(), "disk.raw")
+	args := []string{"materialize", "--share", share, b.ID, target}
+	if _, stderr, code := restorefs(t, args...); code != 0 {
+		t.Fatalf("exit %d: %s", code, stderr)
+	}
+	proof := "verify --share " + share + " --target " + target + " " + b.ID
+	_, stderr, code := restorefs(t, args...)
+	if code != exitRefused || !strings.Contains(stderr, proof) || !strings.Contains(stderr, "disk.raw.metadata.json says") {
+		t.Errorf("exit %d: %s", code, stderr)
+	}
+	if _, stderr, code := restorefs(t, strings.Fields(proof)...); code != 0 {
+		t.Errorf("the proof: exit %d: %s", code, stderr)
+	}
+	if err := os.Remove(target + ".metadata.json"); err != nil {
+		t.Fatal(err)
+	}
+	if _, stderr, code := restorefs(t, append(args, "--dry-run")...); code != exitRefused || !strings.Contains(stderr, "was this backup restored to it already?") {
+		t.Errorf("exit %d: %s", code, stderr)
+	}
+}
+
+func TestADryRunOfAPipeAndOfAQcow2(t *testing.T) {
+	share, b := smallShare(t)
+	plan := func(args ...string) (p planned) {
+		t.Helper()
+		stdout, stderr, code := restorefs(t, append([]string{"materialize", "--dry-run", "--json", "--share", share, b.ID}, args...)...)
+		if err := json.Unmarshal([]byte(stdout), &p); err != nil || code != 0 {
+			t.Fatalf("%q: exit %d, %v: %s%s", args, code, err, stdout, stderr)
+		}
+		return p
+	}
+	if p := plan("-"); p.Target != "-" || p.WriteBytes == 0 || p.FreeBytes != nil {
+		t.Errorf("%+v", p)
+	}
+	dir := t.TempDir()
+	target := filepath.Join(dir, "disk")
+	if p := plan(target); p.Target != target || p.FreeBytes == nil || *p.FreeBytes == 0 {
+		t.Errorf("%+v", p)
+	}
+	need(t, "qemu-img")
+	if p := plan(target, "--format", "qcow2"); p.Target != target || p.WriteBytes == 0 || p.FreeBytes == nil {
+		t.Errorf("%+v", p)
+	}
+	onlyThere(t, dir)
+	if err := os.WriteFile(target, []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, stderr, code := restorefs(t, "materialize", "--dry-run", "--format", "qcow2", "--share", share, b.ID, target); code != exitRefused {
+		t.Errorf("exit %d: %s", code, stderr)
+	}
+}
+
+func TestADryRunSaysThatThereIsNoRoom(t *testing.T) {
+	free := int64(10 << 20)
+	p := planned{Target: "/x", WriteBytes: 20 << 20, FreeBytes: &free}
+	if err := p.fits(); err == nil || exitCode(err) != exitFailed || !strings.Contains(err.Error(), "would not fit: 20 MiB are to be written, 10 MiB are free") {
+		t.Errorf("%v", err)
+	}
+	p.WriteBytes = free
+	if err := p.fits(); err != nil {
+		t.Error(err)
+	}
+	if freeFor("/dev/null") != nil {
+		t.Error("a device has a file system's room")
+	}
+}
