@@ -271,6 +271,8 @@ func (v *Volume) parts(ctx context.Context, e extent) []Range {
 // layer has whole.
 func (v *verifier) prove(ctx context.Context, l *layer, e extent, off, end int64) error {
 	own := l.own
+	ctx, done := v.catalog.engine.Hold(ctx)
+	defer done()
 	defer v.count(l, end-off)
 	if own.rows == nil {
 		err := own.prove(ctx, e.object)

@@ -13,6 +13,8 @@ import (
 // finish compares a layer with its parent's, whose own proof is done, and
 // reports it.
 func (v *verifier) finish(ctx context.Context, l *layer) error {
+	ctx, done := v.catalog.engine.Hold(ctx)
+	defer done()
 	if l.own != nil {
 		f := finisher{verifier: v, layer: l, parent: v.done[l.backup.parent]}
 		if err := f.compare(ctx); err != nil {

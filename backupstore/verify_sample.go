@@ -81,6 +81,8 @@ func (v *verifier) sampleOne(ctx context.Context, b *Backup) (Report, error) {
 // sampleRun reads some blocks of a run. It tells each of every block with data
 // that begins in it: n 0, not chosen; n bytes, right; else what is wrong.
 func (v *Volume) sampleRun(ctx context.Context, run Range, part float64, each func(n int64, d *DamageError)) error {
+	ctx, done := v.catalog.engine.Hold(ctx)
+	defer done()
 	block, end := int64(v.Align()), run.Off+run.Len
 	buf := make([]byte, block)
 	for off := (run.Off + block - 1) / block * block; off < end; {

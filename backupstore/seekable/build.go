@@ -36,7 +36,7 @@ func (o *Object) readAhead(ctx context.Context, p []byte, off int64) (int, error
 		return 0, err
 	}
 	if d.Offset() > off { // it has moved since the frontier was looked at
-		o.park(d)
+		o.park(ctx, d)
 		return 0, nil
 	}
 	for d.Offset() < off && err == nil {
@@ -158,8 +158,8 @@ func (o *Object) settleBuild(ctx context.Context, d *decoder, err error) error {
 }
 
 // park parks the decoder that moves the frontier as it is.
-func (o *Object) park(d *decoder) {
-	o.engine.park(d)
+func (o *Object) park(ctx context.Context, d *decoder) {
+	o.engine.park(ctx, d)
 	o.notify()
 }
 

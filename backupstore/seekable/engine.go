@@ -30,7 +30,7 @@ type Options struct {
 
 // Engine owns the memory of all decoders. It is safe for concurrent use.
 //
-// Who waits for memory holds none: a reader reserves before it has a decoder and
+// Who waits for memory holds none (nor claims any, see Hold): a reader reserves before it has a decoder and
 // gives it back without waiting for anything but its own decoding.
 type Engine struct {
 	indexes *index.Store
@@ -44,7 +44,7 @@ type Engine struct {
 	mu      sync.Mutex
 	limit   int64      // budget less what buffers may keep, until Close
 	held    int64      // bytes that decoders hold, parked or at work
-	parked  *list.List // of *decoder, most recently used first; empty while somebody waits
+	parked  *list.List // of *decoder, most recently used first; while somebody waits only claimed ones
 	waiting list.List  // of *waiter, who came first first
 }
 
@@ -58,7 +58,9 @@ type waiter struct {
 type decoder struct {
 	stream.Decoder
 	object *Object
-	held   int64 // counted in Engine.held
+	held   int64         // counted in Engine.held
+	place  *list.Element // in Engine.parked, nil while at work; guarded by Engine.mu
+	hold   *Hold         // of the reader that parked it, nil: none; guarded by Engine.mu
 	// build is told of what this decoder finds; nil for one that stays behind
 	// the object's frontier.
 	build *index.Builder
@@ -133,6 +135,15 @@ func (e *Engine) reserve(ctx context.Context, n int64) error {
 		closeAll(victims)
 		return nil
 	}
+	if h := holdOf(ctx); h != nil {
+		victims = append(victims, e.giveUp(h)...)
+		if e.waiting.Len() == 0 && e.fits(n) {
+			e.held += n
+			e.mu.Unlock()
+			closeAll(victims)
+			return nil
+		}
+	}
 	w := &waiter{n, make(chan struct{})}
 	el := e.waiting.PushBack(w)
 	e.mu.Unlock()
@@ -175,12 +186,17 @@ func (e *Engine) drop(d *decoder) {
 	e.mu.Unlock()
 }
 
-// evict forgets the parked decoders that were used least recently until n more
-// bytes fit, and returns them to be closed outside the lock. e.mu is held.
+// evict forgets the parked decoders that were used least recently, and that no
+// reader claims, until n more bytes fit, and returns them to be closed outside
+// the lock. e.mu is held.
 func (e *Engine) evict(n int64) []*decoder {
 	var victims []*decoder
-	for e.held+n > e.limit && e.parked.Len() > 0 {
-		victims = append(victims, e.forget(e.parked.Back()))
+	for el := e.parked.Back(); el != nil && e.held+n > e.limit; {
+		before := el.Prev()
+		if !el.Value.(*decoder).claimed() {
+			victims = append(victims, e.forget(el))
+		}
+		el = before
 	}
 	return victims
 }
@@ -199,12 +215,14 @@ func (e *Engine) unpark(el *list.Element) *decoder {
 	o := d.object
 	i := slices.Index(o.parked, el)
 	o.parked = slices.Delete(o.parked, i, i+1)
+	d.place = nil
 	return d
 }
 
 // park keeps a decoder for the reads to come, or closes it where readers wait
-// for its memory.
-func (e *Engine) park(d *decoder) {
+// for its memory and the one whose context ctx is has no Hold.
+func (e *Engine) park(ctx context.Context, d *decoder) {
+	h := holdOf(ctx)
 	now := d.MemoryBytes()
 	e.mu.Lock()
 	o := d.object
@@ -214,11 +232,18 @@ func (e *Engine) park(d *decoder) {
 		o.decoderBytes = max(o.decoderBytes, now)
 	}
 	fits := e.held <= e.limit || e.held == now && e.limit > 0
-	keep := e.waiting.Len() == 0 && fits && !o.closed && d.epoch == o.epoch
+	keep := (e.waiting.Len() == 0 || h != nil) && fits && !o.closed && d.epoch == o.epoch
+	d.hold = nil
+	var victims []*decoder
 	if keep {
-		o.parked = append(o.parked, e.parked.PushFront(d))
+		if h != nil {
+			victims = e.claim(h, d)
+		}
+		d.place = e.parked.PushFront(d)
+		o.parked = append(o.parked, d.place)
 	}
 	e.mu.Unlock()
+	closeAll(victims)
 	if !keep {
 		e.drop(d)
 	}

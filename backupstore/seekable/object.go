@@ -287,7 +287,7 @@ func (o *Object) settle(ctx context.Context, d *decoder, err error) error {
 	cancelled := ctx.Err()
 	switch {
 	case err == nil && d.Offset() < o.length:
-		o.engine.park(d)
+		o.engine.park(ctx, d)
 		return nil
 	case err == nil:
 		if !o.endsRight.Load() && !d.behind && d.Finish(ctx) == nil {
@@ -296,7 +296,7 @@ func (o *Object) settle(ctx context.Context, d *decoder, err error) error {
 		o.engine.drop(d)
 		return nil
 	case cancelled != nil && errors.Is(err, cancelled):
-		o.engine.park(d)
+		o.engine.park(ctx, d)
 		return cancelled
 	}
 	// The second opinion needs the memory that d holds.
