@@ -52,18 +52,23 @@ type Backup struct {
 	Compression []string // as the objects say, sorted, each once
 	HasDigests  bool     // a _sha256file is there
 
-	// VolumeMeta is the volume's own record, nil when there is none.
-	VolumeMeta *format.VolumeMeta
+	// VolumeMeta is the part of the volume's own record that is held for each
+	// backup, nil when there is none. ReadVolumeMeta reads all of it.
+	VolumeMeta *format.VolumeSummary
 
 	usable   bool  // its own _metadata is good; chain not considered
 	end      int64 // of its last object in the volume; once resolved, of its chain's
 	metadata fileInfo
-	digests  fileInfo
-	rows     int64  // of _sha256file, where the size is not recorded; else 0
-	rowBytes int64  // of the volume that each row covers
-	listing  uint64 // changes when one of its files does
-	layout   layout // of its own objects
-	doubtful bool   // nothing but doubts of its _metadata keep it from being complete
+	// volumeMeta is where in _metadata the volume's own record is.
+	volumeMeta format.Part
+	digests    fileInfo
+	rows       int64  // of _sha256file, where the size is not recorded; else 0
+	rowBytes   int64  // of the volume that each row covers
+	listing    uint64 // changes when one of its files does
+	layout     layout // of its own objects
+	doubtful   bool   // nothing but doubts of its _metadata keep it from being complete
+
+	catalog *Catalog // whose snapshot it is in
 
 	// What resolve finds out.
 	parent     *Backup // nil for a full backup or when it is missing

@@ -134,6 +134,7 @@ func (c *Catalog) Refresh(ctx context.Context) error {
 	}
 	for id, copies := range same {
 		b := preferred(copies)
+		b.catalog = c
 		s.backups, s.byID[id] = append(s.backups, b), b
 	}
 	slices.SortFunc(s.backups, byVolumeAndTime)

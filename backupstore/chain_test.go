@@ -28,7 +28,7 @@ func ofVolume(id string) func(*Backup) {
 	return func(b *Backup) { b.VolumeID = id }
 }
 func ofSize(gib int64) func(*Backup) {
-	return func(b *Backup) { b.VolumeMeta = &format.VolumeMeta{Base: format.VolumeBase{SizeGiB: gib}} }
+	return func(b *Backup) { b.VolumeMeta = &format.VolumeSummary{Base: format.VolumeBase{SizeGiB: gib}} }
 }
 
 func resolved(backups ...*Backup) snapshot {

@@ -69,9 +69,13 @@ func TestFixturesAreListedAsWhatTheyAre(t *testing.T) {
 			if b.ParentID != f.ParentID || b.Objects != f.Objects || !b.CreatedAt.Equal(f.Created) || b.Size != f.VolumeGiB<<30 || b.VolumeName() != f.VolumeName {
 				t.Errorf("%+v, want %+v", b, f)
 			}
-			if b.VolumeMeta != nil && (b.VolumeMeta.Base.Bootable != f.Bootable || fmt.Sprint(b.VolumeMeta.Metadata) != fmt.Sprint(f.VolumeMetadata) ||
-				fmt.Sprint(b.VolumeMeta.Image) != fmt.Sprint(f.ImageMetadata)) {
-				t.Errorf("%+v, want %+v", b.VolumeMeta, f)
+			m, err := b.ReadVolumeMeta(t.Context())
+			if err != nil || (m == nil) != (b.VolumeMeta == nil) {
+				t.Fatalf("%+v %v", m, err)
+			}
+			if m != nil && (m.Base.Bootable != f.Bootable || fmt.Sprint(m.Metadata) != fmt.Sprint(f.VolumeMetadata) || fmt.Sprint(m.Image) != fmt.Sprint(f.ImageMetadata) ||
+				b.VolumeMeta.FromImage != (len(m.Image) > 0)) {
+				t.Errorf("%+v, want %+v", m, f)
 			}
 		})
 	}

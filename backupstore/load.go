@@ -137,10 +137,9 @@ func (set *fileSet) parse(ctx context.Context, s share.Share, b *Backup) error {
 		b.problem("created_at in _metadata is no time: taken %s", from)
 	}
 	slices.Sort(b.Compression)
-	if m.VolumeMeta != "" {
-		if b.VolumeMeta, err = format.ParseVolumeMeta(m.VolumeMeta); err != nil {
-			b.problem("the data is usable, the volume's metadata is not, or not all of it: %v", err)
-		}
+	b.VolumeMeta, b.volumeMeta = m.Volume, m.VolumeMeta
+	if m.VolumeErr != nil {
+		b.problem("the data is usable, the volume's metadata is not, or not all of it: %v", m.VolumeErr)
 	}
 	if len(missing) > 0 {
 		b.broken("%s missing", objectNumbers(missing))

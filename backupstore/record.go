@@ -1,8 +1,14 @@
 package backupstore
 
 import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
 	"maps"
 	"time"
+
+	"github.com/restorefs/restorefs/backupstore/format"
 )
 
 // Record is what a restore puts back besides the data: the volume as it was
@@ -36,8 +42,47 @@ type VolumeRecord struct {
 	Multiattach      bool              `json:"multiattach"`
 }
 
-// Record returns what a restore of b would put back besides the data.
-func (b *Backup) Record() Record {
+// ReadVolumeMeta reads the volume's own record from the share, all of it: nil
+// where there is none that can be used, which Problems says. An error is of the
+// share, format.ErrTooLarge, or ErrDamaged where the file is no longer the one
+// that was listed. The Catalog must not be closed.
+func (b *Backup) ReadVolumeMeta(ctx context.Context) (*format.VolumeMeta, error) {
+	if b.VolumeMeta == nil {
+		return nil, nil
+	}
+	m, err := b.catalog.readVolumeMeta(ctx, b)
+	if err != nil {
+		return nil, fmt.Errorf("backup %s: read its volume's metadata from %s: %w", b.ID, b.file("_metadata"), advised(err))
+	}
+	return m, nil
+}
+
+func (c *Catalog) readVolumeMeta(ctx context.Context, b *Backup) (*format.VolumeMeta, error) {
+	f, err := c.share.Open(ctx, b.file("_metadata"))
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	part := io.NewSectionReader(withContext{ctx, f}, b.volumeMeta.Off, b.volumeMeta.Len)
+	m, err := format.ReadVolumeMeta(part)
+	switch {
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case f.Size() != b.metadata.size || !f.ModTime().Equal(b.metadata.modTime):
+		return nil, fmt.Errorf("%w: %w", errLayer, ErrDamaged)
+	case m != nil && errors.Is(err, format.ErrJSON):
+		return m, nil // in part, as when it was listed
+	}
+	return m, err
+}
+
+// Record returns what a restore of b would put back besides the data. Errors are
+// those of ReadVolumeMeta.
+func (b *Backup) Record(ctx context.Context) (Record, error) {
+	m, err := b.ReadVolumeMeta(ctx)
+	if err != nil {
+		return Record{}, err
+	}
 	r := Record{
 		Backup: BackupRecord{ID: b.ID, Name: b.Name, Description: b.Description, CreatedAt: b.CreatedAt},
 		Volume: VolumeRecord{ID: b.VolumeID, SizeBytes: b.Size, Metadata: map[string]string{}, ImageMetadata: map[string]string{}},
@@ -45,9 +90,8 @@ func (b *Backup) Record() Record {
 	if b.ParentID != "" {
 		r.Backup.ParentID = &b.ParentID
 	}
-	m := b.VolumeMeta
 	if m == nil {
-		return r
+		return r, nil
 	}
 	v := &r.Volume
 	v.Name, v.Description, v.VolumeTypeID = m.Base.Name, m.Base.Description, m.Base.VolumeTypeID
@@ -57,5 +101,5 @@ func (b *Backup) Record() Record {
 	v.Multiattach = m.Base.Multiattach
 	maps.Copy(v.Metadata, m.Metadata)
 	maps.Copy(v.ImageMetadata, m.Image)
-	return r
+	return r, nil
 }

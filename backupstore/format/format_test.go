@@ -74,7 +74,7 @@ func TestMetadata(t *testing.T) {
 		got = append(got, o)
 		return nil
 	})
-	if err != nil || m.BackupID != backID || *m.BackupName != "nü" || m.Description != nil || m.ParentID != "" || m.VolumeMeta != `{"version": 2}` ||
+	if err != nil || m.BackupID != backID || *m.BackupName != "nü" || m.Description != nil || m.ParentID != "" || m.Volume == nil || m.VolumeErr != nil ||
 		m.CreatedAt.Format("2006-01-02T15:04:05.0Z07:00") != "2026-11-22T18:46:01.5Z" {
 		t.Fatalf("%+v %v", m, err)
 	}
@@ -276,8 +276,11 @@ func FuzzMetadata(f *testing.F) {
 				t.Fatalf("%q was accepted: %v", b, err)
 			}
 		}
-		if err == nil && m.VolumeMeta != "" {
-			ParseVolumeMeta(m.VolumeMeta)
+		if err == nil && m.VolumeMeta.Len > 0 {
+			full, err := ReadVolumeMeta(bytes.NewReader(b[m.VolumeMeta.Off:][:m.VolumeMeta.Len]))
+			if (full == nil) != (m.Volume == nil) || (err == nil) != (m.VolumeErr == nil) || full.SizeBytes() != m.Volume.SizeBytes() {
+				t.Fatalf("%+v %v, and read again %+v %v", m.Volume, m.VolumeErr, full, err)
+			}
 		}
 	})
 }

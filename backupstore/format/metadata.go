@@ -1,6 +1,7 @@
 package format
 
 import (
+	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -92,8 +93,12 @@ type Metadata struct {
 	CreatedAt   time.Time // UTC; zero when it cannot be parsed
 	ParentID    string    // "" for a full backup
 	VolumeID    string
-	// VolumeMeta is the text of volume_meta, "" for null.
-	VolumeMeta string
+	// Volume is what of volume_meta is held for as long as the backup is known:
+	// nil for null, and where it is not usable, which VolumeErr then says.
+	Volume    *VolumeSummary
+	VolumeErr error
+	// VolumeMeta is where in the file volume_meta is, for ReadVolumeMeta.
+	VolumeMeta Part
 	// Missing are names that Cinder always writes and that are not there, though
 	// the data can be had without.
 	Missing []string
@@ -101,6 +106,9 @@ type Metadata struct {
 	// and is not quite: a blank too many, say. 0: none.
 	OddEntry uint32
 }
+
+// Part is a part of a file, in bytes; the zero Part is none.
+type Part struct{ Off, Len int64 }
 
 // ParseMetadata parses the _metadata of the backup whose files start with
 // prefix, handing each object to each in the order of the file, in which both
@@ -142,8 +150,8 @@ func parseMetadata(v *values, prefix string, each func(Object) error) (Metadata,
 		if !more {
 			break
 		}
-		var key string
-		if err := v.into("a name", &key); err != nil {
+		key, err := v.key()
+		if err != nil {
 			return m, err
 		}
 		// A second list of objects could overlap the first.
@@ -184,17 +192,24 @@ const maxKeys = 1000
 // parse parses the value of one of _metadata's names.
 func (m *Metadata) parse(key string, v *values, prefix string, each func(Object) error) error {
 	text := func(to *string) error { // null leaves it empty
-		return v.into(key, to)
+		s, err := v.short(key)
+		if s != nil {
+			*to = *s
+		}
+		return err
 	}
+	var err error
 	switch key {
 	case "version":
 		return text(&m.Version)
 	case "backup_id":
 		return text(&m.BackupID)
 	case "backup_name":
-		return v.into(key, &m.BackupName)
+		m.BackupName, err = v.short(key)
+		return err
 	case "backup_description":
-		return v.into(key, &m.Description)
+		m.Description, err = v.short(key)
+		return err
 	case "created_at":
 		var s string
 		if err := text(&s); err != nil {
@@ -208,12 +223,33 @@ func (m *Metadata) parse(key string, v *values, prefix string, each func(Object)
 	case "volume_id":
 		return text(&m.VolumeID)
 	case "volume_meta":
-		return text(&m.VolumeMeta)
+		return m.volumeMeta(v)
 	case "objects":
 		return m.parseObjects(v, prefix, each)
 	}
-	var skip json.RawMessage
-	return v.into(key, &skip)
+	return v.skip(key, maxValueBytes)
+}
+
+// maxKeyBytes are held of a name; longer ones, which Cinder does not write, are
+// told apart by their hashes.
+const maxKeyBytes = 256
+
+// key parses a name, or makes one that stands for it if it is long.
+func (v *values) key() (string, error) {
+	t, err := v.text(maxValueBytes)
+	if err != nil {
+		return "", fmt.Errorf("a name: %w", err)
+	}
+	hash := sha256.New()
+	b, err := io.ReadAll(io.TeeReader(io.LimitReader(t, maxKeyBytes), hash))
+	if err != nil {
+		return "", named(string(b), err)
+	}
+	more, err := io.Copy(hash, t)
+	if more == 0 {
+		return string(b), named(string(b), err)
+	}
+	return fmt.Sprintf("%s... (SHA-256 %x)", b, hash.Sum(nil)), named(string(b), err)
 }
 
 // objectFields are pointers so that a missing field is told from a zero.

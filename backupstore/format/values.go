@@ -7,14 +7,14 @@ import (
 	"io"
 )
 
-// maxValueBytes bounds every value of _metadata but the list of objects, and
-// each entry of that. Cinder writes some kilobytes.
+// maxValueBytes bounds every value of _metadata but the list of objects and
+// volume_meta. Cinder writes some hundred bytes.
 const maxValueBytes = 4 << 20
 
 // values takes a JSON text apart into values without parsing them, for
-// encoding/json or something quicker to do that. It holds one value at a time:
-// json.Decoder would read a string of 500 MB into memory before anybody could
-// refuse it.
+// encoding/json or something quicker to do that. It holds one value at a time,
+// and of a long one only a piece: json.Decoder would read a string of 500 MB into
+// memory before anybody could refuse it.
 type values struct {
 	r    io.Reader
 	buf  []byte
@@ -31,9 +31,12 @@ func (v *values) fill(keep int) error {
 		copy(v.buf, v.buf[keep:v.end])
 		v.next, v.end = v.next-keep, v.end-keep
 	}
+	if v.end == 0 && v.read > maxHeldBytes && len(v.buf) < maxHeldBytes {
+		v.buf = make([]byte, maxHeldBytes) // a large file takes fewer reads so
+	}
 	if v.end == len(v.buf) {
-		if v.end >= maxValueBytes {
-			return fmt.Errorf("%w: a value of more than %d bytes", ErrTooLarge, maxValueBytes)
+		if v.end >= maxHeldBytes {
+			return fmt.Errorf("%w: a value of more than %d bytes", ErrTooLarge, maxHeldBytes)
 		}
 		v.buf = append(v.buf, make([]byte, len(v.buf))...)
 	}

@@ -1,9 +1,12 @@
 package format
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"strings"
 )
 
 // VolumeMeta is the volume's own record as it was when the backup was made:
@@ -50,6 +53,161 @@ func ParseVolumeMeta(text string) (*VolumeMeta, error) {
 		return nil, fmt.Errorf("volume_meta: %w %d, this program knows 1 and 2", ErrVersion, m.Version)
 	}
 	return m, err
+}
+
+// VolumeSummary is what of a VolumeMeta is held for every backup of a share: its
+// size does not depend on what a tenant has given the volume as its metadata.
+type VolumeSummary struct {
+	Base VolumeBase // texts of more than some hundred bytes are cut
+	// FromImage says that there is image metadata.
+	FromImage bool
+}
+
+// summary is m without what can be long.
+func (m *VolumeMeta) summary() *VolumeSummary {
+	if m == nil {
+		return nil
+	}
+	s := &VolumeSummary{Base: m.Base, FromImage: len(m.Image) > 0}
+	b := &s.Base
+	for _, text := range []**string{&b.Name, &b.Description, &b.VolumeTypeID, &b.AvailabilityZone, &b.EncryptionKeyID, &b.ProjectID, &b.UserID} {
+		if *text == nil {
+			continue
+		}
+		kept := strings.Clone(**text) // and not all of what it was parsed from
+		if len(kept) > maxNameBytes {
+			kept = strings.ToValidUTF8(kept[:maxNameBytes], "") + "..."
+		}
+		*text = &kept
+	}
+	return s
+}
+
+// volumeMeta parses volume_meta, and keeps what is short of it.
+func (m *Metadata) volumeMeta(v *values) error {
+	c, err := v.peek()
+	if err != nil {
+		return err
+	}
+	if c != '"' {
+		var none *string
+		return v.into("volume_meta", &none)
+	}
+	at := v.at()
+	t, err := v.text(maxMetaBytes)
+	if err != nil {
+		return err
+	}
+	head, err := io.ReadAll(io.LimitReader(t, maxHeldBytes))
+	switch {
+	case err != nil:
+	case t.ended && len(t.held) == 0:
+		if len(head) > 0 {
+			var all *VolumeMeta
+			all, m.VolumeErr = ParseVolumeMeta(string(head))
+			m.Volume = all.summary()
+		}
+	default:
+		m.Volume, m.VolumeErr = summarise(io.MultiReader(bytes.NewReader(head), t))
+		_, err = io.Copy(io.Discard, t)
+	}
+	if err != nil {
+		m.Volume, m.VolumeErr = nil, nil
+		return named("volume_meta", err)
+	}
+	m.VolumeMeta = Part{at, v.at() - at}
+	return nil
+}
+
+// summarise is ParseVolumeMeta for a text that is too long to be held. What is
+// not kept of it is not checked.
+func summarise(r io.Reader) (*VolumeSummary, error) {
+	var m VolumeMeta
+	var mistyped error
+	image := false
+	err := fields(newValues(r), func(v *values, key string) error {
+		switch key {
+		case "version":
+			return v.into(key, &m.Version)
+		case "volume-base-metadata":
+			err := v.into(key, &m.Base)
+			if _, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+				mistyped, err = fmt.Errorf("volume_meta: %w", err), nil
+			}
+			return err
+		case "volume-glance-metadata":
+			if c, err := v.peek(); err != nil || c != '{' {
+				return v.skip(key, maxMetaBytes)
+			}
+			return fields(v, func(v *values, key string) error {
+				image = true
+				return v.skip(key, maxMetaBytes)
+			})
+		}
+		return v.skip(key, maxMetaBytes)
+	})
+	switch {
+	case cut(err):
+		return nil, fmt.Errorf("volume_meta: %w: it ends in the middle", ErrJSON)
+	case err != nil:
+		return nil, fmt.Errorf("volume_meta: %w", err)
+	case m.Version != 1 && m.Version != 2:
+		return nil, fmt.Errorf("volume_meta: %w %d, this program knows 1 and 2", ErrVersion, m.Version)
+	}
+	s := m.summary()
+	s.FromImage = image
+	return s, mistyped
+}
+
+// fields hands each name of the object that comes next to each, which passes
+// over its value.
+func fields(v *values, each func(v *values, key string) error) error {
+	if err := v.expect('{'); err != nil {
+		return err
+	}
+	for first := true; ; first = false {
+		more, err := v.more(first, '}')
+		if err != nil || !more {
+			return err
+		}
+		key, err := v.key()
+		if err == nil {
+			err = v.expect(':')
+		}
+		if err == nil {
+			err = each(v, key)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// maxReadMeta bounds the volume_meta that ReadVolumeMeta reads: it takes some
+// times as much memory. Cinder's quota of a volume's metadata is 128 items.
+const maxReadMeta = 4 << 20
+
+// ReadVolumeMeta reads the volume_meta of which r is Metadata.VolumeMeta. Errors
+// are those of ParseVolumeMeta, as is what it returns with them, ErrTooLarge for
+// one of more than 4 MiB, and r's.
+func ReadVolumeMeta(r io.Reader) (*VolumeMeta, error) {
+	t, err := newValues(r).text(maxReadMeta)
+	if err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	if _, err := b.ReadFrom(t); err != nil {
+		return nil, named("volume_meta", err)
+	}
+	return ParseVolumeMeta(b.String())
+}
+
+// SizeBytes is the volume's size, 0 when it is not recorded or nonsense.
+func (m *VolumeSummary) SizeBytes() int64 {
+	if m == nil {
+		return 0
+	}
+	return (&VolumeMeta{Base: m.Base}).SizeBytes()
 }
 
 // SizeBytes is the volume's size, 0 when it is not recorded or nonsense.

@@ -47,10 +47,16 @@ type listed struct {
 }
 
 func newListed(b *backupstore.Backup) listed {
-	r := b.Record()
+	var volumeName, parent *string
+	if b.VolumeMeta != nil {
+		volumeName = b.VolumeMeta.Base.Name
+	}
+	if b.Incremental() {
+		parent = &b.ParentID
+	}
 	return listed{
-		ID: b.ID, VolumeID: b.VolumeID, VolumeName: r.Volume.Name, Name: b.Name, Description: b.Description, CreatedAt: b.CreatedAt,
-		ParentID: r.Backup.ParentID, Incremental: b.Incremental(), State: b.State.String(), Size: b.Size, StoredBytes: b.StoredBytes,
+		ID: b.ID, VolumeID: b.VolumeID, VolumeName: volumeName, Name: b.Name, Description: b.Description, CreatedAt: b.CreatedAt,
+		ParentID: parent, Incremental: b.Incremental(), State: b.State.String(), Size: b.Size, StoredBytes: b.StoredBytes,
 		Objects: b.Objects, Compression: append([]string{}, b.Compression...), Container: b.Container,
 		Problems: append([]string{}, b.Problems...),
 	}

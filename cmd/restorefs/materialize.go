@@ -315,8 +315,12 @@ func writeRecord(c *cli.Context, b *backupstore.Backup, t *materialize.Target) (
 	default:
 		path = t.Path() + ".metadata.json"
 	}
+	record, err := b.Record(c.Context)
+	if err != nil {
+		return "", err
+	}
 	var buf bytes.Buffer
-	if err := writeJSON(&buf, b.Record()); err != nil {
+	if err := writeJSON(&buf, record); err != nil {
 		return "", err
 	}
 	if err := replaceFile(path, buf.Bytes()); err != nil {

@@ -112,7 +112,11 @@ func (v *cloudVolume) origin(b *backupstore.Backup) (cinderapi.Origin, error) {
 	o := cinderapi.Origin{BackupID: b.ID, VolumeID: b.VolumeID}
 	for l := b; l != nil; l = l.Parent() {
 		var layer *cinderapi.Layer
-		if m := l.VolumeMeta; m != nil {
+		m, err := l.ReadVolumeMeta(v.c.Context)
+		if err != nil {
+			return o, err
+		}
+		if m != nil {
 			layer = &cinderapi.Layer{
 				Version: m.Version, Name: m.Base.Name, Description: m.Base.Description, Bootable: m.Base.Bootable, Metadata: m.Metadata,
 				Image: m.Image, VolumeTypeID: m.Base.VolumeTypeID, EncryptionKeyID: m.Base.EncryptionKeyID,

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"maps"
@@ -14,8 +15,11 @@ import (
 
 // writeScript writes what materialize --volume does to a volume's metadata as a
 // script for the openstack client, for where this program reaches no API.
-func writeScript(out io.Writer, b *backupstore.Backup) error {
-	m := b.VolumeMeta
+func writeScript(ctx context.Context, out io.Writer, b *backupstore.Backup) error {
+	m, err := b.ReadVolumeMeta(ctx)
+	if err != nil {
+		return err
+	}
 	if m == nil {
 		return fmt.Errorf("backup %s has no usable record of its volume's metadata: there is nothing to make a script of", b.ID)
 	}
@@ -77,7 +81,7 @@ func writeScript(out io.Writer, b *backupstore.Backup) error {
 		line(";;\nesac")
 	}
 	line("exit $failed")
-	_, err := out.Write(w.Bytes())
+	_, err = out.Write(w.Bytes())
 	return err
 }
 

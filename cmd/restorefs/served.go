@@ -182,13 +182,17 @@ func (s *served) Size(_ context.Context, id string) (int64, error) {
 }
 
 // Metadata implements fusefs.Catalog.
-func (s *served) Metadata(_ context.Context, id string) ([]byte, error) {
+func (s *served) Metadata(ctx context.Context, id string) ([]byte, error) {
 	b, err := s.backup(id)
 	if err != nil {
 		return nil, err
 	}
+	record, err := b.Record(ctx)
+	if err != nil {
+		return nil, err
+	}
 	var buf bytes.Buffer
-	err = writeJSON(&buf, b.Record())
+	err = writeJSON(&buf, record)
 	return buf.Bytes(), err
 }
 

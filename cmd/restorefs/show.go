@@ -52,9 +52,13 @@ func show(c *cli.Context) error {
 		if c.Bool("json") {
 			return usagef("--script and --json are two things: say one")
 		}
-		return writeScript(c.App.Writer, b)
+		return writeScript(c.Context, c.App.Writer, b)
 	}
-	s := shown{listed: newListed(b), Prefix: b.Prefix, Digests: b.HasDigests, Restores: b.Record().Volume, Chain: []listed{}}
+	record, err := b.Record(c.Context)
+	if err != nil {
+		return err
+	}
+	s := shown{listed: newListed(b), Prefix: b.Prefix, Digests: b.HasDigests, Restores: record.Volume, Chain: []listed{}}
 	for l := b; l != nil && len(s.Chain) < 10000; l = l.Parent() {
 		s.Chain = append(s.Chain, newListed(l))
 	}

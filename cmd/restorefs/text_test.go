@@ -95,7 +95,7 @@ func TestAVolumeIsListedByItsNewestName(t *testing.T) {
 	backup := func(volume, name string) *backupstore.Backup {
 		b := &backupstore.Backup{ID: storetest.ID(volume + name), VolumeID: volume, State: backupstore.Complete}
 		if name != "" {
-			b.VolumeMeta = &format.VolumeMeta{}
+			b.VolumeMeta = &format.VolumeSummary{}
 			b.VolumeMeta.Base.Name = &name
 		}
 		return b

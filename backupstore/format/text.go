@@ -1,0 +1,289 @@
+package format
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+const (
+	// maxHeldBytes bounds a value that is held in memory as a whole.
+	maxHeldBytes = 64 << 10
+	// maxNameBytes are kept of a name or another short text; Cinder's database
+	// has room for 255 characters.
+	maxNameBytes = 1 << 10
+	// maxMetaBytes bounds volume_meta, which grows with what a tenant gives a
+	// volume as its metadata.
+	maxMetaBytes = 64 << 20
+)
+
+// text is the string that comes next in v, decoded as it is read: it may be
+// longer than anybody wants to hold.
+type text struct {
+	v     *values
+	limit int64  // decoded bytes
+	ended bool   // behind the closing quote
+	held  []byte // decoded, and not handed out
+	err   error  // that stays
+}
+
+// text returns a reader of the next value, which has to be a string.
+func (v *values) text(limit int64) (*text, error) {
+	if err := v.expect('"'); err != nil {
+		return nil, err
+	}
+	return &text{v: v, limit: limit}, nil
+}
+
+// plainByte tells the bytes that stand for themselves in a JSON string.
+var plainByte = func() (t [256]bool) {
+	for c := range t {
+		t[c] = c >= ' ' && c != '"' && c != '\\'
+	}
+	return t
+}()
+
+// Read implements io.Reader.
+func (t *text) Read(p []byte) (n int, err error) {
+	for n < len(p) && (t.err == nil || len(t.held) > 0) {
+		if len(t.held) > 0 {
+			k := copy(p[n:], t.held)
+			n, t.held = n+k, t.held[k:]
+			continue
+		}
+		if t.ended {
+			t.err = io.EOF
+			break
+		}
+		if t.v.next == t.v.end {
+			if n > 0 {
+				break
+			}
+			if t.err = t.v.fill(t.v.next); t.err != nil {
+				break
+			}
+		}
+		run := t.v.buf[t.v.next:min(t.v.end, t.v.next+len(p)-n)]
+		k := 0
+		for k < len(run) && plainByte[run[k]] {
+			k++
+		}
+		n += copy(p[n:], run[:k])
+		t.v.next += k
+		switch {
+		case k == len(run):
+		case k+1 < len(run) && run[k] == '\\' && (run[k+1] == '"' || run[k+1] == '\\'): // most there are
+			p[n] = run[k+1]
+			n, t.v.next = n+1, t.v.next+2
+		default:
+			t.special(run[k])
+		}
+	}
+	if t.limit -= int64(n); t.limit < 0 && (t.err == nil || t.err == io.EOF) {
+		t.err = fmt.Errorf("%w: a text of too many bytes", ErrTooLarge)
+	}
+	if n > 0 && t.err == io.EOF {
+		return n, nil
+	}
+	return n, t.err
+}
+
+// special passes over c, which comes next and does not stand for itself, and what
+// belongs to it.
+func (t *text) special(c byte) {
+	t.v.next++
+	switch {
+	case c == '"':
+		t.ended = true
+		return
+	case c != '\\':
+		t.err = fmt.Errorf("%w: a control character inside a text", ErrJSON)
+		return
+	}
+	if c, t.err = t.v.byte(); t.err != nil {
+		return
+	}
+	switch c {
+	case '"', '\\', '/':
+	case 'b':
+		c = '\b'
+	case 'f':
+		c = '\f'
+	case 'n':
+		c = '\n'
+	case 'r':
+		c = '\r'
+	case 't':
+		c = '\t'
+	case 'u':
+		r := t.hex()
+		if utf16.IsSurrogate(r) {
+			t.pair(r)
+		} else {
+			t.hold(r)
+		}
+		return
+	default:
+		t.err = fmt.Errorf("%w: \\%c inside a text", ErrJSON, c)
+		return
+	}
+	t.held = append(t.held[:0], c)
+}
+
+func (t *text) hold(runes ...rune) {
+	t.held = t.held[:0]
+	for _, r := range runes {
+		t.held = utf8.AppendRune(t.held, r)
+	}
+}
+
+// pair completes half of a character. As with encoding/json, what has no other
+// half is U+FFFD.
+func (t *text) pair(half rune) {
+	for _, want := range []byte(`\u`) {
+		c, err := t.v.byte()
+		switch {
+		case err != nil:
+			t.err = err
+			return
+		case c == want:
+		case want == '\\':
+			t.v.next-- // any other character
+			t.hold(utf8.RuneError)
+			return
+		default:
+			// Another escape behind half a character: no program writes that.
+			t.err = fmt.Errorf("%w: half of a character inside a text", ErrJSON)
+			return
+		}
+	}
+	other := t.hex()
+	if r := utf16.DecodeRune(half, other); r != utf8.RuneError {
+		t.hold(r)
+	} else if utf16.IsSurrogate(other) {
+		t.hold(utf8.RuneError, utf8.RuneError)
+	} else {
+		t.hold(utf8.RuneError, other)
+	}
+}
+
+// hex decodes the four digits of \u.
+func (t *text) hex() (r rune) {
+	for range 4 {
+		c, err := t.v.byte()
+		if err != nil {
+			t.err = err
+			return 0
+		}
+		switch {
+		case c >= '0' && c <= '9':
+			c -= '0'
+		case c >= 'a' && c <= 'f':
+			c -= 'a' - 10
+		case c >= 'A' && c <= 'F':
+			c -= 'A' - 10
+		default:
+			t.err = fmt.Errorf("%w: %q in a \\u inside a text", ErrJSON, c)
+			return 0
+		}
+		r = r<<4 | rune(c)
+	}
+	return r
+}
+
+// byte passes over the next byte.
+func (v *values) byte() (byte, error) {
+	if v.next == v.end {
+		if err := v.fill(v.next); err != nil {
+			return 0, err
+		}
+	}
+	v.next++
+	return v.buf[v.next-1], nil
+}
+
+// short parses the next value, a string or null, and keeps no more of it than a
+// message needs: nil for null.
+func (v *values) short(name string) (*string, error) {
+	if c, err := v.peek(); err != nil || c != '"' {
+		if err != nil {
+			return nil, err
+		}
+		var s *string
+		return s, v.into(name, &s)
+	}
+	t, err := v.text(maxValueBytes)
+	if err != nil {
+		return nil, err
+	}
+	b, err := io.ReadAll(io.LimitReader(t, maxNameBytes))
+	if err != nil {
+		return nil, named(name, err)
+	}
+	s := string(b)
+	more, err := io.Copy(io.Discard, t)
+	if more > 0 {
+		s += "..."
+	}
+	return &s, named(name, err)
+}
+
+// skip passes over the next value. One that is too long to be held is not checked
+// inside: nobody uses it.
+func (v *values) skip(name string, limit int64) error {
+	c, err := v.peek()
+	if err != nil {
+		return err
+	}
+	if c != '{' && c != '[' && c != '"' {
+		var any any
+		return v.into(name, &any)
+	}
+	start := v.at()
+	var seen []byte
+	for depth, quoted, escaped := 0, false, false; ; {
+		if v.next == v.end {
+			if v.at()-start > limit {
+				return named(name, fmt.Errorf("%w: a value of more than %d bytes", ErrTooLarge, limit))
+			}
+			if err := v.fill(v.next); err != nil {
+				return err
+			}
+		}
+		c := v.buf[v.next]
+		v.next++
+		if len(seen) <= maxHeldBytes {
+			seen = append(seen, c)
+		} else if plainByte[c] && (quoted || c != '{' && c != '[' && c != '}' && c != ']') && !escaped {
+			continue
+		}
+		switch {
+		case escaped:
+			escaped = false
+		case quoted && c == '\\':
+			escaped = true
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{' || c == '[':
+			depth++
+		case c == '}' || c == ']':
+			depth--
+		}
+		if depth == 0 && !quoted {
+			if len(seen) <= maxHeldBytes && !json.Valid(seen) {
+				return fmt.Errorf("%w: %q", ErrJSON, clip(name))
+			}
+			return nil
+		}
+	}
+}
+
+// at is the offset of the next byte in what is read.
+func (v *values) at() int64 { return v.read - int64(v.end-v.next) }
+
+// cut reports whether err says that the text is not over where it ends.
+func cut(err error) bool { return errors.Is(err, io.ErrUnexpectedEOF) }
