@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -122,11 +123,45 @@ func (n *notifier) ending(mountpoint string) string {
 }
 
 func openLog(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND|unix.O_NONBLOCK|unix.O_NOCTTY, 0o600)
+	if errors.Is(err, unix.ENXIO) {
+		err = fmt.Errorf("%s is no regular file", path)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("--log-file: %w", err)
 	}
+	if err := isLog(f); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("--log-file: %w", err)
+	}
 	return f, nil
+}
+
+// isLog refuses what messages are not to be appended to: a pipe, which nobody may
+// read, or a file that is no text, such as a disk. Nothing of a file is replaced.
+func isLog(f *os.File) error {
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+		return err
+	case info.Mode()&os.ModeCharDevice != 0: // a terminal, or /dev/null
+		return nil
+	case !info.Mode().IsRegular():
+		return fmt.Errorf("%s is no regular file", f.Name())
+	}
+	old, err := os.OpenFile(f.Name(), os.O_RDONLY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil // it may be for writing only
+	}
+	defer old.Close()
+	p := make([]byte, 4096)
+	for _, off := range []int64{0, max(0, info.Size()-int64(len(p)))} {
+		n, _ := old.ReadAt(p, off)
+		if bytes.IndexByte(p[:n], 0) >= 0 {
+			return fmt.Errorf("%s is there and no text: it is not appended to; name another file", f.Name())
+		}
+	}
+	return nil
 }
 
 // ready lets go of the terminal and the directory if we are in the background,

@@ -5,12 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 
 	"github.com/urfave/cli/v2"
-	"golang.org/x/sys/unix"
 
 	"github.com/restorefs/restorefs/backupstore"
 	"github.com/restorefs/restorefs/materialize"
@@ -51,7 +49,7 @@ it says what is left and how to continue.`,
 			&cli.StringFlag{Name: "bwlimit", Usage: "read no more than `SIZE` of data a second from the backup"},
 			&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Usage: "do not ask", DisableDefaultText: true},
 			&cli.IntFlag{Name: "jobs", Aliases: []string{"j"}, Usage: "read `N` objects in parallel (0: one for each processor)"},
-			&cli.StringFlag{Name: "metadata-out", Usage: "write the volume's metadata to `FILE` (for a file: TARGET.metadata.json unless given)"},
+			&cli.StringFlag{Name: "metadata-out", Usage: "write the volume's metadata to `FILE`, - for stdout (for a file: TARGET.metadata.json unless given)"},
 		}, append(volumeFlags(), newVolumeFlags()...)...),
 		Action: runMaterialize,
 	}
@@ -183,14 +181,14 @@ func finish(c *cli.Context, b *backupstore.Backup, target *materialize.Target, r
 		out.Metadata, err = writeRecord(c, b, target)
 		recordErr = recordError(data, err)
 	}
-	if !c.Bool("json") {
-		fmt.Fprintf(c.App.Writer, "restored backup %s to %s\n  %s in %.1f s: %s written, %s zero, %s already right; %s\n",
+	if w := reportTo(c); !c.Bool("json") {
+		fmt.Fprintf(w, "restored backup %s to %s\n  %s in %.1f s: %s written, %s zero, %s already right; %s\n",
 			b.ID, target, formatSize(out.Size), out.Seconds, formatSize(out.BytesWritten), formatSize(out.BytesZeroed), formatSize(out.BytesSkipped), proof)
 		if len(healed) > 0 {
-			fmt.Fprintf(c.App.Writer, "  %d damaged range(s) were taken from other backups of the volume\n", len(healed))
+			fmt.Fprintf(w, "  %d damaged range(s) were taken from other backups of the volume\n", len(healed))
 		}
-		if out.Metadata != "" {
-			fmt.Fprintf(c.App.Writer, "  the volume's name, metadata and more are in %s\n", out.Metadata)
+		if out.Metadata != "" && out.Metadata != "-" {
+			fmt.Fprintf(w, "  the volume's name, metadata and more are in %s\n", out.Metadata)
 		}
 	}
 	out.Volume, err = cloud.restoreMetadata(b, data)
@@ -198,6 +196,14 @@ func finish(c *cli.Context, b *backupstore.Backup, target *materialize.Target, r
 		recordErr = errors.Join(recordErr, writeJSON(c.App.Writer, out))
 	}
 	return errors.Join(recordErr, err)
+}
+
+// reportTo is where a restore is reported: stderr where --metadata-out - has stdout.
+func reportTo(c *cli.Context) io.Writer {
+	if c.String("metadata-out") == "-" {
+		return c.App.ErrWriter
+	}
+	return c.App.Writer
 }
 
 // stateDir is where it is noted that a device is half written, "" when that
@@ -250,20 +256,42 @@ func dryRun(r *restore, name string) error {
 	return errors.Join(r.broken, p.fits())
 }
 
-// checkMetadataOut refuses a FILE that is none, is TARGET, or is on the share.
+// checkMetadataOut refuses a FILE that cannot be written, is TARGET, is on the
+// share, or is there and the operator's.
 func checkMetadataOut(c *cli.Context) error {
-	path := c.String("metadata-out")
-	if path == "" {
+	path, target := c.String("metadata-out"), c.Args().Get(1)
+	switch {
+	case path == "":
+		return nil
+	case path == "-" && c.Bool("json"):
+		return usagef("--metadata-out - and --json both write to stdout: name a file, or leave one out")
+	case path == "-" && target == "-":
+		return usagef("--metadata-out - and the TARGET - both are stdout: name a file for one of them")
+	case path == "-":
 		return nil
 	}
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
 		return usagef("--metadata-out %s: it is there, and no regular file", path)
 	}
-	if target := c.Args().Get(1); target != "" && sameFile(path, target) {
+	if target != "" && sameFile(path, target) {
 		return usagef("--metadata-out %s is TARGET itself, which it would replace: choose another file", path)
 	}
-	return outsideShare(c, path)
+	if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {
+		return usagef("--metadata-out %s: there is no such directory", path)
+	}
+	return mayKeep(c, path)
 }
+
+// mayKeepRecord does that for the file that the metadata goes to unless
+// --metadata-out says where.
+func mayKeepRecord(c *cli.Context, t *materialize.Target) error {
+	if c.String("metadata-out") != "" || t.Kind() != materialize.KindFile {
+		return nil
+	}
+	return mayKeep(c, recordPath(t))
+}
+
+func recordPath(t *materialize.Target) string { return t.Path() + ".metadata.json" }
 
 // confirm shows what is about to happen and, on a terminal, asks.
 // That is left out where it was confirmed before.
@@ -313,7 +341,7 @@ func writeRecord(c *cli.Context, b *backupstore.Backup, t *materialize.Target) (
 	case t == nil || t.Kind() != materialize.KindFile:
 		return "", nil
 	default:
-		path = t.Path() + ".metadata.json"
+		path = recordPath(t)
 	}
 	record, err := b.Record(c.Context)
 	if err != nil {
@@ -323,7 +351,13 @@ func writeRecord(c *cli.Context, b *backupstore.Backup, t *materialize.Target) (
 	if err := writeJSON(&buf, record); err != nil {
 		return "", err
 	}
-	if err := replaceFile(path, buf.Bytes()); err != nil {
+	if path == "-" {
+		if _, err := c.App.Writer.Write(buf.Bytes()); err != nil {
+			return "", err
+		}
+		return path, nil
+	}
+	if err := keepFile(c, path, buf.Bytes()); err != nil {
 		return "", err
 	}
 	return path, nil
@@ -348,42 +382,4 @@ func sameFile(a, b string) bool {
 	dirA, err := os.Stat(filepath.Dir(a))
 	dirB, errB := os.Stat(filepath.Dir(b))
 	return err == nil && errB == nil && os.SameFile(dirA, dirB) && filepath.Base(a) == filepath.Base(b)
-}
-
-// replaceFile writes a file so that it is there whole or not at all, on stable
-// storage.
-func replaceFile(path string, data []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return fmt.Errorf("write %s: %w", path, errors.Unwrap(err))
-	}
-	defer os.Remove(f.Name())
-	_, err = f.Write(data)
-	if err == nil {
-		err = f.Sync()
-	}
-	if closeErr := f.Close(); err == nil {
-		err = closeErr
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err == nil {
-		err = syncDirOf(path)
-	}
-	return err
-}
-
-// syncDirOf makes the name of a file durable. File systems that cannot say so
-// with EINVAL.
-func syncDirOf(path string) error {
-	dir, err := os.Open(filepath.Dir(path))
-	if err == nil {
-		defer dir.Close()
-		err = dir.Sync()
-	}
-	if err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, fs.ErrPermission) {
-		return fmt.Errorf("flush the directory of %s: %w", path, err)
-	}
-	return nil
 }

@@ -22,6 +22,7 @@ import (
 
 	"github.com/restorefs/restorefs/backupstore"
 	"github.com/restorefs/restorefs/cache"
+	"github.com/restorefs/restorefs/cache/private"
 	"github.com/restorefs/restorefs/fusefs"
 	"github.com/restorefs/restorefs/materialize"
 )
@@ -80,6 +81,9 @@ func toQcow2(c *cli.Context, catalog *backupstore.Catalog, volume *backupstore.V
 		return err
 	}
 	defer target.Close()
+	if err := mayKeepRecord(c, target); err != nil {
+		return err
+	}
 	b := volume.Backup()
 	if err := confirm(c, b, target, false); err != nil {
 		return err
@@ -286,7 +290,7 @@ func giveName(temp, path string, force bool) error {
 	if err != nil {
 		return fmt.Errorf("give the qcow2 file its name: %w", err)
 	}
-	return syncDirOf(path)
+	return private.SyncDir(filepath.Dir(path))
 }
 
 // watched is a served catalogue that remembers why a read failed: through the

@@ -142,6 +142,16 @@ func (r *restore) onto(name string) error {
 	if err := r.isFound(target); err != nil {
 		return err
 	}
+	if r.cloud == nil {
+		if err := mayKeepRecord(c, target); err != nil {
+			return err
+		}
+	}
+	if r.salvage != "" {
+		if err := mayKeep(c, mapPath(c, r.backup, target, r.cloud != nil)); err != nil {
+			return err
+		}
+	}
 	if r.cloud != nil { // what is open now, whatever the name was a moment ago
 		if err := r.cloud.isAt(target.Path()); err != nil {
 			return err

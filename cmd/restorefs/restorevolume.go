@@ -306,7 +306,7 @@ func (v *cloudVolume) writeLeft(b *backupstore.Backup, left []cinderapi.Differen
 	var text bytes.Buffer
 	err := writeJSON(&text, leftFile{v.volume.ID, b.ID, left})
 	if err == nil {
-		err = replaceFile(path, text.Bytes())
+		err = keepFile(v.c, path, text.Bytes())
 	}
 	if err != nil {
 		fmt.Fprintf(v.c.App.ErrWriter, "what is left is not written to a file: %v\n", err)

@@ -75,20 +75,25 @@ func kept(path string) func(p []byte, off int64) error {
 	}
 }
 
+// mapPath is where the map of what is lost goes.
+func mapPath(c *cli.Context, b *backupstore.Backup, target *materialize.Target, ofCloud bool) string {
+	if target.Kind() != materialize.KindFile || ofCloud { // its directory may be Cinder's
+		return aside(c, b.ID+".bad-ranges.map")
+	}
+	return target.Path() + ".bad-ranges.map"
+}
+
 // salvaged tells what of a restore is lost, and leaves a map of it. ofCloud says
 // that the target is a volume of the cloud.
 func salvaged(c *cli.Context, b *backupstore.Backup, target *materialize.Target, bad []backupstore.Range, ofCloud bool) error {
 	if len(bad) == 0 {
 		return nil
 	}
-	path := target.Path() + ".bad-ranges.map"
-	if target.Kind() != materialize.KindFile || ofCloud { // its directory may be Cinder's
-		path = aside(c, b.ID+".bad-ranges.map")
-	}
+	path := mapPath(c, b, target, ofCloud)
 	var text bytes.Buffer
 	err := backupstore.WriteMap(&text, b.Size, bad, fmt.Sprintf("backup %s on %s", b.ID, printable(target.Path())))
 	if err == nil {
-		err = replaceFile(path, text.Bytes())
+		err = keepFile(c, path, text.Bytes())
 	}
 	if err != nil {
 		fmt.Fprintf(c.App.ErrWriter, "the map of the bad ranges is not written: %v\n", err)

@@ -146,7 +146,7 @@ func TestTheMetadataOfADiskInAPipe(t *testing.T) {
 	if record, e := os.ReadFile(out); err != nil || e != nil || !strings.Contains(string(record), `"db"`) {
 		t.Errorf("%v: %s; %v: %s", err, errOut.String(), e, record)
 	}
-	if _, stderr, code := restorefs(t, "materialize", "--share", share, id, "-", "--metadata-out", out+"/no"); code != exitPartly || !strings.Contains(stderr, "the data is written") {
+	if _, stderr, code := restorefs(t, "materialize", "--share", share, id, "-", "--metadata-out", out+"/no"); code != exitUsage || !strings.Contains(stderr, "no such directory") {
 		t.Errorf("exit %d: %s", code, stderr)
 	}
 }

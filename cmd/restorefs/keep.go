@@ -1,0 +1,97 @@
+package main
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/urfave/cli/v2"
+	"golang.org/x/sys/unix"
+
+	"github.com/restorefs/restorefs/cache/private"
+	"github.com/restorefs/restorefs/materialize"
+)
+
+// Files that are left for the operator carry a checksum of themselves. By that a
+// later run knows a file that it may replace: one that restorefs wrote and nobody
+// has changed since. What merely looks alike is the operator's.
+const (
+	jsonSealed = ",\n  \"checksum\": \"sha256:%x\"\n}\n" // in place of the end of an object
+	jsonEnd    = "\n}\n"
+	mapSealed  = "# checksum sha256:%x\n" // the second line
+)
+
+// sealed adds the checksum to an indented JSON object or a map.
+func sealed(data []byte) []byte {
+	if body, ok := bytes.CutSuffix(data, []byte(jsonEnd)); ok {
+		return fmt.Appendf(bytes.Clone(body), jsonSealed, sha256.Sum256(body))
+	}
+	first, rest, _ := bytes.Cut(data, []byte("\n"))
+	out := fmt.Appendf(bytes.Clone(first), "\n"+mapSealed, sha256.Sum256(data))
+	return append(out, rest...)
+}
+
+// isSealed reports whether data is what sealed returns, byte for byte.
+func isSealed(data []byte) bool {
+	if n := len(data) - len(fmt.Sprintf(jsonSealed, sha256.Sum256(nil))); n > 0 && bytes.HasSuffix(data, []byte(jsonEnd)) {
+		return bytes.Equal(data, sealed(append(bytes.Clone(data[:n]), jsonEnd...)))
+	}
+	lines := bytes.SplitAfterN(data, []byte("\n"), 3)
+	return len(lines) == 3 && bytes.Equal(data, sealed(append(bytes.Clone(lines[0]), lines[2]...)))
+}
+
+// sealedMax bounds what is read of a file to know it.
+const sealedMax = 32 << 20
+
+// ours reports whether restorefs wrote the file, and nobody changed it.
+func ours(path string) bool {
+	f, err := os.OpenFile(path, os.O_RDONLY|private.Flags, 0)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil || !info.Mode().IsRegular() || info.Size() > sealedMax {
+		return false
+	}
+	data, err := io.ReadAll(io.LimitReader(f, sealedMax))
+	return err == nil && isSealed(data)
+}
+
+// mayKeep refuses a file that is there and not restorefs's own, unless --force is
+// given, and one in a directory where none can be made.
+func mayKeep(c *cli.Context, path string) error {
+	if err := outsideShare(c, path); err != nil {
+		return err
+	}
+	if _, err := os.Lstat(path); err == nil && !c.Bool("force") && !ours(path) {
+		return &materialize.RefusedError{Target: path, Reasons: []materialize.Reason{{Kind: materialize.ReasonContent, Forceable: true,
+			Text: "it exists, and is not a file that restorefs wrote or has been changed since"}}}
+	}
+	if err := unix.Access(filepath.Dir(path), unix.W_OK|unix.X_OK); err != nil {
+		return fmt.Errorf("%s cannot be written: its directory: %w", path, err)
+	}
+	return nil
+}
+
+// keepFile leaves a file for the operator, whole or not at all, by the rule of
+// mayKeep: it may have come into being since that was asked.
+func keepFile(c *cli.Context, path string, data []byte) error {
+	if err := outsideShare(c, path); err != nil {
+		return err
+	}
+	data = sealed(data)
+	if c.Bool("force") || ours(path) {
+		return private.Replace(path, data)
+	}
+	err := private.Create(path, data)
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("%s exists, and restorefs did not write it: it is left as it is", path)
+	}
+	return err
+}

@@ -1,0 +1,180 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/restorefs/restorefs/backupstore"
+)
+
+func TestAFileIsKnownByItsChecksum(t *testing.T) {
+	var text bytes.Buffer
+	if err := writeJSON(&text, map[string]any{"a": 1, "checksum of": "x"}); err != nil {
+		t.Fatal(err)
+	}
+	record := sealed(text.Bytes())
+	text.Reset()
+	if err := backupstore.WriteMap(&text, 1<<20, []backupstore.Range{{Off: 0, Len: 512}}, "c"); err != nil {
+		t.Fatal(err)
+	}
+	damage := sealed(text.Bytes())
+	for what, data := range map[string][]byte{"a record": record, "a map": damage} {
+		if !isSealed(data) {
+			t.Errorf("%s: not known again: %s", what, data)
+		}
+		for i := range data {
+			changed := bytes.Clone(data)
+			changed[i] ^= 1
+			if isSealed(changed) {
+				t.Errorf("%s: known with byte %d changed", what, i)
+			}
+			if isSealed(data[:i]) {
+				t.Errorf("%s: known when cut to %d bytes", what, i)
+			}
+		}
+		if isSealed(append(bytes.Clone(data), '\n')) || isSealed(append([]byte(" "), data...)) {
+			t.Errorf("%s: known with something added", what)
+		}
+	}
+	var decoded struct {
+		A        int
+		Checksum string
+	}
+	if err := json.Unmarshal(record, &decoded); err != nil || decoded.A != 1 || !strings.HasPrefix(decoded.Checksum, "sha256:") {
+		t.Errorf("%+v %v", decoded, err)
+	}
+	for _, other := range []string{"", "\n", "{}\n", "{\n}\n", "# Mapfile. Created by restorefs\n# c\n", "{\n  \"checksum\": \"sha256:\"\n}\n"} {
+		if isSealed([]byte(other)) {
+			t.Errorf("%q is known", other)
+		}
+	}
+}
+
+// Nothing of the operator's is replaced unless --force says so, and that is told
+// before anything is written.
+func TestNothingOfTheOperatorsIsReplaced(t *testing.T) {
+	share, ids := recordsShare(t)
+	precious := `{"backup": {"id": "` + ids[0] + `"}, "volume": {}}`
+	for what, c := range map[string]struct {
+		at   func(dir string) string // of the file that is there
+		args []string
+	}{
+		"--metadata-out":       {func(dir string) string { return dir + "/m.json" }, []string{"--metadata-out", "m.json"}},
+		"TARGET.metadata.json": {func(dir string) string { return dir + "/q.raw.metadata.json" }, nil},
+		"of a qcow2":           {func(dir string) string { return dir + "/q.raw.metadata.json" }, []string{"--format", "qcow2"}},
+		"a symbolic link":      {func(dir string) string { return dir + "/m.json" }, []string{"--metadata-out", "m.json"}},
+	} {
+		t.Run(what, func(t *testing.T) {
+			if what == "of a qcow2" {
+				need(t, "qemu-img")
+				needMount(t)
+			}
+			dir := t.TempDir()
+			file, content := c.at(dir), filepath.Join(dir, "content")
+			if err := os.WriteFile(content, []byte(precious), 0o640); err != nil {
+				t.Fatal(err)
+			}
+			place := os.Link
+			if what == "a symbolic link" {
+				place = os.Symlink
+			}
+			if err := place(content, file); err != nil {
+				t.Fatal(err)
+			}
+			try := func(args ...string) (string, int) {
+				cmd := program(t, append(append([]string{"materialize", "--yes", "--share", share}, c.args...), args...)...)
+				cmd.Dir = dir
+				out, _ := cmd.CombinedOutput()
+				return string(out), cmd.ProcessState.ExitCode()
+			}
+			out, code := try(ids[0], "q.raw")
+			if _, err := os.Stat(dir + "/q.raw"); code != exitRefused || !containsAll(out, []string{filepath.Base(file), "restorefs wrote", "--force"}) || err == nil {
+				t.Fatalf("exit %d, %s; %v", code, out, err)
+			}
+			if text, err := os.ReadFile(content); err != nil || string(text) != precious {
+				t.Fatalf("%q %v", text, err)
+			}
+			if out, code := try("--force", ids[0], "q.raw"); code != exitDone {
+				t.Fatalf("exit %d, %s", code, out)
+			}
+			if !ours(file) {
+				t.Error("not written")
+			}
+			// What it wrote itself it replaces, also for another backup.
+			if err := os.Remove(dir + "/q.raw"); err != nil {
+				t.Fatal(err)
+			}
+			if out, code := try(ids[2], "q.raw"); code != exitDone {
+				t.Fatalf("exit %d, %s", code, out)
+			}
+			if text, err := os.ReadFile(file); err != nil || !strings.Contains(string(text), ids[2]) {
+				t.Errorf("%s %v", text, err)
+			}
+			if text, err := os.ReadFile(content); err != nil || string(text) != precious {
+				t.Errorf("what has another name was written: %q %v", text, err)
+			}
+		})
+	}
+}
+
+func TestMetadataToStdout(t *testing.T) {
+	share, ids := recordsShare(t)
+	dir := t.TempDir()
+	target := filepath.Join(dir, "q.raw")
+	stdout, stderr, code := restorefs(t, "materialize", "--share", share, "--metadata-out", "-", ids[0], target)
+	var record backupstore.Record
+	if err := json.Unmarshal([]byte(stdout), &record); code != 0 || err != nil || record.Backup.ID != ids[0] || !strings.Contains(stderr, "restored backup") {
+		t.Errorf("exit %d, %v, %s, %s", code, err, stdout, stderr)
+	}
+	onlyThere(t, dir, "q.raw")
+	for _, args := range [][]string{{"--json", ids[0], target}, {ids[0], "-"}, {"--json", "--dry-run", ids[0], target}} {
+		if _, stderr, code := restorefs(t, append([]string{"materialize", "--share", share, "--metadata-out", "-"}, args...)...); code != exitUsage || !strings.Contains(stderr, "stdout") {
+			t.Errorf("%v: exit %d, %s", args, code, stderr)
+		}
+	}
+	other := filepath.Join(dir, "r.raw")
+	_, stderr, code = restorefs(t, "materialize", "--share", share, "--metadata-out", dir+"/none/m.json", ids[0], other)
+	if code != exitUsage || !strings.Contains(stderr, "no such directory") {
+		t.Errorf("exit %d, %s", code, stderr)
+	}
+	onlyThere(t, dir, "q.raw")
+}
+
+// A log file is appended to, so that nothing of it is lost; but a disk is no log.
+func TestALogFileIsAppendedTo(t *testing.T) {
+	dir := t.TempDir()
+	disk, fifo, log := filepath.Join(dir, "disk"), filepath.Join(dir, "fifo"), filepath.Join(dir, "log")
+	if err := os.WriteFile(disk, append([]byte("MZ"), make([]byte, 4096)...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{disk: "no text", fifo: "no regular file", dir: "is a directory"} {
+		if f, err := openLog(path); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v %v", path, f, err)
+		}
+	}
+	for range 2 {
+		f, err := openLog(log)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.WriteString("line\n")
+		f.Close()
+	}
+	if text, err := os.ReadFile(log); err != nil || string(text) != "line\nline\n" {
+		t.Errorf("%q %v", text, err)
+	}
+	if f, err := openLog(os.DevNull); err != nil {
+		t.Error(err)
+	} else {
+		f.Close()
+	}
+}
