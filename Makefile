@@ -11,9 +11,9 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # The race detector needs a C compiler; a machine without one tests without.
 RACE       := $(shell command -v $$($(GO) env CC) >/dev/null 2>&1 && echo -race)
 # What end-to-end tests use where it is installed; they skip, and say so, where not.
-TEST_PROGRAMS := qemu-utils fuse3 e2fsprogs xfsprogs zstd gcc libc6-dev fdisk gdisk dosfstools btrfs-progs ntfs-3g qemu-system-x86 busybox-static python3-cinder fio python3-keystone
+TEST_PROGRAMS := qemu-utils fuse3 e2fsprogs xfsprogs zstd gcc libc6-dev fdisk gdisk dosfstools btrfs-progs ntfs-3g qemu-system-x86 busybox-static python3-cinder fio python3-keystone qemu-user-static
 
-.PHONY: help build install demo test lint unit unit1 setup soak fuzz bench bench-cinder bench-mount fixtures clean
+.PHONY: help build install demo test lint unit unit1 test-arch setup soak fuzz bench bench-cinder bench-mount fixtures clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z1-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -47,6 +47,21 @@ unit:
 
 unit1: # again with one processor and pure Go
 	GOMAXPROCS=1 $(GO) test -tags purego -timeout 40m ./...
+
+# The packages in which the order of bytes or a processor's own loop matters.
+ARCH_PACKAGES := $(addprefix ./,backupstore/format fusefs/parttable cache/disk \
+  $(addprefix backupstore/seekable/,stream inflate bunzip2 unzstd index) backupstore/seekable)
+
+test-arch: ## decoders, formats and restores on s390x (big-endian) and arm64, in qemu's emulators (qemu-user-static)
+	@# Each processor reads what those before it wrote; at the end this one reads what all did.
+	@dir=$$(mktemp -d) && trap 'rm -rf $$dir' EXIT && export RESTOREFS_TEST_EXCHANGE=$$dir && set -ex && \
+	$(GO) test -count=1 -run 'ForAllProcessors$$' ./fusefs/overlay ./cache/disk ./backupstore/seekable/index && \
+	for arch in s390x:s390x arm64:aarch64; do \
+	  CGO_ENABLED=0 GOARCH=$${arch%:*} $(GO) test -vet=off -count=1 -short -timeout 10m -exec qemu-$${arch#*:}-static $(ARCH_PACKAGES); \
+	  CGO_ENABLED=0 GOARCH=$${arch%:*} $(GO) test -vet=off -count=1 -exec qemu-$${arch#*:}-static -run 'ForAllProcessors$$|AnOverlayHolds' ./fusefs/overlay; \
+	done && \
+	$(GO) test -count=1 -run 'ForAllProcessors$$' ./fusefs/overlay ./cache/disk ./backupstore/seekable/index && \
+	$(GO) test -count=1 -tags testarch -run '^TestOtherProcessors' ./cmd/restorefs
 
 setup: ## install what the end-to-end tests use (Debian, as root)
 	apt-get update

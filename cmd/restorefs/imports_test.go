@@ -42,6 +42,7 @@ var mayImport = map[string][]string{
 	"cmd/restorefs/bench": { // another
 		"backupstore/seekable/inflate", "backupstore/seekable/stream", "backupstore/storetest",
 	},
+	"cmd/restorefs/needs64bit": {},
 	"backupstore": {
 		"backupstore/share", "backupstore/format", "backupstore/seekable", "backupstore/seekable/stream", "backupstore/seekable/inflate",
 		"backupstore/seekable/bunzip2", "backupstore/seekable/unzstd", "backupstore/seekable/index",

@@ -14,6 +14,8 @@ import (
 	"os/signal"
 	"runtime"
 	"syscall"
+
+	_ "github.com/restorefs/restorefs/cmd/restorefs/needs64bit"
 )
 
 func init() {

@@ -52,7 +52,7 @@ func namesOf(target string) []string {
 	if unix.Stat(target, &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFBLK {
 		return names
 	}
-	dir := fmt.Sprintf("/sys/dev/block/%d:%d/", unix.Major(st.Rdev), unix.Minor(st.Rdev))
+	dir := fmt.Sprintf("/sys/dev/block/%d:%d/", unix.Major(uint64(st.Rdev)), unix.Minor(uint64(st.Rdev)))
 	return append(names, namesInSysfs(dir)...)
 }
 

@@ -7,7 +7,7 @@ const (
 
 // careful decodes symbols one by one until pos reaches stop, the block ends,
 // or the input must be refilled. It reads no byte that is not there: it is
-// the loop for the end of the input, and the only one of a purego build.
+// the loop for the end of the input, and the only one where fast.go is not built.
 func (c *core) careful(stop int) (wrong string) {
 	in := &c.in
 	defer in.unload()

@@ -11,8 +11,8 @@
 //	input.go       buffered compressed input
 //	block.go       block headers
 //	core.go        the state machine over blocks; the only caller of the loops
-//	fast.go        the hot loop (package unsafe; not built with tag purego)
-//	careful.go     one symbol at a time: end of input, purego
+//	fast.go        the hot loop (package unsafe; only where its list of processors says)
+//	careful.go     one symbol at a time: end of input, other processors, purego
 //	checkpoint.go  placement, recording and encoding of checkpoints
 //	decoder.go     Decoder: reads, skips, windows, buffers
 //	adler.go       the checksum of RFC 1950

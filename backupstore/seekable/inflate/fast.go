@@ -1,4 +1,4 @@
-//go:build !purego
+//go:build !purego && (amd64 || arm64 || loong64 || ppc64le)
 
 package inflate
 
@@ -7,6 +7,10 @@ import "unsafe"
 // The hot loop. It follows libdeflate's: a 64 bit buffer that is refilled
 // without a branch, up to three literals between refills, the next entry
 // loaded before the copy of a match starts.
+//
+// It loads words as the processor has them, from any address. So it is built
+// only for processors that are little-endian and to which an address that is not
+// aligned costs nothing much; careful.go serves all others.
 //
 // Why the unsafe accesses stay inside their buffers:
 //

@@ -118,7 +118,7 @@ func (c candidate) open(log *slog.Logger) (*share.Dir, error) {
 		if err := unix.Stat(c.mount.point, &st); err != nil {
 			return nil, &os.PathError{Op: "stat", Path: c.mount.point, Err: err}
 		}
-		if fmt.Sprintf("%d:%d", unix.Major(st.Dev), unix.Minor(st.Dev)) != c.mount.device {
+		if fmt.Sprintf("%d:%d", unix.Major(uint64(st.Dev)), unix.Minor(uint64(st.Dev))) != c.mount.device {
 			return nil, errHidden
 		}
 	}

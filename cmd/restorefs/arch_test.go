@@ -1,0 +1,133 @@
+//go:build testarch
+
+package main
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/restorefs/restorefs/backupstore/storetest"
+)
+
+// The processors that programs of other processors are tried for, and what runs
+// them. s390x is big-endian.
+var emulators = map[string]string{"s390x": "qemu-s390x-static", "arm64": "qemu-aarch64-static"}
+
+// TestOtherProcessorsRestoreTheSame runs in "make test-arch". A chain in all
+// four formats is restored by the programs of all processors, with the indexes
+// that each has made and the overlay that this one has written.
+func TestOtherProcessorsRestoreTheSame(t *testing.T) {
+	share, list := storetest.Fixtures(t)
+	// qemu 7.2 gives a program of s390x no nanoseconds from fstat(2), though from
+	// newfstatat(2): each file would be another one once it is open.
+	whole := time.Date(2026, 1, 6, 0, 0, 0, 0, time.UTC)
+	if err := filepath.WalkDir(share, func(path string, _ fs.DirEntry, err error) error {
+		return errors.Join(err, os.Chtimes(path, whole, whole))
+	}); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	programs := map[string][]string{"here": {os.Args[0]}}
+	for arch, emulator := range emulators {
+		need(t, emulator)
+		path := filepath.Join(dir, "restorefs-"+arch)
+		build := exec.Command("go", "build", "-o", path, ".")
+		build.Env = append(os.Environ(), "GOARCH="+arch, "CGO_ENABLED=0")
+		if out, err := build.CombinedOutput(); err != nil {
+			t.Fatalf("build for %s: %v\n%s", arch, err, out)
+		}
+		programs[arch] = []string{emulator, path}
+	}
+	on := func(name string, args ...string) string {
+		t.Helper()
+		cmd := exec.CommandContext(t.Context(), programs[name][0], append(programs[name][1:len(programs[name]):len(programs[name])], args...)...)
+		cmd.Env = append(os.Environ(), "RESTOREFS_TEST_MAIN=1", "XDG_CACHE_HOME="+t.TempDir())
+		var out, errOut bytes.Buffer
+		cmd.Stdout, cmd.Stderr = &out, &errOut
+		if err := cmd.Run(); err != nil {
+			t.Fatalf("%s: restorefs %s: %v\n%s", name, strings.Join(args, " "), err, errOut.String())
+		}
+		return out.String()
+	}
+
+	backups := map[string]storetest.Fixture{}
+	for _, label := range []string{"full zlib", "full bz2", "full zstd", "full none", "chain 3"} {
+		backups[label] = storetest.Find(t, list, label)
+	}
+	for name := range programs {
+		for label, f := range backups {
+			target := filepath.Join(dir, "disk.raw")
+			on(name, "materialize", "--share", share, "--yes", f.ID, target)
+			if sum := sumOf(t, target); sum != f.SHA256Padded {
+				t.Errorf("%s: %s has the digest %s, not %s", name, label, sum, f.SHA256Padded)
+			}
+			on(name, "verify", "--share", share, f.ID)
+			if err := os.Remove(target); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+
+	// What was written onto a disk here, there.
+	if err := os.Mkdir(filepath.Join(dir, "overlay"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	mountpoint, server := mountShare(t, share, "--overlay", filepath.Join(dir, "overlay"))
+	chain := backups["chain 3"]
+	disk, err := os.OpenFile(filepath.Join(mountpoint, "backups", chain.ID, "volume.raw"), os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range int64(40) {
+		if _, err := disk.WriteAt([]byte(fmt.Sprintf("written %d", i)), i*98765); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := disk.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := server.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if err := server.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	sums := map[string]string{}
+	for name := range programs {
+		target := filepath.Join(dir, name+".raw")
+		on(name, "materialize", "--share", share, "--yes", "--overlay", filepath.Join(dir, "overlay"), chain.ID, target)
+		sums[name] = sumOf(t, target)
+		if sums[name] == chain.SHA256Padded {
+			t.Errorf("%s: nothing of the overlay was restored", name)
+		}
+	}
+	for name, sum := range sums {
+		if sum != sums["here"] {
+			t.Errorf("%s restores an overlay to %s, here it is %s", name, sum, sums["here"])
+		}
+	}
+}
+
+func sumOf(t *testing.T, path string) string {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("%x", h.Sum(nil))
+}
