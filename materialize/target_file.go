@@ -23,7 +23,7 @@ func (t *Target) toBeCreated(resolving error) (readOnly bool, err error) {
 	}
 	dir, err := filepath.EvalSymlinks(filepath.Dir(t.name))
 	if err != nil {
-		return false, fmt.Errorf("target %s: its directory: %w", t.name, cause(err))
+		return false, fmt.Errorf("target %s: the directory %s: %w; make it, or name another target", t.name, filepath.Dir(t.name), cause(err))
 	}
 	if dir, err = filepath.Abs(dir); err != nil {
 		return false, fmt.Errorf("resolve target %s: %w", t.name, err)

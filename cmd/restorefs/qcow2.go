@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -124,7 +126,7 @@ func toQcow2(c *cli.Context, catalog *backupstore.Catalog, volume *backupstore.V
 	}
 	return finish(c, b, target, materialize.Result{
 		Size: x.size, BytesWritten: data, BytesZeroed: x.size - data, Verified: c.Bool("verify-after"), Duration: time.Since(begin),
-	}, nil, nil, nil)
+	}, x.source.healed(), nil, nil)
 }
 
 // openNewFile checks a target that will be replaced, not written, as strictly
@@ -293,12 +295,28 @@ func giveName(temp, path string, force bool) error {
 	return private.SyncDir(filepath.Dir(path))
 }
 
-// watched is a served catalogue that remembers why a read failed: through the
-// kernel a reader gets no more than an errno.
+// watched is a served catalogue that remembers why a read failed, and what was
+// healed: through the kernel a reader gets no more than bytes and an errno.
 type watched struct {
 	*served
-	mu  sync.Mutex
-	err error // the first one
+	mu      sync.Mutex
+	err     error                 // the first one
+	volumes []*backupstore.Volume // that were opened, each once
+}
+
+// healed are the ranges that were taken from other backups, by whichever open.
+func (w *watched) healed() (out []backupstore.Range) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, v := range w.volumes {
+		for _, r := range v.Healed() {
+			if !slices.Contains(out, r) {
+				out = append(out, r)
+			}
+		}
+	}
+	slices.SortFunc(out, func(a, b backupstore.Range) int { return cmp.Compare(a.Off, b.Off) })
+	return out
 }
 
 func (w *watched) note(err error) {
@@ -324,6 +342,13 @@ func (w *watched) Open(ctx context.Context, id string) (fusefs.Volume, error) {
 	if err != nil {
 		w.note(err)
 		return nil, err
+	}
+	if s, ok := v.(*servedVolume); ok {
+		w.mu.Lock()
+		if !slices.Contains(w.volumes, s.Volume) {
+			w.volumes = append(w.volumes, s.Volume)
+		}
+		w.mu.Unlock()
 	}
 	return &watchedVolume{v, w}, nil
 }

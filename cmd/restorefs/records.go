@@ -55,6 +55,9 @@ type recordJSON struct {
 	BackupService string                   `json:"backup_service"`
 	BackupURL     string                   `json:"backup_url"`
 	Record        backupstore.ImportRecord `json:"record"` // what is in BackupURL
+	// CannotRestore is why Cinder's own restore fails for it, as far as that was
+	// looked at.
+	CannotRestore string `json:"cinder_cannot_restore,omitempty"`
 }
 
 func records(c *cli.Context) (err error) {
@@ -75,6 +78,10 @@ func records(c *cli.Context) (err error) {
 		return err
 	}
 	noteRecords(c.App.ErrWriter, chosen)
+	odd, err := unrestorable(c, catalog, chosen)
+	if err != nil {
+		return err
+	}
 	if !c.Args().Present() {
 		defer func() { err = errors.Join(err, wholeShare(catalog, len(chosen))) }()
 	}
@@ -84,7 +91,7 @@ func records(c *cli.Context) (err error) {
 	out := bufio.NewWriter(c.App.Writer)
 	switch {
 	case c.Bool("json"):
-		err = printRecordsJSON(out, chosen)
+		err = printRecordsJSON(out, chosen, odd)
 	case c.Bool("script"):
 		err = printScript(out, chosen, catalog.String())
 	default:
@@ -209,7 +216,7 @@ func noteRecords(w io.Writer, chosen []backupstore.Importable) {
 	}
 }
 
-func printRecordsJSON(w io.Writer, chosen []backupstore.Importable) error {
+func printRecordsJSON(w io.Writer, chosen []backupstore.Importable, odd map[string]string) error {
 	all := make([]recordJSON, 0, len(chosen))
 	for _, b := range chosen {
 		url, err := b.Record.URL()
@@ -218,7 +225,7 @@ func printRecordsJSON(w io.Writer, chosen []backupstore.Importable) error {
 		}
 		all = append(all, recordJSON{
 			ID: b.ID, VolumeID: b.VolumeID, ParentID: b.Record.ParentID, ProjectID: b.Record.ProjectID,
-			BackupService: b.Record.Service, BackupURL: url, Record: b.Record,
+			BackupService: b.Record.Service, BackupURL: url, Record: b.Record, CannotRestore: odd[b.ID],
 		})
 	}
 	return writeJSON(w, all)
