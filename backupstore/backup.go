@@ -56,6 +56,7 @@ type Backup struct {
 	// backup, nil when there is none. ReadVolumeMeta reads all of it.
 	VolumeMeta *format.VolumeSummary
 
+	unread   error // why the share did not give its _metadata
 	usable   bool  // its own _metadata is good; chain not considered
 	end      int64 // of its last object in the volume; once resolved, of its chain's
 	metadata fileInfo

@@ -67,6 +67,9 @@ func (s *scanner) load(ctx context.Context, set *fileSet, before *Backup) (*Back
 		b.ID, b.VolumeID = before.ID, before.VolumeID
 	}
 	if err != nil {
+		if notGiven(err) != 0 {
+			b.unread = err
+		}
 		b.broken("_metadata cannot be used: %v", advised(err))
 		return b, nil
 	}

@@ -240,7 +240,7 @@ func (v *Volume) objectError(ctx context.Context, o *objectRef, off, n int64, er
 	case errors.Is(err, stream.ErrCorrupt):
 		damage.Reason = "the object cannot be decoded"
 	default:
-		return fmt.Errorf("backup %s: read object %s for byte %d of the volume: %w", b.ID, b.objectFile(o.Number), off, err)
+		return fmt.Errorf("backup %s: read object %s for byte %d of the volume: %w", b.ID, b.objectFile(o.Number), off, advised(err))
 	}
 	return damage
 }

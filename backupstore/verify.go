@@ -69,6 +69,8 @@ type Damage struct {
 	// Sibling is the id of a backup that has, by its digests, the same bytes in
 	// other objects, so that reading heals the range. "": none.
 	Sibling string
+
+	unread syscall.Errno // why the share did not give it: then it may be right; 0: it is damaged
 }
 
 // Verify proves backups: that every byte of their volumes can be had and is the
@@ -198,7 +200,11 @@ func (v *verifier) all(ctx context.Context, order []*Backup) error {
 func (v *verifier) open(ctx context.Context, b *Backup) (*layer, error) {
 	l := &layer{backup: b}
 	if b.Chain() == nil {
-		l.damage(Damage{Length: b.Size, Reason: fmt.Sprintf("the backup is %s: %s", b.State, strings.Join(b.Problems, "; "))})
+		d := Damage{Length: b.Size, Reason: fmt.Sprintf("the backup is %s: %s", b.State, strings.Join(b.Problems, "; "))}
+		if why := b.notRead(); why != nil {
+			d = d.because(why)
+		}
+		l.damage(d)
 		return l, nil
 	}
 	own := newVolume(v.catalog, b)
@@ -211,7 +217,7 @@ func (v *verifier) open(ctx context.Context, b *Backup) (*layer, error) {
 		if !finding(ctx, err) {
 			return nil, err
 		}
-		l.damage(Damage{Length: b.Size, Reason: err.Error()})
+		l.damage(Damage{Length: b.Size}.because(err))
 		return l, nil
 	}
 	l.own, l.rows = own, own.rows
@@ -357,7 +363,7 @@ func (v *verifier) unreadable(ctx context.Context, l *layer, ref int, off, end i
 	if err == nil || !finding(ctx, err) {
 		return err
 	}
-	l.damage(Damage{Offset: off, Length: end - off, Object: l.backup.objectFile(l.own.objects[ref].Number), Reason: err.Error()})
+	l.damage(Damage{Offset: off, Length: end - off, Object: l.backup.objectFile(l.own.objects[ref].Number)}.because(err))
 	return nil
 }
 

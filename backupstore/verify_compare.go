@@ -41,8 +41,9 @@ func (v *verifier) finish(ctx context.Context, l *layer) error {
 		l.own = nil
 		return nil
 	}
+	damaged, unread := split(l.damaged)
 	r := Report{Backup: l.backup, OK: len(l.damaged)+len(l.unread) == 0 && l.own != nil, Bytes: l.backup.Size,
-		Damaged: l.damaged, Unread: l.unread, Notes: l.notes}
+		Damaged: damaged, Unread: append(l.unread, unread...), Notes: l.notes}
 	if l.rows != nil {
 		r.Blocks = l.rows.file.Rows()
 	}
@@ -153,7 +154,7 @@ func (f *finisher) undigested(ctx context.Context, off int64) error {
 		if !finding(ctx, err) {
 			return err
 		}
-		f.damage(Damage{Offset: off, Length: f.own.size - off, Reason: err.Error()})
+		f.damage(Damage{Offset: off, Length: f.own.size - off}.because(err))
 		return nil
 	}
 	for _, e := range from(f.full.extents, off) {
@@ -178,7 +179,7 @@ func (f *finisher) undigested(ctx context.Context, off int64) error {
 			part.Offset, part.Length = start, e.end-start
 			f.damage(f.describe(ctx, f.full, &part))
 		} else if err != nil {
-			f.damage(Damage{Offset: start, Length: e.end - start, Object: src.backup.objectFile(src.object), Reason: err.Error()})
+			f.damage(Damage{Offset: start, Length: e.end - start, Object: src.backup.objectFile(src.object)}.because(err))
 		}
 	}
 	return nil
@@ -228,7 +229,7 @@ func (f *finisher) decode(ctx context.Context, r Range) error {
 		})
 	}
 	if err != nil && finding(ctx, err) {
-		f.damage(Damage{Offset: r.Off, Length: r.Len, Reason: err.Error()})
+		f.damage(Damage{Offset: r.Off, Length: r.Len}.because(err))
 		return nil
 	}
 	return err
@@ -281,7 +282,7 @@ func joined(all []Damage) []Damage {
 	var out []Damage
 	for _, d := range all {
 		if k := len(out) - 1; k >= 0 && d.Offset <= out[k].Offset+out[k].Length &&
-			d.Object == out[k].Object && d.Reason == out[k].Reason && d.Sibling == out[k].Sibling {
+			d.Object == out[k].Object && d.Reason == out[k].Reason && d.Sibling == out[k].Sibling && d.unread == out[k].unread {
 			out[k].Length = max(out[k].Length, d.Offset+d.Length-out[k].Offset)
 			continue
 		}

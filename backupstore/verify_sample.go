@@ -34,7 +34,7 @@ func (v *verifier) sampleOne(ctx context.Context, b *Backup) (Report, error) {
 		if !finding(ctx, err) {
 			return r, err
 		}
-		r.Damaged = []Damage{{Length: b.Size, Reason: err.Error()}}
+		r.Damaged, r.Unread = split([]Damage{Damage{Length: b.Size}.because(err)})
 		return r, nil
 	}
 	vol.asIs = true

@@ -361,7 +361,7 @@ func TestVerifyDoesNotJudgeTheEndOfAnObjectThatCannotBeRead(t *testing.T) {
 		}
 		return nil
 	})
-	if r := verify(t, c, backupstore.VerifyOptions{}, c.Backups()...)[b.ID]; r.OK || len(r.Damaged) == 0 || len(r.Notes) > 0 {
+	if r := verify(t, c, backupstore.VerifyOptions{}, c.Backups()...)[b.ID]; r.OK || len(r.Unread) == 0 || len(r.Notes) > 0 {
 		t.Errorf("%+v", r)
 	}
 }

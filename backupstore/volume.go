@@ -35,6 +35,9 @@ type Volume struct {
 // its chain can be composed; reads of what is missing fail with a DamageError.
 func (c *Catalog) Open(ctx context.Context, b *Backup) (*Volume, error) {
 	v := newVolume(c, b)
+	if v.chain == nil && b.notRead() != nil {
+		return nil, fmt.Errorf("backup %s cannot be opened, as _metadata of its chain cannot be read: %w", b.ID, advised(b.notRead()))
+	}
 	if v.chain == nil {
 		return nil, fmt.Errorf("backup %s is %s: %s: %w", b.ID, b.State, b.Problems[0], ErrDamaged)
 	}

@@ -69,6 +69,9 @@ func openDir(ctx context.Context, path string, o *outage) (*Dir, error) {
 	if errors.As(err, &of) {
 		err = of.Err // the path is said here, also of a call that was given up
 	}
+	if errors.Is(err, fs.ErrPermission) {
+		err = fmt.Errorf("%w (run restorefs as root or as the user that cinder-backup runs as)", err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("open share %s: %w", o.name, err)
 	}

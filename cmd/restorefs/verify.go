@@ -114,8 +114,16 @@ func runVerify(c *cli.Context) error {
 	if len(backups) > 0 {
 		return verifyBackups(c, catalog, backups, part)
 	}
-	backups = catalog.Backups()
-	return errors.Join(verifyBackups(c, catalog, backups, part), wholeShare(catalog, len(backups)))
+	all := catalog.Backups()
+	for _, b := range all {
+		if b.State != backupstore.Incomplete {
+			backups = append(backups, b)
+		}
+	}
+	if n := len(all) - len(backups); n > 0 {
+		fmt.Fprintf(c.App.ErrWriter, "%s left out that Cinder is writing or did not complete (list --all shows them)\n", counted(n, "backup"))
+	}
+	return errors.Join(verifyBackups(c, catalog, backups, part), wholeShare(catalog, len(all)))
 }
 
 func verifyBackups(c *cli.Context, catalog *backupstore.Catalog, backups []*backupstore.Backup, part float64) error {
@@ -128,14 +136,18 @@ func verifyBackups(c *cli.Context, catalog *backupstore.Catalog, backups []*back
 	}
 	stop := show()
 	out := []verified{}
-	bad, unread := 0, 0
+	damaged, broken, incomplete, unread := 0, 0, 0, 0
 	err := catalog.Verify(c.Context, backups, o, func(r backupstore.Report) error {
 		switch {
 		case r.OK:
-		case len(r.Damaged) > 0 || len(r.Unread) == 0:
-			bad++
-		default:
+		case len(r.Damaged) == 0 && len(r.Unread) > 0:
 			unread++
+		case r.Backup.State == backupstore.Incomplete:
+			incomplete++
+		case r.Backup.State == backupstore.Broken:
+			broken++
+		default:
+			damaged++
 		}
 		if c.Bool("json") {
 			out = append(out, newVerified(r))
@@ -155,14 +167,16 @@ func verifyBackups(c *cli.Context, catalog *backupstore.Catalog, backups []*back
 			return err
 		}
 	}
-	if bad > 0 {
-		return fmt.Errorf("%d of %d backups cannot be restored whole from their own files: %w", bad, len(backups), backupstore.ErrDamaged)
+	var errs []error
+	if bad := damaged + broken + incomplete; bad > 0 {
+		errs = append(errs, fmt.Errorf("%d of %d backups cannot be restored whole from their own files (damaged: %d, broken: %d, incomplete: %d): %w",
+			bad, len(backups), damaged, broken, incomplete, backupstore.ErrDamaged))
 	}
 	if unread > 0 {
-		return fmt.Errorf("of %d of %d backups not all could be read, which says nothing of whether they are right: "+
-			"mend that (see above) and verify them again", unread, len(backups))
+		errs = append(errs, fmt.Errorf("of %d of %d backups not all could be read, which says nothing of whether they are right: "+
+			"mend that (see above) and verify them again", unread, len(backups)))
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 func newVerified(r backupstore.Report) verified {
@@ -225,6 +239,9 @@ func printReport(w io.Writer, r backupstore.Report, part float64) {
 	}
 	for _, err := range r.Unread {
 		fmt.Fprintf(w, "    cannot be read: %s\n", printable(err.Error()))
+	}
+	if !r.OK {
+		fmt.Fprintf(w, "    of volume %s%s, made %s\n", r.Backup.VolumeID, quoted(r.Backup.VolumeName()), r.Backup.CreatedAt.Format("2006-01-02 15:04:05 MST"))
 	}
 	for _, n := range notes(r) {
 		fmt.Fprintf(w, "    note: %s\n", printable(n))

@@ -1,0 +1,91 @@
+package backupstore
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"syscall"
+)
+
+// notGiven is why the share did not give something that may well be right, 0
+// where err is of another kind: missing, or damaged.
+func notGiven(err error) syscall.Errno {
+	if errors.Is(err, ErrDamaged) || errors.Is(err, fs.ErrNotExist) {
+		return 0
+	}
+	if errors.Is(err, fs.ErrPermission) {
+		return syscall.EACCES
+	}
+	errno, _ := errors.AsType[syscall.Errno](err)
+	switch errno {
+	case syscall.EIO, syscall.ESTALE, syscall.ETIMEDOUT:
+		return errno
+	}
+	return 0
+}
+
+// because completes d, which err is the reason of. What the share did not give
+// has the same reason wherever that happened, so that it is told once.
+func (d Damage) because(err error) Damage {
+	if d.unread = notGiven(err); d.unread != 0 {
+		d.Reason = advised(d.unread).Error()
+	} else {
+		d.Reason = err.Error()
+	}
+	return d
+}
+
+// split parts what is damaged from what could not be read, and says the latter in
+// a line for each cause.
+func split(all []Damage) (damaged []Damage, unread []error) {
+	type cause struct {
+		errno  syscall.Errno
+		ranges ranges
+		object string // the first
+		others map[string]bool
+	}
+	var causes []*cause
+	of := map[syscall.Errno]*cause{}
+	for _, d := range all {
+		if d.unread == 0 {
+			damaged = append(damaged, d)
+			continue
+		}
+		c := of[d.unread]
+		if c == nil {
+			c = &cause{errno: d.unread, object: d.Object, others: map[string]bool{}}
+			of[d.unread] = c
+			causes = append(causes, c)
+		}
+		c.ranges.add(d.Offset, d.Length)
+		if d.Object != c.object {
+			c.others[d.Object] = true
+		}
+	}
+	for _, c := range causes {
+		what := c.object
+		if what == "" {
+			what = "its _metadata"
+		}
+		if n := len(c.others); n > 0 {
+			what += fmt.Sprintf(" and %d more of its objects", n)
+		}
+		var n int64
+		for _, r := range c.ranges {
+			n += r.Len
+		}
+		unread = append(unread, fmt.Errorf("%s, %d bytes of the volume in %d range(s): %w", what, n, len(c.ranges), advised(c.errno)))
+	}
+	return damaged, unread
+}
+
+// notRead is why the share did not give the _metadata of b or of a parent, nil
+// where it did.
+func (b *Backup) notRead() error {
+	for l := b; l != nil; l = l.parent {
+		if l.unread != nil {
+			return l.unread
+		}
+	}
+	return nil
+}
