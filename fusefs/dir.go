@@ -91,6 +91,10 @@ func (d *dirNode) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (
 		n := &volumeNode{node: node{t: d.t}, backup: *e.backup, size: size}
 		n.attr(&out.Attr)
 		return d.NewInode(ctx, n, stable(syscall.S_IFREG, at, size, e.mtime.UnixNano())), 0
+	case infoKind:
+		n := &infoNode{node: node{t: d.t}, backup: *e.backup}
+		n.attr(&out.Attr)
+		return d.NewInode(ctx, n, stable(syscall.S_IFREG, at, e.mtime.UnixNano())), 0
 	default:
 		n := &textNode{node: node{t: d.t}, kind: e.kind, backup: *e.backup}
 		text, no := n.load(ctx)

@@ -14,6 +14,7 @@ const (
 	volumeKind
 	metadataKind
 	problemKind
+	infoKind
 )
 
 // entry is one thing in the tree. It is not modified once layout returned it.
@@ -83,6 +84,7 @@ func layout(list []Backup) *entry {
 			d.backup = b
 			d.add("volume.raw", &entry{kind: volumeKind, mtime: b.CreatedAt, backup: b})
 			d.add("metadata.json", &entry{kind: metadataKind, mtime: b.CreatedAt, backup: b})
+			d.add(infoName, &entry{kind: infoKind, mtime: b.CreatedAt, backup: b})
 		}
 		if b.Problem != "" {
 			d.add(problemName, &entry{kind: problemKind, mtime: b.CreatedAt, backup: b})

@@ -32,9 +32,9 @@ func TestLayout(t *testing.T) {
 		in      string // "volumes", "names" or "backups"
 		want    []string
 	}{
-		"a backup has its disk and its metadata": {
+		"a backup has its disk, what is said of it, and its metadata": {
 			[]Backup{{ID: "a", VolumeID: "v", VolumeName: "web", CreatedAt: at(0)}}, "backups",
-			[]string{"a/metadata.json", "a/volume.raw"}},
+			[]string{"a/info.txt", "a/metadata.json", "a/volume.raw"}},
 		"a backup with a problem has only that": {
 			[]Backup{{ID: "a", VolumeID: "v", Problem: "broken"}}, "backups",
 			[]string{"a/problem.txt"}},

@@ -41,7 +41,7 @@ func TestPartitionsAreWindowsOntoTheDisk(t *testing.T) {
 	b := partitioned(idA)
 	r := mounted(t, b)
 	want := b.content()
-	equalNames(t, readDirNames(t, r.path("backups", idA)), "metadata.json", "partitions", "volume.raw")
+	equalNames(t, readDirNames(t, r.path("backups", idA)), "info.txt", "metadata.json", "partitions", "volume.raw")
 	equalNames(t, readDirNames(t, r.path("backups", idA, "partitions")), "1.raw", "2.raw")
 	for i, p := range [][2]int64{{1 << 20, 3<<20 + 4096}, {3<<20 + 4096, 6<<20 + 512}} {
 		file := r.path("backups", idA, "partitions", fmt.Sprintf("%d.raw", i+1))
@@ -100,7 +100,7 @@ func TestPartitionsAreWindowsOntoTheDisk(t *testing.T) {
 
 func TestADiskWithoutATableHasNoPartitions(t *testing.T) {
 	r := mounted(t, sample(idA))
-	equalNames(t, readDirNames(t, r.path("backups", idA)), "metadata.json", "volume.raw")
+	equalNames(t, readDirNames(t, r.path("backups", idA)), "info.txt", "metadata.json", "volume.raw")
 	if _, err := os.Stat(r.path("backups", idA, "partitions")); !errors.Is(err, os.ErrNotExist) {
 		t.Error(err)
 	}
@@ -129,7 +129,7 @@ func TestADamagedTableIsToldAndBlocksNothing(t *testing.T) {
 	if err != nil || !strings.Contains(string(text), "partitions 1 and 2 overlap") || !strings.Contains(string(text), "behind the end of the disk; it ends there") {
 		t.Errorf("%s, %v", text, err)
 	}
-	equalNames(t, readDirNames(t, r.path("backups", idB)), "metadata.json", "volume.raw")
+	equalNames(t, readDirNames(t, r.path("backups", idB)), "info.txt", "metadata.json", "volume.raw")
 	if _, err := os.Stat(r.path("backups", idB, "partitions")); !errors.Is(err, syscall.EIO) {
 		t.Errorf("%v, want EIO", err)
 	}
@@ -147,7 +147,7 @@ func TestATableThatTakesLongIsWaitedForByNameOnly(t *testing.T) {
 	b.Hanging = [2]int64{0, 512}
 	r := mounted(t, b, partitioned(idB))
 	start := time.Now()
-	equalNames(t, readDirNames(t, r.path("backups", idA)), "metadata.json", "volume.raw")
+	equalNames(t, readDirNames(t, r.path("backups", idA)), "info.txt", "metadata.json", "volume.raw")
 	if took := time.Since(start); took < listWait || took > listWait+15*time.Second {
 		t.Errorf("listed after %v", took)
 	}

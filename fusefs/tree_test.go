@@ -52,6 +52,7 @@ func TestTreeAsPrograms(t *testing.T) {
 	equalNames(t, got,
 		"backups d 500 1 0 2026-03-04T13:00",
 		a+" d 500 1 0 2026-03-04T12:00",
+		a+"/info.txt f 400 1 0 2026-03-04T12:00",
 		a+"/metadata.json f 400 1 47 2026-03-04T12:00",
 		a+"/volume.raw f 400 1 6292233 2026-03-04T12:00",
 		b+" d 500 1 0 2026-03-04T13:00",

@@ -21,6 +21,7 @@ func listCommand() *cli.Command {
 		Flags: []cli.Flag{
 			shareFlag(), jsonFlag(),
 			&cli.StringFlag{Name: "volume", Usage: "only backups of the volume with this `ID` (or the start of it)"},
+			lookFlag(0, "also look at each disk for that long at most, such as 10s: its partitions, file systems, and whether it was in use; this reads the backups"),
 			&cli.BoolFlag{Name: "all", Usage: "incomplete backups too (Cinder did not finish them)", DisableDefaultText: true},
 		},
 		Action: list,
@@ -44,6 +45,8 @@ type listed struct {
 	Compression []string  `json:"compression"`
 	Container   string    `json:"container"`
 	Problems    []string  `json:"problems"`
+
+	Disk *listedDisk `json:"disk,omitempty"` // with --look
 }
 
 func newListed(b *backupstore.Backup) listed {
@@ -83,10 +86,18 @@ func list(c *cli.Context) (err error) {
 			shown = append(shown, b)
 		}
 	}
+	disks := map[*backupstore.Backup]*listedDisk{}
+	for _, b := range shown {
+		if disks[b], err = lookAt(c, catalog, b); err != nil {
+			return err
+		}
+	}
 	if c.Bool("json") {
 		out := []listed{}
 		for _, b := range shown {
-			out = append(out, newListed(b))
+			l := newListed(b)
+			l.Disk = disks[b]
+			out = append(out, l)
 		}
 		if err := writeJSON(c.App.Writer, out); err != nil {
 			return err
@@ -94,7 +105,7 @@ func list(c *cli.Context) (err error) {
 		return noneOf(c, catalog, len(shown))
 	}
 	out := bufio.NewWriter(c.App.Writer)
-	printList(out, shown, volumeNames(catalog.Backups()))
+	printList(out, shown, volumeNames(catalog.Backups()), disks)
 	if err := out.Flush(); err != nil {
 		return err
 	}
@@ -112,7 +123,7 @@ func noneOf(c *cli.Context, catalog *backupstore.Catalog, found int) error {
 	return nil
 }
 
-func printList(out io.Writer, backups []*backupstore.Backup, names map[string][]string) {
+func printList(out io.Writer, backups []*backupstore.Backup, names map[string][]string, disks map[*backupstore.Backup]*listedDisk) {
 	w := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
 	defer w.Flush()
 	volume := ""
@@ -136,6 +147,12 @@ func printList(out io.Writer, backups []*backupstore.Backup, names map[string][]
 			w.Flush()
 			for _, p := range b.Problems {
 				fmt.Fprintf(out, "      %s\n", printable(cut(p, maxValue)))
+			}
+		}
+		if d := disks[b]; d != nil {
+			w.Flush()
+			for _, line := range d.lines() {
+				fmt.Fprintf(out, "      %s\n", printable(line))
 			}
 		}
 	}

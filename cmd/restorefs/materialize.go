@@ -76,7 +76,8 @@ type materialized struct {
 	// Volume is the volume of the cloud whose metadata was restored.
 	Volume *restoredVolume `json:"volume,omitempty"`
 	// Notes are remarks about the target, such as what could not be looked at.
-	Notes []string `json:"notes,omitempty"`
+	Notes []string    `json:"notes,omitempty"`
+	Disk  *listedDisk `json:"disk,omitempty"` // what lies on it
 }
 
 func runMaterialize(c *cli.Context) error {
@@ -114,6 +115,7 @@ func runMaterialize(c *cli.Context) error {
 		if err := toStdout(c, r.volume, r.options, copyState(r.options.Progress, r.composed)); err != nil {
 			return err
 		}
+		tellContents(c, r.volume)
 		data := "the data is written; "
 		if len(r.rescue.Bad()) > 0 {
 			data = "the data is written, except for what is lost; "
@@ -131,7 +133,11 @@ func runMaterialize(c *cli.Context) error {
 		if err := r.sureOf(name, true); err != nil {
 			return err
 		}
-		return toQcow2(c, r.catalog, r.composed, name, r.memory)
+		if err := toQcow2(c, r.catalog, r.composed, name, r.memory); err != nil {
+			return err
+		}
+		tellContents(c, r.composed)
+		return nil
 	}
 	if r.cloud, err = findCloudVolume(c); err != nil {
 		return err
@@ -176,6 +182,7 @@ func finish(c *cli.Context, b *backupstore.Backup, target *materialize.Target, r
 	if cloud != nil {
 		out.VolumeID = cloud.volume.ID
 	}
+	out.Disk = lookAtTarget(target.Path(), result.Size)
 	var err, recordErr error
 	if cloud == nil || c.String("metadata-out") != "" {
 		out.Metadata, err = writeRecord(c, b, target)
@@ -189,6 +196,9 @@ func finish(c *cli.Context, b *backupstore.Backup, target *materialize.Target, r
 		}
 		if out.Metadata != "" && out.Metadata != "-" {
 			fmt.Fprintf(w, "  the volume's name, metadata and more are in %s\n", out.Metadata)
+		}
+		for _, line := range out.Disk.restoredLines() {
+			fmt.Fprintf(w, "  %s\n", printable(line))
 		}
 	}
 	out.Volume, err = cloud.restoreMetadata(b, data)

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -20,6 +21,7 @@ func showCommand() *cli.Command {
 		ArgsUsage:   "BACKUP",
 		Description: backupHelp,
 		Flags: []cli.Flag{shareFlag(), jsonFlag(), overlayFlag("also show what was written onto it in a mount with --overlay `DIR`"),
+			lookFlag(10*time.Second, "look at the disk for that long at most: its partitions, file systems, and whether it was in use; 0 for not at all"),
 			&cli.BoolFlag{Name: "script", Usage: "print a script that restores the volume's metadata with the openstack client", DisableDefaultText: true}},
 		Action: show,
 	}
@@ -32,6 +34,7 @@ type shown struct {
 	Digests  bool                     `json:"digests"`
 	Chain    []listed                 `json:"chain"` // the backup itself first, the full one last
 	Restores backupstore.VolumeRecord `json:"restores"`
+	Disk     *listedDisk              `json:"disk,omitempty"`    // unless --look is 0
 	Overlay  *listedOverlay           `json:"overlay,omitempty"` // with --overlay, if there is one
 }
 
@@ -70,6 +73,9 @@ func show(c *cli.Context) error {
 			return err
 		}
 	}
+	if s.Disk, err = lookAt(c, catalog, b); err != nil {
+		return err
+	}
 	if c.Bool("json") {
 		return writeJSON(c.App.Writer, s)
 	}
@@ -104,6 +110,13 @@ func printShown(out io.Writer, s shown) {
 	row("digests", "%s", digests)
 	if s.Overlay != nil {
 		row("overlay", "%s", s.Overlay.state())
+	}
+	if s.Disk != nil {
+		name := "disk"
+		for _, line := range s.Disk.lines() {
+			row(name, "%s", line)
+			name = ""
+		}
 	}
 	row("files", "%s/%s*", s.Container, s.Prefix)
 	for i, l := range s.Chain {

@@ -111,7 +111,7 @@ func TestAVolumeIsListedByItsNewestName(t *testing.T) {
 		}
 	}
 	var out bytes.Buffer
-	printList(&out, all[:1], names) // the one that is listed has no name itself
+	printList(&out, all[:1], names, nil) // the one that is listed has no name itself
 	if !strings.HasPrefix(out.String(), `volume a "new", before: "first", "second"`) {
 		t.Errorf("%s", out.String())
 	}

@@ -55,7 +55,7 @@ func Look(r io.ReaderAt, size int64) (Survey, error) {
 
 func (p Part) name() string {
 	if p.Number == 0 {
-		return "the disk"
+		return "the whole disk"
 	}
 	return fmt.Sprintf("partition %d", p.Number)
 }
@@ -86,41 +86,63 @@ func (s Survey) State() State {
 func (s Survey) Lines() []string {
 	var out []string
 	for _, p := range s.Parts {
-		line := p.name() + ": "
-		switch {
-		case p.Kind == "" && p.Err == nil:
-			line += "nothing that is known here"
-		case p.Kind == "":
-			line += fmt.Sprintf("could not be looked into: %v", p.Err)
-		default:
-			line += p.Kind
-		}
-		if p.Label != "" {
-			line += fmt.Sprintf(" %q", p.Label)
-		}
-		switch {
-		case p.State == InUse:
-			line += ", in use when it was backed up: " + p.Detail
-		case p.State == Clean:
-			line += ", not in use when it was backed up"
-		}
-		if p.State != InUse && p.Detail != "" {
-			line += "; " + p.Detail
-		}
-		out = append(out, line)
+		out = append(out, p.line())
 	}
 	for _, problem := range s.Table.Problems {
 		out = append(out, "table of partitions: "+problem)
 	}
-	return append(out, s.Advice()...)
+	return append(out, s.Advice(false)...)
+}
+
+// InUse is Lines of the parts that were in use, and nothing else.
+func (s Survey) InUse() []string {
+	var out []string
+	for _, p := range s.Parts {
+		if p.State == InUse {
+			out = append(out, p.line())
+		}
+	}
+	return out
+}
+
+func (p Part) line() string {
+	line := p.name() + ": "
+	switch {
+	case p.Kind == "" && p.Err == nil:
+		line += "nothing that is known here"
+	case p.Kind == "":
+		line += fmt.Sprintf("could not be looked into: %v", p.Err)
+	default:
+		line += p.Kind
+	}
+	if p.Label != "" {
+		line += fmt.Sprintf(" %q", p.Label)
+	}
+	switch {
+	case p.State == InUse:
+		return line + ", in use when it was backed up: " + p.Detail
+	case p.State == Clean:
+		line += ", not in use when it was backed up"
+	}
+	if p.Detail != "" {
+		line += "; " + p.Detail
+	}
+	return line
 }
 
 // Advice says for people what to do because of what there is, a line for each;
-// none for most disks that were not in use.
-func (s Survey) Advice() []string {
+// none for most disks that were not in use. writable says that it is about a
+// copy that can be written, and not about the backup.
+func (s Survey) Advice(writable bool) []string {
 	var out []string
-	if s.State() == InUse {
-		out = append(out, "it was in use when it was backed up: mount it with --overlay so that its journal is replayed; without, up to all recent files are missing")
+	switch {
+	case s.State() != InUse:
+	case writable:
+		out = append(out, "it was in use when it was backed up: its first mount must be able to write, so that its journal is replayed; "+
+			"with noload or norecovery, up to all recent files are missing")
+	default:
+		out = append(out, "it was in use when it was backed up: mount it with --overlay so that its journal is replayed; "+
+			"without, up to all recent files are missing")
 	}
 	for _, p := range s.Parts {
 		if p.Holds {
