@@ -3,6 +3,7 @@ package fusefs
 import (
 	"os"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -21,5 +22,14 @@ func TestInfoSaysWhatLiesOnTheDisk(t *testing.T) {
 	}
 	if _, err := os.OpenFile(r.path("backups", idA, infoName), os.O_WRONLY, 0); err == nil {
 		t.Error("it can be written")
+	}
+}
+
+func TestDfShowsTheDisks(t *testing.T) {
+	r := mounted(t, sample(idA), sample(idB))
+	size := sample(idA).Size + sample(idB).Size
+	var st syscall.Statfs_t
+	if err := syscall.Statfs(r.mnt, &st); err != nil || st.Blocks != uint64(size)/blksize || st.Bfree != 0 || st.Bavail != 0 || st.Files != 2 || st.Ffree != 0 {
+		t.Errorf("%+v, %v; the disks have %d bytes", st, err, size)
 	}
 }

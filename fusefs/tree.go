@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"log/slog"
+	"math"
 	"sync"
 	"syscall"
 	"time"
@@ -144,12 +145,37 @@ type node struct {
 
 var _ = (gofs.NodeStatfser)((*node)(nil))
 
-// Statfs tells how long names may be; programs believe a 0.
-func (n *node) Statfs(_ context.Context, out *fuse.StatfsOut) syscall.Errno {
+// Statfs tells how long names may be, as programs believe a 0, and how large the
+// disks are in all, as df leaves a mount of 0 bytes out. All is used: what is
+// written onto a disk takes no room here.
+func (n *node) Statfs(ctx context.Context, out *fuse.StatfsOut) syscall.Errno {
 	out.NameLen = maxNameBytes
 	out.Bsize = blksize
 	out.Frsize = blksize
+	bytes, disks := n.t.total(ctx)
+	out.Blocks = bytes / blksize
+	out.Files = disks
 	return 0
+}
+
+// total is how large the disks are in all, and how many, as far as it is known:
+// df does not wait for the share.
+func (t *tree) total(ctx context.Context) (bytes, disks uint64) {
+	t.layoutMu.Lock()
+	list, known := t.snapshot, t.root != nil
+	t.layoutMu.Unlock()
+	if !known {
+		soon, cancel := context.WithTimeout(ctx, listWait)
+		defer cancel()
+		list, _ = t.catalog.Backups(soon)
+	}
+	for _, b := range list {
+		if b.Size > 0 && bytes < math.MaxInt64 { // a size is below 2^63, so the sum fits
+			bytes += uint64(b.Size)
+			disks++
+		}
+	}
+	return bytes, disks
 }
 
 // blksize is st_blksize. It must be set: for 0, go-fuse makes up st_blocks.

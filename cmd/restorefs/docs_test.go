@@ -124,3 +124,86 @@ func TestLinksInDocumentsLeadSomewhere(t *testing.T) {
 		}
 	}
 }
+
+// A program that guesses the format of a disk can be led astray by it: every
+// command that reads one names the format.
+func TestCommandsInDocumentsNameTheFormat(t *testing.T) {
+	texts := documents(t)
+	for _, pattern := range []string{"../../packaging/*", "../../cmd/restorefs/*.sh", "../../cmd/restorefs/sample/README.md"} {
+		paths, err := filepath.Glob(pattern)
+		if err != nil || len(paths) == 0 {
+			t.Fatal(pattern, err)
+		}
+		for _, path := range paths {
+			text, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			texts[path] = string(text)
+		}
+	}
+	var help func(c *cli.Command)
+	help = func(c *cli.Command) {
+		texts["the help of "+c.Name] = c.Description + "\n" + c.UsageText
+		for _, f := range c.Flags {
+			texts["the help of "+c.Name] += "\n" + f.String()
+		}
+		for _, sub := range c.Subcommands {
+			help(sub)
+		}
+	}
+	for _, c := range newApp().Commands {
+		help(c)
+	}
+	for path, text := range texts {
+		for _, command := range unformatted(text) {
+			t.Errorf("%s: a command that guesses the format: %s", path, command)
+		}
+	}
+}
+
+// unformatted finds the commands that read a disk without a word on its format:
+// to the end of the line, or of the words in backquotes.
+func unformatted(text string) []string {
+	reads := regexp.MustCompile("(?:qemu-img\\s(?:convert|info|compare|map|check|measure|dd|create|rebase)|qemu-nbd|qemu-io|nbdkit|guestmount|guestfish|virt-[a-z]+)" +
+		"\\s[^\\n`]*(?:\\n[^`\\n]*`)?|qemu-system-[^\\n]*-(?:drive|hda|cdrom)[^\\n]*|<driver[^\\n>]*>")
+	disk := regexp.MustCompile(`\.raw\b|\.qcow2\b|\.img\b|/dev/|<driver`)
+	names := regexp.MustCompile(`\s(?:-f |-F |--format[= ])(?:raw|qcow2)|format=(?:raw|qcow2)|type='raw'`)
+	backing := regexp.MustCompile(`\s-F (?:raw|qcow2)`)
+	var found []string
+	for _, command := range reads.FindAllString(strings.ReplaceAll(text, "\\\n", " "), -1) {
+		if !disk.MatchString(command) {
+			continue
+		}
+		if !names.MatchString(command) || strings.Contains(command, " create ") && strings.Contains(command, " -b ") && !backing.MatchString(command) {
+			found = append(found, strings.TrimSpace(command))
+		}
+	}
+	return found
+}
+
+func TestACommandThatGuessesTheFormatIsFound(t *testing.T) {
+	for command, bad := range map[string]bool{
+		"$ qemu-img convert -O qcow2 volume.raw disk.qcow2":                true,
+		"$ qemu-img convert -f raw -O qcow2 volume.raw disk.qcow2":         false,
+		"see `qemu-img info volume.raw` for more":                          true,
+		"see `qemu-img\nconvert -O qcow2 vm.qcow2 whole.qcow2`.":           true,
+		"qemu-img create -f qcow2 -b $PWD/volume.raw over.qcow2":           true,
+		"qemu-img create -q -f qcow2 -b $PWD/volume.raw -F raw over.qcow2": false,
+		"$ guestmount --ro -a volume.raw -m /dev/sda1 /mnt":                true,
+		"$ guestmount --format=raw --ro -a volume.raw -m /dev/sda1 /mnt":   false,
+		"virt-cat -a volume.raw /etc/fstab":                                true,
+		"qemu-system-x86_64 -drive file=volume.raw,if=virtio":              true,
+		"qemu-system-x86_64 -drive file=volume.raw,format=raw,if=virtio":   false,
+		"<driver name='qemu'/>":                                            true,
+		"<driver name='qemu' type='raw'/>":                                 false,
+		"guestmount reads it as well":                                      false,
+		"`qemu-img` and `tar -S` see the holes of volume.raw":              false,
+		"qemu-nbd -c /dev/nbd0 volume.raw":                                 true,
+		"qemu-nbd -f raw -c /dev/nbd0 volume.raw":                          false,
+	} {
+		if got := unformatted(command); (len(got) > 0) != bad {
+			t.Errorf("%s: %q", command, got)
+		}
+	}
+}

@@ -15,7 +15,13 @@ var genericOptions = []string{
 	"defaults", "ro", "rw", "suid", "nosuid", "dev", "nodev", "exec", "noexec", "sync", "async", "dirsync",
 	"atime", "noatime", "diratime", "nodiratime", "relatime", "norelatime", "strictatime", "nostrictatime", "lazytime", "nolazytime",
 	"auto", "noauto", "user", "nouser", "users", "owner", "group", "nofail", "_netdev", "comment", "default_permissions",
+	"silent", "loud", "mand", "nomand", "iversion", "noiversion", "symfollow", "nosymfollow", // of mount(8) and the kernel, for any file system
+	"nonempty", "auto_unmount", "fsname", "subtype", // of libfuse: the name is the share's, and what the process leaves is cleared by the next
 }
+
+// labelOptions are SELinux's, which would have to reach the kernel. To ignore
+// them would leave a label that nobody asked for.
+var labelOptions = []string{"context", "fscontext", "defcontext", "rootcontext"}
 
 // notOptions are flags of mount that make no sense among mount(8)'s options,
 // or are given otherwise.
@@ -50,7 +56,7 @@ func helperArgs(app *cli.App, args []string) ([]string, error) {
 				return nil, usagef("%s needs a value", a)
 			}
 			if a == "-o" {
-				options = append(options, strings.Split(args[i], ",")...)
+				options = append(options, splitOptions(args[i])...)
 			}
 		case len(a) > 1 && strings.Trim(a[1:], "sfnv") == "" && a[0] == '-':
 			sloppy = sloppy || strings.Contains(a, "s")
@@ -78,6 +84,9 @@ func helperArgs(app *cli.App, args []string) ([]string, error) {
 		switch {
 		case name == "remount" || name == "bind" || name == "move":
 			return nil, usagef("a mount of restorefs cannot be changed by %q: unmount it and mount it again with the options that it is to have", name)
+		case slices.Contains(labelOptions, name):
+			return nil, usagef("%s is not supported: a mount of restorefs has the label that the host's policy gives to FUSE (fusefs_t); "+
+				"leave the option out, and let virtual machines read it with \"setsebool -P virt_use_fusefs on\"", name)
 		case !known && sloppy:
 		case !known:
 			return nil, usagef("%q is no option of restorefs; the options are the flags of \"restorefs mount --help\" without their dashes, with _ for -, except for %s", name, notOptionsText)
@@ -96,6 +105,15 @@ func helperArgs(app *cli.App, args []string) ([]string, error) {
 		return nil, nil
 	}
 	return append(flags, "--", words[1]), nil
+}
+
+// splitOptions splits at commas that are not in double quotes, as mount(8) does.
+func splitOptions(s string) []string {
+	quoted := false
+	return strings.FieldsFunc(s, func(r rune) bool {
+		quoted = quoted != (r == '"')
+		return r == ',' && !quoted
+	})
 }
 
 // optionFlag finds the flag that a mount option stands for.

@@ -24,6 +24,9 @@ func TestMountHelperArguments(t *testing.T) {
 		"restorefs /s /mnt -o backup=aaaa,backup=bbbb,refresh=5s,noauto,noexec": "restorefs mount --daemon --share /s --backup=aaaa --backup=bbbb --refresh=5s -- /mnt",
 		"mount.restorefs /s /mnt -s -o colour=red":                              "mount.restorefs mount --daemon --share /s -- /mnt",
 		"mount.restorefs /s /mnt -fn -o ro":                                     "",
+		"restorefs /s /mnt -o silent,loud,mand,nosymfollow,iversion":            "restorefs mount --daemon --share /s -- /mnt",
+		"restorefs /s /mnt -o auto_unmount,nonempty,fsname=a,subtype=b":         "restorefs mount --daemon --share /s -- /mnt",
+		`restorefs /s /mnt -o comment="a,colour=b",mode=0440`:                   "restorefs mount --daemon --share /s --mode=0440 -- /mnt",
 		"restorefs /s /mnt -o ro,overlay=/o,rw":                                 "restorefs mount --daemon --share /s --overlay=/o -- /mnt",
 	} {
 		got, err := helperArgs(newApp(), strings.Fields(in))
@@ -32,19 +35,21 @@ func TestMountHelperArguments(t *testing.T) {
 		}
 	}
 	for in, says := range map[string]string{
-		"restorefs /s /mnt -o colour=red":           `"colour"`,
-		"restorefs /s /mnt -o run=reboot":           `"run"`,
-		"restorefs /s /mnt -o share=/x":             `"share"`,
-		"restorefs /s /mnt -o help":                 `"help"`,
-		"restorefs /s /mnt -o allow_other=yes":      "takes no value",
-		"restorefs /s /mnt -o memory":               "needs a value",
-		"restorefs /s /mnt -o":                      "-o needs",
-		"restorefs /s /mnt /more":                   "3 arguments",
-		"mount.restorefs /s -o ro":                  "1 argument",
-		"mount.restorefs /s /mnt --memory 5":        "--memory",
-		"restorefs /s /mnt -o ro,remount":           `"remount"`,
-		"restorefs host:/export /mnt -o no_such_op": "no_such_op",
-		"restorefs /s /mnt -o overlay=/o,ro":        "exclude",
+		"restorefs /s /mnt -o colour=red":                   `"colour"`,
+		"restorefs /s /mnt -o run=reboot":                   `"run"`,
+		"restorefs /s /mnt -o share=/x":                     `"share"`,
+		"restorefs /s /mnt -o help":                         `"help"`,
+		"restorefs /s /mnt -o allow_other=yes":              "takes no value",
+		"restorefs /s /mnt -o memory":                       "needs a value",
+		"restorefs /s /mnt -o":                              "-o needs",
+		"restorefs /s /mnt /more":                           "3 arguments",
+		"mount.restorefs /s -o ro":                          "1 argument",
+		"mount.restorefs /s /mnt --memory 5":                "--memory",
+		"restorefs /s /mnt -o ro,remount":                   `"remount"`,
+		"restorefs host:/export /mnt -o no_such_op":         "no_such_op",
+		"restorefs /s /mnt -o overlay=/o,ro":                "exclude",
+		"restorefs /s /mnt -o rw,fscontext=a:b":             "virt_use_fusefs",
+		`mount.restorefs /s /mnt -s -o context="a:b:c1,c2"`: "virt_use_fusefs",
 	} {
 		var usage usageError
 		if got, err := helperArgs(newApp(), strings.Fields(in)); !errors.As(err, &usage) || !strings.Contains(err.Error(), says) {
