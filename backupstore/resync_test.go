@@ -11,6 +11,7 @@ import (
 
 	"github.com/restorefs/restorefs/backupstore"
 	"github.com/restorefs/restorefs/backupstore/storetest"
+	"github.com/restorefs/restorefs/leaktest/need"
 )
 
 // stored writes a backup of one object. What storetest cannot compress a program
@@ -22,7 +23,7 @@ func stored(t *testing.T, dir string, content storetest.Content, compression str
 		return storetest.MustWrite(t, dir, spec)
 	}
 	if _, err := exec.LookPath("bzip2"); err != nil {
-		t.Skip("needs the program bzip2")
+		need.Missing(t, "needs the program bzip2")
 	}
 	spec.Compression = "none"
 	b := storetest.MustWrite(t, dir, spec)

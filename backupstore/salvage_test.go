@@ -11,6 +11,7 @@ import (
 
 	"github.com/restorefs/restorefs/backupstore"
 	"github.com/restorefs/restorefs/backupstore/storetest"
+	"github.com/restorefs/restorefs/leaktest/need"
 )
 
 func TestSalvageReadsAroundTheDamage(t *testing.T) {
@@ -84,7 +85,7 @@ func TestTheMapIsDdrescues(t *testing.T) {
 	}
 	ddrescuelog, err := exec.LookPath("ddrescuelog")
 	if err != nil {
-		t.Skip("needs ddrescuelog to read it too")
+		need.Missing(t, "needs ddrescuelog to read it too")
 	}
 	file := filepath.Join(t.TempDir(), "map")
 	if err := os.WriteFile(file, []byte(out.String()), 0o600); err != nil {

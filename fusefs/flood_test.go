@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/restorefs/restorefs/leaktest/need"
 )
 
 func TestWhoCannotWaitLeavesItToThoseWhoDo(t *testing.T) {
@@ -52,7 +54,7 @@ func TestWhoCannotWaitLeavesItToThoseWhoDo(t *testing.T) {
 // the disk that a read holds locked: that read must get through all the same.
 func TestManyWritesOfAPartitionLetReadersOfTheDiskThrough(t *testing.T) {
 	if _, err := exec.LookPath("fio"); err != nil {
-		t.Skip("needs the program fio")
+		need.Missing(t, "needs the program fio")
 	}
 	const start, size = 512 * 100, 4096 * 100
 	r, disk, _ := writable(t, func(b *TestBackup) { b.Table = mbrTable([2]int64{start, size}) })

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/restorefs/restorefs/leaktest"
+	"github.com/restorefs/restorefs/leaktest/need"
 )
 
 // The process that serves a mount must not touch it. So the tests run the
@@ -53,11 +54,11 @@ type remote struct {
 func needMount(t testing.TB) {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		t.Skip("needs root, to mount")
+		need.Missing(t, "needs root, to mount")
 	}
 	f, err := os.OpenFile(devFuse, os.O_RDWR, 0)
 	if err != nil {
-		t.Skipf("needs %s: %v", devFuse, err)
+		need.Missing(t, "needs %s: %v", devFuse, err)
 	}
 	f.Close()
 }
@@ -200,7 +201,7 @@ func output(t testing.TB, name string, args ...string) ([]byte, error) {
 	t.Helper()
 	path, err := exec.LookPath(name)
 	if err != nil {
-		t.Skipf("needs %s", name)
+		need.Missing(t, "needs %s", name)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()

@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/restorefs/restorefs/leaktest/need"
 )
 
 func mountInfoAt(t *testing.T, path string) MountInfo {
@@ -228,7 +230,7 @@ func TestMountOfAKilledServerIsClearedAway(t *testing.T) {
 func TestUserMountsThroughFusermount(t *testing.T) {
 	needMount(t)
 	if _, err := fusermount(); err != nil {
-		t.Skip(err)
+		need.Missing(t, "%v", err)
 	}
 	// The user must be able to run this binary, and own the mountpoint.
 	dir, err := os.MkdirTemp("", "fusefs")
@@ -242,13 +244,14 @@ func TestUserMountsThroughFusermount(t *testing.T) {
 		t.Fatal(err)
 	}
 	copyFile(t, exe, self)
-	mnt := filepath.Join(dir, "mnt")
-	if err := errors.Join(os.Chmod(dir, 0o755), os.Mkdir(mnt, 0o755), os.Chown(mnt, 65534, 65534)); err != nil {
+	mnt, cover := filepath.Join(dir, "mnt"), filepath.Join(dir, "cover")
+	if err := errors.Join(os.Chmod(dir, 0o755), os.Mkdir(mnt, 0o755), os.Chown(mnt, 65534, 65534), os.Mkdir(cover, 0o755), os.Chown(cover, 65534, 65534)); err != nil {
 		t.Fatal(err)
 	}
 	defer detach(mnt)
 	r := startHost(t, func(cmd *exec.Cmd) {
 		cmd.Path, cmd.Args = exe, []string{exe}
+		cmd.Env = append(cmd.Env, "GOCOVERDIR="+cover) // for go test -cover: that of the tests is root's
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 	})
 	b := sample(idA)
@@ -372,7 +375,7 @@ func TestNothingIsLeftAfterManyMounts(t *testing.T) {
 
 func TestServerWithOneProcessor(t *testing.T) {
 	if runtime.NumCPU() == 1 {
-		t.Skip("all tests are this one")
+		t.Skip("not in this run: all tests are this one")
 	}
 	r := startHost(t, func(cmd *exec.Cmd) { cmd.Env = append(cmd.Env, "GOMAXPROCS=1") })
 	b := sample(idA)

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/restorefs/restorefs/leaktest/need"
 )
 
 func within100ms(t *testing.T) context.Context {
@@ -37,7 +39,7 @@ func TestUnmountFromAnotherProcess(t *testing.T) {
 func TestUnmountWaitsForTheServersEnd(t *testing.T) {
 	r := mounted(t, sample(idA))
 	if len(mountInfoAt(t, r.mnt).Servers()) == 0 {
-		t.Skip("this kernel does not tell who serves")
+		need.Missing(t, "this kernel does not tell who serves")
 	}
 	// This one goes on after the unmount.
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
@@ -125,7 +127,7 @@ func TestLoopDeviceOnAVolumeIsNamed(t *testing.T) {
 	file := r.path("backups", idA, "volume.raw")
 	out, err := output(t, "losetup", "--read-only", "--find", "--show", file)
 	if err != nil {
-		t.Skip("needs a loop device: ", err)
+		need.Missing(t, "needs a loop device: %v", err)
 	}
 	loop := strings.TrimSpace(string(out))
 	err = Unmount(within100ms(t), r.mnt, UnmountOptions{})
@@ -165,7 +167,7 @@ func TestWhatALoopDeviceIsUsedForIsNamed(t *testing.T) {
 func TestMountOfAStoppedServerCanBeUnmounted(t *testing.T) {
 	r := mounted(t, sample(idA))
 	if len(mountInfoAt(t, r.mnt).Servers()) == 0 {
-		t.Skip("this kernel does not tell who serves")
+		need.Missing(t, "this kernel does not tell who serves")
 	}
 	pid := r.cmd.Process.Pid
 	syscall.Kill(pid, syscall.SIGSTOP)

@@ -10,13 +10,15 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/restorefs/restorefs/leaktest/need"
 )
 
 // background starts a program and waits until it has written a line.
 func background(t *testing.T, name string, args ...string) (line string) {
 	t.Helper()
 	if _, err := exec.LookPath(name); err != nil {
-		t.Skipf("needs %s", name)
+		need.Missing(t, "needs %s", name)
 	}
 	cmd := exec.Command(name, args...)
 	out, err := cmd.StdoutPipe()
@@ -36,7 +38,7 @@ func background(t *testing.T, name string, args ...string) (line string) {
 	})
 	line, err = bufio.NewReader(out).ReadString('\n')
 	if err != nil {
-		t.Skipf("%s %q does not run here: %v", name, args, err)
+		need.Missing(t, "%s %q does not run here: %v", name, args, err)
 	}
 	return strings.TrimSpace(line)
 }
@@ -52,10 +54,10 @@ func node(t *testing.T, dev string) string {
 	}
 	path := filepath.Join(t.TempDir(), "node") // /dev/shm may be nodev
 	if err := unix.Mknod(path, unix.S_IFBLK|0o600, int(st.Rdev)); err != nil {
-		t.Skip("cannot make device nodes: ", err)
+		need.Missing(t, "cannot make device nodes: %v", err)
 	}
 	if f, err := os.Open(path); err != nil {
-		t.Skip("cannot open device nodes: ", err)
+		need.Missing(t, "cannot open device nodes: %v", err)
 	} else {
 		f.Close()
 	}

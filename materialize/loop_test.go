@@ -6,13 +6,15 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/restorefs/restorefs/leaktest/need"
 )
 
 // tool runs a program, or skips the test where it is missing.
 func tool(t *testing.T, name string, args ...string) string {
 	t.Helper()
 	if _, err := exec.LookPath(name); err != nil {
-		t.Skipf("needs %s", name)
+		need.Missing(t, "needs %s", name)
 	}
 	out, err := exec.Command(name, args...).CombinedOutput()
 	if err != nil {
@@ -25,10 +27,10 @@ func tool(t *testing.T, name string, args ...string) string {
 func loopOf(t *testing.T, file string, args ...string) string {
 	t.Helper()
 	if os.Getuid() != 0 {
-		t.Skip("needs root for loop devices")
+		need.Missing(t, "needs root for loop devices")
 	}
 	if _, err := os.Stat("/dev/loop-control"); err != nil {
-		t.Skip("needs loop devices")
+		need.Missing(t, "needs loop devices")
 	}
 	out := tool(t, "losetup", append(args, "--show", "-f", file)...)
 	dev := out[strings.LastIndexByte(out, '\n')+1:]

@@ -7,13 +7,15 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/restorefs/restorefs/leaktest/need"
 )
 
 // A note does without --force, so that it counts only if nobody else can have
 // made it.
 func TestANoteThatSomebodyElseMayHaveMadeIsNotBelieved(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Skip("needs root to give files away")
+		need.Missing(t, "needs root to give files away")
 	}
 	vol := newFakeVolume(killSize, 11)
 	for name, spoil := range map[string]func(note string) error{

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/restorefs/restorefs/leaktest/need"
 )
 
 // refusal opens and wants the kinds of reasons given, and nothing forced that
@@ -176,7 +178,7 @@ func TestATargetThatAnotherProcessWritesIsRefused(t *testing.T) {
 	}
 	cmd.Stdout = f
 	if err := cmd.Start(); err != nil {
-		t.Skip(err)
+		need.Missing(t, "%v", err)
 	}
 	f.Close()
 	defer cmd.Wait()
@@ -223,7 +225,7 @@ func TestDevicesInUseAreRefused(t *testing.T) {
 		dev, _ := newLoop(t, 8<<20)
 		tool(t, "mkswap", dev)
 		if out, err := exec.Command("swapon", dev).CombinedOutput(); err != nil {
-			t.Skipf("swapon: %v %s", err, out)
+			need.Missing(t, "swapon: %v %s", err, out)
 		}
 		defer tool(t, "swapoff", dev)
 		refusal(t, dev, 1<<20, ReasonSwap, "it is in use as swap")
@@ -245,7 +247,7 @@ func TestDevicesInUseAreRefused(t *testing.T) {
 		defer exec.Command("partx", "-d", dev).Run()
 		part := dev + "p1"
 		if _, err := os.Stat(part); err != nil {
-			t.Skip("no partitions on loop devices here")
+			need.Missing(t, "no partitions on loop devices here")
 		}
 		tool(t, "mkfs.ext4", "-q", part)
 		dir := tempDir(t)
@@ -272,7 +274,7 @@ func TestDevicesInUseAreRefused(t *testing.T) {
 		cmd := exec.Command("sleep", "60")
 		cmd.Stdout = f
 		if err := cmd.Start(); err != nil {
-			t.Skip(err)
+			need.Missing(t, "%v", err)
 		}
 		f.Close()
 		defer cmd.Wait()
@@ -313,10 +315,10 @@ func TestTheSystemDiskIsRefused(t *testing.T) {
 	}
 	b := m.blocks[uint64(st.Dev)]
 	if b == nil {
-		t.Skip("the root filesystem is on no block device here")
+		need.Missing(t, "the root filesystem is on no block device here")
 	}
 	if os.Getuid() != 0 {
-		t.Skip("needs root to open the system disk")
+		need.Missing(t, "needs root to open the system disk")
 	}
 	refusal(t, m.name(b.rdev), 1, ReasonSystem, "this machine runs from it: it carries /")
 	if b.whole != 0 {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/restorefs/restorefs/backupstore/seekable/index"
 	"github.com/restorefs/restorefs/backupstore/seekable/stream"
+	"github.com/restorefs/restorefs/leaktest/need"
 )
 
 // source is a stored object in memory that can be watched and disturbed.
@@ -209,7 +210,7 @@ func openFiles(t testing.TB, dir string) (names []string) {
 	t.Helper()
 	fds, err := os.ReadDir("/proc/self/fd")
 	if err != nil {
-		t.Skip("needs /proc")
+		need.Missing(t, "needs /proc")
 	}
 	for _, fd := range fds {
 		if name, err := os.Readlink("/proc/self/fd/" + fd.Name()); err == nil && strings.HasPrefix(name, dir+"/") {

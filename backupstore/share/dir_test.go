@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/restorefs/restorefs/leaktest/need"
 )
 
 func openTemp(t *testing.T) (*Dir, string) {
@@ -32,7 +34,7 @@ func bothWays(t *testing.T, test func(t *testing.T, d *Dir, dir string)) {
 	t.Run("openat2", func(t *testing.T) {
 		d, dir := openTemp(t)
 		if !d.now.root.openat2 {
-			t.Skip("openat2 is not to be had here")
+			need.Missing(t, "openat2 is not to be had here")
 		}
 		test(t, d, dir)
 	})
@@ -188,7 +190,7 @@ func openFiles(t *testing.T) int {
 	t.Helper()
 	fds, err := os.ReadDir("/proc/self/fd")
 	if err != nil {
-		t.Skipf("open files cannot be counted here: %v", err)
+		need.Missing(t, "open files cannot be counted here: %v", err)
 	}
 	return len(fds)
 }

@@ -12,6 +12,8 @@ import (
 
 	gofs "github.com/hanwen/go-fuse/v2/fs"
 	"github.com/hanwen/go-fuse/v2/fuse"
+
+	"github.com/restorefs/restorefs/leaktest/need"
 )
 
 // bind mounts one directory on another, until the test ends or the result is
@@ -19,13 +21,10 @@ import (
 func bind(t *testing.T, from, on string) (away func()) {
 	t.Helper()
 	if os.Getuid() != 0 {
-		if os.Getenv("RESTOREFS_TEST_ALL") != "" {
-			t.Fatal("needs root to mount")
-		}
-		t.Skip("needs root to mount")
+		need.Missing(t, "needs root to mount")
 	}
 	if err := syscall.Mount(from, on, "", syscall.MS_BIND, ""); err != nil {
-		t.Skip("cannot mount: ", err)
+		need.Missing(t, "cannot mount: %v", err)
 	}
 	mounted := true
 	away = func() {
@@ -134,10 +133,7 @@ func (h *hanging) OpendirHandle(context.Context, uint32) (gofs.FileHandle, uint3
 
 func TestOpeningAShareThatHangsCanBeInterrupted(t *testing.T) {
 	if f, err := os.OpenFile("/dev/fuse", os.O_RDWR, 0); err != nil || os.Getuid() != 0 {
-		if os.Getenv("RESTOREFS_TEST_ALL") != "" {
-			t.Fatal("needs root and /dev/fuse")
-		}
-		t.Skip("needs root and /dev/fuse")
+		need.Missing(t, "needs root and /dev/fuse")
 	} else {
 		f.Close()
 	}
@@ -145,7 +141,7 @@ func TestOpeningAShareThatHangsCanBeInterrupted(t *testing.T) {
 	h := &hanging{asked: make(chan struct{}, 1), answer: make(chan struct{})}
 	server, err := gofs.Mount(mountpoint, h, &gofs.Options{MountOptions: fuse.MountOptions{DirectMountStrict: true}})
 	if err != nil {
-		t.Skip("cannot mount: ", err)
+		need.Missing(t, "cannot mount: %v", err)
 	}
 	defer func() {
 		close(h.answer)

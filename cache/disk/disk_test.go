@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/restorefs/restorefs/cache"
+	"github.com/restorefs/restorefs/leaktest/need"
 )
 
 // memory is a volume in memory that counts what is loaded of it.
@@ -344,13 +345,10 @@ func TestReadersNeverWaitForTheWriter(t *testing.T) {
 func full(t *testing.T, n int) string {
 	dir := t.TempDir()
 	if os.Getuid() != 0 {
-		if os.Getenv("RESTOREFS_TEST_ALL") != "" {
-			t.Fatal("not root: cannot mount a small file system")
-		}
-		t.Skip("not root: cannot mount a small file system")
+		need.Missing(t, "not root: cannot mount a small file system")
 	}
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprintf("size=%d", n)); err != nil {
-		t.Skip("cannot mount a tmpfs: ", err)
+		need.Missing(t, "cannot mount a tmpfs: %v", err)
 	}
 	t.Cleanup(func() {
 		if err := syscall.Unmount(dir, 0); err != nil {

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/restorefs/restorefs/leaktest"
+	"github.com/restorefs/restorefs/leaktest/need"
 )
 
 func TestMain(m *testing.M) { os.Exit(leaktest.Run(m)) }
@@ -24,10 +25,7 @@ func needRoot(t *testing.T) {
 	if os.Geteuid() == 0 {
 		return
 	}
-	if os.Getenv("RESTOREFS_TEST_ALL") != "" {
-		t.Fatal("cannot run here: needs root to give files away")
-	}
-	t.Skip("needs root to give files away")
+	need.Missing(t, "needs root to give files away")
 }
 
 // made makes a directory of that owner and mode.
@@ -43,7 +41,7 @@ func TestDirectories(t *testing.T) {
 	needRoot(t)
 	group, err := user.LookupGroupId("65534")
 	if err != nil {
-		t.Skip("no group of that id here")
+		need.Missing(t, "no group of that id here")
 	}
 	for _, c := range []struct {
 		name string

@@ -49,6 +49,8 @@ var mayImport = map[string][]string{
 	},
 	"backupstore/storetest": {}, // for tests: a second opinion, never an echo
 	"leaktest":              {}, // for tests
+	"leaktest/need":         {}, // for tests
+	"leaktest/gotest":       {"leaktest/need"},
 }
 
 func TestImportTable(t *testing.T) {

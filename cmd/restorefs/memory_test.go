@@ -25,7 +25,7 @@ func anonymous(t *testing.T, pid int) int64 {
 	}
 	m := regexp.MustCompile(`(?m)^RssAnon:\s+(\d+) kB$`).FindSubmatch(text)
 	if m == nil {
-		t.Skip("the kernel does not tell RssAnon")
+		skip(t, "the kernel does not tell RssAnon")
 	}
 	n, err := strconv.ParseInt(string(m[1]), 10, 64)
 	if err != nil {
@@ -38,7 +38,7 @@ func anonymous(t *testing.T, pid int) int64 {
 func TestAMountKeepsToItsMemory(t *testing.T) {
 	needMount(t)
 	if info, ok := debug.ReadBuildInfo(); !ok || slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"}) {
-		t.Skip("the race detector takes memory of its own; the second pass of make test is without")
+		t.Skip("not in this run: the race detector takes memory of its own; the second pass of make test is without")
 	}
 	share := t.TempDir()
 	var disks []string

@@ -17,6 +17,7 @@ import (
 
 	"github.com/restorefs/restorefs/backupstore/storetest"
 	"github.com/restorefs/restorefs/leaktest"
+	testneed "github.com/restorefs/restorefs/leaktest/need"
 )
 
 // The test binary is also the program: a mount must be served by another
@@ -33,10 +34,7 @@ func TestMain(m *testing.M) {
 // run them all (RESTOREFS_TEST_ALL).
 func skip(t *testing.T, format string, args ...any) {
 	t.Helper()
-	if os.Getenv("RESTOREFS_TEST_ALL") != "" {
-		t.Fatalf("cannot run here: "+format, args...)
-	}
-	t.Skipf(format, args...)
+	testneed.Missing(t, format, args...)
 }
 
 // firstPass is for tests that take long and are about other programs, not about
@@ -44,7 +42,7 @@ func skip(t *testing.T, format string, args ...any) {
 func firstPass(t *testing.T) {
 	t.Helper()
 	if secondPass {
-		t.Skip("runs in the first pass of make test only")
+		t.Skip("not in this run: the first pass of make test has it")
 	}
 }
 

@@ -8,23 +8,19 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/restorefs/restorefs/leaktest/need"
 )
 
 // loopDevice is a block device of some size, or the test skips.
 func loopDevice(t *testing.T, size int64) string {
 	t.Helper()
-	cannot := t.Skipf
-	if os.Getenv("RESTOREFS_TEST_ALL") != "" {
-		cannot = t.Fatalf
-	}
-	if os.Geteuid() != 0 {
-		cannot("needs root for a loop device")
-	}
+	need.Root(t)
 	path := filepath.Join(t.TempDir(), "disk")
 	volumeFile(t, path, size)
 	out, err := exec.Command("losetup", "--find", "--show", path).CombinedOutput()
 	if err != nil {
-		cannot("needs a loop device: %v: %s", err, out)
+		need.Missing(t, "needs a loop device: %v: %s", err, out)
 	}
 	device := strings.TrimSpace(string(out))
 	t.Cleanup(func() {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/restorefs/restorefs/backupstore/seekable/stream"
+	"github.com/restorefs/restorefs/leaktest/need"
 )
 
 func TestSizeBoundEvictsWhatWasNotUsedForLongest(t *testing.T) {
@@ -142,7 +143,7 @@ func buildAllTheSame(t *testing.T, s *Store) {
 func TestNoSpaceLeft(t *testing.T) {
 	dir := t.TempDir()
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=32k,mode=0700"); err != nil {
-		t.Skipf("needs the right to mount a tmpfs: %v", err)
+		need.Missing(t, "needs the right to mount a tmpfs: %v", err)
 	}
 	defer func() {
 		if err := syscall.Unmount(dir, 0); err != nil {
@@ -157,7 +158,7 @@ func TestNoSpaceLeft(t *testing.T) {
 func TestReadOnlyDirectory(t *testing.T) {
 	dir := t.TempDir()
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", syscall.MS_RDONLY, "size=32k,mode=0700"); err != nil {
-		t.Skipf("needs the right to mount a tmpfs: %v", err)
+		need.Missing(t, "needs the right to mount a tmpfs: %v", err)
 	}
 	defer func() {
 		if err := syscall.Unmount(dir, 0); err != nil {
@@ -189,7 +190,7 @@ func TestFileSizeLimit(t *testing.T) {
 	}
 	exe, err := os.Executable()
 	if err != nil {
-		t.Skip(err)
+		need.Missing(t, "%v", err)
 	}
 	cmd := exec.Command(exe, "-test.run=^TestFileSizeLimit$", "-test.v")
 	cmd.Env = append(os.Environ(), "INDEX_TEST_LIMITED="+t.TempDir())

@@ -79,7 +79,7 @@ func TestDecodingAheadGivesTheSameBytesAndCheckpoints(t *testing.T) {
 
 func TestDecodingAheadTakesChunksOver(t *testing.T) {
 	if !haveFast {
-		t.Skip("purego does not decode ahead")
+		t.Skip("not in this run: purego does not decode ahead")
 	}
 	stored, want := bigSample(t)
 	src := &memory{b: stored}

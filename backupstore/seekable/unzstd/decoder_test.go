@@ -12,6 +12,7 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 	"github.com/restorefs/restorefs/backupstore/seekable/stream"
+	"github.com/restorefs/restorefs/leaktest/need"
 )
 
 // memory is a Source in memory.
@@ -110,7 +111,7 @@ func program(t testing.TB, b []byte, args ...string) []byte {
 	t.Helper()
 	path, err := exec.LookPath("zstd")
 	if err != nil {
-		t.Skip("the zstd program is not installed")
+		need.Missing(t, "the zstd program is not installed")
 	}
 	c := exec.Command(path, append(args, "-c", "-q")...)
 	c.Stdin = bytes.NewReader(b)
