@@ -93,7 +93,7 @@ type Server struct {
 // Mount mounts the catalogue's backups on a directory and serves them until
 // the mount is gone; it returns when they can be read. The directory must
 // exist, be empty, and not be a mountpoint, except of a restorefs that died,
-// which is cleared away. ctx is for the mounting only.
+// which is cleared away, and of an automounter that waits for this mount. ctx is for the mounting only.
 //
 // As root it mounts by itself, for others through fusermount3.
 func Mount(ctx context.Context, mountpoint string, c Catalog, o Options) (*Server, error) {

@@ -25,6 +25,12 @@ var ErrMountpoint = errors.New("not a usable mountpoint")
 var ErrNoFUSE = errors.New("FUSE cannot be used")
 
 const (
+	// autofs is the type of a mountpoint where an automounter waits for the first
+	// to come: the mount that it then asks for covers it. The kernel knows the
+	// automounter's helpers by their process group, and lets nobody else in until
+	// they are done; see Documentation/filesystems/autofs.rst of Linux, "oz_mode".
+	autofs = "autofs"
+
 	devFuse  = "/dev/fuse"
 	fuseConf = "/etc/fuse.conf"
 )
@@ -46,7 +52,7 @@ func prepare(ctx context.Context, mountpoint string, o Options, log *slog.Logger
 	}
 	mounts, err := readMountInfo()
 	if err == nil {
-		if m := mountAt(mounts, path); m != nil { // by who claimed it before
+		if m := mountAt(mounts, path); m != nil && m.Type != autofs { // by who claimed it before
 			err = occupied(m)
 		}
 	}
@@ -87,7 +93,7 @@ func clearMountpoint(mountpoint string, log *slog.Logger) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	for m := mountAt(mounts, path); m != nil; m = mountAt(mounts, path) {
+	for m := mountAt(mounts, path); m != nil && m.Type != autofs; m = mountAt(mounts, path) {
 		if !dead(m) {
 			return "", occupied(m)
 		}
@@ -204,6 +210,10 @@ func checkFUSE(path string, o Options) error {
 	}
 	if _, err := fusermount(); err != nil {
 		return err
+	}
+	if set, _ := unix.PrctlRetInt(unix.PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0); set == 1 {
+		return fmt.Errorf("%w: fusermount3 is setuid root, and no_new_privs of this process keeps it from that; "+
+			"a service of systemd needs NoNewPrivileges=no and nothing that implies it, as restorefs-user.conf has it", ErrNoFUSE)
 	}
 	if unix.Access(path, unix.W_OK) != nil {
 		return fmt.Errorf("%w: you may not write to it, which mounting without root requires", ErrMountpoint)

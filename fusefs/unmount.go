@@ -110,7 +110,7 @@ func Unmount(ctx context.Context, mountpoint string, o UnmountOptions) error {
 		return fmt.Errorf("unmount %s: %w", mountpoint, err)
 	}
 	m := mountAt(mounts, path)
-	if m == nil {
+	if m == nil || m.Type == autofs {
 		return fmt.Errorf("unmount %s: %w: nothing is mounted there", mountpoint, ErrNotMounted)
 	}
 	if m.Type != fstype {

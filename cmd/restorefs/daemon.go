@@ -47,7 +47,8 @@ func daemonize(c *cli.Context) error {
 	server.Env = append(os.Environ(), readyEnv+"=3")
 	server.ExtraFiles = []*os.File{theirs}
 	server.Stderr = os.Stderr
-	server.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	// It stays in our session until it is ready: an automounter that started us
+	// lets only its own process group at the mountpoint.
 	err = server.Start()
 	theirs.Close()
 	if err != nil {
@@ -70,7 +71,7 @@ func daemonize(c *cli.Context) error {
 // notifier tells those who wait that the mount can be used. The zero value is
 // that of a server in the foreground.
 type notifier struct {
-	pipe *os.File // to the one who started us in the background; nil: in the foreground
+	pipe *os.File // to the process that started us in the background; nil: in the foreground
 	log  string   // the file that stderr goes to, made absolute; "": where it went
 }
 
@@ -116,7 +117,7 @@ func (n *notifier) checkLog(c *cli.Context) error {
 
 // ending says how the mount can be ended.
 func (n *notifier) ending(mountpoint string) string {
-	if n.pipe != nil {
+	if n.pipe != nil || os.Getenv(notifySocket) != "" { // nobody presses keys there
 		return fmt.Sprintf("\"restorefs unmount %s\" ends it", mountpoint)
 	}
 	return fmt.Sprintf("Ctrl-C or \"restorefs unmount %s\" ends it", mountpoint)
@@ -164,13 +165,16 @@ func isLog(f *os.File) error {
 	return nil
 }
 
-// ready lets go of the terminal and the directory if we are in the background,
-// and says that the mount can be used. An error means that who started us is
-// gone.
+// ready lets go of the session, the terminal and the directory if we are in the
+// background, and says that the mount can be used. An error means that the
+// process that started us is gone.
 func (n *notifier) ready(status string) error {
 	if n.pipe != nil {
 		if err := os.Chdir("/"); err != nil {
 			return err
+		}
+		if _, err := unix.Setsid(); err != nil {
+			return fmt.Errorf("begin a session of our own: %w", err)
 		}
 		null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 		if err != nil {
@@ -181,6 +185,9 @@ func (n *notifier) ready(status string) error {
 			if err := unix.Dup3(int(null.Fd()), fd, 0); err != nil {
 				return err
 			}
+		}
+		if n.log == "" {
+			logToJournal()
 		}
 	}
 	if err := n.reopenLog(); err != nil {
@@ -211,9 +218,13 @@ func (n *notifier) reopenLog() error {
 	return unix.Dup3(int(f.Fd()), 2, 0)
 }
 
-// sdNotify tells systemd about us where it asked for that; see sd_notify(3).
+// notifySocket is the variable in which systemd says where it wants to be told
+// about us; see sd_notify(3).
+const notifySocket = "NOTIFY_SOCKET"
+
+// sdNotify tells systemd about us where it asked for that.
 func sdNotify(state string) error {
-	path := os.Getenv("NOTIFY_SOCKET")
+	path := os.Getenv(notifySocket)
 	if path == "" {
 		return nil
 	}

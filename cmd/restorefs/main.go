@@ -14,6 +14,7 @@ import (
 	"os/signal"
 	"runtime"
 	"syscall"
+	"time"
 
 	_ "github.com/restorefs/restorefs/cmd/restorefs/needs64bit"
 )
@@ -26,9 +27,17 @@ func init() {
 }
 
 func main() {
+	behind := os.Getenv(readyEnv) != "" // before it is taken out
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// The first signal ends the work in an orderly way, a second one at once.
-	context.AfterFunc(ctx, stop)
+	context.AfterFunc(ctx, func() {
+		if behind {
+			// Ctrl-C reaches a server on its way to the background from the terminal, and
+			// again from the process that started it. That is one.
+			time.Sleep(time.Second)
+		}
+		stop()
+	})
 	ended := make(chan int)
 	go func() { ended <- execute(ctx, os.Args) }()
 	os.Exit(<-ended)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -19,6 +20,7 @@ func unmountCommand() *cli.Command {
 		ArgsUsage: "MOUNTPOINT...",
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "lazy", Usage: "take a busy mount out of the tree at once", DisableDefaultText: true},
+			&cli.BoolFlag{Name: "if-mounted", Usage: "succeed, without a word, where no restorefs is mounted", DisableDefaultText: true},
 			&cli.DurationFlag{Name: "timeout", Value: 30 * time.Second, Usage: "give up on a busy mount after `TIME`"},
 		},
 		Action: func(c *cli.Context) error {
@@ -38,6 +40,9 @@ func unmountOne(c *cli.Context, dir string) error {
 	ctx, cancel := context.WithTimeout(c.Context, c.Duration("timeout"))
 	defer cancel()
 	err := fusefs.Unmount(ctx, dir, fusefs.UnmountOptions{Lazy: c.Bool("lazy"), AwaitExit: true, Logger: newLogger(c)})
+	if c.Bool("if-mounted") && (errors.Is(err, fusefs.ErrNotMounted) || errors.Is(err, fs.ErrNotExist)) {
+		return nil
+	}
 	var busy *fusefs.BusyError
 	if errors.As(err, &busy) {
 		return fmt.Errorf("%w (--lazy)", err)
