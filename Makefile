@@ -2,33 +2,43 @@
 
 GO         ?= go
 PREFIX     ?= /usr/local
-# Where mount(8) looks for its helpers; empty: none is installed.
-SBIN       ?= $(if $(filter /usr /usr/local,$(PREFIX)),/sbin)
+# Where mount(8) looks for its helpers, by its own name where /sbin is a link; empty: none is installed.
+SBIN       ?= $(if $(filter /usr /usr/local,$(PREFIX)),$(shell [ -L /sbin ] && echo /usr/sbin || echo /sbin))
+UNITS      ?= $(PREFIX)/lib/systemd/system
+DOC        ?= $(PREFIX)/share/doc/restorefs
 BUILD      := build
 TEST_KERNEL := $(BUILD)/test-kernel
+TEST_MACHINE := $(BUILD)/test-machine
+# Go's own stamp fails where the clone is another user's, and says nothing of a tree without .git.
+GIT        := git -c safe.directory='$(CURDIR)'
+VERSION    ?= $(or $(shell [ ! -e .git ] || $(GIT) describe --tags --always --dirty 2>/dev/null),$(shell grep -v Format packaging/version),unknown)
+export GOFLAGS := $(strip $(filter-out -buildvcs%,$(shell $(GO) env GOFLAGS 2>/dev/null)) -buildvcs=false)
 # The one version of the linter that the tree is clean under.
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # The race detector needs a C compiler; a machine without one tests without.
 RACE       := $(shell command -v $$($(GO) env CC) >/dev/null 2>&1 && echo -race)
 # What end-to-end tests use where it is installed; they skip, and say so, where not.
-TEST_PROGRAMS := qemu-utils fuse3 e2fsprogs xfsprogs zstd gcc libc6-dev fdisk gdisk dosfstools btrfs-progs ntfs-3g qemu-system-x86 busybox-static python3-cinder fio python3-keystone qemu-user-static
+TEST_PROGRAMS := qemu-utils xz-utils mmdebstrap fuse3 e2fsprogs xfsprogs zstd gcc libc6-dev fdisk gdisk dosfstools btrfs-progs ntfs-3g exfatprogs qemu-system-x86 busybox-static python3-cinder fio gddrescue bzip2 python3-keystone qemu-user-static
 
-.PHONY: help build install demo test lint unit unit1 test-arch setup soak fuzz bench bench-cinder bench-mount fixtures clean
+.PHONY: help build install demo test lint unit unit1 test-arch setup test-systemd soak fuzz bench bench-cinder bench-mount fixtures clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z1-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
 build: ## build build/restorefs, one static file
-	CGO_ENABLED=0 $(GO) build -trimpath -o $(BUILD)/restorefs ./cmd/restorefs
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-X main.version=$(VERSION)' -o $(BUILD)/restorefs ./cmd/restorefs
 
 # sudo often has a PATH without Go: what is built then is installed.
 install: $(if $(shell command -v $(GO)),build) ## install it below PREFIX (/usr/local), with units for systemd and a helper for mount
 	install -D -m 0755 $(BUILD)/restorefs $(DESTDIR)$(PREFIX)/bin/restorefs
-	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
-	for unit in restorefs@.service mnt-restore.mount; do \
-	  sed 's:/usr/local/bin/restorefs:$(PREFIX)/bin/restorefs:' packaging/$$unit >$(DESTDIR)$(PREFIX)/lib/systemd/system/$$unit || exit 1; \
+	install -d $(DESTDIR)$(UNITS) $(DESTDIR)$(DOC)
+	for file in $(UNITS)/restorefs@.service $(DOC)/mnt-restore.mount $(DOC)/restorefs-user.conf; do \
+	  sed 's:/usr/local/bin/restorefs:$(PREFIX)/bin/restorefs:' packaging/$${file##*/} >$(DESTDIR)$$file && chmod 0644 $(DESTDIR)$$file || exit 1; \
 	done
 	[ -z "$(SBIN)" ] || { install -d $(DESTDIR)$(SBIN) && ln -sfn $(PREFIX)/bin/restorefs $(DESTDIR)$(SBIN)/mount.fuse.restorefs; }
+	@[ -n "$(SBIN)" ] || echo "mount(8) and /etc/fstab do not find it below $(PREFIX): SBIN=/usr/sbin would install their helper"
+	@[ -n "$(filter /usr/lib/systemd/system /usr/local/lib/systemd/system /etc/systemd/system /lib/systemd/system,$(UNITS))" ] || \
+	  echo "systemd does not look into $(UNITS): systemctl link $(UNITS)/restorefs@.service"
 
 demo: build ## mount and restore the sample backup, in plain words
 	$(BUILD)/restorefs demo
@@ -36,17 +46,17 @@ demo: build ## mount and restore the sample backup, in plain words
 test: lint unit unit1 ## all checks and tests
 
 lint:
-	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$unformatted" ]; then echo "gofmt would change: $$unformatted"; exit 1; fi
+	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt would change: $$unformatted"; exit 1; fi
 	$(GO) vet ./...
 	$(GO) run $(STATICCHECK) ./...
 
 unit:
 	@[ -n "$(RACE)" ] || echo "no C compiler: tests run without the race detector"
 	@# By default each program of the end-to-end tests would sleep a second at its end, for races then.
-	GORACE="atexit_sleep_ms=0 $$GORACE" $(GO) test $(RACE) -timeout 40m ./...
+	GORACE="atexit_sleep_ms=0 $$GORACE" GO="$(GO)" $(GO) run ./leaktest/gotest $(RACE) -timeout 40m ./...
 
 unit1: # again with one processor and pure Go
-	GOMAXPROCS=1 $(GO) test -tags purego -timeout 40m ./...
+	GOMAXPROCS=1 GO="$(GO)" $(GO) run ./leaktest/gotest -tags purego -timeout 40m ./...
 
 # The packages in which the order of bytes or a processor's own loop matters.
 ARCH_PACKAGES := $(addprefix ./,backupstore/format fusefs/parttable cache/disk \
@@ -69,14 +79,37 @@ setup: ## install what the end-to-end tests use (Debian, as root)
 	policy=/usr/sbin/policy-rc.d; \
 	if [ ! -e $$policy ]; then trap "rm -f $$policy" EXIT INT TERM; printf '#!/bin/sh\nexit 101\n' >$$policy; chmod +x $$policy; fi; \
 	DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $(TEST_PROGRAMS)
-	[ "$$(dpkg --print-architecture)" != amd64 ] || $(MAKE) $(TEST_KERNEL)
+	[ "$$(dpkg --print-architecture)" != amd64 ] || $(MAKE) $(TEST_KERNEL)/modules $(TEST_MACHINE)/root.ext4
 
-# A kernel for the machines that tests boot, unpacked and not installed.
-$(TEST_KERNEL):
-	mkdir -p $@.new
-	cd $@.new && apt-get download $$(apt-cache depends linux-image-cloud-amd64 | sed -n 's/.*Depends: \(linux-image-[0-9]\)/\1/p' | head -n 1)
-	cd $@.new && dpkg --fsys-tarfile *.deb | tar -x --wildcards './boot/vmlinuz-*' './lib/modules/*/virtio*.ko' './lib/modules/*/loop.ko' && rm *.deb
-	mv $@.new $@
+# A kernel for the machines that tests boot, unpacked and not installed: boot/, and those of the modules that they use
+# which are not built in. busybox cannot read them as Debian 13 compresses them.
+TEST_MODULES := virtio|virtio_ring|virtio_pci|virtio_pci_legacy_dev|virtio_pci_modern_dev|virtio_blk|loop|fuse|autofs4
+$(TEST_KERNEL)/modules:
+	rm -rf $(TEST_KERNEL) $(TEST_KERNEL).new
+	mkdir -p $(TEST_KERNEL).new/modules
+	cd $(TEST_KERNEL).new && apt-get download $$(apt-cache depends linux-image-cloud-amd64 | sed -n 's/.*Depends: \(linux-image-[0-9]\)/\1/p' | head -n 1)
+	cd $(TEST_KERNEL).new && dpkg --fsys-tarfile *.deb >all.tar && rm *.deb && \
+	  tar -tf all.tar | grep -E '/boot/vmlinuz-|/kernel/.*/($(TEST_MODULES))\.ko' >wanted && tar -xf all.tar -T wanted && rm all.tar wanted && \
+	  find . -name '*.ko*' -exec mv -t modules {} + && find modules -name '*.xz' -exec xz -d {} + && rm -rf lib usr
+	mv $(TEST_KERNEL).new $(TEST_KERNEL)
+
+# The root file system of a machine with systemd: packages of this Debian, unpacked.
+TEST_PACKAGES := systemd-sysv udev fuse3 mount diffutils e2fsprogs kmod bash coreutils grep sed procps util-linux findutils base-passwd base-files dash
+comma := ,
+empty :=
+$(TEST_MACHINE)/root.ext4:
+	rm -rf $(TEST_MACHINE) $(TEST_MACHINE).new
+	mkdir -p $(TEST_MACHINE).new
+	. /etc/os-release && mmdebstrap --quiet --variant=extract --hook-dir=/usr/share/mmdebstrap/hooks/merged-usr \
+	  --include=$(subst $(empty) $(empty),$(comma),$(TEST_PACKAGES)) $$VERSION_CODENAME $(TEST_MACHINE).new/root
+	cd $(TEST_MACHINE).new/root && cp usr/share/base-passwd/passwd.master etc/passwd && cp usr/share/base-passwd/group.master etc/group && \
+	  chmod 4755 bin/fusermount3 && rm -rf usr/share/doc usr/share/locale usr/share/man var/cache/apt var/lib/apt/lists
+	mke2fs -q -t ext4 -O ^has_journal -d $(TEST_MACHINE).new/root $(TEST_MACHINE).new/root.ext4 600M
+	rm -rf $(TEST_MACHINE).new/root
+	mv $(TEST_MACHINE).new $(TEST_MACHINE)
+
+test-systemd: ## the units and mount(8) in a virtual machine with systemd (after make setup)
+	RESTOREFS_TEST_SYSTEMD=1 $(GO) test -count=1 -v -timeout 40m -run '^TestUnderSystemd$$' ./cmd/restorefs
 
 soak: ## kill restores at 30 random moments each, as root (SOAK=N for another number)
 	RESTOREFS_SOAK=$${SOAK:-30} RESTOREFS_TEST_ALL=1 $(GO) test -count=1 -v -timeout 60m -run '^TestAKilled' ./cmd/restorefs

@@ -21,19 +21,71 @@ func install(t *testing.T, args ...string) string {
 func TestMakeInstallPutsAllInItsPlace(t *testing.T) {
 	for prefix, helper := range map[string]bool{"/usr": true, "/opt/it": false} {
 		dest := install(t, "PREFIX="+prefix)
-		if out := run(t, dest+prefix+"/bin/restorefs", "--version"); !strings.Contains(out, "restorefs") {
-			t.Error(out)
+		if out := run(t, dest+prefix+"/bin/restorefs", "--version"); !strings.HasPrefix(out, "restorefs version ") || strings.ContainsAny(out, "()$") {
+			t.Errorf("it does not know its version: %s", out)
 		}
 		unit, err := os.ReadFile(dest + prefix + "/lib/systemd/system/restorefs@.service")
 		if err != nil || !strings.Contains(string(unit), "ExecStart="+prefix+"/bin/restorefs mount") || strings.Contains(string(unit), "/usr/local") {
 			t.Errorf("%v: %s", err, unit)
 		}
-		if _, err := os.Stat(dest + prefix + "/lib/systemd/system/mnt-restore.mount"); err != nil {
-			t.Error(err)
+		for _, example := range []string{"mnt-restore.mount", "restorefs-user.conf"} {
+			if _, err := os.Stat(dest + prefix + "/share/doc/restorefs/" + example); err != nil {
+				t.Error(err)
+			}
 		}
-		if to, err := os.Readlink(dest + "/sbin/mount.fuse.restorefs"); (err == nil) != helper || helper && to != prefix+"/bin/restorefs" {
+		if _, err := os.Stat(dest + prefix + "/lib/systemd/system/mnt-restore.mount"); err == nil {
+			t.Error("the example of a mount unit is in force")
+		}
+		if to, err := os.Readlink(helperDir(t, dest) + "/mount.fuse.restorefs"); (err == nil) != helper || helper && to != prefix+"/bin/restorefs" {
 			t.Errorf("%s: %s, %v", prefix, to, err)
 		}
+	}
+}
+
+// helperDir is where mount(8) of this machine looks for its helpers, by the name that is
+// no link, below a directory.
+func helperDir(t *testing.T, below string) string {
+	t.Helper()
+	dir, err := filepath.EvalSymlinks("/sbin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return below + dir
+}
+
+// A clone of another user's, and a tree without git, are built and looked through
+// like any other.
+func TestMakeInATreeThatGitDoesNotKnow(t *testing.T) {
+	firstPass(t)
+	need(t, "make", "git", "tar")
+	top := t.TempDir()
+	run(t, "sh", "-c", `cd ../.. && git -c safe.directory='*' ls-files -z --cached --others --exclude-standard | tar --null --files-from=- --ignore-failed-read -c | tar -x -C `+top)
+	version := func() string {
+		run(t, "make", "-s", "-C", top, "build")
+		return strings.TrimSpace(run(t, top+"/build/restorefs", "--version"))
+	}
+	if got := version(); got != "restorefs version unknown" {
+		t.Errorf("without git: %s", got)
+	}
+	if err := os.WriteFile(top+"/packaging/version", []byte("0a1b2c3\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if got := version(); got != "restorefs version 0a1b2c3" {
+		t.Errorf("from an archive: %s", got)
+	}
+	run(t, "git", "-C", top, "init", "-q")
+	run(t, "git", "-C", top, "-c", "user.name=x", "-c", "user.email=x@example.org", "commit", "-q", "--allow-empty", "-m", "x")
+	if os.Geteuid() == 0 {
+		run(t, "chown", "-R", "65534", top)
+	}
+	if got := version(); len(got) < len("restorefs version 0a1b2c3") || strings.Contains(got, "unknown") {
+		t.Errorf("of another user: %s", got)
+	}
+	if err := os.WriteFile(top+"/leaktest/ugly.go", []byte("package  leaktest\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command("make", "-C", top, "lint").CombinedOutput(); err == nil || !strings.Contains(string(out), "ugly.go") {
+		t.Errorf("lint of what gofmt would change: %v: %s", err, out)
 	}
 }
 
@@ -64,7 +116,7 @@ func TestTheInstalledHelperMounts(t *testing.T) {
 		mount --bind /sbin/. ` + real + `
 		ln -s ` + real + `/* ` + sbin + `
 		rm -f ` + sbin + `/mount.fuse*
-		cp -P ` + dest + `/sbin/mount.fuse.restorefs ` + sbin + `
+		cp -P ` + helperDir(t, dest) + `/mount.fuse.restorefs ` + sbin + `
 		mount --bind ` + sbin + ` /sbin/.
 		trap 'umount -l ` + mountpoint + ` 2>/dev/null || :' EXIT
 		mount -t fuse.restorefs ` + share + ` ` + mountpoint + ` -o ro,_netdev,gid=5,mode=0440

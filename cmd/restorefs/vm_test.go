@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"debug/elf"
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -22,9 +23,21 @@ import (
 // testKernel is where make setup puts a Debian kernel, unpacked and not installed.
 const testKernel = "../../build/test-kernel"
 
-// virtioModules are what a Debian kernel needs to see a virtio disk, in order.
-func virtioModules() []string {
-	return []string{"virtio_ring", "virtio", "virtio_pci_legacy_dev", "virtio_pci_modern_dev", "virtio_pci", "virtio_blk"}
+// kernelModules are what the test kernel needs to see a virtio disk, and what
+// else it is to have, in the order to load them: those that are not built into it.
+func kernelModules(t *testing.T, others ...string) (names []string, files []file) {
+	t.Helper()
+	for _, name := range append([]string{"virtio_ring", "virtio", "virtio_pci_legacy_dev", "virtio_pci_modern_dev", "virtio_pci", "virtio_blk"}, others...) {
+		text, err := os.ReadFile(filepath.Join(testKernel, "modules", name+".ko"))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		names, files = append(names, name), append(files, file{name + ".ko", text, 0o644})
+	}
+	return names, files
 }
 
 // guest is a machine that boots from a disk of the test's making, writes a file
@@ -34,41 +47,52 @@ type guest struct {
 	disk           string // raw: one partition with the root file system, at 1 MiB
 }
 
+// kernelFile finds a file of the test kernel.
+func kernelFile(t *testing.T, pattern string) string {
+	t.Helper()
+	if runtime.GOARCH != "amd64" {
+		skip(t, "needs amd64, the kernel's")
+	}
+	found, _ := filepath.Glob(filepath.Join(testKernel, pattern))
+	if len(found) != 1 {
+		skip(t, "needs a kernel in build/test-kernel, which make setup puts there: %s: %d files", pattern, len(found))
+	}
+	return found[0]
+}
+
+// staticBusybox is the program busybox, which must need no library.
+func staticBusybox(t *testing.T) []byte {
+	t.Helper()
+	path, err := exec.LookPath("busybox")
+	if err != nil {
+		skip(t, "needs a static busybox (package busybox-static): %v", err)
+	}
+	bin, err := elf.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer bin.Close()
+	for _, p := range bin.Progs {
+		if p.Type == elf.PT_INTERP {
+			skip(t, "needs a static busybox (package busybox-static)")
+		}
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
 // newGuest makes the disk with a table of partitions of that kind.
 func newGuest(t *testing.T, label string) guest {
 	t.Helper()
-	if runtime.GOARCH != "amd64" {
-		t.Skip("needs amd64, the kernel's")
-	}
 	need(t, "qemu-system-x86_64", "qemu-img", "busybox", "mke2fs", "debugfs", "sfdisk")
-	glob := func(pattern string) string {
-		found, _ := filepath.Glob(filepath.Join(testKernel, pattern))
-		if len(found) != 1 {
-			skip(t, "needs a kernel in build/test-kernel, which make setup puts there: %s: %d files", pattern, len(found))
-		}
-		return found[0]
-	}
-	busybox, err := exec.LookPath("busybox")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if bin, err := elf.Open(busybox); err != nil {
-		t.Fatal(err)
-	} else {
-		for _, p := range bin.Progs {
-			if p.Type == elf.PT_INTERP {
-				skip(t, "needs a static busybox (package busybox-static)")
-			}
-		}
-		bin.Close()
-	}
+	program := staticBusybox(t)
 	dir := t.TempDir()
-	g := guest{kernel: glob("boot/vmlinuz-*"), initrd: filepath.Join(dir, "initrd"), disk: filepath.Join(dir, "disk.raw")}
+	g := guest{kernel: kernelFile(t, "boot/vmlinuz-*"), initrd: filepath.Join(dir, "initrd"), disk: filepath.Join(dir, "disk.raw")}
 
-	program, err := os.ReadFile(busybox)
-	if err != nil {
-		t.Fatal(err)
-	}
+	names, modules := kernelModules(t)
 	files := []file{
 		{"dev", nil, fs.ModeDir | 0o755}, {"proc", nil, fs.ModeDir | 0o755}, {"root", nil, fs.ModeDir | 0o755},
 		{"busybox", program, 0o755},
@@ -76,19 +100,13 @@ func newGuest(t *testing.T, label string) guest {
 set -e
 /busybox mount -t devtmpfs none /dev
 /busybox mount -t proc none /proc
-for m in ` + strings.Join(virtioModules(), " ") + `; do /busybox insmod /$m.ko; done
+for m in ` + strings.Join(names, " ") + `; do /busybox insmod /$m.ko; done
 until [ -e /dev/vda1 ]; do /busybox sleep 0.1; done
 /busybox mount -t ext4 /dev/vda1 /root
 exec /busybox switch_root /root /sbin/init
 `), 0o755},
 	}
-	for _, m := range virtioModules() {
-		text, err := os.ReadFile(glob("lib/modules/*/kernel/drivers/*/" + m + ".ko"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		files = append(files, file{m + ".ko", text, 0o644})
-	}
+	files = append(files, modules...)
 	if err := os.WriteFile(g.initrd, cpio(files), 0o600); err != nil {
 		t.Fatal(err)
 	}
