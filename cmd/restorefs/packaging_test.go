@@ -71,6 +71,15 @@ func TestTheCommandsOfTheUnitsWork(t *testing.T) {
 			t.Fatalf("%s: exit %d: %s", step, code, stderr)
 		}
 	}
+	// The mount may be gone, and even its directory, when a service ends.
+	for _, where := range []string{mountpoint, mountpoint + "/none"} {
+		if _, stderr, code := restorefs(t, "unmount", "--if-mounted", where); code != 0 || stderr != "" {
+			t.Errorf("nothing to unmount: exit %d: %s", code, stderr)
+		}
+	}
+	if _, _, code := restorefs(t, "unmount", mountpoint); code == 0 {
+		t.Error("without the flag that is no error")
+	}
 	if _, err := helperArgs(newApp(), []string{"restorefs", value(unit, "What"), value(unit, "Where"), "-o", value(unit, "Options")}); err != nil {
 		t.Error(err)
 	}

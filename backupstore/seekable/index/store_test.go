@@ -196,7 +196,7 @@ func TestFileSizeLimit(t *testing.T) {
 	cmd.Env = append(os.Environ(), "INDEX_TEST_LIMITED="+t.TempDir())
 	out, err := cmd.CombinedOutput()
 	if errors.Is(err, syscall.ENOEXEC) {
-		t.Skip("runs in an emulator, which cannot start itself")
+		t.Skip("not in this run: an emulator is used, which cannot start itself")
 	}
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
