@@ -2,9 +2,15 @@ package backupstore_test
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/restorefs/restorefs/backupstore"
@@ -209,3 +215,151 @@ func TestEveryFlippedBitOfAnObjectIsHealed(t *testing.T) {
 		})
 	}
 }
+
+// ground is a backup, and all that its volume consists of, in a share of its own.
+type ground struct {
+	name string
+	dir  string
+	id   string
+	want []byte
+}
+
+// grounds are backups in all formats, and chains, with digests and without.
+func grounds(t *testing.T) []ground {
+	t.Helper()
+	from, fixtures := storetest.Fixtures(t)
+	var out []ground
+	add := func(name, dir, id string, want []byte) {
+		out = append(out, ground{name, dir, id, want})
+		bare := t.TempDir()
+		if err := os.CopyFS(bare, os.DirFS(dir)); err != nil {
+			t.Fatal(err)
+		}
+		digests, err := filepath.Glob(filepath.Join(bare, "*_sha256file"))
+		if nested, _ := filepath.Glob(filepath.Join(bare, "*", "*", "*", "*_sha256file")); err == nil {
+			for _, f := range append(digests, nested...) {
+				err = errors.Join(err, os.Remove(f))
+			}
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, ground{name + " without digests", bare, id, want})
+	}
+	for _, label := range []string{"full zlib", "full bz2", "full zstd", "full none", "mixed"} {
+		f := storetest.Find(t, fixtures, label)
+		add(label, alone(t, from, f), f.ID, storetest.Image(t, from, fixtures, f))
+	}
+	dir := t.TempDir()
+	_, child, content := pair(t, dir, 32<<10)
+	add("chain", dir, child.ID, all(t, content))
+	return out
+}
+
+// flips is how many bits TestNoFlippedBitGivesAWrongByte flips.
+func flips(t *testing.T) int {
+	n, err := strconv.Atoi(cmp.Or(os.Getenv("RESTOREFS_FLIPS"), "240"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// Whichever bit of whichever file is another one: an error, or the right bytes.
+// RESTOREFS_FLIPS=10000 flips so many.
+func TestNoFlippedBitGivesAWrongByte(t *testing.T) {
+	all := grounds(t)
+	n := flips(t) / len(all)
+	for i, g := range all {
+		t.Run(g.name, func(t *testing.T) {
+			t.Parallel()
+			var files []string
+			err := filepath.WalkDir(g.dir, func(path string, d fs.DirEntry, err error) error {
+				if err == nil && d.Type().IsRegular() {
+					files = append(files, path)
+				}
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := rand.New(rand.NewPCG(uint64(n), uint64(i)))
+			seen := map[outcome]int{}
+			for k := range n {
+				// _metadata is small and has the most to tell.
+				path := files[k%len(files)]
+				if meta := strings.HasSuffix(path, "_metadata"); !meta && r.IntN(3) == 0 {
+					for _, f := range files {
+						if strings.HasSuffix(f, "_metadata") && r.IntN(2) == 0 {
+							path = f
+						}
+					}
+				}
+				st, err := os.Stat(path)
+				if err != nil {
+					t.Fatal(err)
+				}
+				off, bit := r.Int64N(st.Size()), uint(r.IntN(8))
+				what := fmt.Sprintf("%s, byte %d, bit %d", filepath.Base(path), off, bit)
+				if err := flip(path, off, bit); err != nil {
+					t.Fatal(err)
+				}
+				seen[readChain(t, g, what)]++
+				if err := flip(path, off, bit); err != nil {
+					t.Fatal(err)
+				}
+			}
+			t.Logf("%d flips: %d refused, %d noticed, %d harmless", n, seen[refused], seen[noticed], seen[harmless])
+		})
+	}
+}
+
+// readChain is readFlipped for one of several backups, twice: as a mount reads it
+// and as materialize copies it.
+func readChain(t *testing.T, g ground, what string) outcome {
+	t.Helper()
+	c := openCatalog(t, g.dir, backupstore.Options{})
+	defer c.Close()
+	b, err := c.Find(g.id)
+	if err != nil || b.State != backupstore.Complete {
+		return refused
+	}
+	v, err := c.Open(t.Context(), b)
+	if errors.Is(err, backupstore.ErrDamaged) {
+		return refused
+	}
+	if err != nil {
+		t.Fatalf("%s: %v", what, err)
+	}
+	n := min(int64(len(g.want)), v.Size())
+	salvage := &backupstore.Salvage{Volume: v}
+	got := bytes.Repeat([]byte("x"), int(n))
+	if err := salvage.ReadAt(t.Context(), got, 0); err != nil {
+		t.Fatalf("%s: %v", what, err)
+	}
+	want := bytes.Clone(g.want[:n])
+	for _, r := range salvage.Bad() {
+		clear(want[min(r.Off, n):min(r.Off+r.Len, n)])
+	}
+	if !bytes.Equal(got, want) {
+		t.Fatalf("%s: silently wrong bytes", what)
+	}
+	if n < int64(len(g.want)) && !isAllZero(g.want[n:]) {
+		t.Fatalf("%s: silently short", what)
+	}
+	if copying := v.Copying(); copying != nil {
+		got, err := copied(t, copying, n, nil)
+		if err == nil && !bytes.Equal(got, g.want[:n]) {
+			t.Fatalf("%s: silently wrong bytes were copied", what)
+		}
+		if (err == nil) != (len(salvage.Bad()) == 0) {
+			t.Fatalf("%s: copying says %v, lost is %v", what, err, salvage.Bad())
+		}
+	}
+	if len(salvage.Bad()) > 0 {
+		return noticed
+	}
+	return harmless
+}
+
+func isAllZero(p []byte) bool { return len(bytes.Trim(p, "\x00")) == 0 }
