@@ -67,7 +67,9 @@ type Backup struct {
 	rowBytes   int64  // of the volume that each row covers
 	listing    uint64 // changes when one of its files does
 	layout     layout // of its own objects
-	doubtful   bool   // nothing but doubts of its _metadata keep it from being complete
+	// oddMetadata says that _metadata is not as Cinder writes it.
+	oddMetadata bool
+	doubtful    bool // nothing but doubts of its _metadata keep it from being complete
 
 	catalog *Catalog // whose snapshot it is in
 

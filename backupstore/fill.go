@@ -38,9 +38,13 @@ func (v *Volume) fill(ctx context.Context, p []byte, off int64, damaged onDamage
 			err = v.composeBlock(ctx, b, off, &lost)
 		}
 		if err == nil {
-			if err = v.check(ctx, b, off); errors.Is(err, ErrDamaged) {
+			if err = v.check(ctx, b, off); errors.Is(err, ErrDamaged) && !v.zeroByRow(ctx, off, int64(len(b))) {
 				err = v.reread(ctx, b, off, err)
 			}
+		}
+		if errors.Is(err, ErrDamaged) && v.zeroByRow(ctx, off, int64(len(b))) {
+			err = v.settleZero(ctx, b, off, err, damaged)
+			anew = true // the object may have been read from its start
 		}
 		if errors.Is(err, ErrDamaged) {
 			var found bool
@@ -58,16 +62,16 @@ func (v *Volume) fill(ctx context.Context, p []byte, off int64, damaged onDamage
 	return nil
 }
 
-// check is verify, but that who reads as is gets zeros without.
+// check is verify; a block that is zero, as its row says, needs no digest.
 func (v *Volume) check(ctx context.Context, b []byte, off int64) error {
-	if v.asIs && v.rightlyZero(ctx, b, off) {
+	if v.rightlyZero(ctx, b, off) {
 		return nil
 	}
 	return v.verify(ctx, b, off)
 }
 
 // rightlyZero reports whether a block is zero, and by its digest has to be: that
-// is found out sooner than its digest. Only who reads as is gets such blocks.
+// is found out sooner than its digest.
 func (v *Volume) rightlyZero(ctx context.Context, b []byte, off int64) bool {
 	zero, n, err := v.known(ctx, off)
 	return err == nil && zero && n >= int64(len(b)) && isZero(b)

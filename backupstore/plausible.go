@@ -93,6 +93,7 @@ func (l *layout) misplaced(block int64) string {
 // inDoubt notes that nothing proves where a backup's objects belong. Digests do,
 // if it has any.
 func (b *Backup) inDoubt(why string) {
+	b.oddMetadata = true
 	if b.HasDigests {
 		b.problem("its _metadata is not as Cinder writes it: %s; only its digests prove what is read", why)
 		return

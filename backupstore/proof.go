@@ -87,6 +87,7 @@ type proofs struct {
 	failed  map[int]error       // DamageErrors
 	oddEnds map[int]error       // of those that are right
 	running map[int]chan struct{}
+	notZero ranges // of the volume, whose digest rows are wrong about that
 }
 
 func newProofs() proofs {

@@ -126,6 +126,9 @@ func (v *Volume) Around(off int64, n int) (start, end int64) {
 // are multiples of Align, the volume's end excepted. Where the backup has no
 // digests it fails with ErrNoDigests.
 func (v *Volume) Differs(ctx context.Context, p []byte, off int64) ([]Range, error) {
+	if v.notZero(off, off+int64(len(p))) {
+		return nil, ErrNoDigests
+	}
 	var out []Range
 	block := int64(v.Align())
 	for at := int64(0); at < int64(len(p)); at += block {

@@ -306,6 +306,10 @@ func (v *verifier) prove(ctx context.Context, l *layer, e extent, off, end int64
 		}
 		err := own.fill(ctx, buf[:stop-at], at, func(_ []byte, _ int64, d *DamageError) error {
 			hurt = true
+			if errors.Is(d, errZeroRow) {
+				l.damage(Damage{Offset: d.Offset, Length: d.Length, Object: d.Object, Reason: d.Reason + ": " + errZeroRow.Error()})
+				return nil
+			}
 			if zero, n, err := own.known(ctx, d.Offset); err == nil && zero && n >= d.Length {
 				l.spare(d)
 				return nil

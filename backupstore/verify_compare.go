@@ -223,7 +223,16 @@ func (f *finisher) decode(ctx context.Context, r Range) error {
 	f.judged.add(r.Off, r.Len)
 	err := f.compose(ctx)
 	if err == nil {
-		err = f.full.read(ctx, make([]byte, r.Len), r.Off, func(_ []byte, _ int64, d *DamageError) error {
+		// Not read, which passes over what rows call zero.
+		err = f.full.fill(ctx, make([]byte, r.Len), r.Off, func(_ []byte, _ int64, d *DamageError) error {
+			if zero, n, err := f.full.known(ctx, d.Offset); err == nil && zero && n >= d.Length && !errors.Is(d, errZeroRow) {
+				f.spare(d)
+				return nil
+			}
+			if errors.Is(d, errZeroRow) {
+				f.damage(Damage{Offset: d.Offset, Length: d.Length, Object: d.Object, Reason: d.Reason + ": " + errZeroRow.Error()})
+				return nil
+			}
 			f.damage(f.describe(ctx, f.full, d))
 			return nil
 		})

@@ -274,7 +274,8 @@ func (v *Volume) row(ctx context.Context, off int64) (covered int64, want format
 // same bytes, in whatever backup they are.
 func (v *Volume) Digest(ctx context.Context, off int64) (digest [sha256.Size]byte, ok bool, err error) {
 	covered, want, err := v.row(ctx, off)
-	return want, err == nil && covered == int64(v.Align()), err
+	ok = err == nil && covered == int64(v.Align()) && want != v.rows.zero // which may be wrong, see zerorow.go
+	return want, ok, err
 }
 
 // mismatch names the object at fault.
@@ -292,12 +293,14 @@ func (v *Volume) mismatch(off, n int64) error {
 // NextData returns the first range [start, stop) at or after off, ending at or
 // before end, that is not known to be zero; start == stop == end when there is
 // none. It decodes nothing: digests tell, and gaps between objects where there
-// are no digests. The range is as long as it can be.
+// are no digests. In short runs digests are not believed (zerorow.go). The range
+// is as long as it can be.
 func (v *Volume) NextData(ctx context.Context, off, end int64) (start, stop int64, err error) {
 	end = min(end, v.size)
 	start = off
+	var run zeroRun
 	for start < end {
-		zero, n, err := v.known(ctx, start)
+		zero, n, err := v.believed(ctx, start, &run)
 		if err != nil {
 			return 0, 0, err
 		}
@@ -307,7 +310,7 @@ func (v *Volume) NextData(ctx context.Context, off, end int64) (start, stop int6
 		start = min(end, start+n)
 	}
 	for stop = start; stop < end; {
-		zero, n, err := v.known(ctx, stop)
+		zero, n, err := v.believed(ctx, stop, &run)
 		if err != nil {
 			return 0, 0, err
 		}

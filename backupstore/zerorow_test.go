@@ -1,0 +1,88 @@
+package backupstore_test
+
+import (
+	"bytes"
+	"encoding/hex"
+	"errors"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/restorefs/restorefs/backupstore"
+	"github.com/restorefs/restorefs/backupstore/storetest"
+)
+
+const zeroRow = "c35020473aed1b4642cd726cad727b63fff2824ad68cedd7ffb73c7cbd890479" // of 32 KiB
+
+// callZero has rows of a digest file say that blocks are zero.
+func callZero(t *testing.T, b storetest.Backup, rows ...int) {
+	t.Helper()
+	text, err := os.ReadFile(b.Path("_sha256file"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := bytes.Index(text, []byte(`"sha256s": [`)) + len(`"sha256s": [`+"\n    \"")
+	for _, i := range rows {
+		copy(text[first+72*i:], zeroRow)
+	}
+	if _, err := hex.DecodeString(string(text[first : first+64])); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(b.Path("_sha256file"), text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestARowThatCallsABlockZeroDoesNotBeatAnObjectThatIsRight(t *testing.T) {
+	for _, compression := range []string{"none", "zlib", "zstd"} {
+		t.Run(compression, func(t *testing.T) {
+			dir := t.TempDir()
+			content := storetest.Text(1<<20, 1)
+			b := storetest.MustWrite(t, dir, storetest.Spec{ID: storetest.ID("backup"), VolumeID: storetest.ID("volume"), Content: content, Compression: compression})
+			callZero(t, b, 0, 7, 8, 31)
+			want := all(t, content)
+			c := openCatalog(t, dir, backupstore.Options{})
+			v := open(t, c, b.ID)
+			if start, stop, err := v.NextData(t.Context(), 0, content.Size()); start != 0 || stop != content.Size() || err != nil {
+				t.Errorf("data from %d to %d, %v", start, stop, err)
+			}
+			for range 2 {
+				if got, err := read(t, v, content.Size()); err != nil || !bytes.Equal(got, want) {
+					t.Fatal(err)
+				}
+			}
+			r := verify(t, c, backupstore.VerifyOptions{}, c.Backups()...)[b.ID]
+			if r.OK || len(r.Damaged) != 3 || !strings.HasSuffix(r.Damaged[0].Object, "_sha256file") || r.Blocks != 28 {
+				t.Errorf("%+v", r)
+			}
+			// A row is right where the object is not.
+			if err := flip(b.Path("-00001"), 100, 3); err != nil {
+				t.Fatal(err)
+			}
+			s := &backupstore.Salvage{Volume: open(t, openCatalog(t, dir, backupstore.Options{}), b.ID)}
+			p := bytes.Repeat([]byte("x"), 32<<10)
+			if err := s.ReadAt(t.Context(), p, 0); err != nil || len(s.Bad()) > 0 || len(bytes.Trim(p, "\x00")) > 0 {
+				t.Error(err, s.Bad())
+			}
+		})
+	}
+}
+
+// With _metadata in doubt nobody knows which of the two is right.
+func TestARowThatCallsABlockZeroBeatsAnObjectThatMayBeElsewhere(t *testing.T) {
+	dir := t.TempDir()
+	_, child, content := pair(t, dir, 32<<10)
+	callZero(t, child, 10)
+	text, err := os.ReadFile(child.Path("_metadata"))
+	if err == nil {
+		err = os.WriteFile(child.Path("_metadata"), bytes.Replace(text, []byte(`"backup_name"`), []byte(`"backup_mame"`), 1), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := open(t, openCatalog(t, dir, backupstore.Options{}), child.ID)
+	if err := v.ReadAt(t.Context(), make([]byte, 32<<10), 327680); !errors.Is(err, backupstore.ErrDamaged) {
+		t.Errorf("got %v", err)
+	}
+	_ = content
+}
