@@ -43,6 +43,7 @@ type Catalog struct {
 	files   *openFiles
 	live    *liveObjects
 	rows    *rowCache
+	layers  *layerCache
 	seed    maphash.Seed // of Backup.listing
 	count   counters
 	cores   int          // to decode with, as they were at first
@@ -82,7 +83,7 @@ func NewCatalog(s share.Share, o Options) *Catalog {
 	files := newOpenFiles(s, maxOpenFiles)
 	return &Catalog{
 		share: s, log: o.Logger, indexes: indexes, engine: engine,
-		files: files, live: newLiveObjects(engine, files), rows: newRowCache(), seed: maphash.MakeSeed(),
+		files: files, live: newLiveObjects(engine, files), rows: newRowCache(), layers: newLayerCache(), seed: maphash.MakeSeed(),
 		cores: runtime.GOMAXPROCS(0),
 	}
 }

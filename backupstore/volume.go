@@ -75,7 +75,7 @@ func (v *Volume) readLayers(ctx context.Context) error {
 func (v *Volume) readLayer(ctx context.Context, i int) ([]extent, error) {
 	b := v.chain[i]
 	var layer []extent
-	_, err := readMetadata(ctx, v.catalog.share, b, func(o format.Object) error {
+	err := v.catalog.layers.each(ctx, v.catalog.share, b, func(o format.Object) error {
 		if o.End() > v.size {
 			return fmt.Errorf("%w: object %05d ends at byte %d, beyond the volume's end at %d", errLayer, o.Number, o.End(), v.size)
 		}

@@ -2,6 +2,7 @@ package fusefs
 
 import (
 	"context"
+	"crypto/sha256"
 	"time"
 )
 
@@ -52,6 +53,17 @@ type WritableVolume interface {
 	Sync(ctx context.Context) error
 }
 
+// Digests are the SHA-256 digests of a volume's blocks. A Volume may have them
+// too. It is safe for concurrent use.
+type Digests interface {
+	// Align is the size of a block in bytes.
+	Align() int
+
+	// Digest returns the digest of the block at off, a multiple of Align; not ok
+	// where it is not known.
+	Digest(ctx context.Context, off int64) (digest [sha256.Size]byte, ok bool, err error)
+}
+
 // Data is the pinned result of a read.
 type Data interface {
 	// Slices returns the bytes in order, the same at every call, not to be
@@ -100,6 +112,14 @@ type Catalog interface {
 	// into a directory: nothing should be begun for its sake. The disk must not
 	// be seen otherwise than by Open.
 	Peek(ctx context.Context, id string) (Volume, error)
+
+	// Digests tells the blocks of a backup's volume apart without opening it: nil
+	// where that cannot be, or costs as much.
+	Digests(ctx context.Context, id string) (Digests, error)
+
+	// Written says whether the disk may hold something else than the backup does.
+	// It is asked at every look into the backup's directory.
+	Written(id string) bool
 
 	// Metadata returns the contents of metadata.json, of bounded size.
 	Metadata(ctx context.Context, id string) ([]byte, error)

@@ -262,6 +262,15 @@ func (h *Host) Peek(_ context.Context, id string) (Volume, error) {
 	return h.opened(m)
 }
 
+// Digests implements Catalog: there are none.
+func (h *Host) Digests(context.Context, string) (Digests, error) { return nil, nil }
+
+// Written implements Catalog.
+func (h *Host) Written(id string) bool {
+	m, err := h.find(id)
+	return err == nil && m.b.Writable
+}
+
 func (h *Host) opened(m *memory) (Volume, error) {
 	h.opens.Add(1)
 	if m.b.Writable {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
@@ -23,52 +22,34 @@ const (
 	// listWait bounds how long listing a backup's directory waits for the table
 	// of partitions, which may lie behind an object that must be proven first.
 	listWait = time.Second
-
-	// maxTables bounds the tables that are remembered.
-	maxTables = 1024
 )
 
-// tables remembers what was read of backups whose bytes never change.
-type tables struct {
-	mu    sync.Mutex
-	known map[tableKey]parttable.Table
-}
-
-type tableKey struct {
-	id      string
-	size    int64
-	created int64
-}
-
-func (s *tables) get(k tableKey) (parttable.Table, bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	t, ok := s.known[k]
-	return t, ok
-}
-
-func (s *tables) put(k tableKey, t parttable.Table) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.known == nil || len(s.known) >= maxTables {
-		s.known = make(map[tableKey]parttable.Table)
-	}
-	s.known[k] = t
-}
-
 // table returns a backup's table of partitions: read at the first use, or at
-// every one where the disk can be written.
+// every one where the disk has been written. A walk of the tree asks for it of
+// every backup: so the disk is opened only where the digests do not say that it
+// is the same as that of another backup of the volume.
 func (t *tree) table(ctx context.Context, b *Backup) (parttable.Table, error) {
 	key := tableKey{b.ID, b.Size, b.CreatedAt.UnixNano()}
-	if table, ok := t.tables.get(key); ok {
-		return table, nil
+	written := t.catalog.Written(b.ID)
+	if !written {
+		if table, ok := t.tables.get(key); ok {
+			return table, nil
+		}
+		digests, err := t.catalog.Digests(ctx, b.ID)
+		if err == nil && digests != nil {
+			if table, ok := t.tables.alike(ctx, b, digests); ok {
+				t.tables.put(key, table)
+				return table, nil
+			}
+		} // else reading will tell
 	}
 	v, err := t.catalog.Peek(ctx, b.ID)
 	if err != nil {
 		return parttable.Table{}, fmt.Errorf("open the disk: %w", err)
 	}
 	defer v.Close()
-	table, err := parttable.Read(tableReader{ctx, v}, v.Size())
+	reader := &tableReader{ctx: ctx, v: v}
+	table, err := parttable.Read(reader, v.Size())
 	if ctx.Err() != nil {
 		err = ctx.Err() // what was not read may be missing
 	}
@@ -80,19 +61,26 @@ func (t *tree) table(ctx context.Context, b *Backup) (parttable.Table, error) {
 			t.log.Warn("the table of partitions is not as it should be", "backup", b.ID, "problems", strings.Join(table.Problems, "; "))
 		}
 	}
-	if !t.writable {
+	if !written && !t.catalog.Written(b.ID) { // which may have begun meanwhile
 		t.tables.put(key, table)
+		if digests, ok := v.(Digests); ok {
+			t.tables.witness(ctx, b, digests, reader.read, table)
+		}
 	}
 	return table, nil
 }
 
 // tableReader reads a Volume as parttable wants it, for one call.
 type tableReader struct {
-	ctx context.Context
-	v   Volume
+	ctx  context.Context
+	v    Volume
+	read []byteRange // what was read, as it was asked for
 }
 
-func (r tableReader) ReadAt(p []byte, off int64) (int, error) {
+type byteRange struct{ off, end int64 }
+
+func (r *tableReader) ReadAt(p []byte, off int64) (int, error) {
+	r.read = append(r.read, byteRange{off, off + int64(len(p))})
 	data, err := r.v.Read(r.ctx, off, len(p))
 	if err != nil {
 		return 0, err

@@ -217,11 +217,27 @@ func (s *served) Peek(ctx context.Context, id string) (fusefs.Volume, error) {
 	if err != nil {
 		return nil, err // not a nil *servedVolume in an interface
 	}
-	if s.writes != nil && s.writes.has(id) {
+	if s.Written(id) {
 		return s.writes.over(ctx, v)
 	}
 	return v, nil
 }
+
+// Digests implements fusefs.Catalog.
+func (s *served) Digests(ctx context.Context, id string) (fusefs.Digests, error) {
+	b, err := s.backup(id)
+	if err != nil {
+		return nil, err
+	}
+	d, err := s.catalog.Digests(ctx, b)
+	if err != nil || d == nil {
+		return nil, err // not a nil *backupstore.Digests in an interface
+	}
+	return d, nil
+}
+
+// Written implements fusefs.Catalog.
+func (s *served) Written(id string) bool { return s.writes != nil && s.writes.has(id) }
 
 // share opens a volume, or joins those who have it open.
 func (s *served) share(ctx context.Context, id string) (*servedVolume, error) {
