@@ -47,7 +47,7 @@ func (n *infoNode) Open(ctx context.Context, flags uint32) (gofs.FileHandle, uin
 		return nil, 0, n.t.fail(ctx, "open the disk", n.backup.ID, err, syscall.EIO)
 	}
 	defer v.Close()
-	s, err := contents.Look(tableReader{ctx, v}, v.Size())
+	s, err := contents.Look(&tableReader{ctx: ctx, v: v}, v.Size())
 	if ctx.Err() != nil {
 		return nil, 0, n.t.fail(ctx, "look at the disk", n.backup.ID, ctx.Err(), syscall.EIO)
 	}
