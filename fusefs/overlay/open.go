@@ -140,6 +140,7 @@ func (o *Overlay) lay(h *header, data file) error {
 		func() error { return o.index.Truncate(0) },
 		func() error { return data.Truncate(0) }, // what a crash has left
 		func() error { return data.Truncate(o.key.dataBytes()) },
+		data.Sync, // the seal is looked for at the end
 		func() error { return writeSeal(data, h, 0) },
 		data.Sync,
 		o.dir.sync,
