@@ -44,6 +44,12 @@ func (v *Volume) proveUncovered(ctx context.Context, off, n int64) error {
 // prove checks a whole object against its MD5, once: what no digest row covers
 // is used only after that. Others that need the same object wait.
 func (v *Volume) prove(ctx context.Context, ref int) error {
+	return v.proveTelling(ctx, ref, func(int64) {})
+}
+
+// proveTelling is prove that tells passed how many bytes it has decoded, again
+// and again, if it is this call that decodes them.
+func (v *Volume) proveTelling(ctx context.Context, ref int, passed func(n int64)) error {
 	for {
 		v.proofs.mu.Lock()
 		if _, done := v.proofs.done[ref]; done {
@@ -59,7 +65,7 @@ func (v *Volume) prove(ctx context.Context, ref int) error {
 			running = make(chan struct{})
 			v.proofs.running[ref] = running
 			v.proofs.mu.Unlock()
-			file, err := v.checkMD5(ctx, ref)
+			file, err := v.checkMD5(ctx, ref, passed)
 			v.proofs.mu.Lock()
 			delete(v.proofs.running, ref)
 			if err == nil {
@@ -129,12 +135,12 @@ func (v *Volume) changed(ref int, was share.Stamp) {
 }
 
 // checkMD5 returns the stamp of the file that has the MD5.
-func (v *Volume) checkMD5(ctx context.Context, ref int) (share.Stamp, error) {
+func (v *Volume) checkMD5(ctx context.Context, ref int, passed func(n int64)) (share.Stamp, error) {
 	o, path := &v.objects[ref], v.objectPath(ref)
 	for tries := 1; ; tries++ {
 		before, err := v.catalog.files.stamp(ctx, path)
 		if err == nil {
-			err = v.compareMD5(ctx, ref, before)
+			err = v.compareMD5(ctx, ref, before, passed)
 		}
 		var after share.Stamp
 		if err == nil || errors.Is(err, ErrDamaged) {
@@ -158,7 +164,7 @@ func (v *Volume) checkMD5(ctx context.Context, ref int) (share.Stamp, error) {
 }
 
 // compareMD5 decodes an object, whose file has the stamp st, and compares its MD5.
-func (v *Volume) compareMD5(ctx context.Context, ref int, st share.Stamp) error {
+func (v *Volume) compareMD5(ctx context.Context, ref int, st share.Stamp, passed func(n int64)) error {
 	o, start := &v.objects[ref], time.Now()
 	b := v.chain[o.layer]
 	live, err := v.catalog.live.getOf(ctx, b, o.Object, st)
@@ -168,7 +174,7 @@ func (v *Volume) compareMD5(ctx context.Context, ref int, st share.Stamp) error 
 	defer v.catalog.live.release(live)
 	live.Renew() // reads that no digest checks need an index made by this process
 	hash := md5.New()
-	oddEnd, err := live.Check(ctx, func(p []byte) { hash.Write(p) })
+	oddEnd, err := live.Check(ctx, func(p []byte) { hash.Write(p); passed(int64(len(p))) })
 	if err != nil {
 		return v.objectError(ctx, o, o.Offset, o.Length, err)
 	}

@@ -230,7 +230,7 @@ func (v *verifier) open(ctx context.Context, b *Backup) (*layer, error) {
 // finding reports whether err is about what is on the share, rather than about
 // reaching it.
 func finding(ctx context.Context, err error) bool {
-	return ctx.Err() == nil && (errors.Is(err, ErrDamaged) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EIO))
+	return ctx.Err() == nil && (errors.Is(err, ErrDamaged) || errors.Is(err, fs.ErrNotExist) || notGiven(err) != 0)
 }
 
 // read has the objects of a layer read.
@@ -279,9 +279,15 @@ func (v *verifier) prove(ctx context.Context, l *layer, e extent, off, end int64
 	own := l.own
 	ctx, done := v.catalog.engine.Hold(ctx)
 	defer done()
-	defer v.count(l, end-off)
+	left := end - off
+	passed := func(n int64) {
+		n = min(n, left)
+		left -= n
+		v.count(l, n)
+	}
+	defer func() { passed(left) }()
 	if own.rows == nil {
-		err := own.prove(ctx, e.object)
+		err := own.proveTelling(ctx, e.object, passed)
 		if d, ok := errors.AsType[*DamageError](err); ok {
 			l.damage(v.describe(ctx, own, d))
 			return nil
@@ -321,6 +327,7 @@ func (v *verifier) prove(ctx context.Context, l *layer, e extent, off, end int64
 		if err := v.unreadable(ctx, l, e.object, at, stop, err); err != nil {
 			return err
 		}
+		passed(stop - at)
 		at = stop
 	}
 	if end < e.end || hurt {

@@ -13,7 +13,7 @@ import (
 func TestWhatTheShareDoesNotGiveIsNotDamageAndIsToldOnce(t *testing.T) {
 	dir := t.TempDir()
 	b := storetest.MustWrite(t, dir, storetest.Spec{ID: storetest.ID("b"), VolumeID: storetest.ID("v"), Content: storetest.Text(4<<20, 1), FileSize: 1 << 20})
-	for _, fault := range []error{syscall.EACCES, syscall.EIO} {
+	for _, fault := range []error{syscall.EACCES, syscall.EIO, syscall.ESTALE, syscall.ETIMEDOUT} {
 		for _, file := range []string{"-0000", "_metadata"} {
 			c, s := faultyCatalog(t, dir)
 			failing := func(op, name string) error {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -49,7 +50,10 @@ type verified struct {
 	SampledOf int64    `json:"sampled_of,omitempty"`
 	Notes     []string `json:"notes"`
 	// Unread is what could not be read, and says nothing of whether it is right.
-	Unread []string `json:"unread,omitempty"`
+	Unread     []string  `json:"unread,omitempty"`
+	Volume     string    `json:"volume_id"`
+	VolumeName string    `json:"volume_name"`
+	CreatedAt  time.Time `json:"created_at"`
 }
 
 type damagedRange struct {
@@ -180,7 +184,8 @@ func verifyBackups(c *cli.Context, catalog *backupstore.Catalog, backups []*back
 }
 
 func newVerified(r backupstore.Report) verified {
-	v := verified{Backup: r.Backup.ID, OK: r.OK, Bytes: r.Bytes, Blocks: r.Blocks, Damaged: []damagedRange{}, SampledOf: r.SampledOf, Notes: notes(r)}
+	v := verified{Backup: r.Backup.ID, OK: r.OK, Bytes: r.Bytes, Blocks: r.Blocks, Damaged: []damagedRange{}, SampledOf: r.SampledOf, Notes: notes(r),
+		Volume: r.Backup.VolumeID, VolumeName: r.Backup.VolumeName(), CreatedAt: r.Backup.CreatedAt}
 	for _, d := range r.Damaged {
 		reason := d.Reason
 		if d.Sibling != "" {
@@ -204,11 +209,11 @@ func printReport(w io.Writer, r backupstore.Report, part float64) {
 		if r.SampledOf > 0 {
 			share = 100 * float64(r.Blocks) / float64(r.SampledOf)
 		}
-		fmt.Fprintf(w, "%s  ok, as far as it was looked at: %d of %d blocks with data (%.1f %%)\n", r.Backup.ID, r.Blocks, r.SampledOf, share)
+		fmt.Fprintf(w, "%s  ok, as far as it was looked at: %d of %d blocks with data (%.1f %%)%s\n", r.Backup.ID, r.Blocks, r.SampledOf, share, whose(r.Backup))
 	case r.OK && r.Blocks == 0:
-		fmt.Fprintf(w, "%s  ok  %s, by the MD5 of its objects\n", r.Backup.ID, formatSize(r.Bytes))
+		fmt.Fprintf(w, "%s  ok  %s, by the MD5 of its objects%s\n", r.Backup.ID, formatSize(r.Bytes), whose(r.Backup))
 	case r.OK:
-		fmt.Fprintf(w, "%s  ok  %s, %d blocks\n", r.Backup.ID, formatSize(r.Bytes), r.Blocks)
+		fmt.Fprintf(w, "%s  ok  %s, %d blocks%s\n", r.Backup.ID, formatSize(r.Bytes), r.Blocks, whose(r.Backup))
 	case len(r.Damaged) == 0 && len(r.Unread) > 0:
 		fmt.Fprintf(w, "%s  NOT READ  what could be read is right\n", r.Backup.ID)
 	case r.Backup.Chain() == nil:
@@ -241,12 +246,24 @@ func printReport(w io.Writer, r backupstore.Report, part float64) {
 		fmt.Fprintf(w, "    cannot be read: %s\n", printable(err.Error()))
 	}
 	if !r.OK {
-		fmt.Fprintf(w, "    of volume %s%s, made %s\n", r.Backup.VolumeID, quoted(r.Backup.VolumeName()), r.Backup.CreatedAt.Format("2006-01-02 15:04:05 MST"))
+		fmt.Fprintf(w, "    of volume %s%s, made %s\n", r.Backup.VolumeID, quoted(r.Backup.VolumeName()), made(r.Backup))
 	}
 	for _, n := range notes(r) {
 		fmt.Fprintf(w, "    note: %s\n", printable(n))
 	}
 }
+
+// whose says of which volume a backup is and when it was made: nobody knows its
+// id by heart.
+func whose(b *backupstore.Backup) string {
+	name := quoted(b.VolumeName())
+	if name == "" {
+		name = " " + b.VolumeID
+	}
+	return ", of" + name + ", made " + made(b)
+}
+
+func made(b *backupstore.Backup) string { return b.CreatedAt.Format("2006-01-02 15:04:05 MST") }
 
 // notes are what is worth knowing besides damage. The problems of a backup
 // without a chain are its damage.
