@@ -110,7 +110,7 @@ func TestAnOldBackupThatAnotherWroteOverIsNotMixedUpWithIt(t *testing.T) {
 		t.Errorf("the first: %v", err)
 	}
 	b, err := c.Find(second.ID)
-	if err != nil || b.State != backupstore.Complete || len(b.Problems) != 1 || !strings.Contains(b.Problems[0], "2 object files that _metadata does not know") {
+	if err != nil || b.State != backupstore.Complete || len(b.Problems) != 1 || !strings.Contains(b.Problems[0], "2 object file(s) that _metadata does not know") {
 		t.Errorf("the second: %v, %+v", err, b)
 	}
 	// What is open gives its own bytes or none.
