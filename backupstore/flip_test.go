@@ -216,6 +216,37 @@ func TestEveryFlippedBitOfAnObjectIsHealed(t *testing.T) {
 	}
 }
 
+// The last digest is about a block that the data ends in, by what _metadata says of
+// its length: when the two disagree, nobody knows what is behind that end.
+func TestAnEndThatTheLastDigestDoesNotConfirmMakesNoZeros(t *testing.T) {
+	from, fixtures := storetest.Fixtures(t)
+	f := storetest.Find(t, fixtures, "full zlib")
+	want := storetest.Image(t, from, fixtures, f)
+	dir := alone(t, from, f)
+	path := filepath.Join(dir, f.Prefix+"_metadata")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	length := bytes.LastIndex(text, []byte(`"length": 262144`)) + len(`"length": `)
+	if err := flip(path, int64(length+1), 1); err != nil { // 242144
+		t.Fatal(err)
+	}
+	if seen := readFlipped(t, dir, want, "a shorter object"); seen != noticed {
+		t.Errorf("the backup is %v", seen)
+	}
+	v := open(t, openCatalog(t, dir, backupstore.Options{}), f.ID)
+	end := int64(len(want))
+	if start, stop, err := v.NextData(t.Context(), end-4096, end); start != end-4096 || stop != end || err != nil {
+		t.Errorf("data from %d to %d of %d, %v", start, stop, end, err)
+	}
+	s := &backupstore.Salvage{Volume: v}
+	p := make([]byte, 4096)
+	if err := s.ReadAt(t.Context(), p, end-4096); err != nil || len(s.Bad()) != 1 || s.Bad()[0].Off+s.Bad()[0].Len != end {
+		t.Error(err, s.Bad())
+	}
+}
+
 // ground is a backup, and all that its volume consists of, in a share of its own.
 type ground struct {
 	name string

@@ -322,16 +322,31 @@ func (v *Volume) NextData(ctx context.Context, off, end int64) (start, stop int6
 	return start, stop, nil
 }
 
+// rowsEnd is the volume offset before which a digest row tells what is zero, 0
+// without rows. A last block that the data ends in belongs to that as a whole: if
+// its row is wrong, so may be where the data ends.
+func (v *Volume) rowsEnd() int64 {
+	if v.rows == nil {
+		return 0
+	}
+	end := v.rows.end
+	whole := min((end+v.rows.block-1)/v.rows.block*v.rows.block, v.size)
+	if whole > end && !v.hasExtent(end, whole) {
+		return whole
+	}
+	return end
+}
+
 // known says whether the volume is known to be zero at off, and for how many
 // bytes the answer holds at least.
 func (v *Volume) known(ctx context.Context, off int64) (zero bool, n int64, err error) {
-	if v.rows != nil && off < v.rows.end {
+	if end := v.rowsEnd(); off < end {
 		i := off / v.rows.block
 		row, err := v.rows.at(ctx, i)
 		if err != nil {
 			return false, 0, fmt.Errorf("backup %s: digest of the block at %d: %w", v.chain[0].ID, off, err)
 		}
-		return row == *v.rows.zeroRow(i), min((i+1)*v.rows.block, v.rows.end) - off, nil
+		return row == *v.rows.zeroRow(i), min((i+1)*v.rows.block, end) - off, nil
 	}
 	// Up to the next extent there is nothing, inside one there may be.
 	es := from(v.extents, off)

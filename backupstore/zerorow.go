@@ -27,7 +27,7 @@ type zeroRun struct{ next int64 } // its next row, if that is one; 0: in none
 // believed is known for who decodes nothing where that says zero.
 func (v *Volume) believed(ctx context.Context, off int64, run *zeroRun) (zero bool, n int64, err error) {
 	zero, n, err = v.known(ctx, off)
-	if err != nil || !zero || v.rows == nil || off >= v.rows.end {
+	if err != nil || !zero || off >= v.rowsEnd() {
 		return zero, n, err
 	}
 	i := off / v.rows.block
