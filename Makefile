@@ -20,7 +20,7 @@ RACE       := $(shell command -v $$($(GO) env CC) >/dev/null 2>&1 && echo -race)
 # What end-to-end tests use where it is installed; they skip, and say so, where not.
 TEST_PROGRAMS := qemu-utils xz-utils mmdebstrap fuse3 e2fsprogs xfsprogs zstd gcc libc6-dev fdisk gdisk dosfstools btrfs-progs ntfs-3g exfatprogs qemu-system-x86 busybox-static python3-cinder fio gddrescue bzip2 python3-keystone qemu-user-static
 
-.PHONY: help build install demo test lint unit unit1 test-arch setup test-systemd soak fuzz bench bench-cinder bench-mount fixtures clean
+.PHONY: help build install demo test lint unit unit1 test-arch setup test-systemd soak flips fuzz bench bench-cinder bench-mount fixtures clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z1-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -113,6 +113,9 @@ test-systemd: ## the units and mount(8) in a virtual machine with systemd (after
 
 soak: ## kill restores at 30 random moments each, as root (SOAK=N for another number)
 	RESTOREFS_SOAK=$${SOAK:-30} RESTOREFS_TEST_ALL=1 $(GO) test -count=1 -v -timeout 60m -run '^TestAKilled' ./cmd/restorefs
+
+flips: ## flip 10,000 bits of backups and as many of overlay maps: an error or the right bytes (FLIPS=N for another number)
+	RESTOREFS_FLIPS=$${FLIPS:-10000} $(GO) test -count=1 -v -timeout 60m -run '^TestNoFlippedBit(GivesAWrongByte|OfAMapGivesAWrongBlock)$$' ./backupstore ./fusefs/overlay
 
 fuzz: ## fuzz every target for FUZZTIME (1m) each
 	@for pkg in $$($(GO) list ./...); do \
