@@ -244,7 +244,7 @@ func (v *values) skip(name string, limit int64) error {
 	}
 	start := v.at()
 	var seen []byte
-	for depth, quoted, escaped := 0, false, false; ; {
+	for in := (nesting{}); ; {
 		if v.next == v.end {
 			if v.at()-start > limit {
 				return named(name, fmt.Errorf("%w: a value of more than %d bytes", ErrTooLarge, limit))
@@ -253,33 +253,67 @@ func (v *values) skip(name string, limit int64) error {
 				return err
 			}
 		}
-		c := v.buf[v.next]
-		v.next++
+		from := v.next
+		ended := in.pass(v)
 		if len(seen) <= maxHeldBytes {
-			seen = append(seen, c)
-		} else if plainByte[c] && (quoted || c != '{' && c != '[' && c != '}' && c != ']') && !escaped {
-			continue
+			seen = append(seen, v.buf[from:v.next]...)
 		}
-		switch {
-		case escaped:
-			escaped = false
-		case quoted && c == '\\':
-			escaped = true
-		case c == '"':
-			quoted = !quoted
-		case quoted:
-		case c == '{' || c == '[':
-			depth++
-		case c == '}' || c == ']':
-			depth--
-		}
-		if depth == 0 && !quoted {
+		if ended {
 			if len(seen) <= maxHeldBytes && !json.Valid(seen) {
 				return fmt.Errorf("%w: %q", ErrJSON, clip(name))
 			}
 			return nil
 		}
 	}
+}
+
+// nesting is where in a value something is: as much as it takes to find its end.
+type nesting struct {
+	depth           int
+	quoted, escaped bool
+}
+
+// bracket tells the bytes that matter outside of a JSON string.
+var bracket = [256]bool{'"': true, '{': true, '}': true, '[': true, ']': true}
+
+// pass passes over what v holds of a value, and reports whether it ends there.
+func (in *nesting) pass(v *values) (ended bool) {
+	buf, i := v.buf[:v.end], v.next
+	defer func() { v.next = i }()
+	for i < len(buf) {
+		switch {
+		case in.escaped:
+			in.escaped = false
+			i++
+			continue
+		case in.quoted:
+			for i < len(buf) && buf[i] != '"' && buf[i] != '\\' {
+				i++
+			}
+		default:
+			for i < len(buf) && !bracket[buf[i]] {
+				i++
+			}
+		}
+		if i == len(buf) {
+			return false
+		}
+		switch c := buf[i]; {
+		case c == '\\':
+			in.escaped = true
+		case c == '"':
+			in.quoted = !in.quoted
+		case c == '{' || c == '[':
+			in.depth++
+		default:
+			in.depth--
+		}
+		i++
+		if in.depth == 0 && !in.quoted && !in.escaped {
+			return true
+		}
+	}
+	return false
 }
 
 // at is the offset of the next byte in what is read.
