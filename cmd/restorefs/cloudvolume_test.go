@@ -12,9 +12,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/restorefs/restorefs/backupstore/storetest"
 	"github.com/restorefs/restorefs/materialize/cinderapi"
@@ -71,6 +73,11 @@ func (f *volumeServer) serve(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	reply := func(v any) { json.NewEncoder(w).Encode(v) }
+	if why := schemaRefusal(body.Metadata) + schemaRefusal(body.Set.Metadata); why != "" {
+		w.WriteHeader(http.StatusBadRequest)
+		reply(map[string]any{"badRequest": map[string]any{"code": 400, "message": why}})
+		return
+	}
 	switch r.Method + " " + r.URL.Path {
 	case "GET /v3/":
 		io.WriteString(w, `{"versions": [{"id": "v3.0", "status": "CURRENT", "version": "3.70", "min_version": "3.0"}]}`)
@@ -105,6 +112,22 @@ func (f *volumeServer) serve(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(404)
 		fmt.Fprintf(w, `{"itemNotFound": {"code": 404, "message": "Volume %s could not be found."}}`, filepath.Base(r.URL.Path))
 	}
+}
+
+var schemaKey = regexp.MustCompile(`^[a-zA-Z0-9-_:. /]{1,255}$`)
+
+// schemaRefusal is what Cinder 21.3.1 says of metadata that it does not take
+// (extra_specs of cinder/api/validation/parameter_types.py).
+func schemaRefusal(pairs map[string]string) string {
+	for k, v := range pairs {
+		switch {
+		case !schemaKey.MatchString(k):
+			return fmt.Sprintf("Invalid input for field/attribute metadata. Value: %v. Additional properties are not allowed ('%s' was unexpected)", pairs, k)
+		case utf8.RuneCountInString(v) > 255:
+			return fmt.Sprintf("Invalid input for field/attribute %s. Value: %s. '%s' is too long", k, v, v)
+		}
+	}
+	return ""
 }
 
 // fail lets every call that changes something from number n on be answered by
@@ -363,7 +386,7 @@ func TestWhatTheAPIRefusesIsListedAndKept(t *testing.T) {
 	cmd := program(t, "materialize", "--share", share, "--volume", cloudTarget, "--metadata-only", id)
 	cmd.Dir, cmd.Env = dir, append(cmd.Env, env...)
 	out, _ := cmd.CombinedOutput()
-	for _, want := range []string{`left: metadata "ünï" is nothing, should be "1"`, `left: image_metadata "long" is nothing`, "(300 characters)", "except for 2 things", cloudTarget + ".metadata-left.json"} {
+	for _, want := range []string{`left: metadata "ünï" is nothing, should be "1"`, `left: image_metadata "long" is nothing`, "(300 characters)", "' is too long (req-7)", "except for 2 things", cloudTarget + ".metadata-left.json"} {
 		if !strings.Contains(string(out), want) {
 			t.Errorf("no %q in %s", want, out)
 		}
@@ -446,9 +469,10 @@ func TestALoopDeviceIsTheVolumeOfItsFile(t *testing.T) {
 func TestTheScriptSaysToTheShellWhatIsMeant(t *testing.T) {
 	need(t, "bash")
 	name, odd := "it's $(a) `b` \"c\" \\ *", "ü\nnew line\x1b[2J\x7f\u202e'end\\"
+	long := strings.Repeat("ü", 256) // which since 2023.1 may be taken, in a call of its own
 	share, id := cloudBackup(t, storetest.Volume{
-		Name: name, Description: odd, Metadata: map[string]string{"a b": odd, "e": "", "ü": "refused", "src_backup_id": "older"},
-		ImageMetadata: map[string]string{"k": "x=y", "z": "#!"}, Bootable: true, EncryptionKeyID: "key",
+		Name: name, Description: odd, Metadata: map[string]string{"a b": odd, "e": "", "ü": "doubt", "no=key": "x", "src_backup_id": "older"},
+		ImageMetadata: map[string]string{"k": "x=y", "long": long, "z": "#!"}, Bootable: true, EncryptionKeyID: "key",
 	})
 	script, stderr, code := restorefs(t, "show", "--share", share, "--script", id)
 	if code != 0 || strings.ContainsAny(script, "\x1b\x7f\u202e") {
@@ -481,8 +505,10 @@ func TestTheScriptSaysToTheShellWhatIsMeant(t *testing.T) {
 		calls := [][]string{
 			{"volume", "set", "--property=src_backup_id=" + id, "VOL"},
 			{"volume", "set", "--no-property", "--property=a b=" + odd, "--property=e=", "VOL"},
+			{"volume", "set", "--property=ü=doubt", "VOL"},
 			{"volume", "set", "--property=src_backup_id=" + id, "VOL"},
 			{"volume", "set", "--image-property=k=x=y", "--image-property=z=#!", "VOL"},
+			{"volume", "set", "--image-property=long=" + long, "VOL"},
 			{"volume", "set", "--bootable", "VOL"},
 		}
 		if test.named {

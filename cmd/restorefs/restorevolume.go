@@ -178,7 +178,7 @@ func (v *cloudVolume) restoreMetadata(b *backupstore.Backup, data string) (*rest
 	}
 	text := fmt.Sprintf("%sthe metadata of volume %s is restored, except for %s", data, v.volume.ID, amount(len(left)))
 	if slices.ContainsFunc(left, func(d cinderapi.Difference) bool { return d.Permanent }) {
-		text += "; what the API never takes only an administrator of the cloud can put into Cinder's database"
+		text += "; what the cloud's API does not take only an administrator of the cloud can put into Cinder's database"
 	}
 	if out.LeftFile != "" {
 		text += "; all of it is in " + out.LeftFile

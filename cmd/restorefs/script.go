@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/restorefs/restorefs/backupstore"
@@ -26,6 +27,9 @@ func writeScript(ctx context.Context, out io.Writer, b *backupstore.Backup) erro
 	var w bytes.Buffer
 	line := func(format string, args ...any) { fmt.Fprintf(&w, format+"\n", args...) }
 	set := func(options ...string) {
+		if len(options) == 0 {
+			return
+		}
 		w.WriteString("openstack volume set")
 		for _, o := range options {
 			w.WriteString(" \\\n  " + shellWord(o))
@@ -41,16 +45,18 @@ func writeScript(ctx context.Context, out io.Writer, b *backupstore.Backup) erro
 
 	line("\n# The metadata, in place of what the volume has. (The client fails to clear it where there is none.)")
 	set("--property=src_backup_id=" + b.ID)
-	set(append([]string{"--no-property"}, pairs(line, "property", m.Metadata)...)...)
+	sure, doubtful := pairs(line, "property", m.Metadata)
+	set(append([]string{"--no-property"}, sure...)...)
+	alone(line, set, doubtful)
 	if m.Metadata["src_backup_id"] == "" {
 		line(`[ "$volume" = %s ] ||`, shellWord(b.VolumeID))
 	}
 	set("--property=src_backup_id=" + b.ID)
 
 	line("\n# The image metadata. More that the volume has goes with: openstack volume unset --image-property KEY")
-	if properties := pairs(line, "image-property", m.Image); len(properties) > 0 {
-		set(properties...)
-	}
+	sure, doubtful = pairs(line, "image-property", m.Image)
+	set(sure...)
+	alone(line, set, doubtful)
 	if m.Base.Bootable {
 		set("--bootable")
 	} else {
@@ -65,19 +71,19 @@ func writeScript(ctx context.Context, out io.Writer, b *backupstore.Backup) erro
 		line(`case $(openstack volume show -f value -c name "$volume") in`)
 		line(`'' | None | restore_backup_*)`)
 		options := []string{}
+		doubtful = nil
 		for _, o := range []struct {
 			name  string
 			value *string
 		}{{"name", m.Base.Name}, {"description", m.Base.Description}} {
-			if why := cinderapi.RefusedText(o.value); why != "" {
-				line("# Not possible: --%s=%s: %s", o.name, shellWord(*o.value), why)
-				continue
+			if option := "--" + o.name + "=" + str(o.value); cinderapi.DoubtfulText(o.value) == "" {
+				options = append(options, option)
+			} else {
+				doubtful = append(doubtful, option)
 			}
-			options = append(options, "--"+o.name+"="+str(o.value))
 		}
-		if len(options) > 0 {
-			set(options...)
-		}
+		set(options...)
+		alone(line, set, doubtful)
 		line(";;\nesac")
 	}
 	line("exit $failed")
@@ -85,18 +91,32 @@ func writeScript(ctx context.Context, out io.Writer, b *backupstore.Backup) erro
 	return err
 }
 
-// pairs are options for metadata, sorted by key; what the API refuses becomes a
-// comment.
-func pairs(line func(string, ...any), option string, metadata map[string]string) []string {
-	var options []string
+// pairs are options for metadata, sorted by key: those that every Cinder takes,
+// and those that some refuse. What the client cannot say becomes a comment.
+func pairs(line func(string, ...any), option string, metadata map[string]string) (sure, doubtful []string) {
 	for _, k := range slices.Sorted(maps.Keys(metadata)) {
-		if why := cinderapi.RefusedPair(k, metadata[k]); why != "" {
-			line("# Not possible: --%s=%s: %s", option, shellWord(k+"="+metadata[k]), why)
-		} else if k != "src_backup_id" || option != "property" {
-			options = append(options, "--"+option+"="+k+"="+metadata[k])
+		v := metadata[k]
+		o := "--" + option + "=" + k + "=" + v
+		switch {
+		case k == "" || strings.Contains(k, "="):
+			line("# Not possible: --%s=%s: the client takes no such key", option, shellWord(k+"="+v))
+		case k == "src_backup_id" && option == "property":
+		case cinderapi.DoubtfulPair(k, v) != "":
+			doubtful = append(doubtful, o)
+		default:
+			sure = append(sure, o)
 		}
 	}
-	return options
+	return sure, doubtful
+}
+
+// alone sets each option in a call of its own, so that one that the cloud
+// refuses keeps no other out.
+func alone(line func(string, ...any), set func(...string), options []string) {
+	for _, o := range options {
+		line("# Not every Cinder takes this one:")
+		set(o)
+	}
 }
 
 func str(s *string) string {

@@ -186,11 +186,11 @@ func message(body []byte) string {
 				Message string `json:"message"`
 			}
 			if json.Unmarshal(m, &fault) == nil && fault.Message != "" {
-				return oneLine(fault.Message, 1000)
+				return middleCut(oneLine(fault.Message, 1<<20), 1000)
 			}
 			var text string
 			if json.Unmarshal(m, &text) == nil && len(members) == 1 {
-				return oneLine(text, 1000)
+				return middleCut(oneLine(text, 1<<20), 1000)
 			}
 		}
 	}

@@ -4,11 +4,13 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // Difference is one thing of a volume that is not as it shall be. Wanted and
@@ -104,7 +106,8 @@ type restoring struct {
 // changes only what is not right yet.
 //
 // What the cloud refuses (a status of 4xx) is left and the rest done; the
-// differences say why. Another error ends it; the differences are then those that
+// differences say why. Nothing is kept back for a limit that is known of some
+// release. Another error ends it; the differences are then those that
 // are known.
 func (c *Client) RestoreMetadata(ctx context.Context, id string, wanted State) ([]Difference, error) {
 	v, err := c.GetVolume(ctx, id)
@@ -169,42 +172,38 @@ func (r *restoring) action(ctx context.Context, op, action string, arguments any
 	return r.do(ctx, op, http.MethodPost, "/action", map[string]any{action: arguments})
 }
 
-// valid is what of the pairs the API takes; it notes why it does not take others.
-func (r *restoring) valid(field string, pairs map[string]string) map[string]string {
-	good := map[string]string{}
-	for k, v := range pairs {
-		if why := RefusedPair(k, v); why == "" {
-			good[k] = v
-		} else {
-			r.impossible(Difference{Field: field, Key: k}, why)
-		}
-	}
-	return good
-}
-
 // metadata adds what is missing; where something must go it replaces all, in one
 // call as Cinder does.
 func (r *restoring) metadata(ctx context.Context) error {
 	differing := r.open("metadata")
-	good := r.valid("metadata", r.wanted.Metadata)
 	add := func(pairs map[string]string) error {
 		return r.do(ctx, "set the metadata", http.MethodPost, "/metadata", map[string]any{"metadata": pairs})
 	}
 	if !slices.ContainsFunc(differing, func(d Difference) bool { return d.Wanted == nil }) {
-		return r.set("metadata", pick(good, differing), &r.found.Metadata, add)
+		return r.set("metadata", pick(r.wanted.Metadata, differing), &r.found.Metadata, add)
 	}
-	replace := func(pairs map[string]string) error {
-		err := r.do(ctx, "replace the metadata", http.MethodPut, "/metadata", map[string]any{"metadata": pairs})
-		if err == nil {
-			r.found.Metadata = maps.Clone(pairs)
+	// Where the cloud refuses all of it at once: what every Cinder takes, then
+	// nothing. The rest is added.
+	sure := maps.Clone(r.wanted.Metadata)
+	maps.DeleteFunc(sure, func(k, v string) bool { return DoubtfulPair(k, v) != "" })
+	sent := -1
+	var err error
+	for _, pairs := range []map[string]string{r.wanted.Metadata, sure, nil} {
+		if len(pairs) == sent {
+			continue
 		}
-		return err
-	}
-	err := replace(good)
-	if StatusOf(err) == http.StatusBadRequest && len(good) > 0 {
-		// Another Cinder may take less than RefusedPair says: the rest in parts.
-		if err = replace(map[string]string{}); err == nil {
-			return r.set("metadata", good, &r.found.Metadata, add)
+		sent = len(pairs)
+		replacement := maps.Clone(pairs)
+		if replacement == nil {
+			replacement = map[string]string{}
+		}
+		err = r.do(ctx, "replace the metadata", http.MethodPut, "/metadata", map[string]any{"metadata": replacement})
+		if err == nil {
+			r.found.Metadata = replacement
+			return r.set("metadata", pick(r.wanted.Metadata, r.open("metadata")), &r.found.Metadata, add)
+		}
+		if !refusesBody(err) {
+			break
 		}
 	}
 	return r.refused(err, differing...)
@@ -224,8 +223,7 @@ func (r *restoring) imageMetadata(ctx context.Context) error {
 			return err
 		}
 	}
-	good := r.valid("image_metadata", r.wanted.Image)
-	return r.set("image_metadata", pick(good, differing), &r.found.Image, func(pairs map[string]string) error {
+	return r.set("image_metadata", pick(r.wanted.Image, differing), &r.found.Image, func(pairs map[string]string) error {
 		return r.action(ctx, "set the image metadata", "os-set_image_metadata", map[string]any{"metadata": pairs})
 	})
 }
@@ -241,38 +239,6 @@ func pick(pairs map[string]string, differing []Difference) map[string]string {
 	return some
 }
 
-// set sends pairs in one call and, where that is refused, each alone, so that
-// a bad one does not keep the others out.
-func (r *restoring) set(field string, pairs map[string]string, found *map[string]string, send func(map[string]string) error) error {
-	parts := []map[string]string{pairs}
-	for len(parts) > 0 && len(pairs) > 0 {
-		part := parts[0]
-		parts = parts[1:]
-		err := send(part)
-		if err == nil {
-			if *found == nil {
-				*found = map[string]string{}
-			}
-			maps.Copy(*found, part)
-			continue
-		}
-		if StatusOf(err) == http.StatusBadRequest && len(part) > 1 {
-			for _, k := range slices.Sorted(maps.Keys(part)) {
-				parts = append(parts, map[string]string{k: part[k]})
-			}
-			continue
-		}
-		var of []Difference
-		for k := range part {
-			of = append(of, Difference{Field: field, Key: k})
-		}
-		if err := r.refused(err, of...); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 func (r *restoring) bootable(ctx context.Context) error {
 	differing := r.open("bootable")
 	if len(differing) == 0 {
@@ -285,26 +251,35 @@ func (r *restoring) bootable(ctx context.Context) error {
 	return nil
 }
 
-// names comes last: by its name one sees that a volume is done.
+// names comes last: by its name one sees that a volume is done. Where the cloud
+// refuses name and description together, each is sent alone.
 func (r *restoring) names(ctx context.Context) error {
-	change := map[string]*string{}
-	var differing []Difference
-	for _, d := range append(r.open("name"), r.open("description")...) {
-		if why := RefusedText(d.Wanted); why != "" {
-			r.impossible(d, why)
-			continue
+	differing := append(r.open("name"), r.open("description")...)
+	err := r.rename(ctx, differing...)
+	if len(differing) < 2 || !refusesBody(err) {
+		return r.refusedText(err, differing...)
+	}
+	for _, d := range differing {
+		if err := r.refusedText(r.rename(ctx, d), d); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+func (r *restoring) rename(ctx context.Context, differing ...Difference) error {
+	change := map[string]*string{}
+	for _, d := range differing {
 		if strings.TrimSpace(str(d.Wanted)) != str(d.Wanted) {
 			r.impossible(d, "Cinder's API strips the white space around it")
 		}
 		change[d.Field] = d.Wanted
-		differing = append(differing, d)
 	}
 	if len(change) == 0 {
 		return nil
 	}
 	if err := r.do(ctx, "set the name and description", http.MethodPut, "", map[string]any{"volume": change}); err != nil {
-		return r.refused(err, differing...)
+		return err
 	}
 	for _, d := range differing {
 		if d.Field == "name" {
@@ -313,5 +288,17 @@ func (r *restoring) names(ctx context.Context) error {
 			r.found.Description = d.Wanted
 		}
 	}
+	return nil
+}
+
+// refusedText is refused for a name or a description.
+func (r *restoring) refusedText(err error, differing ...Difference) error {
+	if len(differing) != 1 || !refusesBody(err) {
+		return r.refused(err, differing...)
+	}
+	d := differing[0]
+	e, _ := asError(err)
+	named := strings.Contains(strings.ToLower(e.Message), d.Field)
+	r.refusedContent(d, fmt.Sprintf("%d characters", utf8.RuneCountInString(str(d.Wanted))), named, e)
 	return nil
 }

@@ -7,14 +7,17 @@ import (
 	"maps"
 	"net/http"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+	"unicode/utf8"
 )
 
-// fakeVolume answers as Cinder does (21.3.1), with its limits.
+// fakeVolume answers as Cinder does (21.3.1), with its limits; with roomy, with
+// those of 22.0.0 and later for image metadata.
 type fakeVolume struct {
 	mu       sync.Mutex
 	name     *string
@@ -27,21 +30,34 @@ type fakeVolume struct {
 	// answered.
 	fault  func(w http.ResponseWriter, r *http.Request, n int) bool
 	strict bool // takes no key with a space, as no Cinder does
+	roomy  bool // image metadata values of 65,535 bytes
+}
+
+var schemaKey = regexp.MustCompile(`^[a-zA-Z0-9-_:. /]{1,255}$`)
+
+// refusal is what Cinder's schemas say of pairs (cinder/api/validation), "" for
+// nothing.
+func (f *fakeVolume) refusal(pairs map[string]string, image bool) string {
+	for _, k := range slices.Sorted(maps.Keys(pairs)) {
+		v := pairs[k]
+		if !schemaKey.MatchString(k) || f.strict && strings.Contains(k, " ") {
+			return fmt.Sprintf("Invalid input for field/attribute metadata. Value: %v. Additional properties are not allowed ('%s' was unexpected)", pairs, k)
+		}
+		switch {
+		case f.roomy && image && len(v) > 65535:
+			return fmt.Sprintf("Invalid input for field/attribute %s. Value: %s. '%s' is not a 'mysql_text'", k, v, v)
+		case !(f.roomy && image) && utf8.RuneCountInString(v) > 255:
+			return fmt.Sprintf("Invalid input for field/attribute %s. Value: %s. '%s' is too long", k, v, v)
+		}
+	}
+	return ""
 }
 
 func (f *fakeVolume) serve(t *testing.T, c *cloud) {
 	reply := func(w http.ResponseWriter, v any) { json.NewEncoder(w).Encode(v) }
-	bad := func(w http.ResponseWriter) {
+	bad := func(w http.ResponseWriter, message string) {
 		w.WriteHeader(400)
-		io.WriteString(w, `{"badRequest": {"code": 400, "message": "Invalid input for field/attribute metadata."}}`)
-	}
-	takes := func(pairs map[string]string) bool {
-		for k, v := range pairs {
-			if RefusedPair(k, v) != "" || f.strict && strings.Contains(k, " ") {
-				return false
-			}
-		}
-		return true
+		reply(w, map[string]any{"badRequest": map[string]any{"code": 400, "message": message}})
 	}
 	handle := func(pattern string, do func(w http.ResponseWriter, body map[string]json.RawMessage)) {
 		c.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
@@ -72,6 +88,12 @@ func (f *fakeVolume) serve(t *testing.T, c *cloud) {
 		change := map[string]*string{}
 		json.Unmarshal(body["volume"], &change)
 		for k, v := range change {
+			if v != nil && utf8.RuneCountInString(strings.TrimSpace(*v)) > 255 {
+				bad(w, fmt.Sprintf("%s%s has %d characters, more than 255.", strings.ToUpper(k[:1]), k[1:], utf8.RuneCountInString(strings.TrimSpace(*v))))
+				return
+			}
+		}
+		for k, v := range change {
 			if v != nil {
 				v = p(strings.TrimSpace(*v))
 			}
@@ -86,8 +108,11 @@ func (f *fakeVolume) serve(t *testing.T, c *cloud) {
 	metadata := func(replace bool) func(http.ResponseWriter, map[string]json.RawMessage) {
 		return func(w http.ResponseWriter, body map[string]json.RawMessage) {
 			pairs := map[string]string{}
-			if json.Unmarshal(body["metadata"], &pairs) != nil || !takes(pairs) {
-				bad(w)
+			if err := json.Unmarshal(body["metadata"], &pairs); err != nil {
+				t.Error(err)
+			}
+			if why := f.refusal(pairs, false); why != "" {
+				bad(w, why)
 				return
 			}
 			if replace {
@@ -108,15 +133,19 @@ func (f *fakeVolume) serve(t *testing.T, c *cloud) {
 		for _, b := range body {
 			json.Unmarshal(b, &args)
 		}
+		why := "Malformed request body."
+		if body["os-set_image_metadata"] != nil {
+			why = f.refusal(args.Metadata, true)
+		}
 		switch {
-		case body["os-set_image_metadata"] != nil && takes(args.Metadata):
+		case body["os-set_image_metadata"] != nil && why == "":
 			maps.Copy(f.image, args.Metadata)
 		case body["os-unset_image_metadata"] != nil && f.image[args.Key] != "":
 			delete(f.image, args.Key)
 		case body["os-set_bootable"] != nil && args.Bootable != nil:
 			f.bootable = *args.Bootable
 		default:
-			bad(w)
+			bad(w, why)
 		}
 	})
 }
@@ -175,8 +204,12 @@ func TestWhatTheAPIRefusesIsSentAround(t *testing.T) {
 		}
 	}
 	for want, why := range map[string]string{
-		"name": "takes 255 characters, this has 256", "description": "strips the white space", `metadata "ünï"`: "takes keys of", `image_metadata "long"`: "this one has 256",
-		`image_metadata "a=b"`: "takes keys of", "encryption_key_id": "the API cannot",
+		"name":                  "this cloud does not take it (256 characters): 400 Bad Request: Name has 256 characters, more than 255.",
+		"description":           "strips the white space",
+		`metadata "ünï"`:        "Additional properties are not allowed ('ünï' was unexpected)",
+		`image_metadata "long"`: "this cloud does not take it (key of 4 characters, value of 256): 400 Bad Request: Invalid input for field/attribute long. Value: xxx",
+		`image_metadata "a=b"`:  "Additional properties are not allowed ('a=b' was unexpected)",
+		"encryption_key_id":     "the API cannot",
 	} {
 		if got, ok := names[want]; !ok || !strings.Contains(got, why) {
 			t.Errorf("%s: %q, want %q", want, got, why)

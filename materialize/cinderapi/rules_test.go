@@ -137,19 +137,19 @@ func TestDifferencesAreNamed(t *testing.T) {
 	}
 }
 
-func TestWhatTheAPITakes(t *testing.T) {
+func TestWhatEveryCinderTakes(t *testing.T) {
 	long := strings.Repeat("ü", 255)
 	for _, good := range [][2]string{{"a", ""}, {"A b.c:d/e_f-g", long}, {strings.Repeat("k", 255), "ünï\ncode"}} {
-		if why := RefusedPair(good[0], good[1]); why != "" {
+		if why := DoubtfulPair(good[0], good[1]); why != "" {
 			t.Errorf("%q: %s", good, why)
 		}
 	}
 	for _, bad := range [][2]string{{"", "x"}, {"ü", "x"}, {"a=b", "x"}, {"a\n", "x"}, {"a", long + "x"}, {strings.Repeat("k", 256), ""}} {
-		if RefusedPair(bad[0], bad[1]) == "" {
-			t.Errorf("%q is taken", bad)
+		if DoubtfulPair(bad[0], bad[1]) == "" {
+			t.Errorf("%q is not in doubt", bad)
 		}
 	}
-	if RefusedText(nil) != "" || RefusedText(p(" "+long+" ")) != "" || RefusedText(p(long+"x")) == "" {
+	if DoubtfulText(nil) != "" || DoubtfulText(p(" "+long+" ")) != "" || DoubtfulText(p(long+"x")) == "" {
 		t.Error("names")
 	}
 }
