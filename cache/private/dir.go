@@ -118,8 +118,11 @@ func (r Rule) check(path string) error {
 	mode := fmt.Sprintf("its mode is %04o", st.Mode&0o7777)
 	trusted := r.Group != 0 && int(st.Gid) == r.Group
 	if !ours(st.Uid) && !trusted {
-		return &Error{path, fmt.Sprintf("it belongs to user %s, not to %s (%s, group %s)", userName(st.Uid), userName(uint32(os.Geteuid())), mode, groupName(st.Gid)),
-			fmt.Sprintf("choose another directory, or chown it; --trust-group %s trusts the members of that group", groupName(st.Gid))}
+		do := "choose another directory, or chown it"
+		if st.Gid != 0 { // which is no group that a Rule can name
+			do += fmt.Sprintf("; --trust-group %s trusts the members of that group", groupName(st.Gid))
+		}
+		return &Error{path, fmt.Sprintf("it belongs to user %s, not to %s (%s, group %s)", userName(st.Uid), userName(uint32(os.Geteuid())), mode, groupName(st.Gid)), do}
 	}
 	if st.Mode&0o002 != 0 {
 		return &Error{path, fmt.Sprintf("all users can write to it (%s, user %s)", mode, userName(st.Uid)), "choose another directory, or chmod o-w it"}
@@ -127,9 +130,16 @@ func (r Rule) check(path string) error {
 	if st.Mode&0o020 != 0 && !trusted && !ownGroup(st.Gid) {
 		group := groupName(st.Gid)
 		return &Error{path, fmt.Sprintf("members of the group %s can write to it (%s, user %s)", group, mode, userName(st.Uid)),
-			"chmod g-w it, or trust them: --trust-group " + group}
+			trustHint(st.Gid)}
 	}
 	return nil
+}
+
+func trustHint(gid uint32) string {
+	if gid == 0 { // which is no group that a Rule can name
+		return "chmod g-w it"
+	}
+	return "chmod g-w it, or trust them: --trust-group " + groupName(gid)
 }
 
 // checkLink refuses a symbolic link that somebody else may have put there.

@@ -96,6 +96,9 @@ func TestDirectories(t *testing.T) {
 			if !errors.Is(err, ErrForeign) || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("%v, want %q", err, c.want)
 			}
+			if err != nil && strings.Contains(err.Error(), "--trust-group root") {
+				t.Error("root's group cannot be named there: ", err)
+			}
 		})
 	}
 	t.Run("a new one is the user's alone", func(t *testing.T) {
