@@ -69,7 +69,12 @@ func mayKeep(c *cli.Context, path string) error {
 	if err := outsideShare(c, path); err != nil {
 		return err
 	}
-	if _, err := os.Lstat(path); err == nil && !c.Bool("force") && !ours(path) {
+	info, err := os.Lstat(path)
+	switch {
+	case err == nil && !info.Mode().IsRegular() && info.Mode().Type() != fs.ModeSymlink:
+		return &materialize.RefusedError{Target: path, Reasons: []materialize.Reason{{Kind: materialize.ReasonNotATarget,
+			Text: "it is there, and not a regular file"}}}
+	case err == nil && !c.Bool("force") && !ours(path):
 		return &materialize.RefusedError{Target: path, Reasons: []materialize.Reason{{Kind: materialize.ReasonContent, Forceable: true,
 			Text: "it exists, and is not a file that restorefs wrote or has been changed since"}}}
 	}

@@ -138,6 +138,13 @@ func TestMetadataToStdout(t *testing.T) {
 			t.Errorf("%v: exit %d, %s", args, code, stderr)
 		}
 	}
+	for _, path := range []string{"/dev/stdout", "/dev/fd/1", "/proc/self/fd/1", "/dev/metadata.json"} {
+		before, _ := os.Readlink(path)
+		_, stderr, code := restorefs(t, "materialize", "--share", share, "--yes", "--force", "--metadata-out", path, ids[0], target)
+		if after, _ := os.Readlink(path); code != exitUsage || !strings.Contains(stderr, "--metadata-out") || after != before {
+			t.Errorf("%s: exit %d, %s; it was %q and is %q", path, code, stderr, before, after)
+		}
+	}
 	other := filepath.Join(dir, "r.raw")
 	_, stderr, code = restorefs(t, "materialize", "--share", share, "--metadata-out", dir+"/none/m.json", ids[0], other)
 	if code != exitUsage || !strings.Contains(stderr, "no such directory") {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -282,6 +283,12 @@ func checkMetadataOut(c *cli.Context) error {
 	}
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
 		return usagef("--metadata-out %s: it is there, and no regular file", path)
+	}
+	// /dev/stdout is a link, and with --force would be replaced, for all programs.
+	if dir, err := filepath.EvalSymlinks(filepath.Dir(path)); err == nil {
+		if dir, err = filepath.Abs(dir); err == nil && (dir == "/dev" || strings.HasPrefix(dir+"/", "/proc/")) {
+			return usagef("--metadata-out %s: no file is made or replaced in %s; for standard output write --metadata-out -", path, dir)
+		}
 	}
 	if target != "" && sameFile(path, target) {
 		return usagef("--metadata-out %s is TARGET itself, which it would replace: choose another file", path)

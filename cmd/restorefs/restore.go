@@ -179,7 +179,8 @@ func (r *restore) onto(name string) error {
 	}
 	r.begun = true
 	r.options.Whole = func() {
-		if r.cloud == nil { // finish does it again, and tells
+		// finish does it again, and tells.
+		if r.cloud == nil && c.String("metadata-out") != "-" {
 			_, _ = writeRecord(c, r.backup, target)
 		}
 	}
