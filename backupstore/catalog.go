@@ -43,6 +43,7 @@ type Catalog struct {
 	files   *openFiles
 	live    *liveObjects
 	rows    *rowCache
+	zeros   *zeroSums
 	layers  *layerCache
 	seed    maphash.Seed // of Backup.listing
 	count   counters
@@ -83,7 +84,7 @@ func NewCatalog(s share.Share, o Options) *Catalog {
 	files := newOpenFiles(s, maxOpenFiles)
 	return &Catalog{
 		share: s, log: o.Logger, indexes: indexes, engine: engine,
-		files: files, live: newLiveObjects(engine, files), rows: newRowCache(), layers: newLayerCache(), seed: maphash.MakeSeed(),
+		files: files, live: newLiveObjects(engine, files), rows: newRowCache(), zeros: newZeroSums(), layers: newLayerCache(), seed: maphash.MakeSeed(),
 		cores: runtime.GOMAXPROCS(0),
 	}
 }

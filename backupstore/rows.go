@@ -148,6 +148,11 @@ func (r *digestRows) whyUnread() error {
 	return nil
 }
 
+// isZero reports whether row, of the block at off, says that it is all zero.
+func (r *digestRows) isZero(row format.Digest, off int64) bool {
+	return row == *r.zeroRow(off / r.block)
+}
+
 // zeroRow is the digest that row i has when its block is all zero.
 func (r *digestRows) zeroRow(i int64) *format.Digest {
 	if i == r.file.Rows()-1 {

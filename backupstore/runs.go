@@ -137,6 +137,15 @@ func (v *Volume) Differs(ctx context.Context, p []byte, off int64) ([]Range, err
 		if err != nil {
 			return nil, err
 		}
+		if covered > 0 && isZero(b) && v.rows.isZero(want, off+at) {
+			believed, _, err := v.zeroBelieved(ctx, off+at, off+at+int64(len(b)))
+			if err != nil {
+				return nil, err
+			}
+			if !believed {
+				return nil, ErrNoDigests
+			}
+		}
 		same := false
 		switch {
 		case covered > 0:

@@ -10,8 +10,9 @@ import (
 // decoding anything, which is what makes sparse disks quick. Such a row may be
 // wrong, though, and then the object says so: whoever decodes it compares. In a
 // long run of such rows it is believed, as decoding that would cost what digests
-// are there to save; in a short one, which a reader of the data around it passes
-// anyway, the block is read like any other.
+// are there to save, unless the MD5 of the object denies it (zeroobject.go); in a
+// short one, which a reader of the data around it passes anyway, the block is read
+// like any other.
 
 // longRun rows and more, one after the other, are believed to be zero: 256 KiB of
 // the volume with the usual blocks.
@@ -22,7 +23,10 @@ const longRun = 8
 var errZeroRow = errors.New("the digest file is damaged, the object is right by its MD5, and its bytes are used")
 
 // zeroRun is the long run of rows that NextData is in.
-type zeroRun struct{ next int64 } // its next row, if that is one; 0: in none
+type zeroRun struct {
+	next  int64 // its next row, if that is one; 0: in none
+	until int64 // volume offset before which no object denies it
+}
 
 // believed is known for who decodes nothing where that says zero.
 func (v *Volume) believed(ctx context.Context, off int64, run *zeroRun) (zero bool, n int64, err error) {
@@ -31,12 +35,25 @@ func (v *Volume) believed(ctx context.Context, off int64, run *zeroRun) (zero bo
 		return zero, n, err
 	}
 	i := off / v.rows.block
-	if run.next == i && i > 0 {
+	start, end := i*v.rows.block, min((i+1)*v.rows.block, v.size)
+	if run.next == i && i > 0 && end <= run.until {
 		run.next = i + 1
 		return true, n, nil
 	}
-	if !v.hasExtent(i*v.rows.block, min((i+1)*v.rows.block, v.rows.end)) {
+	if !v.hasExtent(start, end) {
 		return true, n, nil // no object says otherwise
+	}
+	believed, until, err := v.zeroBelieved(ctx, start, end)
+	if err != nil {
+		return false, 0, err
+	}
+	if !believed {
+		return false, n, nil
+	}
+	run.until = until
+	if run.next == i && i > 0 {
+		run.next = i + 1
+		return true, n, nil
 	}
 	rows := 1
 	for _, step := range []int64{-1, 1} {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/restorefs/restorefs/backupstore"
@@ -85,4 +86,66 @@ func TestARowThatCallsABlockZeroBeatsAnObjectThatMayBeElsewhere(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	_ = content
+}
+
+// However many rows in a row are wrong: _metadata has the MD5 of an object that is
+// zero by all of them.
+func TestAnObjectThatAllRowsCallZeroIsHeldToItsMD5(t *testing.T) {
+	for _, compression := range []string{"none", "zlib", "zstd"} {
+		t.Run(compression, func(t *testing.T) {
+			dir := t.TempDir()
+			want := all(t, storetest.Text(4<<20, 1))
+			clear(want[2<<20 : 3<<20])
+			content := storetest.Bytes(want)
+			b := storetest.MustWrite(t, dir, storetest.Spec{ID: storetest.ID("backup"), VolumeID: storetest.ID("volume"), Content: content, Compression: compression, FileSize: 1 << 20})
+			var lies []int
+			for i := range 32 {
+				lies = append(lies, 32+i)
+			}
+			callZero(t, b, lies...)
+			c, s := faultyCatalog(t, dir)
+			refresh(t, c)
+			v := open(t, c, b.ID)
+			for _, p := range []struct{ off, n, start, stop int64 }{
+				{0, 4 << 20, 0, 2 << 20}, {1 << 20, 1 << 20, 1 << 20, 2 << 20}, {1<<20 + 64<<10, 32 << 10, 1<<20 + 64<<10, 1<<20 + 96<<10},
+				{2 << 20, 2 << 20, 3 << 20, 4 << 20}, {2<<20 + 64<<10, 32 << 10, 2<<20 + 96<<10, 2<<20 + 96<<10},
+			} {
+				if start, stop, err := v.NextData(t.Context(), p.off, p.off+p.n); start != p.start || stop != p.stop || err != nil {
+					t.Errorf("from %d on, data from %d to %d, %v", p.off, start, stop, err)
+				}
+			}
+			// A target that holds zeros there is not as it should be, as far as rows know.
+			zeros := make([]byte, 1<<20)
+			if d, err := v.Differs(t.Context(), zeros, 1<<20); !errors.Is(err, backupstore.ErrNoDigests) {
+				t.Error(d, err)
+			}
+			if d, err := v.Differs(t.Context(), zeros, 2<<20); len(d) > 0 || err != nil {
+				t.Error(d, err)
+			}
+			if got, err := read(t, v, content.Size()); err != nil || !bytes.Equal(got, want) {
+				t.Error(err)
+			}
+			salvage := &backupstore.Salvage{Volume: open(t, c, b.ID)}
+			got := make([]byte, len(want))
+			if err := salvage.ReadAt(t.Context(), got, 0); err != nil || !bytes.Equal(got, want) || len(salvage.Bad()) > 0 {
+				t.Error(err, salvage.Bad())
+			}
+			r := verify(t, c, backupstore.VerifyOptions{}, c.Backups()...)[b.ID]
+			if r.OK || len(r.Damaged) != 1 || r.Damaged[0].Offset != 1<<20 || r.Damaged[0].Length != 1<<20 || !strings.HasSuffix(r.Damaged[0].Object, "_sha256file") {
+				t.Errorf("%+v", r)
+			}
+			// An object of zeros is still not read.
+			s.set(func(op, file string) error {
+				if strings.HasSuffix(file, "-00003") {
+					return syscall.EIO
+				}
+				return nil
+			})
+			v = open(t, c, b.ID)
+			v.ForgetFiles()
+			if err := v.ReadAt(t.Context(), zeros, 2<<20); err != nil {
+				t.Error(err)
+			}
+		})
+	}
 }
