@@ -169,6 +169,15 @@ var oddities = []oddity{
 	{"codes of distances that leave bits without a meaning are refused", func(w *bitWriter) {
 		w.codes(257, map[int]uint32{0: 1, 256: 1}, 2, 2, 2)
 	}, 0, badCodes},
+	{"two codes of distances that take half of the bits are refused: only a single one may", func(w *bitWriter) {
+		w.codes(257, map[int]uint32{0: 1, 256: 1}, 2, 2)
+	}, 0, badCodes},
+	{"two codes of lengths that take half of the bits are refused", func(w *bitWriter) {
+		w.codes(257, map[int]uint32{0: 2, 256: 2}, 1)
+	}, 0, badCodes},
+	{"a code length code that takes half of the bits with two codes is refused", func(w *bitWriter) {
+		w.dynamic(257, 1, map[int]uint32{0: 2, 1: 2})
+	}, 0, badCodes},
 	{"the free half of a single code of distances is refused when it is used", func(w *bitWriter) {
 		w.codes(258, map[int]uint32{'a': 2, 256: 2, 257: 1}, 1)
 		w.code(2, 2) // a
