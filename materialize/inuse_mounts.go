@@ -88,12 +88,13 @@ func (h host) eachLine(name string, line func(fields []string)) error {
 	sc := bufio.NewScanner(f)
 	sc.Buffer(nil, 1<<20)
 	for sc.Scan() {
-		line(strings.Fields(sc.Text()))
+		// Not strings.Fields: a name may have blanks of Unicode in it.
+		line(strings.FieldsFunc(sc.Text(), func(r rune) bool { return r == ' ' || r == '\t' }))
 	}
 	return sc.Err()
 }
 
 // unescape undoes the octal escapes of /proc.
 func unescape(s string) string {
-	return strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`).Replace(s)
+	return strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\043`, "#", `\134`, `\`).Replace(s)
 }
