@@ -118,11 +118,7 @@ flips: ## flip 10,000 bits of backups and as many of overlay maps: an error or t
 	RESTOREFS_FLIPS=$${FLIPS:-10000} $(GO) test -count=1 -v -timeout 60m -run '^TestNoFlippedBit(GivesAWrongByte|OfAMapGivesAWrongBlock)$$' ./backupstore ./fusefs/overlay
 
 fuzz: ## fuzz every target for FUZZTIME (1m) each
-	@for pkg in $$($(GO) list ./...); do \
-	  for f in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
-	    echo "== $$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $${FUZZTIME:-1m} $$pkg || exit 1; \
-	  done; \
-	done
+	GO="$(GO)" $(GO) run ./leaktest/gofuzz -time $${FUZZTIME:-1m}
 
 bench: ## measure against the peers and print the tables of docs/benchmarks.md
 	$(GO) run ./backupstore/seekable/bench

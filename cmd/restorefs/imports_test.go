@@ -51,6 +51,7 @@ var mayImport = map[string][]string{
 	"leaktest":              {}, // for tests
 	"leaktest/need":         {}, // for tests
 	"leaktest/gotest":       {"leaktest/need"},
+	"leaktest/gofuzz":       {},
 }
 
 func TestImportTable(t *testing.T) {

@@ -1,0 +1,177 @@
+// Command gofuzz fuzzes every target of the packages below the directory that it
+// runs in, one after the other for the same time, and says where the inputs lie
+// that fail. All targets are run, whatever those before them found.
+//
+// go test -fuzz takes one target, and builds its package, all that it imports
+// included, for each.
+package main
+
+import (
+	"cmp"
+	"context"
+	"flag"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+func main() {
+	each := flag.Duration("time", time.Minute, "how long each target is fuzzed")
+	parallel := flag.Int("parallel", 2, "inputs at a time")
+	flag.Parse()
+	if flag.NArg() > 0 || *each <= 0 {
+		flag.Usage()
+		os.Exit(2)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, *each, *parallel); err != nil {
+		fmt.Fprintln(os.Stderr, "gofuzz:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, each time.Duration, parallel int) error {
+	begin := time.Now()
+	all, err := targets(".")
+	if err != nil {
+		return err
+	}
+	tmp, err := os.MkdirTemp("", "gofuzz")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(tmp)
+	cache, err := command(ctx, "env", "GOCACHE").Output()
+	if err != nil {
+		return fmt.Errorf("ask go for its cache: %w", err)
+	}
+	n := 0
+	for _, names := range all {
+		n += len(names)
+	}
+	// What hangs, or builds for ever, must not take all the time that a run has.
+	most := 2*time.Duration(n)*(each+3*time.Second) + 5*time.Minute
+	var failed, left []string
+	var building time.Duration
+	ran := 0
+	for _, dir := range slices.Sorted(maps.Keys(all)) {
+		at := time.Now()
+		binary := filepath.Join(tmp, "test")
+		build := command(ctx, "test", "-c", "-vet=off", "-fuzz=Fuzz", "-o", binary, "./"+dir)
+		if out, err := build.CombinedOutput(); err != nil {
+			return fmt.Errorf("build the tests of %s: %w\n%s", dir, err, out)
+		}
+		building += time.Since(at)
+		for _, name := range all[dir] {
+			if time.Since(begin) > most {
+				left = append(left, dir+" "+name)
+				continue
+			}
+			at, before := time.Now(), inputs(dir, name)
+			// The directory of those found earlier is that of go test.
+			test := exec.CommandContext(ctx, binary, "-test.run=^$", "-test.fuzz=^"+name+"$", "-test.fuzztime="+each.String(),
+				// By default it takes a minute for each input that reaches new code.
+				"-test.fuzzminimizetime=100x", fmt.Sprintf("-test.parallel=%d", parallel), "-test.timeout="+(2*each+time.Minute).String(),
+				"-test.fuzzcachedir="+filepath.Join(strings.TrimSpace(string(cache)), "fuzz/github.com/restorefs/restorefs", dir))
+			test.Dir = dir
+			out, err := test.CombinedOutput()
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			ran++
+			fmt.Printf("%-28s %-32s %s in %.1fs\n", dir, name, progress(out), time.Since(at).Seconds())
+			if err == nil || outOfTime(out) {
+				continue
+			}
+			what := fmt.Sprintf("%s %s: %v", dir, name, err)
+			for _, path := range inputs(dir, name) {
+				if slices.Contains(before, path) {
+					continue
+				}
+				what += "\n  failing input: " + path
+				if text, err := os.ReadFile(path); err == nil {
+					fmt.Printf("%s holds\n%.4096s\n", path, text) // the file may be gone with the machine
+				}
+			}
+			failed = append(failed, what)
+			fmt.Printf("%s\nFAIL: %s\n", out, what)
+		}
+	}
+	fmt.Printf("%d fuzz targets of %d packages ran for %v each, in %.0fs, of which building took %.0fs\n",
+		ran, len(all), each, time.Since(begin).Seconds(), building.Seconds())
+	switch {
+	case len(failed) > 0:
+		return fmt.Errorf("%d targets failed:\n%s", len(failed), strings.Join(failed, "\n"))
+	case len(left) > 0:
+		return fmt.Errorf("%v were over before all targets ran: %s", most, strings.Join(left, ", "))
+	}
+	return nil
+}
+
+func command(ctx context.Context, args ...string) *exec.Cmd {
+	return exec.CommandContext(ctx, cmp.Or(os.Getenv("GO"), "go"), args...)
+}
+
+var declared = regexp.MustCompile(`(?m)^func (Fuzz\w*)\(f \*testing\.F\)`)
+
+// targets are the fuzz targets below root by the directory of their package.
+func targets(root string) (map[string][]string, error) {
+	all := map[string][]string{}
+	err := filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case e.IsDir() && path != root && (strings.HasPrefix(e.Name(), ".") || e.Name() == "testdata" || e.Name() == "build"):
+			return fs.SkipDir
+		case e.IsDir() || !strings.HasSuffix(path, "_test.go"):
+			return nil
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		dir, err := filepath.Rel(root, filepath.Dir(path))
+		for _, m := range declared.FindAllSubmatch(text, -1) {
+			all[dir] = append(all[dir], string(m[1]))
+		}
+		return err
+	})
+	return all, err
+}
+
+// inputs are the files of a target's corpus in the tree.
+func inputs(dir, name string) []string {
+	paths, _ := filepath.Glob(filepath.Join(dir, "testdata/fuzz", name, "*"))
+	return paths
+}
+
+// outOfTime reports that a run has failed of nothing but that its time was over
+// before it had tried the seeds, which go test does as well: package testing calls
+// that a failure.
+func outOfTime(out []byte) bool {
+	_, why, failed := strings.Cut(string(out), "--- FAIL: ")
+	lines := strings.Split(strings.TrimSpace(why), "\n")
+	return failed && len(lines) == 3 && strings.TrimSpace(lines[1]) == "context deadline exceeded" && lines[2] == "FAIL"
+}
+
+var counted = regexp.MustCompile(`execs: (\d+) .*new interesting: (\d+) \(total: (\d+)\)`)
+
+// progress is what the last line of a run says that counts what was done.
+func progress(out []byte) string {
+	all := counted.FindAllSubmatch(out, -1)
+	if len(all) == 0 {
+		return "no input run"
+	}
+	m := all[len(all)-1]
+	return fmt.Sprintf("%7s inputs, %s of them new in a corpus of %s,", m[1], m[2], m[3])
+}
