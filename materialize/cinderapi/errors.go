@@ -6,9 +6,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -181,7 +183,8 @@ func newError(c Call, err error) *Error {
 func message(body []byte) string {
 	var members map[string]json.RawMessage
 	if json.Unmarshal(body, &members) == nil {
-		for _, m := range members {
+		for _, name := range slices.Sorted(maps.Keys(members)) {
+			m := members[name]
 			var fault struct {
 				Message string `json:"message"`
 			}

@@ -164,7 +164,7 @@ func readClouds(path, section string) (map[string]map[string]string, error) {
 	for name, entry := range all {
 		flat := map[string]string{}
 		for key, node := range entry {
-			flatten(flat, key, &node)
+			flatten(flat, key, &node, map[*yaml.Node]bool{})
 		}
 		clouds[name] = flat
 	}
@@ -172,26 +172,28 @@ func readClouds(path, section string) (map[string]map[string]string, error) {
 }
 
 // flatten adds a scalar by its name, the members of auth by theirs, and of a
-// list of regions the only one.
-func flatten(flat map[string]string, key string, node *yaml.Node) {
+// list of regions the only one. merged are the mappings that are in flat already:
+// one that an anchor puts into itself, or again and again, is taken once.
+func flatten(flat map[string]string, key string, node *yaml.Node, merged map[*yaml.Node]bool) {
 	if node.Kind == yaml.AliasNode {
 		node = node.Alias
 	}
 	switch {
 	case node.Kind == yaml.ScalarNode && node.Tag != "!!null":
 		flat[strings.ReplaceAll(key, "-", "_")] = node.Value
-	case node.Kind == yaml.MappingNode && key == "auth":
+	case node.Kind == yaml.MappingNode && key == "auth" && !merged[node]:
+		merged[node] = true
 		for i := 0; i+1 < len(node.Content); i += 2 {
 			if node.Content[i].Tag == "!!merge" { // <<: *common, which the others override
-				flatten(flat, "auth", node.Content[i+1])
+				flatten(flat, "auth", node.Content[i+1], merged)
 			}
 		}
 		for i := 0; i+1 < len(node.Content); i += 2 {
 			if name := node.Content[i].Value; name != "auth" {
-				flatten(flat, name, node.Content[i+1])
+				flatten(flat, name, node.Content[i+1], merged)
 			}
 		}
 	case node.Kind == yaml.SequenceNode && key == "regions" && len(node.Content) == 1:
-		flatten(flat, "region_name", node.Content[0])
+		flatten(flat, "region_name", node.Content[0], merged)
 	}
 }
