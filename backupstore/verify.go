@@ -200,11 +200,7 @@ func (v *verifier) all(ctx context.Context, order []*Backup) error {
 func (v *verifier) open(ctx context.Context, b *Backup) (*layer, error) {
 	l := &layer{backup: b}
 	if b.Chain() == nil {
-		d := Damage{Length: b.Size, Reason: fmt.Sprintf("the backup is %s: %s", b.State, strings.Join(b.Problems, "; "))}
-		if why := b.notRead(); why != nil {
-			d = d.because(why)
-		}
-		l.damage(d)
+		l.damage(b.unusable())
 		return l, nil
 	}
 	own := newVolume(v.catalog, b)
@@ -225,6 +221,15 @@ func (v *verifier) open(ctx context.Context, b *Backup) (*layer, error) {
 		l.bytes += e.end - e.off
 	}
 	return l, nil
+}
+
+// unusable is the damage of a backup whose chain cannot be composed: all of it.
+func (b *Backup) unusable() Damage {
+	d := Damage{Length: b.Size, Reason: fmt.Sprintf("the backup is %s: %s", b.State, strings.Join(b.Problems, "; "))}
+	if why := b.notRead(); why != nil {
+		d = d.because(why)
+	}
+	return d
 }
 
 // finding reports whether err is about what is on the share, rather than about

@@ -29,6 +29,10 @@ func (v *verifier) sample(ctx context.Context, backups []*Backup) error {
 
 func (v *verifier) sampleOne(ctx context.Context, b *Backup) (Report, error) {
 	r := Report{Backup: b}
+	if b.Chain() == nil {
+		r.Damaged, r.Unread = split([]Damage{b.unusable()})
+		return r, nil
+	}
 	vol, err := v.catalog.Open(ctx, b)
 	if err != nil {
 		if !finding(ctx, err) {
