@@ -29,6 +29,9 @@ type IndexOptions struct {
 	// Progress is told how many of all the bytes of the objects that have an
 	// index are covered by it. Calls come one at a time; done never falls.
 	Progress func(done, total int64)
+	// Built, where set, is told that an object's index had to be built, and was not
+	// there to its end. Calls come one at a time.
+	Built func(bytes int64)
 	// Yield, where set, makes the work one of low priority: on one core, and
 	// Yield is called before each short step of it. It returns when the work may
 	// go on; an error ends it.
@@ -87,13 +90,13 @@ type indexing struct {
 // object builds the index of one object to its end.
 func (b *indexing) object(ctx context.Context, ref int) error {
 	o := &b.volume.objects[ref]
-	for at, done := int64(0), false; !done; {
+	for at, done, first := int64(0), false, true; !done; first = false {
 		if b.options.Yield != nil {
 			if err := b.options.Yield(ctx); err != nil {
 				return err
 			}
 		}
-		covered, complete, err := b.advance(ctx, o)
+		was, covered, complete, err := b.advance(ctx, o)
 		if err != nil {
 			err = b.volume.objectError(ctx, o, o.Offset, o.Length, err)
 			if !errors.Is(err, ErrDamaged) {
@@ -101,6 +104,11 @@ func (b *indexing) object(ctx context.Context, ref int) error {
 			}
 		}
 		done = complete || err != nil
+		if first && !was && b.options.Built != nil {
+			b.mu.Lock()
+			b.options.Built(o.Length)
+			b.mu.Unlock()
+		}
 		if done { // also a damaged one: no more is to be had
 			covered = o.Length
 		}
@@ -110,19 +118,20 @@ func (b *indexing) object(ctx context.Context, ref int) error {
 	return nil
 }
 
-// advance moves the frontier of o by a step. The object is let go in between:
+// advance moves the frontier of o by a step; there says that it was at the end. The object is let go in between:
 // who is kept waiting by Yield keeps nothing.
-func (b *indexing) advance(ctx context.Context, o *objectRef) (covered int64, complete bool, err error) {
+func (b *indexing) advance(ctx context.Context, o *objectRef) (there bool, covered int64, complete bool, err error) {
 	live, err := b.volume.catalog.live.get(ctx, b.volume.chain[o.layer], o.Object)
 	if err != nil {
-		return 0, false, err
+		return false, 0, false, err
 	}
 	defer b.volume.catalog.live.release(live)
+	_, there = live.Indexed()
 	if _, err := live.Build(ctx, b.step()); err != nil {
-		return 0, false, err
+		return there, 0, false, err
 	}
 	covered, complete = live.Indexed()
-	return covered, complete, nil
+	return there, covered, complete, nil
 }
 
 // step is how far to go at a time.

@@ -79,15 +79,31 @@ func indexOne(c *cli.Context, catalog *backupstore.Catalog, b *backupstore.Backu
 	if err != nil {
 		return err
 	}
-	var done, total atomic.Int64
+	var done, total, built atomic.Int64
 	start := time.Now()
 	stop := showLine(c.App.ErrWriter, lineEvery, withRate(func() progressState {
 		return progressState{Stage: "index " + b.ID[:8], Done: done.Load(), Total: total.Load()}
 	}))
-	err = v.BuildIndex(c.Context, backupstore.IndexOptions{Progress: func(d, t int64) { done.Store(d); total.Store(t) }})
+	err = v.BuildIndex(c.Context, backupstore.IndexOptions{
+		Progress: func(d, t int64) { done.Store(d); total.Store(t) }, Built: func(n int64) { built.Add(n) },
+	})
 	stop()
 	if err == nil {
-		fmt.Fprintf(c.App.Writer, "%s  indexed, %s in %.1f s\n", b.ID, formatSize(total.Load()), time.Since(start).Seconds())
+		fmt.Fprintf(c.App.Writer, "%s  %s\n", b.ID, indexedText(built.Load(), total.Load(), time.Since(start)))
 	}
 	return err
+}
+
+// indexedText tells what was done for a backup of which that many bytes are in
+// objects with an index, and that many in objects whose index was not there.
+func indexedText(built, total int64, took time.Duration) string {
+	switch {
+	case total == 0:
+		return "needs no index: it has no object that is long and compressed"
+	case built == 0:
+		return fmt.Sprintf("was indexed before, %s", formatSize(total))
+	case built < total:
+		return fmt.Sprintf("indexed, %s in %.1f s; %s were before", formatSize(built), took.Seconds(), formatSize(total-built))
+	}
+	return fmt.Sprintf("indexed, %s in %.1f s", formatSize(total), took.Seconds())
 }
