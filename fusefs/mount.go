@@ -115,7 +115,7 @@ func Mount(ctx context.Context, mountpoint string, c Catalog, o Options) (*Serve
 
 func mount(path string, c Catalog, o Options, log *slog.Logger) (*Server, error) {
 	t := newTree(c, o, log)
-	lines := slog.NewLogLogger(log.Handler(), slog.LevelWarn)
+	lines := requestLog(log)
 	access, flags := "ro", uintptr(unix.MS_RDONLY)
 	if o.Writable {
 		access, flags = "rw", 0
