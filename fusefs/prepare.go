@@ -208,7 +208,11 @@ func checkFUSE(path string, o Options) error {
 		}
 		return f.Close()
 	}
-	if _, err := fusermount(); err != nil {
+	bin, err := fusermount()
+	if err == nil {
+		err = checkSetuid(bin)
+	}
+	if err != nil {
 		return err
 	}
 	if set, _ := unix.PrctlRetInt(unix.PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0); set == 1 {
@@ -234,6 +238,27 @@ func fusermount() (string, error) {
 	return "", fmt.Errorf("%w: mounting without root needs fusermount3; install the package fuse3", ErrNoFUSE)
 }
 
+// checkSetuid tells what keeps a helper from being root; one with file capabilities,
+// as some distributions have it, is left to say that itself.
+func checkSetuid(bin string) error {
+	var st unix.Stat_t
+	var on unix.Statfs_t
+	if unix.Stat(bin, &st) != nil || unix.Statfs(bin, &on) != nil {
+		return nil
+	}
+	if n, err := unix.Getxattr(bin, "security.capability", nil); err == nil && n > 0 {
+		return nil
+	}
+	switch {
+	case st.Uid != 0 || st.Mode&unix.S_ISUID == 0:
+		return fmt.Errorf("%w: %s is not setuid root, without which only root may mount; install the package fuse3 again, or as root: "+
+			"chown root %s && chmod u+s %s", ErrNoFUSE, bin, bin, bin)
+	case on.Flags&unix.ST_NOSUID != 0:
+		return fmt.Errorf("%w: %s lies on a file system that is mounted nosuid, where it cannot become root, without which only root may mount", ErrNoFUSE, bin)
+	}
+	return nil
+}
+
 func userAllowOther() bool {
 	f, err := os.Open(fuseConf)
 	if err != nil {
@@ -256,7 +281,9 @@ func explainMount(err error) error {
 	case errors.Is(err, syscall.ENODEV):
 		return fmt.Errorf("%w: %w: the kernel has no FUSE; try modprobe fuse", ErrNoFUSE, err)
 	case os.Geteuid() != 0:
-		return fmt.Errorf("%s; its own message is on standard error", strings.TrimSpace(err.Error()))
+		// go-fuse gives its wait status, which says nothing.
+		return fmt.Errorf("fusermount3 did not mount; why is what it wrote to standard error (it must be setuid root, of the package fuse3, " +
+			"no service with NoNewPrivileges may have started restorefs, and a container needs CAP_SYS_ADMIN and /dev/fuse)")
 	default:
 		return err
 	}
