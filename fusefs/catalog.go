@@ -88,6 +88,10 @@ type Backup struct {
 	// read.
 	Partial bool
 
+	// Superseded says that there is a newer backup of the volume without a
+	// problem that is not in the snapshot: this one is never the latest.
+	Superseded bool
+
 	// Size is the volume's size in bytes, -1 while it is not known.
 	Size int64
 }

@@ -99,7 +99,7 @@ func layout(list []Backup) *entry {
 	for id, bs := range byVolume {
 		d := volumes.dir(fileName(id, ""))
 		addTimes(d, bs)
-		if b := latest(bs); b != nil {
+		if b := latest(bs); b != nil && !b.Superseded {
 			d.add("latest", link(b))
 		}
 	}

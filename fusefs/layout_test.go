@@ -47,6 +47,9 @@ func TestLayout(t *testing.T) {
 		"latest passes over a newer one with a problem": {
 			[]Backup{{ID: "a", VolumeID: "v", CreatedAt: at(1)}, {ID: "b", VolumeID: "v", CreatedAt: at(2), Problem: "incomplete"}}, "volumes",
 			[]string{"v/2026-03-04T13:00:00Z -> a", "v/2026-03-04T14:00:00Z -> b", "v/latest -> a"}},
+		"without the newest one there is no latest": {
+			[]Backup{{ID: "a", VolumeID: "v", CreatedAt: at(1), Superseded: true}, {ID: "b", VolumeID: "v", CreatedAt: at(2), Superseded: true}}, "volumes",
+			[]string{"v/2026-03-04T13:00:00Z -> a", "v/2026-03-04T14:00:00Z -> b"}},
 		"without a good backup there is no latest": {
 			[]Backup{{ID: "a", VolumeID: "v", CreatedAt: at(1), Problem: "broken"}}, "volumes",
 			[]string{"v/2026-03-04T13:00:00Z -> a"}},

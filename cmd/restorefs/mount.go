@@ -14,7 +14,6 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/restorefs/restorefs/backupstore"
 	"github.com/restorefs/restorefs/cache"
 	"github.com/restorefs/restorefs/fusefs"
 )
@@ -43,6 +42,7 @@ options are these flags without dashes, with _ for -: noauto,allow_other,memory=
 			shareFlag(), memoryFlag(), cacheDirFlag(),
 			overlayFlag("make the disks writable: what is written goes to this `DIR`, the backups stay"),
 			&cli.StringSliceFlag{Name: "backup", Usage: "only this `BACKUP`; may be given more than once"},
+			&cli.StringSliceFlag{Name: "volume", Usage: "only backups of the volume with this `ID` (or the start of it), new ones too; may be given more than once"},
 			&cli.BoolFlag{Name: "allow-other", Usage: "let other users enter too, as far as the modes allow", DisableDefaultText: true},
 			&cli.StringFlag{Name: "uid", Usage: flagText("USER")},
 			&cli.StringFlag{Name: "gid", Usage: flagText("GROUP")},
@@ -122,7 +122,7 @@ func mount(c *cli.Context) error {
 		newLogger(c).Warn(errNone(catalog).Error()+" It is looked at again and again, and backups appear as soon as they are there",
 			"every", c.Duration("refresh"))
 	}
-	only, err := chosen(catalog, c.StringSlice("backup"))
+	only, err := chosen(catalog, c.StringSlice("backup"), c.StringSlice("volume"))
 	if err != nil {
 		return err
 	}
@@ -173,22 +173,6 @@ func madeDirs(c *cli.Context) (dirs []string) {
 		}
 	}
 	return dirs
-}
-
-// chosen returns which backups to serve: all, or those that refs name.
-func chosen(catalog *backupstore.Catalog, refs []string) (func(*backupstore.Backup) bool, error) {
-	if len(refs) == 0 {
-		return func(*backupstore.Backup) bool { return true }, nil
-	}
-	ids := map[string]bool{}
-	for _, ref := range refs {
-		b, err := catalog.Find(ref)
-		if err != nil {
-			return nil, err
-		}
-		ids[b.ID] = true
-	}
-	return func(b *backupstore.Backup) bool { return ids[b.ID] }, nil
 }
 
 // serve keeps the mount until it is taken down, from here or from elsewhere, or

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -75,12 +76,17 @@ func newServed(catalog *backupstore.Catalog, memory *cache.Cache, log *slog.Logg
 func (s *served) publish() {
 	var backups []fusefs.Backup
 	byID := map[string]*backupstore.Backup{}
-	for _, b := range s.catalog.Backups() {
+	all := s.catalog.Backups()
+	newest := newestOf(all)
+	for _, b := range all {
 		if !s.only(b) {
 			continue
 		}
 		byID[b.ID] = b
 		shown := fusefs.Backup{ID: b.ID, VolumeID: b.VolumeID, VolumeName: b.VolumeName(), CreatedAt: b.CreatedAt, Size: b.Size}
+		if n := newest[b.VolumeID]; n != nil && !s.only(n) {
+			shown.Superseded = true
+		}
 		// A broken backup whose chain can be composed is served: what is
 		// damaged gives EIO, the rest may be all that is wanted.
 		if b.State != backupstore.Complete {
@@ -100,6 +106,19 @@ func (s *served) publish() {
 		s.backups = backups
 	}
 	s.byID, s.looked = byID, time.Now()
+}
+
+// newestOf is the newest complete backup of each volume. Of two made at the same
+// time it is the one that fusefs takes for the latest.
+func newestOf(all []*backupstore.Backup) map[string]*backupstore.Backup {
+	newest := map[string]*backupstore.Backup{}
+	for _, b := range all {
+		n := newest[b.VolumeID]
+		if b.State == backupstore.Complete && (n == nil || cmp.Or(b.CreatedAt.Compare(n.CreatedAt), strings.Compare(b.ID, n.ID)) > 0) {
+			newest[b.VolumeID] = b
+		}
+	}
+	return newest
 }
 
 // watch looks at the share every so often, and when told to, until ctx ends.
