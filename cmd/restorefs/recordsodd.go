@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/urfave/cli/v2"
 
@@ -16,7 +17,11 @@ const oddShown = 20
 // to restore them, though restorefs reads them; by id, with the reason.
 func unrestorable(c *cli.Context, catalog *backupstore.Catalog, chosen []backupstore.Importable) (map[string]string, error) {
 	odd := map[string]string{}
+	looked := 0
 	for _, b := range chosen {
+		if slices.Contains(b.Compression, "zstd") {
+			looked++
+		}
 		why, err := catalog.CinderCannotRestore(c.Context, b.Backup)
 		if err != nil {
 			return nil, err
@@ -31,6 +36,10 @@ func unrestorable(c *cli.Context, catalog *backupstore.Catalog, chosen []backups
 	}
 	if n := len(odd) - oddShown; n > 0 {
 		fmt.Fprintf(c.App.ErrWriter, "and %d more that Cinder cannot restore (--json names all)\n", n)
+	}
+	if looked > 0 {
+		fmt.Fprintf(c.App.ErrWriter, "%s of zstd: Cinder restores objects of one frame that tells its size, which was looked at in the first objects and the last one; "+
+			"what follows a first frame as long as the object is not looked at\n", counted(looked, "record"))
 	}
 	return odd, nil
 }
