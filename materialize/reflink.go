@@ -27,7 +27,16 @@ const inKernelBytes = 16 << 20
 // nothing. It is safe for concurrent use.
 type inKernel struct {
 	from  Copier
-	never atomic.Bool // these two file systems cannot, or nothing proves it
+	never atomic.Bool  // these two file systems cannot, or nothing proves it
+	bytes atomic.Int64 // copied and proven
+}
+
+// copied is how many bytes were copied, and proven.
+func (k *inKernel) copied() int64 {
+	if k == nil {
+		return 0
+	}
+	return k.bytes.Load()
 }
 
 func (k *inKernel) possible() bool { return k != nil && !k.never.Load() }
@@ -98,5 +107,6 @@ func (w *worker) proveCopied(ctx context.Context, off, n int64) error {
 		n -= r.Len
 	}
 	w.o.Progress.written.Add(n)
+	w.inner.bytes.Add(n)
 	return nil
 }

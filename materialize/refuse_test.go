@@ -62,7 +62,7 @@ func TestWhatIsNoTargetIsRefused(t *testing.T) {
 	os.Symlink(filepath.Join(dir, "nowhere"), filepath.Join(dir, "dangling"))
 	for path, want := range map[string]string{
 		filepath.Join(dir, "dangling"):          "symbolic link",
-		filepath.Join(dir, "no/such/dir"):       "its directory",
+		filepath.Join(dir, "no/such/dir"):       "the directory " + filepath.Join(dir, "no/such"),
 		"/dev/no-such-disk":                     "no such device",
 		"/dev/disk/../no-such-disk":             "",
 		filepath.Join(dir, "fifo/under-a-pipe"): "",

@@ -59,6 +59,9 @@ type Result struct {
 	BytesWritten int64
 	BytesZeroed  int64 // made zero, or known to be and left alone
 	BytesSkipped int64 // found equal on the target and left alone
+	// BytesInKernel are those of the written ones that the kernel copied
+	// (Options.Reflink).
+	BytesInKernel int64
 	// Verified: the target was read back past the page cache, with
 	// Options.VerifyAfter, and equals the backup. (What is written is verified
 	// before, always.)
@@ -78,7 +81,7 @@ func Run(ctx context.Context, vol Volume, t *Target, o Options) (Result, error) 
 	s := p.o.Progress.Snapshot()
 	return Result{
 		Size: vol.Size(), BytesWritten: s.Written, BytesZeroed: s.Zeroed, BytesSkipped: s.Skipped,
-		Verified: verified, Duration: time.Since(begin),
+		BytesInKernel: p.inner.copied(), Verified: verified, Duration: time.Since(begin),
 	}, err
 }
 

@@ -37,7 +37,7 @@ func (t *Target) toBeCreated(resolving error) (readOnly bool, err error) {
 	case errors.Is(err, unix.EROFS):
 		return true, nil
 	case err != nil:
-		return false, fmt.Errorf("target %s: nothing can be created in its directory: %w", t.name, err)
+		return false, fmt.Errorf("target %s: nothing can be created in its directory %s: %w", t.name, filepath.Dir(t.path), err)
 	}
 	return false, nil
 }

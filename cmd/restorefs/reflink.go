@@ -1,10 +1,24 @@
 package main
 
-import "github.com/urfave/cli/v2"
+import (
+	"fmt"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/restorefs/restorefs/materialize"
+)
 
 func reflinkFlag() cli.Flag {
 	return &cli.BoolFlag{Name: "reflink", DisableDefaultText: true,
 		Usage: "have the kernel copy what is not compressed, and verify it in TARGET: a file on the share's file system then shares its blocks (XFS, btrfs), an NFS 4.2 server copies by itself"}
+}
+
+// noteReflink says that --reflink was of no use.
+func noteReflink(c *cli.Context, result materialize.Result) {
+	if c.Bool("reflink") && result.BytesInKernel == 0 && result.BytesWritten > 0 {
+		fmt.Fprintln(c.App.ErrWriter, "note    --reflink shared nothing: that takes a backup that is not compressed and has digests, "+
+			"and a new file on the share's own file system (XFS, btrfs) or on its NFS 4.2 server. The restore is none the worse")
+	}
 }
 
 // checkReflinkFlag refuses what the kernel, copying what is on the share, would

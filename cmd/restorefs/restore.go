@@ -62,7 +62,7 @@ func newRestore(c *cli.Context) (*restore, error) {
 		Progress: &materialize.Progress{}, Logger: newLogger(c),
 	}}
 	if limit := c.String("bwlimit"); limit != "" {
-		if r.options.BytesPerSecond, err = parseSize(limit); err != nil {
+		if r.options.BytesPerSecond, err = parseRate(limit); err != nil {
 			return nil, err
 		}
 	}
@@ -204,6 +204,7 @@ func (r *restore) onto(name string) error {
 		}
 	}
 	r.restored = true
+	noteReflink(c, result)
 	bad := r.rescue.Bad()
 	err = finish(c, r.backup, target, result, r.composed.Healed(), bad, r.cloud)
 	return errors.Join(salvaged(c, r.backup, target, bad, r.cloud != nil), inDoubt(r.backup), err)
