@@ -142,9 +142,15 @@ func checkLogFormat(c *cli.Context) error {
 	return nil
 }
 
+// maxJobs is far above what any share or machine gains from.
+const maxJobs = 1024
+
 func checkJobs(c *cli.Context) error {
-	if c.Int("jobs") < 0 {
+	switch n := c.Int("jobs"); {
+	case n < 0:
 		return usagef("--jobs must not be less than 0")
+	case n > maxJobs:
+		return usagef("--jobs %d is too many, %d are the most: each one reads, decodes and holds buffers", n, maxJobs)
 	}
 	return nil
 }

@@ -56,7 +56,7 @@ func demo(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	dir, err := os.MkdirTemp("", "restorefs-demo-")
+	dir, err := makeTemp("restorefs-demo-")
 	if err != nil {
 		return err
 	}

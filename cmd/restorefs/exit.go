@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 
 	"github.com/restorefs/restorefs/backupstore"
@@ -58,6 +59,9 @@ func explain(err error) string {
 	text := strings.ReplaceAll(err.Error(), ": "+backupstore.ErrDamaged.Error(), "")
 	if errors.Is(err, context.Canceled) {
 		text = strings.ReplaceAll("interrupted: "+text, ": "+context.Canceled.Error(), "")
+	}
+	if at, ok := errors.AsType[*os.SyscallError](err); ok && at.Syscall == "getwd" {
+		text += ": the working directory is gone; cd to another one, or give full paths"
 	}
 	lines := strings.Split(text, "\n")
 	for i := range lines {

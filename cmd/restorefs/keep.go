@@ -78,8 +78,9 @@ func mayKeep(c *cli.Context, path string) error {
 		return &materialize.RefusedError{Target: path, Reasons: []materialize.Reason{{Kind: materialize.ReasonContent, Forceable: true,
 			Text: "it exists, and is not a file that restorefs wrote or has been changed since"}}}
 	}
-	if err := unix.Access(filepath.Dir(path), unix.W_OK|unix.X_OK); err != nil {
-		return fmt.Errorf("%s cannot be written: its directory: %w", path, err)
+	dir := filepath.Dir(path)
+	if err := unix.Access(dir, unix.W_OK|unix.X_OK); err != nil {
+		return fmt.Errorf("%s cannot be written: its directory %s: %w", path, dir, err)
 	}
 	return nil
 }

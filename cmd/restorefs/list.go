@@ -142,7 +142,7 @@ func printList(out io.Writer, backups []*backupstore.Backup, names map[string][]
 			name = printable(cut(*b.Name, maxName))
 		}
 		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\t%s stored\t%s\t%s\n", b.ID, b.CreatedAt.Format("2006-01-02 15:04:05"), kind,
-			formatSize(b.Size), formatSize(b.StoredBytes), b.State, name)
+			volumeSize(b.Size), formatSize(b.StoredBytes), b.State, name)
 		if b.State != backupstore.Complete {
 			w.Flush()
 			for _, p := range b.Problems {

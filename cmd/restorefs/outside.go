@@ -102,6 +102,15 @@ func hardLinked(c *cli.Context, dir string, file *unix.Stat_t) (how string, err 
 	return how, err
 }
 
+// makeTemp makes a directory of its own for this run, which nobody else can enter.
+func makeTemp(prefix string) (string, error) {
+	dir, err := os.MkdirTemp("", prefix) // 0700
+	if err != nil {
+		return "", fmt.Errorf("make a directory in %s, which is for temporary files (TMPDIR chooses another): %w", os.TempDir(), err)
+	}
+	return dir, nil
+}
+
 // aside is where a file of that name is left for the operator: in the working
 // directory, unless that is on the share.
 func aside(c *cli.Context, name string) string {

@@ -168,7 +168,7 @@ func (x *conversion) mount(c *cli.Context, id string) (unmount func() error, err
 	if err := outsideShare(c, os.TempDir()); err != nil {
 		return nil, fmt.Errorf("the directory for temporary files (TMPDIR): %w", err)
 	}
-	dir, err := os.MkdirTemp("", "restorefs-qcow2-") // 0700
+	dir, err := makeTemp("restorefs-qcow2-")
 	if err != nil {
 		return nil, err
 	}

@@ -48,6 +48,9 @@ func cinderConfig(c *cli.Context) (conf cinderconf.Config, counts bool, err erro
 func openShare(c *cli.Context) (*share.Dir, error) {
 	spec := c.String("share")
 	var conf cinderconf.Config
+	if err := notURL(spec); err != nil {
+		return nil, err
+	}
 	if spec == "" || isExport(spec) {
 		var err error
 		var counts bool
@@ -92,6 +95,28 @@ func openShare(c *cli.Context) (*share.Dir, error) {
 		return nil, err
 	}
 	return s, c.Set("share", cmp.Or(dir, spec))
+}
+
+// notURL refuses a share that is written as a URL, which would pass for an export
+// of the host that is its scheme. What Cinder's configuration says is left to
+// mount(8), as Cinder leaves it.
+func notURL(spec string) error {
+	scheme, rest, ok := strings.Cut(spec, "://")
+	if !ok || scheme == "" || strings.Contains(scheme, "/") {
+		return nil
+	}
+	if _, err := os.Stat(spec); err == nil {
+		return nil // a directory can have any name
+	}
+	what := "backups of Cinder's NFS and POSIX drivers are files; those of object stores and Ceph are not read"
+	switch scheme {
+	case "nfs":
+		host, dir, _ := strings.Cut(rest, "/")
+		what = fmt.Sprintf("an export is written %s:/%s", cmp.Or(host, "NFSHOST"), cmp.Or(dir, "EXPORT"))
+	case "file":
+		what = "a directory is written as its path, " + cmp.Or(rest, "/DIRECTORY")
+	}
+	return usagef("%q is a URL, and SHARE is none: it is a directory, or NFSHOST:/EXPORT[/DIR]; %s", spec, what)
 }
 
 // noMountOfOurs refuses, and closes, a share that is a mount of restorefs.

@@ -184,6 +184,20 @@ func noOwnMounts(t *testing.T) {
 	}
 }
 
+func TestAURLIsNoShare(t *testing.T) {
+	for spec, says := range map[string]string{
+		"s3://bucket": "object stores and Ceph are not read", "swift://": "object stores", "rbd://pool/image": "object stores",
+		"nfs://nfs1/export/b": "an export is written nfs1:/export/b", "file:///srv/b": "its path, /srv/b",
+	} {
+		for _, command := range []string{"list", "verify", "mount " + t.TempDir()} {
+			_, errOut, code := restorefs(t, append(strings.Fields(command), "--share", spec)...)
+			if code != exitUsage || !strings.Contains(errOut, "NFSHOST:/EXPORT[/DIR]") || !strings.Contains(errOut, says) {
+				t.Errorf("%s --share %s: %d %s", command, spec, code, errOut)
+			}
+		}
+	}
+}
+
 func TestAnExportThatMakesNoSenseIsWrongUsage(t *testing.T) {
 	for _, spec := range []string{"nfs1:export", "n:/a/../b"} {
 		if _, errOut, code := restorefs(t, "list", "--share", spec); code != exitUsage || !strings.Contains(errOut, "no NFS export such as") {

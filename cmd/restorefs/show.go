@@ -101,8 +101,12 @@ func printShown(out io.Writer, s shown) {
 		row("problem", "%s", p)
 	}
 	row("created", "%s", s.CreatedAt.Format("2006-01-02 15:04:05 MST"))
-	row("volume size", "%s (%d bytes)", formatSize(s.Size), s.Size)
-	row("objects", "%d, %s stored, %s", s.Objects, formatSize(s.StoredBytes), strings.Join(s.Compression, ", "))
+	if s.Size > 0 {
+		row("volume size", "%s (%d bytes)", formatSize(s.Size), s.Size)
+	} else {
+		row("volume size", "not known: its _metadata tells it")
+	}
+	row("objects", "%s", strings.Join(append([]string{fmt.Sprint(s.Objects), formatSize(s.StoredBytes) + " stored"}, s.Compression...), ", "))
 	digests := "one for each block"
 	if !s.Digests {
 		digests = "none: objects are checked against their MD5"

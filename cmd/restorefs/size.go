@@ -20,6 +20,32 @@ func formatSize(n int64) string {
 	return fmt.Sprintf("%.1f %s", v, units[i])
 }
 
+// volumeSize is the size of a backup's volume for people; 0, which no volume has,
+// is that of a backup whose _metadata is not there or not usable.
+func volumeSize(n int64) string {
+	if n == 0 {
+		return "size not known"
+	}
+	return formatSize(n)
+}
+
+// minRate is the least --bwlimit, in bytes a second: at less, a GiB takes three
+// days and more.
+const minRate = 4 << 10
+
+// parseRate reads --bwlimit, bytes a second.
+func parseRate(s string) (int64, error) {
+	n, err := parseSize(s)
+	if err != nil || n >= minRate || strings.Trim(s, "0") == "" { // 0: no limit
+		return n, err
+	}
+	mib := "50"
+	if _, err := strconv.ParseFloat(s, 64); err == nil {
+		mib = s
+	}
+	return 0, usagef("--bwlimit %s is %s a second, and 4KiB is the least; a number alone is bytes, MiB are written as %sMiB", s, counted(int(n), "byte"), mib)
+}
+
 // parseSize reads a size such as 4096, 64M, 256MiB or 1.5G; all units are
 // binary.
 func parseSize(s string) (int64, error) {
