@@ -6,12 +6,15 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"os/user"
 	"path/filepath"
 	"runtime/debug"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/urfave/cli/v2"
+	"golang.org/x/sys/unix"
 
 	"github.com/restorefs/restorefs/backupstore"
 )
@@ -212,8 +215,18 @@ func lookedAtAll(catalog *backupstore.Catalog) error {
 	return nil
 }
 
-// cacheDir is where restorefs keeps what it could compute again.
+// cacheDir is where restorefs keeps what it could compute again. Under a sudo that
+// leaves HOME as it was, that is the home of whoever is restorefs's user: what
+// others own is not used.
 func cacheDir() string {
+	if os.Getenv("XDG_CACHE_HOME") == "" {
+		var st unix.Stat_t
+		if unix.Stat(os.Getenv("HOME"), &st) == nil && int(st.Uid) != os.Geteuid() {
+			if u, err := user.LookupId(strconv.Itoa(os.Geteuid())); err == nil && filepath.IsAbs(u.HomeDir) {
+				return filepath.Join(u.HomeDir, ".cache", "restorefs")
+			}
+		}
+	}
 	if dir, err := os.UserCacheDir(); err == nil {
 		return filepath.Join(dir, "restorefs")
 	}

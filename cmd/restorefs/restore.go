@@ -194,7 +194,7 @@ func (r *restore) onto(name string) error {
 	stop()
 	if err != nil {
 		if once != nil {
-			unproven(c.App.ErrWriter, once.Unproven())
+			unproven(c.App.ErrWriter, r.backup.ID, once.Unproven())
 		}
 		return r.howToContinue(target, name, err)
 	}
@@ -224,11 +224,14 @@ func (r *restore) once(target *materialize.Target) *backupstore.Copying {
 const unprovenLines = 20
 
 // unproven tells of what a run that failed has written and nothing proves.
-func unproven(w io.Writer, ranges []backupstore.Range) {
+func unproven(w io.Writer, id string, ranges []backupstore.Range) {
 	for _, p := range ranges[:min(len(ranges), unprovenLines)] {
-		fmt.Fprintf(w, "not proven: bytes %d to %d were written, and the object they come from was not found right\n", p.Off, p.Off+p.Len)
+		fmt.Fprintf(w, "not proven: bytes %d to %d were written; the object that they come from is damaged, or was not read to its end\n", p.Off, p.Off+p.Len)
 	}
 	if n := len(ranges) - unprovenLines; n > 0 {
 		fmt.Fprintf(w, "not proven: %d more ranges\n", n)
+	}
+	if len(ranges) > 0 {
+		fmt.Fprintf(w, "do not use the target as it is: \"restorefs verify %s\" says which objects are damaged, and --salvage restores all that is right\n", id)
 	}
 }
