@@ -22,6 +22,9 @@ import (
 type Options struct {
 	// DecoderBytes bounds the memory of all decoders together. 0: 128 MiB.
 	DecoderBytes int64
+	// MemoryFor returns how much memory the user has to give the program in all so
+	// that DecoderBytes is n, to say it in errors. nil: unknown.
+	MemoryFor func(n int64) int64
 	// IndexDir is the directory in which the indexes of objects are kept, of
 	// IndexBytes at most (0: 1 GiB). "": they live in memory while in use.
 	IndexDir   string
@@ -47,6 +50,8 @@ type Catalog struct {
 	layers  *layerCache
 	seed    maphash.Seed // of Backup.listing
 	count   counters
+	// needing is Options.MemoryFor, or nil.
+	needing func(decoderBytes int64) int64
 	cores   int          // to decode with, as they were at first
 	filling atomic.Int32 // calls of fillOverlapped under way
 
@@ -85,8 +90,16 @@ func NewCatalog(s share.Share, o Options) *Catalog {
 	return &Catalog{
 		share: s, log: o.Logger, indexes: indexes, engine: engine,
 		files: files, live: newLiveObjects(engine, files), rows: newRowCache(), zeros: newZeroSums(), layers: newLayerCache(), seed: maphash.MakeSeed(),
-		cores: runtime.GOMAXPROCS(0),
+		needing: o.MemoryFor, cores: runtime.GOMAXPROCS(0),
 	}
+}
+
+// memoryFor is Options.MemoryFor, 0 where that is unknown.
+func (c *Catalog) memoryFor(n int64) int64 {
+	if c.needing == nil {
+		return 0
+	}
+	return c.needing(n)
 }
 
 // Close releases what the Catalog holds. Volumes opened from it must not be

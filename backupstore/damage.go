@@ -40,5 +40,34 @@ func (e *DamageError) Unwrap() []error {
 	return []error{ErrDamaged, e.Err}
 }
 
+// ErrMemory is what errors.Is finds in errors that say that an object can only
+// be decoded with more memory than there may be used. It may well be right.
+var ErrMemory = errors.New("not enough memory allowed")
+
+// MemoryError is an object that needs more memory than Options.DecoderBytes. It
+// is no damage.
+type MemoryError struct {
+	Backup string // backup id
+	Object string // path of the object on the share
+	Window int64  // bytes of its data that must be at hand to decode others
+	Needs  int64  // Options.DecoderBytes would have to be that, at least
+	Has    int64  // bytes that a decoder may have
+	Total  int64  // bytes that --memory would have to be, by Options.MemoryFor; 0: unknown
+}
+
+// Error implements error.
+func (e *MemoryError) Error() string {
+	mib := func(n int64) int64 { return (n + 1<<20 - 1) >> 20 }
+	s := fmt.Sprintf("backup %s: object %s needs a window of %d MiB, %d MiB of memory with what goes with it, and decoders may have %d MiB",
+		e.Backup, e.Object, mib(e.Window), mib(e.Needs), e.Has>>20)
+	if e.Total > 0 {
+		s += fmt.Sprintf(": give --memory %dMiB or more", mib(e.Total))
+	}
+	return s
+}
+
+// Unwrap makes ErrMemory visible to errors.Is.
+func (e *MemoryError) Unwrap() error { return ErrMemory }
+
 // Damaged returns the damaged range of the volume, in bytes.
 func (e *DamageError) Damaged() (off, n int64) { return e.Offset, e.Length }

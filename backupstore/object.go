@@ -227,6 +227,10 @@ func (v *Volume) objectError(ctx context.Context, o *objectRef, off, n int64, er
 		return ctx.Err()
 	}
 	b := v.chain[o.layer]
+	if short, ok := errors.AsType[*seekable.MemoryError](err); ok {
+		return &MemoryError{Backup: b.ID, Object: b.objectFile(o.Number), Window: short.Window, Needs: short.Needs, Has: short.Has,
+			Total: v.catalog.memoryFor(short.Needs)}
+	}
 	damage := &DamageError{Backup: b.ID, Object: b.objectFile(o.Number), Offset: off, Length: n, Err: err}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

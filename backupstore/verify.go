@@ -71,6 +71,7 @@ type Damage struct {
 	Sibling string
 
 	unread syscall.Errno // why the share did not give it: then it may be right; 0: it is damaged
+	short  error         // the MemoryError, where unread is ENOMEM
 }
 
 // Verify proves backups: that every byte of their volumes can be had and is the

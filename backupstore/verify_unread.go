@@ -13,6 +13,9 @@ func notGiven(err error) syscall.Errno {
 	if errors.Is(err, ErrDamaged) || errors.Is(err, fs.ErrNotExist) {
 		return 0
 	}
+	if errors.Is(err, ErrMemory) {
+		return syscall.ENOMEM
+	}
 	if errors.Is(err, fs.ErrPermission) {
 		return syscall.EACCES
 	}
@@ -27,7 +30,9 @@ func notGiven(err error) syscall.Errno {
 // because completes d, which err is the reason of. What the share did not give
 // has the same reason wherever that happened, so that it is told once.
 func (d Damage) because(err error) Damage {
-	if d.unread = notGiven(err); d.unread != 0 {
+	if d.unread = notGiven(err); d.unread == syscall.ENOMEM {
+		d.short, d.Reason = err, err.Error()
+	} else if d.unread != 0 {
 		d.Reason = advised(d.unread).Error()
 	} else {
 		d.Reason = err.Error()
@@ -40,6 +45,7 @@ func (d Damage) because(err error) Damage {
 func split(all []Damage) (damaged []Damage, unread []error) {
 	type cause struct {
 		errno  syscall.Errno
+		short  error // of one of its objects, where errno is ENOMEM
 		ranges ranges
 		object string // the first
 		others map[string]bool
@@ -53,7 +59,7 @@ func split(all []Damage) (damaged []Damage, unread []error) {
 		}
 		c := of[d.unread]
 		if c == nil {
-			c = &cause{errno: d.unread, object: d.Object, others: map[string]bool{}}
+			c = &cause{errno: d.unread, short: d.short, object: d.Object, others: map[string]bool{}}
 			of[d.unread] = c
 			causes = append(causes, c)
 		}
@@ -73,6 +79,10 @@ func split(all []Damage) (damaged []Damage, unread []error) {
 		var n int64
 		for _, r := range c.ranges {
 			n += r.Len
+		}
+		if c.short != nil {
+			unread = append(unread, fmt.Errorf("%d bytes of the volume in %d range(s): %w", n, len(c.ranges), c.short))
+			continue
 		}
 		unread = append(unread, fmt.Errorf("%s, %d bytes of the volume in %d range(s): %w", what, n, len(c.ranges), advised(c.errno)))
 	}

@@ -55,7 +55,7 @@ func (o *Object) readAhead(ctx context.Context, p []byte, off int64) (int, error
 }
 
 // Build moves the frontier by about n bytes towards the object's end and
-// reports whether the index is complete. While somebody else moves the frontier
+// reports whether the index is complete, or as complete as memory allows. While somebody else moves the frontier
 // it waits. Where memory is short the frontier may fall back to the last
 // checkpoint afterwards: n has to be more than checkpoints are apart.
 func (o *Object) Build(ctx context.Context, n int64) (done bool, err error) {
@@ -63,7 +63,7 @@ func (o *Object) Build(ctx context.Context, n int64) (done bool, err error) {
 		return true, nil
 	}
 	to := min(o.index.Frontier()+n, o.length)
-	for !o.index.Complete() && o.index.Frontier() < to {
+	for !o.index.Complete() && !o.needs.noIndex.Load() && o.index.Frontier() < to {
 		d, err := o.takeBuild(ctx, to)
 		if err != nil {
 			return false, err
@@ -75,9 +75,9 @@ func (o *Object) Build(ctx context.Context, n int64) (done bool, err error) {
 			err = o.advance(ctx, d, min(to-d.Offset(), d.step()))
 		}
 		err = o.settleBuild(ctx, d, err)
-		return o.index.Complete(), unexpected(err)
+		return o.built(), unexpected(err)
 	}
-	return o.index.Complete(), nil
+	return o.built(), nil
 }
 
 // Indexed returns how many decoded bytes the index covers, and whether that is
@@ -86,8 +86,11 @@ func (o *Object) Indexed() (bytes int64, complete bool) {
 	if o.index == nil {
 		return o.length, true
 	}
-	return o.index.Frontier(), o.index.Complete()
+	return o.index.Frontier(), o.built()
 }
+
+// built reports whether the index is as complete as it gets.
+func (o *Object) built() bool { return o.index.Complete() || o.needs.noIndex.Load() }
 
 // advance decodes n bytes without handing them out.
 func (o *Object) advance(ctx context.Context, d *decoder, n int64) error {

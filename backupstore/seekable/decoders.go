@@ -14,6 +14,8 @@ type settings struct {
 	workers  int
 	bytes    int64 // that a decoder on several cores may hold
 	checksum bool  // check the stream's own checksum; digests do otherwise
+	most     int64 // bytes that a zstd decoder may hold
+	length   int64 // of the object
 }
 
 // buffers is the memory that decoders leave to those after them.
@@ -72,6 +74,10 @@ func resumeBytes(alg Algorithm) int64 {
 	}
 }
 
+func (s settings) unzstd() unzstd.Options {
+	return unzstd.Options{Observer: s.observer, Buffers: s.buffers.unzstd, Ahead: s.workers > 1, MaxBytes: s.most, Length: s.length}
+}
+
 // newDecoder returns a decoder of a stream that stands at its start.
 func newDecoder(alg Algorithm, src stream.Source, s settings) stream.Decoder {
 	switch alg {
@@ -80,7 +86,7 @@ func newDecoder(alg Algorithm, src stream.Source, s settings) stream.Decoder {
 	case Bzip2:
 		return bunzip2.New(src, bunzip2.Options{Observer: s.observer, Buffers: &s.buffers.bunzip2, Workers: s.workers})
 	default:
-		return unzstd.New(src, unzstd.Options{Observer: s.observer, Buffers: s.buffers.unzstd, Ahead: s.workers > 1})
+		return unzstd.New(src, s.unzstd())
 	}
 }
 
@@ -92,7 +98,7 @@ func resumeDecoder(alg Algorithm, src stream.Source, cp stream.Checkpoint, s set
 	case Bzip2:
 		return resumed(bunzip2.Resume(src, cp, bunzip2.Options{Observer: s.observer, Buffers: &s.buffers.bunzip2, Workers: s.workers}))
 	default:
-		return resumed(unzstd.Resume(src, cp, unzstd.Options{Observer: s.observer, Buffers: s.buffers.unzstd, Ahead: s.workers > 1}))
+		return resumed(unzstd.Resume(src, cp, s.unzstd()))
 	}
 }
 

@@ -44,12 +44,15 @@ func (o *Object) ReadPlain(ctx context.Context, p []byte, off int64) (tried bool
 	if o.index == nil || o.settled() {
 		return false, nil
 	}
-	d, err := o.skipPlain(ctx, off)
-	if d != nil {
-		defer o.engine.drop(d)
-	}
-	if err == nil {
-		_, err = d.Read(ctx, p)
+	for again := true; again; {
+		var d *decoder
+		if d, err = o.skipPlain(ctx, off); err == nil {
+			_, err = d.Read(ctx, p)
+		}
+		if d != nil {
+			o.engine.drop(d)
+		}
+		again, err = o.outgrown(false, err)
 	}
 	return true, unexpected(err)
 }
@@ -70,12 +73,12 @@ func (o *Object) settled() bool {
 
 // skipPlain returns a decoder that has come from the object's start to off.
 func (o *Object) skipPlain(ctx context.Context, off int64) (*decoder, error) {
-	d := &decoder{object: o, held: decoderBytes(o.alg)}
+	d := &decoder{object: o, held: o.decoderBytes(false)}
 	if err := o.engine.reserve(ctx, d.held); err != nil {
 		return nil, err
 	}
 	o.engine.count.starts.Add(1)
-	d.Decoder = newDecoder(o.alg, o.src, settings{buffers: &o.engine.buffers, workers: 1})
+	d.Decoder = newDecoder(o.alg, o.src, settings{buffers: &o.engine.buffers, workers: 1, most: d.held, length: o.length})
 	_, err := d.Skip(ctx, off)
 	return d, err
 }
@@ -93,9 +96,14 @@ func (o *Object) misled(ctx context.Context, d *decoder, at int64, err error) bo
 		return false
 	}
 	if d.epoch == epoch {
-		plain, err := o.skipPlain(ctx, min(at+aheadBytes, o.length))
-		if plain != nil {
-			o.engine.drop(plain)
+		var err error
+		for again := true; again; {
+			var plain *decoder
+			plain, err = o.skipPlain(ctx, min(at+aheadBytes, o.length))
+			if plain != nil {
+				o.engine.drop(plain)
+			}
+			again, err = o.outgrown(false, err)
 		}
 		if corrupt(err) {
 			o.Vindicate()

@@ -41,6 +41,9 @@ func (o *Object) CheckEnd(ctx context.Context) error {
 			err = d.Finish(ctx)
 		}
 		o.engine.drop(d)
+		if again, err = o.outgrown(false, err); again {
+			continue
+		}
 		return unexpected(err)
 	}
 }

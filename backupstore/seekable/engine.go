@@ -16,7 +16,7 @@ import (
 // Options configure an Engine.
 type Options struct {
 	// MemoryBytes bounds what all decoders hold together. A single decoder may
-	// always exist, whatever it needs.
+	// always have 16 MiB. Reads that need more fail with a MemoryError.
 	MemoryBytes int64
 	// Indexes is where indexes are kept; nil: in memory, while their object is
 	// in use. The Engine does not close it.
@@ -181,6 +181,7 @@ func (e *Engine) release(n int64) {
 // drop closes a decoder that is not parked and gives back its memory.
 func (e *Engine) drop(d *decoder) {
 	d.close()
+	collect(d.held)
 	e.mu.Lock()
 	e.release(d.held)
 	e.mu.Unlock()
@@ -224,12 +225,15 @@ func (e *Engine) unpark(el *list.Element) *decoder {
 func (e *Engine) park(ctx context.Context, d *decoder) {
 	h := holdOf(ctx)
 	now := d.MemoryBytes()
+	if d.object.alg == Zstd && d.held > decoderBytes(Zstd) {
+		now = max(now, d.held) // its window may yet grow so far
+	}
 	e.mu.Lock()
 	o := d.object
 	e.held += now - d.held
 	d.held = now
 	if !d.wide {
-		o.decoderBytes = max(o.decoderBytes, now)
+		raise(o.needs.of(d.build != nil), now)
 	}
 	fits := e.held <= e.limit || e.held == now && e.limit > 0
 	keep := (e.waiting.Len() == 0 || h != nil) && fits && !o.closed && d.epoch == o.epoch
@@ -296,7 +300,10 @@ func nearest(o *Object, from, off int64, behind bool) *list.Element {
 }
 
 func closeAll(ds []*decoder) {
+	most := int64(0)
 	for _, d := range ds {
 		d.close()
+		most = max(most, d.held)
 	}
+	collect(most)
 }

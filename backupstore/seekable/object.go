@@ -53,17 +53,17 @@ type Object struct {
 	length int64
 	index  *index.Index // nil: none is kept
 
+	needs     needs
 	endsRight atomic.Bool // what is stored ends where the object does
 	dropping  sync.Once   // of the index that was found
 
 	// Guarded by engine.mu.
-	parked       []*list.Element
-	closed       bool
-	decoderBytes int64  // what a decoder held at most
-	epoch        int    // 1 once the index that was found has been dropped
-	vindicated   bool   // the object is damaged, not its index
-	resynced     bool   // an entry behind damage has been looked for
-	entry        *entry // it; nil: none
+	parked     []*list.Element
+	closed     bool
+	epoch      int    // 1 once the index that was found has been dropped
+	vindicated bool   // the object is damaged, not its index
+	resynced   bool   // an entry behind damage has been looked for
+	entry      *entry // it; nil: none
 
 	mu    sync.Mutex
 	moved chan struct{} // closed and replaced when the frontier has moved or a build has ended
@@ -230,7 +230,7 @@ func (o *Object) read(ctx context.Context, p []byte, off int64) (int, error) {
 			}
 		}
 	}
-	if o.engine.noBuild || behind != nil {
+	if o.engine.noBuild || behind != nil || o.needs.noIndex.Load() {
 		return o.readBehind(ctx, p, off)
 	}
 	if frontier := o.index.Frontier(); off < frontier {
@@ -302,6 +302,10 @@ func (o *Object) settle(ctx context.Context, d *decoder, err error) error {
 	// The second opinion needs the memory that d holds.
 	at := d.Offset()
 	o.engine.drop(d)
+	again, err := o.outgrown(d.build != nil, err)
+	if again || err == nil {
+		return nil
+	}
 	if o.misled(ctx, d, at, err) {
 		err = nil
 	}
@@ -314,7 +318,7 @@ func (o *Object) settle(ctx context.Context, d *decoder, err error) error {
 // decoder, the caller has to look again.
 func (o *Object) start(ctx context.Context, d *decoder, at index.Entry, found bool) (again bool, err error) {
 	e := o.engine
-	s := settings{buffers: &e.buffers, workers: 1}
+	s := settings{buffers: &e.buffers, workers: 1, length: o.length}
 	switch {
 	case d.wide:
 		s.workers, s.bytes = widest(o.alg, e.workers, e.budget)
@@ -322,9 +326,8 @@ func (o *Object) start(ctx context.Context, d *decoder, at index.Entry, found bo
 		s.workers, s.bytes = e.spare(o.alg)
 		d.wide = s.workers > 1
 	}
-	e.mu.Lock()
-	d.held = max(s.bytes, decoderBytes(o.alg), o.decoderBytes)
-	e.mu.Unlock()
+	d.held = max(s.bytes, o.decoderBytes(d.build != nil))
+	s.most = d.held
 	if err := e.reserve(ctx, d.held); err != nil {
 		d.held = 0
 		e.drop(d)
@@ -337,6 +340,13 @@ func (o *Object) start(ctx context.Context, d *decoder, at index.Entry, found bo
 		cp, err := o.index.Checkpoint(at)
 		if err == nil {
 			d.Decoder, err = resumeDecoder(o.alg, o.src, cp, s)
+		}
+		if again, short := o.outgrown(d.build != nil, err); again {
+			e.drop(d)
+			return true, nil
+		} else if _, ok := short.(*MemoryError); ok {
+			e.drop(d)
+			return false, short
 		}
 		if err == nil {
 			d.resumed = true
@@ -385,27 +395,45 @@ func (o *Object) Check(ctx context.Context, each func([]byte)) (oddEnd, err erro
 		}
 		return o.CheckEnd(ctx), nil
 	}
-	held := decoderBytes(o.alg)
-	if err := o.engine.reserve(ctx, held); err != nil {
-		return nil, err
-	}
-	o.engine.count.starts.Add(1)
-	s := settings{buffers: &o.engine.buffers, workers: 1, checksum: true}
-	d := &decoder{Decoder: newDecoder(o.alg, o.src, s), object: o, held: held}
-	defer o.engine.drop(d)
-	for left := o.length; left > 0; {
-		n, err := d.Read(ctx, buf[:min(int64(len(buf)), left)])
-		each(buf[:n])
-		left -= int64(n)
-		if err != nil && left > 0 {
-			return nil, unexpected(err)
+	for done := int64(0); ; {
+		again := false
+		if done, again, oddEnd, err = o.check(ctx, buf, done, each); !again {
+			return oddEnd, err
 		}
 	}
-	oddEnd = unexpected(d.Finish(ctx))
-	if oddEnd == nil {
+}
+
+// check is Check with one decoder, from done on. Again says that another with
+// more memory has to go on where this one came to.
+func (o *Object) check(ctx context.Context, buf []byte, done int64, each func([]byte)) (at int64, again bool, oddEnd, err error) {
+	held := o.decoderBytes(false)
+	if err := o.engine.reserve(ctx, held); err != nil {
+		return done, false, nil, err
+	}
+	o.engine.count.starts.Add(1)
+	s := settings{buffers: &o.engine.buffers, workers: 1, checksum: true, most: held, length: o.length}
+	d := &decoder{Decoder: newDecoder(o.alg, o.src, s), object: o, held: held}
+	defer o.engine.drop(d)
+	_, err = d.Skip(ctx, done)
+	for err == nil && done < o.length {
+		var n int
+		n, err = d.Read(ctx, buf[:min(int64(len(buf)), o.length-done)])
+		each(buf[:n])
+		done += int64(n)
+	}
+	if done == o.length {
+		err = d.Finish(ctx)
+	}
+	if again, err = o.outgrown(false, err); again {
+		return done, true, nil, nil
+	}
+	if done < o.length {
+		return done, false, nil, unexpected(err)
+	}
+	if oddEnd = unexpected(err); oddEnd == nil {
 		o.endsRight.Store(true)
 	}
-	return oddEnd, ctx.Err()
+	return done, false, oddEnd, ctx.Err()
 }
 
 func unexpected(err error) error {

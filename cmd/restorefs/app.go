@@ -108,14 +108,43 @@ func memoryShare(c *cli.Context) (int64, error) {
 	}
 	const program = 16 << 20 // is resident, and not the runtime's
 	debug.SetMemoryLimit(total - program)
+	return shareOf(c, total), nil
+}
+
+// mountBase is what a mount needs besides, measured under load: its requests in
+// flight, and what the garbage collector needs for them, do not shrink with the
+// budget.
+const mountBase = 36 << 20
+
+// shareOf is what each of the two great holders has of total.
+func shareOf(c *cli.Context, total int64) int64 {
 	share := total * 3 / 8
 	if c.Command.Name == "mount" {
-		// Measured under load: its requests in flight, and what the garbage collector
-		// needs for them, do not shrink with the budget.
-		const others = 36 << 20
-		share = min(share, (total-others)*2/5)
+		share = min(share, (total-mountBase)*2/5)
 	}
-	return share, nil
+	return share
+}
+
+// memoryFor is about the --memory of which each great holder has share. It is
+// what shareOf says the other way round, in steps of 16 MiB.
+func memoryFor(c *cli.Context) func(share int64) int64 {
+	if c.String("memory") == "" { // it has no such flag
+		return nil
+	}
+	return func(share int64) int64 {
+		const step = 16 << 20
+		kept := int64(0)
+		if c.Command.Name == "mount" {
+			if _, memory, err := diskCacheSize(c); err == nil {
+				kept = memory / 2
+			}
+		}
+		total := (share + kept) / 3 * 8
+		if c.Command.Name == "mount" {
+			total = max(total, (share+kept)/2*5+mountBase)
+		}
+		return total/step*step + step
+	}
 }
 
 func cacheDirFlag() cli.Flag {
@@ -171,6 +200,7 @@ func openCatalogWith(c *cli.Context, o backupstore.Options) (*backupstore.Catalo
 		return nil, err
 	}
 	o.Logger = log
+	o.MemoryFor = memoryFor(c)
 	if o.IndexDir, err = cacheSubDir(c, "index", "indexes cannot be kept: the next run decodes again what this one does"); err != nil {
 		s.Close()
 		return nil, err

@@ -183,6 +183,9 @@ func (d *Decoder) stepAhead(ctx context.Context) error {
 	case u.skip:
 		return nil
 	case u.place == betweenFrames:
+		if err := d.admit(&u.frame, d.out); err != nil {
+			return err
+		}
 		d.startFrame(u.frame)
 		return nil
 	case u.place == atChecksum:

@@ -12,9 +12,6 @@ import (
 
 const formatName = "zstd"
 
-// MaxWindow is the largest window, in bytes, that a frame may ask for.
-const MaxWindow = 128 << 20
-
 // ErrUnsupported is what errors.Is finds when a frame is well formed but asks
 // for what this package refuses: a dictionary, or a window above MaxWindow.
 var ErrUnsupported = errors.New("zstd frame not supported")
@@ -31,6 +28,13 @@ type Options struct {
 	// Ahead lets a second goroutine parse while the reader's decodes, once some
 	// has been decoded. It has no effect with an Observer.
 	Ahead bool
+	// Length is how many decoded bytes of the object are going to be asked for,
+	// 0 when that is unknown. A window larger than that takes no more memory.
+	Length int64
+	// MaxBytes is the memory that the decoder may hold. Where a frame needs more,
+	// decoding fails with a MemoryError, before the memory is taken. 0: what
+	// windows of 128 MiB need.
+	MaxBytes int64
 }
 
 // DefaultSpacing is the distance between checkpoints, in decoded bytes.
@@ -198,7 +202,7 @@ func (d *Decoder) explain(err error) error {
 	var located *stream.CorruptError
 	var failed *sourceError
 	switch {
-	case err == io.EOF || errors.As(err, &located):
+	case err == io.EOF || errors.As(err, &located) || isMemoryError(err):
 		return err
 	case errors.As(err, &failed):
 		return fmt.Errorf("zstd: read the stored object at %d (decoded byte %d): %w", failed.off, d.out, failed.err)
@@ -245,6 +249,11 @@ func (d *Decoder) stepFrame(ctx context.Context) error {
 	f, n, err := d.nextFrame(ctx)
 	if err != nil {
 		return err
+	}
+	if f != nil {
+		if err := d.admit(f, d.out); err != nil {
+			return err
+		}
 	}
 	if f != nil && d.track != nil {
 		d.track.startFrame(f, d.in.off, d.out)
@@ -302,7 +311,7 @@ func (d *Decoder) startFrame(f frame) {
 	}
 	d.frame = f
 	d.frames++
-	d.window.reset(f.window, keep, f.content)
+	d.window.reset(f.window, keep, d.opt.span(&f, d.out))
 	// To grow the window step by step costs a copy each time, so it gets its
 	// full size when that much is sure to come, as far as one can tell: by the
 	// header, and by what the stored bytes left can at most decode to.

@@ -191,7 +191,7 @@ func TestRefusesWhatItCannotDecode(t *testing.T) {
 		{"only a skippable frame", skippable(3), io.ErrUnexpectedEOF},
 		{"a skippable frame that is cut", skippable(9)[:12], io.ErrUnexpectedEOF},
 		{"a dictionary", []byte{0x28, 0xb5, 0x2f, 0xfd, 0x21, 7, 0, 1, 0, 0}, ErrUnsupported},
-		{"a window of 256 MiB", []byte{0x28, 0xb5, 0x2f, 0xfd, 0, 18 << 3, 1, 0, 0}, ErrUnsupported},
+		{"a window of 4 GiB", []byte{0x28, 0xb5, 0x2f, 0xfd, 0, 22 << 3, 1, 0, 0}, ErrUnsupported},
 		{"a reserved block", []byte{0x28, 0xb5, 0x2f, 0xfd, 0, 0, 7, 0, 0}, stream.ErrCorrupt},
 		{"a wrong checksum", badSum, stream.ErrCorrupt},
 		{"less than its announced size", []byte{0x28, 0xb5, 0x2f, 0xfd, 0x20, 2, 1, 0, 0}, stream.ErrCorrupt},

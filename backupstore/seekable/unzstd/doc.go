@@ -25,7 +25,7 @@
 //
 // # Limits
 //
-// It accepts windows up to MaxWindow, frames one after the other, skippable
+// It accepts windows up to MaxWindow, if Options.MaxBytes allows, frames one after the other, skippable
 // frames, and bytes after the last frame. It refuses dictionaries. It starts no
 // goroutine but for Options.Ahead (ahead.go). Memory is the window and about 1 MiB more; for an Observer, also
 // half of Spacing, and up to 16 MiB and a window for what reaches across

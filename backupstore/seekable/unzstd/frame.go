@@ -77,9 +77,8 @@ func parseFrame(b []byte) (f frame, n int, err error) {
 	}
 	if single {
 		f.window = max(f.content, minWindow)
-	}
-	if f.window > MaxWindow {
-		return f, 0, fmt.Errorf("%w: it needs a window of %d MiB, and %d MiB is the most that is allowed",
+	} else if f.window > MaxWindow {
+		return f, 0, fmt.Errorf("%w: it needs a window of %d MiB, and %d MiB is the most that zstd has",
 			ErrUnsupported, f.window>>20, MaxWindow>>20)
 	}
 	f.checksum = desc&4 != 0

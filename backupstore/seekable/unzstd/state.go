@@ -80,6 +80,9 @@ func (t *tracker) state(c *candidate, d *Decoder, out int64) []byte {
 func Resume(src stream.Source, cp stream.Checkpoint, opt Options) (*Decoder, error) {
 	d := newDecoder(src, opt)
 	if err := d.resume(cp); err != nil {
+		if isMemoryError(err) {
+			return nil, err
+		}
 		return nil, &stream.CorruptError{Format: formatName, In: cp.In / 8, Out: cp.Out, Reason: "checkpoint: " + err.Error()}
 	}
 	return d, nil
@@ -130,7 +133,7 @@ func (d *Decoder) resume(cp stream.Checkpoint) error {
 	}
 	var err error
 	f := frame{content: -1, checksum: flags&flagChecksum != 0}
-	if f.window, err = next(minWindow, MaxWindow); err != nil {
+	if f.window, err = next(minWindow, maxTracked); err != nil {
 		return fmt.Errorf("window: %w", err)
 	}
 	if f.done, err = next(1, cp.Out); err != nil {
@@ -164,9 +167,12 @@ func (d *Decoder) resume(cp stream.Checkpoint) error {
 	if err := d.block.restore(reps, desc); err != nil {
 		return err
 	}
+	if err := d.admit(&f, cp.Out); err != nil {
+		return err
+	}
 	rest := int64(-1)
-	if f.content >= 0 {
-		rest = f.content - f.done
+	if n := d.opt.span(&f, cp.Out); n >= 0 {
+		rest = max(n-f.done, 0)
 	}
 	keep := 0
 	if d.track != nil {

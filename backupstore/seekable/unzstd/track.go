@@ -29,7 +29,7 @@ const (
 // to, for there they are still in the window.
 type tracker struct {
 	obs       stream.Observer
-	wanted    int64 // the spacing asked for
+	opt       Options
 	spacing   int64 // what this frame's window allows
 	tolerance int64
 	target    int64 // the candidates being gathered are for this decoded offset
@@ -64,21 +64,13 @@ type candidate struct {
 type run struct{ at, n int }
 
 func newTracker(opt Options, out int64) *tracker {
-	t := &tracker{obs: opt.Observer, wanted: opt.Spacing, start: out}
-	if t.wanted == 0 {
-		t.wanted = DefaultSpacing
-	}
-	t.wanted = max(t.wanted, minSpacing)
-	return t
+	return &tracker{obs: opt.Observer, opt: opt, start: out}
 }
 
 // plan sets what depends on a frame's window, at a frame's start or resumption.
 func (t *tracker) plan(f *frame, out int64) {
-	window := f.window
-	if f.content >= 0 {
-		window = min(window, f.content)
-	}
-	t.spacing = max(t.wanted, window/8)
+	window := t.opt.reach(f, out)
+	t.spacing = t.opt.spacing(window)
 	t.tolerance = t.spacing / 4
 	for t.shift = 14; window>>t.shift >= maxBuckets; t.shift++ {
 	}
@@ -96,7 +88,7 @@ func (t *tracker) aim(out int64) {
 
 // keep is how many bytes the window must hold beyond its size: the first
 // candidate of a target waits for the last one.
-func (t *tracker) keep() int { return int(2*t.tolerance) + maxBlock }
+func (t *tracker) keep() int { return keepBytes(t.spacing) }
 
 // wants tells whether a boundary at out is a candidate.
 func (t *tracker) wants(out int64) bool {

@@ -24,14 +24,20 @@ type window struct {
 // and of whose decoded bytes the last size+keep shall stay. Content is how
 // many bytes are to come, -1 when that is unknown.
 func (w *window) reset(size int64, keep int, content int64) {
-	full := int(size) + keep + 2*maxBlock + 2*slack
-	if content >= 0 && content < int64(full)-maxBlock-slack {
-		full = int(content) + maxBlock + slack
-	}
+	full := int(ringBytes(size, keep, content))
 	*w = window{buf: w.buf, size: size, full: full}
 	if len(w.buf) > w.full {
 		w.buf = w.buf[:w.full]
 	}
+}
+
+// ringBytes is how large the ring gets.
+func ringBytes(size int64, keep int, content int64) int64 {
+	full := min(size, 1<<40) + int64(keep) + 2*maxBlock + 2*slack
+	if content >= 0 && content < full-maxBlock-slack {
+		full = content + maxBlock + slack
+	}
+	return full
 }
 
 // reserve makes the buffer n bytes at least, if the ring may be so large.
@@ -52,7 +58,11 @@ func (w *window) begin(maxLen int) {
 	w.total += int64(w.pos - w.start)
 	need := w.pos + maxLen + slack
 	if need > len(w.buf) && len(w.buf) < w.full {
-		w.reserve(max(need, min(2*len(w.buf), w.full)))
+		more := 2 * len(w.buf)
+		if more > largeWindow {
+			more = w.full // what is grown out of would be held too, for a while
+		}
+		w.reserve(max(need, min(more, w.full)))
 	}
 	if need > len(w.buf) {
 		w.end, w.pos = w.pos, 0
