@@ -63,6 +63,8 @@ ARCH_PACKAGES := $(addprefix ./,backupstore/format fusefs/parttable cache/disk \
   $(addprefix backupstore/seekable/,stream inflate bunzip2 unzstd index) backupstore/seekable)
 
 test-arch: ## decoders, formats and restores on s390x (big-endian) and arm64, in qemu's emulators (qemu-user-static)
+	@for program in qemu-s390x-static qemu-aarch64-static; do command -v $$program >/dev/null || \
+	  { echo "make test-arch needs $$program (Debian's qemu-user-static): make setup installs it"; exit 1; }; done
 	@# Each processor reads what those before it wrote; at the end this one reads what all did.
 	@dir=$$(mktemp -d) && trap 'rm -rf $$dir' EXIT && export RESTOREFS_TEST_EXCHANGE=$$dir && set -ex && \
 	$(GO) test -count=1 -run 'ForAllProcessors$$' ./fusefs/overlay ./cache/disk ./backupstore/seekable/index && \
