@@ -106,7 +106,12 @@ func TestARealCloudsVolumeIsAsItWasAndAsCinderRestoresIt(t *testing.T) {
 		t.Run("new volume/by Cinder's rule/"+name, func(t *testing.T) {
 			id, theirs := h.materialize(t, m, "--metadata-rule", "cinder"), h.user.restore(t, m.backup, "", "")
 			sameView(t, h.admin.view(t, theirs), h.admin.view(t, id))
-			h.sameDisks(t, theirs, id)
+			// Only "cleared" has zeros in an incremental backup.
+			if name != "cleared" || cinderRestoresRight(t) {
+				h.sameDisks(t, theirs, id)
+			} else {
+				c.sameContent(t, id, m.content, 1)
+			}
 		})
 	}
 	full, bare := h.made["full"], h.made["bare"]
