@@ -58,7 +58,7 @@ func TestNewFinishedAndDeletedBackupsShowWithoutARemount(t *testing.T) {
 			if err := os.Rename(filepath.Join(share, "later"), filepath.Join(share, rel)); err != nil {
 				t.Fatal(err)
 			}
-			eventually(t, "it is finished", func() bool { return names(second.ID) == "metadata.json volume.raw" })
+			eventually(t, "it is finished", func() bool { return names(second.ID) == "info.txt metadata.json volume.raw" })
 			got, err := os.Open(filepath.Join(mountpoint, "backups", second.ID, "volume.raw"))
 			if err != nil {
 				t.Fatal(err)

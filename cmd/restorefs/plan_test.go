@@ -63,7 +63,7 @@ func TestADryRunNamesWhatIsMissing(t *testing.T) {
 	if err := os.Remove(top.Path("_sha256file")); err != nil {
 		t.Fatal(err)
 	}
-	if p, lines = planOf(t, 0, args...); p.Digests || p.StoredBytes <= p.WriteBytes || !strings.Contains(lines, "digests   none") {
+	if p, lines = planOf(t, 0, args...); p.Digests || p.StoredBytes < p.WriteBytes || !strings.Contains(lines, "digests   none") {
 		t.Errorf("%+v\n%s", p, lines)
 	}
 

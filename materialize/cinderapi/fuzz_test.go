@@ -76,7 +76,7 @@ func FuzzAnswer(f *testing.F) {
 		if !fit(e.Message, 1003) || !fit(e.RequestID, 63) || !fit(e.Error(), 2000) {
 			t.Fatalf("%q", e.Error())
 		}
-		if message(body) != message(body) {
+		if once, again := message(body), message(body); once != again {
 			t.Fatalf("%q is told now so, now so", body)
 		}
 	})

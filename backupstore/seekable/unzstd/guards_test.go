@@ -65,7 +65,7 @@ func backward(fields ...field) []byte {
 
 // Sections: raw literals, literals of one byte, those with a Huffman code in one
 // stream, and the head of sequences whose three tables have one symbol each.
-func rawLits(s string) []byte { return append([]byte{byte(len(s)<<3 | litsRaw)}, s...) }
+func rawLits(s string) []byte { return append([]byte{byte(len(s)<<3 + litsRaw)}, s...) }
 func rleLits(n int) []byte {
 	return []byte{byte(n<<4 | 1<<2 | litsRLE), byte(n >> 4), 'r'}
 }
