@@ -155,6 +155,9 @@ func mount(c *cli.Context) error {
 	if dir := shareDir(c); dir != "" {
 		avoid = append(avoid, dir)
 	}
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP) // before there is a mount, which it would leave without its server
+	defer signal.Stop(hup)
 	server, err := fusefs.Mount(c.Context, c.Args().First(), s, fusefs.Options{
 		AllowOther: c.Bool("allow-other"), Owner: owner, Mode: mode, Status: s.status(c.String("share")), Source: cmp.Or(source, c.String("share")),
 		Writable: s.writes != nil, Avoid: avoid, Logger: newLogger(c),
@@ -162,7 +165,7 @@ func mount(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	return serve(c, server, s, notifier)
+	return serve(c, server, s, notifier, hup)
 }
 
 // madeDirs are the directories that flags name and that are made if need be.
@@ -177,7 +180,7 @@ func madeDirs(c *cli.Context) (dirs []string) {
 
 // serve keeps the mount until it is taken down, from here or from elsewhere, or
 // until the command of --run has ended.
-func serve(c *cli.Context, server *fusefs.Server, s *served, n *notifier) error {
+func serve(c *cli.Context, server *fusefs.Server, s *served, n *notifier, hup <-chan os.Signal) error {
 	ctx, stop := context.WithCancel(c.Context)
 	defer stop()
 	watched, gone := make(chan struct{}), make(chan struct{})
@@ -208,9 +211,6 @@ func serve(c *cli.Context, server *fusefs.Server, s *served, n *notifier) error 
 		}
 		return errors.Join(err, end)
 	}
-	hup := make(chan os.Signal, 1)
-	signal.Notify(hup, syscall.SIGHUP)
-	defer signal.Stop(hup)
 	fmt.Fprintf(c.App.ErrWriter, "mounted on %s; %s\n", server.Mountpoint(), n.ending(server.Mountpoint()))
 	if err := n.ready("mounted on " + server.Mountpoint()); err != nil {
 		return errors.Join(err, takeDown(server, c, gone))
