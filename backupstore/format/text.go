@@ -26,8 +26,9 @@ type text struct {
 	v     *values
 	limit int64  // decoded bytes
 	ended bool   // behind the closing quote
-	held  []byte // decoded, and not handed out
-	err   error  // that stays
+	held  []byte // decoded, and not handed out; part of two
+	two   [2 * utf8.UTFMax]byte
+	err   error // that stays
 }
 
 // text returns a reader of the next value, which has to be a string.
@@ -123,18 +124,18 @@ func (t *text) special(c byte) {
 		if utf16.IsSurrogate(r) {
 			t.pair(r)
 		} else {
-			t.hold(r)
+			t.held = utf8.AppendRune(t.two[:0], r)
 		}
 		return
 	default:
 		t.err = fmt.Errorf("%w: \\%c inside a text", ErrJSON, c)
 		return
 	}
-	t.held = append(t.held[:0], c)
+	t.held = append(t.two[:0], c)
 }
 
 func (t *text) hold(runes ...rune) {
-	t.held = t.held[:0]
+	t.held = t.two[:0]
 	for _, r := range runes {
 		t.held = utf8.AppendRune(t.held, r)
 	}
