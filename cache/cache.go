@@ -36,6 +36,10 @@ type Options struct {
 	// negative: no prefetch.
 	PrefetchWorkers int
 
+	// MemoryFor returns how much memory the user has to give the program in all so that the cache gets n bytes. Errors say it; nil:
+	// they say what the cache needs.
+	MemoryFor func(n int64) int64
+
 	// Logger is told of prefetch that failed, at debug level, and of one that panicked, as an error. Errors of reads go to the reader alone. Default: nowhere.
 	Logger *slog.Logger
 }
@@ -43,6 +47,7 @@ type Options struct {
 // Cache holds the spans of any number of volumes. It is safe for concurrent use.
 type Cache struct {
 	spanBytes   int
+	memoryFor   func(n int64) int64
 	prefetchers int           // workers
 	slots       chan struct{} // one token for each Load of a reader
 	zero        []byte        // read-only, all zero
@@ -87,6 +92,7 @@ func New(o Options) *Cache {
 	}
 	c := &Cache{
 		spanBytes:   o.SpanBytes,
+		memoryFor:   o.MemoryFor,
 		prefetchers: max(0, o.PrefetchWorkers),
 		slots:       make(chan struct{}, o.Loads),
 		zero:        make([]byte, o.SpanBytes),
@@ -150,8 +156,12 @@ func (v *Volume) check(off int64, n int) error {
 		return fmt.Errorf("read %d bytes at %d of volume %s (%d bytes): %w", n, off, v.id.Value().id, v.size, ErrRange)
 	}
 	if int64(v.span) > v.c.mem.limit/4 {
-		return fmt.Errorf("read volume %s: its blocks of %d bytes need a cache of %d bytes or more, there are %d: raise the memory limit",
-			v.id.Value().id, v.align, 4*int64(v.span), v.c.mem.limit)
+		need, advice := 4*int64(v.span), "raise the memory limit"
+		if v.c.memoryFor != nil {
+			advice = fmt.Sprintf("give --memory %dMiB or more", (v.c.memoryFor(need)+1<<20-1)>>20)
+		}
+		return fmt.Errorf("read volume %s: its blocks of %d bytes need a cache of %d bytes or more, there are %d: %s",
+			v.id.Value().id, v.align, need, v.c.mem.limit, advice)
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -341,5 +342,16 @@ func TestAgainstAReference(t *testing.T) {
 			}
 			t.Logf("%+v", c.Stats())
 		})
+	}
+}
+
+// Whoever mounts can give the program more memory, not the cache.
+func TestBlocksThatAreTooLargeNameTheMemoryThatWouldDo(t *testing.T) {
+	c := New(Options{MemoryBytes: 4 << 20, PrefetchWorkers: -1, MemoryFor: func(n int64) int64 { return 2 * n }})
+	defer c.Close()
+	v := c.Volume("v", &fakeSource{data: make([]byte, 8<<20), align: 4 << 20})
+	err := v.ReadAt(t.Context(), make([]byte, 1), 0)
+	if err == nil || !strings.Contains(err.Error(), "give --memory 32MiB or more") {
+		t.Error(err)
 	}
 }

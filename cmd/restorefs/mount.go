@@ -130,7 +130,7 @@ func mount(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	spans := cache.New(cache.Options{MemoryBytes: memory, Logger: newLogger(c)})
+	spans := cache.New(cache.Options{MemoryBytes: memory, MemoryFor: memoryFor(c), Logger: newLogger(c)})
 	defer spans.Close()
 	answerAtOnce()
 	s := newServed(catalog, spans, newLogger(c), only)

@@ -96,7 +96,7 @@ func toQcow2(c *cli.Context, catalog *backupstore.Catalog, volume *backupstore.V
 	}
 	x := &conversion{qemuImg: qemuImg, size: volume.Size()}
 	x.stage.Store("starting")
-	spans := cache.New(cache.Options{MemoryBytes: memory, Logger: newLogger(c)})
+	spans := cache.New(cache.Options{MemoryBytes: memory, MemoryFor: memoryFor(c), Logger: newLogger(c)})
 	defer spans.Close()
 	answerAtOnce()
 	x.source = &watched{served: newServed(catalog, spans, newLogger(c), func(other *backupstore.Backup) bool { return other == b })}
