@@ -243,6 +243,7 @@ func TestDevicesInUseAreRefused(t *testing.T) {
 		f.Write(mbr)
 		f.Close()
 		refusal(t, dev, 1<<20, ReasonContent, "MBR partition table")
+		exec.Command("partx", "-d", dev).Run() // what a run that was killed has left on this device
 		tool(t, "partx", "-a", dev)
 		defer exec.Command("partx", "-d", dev).Run()
 		part := dev + "p1"
