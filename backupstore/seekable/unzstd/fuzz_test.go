@@ -43,6 +43,9 @@ func FuzzDecodesLikeKlauspost(f *testing.F) {
 	f.Fuzz(func(t *testing.T, stored []byte) {
 		const limit = 512 << 10
 		d, got, err := ours(stored, &log{t: t}, limit)
+		if _, ok := errors.AsType[*MemoryError](err); ok {
+			return // a window that nobody is to allocate here
+		}
 		switch {
 		case err == nil, errors.Is(err, stream.ErrCorrupt), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, ErrUnsupported):
 		default:
