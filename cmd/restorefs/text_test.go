@@ -55,7 +55,7 @@ func TestWhatIsPrintedSteersNoTerminal(t *testing.T) {
 
 func TestCommandsPrintNothingThatSteersATerminal(t *testing.T) {
 	share := t.TempDir()
-	long := strings.Repeat("long", 25000)
+	long := strings.Repeat("long", 200) // the catalogue keeps 1 KiB of a name
 	meta := `{"version": 2, "volume-base-metadata": {"id": "x", "display_name": ` + asJSON(t, nasty+long) + `}, "volume-metadata": {"k": ` + asJSON(t, nasty) + `}}`
 	b := storetest.MustWrite(t, share, storetest.Spec{ID: storetest.ID("one"), VolumeID: storetest.ID("volume"), Name: nasty, VolumeMeta: meta, Content: storetest.Text(1<<20, 7)})
 	target := t.TempDir() + "/x.raw"
@@ -68,7 +68,8 @@ func TestCommandsPrintNothingThatSteersATerminal(t *testing.T) {
 			}
 		}
 		whole := args[0] != "records" && slices.Contains(args, "--json") // nothing is cut
-		if code != 0 || whole == (len(stdout)+len(stderr) < len(long)) {
+		cut := args[0] != "show"                                         // which cuts at 1024 characters
+		if code != 0 || (whole || cut) && whole != strings.Contains(stdout, long) {
 			t.Errorf("%q: exit %d, %d bytes", args, code, len(stdout)+len(stderr))
 		}
 	}
