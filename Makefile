@@ -53,10 +53,10 @@ lint:
 unit:
 	@[ -n "$(RACE)" ] || echo "no C compiler: tests run without the race detector"
 	@# By default each program of the end-to-end tests would sleep a second at its end, for races then.
-	GORACE="atexit_sleep_ms=0 $$GORACE" GO="$(GO)" $(GO) run ./leaktest/gotest $(RACE) -timeout 40m ./...
+	GORACE="atexit_sleep_ms=0 $$GORACE" GO="$(GO)" $(GO) run ./backupstore/storetest/leaktest/gotest $(RACE) -timeout 40m ./...
 
 unit1: # again with one processor and pure Go
-	GOMAXPROCS=1 GO="$(GO)" $(GO) run ./leaktest/gotest -tags purego -timeout 40m ./...
+	GOMAXPROCS=1 GO="$(GO)" $(GO) run ./backupstore/storetest/leaktest/gotest -tags purego -timeout 40m ./...
 
 # The packages in which the order of bytes or a processor's own loop matters.
 ARCH_PACKAGES := $(addprefix ./,backupstore/format fusefs/parttable cache/disk \
@@ -120,7 +120,7 @@ flips: ## flip 10,000 bits of backups and as many of overlay maps: an error or t
 	RESTOREFS_FLIPS=$${FLIPS:-10000} $(GO) test -count=1 -v -timeout 60m -run '^TestNoFlippedBit(GivesAWrongByte|OfAMapGivesAWrongBlock)$$' ./backupstore ./fusefs/overlay
 
 fuzz: ## fuzz every target for FUZZTIME (1m) each
-	GO="$(GO)" $(GO) run ./leaktest/gofuzz -time $${FUZZTIME:-1m}
+	GO="$(GO)" $(GO) run ./backupstore/storetest/leaktest/gofuzz -time $${FUZZTIME:-1m}
 
 bench: ## measure against the peers and print the tables of docs/benchmarks.md
 	$(GO) run ./backupstore/seekable/bench

@@ -11,7 +11,7 @@ import (
 
 	"github.com/restorefs/restorefs/backupstore"
 	"github.com/restorefs/restorefs/backupstore/storetest"
-	"github.com/restorefs/restorefs/leaktest/need"
+	"github.com/restorefs/restorefs/backupstore/storetest/leaktest/need"
 )
 
 // stored writes a backup of one object. What storetest cannot compress a program

@@ -19,7 +19,7 @@ import (
 	"github.com/restorefs/restorefs/backupstore"
 	"github.com/restorefs/restorefs/backupstore/share"
 	"github.com/restorefs/restorefs/backupstore/storetest"
-	"github.com/restorefs/restorefs/leaktest/need"
+	"github.com/restorefs/restorefs/backupstore/storetest/leaktest/need"
 )
 
 // faultyShare is a share on which any call can be made to fail. Fault is asked

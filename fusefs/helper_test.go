@@ -16,8 +16,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/restorefs/restorefs/leaktest"
-	"github.com/restorefs/restorefs/leaktest/need"
+	"github.com/restorefs/restorefs/backupstore/storetest/leaktest"
+	"github.com/restorefs/restorefs/backupstore/storetest/leaktest/need"
 )
 
 // The process that serves a mount must not touch it. So the tests run the

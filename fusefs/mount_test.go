@@ -18,7 +18,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/restorefs/restorefs/leaktest/need"
+	"github.com/restorefs/restorefs/backupstore/storetest/leaktest/need"
 )
 
 func mountInfoAt(t *testing.T, path string) MountInfo {

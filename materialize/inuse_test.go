@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/restorefs/restorefs/leaktest/need"
+	"github.com/restorefs/restorefs/backupstore/storetest/leaktest/need"
 )
 
 // background starts a program and waits until it has written a line.

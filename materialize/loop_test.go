@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/restorefs/restorefs/leaktest/need"
+	"github.com/restorefs/restorefs/backupstore/storetest/leaktest/need"
 )
 
 // tool runs a program, or skips the test where it is missing.

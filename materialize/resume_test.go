@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/restorefs/restorefs/leaktest"
+	"github.com/restorefs/restorefs/backupstore/storetest/leaktest"
 )
 
 const (

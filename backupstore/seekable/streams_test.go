@@ -17,7 +17,7 @@ import (
 
 	"github.com/restorefs/restorefs/backupstore/seekable/index"
 	"github.com/restorefs/restorefs/backupstore/seekable/stream"
-	"github.com/restorefs/restorefs/leaktest/need"
+	"github.com/restorefs/restorefs/backupstore/storetest/leaktest/need"
 )
 
 // source is a stored object in memory that can be watched and disturbed.

@@ -17,8 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/restorefs/restorefs/backupstore/storetest/leaktest/need"
 	"github.com/restorefs/restorefs/cache"
-	"github.com/restorefs/restorefs/leaktest/need"
 )
 
 // memory is a volume in memory that counts what is loaded of it.

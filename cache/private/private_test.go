@@ -12,8 +12,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/restorefs/restorefs/leaktest"
-	"github.com/restorefs/restorefs/leaktest/need"
+	"github.com/restorefs/restorefs/backupstore/storetest/leaktest"
+	"github.com/restorefs/restorefs/backupstore/storetest/leaktest/need"
 )
 
 func TestMain(m *testing.M) { os.Exit(leaktest.Run(m)) }

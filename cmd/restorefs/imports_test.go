@@ -47,11 +47,11 @@ var mayImport = map[string][]string{
 		"backupstore/share", "backupstore/format", "backupstore/seekable", "backupstore/seekable/stream", "backupstore/seekable/inflate",
 		"backupstore/seekable/bunzip2", "backupstore/seekable/unzstd", "backupstore/seekable/index",
 	},
-	"backupstore/storetest": {}, // for tests: a second opinion, never an echo
-	"leaktest":              {}, // for tests
-	"leaktest/need":         {}, // for tests
-	"leaktest/gotest":       {"leaktest/need"},
-	"leaktest/gofuzz":       {},
+	"backupstore/storetest":                 {}, // for tests: a second opinion, never an echo
+	"backupstore/storetest/leaktest":        {}, // for tests
+	"backupstore/storetest/leaktest/need":   {}, // for tests
+	"backupstore/storetest/leaktest/gotest": {"backupstore/storetest/leaktest/need"},
+	"backupstore/storetest/leaktest/gofuzz": {},
 }
 
 func TestImportTable(t *testing.T) {

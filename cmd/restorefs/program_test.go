@@ -16,8 +16,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/restorefs/restorefs/backupstore/storetest"
-	"github.com/restorefs/restorefs/leaktest"
-	testneed "github.com/restorefs/restorefs/leaktest/need"
+	"github.com/restorefs/restorefs/backupstore/storetest/leaktest"
+	testneed "github.com/restorefs/restorefs/backupstore/storetest/leaktest/need"
 )
 
 // The test binary is also the program: a mount must be served by another

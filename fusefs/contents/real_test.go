@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/restorefs/restorefs/leaktest/need"
+	"github.com/restorefs/restorefs/backupstore/storetest/leaktest/need"
 )
 
 func skip(t *testing.T, format string, args ...any) {

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/restorefs/restorefs/leaktest/need"
+	"github.com/restorefs/restorefs/backupstore/storetest/leaktest/need"
 )
 
 // skip skips a test for want of something, unless the machine was prepared to

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/restorefs/restorefs/leaktest/need"
+	"github.com/restorefs/restorefs/backupstore/storetest/leaktest/need"
 )
 
 // RuleCinder against the code whose rule it is, with chains made at random.

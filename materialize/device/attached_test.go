@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/restorefs/restorefs/leaktest/need"
+	"github.com/restorefs/restorefs/backupstore/storetest/leaktest/need"
 )
 
 // loopDevice is a block device of some size, or the test skips.

@@ -4,7 +4,7 @@ import (
 	"os"
 	"testing"
 
-	"github.com/restorefs/restorefs/leaktest"
+	"github.com/restorefs/restorefs/backupstore/storetest/leaktest"
 )
 
 func TestMain(m *testing.M) { os.Exit(leaktest.Run(m)) }

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/restorefs/restorefs/backupstore/seekable/stream"
-	"github.com/restorefs/restorefs/leaktest/need"
+	"github.com/restorefs/restorefs/backupstore/storetest/leaktest/need"
 )
 
 // writeFiles builds an index of n checkpoints in a store at dir, and returns

@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"github.com/restorefs/restorefs/backupstore/seekable/stream"
-	"github.com/restorefs/restorefs/leaktest/need"
+	"github.com/restorefs/restorefs/backupstore/storetest/leaktest/need"
 )
 
 const spacing = 512 << 10

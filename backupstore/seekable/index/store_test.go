@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/restorefs/restorefs/backupstore/seekable/stream"
-	"github.com/restorefs/restorefs/leaktest/need"
+	"github.com/restorefs/restorefs/backupstore/storetest/leaktest/need"
 )
 
 func TestSizeBoundEvictsWhatWasNotUsedForLongest(t *testing.T) {

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/restorefs/restorefs/leaktest/need"
+	"github.com/restorefs/restorefs/backupstore/storetest/leaktest/need"
 )
 
 // Random configurations, read by the code whose rules these are.

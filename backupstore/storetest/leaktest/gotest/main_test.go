@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/restorefs/restorefs/leaktest/need"
+	"github.com/restorefs/restorefs/backupstore/storetest/leaktest/need"
 )
 
 func TestReport(t *testing.T) {

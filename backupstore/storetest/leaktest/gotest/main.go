@@ -21,7 +21,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/restorefs/restorefs/leaktest/need"
+	"github.com/restorefs/restorefs/backupstore/storetest/leaktest/need"
 )
 
 func main() {
