@@ -19,7 +19,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/restorefs/restorefs/backupstore/storetest"
-	"github.com/restorefs/restorefs/materialize/cinderapi"
 )
 
 // volumeServer has one volume and answers as Cinder does (21.3.1, noauth). It is
@@ -444,24 +443,6 @@ func TestBashReadsAWordAsItWasWritten(t *testing.T) {
 		cmd.Stdin = strings.NewReader(script.String())
 		if out, err := cmd.Output(); err != nil || string(out) != want.String() {
 			t.Errorf("%s: %v: %q", locale, err, out)
-		}
-	}
-}
-
-func TestALoopDeviceIsTheVolumeOfItsFile(t *testing.T) {
-	need(t, "losetup")
-	if os.Geteuid() != 0 {
-		skip(t, "needs root for a loop device")
-	}
-	file := filepath.Join(t.TempDir(), "volume-"+otherVolume)
-	if err := os.WriteFile(file, make([]byte, 1<<20), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	device := strings.TrimSpace(run(t, "losetup", "--find", "--show", file))
-	t.Cleanup(func() { run(t, "losetup", "--detach", device) })
-	for id, ok := range map[string]bool{otherVolume: true, strings.ToUpper(otherVolume): true, cloudTarget: false} {
-		if err := (&cloudVolume{volume: &cinderapi.Volume{ID: id}}).isAt(device); (err == nil) != ok {
-			t.Errorf("%s: %v", id, err)
 		}
 	}
 }

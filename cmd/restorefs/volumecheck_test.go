@@ -191,39 +191,6 @@ func beginWith(path, text string) error {
 	return err
 }
 
-func TestADiskSaysWhichVolumeItIs(t *testing.T) {
-	for name, test := range map[string]struct{ file, text string }{
-		"virtio":             {"serial", otherVolume[:20]},
-		"NVMe":               {"device/serial", otherVolume[:20] + "   \n"},
-		"SCSI":               {"device/vpd_pg80", "\x00\x80\x00\x24" + otherVolume},
-		"a device of LVM":    {"dm/name", "cinder--volumes-volume--" + strings.ReplaceAll(otherVolume, "-", "--") + "\n"},
-		"a partition of one": {"../serial", otherVolume[:20]},
-	} {
-		t.Run(name, func(t *testing.T) {
-			dir := filepath.Join(t.TempDir(), "vdb", "vdb1")
-			write := func(file, text string) {
-				path := dir + "/" + file
-				if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-					t.Fatal(err)
-				}
-				if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-					t.Fatal(err)
-				}
-			}
-			if strings.HasPrefix(test.file, "..") {
-				write("partition", "1\n")
-			}
-			write(test.file, test.text)
-			for id, ok := range map[string]bool{otherVolume: true, cloudTarget: false} {
-				v := &cloudVolume{volume: &cinderapi.Volume{ID: id}}
-				if err := v.isNamed("/dev/x", namesInSysfs(dir+"/")); (err == nil) != ok {
-					t.Errorf("%s: %v", id, err)
-				}
-			}
-		})
-	}
-}
-
 // Cinder's own restore leaves a file as long as the backup.
 func TestAVolumesFileMayHaveBeenCutOff(t *testing.T) {
 	share, id := cloudBackup(t, storetest.Volume{})

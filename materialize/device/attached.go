@@ -1,7 +1,6 @@
 package device
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -21,10 +20,6 @@ type Attached struct {
 	Sys  string        // "" means /sys
 	Wait time.Duration // for the device to show; 0: 70 s
 }
-
-// serialBytes is what virtio-blk and NVMe keep of a serial number: VIRTIO 1.2,
-// 5.2.6 (VIRTIO_BLK_T_GET_ID); NVMe base specification, Identify Controller.
-const serialBytes = 20
 
 // String implements Finder.
 func (a *Attached) String() string { return a.dir() }
@@ -103,22 +98,8 @@ func (a *Attached) link(v Volume) (string, bool, error) {
 	return first, real != "", nil
 }
 
-// carries reports whether a name ends with the id, or with as much of it as
-// fits into a serial number.
-func carries(name, id string) bool {
-	name, id = strings.ToLower(name), strings.ToLower(id)
-	for _, serial := range []string{id, id[:serialBytes]} {
-		before, ok := strings.CutSuffix(name, serial)
-		if ok && (strings.HasSuffix(before, "-") || strings.HasSuffix(before, "_")) {
-			return true
-		}
-	}
-	return false
-}
-
 // serial compares the disk's serial number with the id where the kernel tells
-// it: links can be stale. sysfs has it for virtio, for NVMe, and for SCSI in the
-// vital product data page 0x80 (SPC-4, 7.8.18).
+// it: links can be stale.
 func (a *Attached) serial(path string, v Volume) error {
 	sys := a.Sys
 	if sys == "" {
@@ -128,24 +109,13 @@ func (a *Attached) serial(path string, v Volume) error {
 	if err != nil {
 		return fmt.Errorf("look at the device of volume %s: %w", v.ID, err)
 	}
-	block := filepath.Join(sys, "class/block", filepath.Base(real))
-	for _, file := range []string{"serial", "device/serial", "device/vpd_pg80"} {
-		text, err := os.ReadFile(filepath.Join(block, file))
-		if err != nil {
-			continue
-		}
-		if file == "device/vpd_pg80" && len(text) > 4 {
-			text = text[4:] // peripheral type, page code, length
-		}
-		serial := strings.ToLower(string(bytes.Trim(text, " \n\x00")))
-		if serial == "" {
-			continue
-		}
-		id := strings.ToLower(v.ID)
-		if serial != id && serial != id[:serialBytes] {
-			return &WrongError{Volume: v.ID, Path: path, Reason: fmt.Sprintf("%s has the serial number %q, which is another disk's", real, serial)}
-		}
+	serials := serialNumbers(filepath.Join(sys, "class/block", filepath.Base(real)))
+	if len(serials) == 0 {
 		return nil
+	}
+	serial, id := strings.ToLower(serials[0]), strings.ToLower(v.ID)
+	if serial != id && serial != id[:serialBytes] {
+		return &WrongError{Volume: v.ID, Path: path, Reason: fmt.Sprintf("%s has the serial number %q, which is another disk's", real, serial)}
 	}
 	return nil
 }

@@ -15,8 +15,13 @@ import (
 // loopDevice is a block device of some size, or the test skips.
 func loopDevice(t *testing.T, size int64) string {
 	t.Helper()
+	return loopOf(t, filepath.Join(t.TempDir(), "disk"), size)
+}
+
+// loopOf is the block device of a file that it makes.
+func loopOf(t *testing.T, path string, size int64) string {
+	t.Helper()
 	need.Root(t)
-	path := filepath.Join(t.TempDir(), "disk")
 	volumeFile(t, path, size)
 	out, err := exec.Command("losetup", "--find", "--show", path).CombinedOutput()
 	if err != nil {
