@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// BenchmarkWarm4K reads 4 KiB at random from memory: on goroutines of its own 1 or 8 at a time.
+// BenchmarkWarm4K reads 4 KiB at random from memory, on 1 or 8 goroutines at a time.
 func BenchmarkWarm4K(b *testing.B) {
 	const size = 64 * mib
 	for _, bb := range []struct {
@@ -53,7 +53,8 @@ func BenchmarkWarm4K(b *testing.B) {
 	}
 }
 
-// BenchmarkSequential1M reads 1 MiB after the other, each once, of a source that takes 10 ms for it and no CPU.
+// BenchmarkSequential1M reads a volume from front to back, 1 MiB at a time, from a source that
+// needs 10 ms and no CPU for each MiB.
 func BenchmarkSequential1M(b *testing.B) {
 	for _, bb := range []struct {
 		name    string

@@ -16,7 +16,7 @@ import (
 const (
 	defaultMemoryBytes = 128 << 20
 	defaultSpanBytes   = 128 << 10
-	minSpans           = 16      // of memory
+	minSpans           = 16      // that the memory has room for
 	maxRunBytes        = 4 << 20 // loaded by one call of Load
 	copyBytes          = 1 << 20 // ReadAt pins this much at a time
 )
@@ -26,21 +26,25 @@ type Options struct {
 	// MemoryBytes bounds all buffers of the cache. Default 128 MiB; raised to 16 spans if less.
 	MemoryBytes int64
 
-	// SpanBytes is the unit of caching, rounded up to a multiple of each Source's Align. Default 128 KiB.
+	// SpanBytes is the unit of caching, rounded up to a multiple of each Source's Align. Default
+	// 128 KiB.
 	SpanBytes int
 
-	// Loads bounds the concurrent calls of Source.Load on behalf of waiting readers. Default 4 for each CPU, but 16 or more.
+	// Loads bounds the concurrent calls of Source.Load on behalf of waiting readers. Default 4 for
+	// each CPU, but 16 or more.
 	Loads int
 
-	// PrefetchWorkers bounds the concurrent calls of Source.Load ahead of readers, over all of them. Default one for each CPU;
-	// negative: no prefetch.
+	// PrefetchWorkers bounds the concurrent calls of Source.Load ahead of readers, over all of
+	// them. Default one for each CPU; negative: no prefetch.
 	PrefetchWorkers int
 
-	// MemoryFor returns how much memory the user has to give the program in all so that the cache gets n bytes. Errors say it; nil:
-	// they say what the cache needs.
+	// MemoryFor returns how much memory the user has to give the whole program so that the cache
+	// gets n bytes. Error messages name that amount; if MemoryFor is nil, they name what the cache
+	// needs.
 	MemoryFor func(n int64) int64
 
-	// Logger is told of prefetch that failed, at debug level, and of one that panicked, as an error. Errors of reads go to the reader alone. Default: nowhere.
+	// Logger gets failures of prefetch at debug level and panics during prefetch as errors. The
+	// error of a read goes to its reader alone. Default: nothing is logged.
 	Logger *slog.Logger
 }
 
@@ -55,7 +59,8 @@ type Cache struct {
 	count       counters
 	debug       *debugging // tests only, else nil
 
-	// tight tells View.Release, which does not take mu otherwise, that somebody waits for the memory it frees. See settle.
+	// tight tells View.Release, which otherwise does not take mu, that a reader waits for memory.
+	// See settle.
 	tight atomic.Bool
 
 	background context.Context // of all prefetch
@@ -65,15 +70,15 @@ type Cache struct {
 	mu      sync.Mutex
 	closed  bool
 	atRest  *simplelru.LRU[key, *span] // loaded spans, pinned or not
-	aside   *simplelru.LRU[key, *span] // loaded along with others and not yet wanted, never pinned
-	loading map[key]*span              // claimed spans, their bytes not yet there
+	aside   *simplelru.LRU[key, *span] // loaded along with others, not yet asked for, never pinned
+	loading map[key]*span              // claimed spans whose bytes are not there yet
 	mem     memory
 	urgent  int // readers waiting for memory or a slot: prefetch stands back
 	ready   []*stream
 	work    *sync.Cond // workers wait here; signalled when ready grows, urgent ends, closed is set
 }
 
-// New returns an empty cache and starts its prefetch workers. Close ends it.
+// New returns an empty cache and starts its prefetch workers; Close stops them.
 func New(o Options) *Cache {
 	if o.SpanBytes <= 0 {
 		o.SpanBytes = defaultSpanBytes
@@ -102,7 +107,8 @@ func New(o Options) *Cache {
 	}
 	c.background, c.stop = context.WithCancel(context.Background())
 	c.work = sync.NewCond(&c.mu)
-	// The memory bounds the number of spans, not the list; its only error is a size below 1.
+	// The number of spans is bounded by the memory, not by the lists. NewLRU fails only for sizes
+	// below 1.
 	c.atRest, _ = simplelru.NewLRU[key, *span](math.MaxInt, nil)
 	c.aside, _ = simplelru.NewLRU[key, *span](math.MaxInt, nil)
 	for range c.prefetchers {
@@ -111,8 +117,9 @@ func New(o Options) *Cache {
 	return c
 }
 
-// Close stops prefetch, waits for it, and forgets all spans. Reads that wait for memory or come later fail with ErrClosed; loads of
-// readers under way finish; views stay valid until released. Closing twice is fine.
+// Close stops prefetch, waits until it has stopped, and drops all spans. Reads that wait for memory
+// and later reads fail with ErrClosed; loads that readers have begun finish; views stay valid until
+// they are released. Closing twice is fine.
 func (c *Cache) Close() {
 	c.stop()
 	c.mu.Lock()
@@ -129,7 +136,7 @@ type Volume struct {
 	c   *Cache
 	id  unique.Handle[identity]
 	src Source
-	// tiered is src if it is one.
+	// tiered is src if that is a Tiered, else nil.
 	tiered Tiered
 	size   int64
 	align  int
@@ -137,7 +144,8 @@ type Volume struct {
 	most   int // spans loaded by one Load at most
 }
 
-// Volume returns the volume that src serves. Volumes of the same id share their spans, so their sources must have the same bytes.
+// Volume returns the volume that src serves. Volumes with the same id share their spans, so their
+// sources must serve the same bytes.
 func (c *Cache) Volume(id string, src Source) *Volume {
 	v := &Volume{c: c, src: src, size: src.Size(), align: max(src.Align(), 1)}
 	v.tiered, _ = src.(Tiered)
@@ -150,7 +158,8 @@ func (c *Cache) Volume(id string, src Source) *Volume {
 // Size is the volume's size in bytes.
 func (v *Volume) Size() int64 { return v.size }
 
-// check refuses what cannot be read whatever the source does.
+// check refuses reads outside of the volume, and volumes whose spans do not fit
+// into the memory.
 func (v *Volume) check(off int64, n int) error {
 	if off < 0 || n < 0 || off > v.size || int64(n) > v.size-off {
 		return fmt.Errorf("read %d bytes at %d of volume %s (%d bytes): %w", n, off, v.id.Value().id, v.size, ErrRange)
@@ -166,10 +175,12 @@ func (v *Volume) check(off int64, n int) error {
 	return nil
 }
 
-// Read returns exactly the n bytes at off, pinned in memory until the View is released. It fails if ctx ends, with ErrRange if the
-// volume has fewer bytes, or with the error of the Source for a block among those asked for; nothing is returned then.
+// Read returns exactly the n bytes at off, pinned in memory until the View is released. It fails if
+// ctx ends, with ErrRange if the volume has fewer bytes, or with the error of the Source for a
+// block among those asked for; nothing is returned then.
 //
-// A request needs the memory of all spans it touches at once, see the package comment; it should not be much larger than 1 MiB.
+// A read holds all the spans that it touches at the same time (see the package comment), so it
+// should not be much larger than 1 MiB.
 func (v *Volume) Read(ctx context.Context, off int64, n int) (*View, error) {
 	if err := v.check(off, n); err != nil {
 		return nil, err
@@ -197,12 +208,14 @@ func (v *Volume) Read(ctx context.Context, off int64, n int) (*View, error) {
 	return view, nil
 }
 
-// ReadAt fills p with the bytes at off, or fails like Read. How much of p was written is undefined then.
+// ReadAt fills p with the bytes at off, or fails like Read. How much of p was written is undefined
+// then.
 func (v *Volume) ReadAt(ctx context.Context, p []byte, off int64) error {
 	return readAt(ctx, v, p, off)
 }
 
-// readAt copies what r reads, in pieces: a large p does not need as much memory again.
+// readAt fills p from r in pieces of copyBytes, so that a large p does not pin as much cache
+// memory.
 func readAt(ctx context.Context, r interface {
 	Read(context.Context, int64, int) (*View, error)
 }, p []byte, off int64) error {

@@ -110,7 +110,7 @@ func TestOneLargeReadIsOneLoad(t *testing.T) {
 
 func TestNeighboursTheDecoderPassesOverAreKept(t *testing.T) {
 	src := &fakeSource{data: randomData(4<<20, 1), align: 32 << 10, around: 1 << 20}
-	clear(src.data[1<<20+128<<10 : 1<<20+256<<10]) // zero, it ends the neighbours before
+	clear(src.data[1<<20+128<<10 : 1<<20+256<<10]) // zeros end the neighbours before
 	c := newCache(t, Options{MemoryBytes: 64 << 20, PrefetchWorkers: -1})
 	v := c.Volume("v", src)
 	if err := v.ReadAt(t.Context(), make([]byte, 100), 1<<20+512<<10); err != nil {
@@ -140,7 +140,7 @@ func TestNeighboursDoNotSweepOutWhatIsUsed(t *testing.T) {
 		return c.Stats().Hits > before
 	}
 	for i := range 400 {
-		read(1000 + i*7%3000) // here and there, and seven neighbours
+		read(1000 + i*7%3000) // at random, each with seven neighbours
 		if hit := read(i % 32 * 8); !hit && i >= 32 {
 			t.Fatalf("what is read every 32 rounds was gone in round %d", i)
 		}
@@ -235,7 +235,7 @@ func TestAPanicOfTheSourceLeavesNobodyWaiting(t *testing.T) {
 	}
 }
 
-func TestAPanicInPrefetchIsItsReadersAlone(t *testing.T) {
+func TestAPanicInPrefetchFailsOnlyReadersOfThoseBytes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		src := &fakeSource{data: randomData(8<<20, 1), align: 512}
 		var panics atomic.Int32
@@ -252,7 +252,7 @@ func TestAPanicInPrefetchIsItsReadersAlone(t *testing.T) {
 			if err := r.ReadAt(t.Context(), got, off); err != nil || !bytes.Equal(got, src.data[off:][:len(got)]) {
 				t.Fatalf("at %d: %v", off, err)
 			}
-			synctest.Wait() // prefetch does all that it can
+			synctest.Wait() // until prefetch has done all that it can
 		}
 		if panics.Load() == 0 {
 			t.Error("nothing was loaded ahead")
@@ -260,9 +260,10 @@ func TestAPanicInPrefetchIsItsReadersAlone(t *testing.T) {
 	})
 }
 
-// TestAgainstAReference has many readers read at random, with a budget that is always short, loads that fail and readers that are
-// cancelled: what is read is right, memory stays within bounds, and a pinned buffer is not touched.
-func TestAgainstAReference(t *testing.T) {
+// Many readers read at random, with a budget that is always short, loads that fail and readers that
+// are cancelled: what is read must be right, memory must stay within bounds, and pinned buffers
+// must not change.
+func TestConcurrentRandomReadersGetRightBytesWithinTheMemory(t *testing.T) {
 	const span, limit = 4 << 10, 96 << 10
 	for seed := range uint64(4) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
@@ -345,7 +346,8 @@ func TestAgainstAReference(t *testing.T) {
 	}
 }
 
-// Whoever mounts can give the program more memory, not the cache.
+// The operator gives memory to the program, not to the cache, so the error
+// names --memory.
 func TestBlocksThatAreTooLargeNameTheMemoryThatWouldDo(t *testing.T) {
 	c := New(Options{MemoryBytes: 4 << 20, PrefetchWorkers: -1, MemoryFor: func(n int64) int64 { return 2 * n }})
 	defer c.Close()

@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// debugging is what tests watch a cache with: buffers given back are poisoned, open views are known by the stack that opened them. A
-// nil pointer, as everywhere but in tests, does nothing.
+// debugging lets tests watch a cache: it poisons buffers that are given back and records the stack
+// that opened each view. It is nil outside of tests, and its methods then do nothing.
 type debugging struct {
 	mu    sync.Mutex
 	views map[*View][]byte

@@ -1,10 +1,12 @@
 // Package cache keeps decoded spans of volumes within one memory budget.
 //
-// A volume is a run of immutable, verified bytes that is dear to produce: behind a [Source] stand decompression, digests and a share.
-// The cache cuts it into spans (128 KiB unless told otherwise), loads every span once for all who want it at the same time, hands out
-// pinned bytes without copying them, and loads ahead of those who read in order. It owns the memory of the spans, who loads them and
-// when. What the bytes mean, where they come from and whether they are true is the Source's business; files, requests and errno are
-// the caller's.
+// A volume is a run of immutable, verified bytes that are expensive to produce: a [Source] reads a
+// share, decompresses and checks digests. The cache cuts it into spans (128 KiB unless told
+// otherwise), loads each span once for all readers that want it at the same time, hands out pinned
+// bytes without copying them, and loads ahead of sequential readers. It owns the memory of the
+// spans and decides when and by which goroutine they are loaded. What the bytes mean, where they
+// come from and whether they are true is the Source's business; files, requests and error numbers
+// are the caller's.
 //
 //	Reader.Read ──> sequential ──> stream ──> workers (prefetch.go)      one Reader an open file
 //	     │                                        │
@@ -15,34 +17,43 @@
 //
 // # Memory
 //
-// Everything the cache holds counts against Options.MemoryBytes: spans at rest, buffers being loaded into, and buffers waiting on the
-// free lists to be used again. A span pinned by a View stays. When all the memory is pinned or being loaded into, a reader who needs
-// more gives up whatever it holds and queues, first come first served, for all that its request needs at once; so nobody who waits for
-// memory holds any, and readers cannot deadlock over it. The floor: a single Read that needs more than the whole budget is served when
-// nothing else holds memory, and exceeds the budget by what it needs beyond it until its View is released; ReadAt asks for 1 MiB or
-// less at a time and therefore does not. MemoryBytes below 16 spans is raised to that.
+// Everything the cache holds counts against Options.MemoryBytes: spans at rest, buffers being
+// loaded into, and buffers waiting on the free lists to be used again. A span pinned by a View
+// stays. When all the memory is pinned or being loaded into, a reader that needs more gives up all
+// it holds and queues, first come first served, for everything its request needs at once. A reader
+// that waits for memory therefore holds none, and readers cannot deadlock over memory. The
+// exception: a single Read that needs more than the whole budget is served once nothing else holds
+// memory, and exceeds the budget until its View is released. ReadAt pins at most 1 MiB at a time
+// and never exceeds it. MemoryBytes below 16 spans is raised to 16 spans.
 //
-// Spans leave in the order of their last use. Neighbours that came along with a load and that nobody asked for are kept apart, in a
-// quarter of the memory when that is short; what was loaded ahead of a reader gives way to readers only.
+// Spans are evicted in the order of their last use. Neighbours that were loaded along with a span
+// and that no reader asked for are kept apart; when memory is short they get a quarter of it. Spans
+// loaded ahead of a reader are evicted only for readers, not for more prefetch.
 //
-// A disk tier is a Source in front of a Source, see package disk: the one call of Load in this package (run.go) is the seam.
+// A disk tier is a Source in front of a Source, see package disk: the one call of Load in this
+// package (run.go) is the seam.
 //
 // # Errors
 //
-// Bytes are served whole or not at all. A load that fails is forgotten: the readers who waited for it get its error, the next reader
-// tries anew. If the failed load covered more than the Source's alignment it is narrowed down, from a run of spans to one span to the
-// reader's own blocks, so that only a reader who touches a damaged block fails. A loader whose own context ended is no failure: one
-// of those who wait for it takes its turn.
+// Bytes are served whole or not at all. A failed load is not remembered: the readers that waited
+// for it get its error, the next reader tries again. If the failed load covered more than the
+// Source's alignment it is narrowed down, from a run of spans to one span to the reader's own
+// blocks, so that only readers of a damaged block fail. A load whose reader's context ended has not
+// failed: one of the waiting readers takes over.
 //
 // # Hazards
 //
-//   - A goroutine that holds a View and calls Read may wait for memory that only it can free. Release first.
-//   - The slices of a View are shared with all readers, and zeros with everybody: never write to them, never use them after Release.
+//   - A goroutine that holds a View and calls Read may wait for memory that only it can free.
+//     Release first.
+//   - The slices of a View are shared with other readers, and zeros with all: never write to them,
+//     never use them after Release.
 //   - A Source that ignores its context delays the readers that cancel, and Close.
-//   - Load is called without any lock held and may be slow; Around, NextData, Size and Align are expected to be fast.
+//   - Load is called without any lock held and may be slow; Around, NextData, Size and Align are
+//     expected to be fast.
 //
 // # Locks
 //
-// Reader.mu is taken before Cache.mu, and neither is held while a method of a Source runs. One mutex for the whole cache is on
-// purpose: it is held for a map look-up and some pointers. Releasing a View takes no lock unless memory is short.
+// Reader.mu is taken before Cache.mu, and neither is held while a method of a Source runs. One
+// mutex for the whole cache is on purpose: it is held for a map look-up and some pointers.
+// Releasing a View takes no lock unless memory is short.
 package cache

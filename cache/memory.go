@@ -18,9 +18,9 @@ type memory struct {
 	used  int64            // handed out: spans at rest and loading, staging, stashes
 	spare int64            // on the free lists
 	ahead int64            // of used: spans of live streams loaded ahead and not yet read
-	aside int64            // of used: spans set aside
-	free  map[int][][]byte // by length
-	queue []*applicant     // readers who wait, first come first served
+	aside int64            // of used: spans set aside, which no reader has asked for
+	free  map[int][][]byte // free lists, by length of the buffers
+	queue []*applicant     // readers that wait, first come first served
 }
 
 // rank is on whose behalf memory is taken.
@@ -28,10 +28,12 @@ type rank int
 
 const (
 	forReader rank = iota // takes from everybody
-	forSpare              // prefetch, neighbours, staging: spares what was loaded ahead, gives way to readers who wait
+	// prefetch, neighbours, staging: spares what was loaded ahead, gives way to waiting readers
+	forSpare
 )
 
-// stash is the buffers of one reader's request that are not part of a span, all of one span's length.
+// stash holds the buffers of one reader's request that are not part of a span, each as long as a
+// span.
 type stash [][]byte
 
 func (s *stash) pop() []byte {
@@ -41,15 +43,15 @@ func (s *stash) pop() []byte {
 	return b
 }
 
-// take returns a buffer of size bytes, evicting what the rank permits; nil if there is none to be had without waiting.
-// Under Cache.mu.
+// take returns a buffer of size bytes, evicting what the rank permits, or nil if the reader would
+// have to wait for one. Under Cache.mu.
 func (c *Cache) take(size int, r rank) []byte {
 	m := &c.mem
 	if len(m.queue) > 0 || c.closed {
 		return nil
 	}
-	// Evicting a span yields a buffer like those that spans are loaded into: better than dropping free buffers of another length, which
-	// would be missed by the next load.
+	// Evicting a span yields a buffer of the length that loads need. Dropping free buffers of
+	// another length instead would leave the next load of that length without one.
 	for len(m.free[size]) == 0 && m.used+m.spare+int64(size) > m.limit {
 		evicted := c.evict(r)
 		if m.used+int64(size) <= m.limit {
@@ -73,12 +75,12 @@ func (c *Cache) handOut(size int) []byte {
 		m.spare -= int64(size)
 		return b
 	}
-	if size == c.spanBytes && m.used+m.spare+chunkBytes <= m.limit {
-		chunk := newChunk()
-		first := chunk[:size]
+	if size == c.spanBytes && m.used+m.spare+arenaBytes <= m.limit {
+		arena := newArena()
+		first := arena[:size]
 		var rest [][]byte
-		for chunk = chunk[size:]; len(chunk) >= size; chunk = chunk[size:] {
-			rest = append(rest, chunk[:size]) // with all behind it as its capacity: see inOnePiece
+		for arena = arena[size:]; len(arena) >= size; arena = arena[size:] {
+			rest = append(rest, arena[:size]) // its capacity is all that follows: see inOnePiece
 		}
 		slices.Reverse(rest) // the list is taken from its end
 		m.free[size] = append(m.free[size], rest...)
@@ -86,20 +88,21 @@ func (c *Cache) handOut(size int) []byte {
 		return first
 	}
 	c.trim()
-	// The pages of large buffers come zeroed from the system, mostly: this is quick enough under the lock, and happens while the cache
-	// fills up, not later.
+	// Allocating under the lock is quick enough: large buffers mostly come zeroed from the system,
+	// and this happens only while the cache fills up.
 	return make([]byte, size)
 }
 
-// chunkBytes of buffers are made at once while the cache fills up, so that they can lie in huge pages. What faulting in a span in small
-// pages takes is a quarter of what decoding it does, and FUSE looks up every page that it copies from. A chunk returns to the garbage
-// collector when all of its buffers have; but buffers of the usual length are hardly ever dropped.
-const chunkBytes = 4 << 20
+// arenaBytes is how much is allocated at once while the cache fills up, for several buffers, so
+// that they can lie in huge pages: faulting in a span in small pages costs a quarter of decoding
+// it, and FUSE looks up every page that it copies from. The garbage collector frees an arena once
+// all its buffers were dropped; buffers of the usual length hardly ever are.
+const arenaBytes = 4 << 20
 
-func newChunk() []byte {
-	chunk := make([]byte, chunkBytes)
-	_ = unix.Madvise(chunk, unix.MADV_HUGEPAGE) // where the system has none, small pages do
-	return chunk
+func newArena() []byte {
+	arena := make([]byte, arenaBytes)
+	_ = unix.Madvise(arena, unix.MADV_HUGEPAGE) // without huge pages, small ones do
+	return arena
 }
 
 // trim leaves free buffers to the garbage collector until the invariant holds. Under Cache.mu.
@@ -118,7 +121,8 @@ func (c *Cache) trim() {
 	}
 }
 
-// giveBack takes a buffer back that nobody reads any more. Under Cache.mu; callers call settle when they are done.
+// giveBack takes back a buffer that is no longer read. Under Cache.mu; the caller must call settle
+// afterwards.
 func (c *Cache) giveBack(b []byte) {
 	m := &c.mem
 	c.debug.poison(b)
@@ -130,11 +134,13 @@ func (c *Cache) giveBack(b []byte) {
 	m.spare += int64(len(b))
 }
 
-// asideShare is the part of the memory that neighbours nobody asked for may hold against spans that somebody did.
+// asideShare is the fraction of the memory, 1 in asideShare, that neighbours set aside may keep
+// while spans that readers asked for are evicted.
 const asideShare = 4
 
-// evict drops one span that nobody pins: of those at rest the one not used for longest, unless too many were set aside. So a reader
-// here and there, whose every miss brings neighbours along, does not sweep out what others use. Under Cache.mu.
+// evict drops one span that is not pinned: the least recently used one at rest or, if too many were
+// set aside, the oldest of those. So a random reader, whose every miss brings neighbours along,
+// does not sweep out what others use. It returns false if there is no such span. Under Cache.mu.
 func (c *Cache) evict(r rank) bool {
 	if c.mem.aside > c.mem.limit/asideShare && c.evictAside() {
 		return true
@@ -142,7 +148,7 @@ func (c *Cache) evict(r rank) bool {
 	for range c.atRest.Len() {
 		k, s, _ := c.atRest.GetOldest()
 		if s.pins.Load() > 0 || r == forSpare && s.ahead != nil && !s.ahead.ended {
-			c.atRest.Get(k) // in use, or about to be: that is recent. On to the next.
+			c.atRest.Get(k) // in use, or soon to be: makes it the most recent. On to the next.
 			continue
 		}
 		c.atRest.Remove(k)
@@ -168,10 +174,10 @@ func (c *Cache) evictAside() bool {
 	return ok
 }
 
-// applicant is a reader in the queue for memory. It holds no other.
+// applicant is a reader in the queue for memory. It holds no memory meanwhile.
 type applicant struct {
 	size, count int
-	granted     chan struct{} // closed when bufs is there, or the cache is closed
+	granted     chan struct{} // closed once bufs is filled or the cache is closed
 	bufs        stash
 }
 
@@ -180,7 +186,7 @@ func (c *Cache) apply(size, count int) *applicant {
 	c.count.memoryWait.Add(1)
 	a := &applicant{size: size, count: count, granted: make(chan struct{})}
 	c.mem.queue = append(c.mem.queue, a)
-	c.hurry(1)
+	c.addUrgent(1)
 	c.settle()
 	return a
 }
@@ -193,7 +199,7 @@ func (c *Cache) await(ctx context.Context, a *applicant) (stash, error) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.hurry(-1)
+	c.addUrgent(-1)
 	if err := ctx.Err(); err != nil {
 		for i, other := range c.mem.queue {
 			if other == a {
@@ -210,7 +216,7 @@ func (c *Cache) await(ctx context.Context, a *applicant) (stash, error) {
 	return a.bufs, nil
 }
 
-// giveBackAll empties s. Under Cache.mu.
+// giveBackAll gives back all buffers of s. Under Cache.mu.
 func (c *Cache) giveBackAll(s *stash) {
 	for _, b := range *s {
 		c.giveBack(b)
@@ -219,8 +225,9 @@ func (c *Cache) giveBackAll(s *stash) {
 	c.settle()
 }
 
-// settle serves the queue as far as memory goes and brings the cache back within its limit. It must run after whatever may free
-// memory: pins that fell to 0 while tight is set, buffers given back, spans come to rest. Under Cache.mu.
+// settle serves the queue as far as memory goes and brings the cache back within its limit. It must
+// run after everything that may free memory: pins that fell to 0 while tight is set, buffers given
+// back, spans that came to rest. Under Cache.mu.
 func (c *Cache) settle() {
 	m := &c.mem
 	if !c.closed && len(m.queue) == 0 && m.used <= m.limit {
@@ -258,8 +265,9 @@ func (c *Cache) settle() {
 	c.tight.Store(m.used > m.limit)
 }
 
-// hurry notes that d more readers wait, for memory or a slot. Under Cache.mu.
-func (c *Cache) hurry(d int) {
+// addUrgent notes that d more readers (fewer, if negative) wait for memory or a
+// slot. Under Cache.mu.
+func (c *Cache) addUrgent(d int) {
 	c.urgent += d
 	if c.urgent == 0 {
 		c.work.Broadcast()

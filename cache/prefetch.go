@@ -8,31 +8,32 @@ import (
 )
 
 const (
-	maxWindow   = 16 << 20
-	aheadBytes  = 1 << 20  // loaded by one Load of a prefetch, more where it costs nothing
-	maxHole     = 1 << 30  // a jump farther than this starts over, hole or not: looking for data costs something
-	holeStep    = 64 << 20 // zeros looked through at once
-	windowShare = 8        // a window is at most this part of the memory
-	aheadShare  = 2        // what is loaded ahead and not read yet is at most this part of it
+	maxWindow  = 16 << 20
+	aheadBytes = 1 << 20 // loaded ahead by one call of Load
+	// longer jumps start over even if they skip only a hole: looking for data costs something
+	maxHole     = 1 << 30
+	holeStep    = 64 << 20 // searched for data by one call of NextData
+	windowShare = 8        // a window is at most 1/8 of the memory
+	aheadShare  = 2        // spans loaded ahead and not read yet are at most 1/2 of it
 )
 
-// Reader reads a volume for one open file: it finds out whether the file is read in order and then has the spans ahead loaded in the
-// background. It is safe for concurrent use.
+// Reader reads a volume for one open file. Once the file is read in order, spans ahead of the reads
+// are loaded in the background. It is safe for concurrent use.
 type Reader struct {
 	v *Volume
 
 	mu     sync.Mutex
 	seq    sequential
-	stream *stream // nil until the first streak
+	stream *stream // the prefetch of the current streak, or nil
 	closed bool
 }
 
-// NewReader returns a reader that has seen no reads yet. Close ends its prefetch.
+// NewReader returns a reader for one open file. Close ends its prefetch.
 func (v *Volume) NewReader() *Reader {
 	return &Reader{v: v, seq: sequential{max: min(maxWindow, v.c.mem.limit/windowShare)}}
 }
 
-// Read is Volume.Read, observed.
+// Read is Volume.Read and may start prefetch.
 func (r *Reader) Read(ctx context.Context, off int64, n int) (*View, error) {
 	if n > 0 && r.v.check(off, n) == nil {
 		r.observe(ctx, off, int64(n))
@@ -40,21 +41,22 @@ func (r *Reader) Read(ctx context.Context, off int64, n int) (*View, error) {
 	return r.v.Read(ctx, off, n)
 }
 
-// ReadAt is Volume.ReadAt, observed.
+// ReadAt is Volume.ReadAt and may start prefetch.
 func (r *Reader) ReadAt(ctx context.Context, p []byte, off int64) error {
 	return readAt(ctx, r, p, off)
 }
 
-// Close stops the prefetch of this reader. It does not wait for it: loads under way are cancelled. Reads that come later are served
-// and not observed. Closing twice is fine.
+// Close cancels the prefetch of this reader and does not wait for it. Later reads are served,
+// without prefetch. Closing twice is fine.
 func (r *Reader) Close() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.closed = true
-	r.turn()
+	r.endStreak()
 }
 
-// observe feeds the detector and has the workers do what it says.
+// observe tells the detector of a read and hands the range that it wants loaded
+// to the workers.
 func (r *Reader) observe(ctx context.Context, off, n int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -74,7 +76,7 @@ func (r *Reader) observe(ctx context.Context, off, n int64) {
 	}
 	from, to, elsewhere := r.seq.observe(off, n, r.v.size)
 	if elsewhere {
-		r.turn()
+		r.endStreak()
 	}
 	if to > from && r.stream == nil {
 		r.stream = r.v.newStream(from)
@@ -84,28 +86,29 @@ func (r *Reader) observe(ctx context.Context, off, n int64) {
 	}
 }
 
-// turn ends the stream. Under r.mu.
-func (r *Reader) turn() {
+// endStreak ends the prefetch of the streak, if there is one. Under r.mu.
+func (r *Reader) endStreak() {
 	if r.stream != nil {
 		r.v.c.endStream(r.stream)
 		r.stream = nil
 	}
 }
 
-// stream is the prefetch of one streak of one reader. Under Cache.mu but for what never changes.
+// stream is the prefetch of one streak of one reader. Cache.mu guards the fields that change.
 //
-// Workers take it off the ready list, claim their share of what comes next, put it back if there is more, and load their claim: so all
-// workers can be busy ahead of one reader, in order, and many readers take turns. A claim is loaded piece by piece, front to back, so
-// that the reader need not wait for all of it, and the Source need not look for a place to start at every piece. Where memory ends the
-// stream is left off the list until its reader reads on.
+// A worker takes a stream off the ready list, claims a share of what comes next, puts the stream
+// back if there is more, and loads the claim. So all workers can load ahead of one reader, in
+// order, and many readers take turns. A claim is loaded piece by piece from the front: the reader
+// need not wait for all of it, and the Source continues at the next piece where it stopped at the
+// last. When memory runs out the stream stays off the list until its reader reads on.
 type stream struct {
 	v      *Volume
 	ctx    context.Context
 	cancel context.CancelFunc
 
-	from, to int64 // still to be claimed
-	bytes    int64 // claimed and not read since
-	ready    bool  // on the ready list, or in the hands of a worker who chooses what comes next
+	from, to int64 // the range that is still to be claimed
+	bytes    int64 // claimed, not read since
+	ready    bool  // on the ready list, or a worker is choosing what to claim next
 	ended    bool
 }
 
@@ -115,7 +118,8 @@ func (v *Volume) newStream(from int64) *stream {
 	return s
 }
 
-// ask extends s up to to, if that is more, and leaves out what lies before next: its reader is past it.
+// ask extends s up to to, if that is more, and skips what lies before next, which its reader has
+// passed.
 func (c *Cache) ask(s *stream, next, to int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -151,8 +155,8 @@ func (c *Cache) endStream(s *stream) {
 	}
 }
 
-// prefetch is a worker: until the cache is closed, it loads what comes next of the streams, one after the other. It stands back while
-// readers wait for memory or a slot.
+// prefetch is the loop of a worker: until the cache is closed, it serves the streams in turn. It
+// pauses while readers wait for memory or a slot.
 func (c *Cache) prefetch() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -170,7 +174,7 @@ func (c *Cache) prefetch() {
 		first, end, zeros := s.next(from, to)
 		c.mu.Lock()
 		if !s.ended {
-			s.to = max(s.to, min(to+zeros, s.v.size)) // a window is of data
+			s.to = max(s.to, min(to+zeros, s.v.size)) // zeros do not count for the window
 		}
 		loads, stalled := c.claimAhead(s, first, end)
 		s.ready = false
@@ -181,7 +185,7 @@ func (c *Cache) prefetch() {
 			c.mu.Unlock()
 			err := s.load(l)
 			if err != nil && s.ctx.Err() == nil {
-				c.log.Debug("prefetch failed, its reader will try", "err", err)
+				c.log.Debug("prefetch failed; the reader will load the span itself", "err", err)
 			}
 			c.mu.Lock()
 			if err == nil {
@@ -192,7 +196,7 @@ func (c *Cache) prefetch() {
 			if s.ctx.Err() != nil {
 				c.finish(l, again, nil, 0)
 			} else {
-				s.from = s.to // where there is damage there may be more: go on when the reader does
+				s.from = s.to // there may be more damage: continue only when the reader reads on
 				c.finish(l, narrow, nil, 0)
 			}
 			for _, l := range loads[i+1:] {
@@ -203,7 +207,8 @@ func (c *Cache) prefetch() {
 	}
 }
 
-// load loads a claim. A panic of the Source is an error: it is the reader's who asks for those bytes, and not the end of all.
+// load loads a claim. It turns a panic of the Source into an error, so that it fails only readers
+// of those bytes.
 func (s *stream) load(l *load) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -214,8 +219,9 @@ func (s *stream) load(l *load) (err error) {
 	return s.v.loadSpans(s.ctx, l)
 }
 
-// next chooses the spans [first, end) to claim next of [from, to), a worker's share, and tells how many zeros precede them; the first may
-// lie behind to, if all of [from, to) is zero. There are none if nobody can tell, or zeros are all there is for far.
+// next chooses a worker's share of [from, to), the spans [first, end), and returns how many bytes
+// of known zeros precede them. If all of [from, to) is zero, first lies behind it. The share is
+// empty if NextData fails or no data is found within maxHole.
 func (s *stream) next(from, to int64) (first, end, zeros int64) {
 	v, span := s.v, int64(s.v.span)
 	none := (to + span - 1) / span
@@ -240,8 +246,9 @@ func (s *stream) next(from, to int64) (first, end, zeros int64) {
 	return first, min((past+span-1)/span, first+int64(v.most)), zeros
 }
 
-// claimAhead claims the spans of [first, end) up to the first that somebody has, but for such at the front, in loads of aheadBytes, and
-// moves s.from past them. It is stalled if there was no memory for any. Under mu.
+// claimAhead skips the spans at the front of [first, end) that are present or being loaded, claims
+// those after them up to the next such span, in loads of aheadBytes, and moves s.from past both.
+// stalled: there was memory for none, or the stream has ended. Under mu.
 func (c *Cache) claimAhead(s *stream, first, end int64) (loads []*load, stalled bool) {
 	v := s.v
 	if s.ended || c.closed {

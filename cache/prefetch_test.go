@@ -47,7 +47,7 @@ func TestPrefetchRunsAheadOfAReader(t *testing.T) {
 	}
 }
 
-// doors is a fakeSource each of whose loads waits at a door of its own, named by its offset.
+// doors is a fakeSource whose loads each wait at a door of their own, found by the load's offset.
 type doors struct {
 	*fakeSource
 	mu   sync.Mutex
@@ -76,10 +76,11 @@ func (d *doors) at(off int64) chan error {
 	return d.door[off]
 }
 
-// open lets a load at off through, now or when it comes.
+// open lets a load at off through, now or once it arrives.
 func (d *doors) open(off int64) { d.at(off) <- nil }
 
-// start has r read n bytes at off and returns where its error will be.
+// start makes r read n bytes at off and returns the channel that gets the
+// error.
 func start(t *testing.T, r *Reader, off int64, n int) chan error {
 	done := make(chan error, 1)
 	go func() { done <- r.ReadAt(t.Context(), make([]byte, n), off) }()
@@ -87,7 +88,8 @@ func start(t *testing.T, r *Reader, off int64, n int) chan error {
 	return done
 }
 
-// streak has r read the first MiB in halves, so that prefetch of the MiB after it begins, and waits at its door.
+// streak makes r read the first MiB in halves, so that the prefetch of the second MiB begins and
+// waits at its door.
 func streak(t *testing.T, d *doors, r *Reader) {
 	t.Helper()
 	for off := int64(0); off < mib; off += mib / 2 {
@@ -152,7 +154,7 @@ func TestCloseOfAReaderStopsItsPrefetch(t *testing.T) {
 	})
 }
 
-func TestPrefetchStandsBackForReadersWhoWait(t *testing.T) {
+func TestPrefetchPausesWhileReadersWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDoors(32 * mib)
 		c := newCache(t, Options{PrefetchWorkers: 1, Loads: 1})
@@ -164,7 +166,8 @@ func TestPrefetchStandsBackForReadersWhoWait(t *testing.T) {
 		second := start(t, other, 24*mib, 10) // waits for it
 		d.open(mib)
 		synctest.Wait()
-		if is(start(t, r, mib, mib/2), errDamaged) || is(start(t, r, mib+mib/2, mib/2), errDamaged) { // both hits; the stream has more to do
+		// both are hits; the stream has more to do
+		if is(start(t, r, mib, mib/2), errDamaged) || is(start(t, r, mib+mib/2, mib/2), errDamaged) {
 			t.Error("not read")
 		}
 		if n := d.busy.Load(); n != 1 {
@@ -181,7 +184,7 @@ func TestPrefetchStandsBackForReadersWhoWait(t *testing.T) {
 	})
 }
 
-func TestAnErrorOfPrefetchIsNobodysError(t *testing.T) {
+func TestAnErrorOfPrefetchFailsNoReader(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDoors(8 * mib)
 		r := newCache(t, Options{PrefetchWorkers: 1}).Volume("v", d).NewReader()
@@ -251,8 +254,9 @@ func TestPrefetchLeavesZerosOutAndGoesOnAfterThem(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		synctest.Wait()                                        // it reaches over the zeros: else this reader might join what is being loaded, which is a miss
-		for off := int64(12 * mib); off < 20*mib; off += mib { // as if SEEK_DATA had told it
+		// prefetch has crossed the zeros: otherwise this reader might join a load, which is a miss
+		synctest.Wait()
+		for off := int64(12 * mib); off < 20*mib; off += mib { // as if SEEK_DATA had named it
 			if err := r.ReadAt(t.Context(), make([]byte, mib), off); err != nil {
 				t.Fatal(err)
 			}
@@ -282,7 +286,8 @@ func TestARandomReaderDoesNotPrefetch(t *testing.T) {
 	})
 }
 
-// Who skips zeros is at the next data at once: the window is of data.
+// A reader that skips zeros reaches the next data at once, so zeros do not
+// count for the window.
 func TestPrefetchReachesOverZeros(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const piece, every = 256 << 10, 8 * mib

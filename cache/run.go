@@ -7,7 +7,7 @@ import (
 	"slices"
 )
 
-// run loads the spans of l for a reader, and those next to them that cost nothing more.
+// run loads the spans of l for a reader, and neighbours that cost nothing more.
 func (v *Volume) run(ctx context.Context, l *load) error {
 	c := v.c
 	if err := c.enter(ctx); err != nil {
@@ -20,7 +20,7 @@ func (v *Volume) run(ctx context.Context, l *load) error {
 	return v.loadSpans(ctx, l)
 }
 
-// enter takes one of the slots of readers.
+// enter takes one of the slots for loads of readers.
 func (c *Cache) enter(ctx context.Context) error {
 	select {
 	case c.slots <- struct{}{}:
@@ -28,11 +28,11 @@ func (c *Cache) enter(ctx context.Context) error {
 	default:
 	}
 	c.mu.Lock()
-	c.hurry(1)
+	c.addUrgent(1)
 	c.mu.Unlock()
 	defer func() {
 		c.mu.Lock()
-		c.hurry(-1)
+		c.addUrgent(-1)
 		c.mu.Unlock()
 	}()
 	select {
@@ -45,8 +45,9 @@ func (c *Cache) enter(ctx context.Context) error {
 
 func (c *Cache) leave() { <-c.slots }
 
-// widen claims the neighbours that the decoder passes over anyway, as far as memory is at hand: first those after l, then those
-// before it. Known zeros are not worth memory, and end it.
+// widen claims the neighbours that the decoder passes over anyway, first those after l, then those
+// before it, as far as memory is available without waiting. It stops at known zeros, which are not
+// worth memory.
 func (v *Volume) widen(ctx context.Context, l *load) {
 	span := int64(v.span)
 	last := l.first + int64(len(l.spans)) - 1
@@ -61,7 +62,8 @@ func (v *Volume) widen(ctx context.Context, l *load) {
 // spans is the number of spans of the volume.
 func (v *Volume) spans() int64 { return (v.size + int64(v.span) - 1) / int64(v.span) }
 
-// claimNeighbour adds span number index at either end of l, unless there is a reason not to.
+// claimNeighbour adds span number index at either end of l, unless l is full, the span is zero,
+// present or being loaded, or memory is short.
 func (v *Volume) claimNeighbour(ctx context.Context, l *load, index int64) bool {
 	if len(l.spans) >= v.most || v.isZero(ctx, index) {
 		return false
@@ -86,17 +88,19 @@ func (v *Volume) claimNeighbour(ctx context.Context, l *load, index int64) bool 
 	return true
 }
 
-// missing tells whether nobody has and nobody loads a span. Under mu.
+// missing tells whether a span is neither present nor being loaded. Under mu.
 func (c *Cache) missing(k key) bool {
 	return !c.atRest.Contains(k) && !c.aside.Contains(k) && c.loading[k] == nil
 }
 
-// loadSpans loads the spans of l, by one call of Load if there is memory for it.
+// loadSpans loads the spans of l, by one call of Load if there is a buffer for
+// all of them.
 func (v *Volume) loadSpans(ctx context.Context, l *load) (err error) {
 	off := l.first * int64(v.span)
 	if len(l.spans) > 1 {
-		// A run needs its bytes in one piece first. Where its buffers are none the copy costs a few hundredths of what decoding does,
-		// and buys that spans are evicted one by one and their buffers all alike.
+		// One call of Load needs one contiguous buffer. Where the spans' buffers do not form one,
+		// staging costs a copy, a few hundredths of the cost of decoding. In return spans can be
+		// evicted one by one and all their buffers have the same length.
 		if whole := v.c.inOnePiece(l.spans); whole != nil {
 			l.origin, err = v.load(ctx, whole, off)
 			return err
@@ -126,8 +130,9 @@ func (v *Volume) loadSpans(ctx context.Context, l *load) (err error) {
 	return nil
 }
 
-// inOnePiece exchanges the buffers of spans that are being loaded so that, if they lie side by side in a chunk, their bytes are one
-// piece of it, which it returns; nil if they do not. Who reads in order finds them so: they are taken, read and evicted in one order.
+// inOnePiece returns the buffers of spans, which are being loaded, as one contiguous buffer if they
+// are adjacent in an arena, else nil. For that it sorts the buffers among the spans. A sequential
+// reader usually finds them adjacent: they are taken, read and evicted in the same order.
 func (c *Cache) inOnePiece(spans []*span) []byte {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -137,7 +142,7 @@ func (c *Cache) inOnePiece(spans []*span) []byte {
 		bufs[i] = s.buf
 		n += s.n
 	}
-	// A buffer's capacity reaches to the end of its chunk.
+	// A buffer's capacity reaches to the end of its arena.
 	slices.SortFunc(bufs, func(a, b []byte) int { return cap(b) - cap(a) })
 	for i, b := range bufs[:len(bufs)-1] {
 		if cap(b) == len(b) || &b[:len(b)+1][len(b)] != &bufs[i+1][0] {
@@ -150,7 +155,8 @@ func (c *Cache) inOnePiece(spans []*span) []byte {
 	return bufs[0][:n]
 }
 
-// staging returns a buffer for n spans or more, or nil. Lengths are powers of two of spans, so that the free lists are few.
+// staging returns a buffer for n spans or more, or nil. Its length is a power of two times a
+// span's, so that there are few free lists.
 func (c *Cache) staging(span, n int) []byte {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -164,7 +170,7 @@ func (c *Cache) dropStaging(b []byte) {
 	c.settle()
 }
 
-// load is the one place that calls Source.Load.
+// load calls Source.Load; nothing else does.
 func (v *Volume) load(ctx context.Context, p []byte, off int64) (Origin, error) {
 	n := &v.c.count
 	n.loads.Add(1)

@@ -2,10 +2,12 @@ package cache
 
 import "context"
 
-// A span that fails by itself may have one damaged block and many good ones. Its readers then get their own blocks, loaded one by one
-// into a buffer of their own: no reader pays for another's blocks, and nothing incomplete is ever shared.
+// A span that fails may have one damaged block and many good ones. Each of its readers then loads
+// the blocks that it asked for, one by one, into a buffer of its own: no reader fails for a block
+// that it did not ask for, and an incomplete span is never shared.
 
-// refuse notes that the span of w failed by itself; it returns err unless there is hope for the reader's own part of it.
+// refuse notes that the span of w failed when it was loaded alone. It returns err if the reader
+// asked for all blocks of that span, so that there is nothing left to try.
 func (v *Volume) refuse(w *want, err error) error {
 	if from, to := v.blocks(w); to-from == v.end(w.index)-w.index*int64(v.span) {
 		return err
@@ -14,13 +16,14 @@ func (v *Volume) refuse(w *want, err error) error {
 	return nil
 }
 
-// blocks returns the range of the blocks that hold the reader's own bytes of w.
+// blocks returns the range of the blocks that hold the bytes the reader asked
+// for.
 func (v *Volume) blocks(w *want) (from, to int64) {
 	align := int64(v.align)
 	return w.off / align * align, min((w.off+int64(w.n)+align-1)/align*align, v.size)
 }
 
-// salvage loads the reader's own blocks of the spans that failed.
+// salvage loads the blocks that the reader asked for from spans that failed.
 func (r *request) salvage(ctx context.Context) error {
 	for i := range r.wants {
 		w := &r.wants[i]
@@ -35,7 +38,7 @@ func (r *request) salvage(ctx context.Context) error {
 	return nil
 }
 
-// loadBlocks loads the reader's own blocks of w one by one, into a span that nobody else sees.
+// loadBlocks loads the blocks that the reader asked for one by one, into a private span.
 func (v *Volume) loadBlocks(ctx context.Context, w *want) error {
 	c := v.c
 	if err := c.enter(ctx); err != nil {

@@ -2,22 +2,23 @@ package cache
 
 const (
 	streakReads = 3         // reads in order that make a streak
-	streakBytes = 256 << 10 // or two that read this much
+	streakBytes = 256 << 10 // or two reads in order of this much together
 	firstWindow = 1 << 20   // bytes loaded ahead at first
-	slackReads  = 4         // reads of this size may be out of order by so many
+	slackReads  = 4         // reads may be out of order by this many times their size
 )
 
-// sequential finds out whether one reader reads in order, and how far ahead of it to load. It is pure: offsets in, ranges out.
+// sequential finds out whether a reader reads in order, and how far ahead of it to load. It does no
+// I/O: offsets in, ranges out.
 //
-// Before a streak, a read counts if it starts at next or a little after it; one that lies a little before next (the kernel sends
-// read-ahead out of order) changes nothing; any other starts over.
+// Before a streak, a read counts if it starts at next or a little after it; one that lies a little
+// before next (the kernel sends read-ahead out of order) changes nothing; any other starts over.
 //
 //	        next-slack        next        next+slack
 //	─────────────|──────────────|──────────────|─────────────>
 //	  start over │   no change  │    counts    │  start over
 //
-// In a streak everything up to front has been asked for. When half a window of it is left or less, the window is doubled, up to max,
-// and asked for from there:
+// In a streak everything up to front has been asked for. When half a window of it is left or less,
+// the window is doubled, up to max, and asked for from there:
 //
 //	     behind            next                front
 //	───────|─────────────────|───────────────────|──────────────|─────────>
@@ -26,21 +27,22 @@ const (
 //	                         |<── window/2 ─────>|
 //	                               or less: ask  |==============| next+window
 //
-// Invariants: next <= front in a streak, at the latest after a read was observed; window is 0 outside of a streak, else at most max;
-// ranges asked for in a streak do not overlap and ascend.
+// Invariants: next <= front in a streak, at the latest after a read was observed; window is 0
+// outside of a streak, else at most max; ranges asked for in a streak do not overlap and ascend.
 type sequential struct {
 	max int64 // bytes, the largest window; 0: never ask
 
 	started bool
 	reads   int   // counted
 	bytes   int64 // counted
-	next    int64 // where the furthest of them ended
-	front   int64
+	next    int64 // where the furthest counted read ended
+	front   int64 // in a streak: the end of what was asked for
 	window  int64 // 0: no streak
 }
 
-// observe takes note of a read of n > 0 bytes at off of a volume of size bytes. It returns the range to load ahead, empty if none, and
-// whether the reader has turned elsewhere, so that what was asked for before is of no use.
+// observe takes note of a read of n > 0 bytes at off of a volume of size bytes. It returns the
+// range to load ahead, empty if none, and whether the reader has moved elsewhere, so that what was
+// asked for before is of no use.
 func (s *sequential) observe(off, n, size int64) (from, to int64, elsewhere bool) {
 	end, slack := off+n, slackReads*n
 	low, high := s.next-slack, s.next+slack
@@ -74,12 +76,14 @@ func (s *sequential) observe(off, n, size int64) (from, to int64, elsewhere bool
 	return from, s.front, false
 }
 
-// skips tells whether a read at off would be a jump ahead within a streak, over [from, off), to where nothing was asked for yet.
+// skips tells whether a read at off would jump, in a streak, over [from, off) to where nothing was
+// asked for yet.
 func (s *sequential) skips(off int64) (from int64, ok bool) {
 	return s.next, s.window > 0 && off > s.front
 }
 
-// skip takes note that there is nothing to read up to off: a reader who jumps there, as those do who ask for holes, goes on in order.
+// skip takes note that there are only zeros up to off. A reader that jumps over them, as programs
+// that use SEEK_DATA do, still reads in order.
 func (s *sequential) skip(off int64) {
 	s.next = max(s.next, off)
 	s.front = max(s.front, off)

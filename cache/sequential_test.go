@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestSequential(t *testing.T) {
+func TestReadsInOrderAreFoundAndLoadedAheadOf(t *testing.T) {
 	const k, m = 1 << 10, 1 << 20
 	type read struct{ off, n int64 }
 	type want struct{ from, to int64 }
@@ -15,8 +15,8 @@ func TestSequential(t *testing.T) {
 		size  int64
 		max   int64
 		reads []read
-		wants []want // what each read asks for
-		turns int    // reads that turn elsewhere
+		wants []want // the range that each read asks to be loaded ahead
+		turns int    // reads that move elsewhere
 	}{
 		{
 			"two large reads in order make a streak, windows double as half of them is used up", 1 << 30, 8 * m,
@@ -92,7 +92,7 @@ func TestSequential(t *testing.T) {
 	}
 }
 
-func TestSequentialInvariants(t *testing.T) {
+func TestRangesToLoadAscendAndDoNotOverlapForAnyReads(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	s := sequential{max: 8 << 20}
 	size := int64(1 << 28)

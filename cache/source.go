@@ -10,24 +10,27 @@ type Source interface {
 	// Size is the volume's size in bytes, and never changes.
 	Size() int64
 
-	// Align is the granularity of Load in bytes (a digest block) and never changes. It is 1 or more; the Source vouches for it being
-	// sane, the cache refuses to read volumes whose alignment does not fit its memory.
+	// Align is the granularity of Load in bytes (a digest block) and never changes. It is 1 or
+	// more; reads fail if it is too large for the memory of the cache.
 	Align() int
 
-	// Load fills p whole with the verified bytes at off, or fails. off and len(p) are multiples of Align, except that the last Load of
-	// a volume ends where the volume ends. When ctx ends it returns soon, and keeps what it can of the work done.
+	// Load fills all of p with the verified bytes at off, or fails. off and len(p) are multiples of
+	// Align, except that a Load may end where the volume ends. When ctx ends it returns soon, and
+	// keeps the state of its decoders for the next Load.
 	Load(ctx context.Context, p []byte, off int64) error
 
-	// Around returns the range [from, to) that contains [off, off+n) and costs nothing more to load than that range itself, because
-	// the decoder passes over it anyway. It is aligned like the arguments of Load and lies within the volume.
+	// Around returns the largest range [from, to) that contains [off, off+n) and costs no more to
+	// load than [off, off+n) alone, because the decoder passes over it anyway. It is aligned like
+	// the arguments of Load and lies within the volume.
 	Around(off int64, n int) (from, to int64)
 
-	// NextData returns the first range [start, stop) at or after off, ending at or before end, that is not known to be zero;
-	// start == end if there is none. It is cheap: it decodes nothing.
+	// NextData returns the first range [start, stop) within [off, end) that is not known to be
+	// zero; start == end if there is none. It is cheap: it decodes nothing.
 	NextData(ctx context.Context, off, end int64) (start, stop int64, err error)
 }
 
-// A Tiered is a Source that keeps some of what is dear to produce in a place of its own, such as a disk.
+// A Tiered is a Source that keeps some of its bytes, which are expensive to produce, in a place of
+// its own, such as a disk.
 type Tiered interface {
 	Source
 
@@ -41,16 +44,16 @@ type Origin uint8
 // Where bytes can come from.
 const (
 	Zeros  Origin = iota // known to be zero
-	Memory               // the Cache had them
-	Kept                 // loaded from where a Tiered keeps them
-	Made                 // loaded
+	Memory               // in the memory of the Cache
+	Kept                 // loaded from where a Tiered keeps bytes
+	Made                 // loaded and decoded
 )
 
 var (
 	// ErrClosed is returned by reads of a closed Cache.
 	ErrClosed = errors.New("cache is closed")
 
-	// ErrRange is returned by reads that are not wholly inside the volume. Callers clip at the end of the volume themselves: a read is
-	// never short.
+	// ErrRange is returned by reads that are not wholly inside the volume. A read is never short,
+	// so callers must clip requests at the end of the volume.
 	ErrRange = errors.New("read outside of the volume")
 )

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// fakeSource is a volume in memory. Its hooks make loads slow, fail, or wait.
+// fakeSource is a volume in memory whose loads can be made slow, fail or wait.
 type fakeSource struct {
 	data   []byte
 	align  int
@@ -103,8 +103,8 @@ func randomData(n int, seed uint64) []byte {
 
 var errDamaged = errors.New("damaged block")
 
-// newCache returns a cache with poisoned buffers that is closed when the test ends, and checked for leaks of views and buffers. That no
-// goroutine is left is what synctest.Test checks.
+// newCache returns a cache that poisons the buffers it gets back. When the test ends the cache is
+// closed and checked for leaked views and buffers. (synctest.Test checks for goroutines.)
 func newCache(t testing.TB, o Options) *Cache {
 	t.Helper()
 	c := New(o)

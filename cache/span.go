@@ -2,7 +2,8 @@ package cache
 
 import "sync/atomic"
 
-// identity makes spans of two Volumes the same. Handles of it are compared, not strings, and nothing has to be unregistered.
+// identity tells which Volumes share spans: those whose identities are equal. As it is interned
+// (unique), comparing it is comparing pointers, and nothing has to be unregistered.
 type identity struct {
 	id   string
 	size int64
@@ -17,21 +18,22 @@ type identity struct {
 //	   │  failed, or the loader gave up
 //	   └──────────────────────────────> dead (buf given back, waiters look at load.outcome)
 //
-//	private ──> (buf given back)     a damaged span of one reader, never shared: only some of its blocks are there
+//	private ──> (buf given back)     a damaged span with some of its blocks, for one reader alone
 //
-// pins counts the readers who use the span or wait for it. It leaves 0 only under Cache.mu, where eviction looks at it, and reaches 0
-// anywhere; so a buffer somebody may read is never given back.
+// pins counts the readers that use the span or wait for it. It rises from 0 only under Cache.mu,
+// which eviction holds too, but may fall to 0 without it; so a buffer that is still read is never
+// given back.
 type span struct {
 	key     key
-	n       int    // bytes of the volume in it: all but the last of a volume are full
+	n       int    // bytes of the volume in it: only the last span may have fewer than buf
 	buf     []byte // written by the loader, read-only once at rest
 	load    *load  // nil if private
 	pins    atomic.Int32
 	private bool
 
 	// Under Cache.mu:
-	ahead *stream // loaded ahead for it, and not read since
-	aside bool    // loaded along with others, and not read since
+	ahead *stream // the stream it was loaded for, until it is read
+	aside bool    // loaded along with others, not read since
 }
 
 // unpin gives up one reader's use of s.
@@ -46,7 +48,7 @@ func (c *Cache) unpin(s *span) {
 		c.mu.Unlock()
 		return
 	}
-	// The order matters: whoever waits for memory sets tight first and looks at the pins then.
+	// The order matters: settle sets tight first and looks at the pins afterwards.
 	if c.tight.Load() {
 		c.mu.Lock()
 		c.settle()
@@ -54,7 +56,8 @@ func (c *Cache) unpin(s *span) {
 	}
 }
 
-// find returns a span at rest, now the one used last, or nil. Under Cache.mu.
+// find returns a span at rest, and makes it the most recently used one, or nil.
+// Under Cache.mu.
 func (c *Cache) find(k key) *span {
 	if s, ok := c.atRest.Get(k); ok {
 		return s
@@ -69,7 +72,8 @@ func (c *Cache) find(k key) *span {
 	return s
 }
 
-// rest puts a loaded span where find and evict look. Under Cache.mu.
+// rest puts a loaded span into one of the lists that find and evict search.
+// Under Cache.mu.
 func (c *Cache) rest(s *span) {
 	if s.aside {
 		c.mem.aside += int64(len(s.buf))
@@ -79,7 +83,8 @@ func (c *Cache) rest(s *span) {
 	c.atRest.Add(s.key, s)
 }
 
-// read notes that a reader wants s: it is not just loaded ahead or along. Under Cache.mu; a span set aside was found before.
+// read notes that a reader asked for s. Under Cache.mu; if s was set aside, find must have moved it
+// to atRest before.
 func (c *Cache) read(s *span) {
 	s.aside = false
 	if s.ahead != nil {
@@ -87,7 +92,7 @@ func (c *Cache) read(s *span) {
 	}
 }
 
-// forgetAhead takes s out of the account of its stream. Under Cache.mu.
+// forgetAhead stops counting s as loaded ahead for its stream. Under Cache.mu.
 func (c *Cache) forgetAhead(s *span) {
 	if !s.ahead.ended {
 		s.ahead.bytes -= int64(len(s.buf))
@@ -96,7 +101,7 @@ func (c *Cache) forgetAhead(s *span) {
 	s.ahead = nil
 }
 
-// key is where a span is found: span number index of a volume.
+// key identifies a span: number index of a volume.
 type key struct {
 	volume handle
 	index  int64

@@ -2,21 +2,21 @@ package cache
 
 import "sync/atomic"
 
-// Stats is a snapshot of what a Cache has done and holds. Counters only grow; they are read one by one, so they may disagree by what
-// happened meanwhile.
+// Stats tells what a Cache has done and holds. Counters only grow. They are read one after another,
+// so they may disagree by what happened in between.
 type Stats struct {
 	Hits           uint64 // spans found in memory
 	Misses         uint64 // spans not found, loaded by the reader or waited for
 	Zeros          uint64 // spans known to be zero, served without memory or loading
 	Loads          uint64 // calls of Source.Load
-	LoadErrors     uint64 // calls of Source.Load that failed, cancelled ones not counted
-	LoadedBytes    uint64 // bytes that those which succeeded delivered
+	LoadErrors     uint64 // calls of Source.Load that failed and were not cancelled
+	LoadedBytes    uint64 // bytes delivered by calls of Source.Load that succeeded
 	Turns          uint64 // loads given up by a cancelled reader while others waited
 	Salvages       uint64 // damaged spans read block by block
 	Prefetched     uint64 // spans loaded ahead of a reader
-	PrefetchWasted uint64 // of those, evicted before anybody read them
+	PrefetchWasted uint64 // of those, evicted before they were read
 	Evictions      uint64 // spans evicted
-	MemoryWaits    uint64 // reads that had to wait for memory
+	MemoryWaits    uint64 // times that a read had to wait for memory
 
 	UsedBytes   int64 // bytes of buffers in use: at rest, pinned, being loaded into
 	SpareBytes  int64 // bytes of buffers on the free lists
@@ -24,7 +24,7 @@ type Stats struct {
 	Views       int64 // views not yet released
 }
 
-// counters are the live form of Stats.
+// counters is what Stats is read from.
 type counters struct {
 	hits, misses, zeros                               atomic.Uint64
 	loads, loadErrors, loadedBytes, turns, salvages   atomic.Uint64

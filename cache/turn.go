@@ -4,34 +4,37 @@ import (
 	"context"
 )
 
-// want is what a reader wants of one span.
+// want is the part of a read that lies in one span, and how far the read has got with it.
 type want struct {
 	index int64 // of the span in its volume
-	off   int64 // the reader's own bytes: where in the volume
-	n     int   // and how many
+	off   int64 // where in the volume the bytes to be read begin
+	n     int   // how many they are
 
-	// What became of it so far.
-	span   *span // pinned: at rest, claimed by us, loaded by somebody else or private
-	load   *load // not nil: span is loaded by somebody else, wait for this
+	// How far the read has got:
+	span   *span // pinned: at rest, claimed by this reader or by another one, or private
+	load   *load // not nil: another reader loads the span, wait for that
 	zero   bool  // known to be zero, no span needed
 	alone  bool  // a run with this span failed: claim it by itself
-	failed error // the span failed by itself: load the reader's own blocks only
+	failed error // the span alone failed too: load only the blocks asked for
 	origin Origin
 }
 
-// load is one claim: spans next to each other that one goroutine, its loader, loads. Everybody else who wants one of them waits.
+// load is one claim: adjacent spans that one goroutine, the loader, loads. All other readers of
+// these spans wait.
 //
-// One loader a miss, with turn-taking: the loader loads in its own goroutine with its own context. If that context ends, the load is
-// over with outcome again; all who wait wake up, the first of them to take the lock claims what it wants and is the loader, the others
-// wait for that one. The Source keeps what was decoded, so a turn continues rather than starts over; and a cancelled reader leaves, so
-// there is no livelock however many of them are interrupted.
+// Each miss has one loader, and readers take turns: the loader is a reader that loads in its own
+// goroutine with its own context. If that context ends, the load ends with the outcome again and
+// all waiting readers wake up; the first to take the lock claims the spans it wants and becomes the
+// loader, the others wait for that one. The Source keeps its decoders, so the next loader continues
+// where the last one stopped. Cancelled readers leave, so there is no livelock however many are
+// interrupted.
 type load struct {
 	first   int64   // index of spans[0]
 	spans   []*span // ascending; grows until loading begins, by the loader alone
 	alone   bool    // no neighbours
-	waiters int     // who joined, under Cache.mu; not taken back when they leave
+	waiters int     // readers that ever waited for it, under Cache.mu
 
-	done    chan struct{} // closed when outcome and err are there
+	done    chan struct{} // closed once outcome, err and origin are set
 	outcome outcome
 	err     error  // with outcome failed
 	origin  Origin // with outcome loaded
@@ -41,13 +44,15 @@ type load struct {
 type outcome int
 
 const (
-	loaded outcome = iota // the spans are at rest, pinned by all who waited
-	again                 // the loader gave up, no word on the bytes: whoever wants them claims them
-	narrow                // a run failed as a whole: whoever wants a span of it claims that one alone
-	failed                // one span failed by itself, with load.err
+	loaded outcome = iota // the spans are at rest, pinned by all that waited
+	// the loader gave up; nothing is known of the bytes: readers that still want them claim them
+	again
+	// a run failed as a whole: readers claim the spans they want one at a time
+	narrow
+	failed // a span that was loaded alone failed, with load.err
 )
 
-// hit pins all the wanted spans if they are at rest, the hot path. Otherwise it pins nothing.
+// hit is the hot path: it pins all wanted spans if all are at rest. Otherwise it pins none.
 func (v *Volume) hit(wants []want) bool {
 	c := v.c
 	c.mu.Lock()
@@ -59,7 +64,7 @@ func (v *Volume) hit(wants []want) bool {
 		s := c.find(key{v.id, wants[i].index})
 		if s == nil {
 			for j := range wants[:i] {
-				wants[j].span.pins.Add(-1) // mu was held all the time, nobody has seen these pins
+				wants[j].span.pins.Add(-1) // mu was held throughout: nobody saw these pins
 				wants[j].span = nil
 			}
 			return false
@@ -74,23 +79,23 @@ func (v *Volume) hit(wants []want) bool {
 	return true
 }
 
-// request is a Read that missed, in the hands of its goroutine.
+// request is a Read that missed. Only the goroutine of the Read uses it.
 type request struct {
 	v      *Volume
 	wants  []want
 	stash  stash   // buffers taken for wants that have no span
-	claims []*load // ours, not finished
+	claims []*load // this reader's claims that are not finished
 }
 
-// fetch brings all wants there, or returns an error and leaves nothing pinned.
+// fetch gives each want its span, or returns an error and leaves nothing pinned.
 //
-// It goes round until everything is there: claim what nobody has, load that, then wait for what others load. A reader who waits for
-// another's load has finished or given up its own claims, and one who waits for memory holds nothing at all; so neither can be part of
-// a circle of waiters.
+// It repeats until nothing is missing: claim the spans that nobody loads, load them, then wait for
+// those that others load. A reader that waits for another's load has finished or given up its own
+// claims, and one that waits for memory holds nothing at all; so neither can be part of a deadlock.
 func (v *Volume) fetch(ctx context.Context, wants []want) error {
 	r := &request{v: v, wants: wants}
 	complete := false
-	defer func() { // also when the Source panics: nobody shall wait for a loader that is gone
+	defer func() { // also when the Source panics, so that no reader waits for a dead loader
 		r.end()
 		if !complete {
 			r.letGo()
@@ -127,8 +132,8 @@ func (v *Volume) fetch(ctx context.Context, wants []want) error {
 	return nil
 }
 
-// claim pins what is at rest, joins what others load, and claims the rest; false if there is no memory for that. Only the first claim
-// of a request counts as hits and misses.
+// claim pins the spans at rest, joins the loads of others, and claims the remaining spans; false if
+// there is no memory for those. Only the first claim of a request counts as hits and misses.
 func (r *request) claim(first bool) (bool, error) {
 	v, c := r.v, r.v.c
 	c.mu.Lock()
@@ -213,7 +218,7 @@ func (c *Cache) claim(l *load, s *span) {
 	c.loading[s.key] = s
 }
 
-// queue waits for the memory of the whole request, holding nothing of it meanwhile.
+// queue gives up all that the request holds and waits for the memory of the whole request.
 func (r *request) queue(ctx context.Context) error {
 	r.letGo()
 	count := 0
@@ -232,7 +237,7 @@ func (r *request) queue(ctx context.Context) error {
 	return err
 }
 
-// load runs the claims. Those it cannot finish stay claimed: fetch gives them up.
+// load runs the claims. Claims that it does not finish are given up by fetch.
 func (r *request) load(ctx context.Context) error {
 	for len(r.claims) > 0 {
 		l := r.claims[0]
@@ -249,7 +254,8 @@ func (r *request) load(ctx context.Context) error {
 			if err := r.v.refuse(w, err); err != nil {
 				return err
 			}
-			// What is left waits until the reader's own blocks of this span are known to be good.
+			// First see whether the blocks asked for in this span are good: give up the other
+			// claims.
 			for len(r.claims) > 0 {
 				r.finish(again, nil)
 			}
@@ -258,7 +264,8 @@ func (r *request) load(ctx context.Context) error {
 	return nil
 }
 
-// finish ends the first of the claims. If it failed, its wants are open again, and the last of them is returned.
+// finish ends the first of the claims. Unless that was loaded, its wants lose their spans, and the
+// last of them is returned.
 func (r *request) finish(o outcome, err error) (open *want) {
 	l := r.claims[0]
 	r.claims = r.claims[1:]
@@ -282,8 +289,8 @@ func (r *request) finish(o outcome, err error) (open *want) {
 	return open
 }
 
-// finish ends l: its spans come to rest, or are dead and their buffers given back but for the first keep of them, which are returned.
-// Under mu.
+// finish ends l. Its spans come to rest or, unless they were loaded, are dead: the buffers of the
+// first keep are returned, the others given back. Under mu.
 func (c *Cache) finish(l *load, o outcome, err error, keep int) (kept stash) {
 	for _, s := range l.spans {
 		delete(c.loading, s.key)
@@ -312,7 +319,7 @@ func (c *Cache) finish(l *load, o outcome, err error, keep int) (kept stash) {
 	return kept
 }
 
-// wait waits for what others load.
+// wait waits for the loads of others that the request joined.
 func (r *request) wait(ctx context.Context) error {
 	for i := range r.wants {
 		w := &r.wants[i]
@@ -330,7 +337,7 @@ func (r *request) wait(ctx context.Context) error {
 			w.origin = l.origin
 			continue
 		}
-		w.span.pins.Add(-1) // it is dead
+		w.span.pins.Add(-1) // the span is dead
 		w.span = nil
 		w.alone = w.alone || l.outcome == narrow
 		if l.outcome == failed {
@@ -342,7 +349,7 @@ func (r *request) wait(ctx context.Context) error {
 	return nil
 }
 
-// complete tells whether all wants are there.
+// complete tells whether every want is zero or has its span.
 func (r *request) complete() bool {
 	for i := range r.wants {
 		if w := &r.wants[i]; !w.zero && w.span == nil {
@@ -363,7 +370,7 @@ func (r *request) letGo() {
 	}
 }
 
-// end gives up the claims and what memory is left over.
+// end gives up the claims and the buffers that are left over.
 func (r *request) end() {
 	for len(r.claims) > 0 {
 		r.finish(again, nil)

@@ -10,13 +10,14 @@ import (
 	"time"
 )
 
-// gate is a fakeSource whose loads wait for orders.
+// gate is a fakeSource whose loads wait until the test lets them end.
 type gate struct {
 	*fakeSource
 	orders chan error
 }
 
-// newGate returns a source of n bytes whose Load waits until an error, or nil, is sent to orders, or its context ends.
+// newGate returns a source of n bytes whose Load waits until an error, or nil, is sent to orders,
+// or its context ends.
 func newGate(n, align int) *gate {
 	g := &gate{&fakeSource{data: randomData(n, 3), align: align}, make(chan error)}
 	g.onLoad = func(ctx context.Context, _, _ int64) error {
@@ -30,7 +31,8 @@ func newGate(n, align int) *gate {
 	return g
 }
 
-// reads starts a read of 10 bytes at off and returns where its error will be.
+// reads starts a read of 10 bytes at off and returns the channel that gets its
+// error.
 func reads(ctx context.Context, v *Volume, off int64) chan error {
 	done := make(chan error, 1)
 	go func() { done <- v.ReadAt(ctx, make([]byte, 10), off) }()
@@ -38,7 +40,7 @@ func reads(ctx context.Context, v *Volume, off int64) chan error {
 	return done
 }
 
-// is tells whether done holds target now.
+// is tells whether done holds an error that is target by now.
 func is(done chan error, target error) bool {
 	synctest.Wait()
 	select {
@@ -151,7 +153,7 @@ func TestACancelledReaderDoesNotLoad(t *testing.T) {
 	}
 }
 
-func TestAnErrorIsForThosePresent(t *testing.T) {
+func TestAnErrorGoesToTheReadersThatWaitedForIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGate(oneSpan, oneSpan)
 		v := newCache(t, Options{}).Volume("v", g)
@@ -276,7 +278,7 @@ func TestARequestLargerThanTheMemoryIsServedAlone(t *testing.T) {
 	})
 }
 
-func TestCloseSendsThoseAwayWhoWait(t *testing.T) {
+func TestCloseFailsReadersThatWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		src := &fakeSource{data: randomData(1<<20, 3), align: 512}
 		c := newCache(t, Options{MemoryBytes: 16 * 4096, SpanBytes: 4096})
@@ -297,8 +299,8 @@ func TestCloseSendsThoseAwayWhoWait(t *testing.T) {
 	})
 }
 
-// TestCrowdedReadersAllFinish has readers whose requests together are far more than the memory, in an order that a clock without
-// noise makes up: readers hold views, loads take time, contexts end in the middle of everything.
+// The requests of these readers together are far more than the memory. Readers hold views, loads
+// take time, and contexts end at any moment; the fake clock of synctest keeps real time out of it.
 func TestCrowdedReadersAllFinish(t *testing.T) {
 	for seed := range uint64(10) {
 		synctest.Test(t, func(t *testing.T) {

@@ -2,7 +2,8 @@ package cache
 
 import "sync/atomic"
 
-// View is bytes of a volume, pinned in memory. Its methods may be called by any goroutine until Release, which is called exactly once.
+// View is a range of a volume, pinned in memory. Any goroutine may call its methods until Release,
+// which must be called exactly once.
 type View struct {
 	c        *Cache
 	wants    []want
@@ -10,7 +11,7 @@ type View struct {
 	size     int
 	released atomic.Bool
 
-	// A read within one or two spans, most are, needs no more than this one allocation.
+	// Most reads lie within one or two spans and need no allocation but that of the View.
 	wants2  [2]want
 	slices2 [2][]byte
 }
@@ -26,7 +27,7 @@ func (c *Cache) newView(n int) *View {
 	return view
 }
 
-// show fills in the slices once all wants are there. From here on the view is to be released.
+// show fills in the slices once all wants have their spans. From then on the view must be released.
 func (view *View) show(v *Volume) {
 	view.c.count.views.Add(1)
 	view.c.debug.opened(view)
@@ -46,11 +47,11 @@ func (view *View) show(v *Volume) {
 	}
 }
 
-// Slices returns the bytes in order, in one or more pieces. They are read-only and valid until Release.
+// Slices returns the bytes in order, in one or more pieces, read-only and valid until Release.
 func (view *View) Slices() [][]byte { return view.slices }
 
-// Origin tells where the dearest of the bytes came from. They may have been loaded by another reader, or ahead of this one, while it
-// waited.
+// Origin tells where the most expensive of the bytes came from. They may have been loaded by
+// another reader or by prefetch while this reader waited.
 func (view *View) Origin() Origin {
 	o := Zeros
 	for i := range view.wants {
@@ -61,7 +62,7 @@ func (view *View) Origin() Origin {
 	return o
 }
 
-// Size is the sum of the lengths of Slices: what was asked for.
+// Size is the number of bytes asked for, the sum of the lengths of Slices.
 func (view *View) Size() int { return view.size }
 
 // copyTo copies all bytes into p, which has Size bytes.
@@ -71,7 +72,7 @@ func (view *View) copyTo(p []byte) {
 	}
 }
 
-// Release gives the memory up. It must be called once; further calls do nothing.
+// Release unpins the memory. It must be called once; further calls do nothing.
 func (view *View) Release() {
 	if view.released.Swap(true) {
 		view.c.debug.releasedTwice()

@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// appendZeros appends n bytes of the one zero buffer of the cache, repeated as often as needed.
+// appendZeros appends n zero bytes, all from the one zero buffer of the cache.
 func (c *Cache) appendZeros(slices [][]byte, n int) [][]byte {
 	for n > 0 {
 		m := min(n, len(c.zero))
@@ -15,9 +15,11 @@ func (c *Cache) appendZeros(slices [][]byte, n int) [][]byte {
 	return slices
 }
 
-// markZeros finds out which of the wants not yet there lie in spans known to be zero: they need neither memory nor a load.
+// markZeros marks the wants without a span whose spans are known to be zero: they need neither
+// memory nor a load.
 func (v *Volume) markZeros(ctx context.Context, wants []want) error {
-	// [start, stop) is the range of data found last, and all before start is zero: good for every span that begins before stop.
+	// [start, stop) is the range of data found last. All between the span it was looked for from
+	// and start is zero, so it answers for every span that begins before stop.
 	var start, stop int64
 	end := v.end(wants[len(wants)-1].index)
 	for i := range wants {
@@ -43,14 +45,14 @@ func (v *Volume) markZeros(ctx context.Context, wants []want) error {
 	return nil
 }
 
-// isZero tells whether a span is known to be zero. Not knowing is no error here.
+// isZero tells whether a span is known to be zero; false if NextData fails.
 func (v *Volume) isZero(ctx context.Context, index int64) bool {
 	from, to := index*int64(v.span), v.end(index)
 	start, stop, err := v.src.NextData(ctx, from, to)
 	return err == nil && start >= stop
 }
 
-// end is where span number index ends: in the volume.
+// end returns where span number index ends, at most the end of the volume.
 func (v *Volume) end(index int64) int64 {
 	return min((index+1)*int64(v.span), v.size)
 }
