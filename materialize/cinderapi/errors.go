@@ -3,6 +3,7 @@ package cinderapi
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -105,14 +106,26 @@ func (e *Error) advice() string {
 		return ""
 	case errors.As(e.Err, new(errAnswer)), errors.Is(e.Err, errHuge):
 		return "is that the address of the API?"
-	case certificate(e.Err):
+	case isTLS(e.Err):
 		return "give the CA of the cloud in OS_CACERT"
 	}
 	return "check the address and the network, and run it again: what is done already stays done"
 }
 
-func certificate(err error) bool {
-	return strings.Contains(err.Error(), "x509: ") || strings.Contains(err.Error(), "tls: ")
+// isTLS reports whether TLS could not be agreed on, so that nothing was sent: the
+// server's certificate is not trusted, one side sent an alert, or the server does
+// not speak TLS.
+func isTLS(err error) bool {
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return true
+	}
+	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
+		return true
+	}
+	// crypto/tls does not export the type of its alerts, but always puts them into
+	// an OpError of its own.
+	op, ok := errors.AsType[*net.OpError](err)
+	return ok && (op.Op == "remote error" || op.Op == "local error")
 }
 
 // lost reports that the call was sent, or may have been, and got no answer:
@@ -122,7 +135,7 @@ func (e *Error) lost() bool {
 	switch {
 	case e.Status != 0 || e.Err == nil || errors.Is(e.Err, context.Canceled):
 		return false
-	case certificate(e.Err), errors.As(e.Err, new(errAnswer)), errors.Is(e.Err, errHuge):
+	case isTLS(e.Err), errors.As(e.Err, new(errAnswer)), errors.Is(e.Err, errHuge):
 		return false
 	case errors.As(e.Err, &op) && op.Op == "dial":
 		return false
