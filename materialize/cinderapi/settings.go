@@ -163,7 +163,8 @@ func readClouds(path, section string) (map[string]map[string]string, error) {
 	clouds := map[string]map[string]string{}
 	for name, entry := range all {
 		flat := map[string]string{}
-		for key, node := range entry {
+		for _, key := range slices.Sorted(maps.Keys(entry)) { // auth before what the clients ask after it
+			node := entry[key]
 			flatten(flat, key, &node, map[*yaml.Node]bool{})
 		}
 		clouds[name] = flat
@@ -172,28 +173,57 @@ func readClouds(path, section string) (map[string]map[string]string, error) {
 }
 
 // flatten adds a scalar by its name, the members of auth by theirs, and of a
-// list of regions the only one. merged are the mappings that are in flat already:
-// one that an anchor puts into itself, or again and again, is taken once.
-func flatten(flat map[string]string, key string, node *yaml.Node, merged map[*yaml.Node]bool) {
-	if node.Kind == yaml.AliasNode {
-		node = node.Alias
-	}
+// list of regions the only one. What is in flat already stays. seen are the nodes
+// of auth that are in flat already: one that an anchor puts into itself, or again
+// and again, adds nothing the second time.
+func flatten(flat map[string]string, key string, node *yaml.Node, seen map[*yaml.Node]bool) {
+	node = resolved(node)
 	switch {
 	case node.Kind == yaml.ScalarNode && node.Tag != "!!null":
-		flat[strings.ReplaceAll(key, "-", "_")] = node.Value
-	case node.Kind == yaml.MappingNode && key == "auth" && !merged[node]:
-		merged[node] = true
-		for i := 0; i+1 < len(node.Content); i += 2 {
-			if node.Content[i].Tag == "!!merge" { // <<: *common, which the others override
-				flatten(flat, "auth", node.Content[i+1], merged)
-			}
+		if name := strings.ReplaceAll(key, "-", "_"); flat[name] == "" {
+			flat[name] = node.Value
 		}
-		for i := 0; i+1 < len(node.Content); i += 2 {
-			if name := node.Content[i].Value; name != "auth" {
-				flatten(flat, name, node.Content[i+1], merged)
-			}
-		}
+	case node.Kind == yaml.MappingNode && key == "auth":
+		flattenAuth(flat, node, seen)
 	case node.Kind == yaml.SequenceNode && key == "regions" && len(node.Content) == 1:
-		flatten(flat, "region_name", node.Content[0], merged)
+		flatten(flat, "region_name", node.Content[0], seen)
 	}
+}
+
+// flattenAuth adds the members of a mapping, then those of the mappings that it
+// merges (<<: *common, or <<: [*a, *b], of which the first counts), so that what
+// overrides comes before what it overrides. Of a member that is there twice the
+// last counts.
+func flattenAuth(flat map[string]string, node *yaml.Node, seen map[*yaml.Node]bool) {
+	if seen[node] {
+		return
+	}
+	seen[node] = true
+	for i := len(node.Content) - 2; i >= 0; i -= 2 {
+		if name := node.Content[i]; name.Tag != "!!merge" && name.Value != "auth" {
+			flatten(flat, name.Value, node.Content[i+1], seen)
+		}
+	}
+	for i := len(node.Content) - 2; i >= 0; i -= 2 {
+		if node.Content[i].Tag != "!!merge" {
+			continue
+		}
+		merged := []*yaml.Node{node.Content[i+1]}
+		if list := resolved(merged[0]); list.Kind == yaml.SequenceNode {
+			merged = list.Content
+		}
+		for _, m := range merged {
+			if m = resolved(m); m.Kind == yaml.MappingNode {
+				flattenAuth(flat, m, seen)
+			}
+		}
+	}
+}
+
+// resolved is what an alias stands for.
+func resolved(node *yaml.Node) *yaml.Node {
+	if node.Kind == yaml.AliasNode {
+		return node.Alias
+	}
+	return node
 }
