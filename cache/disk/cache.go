@@ -17,12 +17,12 @@ import (
 )
 
 const (
-	// MinBytes is the least that a Cache can be bounded to.
+	// MinBytes is the smallest value of Options.Bytes.
 	MinBytes = 16 << 20
 
-	unitBytes  = 32 << 10  // what is kept as one entry, at least
+	unitBytes  = 32 << 10  // the smallest entry
 	maxUnit    = 8 << 20   // larger blocks are not kept
-	slabBytes  = 256 << 20 // of a slab file at most: a TiB of cache is 4096 open files
+	slabBytes  = 256 << 20 // the largest slab file: 1 TiB of cache is 4096 open files
 	minSlots   = 8         // a slab with fewer is not worth a file
 	maxSlots   = slabBytes / unitBytes
 	queueBytes = 4 << 20
@@ -30,19 +30,21 @@ const (
 
 // Options configure a Cache.
 type Options struct {
-	// Dir is the directory, made if it is not there. Files of others in it are left alone.
+	// Dir is the directory; it is made if it does not exist. Files in it that are not the cache's
+	// are left alone.
 	Dir string
-	// Bytes bounds the files in it, MinBytes or more.
+	// Bytes bounds the size of the cache's files together. MinBytes or more.
 	Bytes int64
-	// Logger hears when the cache can no longer be written, or holds what is not right. nil: nothing is logged.
+	// Logger is told when the cache can no longer be written and when an entry is wrong. nil:
+	// nothing is logged.
 	Logger *slog.Logger
 }
 
-// ErrInUse is what errors.Is finds when another process uses the directory.
+// ErrInUse is returned by Open when another process uses the directory.
 var ErrInUse = errors.New("another process uses this disk cache")
 
-// MemoryBytes is what a Cache bounded to n bytes takes in memory at most: for each 32 KiB 8 bytes of its key, 11 of the hash table, 1
-// of the clock; and the queue.
+// MemoryBytes is the most memory that a Cache bounded to n bytes takes: for each 32 KiB 8 bytes for
+// the tag, 11 for the hash table and 1 for the clock; and the queue.
 func MemoryBytes(n int64) int64 { return n/unitBytes*20 + queueBytes }
 
 // Cache is an open directory. It is safe for concurrent use.
@@ -51,40 +53,41 @@ type Cache struct {
 	lock  *os.File
 	log   *slog.Logger
 	limit int64
-	most  int64 // bytes of a slab; tests use less
+	most  int64 // bytes of a slab: slabBytes, less in tests
 	seed  maphash.Seed
 	count counters
-	ended context.Context // has ended: for what is at hand only
+	ended context.Context // has ended: a Source asked with it answers from memory or fails
 
 	queue  chan item
-	queued atomic.Int64 // bytes of it
-	spare  chan []byte  // buffers of items that were written
+	queued atomic.Int64 // bytes in the queue
+	spare  chan []byte  // buffers to be used again
 	stop   chan struct{}
-	loaded chan struct{} // closed once what was there is known
+	loaded chan struct{} // closed once the directory's entries are in the table
 	writer sync.WaitGroup
-	full   atomic.Bool // nothing more is written
-	said   atomic.Bool // that something was not right
+	full   atomic.Bool // nothing more is written: the disk is full or failed
+	warned atomic.Bool // of an entry that was wrong
 
 	mu      sync.Mutex
 	closed  bool
 	table   table
 	slabs   map[int]*slab // by number
 	classes map[int64]*class
-	bytes   int64 // of all slab files
+	bytes   int64 // sum of the sizes of the slab files
 }
 
-// item is a unit to be written.
+// item is an entry to be written.
 type item struct {
 	key  key
 	data []byte
 }
 
-// Open opens the cache in a directory. It fails with ErrInUse, or when the directory cannot be used; what is in it is no reason.
+// Open opens the cache in a directory. It fails with ErrInUse, or when the directory or its lock
+// cannot be used, but not because of wrong files in it.
 func Open(o Options) (*Cache, error) { return open(o, slabBytes) }
 
 func open(o Options, most int64) (*Cache, error) {
 	if o.Bytes < MinBytes && most == slabBytes {
-		return nil, fmt.Errorf("disk cache of %d bytes: %d are the least", o.Bytes, int64(MinBytes))
+		return nil, fmt.Errorf("a disk cache of %d bytes is too small: it needs %d or more", o.Bytes, int64(MinBytes))
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -124,7 +127,8 @@ func open(o Options, most int64) (*Cache, error) {
 	return c, nil
 }
 
-// Close writes what is queued and lets go of the directory. Volumes can be read on; they use their sources alone. Closing twice is fine.
+// Close writes what is queued and gives up the directory. Volumes can still be read, from their
+// sources alone. Closing twice is fine.
 func (c *Cache) Close() error {
 	c.mu.Lock()
 	was := c.closed
@@ -146,10 +150,11 @@ func (c *Cache) Close() error {
 	return errors.Join(append(errs, c.lock.Close(), c.root.Close())...)
 }
 
-// tag is what the table knows of a key. It is seeded: whoever can choose digests shall not choose where they meet.
+// tag is the hash by which the table finds a key. It is seeded, so that data on the share cannot be
+// chosen to make tags collide.
 func (c *Cache) tag(k *key) uint64 { return max(1, maphash.Bytes(c.seed, k[:])) }
 
-// has tells whether an entry is there, as far as the table knows.
+// has tells whether the table has an entry for k.
 func (c *Cache) has(k *key) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -160,7 +165,7 @@ func (c *Cache) has(k *key) bool {
 	return ok
 }
 
-// read fills p with the bytes of k, unverified.
+// read fills p with the bytes kept for k, unverified.
 func (c *Cache) read(k *key, p []byte) bool {
 	tag := c.tag(k)
 	c.mu.Lock()
@@ -185,7 +190,7 @@ func (c *Cache) read(k *key, p []byte) bool {
 	return true
 }
 
-// wrong forgets what is not as it has to be.
+// wrong drops the entry of k, which cannot be read or has another digest.
 func (c *Cache) wrong(k *key, what string, err error) {
 	c.count.corrupt.Add(1)
 	tag := c.tag(k)
@@ -200,9 +205,10 @@ func (c *Cache) wrong(k *key, what string, err error) {
 	}
 	c.mu.Unlock()
 	if s != nil {
-		_, _ = s.file.WriteAt(make([]byte, keyBytes), s.keyAt(i)) // or it is found wrong again by the next process
+		// Otherwise the next process would use the entry and find it wrong again.
+		_, _ = s.file.WriteAt(make([]byte, keyBytes), s.keyAt(i))
 	}
-	if !c.said.Swap(true) {
+	if !c.warned.Swap(true) {
 		c.log.Warn("an entry of the disk cache "+what+" and is read from the share instead; more of these are only counted", "err", err)
 	}
 }

@@ -2,21 +2,23 @@ package disk
 
 import "slices"
 
-// class is the slabs whose slots have one size, with one clock over all of them. Guarded by Cache.mu.
+// class is the slabs whose slots have the same size. One clock runs over all of them. Guarded by
+// Cache.mu.
 type class struct {
 	unit  int64
 	slabs []*slab
 	slots int
 	used  int
-	slab  int // the clock's hand: the slab, as its place in slabs
-	next  int // and the slot
+	slab  int // the clock's hand: an index into slabs
+	next  int // and the slot in that slab
 }
 
 // maxSteps bounds how far the hand moves for one entry.
 const maxSteps = 1024
 
-// place returns an empty slot for an entry of unit bytes, whose old entry is forgotten; nil if there is none to be had. Only the
-// writer calls it: the slot is the caller's until the next call.
+// place returns an empty slot for an entry of unit bytes, evicting an old entry if it must, or nil
+// if there is no room for a slab of such slots. Only the writer calls it: the slot is the caller's
+// until the next call.
 func (c *Cache) place(unit int64) (*slab, int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -47,7 +49,7 @@ func (c *Cache) place(unit int64) (*slab, int, error) {
 	if k.slots == 0 {
 		return nil, 0, nil
 	}
-	s, i := k.turn()
+	s, i := k.advance()
 	if s.tags[i] != 0 {
 		c.empty(s, i)
 		c.count.evictions.Add(1)
@@ -55,7 +57,7 @@ func (c *Cache) place(unit int64) (*slab, int, error) {
 	return s, i, nil
 }
 
-// add counts a slab. Under mu.
+// add adds a slab to the cache and to its class. Under mu.
 func (c *Cache) add(k *class, s *slab) {
 	c.slabs[s.number] = s
 	c.bytes += s.bytes()
@@ -63,9 +65,9 @@ func (c *Cache) add(k *class, s *slab) {
 	k.slots += len(s.tags)
 }
 
-// turn moves the hand to the next slot to be used: an empty one while there are any, or else one that was not read since it last came
-// by. Under mu.
-func (k *class) turn() (*slab, int) {
+// advance moves the hand to the next slot to be used: an empty one while there are any, else one
+// that was not read since the hand last passed. Under mu.
+func (k *class) advance() (*slab, int) {
 	for step := 0; ; step++ {
 		if k.next == len(k.slabs[k.slab].tags) {
 			k.slab, k.next = (k.slab+1)%len(k.slabs), 0
@@ -84,14 +86,15 @@ func (k *class) turn() (*slab, int) {
 	}
 }
 
-// empty forgets what a slot holds. Under mu.
+// empty drops the entry of a slot. Under mu.
 func (c *Cache) empty(s *slab, i int) {
 	c.remove(s.id(i))
 	s.tags[i], s.recent[i] = 0, false
 	c.classes[s.unit].used--
 }
 
-// victim is the slab to go where a size has none yet: the newest one. Under mu.
+// victim is the slab to be dropped when a size has no slab yet: the one with the highest number.
+// Under mu.
 func (c *Cache) victim() *slab {
 	var v *slab
 	for _, s := range c.slabs {

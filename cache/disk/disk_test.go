@@ -21,7 +21,7 @@ import (
 	"github.com/restorefs/restorefs/cache"
 )
 
-// memory is a volume in memory that counts what is loaded of it.
+// memory is a volume in memory that counts the bytes loaded from it.
 type memory struct {
 	data   []byte
 	block  int
@@ -31,7 +31,7 @@ type memory struct {
 var _ Source = (*memory)(nil)
 var _ cache.Tiered = (*Volume)(nil)
 
-// content has data in most blocks, zeros in each fifth.
+// content returns a volume with data in most blocks and zeros in every fifth.
 func content(seed uint64, n, block int) *memory {
 	m := &memory{data: make([]byte, n), block: block}
 	rng := rand.New(rand.NewPCG(seed, 1))
@@ -87,7 +87,7 @@ func opened(t testing.TB, dir string, n, slab int64, log *slog.Logger) *Cache {
 	return c
 }
 
-// settle waits until the queue is written.
+// settle waits until all that is queued is written.
 func settle(t testing.TB, c *Cache) {
 	t.Helper()
 	for start := time.Now(); c.queued.Load() > 0; time.Sleep(time.Millisecond) {
@@ -114,17 +114,17 @@ func readAll(t testing.TB, v *Volume, m *memory, piece int) int64 {
 	return m.loaded.Load() - before
 }
 
-func TestWhatWasLoadedOnceIsKeptForBackupsAndProcessesToCome(t *testing.T) {
+func TestBytesLoadedOnceAreKeptForOtherBackupsAndLaterProcesses(t *testing.T) {
 	for _, block := range []int{4 << 10, 24 << 10, 32 << 10, 1 << 20} {
 		t.Run(fmt.Sprint(block), func(t *testing.T) {
 			dir := t.TempDir()
 			m := content(1, 8<<20+block/2, block)
-			piece := (128<<10 + block - 1) / block * block // a span of package cache
+			piece := (128<<10 + block - 1) / block * block // like a span of package cache
 			c := opened(t, dir, 64<<20, slabBytes, nil)
 			if n := readAll(t, c.Volume(m), m, piece); n < int64(len(m.data))*3/5 {
 				t.Errorf("%d bytes were loaded at first", n)
 			}
-			tail := int64(2 * max(block, piece)) // what is no whole unit is not kept
+			tail := int64(2 * max(block, piece)) // a part of a unit is not kept
 			if n := readAll(t, c.Volume(m), m, piece); n > tail {
 				t.Errorf("%d bytes were loaded again", n)
 			}
@@ -155,7 +155,8 @@ func TestWhatAKilledProcessLeftIsUsed(t *testing.T) {
 	m := content(9, 4<<20, 32<<10)
 	c := opened(t, dir, 16<<20, slabBytes, nil)
 	readAll(t, c.Volume(m), m, 128<<10)
-	if err := os.CopyFS(left, os.DirFS(dir)); err != nil { // as the kernel has it, with the cache open
+	// while the cache is open: what a kill would leave
+	if err := os.CopyFS(left, os.DirFS(dir)); err != nil {
 		t.Fatal(err)
 	}
 	c = opened(t, left, 16<<20, slabBytes, nil)
@@ -257,7 +258,7 @@ func TestOddFilesInTheDirectoryDoNoHarm(t *testing.T) {
 	}
 }
 
-func TestADirectoryHasOneProcess(t *testing.T) {
+func TestOneProcessAtATimeUsesADirectory(t *testing.T) {
 	dir := t.TempDir()
 	c := opened(t, dir, 16<<20, slabBytes, nil)
 	if _, err := Open(Options{Dir: dir, Bytes: 16 << 20}); !errors.Is(err, ErrInUse) {
@@ -278,7 +279,7 @@ func TestADirectoryHasOneProcess(t *testing.T) {
 	}
 }
 
-func TestTheFilesStayWithinTheirBoundAndWhatIsReadStays(t *testing.T) {
+func TestFilesStayWithinTheLimitAndEntriesThatAreReadStay(t *testing.T) {
 	dir := t.TempDir()
 	const limit = 4 << 20
 	c := opened(t, dir, limit, 1<<20, nil)
@@ -311,7 +312,7 @@ func TestTheFilesStayWithinTheirBoundAndWhatIsReadStays(t *testing.T) {
 	if s := c.Stats(); s.Evictions == 0 || s.UsedBytes < limit*3/4 {
 		t.Errorf("%+v", s)
 	}
-	// Blocks of another size find no room: a file goes.
+	// There is no room for blocks of another size: a slab is removed.
 	large := content(5, 4<<20, 256<<10)
 	readAll(t, c.Volume(large), large, 1<<20)
 	if s := c.Stats(); s.Stored == 0 || len(c.classes) != 2 {
@@ -329,7 +330,7 @@ func TestTheFilesStayWithinTheirBoundAndWhatIsReadStays(t *testing.T) {
 func TestReadersNeverWaitForTheWriter(t *testing.T) {
 	c := opened(t, t.TempDir(), 64<<20, slabBytes, nil)
 	p := make([]byte, 32<<10)
-	c.mu.Lock() // the writer cannot go on
+	c.mu.Lock() // blocks the writer
 	for i := range 1000 {
 		c.offer(&key{1, byte(i), byte(i >> 8)}, p)
 	}
@@ -341,7 +342,7 @@ func TestReadersNeverWaitForTheWriter(t *testing.T) {
 	}
 }
 
-// full is a directory on a file system with n bytes.
+// full returns a directory on a file system of n bytes.
 func full(t *testing.T, n int) string {
 	dir := t.TempDir()
 	if os.Getuid() != 0 {
@@ -407,7 +408,7 @@ func TestConcurrentReadersOfACacheThatIsTooSmallGetRightBytes(t *testing.T) {
 	}
 }
 
-func TestTheTableIsLikeAMap(t *testing.T) {
+func TestTheTableFindsWhatAMapFinds(t *testing.T) {
 	const slots = 500
 	c := &Cache{table: newTable(slots), slabs: map[int]*slab{}}
 	s := &slab{tags: make([]uint64, slots), recent: make([]bool, slots)}
@@ -421,7 +422,7 @@ func TestTheTableIsLikeAMap(t *testing.T) {
 			c.remove(s.id(i))
 			s.tags[i] = 0
 		}
-		// Many meet, at the table's end too.
+		// Many tags collide, also at the end of the table.
 		tag := uint64(rng.IntN(40))*31 + uint64(rng.IntN(8))<<40 + 1 + c.table.mask - 20
 		if _, twice := c.find(tag); !twice && rng.IntN(3) > 0 {
 			s.tags[i] = tag

@@ -9,7 +9,8 @@ import (
 )
 
 // FuzzSlab opens arbitrary files, most of them with a header whose checksum is
-// right: what is accepted has its size, and all its slots in it.
+// right. A file that is accepted must have the size that its header implies and
+// hold all its slots.
 func FuzzSlab(f *testing.F) {
 	good := bytes.Repeat([]byte{7}, 3*keyBytes)
 	f.Add(uint32(unitBytes), uint32(3), int64(0), good, true)

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// exchange is where what one processor wrote is read by all others: "make
+// exchange is the directory where processors read what the others wrote: "make
 // test-arch" runs the tests of each on one directory.
 func exchange(t *testing.T) string {
 	t.Helper()

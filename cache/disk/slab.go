@@ -22,16 +22,18 @@ const (
 	keyBytes    = 32
 )
 
-// key names the bytes of an entry: the digest of its block, or the digest of the digests of its blocks.
+// key names the bytes of an entry: the digest of its block, or the digest of the digests of its
+// blocks.
 type key [keyBytes]byte
 
-// slab is one file of slots of one size. What the slots hold is guarded by Cache.mu, the rest never changes.
+// slab is one file of slots of one size. Cache.mu guards tags and recent; the other fields never
+// change.
 type slab struct {
 	number int
 	file   *os.File
 	unit   int64 // bytes of a slot
 
-	tags   []uint64 // 0: nothing is kept there
+	tags   []uint64 // of the entries in the slots; 0: the slot is empty
 	recent []bool   // read since the clock's hand passed
 }
 
@@ -39,7 +41,7 @@ func (s *slab) keyAt(i int) int64  { return headerBytes + int64(i)*keyBytes }
 func (s *slab) dataAt(i int) int64 { return dataStart(len(s.tags)) + int64(i)*s.unit }
 func (s *slab) bytes() int64       { return slabSize(s.unit, len(s.tags)) }
 
-// dataStart is where the slots begin in a slab of n.
+// dataStart is where the slots begin in a slab with n of them.
 func dataStart(n int) int64 { return (headerBytes + int64(n)*keyBytes + 4095) / 4096 * 4096 }
 
 func slabSize(unit int64, n int) int64 { return dataStart(n) + int64(n)*unit }
@@ -78,7 +80,8 @@ func (c *Cache) makeSlab(number int, unit int64, slots int) (*slab, error) {
 	return &slab{number: number, file: f, unit: unit, tags: make([]uint64, slots), recent: make([]bool, slots)}, nil
 }
 
-// openSlab opens a slab file that is there, and returns the keys in it. Any error means that it is of no use.
+// openSlab opens an existing slab file and returns the keys in it. After any error the file is of
+// no use.
 func (c *Cache) openSlab(number int) (*slab, []byte, error) {
 	name := slabName(number)
 	f, err := c.root.OpenFile(name, os.O_RDWR|private.Flags, 0)

@@ -2,19 +2,19 @@ package disk
 
 import "sync/atomic"
 
-// Stats is a snapshot of what a Cache has done and holds. Counters only grow.
+// Stats tells what a Cache has done and holds. Counters only grow.
 type Stats struct {
 	Hits      uint64 // entries found and right
-	HitBytes  uint64 // of them
-	Misses    uint64 // entries looked for that are not there, or not right
+	HitBytes  uint64 // bytes of those entries
+	Misses    uint64 // entries looked for that were not there, or wrong
 	Stored    uint64 // entries written
 	Dropped   uint64 // entries not written because the queue was full
 	Evictions uint64 // entries that made room for others
 	Corrupt   uint64 // entries that could not be read or had another digest
 
 	Entries   int64 // entries kept
-	UsedBytes int64 // of them
-	FileBytes int64 // of the files, as long as they may become
+	UsedBytes int64 // bytes of those entries
+	FileBytes int64 // size of the files, holes included
 	Limit     int64 // Options.Bytes
 	Full      bool  // nothing more is written: the disk is full, or failed
 }

@@ -5,26 +5,29 @@ import (
 	"crypto/sha256"
 )
 
-// Source is one volume: what package cache reads, and digests besides. It is safe for concurrent use.
+// Source is one volume: a source of package cache that also has digests. It is safe for concurrent
+// use.
 type Source interface {
-	// Size, Align, Load, Around and NextData are those of package cache. Align is the size of a block.
+	// Size, Align, Load, Around and NextData are those of package cache. Align is the size of a
+	// block.
 	Size() int64
 	Align() int
 	Load(ctx context.Context, p []byte, off int64) error
 	Around(off int64, n int) (from, to int64)
 	NextData(ctx context.Context, off, end int64) (start, stop int64, err error)
 
-	// Digest returns the SHA-256 digest of the block at off; not ok where none is known, or it is not of the whole block. With a ctx
-	// that has ended it tells what is at hand, or fails.
+	// Digest returns the SHA-256 digest of the block at off; ok is false if none is known or it
+	// does not cover the whole block. With a ctx that has ended it answers from memory or fails.
 	Digest(ctx context.Context, off int64) (digest [sha256.Size]byte, ok bool, err error)
 }
 
-// Volume is a Source read through a Cache, itself a source of package cache. It is safe for concurrent use and needs no closing.
+// Volume is a Source read through a Cache, and itself a source for package cache. It is safe for
+// concurrent use and needs no closing.
 type Volume struct {
 	Source
 	c     *Cache
 	block int64
-	unit  int64 // bytes of an entry: some blocks; 0: nothing is kept
+	unit  int64 // bytes of an entry, a multiple of block; 0: nothing is kept
 }
 
 // Volume returns the volume that src serves.
@@ -36,19 +39,19 @@ func (c *Cache) Volume(src Source) *Volume {
 	return v
 }
 
-// Load is that of package cache.
+// Load implements the source of package cache.
 func (v *Volume) Load(ctx context.Context, p []byte, off int64) error {
 	_, err := v.LoadKept(ctx, p, off)
 	return err
 }
 
-// LoadKept is Load, and tells whether all was there and the Source was not needed.
+// LoadKept is Load, and tells whether all of p was kept here, so that the Source was not needed.
 func (v *Volume) LoadKept(ctx context.Context, p []byte, off int64) (kept bool, err error) {
 	if v.unit == 0 {
 		return false, v.Source.Load(ctx, p, off)
 	}
 	kept = true
-	missing := off // up to at it is still to be loaded
+	missing := off // [missing, at) is still to be loaded
 	end := off + int64(len(p))
 	for at := off; at < end; {
 		next := min(at-at%v.unit+v.unit, end)
@@ -74,7 +77,7 @@ func (v *Volume) LoadKept(ctx context.Context, p []byte, off int64) (kept bool, 
 	return kept, err
 }
 
-// get fills p, a unit or a part of one, if it is kept, or zero.
+// get fills p, a unit or a part of one, if it is zero or kept here.
 func (v *Volume) get(ctx context.Context, p []byte, off int64) (bool, error) {
 	if err := ctx.Err(); err != nil {
 		return false, err
@@ -100,7 +103,7 @@ func (v *Volume) get(ctx context.Context, p []byte, off int64) (bool, error) {
 	switch {
 	case err != nil:
 		return false, err
-	case !right && v.c.has(&k): // else it was overwritten while it was read
+	case !right && v.c.has(&k): // without the entry: it was overwritten while it was read
 		v.c.wrong(&k, "does not have its digest", nil)
 	}
 	if !right {
@@ -112,7 +115,8 @@ func (v *Volume) get(ctx context.Context, p []byte, off int64) (bool, error) {
 	return true, nil
 }
 
-// key returns the key of the n bytes at off, if they are a unit that can have one.
+// key returns the key of the n bytes at off, if they are a whole unit and all its blocks have
+// digests.
 func (v *Volume) key(ctx context.Context, off int64, n int) (k key, ok bool, err error) {
 	if int64(n) != v.unit || off%v.unit != 0 {
 		return key{}, false, nil
@@ -154,7 +158,7 @@ func (v *Volume) load(ctx context.Context, p []byte, off int64) error {
 	for at := (off + v.unit - 1) / v.unit * v.unit; at+v.unit <= end && !v.c.full.Load(); at += v.unit {
 		start, stop, err := v.NextData(ctx, at, at+v.unit)
 		if err != nil {
-			return nil // what was asked for is there
+			return nil // the bytes asked for were loaded
 		}
 		if start >= stop {
 			continue
@@ -166,7 +170,8 @@ func (v *Volume) load(ctx context.Context, p []byte, off int64) error {
 	return nil
 }
 
-// Around is that of package cache: what is kept costs nothing to enter.
+// Around implements the source of package cache. Entries kept here are read in any order at the
+// same cost, so nothing around them comes free.
 func (v *Volume) Around(off int64, n int) (from, to int64) {
 	if v.keeps(off, n) {
 		return off, off + int64(n)
@@ -174,7 +179,7 @@ func (v *Volume) Around(off int64, n int) (from, to int64) {
 	return v.Source.Around(off, n)
 }
 
-// keeps tells whether all of a range is kept, or zero.
+// keeps tells whether all of a range is zero or kept here.
 func (v *Volume) keeps(off int64, n int) bool {
 	if v.unit == 0 {
 		return false

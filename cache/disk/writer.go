@@ -17,7 +17,7 @@ func (c *Cache) offer(k *key, p []byte) {
 		c.count.dropped.Add(1)
 		return
 	}
-	// An entry has unitBytes or more: the channel has room for as many as queueBytes are.
+	// This never blocks: an entry has unitBytes or more, so the channel has room for queueBytes.
 	c.queue <- item{*k, append(c.spareBuffer(), p...)}
 }
 
@@ -30,7 +30,8 @@ func (c *Cache) spareBuffer() []byte {
 	}
 }
 
-// drop ends an item. Its buffer is for the next, if it is one of the usual.
+// drop takes an item out of the account and keeps its buffer for another, unless it is unusually
+// large.
 func (c *Cache) drop(it item) {
 	c.queued.Add(-int64(len(it.data)))
 	if cap(it.data) <= 2*unitBytes {
@@ -41,7 +42,8 @@ func (c *Cache) drop(it item) {
 	}
 }
 
-// write is the writer: it finds out what the directory has, then writes what is queued until the cache is closed.
+// write is the loop of the writer: it reads what the directory has, then writes what is queued
+// until the cache is closed.
 func (c *Cache) write() {
 	c.load()
 	close(c.loaded)
@@ -80,7 +82,7 @@ func (c *Cache) store(it item) {
 	}
 	if err != nil {
 		c.full.Store(true)
-		c.log.Warn("the disk cache cannot be written: what it has is used, nothing is added until the next start", "dir", c.root.Name(), "err", err)
+		c.log.Warn("the disk cache cannot be written; it is still read, but nothing is added to it until the next start", "dir", c.root.Name(), "err", err)
 		return
 	}
 	c.count.stored.Add(1)
@@ -91,17 +93,17 @@ func (c *Cache) store(it item) {
 	c.insert(s.id(i))
 }
 
-// load takes over what a process before this one left, and removes what is of no use.
+// load takes over the slabs of earlier processes and removes those that are of no use.
 func (c *Cache) load() {
 	dir, err := c.root.Open(".")
 	if err != nil {
-		c.log.Warn("what the disk cache holds cannot be listed", "dir", c.root.Name(), "err", err)
+		c.log.Warn("the directory of the disk cache cannot be listed", "dir", c.root.Name(), "err", err)
 		return
 	}
 	names, err := dir.Readdirnames(-1)
 	dir.Close()
 	if err != nil {
-		c.log.Warn("what the disk cache holds cannot be listed", "dir", c.root.Name(), "err", err)
+		c.log.Warn("the directory of the disk cache cannot be listed", "dir", c.root.Name(), "err", err)
 	}
 	var numbers []int
 	for _, name := range names {
@@ -122,14 +124,14 @@ func (c *Cache) load() {
 			s.file.Close()
 			err = fmt.Errorf("%s: the limit is lower now", slabName(n))
 		}
-		if err == nil && int64(len(c.slabs)) > c.limit/c.most+8 { // we did not make that many
+		if err == nil && int64(len(c.slabs)) > c.limit/c.most+8 { // a Cache makes fewer
 			s.file.Close()
-			err = fmt.Errorf("%s: there are too many", slabName(n))
+			err = fmt.Errorf("%s: there are too many slabs", slabName(n))
 		}
 		if err != nil {
-			c.log.Info("a file of the disk cache is not used and removed", "err", err)
+			c.log.Info("a file of the disk cache is of no use and is removed", "err", err)
 			if err := c.root.Remove(slabName(n)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				c.log.Warn("a file of the disk cache cannot be removed: nothing is added to the cache", "err", err)
+				c.log.Warn("a file of the disk cache cannot be removed, so nothing is added to the cache", "err", err)
 				c.full.Store(true)
 			}
 			continue

@@ -12,11 +12,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ErrForeign is what errors.Is finds when a directory or a file is refused
-// because others can write to it, or made it.
+// ErrForeign is the cause of an Error: others made the directory or file, or can write to it.
 var ErrForeign = errors.New("others can write to it")
 
-// Error is a refusal.
+// Error says that a directory or file is not used.
 type Error struct {
 	Path string // of the directory or file at fault
 	Why  string // what is wrong with it
@@ -29,17 +28,17 @@ func (e *Error) Error() string { return fmt.Sprintf("%s is not used: %s; %s", e.
 // Is makes it an ErrForeign.
 func (e *Error) Is(target error) bool { return target == ErrForeign }
 
-// Rule says who may use a directory besides the user of the process and root.
+// Rule says which users are trusted with a directory besides the process's own and root.
 type Rule struct {
 	// Group, if not 0, is the id of a group whose members are trusted: a directory
 	// of that group may belong to any of them and be writable for the group.
 	Group int
 }
 
-// Dir makes a directory, and those above it, with mode 0700 where they are not
-// there yet, and checks it: that it belongs to the user or to root, that nobody
-// else can write to it, and that nobody can put another one in its place. It may
-// be reached through symbolic links of the user's or root's.
+// Dir makes a directory and those above it, with mode 0700, as far as they do not exist, and checks
+// that the directory belongs to the user or to root, that nobody else can write to it, and that
+// nobody else can replace it. The path may lead through symbolic links that belong to the user or
+// root.
 func Dir(path string, r Rule) error {
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -51,8 +50,8 @@ func Dir(path string, r Rule) error {
 	return Existing(path, r)
 }
 
-// madeError is the error of making a directory. For a directory whose file
-// system does not answer properly MkdirAll says that it exists.
+// madeError returns the error of MkdirAll in better words. If a directory exists but its file
+// system gives an error for it, MkdirAll returns fs.ErrExist.
 func madeError(path string, err error) error {
 	if errors.Is(err, fs.ErrExist) {
 		if _, looked := os.Stat(path); looked != nil {
@@ -96,8 +95,8 @@ func Existing(path string, r Rule) error {
 	}
 }
 
-// Sub makes a directory in one that was checked, and checks it. A symbolic link
-// of that name is refused.
+// Sub makes a directory inside one that was checked, and checks it. A symbolic link of that name is
+// refused.
 func Sub(dir, name string, r Rule) (path string, err error) {
 	path = filepath.Join(dir, name)
 	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
@@ -106,7 +105,7 @@ func Sub(dir, name string, r Rule) (path string, err error) {
 	return path, r.check(path)
 }
 
-// check looks at a directory itself; path is no link to it.
+// check refuses a directory that does not satisfy r. path must not be a link.
 func (r Rule) check(path string) error {
 	var st unix.Stat_t
 	if err := unix.Lstat(path, &st); err != nil {
@@ -119,7 +118,7 @@ func (r Rule) check(path string) error {
 	trusted := r.Group != 0 && int(st.Gid) == r.Group
 	if !ours(st.Uid) && !trusted {
 		do := "choose another directory, or chown it"
-		if st.Gid != 0 { // which is no group that a Rule can name
+		if st.Gid != 0 { // a Rule cannot name group 0
 			do += fmt.Sprintf("; --trust-group %s trusts the members of that group", groupName(st.Gid))
 		}
 		return &Error{path, fmt.Sprintf("it belongs to user %s, not to %s (%s, group %s)", userName(st.Uid), userName(uint32(os.Geteuid())), mode, groupName(st.Gid)), do}
@@ -136,13 +135,13 @@ func (r Rule) check(path string) error {
 }
 
 func trustHint(gid uint32) string {
-	if gid == 0 { // which is no group that a Rule can name
+	if gid == 0 { // a Rule cannot name group 0
 		return "chmod g-w it"
 	}
 	return "chmod g-w it, or trust them: --trust-group " + groupName(gid)
 }
 
-// checkLink refuses a symbolic link that somebody else may have put there.
+// checkLink refuses a symbolic link that belongs to another user.
 func (r Rule) checkLink(path string) error {
 	var st unix.Stat_t
 	if unix.Lstat(path, &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFLNK || ours(st.Uid) {
@@ -151,8 +150,8 @@ func (r Rule) checkLink(path string) error {
 	return &Error{path, fmt.Sprintf("it is a symbolic link of user %s", userName(st.Uid)), "name the directory itself"}
 }
 
-// checkAbove refuses a directory in which others can rename what is in it. With
-// the sticky bit they cannot (inode(7)).
+// checkAbove refuses a directory whose entries others can rename. With the sticky bit they cannot
+// (inode(7)).
 func checkAbove(path string) error {
 	var st unix.Stat_t
 	if err := unix.Stat(path, &st); err != nil {
@@ -167,8 +166,8 @@ func checkAbove(path string) error {
 
 func ours(uid uint32) bool { return uid == 0 || int(uid) == os.Geteuid() }
 
-// ownGroup reports whether a group is the user's alone, as far as its name
-// tells: distributions with such groups have an umask of 0002.
+// ownGroup reports whether a group has only the user as a member, judged by its name: distributions
+// with such groups have an umask of 0002.
 func ownGroup(gid uint32) bool {
 	if int(gid) != os.Getegid() {
 		return false

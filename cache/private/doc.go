@@ -1,11 +1,10 @@
-// Package private owns the rules for what restorefs keeps for itself: the
-// directories of caches, indexes, overlays and notes, and the files in them. A
-// directory is used only when nobody else can put anything into it, and a file
-// only when it is a regular one that nobody else could have made: what others
-// could have written is never believed, and what is written there is for nobody
-// else to read.
+// Package private owns the rules for the directories and files that restorefs
+// keeps for itself: caches, indexes, overlays and notes. A directory is used
+// only if nobody else can put anything into it, and a file only if it is a
+// regular one that nobody else could have made: nothing that others could have
+// written is believed, and nobody else can read what is written.
 //
-// It leaves to its callers which directories those are and what is in the files.
-// Directories are checked once, by who knows them (Dir, Sub); their files each
-// time that one is opened (Check, Mine).
+// Its callers decide which directories those are and what the files hold. They
+// check each directory once (Dir, Sub) and a file each time they open it
+// (Check, Mine).
 package private

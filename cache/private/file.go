@@ -10,13 +10,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Flags are for every open of a file in such a directory: no link is followed,
-// a FIFO does not hang, and no child process inherits it.
+// Flags belong to every open of a file in such a directory: no link is followed, a FIFO does not
+// hang, and no child process inherits the file.
 const Flags = unix.O_NOFOLLOW | unix.O_NONBLOCK | unix.O_CLOEXEC
 
-// Check refuses an open file in a checked directory that is no regular one, that
-// others than those who may write to the directory made or can write to, or, if
-// it is open for writing, that has a second name.
+// Check refuses an open file in a checked directory if it is not a regular file; if a user who may
+// not write to the directory made it or can write to it; and, if it is open for writing, if it has
+// a second name.
 func Check(f *os.File) error {
 	st, err := regular(f)
 	if err != nil {
@@ -26,7 +26,7 @@ func Check(f *os.File) error {
 	if err := unix.Stat(filepath.Dir(f.Name()), &dir); err != nil {
 		return &fs.PathError{Op: "stat", Path: filepath.Dir(f.Name()), Err: err}
 	}
-	shared := dir.Mode&0o020 != 0 && st.Gid == dir.Gid // with the group of the directory
+	shared := dir.Mode&0o020 != 0 && st.Gid == dir.Gid // with the directory's group
 	switch {
 	case !ours(st.Uid) && st.Uid != dir.Uid && !shared:
 		return foreign(f, fmt.Sprintf("it belongs to user %s", userName(st.Uid)))
@@ -44,8 +44,8 @@ func Check(f *os.File) error {
 	return nil
 }
 
-// Mine is Check for a file in a directory of any kind: it is believed only if the
-// user of this process made it, and nobody else can write to it.
+// Mine is Check for a file in any directory: it refuses the file unless it belongs to the user of
+// this process, has one name, and nobody else can write to it.
 func Mine(f *os.File) error {
 	st, err := regular(f)
 	switch {
@@ -74,25 +74,25 @@ func regular(f *os.File) (*unix.Stat_t, error) {
 
 func foreign(f *os.File, why string) error { return &Error{f.Name(), why, "move it away"} }
 
-// Replace writes a file so that it is there whole or not at all, on stable
-// storage, with mode 0600. After an error nothing of it is left.
+// Replace writes a file atomically and durably, with mode 0600. After an error nothing of it is
+// left.
 func Replace(path string, data []byte) error {
 	return replace(path, data, os.Rename)
 }
 
-// Create is Replace that fails with fs.ErrExist where there is a file already.
+// Create is Replace, but fails with fs.ErrExist if the file exists.
 func Create(path string, data []byte) error {
 	return replace(path, data, func(temp, path string) error {
 		err := unix.Renameat2(unix.AT_FDCWD, temp, unix.AT_FDCWD, path, unix.RENAME_NOREPLACE)
 		if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) { // NFS and others
-			err = os.Link(temp, path) // the other name is removed after that
+			err = os.Link(temp, path) // replace removes the temporary name afterwards
 		}
 		return err
 	})
 }
 
 func replace(path string, data []byte, name func(temp, path string) error) (err error) {
-	// A name that nobody knows beforehand, and O_EXCL.
+	// CreateTemp uses an unpredictable name and O_EXCL.
 	f, err := os.CreateTemp(filepath.Dir(path), ".restorefs-*")
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, cause(err))
@@ -114,7 +114,7 @@ func replace(path string, data []byte, name func(temp, path string) error) (err 
 	return SyncDir(filepath.Dir(path))
 }
 
-// within takes the temporary name off an error.
+// within strips the temporary name from an error.
 func within(err error) error {
 	if l, ok := errors.AsType[*os.LinkError](err); ok {
 		return l.Err
@@ -122,8 +122,8 @@ func within(err error) error {
 	return cause(err)
 }
 
-// SyncDir makes the names in a directory durable. File systems that cannot say so
-// with EINVAL; who may write to a directory need not be able to read it.
+// SyncDir makes the names in a directory durable. It ignores EINVAL, from file systems that cannot
+// do that, and missing permission: a directory may be writable and not readable.
 func SyncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err == nil {

@@ -28,7 +28,7 @@ func needRoot(t *testing.T) {
 	need.Missing(t, "needs root to give files away")
 }
 
-// made makes a directory of that owner and mode.
+// made makes a directory with an owner and a mode and returns its path.
 func made(t *testing.T, path string, uid, gid int, mode os.FileMode) string {
 	t.Helper()
 	if err := errors.Join(os.MkdirAll(path, 0o700), os.Chown(path, uid, gid), os.Chmod(path, mode)); err != nil {
@@ -37,7 +37,7 @@ func made(t *testing.T, path string, uid, gid int, mode os.FileMode) string {
 	return path
 }
 
-func TestDirectories(t *testing.T) {
+func TestADirectoryIsUsedOnlyIfNobodyElseCanWriteToIt(t *testing.T) {
 	needRoot(t)
 	group, err := user.LookupGroupId("65534")
 	if err != nil {
@@ -47,7 +47,7 @@ func TestDirectories(t *testing.T) {
 		name string
 		dir  func(t *testing.T, in string) string
 		rule Rule
-		want string // part of the refusal, "" for none
+		want string // part of the error, "" for none
 	}{
 		{"one that is not there is made", func(t *testing.T, in string) string { return filepath.Join(in, "a/b") }, Rule{}, ""},
 		{"the user's own", func(t *testing.T, in string) string { return made(t, in+"/d", 0, 0, 0o755) }, Rule{}, ""},
@@ -121,13 +121,13 @@ func TestDirectories(t *testing.T) {
 	})
 }
 
-func TestFiles(t *testing.T) {
+func TestAFileIsUsedOnlyIfNobodyElseCouldHaveWrittenIt(t *testing.T) {
 	needRoot(t)
 	for _, c := range []struct {
 		name        string
 		spoil       func(path string) error
 		flags       int
-		check, mine string // parts of the refusals, "" for none
+		check, mine string // parts of the errors, "" for none
 	}{
 		{"the user's", func(string) error { return nil }, os.O_RDWR, "", ""},
 		{"readable for all", func(p string) error { return os.Chmod(p, 0o644) }, os.O_RDWR, "", ""},
@@ -202,14 +202,14 @@ func TestReplaceLeavesAllOrNothing(t *testing.T) {
 	if st, _ := os.Stat(path); st.Mode().Perm() != 0o600 {
 		t.Error(st.Mode())
 	}
-	if err := Replace(dir, []byte("x")); err == nil { // a directory of that name
+	if err := Replace(dir, []byte("x")); err == nil { // there is a directory of that name
 		t.Error("replaced a directory")
 	}
 	only("two")
 	if err := Replace(filepath.Join(dir, "none", "f"), nil); !errors.Is(err, fs.ErrNotExist) || strings.Contains(err.Error(), ".restorefs-") {
 		t.Error(err)
 	}
-	// A FIFO in its place is replaced, and nobody waits for its other end.
+	// A FIFO of that name is replaced; opening it would wait for its other end.
 	os.Remove(path)
 	if err := unix.Mkfifo(path, 0o600); err != nil {
 		t.Fatal(err)
