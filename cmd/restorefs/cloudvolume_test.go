@@ -239,6 +239,7 @@ func TestMaterializeRestoresTheVolumesMetadata(t *testing.T) {
 }
 
 func TestAVolumeIsCheckedBeforeAnythingIsWritten(t *testing.T) {
+	firstPass(t)
 	plain, plainID := cloudBackup(t, storetest.Volume{GiB: 2})
 	secret, secretID := cloudBackup(t, storetest.Volume{EncryptionKeyID: "4b5d7e4e-4a6b-4a53-a8f1-0d9f0e4bd2f0"})
 	share, id := cloudBackup(t, storetest.Volume{})
@@ -299,6 +300,7 @@ func TestAVolumeIsCheckedBeforeAnythingIsWritten(t *testing.T) {
 // Whatever the cloud does after the data is written: the data is not said to be
 // lost, and the command that is printed does the rest.
 func TestAFaultOfTheCloudIsMadeGoodByThePrintedCommand(t *testing.T) {
+	firstPass(t)
 	share, id := cloudBackup(t, storetest.Volume{Name: "n", Metadata: map[string]string{"a": "1"}, ImageMetadata: map[string]string{"os": "debian"}, Bootable: true})
 	status := func(code int) func(http.ResponseWriter) {
 		return func(w http.ResponseWriter) {

@@ -81,6 +81,7 @@ func TestASecondSignalEndsAtOnce(t *testing.T) {
 }
 
 func TestNothingIsOverwrittenUnlessTheOperatorSaysSo(t *testing.T) {
+	firstPass(t)
 	share, id := cloudBackup(t, storetest.Volume{Name: "db"})
 	content := bytes.Repeat([]byte("precious"), 1<<10)
 	for name, test := range map[string]struct {

@@ -181,6 +181,7 @@ func containsAny(s string, words []string) bool {
 }
 
 func TestListAndShow(t *testing.T) {
+	firstPass(t)
 	share, list := storetest.Fixtures(t)
 	stdout, stderr, code := restorefs(t, "list", "--share", share, "--all", "--json")
 	var all []listed
@@ -238,6 +239,7 @@ func TestTheShareIsNeverATarget(t *testing.T) {
 }
 
 func TestADeviceTarget(t *testing.T) {
+	firstPass(t)
 	if os.Geteuid() != 0 {
 		skip(t, "needs root for loop devices")
 	}
@@ -433,6 +435,7 @@ func TestDamageIsAnErrorAndTheRestReads(t *testing.T) {
 }
 
 func TestTheDemoRuns(t *testing.T) {
+	firstPass(t)
 	stdout, stderr, code := restorefs(t, "demo")
 	if code != 0 || !strings.Contains(stdout, "Done.") {
 		t.Fatalf("exit %d: %s%s", code, stdout, stderr)

@@ -274,6 +274,7 @@ func TestAnObjectThatIsCutDuringTheRun(t *testing.T) {
 }
 
 func TestAFullFileSystem(t *testing.T) {
+	firstPass(t)
 	needMount(t)
 	need(t, "mkfs.ext4", "mount", "umount")
 	share, id, want := incremental(t, 24<<20)
@@ -304,6 +305,7 @@ func TestAFullFileSystem(t *testing.T) {
 }
 
 func TestATargetThatFails(t *testing.T) {
+	firstPass(t)
 	share, id, want := incremental(t, 16<<20)
 	real := t.TempDir()
 	dir, say, _ := passThrough(t, real)
@@ -337,6 +339,7 @@ func TestATargetThatIsRemoved(t *testing.T) {
 }
 
 func TestADeviceThatVanishes(t *testing.T) {
+	firstPass(t)
 	needMount(t)
 	need(t, "losetup")
 	share, id, want := incremental(t, 16<<20)

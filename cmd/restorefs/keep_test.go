@@ -59,6 +59,7 @@ func TestAFileIsKnownByItsChecksum(t *testing.T) {
 // Nothing of the operator's is replaced unless --force says so, and that is told
 // before anything is written.
 func TestNothingOfTheOperatorsIsReplaced(t *testing.T) {
+	firstPass(t)
 	share, ids := recordsShare(t)
 	precious := `{"backup": {"id": "` + ids[0] + `"}, "volume": {}}`
 	for what, c := range map[string]struct {

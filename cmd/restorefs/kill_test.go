@@ -70,6 +70,7 @@ func soaking(usual int) (rounds int, size int64) {
 }
 
 func TestAKilledRestoreToAFileIsContinued(t *testing.T) {
+	firstPass(t)
 	rounds, size := soaking(4)
 	share, id, want := incremental(t, size)
 	whole := wholeRun(t, share, id)
@@ -93,6 +94,7 @@ func TestAKilledRestoreToAFileIsContinued(t *testing.T) {
 }
 
 func TestAKilledRestoreToADeviceIsContinued(t *testing.T) {
+	firstPass(t)
 	if os.Geteuid() != 0 {
 		skip(t, "needs root for loop devices")
 	}

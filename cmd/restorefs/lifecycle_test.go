@@ -137,6 +137,7 @@ func TestADaemonReturnsWhenTheMountCanBeUsed(t *testing.T) {
 }
 
 func TestADaemonThatCannotMountSaysWhyAndHasThatExitCode(t *testing.T) {
+	firstPass(t)
 	needMount(t)
 	share, _ := smallShare(t)
 	mountpoint := t.TempDir()
@@ -278,6 +279,7 @@ func asNobody(t *testing.T) (dir string, command func(args ...string) *exec.Cmd)
 }
 
 func TestAnOrdinaryUserMountsThroughFusermount(t *testing.T) {
+	firstPass(t)
 	dir, command := asNobody(t)
 	share, mountpoint := filepath.Join(dir, "share"), filepath.Join(dir, "mnt")
 	for _, d := range []string{share, mountpoint} {
@@ -414,6 +416,7 @@ func TestRunEndsAtTheFirstSignalWhereItsMountIsKept(t *testing.T) {
 }
 
 func TestStatusTellsLiveFromDead(t *testing.T) {
+	firstPass(t)
 	share, b := smallShare(t)
 	live, server := mountShare(t, share)
 	f, err := os.Open(filepath.Join(live, "backups", b.ID, "volume.raw"))
@@ -522,6 +525,7 @@ func TestNothingIsMadeInAMountpointThatIsRefused(t *testing.T) {
 }
 
 func TestAMountThatNobodyUsesEnds(t *testing.T) {
+	firstPass(t)
 	share, b := smallShare(t)
 	log := filepath.Join(t.TempDir(), "log")
 	mountpoint, server := mountShare(t, share, "--idle-timeout", "3s", "--log-file", log)

@@ -89,6 +89,7 @@ func TestANewVolumeIsCreatedWrittenAndNamed(t *testing.T) {
 }
 
 func TestWhatANewVolumeIsCalled(t *testing.T) {
+	firstPass(t)
 	share, id := cloudBackup(t, storetest.Volume{Name: "db", Description: "d"})
 	for name, test := range map[string]struct {
 		flags             []string

@@ -190,6 +190,7 @@ func TestFioVerifiesTheOverlay(t *testing.T) {
 }
 
 func TestAFullDirectoryIsToldToTheWriterAndLosesNothing(t *testing.T) {
+	firstPass(t)
 	needMount(t)
 	need(t, "losetup", "mount", "umount", "mkfs.ext4")
 	share, id, content := incremental(t, 8<<20)
@@ -265,6 +266,7 @@ func TestAFullDirectoryIsToldToTheWriterAndLosesNothing(t *testing.T) {
 }
 
 func TestAPartitionAndItsDiskShareTheOverlay(t *testing.T) {
+	firstPass(t)
 	needMount(t)
 	need(t, "sfdisk", "mkfs.ext4", "e2fsck")
 	image := filepath.Join(t.TempDir(), "image")

@@ -10,6 +10,7 @@ import (
 // Whoever lost a file of an overlay, or copied one in part, must hear of it from
 // whatever he runs, and never get the backup as if nothing had been written.
 func TestALostOrCutOverlayIsToldByEveryCommand(t *testing.T) {
+	firstPass(t)
 	needMount(t)
 	share, id, _ := incremental(t, 4<<20)
 	good := t.TempDir()

@@ -77,6 +77,7 @@ func readAt(t *testing.T, disk string, n int, off int64) []byte {
 }
 
 func TestWhatIsWrittenIsThereAfterARemountAndNotInTheBackup(t *testing.T) {
+	firstPass(t)
 	needMount(t)
 	share, id, want := incremental(t, 8<<20)
 	before := shareState(t, share)
@@ -140,6 +141,7 @@ func TestWhatIsWrittenIsThereAfterARemountAndNotInTheBackup(t *testing.T) {
 }
 
 func TestOverlaysAreListedAndDiscarded(t *testing.T) {
+	firstPass(t)
 	needMount(t)
 	share, id, want := incremental(t, 4<<20)
 	dir := t.TempDir()

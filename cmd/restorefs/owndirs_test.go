@@ -15,6 +15,7 @@ import (
 // Whoever can write to a directory of restorefs could read and make up what is
 // in it: caches, what a virtual machine wrote, notes that do without --force.
 func TestDirectoriesThatOthersCanWriteToAreNotUsed(t *testing.T) {
+	firstPass(t)
 	if os.Geteuid() != 0 {
 		skip(t, "needs root to give directories away")
 	}

@@ -52,6 +52,7 @@ func TestPartitionsOfCindersOwnBackups(t *testing.T) {
 // One file system, mounted read-write from its partition's file, and looked at
 // through the whole disk.
 func TestAPartitionOfADiskWithAnOverlayIsMounted(t *testing.T) {
+	firstPass(t)
 	needMount(t)
 	need(t, "sfdisk", "mkfs.ext4", "mount", "e2fsck", "losetup")
 	dir := t.TempDir()
@@ -125,6 +126,7 @@ func fileContent(t *testing.T, path string) storetest.Content {
 
 // A disk of two partitions with file systems, mounted from their files.
 func TestFileSystemsInPartitionsAreMounted(t *testing.T) {
+	firstPass(t)
 	needMount(t)
 	need(t, "sfdisk", "mkfs.ext4", "mkfs.xfs", "debugfs", "mount")
 	dir := t.TempDir()

@@ -15,6 +15,7 @@ import (
 )
 
 func TestAReaderKilledAtAnyMomentLeavesTheServerWell(t *testing.T) {
+	firstPass(t)
 	share := t.TempDir()
 	content := storetest.Disk(24<<20, 11)
 	var disks []string

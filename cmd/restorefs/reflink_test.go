@@ -11,6 +11,7 @@ import (
 
 // The share and the target are on one XFS.
 func TestReflinkSharesBlocksAndTrustsNone(t *testing.T) {
+	firstPass(t)
 	needMount(t)
 	need(t, "losetup", "mount", "umount", "mkfs.xfs", "filefrag", "cmp")
 	dir := t.TempDir()

@@ -28,6 +28,7 @@ func toFile(t *testing.T, path string, args ...string) (stderr string, code int)
 
 // A file system across a network tells of a full quota when the file is flushed.
 func TestStdoutThatCannotBeFlushedIsNoSuccess(t *testing.T) {
+	firstPass(t)
 	share, id := cloudBackup(t, storetest.Volume{})
 	real := t.TempDir()
 	if err := os.WriteFile(filepath.Join(real, "disk"), nil, 0o600); err != nil {

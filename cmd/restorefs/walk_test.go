@@ -79,6 +79,7 @@ func walkedChain(t *testing.T, dir string, n int, partitioned bool) {
 // A walk of the tree, as find, ls -R and updatedb do it, looks for partitions in
 // every backup. What it costs must not grow with the length of the chains.
 func TestAWalkOfTheTreeCostsAFewReadsForEachBackup(t *testing.T) {
+	firstPass(t)
 	needMount(t)
 	need(t, "find")
 	for name, c := range map[string]struct {
