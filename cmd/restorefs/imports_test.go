@@ -15,6 +15,7 @@ var mayImport = map[string][]string{
 	"cache":                        {},
 	"cache/disk":                   {"cache/private"},
 	"cache/private":                {},
+	"cmd/cloud":                    {"backupstore", "materialize/cinderapi"},
 	"fusefs":                       {"fusefs/contents", "fusefs/parttable"},
 	"fusefs/contents":              {"fusefs/parttable"},
 	"fusefs/overlay":               {"cache/private"},

@@ -14,6 +14,7 @@ import (
 
 	"github.com/restorefs/restorefs/backupstore"
 	"github.com/restorefs/restorefs/backupstore/share/cinderconf"
+	"github.com/restorefs/restorefs/cmd/cloud"
 )
 
 func recordsCommand() *cli.Command {
@@ -149,7 +150,7 @@ func recordsOf(c *cli.Context, catalog *backupstore.Catalog, service string) ([]
 		}
 	}
 	if project := c.String("project"); project != "" {
-		chosen = slices.DeleteFunc(chosen, func(b *backupstore.Backup) bool { return projectOf(b) != project })
+		chosen = slices.DeleteFunc(chosen, func(b *backupstore.Backup) bool { return cloud.ProjectOf(b) != project })
 	}
 	if incomplete+broken > 0 {
 		fmt.Fprintf(c.App.ErrWriter, "left out, because Cinder cannot restore them: %d broken and %d incomplete backup(s); \"restorefs list --all\" tells why\n", broken, incomplete)
@@ -163,14 +164,6 @@ func recordsOf(c *cli.Context, catalog *backupstore.Catalog, service string) ([]
 	return catalog.ImportRecords(chosen, service)
 }
 
-// projectOf is the project of the backup's volume, "" when it is not known.
-func projectOf(b *backupstore.Backup) string {
-	if b.VolumeMeta == nil || b.VolumeMeta.Base.ProjectID == nil {
-		return ""
-	}
-	return *b.VolumeMeta.Base.ProjectID
-}
-
 // noteRecords says what an operator should know of the records and no record
 // can tell Cinder.
 func noteRecords(w io.Writer, chosen []backupstore.Importable) {
@@ -179,7 +172,7 @@ func noteRecords(w io.Writer, chosen []backupstore.Importable) {
 	var gib int64
 	for _, b := range chosen {
 		gib += b.Record.SizeGiB
-		projects[projectOf(b.Backup)]++
+		projects[cloud.ProjectOf(b.Backup)]++
 		dir, inside := b.Misplaced()
 		if dir != "" {
 			before[dir]++

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/restorefs/restorefs/backupstore"
+	"github.com/restorefs/restorefs/cmd/cloud"
 )
 
 // recordScript is what imports one record after the other; the calls follow it.
@@ -40,7 +41,7 @@ func printScript(w io.Writer, chosen []backupstore.Importable, share string) err
 func plainProjects(chosen []backupstore.Importable) []string {
 	all := map[string]bool{}
 	for _, b := range chosen {
-		p := projectOf(b.Backup)
+		p := cloud.ProjectOf(b.Backup)
 		if p != "" && strings.Trim(strings.ToLower(p), "0123456789abcdefghijklmnopqrstuvwxyz-_") == "" {
 			all[p] = true
 		}

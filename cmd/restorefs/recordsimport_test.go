@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/restorefs/restorefs/backupstore/storetest"
+	"github.com/restorefs/restorefs/cmd/cloud"
 )
 
 // fakeCinder answers as Cinder 21.3.1 does to what records --import asks of it,
@@ -158,7 +159,7 @@ func (c *fakeCinder) called() []string {
 func TestRecordsAreImportedOnce(t *testing.T) {
 	share, ids := recordsShare(t)
 	c := newFakeCinder(t)
-	for _, want := range []string{recordImported, recordPresent} {
+	for _, want := range []cloud.RecordResult{cloud.RecordImported, cloud.RecordPresent} {
 		got, errOut, code := c.importInto(t, share)
 		if code != 0 || len(got) != 4 {
 			t.Fatalf("%d %v %s", code, got, errOut)
@@ -187,14 +188,14 @@ func TestChildrenOfAFailedRecordAreNotTriedAndARerunGoesOn(t *testing.T) {
 		}
 	})
 	got, errOut, code := c.importInto(t, share)
-	if code != exitFailed || got[ids[0]].Result != recordImported || got[ids[3]].Result != recordImported ||
-		got[ids[1]].Result != recordFailed || !strings.Contains(got[ids[1]].Reason, "database is locked") ||
-		got[ids[2]].Result != recordSkipped || !strings.Contains(got[ids[2]].Reason, "its parent "+ids[1]) {
+	if code != exitFailed || got[ids[0]].Result != cloud.RecordImported || got[ids[3]].Result != cloud.RecordImported ||
+		got[ids[1]].Result != cloud.RecordFailed || !strings.Contains(got[ids[1]].Reason, "database is locked") ||
+		got[ids[2]].Result != cloud.RecordSkipped || !strings.Contains(got[ids[2]].Reason, "its parent "+ids[1]) {
 		t.Fatalf("%d %v %s", code, got, errOut)
 	}
 	c.change(func() { c.fails, c.calls = nil, nil })
 	got, errOut, code = c.importInto(t, share)
-	if code != 0 || got[ids[0]].Result != recordPresent || got[ids[1]].Result != recordImported || got[ids[2]].Result != recordImported {
+	if code != 0 || got[ids[0]].Result != cloud.RecordPresent || got[ids[1]].Result != cloud.RecordImported || got[ids[2]].Result != cloud.RecordImported {
 		t.Fatalf("%d %v %s", code, got, errOut)
 	}
 	// What the failed import left is removed first: it has no files.
@@ -223,7 +224,7 @@ func TestNoRecordIsDeletedThatMayHaveFiles(t *testing.T) {
 			there.ID = ids[0]
 			c.change(func() { c.backups[ids[0]] = &there.fakeBackup })
 			got, errOut, code := c.importInto(t, share, ids[2])
-			if code != exitFailed || got[ids[0]].Result != recordFailed || !strings.Contains(got[ids[0]].Reason, there.says) || got[ids[2]].Result != recordSkipped {
+			if code != exitFailed || got[ids[0]].Result != cloud.RecordFailed || !strings.Contains(got[ids[0]].Reason, there.says) || got[ids[2]].Result != cloud.RecordSkipped {
 				t.Errorf("%d %v %s", code, got, errOut)
 			}
 			if calls := c.called(); len(calls) != 0 {
@@ -260,7 +261,7 @@ func TestAFailureThatAllRecordsWouldMeetEndsTheImport(t *testing.T) {
 			c := newFakeCinder(t)
 			c.change(func() { c.fault, c.fails = test.fault, test.fails })
 			got, errOut, code := c.importInto(t, share, ids[2])
-			if code != exitFailed || got[ids[0]].Result != recordFailed || got[ids[2]].Result != recordSkipped || !strings.Contains(errOut, test.says) || !strings.Contains(errOut, "goes on from there") {
+			if code != exitFailed || got[ids[0]].Result != cloud.RecordFailed || got[ids[2]].Result != cloud.RecordSkipped || !strings.Contains(errOut, test.says) || !strings.Contains(errOut, "goes on from there") {
 				t.Errorf("%d %v %s", code, got, errOut)
 			}
 			if calls := c.called(); len(calls) != 1 {
@@ -285,7 +286,7 @@ func TestALostAnswerIsNoFailure(t *testing.T) {
 		}
 	})
 	got, errOut, code := c.importInto(t, share)
-	if code != 0 || got[ids[3]].Result != recordImported || len(c.called()) != 4 {
+	if code != 0 || got[ids[3]].Result != cloud.RecordImported || len(c.called()) != 4 {
 		t.Errorf("%d %v %s", code, got, errOut)
 	}
 }
