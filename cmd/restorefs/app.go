@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/restorefs/restorefs/backupstore"
+	"github.com/restorefs/restorefs/backupstore/share/locate"
 )
 
 const backupHelp = `BACKUP is a backup id, a unique prefix of one (4 or more characters),
@@ -189,26 +190,28 @@ func checkJobs(c *cli.Context) error {
 
 // openCatalog opens the share and looks at it.
 func openCatalog(c *cli.Context, memoryBytes int64) (*backupstore.Catalog, error) {
-	return openCatalogWith(c, backupstore.Options{DecoderBytes: memoryBytes})
+	catalog, _, err := openCatalogOn(c, shareOptions(c), backupstore.Options{DecoderBytes: memoryBytes})
+	return catalog, err
 }
 
-// openCatalogWith is openCatalog with options of the caller's.
-func openCatalogWith(c *cli.Context, o backupstore.Options) (*backupstore.Catalog, error) {
+// openCatalogOn is openCatalog with options of the caller's, who also wants to know
+// where the share is.
+func openCatalogOn(c *cli.Context, where locate.Options, o backupstore.Options) (*backupstore.Catalog, *locate.Share, error) {
 	log := newLogger(c)
-	s, err := openShare(c)
+	s, err := openShare(c.Context, where)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	o.Logger = log
 	o.MemoryFor = memoryFor(c)
-	if o.IndexDir, err = cacheSubDir(c, "index", "indexes cannot be kept: the next run decodes again what this one does"); err != nil {
-		s.Close()
-		return nil, err
+	if o.IndexDir, err = cacheSubDir(c, s, "index", "indexes cannot be kept: the next run decodes again what this one does"); err != nil {
+		s.Root.Close()
+		return nil, nil, err
 	}
-	catalog := backupstore.NewCatalog(s, o)
+	catalog := backupstore.NewCatalog(s.Root, o)
 	if err := catalog.Refresh(c.Context); err != nil {
 		catalog.Close()
-		return nil, err
+		return nil, nil, err
 	}
 	for _, err := range catalog.Unread() {
 		log.Warn(err.Error())
@@ -216,7 +219,7 @@ func openCatalogWith(c *cli.Context, o backupstore.Options) (*backupstore.Catalo
 	for _, note := range catalog.Notes() {
 		log.Warn(note)
 	}
-	return catalog, nil
+	return catalog, s, nil
 }
 
 // wholeShare is the error of a command that was to go through the whole share

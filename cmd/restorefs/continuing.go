@@ -9,16 +9,21 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/restorefs/restorefs/backupstore"
+	"github.com/restorefs/restorefs/backupstore/share/locate"
 	"github.com/restorefs/restorefs/materialize"
 )
 
 // continuing is the command that goes on with a materialize that ended early:
 // this one, without the flags of drop, and with more at its end. noted says
 // whether the target has a note of it; without one it has to be forced.
-func continuing(c *cli.Context, noted bool, drop []string, more ...string) string {
+func continuing(c *cli.Context, s *locate.Share, noted bool, drop []string, more ...string) string {
 	words := []string{"restorefs", "materialize"}
 	for _, f := range c.Command.Flags {
 		name := f.Names()[0]
+		if name == "share" {
+			words = append(words, "--share", s.Place())
+			continue
+		}
 		if !c.IsSet(name) || name == "dry-run" || slices.Contains(drop, name) {
 			continue
 		}
@@ -51,5 +56,5 @@ func (r *restore) howToContinue(t *materialize.Target, name string, err error) e
 	if r.saysHow || refused || wrong || errors.Is(err, backupstore.ErrDamaged) {
 		return err
 	}
-	return fmt.Errorf("%w\nto continue:  %s", err, continuing(r.c, t.Note() != "", nil, r.backup.ID, name))
+	return fmt.Errorf("%w\nto continue:  %s", err, continuing(r.c, r.share, t.Note() != "", nil, r.backup.ID, name))
 }

@@ -15,6 +15,8 @@ import (
 
 	"github.com/urfave/cli/v2"
 	"golang.org/x/sys/unix"
+
+	"github.com/restorefs/restorefs/backupstore/share/locate"
 )
 
 // readyEnv names, to a server in the background, the descriptor of the pipe on
@@ -84,8 +86,8 @@ func newNotifier(c *cli.Context) (*notifier, error) {
 		unix.CloseOnExec(fd)
 		n.pipe = os.NewFile(uintptr(fd), "ready")
 	}
-	for _, flag := range []string{"share", "cache-dir", "disk-cache", "overlay", "log-file"} {
-		if path := c.String(flag); path != "" && n.pipe != nil && !(flag == "share" && isExport(path)) {
+	for _, flag := range []string{"cache-dir", "disk-cache", "overlay", "log-file"} {
+		if path := c.String(flag); path != "" && n.pipe != nil {
 			abs, err := filepath.Abs(path)
 			if err != nil {
 				return nil, err
@@ -101,11 +103,11 @@ func newNotifier(c *cli.Context) (*notifier, error) {
 
 // checkLog opens the log file for a moment, as what is wrong with it is said
 // while somebody listens. The share is known by then.
-func (n *notifier) checkLog(c *cli.Context) error {
+func (n *notifier) checkLog(ctx context.Context, s *locate.Share) error {
 	if n.log == "" {
 		return nil
 	}
-	if err := outsideShare(c, n.log); err != nil {
+	if err := outsideShare(ctx, s, n.log); err != nil {
 		return fmt.Errorf("--log-file: %w", err)
 	}
 	f, err := openLog(n.log)

@@ -3,6 +3,7 @@ package main
 import (
 	"github.com/urfave/cli/v2"
 
+	"github.com/restorefs/restorefs/backupstore/share/locate"
 	"github.com/restorefs/restorefs/cache/disk"
 )
 
@@ -44,12 +45,12 @@ func diskCacheSize(c *cli.Context) (size, memory int64, err error) {
 
 // openDiskCache opens a cache of size bytes, as diskCacheSize gives it; nil if
 // there is to be none.
-func openDiskCache(c *cli.Context, size int64) (*disk.Cache, error) {
+func openDiskCache(c *cli.Context, s *locate.Share, size int64) (*disk.Cache, error) {
 	dir := c.String("disk-cache")
 	if dir == "" {
 		return nil, nil
 	}
-	if err := ownDir(c, "disk-cache", dir); err != nil {
+	if err := ownDir(c, s, "disk-cache", dir); err != nil {
 		return nil, err
 	}
 	return disk.Open(disk.Options{Dir: dir, Bytes: size, Logger: newLogger(c)})

@@ -29,12 +29,7 @@ func (r *restore) maybeFinished(name string, err error) error {
 	if path := resolved(name) + ".metadata.json"; recordOf(path) == r.backup.ID {
 		says = fmt.Sprintf("a restore of this backup ended here, as %s says. This proves that it is still whole, and writes nothing:", path)
 	}
-	words := []string{"restorefs", "verify"}
-	for _, flag := range []string{"share", "cinder-conf", "mount-options"} {
-		if r.c.IsSet(flag) {
-			words = append(words, "--"+flag, r.c.String(flag))
-		}
-	}
+	words := append([]string{"restorefs", "verify"}, sameShare(r.c, r.share)...)
 	words = append(words, "--target", name, r.backup.ID)
 	for i, w := range words {
 		words[i] = shellWord(w)

@@ -26,6 +26,7 @@ var mayImport = map[string][]string{
 	"backupstore/share":            {},
 	"backupstore/share/cinderconf": {},
 	"backupstore/share/nfsmount":   {"backupstore/share"},
+	"backupstore/share/locate":     {"backupstore/share", "backupstore/share/cinderconf", "backupstore/share/nfsmount"},
 	"backupstore/format":           {},
 	"backupstore/seekable/stream":  {},
 	"backupstore/seekable/inflate": {"backupstore/seekable/stream"},

@@ -13,6 +13,7 @@ import (
 	"github.com/urfave/cli/v2"
 	"golang.org/x/sys/unix"
 
+	"github.com/restorefs/restorefs/backupstore/share/locate"
 	"github.com/restorefs/restorefs/cache/private"
 	"github.com/restorefs/restorefs/materialize"
 )
@@ -65,8 +66,8 @@ func ours(path string) bool {
 
 // mayKeep refuses a file that is there and not restorefs's own, unless --force is
 // given, and one in a directory where none can be made.
-func mayKeep(c *cli.Context, path string) error {
-	if err := outsideShare(c, path); err != nil {
+func mayKeep(c *cli.Context, s *locate.Share, path string) error {
+	if err := outsideShare(c.Context, s, path); err != nil {
 		return err
 	}
 	info, err := os.Lstat(path)
@@ -87,8 +88,8 @@ func mayKeep(c *cli.Context, path string) error {
 
 // keepFile leaves a file for the operator, whole or not at all, by the rule of
 // mayKeep: it may have come into being since that was asked.
-func keepFile(c *cli.Context, path string, data []byte) error {
-	if err := outsideShare(c, path); err != nil {
+func keepFile(c *cli.Context, s *locate.Share, path string, data []byte) error {
+	if err := outsideShare(c.Context, s, path); err != nil {
 		return err
 	}
 	data = sealed(data)

@@ -12,6 +12,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/restorefs/restorefs/backupstore"
+	"github.com/restorefs/restorefs/backupstore/share/locate"
 	"github.com/restorefs/restorefs/materialize"
 )
 
@@ -121,10 +122,10 @@ func runMaterialize(c *cli.Context) error {
 		if len(r.rescue.Bad()) > 0 {
 			data = "the data is written, except for what is lost; "
 		}
-		_, err := writeRecord(c, r.backup, nil)
+		_, err := writeRecord(c, r.share, r.backup, nil)
 		return errors.Join(lost(c, r.rescue.Bad(), "zeros stand there"), inDoubt(r.backup), recordError(data, err))
 	}
-	if err := outsideShare(c, name); err != nil {
+	if err := outsideShare(c.Context, r.share, name); err != nil {
 		return err
 	}
 	if planningUnseen(c, name, qcow2) {
@@ -134,13 +135,13 @@ func runMaterialize(c *cli.Context) error {
 		if err := r.sureOf(name, true); err != nil {
 			return err
 		}
-		if err := toQcow2(c, r.catalog, r.composed, name, r.memory); err != nil {
+		if err := toQcow2(c, r.share, r.catalog, r.composed, name, r.memory); err != nil {
 			return err
 		}
 		tellContents(c, r.composed)
 		return nil
 	}
-	if r.cloud, err = findCloudVolume(c); err != nil {
+	if r.cloud, err = findCloudVolume(c, r.share); err != nil {
 		return err
 	}
 	if r.cloud != nil {
@@ -161,7 +162,7 @@ func runMaterialize(c *cli.Context) error {
 
 // finish reports a restore whose data is safe, and restores the metadata of the
 // cloud's volume, nil for none.
-func finish(c *cli.Context, b *backupstore.Backup, target *materialize.Target, result materialize.Result, healed, lost []backupstore.Range, cloud *cloudVolume) error {
+func finish(c *cli.Context, s *locate.Share, b *backupstore.Backup, target *materialize.Target, result materialize.Result, healed, lost []backupstore.Range, cloud *cloudVolume) error {
 	out := materialized{
 		Backup: b.ID, Target: target.Path(), Size: result.Size, BytesWritten: result.BytesWritten, BytesZeroed: result.BytesZeroed,
 		BytesSkipped: result.BytesSkipped, Verified: len(lost) == 0 && b.Doubt() == "", Seconds: result.Duration.Seconds(),
@@ -186,7 +187,7 @@ func finish(c *cli.Context, b *backupstore.Backup, target *materialize.Target, r
 	out.Disk = lookAtTarget(target.Path(), result.Size)
 	var err, recordErr error
 	if cloud == nil || c.String("metadata-out") != "" {
-		out.Metadata, err = writeRecord(c, b, target)
+		out.Metadata, err = writeRecord(c, s, b, target)
 		recordErr = recordError(data, err)
 	}
 	if w := reportTo(c); !c.Bool("json") {
@@ -219,8 +220,8 @@ func reportTo(c *cli.Context) io.Writer {
 
 // stateDir is where it is noted that a device is half written, "" when that
 // cannot be.
-func stateDir(c *cli.Context) string {
-	dir, err := cacheSubDir(c, "state", "an interrupted run onto a device will need --delta --force to be continued")
+func stateDir(c *cli.Context, s *locate.Share) string {
+	dir, err := cacheSubDir(c, s, "state", "an interrupted run onto a device will need --delta --force to be continued")
 	if err != nil {
 		newLogger(c).Warn("an interrupted run onto a device will need --delta --force to be continued", "err", err)
 	}
@@ -269,7 +270,7 @@ func dryRun(r *restore, name string) error {
 
 // checkMetadataOut refuses a FILE that cannot be written, is TARGET, is on the
 // share, or is there and the operator's.
-func checkMetadataOut(c *cli.Context) error {
+func checkMetadataOut(c *cli.Context, s *locate.Share) error {
 	path, target := c.String("metadata-out"), c.Args().Get(1)
 	switch {
 	case path == "":
@@ -296,16 +297,16 @@ func checkMetadataOut(c *cli.Context) error {
 	if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {
 		return usagef("--metadata-out %s: there is no such directory", path)
 	}
-	return mayKeep(c, path)
+	return mayKeep(c, s, path)
 }
 
 // mayKeepRecord does that for the file that the metadata goes to unless
 // --metadata-out says where.
-func mayKeepRecord(c *cli.Context, t *materialize.Target) error {
+func mayKeepRecord(c *cli.Context, s *locate.Share, t *materialize.Target) error {
 	if c.String("metadata-out") != "" || t.Kind() != materialize.KindFile {
 		return nil
 	}
-	return mayKeep(c, recordPath(t))
+	return mayKeep(c, s, recordPath(t))
 }
 
 func recordPath(t *materialize.Target) string { return t.Path() + ".metadata.json" }
@@ -349,7 +350,7 @@ func targetWords(t *materialize.Target, size int64) string {
 
 // writeRecord leaves the volume's metadata beside a file target, or where
 // --metadata-out says. t is nil for standard output.
-func writeRecord(c *cli.Context, b *backupstore.Backup, t *materialize.Target) (string, error) {
+func writeRecord(c *cli.Context, s *locate.Share, b *backupstore.Backup, t *materialize.Target) (string, error) {
 	path := c.String("metadata-out")
 	switch {
 	case path != "" && t != nil && sameFile(path, t.Path()): // found, so that checkMetadataOut did not know it
@@ -374,7 +375,7 @@ func writeRecord(c *cli.Context, b *backupstore.Backup, t *materialize.Target) (
 		}
 		return path, nil
 	}
-	if err := keepFile(c, path, buf.Bytes()); err != nil {
+	if err := keepFile(c, s, path, buf.Bytes()); err != nil {
 		return "", err
 	}
 	return path, nil

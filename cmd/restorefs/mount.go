@@ -1,12 +1,12 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"runtime"
 	"sync"
 	"syscall"
@@ -14,6 +14,8 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/restorefs/restorefs/backupstore"
+	"github.com/restorefs/restorefs/backupstore/share/locate"
 	"github.com/restorefs/restorefs/cache"
 	"github.com/restorefs/restorefs/fusefs"
 )
@@ -107,14 +109,19 @@ func mount(c *cli.Context) error {
 	if listener != nil {
 		defer listener.Close()
 	}
-	source := shareSource(c)
+	where := shareOptions(c)
+	if notifier.pipe != nil && !locate.IsExport(where.Share) && where.Share != "" { // the directory will be another one
+		if where.Share, err = filepath.Abs(where.Share); err != nil {
+			return err
+		}
+	}
 	// Decoders hold windows and tables, the cache decoded spans.
-	catalog, err := openCatalog(c, memory)
+	catalog, share, err := openCatalogOn(c, where, backupstore.Options{DecoderBytes: memory})
 	if err != nil {
 		return err
 	}
 	defer catalog.Close()
-	if err := notifier.checkLog(c); err != nil {
+	if err := notifier.checkLog(c.Context, share); err != nil {
 		return err
 	}
 	if len(catalog.Backups()) == 0 {
@@ -126,7 +133,7 @@ func mount(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	kept, err := openDiskCache(c, keptBytes)
+	kept, err := openDiskCache(c, share, keptBytes)
 	if err != nil {
 		return err
 	}
@@ -141,7 +148,7 @@ func mount(c *cli.Context) error {
 	if catalog.KeepsIndexes() && !c.Bool("no-background-index") {
 		s.indexer = newIndexer(newLogger(c), catalog)
 	}
-	if s.writes, err = newOverlays(c); err == nil && s.writes != nil {
+	if s.writes, err = newOverlays(c, share); err == nil && s.writes != nil {
 		err = s.writes.check(c.Context, catalog, only)
 	}
 	if err != nil {
@@ -152,14 +159,14 @@ func mount(c *cli.Context) error {
 		defer serveMetrics(listener, s.registry, newLogger(c)).close()
 	}
 	avoid := written(c)
-	if dir := shareDir(c); dir != "" {
-		avoid = append(avoid, dir)
+	if share.Dir != "" {
+		avoid = append(avoid, share.Dir)
 	}
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP) // before there is a mount, which it would leave without its server
 	defer signal.Stop(hup)
 	server, err := fusefs.Mount(c.Context, c.Args().First(), s, fusefs.Options{
-		AllowOther: c.Bool("allow-other"), Owner: owner, Mode: mode, Status: s.status(c.String("share")), Source: cmp.Or(source, c.String("share")),
+		AllowOther: c.Bool("allow-other"), Owner: owner, Mode: mode, Status: s.status(placeInFull(share)), Source: share.Source,
 		Writable: s.writes != nil, Avoid: avoid, Logger: newLogger(c),
 	})
 	if err != nil {

@@ -62,7 +62,7 @@ func toFoundDevice(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	r.cloud = &cloudVolume{c: c, client: client, rule: rule, metadata: !c.Bool("no-metadata")}
+	r.cloud = &cloudVolume{c: c, share: r.share, client: client, rule: rule, metadata: !c.Bool("no-metadata")}
 	d := &delivery{restore: r, fresh: c.Bool("new-volume"), run: rand.Text()}
 	if m := r.backup.VolumeMeta; c.Bool("attach") && m != nil && m.Base.EncryptionKeyID != nil {
 		return usagef("backup %s is of an encrypted volume: its data is encrypted, and what is written through an attachment would be encrypted once more; "+
@@ -282,7 +282,7 @@ func (d *delivery) forth(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("the device of volume %s: %w", id, err)
 	}
-	if err := errors.Join(d.cloud.isAt(found.Path), outsideShare(d.c, path)); err != nil {
+	if err := errors.Join(d.cloud.isAt(found.Path), outsideShare(d.c.Context, d.share, path)); err != nil {
 		return err
 	}
 	d.saysHow = true

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -8,38 +9,33 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/urfave/cli/v2"
 	"golang.org/x/sys/unix"
 
+	"github.com/restorefs/restorefs/backupstore/share/locate"
 	"github.com/restorefs/restorefs/fusefs"
 )
 
 // outsideShare refuses a path to be written, or to have files made below it,
 // that is on the share: nothing is ever written there. It is asked for every
 // file, device and directory that a command writes, which need not exist yet.
-func outsideShare(c *cli.Context, path string) error {
-	is, how, err := onShare(c, path)
+func outsideShare(ctx context.Context, s *locate.Share, path string) error {
+	is, how, err := onShare(ctx, s, path)
 	if err != nil {
 		return fmt.Errorf("find out whether %s is on the share: %w", path, err)
 	}
 	if is {
-		return usagef("%s is on the share %s%s, to which nothing is ever written: choose another place", path, c.String("share"), how)
+		return usagef("%s is on the share %s%s, to which nothing is ever written: choose another place", path, s.Place(), how)
 	}
 	return nil
 }
 
 // onShare says whether a path is on the share, and how where that is not plain.
-func onShare(c *cli.Context, path string) (is bool, how string, err error) {
-	spec := c.String("share")
-	if spec == "" {
-		return false, "", nil
-	}
-	dir := shareDir(c)
+func onShare(ctx context.Context, s *locate.Share, path string) (is bool, how string, err error) {
 	inside := func(path string) (bool, error) {
-		if dir == "" {
-			return fusefs.InsideExport(path, spec)
+		if s.Dir == "" {
+			return fusefs.InsideExport(path, s.Given)
 		}
-		return fusefs.Inside(path, dir)
+		return fusefs.Inside(path, s.Dir)
 	}
 	if is, err := inside(path); is || err != nil {
 		// What cannot be resolved cannot be written either, and who tries says why.
@@ -64,8 +60,8 @@ func onShare(c *cli.Context, path string) (is bool, how string, err error) {
 			return false, "", err
 		}
 	case unix.S_IFREG:
-		if st.Nlink > 1 && dir != "" {
-			how, err := hardLinked(c, dir, &st)
+		if st.Nlink > 1 && s.Dir != "" {
+			how, err := hardLinked(ctx, s.Dir, &st)
 			return how != "", how, err
 		}
 	}
@@ -85,7 +81,7 @@ func loopFile(rdev uint64) string {
 
 // hardLinked looks for a file of several names among those of the share. That
 // means to list it, so it is asked only where one file system has both.
-func hardLinked(c *cli.Context, dir string, file *unix.Stat_t) (how string, err error) {
+func hardLinked(ctx context.Context, dir string, file *unix.Stat_t) (how string, err error) {
 	var root unix.Stat_t
 	if unix.Stat(dir, &root) != nil || root.Dev != file.Dev {
 		return "", nil
@@ -97,7 +93,7 @@ func hardLinked(c *cli.Context, dir string, file *unix.Stat_t) (how string, err 
 			how = fmt.Sprintf(" (it is another name of %s)", path)
 			return fs.SkipAll
 		}
-		return c.Context.Err()
+		return ctx.Err()
 	})
 	return how, err
 }
@@ -113,8 +109,8 @@ func makeTemp(prefix string) (string, error) {
 
 // aside is where a file of that name is left for the operator: in the working
 // directory, unless that is on the share.
-func aside(c *cli.Context, name string) string {
-	if outsideShare(c, filepath.Join(".", name)) != nil {
+func aside(ctx context.Context, s *locate.Share, name string) string {
+	if outsideShare(ctx, s, filepath.Join(".", name)) != nil {
 		return filepath.Join(os.TempDir(), name)
 	}
 	return name

@@ -12,6 +12,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/restorefs/restorefs/backupstore"
+	"github.com/restorefs/restorefs/backupstore/share/locate"
 	"github.com/restorefs/restorefs/cache"
 	"github.com/restorefs/restorefs/fusefs"
 	"github.com/restorefs/restorefs/fusefs/overlay"
@@ -37,12 +38,12 @@ type sharedOverlay struct {
 }
 
 // newOverlays makes the directory that --overlay names; nil when it names none.
-func newOverlays(c *cli.Context) (*overlays, error) {
+func newOverlays(c *cli.Context, s *locate.Share) (*overlays, error) {
 	dir := c.String("overlay")
 	if dir == "" {
 		return nil, nil
 	}
-	if err := ownDir(c, "overlay", dir); err != nil {
+	if err := ownDir(c, s, "overlay", dir); err != nil {
 		return nil, err
 	}
 	dir, err := filepath.Abs(dir)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/restorefs/restorefs/backupstore/share/locate"
 	"github.com/restorefs/restorefs/cache/private"
 )
 
@@ -43,10 +44,10 @@ func dirRule(c *cli.Context) (private.Rule, error) {
 
 // ownDir makes a directory that is kept for restorefs, and refuses one that is
 // on the share or that others can write to.
-func ownDir(c *cli.Context, flag, dir string) error {
+func ownDir(c *cli.Context, s *locate.Share, flag, dir string) error {
 	rule, err := dirRule(c)
 	if err == nil {
-		err = outsideShare(c, dir)
+		err = outsideShare(c.Context, s, dir)
 	}
 	if err != nil {
 		return err
@@ -73,12 +74,12 @@ func overlayDir(c *cli.Context, dir string) error {
 // cacheSubDir makes a directory below --cache-dir: "index" or "state". It is ""
 // where that cannot be; an error is that of a directory that the user named and
 // that is not fit. What it is for can be done without.
-func cacheSubDir(c *cli.Context, name, without string) (string, error) {
+func cacheSubDir(c *cli.Context, s *locate.Share, name, without string) (string, error) {
 	dir := c.String("cache-dir")
 	if dir == "" {
 		return "", nil
 	}
-	err := ownDir(c, "cache-dir", dir)
+	err := ownDir(c, s, "cache-dir", dir)
 	if err == nil {
 		rule, _ := dirRule(c) // was all right
 		dir, err = private.Sub(dir, name, rule)

@@ -23,6 +23,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/restorefs/restorefs/backupstore"
+	"github.com/restorefs/restorefs/backupstore/share/locate"
 	"github.com/restorefs/restorefs/cache"
 	"github.com/restorefs/restorefs/cache/private"
 	"github.com/restorefs/restorefs/fusefs"
@@ -72,7 +73,7 @@ type conversion struct {
 }
 
 // toQcow2 restores into a qcow2 file.
-func toQcow2(c *cli.Context, catalog *backupstore.Catalog, volume *backupstore.Volume, name string, memory int64) (err error) {
+func toQcow2(c *cli.Context, s *locate.Share, catalog *backupstore.Catalog, volume *backupstore.Volume, name string, memory int64) (err error) {
 	begin := time.Now()
 	qemuImg, err := exec.LookPath("qemu-img")
 	if err != nil {
@@ -83,7 +84,7 @@ func toQcow2(c *cli.Context, catalog *backupstore.Catalog, volume *backupstore.V
 		return err
 	}
 	defer target.Close()
-	if err := mayKeepRecord(c, target); err != nil {
+	if err := mayKeepRecord(c, s, target); err != nil {
 		return err
 	}
 	b := volume.Backup()
@@ -100,7 +101,7 @@ func toQcow2(c *cli.Context, catalog *backupstore.Catalog, volume *backupstore.V
 	defer spans.Close()
 	answerAtOnce()
 	x.source = &watched{served: newServed(catalog, spans, newLogger(c), func(other *backupstore.Backup) bool { return other == b })}
-	unmount, err := x.mount(c, b.ID)
+	unmount, err := x.mount(c, s, b.ID)
 	if err != nil {
 		return err
 	}
@@ -124,7 +125,7 @@ func toQcow2(c *cli.Context, catalog *backupstore.Catalog, volume *backupstore.V
 	if err := giveName(x.temp, target.Path(), c.Bool("force")); err != nil {
 		return err
 	}
-	return finish(c, b, target, materialize.Result{
+	return finish(c, s, b, target, materialize.Result{
 		Size: x.size, BytesWritten: data, BytesZeroed: x.size - data, Verified: c.Bool("verify-after"), Duration: time.Since(begin),
 	}, x.source.healed(), nil, nil)
 }
@@ -164,8 +165,8 @@ func dataBytes(ctx context.Context, volume *backupstore.Volume) (n int64, err er
 }
 
 // mount serves the one backup on a directory of its own. unmount leaves neither.
-func (x *conversion) mount(c *cli.Context, id string) (unmount func() error, err error) {
-	if err := outsideShare(c, os.TempDir()); err != nil {
+func (x *conversion) mount(c *cli.Context, s *locate.Share, id string) (unmount func() error, err error) {
+	if err := outsideShare(c.Context, s, os.TempDir()); err != nil {
 		return nil, fmt.Errorf("the directory for temporary files (TMPDIR): %w", err)
 	}
 	dir, err := makeTemp("restorefs-qcow2-")
@@ -173,8 +174,8 @@ func (x *conversion) mount(c *cli.Context, id string) (unmount func() error, err
 		return nil, err
 	}
 	avoid := written(c)
-	if share := shareDir(c); share != "" {
-		avoid = append(avoid, share)
+	if s.Dir != "" {
+		avoid = append(avoid, s.Dir)
 	}
 	x.server, err = fusefs.Mount(c.Context, dir, x.source, fusefs.Options{Avoid: avoid, Logger: newLogger(c)})
 	if err != nil {

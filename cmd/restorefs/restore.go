@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/restorefs/restorefs/backupstore"
+	"github.com/restorefs/restorefs/backupstore/share/locate"
 	"github.com/restorefs/restorefs/fusefs/overlay"
 	"github.com/restorefs/restorefs/materialize"
 	"github.com/restorefs/restorefs/materialize/device"
@@ -18,6 +19,7 @@ import (
 // to be copied. It belongs to one goroutine.
 type restore struct {
 	c        *cli.Context
+	share    *locate.Share
 	catalog  *backupstore.Catalog
 	backup   *backupstore.Backup
 	memory   int64 // bytes, for each of the two great holders
@@ -66,10 +68,10 @@ func newRestore(c *cli.Context) (*restore, error) {
 			return nil, err
 		}
 	}
-	if r.catalog, err = openCatalogWith(c, backupstore.Options{DecoderBytes: memory, NoIndexBuild: true}); err != nil {
+	if r.catalog, r.share, err = openCatalogOn(c, shareOptions(c), backupstore.Options{DecoderBytes: memory, NoIndexBuild: true}); err != nil {
 		return nil, err
 	}
-	if err := errors.Join(checkMetadataOut(c), r.open()); err != nil {
+	if err := errors.Join(checkMetadataOut(c, r.share), r.open()); err != nil {
 		r.close()
 		return nil, err
 	}
@@ -112,7 +114,7 @@ func (r *restore) close() {
 }
 
 func (r *restore) openOptions() materialize.OpenOptions {
-	return materialize.OpenOptions{Size: r.volume.Size(), Force: r.c.Bool("force"), Backup: r.backup.ID, StateDir: stateDir(r.c)}
+	return materialize.OpenOptions{Size: r.volume.Size(), Force: r.c.Bool("force"), Backup: r.backup.ID, StateDir: stateDir(r.c, r.share)}
 }
 
 // isFound refuses a target that is not any more what was found to be the volume.
@@ -143,12 +145,12 @@ func (r *restore) onto(name string) error {
 		return err
 	}
 	if r.cloud == nil {
-		if err := mayKeepRecord(c, target); err != nil {
+		if err := mayKeepRecord(c, r.share, target); err != nil {
 			return err
 		}
 	}
 	if r.salvage != "" {
-		if err := mayKeep(c, mapPath(c, r.backup, target, r.cloud != nil)); err != nil {
+		if err := mayKeep(c, r.share, mapPath(c.Context, r.share, r.backup, target, r.cloud != nil)); err != nil {
 			return err
 		}
 	}
@@ -181,7 +183,7 @@ func (r *restore) onto(name string) error {
 	r.options.Whole = func() {
 		// finish does it again, and tells.
 		if r.cloud == nil && c.String("metadata-out") != "-" {
-			_, _ = writeRecord(c, r.backup, target)
+			_, _ = writeRecord(c, r.share, r.backup, target)
 		}
 	}
 	stop := reportProgress(c, copyState(r.options.Progress, r.composed))
@@ -206,8 +208,8 @@ func (r *restore) onto(name string) error {
 	r.restored = true
 	noteReflink(c, result)
 	bad := r.rescue.Bad()
-	err = finish(c, r.backup, target, result, r.composed.Healed(), bad, r.cloud)
-	return errors.Join(salvaged(c, r.backup, target, bad, r.cloud != nil), inDoubt(r.backup), err)
+	err = finish(c, r.share, r.backup, target, result, r.composed.Healed(), bad, r.cloud)
+	return errors.Join(salvaged(c, r.share, r.backup, target, bad, r.cloud != nil), inDoubt(r.backup), err)
 }
 
 // once returns the backup to be copied with each object decoded once, nil where it

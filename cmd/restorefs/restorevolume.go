@@ -15,6 +15,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/restorefs/restorefs/backupstore"
+	"github.com/restorefs/restorefs/backupstore/share/locate"
 	"github.com/restorefs/restorefs/materialize/cinderapi"
 )
 
@@ -33,6 +34,7 @@ func volumeFlags() []cli.Flag {
 // cloudVolume is the volume of a cloud that a backup is restored to.
 type cloudVolume struct {
 	c        *cli.Context
+	share    *locate.Share
 	client   *cinderapi.Client
 	volume   *cinderapi.Volume // as it was found
 	rule     cinderapi.Rule
@@ -56,7 +58,7 @@ func metadataRule(c *cli.Context) (cinderapi.Rule, error) {
 
 // findCloudVolume logs in and looks at the volume of --volume. It is nil where
 // that is not given. The caller closes it.
-func findCloudVolume(c *cli.Context) (*cloudVolume, error) {
+func findCloudVolume(c *cli.Context, s *locate.Share) (*cloudVolume, error) {
 	rule, err := metadataRule(c)
 	if err != nil {
 		return nil, err
@@ -79,7 +81,7 @@ func findCloudVolume(c *cli.Context) (*cloudVolume, error) {
 		client.Close()
 		return nil, err
 	}
-	return &cloudVolume{c: c, client: client, volume: v, rule: rule, metadata: !c.Bool("no-metadata")}, nil
+	return &cloudVolume{c: c, share: s, client: client, volume: v, rule: rule, metadata: !c.Bool("no-metadata")}, nil
 }
 
 func (v *cloudVolume) close() {
@@ -276,7 +278,7 @@ type leftFile struct {
 
 // leftPath is where what is left is kept.
 func (v *cloudVolume) leftPath() string {
-	return aside(v.c, filepath.Base(v.volume.ID)+".metadata-left.json")
+	return aside(v.c.Context, v.share, filepath.Base(v.volume.ID)+".metadata-left.json")
 }
 
 // nothingLeft removes what an earlier run has left there.
@@ -306,7 +308,7 @@ func (v *cloudVolume) writeLeft(b *backupstore.Backup, left []cinderapi.Differen
 	var text bytes.Buffer
 	err := writeJSON(&text, leftFile{v.volume.ID, b.ID, left})
 	if err == nil {
-		err = keepFile(v.c, path, text.Bytes())
+		err = keepFile(v.c, v.share, path, text.Bytes())
 	}
 	if err != nil {
 		fmt.Fprintf(v.c.App.ErrWriter, "what is left is not written to a file: %v\n", err)
@@ -317,8 +319,8 @@ func (v *cloudVolume) writeLeft(b *backupstore.Backup, left []cinderapi.Differen
 
 // again is the command that repeats just the metadata.
 func (v *cloudVolume) again(b *backupstore.Backup) string {
-	words := []string{"restorefs", "materialize", "--metadata-only"}
-	for _, flag := range []string{"share", "cinder-conf", "mount-options", "os-cloud", "metadata-rule"} {
+	words := append([]string{"restorefs", "materialize", "--metadata-only"}, sameShare(v.c, v.share)...)
+	for _, flag := range []string{"os-cloud", "metadata-rule"} {
 		if v.c.IsSet(flag) {
 			words = append(words, "--"+flag, v.c.String(flag))
 		}
@@ -345,7 +347,7 @@ func metadataOnly(c *cli.Context) error {
 	if _, err := metadataRule(c); err != nil {
 		return err
 	}
-	catalog, err := openCatalog(c, 0)
+	catalog, s, err := openCatalogOn(c, shareOptions(c), backupstore.Options{})
 	if err != nil {
 		return err
 	}
@@ -354,7 +356,7 @@ func metadataOnly(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	v, err := findCloudVolume(c)
+	v, err := findCloudVolume(c, s)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +12,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/restorefs/restorefs/backupstore"
+	"github.com/restorefs/restorefs/backupstore/share/locate"
 	"github.com/restorefs/restorefs/materialize"
 )
 
@@ -76,24 +78,24 @@ func kept(path string) func(p []byte, off int64) error {
 }
 
 // mapPath is where the map of what is lost goes.
-func mapPath(c *cli.Context, b *backupstore.Backup, target *materialize.Target, ofCloud bool) string {
+func mapPath(ctx context.Context, s *locate.Share, b *backupstore.Backup, target *materialize.Target, ofCloud bool) string {
 	if target.Kind() != materialize.KindFile || ofCloud { // its directory may be Cinder's
-		return aside(c, b.ID+".bad-ranges.map")
+		return aside(ctx, s, b.ID+".bad-ranges.map")
 	}
 	return target.Path() + ".bad-ranges.map"
 }
 
 // salvaged tells what of a restore is lost, and leaves a map of it. ofCloud says
 // that the target is a volume of the cloud.
-func salvaged(c *cli.Context, b *backupstore.Backup, target *materialize.Target, bad []backupstore.Range, ofCloud bool) error {
+func salvaged(c *cli.Context, s *locate.Share, b *backupstore.Backup, target *materialize.Target, bad []backupstore.Range, ofCloud bool) error {
 	if len(bad) == 0 {
 		return nil
 	}
-	path := mapPath(c, b, target, ofCloud)
+	path := mapPath(c.Context, s, b, target, ofCloud)
 	var text bytes.Buffer
 	err := backupstore.WriteMap(&text, b.Size, bad, fmt.Sprintf("backup %s on %s", b.ID, printable(target.Path())))
 	if err == nil {
-		err = keepFile(c, path, text.Bytes())
+		err = keepFile(c, s, path, text.Bytes())
 	}
 	if err != nil {
 		fmt.Fprintf(c.App.ErrWriter, "the map of the bad ranges is not written: %v\n", err)

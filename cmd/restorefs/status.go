@@ -16,6 +16,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/restorefs/restorefs/backupstore"
+	"github.com/restorefs/restorefs/backupstore/share/locate"
 	"github.com/restorefs/restorefs/fusefs"
 )
 
@@ -39,9 +40,6 @@ type statusFile struct {
 
 // status gives what the mount shows of itself.
 func (s *served) status(share string) func() ([]byte, error) {
-	if abs, err := filepath.Abs(share); err == nil && !isExport(share) {
-		share = abs
-	}
 	started := time.Now().UTC().Truncate(time.Second)
 	return func() ([]byte, error) {
 		f := statusFile{PID: os.Getpid(), Version: buildVersion(), Started: started, Share: share, figures: s.figures()}
@@ -67,6 +65,14 @@ func (s *served) status(share string) func() ([]byte, error) {
 		s.mu.Unlock()
 		return safeJSON(f, true)
 	}
+}
+
+// placeInFull is where a share is, for whoever is in another directory.
+func placeInFull(s *locate.Share) string {
+	if abs, err := filepath.Abs(s.Dir); err == nil && s.Dir != "" {
+		return abs
+	}
+	return s.Place()
 }
 
 // mountStatus is a mount in the JSON of the status command; its fields are a

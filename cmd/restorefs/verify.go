@@ -99,7 +99,7 @@ func runVerify(c *cli.Context) error {
 	case target != "" && c.NArg() != 1:
 		return usagef("verify --target takes one BACKUP, %s given", counted(c.NArg(), "argument"))
 	}
-	catalog, err := openCatalogWith(c, backupstore.Options{DecoderBytes: memory, NoIndexBuild: true})
+	catalog, _, err := openCatalogOn(c, shareOptions(c), backupstore.Options{DecoderBytes: memory, NoIndexBuild: true})
 	if err != nil {
 		return err
 	}
