@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// BenchmarkSequential reads 256 MiB with dd, cold: from a mount whose volume
-// is in memory, and from a file in memory for comparison. Compare ratios of
-// one run; server-ns/MiB is the processor time of the serving process.
+// BenchmarkSequential reads 256 MiB with dd and a cold page cache: from a mount whose volume is in
+// memory, and for comparison from a file in memory. Only ratios within one run mean anything;
+// server-ns/MiB is the processor time of the serving process.
 func BenchmarkSequential(b *testing.B) {
 	const size = 256 << 20
 	backup := TestBackup{

@@ -12,26 +12,24 @@ type Volume interface {
 	// Size is the disk's size in bytes.
 	Size() int64
 
-	// Read pins and returns exactly the bytes [off, off+n), which lie inside
-	// the volume: all of them or an error. See errno.go for the errors that
-	// mean something; any other becomes EIO. Deriving a context from ctx costs
-	// a goroutine, as it is go-fuse's own: select on ctx.Done instead.
+	// Read pins and returns exactly the bytes [off, off+n), which lie inside the volume: all of
+	// them or an error. errno.go lists the errors that are told apart; all others become EIO. ctx
+	// is a type of this package, so deriving another context from it costs a goroutine: select on
+	// ctx.Done instead.
 	Read(ctx context.Context, off int64, n int) (Data, error)
 
-	// NextData returns the first range [start, stop) at or after off, and
-	// before end, of bytes not known to be zero; start == end when there is
-	// none. Adjacent ranges may come one by one.
+	// NextData returns the first range [start, stop) within [off, end) of bytes that are not known
+	// to be zero; start == end if there is none. Adjacent ranges may be returned one by one.
 	NextData(ctx context.Context, off, end int64) (start, stop int64, err error)
 
 	Close() error
 }
 
-// WritableVolume is a Volume that takes writes, of a mount with
-// Options.Writable. All who have the same backup open see the same bytes.
+// WritableVolume is a Volume that can be written, for mounts with Options.Writable. All that have
+// the same backup open see the same bytes.
 //
-// Ranges lie inside the volume, are not empty, and may overlap those of calls
-// that run at the same time. For want of space the error is syscall.ENOSPC or
-// EDQUOT, and nothing acknowledged before is lost.
+// Ranges lie inside the volume, are not empty, and may overlap those of concurrent calls. If space
+// runs out the error is syscall.ENOSPC or EDQUOT, and no write acknowledged before is lost.
 type WritableVolume interface {
 	Volume
 
@@ -39,17 +37,15 @@ type WritableVolume interface {
 	// been written. p is not kept.
 	WriteAt(ctx context.Context, p []byte, off int64) error
 
-	// Zero makes n bytes zero, and gives back the room they took as far as it
-	// can.
+	// Zero makes n bytes zero, and frees the space they took as far as it can.
 	Zero(ctx context.Context, off, n int64) error
 
-	// Allocate sees to it that writes to n bytes will not fail for want of
-	// space. Their contents do not change.
+	// Allocate reserves space so that later writes to n bytes do not fail with ENOSPC. Their
+	// contents do not change.
 	Allocate(ctx context.Context, off, n int64) error
 
-	// Sync returns nil when all that was acknowledged before the call is on
-	// stable storage. After an error some of it may be lost, which every later
-	// Sync must say again.
+	// Sync returns nil once all writes that were acknowledged before the call are on stable
+	// storage. After an error some of them may be lost, and every later Sync must fail too.
 	Sync(ctx context.Context) error
 }
 
@@ -59,8 +55,8 @@ type Digests interface {
 	// Align is the size of a block in bytes.
 	Align() int
 
-	// Digest returns the digest of the block at off, a multiple of Align; not ok
-	// where it is not known.
+	// Digest returns the digest of the block at off, a multiple of Align; ok is false if it is not
+	// known.
 	Digest(ctx context.Context, off int64) (digest [sha256.Size]byte, ok bool, err error)
 }
 
@@ -76,20 +72,20 @@ type Data interface {
 
 // Backup is what the tree shows of one backup.
 type Backup struct {
-	ID         string // unique in a snapshot
+	ID         string // unique in a listing
 	VolumeID   string
 	VolumeName string    // arbitrary text, may be empty
 	CreatedAt  time.Time // zero: not known
 
-	// Problem says what is wrong with the backup (incomplete, broken), for the
-	// operator; empty when nothing is.
+	// Problem tells the operator what is wrong with the backup (incomplete, broken); empty if
+	// nothing is.
 	Problem string
 	// Partial says that a backup with a problem is served as far as it can be
 	// read.
 	Partial bool
 
-	// Superseded says that there is a newer backup of the volume without a
-	// problem that is not in the snapshot: this one is never the latest.
+	// Superseded says that a newer backup of the volume without a problem exists that is not in the
+	// listing: this one is never the latest.
 	Superseded bool
 
 	// Size is the volume's size in bytes, -1 while it is not known.
@@ -98,31 +94,29 @@ type Backup struct {
 
 // Catalog lists and opens backups. It is safe for concurrent use.
 type Catalog interface {
-	// Backups returns a snapshot, cheaply: it is asked at every lookup. The
-	// implementation refreshes it, and returns the same slice, never modified,
-	// as long as nothing has changed.
+	// Backups lists the backups. It is called at every lookup and must be cheap: the implementation
+	// refreshes the list by itself, and returns the same slice, never modified, until something
+	// changes.
 	Backups(ctx context.Context) ([]Backup, error)
 
 	// Size returns the volume's exact size without opening object data. It is
 	// asked for backups whose Size is -1.
 	Size(ctx context.Context, id string) (int64, error)
 
-	// Open opens a backup's volume. It is called at every open of volume.raw.
-	// Where it gives a WritableVolume, volume.raw can be written, if
-	// Options.Writable says so.
+	// Open opens a backup's volume. It is called at every open of volume.raw. If it returns a
+	// WritableVolume, volume.raw can be written, provided that Options.Writable is set.
 	Open(ctx context.Context, id string) (Volume, error)
 
-	// Peek opens a volume for a few reads of this package's own, upon a look
-	// into a directory: nothing should be begun for its sake. The disk must not
-	// be seen otherwise than by Open.
+	// Peek opens a volume for a few reads of this package's own, when a directory is listed. It
+	// should start no background work, and must show the same disk as Open.
 	Peek(ctx context.Context, id string) (Volume, error)
 
-	// Digests tells the blocks of a backup's volume apart without opening it: nil
-	// where that cannot be, or costs as much.
+	// Digests returns the digests of a backup's volume, by which its blocks can be compared with
+	// another's; nil if there are none or getting them costs as much as opening the volume.
 	Digests(ctx context.Context, id string) (Digests, error)
 
-	// Written says whether the disk may hold something else than the backup does.
-	// It is asked at every look into the backup's directory.
+	// Written says whether the disk may differ from the backup because it was written to. It is
+	// called whenever the backup's directory is listed or searched.
 	Written(id string) bool
 
 	// Metadata returns the contents of metadata.json, of bounded size.

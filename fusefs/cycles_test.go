@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// residentBytes is what the server's process has in memory.
+// residentBytes returns the resident memory of the serving process.
 func (r *remote) residentBytes(t *testing.T) int64 {
 	t.Helper()
 	r.call("Shrink", nil, nil)
@@ -30,8 +30,8 @@ func (r *remote) residentBytes(t *testing.T) int64 {
 
 func TestAThousandMountsLeaveNothing(t *testing.T) {
 	b := partitioned(idA)
-	// In a mount namespace of its own: one that somebody else makes meanwhile
-	// would have a copy of the mount, and keep it.
+	// In a mount namespace of its own: a namespace that another process makes
+	// meanwhile would get a copy of the mount and keep it in use.
 	r := startHost(t, func(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS} })
 	r.call("Alone", nil, nil)
 	r.call("Set", &[]TestBackup{b}, nil)
@@ -39,7 +39,7 @@ func TestAThousandMountsLeaveNothing(t *testing.T) {
 	r.mnt = fmt.Sprintf("/proc/%d/root%s", r.cmd.Process.Pid, dir)
 	cycle := func(i int) {
 		r.call("Mount", &MountArgs{Mountpoint: dir}, nil)
-		if i%10 == 0 { // somebody uses it
+		if i%10 == 0 { // with a reader
 			readDirNames(t, r.path("backups", idA, "partitions"))
 			if got, err := os.ReadFile(r.path("backups", idA, "partitions", "1.raw")); err != nil || len(got) != 2<<20+4096 {
 				t.Fatalf("%d bytes, %v", len(got), err)
@@ -68,7 +68,8 @@ func TestAThousandMountsLeaveNothing(t *testing.T) {
 	}
 }
 
-// Readers that are killed, wherever they are, leave nothing open or pinned.
+// Readers that are killed, whatever they are doing, leave nothing open or
+// pinned.
 func TestReadersKilledAtAnyMomentLeaveTheServerWell(t *testing.T) {
 	a, b := partitioned(idA), sample(idB)
 	r := mounted(t, a, b)

@@ -30,12 +30,13 @@ func (d *dirNode) join(name string) string {
 }
 
 func (d *dirNode) attr(out *fuse.Attr, mtime time.Time) {
-	// One link, as on btrfs: "the links do not tell the number of
-	// subdirectories". With 2, some programs would not look for any.
+	// One link, as on btrfs, means that the link count does not tell the number
+	// of subdirectories. With 2, some programs (find, for one) would look for
+	// none.
 	d.t.attr(out, syscall.S_IFDIR|d.t.dirMode, 0, mtime)
 }
 
-// Getattr asks the catalogue whether the directory is still there; not for the
+// Getattr asks the catalogue whether the directory still exists, except for the
 // root, so that df and umount do not depend on the share.
 func (d *dirNode) Getattr(ctx context.Context, _ gofs.FileHandle, out *fuse.AttrOut) syscall.Errno {
 	mtime := d.t.mounted
@@ -103,7 +104,8 @@ func (d *dirNode) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (
 		}
 		n.size = int64(len(text))
 		n.attr(&out.Attr)
-		// Another text is another inode, whose cached pages nobody mixes up.
+		// A changed text is another inode, so the page cache never shows the
+		// old one.
 		return d.NewInode(ctx, n, stable(syscall.S_IFREG, at, sha256.Sum256(text))), 0
 	}
 }

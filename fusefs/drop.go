@@ -7,58 +7,54 @@ import (
 )
 
 const (
-	// maxDrops bounds the requests that wait in the kernel to have its cache
-	// dropped. It is less than go-fuse takes writes in at once (maxWaiting), and
-	// less than maxBackground.
+	// maxDrops bounds the requests that wait while the kernel drops cached pages. It is below
+	// maxBackground, and below the number of writes that go-fuse accepts at once (maxWaiting).
 	maxDrops = 8
 
-	// dropWait is how long a write waits to be one of them. Where nobody is stuck
-	// that is long.
+	// dropWait is how long a write waits to become one of them: plenty, unless those are stuck.
 	dropWait = 50 * time.Millisecond
 )
 
-// drops makes the kernel write and forget what it has of a disk's bytes, for
-// writes through a window. The windows themselves are not cached while disks
-// can be written, and what was cached of a disk that nobody has open now is
-// dropped when it is opened.
+// drops makes the kernel write back and drop cached pages of a disk, for writes through a window.
+// Windows themselves are not cached while disks can be written, and the cache of a disk that is not
+// open is dropped when the disk is opened.
 //
-// To drop a page the kernel waits until it is no longer locked for a read or a
-// write of the disk. Those need the server, and with asynchronous direct I/O
-// there can be so many writes through windows that neither the kernel sends any
-// other request, nor go-fuse takes one in, until one of them is answered. So only
-// maxDrops of them may wait there. Who has to wait for his turn leaves what he
-// wants dropped to those before him, and is answered: then who reads the disk at
-// that moment may see, until they are through, what was there before.
+// To drop a page the kernel waits until no read or write of the disk holds it locked. Those need
+// the server to finish, and with asynchronous direct I/O there can be so many writes through
+// windows that the kernel sends, and go-fuse accepts, no other request until one of them is
+// answered. So only maxDrops of them may drop pages. A write that gets no slot hands its spans over
+// to those that have one, and is answered; a reader of the disk may then see the old bytes until
+// those spans are dropped.
 type drops struct {
-	turns chan struct{} // holds one for each who is dropping
+	slots chan struct{} // holds one for each write that is dropping
 
-	mu   sync.Mutex
-	late map[*volumeNode]span // left to those who are dropping
+	mu      sync.Mutex
+	pending map[*volumeNode]span // handed over to the writes that are dropping
 }
 
 // span is the bytes [off, end) of a disk.
 type span struct{ off, end int64 }
 
 func newDrops() *drops {
-	return &drops{turns: make(chan struct{}, maxDrops), late: map[*volumeNode]span{}}
+	return &drops{slots: make(chan struct{}, maxDrops), pending: map[*volumeNode]span{}}
 }
 
-// drop drops a span of the disk from the cache of nodes, by means of f.
+// drop calls f, which drops a span from a node's cache, for all nodes, or hands them over.
 func (d *drops) drop(nodes map[*volumeNode]span, f func(*volumeNode, span)) {
 	if len(nodes) == 0 {
 		return
 	}
 	select {
-	case d.turns <- struct{}{}:
+	case d.slots <- struct{}{}:
 	default:
 		wait := time.NewTimer(dropWait)
 		defer wait.Stop()
 		select {
-		case d.turns <- struct{}{}:
+		case d.slots <- struct{}{}:
 		case <-wait.C:
-			d.leave(nodes)
+			d.handOver(nodes)
 			nodes = nil
-			// If all have gone meanwhile, nobody would see to it.
+			// If all the others have finished meanwhile, none of them would drop these.
 			if !d.try() {
 				return
 			}
@@ -68,13 +64,13 @@ func (d *drops) drop(nodes map[*volumeNode]span, f func(*volumeNode, span)) {
 		for n, s := range nodes {
 			f(n, s)
 		}
-		nodes = d.take()
+		nodes = d.takePending()
 		if len(nodes) > 0 {
 			continue
 		}
-		<-d.turns
-		// Something may have been left between the two.
-		if !d.waiting() || !d.try() {
+		<-d.slots
+		// More may have been handed over just before the slot was given up.
+		if !d.hasPending() || !d.try() {
 			return
 		}
 	}
@@ -82,45 +78,45 @@ func (d *drops) drop(nodes map[*volumeNode]span, f func(*volumeNode, span)) {
 
 func (d *drops) try() bool {
 	select {
-	case d.turns <- struct{}{}:
+	case d.slots <- struct{}{}:
 		return true
 	default:
 		return false
 	}
 }
 
-// leave leaves nodes to those who are dropping, with all between what is left of
-// one already.
-func (d *drops) leave(nodes map[*volumeNode]span) {
+// handOver hands nodes to the writes that are dropping. Spans of the same node are merged, with all
+// that lies between them.
+func (d *drops) handOver(nodes map[*volumeNode]span) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for n, s := range nodes {
-		if l, ok := d.late[n]; ok {
-			s = span{min(s.off, l.off), max(s.end, l.end)}
+		if p, ok := d.pending[n]; ok {
+			s = span{min(s.off, p.off), max(s.end, p.end)}
 		}
-		d.late[n] = s
+		d.pending[n] = s
 	}
 }
 
-// take takes over what is left.
-func (d *drops) take() map[*volumeNode]span {
+// takePending returns what was handed over, which the caller then has to drop.
+func (d *drops) takePending() map[*volumeNode]span {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if len(d.late) == 0 {
+	if len(d.pending) == 0 {
 		return nil
 	}
-	late := d.late
-	d.late = map[*volumeNode]span{}
-	return late
+	pending := d.pending
+	d.pending = map[*volumeNode]span{}
+	return pending
 }
 
-func (d *drops) waiting() bool {
+func (d *drops) hasPending() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return len(d.late) > 0
+	return len(d.pending) > 0
 }
 
-// dropCached drops what the kernel has of a disk's bytes.
+// dropCached drops the kernel's cached pages of a range of a disk.
 func (t *tree) dropCached(id string, off, n int64) {
 	nodes := map[*volumeNode]span{}
 	t.handlesMu.Lock()
@@ -132,7 +128,7 @@ func (t *tree) dropCached(id string, off, n int64) {
 	t.handlesMu.Unlock()
 	t.drops.drop(nodes, func(node *volumeNode, s span) {
 		if no := node.NotifyContent(s.off, s.end-s.off); no != 0 && no != syscall.ENOENT {
-			t.log.Error("volume.raw may show what was there before a write to a partition", "backup", node.backup.ID, "offset", s.off, "length", s.end-s.off, "err", no)
+			t.log.Error("volume.raw may still show the bytes from before a write to a partition", "backup", node.backup.ID, "offset", s.off, "length", s.end-s.off, "err", no)
 		}
 	})
 }

@@ -8,19 +8,19 @@ import (
 	"syscall"
 )
 
-// errno is the one table from errors to what a reader sees. gone is what a
-// vanished backup or object is: ENOENT by name, ESTALE in an open file.
+// errno is the only table of what errors become. gone is the errno for a
+// vanished backup or object: ENOENT by name, ESTALE in an open file.
 //
-//	the caller is to end                 EINTR      not logged
+//	the caller was told to end           EINTR      not logged
 //	a deadline passed (the share hangs)  ETIMEDOUT  logged
 //	fs.ErrNotExist                       gone       logged
-//	no room for what is written          ENOSPC     logged
+//	no space for what is written         ENOSPC     logged
 //	another mount has its overlay        EBUSY      logged
-//	room cannot be taken ahead           EOPNOTSUPP logged
+//	space cannot be reserved             EOPNOTSUPP logged
 //	anything else, damage above all      EIO        logged
 //
-// A cancellation that is not the reader's own is a failure of the work it
-// waited for. EINTR would be a lie that some programs retry for ever.
+// A cancellation that is not the caller's own is a failure of the work it
+// waited for: on EINTR some programs would try again for ever.
 func errno(ctx context.Context, err error, gone syscall.Errno) syscall.Errno {
 	switch {
 	case err == nil:

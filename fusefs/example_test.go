@@ -13,7 +13,7 @@ import (
 
 var catalog fusefs.Catalog
 
-// Serve until somebody unmounts, or until a signal; then give readers ten
+// Serve until the mount is unmounted or a signal comes, then give readers ten
 // seconds to finish.
 func ExampleMount() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)

@@ -13,7 +13,7 @@ import (
 	"github.com/restorefs/restorefs/backupstore/storetest/leaktest/need"
 )
 
-func TestWhoCannotWaitLeavesItToThoseWhoDo(t *testing.T) {
+func TestAWriteWithoutASlotHandsItsSpansToThoseThatDrop(t *testing.T) {
 	d := newDrops()
 	stuck, other := &volumeNode{}, &volumeNode{}
 	locked := make(chan struct{})
@@ -32,26 +32,26 @@ func TestWhoCannotWaitLeavesItToThoseWhoDo(t *testing.T) {
 	for range maxDrops {
 		wg.Go(func() { d.drop(map[*volumeNode]span{stuck: {0, 1}}, f) })
 	}
-	eventually(t, "all turns are taken", func() bool { return len(d.turns) == maxDrops })
-	for off := range int64(3) { // they come back, without
+	eventually(t, "all slots are taken", func() bool { return len(d.slots) == maxDrops })
+	for off := range int64(3) { // these return, their spans handed over
 		d.drop(map[*volumeNode]span{other: {off * 10, off*10 + 5}}, f)
 	}
 	if len(dropped) != 0 {
-		t.Errorf("dropped by whom? %v", dropped)
+		t.Errorf("dropped %v without a slot", dropped)
 	}
 	close(locked)
 	wg.Wait()
-	if len(dropped) != 1 || dropped[0] != (span{0, 25}) || len(d.turns) != 0 || d.waiting() {
-		t.Errorf("dropped %v, %d at it, some left: %v", dropped, len(d.turns), d.waiting())
+	if len(dropped) != 1 || dropped[0] != (span{0, 25}) || len(d.slots) != 0 || d.hasPending() {
+		t.Errorf("dropped %v, %d slots in use, some pending: %v", dropped, len(d.slots), d.hasPending())
 	}
 	d.drop(map[*volumeNode]span{other: {1, 2}}, f)
 	if len(dropped) != 2 {
-		t.Error("alone, it drops nothing")
+		t.Error("a write on its own drops nothing")
 	}
 }
 
-// More writes of a partition than the server takes in at once wait for pages of
-// the disk that a read holds locked: that read must get through all the same.
+// More writes of a partition than the server accepts at once wait for pages of
+// the disk that a read holds locked. That read must be answered all the same.
 func TestManyWritesOfAPartitionLetReadersOfTheDiskThrough(t *testing.T) {
 	if _, err := exec.LookPath("fio"); err != nil {
 		need.Missing(t, "needs the program fio")
@@ -60,7 +60,8 @@ func TestManyWritesOfAPartitionLetReadersOfTheDiskThrough(t *testing.T) {
 	r, disk, _ := writable(t, func(b *TestBackup) { b.Table = mbrTable([2]int64{start, size}) })
 	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 	defer cancel()
-	defer context.AfterFunc(ctx, func() { unix.Unmount(r.mnt, unix.MNT_FORCE) })() // else nothing ends those who wait for each other
+	// nothing else ends a deadlock
+	defer context.AfterFunc(ctx, func() { unix.Unmount(r.mnt, unix.MNT_FORCE) })()
 	fio := exec.CommandContext(ctx, "fio", "--name=flood", "--filename="+r.path("backups", idA, "partitions", "1.raw"), "--rw=randwrite", "--direct=1",
 		"--ioengine=libaio", "--iodepth=64", "--bs=4k", "--size=400k", "--time_based", "--runtime=3", "--allow_file_create=0", "--output-format=terse")
 	ended := make(chan error, 1)

@@ -7,8 +7,7 @@ import (
 	"testing"
 )
 
-// asKernel escapes as seq_escape of Linux does for a name in mountinfo
-// (fs/proc_namespace.c).
+// asKernel escapes a name as Linux does in mountinfo (seq_escape in fs/proc_namespace.c).
 func asKernel(name string) string {
 	var b strings.Builder
 	for i := range len(name) {

@@ -20,9 +20,9 @@ import (
 	"github.com/restorefs/restorefs/backupstore/storetest/leaktest/need"
 )
 
-// The process that serves a mount must not touch it. So the tests run the
-// server in another process, this same test binary, and steer it by calls over
-// its standard input and output; they themselves may use the mount as they like.
+// The process that serves a mount must not touch it. So the tests run the server in another process
+// of this test binary, which they control by calls over its standard input and output; the tests
+// themselves may use the mount as they like.
 
 const hostEnv = "FUSEFS_TEST_HOST"
 
@@ -41,7 +41,7 @@ type pipes struct {
 
 func (p pipes) Close() error { return errors.Join(p.ReadCloser.Close(), p.WriteCloser.Close()) }
 
-// remote is the tests' side of a host process.
+// remote is a host process as a test sees it.
 type remote struct {
 	t      testing.TB
 	client *rpc.Client
@@ -63,7 +63,7 @@ func needMount(t testing.TB) {
 	f.Close()
 }
 
-// startHost starts a host process. It is stopped, and checked, at the end of the test.
+// startHost starts a host process, which is stopped and checked for leaks at the end of the test.
 func startHost(t testing.TB, setup func(*exec.Cmd)) *remote {
 	t.Helper()
 	needMount(t)
@@ -100,8 +100,8 @@ func startHost(t testing.TB, setup func(*exec.Cmd)) *remote {
 	return r
 }
 
-// mounted starts a host that has the backups mounted at r.mnt. At the end of
-// the test they are unmounted, and nothing may be left.
+// mounted starts a host that serves the backups at r.mnt. At the end of the test they are
+// unmounted, and nothing may be left.
 func mounted(t testing.TB, backups ...TestBackup) *remote {
 	t.Helper()
 	r := startHost(t, nil)
@@ -120,8 +120,8 @@ func mounted(t testing.TB, backups ...TestBackup) *remote {
 	return r
 }
 
-// mountpoint returns an empty directory from which, at the end of the test,
-// whatever is still mounted is detached.
+// mountpoint returns an empty directory. Whatever is still mounted there at the end of the test is
+// detached.
 func mountpoint(t testing.TB) string {
 	dir := filepath.Join(t.TempDir(), "mnt")
 	if err := os.Mkdir(dir, 0o755); err != nil {
@@ -142,7 +142,7 @@ func mountpoint(t testing.TB) string {
 	return dir
 }
 
-// detach takes away whatever is mounted on a directory.
+// detach detaches the mount on a directory.
 func detach(path string) { unix.Unmount(path, unix.MNT_DETACH) }
 
 func (r *remote) try(method string, args, reply any) error {
@@ -157,7 +157,7 @@ func (r *remote) try(method string, args, reply any) error {
 	case c := <-r.client.Go("Host."+method, args, reply, make(chan *rpc.Call, 1)).Done:
 		return c.Error
 	case <-time.After(20 * time.Second):
-		r.cmd.Process.Signal(syscall.SIGQUIT) // its stacks say why
+		r.cmd.Process.Signal(syscall.SIGQUIT) // prints its stacks
 		return errors.New("the server does not answer")
 	}
 }
@@ -185,7 +185,7 @@ func (r *remote) kill() {
 	r.cmd.Process.Wait()
 }
 
-// eventually waits for something to become true.
+// eventually waits until f returns true.
 func eventually(t testing.TB, what string, f func() bool) {
 	t.Helper()
 	for end := time.Now().Add(10 * time.Second); !f(); {
@@ -196,7 +196,7 @@ func eventually(t testing.TB, what string, f func() bool) {
 	}
 }
 
-// output runs a program and returns its standard output; its standard error is the error.
+// output runs a program and returns its standard output; the error holds its standard error.
 func output(t testing.TB, name string, args ...string) ([]byte, error) {
 	t.Helper()
 	path, err := exec.LookPath(name)

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// A thread that stayed in another's namespace would serve later calls from there.
+// A thread that stayed in another process's namespace would later run other goroutines there.
 func TestLookingIntoAnotherNamespaceLeavesNoThreadThere(t *testing.T) {
 	needMount(t) // and root, to enter a namespace
 	other := exec.Command("sleep", "100")

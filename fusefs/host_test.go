@@ -27,12 +27,12 @@ type TestBackup struct {
 	Data         [][2]int64 // ranges that are not zero
 	Table        []byte     // what the disk begins with
 	Damaged      [2]int64   // a range that cannot be read
-	Missing      [2]int64   // a range whose object has vanished
+	Missing      [2]int64   // a range whose object does not exist
 	Panics       [2]int64   // a range whose reading panics
-	Hanging      [2]int64   // a range that is not answered until Host.Release
-	HangOpen     bool       // until Host.Release
+	Hanging      [2]int64   // a range whose reads hang until Host.Release
+	HangOpen     bool       // opening hangs until Host.Release
 	BadNextData  bool
-	SliceBytes   int // of the slices a read returns; 0: 12345
+	SliceBytes   int // length of the slices that a read returns; 0: 12345
 	ShortBy      int // bytes by which reads are too short
 	MetadataText string
 
@@ -52,8 +52,8 @@ func (b *TestBackup) content() []byte {
 	return data[:b.RealSize]
 }
 
-// Alone takes the mounts of others out of the host's own mount namespace: a
-// copy would keep them in use.
+// Alone detaches the mounts of other hosts in this host's own mount namespace,
+// where a copy would keep them in use.
 func (h *Host) Alone(*struct{}, *struct{}) error {
 	list, err := readMountInfo()
 	for i := range list {
@@ -64,7 +64,7 @@ func (h *Host) Alone(*struct{}, *struct{}) error {
 	return err
 }
 
-// Away takes the share away, or brings it back.
+// Away makes the share unreachable, or reachable again.
 func (h *Host) Away(away *bool, _ *struct{}) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -80,7 +80,7 @@ type Stats struct {
 	Log                                                            []string
 }
 
-// Host serves mounts; it is the server's side of the tests.
+// Host serves mounts, in a process of its own, and is controlled by the tests.
 type Host struct {
 	mu      sync.Mutex
 	servers map[string]*Server
@@ -131,7 +131,7 @@ func (h *Host) Mount(a *MountArgs, _ *struct{}) error {
 	return nil
 }
 
-// status is another text, of another length, each time.
+// status returns a text of another length each time.
 func (h *Host) status() ([]byte, error) {
 	return fmt.Appendf(nil, "{\"asked\": %d}\n", 1<<h.asked.Add(1)), nil
 }
@@ -173,7 +173,7 @@ func (h *Host) Set(list *[]TestBackup, _ *struct{}) error {
 	return nil
 }
 
-// Release answers the reads that hang.
+// Release lets the reads that hang continue.
 func (h *Host) Release(_ *struct{}, _ *struct{}) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -181,7 +181,7 @@ func (h *Host) Release(_ *struct{}, _ *struct{}) error {
 	return nil
 }
 
-// Shrink gives back the memory that is not used.
+// Shrink returns unused memory to the system.
 func (h *Host) Shrink(*struct{}, *struct{}) error {
 	debug.FreeOSMemory()
 	return nil
@@ -252,7 +252,7 @@ func (h *Host) Open(ctx context.Context, id string) (Volume, error) {
 	return h.opened(m)
 }
 
-// Peek does not hang where Open does, but where the start of the disk does.
+// Peek hangs if the start of the disk does, not if HangOpen is set.
 func (h *Host) Peek(_ context.Context, id string) (Volume, error) {
 	m, err := h.find(id)
 	if err != nil {

@@ -14,9 +14,9 @@ import (
 
 const infoName = "info.txt"
 
-// infoNode says what lies on a disk. The disk is read when the file is opened,
-// and never for a listing: as in /proc the file's size is 0, and it is read past
-// the page cache.
+// infoNode is a file that says what lies on a disk. The disk is read when the
+// file is opened, never for a listing; so, as in /proc, the file's size is 0,
+// and it bypasses the page cache.
 type infoNode struct {
 	node
 	backup Backup
@@ -35,7 +35,7 @@ func (n *infoNode) Getattr(_ context.Context, _ gofs.FileHandle, out *fuse.AttrO
 	return 0
 }
 
-// Open tells what could be read also where not all could.
+// Open tells what it found even if a part of the disk could not be read.
 func (n *infoNode) Open(ctx context.Context, flags uint32) (gofs.FileHandle, uint32, syscall.Errno) {
 	if writes(flags) {
 		return nil, 0, syscall.EROFS

@@ -16,41 +16,43 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The kernel announces every interruption of a caller who waits: any signal,
-// also one that a handler takes and after which read(2) would be restarted, and
-// wake-ups that are no signal at all, as io_uring has them. It says so once, and
-// not what it was. A program that gets EINTR from open(2) or from a read of a
-// regular file hardly ever expects it: qemu gives up, a mapping gets SIGBUS. So
-// a request goes on until somebody really wants the caller to end, as local file
-// systems do, and unlike those also for signals that ask it to.
+// The kernel announces every interruption of a waiting caller: any signal, even
+// one with a handler that would restart read(2), and wake-ups that are no
+// signal at all, as of io_uring. It does so once, and does not say what it was.
+// Hardly any program expects EINTR from open(2) or from a read of a regular
+// file: qemu gives up, a mapping gets SIGBUS. So a request goes on, as on local
+// file systems, until the caller is killed and, unlike there, also until a
+// signal asks the caller to end.
 
-// endSignals are those by which somebody wants a program to end. All that are
-// fatal to it become a SIGKILL.
+// endSignals are the signals that tell a program to end. The kernel turns those
+// that will be fatal into a SIGKILL.
 const endSignals = 1<<(syscall.SIGKILL-1) | 1<<(syscall.SIGINT-1) | 1<<(syscall.SIGTERM-1) | 1<<(syscall.SIGHUP-1) | 1<<(syscall.SIGQUIT-1)
 
 const (
-	// endPoll is how often a caller who was interrupted is looked at.
+	// endPoll is the interval at which an interrupted caller is looked at.
 	endPoll = 50 * time.Millisecond
 
-	// lookPoll is how often one is looked at who was not: of asynchronous direct
-	// I/O, that of a plain O_DIRECT read included, the kernel announces nothing.
+	// lookPoll is the interval for callers that were not interrupted: for
+	// asynchronous direct I/O, plain O_DIRECT reads included, the kernel
+	// announces no interruption.
 	lookPoll = 500 * time.Millisecond
 )
 
-// request is the context of one request of the kernel. It ends when its caller
-// is to end. Nothing is watched, and no goroutine exists, before Done is called.
+// request is the context of one request of the kernel. It is cancelled when its
+// caller has been told to end. Before Done is called nothing is watched and
+// there is no goroutine.
 type request struct {
 	context.Context // go-fuse's, which ends at any interruption
 
 	mu    sync.Mutex
-	done  chan struct{} // nil until somebody wants it
+	done  chan struct{} // nil until Done is called
 	over  chan struct{} // closed when the request has been answered
 	ended bool          // done is closed
-	gone  bool          // over is closed, or would be
+	gone  bool          // the request has been answered: over is closed or nil
 }
 
-// patient returns the context for a request, and what must be called when it
-// has been answered.
+// patient returns the context for a request, and a function that must be called
+// when the request has been answered.
 func patient(ctx context.Context) (context.Context, func()) {
 	r := &request{Context: ctx}
 	return r, r.answered
@@ -82,7 +84,7 @@ func (r *request) Done() <-chan struct{} {
 // Err implements context.Context.
 func (r *request) Err() error {
 	if r.Context.Err() != nil {
-		r.Done() // from now on it must be watched
+		r.Done() // starts to watch the caller
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -92,7 +94,7 @@ func (r *request) Err() error {
 	return nil
 }
 
-// watch ends r when its caller was interrupted and is to end.
+// watch cancels r when its caller has been told to end.
 func (r *request) watch(over <-chan struct{}) {
 	caller, ok := fuse.FromContext(r.Context)
 	look := time.NewTicker(lookPoll)
@@ -103,7 +105,8 @@ func (r *request) watch(over <-chan struct{}) {
 			waiting = false
 		case <-look.C:
 			asked, known := askedToEnd(caller.Pid)
-			waiting = !ok || !known || !asked // one that is not known may be well, elsewhere
+			// an unknown caller may be alive in another PID namespace
+			waiting = !ok || !known || !asked
 		case <-over:
 			return
 		}
@@ -121,9 +124,9 @@ func (r *request) watch(over <-chan struct{}) {
 	close(r.done)
 }
 
-// wantedToEnd says whether a thread that was interrupted is to end. One that
-// cannot be looked at is taken to be gone: it may be one of another PID
-// namespace, and nobody would ever end its wait.
+// wantedToEnd says whether an interrupted thread has been told to end. A thread
+// that cannot be looked at counts as one: if it is in another PID namespace,
+// nothing else would end its wait.
 func wantedToEnd(tid uint32) bool {
 	asked, known := askedToEnd(tid)
 	return asked || !known
@@ -141,9 +144,10 @@ func askedToEnd(tid uint32) (asked, known bool) {
 	return pending&endSignals&^signalMask(text, "SigBlk") != 0, true
 }
 
-// aborted says whether a mount that this process serves was taken away by force:
-// go-fuse then cancels all its requests, for nobody waits for them any more, in
-// the same way. It does not give its file away, so all are looked at.
+// aborted says whether the connection of a mount that this process serves was
+// aborted. go-fuse then cancels all its requests in the same way as for an
+// interrupt. As go-fuse does not give its descriptor away, all descriptors of
+// /dev/fuse are looked at.
 func aborted() bool {
 	const dir = "/proc/self/fd"
 	names, err := os.ReadDir(dir)
@@ -159,7 +163,7 @@ func aborted() bool {
 		}
 	}
 	if _, err := unix.Poll(devices, 0); err != nil {
-		return false // EINTR: next time
+		return false // EINTR: the next poll will tell
 	}
 	return slices.ContainsFunc(devices, func(d unix.PollFd) bool { return d.Revents&(unix.POLLERR|unix.POLLNVAL) != 0 })
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/hanwen/go-fuse/v2/fuse"
 )
 
-// dd takes SIGUSR1 with a handler and goes on.
+// dd handles SIGUSR1 and goes on.
 func TestASignalThatDoesNotEndAReaderDoesNotFailItsCall(t *testing.T) {
 	for what, c := range map[string]struct {
 		hangOpen bool
@@ -47,7 +47,7 @@ func TestASignalThatDoesNotEndAReaderDoesNotFailItsCall(t *testing.T) {
 	}
 }
 
-func TestARequestIsWatchedOnlyWhileSomebodyCares(t *testing.T) {
+func TestACallerIsWatchedOnlyWhileItsRequestWaits(t *testing.T) {
 	before := runtime.NumGoroutine()
 	interrupted := make(chan struct{})
 	inner := &fuse.Context{Caller: fuse.Caller{Pid: 1 << 30}, Cancel: interrupted} // no such thread
@@ -79,7 +79,7 @@ func TestARequestIsWatchedOnlyWhileSomebodyCares(t *testing.T) {
 	}
 }
 
-func TestWhoIsWantedToEnd(t *testing.T) {
+func TestOnlySignalsThatTellAProgramToEndCount(t *testing.T) {
 	mask := func(status string) uint64 { return signalMask([]byte(status), "SigPnd") }
 	if got := mask("Name:\tx\nSigPnd:\t0000000000000100\nShdPnd:\t0\n"); got != 1<<(syscall.SIGKILL-1) {
 		t.Errorf("%x", got)

@@ -17,7 +17,8 @@ const (
 	infoKind
 )
 
-// entry is one thing in the tree. It is not modified once layout returned it.
+// entry is one file, link or directory of the tree. It is not modified once
+// layout has returned it.
 type entry struct {
 	kind   kind
 	mtime  time.Time
@@ -35,7 +36,7 @@ func (e *entry) add(name string, c *entry) {
 	e.children[name] = c
 }
 
-// dir returns the directory of that name, made if it is not there.
+// dir returns the directory of that name, which it makes if there is none.
 func (e *entry) dir(name string) *entry {
 	d := e.children[name]
 	if d == nil {
@@ -45,7 +46,7 @@ func (e *entry) dir(name string) *entry {
 	return d
 }
 
-// finish sorts the names and dates the directories: as their newest entry.
+// finish sorts the names and gives each directory the time of its newest entry.
 func (e *entry) finish() {
 	for name, c := range e.children {
 		c.finish()
@@ -70,7 +71,7 @@ func (e *entry) find(path string) *entry {
 	return e
 }
 
-// layout computes the tree for a snapshot of the catalogue.
+// layout computes the tree for a list of backups.
 func layout(list []Backup) *entry {
 	root := &entry{kind: dirKind}
 	backups, volumes, names := root.dir("backups"), root.dir("volumes"), root.dir("names")
@@ -115,7 +116,8 @@ func layout(list []Backup) *entry {
 	return root
 }
 
-// addTimes links backups by time; those of the same second by time and id.
+// addTimes links backups by their times, and those of the same second by time
+// and id.
 func addTimes(d *entry, bs []*Backup) {
 	count := make(map[string]int)
 	for _, b := range bs {
@@ -135,8 +137,8 @@ func link(b *Backup) *entry {
 }
 
 // latest returns the newest backup without a problem, nil when there is none.
-// Of two made at the same time the one with the greater id is taken: any rule
-// will do that does not change its mind.
+// Of two made at the same time it takes the one with the greater id, so that
+// the choice is stable.
 func latest(bs []*Backup) *Backup {
 	var best *Backup
 	for _, b := range bs {

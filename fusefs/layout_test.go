@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// list writes a tree down, one line an entry.
+// list lists a tree, one line for each entry.
 func list(e *entry, at string) []string {
 	var out []string
 	for _, name := range e.order {
@@ -25,7 +25,7 @@ func list(e *entry, at string) []string {
 	return out
 }
 
-func TestLayout(t *testing.T) {
+func TestTheTreeIsLaidOutFromTheListOfBackups(t *testing.T) {
 	at := func(hour int) time.Time { return noon.Add(time.Duration(hour) * time.Hour) }
 	for what, c := range map[string]struct {
 		backups []Backup

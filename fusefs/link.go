@@ -9,7 +9,7 @@ import (
 	"github.com/hanwen/go-fuse/v2/fuse"
 )
 
-// linkNode is a symbolic link. Another target is another inode.
+// linkNode is a symbolic link. If its target changes, it is another inode.
 type linkNode struct {
 	node
 	target string

@@ -9,13 +9,13 @@ import (
 	"github.com/hanwen/go-fuse/v2/fuse"
 )
 
-// unwanted begins go-fuse's line of an answer that the kernel did not take,
-// because the request is no longer there (ENOENT of fuse_dev_do_write in
+// unwanted is how go-fuse's line begins when the kernel refuses an answer
+// because the request no longer exists (ENOENT of fuse_dev_do_write in
 // fs/fuse/dev.c): it was interrupted, or the process that made it was killed.
 var unwanted = "writer: Write/Writev failed, err: " + fuse.Status(syscall.ENOENT).String() + ". opcode: "
 
-// requestLog is go-fuse's log: its lines are warnings, but for those that say
-// that a reader has gone.
+// requestLog returns a log for go-fuse. Its lines become warnings, except for
+// those that say that a reader has gone.
 func requestLog(log *slog.Logger) *stdlog.Logger { return stdlog.New(logLines{log}, "", 0) }
 
 type logLines struct{ log *slog.Logger }

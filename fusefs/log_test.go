@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-func TestOnlyTheAnswerToAReaderThatHasGoneIsNoWarning(t *testing.T) {
+func TestEveryLineOfGoFuseIsAWarningUnlessItsReaderHasGone(t *testing.T) {
 	for line, level := range map[string]string{
 		"writer: Write/Writev failed, err: 2=no such file or directory. opcode: READ":      "DEBUG",
 		"writer: Write/Writev failed, err: 5=input/output error. opcode: READ":             "WARN",

@@ -20,57 +20,54 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The settings of a mount. What they bring was measured with go-fuse v2.12.1
-// on Linux 6.18, two cores.
+// The settings of a mount, measured with go-fuse v2.12.1 on Linux 6.18 with two cores.
 const (
-	// maxRead: also the limit of READ, through max_read. With go-fuse's 128 KiB
-	// there are eight times the requests. More than 1 MiB gained nothing.
+	// maxRead is the largest READ (max_read) and WRITE. go-fuse's default of 128 KiB takes eight
+	// times as many requests. More than 1 MiB gained nothing.
 	maxRead = 1 << 20
 
-	// maxBackground: of the kernel's default of 12, reads ahead were left
-	// waiting: 338 instead of 875 MiB/s with 10 ms for each read.
+	// maxBackground replaces the kernel's default of 12, with which read-ahead has to wait: 338
+	// instead of 875 MiB/s at 10 ms a read.
 	maxBackground = 64
 
-	// maxWaiting bounds the buffers of the goroutines that wait for requests,
-	// about 1 MiB each; go-fuse keeps up to 17.
+	// maxWaiting bounds the buffers of the goroutines that wait for requests, about 1 MiB each;
+	// go-fuse has up to 17 of them.
 	maxWaiting = 20 << 20
 
-	// Kernel read-ahead in KiB: twice this is in flight for a sequential
-	// reader, so 4 MiB keeps eight decoders busy (328 MiB/s at 10 ms a read)
-	// and 16 MiB 32 of them (875). More than there are cores for only costs
-	// those who read elsewhere next. go-fuse and the kernel's handshake can
-	// lower the kernel's 128 KiB, not raise them; hence sysfs.
+	// Kernel read-ahead in KiB: twice this is in flight for a sequential reader, so 4 MiB keeps
+	// eight decoders busy (328 MiB/s at 10 ms a read) and 16 MiB 32 of them (875). More than the
+	// cores can decode only delays readers that jump elsewhere next. go-fuse and the kernel's
+	// handshake can lower the kernel's 128 KiB but not raise it; hence sysfs.
 	minReadAhead, maxReadAhead = 4 << 10, 16 << 10
 )
 
-// Options are the choices of who mounts.
+// Options configure a mount.
 type Options struct {
-	// AllowOther lets other users than the one who mounts enter, as far as
-	// Owner and Mode allow. Without it nobody else may, root included.
+	// AllowOther lets users other than the one who mounts enter, as far as Owner and Mode allow.
+	// Without it nobody else may, root included.
 	AllowOther bool
 
 	// Owner owns everything in the tree; nil: the user who mounts.
 	Owner *Owner
 
-	// Mode is for files; 0 is 0400, for backups hold secrets. Execute bits are
-	// ignored, and so are write bits except for volume.raw with Writable, which
-	// the owner may always write then. A directory may be entered by those who
-	// may read files.
+	// Mode is the mode of files; 0 means 0400, as backups hold secrets. Execute bits are ignored.
+	// Write bits apply only to volume.raw with Writable, which its owner can always write. Whoever
+	// may read files may enter directories.
 	Mode fs.FileMode
 
 	// Writable mounts read-write, for catalogues that open WritableVolumes.
 	// Nothing but volume.raw can be written.
 	Writable bool
 
-	// Avoid lists directories that serving reads or writes: share and cache.
-	// A mountpoint in one of them, or above one, is refused with ErrOverlap.
+	// Avoid lists the directories that the server reads or writes: share and cache. A mountpoint
+	// inside or above one of them is refused with ErrOverlap.
 	Avoid []string
 
-	// Source is what df, findmnt and mount -a know the mount by, as fstab has it;
-	// "": restorefs.
+	// Source is the name of the mount's source for df, findmnt and mount -a, as in fstab; "" means
+	// restorefs.
 	Source string
-	// Status gives the contents of StatusFile, anew at every open, safe for
-	// concurrent use; nil: there is no such file. It must not touch the mount.
+	// Status returns the contents of StatusFile and is called at every open, concurrently; nil:
+	// there is no such file. It must not touch the mount.
 	Status func() ([]byte, error)
 
 	// Logger; nil: nothing is logged.
@@ -90,12 +87,12 @@ type Server struct {
 	done       chan struct{} // closed when nothing is served any more
 }
 
-// Mount mounts the catalogue's backups on a directory and serves them until
-// the mount is gone; it returns when they can be read. The directory must
-// exist, be empty, and not be a mountpoint, except of a restorefs that died,
-// which is cleared away, and of an automounter that waits for this mount. ctx is for the mounting only.
+// Mount mounts the catalogue's backups on a directory and serves them until the mount is gone; it
+// returns as soon as they can be read. The directory must exist, be empty, and not be a mountpoint,
+// except that of a dead restorefs, which is cleared away, or of an automounter that waits for this
+// mount. ctx is used only until Mount returns.
 //
-// As root it mounts by itself, for others through fusermount3.
+// As root it calls mount(2) itself; other users mount through fusermount3.
 func Mount(ctx context.Context, mountpoint string, c Catalog, o Options) (*Server, error) {
 	log := o.Logger
 	if log == nil {
@@ -136,8 +133,8 @@ func mount(path string, c Catalog, o Options, log *slog.Logger) (*Server, error)
 		MaxInflightRequestBytes: maxWaiting,
 		ExtraCapabilities:       fuse.CAP_ASYNC_DIO,
 		DisableXAttrs:           true,
-		// At 1 MiB a splice never fits the pipe: go-fuse would try at every
-		// read, log a line, and fall back.
+		// 1 MiB never fits into the pipe of a splice: go-fuse would try at every read, log a line,
+		// and fall back.
 		DisableSplice: true,
 		Logger:        lines,
 		PanicHandler: func(v any) fuse.Status {
@@ -170,8 +167,8 @@ func mount(path string, c Catalog, o Options, log *slog.Logger) (*Server, error)
 	return s, nil
 }
 
-// clearFailed takes away what go-fuse leaves when the kernel mounted but then
-// could not agree with it on a protocol.
+// clearFailed clears the mount that go-fuse leaves if the kernel has mounted and the two then could
+// not agree on a protocol.
 func clearFailed(path string) {
 	if mounts, err := readMountInfo(); err == nil {
 		if m := mountAt(mounts, path); m != nil && dead(m) {
@@ -180,8 +177,7 @@ func clearFailed(path string) {
 	}
 }
 
-// detachOwn takes down what this process has just mounted on path, if it is
-// still there.
+// detachOwn detaches the mount that this process has just made on path, if it still exists.
 func detachOwn(path string) error {
 	mounts, err := readMountInfo()
 	if err != nil {
@@ -191,15 +187,15 @@ func detachOwn(path string) error {
 	if m == nil {
 		return nil
 	}
-	servers := m.Servers() // not every kernel tells
+	servers := m.Servers() // none on kernels that do not tell
 	if m.Type != fstype || len(servers) > 0 && !slices.Contains(servers, os.Getpid()) {
 		return fmt.Errorf("another mount (%s, type %s) covers it", m.Source, m.Type)
 	}
 	return unmountOnce(context.Background(), m, true)
 }
 
-// findMount looks up the mount just made, in the kernel's list: the tree
-// itself must not be touched by this process.
+// findMount looks up the mount just made in the kernel's list, as this process must not touch the
+// tree itself.
 func (s *Server) findMount() error {
 	mounts, err := readMountInfo()
 	if err != nil {
@@ -207,7 +203,7 @@ func (s *Server) findMount() error {
 	}
 	m := mountAt(mounts, s.mountpoint)
 	if m == nil || m.Type != fstype {
-		return errors.New("the mount was gone at once")
+		return errors.New("the mount vanished as soon as it was made")
 	}
 	s.mount = *m
 	return nil
@@ -221,13 +217,13 @@ func (s *Server) setReadAhead() {
 		if errors.Is(err, fs.ErrPermission) {
 			level = slog.LevelInfo // as expected of an ordinary user
 		}
-		s.log.Log(context.Background(), level, "cannot raise the kernel's read-ahead: large sequential reads will be slower", "err", err)
+		s.log.Log(context.Background(), level, "the kernel's read-ahead cannot be raised; large sequential reads will be slower", "err", err)
 	}
 }
 
 // Mountpoint returns the directory, without symbolic links.
 func (s *Server) Mountpoint() string { return s.mountpoint }
 
-// Wait returns when the mount is gone, whoever took it down, all readers have
-// left, and every Volume is closed.
+// Wait returns when the mount is gone, whoever unmounted it, all requests have been answered, and
+// every Volume is closed.
 func (s *Server) Wait() { <-s.done }

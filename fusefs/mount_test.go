@@ -34,7 +34,7 @@ func mountInfoAt(t *testing.T, path string) MountInfo {
 	return *m
 }
 
-func TestMountHasItsSettings(t *testing.T) {
+func TestTheKernelHasTheSettingsOfTheMount(t *testing.T) {
 	r := mounted(t, sample(idA))
 	m := mountInfoAt(t, r.mnt)
 	if m.Type != "fuse.restorefs" || m.Source != "restorefs" {
@@ -105,7 +105,7 @@ func TestOtherUsersAreLetInOnlyWhenAsked(t *testing.T) {
 	}
 }
 
-// mustRefuse mounts in this process, which is harmless as it must fail.
+// mustRefuse tries to mount in this process, which is harmless as it must fail.
 func mustRefuse(t *testing.T, dir string, avoid []string, is error, says string) {
 	t.Helper()
 	s, err := Mount(context.Background(), dir, nil, Options{Avoid: avoid})
@@ -180,7 +180,7 @@ func TestOverlappingMountpointsAreRefused(t *testing.T) {
 	mustRefuse(t, above, []string{filepath.Join(above, "cache", "not", "made")}, ErrOverlap, "not/made")
 	mustRefuse(t, above, []string{above}, ErrOverlap, above)
 
-	// What only looks alike is no overlap.
+	// Names that only begin alike do not overlap.
 	r := startHost(t, nil)
 	r.call("Set", &[]TestBackup{}, nil)
 	r.call("Mount", &MountArgs{Mountpoint: above, Avoid: []string{share, bind, filepath.Join(base, "above2")}}, nil)
@@ -206,7 +206,7 @@ func TestMountpointMayBeASymbolicLink(t *testing.T) {
 // A server that is killed leaves a mountpoint that answers "not connected".
 func TestMountOfAKilledServerIsClearedAway(t *testing.T) {
 	r := mounted(t, sample(idA))
-	held, err := os.Open(r.path("backups", idA, "volume.raw")) // busy, too
+	held, err := os.Open(r.path("backups", idA, "volume.raw")) // keeps the mount busy
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -251,7 +251,8 @@ func TestUserMountsThroughFusermount(t *testing.T) {
 	defer detach(mnt)
 	r := startHost(t, func(cmd *exec.Cmd) {
 		cmd.Path, cmd.Args = exe, []string{exe}
-		cmd.Env = append(cmd.Env, "GOCOVERDIR="+cover) // for go test -cover: that of the tests is root's
+		// for go test -cover: that of the tests is root's
+		cmd.Env = append(cmd.Env, "GOCOVERDIR="+cover)
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 	})
 	b := sample(idA)

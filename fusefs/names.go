@@ -11,21 +11,18 @@ import (
 
 // File names from arbitrary text.
 //
-// A printable text is its own file name. What cannot or should not stand in
-// one is written as %XX, a byte in upper-case hexadecimal: "/", NUL and
-// control characters, characters that do not print (line separators, the ones
-// that turn the direction of text), bytes that are not UTF-8, "%" itself, and
-// a leading "." (so that nothing is hidden, and "." and ".." are harmless).
-// A "%" with a lower-case word is a mark of this package, which no text can
-// forge:
+// A printable text is its own file name. Bytes that cannot or should not stand in a file name are
+// written as %XX, in upper-case hexadecimal: "/", NUL and control characters, characters that do
+// not print (line separators, those that change the direction of text), bytes that are not UTF-8,
+// "%" itself, and a leading "." (so that nothing is hidden, and "." and ".." are harmless). A "%"
+// with a lower-case word is a mark of this package, which no text can forge:
 //
 //	%unnamed     the empty text
 //	%cut-<hash>  the text was too long: its start, and 128 bits of its SHA-256
 //	%id-<id>     more than one volume or backup has this name: the id of this one
 //
-// So "web/1" becomes "web%2F1", and two volumes called "web" become
-// "web%id-<volume id>" each, while "web" alone does not exist: it could be
-// taken for the other disk.
+// So "web/1" becomes "web%2F1", and two volumes called "web" become "web%id-<volume id>" each.
+// "web" itself then does not exist, as it could be taken for either disk.
 
 // maxNameBytes is NAME_MAX, the longest file name Linux programs expect.
 const maxNameBytes = 255
@@ -42,7 +39,8 @@ func fileName(text, id string) string {
 		return name + id
 	}
 	if len(id) > maxNameBytes/2 {
-		// Hostile: ids are 36 bytes long. The hash of both keeps it apart.
+		// Only a forged id can be this long: real ones have 36 bytes. The hash of text and id keeps
+		// the name unique.
 		return cut(name, text+"\x00"+id, maxNameBytes)
 	}
 	return cut(name, text, maxNameBytes-len(id)) + id
@@ -68,7 +66,7 @@ func escape(text string) string {
 	return b.String()
 }
 
-// cut shortens an escaped name to at most size bytes; text is what it stands for.
+// cut shortens an escaped name to at most size bytes; text is what the name stands for.
 func cut(name, text string, size int) string {
 	mark := fmt.Sprintf("%%cut-%x", sha256.Sum256([]byte(text)))[:len("%cut-")+32]
 	end := min(len(name), size-len(mark))

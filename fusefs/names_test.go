@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 )
 
-func TestFileName(t *testing.T) {
+func TestAnyTextBecomesASafeFileName(t *testing.T) {
 	long := strings.Repeat("ü", 200)
 	for what, c := range map[string]struct{ text, id, want string }{
 		"a plain name is itself":                  {"web-disk 1", "", "web-disk 1"},
@@ -52,7 +52,7 @@ func checkName(t *testing.T, name string) {
 	}
 }
 
-// Different texts have different names, whatever they are made of.
+// Different texts have different names, whatever characters they consist of.
 func TestFileNameIsUnambiguous(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(1, 2))
 	parts := []string{"%", "/", ".", "id-", "cut-", "unnamed", "2F", "25", "a", "ü", "\xff", "\u2028", strings.Repeat("long", 40)}
@@ -73,7 +73,7 @@ func TestFileNameIsUnambiguous(t *testing.T) {
 	}
 }
 
-func TestTimeName(t *testing.T) {
+func TestATimeBecomesAFileNameInUTC(t *testing.T) {
 	east := time.FixedZone("east", 2*3600)
 	if got := timeName(time.Date(2026, 3, 4, 14, 0, 0, 999, east)); got != "2026-03-04T12:00:00Z" {
 		t.Error(got)

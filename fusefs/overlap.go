@@ -11,12 +11,11 @@ import (
 	"strings"
 )
 
-// ErrOverlap: the mountpoint covers a directory that serving needs, or lies in it.
+// ErrOverlap means that the mountpoint covers a directory that the server needs, or lies in it.
 var ErrOverlap = errors.New("the mountpoint overlaps a directory that restorefs reads")
 
-// CheckMountpoint is the check of Options.Avoid alone, before anything is made
-// in those directories: ErrOverlap. Whether the mountpoint is there and fit for
-// use is for Mount to say.
+// CheckMountpoint is the check of Options.Avoid alone, before anything is made in those
+// directories: ErrOverlap. Mount checks whether the mountpoint exists and can be used.
 func CheckMountpoint(mountpoint string, avoid []string) error {
 	mounts, err := readMountInfo()
 	if err != nil {
@@ -32,9 +31,8 @@ func CheckMountpoint(mountpoint string, avoid []string) error {
 	return nil
 }
 
-// checkOverlap refuses a mountpoint within one of the directories, and one
-// that one of them is within: serving would wait for itself, or for what it
-// hides.
+// checkOverlap refuses a mountpoint that lies in one of the directories or contains one: the server
+// would wait for itself, or could not reach what the mount hides.
 func checkOverlap(mounts []MountInfo, mountpoint string, avoid []string) error {
 	for _, dir := range avoid {
 		resolved, err := resolve(dir)
@@ -71,7 +69,7 @@ func CheckApart(mountpoint string, avoid []string) error {
 // error is an *fs.PathError where a path cannot be resolved.
 func Inside(path, dir string) (bool, error) {
 	mounts, err := readMountInfo()
-	if err != nil && !errors.Is(err, fs.ErrNotExist) { // without /proc there are inodes yet
+	if err != nil && !errors.Is(err, fs.ErrNotExist) { // without /proc, inodes still tell
 		return false, err
 	}
 	path, err = resolve(path)
@@ -84,8 +82,7 @@ func Inside(path, dir string) (bool, error) {
 	return inside(mounts, path, dir) || below(path, dir), nil
 }
 
-// InsideExport is Inside for an NFS export, written HOST:/DIRECTORY, that is
-// not mounted anywhere in sight.
+// InsideExport is Inside for an NFS export, written HOST:/DIRECTORY, that need not be mounted here.
 func InsideExport(path, export string) (bool, error) {
 	mounts, err := readMountInfo()
 	if err != nil {
@@ -103,8 +100,8 @@ func inside(mounts []MountInfo, path, dir string) bool {
 	return within(path, dir) || lieWithin(locations(mounts, path), locations(mounts, dir))
 }
 
-// below compares the directories above a resolved path with dir by device and
-// inode, where mountinfo does not tell all: in a chroot, say.
+// below compares the directories above a resolved path with dir by device and inode, for when
+// mountinfo does not tell all, as in a chroot.
 func below(path, dir string) bool {
 	want, err := os.Stat(dir)
 	if err != nil {
@@ -120,7 +117,7 @@ func below(path, dir string) bool {
 	}
 }
 
-// location is a path inside a file system, which is the same for all its mounts.
+// location is a path inside a file system. It does not depend on where that is mounted.
 type location struct {
 	fs   string // MAJOR:MINOR, or "nfs HOST"
 	path string // from the root of fs; with NFS from the root of the server
@@ -132,8 +129,8 @@ func lieWithin(a, b []location) bool {
 	})
 }
 
-// locations returns where a resolved path lies: by the device, and with NFS,
-// where each mount may have a device of its own, by the server's name and address.
+// locations returns where a resolved path lies: by device and, with NFS, where each mount may have
+// a device of its own, also by the server's name and address.
 func locations(mounts []MountInfo, path string) []location {
 	m := mountOf(mounts, path)
 	if m == nil {
@@ -162,7 +159,7 @@ func locations(mounts []MountInfo, path string) []location {
 	return found
 }
 
-// splitExport splits HOST:/DIRECTORY and writes equal hosts alike.
+// splitExport splits HOST:/DIRECTORY and normalises the host.
 func splitExport(s string) (host, dir string, ok bool) {
 	i := strings.Index(s, ":/")
 	if i <= 0 {
@@ -179,11 +176,10 @@ func plainHost(host string) string {
 	return strings.ToLower(strings.TrimSuffix(host, "."))
 }
 
-// resolve returns path absolute and without symbolic links, as far as it
-// exists: a cache directory may not have been made yet. What a link that leads
-// nowhere would be created as is resolved too.
+// resolve makes path absolute and resolves symbolic links, as far as path exists: a cache directory
+// may not have been made yet. A dangling link is resolved to what would be created through it.
 func resolve(path string) (string, error) {
-	const most = 40 // links, as the kernel
+	const most = 40 // links, as in the kernel
 	return resolveLinks(path, most)
 }
 

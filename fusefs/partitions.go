@@ -19,15 +19,15 @@ const (
 	partitionsName = "partitions"
 	problemName    = "problem.txt"
 
-	// listWait bounds how long listing a backup's directory waits for the table
-	// of partitions, which may lie behind an object that must be proven first.
+	// listWait bounds how long listing a backup's directory waits for the partition table: the
+	// object that holds the table may have to be proven first.
 	listWait = time.Second
 )
 
-// table returns a backup's table of partitions: read at the first use, or at
-// every one where the disk has been written. A walk of the tree asks for it of
-// every backup: so the disk is opened only where the digests do not say that it
-// is the same as that of another backup of the volume.
+// table returns a backup's partition table. It is read at the first use, or at every use if the
+// disk has been written. As a walk of the tree asks for the table of every backup, the disk is
+// opened only if its digests do not show that the table equals that of another backup of the
+// volume.
 func (t *tree) table(ctx context.Context, b *Backup) (parttable.Table, error) {
 	key := tableKey{b.ID, b.Size, b.CreatedAt.UnixNano()}
 	written := t.catalog.Written(b.ID)
@@ -41,7 +41,7 @@ func (t *tree) table(ctx context.Context, b *Backup) (parttable.Table, error) {
 				t.tables.put(key, table)
 				return table, nil
 			}
-		} // else reading will tell
+		} // otherwise reading the disk gives the error, if there is one
 	}
 	v, err := t.catalog.Peek(ctx, b.ID)
 	if err != nil {
@@ -51,7 +51,7 @@ func (t *tree) table(ctx context.Context, b *Backup) (parttable.Table, error) {
 	reader := &tableReader{ctx: ctx, v: v}
 	table, err := parttable.Read(reader, v.Size())
 	if ctx.Err() != nil {
-		err = ctx.Err() // what was not read may be missing
+		err = ctx.Err() // the table may lack what was not read
 	}
 	if err != nil {
 		return parttable.Table{}, err
@@ -61,7 +61,7 @@ func (t *tree) table(ctx context.Context, b *Backup) (parttable.Table, error) {
 			t.log.Warn("the table of partitions is not as it should be", "backup", b.ID, "problems", strings.Join(table.Problems, "; "))
 		}
 	}
-	if !written && !t.catalog.Written(b.ID) { // which may have begun meanwhile
+	if !written && !t.catalog.Written(b.ID) { // writing may have begun meanwhile
 		t.tables.put(key, table)
 		if digests, ok := v.(Digests); ok {
 			t.tables.witness(ctx, b, digests, reader.read, table)
@@ -70,11 +70,11 @@ func (t *tree) table(ctx context.Context, b *Backup) (parttable.Table, error) {
 	return table, nil
 }
 
-// tableReader reads a Volume as parttable wants it, for one call.
+// tableReader is an io.ReaderAt over a Volume, for one request.
 type tableReader struct {
 	ctx  context.Context
 	v    Volume
-	read []byteRange // what was read, as it was asked for
+	read []byteRange // the ranges read so far
 }
 
 type byteRange struct{ off, end int64 }
@@ -104,7 +104,7 @@ var _ = (gofs.NodeLookuper)((*partitionsDir)(nil))
 var _ = (gofs.NodeReaddirer)((*partitionsDir)(nil))
 var _ = (gofs.NodeGetattrer)((*partitionsDir)(nil))
 
-// lookupPartitions finds the directory: there is none for a disk without a table.
+// lookupPartitions looks up partitions/, which a disk without a partition table does not have.
 func (d *dirNode) lookupPartitions(ctx context.Context, b *Backup, at string, out *fuse.EntryOut) (*gofs.Inode, syscall.Errno) {
 	ctx, answered := patient(ctx)
 	defer answered()
@@ -122,8 +122,8 @@ func (d *dirNode) lookupPartitions(ctx context.Context, b *Backup, at string, ou
 	return d.NewInode(ctx, n, stable(syscall.S_IFDIR, at, b.Size, b.CreatedAt.UnixNano())), 0
 }
 
-// listPartitions says whether to list the directory: if it can be told soon.
-// Looked up by its name it is found in any case.
+// listPartitions says whether to list partitions/. If the table takes longer than listWait it is
+// not listed, but can still be looked up by name.
 func (t *tree) listPartitions(ctx context.Context, b *Backup) bool {
 	ctx, answered := patient(ctx)
 	defer answered()
@@ -204,7 +204,7 @@ func (d *partitionsDir) Readdir(ctx context.Context) (gofs.DirStream, syscall.Er
 	return gofs.NewListDirStream(list), 0
 }
 
-// openVolume opens the disk, or the window onto it.
+// openVolume opens the disk or, for a window, the part of the disk.
 func (n *volumeNode) openVolume(ctx context.Context) (Volume, error) {
 	v, err := n.t.catalog.Open(ctx, n.backup.ID)
 	if err != nil {

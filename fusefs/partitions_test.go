@@ -16,7 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// mbrTable is a list of partitions {start, size} in bytes.
+// mbrTable returns an MBR with partitions {start, size}, in bytes.
 func mbrTable(parts ...[2]int64) []byte {
 	b := make([]byte, 512)
 	for i, p := range parts {
@@ -29,8 +29,8 @@ func mbrTable(parts ...[2]int64) []byte {
 	return b
 }
 
-// partitioned is a sample with partitions of 2 MiB at 1 MiB, in which a hole
-// ends, and of 3 MiB and 512 bytes at 3 MiB.
+// partitioned returns a sample with a partition of 2 MiB at 1 MiB, in which a
+// hole ends, and one of 3 MiB and 512 bytes at 3 MiB.
 func partitioned(id string) TestBackup {
 	b := sample(id)
 	b.Table = mbrTable([2]int64{1 << 20, 2<<20 + 4096}, [2]int64{3<<20 + 4096, 3<<20 - 4096 + 512})
@@ -109,7 +109,7 @@ func TestADiskWithoutATableHasNoPartitions(t *testing.T) {
 	}
 }
 
-func TestTablesAreReadWhenSomebodyLooks(t *testing.T) {
+func TestTablesAreReadOnlyWhenADirectoryIsLookedAt(t *testing.T) {
 	r := mounted(t, partitioned(idA), partitioned(idB))
 	compareFile(t, r.path("backups", idA, "volume.raw"), func() []byte { b := partitioned(idA); return b.content() }())
 	readDirNames(t, r.path("backups"))
@@ -118,7 +118,7 @@ func TestTablesAreReadWhenSomebodyLooks(t *testing.T) {
 	}
 }
 
-func TestADamagedTableIsToldAndBlocksNothing(t *testing.T) {
+func TestADamagedTableIsReportedAndBlocksNothing(t *testing.T) {
 	b := partitioned(idA)
 	b.Table = mbrTable([2]int64{1 << 20, 1 << 20}, [2]int64{1<<20 + 512, 1 << 30})
 	c := partitioned(idB)
@@ -151,7 +151,7 @@ func TestATableThatTakesLongIsWaitedForByNameOnly(t *testing.T) {
 	if took := time.Since(start); took < listWait || took > listWait+15*time.Second {
 		t.Errorf("listed after %v", took)
 	}
-	// Who waits can be interrupted, and holds up nobody.
+	// A caller that waits can be interrupted and does not hold up others.
 	cmd := exec.Command("stat", r.path("backups", idA, "partitions"))
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -167,8 +167,8 @@ func TestATableThatTakesLongIsWaitedForByNameOnly(t *testing.T) {
 	equalNames(t, readDirNames(t, r.path("backups", idA, "partitions")), "1.raw", "2.raw")
 }
 
-// One view of the bytes, whichever file they are written through and however
-// they are read.
+// All readers see the same bytes, whichever file they are written through and
+// however they are read.
 func TestWritesThroughPartitionsAndDiskAreSeenByBoth(t *testing.T) {
 	const start, size = 512 * 100, 512 * 1500
 	r, disk, want := writable(t, func(b *TestBackup) { b.Table = mbrTable([2]int64{start, size}) })
@@ -225,8 +225,8 @@ func TestWritesThroughPartitionsAndDiskAreSeenByBoth(t *testing.T) {
 			}
 		}
 	}
-	// In one page: before the partition through a mapping that nobody synced,
-	// in it through its file.
+	// In one page: before the partition through a mapping that is not synced,
+	// inside the partition through its file.
 	mapped[start-1]++
 	want[start-1]++
 	if _, err := window.WriteAt([]byte("both stay"), 0); err != nil {
@@ -248,8 +248,8 @@ func TestWritesThroughPartitionsAndDiskAreSeenByBoth(t *testing.T) {
 	compareFile(t, disk, want)
 }
 
-// Many who write the same bytes through both files, buffered and direct, must
-// not wait for each other for ever.
+// Many writers of the same bytes through both files, buffered and direct, must
+// not deadlock.
 func TestWritersOfBothFilesDoNotBlockEachOther(t *testing.T) {
 	const start, size = 512 * 100, 512 * 1500
 	r, disk, _ := writable(t, func(b *TestBackup) { b.Table = mbrTable([2]int64{start, size}) })

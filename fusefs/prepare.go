@@ -18,26 +18,26 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ErrMountpoint: the directory cannot be a mountpoint.
+// ErrMountpoint means that the directory cannot be a mountpoint.
 var ErrMountpoint = errors.New("not a usable mountpoint")
 
-// ErrNoFUSE: this machine, container or user cannot mount FUSE file systems.
+// ErrNoFUSE means that this machine, container or user cannot mount FUSE file systems.
 var ErrNoFUSE = errors.New("FUSE cannot be used")
 
 const (
-	// autofs is the type of a mountpoint where an automounter waits for the first
-	// to come: the mount that it then asks for covers it. The kernel knows the
-	// automounter's helpers by their process group, and lets nobody else in until
-	// they are done; see Documentation/filesystems/autofs.rst of Linux, "oz_mode".
+	// autofs is the type of a mountpoint where an automounter waits for the first access: the mount
+	// that it then requests covers its own. The kernel knows the automounter's helpers by their
+	// process group and lets no other process in until they are done; see "oz_mode" in
+	// Documentation/filesystems/autofs.rst of Linux.
 	autofs = "autofs"
 
 	devFuse  = "/dev/fuse"
 	fuseConf = "/etc/fuse.conf"
 )
 
-// prepare checks everything that can be checked before mounting, clears away
-// a dead restorefs mount, and returns the mountpoint without symbolic links.
-// Until claim is closed nobody else comes through here with it.
+// prepare checks everything that can be checked before mounting, clears away a dead restorefs
+// mount, and returns the mountpoint without symbolic links. Until claim is closed prepare does not
+// return the same mountpoint to another process.
 func prepare(ctx context.Context, mountpoint string, o Options, log *slog.Logger) (path string, claim io.Closer, err error) {
 	if err := ctx.Err(); err != nil {
 		return "", nil, err
@@ -52,7 +52,8 @@ func prepare(ctx context.Context, mountpoint string, o Options, log *slog.Logger
 	}
 	mounts, err := readMountInfo()
 	if err == nil {
-		if m := mountAt(mounts, path); m != nil && m.Type != autofs { // by who claimed it before
+		// mounted by the process that held the claim before
+		if m := mountAt(mounts, path); m != nil && m.Type != autofs {
 			err = occupied(m)
 		}
 	}
@@ -80,7 +81,7 @@ func occupied(m *MountInfo) error {
 	return fmt.Errorf("%w: %s is mounted there already (type %s); unmount it or choose another directory", ErrMountpoint, m.Source, m.Type)
 }
 
-// clearMountpoint resolves a mountpoint and clears away what is dead on it.
+// clearMountpoint resolves a mountpoint and clears away dead restorefs mounts on it.
 func clearMountpoint(mountpoint string, log *slog.Logger) (string, error) {
 	mounts, err := readMountInfo()
 	if err != nil {
@@ -98,7 +99,8 @@ func clearMountpoint(mountpoint string, log *slog.Logger) (string, error) {
 			return "", occupied(m)
 		}
 		log.Warn("clearing away a restorefs mount whose server died", "mountpoint", path)
-		if err := m.detachDead(); err != nil && m.exists() && dead(m) { // else somebody else was faster
+		// otherwise another process was faster
+		if err := m.detachDead(); err != nil && m.exists() && dead(m) {
 			return "", fmt.Errorf("clear away a restorefs mount whose server died (try umount -l %s): %w", path, err)
 		}
 		if mounts, err = readMountInfo(); err != nil {
@@ -108,10 +110,10 @@ func clearMountpoint(mountpoint string, log *slog.Logger) (string, error) {
 	return path, nil
 }
 
-// resolveMountpoint resolves symbolic links. It touches no mount that it comes
-// to: the server of that may be dead, or hang.
+// resolveMountpoint resolves symbolic links. It stops at a mount without touching it: its server
+// may be dead, or hang.
 func resolveMountpoint(mounts []MountInfo, path string) (string, error) {
-	const most = 40 // as the kernel
+	const most = 40 // links, as in the kernel
 	for range most {
 		abs, err := filepath.Abs(path)
 		if err != nil {
@@ -139,21 +141,21 @@ func resolveMountpoint(mounts []MountInfo, path string) (string, error) {
 	return "", &fs.PathError{Op: "resolve", Path: path, Err: syscall.ELOOP}
 }
 
-// dead says whether a mount is one of ours that nobody serves any more.
+// dead says whether a mount is a restorefs mount that is no longer served.
 func dead(m *MountInfo) bool {
 	if m.Type != fstype || len(m.Servers()) > 0 {
 		return false
 	}
-	// Not every kernel tells who serves.
+	// Not every kernel tells which process serves a mount.
 	var st unix.Statfs_t
 	return errors.Is(unix.Statfs(m.Mountpoint, &st), unix.ENOTCONN)
 }
 
-// claimWait is how long another process may be mounting on a directory.
+// claimWait is how long to wait for another process that is mounting on the directory.
 const claimWait = 5 * time.Second
 
-// claimDirectory opens a directory and locks it, where its file system can do
-// that: of two who mount there at once, the second sees the mount of the first.
+// claimDirectory opens a directory and locks it, if its file system can do that: of two processes
+// that mount there at once, the second sees the mount of the first.
 func claimDirectory(ctx context.Context, path string) (*os.File, error) {
 	d, err := os.Open(path)
 	if err != nil {
@@ -191,7 +193,7 @@ func checkEmpty(d *os.File) error {
 	return nil
 }
 
-// checkFUSE tells in plain words what mounting would fail at.
+// checkFUSE says in plain words why mounting would fail.
 func checkFUSE(path string, o Options) error {
 	_, err := os.Stat(devFuse)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -238,8 +240,8 @@ func fusermount() (string, error) {
 	return "", fmt.Errorf("%w: mounting without root needs fusermount3; install the package fuse3", ErrNoFUSE)
 }
 
-// checkSetuid tells what keeps a helper from being root; one with file capabilities,
-// as some distributions have it, is left to say that itself.
+// checkSetuid says why a setuid helper cannot become root. A helper with file capabilities, as in
+// some distributions, is left to report that itself.
 func checkSetuid(bin string) error {
 	var st unix.Stat_t
 	var on unix.Statfs_t
@@ -273,7 +275,7 @@ func userAllowOther() bool {
 	return false
 }
 
-// explainMount says more about the errors of mount(2) that say too little.
+// explainMount adds the likely cause to errors of mount(2).
 func explainMount(err error) error {
 	switch {
 	case errors.Is(err, syscall.EPERM):
@@ -281,8 +283,8 @@ func explainMount(err error) error {
 	case errors.Is(err, syscall.ENODEV):
 		return fmt.Errorf("%w: %w: the kernel has no FUSE; try modprobe fuse", ErrNoFUSE, err)
 	case os.Geteuid() != 0:
-		// go-fuse gives its wait status, which says nothing.
-		return fmt.Errorf("fusermount3 did not mount; why is what it wrote to standard error (it must be setuid root, of the package fuse3, " +
+		// go-fuse returns only the wait status of fusermount3.
+		return fmt.Errorf("fusermount3 did not mount; it wrote the reason to standard error (it must be setuid root, of the package fuse3, " +
 			"no service with NoNewPrivileges may have started restorefs, and a container needs CAP_SYS_ADMIN and /dev/fuse)")
 	default:
 		return err

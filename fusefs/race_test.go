@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-func TestOfTwoWhoMountAtOnceOneDoes(t *testing.T) {
+func TestOfTwoProcessesThatMountAtOnceOneSucceeds(t *testing.T) {
 	needMount(t)
 	hosts := []*remote{startHost(t, nil), startHost(t, nil)}
 	for _, r := range hosts {
@@ -44,8 +44,8 @@ func TestOfTwoWhoMountAtOnceOneDoes(t *testing.T) {
 	}
 }
 
-// One dies, two come to replace it.
-func TestOfTwoWhoClearAwayADeadMountOneMounts(t *testing.T) {
+// A server dies, and two others try to replace it.
+func TestOfTwoProcessesThatReplaceADeadMountOneSucceeds(t *testing.T) {
 	needMount(t)
 	mnt := mountpoint(t)
 	for range 5 {

@@ -10,11 +10,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxSlices bounds the slices of one reply that go to writev(2) as they are:
-// IOV_MAX is 1024, and go-fuse puts two headers in front.
+// maxSlices bounds the slices of one reply that are given to writev(2) without a copy: IOV_MAX is
+// 1024, and go-fuse puts two headers in front.
 const maxSlices = 1022
 
-// volumeNode is one volume.raw, or a window onto it.
+// volumeNode is a volume.raw or, as a window, a part of one: a partition.
 type volumeNode struct {
 	node
 	backup Backup
@@ -58,8 +58,8 @@ func (n *volumeNode) Open(ctx context.Context, flags uint32) (gofs.FileHandle, u
 	return h, fuseFlags, 0
 }
 
-// volumeHandle is one open volume.raw, or window onto it. The kernel sends its release after the
-// last read has been answered.
+// volumeHandle is one open volumeNode. The kernel sends the release after the last read has been
+// answered.
 type volumeHandle struct {
 	t      *tree
 	node   *volumeNode
@@ -67,7 +67,7 @@ type volumeHandle struct {
 	volume Volume
 	size   int64
 
-	writes WritableVolume // volume, where it was opened for writing
+	writes WritableVolume // volume, if it was opened for writing, else nil
 	dsync  bool           // every write is to be synced (O_DSYNC)
 }
 
@@ -103,8 +103,8 @@ func (h *volumeHandle) Read(ctx context.Context, dest []byte, off int64) (fuse.R
 	return &result{data: data, slices: slices, size: n}, 0
 }
 
-// Lseek finds data and holes, for cp, qemu-img and the like. What NextData
-// cannot tell is data: reading it says what is wrong with it.
+// Lseek finds data and holes, for cp, qemu-img and the like. Where NextData fails it reports data:
+// reading that gives the error.
 func (h *volumeHandle) Lseek(ctx context.Context, off uint64, whence uint32) (uint64, syscall.Errno) {
 	if off >= uint64(h.size) {
 		return 0, syscall.ENXIO
@@ -170,8 +170,8 @@ func (h *volumeHandle) close() {
 	}
 }
 
-// closeAll closes what the kernel did not release: when the connection is
-// aborted, no releases come. No request is running any more.
+// closeAll closes the handles that the kernel has not released: it releases none when the
+// connection is aborted. It must be called when no request is running any more.
 func (t *tree) closeAll() {
 	t.handlesMu.Lock()
 	left := t.handles
@@ -182,10 +182,10 @@ func (t *tree) closeAll() {
 	}
 }
 
-// result is a fuse.ReadResult. go-fuse finds Slices by its name alone, writes
-// the slices with one writev(2), and calls Done after that; it calls Bytes,
-// which copies, only if that stops being so: a test counts the calls of
-// Data.Slices, one for each read, two if it was flattened.
+// result is a fuse.ReadResult. go-fuse finds the method Slices by its name, writes the slices with
+// one writev(2), and then calls Done. Should it stop looking for Slices, it would call Bytes, which
+// copies; a test notices that by the number of calls of Data.Slices, one for each read, two if
+// Bytes was called.
 type result struct {
 	data   Data
 	slices [][]byte

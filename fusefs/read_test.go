@@ -16,8 +16,7 @@ import (
 	"time"
 )
 
-// dd reads with the program of that name, beginning at skip, n bytes if there
-// are as many.
+// dd reads at most n bytes with the program of that name, beginning at skip.
 func dd(t testing.TB, file string, bs, skip, n int64, flags string) ([]byte, error) {
 	t.Helper()
 	if flags != "" {
@@ -49,8 +48,8 @@ func TestReadsAreExact(t *testing.T) {
 	}
 }
 
-// go-fuse must find our Slices method by its name, and write the slices as
-// they are; otherwise it calls Bytes, which asks for them again.
+// go-fuse must find the method Slices by its name and write the slices as they
+// are; otherwise it calls Bytes, which asks for them again.
 func TestReadsAreNotFlattened(t *testing.T) {
 	b := sample(idA)
 	r := mounted(t, b)
@@ -58,7 +57,7 @@ func TestReadsAreNotFlattened(t *testing.T) {
 	if err != nil || !bytes.Equal(got, b.content()) {
 		t.Fatalf("%d bytes, %v", len(got), err)
 	}
-	// dd has the last bytes before they are released.
+	// dd gets the last bytes before they are released.
 	eventually(t, "all reads are released", func() bool { s := r.stats(); return s.Releases == s.Reads })
 	s := r.stats()
 	if s.Reads == 0 || s.SliceCalls != s.Reads {
@@ -119,7 +118,7 @@ func TestDamageIsAnErrorForItsRangeOnly(t *testing.T) {
 			t.Errorf("%s: %d bytes, %v, want %s", what, len(got), err, c.err)
 		}
 	}
-	// What dd saves when it goes on after errors: all but the damaged blocks.
+	// dd with conv=noerror must save all but the damaged blocks.
 	rest := bytes.Clone(want)
 	clear(rest[b.Damaged[0]:b.Damaged[1]])
 	clear(rest[b.Missing[0]:b.Missing[1]])
@@ -175,9 +174,9 @@ func TestVolumeThatIsNotAsListedCannotBeOpened(t *testing.T) {
 	}
 }
 
-// A reader that waits for bytes gets a signal. The kernel lets some go at once
-// and makes others wait for the answer (see "Hazards" in doc.go); in no case
-// does it disturb anybody else.
+// A reader that waits for bytes gets a signal. The kernel lets some readers go
+// at once and makes others wait for the answer (see "Hazards" in doc.go); other
+// readers must not be disturbed.
 func TestInterruptedReaderLeavesTheServerWell(t *testing.T) {
 	for what, c := range map[string]struct {
 		hangOpen bool
@@ -239,7 +238,7 @@ func TestInterruptedReaderLeavesTheServerWell(t *testing.T) {
 	}
 }
 
-func TestManyWhoWaitDoNotStopOthers(t *testing.T) {
+func TestManyWaitingReadersDoNotStopOthers(t *testing.T) {
 	a, b := sample(idA), sample(idB)
 	a.HangOpen = true
 	r := mounted(t, a, b)
@@ -318,7 +317,7 @@ func TestConcurrentReaders(t *testing.T) {
 	wg.Wait()
 }
 
-func TestHolesAreFound(t *testing.T) {
+func TestLseekFindsHolesAndData(t *testing.T) {
 	b := sample(idA)
 	r := mounted(t, b)
 	f, err := os.Open(r.path("backups", idA, "volume.raw"))
@@ -386,7 +385,7 @@ func TestCopyWithoutKnowledgeOfHoles(t *testing.T) {
 	}
 }
 
-func TestErrno(t *testing.T) {
+func TestEveryErrorBecomesTheErrnoOfTheTable(t *testing.T) {
 	live := context.Background()
 	dead, cancel := context.WithCancel(live)
 	cancel()

@@ -14,10 +14,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Servers returns the ids of the processes that serve a mount: none when it
-// is dead, and none that this process may not look into. It needs a kernel
-// that names the connection in the fdinfo of /dev/fuse (6.18 does); on others
-// it finds none.
+// Servers returns the ids of the processes that serve a mount, as far as this
+// process may look into them; a dead mount has none. It needs a kernel that
+// names the connection in the fdinfo of /dev/fuse (6.18 does); on others it
+// finds none.
 func (m MountInfo) Servers() []int {
 	minor, ok := strings.CutPrefix(m.Device, "0:")
 	if !ok {
@@ -68,8 +68,8 @@ func findServers(m *MountInfo) []serverProcess {
 
 func (s serverProcess) close() { unix.Close(s.pidfd) }
 
-// wait waits until the process has closed the connection, or until it ended, and
-// tells of it when that takes long.
+// wait waits until the process has closed the connection or, with exit, has
+// ended. It logs why it waits if that takes long.
 func (s serverProcess) wait(ctx context.Context, exit bool, log *slog.Logger) error {
 	const poll = 20 * time.Millisecond
 	tell := time.Now().Add(tellAfter)
@@ -91,10 +91,11 @@ func (s serverProcess) wait(ctx context.Context, exit bool, log *slog.Logger) er
 	}
 }
 
-// tellAfter is when somebody who waits for the end of a mount is told why.
+// tellAfter is how long the end of a mount may take before the reason is
+// logged.
 const tellAfter = 2 * time.Second
 
-// unfinished says why a process still serves a mount that is out of the tree.
+// unfinished says why a process still serves a mount that has been unmounted.
 func (s serverProcess) unfinished() string {
 	why := ""
 	if serves("/proc/"+strconv.Itoa(s.pid), s.minor) {

@@ -16,7 +16,7 @@ func TestAHelperThatCannotBecomeRootIsNamed(t *testing.T) {
 	if err := checkSetuid(bin); !errors.Is(err, ErrNoFUSE) || !strings.Contains(err.Error(), bin+" is not setuid root") {
 		t.Errorf("%v", err)
 	}
-	if err := checkSetuid(bin + "-none"); err != nil { // whoever starts it says so
+	if err := checkSetuid(bin + "-none"); err != nil { // starting it gives that error
 		t.Errorf("%v", err)
 	}
 	if err := explainMount(errors.New("fusermount exited with code 256\n")); os.Geteuid() != 0 && strings.Contains(err.Error(), "256") {

@@ -8,8 +8,8 @@ import (
 	"github.com/hanwen/go-fuse/v2/fuse"
 )
 
-// statusDirName is the directory of StatusFile. It is found, but not listed:
-// who copies the tree does not want it.
+// statusDirName is the directory of StatusFile. It is found by name but not
+// listed: a copy of the tree should not contain it.
 const statusDirName = ".restorefs"
 
 // StatusFile is where Options.Status is read, below the mountpoint.
@@ -45,8 +45,8 @@ func (d *statusDir) Readdir(context.Context) (gofs.DirStream, syscall.Errno) {
 	}), 0
 }
 
-// statusNode is a file that is written anew at every open. As in /proc its
-// size is 0, and it is read past the page cache.
+// statusNode is a file whose contents are made at every open. As in /proc its
+// size is 0, and it bypasses the page cache.
 type statusNode struct{ node }
 
 var _ = (gofs.NodeOpener)((*statusNode)(nil))

@@ -9,15 +9,15 @@ import (
 	"github.com/hanwen/go-fuse/v2/fuse"
 )
 
-// textNode is a small file: metadata.json or problem.txt. Its text is loaded
-// at lookup for its size, and again at open: memory follows open files, not
-// the number of backups.
+// textNode is a small file: metadata.json or problem.txt. Its text is loaded at
+// lookup, for the size, and again at open, so that memory grows with open files
+// and not with backups.
 type textNode struct {
 	node
 	kind   kind
 	backup Backup
 	size   int64
-	text   []byte // if it is known already
+	text   []byte // nil: load makes it
 }
 
 var _ = (gofs.NodeOpener)((*textNode)(nil))

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// throttle lets through one event a second for each key (a backup and what
-// failed), so that dd over a damaged area does not flood the log. It remembers a bounded number of keys.
+// throttle lets one event a second through for each key (a backup and what failed), so that dd over
+// a damaged area does not flood the log. The number of keys that it remembers is bounded.
 type throttle struct {
 	mu   sync.Mutex
 	keys map[string]*throttled
@@ -14,7 +14,7 @@ type throttle struct {
 
 type throttled struct {
 	next       time.Time // when the next event may pass
-	suppressed int       // events held back since the last that passed
+	suppressed int       // events held back since one last passed
 }
 
 const (

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-func TestThrottle(t *testing.T) {
+func TestOneEventASecondPassesForEachKey(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var th throttle
 		if n, ok := th.pass("a"); !ok || n != 0 {

@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	// defaultEntryTimeout is how long the kernel may go without asking for a
-	// name again: how late a new or deleted backup is noticed.
+	// defaultEntryTimeout is how long the kernel may remember a name: how late
+	// a new or deleted backup is noticed.
 	defaultEntryTimeout = 5 * time.Second
 
 	// fileAttrTimeout is for files and links, whose attributes never change.
@@ -38,9 +38,9 @@ type tree struct {
 	throttle     throttle
 	status       func() ([]byte, error) // may be nil
 
-	layoutMu sync.Mutex
-	snapshot []Backup
-	root     *entry // layout(snapshot)
+	layoutMu sync.Mutex // guards listing and root
+	listing  []Backup
+	root     *entry // layout(listing); nil: nothing was listed yet
 
 	tables tables
 
@@ -74,7 +74,7 @@ func newTree(c Catalog, o Options, log *slog.Logger) *tree {
 	if t.writable {
 		t.diskMode |= uint32(o.Mode.Perm())&0o222 | 0o200
 	}
-	// A directory is entered by whoever may read what is in it.
+	// Whoever may read the files in a directory may enter it.
 	t.dirMode = t.fileMode | t.fileMode>>2
 	if t.entryTimeout == 0 {
 		t.entryTimeout = defaultEntryTimeout
@@ -82,7 +82,7 @@ func newTree(c Catalog, o Options, log *slog.Logger) *tree {
 	return t
 }
 
-// at returns the entry at a path, as the catalogue is now.
+// at returns the entry at a path according to the current listing.
 func (t *tree) at(ctx context.Context, path string) (*entry, syscall.Errno) {
 	ctx, answered := patient(ctx)
 	defer answered()
@@ -97,11 +97,11 @@ func (t *tree) at(ctx context.Context, path string) (*entry, syscall.Errno) {
 	return e, 0
 }
 
-// layout returns the tree for a snapshot, the one at hand if the snapshot is
-// the same slice as before.
+// layout returns the tree for a list of backups; if list is the same slice as
+// last time, that tree.
 func (t *tree) layout(list []Backup) *entry {
 	same := func() bool {
-		return len(list) == len(t.snapshot) && (len(list) == 0 || &list[0] == &t.snapshot[0])
+		return len(list) == len(t.listing) && (len(list) == 0 || &list[0] == &t.listing[0])
 	}
 	t.layoutMu.Lock()
 	root := t.root
@@ -113,12 +113,13 @@ func (t *tree) layout(list []Backup) *entry {
 
 	root = layout(list)
 	t.layoutMu.Lock()
-	t.snapshot, t.root = list, root
+	t.listing, t.root = list, root
 	t.layoutMu.Unlock()
 	return root
 }
 
-// fail turns an error into an errno, and logs it unless the reader gave up.
+// fail turns an error into an errno, and logs the error unless the caller gave
+// up.
 func (t *tree) fail(ctx context.Context, doing, backup string, err error, gone syscall.Errno, attrs ...any) syscall.Errno {
 	no := errno(ctx, err, gone)
 	if no == 0 || no == syscall.EINTR {
@@ -137,7 +138,7 @@ func (t *tree) fail(ctx context.Context, doing, backup string, err error, gone s
 	return no
 }
 
-// node is what every node of the tree is built on.
+// node is embedded in every node of the tree.
 type node struct {
 	gofs.Inode
 	t *tree
@@ -145,9 +146,9 @@ type node struct {
 
 var _ = (gofs.NodeStatfser)((*node)(nil))
 
-// Statfs tells how long names may be, as programs believe a 0, and how large the
-// disks are in all, as df leaves a mount of 0 bytes out. All is used: what is
-// written onto a disk takes no room here.
+// Statfs returns the longest length of names, as programs believe a 0, and the
+// size of all disks together, as df leaves out a mount of 0 bytes. No space is
+// free: what is written to a disk takes space elsewhere.
 func (n *node) Statfs(ctx context.Context, out *fuse.StatfsOut) syscall.Errno {
 	out.NameLen = maxNameBytes
 	out.Bsize = blksize
@@ -158,11 +159,11 @@ func (n *node) Statfs(ctx context.Context, out *fuse.StatfsOut) syscall.Errno {
 	return 0
 }
 
-// total is how large the disks are in all, and how many, as far as it is known:
-// df does not wait for the share.
+// total returns the number of disks and their size together, as far as they are
+// known: df must not wait for the share longer than listWait.
 func (t *tree) total(ctx context.Context) (bytes, disks uint64) {
 	t.layoutMu.Lock()
-	list, known := t.snapshot, t.root != nil
+	list, known := t.listing, t.root != nil
 	t.layoutMu.Unlock()
 	if !known {
 		soon, cancel := context.WithTimeout(ctx, listWait)
@@ -170,7 +171,7 @@ func (t *tree) total(ctx context.Context) (bytes, disks uint64) {
 		list, _ = t.catalog.Backups(soon)
 	}
 	for _, b := range list {
-		if b.Size > 0 && bytes < math.MaxInt64 { // a size is below 2^63, so the sum fits
+		if b.Size > 0 && bytes < math.MaxInt64 { // both are below 2^63, so the sum fits
 			bytes += uint64(b.Size)
 			disks++
 		}
@@ -178,7 +179,7 @@ func (t *tree) total(ctx context.Context) (bytes, disks uint64) {
 	return bytes, disks
 }
 
-// blksize is st_blksize. It must be set: for 0, go-fuse makes up st_blocks.
+// blksize is st_blksize. It must not be 0, or go-fuse would make up st_blocks.
 const blksize = 4096
 
 func (t *tree) attr(out *fuse.Attr, mode uint32, size int64, mtime time.Time) {
@@ -194,8 +195,9 @@ func (t *tree) attr(out *fuse.Attr, mode uint32, size int64, mtime time.Time) {
 	out.SetTimes(&mtime, &mtime, &mtime)
 }
 
-// blocks returns st_blocks in units of 512 bytes: one fewer than the size has,
-// so that cp looks for holes, but never 0, which GNU tar takes for one hole.
+// blocks returns st_blocks, in units of 512 bytes: one less than the size
+// takes, so that cp looks for holes, but never 0 for data, which GNU tar would
+// take for a single hole.
 func blocks(size int64) uint64 {
 	if size <= 0 {
 		return 0
@@ -206,7 +208,7 @@ func blocks(size int64) uint64 {
 const rootInode = 1
 
 // inode returns the inode number of a path: a hash, so that it survives a
-// remount; neither 0, nor the root's, nor the reserved ^0.
+// remount. It is never 0, the root's 1, or the reserved ^0.
 func inode(path string) uint64 {
 	if path == "" {
 		return rootInode
@@ -215,9 +217,9 @@ func inode(path string) uint64 {
 	return binary.BigEndian.Uint64(h[:])>>2 | 1<<62
 }
 
-// stable is the identity of a node: go-fuse and the kernel take two nodes with
-// the same one for the same file, page cache included. What the path shows is
-// therefore hashed into the generation.
+// stable returns the identity of a node. go-fuse and the kernel take two nodes
+// with the same identity for the same file, page cache included, so what the
+// path shows is hashed into the generation.
 func stable(mode uint32, path string, shows ...any) gofs.StableAttr {
 	h := sha256.Sum256(fmt.Appendf(nil, "%q %q", path, fmt.Sprintln(shows...)))
 	return gofs.StableAttr{
@@ -238,7 +240,8 @@ func typeBits(k kind) uint32 {
 	}
 }
 
-// size returns the volume's size, from the listing if it is known there.
+// size returns the volume's size: from the listing or, if it is not known
+// there, from the catalogue.
 func (t *tree) size(ctx context.Context, b *Backup) (int64, syscall.Errno) {
 	if b.Size >= 0 {
 		return b.Size, 0

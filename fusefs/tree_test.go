@@ -33,7 +33,7 @@ func equalNames(t *testing.T, got []string, want ...string) {
 	}
 }
 
-func TestTreeAsPrograms(t *testing.T) {
+func TestProgramsSeeTheTree(t *testing.T) {
 	broken := sample(idB)
 	broken.CreatedAt = noon.Add(time.Hour)
 	broken.Problem = "parent " + idC + " is missing"
@@ -88,9 +88,9 @@ func TestTreeAsPrograms(t *testing.T) {
 	}
 }
 
-func TestFileAttributes(t *testing.T) {
+func TestFilesHaveTheirSizesTimesAndOwners(t *testing.T) {
 	unknown := sample(idB)
-	unknown.Size = -1 // the listing does not know it: asked for
+	unknown.Size = -1 // not in the listing: the catalogue is asked
 	empty := sample(idC)
 	empty.Size, empty.RealSize, empty.Data = 0, 0, nil
 	r := mounted(t, sample(idA), unknown, empty)
@@ -186,7 +186,7 @@ func TestChangesOfTheCatalogueAppear(t *testing.T) {
 		return exists("backups", idB, "volume.raw") && !exists("backups", idB, "problem.txt") && latest() == idB
 	})
 
-	// An open file stays readable to the reader when its backup goes.
+	// An open file stays readable when its backup vanishes.
 	f, err := os.Open(r.path("backups", idA, "volume.raw"))
 	if err != nil {
 		t.Fatal(err)
@@ -214,8 +214,8 @@ func TestChangesOfTheCatalogueAppear(t *testing.T) {
 	eventually(t, "all are gone", func() bool { return len(readDirNames(t, r.path("volumes"))) == 0 })
 }
 
-// A backup whose content is another one now must not be read from the kernel's
-// cache of the old one.
+// After a backup's content has changed, the kernel's cache of the old content
+// must not be read.
 func TestAnotherBackupOfTheSameIDIsReadAnew(t *testing.T) {
 	r := mounted(t, sample(idA))
 	path := r.path("backups", idA, "volume.raw")
@@ -231,7 +231,7 @@ func TestAnotherBackupOfTheSameIDIsReadAnew(t *testing.T) {
 	compareFile(t, path, second.content())
 }
 
-// Walkers, readers and changes at once; mostly for the race detector.
+// Walks of the tree, reads and changes at once, mostly for the race detector.
 func TestTreeWhileTheCatalogueChanges(t *testing.T) {
 	small := func(id string, generation int) TestBackup {
 		b := sample(id)

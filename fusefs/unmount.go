@@ -15,10 +15,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ErrNotMounted: no restorefs is mounted there.
+// ErrNotMounted means that no restorefs is mounted there.
 var ErrNotMounted = errors.New("no restorefs mount")
 
-// BusyError: the mount could not be taken down in time because it is in use.
+// BusyError says that a mount could not be unmounted in time because it is in use.
 type BusyError struct {
 	Mountpoint string
 	Holders    []Holder // those that could be found; may be empty
@@ -27,7 +27,7 @@ type BusyError struct {
 func (e *BusyError) Error() string {
 	const hint = "; end what uses it and try again, or unmount lazily"
 	if len(e.Holders) == 0 {
-		return e.Mountpoint + " is in use, by whom could not be found out (another mount namespace, or a process of another user)" + hint
+		return e.Mountpoint + " is in use, but what uses it was not found (it may be in another mount namespace, or a process of another user)" + hint
 	}
 	var who []string
 	for _, h := range e.Holders {
@@ -38,15 +38,14 @@ func (e *BusyError) Error() string {
 
 func (e *BusyError) Unwrap() error { return syscall.EBUSY }
 
-// UnmountOptions say how to take a mount down.
+// UnmountOptions say how to unmount.
 type UnmountOptions struct {
-	// Lazy takes a busy mount out of the tree at once, and leaves it to its
-	// present users until they close their files.
+	// Lazy detaches a busy mount at once; programs that use it keep it until they close their
+	// files.
 	Lazy bool
 
-	// AwaitExit makes the function Unmount wait for the end of the serving
-	// process, which may have more to close than the mount. For processes
-	// that serve one mount and then end.
+	// AwaitExit makes the function Unmount wait until the serving process has ended, which may have
+	// more to close than the mount. It is for processes that serve one mount and then end.
 	AwaitExit bool
 
 	// Logger; nil: nothing is logged.
@@ -58,10 +57,9 @@ const (
 	unmountRetryMax = 500 * time.Millisecond
 )
 
-// Unmount takes the mount down, trying again while it is busy until ctx is
-// done, and waits for the end of serving. The error is a *BusyError if it is
-// still in use then. With Lazy it returns once the mount is out of the tree;
-// Wait then waits for the readers.
+// Unmount unmounts, trying again while the mount is busy until ctx is done, and waits until nothing
+// is served any more. The error is a *BusyError if the mount is still busy. With Lazy it returns
+// once the mount is detached; Wait then waits for the readers.
 func (s *Server) Unmount(ctx context.Context, o UnmountOptions) error {
 	select {
 	case <-s.done:
@@ -72,8 +70,8 @@ func (s *Server) Unmount(ctx context.Context, o UnmountOptions) error {
 	if err != nil {
 		return err
 	}
-	// It may have been moved, detached, or covered since. As long as it is served
-	// nobody else has its device; its id may be another mount's by now.
+	// The mount may have been moved, detached, or covered since. Its id may belong to another mount
+	// by now, but not its device, as long as it is served.
 	i := slices.IndexFunc(mounts, func(m MountInfo) bool { return m.ID == s.mount.ID && m.Device == s.mount.Device })
 	if i >= 0 {
 		at := mounts[i].Mountpoint
@@ -93,13 +91,12 @@ func (s *Server) Unmount(ctx context.Context, o UnmountOptions) error {
 	}
 }
 
-// Unmount takes down the restorefs mount on a directory, served by whatever
-// process or by none any more, trying again while it is busy until ctx is
-// done; then the error is a *BusyError. It waits until the serving process,
-// if that can be found (MountInfo.Servers), has let go of the mount too. With
-// Lazy it does not wait for a busy one.
+// Unmount unmounts the restorefs mount on a directory, whichever process serves it, if any. It
+// tries again while the mount is busy until ctx is done; the error is then a *BusyError. It also
+// waits until the serving process, if it can be found (MountInfo.Servers), has closed the
+// connection. With Lazy it does not wait for a busy mount.
 //
-// The process that serves the mount uses Server.Unmount.
+// The process that serves the mount must use Server.Unmount.
 func Unmount(ctx context.Context, mountpoint string, o UnmountOptions) error {
 	mounts, err := readMountInfo()
 	if err != nil {
@@ -134,18 +131,18 @@ func Unmount(ctx context.Context, mountpoint string, o UnmountOptions) error {
 	return nil
 }
 
-// takeDown unmounts; lazily says that it had to be detached while in use.
+// takeDown unmounts m; lazily says that it was detached while in use.
 func takeDown(ctx context.Context, m *MountInfo, o UnmountOptions) (lazily bool, err error) {
 	path, warned := m.Mountpoint, false
 	for delay := unmountRetryMin; ; delay = min(2*delay, unmountRetryMax) {
 		err := unmountOnce(ctx, m, false)
 		if err != nil && !m.exists() {
-			return false, nil // somebody else was faster
+			return false, nil // another process was faster
 		}
 		if !errors.Is(err, syscall.EBUSY) {
 			return false, err
 		}
-		// What was just closed may take the kernel a moment.
+		// After a file was closed the kernel may need a moment.
 		if delay >= unmountRetryMax/8 {
 			if o.Lazy {
 				return true, unmountOnce(ctx, m, true)
@@ -163,19 +160,19 @@ func takeDown(ctx context.Context, m *MountInfo, o UnmountOptions) (lazily bool,
 	}
 }
 
-// exists says whether a mount is still there, also if it is covered.
+// exists says whether a mount still exists, even if it is covered.
 func (m *MountInfo) exists() bool {
 	mounts, err := readMountInfo()
 	return err != nil || slices.ContainsFunc(mounts, m.is)
 }
 
-// is compares mounts. The kernel gives the numbers of one that is gone to the
-// next.
+// is says whether two descriptions are of the same mount. The id alone does not tell, as the kernel
+// uses the ids of unmounted mounts again.
 func (m *MountInfo) is(o MountInfo) bool {
 	return m.ID == o.ID && m.Device == o.Device && m.Mountpoint == o.Mountpoint && m.Type == o.Type
 }
 
-// onTop fails if something else than m is reached at its mountpoint by now.
+// onTop fails if the top mount on m's mountpoint is no longer m.
 func (m *MountInfo) onTop() error {
 	mounts, err := readMountInfo()
 	if err != nil {
@@ -187,8 +184,8 @@ func (m *MountInfo) onTop() error {
 	return nil
 }
 
-// open returns a descriptor for the root of a mount, which it does not touch.
-// The mount is not another one's as long as that is open.
+// open returns a descriptor for the root of a mount without touching it. As long as the descriptor
+// is open, the mount's id is not used again.
 func (m *MountInfo) open() (*os.File, error) {
 	fd, err := unix.Open(m.Mountpoint, unix.O_PATH|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -209,9 +206,8 @@ func (m *MountInfo) open() (*os.File, error) {
 	return f, nil
 }
 
-// detachDead takes a mount out of the tree that nobody serves any more. Should
-// it have been replaced in the meantime, by another who cleared it away, the new
-// one stays.
+// detachDead detaches a mount that is no longer served. If another process has cleared it away
+// meanwhile and mounted there, the new mount stays.
 func (m *MountInfo) detachDead() error {
 	if os.Geteuid() != 0 {
 		return unmountOnce(context.Background(), m, true)
@@ -228,7 +224,7 @@ func (m *MountInfo) detachDead() error {
 	return detachOpen(f)
 }
 
-// detachOpen takes the mount out of the tree whose root f is.
+// detachOpen detaches the mount whose root is f.
 func detachOpen(f *os.File) error {
 	if err := unix.Unmount(fmt.Sprintf("/proc/self/fd/%d", f.Fd()), unix.MNT_DETACH); err != nil {
 		return fmt.Errorf("unmount %s: %w", f.Name(), err)
@@ -236,8 +232,8 @@ func detachOpen(f *os.File) error {
 	return nil
 }
 
-// unmountOnce unmounts m, and nothing else that is there by now; or detaches it.
-// A busy mount is EBUSY if it is not to be detached.
+// unmountOnce unmounts m or, if lazy, detaches it; never another mount on the same directory. For a
+// busy mount the error is EBUSY unless lazy.
 func unmountOnce(ctx context.Context, m *MountInfo, lazy bool) error {
 	path := m.Mountpoint
 	if os.Geteuid() == 0 && lazy {

@@ -24,7 +24,7 @@ func within100ms(t *testing.T) context.Context {
 	return ctx
 }
 
-func TestUnmountFromAnotherProcess(t *testing.T) {
+func TestAnotherProcessCanUnmount(t *testing.T) {
 	r := mounted(t, sample(idA))
 	if err := Unmount(t.Context(), r.mnt, UnmountOptions{}); err != nil {
 		t.Fatal(err)
@@ -41,7 +41,7 @@ func TestUnmountWaitsForTheServersEnd(t *testing.T) {
 	if len(mountInfoAt(t, r.mnt).Servers()) == 0 {
 		need.Missing(t, "this kernel does not tell who serves")
 	}
-	// This one goes on after the unmount.
+	// This reader goes on after the unmount.
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
 	if err := Unmount(ctx, r.mnt, UnmountOptions{AwaitExit: true}); !errors.Is(err, context.DeadlineExceeded) {
@@ -79,7 +79,7 @@ func TestUnmountTouchesOnlyRestorefs(t *testing.T) {
 	}
 }
 
-func TestBusyMountTellsWhoUsesIt(t *testing.T) {
+func TestABusyMountNamesTheProcessesThatUseIt(t *testing.T) {
 	r := mounted(t, sample(idA))
 	file := r.path("backups", idA, "volume.raw")
 	sleeper := exec.Command("sh", "-c", `exec 5<"$0"; echo open; exec sleep 100`, file)
@@ -110,9 +110,9 @@ func TestBusyMountTellsWhoUsesIt(t *testing.T) {
 	if log := strings.Join(r.stats().Log, ""); !strings.Contains(log, "waiting: ") {
 		t.Errorf("log: %s", log)
 	}
-	compareFile(t, file, func() []byte { b := sample(idA); return b.content() }()) // still well
+	compareFile(t, file, func() []byte { b := sample(idA); return b.content() }()) // still readable
 
-	// It goes as soon as it can.
+	// The mount vanishes as soon as it is no longer busy.
 	done := make(chan error, 1)
 	go func() { done <- Unmount(t.Context(), r.mnt, UnmountOptions{}) }()
 	time.Sleep(50 * time.Millisecond)
@@ -143,7 +143,7 @@ func TestLoopDeviceOnAVolumeIsNamed(t *testing.T) {
 	}
 }
 
-// What is to be unmounted first is a directory, not the loop device.
+// The operator must unmount a directory first, not the loop device.
 func TestWhatALoopDeviceIsUsedForIsNamed(t *testing.T) {
 	sys := t.TempDir()
 	for name, text := range map[string]string{
@@ -163,7 +163,7 @@ func TestWhatALoopDeviceIsUsedForIsNamed(t *testing.T) {
 	}
 }
 
-// A server that hangs must not take those with it who take its mount away.
+// When a server hangs, a program that unmounts must not hang with it.
 func TestMountOfAStoppedServerCanBeUnmounted(t *testing.T) {
 	r := mounted(t, sample(idA))
 	if len(mountInfoAt(t, r.mnt).Servers()) == 0 {
@@ -195,7 +195,7 @@ func TestMountOfAStoppedServerCanBeUnmounted(t *testing.T) {
 	}
 }
 
-func TestUnmountByTwoAtOnce(t *testing.T) {
+func TestTwoCanUnmountAtOnce(t *testing.T) {
 	r := mounted(t, sample(idA))
 	errs := make(chan error, 8)
 	for range cap(errs) {
@@ -240,8 +240,8 @@ func TestCoveredMountIsNotMistaken(t *testing.T) {
 	}
 }
 
-// Between the look at a mount and its end somebody may clear it away, and mount
-// there himself.
+// Between looking at a mount and unmounting it another process may clear it away and mount there
+// itself.
 func TestAMountThatTookThePlaceOfAnotherStays(t *testing.T) {
 	r := mounted(t, sample(idA))
 	stale := mountInfoAt(t, r.mnt)
@@ -274,11 +274,11 @@ func TestAMountThatTookThePlaceOfAnotherStays(t *testing.T) {
 	}
 }
 
-// The kernel gives the number of a mount that is gone to the next.
+// The kernel uses the id of an unmounted mount again for the next.
 func TestAMountWithTheNumberOfAnotherStays(t *testing.T) {
 	r := mounted(t, sample(idA))
 	own := mountInfoAt(t, r.mnt)
-	holder := exec.Command("sleep", "100") // with a copy of it, which keeps the server
+	holder := exec.Command("sleep", "100") // has a copy of the mount, which keeps the server alive
 	holder.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}
 	if err := holder.Start(); err != nil {
 		t.Fatal(err)
@@ -306,7 +306,7 @@ func TestAMountWithTheNumberOfAnotherStays(t *testing.T) {
 	}
 }
 
-func TestLazyUnmountLeavesItToItsUsers(t *testing.T) {
+func TestALazyUnmountLetsReadersFinish(t *testing.T) {
 	for what, unmount := range map[string]func(*remote) error{
 		"from outside": func(r *remote) error { return Unmount(r.t.Context(), r.mnt, UnmountOptions{Lazy: true}) },
 		"by the server": func(r *remote) error {
@@ -338,7 +338,7 @@ func TestLazyUnmountLeavesItToItsUsers(t *testing.T) {
 	}
 }
 
-// When the connection is aborted no file is released by the kernel.
+// When the connection is aborted the kernel releases no file.
 func TestAbortedConnectionClosesTheVolumes(t *testing.T) {
 	b := sample(idA)
 	b.Hanging = [2]int64{4 << 20, 5 << 20}
@@ -374,8 +374,8 @@ func TestDeadMountCanBeUnmounted(t *testing.T) {
 	}
 }
 
-func TestAMountThatAnotherNamespaceHasIsToldOf(t *testing.T) {
-	// In /usr a program finds its libraries where /bin and /lib are links to there.
+func TestAnUnmountThatAnotherNamespaceDelaysSaysSo(t *testing.T) {
+	// A program finds its libraries below /usr where /bin and /lib are links into it.
 	for name, root := range map[string]string{"by any process": "", "by one that is confined to a directory": "/usr"} {
 		trial := exec.Command("/bin/true")
 		trial.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS, Chroot: root}

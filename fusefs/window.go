@@ -2,10 +2,10 @@ package fusefs
 
 import "context"
 
-// window is a part of a volume, served as a file of its own. It shares the
-// volume's memory, and its writes.
+// window is a part of a volume that is served as a file of its own. It reads
+// and writes through the volume.
 type window struct {
-	Volume      // which it closes
+	Volume      // closed with the window
 	start, size int64
 }
 
@@ -20,9 +20,10 @@ func (w *window) NextData(ctx context.Context, off, end int64) (start, stop int6
 	return start - w.start, stop - w.start, err
 }
 
-// writableWindow calls drop, with a range of the volume, before a write, lest
-// what the kernel has of it and has yet to write comes on top, and after it,
-// before it is acknowledged: as the kernel does at direct writes.
+// writableWindow calls drop with the range of the volume before each write, so
+// that dirty pages of the kernel do not overwrite it later, and again after the
+// write and before it is acknowledged, as the kernel itself does for direct
+// writes.
 type writableWindow struct {
 	window
 	volume WritableVolume

@@ -51,8 +51,8 @@ func (m *writableMemory) Allocate(_ context.Context, off, n int64) error { retur
 
 func (m *writableMemory) Sync(context.Context) error { m.h.syncs.Add(1); return nil }
 
-// writable mounts one backup of 1 MiB and 777 bytes read-write and returns the
-// path of its disk, and what is in it.
+// writable mounts a backup of 1 MiB and 777 bytes read-write and returns the
+// path of its disk and the disk's contents.
 func writable(t *testing.T, change func(*TestBackup)) (r *remote, disk string, want []byte) {
 	t.Helper()
 	const size = 1<<20 + 777
@@ -98,7 +98,7 @@ func mustRead(t *testing.T, disk string) []byte {
 	return got
 }
 
-// aligned returns n bytes at a multiple of a page, for direct I/O.
+// aligned returns n bytes at the start of a page, for direct I/O.
 func aligned(t *testing.T, n int) []byte {
 	t.Helper()
 	p, err := unix.Mmap(-1, 0, n, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
@@ -246,7 +246,7 @@ func TestSyncAndCloseReachTheVolume(t *testing.T) {
 	}
 }
 
-func TestWantOfSpaceIsToldToTheWriter(t *testing.T) {
+func TestAWriterIsToldThatThereIsNoSpace(t *testing.T) {
 	r, disk, want := writable(t, func(b *TestBackup) { b.Room = 100_000 })
 	f := openDisk(t, disk, os.O_RDWR)
 	page := bytes.Repeat([]byte{9}, 10_000)

@@ -20,21 +20,21 @@ func (t *tree) mayOpen(flags uint32) syscall.Errno {
 	switch {
 	case !t.writable && writes(flags):
 		return syscall.EROFS
-	case flags&syscall.O_TRUNC != 0: // the kernel asks Setattr, unless it does both at once
+	case flags&syscall.O_TRUNC != 0: // the kernel otherwise truncates by Setattr
 		return syscall.EPERM
 	}
 	return 0
 }
 
-// openFor prepares for writes if the flags ask for them, and returns FUSE's
-// flags for the open file.
+// openFor makes the handle writable if the flags ask for that, and returns
+// FUSE's flags for the open file.
 //
 // The kernel writes through its page cache (no FUSE_WRITEBACK_CACHE): a write
 // is acknowledged by the Volume, or fails, before write(2) returns. The cache
-// of one file is coherent for all who use that, direct I/O and mappings
-// included. A window is another file with the same bytes: it goes without a
-// cache, a write through it drops them from the disk's (dropCached), and what
-// was cached of the disk before is dropped when it is opened.
+// of one file is coherent for all its users, direct I/O and mappings included.
+// A window is another file with the same bytes, so it has no cache, and a write
+// through it drops the disk's cached pages (dropCached). What was cached of a
+// disk that nobody had open is dropped when it is opened.
 func (h *volumeHandle) openFor(flags uint32) (fuseFlags uint32, no syscall.Errno) {
 	w, ok := h.volume.(WritableVolume)
 	if !h.t.writable || !ok {
@@ -50,13 +50,13 @@ func (h *volumeHandle) openFor(flags uint32) (fuseFlags uint32, no syscall.Errno
 		return fuseFlags | fuse.FOPEN_NOFLUSH, 0
 	}
 	h.writes = w
-	// Not every kernel follows such a write with an FSYNC.
+	// Not every kernel sends an FSYNC after such a write.
 	h.dsync = flags&syscall.O_DSYNC != 0
 	return fuseFlags, 0
 }
 
-// Write writes what lies inside the disk. Its size never changes: as with a
-// block device a write across the end is short, one behind it fails.
+// Write never changes the size of a disk: as with a block device, a write
+// across the end is short, and one behind the end fails.
 func (h *volumeHandle) Write(ctx context.Context, data []byte, off int64) (uint32, syscall.Errno) {
 	switch {
 	case h.writes == nil:
@@ -90,12 +90,12 @@ func (h *volumeHandle) Fsync(ctx context.Context, _ uint32) syscall.Errno {
 	return h.t.fail(ctx, "sync", h.id, h.writes.Sync(ctx), syscall.ESTALE)
 }
 
-// Flush is called for each close(2): what was written and closed is safe, and
-// close is told if not.
+// Flush is called for each close(2), which returns 0 only if all that was
+// written is safe.
 func (h *volumeHandle) Flush(ctx context.Context) syscall.Errno { return h.Fsync(ctx, 0) }
 
-// Allocate is fallocate(2). Loop devices send a discard as a hole to be
-// punched, and rely on its reading as zeros.
+// Allocate is fallocate(2). Loop devices turn a discard into a request to punch
+// a hole, and rely on reading zeros there afterwards.
 func (h *volumeHandle) Allocate(ctx context.Context, off, size uint64, mode uint32) syscall.Errno {
 	if h.writes == nil {
 		return syscall.EBADF
@@ -130,8 +130,8 @@ func (h *volumeHandle) Allocate(ctx context.Context, off, size uint64, mode uint
 	return h.t.fail(ctx, "allocate", h.id, err, syscall.ESTALE, "offset", off, "length", size)
 }
 
-// Setattr takes a truncation to the size that the disk has, and lets times be
-// set without an effect; all else is the backup's own and stays.
+// Setattr accepts a truncation to the present size, and ignores changes of
+// times. It refuses everything else.
 func (n *volumeNode) Setattr(_ context.Context, _ gofs.FileHandle, in *fuse.SetAttrIn, out *fuse.AttrOut) syscall.Errno {
 	if size, ok := in.GetSize(); ok && size != uint64(n.size) {
 		return syscall.EPERM
@@ -144,9 +144,8 @@ func (n *volumeNode) Setattr(_ context.Context, _ gofs.FileHandle, in *fuse.SetA
 	return 0
 }
 
-// The tree of a writable mount stays as it is: for what a node does not
-// implement, go-fuse answers ENOTSUP or EROFS, except for these two, which
-// would succeed.
+// The tree of a writable mount cannot be changed: for methods that a node does
+// not implement, go-fuse answers ENOTSUP or EROFS, but these two would succeed.
 
 var _ = (gofs.NodeUnlinker)((*node)(nil))
 var _ = (gofs.NodeRmdirer)((*node)(nil))
