@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/restorefs/restorefs/fusefs/mountinfo"
 )
 
 // Holder is something that keeps a mount busy.
@@ -137,12 +139,8 @@ func mountsIn(dir string) ([]MountInfo, error) {
 	if mounts, err := mountsOfNamespace(dir + "/ns/mnt"); err == nil {
 		return mounts, nil
 	}
-	f, err := os.Open(dir + "/mountinfo")
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return parseMountInfo(f)
+	table, err := mountinfo.Read(dir + "/mountinfo")
+	return asMountInfo(table, err)
 }
 
 // mountsOfNamespace lists the mounts of a namespace from its own root, for which
@@ -169,7 +167,7 @@ func mountsOfNamespace(path string) (mounts []MountInfo, err error) {
 		if fd, err = unix.Openat(int(proc.Fd()), "thread-self/mountinfo", unix.O_RDONLY|unix.O_CLOEXEC, 0); err != nil {
 			return
 		}
-		f := os.NewFile(uintptr(fd), infoPath)
+		f := os.NewFile(uintptr(fd), mountinfo.Own)
 		defer f.Close()
 		mounts, err = parseMountInfo(f)
 	})

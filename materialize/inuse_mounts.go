@@ -2,6 +2,7 @@ package materialize
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"io/fs"
 	"os"
@@ -9,6 +10,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/restorefs/restorefs/fusefs/mountinfo"
 )
 
 // readMounts reads what is mounted in this mount namespace and in those of all
@@ -32,52 +35,47 @@ func (h host) readMounts(m *machine) error {
 	return nil
 }
 
-// readMountsOf parses proc_pid_mountinfo(5) of a process.
+// readMountsOf reads the mounts that a process sees, "self" or one called of.
 func (h host) readMountsOf(m *machine, pid, of string) error {
 	root := ""
 	if of != "" {
 		root = filepath.Join(h.proc, pid, "root")
 	}
-	return h.eachLine(pid+"/mountinfo", func(f []string) {
-		if len(f) < 7 {
-			return
+	table, err := h.mountTable(pid)
+	if err != nil {
+		if len(table) == 0 {
+			return err
 		}
-		dev, ok := parseDevno(f[2])
+		m.cannotSee("all mounts that %s sees (%v)", cmp.Or(of, "this process"), err)
+	}
+	for _, in := range table {
+		dev, ok := parseDevno(in.Device)
 		if !ok {
-			return
+			continue
 		}
-		mt := mount{dev: dev, point: unescape(f[4]), of: of}
-		for i := 6; i+2 < len(f); i++ {
-			if f[i] != "-" {
-				continue
+		mt := mount{dev: dev, point: in.Mountpoint, of: of}
+		// Btrfs mounts have a number of their own: there the source tells the device.
+		if strings.HasPrefix(in.Source, "/dev/") && unix.Major(dev) == 0 {
+			if mt.source, ok = identifyPath(root + in.Source); !ok {
+				mt.source, _ = identifyPath(in.Source)
 			}
-			// Btrfs mounts have a number of their own: there the source
-			// tells the device.
-			if source := unescape(f[i+2]); strings.HasPrefix(source, "/dev/") && unix.Major(dev) == 0 {
-				if mt.source, ok = identifyPath(root + source); !ok {
-					mt.source, _ = identifyPath(source)
-				}
-			}
-			break
 		}
 		m.mounts = append(m.mounts, mt)
-	})
+	}
+	return nil
+}
+
+// mountTable reads the mounts that a process sees, as far as it is there.
+func (h host) mountTable(pid string) ([]mountinfo.Mount, error) {
+	table, err := mountinfo.Read(filepath.Join(h.proc, pid, "mountinfo"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return table, err
 }
 
 func (h host) readSwaps(m *machine) error {
-	return h.eachLine("swaps", func(f []string) {
-		if len(f) == 0 || !strings.HasPrefix(f[0], "/") {
-			return
-		}
-		path := unescape(f[0])
-		if id, ok := identifyPath(path); ok {
-			m.swaps = append(m.swaps, swap{id, path})
-		}
-	})
-}
-
-func (h host) eachLine(name string, line func(fields []string)) error {
-	f, err := os.Open(filepath.Join(h.proc, name))
+	f, err := os.Open(filepath.Join(h.proc, "swaps"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -85,16 +83,18 @@ func (h host) eachLine(name string, line func(fields []string)) error {
 		return err
 	}
 	defer f.Close()
-	sc := bufio.NewScanner(f)
-	sc.Buffer(nil, 1<<20)
-	for sc.Scan() {
-		// Not strings.Fields: a name may have blanks of Unicode in it.
-		line(strings.FieldsFunc(sc.Text(), func(r rune) bool { return r == ' ' || r == '\t' }))
+	lines := bufio.NewScanner(f)
+	for lines.Scan() {
+		// PATH TYPE SIZE USED PRIORITY, below a heading
+		name, _, _ := strings.Cut(lines.Text(), " ")
+		name, _, _ = strings.Cut(name, "\t")
+		path := mountinfo.Unescape(name)
+		if !strings.HasPrefix(path, "/") {
+			continue
+		}
+		if id, ok := identifyPath(path); ok {
+			m.swaps = append(m.swaps, swap{id, path})
+		}
 	}
-	return sc.Err()
-}
-
-// unescape undoes the octal escapes of /proc.
-func unescape(s string) string {
-	return strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\043`, "#", `\134`, `\`).Replace(s)
+	return lines.Err()
 }

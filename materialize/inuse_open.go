@@ -1,6 +1,7 @@
 package materialize
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -103,12 +104,13 @@ func (h host) hidesProcesses() (hides bool) {
 	if os.Geteuid() == 0 {
 		return false
 	}
-	h.eachLine("self/mountinfo", func(f []string) {
-		if len(f) > 6 && f[4] == "/proc" {
-			_, value, set := strings.Cut(f[len(f)-1], "hidepid=")
+	table, _ := h.mountTable("self")
+	for _, in := range table {
+		if in.Mountpoint == "/proc" {
+			_, value, set := strings.Cut(in.Super, "hidepid=")
 			hides = set && !strings.HasPrefix(value, "0") && !strings.HasPrefix(value, "off")
 		}
-	})
+	}
 	return hides
 }
 
@@ -182,19 +184,14 @@ func (o *openers) is(link, name string) bool {
 
 // mountPoint is the longest mount point that a name is below.
 func (o *openers) mountPoint(name string) string {
-	longest := filepath.Dir(name)
 	found := ""
-	o.eachLine("self/mountinfo", func(f []string) {
-		if len(f) > 4 {
-			if p := unescape(f[4]); p != "/" && strings.HasPrefix(name, p+"/") && len(p) > len(found) {
-				found = p
-			}
+	table, _ := o.mountTable("self")
+	for _, in := range table {
+		if p := in.Mountpoint; p != "/" && strings.HasPrefix(name, p+"/") && len(p) > len(found) {
+			found = p
 		}
-	})
-	if found != "" {
-		return found
 	}
-	return longest
+	return cmp.Or(found, filepath.Dir(name))
 }
 
 // writable reports whether a descriptor is, by proc_pid_fdinfo(5).

@@ -1,9 +1,8 @@
 // Package nfsmount reaches an NFS export, HOST:/PATH, through the kernel: by a
 // mount of it that is there already, or by one that it makes.
 //
-// It owns how an export is written, how /proc/self/mountinfo tells where it is
-// mounted (proc_pid_mountinfo(5)), which of several mounts to use, and the life
-// of a mount of its own. It leaves to others what is read there (share.Dir), and
+// It owns how an export is written, which of several mounts of it to use, and the
+// life of a mount of its own. It leaves to others what is read there (share.Dir), and
 // where the export's name comes from.
 //
 // Invariants:

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/restorefs/restorefs/backupstore/share"
+	"github.com/restorefs/restorefs/fusefs/mountinfo"
 )
 
 // Options say how to reach an export.
@@ -40,17 +41,20 @@ func Open(ctx context.Context, e Export, o Options) (s *share.Dir, dir string, e
 	}
 	o.patience = cmp.Or(o.patience, 10*time.Second)
 	o.tellAfter = cmp.Or(o.tellAfter, tellAfter)
-	o.mountinfo = cmp.Or(o.mountinfo, "/proc/self/mountinfo")
+	o.mountinfo = cmp.Or(o.mountinfo, mountinfo.Own)
 	o.runtime = cmp.Or(o.runtime, runtimeDir)
 	waiting := time.AfterFunc(o.tellAfter, func() {
 		o.Logger.Warn("the server of the share does not answer, waiting for it; Ctrl-C ends the waiting", "share", e.String(), "for", o.tellAfter)
 	})
 	defer waiting.Stop()
-	text, err := os.ReadFile(o.mountinfo)
-	if err != nil {
+	mounts, err := mountinfo.Read(o.mountinfo)
+	switch {
+	case err != nil && len(mounts) == 0:
 		return nil, "", fmt.Errorf("look for mounts of %s: %w", e, err)
+	case err != nil:
+		o.Logger.Warn("not all mounts could be looked at", "share", e.String(), "err", err)
 	}
-	s, dir, unusable := o.first(ctx, candidates(parseMounts(string(text)), e, o.Own))
+	s, dir, unusable := o.first(ctx, candidates(visible(mounts), e, o.Own))
 	switch {
 	case s != nil:
 		o.Logger.Info("the share is mounted already", "share", e.String(), "dir", dir)
@@ -93,7 +97,7 @@ func (o Options) first(ctx context.Context, all []candidate) (s *share.Dir, dir 
 		a := <-answers[i]
 		switch {
 		case a.err != nil && s == nil:
-			unusable = append(unusable, fmt.Errorf("it is mounted on %s, but %s cannot be used: %w", c.mount.point, c.dir, a.err))
+			unusable = append(unusable, fmt.Errorf("it is mounted on %s, but %s cannot be used: %w", c.mount.Mountpoint, c.dir, a.err))
 		case a.err == nil && s == nil:
 			s, dir = a.s, c.dir
 			cancel()
@@ -113,12 +117,12 @@ var errHidden = errors.New("something else is there now")
 // open opens the directory and reads something of it. It may hang for as long
 // as the server is away.
 func (c candidate) open(log *slog.Logger) (*share.Dir, error) {
-	if c.mount.fsType == "nfs" || c.mount.fsType == "nfs4" {
+	if c.mount.Type == "nfs" || c.mount.Type == "nfs4" {
 		var st unix.Stat_t
-		if err := unix.Stat(c.mount.point, &st); err != nil {
-			return nil, &os.PathError{Op: "stat", Path: c.mount.point, Err: err}
+		if err := unix.Stat(c.mount.Mountpoint, &st); err != nil {
+			return nil, &os.PathError{Op: "stat", Path: c.mount.Mountpoint, Err: err}
 		}
-		if fmt.Sprintf("%d:%d", unix.Major(uint64(st.Dev)), unix.Minor(uint64(st.Dev))) != c.mount.device {
+		if fmt.Sprintf("%d:%d", unix.Major(uint64(st.Dev)), unix.Minor(uint64(st.Dev))) != c.mount.Device {
 			return nil, errHidden
 		}
 	}

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/restorefs/restorefs/fusefs/mountinfo"
 )
 
 func export(t *testing.T, s string) Export {
@@ -46,7 +48,7 @@ func TestExportsAreToldFromPaths(t *testing.T) {
 	}
 }
 
-const mountinfo = `21 1 254:0 / / rw,relatime shared:1 - ext4 /dev/root rw
+const someMounts = `21 1 254:0 / / rw,relatime shared:1 - ext4 /dev/root rw
 36 21 0:50 / /mnt/a rw,relatime shared:5 master:2 - nfs4 nfs1:/export rw,vers=4.2,addr=10.0.0.5,clientaddr=10.0.0.9
 37 21 0:51 / /mnt/sp\040ace\134\011 rw - nfs NFS1.:/export/sub/ rw,addr=10.0.0.5
 38 21 0:52 /in /mnt/bind rw - nfs4 nfs1:/export rw,addr=10.0.0.5
@@ -60,6 +62,12 @@ nonsense
 45 21 0:58 / relative rw - nfs nfs1:/export rw
 46 21 0:59 / /mnt/short rw - nfs
 `
+
+// parse returns the mounts in text and passes over other lines.
+func parse(text string) []mountinfo.Mount {
+	mounts, _ := mountinfo.Parse(strings.NewReader(text))
+	return mounts
+}
 
 func TestMountsOfAnExportAreFound(t *testing.T) {
 	for _, test := range []struct {
@@ -82,7 +90,7 @@ func TestMountsOfAnExportAreFound(t *testing.T) {
 		{"nfs1:/export", "/mnt/none", []string{"/mnt/a"}},
 	} {
 		var got []string
-		for _, c := range candidates(parseMounts(mountinfo), export(t, test.export), test.own) {
+		for _, c := range candidates(visible(parse(someMounts)), export(t, test.export), test.own) {
 			got = append(got, c.dir)
 		}
 		if !slices.Equal(got, test.want) {
@@ -92,7 +100,7 @@ func TestMountsOfAnExportAreFound(t *testing.T) {
 }
 
 func FuzzMountinfo(f *testing.F) {
-	f.Add(mountinfo, "nfs1:/export/sub")
+	f.Add(someMounts, "nfs1:/export/sub")
 	f.Add(`1 1 0:1 / /\04 rw - nfs a\9:/ rw`, "a:/")
 	f.Fuzz(func(t *testing.T, text, spec string) {
 		e, err := ParseExport(spec)
@@ -102,9 +110,9 @@ func FuzzMountinfo(f *testing.F) {
 		if !IsExport(spec) {
 			t.Fatalf("%q is an export and is not", spec)
 		}
-		for _, c := range candidates(parseMounts(text), e, "/own") {
-			if !filepath.IsAbs(c.dir) || c.dir != c.mount.point && !strings.HasPrefix(c.dir, filepath.Clean(c.mount.point)) {
-				t.Errorf("%q is not below %q", c.dir, c.mount.point)
+		for _, c := range candidates(visible(parse(text)), e, "/own") {
+			if !filepath.IsAbs(c.dir) || c.dir != c.mount.Mountpoint && !strings.HasPrefix(c.dir, filepath.Clean(c.mount.Mountpoint)) {
+				t.Errorf("%q is not below %q", c.dir, c.mount.Mountpoint)
 			}
 		}
 	})

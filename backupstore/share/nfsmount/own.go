@@ -8,12 +8,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/restorefs/restorefs/backupstore/share"
+	"github.com/restorefs/restorefs/fusefs/mountinfo"
 )
 
 const (
@@ -70,11 +72,11 @@ func (o Options) mountIn(ctx context.Context, e Export) (s *share.Dir, err error
 	if err := runMount(ctx, e, dir, o.MountOptions); err != nil {
 		return nil, err
 	}
-	mounted, err := o.mountedIn()
+	mounted, err := isMounted(dir)
 	if err != nil {
 		return nil, err
 	}
-	if !mounted[dir] {
+	if !mounted {
 		return nil, errors.New("the program mount reports success, but nothing is mounted")
 	}
 	return limited(ctx, o.patience, func() (*share.Dir, error) { return openAnswering(dir, e.String(), o.Logger) })
@@ -133,17 +135,13 @@ func (o Options) takeOut(dir string) {
 	}
 }
 
-// mountedIn returns the points of all mounts.
-func (o Options) mountedIn() (map[string]bool, error) {
-	text, err := os.ReadFile("/proc/self/mountinfo")
-	if err != nil {
-		return nil, err
+// isMounted reports whether something is mounted on dir.
+func isMounted(dir string) (bool, error) {
+	mounts, err := mountinfo.Read(mountinfo.Own)
+	if slices.ContainsFunc(mounts, func(m mountinfo.Mount) bool { return m.Mountpoint == dir }) {
+		return true, nil
 	}
-	points := map[string]bool{}
-	for _, m := range parseMounts(string(text)) {
-		points[m.point] = true
-	}
-	return points, nil
+	return false, err
 }
 
 // runMount runs mount(8).

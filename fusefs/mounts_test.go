@@ -15,22 +15,16 @@ const someMounts = `22 1 254:1 / / rw,relatime shared:1 - ext4 /dev/root rw
 34 22 254:1 /srv/data /bind rw - ext4 /dev/root rw
 `
 
-func TestParseMountInfo(t *testing.T) {
+func TestTheMountOnTopIsFound(t *testing.T) {
 	mounts, err := parseMountInfo(strings.NewReader(someMounts))
 	if err != nil || len(mounts) != 7 {
 		t.Fatal(mounts, err)
 	}
-	want := MountInfo{"32", "0:50", "/", `/mnt/my disks\`, "ro,nosuid", "fuse.restorefs", "restorefs", "ro,user_id=0"}
-	if mounts[4] != want {
-		t.Errorf("%+v", mounts[4])
-	}
 	if m := mountAt(mounts, `/mnt/my disks\`); m == nil || m.Source != "top" {
 		t.Errorf("on top: %+v", m)
 	}
-	for _, line := range []string{"1 2 3", "1 2 0:1 / /x rw", "1 2 0:1 / /x rw - tmpfs", "1 2 - a b c"} {
-		if _, err := parseMountInfo(strings.NewReader(line)); err == nil {
-			t.Errorf("%q is accepted", line)
-		}
+	if mounts, err := parseMountInfo(strings.NewReader(someMounts + "1 2 3\n")); err == nil || mounts != nil {
+		t.Errorf("a table with a line that is not understood is %v", mounts)
 	}
 }
 
