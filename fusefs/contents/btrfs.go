@@ -3,8 +3,8 @@ package contents
 import "encoding/binary"
 
 // btrfs: struct btrfs_super_block in include/uapi/linux/btrfs_tree.h of Linux,
-// 64 KiB from the start. The copies of it are not looked at: the kernel writes
-// this one first, and mounts by no other.
+// 64 KiB from the start. Its copies are ignored: the kernel writes this
+// superblock first and mounts only by it.
 func btrfs(d *disk, _ []byte) (Contents, bool) {
 	const at = 64 << 10
 	sb := d.at(at, headBytes)
@@ -12,8 +12,8 @@ func btrfs(d *disk, _ []byte) (Contents, bool) {
 	if sb == nil || string(sb[64:72]) != "_BHRfS_M" || le.Uint64(sb[48:]) != at {
 		return Contents{}, false
 	}
-	// What is committed is always whole. What was synced since is in a log tree,
-	// which an unmount leaves none of.
+	// Committed data is always consistent. Data that was synced since the last
+	// commit is in a log tree; an unmount leaves no log tree.
 	c := Contents{Kind: "btrfs", Label: string(sb[299 : 299+256])}
 	if i := indexZero(c.Label); i >= 0 {
 		c.Label = c.Label[:i]

@@ -8,19 +8,19 @@ import (
 	"strings"
 )
 
-// Contents is what begins at some place of a disk. The zero value is nothing
-// that is known here.
+// Contents is what begins at some place of a disk. The zero value means that
+// nothing known begins there.
 type Contents struct {
-	Kind  string // for people: "ext4", "XFS", "LVM physical volume"; "" if it is not known
-	Label string // what its owner called it; any bytes, without zeros at the end
+	Kind  string // for people: "ext4", "XFS", "LVM physical volume"; "" if unknown
+	Label string // the name that its owner gave it; any bytes, without zeros at the end
 	State State
 
-	// Detail says why State is InUse, or what hinders from knowing it; a
-	// sentence without its subject, "" for nothing.
+	// Detail says why State is InUse or cannot be known, as the end of a
+	// sentence; "" if there is nothing to say.
 	Detail string
 
-	// Holds says that other disks or file systems are inside, which cannot be
-	// seen from outside: those of LVM, LUKS, RAID.
+	// Holds says that it contains other disks or file systems which cannot be
+	// read directly: those of LVM, LUKS, RAID.
 	Holds bool
 }
 
@@ -28,9 +28,9 @@ type Contents struct {
 type State int
 
 const (
-	Unknown State = iota // there is no such thing, or it cannot be told
+	Unknown State = iota // there is no file system, or its state cannot be known
 	Clean                // unmounted, frozen, or never used
-	InUse                // mounted at that moment, or left without being unmounted
+	InUse                // mounted when it was copied, or not unmounted before
 )
 
 func (s State) String() string {
@@ -43,9 +43,9 @@ func (s State) String() string {
 	return "unknown"
 }
 
-// Identify looks at what begins at the start of r and has size bytes. r must
-// give exactly what is asked for, or an error. An error means that r could not
-// be read where it had to be; the Contents say then what was found before.
+// Identify says what lies in the size bytes of r. r must return all bytes asked
+// for or an error. An error of Identify means that r could not be read; the
+// Contents then say what was found before that.
 func Identify(r io.ReaderAt, size int64) (Contents, error) {
 	d := &disk{r: r, size: size}
 	c := d.identify()
@@ -53,14 +53,15 @@ func Identify(r io.ReaderAt, size int64) (Contents, error) {
 	return c, d.err
 }
 
-// disk is what is looked at.
+// disk is a disk or partition while it is identified.
 type disk struct {
 	r    io.ReaderAt
 	size int64
-	err  error // the first failed read; what follows finds nothing
+	err  error // of the first failed read; later reads return nothing
 }
 
-// at reads n bytes, or returns nil where there are none or they cannot be read.
+// at reads n bytes, or returns nil if they lie outside of the disk or cannot be
+// read.
 func (d *disk) at(off int64, n int) []byte {
 	if off < 0 || off > d.size-int64(n) || d.err != nil {
 		return nil
@@ -76,15 +77,15 @@ func (d *disk) at(off int64, n int) []byte {
 	return b
 }
 
-// has says whether some bytes are there.
+// has says whether magic is at off.
 func (d *disk) has(off int64, magic string) bool {
 	return string(d.at(off, len(magic))) == magic
 }
 
 const headBytes = 4096
 
-// identify goes by what is most certain first: containers, which may have left
-// an older file system's superblock in place, then file systems.
+// identify tries the most certain formats first: containers, which may have
+// left the superblock of an older file system in place, then file systems.
 func (d *disk) identify() Contents {
 	head := d.at(0, int(min(d.size, headBytes)))
 	if len(head) < 512 {
@@ -120,11 +121,12 @@ func lvm(_ *disk, head []byte) (Contents, bool) {
 }
 
 // md: drivers/md/md.c and md_p.h of Linux. Superblocks at the end (0.90, 1.0)
-// are not looked for: what is before them is read as it is.
+// are not searched for: with these, the contents of the array begin where the
+// disk does.
 func md(d *disk, head []byte) (Contents, bool) {
 	const magic = "\xfc\x4e\x2b\xa9"
 	sb := head
-	if string(sb[:4]) != magic { // 1.1, else 1.2
+	if string(sb[:4]) != magic { // not version 1.1: try 1.2
 		if sb = d.at(4096, 64); sb == nil || string(sb[:4]) != magic {
 			return Contents{}, false
 		}
@@ -143,7 +145,7 @@ func swap(_ *disk, head []byte) (Contents, bool) {
 	return Contents{}, false
 }
 
-// others are named only.
+// others recognizes formats of which only the kind is told.
 func others(d *disk, head []byte) (Contents, bool) {
 	for _, o := range []struct {
 		kind  string

@@ -9,11 +9,11 @@ import (
 	"testing"
 )
 
-// sparse is a disk in memory, zero but for some pieces, that counts its reads.
+// sparse is a disk in memory that is zero except for some pieces, and counts its reads.
 type sparse struct {
 	size   int64
 	pieces map[int64][]byte
-	bad    int64 // this byte cannot be read; 0: all can
+	bad    int64 // the byte that cannot be read; 0: all bytes can
 
 	reads int
 	bytes int64
@@ -45,7 +45,7 @@ func bytesOf(n int, change func(b []byte)) []byte {
 	return b
 }
 
-// extSuper is a superblock of an ext file system, at byte 1024.
+// extSuper returns the superblock of an ext file system, at byte 1024.
 func extSuper(compatible, incompatible, readOnly uint32, state uint16, orphan uint32) map[int64][]byte {
 	le := binary.LittleEndian
 	return map[int64][]byte{1024: bytesOf(1024, func(b []byte) {
@@ -60,8 +60,8 @@ func extSuper(compatible, incompatible, readOnly uint32, state uint16, orphan ui
 	})}
 }
 
-// logOf is an XFS file system whose log of 64 blocks, at block 8 of 4096 bytes,
-// has these in it: a cycle each, or what begins a record.
+// logOf returns an XFS file system with a log of 64 blocks, at block 8 of 4096 bytes, whose blocks
+// change writes.
 func logOf(change func(block func(n int) []byte)) map[int64][]byte {
 	be := binary.BigEndian
 	log := make([]byte, 64*logBlock)
@@ -77,8 +77,8 @@ func logOf(change func(block func(n int) []byte)) map[int64][]byte {
 	})}
 }
 
-// unmountAt fills a log of one cycle and what is before it with an unmount that
-// ends at a block, the head.
+// unmountAt fills a log with blocks of a cycle up to head, those of the cycle before behind it, and
+// the record of an unmount that ends at head.
 func unmountAt(head int, cycle uint32) func(block func(n int) []byte) {
 	return func(block func(n int) []byte) {
 		be := binary.BigEndian
@@ -105,8 +105,8 @@ func unmountAt(head int, cycle uint32) func(block func(n int) []byte) {
 
 func also(m map[int64][]byte, off int64, b []byte) map[int64][]byte { m[off] = b; return m }
 
-// ntfsOf is an NTFS with clusters of 4096 bytes, its MFT in cluster 4 and its log
-// in cluster 16.
+// ntfsOf returns an NTFS with clusters of 4096 bytes, its MFT in cluster 4 and its log in cluster
+// 16.
 func ntfsOf(flags uint16, page func(b []byte)) map[int64][]byte {
 	le := binary.LittleEndian
 	record := func(attribute []byte) []byte {
@@ -145,7 +145,7 @@ func ntfsOf(flags uint16, page func(b []byte)) map[int64][]byte {
 	}
 }
 
-// restart is the start of an NTFS log.
+// restart writes the restart area at the start of an NTFS log.
 func restart(client, flags uint16) func(b []byte) {
 	return func(b []byte) {
 		copy(b, "RSTR")
@@ -175,7 +175,7 @@ func btrfsOf(log uint64) map[int64][]byte {
 	})}
 }
 
-func TestIdentify(t *testing.T) {
+func TestFileSystemsAreIdentifiedAndTheirStateIsKnown(t *testing.T) {
 	be := binary.BigEndian
 	inXFS := func(off int, v uint32) map[int64][]byte {
 		m := logOf(unmountAt(10, 3))
@@ -187,7 +187,7 @@ func TestIdentify(t *testing.T) {
 		size   int64
 		kind   string
 		state  State
-		detail string // a part of it; "": none
+		detail string // a part of Contents.Detail; "": it is empty
 		holds  bool
 	}{
 		"nothing":                         {},
@@ -273,7 +273,7 @@ func TestIdentify(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeReadIsAnError(t *testing.T) {
+func TestADiskThatCannotBeReadIsAnError(t *testing.T) {
 	for what, c := range map[string]struct {
 		pieces map[int64][]byte
 		bad    int64
@@ -324,7 +324,7 @@ func TestASurveyTellsWhatToDo(t *testing.T) {
 	}
 }
 
-func TestAnotherImagesMagicIsTold(t *testing.T) {
+func TestADiskThatLooksLikeAnImageIsReported(t *testing.T) {
 	for magic, want := range map[string]string{"QFI\xfb": "qcow2", "KDMV": "VMDK", "vhdxfile": "VHDX", "conectix": "VHD", "QED\x00": "QED", "QFI": "", "": ""} {
 		m := &sparse{size: 1 << 20, pieces: map[int64][]byte{0: []byte(magic)}}
 		s, err := Look(m, m.size)

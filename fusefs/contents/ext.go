@@ -6,11 +6,11 @@ import "encoding/binary"
 // bytes from the start.
 func ext(_ *disk, head []byte) (Contents, bool) {
 	const (
-		hasJournal    = 0x4     // of the compatible features
-		recover       = 0x4     // of the incompatible ones, like the two below
-		journalDevice = 0x8     //
-		onlyExt3      = 0x16    // filetype, recover, meta_bg: what ext3 may have
-		orphanPresent = 0x10000 // of those that are compatible for reading
+		hasJournal    = 0x4 // a compatible feature
+		recover       = 0x4 // an incompatible feature, like the next two
+		journalDevice = 0x8
+		onlyExt3      = 0x16    // filetype, recover, meta_bg: those that ext3 may have
+		orphanPresent = 0x10000 // a read-only compatible feature
 		valid, errors = 0x1, 0x2
 	)
 	sb := head[1024:]

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// fat: fs/fat/fat.h of Linux. The bit is set by a mount and cleared by an
-// unmount, by Linux (fat_set_state) and Windows.
+// fat: fs/fat/fat.h of Linux. Both Linux (fat_set_state) and Windows set the
+// lowest bit of the state at a mount and clear it at an unmount.
 func fat(_ *disk, head []byte) (Contents, bool) {
 	le := binary.LittleEndian
 	sector, cluster, fats, media := le.Uint16(head[11:]), head[13], head[16], head[21]
@@ -16,7 +16,7 @@ func fat(_ *disk, head []byte) (Contents, bool) {
 	}
 	c := Contents{Kind: "FAT", State: Clean, Label: strings.TrimRight(string(head[43:54]), " ")}
 	state := head[37]
-	if le.Uint16(head[22:]) == 0 { // the size of a FAT is elsewhere
+	if le.Uint16(head[22:]) == 0 { // FAT32 has the size of a FAT elsewhere
 		c.Kind, c.Label = "FAT32", strings.TrimRight(string(head[71:82]), " ")
 		state = head[65]
 	}

@@ -2,10 +2,10 @@ package contents
 
 import "io"
 
-// Image names the format that a disk's bytes look like, if it looks like an
-// image of another disk: programs that guess the format of what they are given
-// would take it for that. It is "" for most disks. Magic numbers are from
-// block/*.c of QEMU. An error means that the disk could not be read there.
+// Image names the image format that a disk's first bytes look like, "" for most
+// disks. Programs that guess the format of their input would take the disk for
+// such an image. Magic numbers are from block/*.c of QEMU. An error means that
+// the start of the disk could not be read.
 func Image(r io.ReaderAt, size int64) (string, error) {
 	d := &disk{r: r, size: size}
 	head := d.at(0, int(min(size, 512)))

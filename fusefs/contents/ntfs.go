@@ -6,10 +6,10 @@ import (
 	"math/bits"
 )
 
-// NTFS: fs/ntfs3/ntfs.h of Linux. Two places say how it was left: a flag in
-// the record of $Volume, and the start of $LogFile.
+// NTFS: fs/ntfs3/ntfs.h of Linux. Two places say whether it was unmounted: a
+// flag in the record of $Volume, and the start of $LogFile.
 const (
-	ntfsLogFile, ntfsVolume           = 2, 3 // numbers of records, which are the first of the MFT
+	ntfsLogFile, ntfsVolume           = 2, 3 // numbers of records at the start of the MFT
 	ntfsName, ntfsInformation         = 0x60, 0x70
 	ntfsData, ntfsEnd                 = 0x80, 0xFFFFFFFF
 	ntfsDirty                         = 0x1
@@ -48,7 +48,7 @@ func ntfs(d *disk, head []byte) (Contents, bool) {
 type ntfsVol struct {
 	d            *disk
 	clusterBytes int64
-	mft          int64 // byte
+	mft          int64 // offset of the MFT in bytes
 	recordBytes  int64
 }
 
@@ -58,7 +58,8 @@ func newNTFSVolume(d *disk, head []byte) (v ntfsVol, ok bool) {
 	if sector < 256 || sector > ntfsMaxSector || bits.OnesCount64(uint64(sector)) != 1 {
 		return v, false
 	}
-	// Both sizes are in clusters or sectors, or, if negative, the power of two.
+	// Both sizes are numbers of sectors or clusters or, if negative, exponents
+	// of two.
 	v.d, v.clusterBytes = d, sector*int64(head[13])
 	if head[13] > 0x80 {
 		if n := 256 - int(head[13]); n <= ntfsMaxClusterBits {
@@ -80,8 +81,8 @@ func newNTFSVolume(d *disk, head []byte) (v ntfsVol, ok bool) {
 	return v, true
 }
 
-// record reads one of the first records of the MFT, which are in one piece, and
-// puts the ends of its sectors right; nil if it is none.
+// record reads one of the first records of the MFT, which are contiguous, and
+// restores the ends of its sectors (fixups); nil if there is no valid record.
 func (v ntfsVol) record(n int64) []byte {
 	b := v.d.at(v.mft+n*v.recordBytes, int(v.recordBytes))
 	if b == nil || string(b[:4]) != "FILE" {
@@ -98,7 +99,8 @@ func (v ntfsVol) record(n int64) []byte {
 	return b
 }
 
-// attribute finds the first one of a kind in a record; nil if there is none.
+// attribute returns the first attribute of a kind in a record; nil if there is
+// none.
 func attribute(record []byte, kind uint32) []byte {
 	le := binary.LittleEndian
 	if len(record) < 0x30 {
@@ -117,7 +119,8 @@ func attribute(record []byte, kind uint32) []byte {
 	return nil
 }
 
-// resident returns the value of an attribute that is in the record itself.
+// resident returns the value of an attribute if that lies in the record itself,
+// else nil.
 func resident(a []byte) []byte {
 	if len(a) < 24 || a[8] != 0 {
 		return nil
@@ -129,8 +132,9 @@ func resident(a []byte) []byte {
 	return a[at : at+length]
 }
 
-// logClean says whether the log needs no replaying, by the newer one of its two
-// restart areas: the volume is clean, or no client had it open.
+// logClean says whether the log needs no replaying. Its newer restart area of
+// two says so: either the volume is marked clean, or no client had the log
+// open.
 func (v ntfsVol) logClean(record []byte) (clean, known bool) {
 	off, ok := v.firstRun(attribute(record, ntfsData))
 	if !ok {
@@ -159,8 +163,9 @@ func (v ntfsVol) logClean(record []byte) (clean, known bool) {
 	return clean, known
 }
 
-// firstRun is the byte where the data of an attribute begins that is not in the
-// record: of its first run, the length in clusters, then where it is.
+// firstRun returns the byte at which the data of a non-resident attribute
+// begins. The first run consists of its length in clusters and its first
+// cluster.
 func (v ntfsVol) firstRun(a []byte) (off int64, ok bool) {
 	if len(a) < 64 || a[8] == 0 {
 		return 0, false
@@ -183,7 +188,7 @@ func (v ntfsVol) firstRun(a []byte) (off int64, ok bool) {
 	return cluster * v.clusterBytes, true
 }
 
-// utf16 reads a name; what is no text in it is replaced.
+// utf16 decodes a name. Units that are not characters are replaced.
 func utf16(b []byte) string {
 	var r []rune
 	for ; len(b) >= 2; b = b[2:] {

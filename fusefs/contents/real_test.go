@@ -28,7 +28,7 @@ func run(t *testing.T, name string, args ...string) {
 	}
 }
 
-// identified looks at a file.
+// identified identifies the contents of a file.
 func identified(t *testing.T, path string) Contents {
 	t.Helper()
 	f, err := os.Open(path)
@@ -47,7 +47,7 @@ func identified(t *testing.T, path string) Contents {
 	return c
 }
 
-// A disk that is copied while it is mounted is in use, and clean before and after.
+// A disk that is copied while it is mounted was in use; copies from before and after are clean.
 func TestADiskThatIsCopiedWhileItIsMountedWasInUse(t *testing.T) {
 	if os.Geteuid() != 0 {
 		skip(t, "needs root for mounting")
@@ -60,7 +60,7 @@ func TestADiskThatIsCopiedWhileItIsMountedWasInUse(t *testing.T) {
 		kind, driver string
 		size         int64
 		mkfs         []string
-		unknown      bool // a clean one tells nothing
+		unknown      bool // the state of a clean one is unknown
 	}{
 		"ext2":                       {"ext2", "ext2", 4 << 20, []string{"mkfs.ext2", "-q", "-L", "label"}, false},
 		"ext3":                       {"ext3", "ext3", 8 << 20, []string{"mkfs.ext3", "-q", "-L", "label"}, false},
@@ -125,7 +125,7 @@ func TestADiskThatIsCopiedWhileItIsMountedWasInUse(t *testing.T) {
 				if got := identified(t, copied); got.Kind != c.kind || got.State != InUse || got.Detail == "" {
 					t.Errorf("copied while mounted: %+v", got)
 				}
-				for i := range 50 { // whatever looks at new mounts
+				for i := range 50 { // other programs may briefly look at a new mount
 					if err = exec.Command("umount", at).Run(); err == nil {
 						break
 					}
@@ -143,8 +143,8 @@ func TestADiskThatIsCopiedWhileItIsMountedWasInUse(t *testing.T) {
 	}
 }
 
-// What programs make is recognized, and clean.
-func TestWhatProgramsMakeIsRecognized(t *testing.T) {
+// File systems that programs have just made are recognized, and clean.
+func TestFileSystemsThatProgramsMakeAreRecognized(t *testing.T) {
 	for what, c := range map[string]struct {
 		make []string
 		size int64

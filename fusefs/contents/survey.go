@@ -8,25 +8,25 @@ import (
 	"github.com/restorefs/restorefs/fusefs/parttable"
 )
 
-// maxParts bounds how many partitions are looked into.
+// maxParts bounds the number of partitions that are identified.
 const maxParts = 64
 
-// Survey is what there is on a disk.
+// Survey is what was found on a disk.
 type Survey struct {
 	Table parttable.Table
-	Image string // what Image says of the disk
-	Parts []Part // of a disk without partitions, one with the number 0
+	Image string // the result of the function Image
+	Parts []Part // a disk without partitions has one, with the number 0
 }
 
 // Part is a partition, or the disk as a whole.
 type Part struct {
 	parttable.Partition
 	Contents
-	Err error // why it could not be looked at, or not at all of it
+	Err error // why not all of it could be read
 }
 
-// Look surveys a disk of size bytes; r is as for Identify. The error joins what
-// could not be read: what could is in the Survey all the same.
+// Look surveys a disk of size bytes; r is as for Identify. The error joins the
+// errors of all reads; the Survey holds what was found nevertheless.
 func Look(r io.ReaderAt, size int64) (Survey, error) {
 	var s Survey
 	var err error
@@ -60,9 +60,9 @@ func (p Part) name() string {
 	return fmt.Sprintf("partition %d", p.Number)
 }
 
-// State is that of all that is on the disk: InUse if anything was, Unknown if
-// that cannot be told of something, else Clean if there is a file system. What
-// has no state, such as swap, does not count.
+// State sums up the parts: InUse if any part was in use, else Unknown if the
+// state of any part cannot be known, else Clean if there is a file system.
+// Parts without a state, such as swap, do not count.
 func (s Survey) State() State {
 	state, doubt := Unknown, false
 	for _, p := range s.Parts {
@@ -81,8 +81,8 @@ func (s Survey) State() State {
 	return state
 }
 
-// Lines says for people what there is: a line for each part, then what is odd
-// about the table, then what to do about it. All is printable text.
+// Lines describes the disk for people: a line for each part, then problems of
+// the partition table, then advice. All is printable text.
 func (s Survey) Lines() []string {
 	var out []string
 	for _, p := range s.Parts {
@@ -94,7 +94,7 @@ func (s Survey) Lines() []string {
 	return append(out, s.Advice(false)...)
 }
 
-// InUse is Lines of the parts that were in use, and nothing else.
+// InUse returns the lines of the parts that were in use.
 func (s Survey) InUse() []string {
 	var out []string
 	for _, p := range s.Parts {
@@ -130,9 +130,9 @@ func (p Part) line() string {
 	return line
 }
 
-// Advice says for people what to do because of what there is, a line for each;
-// none for most disks that were not in use. writable says that it is about a
-// copy that can be written, and not about the backup.
+// Advice tells people what to do, in no or more lines; most disks that were not
+// in use need none. writable means that it is about a copy that can be written,
+// not about the backup.
 func (s Survey) Advice(writable bool) []string {
 	var out []string
 	switch {

@@ -19,7 +19,7 @@ func xfs(d *disk, head []byte) (Contents, bool) {
 		c.Detail = "its log is on another device: it cannot be told whether it was in use"
 		return c, true
 	}
-	// A block's number is that of its allocation group, and the one in it.
+	// The number of a block consists of its allocation group and the number in that group.
 	unread := func() (Contents, bool) {
 		c.Detail = "its log is not where it says: it cannot be told whether it was in use"
 		return c, true
@@ -31,7 +31,7 @@ func xfs(d *disk, head []byte) (Contents, bool) {
 	if group >= uint64(groups) || block >= uint64(groupBlocks) {
 		return unread()
 	}
-	off := group*uint64(groupBlocks) + block // below 2^64: both are below 2^32
+	off := group*uint64(groupBlocks) + block // below 2^64, as both factors are below 2^32
 	size := uint64(blocks) * uint64(blockBytes)
 	if all := uint64(d.size) / uint64(blockBytes); off >= all || uint64(blocks) > all-off || size < 4*logBlock {
 		return unread()
@@ -51,15 +51,14 @@ func xfs(d *disk, head []byte) (Contents, bool) {
 const (
 	logBlock      = 512
 	logRecord     = 0xFEEDBABE // begins the first block of a record
-	logUnmount    = 0x20       // of an operation's flags: the last one before the end
-	logSplit      = 32 << 10   // bytes of a record that one block of header is for
+	logUnmount    = 0x20       // flag of an operation: it is that of an unmount
+	logSplit      = 32 << 10   // bytes of a record for each block of its header
 	maxLogRecord  = 256 << 10  // bytes of a record, without its header
 	maxLogHeaders = maxLogRecord / logSplit
 )
 
-// xfsLog is a log: a ring of blocks. Each has in its first word the number of
-// the cycle in which it was written, but for the first of a record, where it is
-// in the second.
+// xfsLog is a log: a ring of blocks. The first word of each block is the number of the cycle in
+// which it was written; in the first block of a record the second word is.
 type xfsLog struct {
 	d      *disk
 	off    int64 // bytes
@@ -79,16 +78,16 @@ func (l *xfsLog) cycle(block int64) uint32 {
 	return binary.BigEndian.Uint32(b[4:])
 }
 
-// clean says whether the newest record is that of an unmount, and nothing was
-// written after it: xlog_find_head and xlog_check_unmount_rec in
-// fs/xfs/xfs_log_recover.c. A write that a crash cut short leaves no such end.
+// clean says whether the newest record is that of an unmount and nothing was written after it:
+// xlog_find_head and xlog_check_unmount_rec in fs/xfs/xfs_log_recover.c. After a write that a crash
+// interrupted the log does not end so.
 func (l *xfsLog) clean() bool {
 	first, last := l.cycle(0), l.cycle(l.blocks-1)
 	if first == 0 && last == 0 {
 		return l.d.err == nil // never written
 	}
-	// The head is the first block that was not written in the newest cycle: the
-	// cycle is the same up to there, and the one before that behind it.
+	// The head is the first block that was not written in the newest cycle. All blocks before it
+	// have the number of that cycle, and those from it on that of the cycle before.
 	head := l.blocks
 	if first != last {
 		lo, hi := int64(0), l.blocks-1
@@ -101,7 +100,7 @@ func (l *xfsLog) clean() bool {
 		}
 		head = hi
 	}
-	// An unmount's record is small; a record may be large.
+	// The record of an unmount is small, so try a few blocks first; other records may be large.
 	for _, n := range []int64{16, maxLogRecord/logBlock + maxLogHeaders} {
 		window := l.before(head, min(n, l.blocks))
 		for at := len(window) - logBlock; at >= 0; at -= logBlock {
@@ -113,7 +112,7 @@ func (l *xfsLog) clean() bool {
 	return false
 }
 
-// before returns the n blocks before the head, which may begin at the ring's end.
+// before returns the n blocks before the head, if need be from the end of the ring.
 func (l *xfsLog) before(head, n int64) []byte {
 	if head >= n {
 		return l.read(head-n, n)
@@ -128,8 +127,8 @@ func (l *xfsLog) before(head, n int64) []byte {
 	return window
 }
 
-// unmounts says whether a record, up to the head, is that of an unmount: of one
-// operation that says so, and of that length.
+// unmounts says whether record, which reaches up to the head, is that of an unmount: it has one
+// operation with that flag, and the right length.
 func unmounts(record []byte) bool {
 	be := binary.BigEndian
 	version, length, operations := be.Uint32(record[8:]), int64(be.Uint32(record[12:])), be.Uint32(record[40:])

@@ -8,7 +8,7 @@ import (
 	"slices"
 )
 
-// image is a disk in memory, zero but for some pieces, that counts its reads.
+// image is a disk in memory that is zero except for some pieces, and counts its reads.
 type image struct {
 	size   int64
 	pieces map[int64][]byte // by offset
@@ -26,7 +26,7 @@ func (m *image) ReadAt(p []byte, off int64) (int, error) {
 	m.reads++
 	m.bytes += int64(len(p))
 	if off < 0 || off+int64(len(p)) > m.size {
-		return 0, io.ErrUnexpectedEOF // a parser that leaves the disk
+		return 0, io.ErrUnexpectedEOF // a read outside of the disk
 	}
 	for _, r := range m.bad {
 		if off < r[1] && off+int64(len(p)) > r[0] {
@@ -42,7 +42,7 @@ func (m *image) ReadAt(p []byte, off int64) (int, error) {
 	return len(p), nil
 }
 
-// mbrOf makes a sector with entries {kind, start, sectors}.
+// mbrOf returns an MBR with entries {kind, start, sectors}.
 func mbrOf(entries ...[3]uint32) []byte {
 	b := make([]byte, 512)
 	b[510], b[511] = 0x55, 0xAA
@@ -55,19 +55,19 @@ func mbrOf(entries ...[3]uint32) []byte {
 	return b
 }
 
-// gpt is a GPT to be written; the zero values are those of a usual one.
+// gpt describes a GPT to be written; the zero value is an ordinary one.
 type gpt struct {
 	sector     int64
-	parts      [][2]uint64 // first and last sector; nothing for {0, 0}
+	parts      [][2]uint64 // first and last sector; {0, 0} is an unused entry
 	entryBytes uint32
 	count      uint32
 
 	header  func(b []byte) // changes a header before its checksum is taken
-	spoil   func(b []byte) // and after that
+	spoil   func(b []byte) // changes a header after its checksum was taken
 	entries func(b []byte) // changes the entries after their checksum was taken
 }
 
-// copies makes the header and the entries of a copy that is in a sector.
+// copies returns the header and the entries of the copy whose header is in sector at.
 func (g gpt) copies(at, other, entriesAt int64) (header, entries []byte) {
 	le := binary.LittleEndian
 	entries = make([]byte, int(g.count)*int(g.entryBytes))
@@ -104,7 +104,7 @@ func (g gpt) copies(at, other, entriesAt int64) (header, entries []byte) {
 	return header, entries
 }
 
-// write puts the first copy, as it is, and the second, sound, onto a disk.
+// write writes the first copy as described and, if asked to, a sound second copy.
 func (g gpt) write(m *image, second bool) {
 	if g.sector == 0 {
 		g.sector = 512
@@ -129,7 +129,7 @@ func (g gpt) write(m *image, second bool) {
 	}
 }
 
-// shown writes partitions down as "number:start+size", in sectors.
+// shown formats partitions as "number:start+size", in sectors.
 func shown(t Table) string {
 	var out []string
 	for _, p := range t.Partitions {

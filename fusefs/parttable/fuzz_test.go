@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// FuzzRead reads disks of which the fuzzer writes the start and the end;
-// checksums that it cannot guess are put right.
+// FuzzRead reads disks whose start and end the fuzzer writes; checksums, which
+// it cannot guess, are corrected.
 func FuzzRead(f *testing.F) {
 	add := func(m *image) {
 		head, tail := make([]byte, 20<<9), make([]byte, 2<<9)
@@ -56,7 +56,7 @@ func FuzzRead(f *testing.F) {
 	})
 }
 
-// mendGPT makes the checksums of a first copy right, as far as it is in b.
+// mendGPT corrects the checksums of a first copy, as far as that lies in b.
 func mendGPT(b []byte, sector int) {
 	le := binary.LittleEndian
 	if len(b) < 2*sector || string(b[sector:sector+8]) != gptSignature {

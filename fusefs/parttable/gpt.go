@@ -21,7 +21,7 @@ const (
 
 // gptHeader is a header whose checksum is right.
 type gptHeader struct {
-	entries    int64 // byte where they begin
+	entries    int64 // the byte at which the entries begin
 	count      uint32
 	entryBytes uint32
 	checksum   uint32 // of the entries
@@ -29,13 +29,13 @@ type gptHeader struct {
 	firstUsable, lastUsable uint64 // sectors
 }
 
-// readGPT reads the GPT that the protective MBR announces: the first copy, or
-// else the second one.
+// readGPT reads the GPT that the protective MBR announces, from its first copy
+// or else from the second.
 func (d *disk) readGPT() error {
 	var wrong []error
 	try := func(which string, sectorBytes, sector int64) bool {
 		err := d.tryGPT(sectorBytes, sector)
-		if err != nil && !errors.Is(err, errNoHeader) { // else it is just not there
+		if err != nil && !errors.Is(err, errNoHeader) { // a missing header is reported below
 			wrong = append(wrong, fmt.Errorf("the %s copy of the GPT cannot be used: %w", which, err))
 		}
 		return err == nil
@@ -51,14 +51,15 @@ func (d *disk) readGPT() error {
 		lost = wrong[0]
 	}
 	for _, b := range sizes {
-		// A disk that grew has its second copy where the first one says.
+		// On a disk that was enlarged, the second copy is still where the first
+		// one says.
 		if try("second", b, d.size/b-1) || try("second", b, d.alternate(b)) {
 			d.problem("%v; the second copy is used, which Linux does not do: it shows no partitions", lost)
 			return nil
 		}
 	}
 	for _, err := range wrong {
-		if _, is := errors.AsType[damaged](err); !is { // it could not be read
+		if _, is := errors.AsType[damaged](err); !is { // a copy could not be read
 			return errors.Join(wrong...)
 		}
 	}
@@ -69,15 +70,15 @@ func (d *disk) readGPT() error {
 	return nil
 }
 
-// damaged is what is wrong with a copy of a GPT that could be read.
+// damaged says what is wrong with a copy of a GPT that could be read.
 type damaged string
 
 func (e damaged) Error() string { return string(e) }
 
 const errNoHeader = damaged("there is no header")
 
-// tryGPT takes over the partitions of the GPT whose header is in that sector:
-// all of them, or none if something is wrong.
+// tryGPT adds all partitions of the GPT whose header is in that sector, or none
+// if something is wrong with it.
 func (d *disk) tryGPT(sectorBytes, sector int64) error {
 	h, err := d.gptHeader(sectorBytes, sector)
 	if err != nil {
@@ -92,7 +93,7 @@ func (d *disk) tryGPT(sectorBytes, sector int64) error {
 	return nil
 }
 
-// tellLinux tells why Linux would refuse a GPT that is sound: is_gpt_valid in
+// tellLinux reports why Linux would refuse a sound GPT: is_gpt_valid in
 // block/partitions/efi.c.
 func (d *disk) tellLinux(h gptHeader) {
 	if h.entryBytes != gptEntryMin {
@@ -108,7 +109,7 @@ func (d *disk) tellLinux(h gptHeader) {
 	}
 }
 
-// rawHeader reads the sector of a header, without believing it.
+// rawHeader reads the sector of a header and checks only its signature.
 func (d *disk) rawHeader(sectorBytes, sector int64) ([]byte, error) {
 	if sector < 1 || sector >= d.size/sectorBytes {
 		return nil, errNoHeader
@@ -123,8 +124,8 @@ func (d *disk) rawHeader(sectorBytes, sector int64) ([]byte, error) {
 	return b, nil
 }
 
-// alternate returns the sector where a first header, which need not be right,
-// says that the second one is; 0 if it says nothing.
+// alternate returns the sector in which, according to the first header, the
+// second one is; 0 if unknown. The first header may be damaged.
 func (d *disk) alternate(sectorBytes int64) int64 {
 	b, err := d.rawHeader(sectorBytes, 1)
 	if err != nil {
@@ -153,7 +154,7 @@ func (d *disk) gptHeader(sectorBytes, sector int64) (gptHeader, error) {
 		return gptHeader{}, damaged("the checksum of its header is wrong")
 	}
 	if own := le.Uint64(b[24:]); own != uint64(sector) {
-		return gptHeader{}, damaged(fmt.Sprintf("its header is in sector %d and says that it belongs into %d", sector, own))
+		return gptHeader{}, damaged(fmt.Sprintf("its header is in sector %d and says that it belongs in sector %d", sector, own))
 	}
 	h := gptHeader{count: le.Uint32(b[80:]), entryBytes: le.Uint32(b[84:]), checksum: le.Uint32(b[88:]),
 		firstUsable: le.Uint64(b[40:]), lastUsable: le.Uint64(b[48:])}
@@ -173,11 +174,11 @@ func (d *disk) gptHeader(sectorBytes, sector int64) (gptHeader, error) {
 
 func (h gptHeader) bytes() int64 { return int64(h.count) * int64(h.entryBytes) }
 
-// takeEntries takes over the entries, piece by piece. Only when the last has
-// been read is it known whether their checksum is right.
+// takeEntries adds the partitions of the entries, which it reads piece by
+// piece. Only after the last piece is it known whether the checksum is right.
 func (d *disk) takeEntries(h gptHeader) error {
 	sum, number := uint32(0), 0
-	buf := make([]byte, min(chunkBytes, h.bytes())) // no entry is cut
+	buf := make([]byte, min(pieceBytes, h.bytes())) // a multiple of the entries' size
 	for off := int64(0); off < h.bytes(); off += int64(len(buf)) {
 		buf = buf[:min(int64(len(buf)), h.bytes()-off)]
 		if err := d.read(buf, h.entries+off, "the entries of the GPT"); err != nil {
@@ -204,9 +205,9 @@ func (d *disk) takeEntry(number int, e []byte) {
 		d.problem("partition %d ends at sector %d, before it begins, at %d; it is left out (Linux shows it with a size that makes no sense)", number, last, first)
 		return
 	}
-	if number >= maxPartitions && !d.beyond { // the number 0 counts
+	if number >= maxPartitions && !d.beyond { // Linux counts from 0: the disk itself
 		d.beyond = true
 		d.problem("partition %d has a number that Linux leaves out: it shows those below %d", number, maxPartitions)
 	}
-	d.add(number, first, max(last-first, last-first+1)) // there are not 2^64
+	d.add(number, first, max(last-first, last-first+1)) // 2^64 sectors would overflow to 0
 }

@@ -2,17 +2,17 @@ package parttable
 
 import "encoding/binary"
 
-// Labels of other systems are named and not read. What they look like is from
+// Labels of other systems are named but not read. Their formats are from
 // block/partitions of Linux (sun.c, sgi.c, mac.c, amiga.c, atari.c, osf.c,
-// msdos.c), whose kernels read them where they are built with it; Debian's
-// generic flavour is, its cloud flavour is not.
+// msdos.c). Kernels built with these read such labels: Debian's generic flavour
+// is, its cloud flavour is not.
 
-// labelBytes is how much of a disk's start is looked at: the Amiga's table is
-// in one of the first 16 sectors.
+// labelBytes is how much of a disk's start is searched: the Amiga's table is in
+// one of the first 16 sectors.
 const labelBytes = 16 * 512
 
-// nameOtherLabel tells of a label that takes the place of an MBR. What cannot
-// be read has none.
+// nameOtherLabel reports a label that takes the place of an MBR. If the start
+// of the disk cannot be read it reports none.
 func (d *disk) nameOtherLabel() {
 	b := make([]byte, labelBytes)
 	n := min(d.size, labelBytes)
@@ -48,7 +48,8 @@ func otherLabel(b []byte, size int64) string {
 			return "Amiga (RDB)"
 		}
 	}
-	// Atari's has no magic number, but partitions of known kinds.
+	// Atari's label has no magic number; it is known by the kinds of its
+	// partitions.
 	all := be.Uint32(b[0x1C2:])
 	for i := 0x1C6; i < 0x1F6; i += 12 {
 		start, sectors := be.Uint32(b[i+4:]), be.Uint32(b[i+8:])
@@ -64,8 +65,8 @@ func otherLabel(b []byte, size int64) string {
 
 const bsdMagic = 0x82564557
 
-// nameInnerLabel tells of a label inside a partition of an MBR, whose
-// partitions Linux numbers behind the others.
+// nameInnerLabel reports a label inside a partition of an MBR. Linux numbers
+// the partitions of such a label behind the others.
 func (d *disk) nameInnerLabel(number int, e mbrEntry) {
 	word := func(sector, off int64) uint32 {
 		at := (int64(e.start) + sector) * d.SectorBytes

@@ -20,7 +20,7 @@ import (
 
 const linuxDiskBytes = 64 * mib
 
-// linuxDisks are disks that testdata/linux.txt has Linux's answers for.
+// linuxDisks are the disks for which testdata/linux.txt says what Linux shows.
 func linuxDisks() map[string]func(m *image) {
 	le, be := binary.LittleEndian, binary.BigEndian
 	part := func(kind, start, sectors uint32) [3]uint32 { return [3]uint32{kind, start, sectors} }
@@ -36,7 +36,7 @@ func linuxDisks() map[string]func(m *image) {
 		}
 	}
 	first := func(b []byte) func(m *image) { return func(m *image) { m.put(0, b) } }
-	// links has an extended partition at sector 8192 and what else is said.
+	// links writes an MBR, and lists of partitions at the sectors given.
 	links := func(mbr []byte, tables map[int64][]byte) func(m *image) {
 		return func(m *image) {
 			m.put(0, mbr)
@@ -194,7 +194,7 @@ func linuxDisks() map[string]func(m *image) {
 	}
 }
 
-// extOf is the start of an ext file system, or of a copy of it in a group.
+// extOf returns the start of an ext file system or, with a group, its backup superblock.
 func extOf(shift, blocks uint32, group uint16) []byte {
 	b := make([]byte, 2048)
 	le := binary.LittleEndian
@@ -205,7 +205,7 @@ func extOf(shift, blocks uint32, group uint16) []byte {
 	return b
 }
 
-// amigaBlock is one of the Amiga's, with its checksum.
+// amigaBlock returns a block of an Amiga label with its checksum.
 func amigaBlock(id string, fill func(b []byte)) []byte {
 	b := make([]byte, 512)
 	copy(b, id)
@@ -219,7 +219,7 @@ func amigaBlock(id string, fill func(b []byte)) []byte {
 	return b
 }
 
-// untyped takes the type from the first partition of a GPT.
+// untyped clears the type of the first partition of a GPT.
 func untyped(m *image) {
 	b := make([]byte, 34*512)
 	m.ReadAt(b, 0)
@@ -229,7 +229,7 @@ func untyped(m *image) {
 	m.put(0, b)
 }
 
-// answer is what Linux shows, and what Read does where that is something else.
+// answer is what Linux shows, and what Read returns if that differs.
 type answer struct{ linux, generic, shown string }
 
 // linuxAnswers reads testdata/linux.txt.
@@ -255,8 +255,8 @@ func linuxAnswers(t *testing.T) map[string]answer {
 	return answers
 }
 
-// What Linux shows otherwise, of whatever flavour, is told.
-func TestPartitionsAreThoseOfLinuxOrItIsTold(t *testing.T) {
+// Where any flavour of Linux shows other partitions, a problem must say so.
+func TestPartitionsAreThoseOfLinuxOrTheDifferenceIsReported(t *testing.T) {
 	disks, answers := linuxDisks(), linuxAnswers(t)
 	if a, b := slices.Sorted(maps.Keys(disks)), slices.Sorted(maps.Keys(answers)); !slices.Equal(a, b) {
 		t.Errorf("disks %q, answers %q", a, b)
@@ -284,11 +284,11 @@ func TestPartitionsAreThoseOfLinuxOrItIsTold(t *testing.T) {
 	}
 }
 
-// testKernel is where make setup puts a Debian kernel, of the cloud flavour.
+// testKernel is where make setup puts a Debian kernel of the cloud flavour.
 const testKernel = "../../build/test-kernel"
 
-// The answers in testdata are those of a real kernel, that of make setup.
-func TestLinuxShowsWhatIsWrittenDown(t *testing.T) {
+// testdata/linux.txt must agree with a real kernel, the one of make setup.
+func TestLinuxShowsWhatTestdataSays(t *testing.T) {
 	if secondPass {
 		t.Skip("not in this run: nothing that the second pass of make test changes")
 	}
@@ -309,7 +309,8 @@ func TestLinuxShowsWhatIsWrittenDown(t *testing.T) {
 		}
 	}
 	kernel, loop := glob("boot/vmlinuz-*"), glob("modules/loop.ko")
-	var archive bytes.Buffer // newc; Documentation/driver-api/early-userspace/buffer-format.rst of Linux
+	// newc; Documentation/driver-api/early-userspace/buffer-format.rst of Linux
+	var archive bytes.Buffer
 	pad := func() { archive.Write(make([]byte, -archive.Len()&3)) }
 	add := func(name string, mode int, text []byte) {
 		fmt.Fprintf(&archive, "070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x", 0, mode, 0, 0, 1, 0, len(text), 0, 0, 0, 0, len(name)+1, 0)
@@ -370,7 +371,7 @@ echo "the guest is done"
 				}
 			}
 		}
-		for at := range sectors { // in runs, for the machine is slow
+		for at := range sectors { // writes runs of sectors, as the machine is slow
 			if _, follows := sectors[at-1]; follows {
 				continue
 			}
@@ -407,21 +408,21 @@ echo "the guest is done"
 		if shown[disk] == nil {
 			shown[disk] = map[int]string{}
 		}
-		if size > 2 || number > 4 { // else the extended one
+		if size > 2 || number > 4 { // otherwise it is the extended partition
 			shown[disk][number] = strconv.FormatUint(start, 10) + "+" + strconv.FormatUint(size, 10)
 		}
 	}
 	for i, what := range names {
 		var list []string
 		for _, n := range slices.Sorted(maps.Keys(shown[i])) {
-			// Of a list that repeats itself up to the last number, the first two.
+			// Of a list that repeats up to the last number, keep the first two.
 			if n > 6 && shown[i][255] != "" && shown[i][n] == shown[i][n-1] {
 				continue
 			}
 			list = append(list, fmt.Sprintf("%d:%s", n, shown[i][n]))
 		}
 		got, want := cmp.Or(strings.Join(list, " "), "none"), answers[what].linux
-		if os.Getenv("RESTOREFS_TEST_KERNEL") != "" { // of the generic flavour
+		if os.Getenv("RESTOREFS_TEST_KERNEL") != "" { // a kernel of the generic flavour
 			want = answers[what].generic
 		}
 		if shown[i] == nil || got != want {

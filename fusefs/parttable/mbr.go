@@ -23,7 +23,7 @@ const (
 	kindDynamic = 0x42
 )
 
-// parseMBR reports false where there is no list of partitions.
+// parseMBR returns false if the sector holds no list of partitions.
 func parseMBR(b []byte) (m mbr, ok bool) {
 	if b[510] != 0x55 || b[511] != 0xAA {
 		return m, false
@@ -37,12 +37,14 @@ func parseMBR(b []byte) (m mbr, ok bool) {
 
 func (e mbrEntry) used() bool { return e.sectors > 0 }
 
-// extended says whether logical partitions are in it.
+// extended says whether the entry is an extended partition, which holds logical
+// ones.
 func (e mbrEntry) extended() bool {
 	return e.used() && (e.kind == 0x05 || e.kind == 0x0F || e.kind == 0x85)
 }
 
-// protects says whether the MBR is there for programs that know no GPT.
+// protects says whether the MBR is a protective one, for programs that do not
+// know GPTs.
 func (m mbr) protects() bool {
 	for _, e := range m {
 		if e.kind == kindGPT {
@@ -52,8 +54,8 @@ func (m mbr) protects() bool {
 	return false
 }
 
-// announces says whether Linux believes that there is a GPT: it wants the
-// entry for it to begin at sector 1 (pmbr_part_valid in block/partitions/efi.c).
+// announces says whether Linux would look for a GPT: it requires the entry for
+// the GPT to begin at sector 1 (pmbr_part_valid in block/partitions/efi.c).
 func (m mbr) announces() bool {
 	for _, e := range m {
 		if e.kind == kindGPT && e.start == 1 {
@@ -63,7 +65,7 @@ func (m mbr) announces() bool {
 	return false
 }
 
-// plausible says whether it can be an MBR and not the code of a boot sector.
+// plausible says whether m can be an MBR rather than code of a boot sector.
 func (m mbr) plausible() bool {
 	for _, e := range m {
 		if e.flag&^0x80 != 0 {
@@ -73,7 +75,7 @@ func (m mbr) plausible() bool {
 	return m != mbr{}
 }
 
-// readMBR takes over the partitions of an MBR; first is the start of the disk.
+// readMBR adds the partitions of an MBR; first is the start of the disk.
 func (d *disk) readMBR(m mbr, first []byte) {
 	if !m.plausible() {
 		d.nameOtherLabel()
@@ -89,8 +91,9 @@ func (d *disk) readMBR(m mbr, first []byte) {
 			d.add(i+1, uint64(e.start), uint64(e.sectors))
 		}
 	}
-	// Boot code at the start of a file system, which happens to look like a
-	// list, or a list over a file system that it replaces? The latter is right.
+	// Either this is boot code of a file system that happens to look like a
+	// list, or a list of partitions that has replaced a file system. A list
+	// that is sound is taken for the latter.
 	if holdsFileSystem(first) && (len(d.Problems) > 0 || d.overlapping()) {
 		d.Table = Table{}
 		d.shownByLinux(m, "an ext file system")
@@ -113,8 +116,8 @@ func (d *disk) readMBR(m mbr, first []byte) {
 	}
 }
 
-// shownByLinux tells of entries that are left out here, because the whole disk
-// is something else, and that Linux takes for partitions all the same.
+// shownByLinux reports entries that are left out here, because the whole disk
+// is something else, although Linux shows partitions by them.
 func (d *disk) shownByLinux(m mbr, what string) {
 	for _, e := range m {
 		if e.used() && int64(e.start) < d.size/512 {
@@ -130,11 +133,12 @@ func (d *disk) overlapping() bool {
 	return len(probe.Problems) > 0
 }
 
-// readLogical follows the chain of logical partitions in an extended one and
-// returns the next free number. Each link is a sector like an MBR: the first
-// used entry that is extended leads to the next link, counted from the start
-// of the extended partition; the others are partitions, counted from the link.
-// As in Linux, the third and fourth are believed only inside the extended one.
+// readLogical follows the chain of logical partitions in an extended partition
+// and returns the next free number. Each link is a sector like an MBR: its
+// first entry that is extended leads to the next link, counted from the start
+// of the extended partition; the other entries are partitions, counted from the
+// link. As in Linux, the third and fourth entries are believed only if they lie
+// inside the extended partition.
 func (d *disk) readLogical(number int, in mbrEntry, next int) int {
 	seen := map[uint64]bool{}
 	link := uint64(in.start)

@@ -13,8 +13,8 @@ import (
 	"github.com/restorefs/restorefs/backupstore/storetest/leaktest/need"
 )
 
-// skip skips a test for want of something, unless the machine was prepared to
-// run them all.
+// skip skips a test because something is missing, unless the machine is meant
+// to run all tests.
 func skip(t *testing.T, format string, args ...any) {
 	t.Helper()
 	need.Missing(t, format, args...)
@@ -35,7 +35,7 @@ func run(t *testing.T, stdin, name string, args ...string) string {
 	return string(out)
 }
 
-// sfdisk lists the partitions that can be used, as shown does.
+// sfdisk lists the usable partitions in the format of shown.
 func sfdisk(t *testing.T, disk string) string {
 	var found struct {
 		PartitionTable struct {
@@ -110,11 +110,11 @@ func TestSfdiskFindsTheSame(t *testing.T) {
 				run(t, "", "sgdisk", append(c.also, at)...)
 			}
 			want := sfdisk(t, at)
-			if c.sector != 0 { // of an MBR only the contents tell how large sectors are
+			if c.sector != 0 { // for an MBR only the contents tell the sector size
 				run(t, "", "mkfs.ext4", "-q", "-E", fmt.Sprintf("offset=%d", firstByte(t, want, c.sector)), at, "512k")
 				run(t, "", "sync", at)
 			}
-			told := 0 // of sectors that are not those of most devices
+			told := 0 // problems about sectors that are not of 512 bytes
 			if c.sector == 4096 && want != "[]" {
 				told = 1
 			}
@@ -134,7 +134,8 @@ func TestSfdiskFindsTheSame(t *testing.T) {
 	}
 }
 
-// firstByte is where the first partition begins that sfdisk lists.
+// firstByte returns the byte at which the first partition that sfdisk lists
+// begins.
 func firstByte(t *testing.T, listed string, sector int) int64 {
 	var number, start int64
 	if _, err := fmt.Sscanf(strings.Trim(listed, "[]"), "%d:%d+", &number, &start); err != nil {
@@ -143,7 +144,8 @@ func firstByte(t *testing.T, listed string, sector int) int64 {
 	return start * int64(sector)
 }
 
-// Disks that are one file system, boot code and all, have no partitions.
+// Disks that are a single file system, with or without boot code, have no
+// partitions.
 func TestFileSystemsAreNotTakenForTables(t *testing.T) {
 	for what, mkfs := range map[string][]string{
 		"ext4":  {"mkfs.ext4", "-q"},
@@ -172,9 +174,9 @@ func TestFileSystemsAreNotTakenForTables(t *testing.T) {
 			}
 			run(t, "", mkfs[0], append(mkfs[1:], disk)...)
 			for _, code := range []byte{0, 1} {
-				if code == 1 { // boot code, and what ends it
+				if code == 1 { // boot code and its signature
 					if what == "xfs" {
-						continue // has no room for any
+						continue // it has no room for boot code
 					}
 					noise := make([]byte, 66)
 					for i := range noise {

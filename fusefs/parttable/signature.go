@@ -5,9 +5,9 @@ import (
 	"encoding/binary"
 )
 
-// isBootSector says whether a sector that ends in 55 AA is the start of a FAT,
-// exFAT, NTFS or BitLocker volume, by what libblkid and the kernel's fat
-// driver look at. A boot loader's MBR may jump like one, but has none of the rest.
+// isBootSector says whether a sector that ends in 55 AA is the start of a FAT, exFAT, NTFS or
+// BitLocker volume. It checks what libblkid and the kernel's fat driver check. The MBR of a boot
+// loader may begin with a jump too, but has none of the other fields.
 func isBootSector(b []byte) bool {
 	switch string(b[3:11]) {
 	case "NTFS    ", "EXFAT   ", "-FVE-FS-":
@@ -35,24 +35,24 @@ const (
 	maxExtShift = 6
 )
 
-// holdsFileSystem says whether an ext file system, which leaves room for boot
-// code, begins where b does. Of others that do (btrfs) the place is beyond b.
+// holdsFileSystem says whether b is the start of an ext file system, which leaves room for boot
+// code. btrfs does so too, but its superblock lies beyond b.
 func holdsFileSystem(b []byte) bool {
 	return len(b) >= 2048 && string(b[extMagicAt:extMagicAt+2]) == extMagic &&
 		binary.LittleEndian.Uint32(b[extShift:]) <= maxExtShift
 }
 
 const (
-	contentsBytes = 4096 // read from the start; what lies behind is read by itself
+	contentsBytes = 4096 // read from the start; what lies behind is read separately
 	btrfsAt       = 64 << 10
 	btrfsMagicAt  = btrfsAt + 64
 	btrfsMagic    = "_BHRfS_M"
 )
 
-// begins says whether something known begins at byte off. If strict it must
-// have room in size bytes, and not be a copy that a file system keeps of its
-// start elsewhere: ext's backup superblocks say which group they are in, btrfs's
-// where they are, and both XFS's and ext's how large all is.
+// begins says whether a known file system or container begins at byte off or, with link, a list of
+// logical partitions. With strict it must fit into size bytes and not be a backup superblock: those
+// of ext say which group they are in, those of btrfs where they are, and those of XFS and ext how
+// large the file system is.
 func (d *disk) begins(off, size int64, link, strict bool) (bool, error) {
 	if off > d.size-contentsBytes {
 		return false, nil
@@ -87,12 +87,10 @@ func (d *disk) begins(off, size int64, link, strict bool) (bool, error) {
 	return at(btrfsMagicAt-btrfsAt, btrfsMagic) && (!strict || le.Uint64(b[48:]) == btrfsAt), nil
 }
 
-// sectorOf finds out how large the sectors are that an MBR counts in, which it
-// does not say. They are 512 bytes, unless in sectors of 4096 bytes everything
-// fits the disk, something known begins where one of the partitions does, and
-// nothing known where any would begin in sectors of 512. Where the whole disk
-// is a file system, which is older or newer than the list, nothing that lies in
-// it counts.
+// sectorOf finds out which sector size an MBR counts in, as the MBR does not say. It is 512 bytes
+// unless, with sectors of 4096 bytes, all partitions fit the disk and one of them begins with known
+// contents, while with sectors of 512 bytes none does. If the start of the disk is a file system,
+// older or newer than the list, what lies inside is no evidence, and the size is 512.
 func (d *disk) sectorOf(m mbr, first []byte) int64 {
 	if holdsFileSystem(first) {
 		return 512
@@ -109,7 +107,7 @@ func (d *disk) sectorOf(m mbr, first []byte) int64 {
 			}
 			known, err := d.begins(int64(e.start)*sector, int64(e.sectors)*sector, e.extended(), sector != 512)
 			if err != nil {
-				d.problem("how large sectors are could not be found out, 512 bytes are assumed: %v", err)
+				d.problem("the size of sectors could not be found out, 512 bytes are assumed: %v", err)
 				return 512
 			}
 			if known {

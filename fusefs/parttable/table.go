@@ -7,31 +7,29 @@ import (
 	"slices"
 )
 
-// Table is what a disk says about its partitions. The zero value is a disk
-// without: it is blank, or one file system, or unknown.
+// Table is what a disk says about its partitions. The zero value is a disk without a table: it is
+// blank, a single file system, or unknown.
 type Table struct {
-	// SectorBytes is 512 or 4096, 0 where there is no table.
+	// SectorBytes is 512 or 4096, or 0 if there is no table.
 	SectorBytes int64
 
-	// Partitions are in the table's order, logical ones behind the others.
+	// Partitions are in the order of the table, logical ones behind the others.
 	Partitions []Partition
 
-	// Problems say what is wrong with the table, and where Linux shows other
-	// partitions than these, for people. There may be problems and no
-	// partitions.
+	// Problems tell the operator what is wrong with the table and where Linux shows other
+	// partitions than these. There may be problems without partitions.
 	Problems []string
 }
 
-// Partition is a part of a disk. In an MBR, logical partitions have numbers
-// from 5 on.
+// Partition is a part of a disk. In an MBR, the numbers of logical partitions begin at 5.
 type Partition struct {
 	Number      int
 	Start, Size int64 // in bytes
 }
 
-// Read reads the table of a disk of size bytes. r must give exactly what is
-// asked for, or an error. An error means that the disk could not be read where
-// the table should be; a table that makes no sense is no error.
+// Read reads the partition table of a disk of size bytes. r must return all bytes asked for or an
+// error. An error of Read means that the disk could not be read where the table should be; a table
+// that makes no sense is not an error.
 func Read(r io.ReaderAt, size int64) (Table, error) {
 	d := disk{r: r, size: size}
 	if size < 512 {
@@ -40,7 +38,7 @@ func Read(r io.ReaderAt, size int64) (Table, error) {
 	first := make([]byte, 2048) // with the superblock of an ext file system
 	first = first[:min(size, int64(len(first)))]
 	if err := d.read(first, 0, "the first sector"); err != nil {
-		// Whether there is a GPT cannot be told, but its second copy may be good.
+		// There may be a GPT whose second copy is good.
 		if d.readGPT() != nil || d.SectorBytes == 0 {
 			return Table{}, err
 		}
@@ -73,7 +71,7 @@ type disk struct {
 
 	isGPT  bool
 	full   bool // of partitions
-	beyond bool // a number beyond those of Linux was told of
+	beyond bool // a number that Linux leaves out was reported
 }
 
 // read fills p from byte off on, which must lie inside the disk.
@@ -94,10 +92,10 @@ func (d *disk) problem(format string, args ...any) {
 	}
 }
 
-// sectors is how many whole ones the disk has.
+// sectors returns the number of whole sectors of the disk.
 func (d *disk) sectors() uint64 { return uint64(d.size / d.SectorBytes) }
 
-// add takes a partition over: from one sector on, some sectors long.
+// add adds a partition that begins at sector start.
 func (d *disk) add(number int, start, sectors uint64) {
 	all := d.sectors()
 	if start >= all {
@@ -122,7 +120,7 @@ func (d *disk) add(number int, start, sectors uint64) {
 	d.Partitions = append(d.Partitions, Partition{number, int64(start) * d.SectorBytes, int64(sectors) * d.SectorBytes})
 }
 
-// findOverlaps tells of partitions that share bytes. Each is shown as it is.
+// findOverlaps reports partitions that overlap. They are shown nevertheless.
 func (d *disk) findOverlaps() {
 	sorted := slices.Clone(d.Partitions)
 	slices.SortFunc(sorted, func(a, b Partition) int {
@@ -134,7 +132,7 @@ func (d *disk) findOverlaps() {
 			d.problem("partitions %d and %d overlap", far.Number, p.Number)
 		}
 		if far.Start+far.Size > p.Start+p.Size {
-			sorted[i] = far // it may reach over the next one as well
+			sorted[i] = far // far may overlap the next one too
 		}
 	}
 }

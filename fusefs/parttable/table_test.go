@@ -9,7 +9,7 @@ import (
 
 const mib = 1 << 20
 
-func TestGPT(t *testing.T) {
+func TestAGPTIsReadFromTheFirstGoodCopy(t *testing.T) {
 	two := [][2]uint64{{2048, 4095}, {}, {4096, 8191}}
 	le := binary.LittleEndian
 	for what, c := range map[string]struct {
@@ -34,7 +34,7 @@ func TestGPT(t *testing.T) {
 		"the start of the disk cannot be read":        {g: gpt{parts: two}, second: true, change: func(m *image) { m.bad = [][2]int64{{0, 32 << 10}} }, want: "[1:2048+2048 3:4096+4096]", says: "damaged; the second copy is used"},
 		"neither can be read":                         {g: gpt{parts: two}, change: func(m *image) { m.bad = [][2]int64{{512, 1024}, {63 * mib, 64 * mib}} }, want: "[]", err: true},
 		"the first cannot be read, no second":         {g: gpt{parts: two}, change: func(m *image) { m.bad = [][2]int64{{1024, 1025}} }, want: "[]", err: true},
-		"the header of another sector":                {g: gpt{parts: two, header: func(b []byte) { b[24] = 7 }}, second: true, want: "[1:2048+2048 3:4096+4096]", says: "says that it belongs into 7"},
+		"the header of another sector":                {g: gpt{parts: two, header: func(b []byte) { b[24] = 7 }}, second: true, want: "[1:2048+2048 3:4096+4096]", says: "says that it belongs in sector 7"},
 		"larger entries":                              {g: gpt{parts: two, entryBytes: 512}, want: "[1:2048+2048 3:4096+4096]", says: "have 512 bytes each; Linux wants 128"},
 		"more entries":                                {g: gpt{parts: two, count: 1000}, want: "[1:2048+2048 3:4096+4096]"},
 		"fewer entries":                               {g: gpt{parts: two, count: 3}, want: "[1:2048+2048 3:4096+4096]"},
@@ -92,7 +92,7 @@ func TestMoreGPTPartitionsThanLinuxShowsAreLeftOut(t *testing.T) {
 	}
 }
 
-func TestMBR(t *testing.T) {
+func TestAnMBRIsToldFromBootCodeAndRead(t *testing.T) {
 	with := func(b []byte, off int, s string) []byte { copy(b[off:], s); return b }
 	linux := func(start, sectors uint32) [3]uint32 { return [3]uint32{0x83, start, sectors} }
 	ext4 := "\x53\xef"
@@ -103,18 +103,19 @@ func TestMBR(t *testing.T) {
 		want   string
 		says   string
 	}{
-		"nothing":                        {want: "[]"},
-		"no signature":                   {pieces: map[int64][]byte{0: with(mbrOf(linux(2048, 100)), 510, "\x55\xab")}, want: "[]"},
-		"no entries":                     {pieces: map[int64][]byte{0: mbrOf()}, want: "[]"},
-		"two partitions":                 {pieces: map[int64][]byte{0: mbrOf(linux(2048, 100), linux(4096, 200))}, want: "[1:2048+100 2:4096+200]"},
-		"one, as the third":              {pieces: map[int64][]byte{0: mbrOf([3]uint32{}, [3]uint32{}, linux(2048, 100))}, want: "[3:2048+100]"},
-		"the active one":                 {pieces: map[int64][]byte{0: with(mbrOf(linux(2048, 100)), mbrEntries, "\x80")}, want: "[1:2048+100]"},
-		"code where the entries are":     {pieces: map[int64][]byte{0: with(mbrOf(linux(2048, 100)), mbrEntries+16, "\x66")}, want: "[]"},
-		"a partition over the end":       {pieces: map[int64][]byte{0: mbrOf(linux(2048, 1<<31))}, want: "[1:2048+129024]", says: "behind the end of the disk; it ends there"},
-		"a partition behind the end":     {pieces: map[int64][]byte{0: mbrOf(linux(1<<31, 10), linux(2048, 1))}, want: "[2:2048+1]", says: "partition 1 begins at sector 2147483648"},
-		"partitions that overlap":        {pieces: map[int64][]byte{0: mbrOf(linux(2048, 100), linux(2100, 200))}, want: "[1:2048+100 2:2100+200]", says: "partitions 1 and 2 overlap"},
-		"the largest numbers":            {pieces: map[int64][]byte{0: mbrOf(linux(1<<32-1, 1<<32-1))}, want: "[]", says: "behind the end"},
-		"one that begins with the disk":  {pieces: map[int64][]byte{0: mbrOf([3]uint32{0x17, 0, 5000})}, want: "[1:0+5000]"}, // isohybrid
+		"nothing":                    {want: "[]"},
+		"no signature":               {pieces: map[int64][]byte{0: with(mbrOf(linux(2048, 100)), 510, "\x55\xab")}, want: "[]"},
+		"no entries":                 {pieces: map[int64][]byte{0: mbrOf()}, want: "[]"},
+		"two partitions":             {pieces: map[int64][]byte{0: mbrOf(linux(2048, 100), linux(4096, 200))}, want: "[1:2048+100 2:4096+200]"},
+		"one, as the third":          {pieces: map[int64][]byte{0: mbrOf([3]uint32{}, [3]uint32{}, linux(2048, 100))}, want: "[3:2048+100]"},
+		"the active one":             {pieces: map[int64][]byte{0: with(mbrOf(linux(2048, 100)), mbrEntries, "\x80")}, want: "[1:2048+100]"},
+		"code where the entries are": {pieces: map[int64][]byte{0: with(mbrOf(linux(2048, 100)), mbrEntries+16, "\x66")}, want: "[]"},
+		"a partition over the end":   {pieces: map[int64][]byte{0: mbrOf(linux(2048, 1<<31))}, want: "[1:2048+129024]", says: "behind the end of the disk; it ends there"},
+		"a partition behind the end": {pieces: map[int64][]byte{0: mbrOf(linux(1<<31, 10), linux(2048, 1))}, want: "[2:2048+1]", says: "partition 1 begins at sector 2147483648"},
+		"partitions that overlap":    {pieces: map[int64][]byte{0: mbrOf(linux(2048, 100), linux(2100, 200))}, want: "[1:2048+100 2:2100+200]", says: "partitions 1 and 2 overlap"},
+		"the largest numbers":        {pieces: map[int64][]byte{0: mbrOf(linux(1<<32-1, 1<<32-1))}, want: "[]", says: "behind the end"},
+		// isohybrid
+		"one that begins with the disk":  {pieces: map[int64][]byte{0: mbrOf([3]uint32{0x17, 0, 5000})}, want: "[1:0+5000]"},
 		"NTFS, the whole disk":           {pieces: map[int64][]byte{0: with(mbrOf(linux(2048, 100)), 0, "\xeb\x52\x90NTFS    ")}, want: "[]", says: "Linux shows partitions by it"},
 		"exFAT, the whole disk":          {pieces: map[int64][]byte{0: with(mbrOf(linux(2048, 100)), 0, "\xeb\x76\x90EXFAT   ")}, want: "[]", says: "Linux shows partitions by it"},
 		"FAT, the whole disk":            {pieces: map[int64][]byte{0: with(mbrOf(linux(2048, 100)), 0, "\xeb\x3c\x90mkfs.fat\x00\x02\x04\x04\x00\x02\x00\x02\x00\x00\xf8")}, want: "[]", says: "Linux shows partitions by it"},
@@ -154,7 +155,7 @@ func TestMBR(t *testing.T) {
 	}
 }
 
-func TestLogicalPartitions(t *testing.T) {
+func TestLogicalPartitionsAreFoundAlongTheirChain(t *testing.T) {
 	linux := func(start, sectors uint32) [3]uint32 { return [3]uint32{0x83, start, sectors} }
 	link := func(start uint32) [3]uint32 { return [3]uint32{0x05, start, 1000} }
 	first := mbrOf(linux(2048, 100), [3]uint32{0x0F, 10000, 20000})
