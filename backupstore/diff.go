@@ -81,7 +81,7 @@ func (s side) at(page []format.Digest, k int, i int64) (row format.Digest, cover
 	if k >= len(page) {
 		return row, 0, true
 	}
-	return page[k], min(s.rows.block, s.rows.end-i*s.rows.block), page[k] == *s.rows.zeroRow(i)
+	return page[k], s.rows.covers(i), page[k] == *s.rows.zeroRow(i)
 }
 
 type differ struct {

@@ -65,3 +65,21 @@ func cutFront(es []extent, off int64) []extent {
 func from(extents []extent, off int64) []extent {
 	return extents[sort.Search(len(extents), func(i int) bool { return extents[i].end > off }):]
 }
+
+// hasExtent reports whether any object has a byte of [off, end), which is not
+// empty.
+func hasExtent(extents []extent, off, end int64) bool {
+	es := from(extents, off)
+	return len(es) > 0 && es[0].off < end
+}
+
+// hasAll reports whether objects have every byte of [off, end).
+func hasAll(extents []extent, off, end int64) bool {
+	for _, e := range from(extents, off) {
+		if off >= end || e.off > off {
+			break
+		}
+		off = e.end
+	}
+	return off >= end
+}

@@ -63,14 +63,17 @@ type healer struct {
 // own digests; siblings that cannot be read are passed over.
 func (v *Volume) healers(ctx context.Context, off, n int64) iter.Seq2[healer, error] {
 	return func(yield func(healer, error) bool) {
-		rowCovers, want, err := v.row(ctx, off)
+		p := v.pieceAt(off, off+n)
+		if p.by != byRow || p.end < off+n {
+			return // nothing would prove what a sibling gives
+		}
+		want, err := v.digest(ctx, p)
 		if err != nil {
 			yield(healer{}, err)
 			return
 		}
-		covered := min(rowCovers, n)
-		if covered == 0 || covered < n && v.hasExtent(off+covered, off+n) {
-			return // nothing would prove what a sibling gives
+		if want == unreadable {
+			return
 		}
 		mine := v.sources(off, n)
 		// Backups whose chain does not contain the damaged object's are
@@ -80,7 +83,7 @@ func (v *Volume) healers(ctx context.Context, off, n int64) iter.Seq2[healer, er
 				if s.independent(mine) != independent {
 					continue
 				}
-				vol := s.composed(ctx, v, off, rowCovers, want)
+				vol := s.composed(ctx, v, p, want)
 				if ctx.Err() != nil {
 					yield(healer{}, ctx.Err())
 					return
@@ -88,7 +91,7 @@ func (v *Volume) healers(ctx context.Context, off, n int64) iter.Seq2[healer, er
 				if vol == nil || slices.Equal(vol.sources(off, n), mine) {
 					continue
 				}
-				if !yield(healer{vol, covered, want}, nil) {
+				if !yield(healer{vol, min(p.covers, n), want}, nil) {
 					return
 				}
 			}

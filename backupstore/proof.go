@@ -22,20 +22,36 @@ const maxChanges = 3
 // come from, before anything of them is read: an index that was kept on disk may
 // be wrong, and no digest would notice. What is damaged is for verify to say.
 func (v *Volume) proveUncovered(ctx context.Context, off, n int64) error {
-	block := int64(v.Align())
-	for end := off + n; off < end; off += block {
-		covered, _, err := v.row(ctx, off)
-		if err != nil {
-			return err
+	for end := off + n; off < end; {
+		p := v.pieceAt(off, end)
+		off = p.end
+		if p.by == byRow {
+			if row, err := v.digest(ctx, p); err != nil {
+				return err
+			} else if row != unreadable {
+				continue
+			}
 		}
-		stop := min(off+block, end)
-		for _, e := range from(v.extents, off+covered) {
-			if e.off >= stop || off+covered >= stop {
+		for _, e := range from(v.extents, p.off) {
+			if e.off >= p.end {
 				break
 			}
 			if err := v.prove(ctx, e.object); err != nil && !errors.Is(err, ErrDamaged) {
 				return err
 			}
+		}
+	}
+	return nil
+}
+
+// proveAll proves the objects of a piece.
+func (v *Volume) proveAll(ctx context.Context, p piece) error {
+	for _, e := range from(v.extents, p.off) {
+		if e.off >= p.end {
+			break
+		}
+		if err := v.prove(ctx, e.object); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -117,13 +117,16 @@ func (r *reading) add(ctx context.Context, part Range) error {
 		}
 		uncovered := o.proven
 		for at := start; !uncovered && at < stop; {
-			covered, _, err := v.row(ctx, at/int64(v.Align())*int64(v.Align()))
-			if err != nil {
-				return err
+			p := v.pieceAt(at, stop)
+			uncovered = p.by == byMD5
+			if p.by == byRow {
+				row, err := v.digest(ctx, p)
+				if err != nil {
+					return err
+				}
+				uncovered = row == unreadable
 			}
-			block := at / int64(v.Align()) * int64(v.Align())
-			uncovered = block+covered < min(block+int64(v.Align()), stop)
-			at = block + int64(v.Align())
+			at = p.end
 		}
 		o.proven = uncovered
 		r.use(e.object, o, start, stop)

@@ -53,10 +53,9 @@ func newRowCache() *rowCache {
 
 // digestRows is the digests of one volume: what each block has to be.
 type digestRows struct {
+	rowGrid
 	cache *rowCache
 	file  *format.Digests
-	block int64 // bytes
-	end   int64 // volume offset up to which rows cover it
 	zero  format.Digest
 	// lastZero is the digest of zeros as long as the last block.
 	lastZero format.Digest
@@ -68,7 +67,7 @@ type digestRows struct {
 // newDigestRows returns the rows of file. told is called once, with the first
 // error of the share that keeps some from being read.
 func newDigestRows(cache *rowCache, file *format.Digests, dataEnd int64, told func(error)) *digestRows {
-	r := &digestRows{cache: cache, file: file, told: told, block: file.BlockBytes(), end: coveredBytes(file, dataEnd)}
+	r := &digestRows{rowGrid: rowGrid{file.BlockBytes(), coveredBytes(file, dataEnd)}, cache: cache, file: file, told: told}
 	zeros := make([]byte, r.block)
 	r.zero = sha256.Sum256(zeros)
 	r.lastZero = sha256.Sum256(zeros[:r.end-max(0, file.Rows()-1)*r.block])
@@ -146,11 +145,6 @@ func (r *digestRows) whyUnread() error {
 		return *err
 	}
 	return nil
-}
-
-// isZero reports whether row, of the block at off, says that it is all zero.
-func (r *digestRows) isZero(row format.Digest, off int64) bool {
-	return row == *r.zeroRow(off / r.block)
 }
 
 // zeroRow is the digest that row i has when its block is all zero.

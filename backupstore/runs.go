@@ -133,31 +133,9 @@ func (v *Volume) Differs(ctx context.Context, p []byte, off int64) ([]Range, err
 	block := int64(v.Align())
 	for at := int64(0); at < int64(len(p)); at += block {
 		b := p[at:min(at+block, int64(len(p)))]
-		covered, want, err := v.row(ctx, off+at)
+		same, err := v.sameBlock(ctx, b, off+at)
 		if err != nil {
 			return nil, err
-		}
-		if covered > 0 && isZero(b) && v.rows.isZero(want, off+at) {
-			believed, _, err := v.zeroBelieved(ctx, off+at, off+at+int64(len(b)))
-			if err != nil {
-				return nil, err
-			}
-			if !believed {
-				return nil, ErrNoDigests
-			}
-		}
-		same := false
-		switch {
-		case covered > 0:
-			n := min(int64(len(b)), covered)
-			same = sha256.Sum256(b[:n]) == want && isZero(b[n:])
-			if n < int64(len(b)) && v.hasExtent(off+at+n, off+at+int64(len(b))) {
-				return nil, ErrNoDigests
-			}
-		case v.hasExtent(off+at, off+at+int64(len(b))):
-			return nil, ErrNoDigests
-		default:
-			same = isZero(b)
 		}
 		if same {
 			continue
@@ -171,10 +149,46 @@ func (v *Volume) Differs(ctx context.Context, p []byte, off int64) ([]Range, err
 	return out, nil
 }
 
-// hasExtent reports whether any object has a byte of [off, end).
-func (v *Volume) hasExtent(off, end int64) bool {
-	es := from(v.extents, off)
-	return len(es) > 0 && es[0].off < end
+// sameBlock reports whether b is the block at off, or what there is of it at the
+// volume's end. It fails with ErrNoDigests where that cannot be told without an
+// object.
+func (v *Volume) sameBlock(ctx context.Context, b []byte, off int64) (bool, error) {
+	end := off + int64(len(b))
+	same := true
+	for p := range v.pieces(off, end) {
+		part := b[p.off-off : p.end-off]
+		if p.by == byMD5 {
+			return false, ErrNoDigests
+		}
+		if p.by == byAbsence {
+			same = same && isZero(part)
+			continue
+		}
+		want, err := v.digest(ctx, p)
+		if err != nil {
+			return false, err
+		}
+		if want == unreadable {
+			if hasExtent(v.extents, p.off, p.end) {
+				return false, ErrNoDigests
+			}
+			same = same && isZero(part)
+			continue
+		}
+		if want == *v.rows.zeroRow(p.row) && isZero(part) {
+			believed, _, err := v.zeroBelieved(ctx, p.off, p.end)
+			if err != nil {
+				return false, err
+			}
+			if !believed {
+				return false, ErrNoDigests
+			}
+			continue
+		}
+		n := min(p.covers, int64(len(part)))
+		same = same && sha256.Sum256(part[:n]) == want && isZero(part[n:])
+	}
+	return same, nil
 }
 
 func isZero(p []byte) bool {

@@ -88,9 +88,9 @@ func (s *sibling) independent(objects []source) bool {
 	return !slices.ContainsFunc(objects, func(o source) bool { return s.chain[o.backup] })
 }
 
-// composed returns the sibling's volume if its digest of the block at off is
-// want, of covers bytes. It is opened no further than it takes to find out.
-func (s *sibling) composed(ctx context.Context, v *Volume, off, covers int64, want format.Digest) *Volume {
+// composed returns the sibling's volume if its digest of a piece of v is want, of
+// as many bytes. It is opened no further than it takes to find out.
+func (s *sibling) composed(ctx context.Context, v *Volume, p piece, want format.Digest) *Volume {
 	for {
 		s.mu.Lock()
 		vol, whole, failed := s.volume, s.whole, s.failed
@@ -99,8 +99,11 @@ func (s *sibling) composed(ctx context.Context, v *Volume, off, covers int64, wa
 			return nil
 		}
 		if vol != nil {
-			theirs, got, err := vol.row(ctx, off)
-			if err != nil || theirs != covers || got != want {
+			theirs := vol.pieceAt(p.off, max(vol.size, p.off+1))
+			if theirs.by != byRow || theirs.covers != p.covers {
+				return nil
+			}
+			if got, err := vol.digest(ctx, theirs); err != nil || got != want {
 				return nil
 			}
 			if whole {

@@ -3,6 +3,7 @@ package backupstore_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"regexp"
@@ -201,25 +202,36 @@ func TestTheDigestOfAShortLastBlockIsCompared(t *testing.T) {
 }
 
 // Whatever a buffer held before, what no object has is zero, also between two
-// objects of one block.
+// objects of one block: with digests, which are of a block as a whole, and without,
+// where a gap is known.
 func TestAGapBetweenObjectsInsideABlockIsZero(t *testing.T) {
-	dir := t.TempDir()
-	content := storetest.Random(64<<10, 1)
-	b := storetest.MustWrite(t, dir, storetest.Spec{ID: storetest.ID("backup"), VolumeID: storetest.ID("volume"), Content: content, Compression: "none", ShaBlock: 4096, FileSize: 8192})
-	text, err := os.ReadFile(b.Path("_metadata"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	entry := regexp.MustCompile(`(?s)    \{\n      "[^"]*-00002": .*?\n    \},\n`)
-	if err := errors.Join(os.WriteFile(b.Path("_metadata"), entry.ReplaceAll(text, nil), 0o600), os.Remove(b.Path("_sha256file"))); err != nil {
-		t.Fatal(err)
-	}
-	want := all(t, content)
-	clear(want[8192:16384])
-	v := open(t, openCatalog(t, dir, backupstore.Options{}), b.ID)
-	p := bytes.Repeat([]byte("x"), len(want))
-	if err := v.ReadAt(t.Context(), p, 0); err != nil || !bytes.Equal(p, want) {
-		t.Error(err, bytes.Equal(p[8192:16384], want[8192:16384]))
+	for _, digests := range []bool{true, false} {
+		t.Run(fmt.Sprintf("with digests %v", digests), func(t *testing.T) {
+			dir := t.TempDir()
+			want := all(t, storetest.Random(64<<10, 1))
+			clear(want[4096:8192])
+			spec := storetest.Spec{ID: storetest.ID("backup"), VolumeID: storetest.ID("volume"), Content: storetest.Bytes(want), Compression: "none", ShaBlock: 4096, FileSize: 4096}
+			b := storetest.MustWrite(t, dir, spec)
+			text, err := os.ReadFile(b.Path("_metadata"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			entry := regexp.MustCompile(`(?s)    \{\n      "[^"]*-00002": .*?\n    \},\n`)
+			if err := errors.Join(os.WriteFile(b.Path("_metadata"), entry.ReplaceAll(text, nil), 0o600), os.Remove(b.Path("_sha256file"))); err != nil {
+				t.Fatal(err)
+			}
+			if digests {
+				spec.ShaBlock, spec.FileSize = 32<<10, 32<<10
+				if err := os.Rename(storetest.MustWrite(t, t.TempDir(), spec).Path("_sha256file"), b.Path("_sha256file")); err != nil {
+					t.Fatal(err)
+				}
+			}
+			v := open(t, openCatalog(t, dir, backupstore.Options{}), b.ID)
+			p := bytes.Repeat([]byte("x"), len(want))
+			if err := v.ReadAt(t.Context(), p, 0); err != nil || !bytes.Equal(p, want) || v.HasDigests() != digests {
+				t.Error(err, bytes.Equal(p[4096:8192], want[4096:8192]))
+			}
+		})
 	}
 }
 

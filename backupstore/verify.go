@@ -388,21 +388,15 @@ func (v *verifier) unreadable(ctx context.Context, l *layer, ref int, off, end i
 // what its digest covers.
 func (v *Volume) covers(off int64) bool {
 	end := min(off+int64(v.Align()), v.size)
-	if v.rows != nil && off >= v.rows.end {
-		return v.hasExtent(off, end) // no digest to compose for: its MD5 counts
+	p := v.pieceAt(off, end)
+	switch {
+	case v.rows == nil:
+	case p.by != byRow:
+		return hasExtent(v.extents, off, end) // no digest to compose for: its MD5 counts
+	case p.end == end:
+		end = min(end, off+p.covers)
 	}
-	if v.rows != nil && off < v.rows.end && !v.hasExtent(v.rows.end, max(end, v.rows.end+1)) {
-		end = min(end, v.rows.end)
-	}
-	for _, e := range from(v.extents, off) {
-		if e.off > off {
-			return false
-		}
-		if off = e.end; off >= end {
-			return true
-		}
-	}
-	return false
+	return hasAll(v.extents, off, end)
 }
 
 func (l *layer) damage(d Damage) {

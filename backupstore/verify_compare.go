@@ -157,15 +157,15 @@ func (f *finisher) undigested(ctx context.Context, off int64) error {
 		f.damage(Damage{Offset: off, Length: f.own.size - off}.because(err))
 		return nil
 	}
-	for _, e := range from(f.full.extents, off) {
-		o := &f.full.objects[e.object]
-		if o.layer == 0 {
-			continue // its own
+	for p := range f.full.pieces(off, f.full.size) {
+		if p.by != byMD5 || f.full.objects[p.object].layer == 0 {
+			continue // zero, or its own
 		}
+		o := &f.full.objects[p.object]
 		src := source{f.full.chain[o.layer], o.Number}
 		err, known := f.md5[src]
 		if !known {
-			err = f.full.prove(ctx, e.object)
+			err = f.full.prove(ctx, p.object)
 			if err == nil || errors.Is(err, ErrDamaged) {
 				f.md5[src] = err
 			}
@@ -173,13 +173,12 @@ func (f *finisher) undigested(ctx context.Context, off int64) error {
 		if err != nil && !finding(ctx, err) {
 			return err
 		}
-		start := max(e.off, off)
 		if d, ok := errors.AsType[*DamageError](err); ok {
 			part := *d
-			part.Offset, part.Length = start, e.end-start
+			part.Offset, part.Length = p.off, p.end-p.off
 			f.damage(f.describe(ctx, f.full, &part))
 		} else if err != nil {
-			f.damage(Damage{Offset: start, Length: e.end - start, Object: src.backup.objectFile(src.object)}.because(err))
+			f.damage(Damage{Offset: p.off, Length: p.end - p.off, Object: src.backup.objectFile(src.object)}.because(err))
 		}
 	}
 	return nil
@@ -201,7 +200,7 @@ func (f *finisher) parentPage(ctx context.Context, n int64) (page []format.Diges
 func (f *finisher) inherits(parents []format.Digest, k int, i int64, row format.Digest) bool {
 	rows := f.layer.rows
 	off := i * rows.block
-	if f.own.hasExtent(off, min(off+rows.block, f.own.size)) {
+	if hasExtent(f.own.extents, off, min(off+rows.block, f.own.size)) {
 		return false // in part its own
 	}
 	if f.parent == nil {
@@ -211,8 +210,7 @@ func (f *finisher) inherits(parents []format.Digest, k int, i int64, row format.
 		return false
 	}
 	// The last rows of both must be about equally many bytes.
-	theirs := f.parent.rows
-	return min(rows.block, rows.end-off) == min(theirs.block, theirs.end-off)
+	return rows.covers(i) == f.parent.rows.covers(i)
 }
 
 // decode proves blocks by the composed volume.

@@ -230,52 +230,52 @@ func (v *Volume) compose(ctx context.Context, p []byte, off int64) error {
 }
 
 // verify checks one block, or what there is of it at the volume's end.
-func (v *Volume) verify(ctx context.Context, p []byte, off int64) error {
-	covered, want, err := v.row(ctx, off)
-	if err != nil {
-		return err
-	}
-	if covered > 0 {
-		// Behind the last row the rest of a short last block is no data.
-		if sha256.Sum256(p[:min(int64(len(p)), covered)]) != want {
-			return v.mismatch(off, int64(len(p)))
+func (v *Volume) verify(ctx context.Context, b []byte, off int64) error {
+	end := off + int64(len(b))
+	for at := off; at < end; {
+		p := v.pieceAt(at, end)
+		if p.by == byRow {
+			want, err := v.digest(ctx, p)
+			if err != nil {
+				return err
+			}
+			if want != unreadable {
+				if sha256.Sum256(b[at-off:][:min(p.end-at, p.covers)]) != want {
+					return v.mismatch(off, int64(len(b)))
+				}
+				at = p.end
+				continue
+			}
 		}
-		p, off = p[min(int64(len(p)), covered):], off+covered
-	}
-	for _, e := range from(v.extents, off) {
-		if e.off >= off+int64(len(p)) || len(p) == 0 {
-			break
-		}
-		if err := v.prove(ctx, e.object); err != nil {
+		if err := v.proveAll(ctx, p); err != nil {
 			return err
 		}
+		at = p.end
 	}
 	return nil
 }
 
-// row returns the digest of the block at off and how many bytes it covers, 0
-// when there is no usable row.
-func (v *Volume) row(ctx context.Context, off int64) (covered int64, want format.Digest, err error) {
-	if v.rows == nil || off >= v.rows.end {
-		return 0, want, nil
-	}
-	want, err = v.rows.at(ctx, off/v.rows.block)
+// digest returns the row that proves a piece, or unreadable: then the piece is
+// proven by the MD5 of its objects.
+func (v *Volume) digest(ctx context.Context, p piece) (format.Digest, error) {
+	row, err := v.rows.at(ctx, p.row)
 	if err != nil {
-		return 0, want, fmt.Errorf("backup %s: digest of the block at %d: %w", v.chain[0].ID, off, err)
+		err = fmt.Errorf("backup %s: digest of the block at %d: %w", v.chain[0].ID, p.off, err)
 	}
-	if want == unreadable {
-		return 0, want, nil
-	}
-	return min(v.rows.block, v.rows.end-off), want, nil
+	return row, err
 }
 
 // Digest returns the digest of the block at off, a multiple of Align; not ok
 // where no row of _sha256file covers all of it. Blocks of one digest have the
 // same bytes, in whatever backup they are.
 func (v *Volume) Digest(ctx context.Context, off int64) (digest [sha256.Size]byte, ok bool, err error) {
-	covered, want, err := v.row(ctx, off)
-	ok = err == nil && covered == int64(v.Align()) && want != v.rows.zero // which may be wrong, see zerorow.go
-	return want, ok, err
+	p := v.pieceAt(off, v.size)
+	if p.by != byRow || p.covers < v.rows.block {
+		return digest, false, nil
+	}
+	digest, err = v.digest(ctx, p)
+	// One of zeros may be wrong, see zerorow.go.
+	return digest, err == nil && digest != unreadable && digest != v.rows.zero, err
 }
 
 // mismatch names the object at fault.
@@ -322,39 +322,13 @@ func (v *Volume) NextData(ctx context.Context, off, end int64) (start, stop int6
 	return start, stop, nil
 }
 
-// rowsEnd is the volume offset before which a digest row tells what is zero, 0
-// without rows. A last block that the data ends in belongs to that as a whole: if
-// its row is wrong, so may be where the data ends.
-func (v *Volume) rowsEnd() int64 {
-	if v.rows == nil {
-		return 0
-	}
-	end := v.rows.end
-	whole := min((end+v.rows.block-1)/v.rows.block*v.rows.block, v.size)
-	if whole > end && !v.hasExtent(end, whole) {
-		return whole
-	}
-	return end
-}
-
 // known says whether the volume is known to be zero at off, and for how many
 // bytes the answer holds at least.
 func (v *Volume) known(ctx context.Context, off int64) (zero bool, n int64, err error) {
-	if end := v.rowsEnd(); off < end {
-		i := off / v.rows.block
-		row, err := v.rows.at(ctx, i)
-		if err != nil {
-			return false, 0, fmt.Errorf("backup %s: digest of the block at %d: %w", v.chain[0].ID, off, err)
-		}
-		return row == *v.rows.zeroRow(i), min((i+1)*v.rows.block, end) - off, nil
+	p := v.pieceAt(off, v.size)
+	if p.by != byRow {
+		return p.by == byAbsence, p.end - off, nil
 	}
-	// Up to the next extent there is nothing, inside one there may be.
-	es := from(v.extents, off)
-	switch {
-	case len(es) == 0:
-		return true, v.size - off, nil
-	case es[0].off > off:
-		return true, es[0].off - off, nil
-	}
-	return false, es[0].end - off, nil
+	zero, err = v.zeroRowed(ctx, p)
+	return zero, p.end - off, err
 }

@@ -42,12 +42,14 @@ func (v *Volume) deniesZeros(ctx context.Context, ref int) (bool, error) {
 func (v *Volume) zeroByAllRows(ctx context.Context, ref int) (bool, error) {
 	o := &v.objects[ref]
 	es := from(v.extents, o.Offset)
-	if len(es) == 0 || es[0] != (extent{o.Offset, o.End(), ref}) || o.End() > v.rowsEnd() {
+	if len(es) == 0 || es[0] != (extent{o.Offset, o.End(), ref}) {
 		return false, nil
 	}
-	for i := o.Offset / v.rows.block; i*v.rows.block < o.End(); i++ {
-		row, err := v.rows.at(ctx, i)
-		if err != nil || row != *v.rows.zeroRow(i) {
+	for p := range v.pieces(o.Offset, o.End()) {
+		if p.by != byRow {
+			return false, nil
+		}
+		if row, err := v.digest(ctx, p); err != nil || row != *v.rows.zeroRow(p.row) {
 			return false, err
 		}
 	}

@@ -30,17 +30,20 @@ type zeroRun struct {
 
 // believed is known for who decodes nothing where that says zero.
 func (v *Volume) believed(ctx context.Context, off int64, run *zeroRun) (zero bool, n int64, err error) {
-	zero, n, err = v.known(ctx, off)
-	if err != nil || !zero || off >= v.rowsEnd() {
-		return zero, n, err
+	p := v.pieceAt(off, v.size)
+	n = p.end - off
+	if p.by != byRow {
+		return p.by == byAbsence, n, nil
 	}
-	i := off / v.rows.block
-	start, end := i*v.rows.block, min((i+1)*v.rows.block, v.size)
+	if zero, err = v.zeroRowed(ctx, p); err != nil || !zero {
+		return false, n, err
+	}
+	i, start, end := p.row, p.row*v.rows.block, p.end
 	if run.next == i && i > 0 && end <= run.until {
 		run.next = i + 1
 		return true, n, nil
 	}
-	if !v.hasExtent(start, end) {
+	if !hasExtent(v.extents, start, end) {
 		return true, n, nil // no object says otherwise
 	}
 	believed, until, err := v.zeroBelieved(ctx, start, end)
@@ -75,10 +78,21 @@ func (v *Volume) believed(ctx context.Context, off int64, run *zeroRun) (zero bo
 	return true, n, nil
 }
 
-// zeroByRow reports whether the row of the block at off, of n bytes, says zero.
+// zeroRowed reports whether the row of a piece that is proven by one says zero.
+func (v *Volume) zeroRowed(ctx context.Context, p piece) (bool, error) {
+	row, err := v.digest(ctx, p)
+	return err == nil && row == *v.rows.zeroRow(p.row), err
+}
+
+// zeroByRow reports whether the row of the block at off, of n bytes, says that all
+// of it is zero.
 func (v *Volume) zeroByRow(ctx context.Context, off, n int64) bool {
-	zero, known, err := v.known(ctx, off)
-	return err == nil && zero && known >= n && v.rows != nil && off < v.rows.end
+	p := v.pieceAt(off, off+n)
+	if p.by != byRow || p.end < off+n {
+		return false
+	}
+	zero, err := v.zeroRowed(ctx, p)
+	return err == nil && zero
 }
 
 // settleZero decides about a block that is zero by its row, and that its objects
