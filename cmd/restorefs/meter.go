@@ -10,6 +10,7 @@ import (
 
 	"github.com/restorefs/restorefs/backupstore"
 	"github.com/restorefs/restorefs/cache"
+	"github.com/restorefs/restorefs/fusefs/overlay"
 )
 
 // fromOverlay is where bytes came from that were written onto a disk. As an
@@ -79,13 +80,13 @@ func (m *meter) count(start time.Time, o cache.Origin, n int) {
 // failed counts a read that failed.
 func (m *meter) failed(ctx context.Context, err error) {
 	kind := errorShare
-	var ofOverlay overlayError
+	_, ofOverlay := errors.AsType[*overlay.Error](err)
 	switch {
 	case errors.Is(err, backupstore.ErrDamaged):
 		kind = errorDamage
 	case ctx.Err() != nil:
 		kind = errorInterrupted
-	case errors.As(err, &ofOverlay):
+	case ofOverlay:
 		kind = errorOverlay
 	}
 	m.errors[kind].Inc()

@@ -2,8 +2,8 @@
 // sparse data file and a map of the blocks that are in it, in a directory of
 // the user's. docs/overlay-format.md has the layout and the rules of recovery.
 //
-// It owns those files, who may use them, the merging of reads, copying up, and
-// what survives a crash. The volume below is a [Base] and is never written;
+// It owns those files, who may use them, the merging of reads ([Overlay.Merge]
+// for a mount, [Layered] for a copy), copying up, and what survives a crash. The volume below is a [Base] and is never written;
 // what a backup is, FUSE and caching are others' business. It imports nothing
 // of the project.
 //

@@ -37,6 +37,23 @@ var (
 	ErrClosed error = &kindError{text: "the overlay is closed"}
 )
 
+// Error is a failure of an overlay's own files, or of a change to them. What
+// fails below, where nothing was written, is the Base's error as it is.
+type Error struct {
+	Backup string // the id of the backup that the overlay belongs to
+	Doing  string
+	Off    int64 // bytes, in the volume
+	Err    error
+}
+
+// Error implements error.
+func (e *Error) Error() string {
+	return fmt.Sprintf("overlay of backup %s: %s at offset %d: %v", e.Backup, e.Doing, e.Off, e.Err)
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
 func damaged(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrDamaged, fmt.Sprintf(format, args...))
 }

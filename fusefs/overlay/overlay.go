@@ -119,5 +119,5 @@ func (o *Overlay) check(off, n int64) error {
 
 // wrap says whose error it is.
 func (o *Overlay) wrap(doing string, off int64, err error) error {
-	return fmt.Errorf("overlay of backup %s: %s at offset %d: %w", o.key.Backup, doing, off, err)
+	return &Error{Backup: o.key.Backup, Doing: doing, Off: off, Err: err}
 }

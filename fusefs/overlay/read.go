@@ -7,7 +7,7 @@ import (
 )
 
 // Next returns where the run that starts at off ends, in [off, end), and
-// whether it was written: then ReadWritten has its bytes, else the Base.
+// whether it was written: then the overlay has its bytes, else the Base.
 // off < end, inside the volume.
 func (o *Overlay) Next(ctx context.Context, off, end int64) (stop int64, written bool, err error) {
 	if err := o.check(off, end-off); err != nil {
@@ -60,9 +60,9 @@ func (o *Overlay) has() bool {
 	return o.exists
 }
 
-// ReadWritten fills p with the bytes at off, in a run that Next said was
+// readWritten fills p with the bytes at off, in a run that Next said was
 // written.
-func (o *Overlay) ReadWritten(p []byte, off int64) error {
+func (o *Overlay) readWritten(p []byte, off int64) error {
 	if _, err := o.data.ReadAt(p, off); err != nil {
 		if errors.Is(err, io.EOF) {
 			err = damaged("its data file is too short")
@@ -70,54 +70,4 @@ func (o *Overlay) ReadWritten(p []byte, off int64) error {
 		return o.wrap("read", off, err)
 	}
 	return nil
-}
-
-// ReadAt fills p whole with the bytes at off, written ones and the Base's, or
-// fails.
-func (o *Overlay) ReadAt(ctx context.Context, p []byte, off int64) error {
-	if err := o.check(off, int64(len(p))); err != nil {
-		return err
-	}
-	for len(p) > 0 {
-		stop, written, err := o.Next(ctx, off, off+int64(len(p)))
-		if err != nil {
-			return err
-		}
-		n := stop - off
-		if written {
-			err = o.ReadWritten(p[:n], off)
-		} else {
-			err = o.base.ReadAt(ctx, p[:n], off)
-		}
-		if err != nil {
-			return err
-		}
-		p, off = p[n:], stop
-	}
-	return nil
-}
-
-// NextData returns the first range [start, stop) at or after off, and before
-// end, of bytes not known to be zero; start == stop when there is none.
-// Adjacent ranges may come one by one. It reads no data.
-func (o *Overlay) NextData(ctx context.Context, off, end int64) (start, stop int64, err error) {
-	end = min(end, o.key.Size)
-	for off < end {
-		run, written, err := o.Next(ctx, off, end)
-		if err != nil {
-			return 0, 0, err
-		}
-		if written {
-			if start, stop, err = o.data.NextData(off, run); err != nil {
-				return 0, 0, o.wrap("look for data", off, err)
-			}
-		} else if start, stop, err = o.base.NextData(ctx, off, run); err != nil {
-			return 0, 0, err
-		}
-		if start < stop {
-			return start, stop, nil
-		}
-		off = run
-	}
-	return end, end, nil
 }
