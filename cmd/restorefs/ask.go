@@ -2,8 +2,10 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 
@@ -11,17 +13,30 @@ import (
 	"golang.org/x/term"
 )
 
+// console is how a command speaks with people and scripts: results go to out,
+// messages, questions and progress to err.
+type console struct {
+	out, err io.Writer
+	json     bool   // results are JSON
+	yes      bool   // nothing is asked
+	progress string // auto, json or none
+}
+
+func consoleOf(c *cli.Context) console {
+	return console{out: c.App.Writer, err: c.App.ErrWriter, json: c.Bool("json"), yes: c.Bool("yes"), progress: c.String("progress")}
+}
+
 // ask has the operator say yes, here or with --yes. The error says what has not
 // happened otherwise ("nothing was written"), and what --yes would be for where
 // nobody can be asked ("to write to /dev/vdb").
-func ask(c *cli.Context, question, not, yes string) error {
-	if c.Bool("yes") {
+func (o console) ask(ctx context.Context, question, not, yes string) error {
+	if o.yes {
 		return nil
 	}
 	if !term.IsTerminal(int(os.Stdin.Fd())) {
 		return usagef("%s: nobody can be asked here, say --yes %s", not, yes)
 	}
-	fmt.Fprintf(c.App.ErrWriter, "%s [y/N] ", question)
+	fmt.Fprintf(o.err, "%s [y/N] ", question)
 	answer := make(chan string, 1)
 	go func() { // a read of a terminal cannot be interrupted
 		line, _ := bufio.NewReader(os.Stdin).ReadString('\n')
@@ -33,7 +48,7 @@ func ask(c *cli.Context, question, not, yes string) error {
 			return nil
 		}
 		return errors.New("not confirmed, " + not)
-	case <-c.Context.Done():
-		return fmt.Errorf("%s: %w", not, c.Context.Err())
+	case <-ctx.Done():
+		return fmt.Errorf("%s: %w", not, ctx.Err())
 	}
 }

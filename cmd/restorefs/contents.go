@@ -132,11 +132,11 @@ func (l *listedDisk) restoredLines() []string {
 
 // tellContents tells of a disk that was written where it cannot be read again:
 // into a pipe or a qcow2 file. It is read from the backup, for a moment only.
-func tellContents(c *cli.Context, v materialize.Volume) {
-	ctx, cancel := context.WithTimeout(c.Context, 5*time.Second)
+func (o console) tellContents(ctx context.Context, v materialize.Volume) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	s, err := contents.Look(volumeReader{ctx, v}, v.Size())
 	for _, line := range newListedDisk(s, err).restoredLines() {
-		fmt.Fprintf(c.App.ErrWriter, "note    %s\n", printable(line))
+		fmt.Fprintf(o.err, "note    %s\n", printable(line))
 	}
 }

@@ -13,39 +13,76 @@ import (
 	"github.com/restorefs/restorefs/materialize"
 )
 
-// continuing is the command that goes on with a materialize that ended early:
-// this one, without the flags of drop, and with more at its end. noted says
-// whether the target has a note of it; without one it has to be forced.
-func continuing(c *cli.Context, s *locate.Share, noted bool, drop []string, more ...string) string {
-	words := []string{"restorefs", "materialize"}
+// givenFlag is a flag as it can be given again.
+type givenFlag struct {
+	name  string
+	words []string
+}
+
+// givenFlags are those of a command line, in the order of --help.
+type givenFlags []givenFlag
+
+func givenFlagsOf(c *cli.Context, s *locate.Share) (given givenFlags) {
 	for _, f := range c.Command.Flags {
 		name := f.Names()[0]
-		if name == "share" {
-			words = append(words, "--share", s.Place())
+		if name == "share" { // where it was found
+			given = append(given, givenFlag{name, []string{"--share", s.Place()}})
 			continue
 		}
-		if !c.IsSet(name) || name == "dry-run" || slices.Contains(drop, name) {
+		if !c.IsSet(name) {
 			continue
 		}
+		var words []string
 		switch f.(type) {
 		case *cli.BoolFlag:
-			words = append(words, "--"+name)
+			if c.Bool(name) {
+				words = []string{"--" + name}
+			}
 		case salvageFlag:
-			words = append(words, "--"+name+"="+salvaging(c))
+			words = []string{"--" + name + "=" + salvaging(c)}
 		default:
-			words = append(words, "--"+name, fmt.Sprint(c.Value(name)))
+			words = []string{"--" + name, fmt.Sprint(c.Value(name))}
+		}
+		given = append(given, givenFlag{name, words})
+	}
+	return given
+}
+
+// only returns the words of those of the flags that were given.
+func (g givenFlags) only(names ...string) (words []string) {
+	for _, name := range names {
+		if i := slices.IndexFunc(g, func(f givenFlag) bool { return f.name == name }); i >= 0 {
+			words = append(words, g[i].words...)
+		}
+	}
+	return words
+}
+
+// continuing is the command that goes on with a materialize that ended early:
+// with the flags that were given, except those of drop, and with more at its end.
+// noted says whether the target has a note of it; without one it has to be forced.
+func (g givenFlags) continuing(noted bool, drop []string, more ...string) string {
+	words := []string{"restorefs", "materialize"}
+	for _, f := range g {
+		if f.name != "dry-run" && !slices.Contains(drop, f.name) {
+			words = append(words, f.words...)
 		}
 	}
 	for _, name := range []string{"delta", "force"} {
-		if !noted && !c.Bool(name) {
+		if !noted && len(g.only(name)) == 0 {
 			words = append(words, "--"+name)
 		}
 	}
-	words = append(words, more...)
+	return shellCommand(append(words, more...))
+}
+
+// shellCommand quotes the words of a command for the shell.
+func shellCommand(words []string) string {
+	quoted := make([]string, len(words))
 	for i, w := range words {
-		words[i] = shellWord(w)
+		quoted[i] = shellWord(w)
 	}
-	return strings.Join(words, " ")
+	return strings.Join(quoted, " ")
 }
 
 // howToContinue adds to the error of a run the command that goes on with it,
@@ -56,5 +93,5 @@ func (r *restore) howToContinue(t *materialize.Target, name string, err error) e
 	if r.saysHow || refused || wrong || errors.Is(err, backupstore.ErrDamaged) {
 		return err
 	}
-	return fmt.Errorf("%w\nto continue:  %s", err, continuing(r.c, r.share, t.Note() != "", nil, r.backup.ID, name))
+	return fmt.Errorf("%w\nto continue:  %s", err, r.o.given.continuing(t.Note() != "", nil, r.backup.ID, name))
 }

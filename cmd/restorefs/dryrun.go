@@ -1,13 +1,13 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os/exec"
 	"path/filepath"
 
-	"github.com/urfave/cli/v2"
 	"golang.org/x/sys/unix"
 
 	"github.com/restorefs/restorefs/materialize"
@@ -15,20 +15,19 @@ import (
 
 // dryRunUnseen says what a run would do of whose target nothing is known: stdout,
 // or a qcow2 file, which is made anew beside the one that it replaces.
-func dryRunUnseen(r *restore, name string, qcow2 bool) error {
-	c := r.c
-	e, err := materialize.PlanUnseen(c.Context, r.volume, name)
+func (r *restore) dryRunUnseen(ctx context.Context, name string, qcow2 bool) error {
+	e, err := materialize.PlanUnseen(ctx, r.volume, name)
 	if err != nil {
 		return err
 	}
 	if qcow2 {
-		if err := r.planQcow2(name, &e); err != nil {
+		if err := r.planQcow2(ctx, name, &e); err != nil {
 			return err
 		}
 	} else {
 		e.ZeroBytes = e.Size - e.DataBytes // are written like all else
 	}
-	p, err := newPlanned(c.Context, r.composed, r.volume, e, r.options)
+	p, err := newPlanned(ctx, r.composed, r.volume, e, r.options)
 	if err != nil {
 		return err
 	}
@@ -36,10 +35,10 @@ func dryRunUnseen(r *restore, name string, qcow2 bool) error {
 		p.Target = resolved(name)
 		p.FreeBytes = freeFor(p.Target)
 	}
-	if c.Bool("json") {
-		err = writeJSON(c.App.Writer, p)
+	if r.o.json {
+		err = writeJSON(r.o.out, p)
 	} else {
-		printPlan(c.App.Writer, p, e.Notes)
+		printPlan(r.o.out, p, e.Notes)
 	}
 	if err != nil {
 		return err
@@ -51,11 +50,11 @@ func dryRunUnseen(r *restore, name string, qcow2 bool) error {
 }
 
 // planQcow2 checks the target of a qcow2 and what making one takes.
-func (r *restore) planQcow2(name string, e *materialize.Estimate) error {
+func (r *restore) planQcow2(ctx context.Context, name string, e *materialize.Estimate) error {
 	if _, err := exec.LookPath("qemu-img"); err != nil {
 		return errNoQemuImg(err)
 	}
-	target, err := openNewFile(r.c.Context, name, r.volume.Size(), r.c.Bool("force"))
+	target, err := openNewFile(ctx, name, r.volume.Size(), r.o.force)
 	if refused, ok := errors.AsType[*materialize.RefusedError](err); ok {
 		e.Refused = refused
 		return nil
@@ -118,9 +117,4 @@ func (p planned) fits() error {
 	}
 	return fmt.Errorf("%s would not fit: %s are to be written, %s are free there (a file system that compresses may take more)",
 		printable(p.Target), formatSize(p.WriteBytes), formatSize(*p.FreeBytes))
-}
-
-// planningUnseen reports a dry run of a run whose target cannot be looked at.
-func planningUnseen(c *cli.Context, name string, qcow2 bool) bool {
-	return c.Bool("dry-run") && (name == "-" || qcow2)
 }

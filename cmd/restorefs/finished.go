@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 
 	"github.com/restorefs/restorefs/backupstore"
 	"github.com/restorefs/restorefs/materialize"
@@ -29,12 +28,8 @@ func (r *restore) maybeFinished(name string, err error) error {
 	if path := resolved(name) + ".metadata.json"; recordOf(path) == r.backup.ID {
 		says = fmt.Sprintf("a restore of this backup ended here, as %s says. This proves that it is still whole, and writes nothing:", path)
 	}
-	words := append([]string{"restorefs", "verify"}, sameShare(r.c, r.share)...)
-	words = append(words, "--target", name, r.backup.ID)
-	for i, w := range words {
-		words[i] = shellWord(w)
-	}
-	return fmt.Errorf("%w\n%s\n  %s", err, says, strings.Join(words, " "))
+	words := append([]string{"restorefs", "verify"}, r.o.given.only("share", "cinder-conf", "mount-options")...)
+	return fmt.Errorf("%w\n%s\n  %s", err, says, shellCommand(append(words, "--target", name, r.backup.ID)))
 }
 
 // recordOf is the id of the backup that a TARGET.metadata.json is of, "" if it is

@@ -64,10 +64,20 @@ func ours(path string) bool {
 	return err == nil && isSealed(data)
 }
 
-// mayKeep refuses a file that is there and not restorefs's own, unless --force is
+// keeper leaves files for the operator beside what is restored.
+type keeper struct {
+	force   bool                    // files that are the operator's are replaced too
+	outside func(path string) error // refuses what is on the share
+}
+
+func keeperOf(c *cli.Context, s *locate.Share) keeper {
+	return keeper{c.Bool("force"), func(path string) error { return outsideShare(c.Context, s, path) }}
+}
+
+// may refuses a file that is there and not restorefs's own, unless --force is
 // given, and one in a directory where none can be made.
-func mayKeep(c *cli.Context, s *locate.Share, path string) error {
-	if err := outsideShare(c.Context, s, path); err != nil {
+func (k keeper) may(path string) error {
+	if err := k.outside(path); err != nil {
 		return err
 	}
 	info, err := os.Lstat(path)
@@ -75,7 +85,7 @@ func mayKeep(c *cli.Context, s *locate.Share, path string) error {
 	case err == nil && !info.Mode().IsRegular() && info.Mode().Type() != fs.ModeSymlink:
 		return &materialize.RefusedError{Target: path, Reasons: []materialize.Reason{{Kind: materialize.ReasonNotATarget,
 			Text: "it is there, and not a regular file"}}}
-	case err == nil && !c.Bool("force") && !ours(path):
+	case err == nil && !k.force && !ours(path):
 		return &materialize.RefusedError{Target: path, Reasons: []materialize.Reason{{Kind: materialize.ReasonContent, Forceable: true,
 			Text: "it exists, and is not a file that restorefs wrote or has been changed since"}}}
 	}
@@ -86,14 +96,14 @@ func mayKeep(c *cli.Context, s *locate.Share, path string) error {
 	return nil
 }
 
-// keepFile leaves a file for the operator, whole or not at all, by the rule of
-// mayKeep: it may have come into being since that was asked.
-func keepFile(c *cli.Context, s *locate.Share, path string, data []byte) error {
-	if err := outsideShare(c.Context, s, path); err != nil {
+// keep leaves a file for the operator, whole or not at all, by the rule of may:
+// the file may have come into being since that was asked.
+func (k keeper) keep(path string, data []byte) error {
+	if err := k.outside(path); err != nil {
 		return err
 	}
 	data = sealed(data)
-	if c.Bool("force") || ours(path) {
+	if k.force || ours(path) {
 		return private.Replace(path, data)
 	}
 	err := private.Create(path, data)
@@ -101,4 +111,13 @@ func keepFile(c *cli.Context, s *locate.Share, path string, data []byte) error {
 		return fmt.Errorf("%s exists, and restorefs did not write it: it is left as it is", path)
 	}
 	return err
+}
+
+// aside is where a file of that name is left for the operator: in the working
+// directory, unless that is on the share.
+func (k keeper) aside(name string) string {
+	if k.outside(filepath.Join(".", name)) != nil {
+		return filepath.Join(os.TempDir(), name)
+	}
+	return name
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -99,70 +100,50 @@ func runMaterialize(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	if c.String("volume") != "" && (qcow2 || name == "-") {
+		return usagef("--volume goes with a TARGET that is the volume: its device or file")
+	}
 	r, err := newRestore(c)
 	if err != nil {
 		return err
 	}
 	defer r.close()
-	if r.salvage != "" && qcow2 {
-		return usagef("--salvage does not go with --format qcow2: salvage into a raw file and convert that")
-	}
-	if r.overlay != nil && qcow2 {
-		return usagef("--overlay does not go with --format qcow2: restore into a raw file and convert that")
-	}
-	if c.String("volume") != "" && (qcow2 || name == "-") {
-		return usagef("--volume goes with a TARGET that is the volume: its device or file")
-	}
-	if name == "-" && !c.Bool("dry-run") {
-		if err := toStdout(c, r.volume, r.options, copyState(r.options.Progress, r.composed)); err != nil {
+	if name != "-" {
+		if err := r.o.outside(name); err != nil {
 			return err
 		}
-		tellContents(c, r.volume)
-		data := "the data is written; "
-		if len(r.rescue.Bad()) > 0 {
-			data = "the data is written, except for what is lost; "
-		}
-		_, err := writeRecord(c, r.share, r.backup, nil)
-		return errors.Join(lost(c, r.rescue.Bad(), "zeros stand there"), inDoubt(r.backup), recordError(data, err))
 	}
-	if err := outsideShare(c.Context, r.share, name); err != nil {
-		return err
+	switch {
+	case r.o.dryRun && (name == "-" || qcow2):
+		return r.dryRunUnseen(c.Context, name, qcow2)
+	case name == "-":
+		return r.toStdout(c.Context)
+	case qcow2:
+		return toQcow2(c, r, name)
 	}
-	if planningUnseen(c, name, qcow2) {
-		return dryRunUnseen(r, name, qcow2)
-	}
-	if qcow2 {
-		if err := r.sureOf(name, true); err != nil {
-			return err
-		}
-		if err := toQcow2(c, r.share, r.catalog, r.composed, name, r.memory); err != nil {
-			return err
-		}
-		tellContents(c, r.composed)
-		return nil
-	}
-	if r.cloud, err = findCloudVolume(c, r.share); err != nil {
+	if r.cloud, err = findCloudVolume(c, r.o.share); err != nil {
 		return err
 	}
 	if r.cloud != nil {
 		if err := errors.Join(r.cloud.isAt(name), r.cloud.check(r.backup)); err != nil {
 			return err
 		}
-		if err := r.isTheVolume(name); err != nil {
+		if err := r.isTheVolume(c.Context, name); err != nil {
 			return err
 		}
 	}
-	if c.Bool("dry-run") {
-		return dryRun(r, name)
+	if r.o.dryRun {
+		return r.dryRun(c.Context, name)
 	}
 	r.byHand = r.cloud != nil
-	err = r.onto(name)
-	return andLeft(err, r.free())
+	err = r.onto(c.Context, name)
+	return andLeft(err, r.free(c.Context))
 }
 
 // finish reports a restore whose data is safe, and restores the metadata of the
-// cloud's volume, nil for none.
-func finish(c *cli.Context, s *locate.Share, b *backupstore.Backup, target *materialize.Target, result materialize.Result, healed, lost []backupstore.Range, cloud *cloudVolume) error {
+// cloud's volume, if the target is one.
+func (r *restore) finish(ctx context.Context, target *materialize.Target, result materialize.Result, healed []backupstore.Range) error {
+	b, lost, cloud := r.backup, r.rescue.Bad(), r.cloud
 	out := materialized{
 		Backup: b.ID, Target: target.Path(), Size: result.Size, BytesWritten: result.BytesWritten, BytesZeroed: result.BytesZeroed,
 		BytesSkipped: result.BytesSkipped, Verified: len(lost) == 0 && b.Doubt() == "", Seconds: result.Duration.Seconds(),
@@ -178,7 +159,7 @@ func finish(c *cli.Context, s *locate.Share, b *backupstore.Backup, target *mate
 	if result.Verified {
 		proof += ", and read back from the target"
 	}
-	if out.Overlay = c.String("overlay"); out.Overlay != "" {
+	if out.Overlay = r.o.overlay; out.Overlay != "" {
 		proof += "; what was written onto it is from " + out.Overlay + ", and has no digests"
 	}
 	if cloud != nil {
@@ -186,11 +167,11 @@ func finish(c *cli.Context, s *locate.Share, b *backupstore.Backup, target *mate
 	}
 	out.Disk = lookAtTarget(target.Path(), result.Size)
 	var err, recordErr error
-	if cloud == nil || c.String("metadata-out") != "" {
-		out.Metadata, err = writeRecord(c, s, b, target)
+	if cloud == nil || r.o.metadataOut != "" {
+		out.Metadata, err = r.writeRecord(ctx, target)
 		recordErr = recordError(data, err)
 	}
-	if w := reportTo(c); !c.Bool("json") {
+	if w := r.o.reportTo(); !r.o.json {
 		fmt.Fprintf(w, "restored backup %s to %s\n  %s in %.1f s: %s written, %s zero, %s already right; %s\n",
 			b.ID, target, formatSize(out.Size), out.Seconds, formatSize(out.BytesWritten), formatSize(out.BytesZeroed), formatSize(out.BytesSkipped), proof)
 		if len(healed) > 0 {
@@ -204,18 +185,18 @@ func finish(c *cli.Context, s *locate.Share, b *backupstore.Backup, target *mate
 		}
 	}
 	out.Volume, err = cloud.restoreMetadata(b, data)
-	if c.Bool("json") {
-		recordErr = errors.Join(recordErr, writeJSON(c.App.Writer, out))
+	if r.o.json {
+		recordErr = errors.Join(recordErr, writeJSON(r.o.out, out))
 	}
 	return errors.Join(recordErr, err)
 }
 
 // reportTo is where a restore is reported: stderr where --metadata-out - has stdout.
-func reportTo(c *cli.Context) io.Writer {
-	if c.String("metadata-out") == "-" {
-		return c.App.ErrWriter
+func (o restoreOptions) reportTo() io.Writer {
+	if o.metadataOut == "-" {
+		return o.err
 	}
-	return c.App.Writer
+	return o.out
 }
 
 // stateDir is where it is noted that a device is half written, "" when that
@@ -230,13 +211,12 @@ func stateDir(c *cli.Context, s *locate.Share) string {
 
 // dryRun says what a run would do. A target that would be refused is an error
 // all the same, so that scripts can ask first.
-func dryRun(r *restore, name string) error {
-	c := r.c
-	e, err := materialize.Plan(c.Context, r.volume, name, r.openOptions(), r.options)
+func (r *restore) dryRun(ctx context.Context, name string) error {
+	e, err := materialize.Plan(ctx, r.volume, name, r.openOptions(), r.options)
 	if err != nil {
 		return err
 	}
-	p, err := newPlanned(c.Context, r.composed, r.volume, e, r.options)
+	p, err := newPlanned(ctx, r.composed, r.volume, e, r.options)
 	if err != nil {
 		return err
 	}
@@ -247,13 +227,13 @@ func dryRun(r *restore, name string) error {
 	if why := doubtful(name, false, r.catalog); why != "" && r.found == nil {
 		e.Notes = append(e.Notes, why+"; that will be asked about")
 	}
-	if c.Bool("json") {
+	if r.o.json {
 		p.Target = resolved(name)
-		err = writeJSON(c.App.Writer, p)
+		err = writeJSON(r.o.out, p)
 	} else {
-		printPlan(c.App.Writer, p, e.Notes)
+		printPlan(r.o.out, p, e.Notes)
 		if r.cloud != nil && r.cloud.metadata {
-			printChanges(c.App.Writer, p.Changes)
+			printChanges(r.o.out, p.Changes)
 		}
 	}
 	if err != nil {
@@ -270,12 +250,12 @@ func dryRun(r *restore, name string) error {
 
 // checkMetadataOut refuses a FILE that cannot be written, is TARGET, is on the
 // share, or is there and the operator's.
-func checkMetadataOut(c *cli.Context, s *locate.Share) error {
-	path, target := c.String("metadata-out"), c.Args().Get(1)
+func (o restoreOptions) checkMetadataOut() error {
+	path, target := o.metadataOut, o.target
 	switch {
 	case path == "":
 		return nil
-	case path == "-" && c.Bool("json"):
+	case path == "-" && o.json:
 		return usagef("--metadata-out - and --json both write to stdout: name a file, or leave one out")
 	case path == "-" && target == "-":
 		return usagef("--metadata-out - and the TARGET - both are stdout: name a file for one of them")
@@ -297,24 +277,24 @@ func checkMetadataOut(c *cli.Context, s *locate.Share) error {
 	if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {
 		return usagef("--metadata-out %s: there is no such directory", path)
 	}
-	return mayKeep(c, s, path)
+	return o.may(path)
 }
 
 // mayKeepRecord does that for the file that the metadata goes to unless
 // --metadata-out says where.
-func mayKeepRecord(c *cli.Context, s *locate.Share, t *materialize.Target) error {
-	if c.String("metadata-out") != "" || t.Kind() != materialize.KindFile {
+func (r *restore) mayKeepRecord(t *materialize.Target) error {
+	if r.o.metadataOut != "" || t.Kind() != materialize.KindFile {
 		return nil
 	}
-	return mayKeep(c, s, recordPath(t))
+	return r.o.may(recordPath(t))
 }
 
 func recordPath(t *materialize.Target) string { return t.Path() + ".metadata.json" }
 
 // confirm shows what is about to happen and, on a terminal, asks.
 // That is left out where it was confirmed before.
-func confirm(c *cli.Context, b *backupstore.Backup, t *materialize.Target, confirmed bool) error {
-	w := c.App.ErrWriter
+func (r *restore) confirm(ctx context.Context, t *materialize.Target) error {
+	w, b, confirmed := r.o.err, r.backup, r.confirmed
 	if !confirmed {
 		printBackup(w, b)
 	}
@@ -325,13 +305,13 @@ func confirm(c *cli.Context, b *backupstore.Backup, t *materialize.Target, confi
 	for _, n := range t.Notes() {
 		fmt.Fprintf(w, "note    %s\n", printable(n))
 	}
-	for _, r := range t.Overridden() {
-		fmt.Fprintf(w, "force   %s\n", printable(r.Text))
+	for _, reason := range t.Overridden() {
+		fmt.Fprintf(w, "force   %s\n", printable(reason.Text))
 	}
 	if confirmed || t.Kind() == materialize.KindFile && len(t.Overridden()) == 0 {
 		return nil
 	}
-	return ask(c, "Write to it?", "nothing was written", "to write to "+t.String())
+	return r.o.ask(ctx, "Write to it?", "nothing was written", "to write to "+t.String())
 }
 
 func printBackup(w io.Writer, b *backupstore.Backup) {
@@ -350,8 +330,8 @@ func targetWords(t *materialize.Target, size int64) string {
 
 // writeRecord leaves the volume's metadata beside a file target, or where
 // --metadata-out says. t is nil for standard output.
-func writeRecord(c *cli.Context, s *locate.Share, b *backupstore.Backup, t *materialize.Target) (string, error) {
-	path := c.String("metadata-out")
+func (r *restore) writeRecord(ctx context.Context, t *materialize.Target) (string, error) {
+	path := r.o.metadataOut
 	switch {
 	case path != "" && t != nil && sameFile(path, t.Path()): // found, so that checkMetadataOut did not know it
 		return "", fmt.Errorf("--metadata-out %s is the target itself", path)
@@ -361,7 +341,7 @@ func writeRecord(c *cli.Context, s *locate.Share, b *backupstore.Backup, t *mate
 	default:
 		path = recordPath(t)
 	}
-	record, err := b.Record(c.Context)
+	record, err := r.backup.Record(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -370,12 +350,12 @@ func writeRecord(c *cli.Context, s *locate.Share, b *backupstore.Backup, t *mate
 		return "", err
 	}
 	if path == "-" {
-		if _, err := c.App.Writer.Write(buf.Bytes()); err != nil {
+		if _, err := r.o.out.Write(buf.Bytes()); err != nil {
 			return "", err
 		}
 		return path, nil
 	}
-	if err := keepFile(c, s, path, buf.Bytes()); err != nil {
+	if err := r.o.keep(path, buf.Bytes()); err != nil {
 		return "", err
 	}
 	return path, nil

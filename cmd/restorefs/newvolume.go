@@ -21,6 +21,7 @@ import (
 // given. It belongs to one goroutine.
 type delivery struct {
 	*restore
+	c     *cli.Context
 	place place
 	fresh bool // the volume is created
 	run   string
@@ -62,8 +63,8 @@ func toFoundDevice(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	r.cloud = &cloudVolume{c: c, share: r.share, client: client, rule: rule, metadata: !c.Bool("no-metadata")}
-	d := &delivery{restore: r, fresh: c.Bool("new-volume"), run: rand.Text()}
+	r.cloud = &cloudVolume{c: c, share: r.o.share, client: client, rule: rule, metadata: !c.Bool("no-metadata")}
+	d := &delivery{restore: r, c: c, fresh: c.Bool("new-volume"), run: rand.Text()}
 	if m := r.backup.VolumeMeta; c.Bool("attach") && m != nil && m.Base.EncryptionKeyID != nil {
 		return usagef("backup %s is of an encrypted volume: its data is encrypted, and what is written through an attachment would be encrypted once more; "+
 			"restore it where the volume's own bytes are (--device-path)", r.backup.ID)
@@ -216,7 +217,7 @@ func (d *delivery) confirm() error {
 	for _, n := range d.notes() {
 		fmt.Fprintf(w, "note    %s\n", printable(n))
 	}
-	if err := ask(d.c, question, "nothing was written", "to write to "+what); err != nil {
+	if err := d.o.ask(d.c.Context, question, "nothing was written", "to write to "+what); err != nil {
 		return err
 	}
 	d.confirmed = true
@@ -282,11 +283,11 @@ func (d *delivery) forth(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("the device of volume %s: %w", id, err)
 	}
-	if err := errors.Join(d.cloud.isAt(found.Path), outsideShare(d.c.Context, d.share, path)); err != nil {
+	if err := errors.Join(d.cloud.isAt(found.Path), d.o.outside(path)); err != nil {
 		return err
 	}
 	d.saysHow = true
-	if err := d.onto(found.Path); err != nil || d.cloud.metadata {
+	if err := d.onto(ctx, found.Path); err != nil || d.cloud.metadata {
 		return err
 	}
 	// The metadata that is left alone is the operator's, not ours.

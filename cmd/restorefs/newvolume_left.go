@@ -73,6 +73,6 @@ func (d *delivery) cleanUp(ctx context.Context, back error) error {
 func (d *delivery) again() string {
 	// The note of an interrupted run is lost with a device that comes anew.
 	noted := d.found == nil || d.found.Lasting || !d.begun
-	return continuing(d.c, d.share, noted, []string{"new-volume", "type", "availability-zone", "name", "size", "cleanup", "volume"},
+	return d.o.given.continuing(noted, []string{"new-volume", "type", "availability-zone", "name", "size", "cleanup", "volume"},
 		"--volume", d.cloud.volume.ID, d.backup.ID)
 }

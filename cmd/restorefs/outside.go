@@ -106,12 +106,3 @@ func makeTemp(prefix string) (string, error) {
 	}
 	return dir, nil
 }
-
-// aside is where a file of that name is left for the operator: in the working
-// directory, unless that is on the share.
-func aside(ctx context.Context, s *locate.Share, name string) string {
-	if outsideShare(ctx, s, filepath.Join(".", name)) != nil {
-		return filepath.Join(os.TempDir(), name)
-	}
-	return name
-}

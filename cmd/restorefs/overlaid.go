@@ -82,15 +82,12 @@ func (p plain) Slices() [][]byte { return [][]byte{p} }
 func (p plain) Release() {}
 
 // withOverlay puts what --overlay names over the volume that is restored.
-func (r *restore) withOverlay() error {
-	dir := r.c.String("overlay")
+func (r *restore) withOverlay(ctx context.Context) error {
+	dir := r.o.overlay
 	if dir == "" {
 		return nil
 	}
-	if err := overlayDir(r.c, dir); err != nil {
-		return err
-	}
-	o, err := overlay.OpenReadOnly(r.c.Context, dir, overlayKey(r.composed), r.volume, overlay.Options{Logger: newLogger(r.c)})
+	o, err := overlay.OpenReadOnly(ctx, dir, overlayKey(r.composed), r.volume, overlay.Options{Logger: r.options.Logger})
 	if errors.Is(err, fs.ErrNotExist) {
 		return usagef("nothing was written onto backup %s in %s: leave --overlay out, or see \"restorefs overlay list %s\"", r.backup.ID, dir, dir)
 	}

@@ -139,7 +139,7 @@ func discardOverlays(c *cli.Context, dir, ref string) error {
 		for _, l := range out {
 			fmt.Fprintln(c.App.ErrWriter, l)
 		}
-		if err := ask(c, "Discard what was written?", "nothing was discarded", "to discard what was written"); err != nil {
+		if err := consoleOf(c).ask(c.Context, "Discard what was written?", "nothing was discarded", "to discard what was written"); err != nil {
 			return err
 		}
 	}

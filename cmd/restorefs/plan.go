@@ -6,8 +6,6 @@ import (
 	"io"
 	"time"
 
-	"github.com/urfave/cli/v2"
-
 	"github.com/restorefs/restorefs/backupstore"
 	"github.com/restorefs/restorefs/materialize"
 	"github.com/restorefs/restorefs/materialize/cinderapi"
@@ -142,8 +140,9 @@ func printMissing(w io.Writer, missing []missingPiece) {
 
 // lacking says what the restore of a backup lacks that cannot be composed: what
 // is wrong with it, or with the first of its parents of which that can be said.
-func lacking(c *cli.Context, b *backupstore.Backup) error {
-	p := planned{Backup: b.ID, Target: c.Args().Get(1), Size: b.Size}
+func (r *restore) lacking() error {
+	b := r.backup
+	p := planned{Backup: b.ID, Target: r.o.target, Size: b.Size}
 	for l := b; l != nil; l = l.Parent() {
 		if l.State != backupstore.Complete {
 			for _, problem := range l.Problems {
@@ -151,9 +150,9 @@ func lacking(c *cli.Context, b *backupstore.Backup) error {
 			}
 		}
 	}
-	if c.Bool("json") {
-		return writeJSON(c.App.Writer, p)
+	if r.o.json {
+		return writeJSON(r.o.out, p)
 	}
-	printMissing(c.App.Writer, p.Missing)
+	printMissing(r.o.out, p.Missing)
 	return nil
 }

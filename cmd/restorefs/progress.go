@@ -51,17 +51,16 @@ func checkProgressFlag(c *cli.Context) error {
 	}
 }
 
-// reportProgress shows, as --progress says, what now returns, until stop is
-// called.
-func reportProgress(c *cli.Context, now func() progressState) (stop func()) {
+// showProgress shows, as --progress says, what now returns, until stop is called.
+func (o console) showProgress(now func() progressState) (stop func()) {
 	measured := withRate(now)
-	switch c.String("progress") {
+	switch o.progress {
 	case "none":
 		return func() {}
 	case "json":
-		return reportJSON(c.App.ErrWriter, measured)
+		return reportJSON(o.err, measured)
 	}
-	return showLine(c.App.ErrWriter, lineEvery, measured)
+	return showLine(o.err, lineEvery, measured)
 }
 
 // withRate measures the rate of what now returns.

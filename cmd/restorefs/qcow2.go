@@ -55,6 +55,9 @@ func wantsQcow2(c *cli.Context, target string) (bool, error) {
 			return false, usagef("--%s does not go with --format qcow2", flag)
 		}
 	}
+	if c.String("overlay") != "" {
+		return false, usagef("--overlay does not go with --format qcow2: restore into a raw file and convert that")
+	}
 	return true, nil
 }
 
@@ -73,35 +76,37 @@ type conversion struct {
 }
 
 // toQcow2 restores into a qcow2 file.
-func toQcow2(c *cli.Context, s *locate.Share, catalog *backupstore.Catalog, volume *backupstore.Volume, name string, memory int64) (err error) {
-	begin := time.Now()
+func toQcow2(c *cli.Context, r *restore, name string) (err error) {
+	begin, ctx, volume := time.Now(), c.Context, r.composed
+	if err := r.sureOf(ctx, name, true); err != nil {
+		return err
+	}
 	qemuImg, err := exec.LookPath("qemu-img")
 	if err != nil {
 		return errNoQemuImg(err)
 	}
-	target, err := openNewFile(c.Context, name, volume.Size(), c.Bool("force"))
+	target, err := openNewFile(ctx, name, volume.Size(), r.o.force)
 	if err != nil {
 		return err
 	}
 	defer target.Close()
-	if err := mayKeepRecord(c, s, target); err != nil {
+	if err := r.mayKeepRecord(target); err != nil {
 		return err
 	}
-	b := volume.Backup()
-	if err := confirm(c, b, target, false); err != nil {
+	if err := r.confirm(ctx, target); err != nil {
 		return err
 	}
-	data, err := dataBytes(c.Context, volume)
+	data, err := dataBytes(ctx, volume)
 	if err != nil {
 		return err
 	}
 	x := &conversion{qemuImg: qemuImg, size: volume.Size()}
 	x.stage.Store("starting")
-	spans := cache.New(cache.Options{MemoryBytes: memory, MemoryFor: memoryFor(c), Logger: newLogger(c)})
+	spans := cache.New(cache.Options{MemoryBytes: r.o.memory, MemoryFor: memoryFor(c), Logger: newLogger(c)})
 	defer spans.Close()
 	answerAtOnce()
-	x.source = &watched{served: newServed(catalog, spans, newLogger(c), func(other *backupstore.Backup) bool { return other == b })}
-	unmount, err := x.mount(c, s, b.ID)
+	x.source = &watched{served: newServed(r.catalog, spans, r.options.Logger, func(other *backupstore.Backup) bool { return other == r.backup })}
+	unmount, err := x.mount(c, r.o.share, r.backup.ID)
 	if err != nil {
 		return err
 	}
@@ -113,21 +118,25 @@ func toQcow2(c *cli.Context, s *locate.Share, catalog *backupstore.Catalog, volu
 	defer temp.Close()
 	defer os.Remove(temp.Name())
 	x.temp = temp.Name()
-	stop := reportProgress(c, x.state)
-	err = x.convert(c.Context, temp, c.Bool("verify-after"))
+	stop := r.o.showProgress(x.state)
+	err = x.convert(ctx, temp, r.options.VerifyAfter)
 	stop()
-	if c.Context.Err() != nil {
-		return fmt.Errorf("stopped before the end, %s is as it was: %w", target, c.Context.Err())
+	if ctx.Err() != nil {
+		return fmt.Errorf("stopped before the end, %s is as it was: %w", target, ctx.Err())
 	}
 	if err != nil {
 		return err
 	}
-	if err := giveName(x.temp, target.Path(), c.Bool("force")); err != nil {
+	if err := giveName(x.temp, target.Path(), r.o.force); err != nil {
 		return err
 	}
-	return finish(c, s, b, target, materialize.Result{
-		Size: x.size, BytesWritten: data, BytesZeroed: x.size - data, Verified: c.Bool("verify-after"), Duration: time.Since(begin),
-	}, x.source.healed(), nil, nil)
+	err = r.finish(ctx, target, materialize.Result{
+		Size: x.size, BytesWritten: data, BytesZeroed: x.size - data, Verified: r.options.VerifyAfter, Duration: time.Since(begin),
+	}, x.source.healed())
+	if err == nil {
+		r.o.tellContents(ctx, volume)
+	}
+	return err
 }
 
 // openNewFile checks a target that will be replaced, not written, as strictly

@@ -14,9 +14,9 @@ func reflinkFlag() cli.Flag {
 }
 
 // noteReflink says that --reflink was of no use.
-func noteReflink(c *cli.Context, result materialize.Result) {
-	if c.Bool("reflink") && result.BytesInKernel == 0 && result.BytesWritten > 0 {
-		fmt.Fprintln(c.App.ErrWriter, "note    --reflink shared nothing: that takes a backup that is not compressed and has digests, "+
+func (r *restore) noteReflink(result materialize.Result) {
+	if r.options.Reflink && result.BytesInKernel == 0 && result.BytesWritten > 0 {
+		fmt.Fprintln(r.o.err, "note    --reflink shared nothing: that takes a backup that is not compressed and has digests, "+
 			"and a new file on the share's own file system (XFS, btrfs) or on its NFS 4.2 server. The restore is none the worse")
 	}
 }

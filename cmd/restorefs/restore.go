@@ -1,6 +1,8 @@
 package main
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -18,15 +20,12 @@ import (
 // restore is one run of materialize: a backup that is checked, open, and ready
 // to be copied. It belongs to one goroutine.
 type restore struct {
-	c        *cli.Context
-	share    *locate.Share
+	o        restoreOptions
 	catalog  *backupstore.Catalog
 	backup   *backupstore.Backup
-	memory   int64 // bytes, for each of the two great holders
 	options  materialize.Options
 	composed *backupstore.Volume
-	broken   error  // why it cannot be restored without --salvage; of a dry run only
-	salvage  string // "", "zero" or "keep"
+	broken   error // why it cannot be restored without --salvage; of a dry run only
 	rescue   *backupstore.Salvage
 	volume   materialize.Volume // composed, or rescue where --salvage is given; below what was written
 	overlay  *overlay.Overlay   // what was written, nil without --overlay
@@ -41,68 +40,103 @@ type restore struct {
 	note      string         // where it is noted that the target is half written, "" for nowhere
 }
 
+// restoreOptions are what the flags of materialize ask for.
+type restoreOptions struct {
+	console
+	keeper
+	share       *locate.Share
+	given       givenFlags // to repeat them
+	backup      string     // as it was named
+	target      string     // "" where it is found
+	memory      int64      // bytes, for each of the two great holders
+	dryRun      bool
+	salvage     string // "", "zero" or "keep"
+	overlay     string // its directory, "" for none
+	metadataOut string // a file, "-" for stdout, "" for what is usual
+	stateDir    string // where it is noted that a device is half written, "" for nowhere
+}
+
 // newRestore finds the backup that the first argument names and opens it, by the
 // flags of materialize. Nothing is written. The caller closes it.
 func newRestore(c *cli.Context) (*restore, error) {
-	if err := checkProgressFlag(c); err != nil {
+	r := &restore{}
+	if err := r.flags(c); err != nil {
 		return nil, err
 	}
-	if err := checkReflinkFlag(c); err != nil {
+	var err error
+	if r.catalog, r.o.share, err = openCatalogOn(c, shareOptions(c), backupstore.Options{DecoderBytes: r.o.memory, NoIndexBuild: true}); err != nil {
 		return nil, err
 	}
-	memory, err := memoryShare(c)
-	if err != nil {
-		return nil, err
-	}
-	if c.Bool("nice-io") {
-		if err := giveWay(); err != nil {
-			return nil, err
-		}
-	}
-	r := &restore{c: c, memory: memory, salvage: salvaging(c), options: materialize.Options{
-		Jobs: c.Int("jobs"), MemoryBytes: memory, Delta: c.Bool("delta"), VerifyAfter: c.Bool("verify-after"), Reflink: c.Bool("reflink"),
-		Progress: &materialize.Progress{}, Logger: newLogger(c),
-	}}
-	if limit := c.String("bwlimit"); limit != "" {
-		if r.options.BytesPerSecond, err = parseRate(limit); err != nil {
-			return nil, err
-		}
-	}
-	if r.catalog, r.share, err = openCatalogOn(c, shareOptions(c), backupstore.Options{DecoderBytes: memory, NoIndexBuild: true}); err != nil {
-		return nil, err
-	}
-	if err := errors.Join(checkMetadataOut(c, r.share), r.open()); err != nil {
+	r.o.keeper, r.o.given = keeperOf(c, r.o.share), givenFlagsOf(c, r.o.share)
+	if err := errors.Join(r.o.checkMetadataOut(), r.open(c.Context)); err != nil {
 		r.close()
 		return nil, err
+	}
+	if r.o.target != "-" && c.String("format") == "raw" {
+		r.o.stateDir = stateDir(c, r.o.share)
 	}
 	return r, nil
 }
 
-func (r *restore) open() (err error) {
-	if r.backup, err = oneBackup(r.c, r.catalog); err != nil {
+// flags fills in what is asked for. Whether flags go together is checked before
+// anything is opened.
+func (r *restore) flags(c *cli.Context) error {
+	if err := cmp.Or(checkProgressFlag(c), checkReflinkFlag(c)); err != nil {
 		return err
 	}
-	if b := r.backup; b.State != backupstore.Complete && (r.salvage == "" || b.Chain() == nil) {
+	memory, err := memoryShare(c)
+	if err != nil {
+		return err
+	}
+	if c.Bool("nice-io") {
+		if err := giveWay(); err != nil {
+			return err
+		}
+	}
+	r.o = restoreOptions{
+		console: consoleOf(c), backup: c.Args().Get(0), target: c.Args().Get(1), memory: memory,
+		dryRun: c.Bool("dry-run"), salvage: salvaging(c), overlay: c.String("overlay"), metadataOut: c.String("metadata-out"),
+	}
+	r.options = materialize.Options{
+		Jobs: c.Int("jobs"), MemoryBytes: memory, Delta: c.Bool("delta"), VerifyAfter: c.Bool("verify-after"), Reflink: c.Bool("reflink"),
+		Progress: &materialize.Progress{}, Logger: newLogger(c),
+	}
+	if limit := c.String("bwlimit"); limit != "" {
+		if r.options.BytesPerSecond, err = parseRate(limit); err != nil {
+			return err
+		}
+	}
+	if r.o.overlay != "" {
+		return overlayDir(c, r.o.overlay)
+	}
+	return nil
+}
+
+func (r *restore) open(ctx context.Context) (err error) {
+	if r.backup, err = r.catalog.Find(r.o.backup); err != nil {
+		return err
+	}
+	if b := r.backup; b.State != backupstore.Complete && (r.o.salvage == "" || b.Chain() == nil) {
 		hint := ""
 		if b.Chain() != nil {
 			hint = "; --salvage restores what can be had"
 		}
 		r.broken = fmt.Errorf("backup %s is %s: %s%s: %w", b.ID, b.State, strings.Join(b.Problems, "; "), hint, backupstore.ErrDamaged)
-		if !r.c.Bool("dry-run") {
+		if !r.o.dryRun {
 			return r.broken
 		}
 		if b.Chain() == nil {
-			return errors.Join(lacking(r.c, b), r.broken)
+			return errors.Join(r.lacking(), r.broken)
 		}
 	}
-	if r.composed, err = r.catalog.Open(r.c.Context, r.backup); err != nil {
+	if r.composed, err = r.catalog.Open(ctx, r.backup); err != nil {
 		return err
 	}
 	r.volume, r.rescue = r.composed, &backupstore.Salvage{Volume: r.composed}
-	if r.salvage != "" {
+	if r.o.salvage != "" {
 		r.volume = r.rescue
 	}
-	return r.withOverlay()
+	return r.withOverlay(ctx)
 }
 
 func (r *restore) close() {
@@ -113,8 +147,11 @@ func (r *restore) close() {
 	r.catalog.Close()
 }
 
+// state is how far the run is.
+func (r *restore) state() func() progressState { return copyState(r.options.Progress, r.composed) }
+
 func (r *restore) openOptions() materialize.OpenOptions {
-	return materialize.OpenOptions{Size: r.volume.Size(), Force: r.c.Bool("force"), Backup: r.backup.ID, StateDir: stateDir(r.c, r.share)}
+	return materialize.OpenOptions{Size: r.volume.Size(), Force: r.o.force, Backup: r.backup.ID, StateDir: r.o.stateDir}
 }
 
 // isFound refuses a target that is not any more what was found to be the volume.
@@ -128,15 +165,14 @@ func (r *restore) isFound(t *materialize.Target) error {
 
 // onto copies the backup onto a device or into a file, asking first where that is
 // needed, reports it, and restores the metadata of the cloud's volume.
-func (r *restore) onto(name string) error {
+func (r *restore) onto(ctx context.Context, name string) error {
 	if r.broken != nil {
 		return r.broken
 	}
-	c := r.c
-	if err := r.sureOf(name, false); err != nil {
+	if err := r.sureOf(ctx, name, false); err != nil {
 		return err
 	}
-	target, err := materialize.Open(c.Context, name, r.openOptions())
+	target, err := materialize.Open(ctx, name, r.openOptions())
 	if err != nil {
 		return r.maybeFinished(name, err)
 	}
@@ -145,12 +181,12 @@ func (r *restore) onto(name string) error {
 		return err
 	}
 	if r.cloud == nil {
-		if err := mayKeepRecord(c, r.share, target); err != nil {
+		if err := r.mayKeepRecord(target); err != nil {
 			return err
 		}
 	}
-	if r.salvage != "" {
-		if err := mayKeep(c, r.share, mapPath(c.Context, r.share, r.backup, target, r.cloud != nil)); err != nil {
+	if r.o.salvage != "" {
+		if err := r.o.may(r.mapPath(target)); err != nil {
 			return err
 		}
 	}
@@ -161,62 +197,61 @@ func (r *restore) onto(name string) error {
 	}
 	r.note = target.Note()
 	if r.cloud != nil {
-		fmt.Fprintf(c.App.ErrWriter, "volume  %s\n", r.cloud.describe())
+		fmt.Fprintf(r.o.err, "volume  %s\n", r.cloud.describe())
 		if !r.confirmed { // else they were told before that
 			for _, note := range r.cloud.notes(r.backup) {
-				fmt.Fprintf(c.App.ErrWriter, "note    %s\n", printable(note))
+				fmt.Fprintf(r.o.err, "note    %s\n", printable(note))
 			}
 		}
 	}
-	if err := confirm(c, r.backup, target, r.confirmed); err != nil {
+	if err := r.confirm(ctx, target); err != nil {
 		return err
 	}
 	if r.byHand {
-		if err := r.lookAgain(); err != nil {
+		if err := r.lookAgain(ctx); err != nil {
 			return err
 		}
 	}
-	if r.salvage == "keep" {
+	if r.o.salvage == "keep" {
 		r.rescue.Keep = kept(target.Path())
 	}
 	r.begun = true
 	r.options.Whole = func() {
 		// finish does it again, and tells.
-		if r.cloud == nil && c.String("metadata-out") != "-" {
-			_, _ = writeRecord(c, r.share, r.backup, target)
+		if r.cloud == nil && r.o.metadataOut != "-" {
+			_, _ = r.writeRecord(ctx, target)
 		}
 	}
-	stop := reportProgress(c, copyState(r.options.Progress, r.composed))
+	stop := r.o.showProgress(r.state())
 	volume := r.volume
 	once := r.once(target)
 	if once != nil {
 		volume = once
 	}
-	result, err := materialize.Run(c.Context, volume, target, r.options)
+	result, err := materialize.Run(ctx, volume, target, r.options)
 	stop()
 	if err != nil {
 		if once != nil {
-			unproven(c.App.ErrWriter, r.backup.ID, once.Unproven())
+			unproven(r.o.err, r.backup.ID, once.Unproven())
 		}
 		return r.howToContinue(target, name, err)
 	}
 	if r.byHand {
-		if err := r.undisturbed(); err != nil {
+		if err := r.undisturbed(ctx); err != nil {
 			return err
 		}
 	}
 	r.restored = true
-	noteReflink(c, result)
-	bad := r.rescue.Bad()
-	err = finish(c, r.share, r.backup, target, result, r.composed.Healed(), bad, r.cloud)
-	return errors.Join(salvaged(c, r.share, r.backup, target, bad, r.cloud != nil), inDoubt(r.backup), err)
+	r.noteReflink(result)
+	err = r.finish(ctx, target, result, r.composed.Healed())
+	return errors.Join(r.salvaged(target, r.rescue.Bad()), inDoubt(r.backup), err)
 }
 
 // once returns the backup to be copied with each object decoded once, nil where it
 // has to be read otherwise: it has digests, or is compared with what the target
 // holds, or bytes may come from elsewhere.
 func (r *restore) once(target *materialize.Target) *backupstore.Copying {
-	if r.options.Delta || target.Continues() || r.salvage != "" || r.overlay != nil {
+	if r.options.Delta || target.Continues() || r.o.salvage != "" || r.overlay != nil {
 		return nil
 	}
 	return r.composed.Copying()

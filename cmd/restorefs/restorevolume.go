@@ -278,7 +278,7 @@ type leftFile struct {
 
 // leftPath is where what is left is kept.
 func (v *cloudVolume) leftPath() string {
-	return aside(v.c.Context, v.share, filepath.Base(v.volume.ID)+".metadata-left.json")
+	return keeperOf(v.c, v.share).aside(filepath.Base(v.volume.ID) + ".metadata-left.json")
 }
 
 // nothingLeft removes what an earlier run has left there.
@@ -308,7 +308,7 @@ func (v *cloudVolume) writeLeft(b *backupstore.Backup, left []cinderapi.Differen
 	var text bytes.Buffer
 	err := writeJSON(&text, leftFile{v.volume.ID, b.ID, left})
 	if err == nil {
-		err = keepFile(v.c, v.share, path, text.Bytes())
+		err = keeperOf(v.c, v.share).keep(path, text.Bytes())
 	}
 	if err != nil {
 		fmt.Fprintf(v.c.App.ErrWriter, "what is left is not written to a file: %v\n", err)

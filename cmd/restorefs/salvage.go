@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -12,7 +11,6 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/restorefs/restorefs/backupstore"
-	"github.com/restorefs/restorefs/backupstore/share/locate"
 	"github.com/restorefs/restorefs/materialize"
 )
 
@@ -78,41 +76,40 @@ func kept(path string) func(p []byte, off int64) error {
 }
 
 // mapPath is where the map of what is lost goes.
-func mapPath(ctx context.Context, s *locate.Share, b *backupstore.Backup, target *materialize.Target, ofCloud bool) string {
-	if target.Kind() != materialize.KindFile || ofCloud { // its directory may be Cinder's
-		return aside(ctx, s, b.ID+".bad-ranges.map")
+func (r *restore) mapPath(target *materialize.Target) string {
+	if target.Kind() != materialize.KindFile || r.cloud != nil { // its directory may be Cinder's
+		return r.o.aside(r.backup.ID + ".bad-ranges.map")
 	}
 	return target.Path() + ".bad-ranges.map"
 }
 
-// salvaged tells what of a restore is lost, and leaves a map of it. ofCloud says
-// that the target is a volume of the cloud.
-func salvaged(c *cli.Context, s *locate.Share, b *backupstore.Backup, target *materialize.Target, bad []backupstore.Range, ofCloud bool) error {
+// salvaged tells what of a restore is lost, and leaves a map of it.
+func (r *restore) salvaged(target *materialize.Target, bad []backupstore.Range) error {
 	if len(bad) == 0 {
 		return nil
 	}
-	path := mapPath(c.Context, s, b, target, ofCloud)
+	path, b := r.mapPath(target), r.backup
 	var text bytes.Buffer
 	err := backupstore.WriteMap(&text, b.Size, bad, fmt.Sprintf("backup %s on %s", b.ID, printable(target.Path())))
 	if err == nil {
-		err = keepFile(c, s, path, text.Bytes())
+		err = r.o.keep(path, text.Bytes())
 	}
 	if err != nil {
-		fmt.Fprintf(c.App.ErrWriter, "the map of the bad ranges is not written: %v\n", err)
+		fmt.Fprintf(r.o.err, "the map of the bad ranges is not written: %v\n", err)
 		path = "above"
 	}
-	return lost(c, bad, "the map is "+path)
+	return r.o.lost(bad, "the map is "+path)
 }
 
 // lost lists ranges that are lost and is the error for it.
-func lost(c *cli.Context, bad []backupstore.Range, hint string) error {
+func (o console) lost(bad []backupstore.Range, hint string) error {
 	if len(bad) == 0 {
 		return nil
 	}
 	var total int64
 	for _, r := range bad {
 		total += r.Len
-		fmt.Fprintf(c.App.ErrWriter, "lost: bytes %d to %d\n", r.Off, r.Off+r.Len)
+		fmt.Fprintf(o.err, "lost: bytes %d to %d\n", r.Off, r.Off+r.Len)
 	}
 	return fmt.Errorf("%s in %d range(s) are lost, all else is restored and verified; %s: %w", formatSize(total), len(bad), hint, backupstore.ErrDamaged)
 }

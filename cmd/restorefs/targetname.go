@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -53,11 +54,11 @@ func doubtful(name string, qcow2 bool, catalog *backupstore.Catalog) string {
 }
 
 // sureOf has the operator say that a doubtful name is meant, here or with --yes.
-func (r *restore) sureOf(name string, qcow2 bool) error {
+func (r *restore) sureOf(ctx context.Context, name string, qcow2 bool) error {
 	why := doubtful(name, qcow2, r.catalog)
 	if why == "" || r.found != nil || r.confirmed {
 		return nil
 	}
-	fmt.Fprintf(r.c.App.ErrWriter, "target  %s: %s\n", printable(name), printable(why))
-	return ask(r.c, "Write it there?", "nothing was written", "if "+shellWord(name)+" is meant")
+	fmt.Fprintf(r.o.err, "target  %s: %s\n", printable(name), printable(why))
+	return r.o.ask(ctx, "Write it there?", "nothing was written", "if "+shellWord(name)+" is meant")
 }

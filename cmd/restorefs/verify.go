@@ -133,7 +133,7 @@ func runVerify(c *cli.Context) error {
 func verifyBackups(c *cli.Context, catalog *backupstore.Catalog, backups []*backupstore.Backup, part float64) error {
 	o := backupstore.VerifyOptions{Jobs: c.Int("jobs"), Sample: part, Progress: &backupstore.VerifyProgress{}}
 	show := func() (stop func()) {
-		return reportProgress(c, func() progressState {
+		return consoleOf(c).showProgress(func() progressState {
 			done, total := o.Progress.Snapshot()
 			return progressState{Stage: "verifying", Done: done, Total: total}
 		})
@@ -282,7 +282,7 @@ func compareTarget(c *cli.Context, catalog *backupstore.Catalog, b *backupstore.
 		return err
 	}
 	progress := &materialize.Progress{}
-	stop := reportProgress(c, copyState(progress, volume))
+	stop := consoleOf(c).showProgress(copyState(progress, volume))
 	result, err := materialize.Compare(c.Context, volume, target, materialize.Options{
 		Jobs: c.Int("jobs"), MemoryBytes: memory, Progress: progress, Logger: newLogger(c),
 	})

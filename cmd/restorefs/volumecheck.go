@@ -163,8 +163,8 @@ func (v *cloudVolume) elsewhere() (string, error) {
 
 // lookAgain checks the volume once more, right before it is written: the operator
 // may have thought for long.
-func (r *restore) lookAgain() error {
-	now, err := r.cloud.client.GetVolume(r.c.Context, r.cloud.volume.ID)
+func (r *restore) lookAgain(ctx context.Context) error {
+	now, err := r.cloud.client.GetVolume(ctx, r.cloud.volume.ID)
 	if err != nil {
 		return err
 	}
@@ -174,9 +174,9 @@ func (r *restore) lookAgain() error {
 
 // undisturbed is an error if somebody took the volume while it was written.
 // Nothing is reserved where the operator says what TARGET is.
-func (r *restore) undisturbed() error {
+func (r *restore) undisturbed(ctx context.Context) error {
 	// Not for long: the metadata is asked of the same cloud next.
-	ctx, cancel := context.WithTimeout(r.c.Context, 30*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	now, err := r.cloud.client.GetVolume(ctx, r.cloud.volume.ID)
 	if err != nil {
@@ -229,9 +229,9 @@ func (v *cloudVolume) unmark(ctx context.Context) error {
 
 // free ends the reservation of a run that ended early, when its volume is
 // restored.
-func (r *restore) free() error {
+func (r *restore) free(ctx context.Context) error {
 	if !r.restored || r.cloud == nil || !r.cloud.ownReservation() {
 		return nil
 	}
-	return r.cloud.endReservation(context.WithoutCancel(r.c.Context))
+	return r.cloud.endReservation(context.WithoutCancel(ctx))
 }

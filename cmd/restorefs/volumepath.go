@@ -23,12 +23,12 @@ func (v *cloudVolume) isAt(target string) error {
 
 // isTheVolume refuses a TARGET that is not there, or whose size or format say
 // that it is not the volume.
-func (r *restore) isTheVolume(target string) error {
-	wanted, err := r.wanted(r.c.Context, false)
+func (r *restore) isTheVolume(ctx context.Context, target string) error {
+	wanted, err := r.wanted(ctx, false)
 	if err != nil {
 		return err
 	}
-	r.found, err = device.Prove(r.c.Context, target, wanted)
+	r.found, err = device.Prove(ctx, target, wanted)
 	if errors.Is(err, fs.ErrNotExist) {
 		return &materialize.RefusedError{Target: target, Reasons: []materialize.Reason{{Kind: materialize.ReasonNotATarget,
 			Text: "it is not there, and a volume's device or file is: is this the machine that has it? To restore to a new file, leave --volume out"}}}
