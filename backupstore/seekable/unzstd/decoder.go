@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/cespare/xxhash/v2"
+
 	"github.com/restorefs/restorefs/backupstore/seekable/stream"
 )
 
@@ -49,7 +51,7 @@ type Decoder struct {
 	block  blockDecoder
 	window window
 	frame  frame
-	hash   xxhash
+	hash   xxhash.Digest
 	place  place
 	hashed bool    // the frame was seen from its start: its checksum can be checked
 	frames int     // frames seen
@@ -322,7 +324,7 @@ func (d *Decoder) startFrame(f frame) {
 	d.read = 0
 	d.block.reset()
 	if d.hashed = f.checksum; d.hashed {
-		d.hash.reset()
+		d.hash.Reset()
 	}
 	d.place = inFrame
 }
@@ -419,7 +421,7 @@ func (d *Decoder) blockDone(err error) error {
 	}
 	d.frame.done += int64(n)
 	if d.hashed {
-		d.hash.write(w.buf[w.start:w.pos])
+		d.hash.Write(w.buf[w.start:w.pos])
 	}
 	return nil
 }
@@ -456,7 +458,7 @@ func (d *Decoder) stepChecksum(ctx context.Context) error {
 }
 
 func (d *Decoder) checkSum(sum uint32) error {
-	if d.hashed && sum != uint32(d.hash.sum()) {
+	if d.hashed && sum != uint32(d.hash.Sum64()) {
 		return errChecksum
 	}
 	d.place = betweenFrames

@@ -312,26 +312,6 @@ func TestFinishBeforeTheEndIsRefused(t *testing.T) {
 	}
 }
 
-func TestSumsLikeXXH64(t *testing.T) {
-	for in, want := range map[string]uint64{
-		"":    0xef46db3751d8e999,
-		"a":   0xd24ec4f1a98c6e5b,
-		"abc": 0x44bc2cf5ad770999,
-		"Call me Ishmael. Some years ago--never mind how long precisely-": 0x02a2e85470d6fd96,
-	} {
-		for piece := 1; piece < 70; piece += 7 {
-			var h xxhash
-			h.reset()
-			for b := []byte(in); len(b) > 0; b = b[min(piece, len(b)):] {
-				h.write(b[:min(piece, len(b))])
-			}
-			if h.sum() != want {
-				t.Errorf("%q in pieces of %d: %#x, want %#x", in, piece, h.sum(), want)
-			}
-		}
-	}
-}
-
 func ExampleNew() {
 	e, _ := zstd.NewWriter(nil)
 	d := New(memory(e.EncodeAll([]byte("hello, world"), nil)), Options{})
