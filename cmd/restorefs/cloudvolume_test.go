@@ -4,169 +4,31 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 	"maps"
 	"math/rand/v2"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"sync"
 	"testing"
-	"unicode/utf8"
 
 	"github.com/restorefs/restorefs/backupstore/storetest"
+	"github.com/restorefs/restorefs/cmd/cloud/cloudtest"
 )
 
-// volumeServer has one volume and answers as Cinder does (21.3.1, noauth). It is
-// for faults, and for what a real one is not needed for.
-type volumeServer struct {
-	*httptest.Server
-	mu       sync.Mutex
-	id       string
-	volume   map[string]any    // what GET shows, besides what follows
-	metadata map[string]string // of the volume
-	image    map[string]string
-	writes   int                                          // calls that change something
-	fault    func(w http.ResponseWriter, writes int) bool // asked before each of them; true when it has answered
-	looks    int                                          // GETs of the volume
-	onLook   func(looks int)                              // before each of them is answered
-}
-
-const cloudProject = "0123456789abcdef0123456789abcdef"
+// volumeServer is a fake Cinder with one volume.
+type volumeServer = cloudtest.Cinder
 
 func newVolumeServer(t *testing.T, id string, volume map[string]any) *volumeServer {
 	t.Helper()
-	f := &volumeServer{id: id, metadata: map[string]string{"own": "x"}, image: map[string]string{"own_img": "y"}}
-	f.volume = map[string]any{
-		"id": id, "status": "available", "size": 1, "name": nil, "description": nil, "bootable": "false", "encrypted": false,
-		"volume_type": "__DEFAULT__", "volume_type_id": "6fdc0d8b-acc9-411a-b9f7-70577c13ca9d",
-	}
-	maps.Copy(f.volume, volume)
-	f.Server = httptest.NewServer(http.HandlerFunc(f.serve))
+	f := cloudtest.NewCinder(id, volume)
 	t.Cleanup(f.Close)
 	return f
 }
 
-func (f *volumeServer) serve(w http.ResponseWriter, r *http.Request) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	w.Header().Set("X-Openstack-Request-Id", "req-7")
-	root := "/v3/" + cloudProject + "/volumes/" + f.id
-	var body struct {
-		Volume   map[string]*string
-		Metadata map[string]string
-		Set      struct{ Metadata map[string]string } `json:"os-set_image_metadata"`
-		Unset    struct{ Key string }                 `json:"os-unset_image_metadata"`
-		Boot     struct{ Bootable bool }              `json:"os-set_bootable"`
-	}
-	text, _ := io.ReadAll(r.Body)
-	json.Unmarshal(text, &body)
-	if r.Method != http.MethodGet {
-		f.writes++
-		if f.fault != nil && f.fault(w, f.writes) {
-			return
-		}
-	}
-	reply := func(v any) { json.NewEncoder(w).Encode(v) }
-	if why := schemaRefusal(body.Metadata) + schemaRefusal(body.Set.Metadata); why != "" {
-		w.WriteHeader(http.StatusBadRequest)
-		reply(map[string]any{"badRequest": map[string]any{"code": 400, "message": why}})
-		return
-	}
-	switch r.Method + " " + r.URL.Path {
-	case "GET /v3/":
-		io.WriteString(w, `{"versions": [{"id": "v3.0", "status": "CURRENT", "version": "3.70", "min_version": "3.0"}]}`)
-	case "GET " + root:
-		if f.looks++; f.onLook != nil {
-			f.onLook(f.looks)
-		}
-		v := maps.Clone(f.volume)
-		v["metadata"], v["volume_image_metadata"] = f.metadata, f.image
-		reply(map[string]any{"volume": v})
-	case "PUT " + root:
-		for k, s := range body.Volume {
-			f.volume[k] = s
-		}
-		reply(map[string]any{"volume": f.volume})
-	case "PUT " + root + "/metadata":
-		f.metadata = body.Metadata
-		reply(map[string]any{"metadata": f.metadata})
-	case "POST " + root + "/metadata":
-		maps.Copy(f.metadata, body.Metadata)
-		reply(map[string]any{"metadata": f.metadata})
-	case "POST " + root + "/action":
-		maps.Copy(f.image, body.Set.Metadata)
-		delete(f.image, body.Unset.Key)
-		if bytes.Contains(text, []byte("os-unreserve")) {
-			f.volume["status"] = "available"
-		}
-		if bytes.Contains(text, []byte("os-set_bootable")) {
-			f.volume["bootable"] = fmt.Sprint(body.Boot.Bootable)
-		}
-	default:
-		w.WriteHeader(404)
-		fmt.Fprintf(w, `{"itemNotFound": {"code": 404, "message": "Volume %s could not be found."}}`, filepath.Base(r.URL.Path))
-	}
-}
-
-var schemaKey = regexp.MustCompile(`^[a-zA-Z0-9-_:. /]{1,255}$`)
-
-// schemaRefusal is what Cinder 21.3.1 says of metadata that it does not take
-// (extra_specs of cinder/api/validation/parameter_types.py).
-func schemaRefusal(pairs map[string]string) string {
-	for k, v := range pairs {
-		switch {
-		case !schemaKey.MatchString(k):
-			return fmt.Sprintf("Invalid input for field/attribute metadata. Value: %v. Additional properties are not allowed ('%s' was unexpected)", pairs, k)
-		case utf8.RuneCountInString(v) > 255:
-			return fmt.Sprintf("Invalid input for field/attribute %s. Value: %s. '%s' is too long", k, v, v)
-		}
-	}
-	return ""
-}
-
-// fail lets every call that changes something from number n on be answered by
-// fault; nil ends that.
-func (f *volumeServer) fail(n int, fault func(w http.ResponseWriter)) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.fault = nil
-	if fault != nil {
-		f.fault = func(w http.ResponseWriter, writes int) bool {
-			if writes >= n {
-				fault(w)
-			}
-			return writes >= n
-		}
-	}
-}
-
-// alter changes what the server holds.
-func (f *volumeServer) alter(change func()) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	change()
-}
-
-// now is what the server holds at the moment.
-func (f *volumeServer) now() (metadata, image map[string]string, bootable any, name string, writes int) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if n, _ := f.volume["name"].(*string); n != nil {
-		name = *n
-	}
-	return maps.Clone(f.metadata), maps.Clone(f.image), f.volume["bootable"], name, f.writes
-}
-
-// writesNow is how many calls changed something.
-func (f *volumeServer) writesNow() int {
-	_, _, _, _, n := f.now()
-	return n
-}
+const cloudProject = cloudtest.Project
 
 // inCloud runs restorefs with the credentials of a fake Cinder.
 func inCloud(t *testing.T, url string, args ...string) (stdout, stderr string, code int) {
@@ -218,7 +80,7 @@ func TestMaterializeRestoresTheVolumesMetadata(t *testing.T) {
 	f := newVolumeServer(t, cloudTarget, nil)
 	target := volumeFile(t, "volume-"+cloudTarget)
 	stdout, stderr, code := inCloud(t, f.URL, "materialize", "--share", share, "--volume", cloudTarget, "--dry-run", id, target)
-	if code != 0 || f.writesNow() > 0 || !strings.Contains(stdout, `change    metadata "own" is "x", should be nothing`) {
+	if code != 0 || f.Writes() > 0 || !strings.Contains(stdout, `change    metadata "own" is "x", should be nothing`) {
 		t.Errorf("exit %d: %s%s", code, stdout, stderr)
 	}
 	stdout, stderr, code = inCloud(t, f.URL, "materialize", "--share", share, "--volume", cloudTarget, "--json", id, target)
@@ -230,7 +92,7 @@ func TestMaterializeRestoresTheVolumesMetadata(t *testing.T) {
 		t.Errorf("the operator is not told of the volume: %s", stderr)
 	}
 	want := map[string]string{"a": "1", "src_backup_id": id}
-	if metadata, image, bootable, name, _ := f.now(); name != "näme" || bootable != "true" || !maps.Equal(metadata, want) || !maps.Equal(image, map[string]string{"os": "debian"}) {
+	if metadata, image, bootable, name, _ := f.Now(); name != "näme" || bootable != "true" || !maps.Equal(metadata, want) || !maps.Equal(image, map[string]string{"os": "debian"}) {
 		t.Errorf("%q %v %v %v", name, bootable, metadata, image)
 	}
 	if _, err := os.Stat(target + ".metadata.json"); err == nil {
@@ -274,7 +136,7 @@ func TestAVolumeIsCheckedBeforeAnythingIsWritten(t *testing.T) {
 			}
 			args := append([]string{"materialize", "--share", test.share, "--volume", cloudTarget, test.id, target}, test.flags...)
 			_, stderr, code := inCloud(t, f.URL, args...)
-			if code != test.code || !strings.Contains(stderr, test.want) || f.writesNow() > 0 {
+			if code != test.code || !strings.Contains(stderr, test.want) || f.Writes() > 0 {
 				t.Errorf("exit %d: %s", code, stderr)
 			}
 			if _, err := os.Stat(target); err == nil {
@@ -314,13 +176,13 @@ func TestAFaultOfTheCloudIsMadeGoodByThePrintedCommand(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newVolumeServer(t, cloudTarget, nil)
-			f.fail(2, fault)
+			f.Fail(2, fault)
 			target := volumeFile(t, "disk")
 			stdout, stderr, code := inCloud(t, f.URL, "materialize", "--share", share, "--volume", cloudTarget, id, target)
 			if code != 5 || !strings.Contains(stdout, "restored backup "+id) || !strings.Contains(stderr, "the data is restored and verified; the metadata of volume "+cloudTarget) || !strings.Contains(stderr, name+": oh dear (req-7)") {
 				t.Errorf("exit %d: %s%s", code, stdout, stderr)
 			}
-			f.fail(0, nil)
+			f.Fail(0, nil)
 			args := []string{"materialize", "--metadata-only", "--share", share, "--volume", cloudTarget, id}
 			if !strings.Contains(stderr, strings.Join(args, " ")) {
 				t.Errorf("no command to run again: %s", stderr)
@@ -328,14 +190,14 @@ func TestAFaultOfTheCloudIsMadeGoodByThePrintedCommand(t *testing.T) {
 			if stdout, stderr, code := inCloud(t, f.URL, args...); code != 0 || !strings.Contains(stdout, "restored the metadata of volume "+cloudTarget) {
 				t.Errorf("again: exit %d: %s%s", code, stdout, stderr)
 			}
-			if metadata, image, bootable, _, _ := f.now(); metadata["a"] != "1" || len(metadata) != 2 || !maps.Equal(image, map[string]string{"os": "debian"}) || bootable != "true" {
+			if metadata, image, bootable, _, _ := f.Now(); metadata["a"] != "1" || len(metadata) != 2 || !maps.Equal(image, map[string]string{"os": "debian"}) || bootable != "true" {
 				t.Errorf("%v %v %v", bootable, metadata, image)
 			}
 		})
 	}
 	t.Run("a cloud that is gone", func(t *testing.T) {
 		f := newVolumeServer(t, cloudTarget, nil)
-		f.fail(1, func(w http.ResponseWriter) {
+		f.Fail(1, func(w http.ResponseWriter) {
 			if conn, _, err := w.(http.Hijacker).Hijack(); err == nil {
 				conn.Close()
 			}
@@ -393,7 +255,7 @@ func TestWhatTheAPIRefusesIsListedAndKept(t *testing.T) {
 		}
 	}
 	text, err := os.ReadFile(filepath.Join(cmd.Dir, cloudTarget+".metadata-left.json"))
-	metadata, _, _, _, _ := f.now()
+	metadata, _, _, _, _ := f.Now()
 	if err != nil || cmd.ProcessState.ExitCode() != 5 || !bytes.Contains(text, []byte(long)) || bytes.Contains(text, []byte(`"a"`)) || metadata["a"] != "1" {
 		t.Errorf("exit %d: %v %s %v", cmd.ProcessState.ExitCode(), err, text, metadata)
 	}
@@ -405,12 +267,12 @@ func TestWhatTheAPIRefusesIsListedAndKept(t *testing.T) {
 		return string(out), cmd.ProcessState.ExitCode()
 	}
 	file := filepath.Join(dir, cloudTarget+".metadata-left.json")
-	f.alter(func() { f.metadata["ünï"] = "1" })
+	f.Alter(func() { f.Metadata["ünï"] = "1" })
 	said, code := again()
 	if text, err := os.ReadFile(file); code != 5 || err != nil || bytes.Contains(text, []byte("ünï")) || !bytes.Contains(text, []byte(long)) {
 		t.Errorf("exit %d: %s%v %s", code, said, err, text)
 	}
-	f.alter(func() { f.image["long"] = long })
+	f.Alter(func() { f.Image["long"] = long })
 	said, code = again()
 	if _, err := os.Stat(file); code != 0 || !os.IsNotExist(err) || !strings.Contains(said, "removed "+filepath.Base(file)) {
 		t.Errorf("exit %d: %s%v", code, said, err)

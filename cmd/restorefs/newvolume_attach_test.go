@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/restorefs/restorefs/backupstore/storetest"
+	"github.com/restorefs/restorefs/cmd/cloud/cloudtest"
 )
 
 // attachable makes the server's volume a loop device that shows, once attached,
@@ -20,44 +21,44 @@ func (s *creatingServer) attachable(t *testing.T) (image string) {
 	if os.Geteuid() != 0 {
 		skip(t, "needs root for a loop device")
 	}
-	image = filepath.Join(s.dir, "disk")
+	image = filepath.Join(s.Dir, "disk")
 	const byID = "/dev/disk/by-id"
 	link := filepath.Join(byID, "virtio-"+cloudTarget[:20])
 	var loop string
-	s.lock.Lock()
-	defer s.lock.Unlock()
-	s.make = func() error { return os.WriteFile(image, nil, 0o600) }
-	s.attach = func() error {
-		if err := os.Truncate(image, 1<<30); err != nil {
-			return err
+	s.Change(func(*cloudtest.Cloud) {
+		s.Make = func() error { return os.WriteFile(image, nil, 0o600) }
+		s.Attach = func() error {
+			if err := os.Truncate(image, 1<<30); err != nil {
+				return err
+			}
+			out, err := exec.Command("losetup", "--find", "--show", image).CombinedOutput()
+			if err != nil {
+				return fmt.Errorf("losetup: %w: %s", err, out)
+			}
+			loop = strings.TrimSpace(string(out))
+			if err := os.MkdirAll(byID, 0o755); err != nil {
+				return err
+			}
+			return os.Symlink(loop, link)
 		}
-		out, err := exec.Command("losetup", "--find", "--show", image).CombinedOutput()
-		if err != nil {
-			return fmt.Errorf("losetup: %w: %s", err, out)
+		s.Detach = func() error {
+			if loop == "" {
+				return errors.New("it is not attached")
+			}
+			os.Remove(link)
+			out, err := exec.Command("losetup", "--detach", loop).CombinedOutput()
+			if loop = ""; err != nil {
+				return fmt.Errorf("losetup: %w: %s", err, out)
+			}
+			return nil
 		}
-		loop = strings.TrimSpace(string(out))
-		if err := os.MkdirAll(byID, 0o755); err != nil {
-			return err
-		}
-		return os.Symlink(loop, link)
-	}
-	s.detach = func() error {
-		if loop == "" {
-			return errors.New("it is not attached")
-		}
-		os.Remove(link)
-		out, err := exec.Command("losetup", "--detach", loop).CombinedOutput()
-		if loop = ""; err != nil {
-			return fmt.Errorf("losetup: %w: %s", err, out)
-		}
-		return nil
-	}
+	})
 	t.Cleanup(func() {
-		s.change(func(*creatingServer) {
+		s.Change(func(*cloudtest.Cloud) {
 			if loop == "" {
 				return
 			}
-			if err := s.detach(); err != nil {
+			if err := s.Detach(); err != nil {
 				t.Error(err)
 			}
 		})
@@ -79,65 +80,65 @@ func TestANewVolumeIsAttachedByNova(t *testing.T) {
 		s := newCreatingServer(t)
 		image := s.attachable(t)
 		stdout, stderr, code := s.run(t, args()...)
-		if code != 0 || !holds(t, image, 1<<30) || s.get("status") != "available" || !strings.Contains(stderr, "detaching volume "+cloudTarget+" from server "+cloudServer) {
+		if code != 0 || !holds(t, image, 1<<30) || s.Get("status") != "available" || !strings.Contains(stderr, "detaching volume "+cloudTarget+" from server "+cloudServer) {
 			t.Fatalf("exit %d: %s%s", code, stdout, stderr)
 		}
-		if got := s.calls(); got != "create attach metadata detach" {
+		if got := s.Calls(); got != "create attach metadata detach" {
 			t.Error(got)
 		}
 	})
 	t.Run("Nova refuses", func(t *testing.T) {
 		s := newCreatingServer(t)
 		s.attachable(t)
-		s.change(func(*creatingServer) { s.refuse(403, "attach") })
+		s.Change(func(*cloudtest.Cloud) { s.Refuse(403, "attach") })
 		_, stderr, code := s.run(t, args("--cleanup")...)
 		if code != 1 || !strings.Contains(stderr, "the attachment to server "+cloudServer+" of volume "+cloudTarget+": 403") || !strings.Contains(stderr, "is deleted again") {
 			t.Errorf("exit %d: %s", code, stderr)
 		}
-		if got := s.calls(); got != "create attach delete" {
+		if got := s.Calls(); got != "create attach delete" {
 			t.Error(got)
 		}
 	})
 	t.Run("it cannot be detached", func(t *testing.T) {
 		s := newCreatingServer(t)
 		image := s.attachable(t)
-		s.change(func(*creatingServer) { s.refuse(409, "detach") })
+		s.Change(func(*cloudtest.Cloud) { s.Refuse(409, "detach") })
 		_, stderr, code := s.run(t, args("--cleanup")...)
 		want := "the data is restored and verified; volume " + cloudTarget + " may still be attached to server " + cloudServer + ", detach it with: openstack server remove volume " + cloudServer + " " + cloudTarget
-		if code != 1 || !strings.Contains(stderr, want) || strings.Contains(s.calls(), "delete") || !holds(t, image, 1<<30) {
-			t.Errorf("exit %d: %s; %s", code, stderr, s.calls())
+		if code != 1 || !strings.Contains(stderr, want) || strings.Contains(s.Calls(), "delete") || !holds(t, image, 1<<30) {
+			t.Errorf("exit %d: %s; %s", code, stderr, s.Calls())
 		}
 	})
 	t.Run("interrupted while no device shows", func(t *testing.T) {
 		s := newCreatingServer(t)
 		s.attachable(t)
-		s.change(func(*creatingServer) {
-			s.attach, s.detach = func() error { return nil }, func() error { return nil }
+		s.Change(func(*cloudtest.Cloud) {
+			s.Attach, s.Detach = func() error { return nil }, func() error { return nil }
 		})
 		r := s.start(t, args()...)
-		eventually(t, "it is attached", func() bool { return s.get("status") == "in-use" })
+		eventually(t, "it is attached", func() bool { return s.Get("status") == "in-use" })
 		r.cmd.Process.Signal(syscall.SIGINT)
 		_, stderr, code := r.wait(t)
 		if code != 1 || !strings.Contains(stderr, "restorefs: interrupted: ") || !strings.Contains(stderr, "--attach --server "+cloudServer+" --volume "+cloudTarget) {
 			t.Errorf("exit %d: %s", code, stderr)
 		}
-		if got := s.calls(); got != "create attach detach" || s.get("status") != "available" {
-			t.Error(got, s.get("status"))
+		if got := s.Calls(); got != "create attach detach" || s.Get("status") != "available" {
+			t.Error(got, s.Get("status"))
 		}
 	})
 	t.Run("a volume that a killed run left attached here", func(t *testing.T) {
 		s := newCreatingServer(t)
 		image := s.attachable(t)
 		var err error
-		s.change(func(*creatingServer) { s.there, err = true, errors.Join(s.make(), s.attach()) })
+		s.Change(func(*cloudtest.Cloud) { s.There, err = true, errors.Join(s.Make(), s.Attach()) })
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.set("status", "in-use")
-		s.set("attachments", []any{map[string]any{"server_id": cloudServer}})
+		s.Set("status", "in-use")
+		s.Set("attachments", []any{map[string]any{"server_id": cloudServer}})
 		_, stderr, code := s.run(t, "materialize", "--share", share, "--yes", "--attach", "--server", cloudServer, "--volume", cloudTarget, id)
-		if code != 0 || !holds(t, image, 1<<30) || s.calls() != "metadata detach" || s.get("status") != "available" {
-			t.Errorf("exit %d: %s; %s", code, stderr, s.calls())
+		if code != 0 || !holds(t, image, 1<<30) || s.Calls() != "metadata detach" || s.Get("status") != "available" {
+			t.Errorf("exit %d: %s; %s", code, stderr, s.Calls())
 		}
 	})
 	t.Run("a volume that is attached here and mounted stays so", func(t *testing.T) {
@@ -145,19 +146,19 @@ func TestANewVolumeIsAttachedByNova(t *testing.T) {
 		s := newCreatingServer(t)
 		s.attachable(t)
 		var err error
-		s.change(func(*creatingServer) { s.there, err = true, errors.Join(s.make(), s.attach()) })
+		s.Change(func(*cloudtest.Cloud) { s.There, err = true, errors.Join(s.Make(), s.Attach()) })
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.set("status", "in-use")
-		s.set("attachments", []any{map[string]any{"server_id": cloudServer}})
+		s.Set("status", "in-use")
+		s.Set("attachments", []any{map[string]any{"server_id": cloudServer}})
 		device, dir := "/dev/disk/by-id/virtio-"+cloudTarget[:20], t.TempDir()
 		run(t, "mkfs.ext4", "-q", device)
 		run(t, "mount", device, dir)
 		defer run(t, "umount", dir)
 		_, stderr, code := s.run(t, "materialize", "--share", share, "--yes", "--force", "--attach", "--server", cloudServer, "--volume", cloudTarget, id)
-		if code != exitRefused || !strings.Contains(stderr, "is mounted on "+dir) || s.calls() != "" || s.get("status") != "in-use" {
-			t.Errorf("exit %d: %s; %s", code, stderr, s.calls())
+		if code != exitRefused || !strings.Contains(stderr, "is mounted on "+dir) || s.Calls() != "" || s.Get("status") != "in-use" {
+			t.Errorf("exit %d: %s; %s", code, stderr, s.Calls())
 		}
 	})
 	t.Run("interrupted while it is written, and continued", func(t *testing.T) {
@@ -173,11 +174,11 @@ func TestANewVolumeIsAttachedByNova(t *testing.T) {
 		_, stderr, code := r.wait(t)
 		_, line, ok := strings.Cut(stderr, "to continue:  restorefs ")
 		line, _, _ = strings.Cut(line, "\n")
-		if code != 1 || !ok || !strings.Contains(line, "--delta --force --volume "+cloudTarget) || s.get("status") != "available" {
+		if code != 1 || !ok || !strings.Contains(line, "--delta --force --volume "+cloudTarget) || s.Get("status") != "available" {
 			t.Fatalf("exit %d: %s", code, stderr)
 		}
 		_, stderr, code = s.run(t, strings.Fields(strings.ReplaceAll(line, slow, ""))...)
-		if code != 0 || !begins(t, image, 1<<30, content) || s.get("status") != "available" {
+		if code != 0 || !begins(t, image, 1<<30, content) || s.Get("status") != "available" {
 			t.Errorf("exit %d: %s", code, stderr)
 		}
 	})
@@ -203,8 +204,8 @@ esac
 	}
 	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
 	_, stderr, code := s.run(t, "materialize", "--share", share, "--yes", "--new-volume", "--device-path", "ceph:fast", id)
-	if code != 0 || !holds(t, image, 1<<30) || s.calls() != "create reserve metadata unreserve" {
-		t.Errorf("exit %d: %s; %s", code, stderr, s.calls())
+	if code != 0 || !holds(t, image, 1<<30) || s.Calls() != "create reserve metadata unreserve" {
+		t.Errorf("exit %d: %s; %s", code, stderr, s.Calls())
 	}
 	text, _ := os.ReadFile(calls)
 	lines := strings.Split(strings.TrimSpace(string(text)), "\n")

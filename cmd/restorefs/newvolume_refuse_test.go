@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/restorefs/restorefs/backupstore/storetest"
+	"github.com/restorefs/restorefs/cmd/cloud/cloudtest"
 	"github.com/restorefs/restorefs/materialize/cinderapi"
 )
 
@@ -55,29 +56,29 @@ func TestAnEncryptedBackupNeedsItsVolumeTypeBeforeAnythingIsCreated(t *testing.T
 		t.Run(name, func(t *testing.T) {
 			s := newCreatingServer(t)
 			_, stderr, code := s.run(t, s.flags(share, id, append(test.flags, "--new-volume")...)...)
-			if code != test.code || !strings.Contains(stderr, test.want) || s.calls() != "" {
-				t.Errorf("exit %d: %s; %s", code, stderr, s.calls())
+			if code != test.code || !strings.Contains(stderr, test.want) || s.Calls() != "" {
+				t.Errorf("exit %d: %s; %s", code, stderr, s.Calls())
 			}
 		})
 	}
 	t.Run("through an attachment", func(t *testing.T) {
 		for _, flags := range [][]string{{"--new-volume", "--type", "LUKS"}, {"--volume", cloudTarget}} {
 			s := newCreatingServer(t)
-			s.change(func(*creatingServer) { s.there = true })
-			s.set("encrypted", true)
-			s.set("volume_type_id", luks)
+			s.Change(func(*cloudtest.Cloud) { s.There = true })
+			s.Set("encrypted", true)
+			s.Set("volume_type_id", luks)
 			_, stderr, code := s.run(t, append([]string{"materialize", "--share", share, "--yes", "--attach", "--server", cloudServer, id}, flags...)...)
-			if code != 2 || !strings.Contains(stderr, "would be encrypted once more") || s.calls() != "" {
-				t.Errorf("%v: exit %d: %s; %s", flags, code, stderr, s.calls())
+			if code != 2 || !strings.Contains(stderr, "would be encrypted once more") || s.Calls() != "" {
+				t.Errorf("%v: exit %d: %s; %s", flags, code, stderr, s.Calls())
 			}
 		}
 	})
 	t.Run("the type", func(t *testing.T) {
 		s := newCreatingServer(t)
-		s.set("encrypted", true)
-		s.set("volume_type_id", luks)
+		s.Set("encrypted", true)
+		s.Set("volume_type_id", luks)
 		_, stderr, code := s.run(t, s.flags(share, id, "--new-volume", "--type", "LUKS")...)
-		if code != 5 || !strings.Contains(stderr, "note    the data stays encrypted with key 4b5d7e4e") || !strings.Contains(stderr, "encryption_key_id") || !holds(t, s.file(), 1<<30) {
+		if code != 5 || !strings.Contains(stderr, "note    the data stays encrypted with key 4b5d7e4e") || !strings.Contains(stderr, "encryption_key_id") || !holds(t, s.File(), 1<<30) {
 			t.Errorf("exit %d: %s", code, stderr)
 		}
 	})
@@ -86,10 +87,10 @@ func TestAnEncryptedBackupNeedsItsVolumeTypeBeforeAnythingIsCreated(t *testing.T
 func TestAVolumeThatShowsOnTheShareIsNotWritten(t *testing.T) {
 	share, id := cloudBackup(t, storetest.Volume{})
 	s := newCreatingServer(t)
-	s.change(func(*creatingServer) { s.dir = share })
+	s.Change(func(*cloudtest.Cloud) { s.Dir = share })
 	_, stderr, code := s.run(t, s.flags(share, id, "--new-volume")...)
-	if code != 2 || !strings.Contains(stderr, "is on the share") || s.calls() != "create reserve unreserve" {
-		t.Errorf("exit %d: %s; %s", code, stderr, s.calls())
+	if code != 2 || !strings.Contains(stderr, "is on the share") || s.Calls() != "create reserve unreserve" {
+		t.Errorf("exit %d: %s; %s", code, stderr, s.Calls())
 	}
 }
 
@@ -98,9 +99,9 @@ func TestAVolumeThatShowsOnTheShareIsNotWritten(t *testing.T) {
 func TestAReservationThatWasFoundStaysWhereNothingWasWritten(t *testing.T) {
 	share, id := cloudBackup(t, storetest.Volume{})
 	s := newCreatingServer(t)
-	s.change(func(*creatingServer) { s.there, s.metadata[cinderapi.RunKey] = true, "X" })
-	s.set("status", "attaching")
-	f, err := os.Create(s.file())
+	s.Change(func(*cloudtest.Cloud) { s.There, s.Metadata[cinderapi.RunKey] = true, "X" })
+	s.Set("status", "attaching")
+	f, err := os.Create(s.File())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,8 +113,8 @@ func TestAReservationThatWasFoundStaysWhereNothingWasWritten(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, stderr, code := s.run(t, s.flags(share, id, "--volume", cloudTarget)...)
-	if code != exitRefused || !strings.Contains(stderr, "holds a lock") || s.calls() != "" || s.get("status") != "attaching" {
-		t.Errorf("exit %d: %s; %s", code, stderr, s.calls())
+	if code != exitRefused || !strings.Contains(stderr, "holds a lock") || s.Calls() != "" || s.Get("status") != "attaching" {
+		t.Errorf("exit %d: %s; %s", code, stderr, s.Calls())
 	}
 }
 
@@ -135,20 +136,20 @@ func TestTheDeviceOfAVolumeThatIsThereIsFound(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newCreatingServer(t)
-			s.change(func(*creatingServer) { s.there = true })
-			s.set("status", test.status)
+			s.Change(func(*cloudtest.Cloud) { s.There = true })
+			s.Set("status", test.status)
 			if test.marked {
-				s.change(func(*creatingServer) { s.metadata[cinderapi.RunKey] = "X" })
+				s.Change(func(*cloudtest.Cloud) { s.Metadata[cinderapi.RunKey] = "X" })
 			}
-			if err := os.WriteFile(s.file(), nil, 0o600); err != nil {
+			if err := os.WriteFile(s.File(), nil, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			os.Truncate(s.file(), 1<<30)
+			os.Truncate(s.File(), 1<<30)
 			_, stderr, code := s.run(t, s.flags(share, id, "--volume", cloudTarget)...)
-			if code != test.code || !strings.Contains(stderr, test.want) || s.calls() != test.calls {
-				t.Errorf("exit %d: %s; %s", code, stderr, s.calls())
+			if code != test.code || !strings.Contains(stderr, test.want) || s.Calls() != test.calls {
+				t.Errorf("exit %d: %s; %s", code, stderr, s.Calls())
 			}
-			if holds(t, s.file(), 1<<30) != (code == 0) {
+			if holds(t, s.File(), 1<<30) != (code == 0) {
 				t.Error("the data is not as it should be")
 			}
 			if code != 0 && (strings.Contains(stderr, "openstack volume delete") || strings.Contains(stderr, "to continue")) {
@@ -161,16 +162,16 @@ func TestTheDeviceOfAVolumeThatIsThereIsFound(t *testing.T) {
 func TestAVolumeThatCannotBeMarkedIsRestored(t *testing.T) {
 	share, id := cloudBackup(t, storetest.Volume{Name: "db"})
 	s := newCreatingServer(t)
-	s.change(func(*creatingServer) { s.there = true; s.refuse(403, "mark") })
-	if err := os.WriteFile(s.file(), nil, 0o600); err != nil {
+	s.Change(func(*cloudtest.Cloud) { s.There = true; s.Refuse(403, "mark") })
+	if err := os.WriteFile(s.File(), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Truncate(s.file(), 1<<30); err != nil {
+	if err := os.Truncate(s.File(), 1<<30); err != nil {
 		t.Fatal(err)
 	}
 	_, stderr, code := s.run(t, s.flags(share, id, "--volume", cloudTarget)...)
-	if code != 0 || !strings.Contains(stderr, "cannot be marked") || s.calls() != "mark reserve metadata unreserve" {
-		t.Errorf("exit %d: %s; %s", code, stderr, s.calls())
+	if code != 0 || !strings.Contains(stderr, "cannot be marked") || s.Calls() != "mark reserve metadata unreserve" {
+		t.Errorf("exit %d: %s; %s", code, stderr, s.Calls())
 	}
 }
 
@@ -180,25 +181,25 @@ func TestWhatAKilledRunReservedIsContinued(t *testing.T) {
 	firstPass(t)
 	share, id, content := slowBackup(t)
 	s := newCreatingServer(t)
-	s.change(func(*creatingServer) { s.there, s.metadata["own"] = true, "x" })
-	if err := os.WriteFile(s.file(), nil, 0o600); err != nil {
+	s.Change(func(*cloudtest.Cloud) { s.There, s.Metadata["own"] = true, "x" })
+	if err := os.WriteFile(s.File(), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Truncate(s.file(), 1<<30); err != nil {
+	if err := os.Truncate(s.File(), 1<<30); err != nil {
 		t.Fatal(err)
 	}
 	r := s.start(t, s.flags(share, id, "--volume", cloudTarget, "--bwlimit", "1000K")...)
-	waitWritten(s.file())
+	waitWritten(s.File())
 	r.cmd.Process.Kill()
 	r.wait(t)
-	if s.get("status") != "attaching" || s.meta(cinderapi.ReservedKey) == "" {
-		t.Fatal(s.get("status"), s.meta(cinderapi.ReservedKey))
+	if s.Get("status") != "attaching" || s.Meta(cinderapi.ReservedKey) == "" {
+		t.Fatal(s.Get("status"), s.Meta(cinderapi.ReservedKey))
 	}
 	_, stderr, code := s.run(t, s.flags(share, id, "--volume", cloudTarget, "--no-metadata")...)
-	if code != 0 || !begins(t, s.file(), 1<<30, content) || !strings.Contains(stderr, "still reserved by an earlier run") {
+	if code != 0 || !begins(t, s.File(), 1<<30, content) || !strings.Contains(stderr, "still reserved by an earlier run") {
 		t.Errorf("exit %d: %s", code, stderr)
 	}
-	if s.get("status") != "available" || s.meta(cinderapi.ReservedKey) != "" || s.meta("own") != "x" {
-		t.Error(s.get("status"), s.meta(cinderapi.ReservedKey), s.meta("own"))
+	if s.Get("status") != "available" || s.Meta(cinderapi.ReservedKey) != "" || s.Meta("own") != "x" {
+		t.Error(s.Get("status"), s.Meta(cinderapi.ReservedKey), s.Meta("own"))
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/restorefs/restorefs/backupstore/storetest"
+	"github.com/restorefs/restorefs/cmd/cloud/cloudtest"
 	"github.com/restorefs/restorefs/materialize/cinderapi"
 )
 
@@ -56,34 +57,34 @@ func TestANewVolumeIsCreatedWrittenAndNamed(t *testing.T) {
 	s := newCreatingServer(t)
 	stdout, stderr, code := s.run(t, s.flags(share, id, "--new-volume", "--dry-run", "--json")...)
 	var plan planned
-	if err := json.Unmarshal([]byte(stdout), &plan); err != nil || code != 0 || plan.NewVolume == nil || plan.NewVolume.SizeGiB != 1 || !strings.HasSuffix(plan.NewVolume.Device, "/volume-{id}") || s.calls() != "" {
-		t.Fatalf("dry run: exit %d: %v %s%s; %s", code, err, stdout, stderr, s.calls())
+	if err := json.Unmarshal([]byte(stdout), &plan); err != nil || code != 0 || plan.NewVolume == nil || plan.NewVolume.SizeGiB != 1 || !strings.HasSuffix(plan.NewVolume.Device, "/volume-{id}") || s.Calls() != "" {
+		t.Fatalf("dry run: exit %d: %v %s%s; %s", code, err, stdout, stderr, s.Calls())
 	}
 	stdout, stderr, code = s.run(t, s.flags(share, id, "--new-volume", "--size", "2", "--json")...)
 	var result materialized
 	if err := json.Unmarshal([]byte(stdout), &result); err != nil || code != 0 || result.VolumeID != cloudTarget || !result.Verified || !result.Volume.Restored {
 		t.Fatalf("exit %d: %v %s%s", code, err, stdout, stderr)
 	}
-	if got := s.calls(); got != "create reserve metadata unreserve" {
+	if got := s.Calls(); got != "create reserve metadata unreserve" {
 		t.Error(got)
 	}
-	if !holds(t, s.file(), 2<<30) {
+	if !holds(t, s.File(), 2<<30) {
 		t.Error("the volume does not hold the backup, or has lost its size")
 	}
-	if info, err := os.Stat(s.file()); err != nil || info.Mode() != 0o640 {
+	if info, err := os.Stat(s.File()); err != nil || info.Mode() != 0o640 {
 		t.Error("the file's mode changed:", info.Mode())
 	}
-	if list, _ := os.ReadDir(s.dir); len(list) != 1 {
+	if list, _ := os.ReadDir(s.Dir); len(list) != 1 {
 		t.Error("something is left beside the volume:", list)
 	}
 	if !strings.Contains(stderr, "created volume "+cloudTarget+", 2 GiB\n") {
 		t.Error("its id is not told:", stderr)
 	}
-	name, _ := s.get("name").(*string)
+	name, _ := s.Get("name").(*string)
 	want := map[string]string{"a": "1", "src_backup_id": id}
 	var metadata map[string]string
-	s.change(func(*creatingServer) { metadata = maps.Clone(s.metadata) })
-	if name == nil || *name != "db" || s.get("status") != "available" || s.get("bootable") != "true" || !maps.Equal(metadata, want) {
+	s.Change(func(*cloudtest.Cloud) { metadata = maps.Clone(s.Metadata) })
+	if name == nil || *name != "db" || s.Get("status") != "available" || s.Get("bootable") != "true" || !maps.Equal(metadata, want) {
 		t.Errorf("%v %v", name, metadata)
 	}
 }
@@ -104,18 +105,18 @@ func TestWhatANewVolumeIsCalled(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newCreatingServer(t)
 			var asked, got [2]any
-			s.change(func(*creatingServer) {
-				s.make = func() error {
-					asked = [2]any{s.volume["name"], s.volume["description"]}
-					return os.WriteFile(s.file(), nil, 0o600)
+			s.Change(func(*cloudtest.Cloud) {
+				s.Make = func() error {
+					asked = [2]any{s.Volume["name"], s.Volume["description"]}
+					return os.WriteFile(s.File(), nil, 0o600)
 				}
 			})
 			_, stderr, code := s.run(t, s.flags(share, id, append(test.flags, "--new-volume")...)...)
-			s.change(func(*creatingServer) { got = asked })
+			s.Change(func(*cloudtest.Cloud) { got = asked })
 			if code != 0 || got != [2]any{test.name, test.description} {
 				t.Errorf("exit %d: %v %s", code, got, stderr)
 			}
-			if s.meta(cinderapi.RunKey) != "" {
+			if s.Meta(cinderapi.RunKey) != "" {
 				t.Error("the mark of the run stays")
 			}
 		})
@@ -127,15 +128,15 @@ func TestWhatANewVolumeIsCalled(t *testing.T) {
 func TestANewVolumeWhenSomethingFails(t *testing.T) {
 	firstPass(t)
 	share, id := cloudBackup(t, storetest.Volume{Name: "db", Metadata: map[string]string{"a": "1"}})
-	wrongSize := func(s *creatingServer) {
-		s.make = func() error { return os.WriteFile(s.file(), []byte("x"), 0o600) }
+	wrongSize := func(s *cloudtest.Cloud) {
+		s.Make = func() error { return os.WriteFile(s.File(), []byte("x"), 0o600) }
 	}
-	refuse := func(status int, calls ...string) func(*creatingServer) {
-		return func(s *creatingServer) { s.refuse(status, calls...) }
+	refuse := func(status int, calls ...string) func(*cloudtest.Cloud) {
+		return func(s *cloudtest.Cloud) { s.Refuse(status, calls...) }
 	}
 	continues := "to continue:  restorefs materialize --share " + share
 	for name, test := range map[string]struct {
-		with  func(*creatingServer)
+		with  func(*cloudtest.Cloud)
 		flags []string
 		code  int
 		want  []string // in what is said; "!" before what is not
@@ -145,16 +146,16 @@ func TestANewVolumeWhenSomethingFails(t *testing.T) {
 			[]string{"the creation of a volume of 1 GiB: 413", "oh dear", "!to remove", "!" + cloudTarget}, "create"},
 		"the creation's answer is lost": {refuse(0, "create"), nil, 1,
 			[]string{"look once more, before it is asked for again, with: openstack volume list --property restorefs_run="}, "create search search search"},
-		"the creation fails": {func(s *creatingServer) { s.becomes, s.message = "error", "No valid backend" }, nil, 1,
+		"the creation fails": {func(s *cloudtest.Cloud) { s.Becomes, s.Message = "error", "No valid backend" }, nil, 1,
 			[]string{"its status is error: No valid backend", "is there (error, 1 GiB), but not restored", "!to continue", remove}, "create"},
-		"the creation fails, cleanup": {func(s *creatingServer) { s.becomes = "error" }, []string{"--cleanup"}, 1,
+		"the creation fails, cleanup": {func(s *cloudtest.Cloud) { s.Becomes = "error" }, []string{"--cleanup"}, 1,
 			[]string{"its status is error", "is deleted again (--cleanup)", "!to remove"}, "create delete"},
 		"it may not be reserved": {refuse(403, "reserve"), nil, 0,
 			[]string{"the volume cannot be reserved"}, "create reserve metadata"},
-		"somebody takes it": {func(s *creatingServer) {
-			s.before = func(call string, w http.ResponseWriter) bool {
+		"somebody takes it": {func(s *cloudtest.Cloud) {
+			s.Before = func(call string, w http.ResponseWriter) bool {
 				if call == "reserve" {
-					s.set("status", "in-use")
+					s.Set("status", "in-use")
 					w.WriteHeader(400)
 				}
 				return call == "reserve"
@@ -164,20 +165,20 @@ func TestANewVolumeWhenSomethingFails(t *testing.T) {
 			[]string{"it has 1 bytes, the volume has 1073741824", continues, "--volume " + cloudTarget + " " + id, remove}, "create reserve unreserve"},
 		"another size, cleanup": {wrongSize, []string{"--cleanup"}, 4,
 			[]string{"it has 1 bytes", "is deleted again"}, "create reserve unreserve delete"},
-		"cleanup fails": {func(s *creatingServer) { wrongSize(s); s.refuse(403, "delete") }, []string{"--cleanup"}, 4,
+		"cleanup fails": {func(s *cloudtest.Cloud) { wrongSize(s); s.Refuse(403, "delete") }, []string{"--cleanup"}, 4,
 			[]string{"it has 1 bytes", "--cleanup could not delete volume " + cloudTarget + ": ", "403", remove}, "create reserve unreserve delete"},
-		"it cannot be released, cleanup": {func(s *creatingServer) { wrongSize(s); s.refuse(403, "unreserve") }, []string{"--cleanup"}, 4,
+		"it cannot be released, cleanup": {func(s *cloudtest.Cloud) { wrongSize(s); s.Refuse(403, "unreserve") }, []string{"--cleanup"}, 4,
 			[]string{"it has 1 bytes", "stays reserved (attaching) until an administrator does: openstack volume set --state available", remove, "!deleted again"}, "create reserve unreserve"},
-		"the file is qcow2": {func(s *creatingServer) {
-			s.make = func() error {
-				os.WriteFile(s.file(), []byte("QFI\xfb\x00\x00\x00\x03"), 0o600)
-				return os.Truncate(s.file(), 1<<30)
+		"the file is qcow2": {func(s *cloudtest.Cloud) {
+			s.Make = func() error {
+				os.WriteFile(s.File(), []byte("QFI\xfb\x00\x00\x00\x03"), 0o600)
+				return os.Truncate(s.File(), 1<<30)
 			}
 		}, nil, 4, []string{"qcow2 format (nfs_qcow2_volumes"}, "create reserve unreserve"},
-		"the volume holds old data": {func(s *creatingServer) {
-			s.make = func() error {
-				os.WriteFile(s.file(), []byte("old"), 0o600)
-				return os.Truncate(s.file(), 1<<30)
+		"the volume holds old data": {func(s *cloudtest.Cloud) {
+			s.Make = func() error {
+				os.WriteFile(s.File(), []byte("old"), 0o600)
+				return os.Truncate(s.File(), 1<<30)
 			}
 		}, nil, 4, []string{"it is not blank", "(--force overwrites it)", continues}, "create reserve unreserve"},
 		"the metadata fails, cleanup": {refuse(500, "metadata"), []string{"--cleanup"}, 5,
@@ -190,7 +191,7 @@ func TestANewVolumeWhenSomethingFails(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newCreatingServer(t)
-			s.change(test.with)
+			s.Change(test.with)
 			stdout, stderr, code := s.run(t, s.flags(share, id, append(test.flags, "--new-volume")...)...)
 			if code != test.code {
 				t.Errorf("exit %d, want %d", code, test.code)
@@ -201,10 +202,10 @@ func TestANewVolumeWhenSomethingFails(t *testing.T) {
 					t.Errorf("not as wanted: %s", want)
 				}
 			}
-			if got := s.calls(); got != test.calls {
+			if got := s.Calls(); got != test.calls {
 				t.Errorf("calls: %s", got)
 			}
-			if restored := code == 0 || code == 5 || strings.Contains(stderr, "the data is restored"); restored != holds(t, s.file(), 1<<30) {
+			if restored := code == 0 || code == 5 || strings.Contains(stderr, "the data is restored"); restored != holds(t, s.File(), 1<<30) {
 				t.Error("the data is not what is said of it")
 			}
 			if t.Failed() {
@@ -217,19 +218,19 @@ func TestANewVolumeWhenSomethingFails(t *testing.T) {
 func TestANewVolumeWhenInterrupted(t *testing.T) {
 	firstPass(t)
 	share, id, content := slowBackup(t)
-	called := func(call string) func(*creatingServer) bool {
-		return func(s *creatingServer) bool { return strings.Contains(s.calls(), call) }
+	called := func(call string) func(*cloudtest.Cloud) bool {
+		return func(s *cloudtest.Cloud) bool { return strings.Contains(s.Calls(), call) }
 	}
 	for name, test := range map[string]struct {
-		with  func(*creatingServer)
+		with  func(*cloudtest.Cloud)
 		flags []string
-		at    func(*creatingServer) bool
+		at    func(*cloudtest.Cloud) bool
 		calls string
 	}{
-		"while it is created":         {func(s *creatingServer) { s.becomes = "creating" }, nil, called("create"), "create"},
-		"while its device is awaited": {func(s *creatingServer) { s.make = func() error { return nil } }, nil, called("reserve"), "create reserve unreserve"},
-		"while it is written": {func(*creatingServer) {}, strings.Fields(slow), func(s *creatingServer) bool {
-			_, err := os.Stat(s.file() + ".restorefs-partial")
+		"while it is created":         {func(s *cloudtest.Cloud) { s.Becomes = "creating" }, nil, called("create"), "create"},
+		"while its device is awaited": {func(s *cloudtest.Cloud) { s.Make = func() error { return nil } }, nil, called("reserve"), "create reserve unreserve"},
+		"while it is written": {func(*cloudtest.Cloud) {}, strings.Fields(slow), func(s *cloudtest.Cloud) bool {
+			_, err := os.Stat(s.File() + ".restorefs-partial")
 			return err == nil
 		}, "create reserve unreserve"},
 	} {
@@ -237,22 +238,22 @@ func TestANewVolumeWhenInterrupted(t *testing.T) {
 			t.Run(fmt.Sprintf("%s, cleanup %v", name, cleanup), func(t *testing.T) {
 				t.Parallel()
 				s := newCreatingServer(t)
-				s.change(test.with)
+				s.Change(test.with)
 				flags, calls := append(test.flags, "--new-volume"), test.calls
 				if cleanup {
 					flags, calls = append(flags, "--cleanup"), calls+" delete"
 				}
 				r := s.start(t, s.flags(share, id, flags...)...)
-				eventually(t, "it gets there", func() bool { return test.at(s) })
+				eventually(t, "it gets there", func() bool { return test.at(s.Cloud) })
 				r.cmd.Process.Signal(syscall.SIGINT)
 				_, stderr, code := r.wait(t)
 				if code != 1 || !strings.Contains(stderr, "restorefs: interrupted: ") || strings.Contains(stderr, "context canceled") {
 					t.Errorf("exit %d", code)
 				}
-				if got := strings.Replace(s.calls(), " search", "", 1); got != calls { // it may come before the answer
+				if got := strings.Replace(s.Calls(), " search", "", 1); got != calls { // it may come before the answer
 					t.Errorf("calls: %s", got)
 				}
-				list, _ := os.ReadDir(s.dir)
+				list, _ := os.ReadDir(s.Dir)
 				if cleanup {
 					if !strings.Contains(stderr, "volume "+cloudTarget+", created for this restore, is deleted again (--cleanup)") || len(list) > 0 {
 						t.Error("not cleaned up:", list)
@@ -265,21 +266,21 @@ func TestANewVolumeWhenInterrupted(t *testing.T) {
 					return
 				}
 				// What is said to continue does.
-				s.change(func(*creatingServer) { s.becomes = "" })
+				s.Change(func(*cloudtest.Cloud) { s.Becomes = "" })
 				if len(list) == 0 {
-					volume := s.file()
+					volume := s.File()
 					if err := os.WriteFile(volume, nil, 0o600); err != nil {
 						t.Fatal(err)
 					}
 					os.Truncate(volume, 1<<30)
 				}
-				if s.get("status") == "creating" {
-					s.set("status", "available")
+				if s.Get("status") == "creating" {
+					s.Set("status", "available")
 				}
 				_, line, ok := strings.Cut(stderr, "to continue:  restorefs ")
 				line, _, _ = strings.Cut(line, "\n")
 				words := strings.Fields(strings.NewReplacer("'", "", slow, "").Replace(line))
-				if _, stderr, code := s.run(t, words...); !ok || code != 0 || !begins(t, s.file(), 1<<30, content) || s.meta("a") != "1" || s.get("status") != "available" {
+				if _, stderr, code := s.run(t, words...); !ok || code != 0 || !begins(t, s.File(), 1<<30, content) || s.Meta("a") != "1" || s.Get("status") != "available" {
 					t.Errorf("%s: exit %d: %s", line, code, stderr)
 				}
 			})

@@ -1,130 +1,29 @@
 package main
 
 import (
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/restorefs/restorefs/backupstore/storetest"
 	"github.com/restorefs/restorefs/cmd/cloud"
+	"github.com/restorefs/restorefs/cmd/cloud/cloudtest"
 )
 
-// fakeCinder answers as Cinder 21.3.1 does to what records --import asks of it,
-// as a real one was seen to. The rules of its own are those of
-// cinder/backup/api.py and manager.py, import_record.
-type fakeCinder struct {
-	*httptest.Server
+// fakeCinder is a fake of what records --import asks.
+type fakeCinder struct{ *cloudtest.Records }
 
-	mu      sync.Mutex
-	backups map[string]*fakeBackup
-	calls   []string                                                  // "import ID", "delete ID"
-	fault   func(w http.ResponseWriter, call string) (faultDone bool) // nil: none
-	fails   func(id, service string) (reason string)                  // of what the manager does; nil: nothing
-}
-
-type fakeBackup struct {
-	ID         string  `json:"id"`
-	Status     string  `json:"status"`
-	VolumeID   string  `json:"volume_id"`
-	Container  *string `json:"container"`
-	FailReason *string `json:"fail_reason"`
-	polls      int
-}
+type fakeBackup = cloudtest.Backup
 
 func newFakeCinder(t *testing.T) *fakeCinder {
 	t.Helper()
-	c := &fakeCinder{backups: map[string]*fakeBackup{}}
-	mux := http.NewServeMux()
-	p := "/v3/" + recordsProject + "/backups/"
-	mux.HandleFunc("GET /v3/", func(w http.ResponseWriter, r *http.Request) {
-		fmt.Fprint(w, `{"versions":[{"id":"v3.0","status":"CURRENT","version":"3.70","min_version":"3.0"}]}`)
-	})
-	mux.HandleFunc("GET "+p+"{id}", c.get)
-	mux.HandleFunc("DELETE "+p+"{id}", c.remove)
-	mux.HandleFunc("POST "+p+"import_record", c.importRecord)
-	c.Server = httptest.NewServer(mux)
+	c := &fakeCinder{cloudtest.NewRecords()}
 	t.Cleanup(c.Close)
 	return c
-}
-
-// change changes what it holds or does.
-func (c *fakeCinder) change(f func()) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	f()
-}
-
-func (c *fakeCinder) say(w http.ResponseWriter, status int, body any) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	json.NewEncoder(w).Encode(body)
-}
-
-func (c *fakeCinder) get(w http.ResponseWriter, r *http.Request) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	b := c.backups[r.PathValue("id")]
-	if b == nil {
-		c.say(w, 404, map[string]any{"itemNotFound": map[string]any{"code": 404, "message": "Backup could not be found."}})
-		return
-	}
-	if b.polls++; b.polls > 2 && b.Status == "deleting" {
-		delete(c.backups, b.ID)
-	}
-	c.say(w, 200, map[string]any{"backup": b})
-	if b.polls > 1 && b.Status == "creating" {
-		b.Status = "available"
-	}
-}
-
-func (c *fakeCinder) remove(w http.ResponseWriter, r *http.Request) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	id := r.PathValue("id")
-	c.calls = append(c.calls, "delete "+id)
-	c.backups[id].Status, c.backups[id].polls = "deleting", 0
-	w.WriteHeader(202)
-}
-
-func (c *fakeCinder) importRecord(w http.ResponseWriter, r *http.Request) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	var body struct {
-		Record struct {
-			Service string `json:"backup_service"`
-			URL     string `json:"backup_url"`
-		} `json:"backup-record"`
-	}
-	json.NewDecoder(r.Body).Decode(&body)
-	text, _ := base64.StdEncoding.DecodeString(body.Record.URL)
-	var record fakeBackup
-	json.Unmarshal(text, &record)
-	c.calls = append(c.calls, "import "+record.ID)
-	if c.fault != nil && c.fault(w, "import "+record.ID) {
-		return
-	}
-	if c.backups[record.ID] != nil {
-		c.say(w, 400, map[string]any{"badRequest": map[string]any{"code": 400, "message": "Invalid backup: Backup already exists in database."}})
-		return
-	}
-	b := &fakeBackup{ID: record.ID, Status: "creating", VolumeID: "00000000-0000-0000-0000-000000000000"}
-	if c.fails != nil {
-		if reason := c.fails(record.ID, body.Record.Service); reason != "" {
-			b.Status, b.FailReason = "error", &reason
-		}
-	}
-	if b.Status == "creating" {
-		b.VolumeID, b.Container = record.VolumeID, record.Container
-	}
-	c.backups[record.ID] = b
-	c.say(w, 200, map[string]any{"backup": map[string]string{"id": record.ID}})
 }
 
 // importInto runs records --import and returns what it says of each backup.
@@ -132,7 +31,7 @@ func (c *fakeCinder) importInto(t *testing.T, share string, flags ...string) (re
 	t.Helper()
 	cmd := program(t, append([]string{"records", "--share", share, "--import", "--json"}, flags...)...)
 	env := slices.DeleteFunc(cmd.Env, func(s string) bool { return strings.HasPrefix(s, "OS_") })
-	cmd.Env = append(env, "OS_AUTH_TYPE=noauth", "OS_PROJECT_ID="+recordsProject, "CINDER_ENDPOINT="+c.URL+"/v3")
+	cmd.Env = append(env, c.Env()...)
 	var out, errOut strings.Builder
 	cmd.Stdout, cmd.Stderr = &out, &errOut
 	cmd.Run()
@@ -149,13 +48,6 @@ func (c *fakeCinder) importInto(t *testing.T, share string, flags ...string) (re
 	return results, errOut.String(), cmd.ProcessState.ExitCode()
 }
 
-func (c *fakeCinder) called() []string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	defer func() { c.calls = nil }()
-	return c.calls
-}
-
 func TestRecordsAreImportedOnce(t *testing.T) {
 	share, ids := recordsShare(t)
 	c := newFakeCinder(t)
@@ -170,7 +62,7 @@ func TestRecordsAreImportedOnce(t *testing.T) {
 			}
 		}
 	}
-	calls := c.called()
+	calls := c.Called()
 	if at := func(i int) int { return slices.Index(calls, "import "+ids[i]) }; len(calls) != 4 || at(0) > at(1) || at(1) > at(2) {
 		t.Errorf("calls %q", calls)
 	}
@@ -179,8 +71,8 @@ func TestRecordsAreImportedOnce(t *testing.T) {
 func TestChildrenOfAFailedRecordAreNotTriedAndARerunGoesOn(t *testing.T) {
 	share, ids := recordsShare(t)
 	c := newFakeCinder(t)
-	c.change(func() {
-		c.fails = func(id, _ string) string {
+	c.Change(func() {
+		c.Fails = func(id, _ string) string {
 			if id == ids[1] {
 				return "database is locked"
 			}
@@ -193,13 +85,14 @@ func TestChildrenOfAFailedRecordAreNotTriedAndARerunGoesOn(t *testing.T) {
 		got[ids[2]].Result != cloud.RecordSkipped || !strings.Contains(got[ids[2]].Reason, "its parent "+ids[1]) {
 		t.Fatalf("%d %v %s", code, got, errOut)
 	}
-	c.change(func() { c.fails, c.calls = nil, nil })
+	c.Change(func() { c.Fails = nil })
+	c.Called()
 	got, errOut, code = c.importInto(t, share)
 	if code != 0 || got[ids[0]].Result != cloud.RecordPresent || got[ids[1]].Result != cloud.RecordImported || got[ids[2]].Result != cloud.RecordImported {
 		t.Fatalf("%d %v %s", code, got, errOut)
 	}
 	// What the failed import left is removed first: it has no files.
-	if want := []string{"delete " + ids[1], "import " + ids[1], "import " + ids[2]}; !slices.Equal(c.called(), want) {
+	if want := []string{"delete " + ids[1], "import " + ids[1], "import " + ids[2]}; !slices.Equal(c.Called(), want) {
 		t.Errorf("not the calls %q", want)
 	}
 }
@@ -222,12 +115,12 @@ func TestNoRecordIsDeletedThatMayHaveFiles(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := newFakeCinder(t)
 			there.ID = ids[0]
-			c.change(func() { c.backups[ids[0]] = &there.fakeBackup })
+			c.Change(func() { c.Backups[ids[0]] = &there.fakeBackup })
 			got, errOut, code := c.importInto(t, share, ids[2])
 			if code != exitFailed || got[ids[0]].Result != cloud.RecordFailed || !strings.Contains(got[ids[0]].Reason, there.says) || got[ids[2]].Result != cloud.RecordSkipped {
 				t.Errorf("%d %v %s", code, got, errOut)
 			}
-			if calls := c.called(); len(calls) != 0 {
+			if calls := c.Called(); len(calls) != 0 {
 				t.Errorf("called %q", calls)
 			}
 		})
@@ -259,12 +152,12 @@ func TestAFailureThatAllRecordsWouldMeetEndsTheImport(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := newFakeCinder(t)
-			c.change(func() { c.fault, c.fails = test.fault, test.fails })
+			c.Change(func() { c.Fault, c.Fails = test.fault, test.fails })
 			got, errOut, code := c.importInto(t, share, ids[2])
 			if code != exitFailed || got[ids[0]].Result != cloud.RecordFailed || got[ids[2]].Result != cloud.RecordSkipped || !strings.Contains(errOut, test.says) || !strings.Contains(errOut, "goes on from there") {
 				t.Errorf("%d %v %s", code, got, errOut)
 			}
-			if calls := c.called(); len(calls) != 1 {
+			if calls := c.Called(); len(calls) != 1 {
 				t.Errorf("called %q", calls)
 			}
 		})
@@ -275,18 +168,18 @@ func TestAFailureThatAllRecordsWouldMeetEndsTheImport(t *testing.T) {
 func TestALostAnswerIsNoFailure(t *testing.T) {
 	share, ids := recordsShare(t)
 	c := newFakeCinder(t)
-	c.change(func() {
-		c.fault = func(w http.ResponseWriter, call string) bool {
+	c.Change(func() {
+		c.Fault = func(w http.ResponseWriter, call string) bool {
 			if call != "import "+ids[3] {
 				return false
 			}
 			root := ""
-			c.backups[ids[3]] = &fakeBackup{ID: ids[3], Status: "creating", VolumeID: storetest.ID("other volume"), Container: &root}
+			c.Backups[ids[3]] = &fakeBackup{ID: ids[3], Status: "creating", VolumeID: storetest.ID("other volume"), Container: &root}
 			panic(http.ErrAbortHandler)
 		}
 	})
 	got, errOut, code := c.importInto(t, share)
-	if code != 0 || got[ids[3]].Result != cloud.RecordImported || len(c.called()) != 4 {
+	if code != 0 || got[ids[3]].Result != cloud.RecordImported || len(c.Called()) != 4 {
 		t.Errorf("%d %v %s", code, got, errOut)
 	}
 }
@@ -303,7 +196,7 @@ func TestBackupsOfAnotherProjectAreRefused(t *testing.T) {
 		return string(out), cmd.ProcessState.ExitCode()
 	}
 	out, code := run()
-	if code != exitUsage || !strings.Contains(out, "4 of 4 backups are of volumes of other projects") || !strings.Contains(out, recordsProject+"  4") || len(c.called()) != 0 {
+	if code != exitUsage || !strings.Contains(out, "4 of 4 backups are of volumes of other projects") || !strings.Contains(out, recordsProject+"  4") || len(c.Called()) != 0 {
 		t.Errorf("%d %s", code, out)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/restorefs/restorefs/backupstore/storetest"
+	"github.com/restorefs/restorefs/cmd/cloud/cloudtest"
 	"github.com/restorefs/restorefs/materialize/cinderapi"
 )
 
@@ -71,7 +72,7 @@ func TestAVolumeThatSomebodyElseUsesIsNotWritten(t *testing.T) {
 			switch {
 			case test.want == "" && (code != 0 || !holds(t, target, 1<<30)):
 				t.Errorf("exit %d: %s", code, stderr)
-			case test.want != "" && (code != exitRefused || !strings.Contains(stderr, test.want) || !strings.Contains(stderr, "nothing was written") || !blank(t, target) || f.writesNow() > 0):
+			case test.want != "" && (code != exitRefused || !strings.Contains(stderr, test.want) || !strings.Contains(stderr, "nothing was written") || !blank(t, target) || f.Writes() > 0):
 				t.Errorf("exit %d: %s", code, stderr)
 			}
 		})
@@ -89,17 +90,17 @@ func TestAVolumeThatSomebodyElseUsesIsNotWritten(t *testing.T) {
 func TestAReservationOfARunThatEndedEarlyIsUsedAndEnded(t *testing.T) {
 	share, id := cloudBackup(t, storetest.Volume{Name: "db"})
 	f := newVolumeServer(t, cloudTarget, map[string]any{"status": "attaching"})
-	f.metadata[cinderapi.RunKey] = "X"
+	f.Metadata[cinderapi.RunKey] = "X"
 	target := volumeFile(t, "volume-"+cloudTarget)
 	_, stderr, code := inCloud(t, f.URL, "materialize", "--share", share, "--volume", cloudTarget, id, target)
 	if code != 0 || !strings.Contains(stderr, "note    the volume is still reserved by an earlier run") || !holds(t, target, 1<<30) {
 		t.Errorf("exit %d: %s", code, stderr)
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.volume["status"] != "available" || f.metadata[cinderapi.RunKey] != "" {
-		t.Error(f.volume["status"], f.metadata)
-	}
+	f.Alter(func() {
+		if f.Volume["status"] != "available" || f.Metadata[cinderapi.RunKey] != "" {
+			t.Error(f.Volume["status"], f.Metadata)
+		}
+	})
 }
 
 // Between the first look and the first byte the operator may think for long; and
@@ -117,14 +118,14 @@ func TestAVolumeThatIsTakenMeanwhile(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newVolumeServer(t, cloudTarget, nil)
-			f.onLook = func(looks int) {
+			f.OnLook = func(looks int) {
 				if looks >= test.look {
-					maps.Copy(f.volume, attachedTo(otherVolume, "compute1"))
+					maps.Copy(f.Volume, attachedTo(otherVolume, "compute1"))
 				}
 			}
 			target := volumeFile(t, "volume-"+cloudTarget)
 			stdout, stderr, code := inCloud(t, f.URL, "materialize", "--share", share, "--volume", cloudTarget, id, target)
-			if code != test.code || !strings.Contains(stderr, test.want) || stdout != "" || blank(t, target) == test.written || f.writesNow() > 0 {
+			if code != test.code || !strings.Contains(stderr, test.want) || stdout != "" || blank(t, target) == test.written || f.Writes() > 0 {
 				t.Errorf("exit %d: %s%s", code, stdout, stderr)
 			}
 		})
@@ -149,7 +150,7 @@ func TestATargetThatCannotBeTheVolumeIsRefused(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, stderr, code := inCloud(t, f.URL, "materialize", "--share", share, "--force", "--yes", "--volume", cloudTarget, id, target)
-			if code != exitRefused || !strings.Contains(stderr, test.want) || f.writesNow() > 0 {
+			if code != exitRefused || !strings.Contains(stderr, test.want) || f.Writes() > 0 {
 				t.Errorf("exit %d: %s", code, stderr)
 			}
 			if info, err := os.Stat(target); name == "it is not there" && err == nil || err == nil && holds(t, target, info.Size()) {
@@ -208,9 +209,9 @@ func TestAVolumesFileMayHaveBeenCutOff(t *testing.T) {
 		t.Errorf("exit %d: %s", code, stderr)
 	}
 	s := newCreatingServer(t)
-	s.change(func(*creatingServer) { s.there = true })
-	cut(s.file())
-	if _, stderr, code := s.run(t, s.flags(share, id, "--volume", cloudTarget)...); code != 0 || !holds(t, s.file(), 1<<30) {
+	s.Change(func(*cloudtest.Cloud) { s.There = true })
+	cut(s.File())
+	if _, stderr, code := s.run(t, s.flags(share, id, "--volume", cloudTarget)...); code != 0 || !holds(t, s.File(), 1<<30) {
 		t.Errorf("exit %d: %s", code, stderr)
 	}
 }

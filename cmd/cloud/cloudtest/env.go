@@ -1,0 +1,29 @@
+package cloudtest
+
+import (
+	"os"
+	"strings"
+)
+
+// Setenv makes env what the process's environment says of a cloud, until restore is
+// called. Tests that call it are not parallel.
+func Setenv(env []string) (restore func()) {
+	before := os.Environ()
+	ours := func(pair string) bool {
+		return strings.HasPrefix(pair, "OS_") || strings.HasPrefix(pair, "CINDER_ENDPOINT=")
+	}
+	replace := func(env []string) {
+		for _, pair := range os.Environ() {
+			if name, _, _ := strings.Cut(pair, "="); ours(pair) {
+				os.Unsetenv(name)
+			}
+		}
+		for _, pair := range env {
+			if name, value, _ := strings.Cut(pair, "="); ours(pair) {
+				os.Setenv(name, value)
+			}
+		}
+	}
+	replace(env)
+	return func() { replace(before) }
+}
