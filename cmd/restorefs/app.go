@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/restorefs/restorefs/backupstore"
+	"github.com/restorefs/restorefs/backupstore/safetext"
 	"github.com/restorefs/restorefs/backupstore/share/locate"
 )
 
@@ -163,7 +164,7 @@ func newLogger(c *cli.Context) *slog.Logger {
 	}
 	o := &slog.HandlerOptions{Level: level}
 	if c.String("log-format") == "json" {
-		return slog.New(slog.NewJSONHandler(jsonLog{c.App.ErrWriter}, o))
+		return slog.New(slog.NewJSONHandler(safetext.Log{W: c.App.ErrWriter}, o))
 	}
 	return slog.New(slog.NewTextHandler(c.App.ErrWriter, o))
 }

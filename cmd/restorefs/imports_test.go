@@ -30,6 +30,7 @@ var mayImport = map[string][]string{
 	"backupstore/share/nfsmount":   {"backupstore/share", "fusefs/mountinfo"},
 	"backupstore/share/locate":     {"backupstore/share", "backupstore/share/cinderconf", "backupstore/share/nfsmount"},
 	"backupstore/format":           {},
+	"backupstore/safetext":         {},
 	"backupstore/seekable/stream":  {},
 	"backupstore/seekable/inflate": {"backupstore/seekable/stream"},
 	"backupstore/seekable/bunzip2": {"backupstore/seekable/stream"},

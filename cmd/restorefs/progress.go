@@ -11,6 +11,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/restorefs/restorefs/backupstore"
+	"github.com/restorefs/restorefs/backupstore/safetext"
 	"github.com/restorefs/restorefs/materialize"
 )
 
@@ -75,7 +76,7 @@ func withRate(now func() progressState) func() progressState {
 
 func reportJSON(w io.Writer, now func() progressState) (stop func()) {
 	line := func() {
-		text, _ := safeJSON(now(), false) // numbers and words: it cannot fail
+		text, _ := safetext.JSON(now(), false) // numbers and words: it cannot fail
 		w.Write(text)
 	}
 	quit, done := make(chan struct{}), make(chan struct{})

@@ -16,6 +16,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/restorefs/restorefs/backupstore"
+	"github.com/restorefs/restorefs/backupstore/safetext"
 	"github.com/restorefs/restorefs/backupstore/share/locate"
 	"github.com/restorefs/restorefs/fusefs"
 )
@@ -63,7 +64,7 @@ func (s *served) status(share string) func() ([]byte, error) {
 			f.LookError = s.lookErr.Error()
 		}
 		s.mu.Unlock()
-		return safeJSON(f, true)
+		return safetext.JSON(f, true)
 	}
 }
 

@@ -3,55 +3,18 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"log/slog"
 	"slices"
 	"strings"
 	"testing"
-	"unicode/utf8"
 
 	"github.com/restorefs/restorefs/backupstore"
 	"github.com/restorefs/restorefs/backupstore/format"
+	"github.com/restorefs/restorefs/backupstore/safetext"
 	"github.com/restorefs/restorefs/backupstore/storetest"
 )
 
 // nasty has what a terminal acts upon, or hides, or draws elsewhere.
 const nasty = "a\x1b[31m\u009b31m\u0085\x7f\u202eb\u2066\u200f\ufeff\U000e0041\u061c\u2028z"
-
-func TestWhatIsPrintedSteersNoTerminal(t *testing.T) {
-	safe := func(what, text string) {
-		t.Helper()
-		for _, r := range text {
-			if r != '\n' && steers(r) {
-				t.Errorf("%s: %U in %q", what, r, text)
-			}
-		}
-	}
-	safe("text", printable(nasty))
-	safe("a name", quoted(nasty))
-	text, err := safeJSON(map[string]string{nasty: nasty}, true)
-	if err != nil {
-		t.Fatal(err)
-	}
-	safe("JSON", string(text))
-	var back map[string]string
-	if err := json.Unmarshal(text, &back); err != nil || back[nasty] != nasty {
-		t.Errorf("JSON lost something: %q, %v", back, err)
-	}
-	var log bytes.Buffer
-	slog.New(slog.NewJSONHandler(jsonLog{&log}, nil)).Warn(nasty, "name", nasty)
-	safe("the log as JSON", log.String())
-	log.Reset()
-	slog.New(slog.NewTextHandler(&log, nil)).Warn(nasty, "name", nasty)
-	safe("the log", log.String())
-	for _, plain := range []string{"", "Grüße, 日本語, \U0001f469\u200d\U0001f52c", "a <b> & \"c\" \\ d"} {
-		if printable(plain) != plain {
-			t.Errorf("%q became %q", plain, printable(plain))
-		}
-	}
-	if text, _ := safeJSON("a <b> Grüße", false); string(text) != "\"a <b> Grüße\"\n" {
-		t.Errorf("%s", text)
-	}
-}
 
 func TestCommandsPrintNothingThatSteersATerminal(t *testing.T) {
 	share := t.TempDir()
@@ -62,7 +25,7 @@ func TestCommandsPrintNothingThatSteersATerminal(t *testing.T) {
 	for _, args := range [][]string{{"list"}, {"list", "--json"}, {"show", b.ID}, {"show", "--json", b.ID}, {"records"}, {"records", "--json"}, {"materialize", b.ID, target}} {
 		stdout, stderr, code := restorefs(t, append(args, "--share", share)...)
 		for _, r := range stdout + stderr {
-			if r != '\n' && steers(r) {
+			if r != '\n' && safetext.Steers(r) {
 				t.Errorf("%q prints %U", args, r)
 				break
 			}
@@ -82,14 +45,6 @@ func asJSON(t *testing.T, s string) string {
 		t.Fatal(err)
 	}
 	return string(text)
-}
-
-func TestLongTextIsCutWherePeopleReadIt(t *testing.T) {
-	for s, want := range map[string]string{"": "", "äöü": "äöü", "äöüß": "äöü... (4 characters)", "abcdefgh": "abc... (8 characters)"} {
-		if got := cut(s, 3); got != want || !utf8.ValidString(got) {
-			t.Errorf("%q: %q", s, got)
-		}
-	}
 }
 
 func TestAVolumeIsListedByItsNewestName(t *testing.T) {
