@@ -83,7 +83,7 @@ func FuzzVolumeMeta(f *testing.F) {
 				t.Fatalf("%+v, %v; inside of JSON %+v, %v", m, err, again, readErr)
 			}
 		}
-		long, longErr := summarise(strings.NewReader(text))
+		long, longErr := summarise(newValues(strings.NewReader(text)))
 		if long == nil && longErr == nil {
 			t.Fatal("neither a summary nor an error")
 		}

@@ -240,11 +240,12 @@ func (v *values) key() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("a name: %w", err)
 	}
-	hash := sha256.New()
-	b, err := io.ReadAll(io.TeeReader(io.LimitReader(t, maxKeyBytes), hash))
-	if err != nil {
-		return "", named(string(b), err)
+	b, err := io.ReadAll(io.LimitReader(t, maxKeyBytes))
+	if err != nil || len(b) < maxKeyBytes {
+		return string(b), named(string(b), err)
 	}
+	hash := sha256.New()
+	hash.Write(b)
 	more, err := io.Copy(hash, t)
 	if more == 0 {
 		return string(b), named(string(b), err)

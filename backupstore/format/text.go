@@ -1,7 +1,6 @@
 package format
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -24,11 +23,11 @@ const (
 // longer than anybody wants to hold.
 type text struct {
 	v     *values
-	limit int64  // decoded bytes
-	ended bool   // behind the closing quote
-	held  []byte // decoded, and not handed out; part of two
-	two   [2 * utf8.UTFMax]byte
-	err   error // that stays
+	limit int64                 // decoded bytes
+	ended bool                  // behind the closing quote
+	held  []byte                // decoded, and not handed out
+	two   [2 * utf8.UTFMax]byte // room for held
+	err   error                 // that stays
 }
 
 // text returns a reader of the next value, which has to be a string.
@@ -46,6 +45,14 @@ var plainByte = func() (t [256]bool) {
 	}
 	return t
 }()
+
+// plainLen is how many bytes at the start of b stand for themselves.
+func plainLen(b []byte) (n int) {
+	for n < len(b) && plainByte[b[n]] {
+		n++
+	}
+	return n
+}
 
 // Read implements io.Reader.
 func (t *text) Read(p []byte) (n int, err error) {
@@ -68,10 +75,7 @@ func (t *text) Read(p []byte) (n int, err error) {
 			}
 		}
 		run := t.v.buf[t.v.next:min(t.v.end, t.v.next+len(p)-n)]
-		k := 0
-		for k < len(run) && plainByte[run[k]] {
-			k++
-		}
+		k := plainLen(run)
 		n += copy(p[n:], run[:k])
 		t.v.next += k
 		switch {
@@ -83,13 +87,18 @@ func (t *text) Read(p []byte) (n int, err error) {
 			t.special(run[k])
 		}
 	}
+	if err = t.gave(n); n > 0 && err == io.EOF {
+		return n, nil
+	}
+	return n, err
+}
+
+// gave takes n bytes off what the text may have, and returns the error that stays.
+func (t *text) gave(n int) error {
 	if t.limit -= int64(n); t.limit < 0 && (t.err == nil || t.err == io.EOF) {
 		t.err = fmt.Errorf("%w: a text of too many bytes", ErrTooLarge)
 	}
-	if n > 0 && t.err == io.EOF {
-		return n, nil
-	}
-	return n, t.err
+	return t.err
 }
 
 // special passes over c, which comes next and does not stand for itself, and what
@@ -231,94 +240,6 @@ func (v *values) short(name string) (*string, error) {
 	}
 	return &s, named(name, err)
 }
-
-// skip passes over the next value. One that is too long to be held is not checked
-// inside: nobody uses it.
-func (v *values) skip(name string, limit int64) error {
-	c, err := v.peek()
-	if err != nil {
-		return err
-	}
-	if c != '{' && c != '[' && c != '"' {
-		var any any
-		return v.into(name, &any)
-	}
-	start := v.at()
-	var seen []byte
-	for in := (nesting{}); ; {
-		if v.next == v.end {
-			if v.at()-start > limit {
-				return named(name, fmt.Errorf("%w: a value of more than %d bytes", ErrTooLarge, limit))
-			}
-			if err := v.fill(v.next); err != nil {
-				return err
-			}
-		}
-		from := v.next
-		ended := in.pass(v)
-		if len(seen) <= maxHeldBytes {
-			seen = append(seen, v.buf[from:v.next]...)
-		}
-		if ended {
-			if len(seen) <= maxHeldBytes && !json.Valid(seen) {
-				return fmt.Errorf("%w: %q", ErrJSON, clip(name))
-			}
-			return nil
-		}
-	}
-}
-
-// nesting is where in a value something is: as much as it takes to find its end.
-type nesting struct {
-	depth           int
-	quoted, escaped bool
-}
-
-// bracket tells the bytes that matter outside of a JSON string.
-var bracket = [256]bool{'"': true, '{': true, '}': true, '[': true, ']': true}
-
-// pass passes over what v holds of a value, and reports whether it ends there.
-func (in *nesting) pass(v *values) (ended bool) {
-	buf, i := v.buf[:v.end], v.next
-	defer func() { v.next = i }()
-	for i < len(buf) {
-		switch {
-		case in.escaped:
-			in.escaped = false
-			i++
-			continue
-		case in.quoted:
-			for i < len(buf) && buf[i] != '"' && buf[i] != '\\' {
-				i++
-			}
-		default:
-			for i < len(buf) && !bracket[buf[i]] {
-				i++
-			}
-		}
-		if i == len(buf) {
-			return false
-		}
-		switch c := buf[i]; {
-		case c == '\\':
-			in.escaped = true
-		case c == '"':
-			in.quoted = !in.quoted
-		case c == '{' || c == '[':
-			in.depth++
-		default:
-			in.depth--
-		}
-		i++
-		if in.depth == 0 && !in.quoted && !in.escaped {
-			return true
-		}
-	}
-	return false
-}
-
-// at is the offset of the next byte in what is read.
-func (v *values) at() int64 { return v.read - int64(v.end-v.next) }
 
 // cut reports whether err says that the text is not over where it ends.
 func cut(err error) bool { return errors.Is(err, io.ErrUnexpectedEOF) }

@@ -56,6 +56,9 @@ func (v *values) fill(keep int) error {
 	return io.ErrNoProgress
 }
 
+// at is the offset of the next byte in what is read.
+func (v *values) at() int64 { return v.read - int64(v.end-v.next) }
+
 // peek returns the next byte that is no white space.
 func (v *values) peek() (byte, error) {
 	for {

@@ -98,17 +98,20 @@ func (m *Metadata) volumeMeta(v *values) error {
 	if err != nil {
 		return err
 	}
-	head, err := io.ReadAll(io.LimitReader(t, maxHeldBytes))
+	head := &values{r: t, buf: make([]byte, 2<<10)}
+	for head.end < maxHeldBytes && head.fill(0) == nil {
+	}
 	switch {
-	case err != nil:
+	case t.err != nil && t.err != io.EOF:
+		err = t.err
 	case t.ended && len(t.held) == 0:
-		if len(head) > 0 {
+		if head.end > 0 {
 			var all *VolumeMeta
-			all, m.VolumeErr = ParseVolumeMeta(string(head))
+			all, m.VolumeErr = ParseVolumeMeta(string(head.buf[:head.end]))
 			m.Volume = all.summary()
 		}
 	default:
-		m.Volume, m.VolumeErr = summarise(io.MultiReader(bytes.NewReader(head), t))
+		m.Volume, m.VolumeErr = summarise(head)
 		_, err = io.Copy(io.Discard, t)
 	}
 	if err != nil {
@@ -121,11 +124,11 @@ func (m *Metadata) volumeMeta(v *values) error {
 
 // summarise is ParseVolumeMeta for a text that is too long to be held. What is
 // not kept of it is not checked.
-func summarise(r io.Reader) (*VolumeSummary, error) {
+func summarise(v *values) (*VolumeSummary, error) {
 	var m VolumeMeta
 	var mistyped error
 	image := false
-	err := fields(newValues(r), func(v *values, key string) error {
+	err := fields(v, func(v *values, key string) error {
 		switch key {
 		case "version":
 			return v.into(key, &m.Version)

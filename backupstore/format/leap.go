@@ -1,0 +1,125 @@
+package format
+
+import (
+	"bytes"
+	"encoding/binary"
+	"io"
+	"math/bits"
+)
+
+// pass implements passer. It looks at the text as it is written, with its escapes:
+// a tenant's metadata can make volume_meta megabytes long, in every backup of a
+// share, and next to nothing of it is needed to list them.
+func (t *text) pass(in *nesting) (n int, ended bool, err error) {
+	for !ended && t.err == nil {
+		switch {
+		case len(t.held) > 0:
+			var k int
+			k, ended = in.pass(t.held)
+			n, t.held = n+k, t.held[k:]
+			continue
+		case t.ended:
+			t.err = io.EOF
+			continue
+		case t.v.next == t.v.end:
+			if n > 0 {
+				return n, false, t.gave(n)
+			}
+			t.err = t.v.fill(t.v.next)
+			continue
+		}
+		if in.depth > 0 && !in.escaped {
+			k, decoded := in.leap(t.v.buf[t.v.next:t.v.end])
+			n, t.v.next = n+decoded, t.v.next+k
+		}
+		if t.v.next == t.v.end {
+			continue
+		}
+		run := t.v.buf[t.v.next:t.v.end]
+		if run = run[:plainLen(run)]; len(run) > 0 {
+			var k int
+			k, ended = in.pass(run)
+			n, t.v.next = n+k, t.v.next+k
+		} else {
+			t.special(t.v.buf[t.v.next])
+		}
+	}
+	return n, ended, t.gave(n)
+}
+
+// leap passes over bytes at the start of b, which is as it is written, and returns
+// how many they are, and how many when they are decoded. It stops where a bracket
+// may count, at escapes that are rare, and some bytes before the end of b.
+func (in *nesting) leap(b []byte) (n, decoded int) {
+	for {
+		k, quotes := stride(b[n:])
+		n, decoded = n+k, decoded+k-quotes
+		in.quoted = in.quoted != (quotes%2 == 1)
+		if !in.quoted || len(b)-n < 4 {
+			return n, decoded
+		}
+		// What stopped it is a character of the inner string, or a pair that
+		// begins with a backslash there.
+		switch p := b[n : n+4]; {
+		case plainByte[p[0]]:
+			n, decoded = n+1, decoded+1
+		case p[0] == '\\' && p[1] == '\\' && plainByte[p[2]]:
+			n, decoded = n+3, decoded+2
+		case p[0] == '\\' && p[1] == '\\' && p[2] == '\\' && (p[3] == '"' || p[3] == '\\'):
+			n, decoded = n+4, decoded+2
+		default:
+			return n, decoded
+		}
+	}
+}
+
+// stride returns how many bytes at the start of b are ASCII characters that stand
+// for themselves and are no brackets, or quotes with their backslash, and how many
+// of these quotes there are. It looks at eight bytes at a time and may leave up to
+// eight at the end of b.
+func stride(b []byte) (n, quotes int) {
+	for n+8 <= len(b) {
+		w := binary.LittleEndian.Uint64(b[n:])
+		before := w << 8
+		if n > 0 {
+			before |= uint64(b[n-1])
+		}
+		if odd := ^usual(w, before) & tops; odd != 0 {
+			n += bits.TrailingZeros64(odd) / 8
+			break
+		}
+		n += 8
+		for n+32 <= len(b) {
+			p := (*[33]byte)(b[n-1:])
+			if usual(binary.LittleEndian.Uint64(p[1:]), binary.LittleEndian.Uint64(p[0:]))&
+				usual(binary.LittleEndian.Uint64(p[9:]), binary.LittleEndian.Uint64(p[8:]))&
+				usual(binary.LittleEndian.Uint64(p[17:]), binary.LittleEndian.Uint64(p[16:]))&
+				usual(binary.LittleEndian.Uint64(p[25:]), binary.LittleEndian.Uint64(p[24:]))&tops != tops {
+				break
+			}
+			n += 32
+		}
+	}
+	if n > 0 && b[n-1] == '\\' {
+		n-- // of what is not a quote, or not there yet
+	}
+	return n, bytes.Count(b[:n], []byte{'\\'})
+}
+
+const (
+	ones = 0x0101010101010101
+	tops = 0x80 * ones
+)
+
+// usual sets the top bit for each byte of w that stride may pass over; before holds
+// the bytes one place before those of w. Above a byte that is not ASCII the bits mean
+// nothing.
+func usual(w, before uint64) uint64 {
+	// Among bytes below 0x80, x + 0x7f has the top bit unless x is 0, and x + 0x60
+	// unless it is a control character; nothing is carried from one to the next.
+	const low = 0x7f * ones
+	folded := w | 0x20*ones // both kinds of brackets are one now
+	plain := (w + 0x60*ones) & ((folded ^ '{'*ones) + low) & ((folded ^ '}'*ones) + low) &^ w
+	noQuote, noSlash := (w^'"'*ones)+low, (before^'\\'*ones)+low
+	return plain &^ (noQuote ^ noSlash)
+}
