@@ -114,7 +114,7 @@ func (o *Object) takeBuild(ctx context.Context, off int64) (*decoder, error) {
 		}
 		o.engine.drop(d) // its build goes on at the last checkpoint
 	}
-	epoch := o.nowEpoch()
+	dropped := o.dropped()
 	b, ok := o.index.TryBuild()
 	if !ok && o.index.Complete() {
 		return nil, nil
@@ -131,7 +131,7 @@ func (o *Object) takeBuild(ctx context.Context, off int64) (*decoder, error) {
 		return nil, nil
 	}
 	at, found := b.Resume()
-	d := &decoder{object: o, build: b, wide: wide, epoch: epoch}
+	d := &decoder{object: o, build: b, wide: wide, sinceDrop: dropped}
 	if again, err := o.start(ctx, d, at, found); again || err != nil {
 		return nil, err
 	}

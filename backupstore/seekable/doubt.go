@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 
+	"github.com/restorefs/restorefs/backupstore/seekable/index"
 	"github.com/restorefs/restorefs/backupstore/seekable/stream"
 )
 
@@ -15,6 +16,41 @@ import (
 
 // aheadBytes is how far ahead of what it hands out a decoder may have met damage.
 const aheadBytes = 128 << 10
+
+// Distrust is called when decoded bytes failed their verification. It reports
+// whether another try is worth it: the first call drops the index, which could
+// be at fault, and others may have been under way at that time. Where the second
+// try fails too, the object itself is to blame.
+func (o *Object) Distrust() bool { return o.without((*index.Index).Drop) }
+
+// Renew is Distrust where nothing is known to be wrong: what is read from now on
+// owes nothing to an index that was found.
+func (o *Object) Renew() { o.without((*index.Index).Renew) }
+
+// without drops the index, once, and reports whether there may have been one.
+// Nobody returns before that is done: who reads again must not come upon it.
+func (o *Object) without(drop func(*index.Index)) bool {
+	if o.index == nil {
+		return false
+	}
+	o.dropping.Do(func() {
+		drop(o.index)
+		// After that: a decoder that begins now has seen nothing of the old index.
+		o.engine.mu.Lock()
+		o.trust.met(eventMisled)
+		ds := o.engine.takeAll(o)
+		o.engine.mu.Unlock()
+		closeAll(ds)
+	})
+	return true
+}
+
+// dropped reports whether the index is none that was found from now on.
+func (o *Object) dropped() bool {
+	o.engine.mu.Lock()
+	defer o.engine.mu.Unlock()
+	return o.trust.index == indexDropped
+}
 
 // Reenter drops the decoders that stand inside the object, because bytes that
 // were read failed verification, and reports whether another try is worth it:
@@ -27,7 +63,7 @@ func (o *Object) Reenter() bool {
 	complete := o.index.Complete()
 	var ds []*decoder
 	o.engine.mu.Lock()
-	dropped := o.epoch > 0
+	dropped := o.trust.index == indexDropped
 	if complete {
 		ds = o.engine.takeAll(o)
 	}
@@ -60,7 +96,7 @@ func (o *Object) ReadPlain(ctx context.Context, p []byte, off int64) (tried bool
 // Vindicate says that the object is damaged and its index is not: it is kept.
 func (o *Object) Vindicate() {
 	o.engine.mu.Lock()
-	o.vindicated = true
+	o.trust.met(eventDamaged)
 	o.engine.mu.Unlock()
 }
 
@@ -68,7 +104,7 @@ func (o *Object) Vindicate() {
 func (o *Object) settled() bool {
 	o.engine.mu.Lock()
 	defer o.engine.mu.Unlock()
-	return o.epoch > 0 || o.vindicated
+	return o.trust.index != indexFound
 }
 
 // skipPlain returns a decoder that has come from the object's start to off.
@@ -90,12 +126,12 @@ func (o *Object) misled(ctx context.Context, d *decoder, at int64, err error) bo
 		return false
 	}
 	o.engine.mu.Lock()
-	epoch, vindicated := o.epoch, o.vindicated
+	judged := o.trust.index
 	o.engine.mu.Unlock()
-	if vindicated || d.epoch == epoch && epoch > 0 {
+	if judged == indexCleared || d.sinceDrop {
 		return false
 	}
-	if d.epoch == epoch {
+	if judged == indexFound {
 		var err error
 		for again := true; again; {
 			var plain *decoder

@@ -71,8 +71,9 @@ type decoder struct {
 	// behind says that it has come from the object's entry behind damage, and
 	// not through the damage.
 	behind bool
-	// epoch is the object's when the index was asked where this decoder begins.
-	epoch int
+	// sinceDrop says that the index that was found had been dropped when it was
+	// asked where this decoder begins.
+	sinceDrop bool
 }
 
 // close gives up the decoder, and the object's build if it was its.
@@ -236,7 +237,7 @@ func (e *Engine) park(ctx context.Context, d *decoder) {
 		raise(o.needs.of(d.build != nil), now)
 	}
 	fits := e.held <= e.limit || e.held == now && e.limit > 0
-	keep := (e.waiting.Len() == 0 || h != nil) && fits && !o.closed && d.epoch == o.epoch
+	keep := (e.waiting.Len() == 0 || h != nil) && fits && !o.closed && d.sinceDrop == (o.trust.index == indexDropped)
 	d.hold = nil
 	var victims []*decoder
 	if keep {

@@ -58,12 +58,9 @@ type Object struct {
 	dropping  sync.Once   // of the index that was found
 
 	// Guarded by engine.mu.
-	parked     []*list.Element
-	closed     bool
-	epoch      int    // 1 once the index that was found has been dropped
-	vindicated bool   // the object is damaged, not its index
-	resynced   bool   // an entry behind damage has been looked for
-	entry      *entry // it; nil: none
+	parked []*list.Element
+	closed bool
+	trust  trust
 
 	mu    sync.Mutex
 	moved chan struct{} // closed and replaced when the frontier has moved or a build has ended
@@ -99,93 +96,6 @@ func (o *Object) Close() {
 	}
 }
 
-// Start returns the decoded offset at which decoding would begin to reach off:
-// bytes between the two cost a reader nothing more.
-func (o *Object) Start(off int64) int64 {
-	if o.alg == Raw {
-		return off
-	}
-	var at int64
-	if o.index != nil {
-		if e, ok := o.index.Before(off); ok {
-			at = e.Out
-		}
-	}
-	o.engine.mu.Lock()
-	defer o.engine.mu.Unlock()
-	behind := o.entry != nil && off >= o.entry.out
-	if behind && o.entry.alone {
-		at = o.entry.out
-	} else if behind {
-		at = max(at, o.entry.out)
-	}
-	if el := nearest(o, at, off, behind); el != nil {
-		at = el.Value.(*decoder).Offset()
-	}
-	return at
-}
-
-// Enterable reports whether the object can be entered anywhere without decoding
-// most of it.
-func (o *Object) Enterable() bool { return o.alg == Raw || o.index != nil && o.index.Complete() }
-
-// maxSplits bounds what Splits returns for plain bytes, whose length _metadata
-// alone tells. That of an index is bounded by its checkpoints.
-const maxSplits = 1 << 14
-
-// Splits returns where [off, end) can be cut so that the parts, of min bytes or
-// more each, can be decoded independently of each other.
-func (o *Object) Splits(off, end, min int64) []int64 {
-	var at []int64
-	switch {
-	case o.alg == Raw:
-		min = max(min, (end-off)/maxSplits)
-		for off += min; end-off >= min; off += min {
-			at = append(at, off)
-		}
-	case o.index != nil && o.index.Complete():
-		for _, e := range o.index.Split(off, end, min) {
-			at = append(at, e.Out)
-		}
-	}
-	return at
-}
-
-// Distrust is called when decoded bytes failed their verification. It reports
-// whether another try is worth it: the first call drops the index, which could
-// be at fault, and others may have been under way at that time. Where the second
-// try fails too, the object itself is to blame.
-func (o *Object) Distrust() bool { return o.without((*index.Index).Drop) }
-
-// Renew is Distrust where nothing is known to be wrong: what is read from now on
-// owes nothing to an index that was found.
-func (o *Object) Renew() { o.without((*index.Index).Renew) }
-
-// without drops the index, once, and reports whether there may have been one.
-// Nobody returns before that is done: who reads again must not come upon it.
-func (o *Object) without(drop func(*index.Index)) bool {
-	if o.index == nil {
-		return false
-	}
-	o.dropping.Do(func() {
-		drop(o.index)
-		// After that: a decoder of the new epoch has seen nothing of the old index.
-		o.engine.mu.Lock()
-		o.epoch++
-		ds := o.engine.takeAll(o)
-		o.engine.mu.Unlock()
-		closeAll(ds)
-	})
-	return true
-}
-
-// nowEpoch is the epoch of what the index is asked from now on.
-func (o *Object) nowEpoch() int {
-	o.engine.mu.Lock()
-	defer o.engine.mu.Unlock()
-	return o.epoch
-}
-
 // ReadAt fills p with the decoded bytes at off, all of them or an error:
 // io.ErrUnexpectedEOF when the stream ends before, an error that wraps
 // stream.ErrCorrupt when it is damaged, ctx's, or what the share said. When ctx
@@ -218,7 +128,7 @@ func (o *Object) read(ctx context.Context, p []byte, off int64) (int, error) {
 	if o.index == nil {
 		return o.readBehind(ctx, p, off)
 	}
-	behind := o.behind(off)
+	behind, _ := o.behind(off)
 	if behind == nil {
 		p = p[:o.beforeEntry(off, int64(len(p)))]
 		if start, n := o.index.NextZero(off, off+int64(len(p))); n > 0 {
@@ -243,13 +153,13 @@ func (o *Object) read(ctx context.Context, p []byte, off int64) (int, error) {
 // or a new one resumes at the checkpoint before off.
 func (o *Object) readBehind(ctx context.Context, p []byte, off int64) (int, error) {
 	var at index.Entry
-	found, epoch := false, o.nowEpoch()
+	found, dropped := false, o.dropped()
 	if o.index != nil {
 		at, found = o.index.Before(off)
 	}
-	behind := o.behind(off)
+	behind, only := o.behind(off)
 	from := at.Out - resumeBytes(o.alg)
-	if behind != nil && (behind.alone || behind.out > at.Out || !found) {
+	if behind != nil && (only || behind.out > at.Out || !found) {
 		from = behind.out
 	} else {
 		behind = nil
@@ -259,12 +169,12 @@ func (o *Object) readBehind(ctx context.Context, p []byte, off int64) (int, erro
 	case d != nil:
 		o.engine.count.continuations.Add(1)
 	case behind != nil:
-		d = &decoder{object: o, behind: true}
+		d = &decoder{object: o, behind: true, sinceDrop: dropped}
 		if err := o.enter(ctx, d, behind); err != nil {
 			return 0, err
 		}
 	default:
-		d = &decoder{object: o, epoch: epoch}
+		d = &decoder{object: o, sinceDrop: dropped}
 		if again, err := o.start(ctx, d, at, found); again || err != nil {
 			return 0, err
 		}
@@ -313,7 +223,7 @@ func (o *Object) settle(ctx context.Context, d *decoder, err error) error {
 }
 
 // start gives d, which has none yet, a decoder that stands at a checkpoint, which
-// was looked for in d's epoch, or at the object's start. Again says that the
+// was looked for when d was made, or at the object's start. Again says that the
 // checkpoint was no good and has been forgotten, with the others: there is no
 // decoder, the caller has to look again.
 func (o *Object) start(ctx context.Context, d *decoder, at index.Entry, found bool) (again bool, err error) {
@@ -353,7 +263,7 @@ func (o *Object) start(ctx context.Context, d *decoder, at index.Entry, found bo
 			e.count.resumes.Add(1)
 			return false, nil
 		}
-		if errors.Is(err, index.ErrGone) || errors.Is(err, stream.ErrCorrupt) && d.epoch == 0 && o.Distrust() {
+		if errors.Is(err, index.ErrGone) || errors.Is(err, stream.ErrCorrupt) && !d.sinceDrop && o.Distrust() {
 			e.drop(d)
 			return true, nil
 		}
@@ -378,62 +288,6 @@ func (o *Object) enter(ctx context.Context, d *decoder, at *entry) error {
 		e.drop(d)
 	}
 	return err
-}
-
-// Check decodes the object from its start and hands its bytes to each, in
-// pieces. What is wrong with how the stream ends, or with its own checksum, is
-// oddEnd: whoever proves the bytes in another way need not mind.
-func (o *Object) Check(ctx context.Context, each func([]byte)) (oddEnd, err error) {
-	buf := make([]byte, min(1<<20, o.length))
-	if o.alg == Raw {
-		for off := int64(0); off < o.length; off += int64(len(buf)) {
-			buf = buf[:min(int64(len(buf)), o.length-off)]
-			if err := o.ReadAt(ctx, buf, off); err != nil {
-				return nil, err
-			}
-			each(buf)
-		}
-		return o.CheckEnd(ctx), nil
-	}
-	for done := int64(0); ; {
-		again := false
-		if done, again, oddEnd, err = o.check(ctx, buf, done, each); !again {
-			return oddEnd, err
-		}
-	}
-}
-
-// check is Check with one decoder, from done on. Again says that another with
-// more memory has to go on where this one came to.
-func (o *Object) check(ctx context.Context, buf []byte, done int64, each func([]byte)) (at int64, again bool, oddEnd, err error) {
-	held := o.decoderBytes(false)
-	if err := o.engine.reserve(ctx, held); err != nil {
-		return done, false, nil, err
-	}
-	o.engine.count.starts.Add(1)
-	s := settings{buffers: &o.engine.buffers, workers: 1, checksum: true, most: held, length: o.length}
-	d := &decoder{Decoder: newDecoder(o.alg, o.src, s), object: o, held: held}
-	defer o.engine.drop(d)
-	_, err = d.Skip(ctx, done)
-	for err == nil && done < o.length {
-		var n int
-		n, err = d.Read(ctx, buf[:min(int64(len(buf)), o.length-done)])
-		each(buf[:n])
-		done += int64(n)
-	}
-	if done == o.length {
-		err = d.Finish(ctx)
-	}
-	if again, err = o.outgrown(false, err); again {
-		return done, true, nil, nil
-	}
-	if done < o.length {
-		return done, false, nil, unexpected(err)
-	}
-	if oddEnd = unexpected(err); oddEnd == nil {
-		o.endsRight.Store(true)
-	}
-	return done, false, oddEnd, ctx.Err()
 }
 
 func unexpected(err error) error {

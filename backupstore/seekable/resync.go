@@ -28,39 +28,31 @@ const tailBytes = 512 << 10
 // It reports whether it found one: reads behind it go from there. Later calls
 // correct what the first one found. An error is ctx's or the share's.
 func (o *Object) Resync(ctx context.Context, off int64) (found bool, err error) {
-	o.engine.mu.Lock()
-	again := o.resynced
-	o.resynced = true
-	earlier := o.entry != nil && o.entry.cp == nil && max(off, o.entry.shift) < o.entry.out
-	misled := o.entry != nil && !o.entry.alone && off >= o.entry.out && o.checkpointWithin(o.entry.out, off)
-	if misled { // it was recorded by a decoder that came through the damage
-		en := *o.entry
-		en.alone = true
-		o.entry = &en
-	}
-	if earlier { // the damage begins before the place where it was noticed first
-		o.entry = &entry{out: max(off, o.entry.shift), shift: o.entry.shift, alone: o.entry.alone}
-	}
-	o.engine.mu.Unlock()
-	if earlier || misled {
+	e, t := o.engine, &o.trust
+	e.mu.Lock()
+	first := t.met(eventSought)
+	known, only := t.at(off)
+	corrected := t.widen(off) ||
+		known != nil && !only && o.checkpointWithin(known.out, off) && t.met(eventDeceived)
+	e.mu.Unlock()
+	if corrected {
 		return true, nil
 	}
-	if again || o.index == nil || o.index.Complete() || o.alg != Zlib && o.alg != Bzip2 {
+	if !first || o.index == nil || o.index.Complete() || o.alg != Zlib && o.alg != Bzip2 {
 		return false, nil
 	}
 	en, err := o.findEntry(ctx, off)
-	if err != nil {
-		o.engine.mu.Lock()
-		o.resynced = false // what may pass
-		o.engine.mu.Unlock()
+	if err != nil { // which may pass
+		e.mu.Lock()
+		t.met(eventTroubled)
+		e.mu.Unlock()
 		return false, err
 	}
 	if en == nil {
 		return false, nil
 	}
-	e := o.engine
 	e.mu.Lock()
-	o.entry = en
+	t.enter(en)
 	ds := e.takeAll(o)
 	e.mu.Unlock()
 	closeAll(ds)
@@ -72,7 +64,6 @@ type entry struct {
 	out   int64              // decoded offset from which it is of use
 	cp    *stream.Checkpoint // where decoding begins; nil: at the start,
 	shift int64              // and so much must be added to decoded offsets
-	alone bool               // checkpoints behind it are wrong
 }
 
 // decoder returns a decoder that begins there.
@@ -97,30 +88,26 @@ func (s shifted) Offset() int64 { return s.Decoder.Offset() + s.by }
 func (o *Object) Entry() int64 {
 	o.engine.mu.Lock()
 	defer o.engine.mu.Unlock()
-	if o.entry == nil {
+	if o.trust.entry == nil {
 		return 0
 	}
-	return o.entry.out
+	return o.trust.entry.out
 }
 
-// behind returns the entry for off, nil when it is of no use.
-func (o *Object) behind(off int64) *entry {
+// behind returns the entry for off, nil where it is of no use, and whether it is
+// the only way there.
+func (o *Object) behind(off int64) (en *entry, only bool) {
 	o.engine.mu.Lock()
 	defer o.engine.mu.Unlock()
-	if o.entry == nil || off < o.entry.out {
-		return nil
-	}
-	return o.entry
+	return o.trust.at(off)
 }
 
 // beforeEntry is how many of the n bytes at off, which lie before the entry, do.
 func (o *Object) beforeEntry(off, n int64) int64 {
-	o.engine.mu.Lock()
-	defer o.engine.mu.Unlock()
-	if o.entry == nil || off >= o.entry.out {
-		return n
+	if out := o.Entry(); off < out {
+		return min(n, out-off)
 	}
-	return min(n, o.entry.out-off)
+	return n
 }
 
 // checkpointWithin reports whether the index has a checkpoint in (from, off].

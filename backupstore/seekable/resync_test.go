@@ -228,7 +228,7 @@ func FuzzAnEntryBehindDamageIsRight(f *testing.F) {
 		}
 		p := make([]byte, o.Length()-en)
 		err = o.ReadAt(context.Background(), p, en)
-		if o.entry.cp != nil && (err != nil || bzip && !bytes.Equal(p, s.want[en:])) {
+		if o.trust.entry.cp != nil && (err != nil || bzip && !bytes.Equal(p, s.want[en:])) {
 			t.Fatalf("entered at %d of %d: other bytes, or %v", en, o.Length(), err)
 		}
 	})
