@@ -13,9 +13,9 @@ import (
 	"time"
 )
 
-// BenchmarkRunAgainstDD copies a volume that is in memory onto a new file,
-// interleaved with dd copying the same bytes out of the page cache, both to
-// stable storage:
+// BenchmarkRunAgainstDD copies a volume in memory onto a new file, alternating
+// with dd, which copies the same bytes from the page cache, both to stable
+// storage:
 //
 //	go test -run - -bench AgainstDD -benchtime 5x ./materialize
 //
@@ -71,16 +71,16 @@ func cpuTime(who int) time.Duration {
 	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
 }
 
-// BenchmarkDeltaUnchanged finds a file unchanged, interleaved with the plainest
-// code that reads and hashes the same file on all processors. hash-ratio and
-// hash-cpu-ratio are wall and CPU time in units of that.
+// BenchmarkDeltaUnchanged compares an unchanged file, alternating with the
+// simplest code that reads and hashes the same file on all processors.
+// hash-ratio and hash-cpu-ratio are wall and CPU time in units of that code's.
 func BenchmarkDeltaUnchanged(b *testing.B) {
 	const size = 512 << 20
 	vol := newFakeVolume(size, 31)
 	vol.run = size
 	for i := range vol.data {
 		if i%testBlock == 0 {
-			vol.data[i] = 1 // no zero blocks: all of it must be hashed
+			vol.data[i] = 1 // no block is zero, so that all of it is hashed
 		}
 	}
 	vol.digest()

@@ -7,8 +7,9 @@ import (
 	"slices"
 )
 
-// blockSet is a set of blocks of a volume, a bit each: 4 MiB for a TiB of blocks
-// of 32 KiB, and only where there are any.
+// blockSet is a set of blocks of a volume. It takes a bit for each block, 4 MiB
+// for 1 TiB of blocks of 32 KiB, in pages that are allocated when a block is
+// added.
 type blockSet struct {
 	block int64 // bytes
 	pages map[int64]*[pageBlocks / 64]uint64
@@ -28,10 +29,11 @@ func (s *blockSet) add(off, n int64) {
 	}
 }
 
-// ranges are the set's ranges in order, adjacent ones joined, up to size.
+// ranges yields the ranges of the set in order, cut at size. Adjacent blocks
+// are joined.
 func (s *blockSet) ranges(size int64) iter.Seq[Range] {
 	return func(yield func(Range) bool) {
-		var r Range // what may still grow
+		var r Range // the current range, which may still grow
 		for _, k := range slices.Sorted(maps.Keys(s.pages)) {
 			for w, word := range s.pages[k] {
 				for ; word != 0; word &= word - 1 {

@@ -4,25 +4,27 @@ import "context"
 
 const (
 	pageBytes = 4 << 10
-	// Pieces in which data is read and written. 1 MiB is where larger writes
-	// stop to gain; it also is what most devices take in one command at most.
+	// maxPieceBytes is the largest piece that is read or written at once.
+	// Writes above 1 MiB are no faster, and most devices take no more in one
+	// command.
 	maxPieceBytes = 1 << 20
 )
 
-// buffers is a pool of buffers of one size. It is the memory bound of a run: who
-// wants one waits until one is free. Go gives allocations of 32 KiB and more
-// whole pages, so buffers are aligned as O_DIRECT wants; should that change,
-// reads past the page cache fall back to reads through it.
+// buffers is a pool of buffers of one size. It bounds the memory of a run: a
+// goroutine that needs a buffer waits until one is free. Go aligns allocations
+// of 32 KiB and more to pages, as O_DIRECT requires; should that change, reads
+// past the page cache fall back to reads through it.
 type buffers struct {
 	size  int
 	free  chan []byte
-	fresh chan struct{} // how many may still be made
+	fresh chan struct{} // holds one for each buffer that may still be allocated
 }
 
-// newBuffers shares memoryBytes out in pieces for n workers. Each worker gets
-// two at least, one being read into while the other is written, of two blocks
-// at least: a comparison uses the halves for both sides. Where memoryBytes is
-// too little for that there are fewer workers; one there is always.
+// newBuffers divides memoryBytes into buffers for n workers and returns for how
+// many workers they suffice: for fewer if memoryBytes is too little, but at
+// least for one. Each worker gets at least two buffers, one to be read into
+// while the other is written. A buffer has at least two blocks, as a comparison
+// uses one half for each side.
 func newBuffers(memoryBytes int64, n int, block int64) (*buffers, int) {
 	unit := block
 	if unit < pageBytes {
@@ -38,7 +40,7 @@ func newBuffers(memoryBytes int64, n int, block int64) (*buffers, int) {
 	return b, int(min(int64(n), count/2))
 }
 
-// get waits for a buffer. It fails when ctx has ended, also if one is free.
+// get waits for a buffer. It fails if ctx has ended, even if a buffer is free.
 func (b *buffers) get(ctx context.Context) ([]byte, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -58,5 +60,6 @@ func (b *buffers) get(ctx context.Context) ([]byte, error) {
 	}
 }
 
-// put gives back a buffer, or any part of it that begins where it begins.
+// put gives back a buffer. p may be any slice that begins where the buffer
+// begins.
 func (b *buffers) put(p []byte) { b.free <- p[:b.size] }

@@ -7,24 +7,24 @@ import (
 	"unicode"
 )
 
-// facts is all that speaks for or against a target, as found.
+// facts is what was found out about a target.
 type facts struct {
 	kind      Kind
 	what      string // of KindOther: "directory", ...
 	id        identity
 	size      int64
 	readOnly  bool
-	busy      bool  // the exclusive open failed
-	locked    bool  // a lock on it is held by another
-	blank     bool  // nothing but zeros was seen
-	nonzero   int64 // where something else was seen
-	holds     []string
+	busy      bool     // the exclusive open failed
+	locked    bool     // a lock on it is held by another
+	blank     bool     // nothing but zeros was seen
+	nonzero   int64    // near which offset other bytes were seen
+	holds     []string // names of what it visibly holds
 	machine   *machine
-	continues bool  // an interrupted run of the same backup left it so
-	unopened  error // why it could not be opened at all
+	continues bool  // an interrupted run of the same backup wrote it
+	unopened  error // why it could not be opened; nil: it was
 }
 
-// judge lists what speaks against writing a volume of need bytes onto the
+// judge lists the reasons against writing a volume of need bytes onto the
 // target. It is a pure function of the facts.
 func judge(f facts, need int64) (out []Reason) {
 	defer func() {
@@ -61,7 +61,7 @@ func judge(f facts, need int64) (out []Reason) {
 		no(ReasonTooSmall, "it has %d bytes, the backup needs %d: %d too few", f.size, need, need-f.size)
 	}
 	switch {
-	case f.continues: // what it holds is ours
+	case f.continues: // it holds what that run wrote
 	case len(f.holds) > 0:
 		no(ReasonContent, "it holds data: %s", strings.Join(f.holds, ", "))
 	case !f.blank:
@@ -70,8 +70,9 @@ func judge(f facts, need int64) (out []Reason) {
 	return out
 }
 
-// printable keeps mount points, labels and process names, which anybody may have
-// chosen, from driving the operator's terminal.
+// printable replaces unprintable characters: mount points, labels and process
+// names, which anybody may have chosen, must not control the operator's
+// terminal.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {
@@ -81,9 +82,9 @@ func printable(s string) string {
 	}, s)
 }
 
-// users lists who uses the target: mounts, swap, and what stands on it, also by
-// way of its partitions, of the disk that it is a partition of, and of other
-// loop devices on the same file.
+// users lists the uses of the target: mounts, swap, and devices that stand on
+// it. It includes uses of its partitions, of the disk that it is a partition
+// of, and of other loop devices on the same file.
 func (m *machine) users(target identity) []Reason {
 	u := usage{m: m, target: target, seen: map[uint64]bool{}}
 	u.all()
@@ -129,7 +130,7 @@ func (u *usage) add(k ReasonKind, format string, args ...any) {
 	u.out = append(u.out, Reason{Kind: k, Text: fmt.Sprintf(format, args...)})
 }
 
-// name is how a device is called in a message about the target.
+// name returns the name of a device in a message about the target.
 func (u *usage) name(rdev uint64) string {
 	if rdev == u.target.rdev {
 		return "it"
@@ -144,7 +145,8 @@ func (m *machine) name(rdev uint64) string {
 	return fmt.Sprintf("device %d", rdev)
 }
 
-// above adds the users of a device, its partitions and all that stands on them.
+// above adds the users of a device, of its partitions and of all devices that
+// stand on them.
 func (u *usage) above(rdev uint64) {
 	if u.seen[rdev] {
 		return
@@ -171,7 +173,7 @@ func (u *usage) itself(rdev uint64) {
 		}
 		point := mt.point
 		if mt.of != "" {
-			if len(points) > 0 { // most namespaces are copies of ours
+			if len(points) > 0 { // most namespaces are copies of this one
 				continue
 			}
 			point += " in the mount namespace of " + mt.of
@@ -199,8 +201,8 @@ func (u *usage) itself(rdev uint64) {
 	}
 }
 
-// loops adds the loop devices on a file or device. Those that show another part
-// of it than the loop device except does are no users of that part.
+// loops adds the loop devices on a file or device, and their users. It skips
+// those that do not overlap the part shown by the loop device except.
 func (u *usage) loops(backing identity, except *block) {
 	for _, b := range u.m.sorted() {
 		if b.loop == nil || b.loop.backing != backing || u.seen[b.rdev] || except != nil && !b.loop.overlaps(except.loop) {
@@ -216,7 +218,7 @@ func (l *loop) overlaps(o *loop) bool {
 	return !before(l, o) && !before(o, l)
 }
 
-// sorted gives the devices in a fixed order, so that messages do not change.
+// sorted returns the devices in a fixed order, for stable messages.
 func (m *machine) sorted() []*block {
 	out := make([]*block, 0, len(m.blocks))
 	for _, b := range m.blocks {
@@ -226,12 +228,12 @@ func (m *machine) sorted() []*block {
 	return out
 }
 
-// systemDisk returns the mount point of the running system that the target
-// carries, itself or below other layers, or "".
+// systemDisk returns the mount point of the running system whose file system
+// lies on the target, directly or through other devices, or "".
 func (m *machine) systemDisk(target identity) string {
 	for _, point := range []string{"/", "/usr", "/boot", "/boot/efi", "/var", "/etc"} {
 		for _, mt := range m.mounts {
-			if mt.point != point || mt.of != "" { // others' root is a container's
+			if mt.point != point || mt.of != "" { // the root of another namespace is a container's
 				continue
 			}
 			seen := map[identity]bool{}
@@ -247,7 +249,7 @@ func (m *machine) systemDisk(target identity) string {
 	return ""
 }
 
-// below collects what a device is made of.
+// below collects the devices and files that a device or file lies on.
 func (m *machine) below(id identity, seen map[identity]bool) {
 	if seen[id] {
 		return

@@ -12,13 +12,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxRanges bounds the list of differing ranges; what is beyond is counted.
+// maxRanges bounds the list of differing ranges; the bytes of further ranges
+// are only counted.
 const maxRanges = 1 << 16
 
-// Comparison is how a target compares with a backup.
+// Comparison says how a target differs from a backup.
 type Comparison struct {
 	Size           int64   // of the volume, in bytes
-	DifferingBytes int64   // in whole blocks of Volume.Align
+	DifferingBytes int64   // whole blocks of Volume.Align are counted
 	Differing      []Range // in order, adjacent ones joined
 	Truncated      bool    // there are more ranges than Differing lists
 }
@@ -26,7 +27,7 @@ type Comparison struct {
 // Equal reports whether the target holds the volume.
 func (c *Comparison) Equal() bool { return c.DifferingBytes == 0 }
 
-// MismatchError says that a target that was written without an error does not
+// MismatchError says that a target was written without an error but does not
 // read back as written.
 type MismatchError struct {
 	Target     string
@@ -39,9 +40,9 @@ func (e *MismatchError) Error() string {
 		e.Comparison.DifferingBytes, e.Comparison.Size, e.Target, e.Comparison.Differing[0].Off)
 }
 
-// Compare reads a file or device past the page cache and compares it with vol,
-// by digests; of the backup it reads data only where there are none. The target
-// may be in use; it is not written and not locked. Options.Jobs, MemoryBytes
+// Compare reads a file or device past the page cache and compares it with vol
+// by digests; it reads the backup only where there are no digests. The target
+// may be in use; it is neither written nor locked. Options.Jobs, MemoryBytes
 // and Progress apply.
 func Compare(ctx context.Context, vol Volume, name string, o Options) (Comparison, error) {
 	t := &Target{name: name, need: vol.Size()}
@@ -100,7 +101,7 @@ func (p *pipeline) verify(ctx context.Context) (Comparison, error) {
 	if err != nil {
 		return c, fmt.Errorf("compare target %s with the backup: %w", p.t, err)
 	}
-	if end < size { // a target that is too short
+	if end < size { // the target is too short
 		c.DifferingBytes += size - end
 		all = append(all, change{off: end, n: size - end})
 	}
@@ -115,22 +116,21 @@ func (p *pipeline) verify(ctx context.Context) (Comparison, error) {
 	return c, nil
 }
 
-// directReader reads a target as it is on the device: with O_DIRECT, or where
-// there is no such thing by dropping what the page cache holds before each
-// read.
+// directReader reads a target past the page cache: with O_DIRECT or, if that is
+// not possible, by dropping the cached pages before each read.
 type directReader struct {
 	t  *Target
-	f  *os.File // opened with O_DIRECT; nil: not possible
-	no atomic.Bool
+	f  *os.File    // opened with O_DIRECT; nil: that is not possible
+	no atomic.Bool // a read with O_DIRECT was refused: do not try again
 }
 
 func pastCache(t *Target) *directReader {
 	return &directReader{t: t, f: t.openDirect(os.O_RDONLY)}
 }
 
-// openDirect opens the target once more, for O_DIRECT; nil where there is no
-// such thing. By way of the descriptor it is the same file whatever became of
-// its name.
+// openDirect opens the target again with O_DIRECT, or returns nil if that is
+// not possible. It opens the descriptor in /proc, so it is the same file even
+// if its name now means another one.
 func (t *Target) openDirect(flags int) *os.File {
 	f, err := os.OpenFile(fmt.Sprintf("/proc/self/fd/%d", t.fd()), flags|unix.O_DIRECT|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -145,7 +145,7 @@ func (r *directReader) close() {
 	}
 }
 
-// readAt fills p. It may use p's capacity up to the next page.
+// readAt fills p. It may also overwrite the capacity of p up to the next page.
 func (r *directReader) readAt(p []byte, off int64) error {
 	whole := int(roundUp(int64(len(p)), pageBytes))
 	if r.f != nil && !r.no.Load() && whole <= cap(p) {

@@ -35,8 +35,8 @@ func TestCompareFindsEachDifference(t *testing.T) {
 				}
 				var p Progress
 				c, err := Compare(t.Context(), v, path, Options{Progress: &p})
-				if err != nil || !c.Equal() || len(c.Differing) > 0 || p.Snapshot().Done != v.Size() {
-					t.Fatalf("%+v %v %+v", c, err, p.Snapshot())
+				if err != nil || !c.Equal() || len(c.Differing) > 0 || p.Counts().Done != v.Size() {
+					t.Fatalf("%+v %v %+v", c, err, p.Counts())
 				}
 				if digests && v.read.Load() != 0 {
 					t.Fatal("the backup's data was read")
@@ -65,8 +65,8 @@ func TestCompareFindsEachDifference(t *testing.T) {
 	}
 }
 
-// rechecked is a volume of which a target loses something when it is written and
-// flushed, and about to be read back.
+// rechecked is a volume that damages its target once that is flushed and about
+// to be read back.
 type rechecked struct {
 	*fakeVolume
 	progress *Progress
@@ -75,19 +75,19 @@ type rechecked struct {
 }
 
 func (v *rechecked) NextData(ctx context.Context, off, end int64) (start, stop int64, err error) {
-	if v.progress.Snapshot().Stage == StageVerifying {
+	if v.progress.Counts().Stage == StageVerifying {
 		v.once.Do(v.lose)
 	}
 	return v.fakeVolume.NextData(ctx, off, end)
 }
 
-func TestATargetThatDoesNotReadBackAsWrittenIsNoSuccess(t *testing.T) {
+func TestARunFailsIfItsTargetDoesNotReadBackAsWritten(t *testing.T) {
 	vol, state := newFakeVolume(8<<20, 24), tempDir(t)
 	fill(vol.data[5<<20:6<<20], rand.New(rand.NewPCG(1, 2)))
 	vol.digest()
 	dev, file := newLoop(t, vol.Size())
 	v := &rechecked{fakeVolume: vol, progress: new(Progress), lose: func() {
-		// The page cache still has it as it was written.
+		// The page cache still has the bytes as they were written.
 		f, err := os.Open(dev)
 		if err != nil {
 			t.Error(err)

@@ -16,9 +16,9 @@ func TestRunOntoADevice(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		dirty bool
-		modes int32 // ways of zeroing that are passed over
+		modes int32 // ways of zeroing that are skipped
 		o     Options
-		block string // logical block of the device
+		block string // logical block size of the device
 	}{
 		{"blank", false, 0, Options{}, "512"},
 		{"not blank", true, 0, Options{}, "512"},
@@ -59,7 +59,7 @@ func TestRunOntoADevice(t *testing.T) {
 					t.Error("not written past the page cache")
 				}
 				tg.Close()
-				got, err := os.ReadFile(file) // below the device's own cache
+				got, err := os.ReadFile(file) // bypasses the device's own cache
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -88,8 +88,8 @@ func TestAFullFilesystemIsACleanError(t *testing.T) {
 	}
 }
 
-// The filesystem below a loop device is full: the device itself gives EIO, and
-// does so late, when its cache is written out.
+// The file system below a loop device is full. The device itself returns EIO,
+// and only when its cache is written out.
 func TestAFailingDeviceIsACleanError(t *testing.T) {
 	small, _ := newLoop(t, 20<<20)
 	tool(t, "mkfs.ext4", "-q", small)

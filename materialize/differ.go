@@ -10,24 +10,24 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// aheadBytes is how far comparing may be ahead of copying. It bounds the list of
-// changes and is enough for every processor to have something to hash.
+// aheadBytes is how far comparing may be ahead of copying. It bounds the list
+// of changes, and is enough to keep every processor busy with hashing.
 const aheadBytes = 64 << 20
 
-// change is a range in which the target is not what the volume is.
+// change is a range in which the target differs from the volume.
 type change struct {
 	off, n int64
 	zero   bool // the volume is zero there
 }
 
-// reader is how the target is read for a comparison.
+// reader reads the target for a comparison.
 type reader interface {
 	readAt(p []byte, off int64) error
 }
 
-// update makes [off, end) of the target what the volume is, writing only what
-// differs. It compares on all processors, because a volume may be a single run,
-// and copies in order.
+// update makes [off, end) of the target equal to the volume and writes only
+// what differs. It compares on all processors, because a volume may be a single
+// run, and copies in order.
 func (w *worker) update(ctx context.Context, off, end int64) error {
 	g, ctx := errgroup.WithContext(ctx)
 	step := int64(w.bufs.size / 2)
@@ -60,7 +60,7 @@ func (w *worker) update(ctx context.Context, off, end int64) error {
 		return nil
 	})
 	g.Go(func() error {
-		var last []change // one at most, which may still grow
+		var last []change // at most one change, which may still grow
 		for p := range parts {
 			var changes []change
 			select {
@@ -94,7 +94,7 @@ func (w *worker) apply(ctx context.Context, c change) error {
 	return w.copyData(ctx, c.off, c.off+c.n)
 }
 
-// join appends c, or makes the last change longer.
+// join appends c, or extends the last change if c continues it.
 func join(changes []change, c change) []change {
 	if k := len(changes) - 1; k >= 0 && changes[k].zero == c.zero && changes[k].off+changes[k].n == c.off {
 		changes[k].n += c.n
@@ -103,7 +103,7 @@ func join(changes []change, c change) []change {
 	return append(changes, c)
 }
 
-// compare lists what differs in [off, end), half a buffer at most.
+// compare lists the changes in [off, end), which is at most half a buffer long.
 func (p *pipeline) compare(ctx context.Context, r reader, off, end int64) (out []change, err error) {
 	buf, err := p.bufs.get(ctx)
 	if err != nil {
@@ -127,7 +127,7 @@ func (p *pipeline) compare(ctx context.Context, r reader, off, end int64) (out [
 }
 
 // compareZeros adds the blocks of [off, end) in which the target is not zero.
-// Its holes are not read.
+// It does not read the target's holes.
 func (p *pipeline) compareZeros(r reader, buf []byte, off, end int64, out []change) ([]change, error) {
 	for off < end {
 		start, stop := p.t.nextData(off, end)
@@ -151,16 +151,18 @@ func (p *pipeline) compareZeros(r reader, buf []byte, off, end int64, out []chan
 	return out, nil
 }
 
-// compareData adds the ranges of [off, end) that differ by the digests, or,
-// where there are none, by the bytes.
+// compareData adds the ranges of [off, end) that differ: by digests or, where
+// there are none, by their bytes.
 func (p *pipeline) compareData(ctx context.Context, r reader, buf []byte, off, end int64, out []change) ([]change, error) {
 	if off == end {
 		return out, nil
 	}
 	q := buf[:end-off]
 	if start, stop := p.t.nextData(off, end); r == reader(p.t) && start == stop {
-		// A hole where the digests, if there are any, say data: one block tells.
-		// Not for a comparison for its own sake, which must not guess.
+		// The target has a hole where the volume has data. If there are digests
+		// (asking for one block tells), count all of it as different without
+		// comparing. Compare, which reads through another reader, must be exact
+		// and does not come here.
 		clear(q[:min(p.block, end-off)])
 		if _, err := p.vol.Differs(ctx, q[:min(p.block, end-off)], off); err == nil {
 			return join(out, change{off: off, n: end - off}), nil
@@ -196,8 +198,8 @@ func (p *pipeline) compareData(ctx context.Context, r reader, buf []byte, off, e
 	return out, nil
 }
 
-// compareAll compares [0, end) with Jobs readers and hands the changes of each
-// part to found, one call at a time, in no order.
+// compareAll compares [0, end) with Jobs readers. It passes the changes of each
+// part to found, one call at a time, in any order.
 func (p *pipeline) compareAll(ctx context.Context, r reader, end int64, done func(n int64), found func([]change)) error {
 	part := roundUp(8<<20, p.block)
 	g, ctx := errgroup.WithContext(ctx)

@@ -1,33 +1,32 @@
 // Package materialize copies a composed volume onto a target: a regular file
 // or a block device.
 //
-// It owns the target (what it is, whether it may be written, how zeros get onto
-// it), the pipeline that copies, the comparison of a target with a backup, and
-// the note that lets an interrupted run be continued. It knows nothing of
-// backups, objects or compression: those are behind Volume, and every byte that
-// Volume hands out is verified. What a Copier has the kernel copy is verified on
-// the target.
+// It owns the target (what it is, whether it may be written, how it is zeroed), the pipeline that
+// copies, the comparison of a target with a backup, and the note by which an interrupted run can be
+// continued. It knows nothing of backups, objects or compression: those are behind Volume, and
+// every byte that a Volume returns is verified. Bytes that the kernel copies for a Copier are
+// verified on the target.
 //
-// The way of a run:
+// The steps of a run:
 //
-//	Open      resolve the name, open exclusively, look at the machine and at
-//	          the target's content, judge; writes nothing
-//	Plan      what a run would do; writes nothing
-//	Run       note, copy or compare-and-copy, flush, remove the note
+//	Open      resolve the name, open exclusively, examine the machine and
+//	          the target's content, accept or refuse it; writes nothing
+//	Plan      say what a run would do; writes nothing
+//	Run       write the note, copy or compare and copy, flush, remove the note
 //	Compare   read a target past the page cache and compare it by digests
-//	Stream    instead of all that: the volume from front to back into a pipe
+//	Stream    instead of all these: write the volume from front to back into a pipe
 //
 //	runs ──> worker: zero or data? ──> read verified pieces ──> its writer ──> target
 //	         (Jobs of them)            into pooled buffers      write, punch, flush
 //
 // Invariants:
-//   - Nothing is written before every check has passed, and then only inside
-//     [0, Volume.Size()). A target is never truncated.
-//   - A device stays open with O_EXCL, a file locked, from Open to Close. What is
-//     checked is what is written: names are resolved once and the open file's
-//     identity is compared with what the name meant.
-//   - The result does not depend on what the target held before: a range of
-//     zeros is made zero, unless the target is known to be zero there.
+//   - Nothing is written before every check has passed, and then only inside [0, Volume.Size()). A
+//     target is never shortened.
+//   - A device stays open with O_EXCL, a file locked, from Open to Close. The target that was
+//     checked is the one that is written: names are resolved once, and the identity of the open
+//     file is compared with that of the named one.
+//   - The result does not depend on what the target held before: where the volume is zero the
+//     target is made zero, unless it is known to be zero.
 //   - A nil error of Run means that everything is on stable storage.
 //   - Memory is bounded by Options.MemoryBytes and Options.Jobs.
 //

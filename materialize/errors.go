@@ -7,13 +7,13 @@ import (
 	"syscall"
 )
 
-// RefusedError says why a target must not be written. Nothing was written.
+// RefusedError says why a target must not be written. It was not written.
 type RefusedError struct {
-	Target  string   // the target, with what its name resolved to
+	Target  string   // the target's name, and its path if that differs
 	Reasons []Reason // at least one
 }
 
-// Reason is one thing that speaks against a target.
+// Reason is one reason against a target.
 type Reason struct {
 	Kind      ReasonKind
 	Text      string // in words, naming the device, file or process
@@ -28,15 +28,16 @@ const (
 	ReasonNotATarget ReasonKind = "not-a-target" // directory, character device, ...
 	ReasonMounted    ReasonKind = "mounted"
 	ReasonSwap       ReasonKind = "swap"
-	ReasonHeld       ReasonKind = "held" // LVM, md, dm, a loop device stands on it
-	ReasonOpen       ReasonKind = "open" // another process writes it, has it exclusively or holds a lock
-	ReasonSystem     ReasonKind = "system-disk"
-	ReasonTooSmall   ReasonKind = "too-small"
-	ReasonReadOnly   ReasonKind = "read-only"
-	ReasonContent    ReasonKind = "content" // it holds something
+	ReasonHeld       ReasonKind = "held" // LVM, md, dm or a loop device stands on it
+	// another process writes it, has it open exclusively or holds a lock
+	ReasonOpen     ReasonKind = "open"
+	ReasonSystem   ReasonKind = "system-disk"
+	ReasonTooSmall ReasonKind = "too-small"
+	ReasonReadOnly ReasonKind = "read-only"
+	ReasonContent  ReasonKind = "content" // it holds something
 )
 
-// Error implements error. It is one line a reason, with what to do next.
+// Error implements error. It has one line for each reason, and what to do next.
 func (e *RefusedError) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s refused, nothing was written:", e.Target)
@@ -58,7 +59,7 @@ func (e *RefusedError) Error() string {
 type TargetError struct {
 	Target string // path
 	Op     string // "write", "zero", "flush", "read", "create", "extend"
-	Off    int64  // in bytes; the place of the failure, or the start of the range
+	Off    int64  // in bytes; where it failed, or the start of the range
 	Len    int64  // in bytes; 0: the whole target
 	Err    error
 }
@@ -72,7 +73,7 @@ func (e *TargetError) Error() string {
 	return fmt.Sprintf("%s%s of target %s: %v%s", e.Op, where, e.Target, e.Err, e.remedy())
 }
 
-// Unwrap gives the errno.
+// Unwrap returns the cause, mostly an errno.
 func (e *TargetError) Unwrap() error { return e.Err }
 
 func (e *TargetError) remedy() string {

@@ -19,12 +19,12 @@ type fakeVolume struct {
 	data    []byte
 	run     int64 // length of a run
 	digests [][32]byte
-	read    atomic.Int64  // bytes that ReadAt gave
+	read    atomic.Int64  // bytes that ReadAt returned
 	delay   time.Duration // of each ReadAt
 	fail    func(off, n int64) error
 }
 
-// newFakeVolume makes size bytes of which about half the stretches are zero.
+// newFakeVolume returns a volume of size bytes in which about half the stretches are zero.
 func newFakeVolume(size int64, seed uint64) *fakeVolume {
 	rnd := rand.New(rand.NewPCG(seed, 7))
 	v := &fakeVolume{data: make([]byte, size), run: 3<<20 + 5*testBlock}

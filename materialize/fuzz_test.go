@@ -17,8 +17,8 @@ import (
 	"github.com/restorefs/restorefs/cache/private"
 )
 
-// FuzzNote reads arbitrary notes: what is believed is of this version, bounded,
-// and the same when it is written again.
+// FuzzNote reads arbitrary notes. A note that is believed must be of this version, bounded, and
+// unchanged when it is written again.
 func FuzzNote(f *testing.F) {
 	f.Add([]byte(`{"version":1,"backup":"4f","target":"inode 12 born 1780000000.5","path":"/srv/vm.raw","size":1073741824,"started":"2026-11-22T20:23:47Z","head":["9f2c",""]}`))
 	f.Add([]byte(`{"version":2,"backup":"4f"}`))
@@ -62,8 +62,7 @@ func FuzzNote(f *testing.F) {
 	})
 }
 
-// asKernel escapes as seq_escape of Linux does for a name in mountinfo
-// (fs/proc_namespace.c).
+// asKernel escapes a name as Linux does in mountinfo (seq_escape in fs/proc_namespace.c).
 func asKernel(name string) string {
 	var b strings.Builder
 	for i := range len(name) {
@@ -76,8 +75,8 @@ func asKernel(name string) string {
 	return b.String()
 }
 
-// FuzzMountsInUse reads arbitrary texts as mountinfo, and behind them a mount
-// whose names are escaped as the kernel does: it is among what is in use.
+// FuzzMountsInUse reads arbitrary texts as mountinfo, followed by a mount whose names are escaped
+// as the kernel does. That mount must be found.
 func FuzzMountsInUse(f *testing.F) {
 	f.Add("22 1 254:1 / / rw,relatime shared:1 - ext4 none rw\n", "/mnt/my disks #1\u00a0\u2028\v", uint32(8), uint32(1))
 	f.Add("23 22 0:21 / /proc rw - proc\n\n1 2 3\n- - - - - - - -\n", `/a\040b`, uint32(0), uint32(77))
@@ -89,7 +88,7 @@ func FuzzMountsInUse(f *testing.F) {
 	h := host{proc: dir}
 	f.Fuzz(func(t *testing.T, text, point string, major, minor uint32) {
 		if len(text) > 1<<16 || strings.ContainsAny(point, "\x00\r") || strings.Contains(text, "/dev/") && !strings.Contains(text, "/dev/null") {
-			return // names below /dev are looked at
+			return // names below /dev would be looked up
 		}
 		point, major, minor = path.Join("/", point), major%(1<<12), minor%(1<<20)
 		if text != "" && !strings.HasSuffix(text, "\n") {
@@ -113,8 +112,8 @@ func FuzzMountsInUse(f *testing.F) {
 	})
 }
 
-// FuzzSignatures looks at arbitrary disks: all zero they hold nothing, and what is
-// named is named once, for people.
+// FuzzSignatures looks at arbitrary disks. A disk of zeros must hold nothing, and each format must
+// be named only once, in printable text.
 func FuzzSignatures(f *testing.F) {
 	for _, m := range magics {
 		if m.off >= 0 && m.off < 1<<14 {

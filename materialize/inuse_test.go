@@ -25,7 +25,7 @@ func background(t *testing.T, name string, args ...string) (line string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	stdin, err := cmd.StdinPipe() // which ends it
+	stdin, err := cmd.StdinPipe() // closing it ends the program
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,7 +43,7 @@ func background(t *testing.T, name string, args ...string) (line string) {
 	return strings.TrimSpace(line)
 }
 
-// holding is a shell that has path open for writing, or runs a command first.
+// holding starts a shell that has path open for writing.
 func holding(t *testing.T, path string) { background(t, "sh", "-c", "exec 5<>"+path+"; echo; cat") }
 
 func node(t *testing.T, dev string) string {
@@ -52,7 +52,7 @@ func node(t *testing.T, dev string) string {
 	if err := unix.Stat(dev, &st); err != nil {
 		t.Fatal(err)
 	}
-	path := filepath.Join(t.TempDir(), "node") // /dev/shm may be nodev
+	path := filepath.Join(t.TempDir(), "node") // not in /dev/shm, which may be nodev
 	if err := unix.Mknod(path, unix.S_IFBLK|0o600, int(st.Rdev)); err != nil {
 		need.Missing(t, "cannot make device nodes: %v", err)
 	}
@@ -153,7 +153,7 @@ func TestAFileInUseByAnotherNameIsRefused(t *testing.T) {
 	})
 }
 
-// The operator may think for long before he says yes.
+// The operator may take long to confirm.
 func TestATargetThatIsInUseByTheTimeItIsWrittenIsRefused(t *testing.T) {
 	vol := newFakeVolume(1<<20, 3)
 	path := filepath.Join(tempDir(t), "disk.raw")
@@ -179,9 +179,9 @@ func TestATargetThatIsInUseByTheTimeItIsWrittenIsRefused(t *testing.T) {
 	}
 }
 
-// export trees as the kernel's documentation and sources have them, on the
-// machine of fakeHost: this kernel may have no targets.
-func TestWhatIsExportedIsRefused(t *testing.T) {
+// The export trees are as in the kernel's documentation and sources, on the
+// machine of fakeHost, as this kernel may have no targets.
+func TestAnExportedDeviceOrFileIsRefused(t *testing.T) {
 	h := fakeHost(t)
 	put := func(path, text string) {
 		t.Helper()
@@ -249,7 +249,7 @@ func TestWhatIsExportedIsRefused(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeSeenIsSaid(t *testing.T) {
+func TestANoteSaysWhatCannotBeSeen(t *testing.T) {
 	h := fakeHost(t)
 	for _, dir := range []string{"module/nvmet", "class"} {
 		os.MkdirAll(filepath.Join(h.sys, dir), 0o755)
@@ -281,7 +281,7 @@ func TestAnotherUsersProcessesCannotBeSeen(t *testing.T) {
 			t.Fatal(err)
 		}
 		m := &machine{}
-		h.readOpeners(m, nil) // gone meanwhile: nothing to say
+		h.readOpeners(m, nil) // processes that have ended meanwhile are ignored
 		if len(m.unseen) > 0 {
 			t.Error(m.unseen)
 		}

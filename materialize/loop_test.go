@@ -10,7 +10,7 @@ import (
 	"github.com/restorefs/restorefs/backupstore/storetest/leaktest/need"
 )
 
-// tool runs a program, or skips the test where it is missing.
+// tool runs a program, or skips the test if it is missing.
 func tool(t *testing.T, name string, args ...string) string {
 	t.Helper()
 	if _, err := exec.LookPath(name); err != nil {
@@ -38,7 +38,7 @@ func loopOf(t *testing.T, file string, args ...string) string {
 	return dev
 }
 
-// newLoop is a loop device on a new sparse file of n bytes.
+// newLoop returns a loop device on a new sparse file of n bytes.
 func newLoop(t *testing.T, n int64, args ...string) (dev, file string) {
 	t.Helper()
 	file = filepath.Join(tempDir(t), "backing")
@@ -60,8 +60,8 @@ func mountOn(t *testing.T, dev string, args ...string) string {
 	return dir
 }
 
-// tempDir is in memory where that is possible: most tests wait for fsync often
-// and gain nothing from a disk.
+// tempDir returns a directory in memory if possible: most tests wait for fsync
+// often and gain nothing from a disk.
 func tempDir(t *testing.T) string {
 	t.Helper()
 	d, err := os.MkdirTemp("/dev/shm", filepath.Base(os.TempDir())+"-") // leaktest knows it

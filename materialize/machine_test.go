@@ -13,7 +13,7 @@ import (
 
 // fakeHost writes a sysfs and a procfs like those of a compute node: the system
 // on LVM on sda2, a multipath device on sdb and sdc with a partition, an md
-// array of sdd1, a free sde with two free partitions.
+// array of sdd1, an unused sde with two unused partitions.
 func fakeHost(t *testing.T) host {
 	t.Helper()
 	h := host{sys: tempDir(t), proc: tempDir(t), dev: tempDir(t)}

@@ -16,7 +16,7 @@ import (
 	"github.com/restorefs/restorefs/cache/private"
 )
 
-// noteSuffix ends the name of the note beside a file, or in the state
+// noteSuffix is the end of a note's name, beside a file or in the state
 // directory.
 const noteSuffix = ".restorefs-partial"
 
@@ -27,9 +27,9 @@ const (
 )
 
 // note says that restorefs began to write a backup onto a target and has not
-// finished. It lets the next run of the same backup onto the same target do
-// without --force. It does not say how far the first run came: the target's
-// bytes do.
+// finished. With it, the next run of the same backup onto the same target needs
+// no --force. It does not say how far the first run got: comparing the target
+// does.
 //
 //	{"version":1,"backup":"4f...","target":"inode 12 born 1780000000.5",
 //	 "path":"/srv/vm.raw","size":1073741824,"started":"2026-11-22T20:23:47Z","head":["9f2c..",""]}
@@ -40,13 +40,14 @@ type note struct {
 	Path    string    `json:"path"`   // for people
 	Size    int64     `json:"size"`   // of the volume
 	Started time.Time `json:"started"`
-	// Head tells what the pages of the target's first MiB were before, "" being
-	// zeros: a part of their SHA-256. If a page is neither that nor zero nor
-	// the backup's, somebody else has written the target since.
+	// Head holds, for each page of the target's first MiB as it was before the
+	// run, a part of its SHA-256, or "" for zeros. If a page is now neither
+	// that, nor zero, nor the backup's, something else has written the target
+	// since.
 	Head []string `json:"head"`
 }
 
-// notePath is where the target's note lies, or "".
+// notePath returns the path of the target's note, or "" if it has none.
 func (t *Target) notePath(o OpenOptions) string {
 	switch {
 	case o.Backup == "":
@@ -60,8 +61,8 @@ func (t *Target) notePath(o OpenOptions) string {
 	return filepath.Join(o.StateDir, fmt.Sprintf("%x%s", sum[:12], noteSuffix))
 }
 
-// readNote returns the note at path. One that cannot be understood, or that
-// somebody else may have made, is as good as none: the operator is asked for
+// readNote returns the note at path, or nil. A note that is not valid, or that
+// another user may have made, does not count: the operator is then asked for
 // --force.
 func readNote(path string) *note {
 	f, err := os.OpenFile(path, os.O_RDONLY|private.Flags, 0)
@@ -89,7 +90,7 @@ func (t *Target) writeNote(head []string) error {
 		return err
 	}
 	if _, err := os.Lstat(t.note); err == nil && readNote(t.note) == nil {
-		return fmt.Errorf("write %s: something of that name is there that is no note of this user's", t.note)
+		return fmt.Errorf("write %s: there is something of that name that is not a note of this user", t.note)
 	}
 	return private.Replace(t.note, data)
 }
@@ -104,7 +105,7 @@ func (t *Target) removeNote() error {
 	return private.SyncDir(filepath.Dir(t.note))
 }
 
-// head describes the pages at the target's start.
+// head returns note.Head for the target as it is.
 func (t *Target) head() ([]string, error) {
 	if t.blank {
 		return nil, nil
@@ -131,7 +132,7 @@ func pageKey(p []byte) string {
 }
 
 // stillOurs checks, before an interrupted run is continued without --force,
-// that the target's start is what that run can have left.
+// that the start of the target can have been left so by that run.
 func (t *Target) stillOurs(ctx context.Context, vol Volume) error {
 	now, err := t.head()
 	if err != nil {
@@ -172,7 +173,8 @@ func (t *Target) stillOurs(ctx context.Context, vol Volume) error {
 	return nil
 }
 
-// fileKey identifies a file beyond its name: inode and, where known, birth.
+// fileKey identifies a file independently of its name: by its inode and, where
+// known, its time of birth.
 func fileKey(fd int) string {
 	var st unix.Statx_t
 	if err := unix.Statx(fd, "", unix.AT_EMPTY_PATH, unix.STATX_INO|unix.STATX_BTIME, &st); err != nil {
@@ -185,8 +187,9 @@ func fileKey(fd int) string {
 	return key
 }
 
-// deviceKey identifies a device across reboots, or, where the kernel knows no
-// lasting name, until it is detached or the machine restarts. "" if not at all.
+// deviceKey identifies a device across reboots or, if the kernel knows no
+// lasting name, until it is detached or the machine restarts. It is "" if
+// nothing identifies the device.
 func (h host) deviceKey(m *machine, rdev uint64) string {
 	b := m.blocks[rdev]
 	if b == nil {

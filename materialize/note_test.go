@@ -11,9 +11,9 @@ import (
 	"github.com/restorefs/restorefs/backupstore/storetest/leaktest/need"
 )
 
-// A note does without --force, so that it counts only if nobody else can have
-// made it.
-func TestANoteThatSomebodyElseMayHaveMadeIsNotBelieved(t *testing.T) {
+// With a note no --force is needed, so a note counts only if no other user can
+// have made it.
+func TestANoteThatAnotherUserMayHaveMadeIsNotBelieved(t *testing.T) {
 	if os.Geteuid() != 0 {
 		need.Missing(t, "needs root to give files away")
 	}

@@ -6,15 +6,15 @@ import (
 	"time"
 )
 
-// pace spreads bytes over time. The zero value does not limit. What was not
-// used in one second is not saved up for the next.
+// pace limits a rate by spreading bytes over time. The zero value does not
+// limit. Unused capacity is not saved up.
 type pace struct {
 	perSecond int64
 	mu        sync.Mutex
-	next      time.Time // when the next byte may go
+	next      time.Time // when the next byte may be read
 }
 
-// wait waits until n more bytes may go.
+// wait waits until n more bytes may be read.
 func (p *pace) wait(ctx context.Context, n int64) error {
 	if p.perSecond <= 0 {
 		return nil

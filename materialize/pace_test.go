@@ -34,7 +34,7 @@ func TestALimitedRunTakesItsTime(t *testing.T) {
 	path := filepath.Join(tempDir(t), "f")
 	res := mustRun(t, vol, path, false, Options{BytesPerSecond: 20 << 20})
 	checkFile(t, path, vol)
-	// The last piece may go without waiting.
+	// The run need not wait after the last piece.
 	if least := time.Duration(float64(res.BytesWritten-maxPieceBytes) / (20 << 20) * float64(time.Second)); res.Duration < least {
 		t.Errorf("%v for %d bytes, want %v at least", res.Duration, res.BytesWritten, least)
 	}

@@ -9,12 +9,12 @@ import (
 
 // Estimate is what a run would do.
 type Estimate struct {
-	Target    string // with what its name resolved to
+	Target    string // the target's name, and its path if that differs
 	Size      int64  // of the volume, in bytes
 	Runs      int    // ranges of the backup that can be read in parallel
 	DataBytes int64  // of the volume that are not known to be zero
-	// What would be written, made zero and left alone. Unless Exact, written
-	// and zeroed are upper bounds and nothing is known of what could be left.
+	// Bytes that would be written, made zero and left alone. Unless Exact, the first two are upper
+	// bounds and SkipBytes is 0.
 	WriteBytes, ZeroBytes, SkipBytes int64
 	Exact                            bool // the target was read and compared, or is blank
 	Continues                        bool // an interrupted run would be continued
@@ -22,17 +22,16 @@ type Estimate struct {
 	Overridden                       []Reason
 	Notes                            []string
 
-	// Writes gives, in order, the ranges of the volume that are read from the
-	// backup and written: WriteBytes in all, but for what of the volume's data is
-	// found to be zero only when it is read, and rounded to 32 KiB where blocks are
-	// smaller. It ends after the first error.
+	// Writes yields, in order, the ranges of the volume that would be read from the backup and
+	// written. They add up to WriteBytes, except that blocks below 32 KiB are rounded up to that;
+	// data that turns out to be zero when it is read counts as written. It ends after the first
+	// error.
 	Writes func(ctx context.Context) iter.Seq2[Range, error]
 }
 
-// Plan says what Open and Run with the same options would do. It writes
-// nothing. With Options.Delta, and when an interrupted run would be continued,
-// it reads the target and compares it. A target that would be refused is no
-// error; Refused says why.
+// Plan says what Open and Run with the same options would do. It writes nothing. With
+// Options.Delta, and if an interrupted run would be continued, it reads the target and compares it.
+// A target that would be refused is not an error of Plan; Estimate.Refused says why.
 func Plan(ctx context.Context, vol Volume, name string, open OpenOptions, o Options) (Estimate, error) {
 	open.Size = vol.Size()
 	e, err := PlanUnseen(ctx, vol, name)
@@ -57,7 +56,7 @@ func Plan(ctx context.Context, vol Volume, name string, open OpenOptions, o Opti
 	p := newPipeline(vol, t, o)
 	e.WriteBytes, e.ZeroBytes = 0, 0
 	var compared atomic.Int64
-	// A bit for each block of 512 bytes, which a backup may have, would be too much.
+	// A bit for each block would be too much: a backup may have blocks of 512 bytes.
 	writes := &blockSet{block: p.hole, pages: map[int64]*[pageBlocks / 64]uint64{}}
 	err = p.compareAll(ctx, t, vol.Size(), func(n int64) { compared.Add(n) }, func(cs []change) {
 		for _, c := range cs {
@@ -82,7 +81,7 @@ func Plan(ctx context.Context, vol Volume, name string, open OpenOptions, o Opti
 	return e, err
 }
 
-// PlanUnseen is Plan for a target that cannot be looked at yet: it is not Exact.
+// PlanUnseen is Plan for a target that does not exist yet. The Estimate is not Exact.
 func PlanUnseen(ctx context.Context, vol Volume, name string) (Estimate, error) {
 	e := Estimate{Target: name, Size: vol.Size(), Writes: func(ctx context.Context) iter.Seq2[Range, error] { return data(ctx, vol) }}
 	err := e.volume(ctx, vol)
@@ -90,7 +89,7 @@ func PlanUnseen(ctx context.Context, vol Volume, name string) (Estimate, error) 
 	return e, err
 }
 
-// volume adds up the volume's data, from digests.
+// volume counts the volume's runs and adds up its data, without reading any.
 func (e *Estimate) volume(ctx context.Context, vol Volume) error {
 	for _, err := range vol.Runs(ctx) {
 		if err != nil {
@@ -107,8 +106,7 @@ func (e *Estimate) volume(ctx context.Context, vol Volume) error {
 	return nil
 }
 
-// data gives the ranges of the volume, in whole blocks, that are not known to be
-// zero.
+// data yields the ranges of the volume, in whole blocks, that are not known to be zero.
 func data(ctx context.Context, vol Volume) iter.Seq2[Range, error] {
 	return func(yield func(Range, error) bool) {
 		p := &pipeline{vol: vol, block: int64(vol.Align())}

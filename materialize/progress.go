@@ -14,13 +14,13 @@ const (
 	StageDone
 )
 
-// String is the stage in a word.
+// String returns the stage as one word.
 func (s Stage) String() string {
 	return [...]string{"starting", "copying", "flushing", "verifying", "done"}[s]
 }
 
-// Progress counts what a run has done. The zero value is ready. A caller gives
-// one to Run or Compare and polls Snapshot from any goroutine.
+// Progress counts what a run has done. The zero value is ready for use. A
+// caller passes one to Run or Compare and polls Counts from any goroutine.
 type Progress struct {
 	stage                    atomic.Int32
 	total                    atomic.Int64
@@ -28,9 +28,8 @@ type Progress struct {
 	verified                 atomic.Int64
 }
 
-// Snapshot is the state of a Progress at one moment. All sizes in bytes of the
-// volume.
-type Snapshot struct {
+// Counts is what a run has done so far, in bytes of the volume.
+type Counts struct {
 	Stage    Stage
 	Total    int64 // size of the volume
 	Done     int64 // Written + Zeroed + Skipped, or what has been verified while verifying
@@ -40,10 +39,10 @@ type Snapshot struct {
 	Verified int64 // read back from the target and compared
 }
 
-// Snapshot returns the current counters. They are read one by one: a snapshot
-// taken while a run works is not a consistent cut, a later one is.
-func (p *Progress) Snapshot() Snapshot {
-	s := Snapshot{
+// Counts returns the current counters. They are read one after another, so they
+// are consistent only when the run has ended.
+func (p *Progress) Counts() Counts {
+	s := Counts{
 		Stage: Stage(p.stage.Load()), Total: p.total.Load(), Written: p.written.Load(),
 		Zeroed: p.zeroed.Load(), Skipped: p.skipped.Load(), Verified: p.verified.Load(),
 	}

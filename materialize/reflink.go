@@ -8,30 +8,28 @@ import (
 	"sync/atomic"
 )
 
-// Copier is a Volume of which parts may lie in files of the target's file
-// system as they are.
+// Copier is a Volume of which parts may lie uncompressed in files, from where the kernel can copy
+// them.
 type Copier interface {
 	Volume
-	// CopyRange has the kernel copy up to n of the volume's bytes at off to the
-	// same offset of dst, unverified, and returns how many: none where they do not
-	// lie anywhere as they are. With an error that is errors.ErrUnsupported none
-	// can be copied to dst at all.
+	// CopyRange has the kernel copy up to n bytes of the volume at off to the same offset of dst,
+	// unverified, and returns how many were copied: 0 if they do not lie uncompressed in a file. An
+	// error that is errors.ErrUnsupported means that nothing can be copied to dst in this way.
 	CopyRange(ctx context.Context, dst *os.File, off, n int64) (int64, error)
 }
 
-// inKernelBytes is how much is copied in one call: a server that copies by
-// itself answers when it is done.
+// inKernelBytes bounds one call: an NFS server that copies by itself answers only when it is done.
 const inKernelBytes = 16 << 20
 
-// inKernel copies without the bytes passing through this process. nil copies
+// inKernel copies inside the kernel, so that the bytes do not pass through this process. nil copies
 // nothing. It is safe for concurrent use.
 type inKernel struct {
 	from  Copier
-	never atomic.Bool  // these two file systems cannot, or nothing proves it
+	never atomic.Bool  // the two file systems cannot do it, or there are no digests to prove it
 	bytes atomic.Int64 // copied and proven
 }
 
-// copied is how many bytes were copied, and proven.
+// copied returns the number of bytes copied and proven.
 func (k *inKernel) copied() int64 {
 	if k == nil {
 		return 0
@@ -41,11 +39,10 @@ func (k *inKernel) copied() int64 {
 
 func (k *inKernel) possible() bool { return k != nil && !k.never.Load() }
 
-// copyInKernel makes the first bytes of [off, off+n) of the target what the
-// volume is, and returns how many: all, where nothing can be copied inside the
-// kernel. What it copied it reads back and compares with the digests; what
-// differs, or has none, is read from the volume, which knows what is to be done
-// about damage.
+// copyInKernel copies the first bytes of [off, off+n) of the volume, and returns how many: all n if
+// the kernel copied none and they were read and sent to the writer instead. It reads back what the
+// kernel copied and compares it with the digests. Blocks that differ or have no digest are read
+// from the volume, which heals damage or reports it.
 func (w *worker) copyInKernel(ctx context.Context, off, n int64) (int64, error) {
 	done, err := w.inner.from.CopyRange(ctx, w.t.f, off, n)
 	if ctx.Err() != nil {
@@ -53,9 +50,9 @@ func (w *worker) copyInKernel(ctx context.Context, off, n int64) (int64, error) 
 	}
 	if err != nil {
 		if errors.Is(err, errors.ErrUnsupported) && !w.inner.never.Swap(true) {
-			w.o.Logger.Warn("nothing can be copied inside the kernel between the share and the target, which costs nothing but time", "target", w.t.path, "err", err)
+			w.o.Logger.Warn("nothing can be copied inside the kernel between the share and the target; the restore only takes longer", "target", w.t.path, "err", err)
 		}
-		done = 0 // reading it will say what is wrong
+		done = 0 // reading gives the error, if there is one
 	}
 	if off+done < w.vol.Size() {
 		done -= (off + done) % w.block // whole blocks have digests
@@ -80,8 +77,8 @@ func (w *worker) copyInKernel(ctx context.Context, off, n int64) (int64, error) 
 	return done, s.drain()
 }
 
-// proveCopied compares [off, off+n) of the target, at most a buffer, with the
-// digests, and copies what is not proven the usual way.
+// proveCopied compares [off, off+n) of the target, at most a buffer, with the digests, and reads
+// what is not proven from the volume.
 func (w *worker) proveCopied(ctx context.Context, off, n int64) error {
 	buf, err := w.bufs.get(ctx)
 	if err != nil {
@@ -95,7 +92,7 @@ func (w *worker) proveCopied(ctx context.Context, off, n int64) error {
 	w.bufs.put(buf)
 	switch {
 	case errors.Is(err, ErrNoDigests):
-		w.inner.never.Store(true) // it would all be written twice
+		w.inner.never.Store(true) // otherwise everything would be written twice
 		differ, err = []Range{{Off: off, Len: n}}, nil
 	case err != nil:
 		return fmt.Errorf("compare what was copied with the backup at offset %d: %w", off, err)

@@ -12,8 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// storedVolume is a volume that lies in a file as it is, but for every eighth
-// MiB.
+// storedVolume is a volume that lies uncompressed in a file, except for every eighth MiB.
 type storedVolume struct {
 	*fakeVolume
 	stored *os.File
@@ -48,12 +47,12 @@ func newStoredVolume(t *testing.T, dir string, size int64) *storedVolume {
 	return v
 }
 
-func TestWhatIsCopiedInsideTheKernelIsProven(t *testing.T) {
+func TestBytesCopiedInsideTheKernelAreProven(t *testing.T) {
 	const size = 25<<20 + 4321
 	for name, c := range map[string]struct {
 		change func(t *testing.T, v *storedVolume)
 		inner  bool // something is copied inside the kernel
-		again  bool // something of that is read as well
+		again  bool // some of that is read from the volume as well
 	}{
 		"as it is":              {inner: true},
 		"no digests":            {change: func(t *testing.T, v *storedVolume) { v.digests = nil }, inner: true, again: true},
@@ -93,7 +92,8 @@ func TestWhatIsCopiedInsideTheKernelIsProven(t *testing.T) {
 			if _, err := v.stored.WriteAt([]byte{1}, 0); err != nil {
 				t.Fatal(err)
 			}
-			checkFile(t, filepath.Join(dir, "target"), v.fakeVolume) // it has its own bytes
+			// the target keeps its own bytes
+			checkFile(t, filepath.Join(dir, "target"), v.fakeVolume)
 		})
 	}
 }
@@ -109,7 +109,7 @@ func TestWithoutReflinkNothingIsCopiedInsideTheKernel(t *testing.T) {
 	}
 }
 
-// On a file system that can, blocks are shared.
+// On a file system that can share blocks, they are shared.
 func TestBlocksAreSharedOnXFS(t *testing.T) {
 	dev, _ := newLoop(t, 400<<20)
 	tool(t, "mkfs.xfs", "-q", dev)
@@ -130,8 +130,7 @@ func TestBlocksAreSharedOnXFS(t *testing.T) {
 	checkFile(t, path, v.fakeVolume)
 }
 
-// A salvaging volume gives zeros for what is lost; the kernel has put the damaged
-// bytes there before.
+// A salvaging volume returns zeros for a lost block, after the kernel has copied the damaged bytes.
 func TestZerosAreWrittenOverWhatTheKernelCopied(t *testing.T) {
 	dir := t.TempDir()
 	v := newStoredVolume(t, dir, 8<<20)
@@ -143,13 +142,13 @@ func TestZerosAreWrittenOverWhatTheKernelCopied(t *testing.T) {
 	if _, err := v.stored.WriteAt(damaged, off); err != nil {
 		t.Fatal(err)
 	}
-	clear(v.block(off)) // and its digest stays
+	clear(v.block(off)) // its digest stays
 	path := filepath.Join(dir, "target")
 	mustRun(t, salvaging{v}, path, false, Options{Reflink: true})
 	checkFile(t, path, v.fakeVolume)
 }
 
-// salvaging tells of data where a lost block is read as zeros.
+// salvaging reports data where a lost block is read as zeros.
 type salvaging struct{ *storedVolume }
 
 func (v salvaging) NextData(ctx context.Context, off, end int64) (start, stop int64, err error) {

@@ -14,8 +14,8 @@ import (
 	"github.com/restorefs/restorefs/backupstore/storetest/leaktest/need"
 )
 
-// refusal opens and wants the kinds of reasons given, and nothing forced that
-// must not be.
+// refusal opens a target, which must be refused for the reason given, and
+// forced only if that is its content.
 func refusal(t *testing.T, path string, size int64, kind ReasonKind, text string) {
 	t.Helper()
 	for _, force := range []bool{false, true} {
@@ -49,7 +49,7 @@ func refusal(t *testing.T, path string, size int64, kind ReasonKind, text string
 	}
 }
 
-func TestWhatIsNoTargetIsRefused(t *testing.T) {
+func TestOnlyFilesAndBlockDevicesAreTargets(t *testing.T) {
 	dir := tempDir(t)
 	fifo := filepath.Join(dir, "fifo")
 	if err := unix.Mkfifo(fifo, 0o600); err != nil {
@@ -243,7 +243,7 @@ func TestDevicesInUseAreRefused(t *testing.T) {
 		f.Write(mbr)
 		f.Close()
 		refusal(t, dev, 1<<20, ReasonContent, "MBR partition table")
-		exec.Command("partx", "-d", dev).Run() // what a run that was killed has left on this device
+		exec.Command("partx", "-d", dev).Run() // partitions that a killed run left on this device
 		tool(t, "partx", "-a", dev)
 		defer exec.Command("partx", "-d", dev).Run()
 		part := dev + "p1"
@@ -284,7 +284,7 @@ func TestDevicesInUseAreRefused(t *testing.T) {
 	})
 }
 
-func TestDevicesThatDoNotFitAreRefused(t *testing.T) {
+func TestDevicesThatAreTooSmallOrReadOnlyAreRefused(t *testing.T) {
 	dev, _ := newLoop(t, 8<<20)
 	refusal(t, dev, 8<<20+1, ReasonTooSmall, "1 too few")
 

@@ -22,7 +22,7 @@ const (
 	killSize     = 8<<20 + 300
 )
 
-// TestMain is also the helper process that the kill test kills: it materializes
+// TestMain is also the helper process that the kill test kills, which restores
 // a volume slowly.
 func TestMain(m *testing.M) {
 	target := os.Getenv(helperTarget)
@@ -124,8 +124,9 @@ func TestARunThatWasKilledIsContinued(t *testing.T) {
 	}
 }
 
-// differing is how many bytes of whole blocks path does not have right. For a
-// target that is still blank that is all of it: zeros count as made.
+// differing returns the number of bytes in blocks of path that differ from vol.
+// For a target that is still blank that is the whole volume, as zeros then
+// count as written.
 func differing(t *testing.T, vol *fakeVolume, path string) int64 {
 	t.Helper()
 	p, _ := os.ReadFile(path)
@@ -143,7 +144,7 @@ func differing(t *testing.T, vol *fakeVolume, path string) int64 {
 	return n
 }
 
-// interrupt runs until about half of vol is read, and cancels.
+// interrupt cancels a run when about half of vol has been read.
 func interrupt(t *testing.T, vol *fakeVolume, path string, o OpenOptions) Result {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -181,7 +182,7 @@ func TestACancelledRunIsContinued(t *testing.T) {
 		t.Fatalf("%+v %v, %d missing", plan, err, missing)
 	}
 
-	// Another backup, or none named, is not what was begun.
+	// A run of another backup, or without a backup's id, does not continue it.
 	refusal(t, path, vol.Size(), ReasonContent, "")
 	_, err = Open(t.Context(), path, OpenOptions{Size: vol.Size(), Backup: "c"})
 	if err == nil || !strings.Contains(err.Error(), "unfinished restore of backup b") {
@@ -201,7 +202,7 @@ func TestACancelledRunIsContinued(t *testing.T) {
 	refusal(t, path, vol.Size(), ReasonContent, "")
 }
 
-func TestAnInterruptedTargetThatSomebodyElseWroteIsRefused(t *testing.T) {
+func TestAnUnfinishedTargetThatSomethingElseWroteIsRefused(t *testing.T) {
 	for _, dirty := range []bool{false, true} {
 		vol := newFakeVolume(20<<20, 12)
 		fill(vol.data[:1<<20], rand.New(rand.NewPCG(1, 2)))
@@ -215,7 +216,7 @@ func TestAnInterruptedTargetThatSomebodyElseWroteIsRefused(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// A torn page is what a killed run leaves: half of it still as before.
+		// A killed run may leave a torn page, half of it as before.
 		f.WriteAt(make([]byte, 4096), 8192)
 		f.Close()
 		tg, err := Open(t.Context(), path, OpenOptions{Size: vol.Size(), Backup: "b"})

@@ -13,22 +13,22 @@ import (
 // Options says how Run works.
 type Options struct {
 	Delta       bool  // compare first and write only what differs
-	Jobs        int   // parallel readers; 0: one a processor
-	MemoryBytes int64 // buffers; 0: 64 MiB
+	Jobs        int   // parallel readers; 0: one for each processor
+	MemoryBytes int64 // of buffers; 0: 64 MiB
 	VerifyAfter bool  // read the target back past the page cache and compare
 
 	// BytesPerSecond limits the reading of data from the backup, and so the
 	// writing; 0: no limit. Zeros and comparisons are not limited.
 	BytesPerSecond int64
 
-	// Reflink has the kernel copy what the backup holds as it is, if the volume is
-	// a Copier and the target a file: blocks are shared where the file system can,
-	// copied by the server where that can. They are verified on the target then.
+	// Reflink lets the kernel copy what lies uncompressed in the backup, if the volume is a Copier
+	// and the target a file: a file system that can do so shares the blocks, and an NFS server that
+	// can do so copies them. They are then verified on the target.
 	Reflink bool
 
-	// Whole, if not nil, is called when all data is on stable storage, before the
-	// note that the target is half written is removed: what it does is done again
-	// by the next run if this one is killed meanwhile.
+	// Whole, if not nil, is called when all data is on stable storage, before the note is removed
+	// that says that the target is unfinished: if this run is killed meanwhile, the next run calls
+	// it again.
 	Whole func()
 
 	Progress *Progress // may be nil
@@ -52,33 +52,29 @@ func (o *Options) setDefaults() {
 	}
 }
 
-// Result is what a run did, also when it failed. The bytes of a complete run
-// add up to Size.
+// Result is what a run did, even if it failed. The bytes of a complete run add up to Size.
 type Result struct {
 	Size         int64 // of the volume
 	BytesWritten int64
-	BytesZeroed  int64 // made zero, or known to be and left alone
+	BytesZeroed  int64 // made zero, or known to be zero and left alone
 	BytesSkipped int64 // found equal on the target and left alone
-	// BytesInKernel are those of the written ones that the kernel copied
-	// (Options.Reflink).
+	// BytesInKernel is the part of BytesWritten that the kernel copied (Options.Reflink).
 	BytesInKernel int64
-	// Verified: the target was read back past the page cache, with
-	// Options.VerifyAfter, and equals the backup. (What is written is verified
-	// before, always.)
+	// Verified says that, with Options.VerifyAfter, the target was read back past the page cache
+	// and equals the backup. (Data is always verified before it is written.)
 	Verified bool
 	Duration time.Duration
 }
 
-// Run copies vol onto t. With a nil error everything is on stable storage. When
-// ctx ends it finishes the writes in flight, flushes, and returns an error that
-// wraps ctx's; the Result says what was done until then. Running again
-// continues.
+// Run copies vol onto t. If the error is nil everything is on stable storage. When ctx ends it
+// finishes the writes in flight, flushes, and returns an error that wraps ctx's; the Result says
+// what was done until then. The next Run continues.
 func Run(ctx context.Context, vol Volume, t *Target, o Options) (Result, error) {
 	begin := time.Now()
 	p := newPipeline(vol, t, o)
 	p.o.Progress.total.Store(vol.Size())
 	verified, err := p.run(ctx)
-	s := p.o.Progress.Snapshot()
+	s := p.o.Progress.Counts()
 	return Result{
 		Size: vol.Size(), BytesWritten: s.Written, BytesZeroed: s.Zeroed, BytesSkipped: s.Skipped,
 		BytesInKernel: p.inner.copied(), Verified: verified, Duration: time.Since(begin),
@@ -102,7 +98,7 @@ func (p *pipeline) run(ctx context.Context) (verified bool, err error) {
 	}
 	p.t.blank = false
 	p.o.Progress.stage.Store(int32(StageFlushing))
-	// Also of a run that was stopped: whether what was written is safe.
+	// A run that was stopped is flushed too, so that what was written is safe.
 	if serr := p.t.sync(); serr != nil {
 		err = worse(ctx, err, serr)
 	}
@@ -125,25 +121,25 @@ func (p *pipeline) run(ctx context.Context) (verified bool, err error) {
 		p.o.Whole()
 	}
 	if err := p.t.removeNote(); err != nil {
-		p.o.Logger.Warn("the target is complete, but the note of its restore stays", "note", p.t.note, "err", err)
+		p.o.Logger.Warn("the target is complete, but the note of its restore could not be removed", "note", p.t.note, "err", err)
 	}
 	p.o.Progress.stage.Store(int32(StageDone))
 	return p.o.VerifyAfter, nil
 }
 
-// worse is what to tell of a run that ended with err, nil for none, when what it
-// wrote could not be flushed either.
+// worse returns the error to report if a run ended with err, which may be nil, and the flush of
+// what it wrote failed too.
 func worse(ctx context.Context, err, flush error) error {
 	if _, broken := errors.AsType[*TargetError](err); broken {
 		return err
 	}
-	if ctx.Err() != nil { // which is no reason to believe that all is well
+	if ctx.Err() != nil { // err says only that the run was stopped
 		return flush
 	}
 	return errors.Join(err, flush)
 }
 
-// prepare does all that precedes the first byte of data: the last check, the
+// prepare does everything that must precede the first byte of data: the last check, creating the
 // file, the note, the size.
 func (p *pipeline) prepare(ctx context.Context) error {
 	t := p.t
@@ -175,7 +171,7 @@ func (p *pipeline) prepare(ctx context.Context) error {
 	return t.extend()
 }
 
-// explain tells of a run that was stopped that what it wrote is safe.
+// explain words the error of a run that was stopped, whose writes are safe.
 func (p *pipeline) explain(ctx context.Context, err error) error {
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		return fmt.Errorf("stopped before the end, what was written is safe: %w", ctx.Err())

@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// materialize opens and runs, as a command does.
+// runOnto opens a target and runs, as a command does.
 func runOnto(t *testing.T, vol Volume, path string, force bool, o Options) (Result, error) {
 	t.Helper()
 	tg, err := Open(t.Context(), path, OpenOptions{Size: vol.Size(), Force: force})
@@ -48,7 +48,7 @@ func checkFile(t *testing.T, path string, vol *fakeVolume) {
 	}
 }
 
-// garbage writes n bytes that are not zero.
+// garbage writes a file of n bytes that are not zero.
 func garbage(t *testing.T, path string, n int) {
 	t.Helper()
 	p := make([]byte, n)
@@ -58,7 +58,7 @@ func garbage(t *testing.T, path string, n int) {
 	}
 }
 
-// dirs are places on different filesystems.
+// dirs returns directories on different file systems.
 func dirs(t *testing.T) map[string]string {
 	return map[string]string{"disk": t.TempDir(), "memory": tempDir(t)}
 }
@@ -156,13 +156,13 @@ func TestTheFirstErrorStopsARunAndNamesItsPlace(t *testing.T) {
 	if !errors.Is(err, damaged) || !strings.Contains(err.Error(), "of the backup at offset 17825792") {
 		t.Fatal(err)
 	}
-	// What is there is right or still zero, and a second run mends the rest.
+	// The target's bytes are right or still zero, and a second run writes the rest.
 	vol.fail = nil
 	mustRun(t, vol, path, true, Options{})
 	checkFile(t, path, vol)
 }
 
-func TestCancel(t *testing.T) {
+func TestACancelledRunSaysThatWhatItWroteIsSafe(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	vol := newFakeVolume(30<<20, 4)
 	vol.fail = func(off, n int64) error {
@@ -186,7 +186,7 @@ func TestCancel(t *testing.T) {
 	}
 }
 
-func TestATargetThatIsTakenAwayIsNoSuccess(t *testing.T) {
+func TestARunFailsIfItsTargetIsReplacedOrShortened(t *testing.T) {
 	for name, away := range map[string]func(path string) error{
 		"removed":   os.Remove,
 		"shortened": func(path string) error { return os.Truncate(path, 5) },

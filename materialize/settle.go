@@ -7,19 +7,19 @@ import (
 )
 
 const (
-	// How much a writer lets accumulate before it asks the kernel to start
-	// writing it out, and how much may be on its way.
+	// A writer asks the kernel to write out what it has written whenever that is settleBytes;
+	// settleBehind bounds what is being written out.
 	settleBytes  = 8 << 20
 	settleBehind = 32 << 20
 )
 
-// settler keeps what one writer wrote moving towards the disk and out of the
-// page cache, so that the last fsync is short and the machine's cache survives.
-// It is no guarantee of anything: Target.sync is. It belongs to one goroutine.
+// settler has the kernel write out what one writer wrote and drop it from the page cache, so that
+// the last fsync is short and the cache keeps what other programs use. It guarantees nothing;
+// Target.sync does. It belongs to one goroutine.
 type settler struct {
 	t        *Target
-	off, end int64 // written, not yet asked for
-	onWay    []Range
+	off, end int64   // written by the writer, not yet being written out
+	onWay    []Range // being written out
 	onWayN   int64
 }
 
@@ -40,7 +40,7 @@ func (s *settler) wrote(off, n int64) error {
 	return s.start()
 }
 
-// start asks for the range gathered so far to be written out.
+// start asks the kernel to write out the range gathered so far.
 func (s *settler) start() error {
 	if s.end == s.off {
 		return nil
@@ -70,7 +70,7 @@ func (s *settler) finish() error {
 	return nil
 }
 
-// drain waits for all of it.
+// drain waits until everything has been written out.
 func (s *settler) drain() error {
 	if err := s.start(); err != nil {
 		return err
@@ -91,18 +91,17 @@ func (t *Target) syncRange(r Range, flags int) error {
 	return &TargetError{Target: t.path, Op: "flush", Off: r.Off, Len: r.Len, Err: err}
 }
 
-// distrustCache sees to it that a comparison reads the device. What the page cache
-// holds need not be the same: others may write past it, and after a failed write
-// the kernel keeps as clean what never got there. Comparing with that would skip
-// what has to be written.
+// distrustCache drops the page cache so that a comparison reads the device. Cached pages may differ
+// from it: other programs may write past the cache, and after a failed write the kernel keeps pages
+// as clean that never reached the device. Comparing with those would skip what has to be written.
 func (t *Target) distrustCache() {
 	if t.kind == KindDevice || t.continues != nil {
 		t.dropCache(Range{})
 	}
 }
 
-// dropCache takes what is on the device anyway out of the page cache; of an empty
-// range, all of it. It is a hint; it cannot fail in a way that matters.
+// dropCache drops clean pages of a range from the page cache, or all if r is empty. It is a hint to
+// the kernel, so its failure does not matter.
 func (t *Target) dropCache(r Range) {
 	_ = unix.Fadvise(t.fd(), r.Off, r.Len, unix.FADV_DONTNEED)
 }

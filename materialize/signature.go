@@ -8,9 +8,9 @@ import (
 	"io"
 )
 
-// Magic numbers at fixed places, as libblkid (util-linux) knows them. An offset
-// below zero counts from the end. What needs more than a comparison has its own
-// function below.
+// Magic numbers at fixed places, as libblkid (util-linux) knows them. A
+// negative offset counts from the end. Formats that need more than a comparison
+// have functions below.
 var magics = []struct {
 	name  string
 	off   int64
@@ -49,8 +49,8 @@ var magics = []struct {
 	{"VDI image", 64, "\x7f\x10\xda\xbe"},
 }
 
-// signatures names what r, of the given size in bytes, visibly holds. Bytes
-// past the end count as zero.
+// signatures names the formats that are visible in r, which has size bytes.
+// Bytes past the end count as zero.
 func signatures(r io.ReaderAt, size int64) ([]string, error) {
 	s := signer{r: r, size: size}
 	for _, m := range magics {
@@ -83,7 +83,8 @@ func (s *signer) found(name string) {
 	s.names = append(s.names, name)
 }
 
-// at reads n bytes at off, or from the end when off is negative.
+// at reads n bytes at off, which counts from the end if negative. Bytes that do
+// not exist or cannot be read are zero.
 func (s *signer) at(off int64, n int) []byte {
 	p := make([]byte, n)
 	if off < 0 {
@@ -98,8 +99,8 @@ func (s *signer) at(off int64, n int) []byte {
 	return p
 }
 
-// ext2, ext3 and ext4 share a two byte magic; two more fields make it sure.
-// Linux fs/ext4/ext4.h, struct ext4_super_block.
+// ext2, ext3 and ext4 share a magic of two bytes; two more fields make it
+// certain. Linux fs/ext4/ext4.h, struct ext4_super_block.
 func (s *signer) ext() {
 	sb := s.at(1024, 256)
 	le := binary.LittleEndian
@@ -132,7 +133,7 @@ func (s *signer) swap() {
 	}
 }
 
-// LVM2 puts its label into one of the first four sectors.
+// The label of LVM2 is in one of the first four sectors.
 func (s *signer) lvm() {
 	head := s.at(0, 4*512)
 	for i := 0; i < len(head); i += 512 {
@@ -142,7 +143,7 @@ func (s *signer) lvm() {
 	}
 }
 
-// md metadata 1.0 and 0.90 live near the end (Linux drivers/md/md.c).
+// md metadata 1.0 and 0.90 lie near the end (Linux drivers/md/md.c).
 func (s *signer) mdEnd() {
 	v10 := ((s.size/512 - 16) &^ 7) * 512
 	v09 := s.size&^(64<<10-1) - 64<<10
@@ -165,8 +166,8 @@ func (s *signer) zfs() {
 	}
 }
 
-// A master boot record is only named when nothing better is: filesystems and
-// GPT put 55aa there too.
+// A master boot record is named only if nothing else was found: file systems
+// and GPTs have 55 AA in its place too.
 func (s *signer) mbr() {
 	mbr := s.at(0, 512)
 	if len(s.names) > 0 || mbr[510] != 0x55 || mbr[511] != 0xaa {
@@ -182,14 +183,13 @@ func (s *signer) mbr() {
 }
 
 const (
-	edgeBytes   = 1 << 20 // looked at whole at both ends
+	edgeBytes   = 1 << 20 // read at each end
 	sampleBytes = 4 << 10
-	samples     = 256 // in between
+	samples     = 256 // read in between
 )
 
-// blankSoFar reports whether the ranges that were looked at (both ends and
-// samples in between) hold only zeros. nonzero is where the first other byte's
-// piece lies.
+// blankSoFar reports whether both ends of r and samples in between hold only
+// zeros. nonzero is the offset of the first piece that does not.
 func blankSoFar(r io.ReaderAt, size int64) (blank bool, nonzero int64, err error) {
 	buf := make([]byte, edgeBytes)
 	look := func(off int64, n int64) bool {

@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// Who reads on after that decodes a TiB for nothing before the operator is told.
+// Reading on would decode up to a TiB for nothing before the operator is told.
 func TestATargetThatFailsEndsTheReadingToo(t *testing.T) {
 	for _, o := range []Options{{Jobs: 1}, {Jobs: 3}, {Jobs: 2, Delta: true}} {
 		vol := newFakeVolume(256<<20, 5)
@@ -29,7 +29,7 @@ func TestATargetThatFailsEndsTheReadingToo(t *testing.T) {
 		}
 		good := tg.f
 		defer good.Close()
-		if tg.f, err = os.Open(path); err != nil { // not for writing
+		if tg.f, err = os.Open(path); err != nil { // read-only
 			t.Fatal(err)
 		}
 		err = p.copy(t.Context())
@@ -42,7 +42,7 @@ func TestATargetThatFailsEndsTheReadingToo(t *testing.T) {
 	}
 }
 
-func TestAFlushThatFailsIsToldAlsoWhenStopped(t *testing.T) {
+func TestAFlushThatFailsIsReportedEvenIfTheRunWasStopped(t *testing.T) {
 	vol := newFakeVolume(4<<20, 6)
 	path := filepath.Join(t.TempDir(), "f")
 	tg, err := Open(t.Context(), path, OpenOptions{Size: vol.Size(), Backup: "b"})

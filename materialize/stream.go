@@ -12,8 +12,8 @@ import (
 // Stream writes vol to out from front to back, zeros included: for a pipe to
 // ssh, rbd import or the like. Runs are read in parallel as far ahead as
 // Options.MemoryBytes allows. Nothing can be continued or read back; Delta and
-// VerifyAfter do not apply. A write that blocks is not ended by ctx: the caller
-// closes out.
+// VerifyAfter do not apply. ctx does not end a write that blocks: for that the
+// caller must close out.
 func Stream(ctx context.Context, vol Volume, out io.Writer, o Options) (Result, error) {
 	begin := time.Now()
 	p := newPipeline(vol, &Target{path: "the output"}, o)
@@ -23,13 +23,13 @@ func Stream(ctx context.Context, vol Volume, out io.Writer, o Options) (Result, 
 	if err == nil {
 		p.o.Progress.stage.Store(int32(StageDone))
 	}
-	s := p.o.Progress.Snapshot()
+	s := p.o.Progress.Counts()
 	return Result{Size: vol.Size(), BytesWritten: s.Written, BytesZeroed: s.Zeroed, Duration: time.Since(begin)}, err
 }
 
-// stream lets Jobs runs be read at a time, each by a worker of its own into a
-// channel of its own, and empties the channels in the order of the runs. Each
-// run has its share of the buffers, so that a later one cannot take what the
+// stream reads Jobs runs at a time, each with a worker and a channel of its
+// own, and empties the channels in the order of the runs. Each run has its
+// share of the buffers, so that later runs cannot take the buffers that the
 // first one needs.
 func (p *pipeline) stream(ctx context.Context, out io.Writer) error {
 	g, ctx := errgroup.WithContext(ctx)
@@ -49,9 +49,10 @@ func (p *pipeline) stream(ctx context.Context, out io.Writer) error {
 			case <-ctx.Done():
 				return ctx.Err()
 			}
-			// One buffer is being read into and one being written.
+			// Besides the pieces in the channel, one buffer is being read into
+			// and one written.
 			w := &worker{pipeline: p, out: make(chan piece, share-2), left: r.Len}
-			queue <- w // has room: there are no more runs active than it holds
+			queue <- w // never blocks: no more runs are active than fit into it
 			g.Go(func() error {
 				defer close(w.out)
 				return w.copyAll(ctx, r.Off, r.Off+r.Len)
@@ -67,7 +68,7 @@ func (p *pipeline) stream(ctx context.Context, out io.Writer) error {
 				}
 				w.left -= pc.n
 			}
-			if w.left > 0 { // its reader failed: nothing may follow
+			if w.left > 0 { // the worker failed: nothing may be written after it
 				<-ctx.Done()
 				return ctx.Err()
 			}

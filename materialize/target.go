@@ -24,18 +24,18 @@ const (
 	KindDevice             // a block device
 )
 
-// Target is an open target, checked and free to be written. It belongs to one
-// goroutine; Run shares it with its own.
+// Target is an open target that was checked and may be written. It belongs to one goroutine; Run
+// shares it with goroutines of its own.
 type Target struct {
 	name       string // as given
 	path       string // without symlinks
 	kind       Kind
 	f          *os.File // nil: a file that Run creates
-	direct     *os.File // a device, past the page cache; nil if not
+	direct     *os.File // a device opened with O_DIRECT, or nil
 	id         identity
-	size       int64 // as found; 0 for a file that Run creates
+	size       int64 // when it was opened; 0 for a file that Run creates
 	need       int64 // size of the volume
-	blockBytes int64 // logical block of a device
+	blockBytes int64 // logical block size of a device
 	blank      bool  // known to read as zeros everywhere
 	zeroMode   atomic.Int32
 	created    bool // by this run
@@ -43,13 +43,13 @@ type Target struct {
 	notes      []string
 
 	backup    string // the backup's id
-	key       string // identity beyond this boot, for the note
+	key       string // lasting identity, for the note
 	note      string // the note's path, or ""
-	continues *note  // the note of the run that is continued, or nil
+	continues *note  // of the run that is continued, or nil
 	force     bool
 }
 
-// OpenOptions says what a target is wanted for.
+// OpenOptions says what a target is to be used for.
 type OpenOptions struct {
 	Size  int64 // of the volume, in bytes
 	Force bool  // overwrite what the target holds; overrides no other check
@@ -57,8 +57,8 @@ type OpenOptions struct {
 	// Backup is the backup's id. With it an interrupted run leaves a note, and
 	// the next run of this backup onto this target continues it without Force.
 	Backup string
-	// StateDir is where the notes for devices lie, an existing directory; ""
-	// means that runs onto devices leave none. Notes for files lie beside them.
+	// StateDir is an existing directory for the notes of devices; "" means that runs onto devices
+	// leave no notes. Notes for files lie beside the files.
 	StateDir string
 }
 
@@ -90,7 +90,7 @@ func (t *Target) judge(ctx context.Context, f facts, o OpenOptions) error {
 		}
 	}
 	if f.unopened != nil {
-		// That it is in use explains more than that it cannot be opened.
+		// That the target is in use says more than the error of opening it.
 		f.blank, f.size = true, o.Size
 		if reasons := judge(f, o.Size); len(reasons) > 0 {
 			return &RefusedError{Target: t.String(), Reasons: reasons}
@@ -121,8 +121,7 @@ func (t *Target) judge(ctx context.Context, f facts, o OpenOptions) error {
 	return nil
 }
 
-// open resolves the name and opens what it finds, gathering the facts that
-// opening tells.
+// open resolves the name, opens the file or device, and returns the facts known so far.
 func (t *Target) open() (facts, error) {
 	var err error
 	if t.path, err = filepath.EvalSymlinks(t.name); err != nil {
@@ -155,8 +154,8 @@ func (t *Target) open() (facts, error) {
 	return facts{what: "socket"}, nil
 }
 
-// openAs opens the resolved path and makes sure that it still is what the name
-// meant a moment ago.
+// openAs opens the resolved path and makes sure that it is still the file or device that was looked
+// at.
 func (t *Target) openAs(flags int) (*os.File, error) {
 	f, err := os.OpenFile(t.path, flags|unix.O_CLOEXEC|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	if err != nil {
@@ -190,7 +189,7 @@ func (t *Target) findNote(o OpenOptions, f *facts) {
 	}
 }
 
-// lookInside adds what the open target holds.
+// lookInside adds to the facts what the open target holds.
 func (t *Target) lookInside(ctx context.Context, f *facts) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -209,12 +208,12 @@ func (t *Target) lookInside(ctx context.Context, f *facts) error {
 	return nil
 }
 
-// String is the target's name and, where it differs, what it resolved to.
+// String returns the target's name and, if that differs, its path.
 func (t *Target) String() string {
 	if t.path == "" || t.path == t.name {
 		return t.name
 	}
-	if abs, err := filepath.Abs(t.name); err == nil && abs == t.path { // the name is no other one
+	if abs, err := filepath.Abs(t.name); err == nil && abs == t.path { // only relative, no link
 		return t.path
 	}
 	return fmt.Sprintf("%s (%s)", t.name, t.path)
@@ -226,28 +225,27 @@ func (t *Target) Path() string { return t.path }
 // Kind is what the target is.
 func (t *Target) Kind() Kind { return t.kind }
 
-// Size is the target's size in bytes as it was found; 0 for a file that does
-// not exist yet.
+// Size is the target's size in bytes when it was opened; 0 for a file that does not exist yet.
 func (t *Target) Size() int64 { return t.size }
 
-// Blank reports whether the target is known to read as zeros everywhere. False
-// is no proof of the contrary.
+// Blank reports whether the target is known to read as zeros everywhere; false means that this is
+// not known.
 func (t *Target) Blank() bool { return t.blank }
 
 // Continues reports whether Run will continue an interrupted run.
 func (t *Target) Continues() bool { return t.continues != nil }
 
-// Overridden lists what would have spoken against the target.
+// Overridden lists the reasons against the target that Force overrides.
 func (t *Target) Overridden() []Reason { return t.overridden }
 
-// Notes are things that the operator should see before confirming.
+// Notes are sentences that the operator should read before confirming.
 func (t *Target) Notes() []string { return t.notes }
 
-// Note is the file that says, while a run is not at its end, which backup is
-// being written; "" where there is none.
+// Note is the path of the file that says, until a run is complete, which backup is being written;
+// "" if there is none.
 func (t *Target) Note() string { return t.note }
 
-// Close gives the target up. It is on stable storage only if Run said so.
+// Close closes the target. Only a nil error of Run means that it is on stable storage.
 func (t *Target) Close() error {
 	if t.f == nil {
 		return nil
@@ -260,8 +258,8 @@ func (t *Target) Close() error {
 
 func (t *Target) fd() int { return int(t.f.Fd()) }
 
-// write writes p whole at off. Whole pages go to a device past the page
-// cache; p begins at a page then, if it is a buffer of the pool.
+// write writes all of p at off. Whole pages are written to a device past the page cache; buffers of
+// the pool are aligned for that.
 func (t *Target) write(p []byte, off int64) error {
 	if t.direct != nil && off%pageBytes == 0 {
 		n := len(p) &^ (pageBytes - 1)
@@ -269,14 +267,14 @@ func (t *Target) write(p []byte, off int64) error {
 		if err != nil && !errors.Is(err, unix.EINVAL) {
 			return t.failed("write", p[done:], off+int64(done), err)
 		}
-		// The end of the volume, or a device that wants a larger alignment.
+		// What remains is the end of the volume, or all if the device requires a larger alignment.
 		p, off = p[done:], off+int64(done)
 	}
 	n, err := t.f.WriteAt(p, off)
 	return t.failed("write", p[n:], off+int64(n), err)
 }
 
-// failed makes a TargetError for p at off, or nil of nil.
+// failed returns a TargetError for p at off, or nil if err is nil.
 func (t *Target) failed(op string, p []byte, off int64, err error) error {
 	if err == nil {
 		return nil
@@ -284,8 +282,7 @@ func (t *Target) failed(op string, p []byte, off int64, err error) error {
 	return &TargetError{Target: t.path, Op: op, Off: off, Len: int64(len(p)), Err: cause(err)}
 }
 
-// readAt fills p with what the target holds at off; what lies past its end
-// reads as zeros.
+// readAt fills p with the bytes of the target at off; bytes past its end are zero.
 func (t *Target) readAt(p []byte, off int64) error {
 	n, err := t.f.ReadAt(p, off)
 	if errors.Is(err, io.EOF) {
@@ -304,7 +301,7 @@ func (t *Target) sync() error {
 		return nil
 	}
 	err := syncDir(filepath.Dir(t.path))
-	if errors.Is(err, fs.ErrPermission) { // one may write into it but not read it
+	if errors.Is(err, fs.ErrPermission) { // the directory may be writable and not readable
 		err = unix.Syncfs(t.fd())
 	}
 	if err != nil {
@@ -313,11 +310,11 @@ func (t *Target) sync() error {
 	return nil
 }
 
-// stillFree looks, before the first byte is written, whether anybody has begun to
-// use the target since it was opened: the operator may have thought for long.
+// stillFree checks, before the first byte is written, that the target has not come into use since
+// it was opened: the operator may have taken long to confirm.
 func (t *Target) stillFree() error {
 	if t.id == (identity{}) {
-		return nil // it is created
+		return nil // the file is yet to be created
 	}
 	m, err := theHost.look(t.id)
 	if err != nil {
@@ -336,8 +333,8 @@ func (t *Target) stillFree() error {
 	return &RefusedError{Target: t.String(), Reasons: reasons}
 }
 
-// stillThere checks, when all is written, that it was written to what the name
-// means now, and that nobody has shortened it meanwhile.
+// stillThere checks, when everything is written, that the name still means the target, and that it
+// was not shortened meanwhile.
 func (t *Target) stillThere() error {
 	var open, named unix.Stat_t
 	err := unix.Fstat(t.fd(), &open)
@@ -359,8 +356,7 @@ func (t *Target) stillThere() error {
 	return nil
 }
 
-// syncDir makes names in a directory durable. Filesystems that cannot say so
-// with EINVAL.
+// syncDir makes the names in a directory durable. File systems that cannot do that return EINVAL.
 func syncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {
@@ -373,7 +369,7 @@ func syncDir(dir string) error {
 	return nil
 }
 
-// cause takes the names off an error that a message of ours carries already.
+// cause strips the path from an error, for messages that name it themselves.
 func cause(err error) error {
 	var p *fs.PathError
 	if errors.As(err, &p) {

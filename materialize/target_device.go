@@ -9,15 +9,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// openDevice opens the device exclusively. The kernel then refuses to mount it,
-// to swap on it or to stack anything on it until it is closed, and refuses us
-// if any of that is the case.
+// openDevice opens the device exclusively. Until it is closed the kernel then
+// refuses to mount it, to swap on it or to stack anything on it; if one of
+// these is already the case, the open fails.
 func (t *Target) openDevice() (facts, error) {
 	f := facts{kind: KindDevice, id: t.id}
 	var err error
 	t.f, err = t.openAs(os.O_RDWR | unix.O_EXCL)
 	if err != nil {
-		// A second, harmless open tells why.
+		// Opening it read-only, which is harmless, tells why.
 		why := err
 		if t.f, err = t.openAs(os.O_RDONLY); err != nil {
 			f.unopened = fmt.Errorf("open target %s: %w", t, cause(why))

@@ -13,7 +13,7 @@ import (
 )
 
 // toBeCreated accepts a name that does not exist yet, in a directory that does.
-// resolving is the error that resolving the name gave.
+// resolving is the error of resolving the name.
 func (t *Target) toBeCreated(resolving error) (readOnly bool, err error) {
 	if !errors.Is(resolving, fs.ErrNotExist) {
 		return false, fmt.Errorf("resolve target %s: %w", t.name, cause(resolving))
@@ -29,7 +29,7 @@ func (t *Target) toBeCreated(resolving error) (readOnly bool, err error) {
 		return false, fmt.Errorf("resolve target %s: %w", t.name, err)
 	}
 	if strings.HasPrefix(dir+"/", "/dev/") && !strings.HasPrefix(dir+"/", "/dev/shm/") {
-		// A typing error below /dev must not become a file in memory.
+		// A mistyped device must not become a file in memory.
 		return false, fmt.Errorf("target %s: there is no such device", t.name)
 	}
 	t.kind, t.path, t.blank = KindFile, filepath.Join(dir, filepath.Base(t.name)), true
@@ -77,19 +77,20 @@ func (t *Target) isHole() bool {
 	return errors.Is(err, unix.ENXIO)
 }
 
-// lock takes an open file description lock on everything, as qemu does for its
-// images, so that neither starts while the other writes. Where there are no
-// locks it does nothing.
+// lock takes an open file description lock on the whole target, as qemu does
+// for its images, so that neither starts while the other writes. It returns
+// false if another process holds one. On file systems without locks it does
+// nothing.
 func (t *Target) lock() bool {
 	err := unix.FcntlFlock(t.f.Fd(), unix.F_OFD_SETLK, &unix.Flock_t{Type: unix.F_WRLCK})
 	return !errors.Is(err, unix.EAGAIN) && !errors.Is(err, unix.EACCES)
 }
 
-// create makes the file that Open found missing. An existing one must still be
-// blank if it was.
+// create creates the file if it did not exist when it was opened. If it did and
+// was blank, create looks again whether it is.
 func (t *Target) create() error {
 	if t.f != nil {
-		// The operator may have thought for long after Open.
+		// The operator may have taken long to confirm.
 		t.blank = t.blank && t.isHole()
 		return nil
 	}
@@ -104,8 +105,8 @@ func (t *Target) create() error {
 	return nil
 }
 
-// extend makes a file that is shorter than the volume as long. Nothing is ever
-// made shorter.
+// extend extends a file that is shorter than the volume. A target is never
+// shortened.
 func (t *Target) extend() error {
 	if t.kind != KindFile || t.size >= t.need {
 		return nil
@@ -117,8 +118,9 @@ func (t *Target) extend() error {
 	return nil
 }
 
-// nextData returns the first range inside [off, end) that the target may hold
-// data in; start == stop if it is all a hole. Devices cannot tell.
+// nextData returns the first range inside [off, end) in which the target may
+// hold data; start == stop if all of it is a hole. For devices that is the
+// whole range.
 func (t *Target) nextData(off, end int64) (start, stop int64) {
 	if t.kind != KindFile {
 		return off, end

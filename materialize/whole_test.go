@@ -6,9 +6,9 @@ import (
 	"testing"
 )
 
-// What belongs to a restore besides the data is done while the note is there: a
-// run that is killed in between is continued by the same command.
-func TestARunIsNotDoneBeforeWhatBelongsToIt(t *testing.T) {
+// Options.Whole is called while the note exists, so that the same command
+// continues a run that is killed in between.
+func TestWholeIsCalledBeforeTheNoteIsRemoved(t *testing.T) {
 	vol := newFakeVolume(3<<20, 5)
 	path := filepath.Join(t.TempDir(), "disk")
 	calls := 0

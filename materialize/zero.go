@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// zeroes is what writes of zeros are taken from, and what blocks are compared
-// with.
+// zeroes is the source for writing zeros, and is compared with blocks to find
+// zeros.
 var zeroes [256 << 10]byte
 
 // allZero reports whether p holds only zeros.
@@ -22,18 +22,19 @@ func allZero(p []byte) bool {
 	return bytes.Equal(p, zeroes[:len(p)])
 }
 
-// The ways of making a range zero, best first. The kernel guarantees zeros for
-// each: on a device, PUNCH_HOLE is write-zeroes with unmap and fails where the
-// device cannot, ZERO_RANGE falls back to written zeros (Linux block/fops.c,
-// blkdev_fallocate). Plain discard guarantees nothing and is not used.
+// zeroModes are the ways to make a range zero, best first. The kernel
+// guarantees zeros for each: on a device, PUNCH_HOLE writes zeros with unmap
+// and fails if the device cannot do that, ZERO_RANGE falls back to writing
+// zeros (Linux block/fops.c, blkdev_fallocate). Plain discard guarantees
+// nothing and is not used.
 var zeroModes = []uint32{
 	unix.FALLOC_FL_PUNCH_HOLE | unix.FALLOC_FL_KEEP_SIZE,
 	unix.FALLOC_FL_ZERO_RANGE | unix.FALLOC_FL_KEEP_SIZE,
 }
 
 const (
-	zeroStepBytes = 64 << 20 // what a caller should ask for at a time
-	// Below this a device gets written zeros: a command costs it more.
+	zeroStepBytes = 64 << 20 // the most that a caller should zero at a time
+	// On a device, shorter ranges are written: a command would cost more.
 	zeroMinDevice = 64 << 10
 )
 
@@ -47,7 +48,7 @@ func (t *Target) zero(off, n int64) error {
 
 func (t *Target) zeroRange(off, n int64) error {
 	if t.kind == KindDevice {
-		// The kernel takes whole logical blocks only.
+		// The kernel accepts only whole logical blocks.
 		lo, hi := roundUp(off, t.blockBytes), (off+n)&^(t.blockBytes-1)
 		if hi-lo < zeroMinDevice {
 			return t.writeZeros(off, n)

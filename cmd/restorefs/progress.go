@@ -34,7 +34,7 @@ type progressState struct {
 
 func copyState(p *materialize.Progress, volume *backupstore.Volume) func() progressState {
 	return func() progressState {
-		s := p.Snapshot()
+		s := p.Counts()
 		out := progressState{Stage: s.Stage.String(), Done: s.Done, Total: s.Total, Written: s.Written, Zeroed: s.Zeroed, Skipped: s.Skipped}
 		for _, r := range volume.Healed() {
 			out.Healed += r.Len
