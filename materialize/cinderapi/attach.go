@@ -11,11 +11,10 @@ import (
 	"time"
 )
 
-// attachWait bounds what Nova and Cinder need to attach or detach a volume.
+// attachWait bounds the time that Nova and Cinder may take to attach or detach a volume.
 const attachWait = 5 * time.Minute
 
-// attachGrace is how long Nova's answer is waited for when nobody wants to wait
-// any more.
+// attachGrace is how long Attach still waits for Nova's answer after its context has ended.
 const attachGrace = 30 * time.Second
 
 // Server is what Nova shows of a server.
@@ -25,7 +24,7 @@ type Server struct {
 	Status string `json:"status"` // ACTIVE, ...
 }
 
-// Attacher attaches volumes to one server, by way of Nova.
+// Attacher attaches volumes to one server, through Nova.
 type Attacher struct {
 	Server Server
 
@@ -34,8 +33,8 @@ type Attacher struct {
 	wait   time.Duration
 }
 
-// NewAttacher finds Nova and the server, which must be running: this program is
-// to find the device there.
+// NewAttacher finds Nova and the server, which must be running: it should be this machine, where
+// the device is to appear.
 func (c *Client) NewAttacher(ctx context.Context, serverID string) (*Attacher, error) {
 	nova, err := c.Compute()
 	if err != nil {
@@ -67,15 +66,14 @@ func (a *Attacher) Attached(ctx context.Context, id string) (bool, error) {
 	return err == nil && v.Status == "in-use" && a.has(v), err
 }
 
-// Attach attaches a volume that is not attached and waits until Cinder says that
-// it is. When it fails, the volume may be attached, or on its way: Detach undoes
-// both.
+// Attach attaches a volume that is not attached and waits until Cinder says that it is. If it
+// fails, the volume may be attached or still be attaching; Detach undoes both.
 func (a *Attacher) Attach(ctx context.Context, id string) error {
 	ctx, cancel := context.WithTimeout(ctx, a.wait)
 	defer cancel()
 	op := "the attachment to server " + a.Server.ID
-	// Nova goes on with what it has begun. Its answer is waited for somewhat longer,
-	// or Detach would find nothing to undo yet.
+	// Nova completes what it has begun. Wait somewhat longer for its answer, or Detach would find
+	// nothing to undo yet.
 	post, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(attachGrace, stop) })()
@@ -95,8 +93,8 @@ func (a *Attacher) Attach(ctx context.Context, id string) error {
 		case v.Status == "in-use" || strings.HasPrefix(v.Status, "error"):
 			return false, fmt.Errorf("%s of volume %s failed: the volume is %s", op, id, v.Status)
 		case v.Status == "available" && (started || time.Since(begun) > 10*time.Second):
-			// Nova takes the volume before it answers, and gives it back when
-			// its compute service cannot attach it.
+			// Nova reserves the volume before it answers, and gives it back if its compute service
+			// cannot attach it.
 			return false, fmt.Errorf("%s of volume %s failed, Nova gave the volume back: see openstack server event list %s, or nova-compute's log", op, id, a.Server.ID)
 		}
 		started = started || v.Status != "available"
@@ -112,15 +110,15 @@ func (a *Attacher) has(v *Volume) bool {
 	return slices.ContainsFunc(v.Attachments, func(t Attachment) bool { return strings.EqualFold(t.ServerID, a.Server.ID) })
 }
 
-// Detach detaches a volume and waits until it is available. One that is not
-// attached is no error.
+// Detach detaches a volume and waits until it is available. It is no error if the volume is not
+// attached.
 func (a *Attacher) Detach(ctx context.Context, id string) error {
 	ctx, cancel := context.WithTimeout(ctx, a.wait)
 	defer cancel()
 	left := func(err error) error {
 		return fmt.Errorf("volume %s may still be attached to server %s, detach it with: openstack server remove volume %s %s: %w", id, a.Server.ID, a.Server.ID, id, err)
 	}
-	// An attachment on its way can be ended only when it is there.
+	// A volume that is still attaching can be detached only once it is attached.
 	v, err := a.cinder.WaitVolume(ctx, id, 0, func(v *Volume) (bool, error) {
 		return v.Status != "attaching" && v.Status != "reserved", nil
 	})
@@ -131,7 +129,7 @@ func (a *Attacher) Detach(ctx context.Context, id string) error {
 		return nil
 	}
 	if !a.has(v) {
-		return fmt.Errorf("volume %s is %s and not attached to server %s, so it is left so", id, v.Status, a.Server.ID)
+		return fmt.Errorf("volume %s is %s and not attached to server %s, so it was left as it is", id, v.Status, a.Server.ID)
 	}
 	err = a.nova.Do(ctx, Call{
 		Op: "the detachment from server " + a.Server.ID, On: "volume " + id, Method: http.MethodDelete, Path: a.path() + "/" + url.PathEscape(id),
@@ -148,7 +146,7 @@ func (a *Attacher) Detach(ctx context.Context, id string) error {
 		case strings.HasPrefix(v.Status, "error"):
 			return false, fmt.Errorf("it is %s now", v.Status)
 		case v.Status == "in-use" && (started || time.Since(begun) > a.wait/2):
-			return false, errors.New("the server did not let go of it: is something using the device?")
+			return false, errors.New("the server did not release it: is something using the device?")
 		}
 		started = started || v.Status == "detaching"
 		return false, nil

@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// nova adds a Nova to the cloud, as it answers at microversion 2.1, and an
-// Attacher that is not patient.
+// nova adds a Nova to the cloud, which answers as at microversion 2.1, and
+// returns an Attacher that does not wait long.
 func (c *cloud) nova(t *testing.T, client *Client, s *stand, attached, detached []string) *Attacher {
 	t.Helper()
 	c.answers("GET /nova/servers/"+serverID, 200, `{"server": {"id": "`+serverID+`", "name": "rescue", "status": "ACTIVE", "links": []}}`)
@@ -51,9 +51,9 @@ func (c *cloud) nova(t *testing.T, client *Client, s *stand, attached, detached 
 	return a
 }
 
-func TestAttaching(t *testing.T) {
+func TestAttachWaitsForTheVolumeOrSaysWhyItIsNotAttached(t *testing.T) {
 	for name, test := range map[string]struct {
-		after []string // the volume's states from then on; nil: refused
+		after []string // the volume's states after the call; nil: it is refused
 		want  string
 	}{
 		"it works":                   {[]string{"reserved", "attaching", "in-use"}, ""},
@@ -79,7 +79,7 @@ func TestAttaching(t *testing.T) {
 	}
 }
 
-// Nova does not notice that nobody waits for its answer.
+// Nova does not notice that its client has gone.
 func TestAnAttachmentThatIsInterruptedIsUndone(t *testing.T) {
 	c := newCloud(t)
 	client := c.quick(t)
@@ -99,11 +99,11 @@ func TestAnAttachmentThatIsInterruptedIsUndone(t *testing.T) {
 	}
 }
 
-func TestDetaching(t *testing.T) {
+func TestDetachWaitsForTheVolumeOrSaysThatItMayBeAttached(t *testing.T) {
 	const left = "may still be attached to server " + serverID + ", detach it with: openstack server remove volume " + serverID + " " + volumeID
 	for name, test := range map[string]struct {
 		before []string
-		after  []string // nil: refused
+		after  []string // the volume's states after the call; nil: it is refused
 		want   string
 		calls  string
 	}{

@@ -22,12 +22,13 @@ type Backup struct {
 	Incremental bool    `json:"is_incremental"`
 }
 
-// FailedImport reports that the record is all that an import left that failed:
-// Cinder knows no files of it, so that deleting it deletes none. A record that
-// was deleted, and brought back by an import that failed then, is none: it has
-// its container still. (cinder/backup/api.py, _get_import_backup, makes a record
-// of this volume; import_record of manager.py sets the container and the driver
-// last, and delete_backup asks a driver for nothing when there is none.)
+// FailedImport reports whether the record is only the remains of an import that
+// failed: Cinder knows no files of it, so that deleting the record deletes no
+// files. A record that was deleted, and that a failed import brought back, is
+// different: it still has its container. (_get_import_backup in
+// cinder/backup/api.py makes the record with this volume id; import_record in
+// manager.py sets container and driver last, and delete_backup calls no driver
+// if the record has none.)
 func (b *Backup) FailedImport() bool {
 	return b.Status == "error" && b.VolumeID == "00000000-0000-0000-0000-000000000000" && b.Container == nil
 }
@@ -36,8 +37,8 @@ func backupPath(id string) (path, on string) {
 	return "backups/" + url.PathEscape(id), "backup " + id
 }
 
-// GetBackup gets the record of a backup by its id. Where Cinder has none, or
-// none that may be seen, the error is an *Error with status 404.
+// GetBackup gets the record of a backup by its id. If Cinder has none, or shows
+// none to this user, the error is an *Error with status 404.
 func (c *Client) GetBackup(ctx context.Context, id string) (*Backup, error) {
 	path, on := backupPath(id)
 	var answer struct {
@@ -54,19 +55,20 @@ func (c *Client) GetBackup(ctx context.Context, id string) (*Backup, error) {
 }
 
 // ImportBackup has Cinder make a record, as `openstack volume backup record
-// import` does; id is for messages. It returns before Cinder has made it: the
-// backup is "creating" until then. After a lost answer (Lost) it may be there.
+// import` does; id is for messages. It returns before the record is complete:
+// until then the backup is "creating". If the answer is lost (Lost) the record
+// may exist.
 func (c *Client) ImportBackup(ctx context.Context, id, service, recordURL string) error {
 	_, on := backupPath(id)
 	body := map[string]any{"backup-record": map[string]string{"backup_service": service, "backup_url": recordURL}}
 	return c.Do(ctx, Call{Op: "import the record", On: on, Method: http.MethodPost, Path: "backups/import_record", Body: body})
 }
 
-// DeleteFailedImport deletes the record b, which must be one of a FailedImport,
-// and waits until it is gone.
+// DeleteFailedImport deletes the record b, which must be a FailedImport, and
+// waits until it is gone.
 func (c *Client) DeleteFailedImport(ctx context.Context, b *Backup) error {
 	if !b.FailedImport() {
-		return fmt.Errorf("backup %s is not deleted: its record is more than a failed import left", b.ID)
+		return fmt.Errorf("backup %s is not deleted: its record is not that of a failed import", b.ID)
 	}
 	path, on := backupPath(b.ID)
 	err := c.Do(ctx, Call{Op: "delete the record of a failed import", On: on, Method: http.MethodDelete, Path: path})
@@ -83,8 +85,7 @@ func (c *Client) DeleteFailedImport(ctx context.Context, b *Backup) error {
 	return fmt.Errorf("backup %s: Cinder did not delete the record of a failed import, it is %s", b.ID, left.Status)
 }
 
-// WaitBackup gets the record again and again until done says so. It ends with
-// ctx.
+// WaitBackup gets the record repeatedly until done returns true or ctx ends.
 func (c *Client) WaitBackup(ctx context.Context, id string, done func(*Backup) bool) (*Backup, error) {
 	for pause := 50 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
 		b, err := c.GetBackup(ctx, id)

@@ -23,25 +23,23 @@ type Service struct {
 
 // Call is one request. Op and On are for messages.
 type Call struct {
-	Op           string // what is done, in words: "set the metadata"
+	Op           string // what the call does, in words: "set the metadata"
 	On           string // to what: "volume 61c2...", or ""
 	Method       string
-	Path         string // below the project, of escaped parts (url.PathEscape)
+	Path         string // below the project; its parts are escaped (url.PathEscape)
 	URL          string // instead of Path: the whole address
 	Body         any    // as JSON, nil for none
-	Into         any    // the answer's JSON, nil for none that matters
+	Into         any    // for the answer's JSON; nil: it is ignored
 	OK           []int  // statuses that are success; nil: 200 to 204
 	Microversion string // instead of the Service's own
-	// Harmless says that a POST does no harm a second time. GET, PUT and DELETE
-	// never do.
+	// Harmless says that a POST may be repeated without harm. GET, PUT and DELETE always may.
 	Harmless bool
 
 	repeat bool
 }
 
-// Do makes the call, again where that helps and does no harm: after a lost
-// connection, a time-out, 429, 413 with Retry-After, 502, 503 and 504. The error
-// is an *Error.
+// Do makes the call. It repeats it where that helps and does no harm: after a lost connection, a
+// time-out, 429, 413 with Retry-After, 502, 503 and 504. The error is an *Error.
 func (s *Service) Do(ctx context.Context, c Call) error {
 	c.repeat = c.Harmless || c.Method != http.MethodPost
 	target := cmp.Or(c.URL, s.sc.Endpoint+c.Path)
@@ -71,13 +69,13 @@ func (s *Service) Do(ctx context.Context, c Call) error {
 	})
 }
 
-// errAnswer is an answer that cannot be understood. Asking again gives the same.
+// errAnswer says that an answer cannot be understood. Repeating the call would not help.
 type errAnswer struct{ error }
 
 func (e errAnswer) Unwrap() error { return e.error }
 
-// retry makes attempts until one succeeds, or another would not help, might do
-// harm, or would take longer than patience lasts.
+// retry makes attempts until one succeeds, or until another would not help, might do harm, or would
+// exceed Options.Patience.
 func retry(ctx context.Context, o Options, c Call, attempt func(context.Context) error) error {
 	end := time.Now().Add(o.Patience)
 	for pause := cmp.Or(o.pause, 500*time.Millisecond); ; pause = min(2*pause, 16*time.Second) {
@@ -105,8 +103,8 @@ func (e *Error) again(repeat bool, pause time.Duration) (time.Duration, bool) {
 	var dial *net.OpError
 	switch {
 	case e.Status == http.StatusTooManyRequests, e.Status == http.StatusRequestEntityTooLarge && e.RetryAfter > 0:
-		// It was turned away before anything was done. Cinder says 413 for a quota
-		// as well, with a Retry-After of 0.
+		// The call was rejected before anything was done. Cinder also answers 413 for an exceeded
+		// quota, with a Retry-After of 0.
 		return max(pause, e.RetryAfter), true
 	case e.Status == http.StatusBadGateway, e.Status == http.StatusServiceUnavailable, e.Status == http.StatusGatewayTimeout:
 		return max(pause, e.RetryAfter), repeat

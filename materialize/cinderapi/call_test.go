@@ -68,7 +68,7 @@ func TestCallsThatFailSayWhichAndWhatToDo(t *testing.T) {
 	}
 }
 
-func TestCallsAreMadeAgainWhereThatHelps(t *testing.T) {
+func TestCallsAreRepeatedWhereThatHelps(t *testing.T) {
 	lose := func(w http.ResponseWriter) {
 		conn, _, err := w.(http.Hijacker).Hijack()
 		if err == nil {
@@ -88,7 +88,7 @@ func TestCallsAreMadeAgainWhereThatHelps(t *testing.T) {
 	}
 	for name, test := range map[string]struct {
 		fault    func(http.ResponseWriter)
-		get      bool // is repeated
+		get      bool // a GET, which may be repeated
 		harmless bool
 		create   bool
 	}{

@@ -13,8 +13,8 @@ import (
 	"github.com/restorefs/restorefs/backupstore/storetest/leaktest/need"
 )
 
-// RuleCinder against the code whose rule it is, with chains made at random.
-func TestTheRuleOfCinderIsCinders(t *testing.T) {
+// RuleCinder is compared with Cinder's own code, for random chains.
+func TestRuleCinderDoesWhatCinderDoes(t *testing.T) {
 	type item struct {
 		Chain   []*Layer `json:"chain"`
 		Source  string   `json:"source"`
@@ -56,7 +56,7 @@ func TestTheRuleOfCinderIsCinders(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Debian's python has Debian's packages.
+	// Only Debian's python sees Debian's packages.
 	cmd := exec.CommandContext(t.Context(), "/usr/bin/python3", "-W", "ignore", "testdata/cinder_put.py")
 	cmd.Stdin = bytes.NewReader(in)
 	var stderr bytes.Buffer

@@ -17,12 +17,12 @@ import (
 	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/tokens"
 )
 
-// Options say which cloud, and how patient to be with it.
+// Options say which cloud to use, and how long to wait for it.
 type Options struct {
-	// Cloud is an entry of clouds.yaml. "" takes OS_CLOUD or, without that, the
-	// OS_* variables of an openrc.
+	// Cloud is an entry of clouds.yaml. "" means OS_CLOUD or, if that is not set, the OS_*
+	// variables of an openrc.
 	Cloud string
-	// CallTimeout bounds one attempt of a call, answer included; 0 means a minute.
+	// CallTimeout bounds one attempt of a call, including its answer; 0 means a minute.
 	CallTimeout time.Duration
 	// Patience bounds a call with all its repetitions; 0 means three minutes.
 	Patience time.Duration
@@ -31,19 +31,18 @@ type Options struct {
 	pause time.Duration // before the second attempt; 0 means half a second
 }
 
-// Client is a cloud that one is logged in to. Its own calls go to Cinder. It may
-// be used by many goroutines.
+// Client is a session with a cloud. Its own calls go to Cinder. It may be used by many goroutines.
 type Client struct {
 	*Service
 	settings settings
 	provider *gophercloud.ProviderClient
 	project  string
 	catalog  []tokens.CatalogEntry
-	poll     time.Duration // between looks at a volume that is about to change; 0: half a second
+	poll     time.Duration // interval of looking at a volume that is changing; 0: half a second
 }
 
-// Connect reads the credentials, logs in and finds Cinder. An error is one of
-// ErrCredentials where nothing could be sent, else an *Error.
+// Connect reads the credentials, logs in and finds Cinder. The error wraps ErrCredentials if the
+// credentials cannot be used, and is an *Error if a call failed.
 func Connect(ctx context.Context, o Options) (*Client, error) {
 	o.CallTimeout, o.Patience = cmp.Or(o.CallTimeout, time.Minute), cmp.Or(o.Patience, 3*time.Minute)
 	if o.Logger == nil {
@@ -85,13 +84,13 @@ func Connect(ctx context.Context, o Options) (*Client, error) {
 	return c, nil
 }
 
-// Close gives idle connections up.
+// Close closes idle connections.
 func (c *Client) Close() { c.provider.HTTPClient.CloseIdleConnections() }
 
-// ProjectID is the project that the token is of, "" when it is of none.
+// ProjectID is the project of the token, "" if it has none.
 func (c *Client) ProjectID() string { return c.project }
 
-// httpClient is bounded in time and in what it reads, and follows nobody.
+// httpClient bounds the time of a call and the size of its answer, and follows no redirects.
 func httpClient(tlsConfig *tls.Config, timeout time.Duration) http.Client {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.TLSClientConfig = tlsConfig
@@ -102,8 +101,8 @@ func httpClient(tlsConfig *tls.Config, timeout time.Duration) http.Client {
 	}
 }
 
-// withoutKeystone is for a Cinder with auth_strategy=noauth, which believes the
-// user and project that it is told.
+// withoutKeystone is for a Cinder with auth_strategy=noauth, which trusts the user and project in
+// the token.
 func (s settings) withoutKeystone() (*gophercloud.ProviderClient, string, error) {
 	project := s.get("project_id", "tenant_id", "project_name", "tenant_name")
 	if project == "" {
@@ -130,7 +129,7 @@ func (c *Client) logIn(ctx context.Context, o Options, auth gophercloud.AuthOpti
 	if auth.TokenID == "" {
 		err = log(auth)
 	} else {
-		// As it is, first: not every cloud lets a token be exchanged for another.
+		// Try the token unscoped first: not every cloud lets a token be exchanged for another.
 		asItIs := auth
 		asItIs.Scope = nil
 		if err = log(asItIs); err == nil && !c.isFor(auth.Scope) {
@@ -152,18 +151,18 @@ func (c *Client) logIn(ctx context.Context, o Options, auth gophercloud.AuthOpti
 	return nil
 }
 
-// tokenResult is what gophercloud's two results of logging in share.
+// tokenResult is what gophercloud's two types of results of logging in have in common.
 type tokenResult interface {
 	ExtractServiceCatalog() (*tokens.ServiceCatalog, error)
 	ExtractProject() (*tokens.Project, error)
 }
 
 func (c *Client) token() tokenResult {
-	r, _ := c.provider.GetAuthResult().(tokenResult) // always one of the two
+	r, _ := c.provider.GetAuthResult().(tokenResult) // both types implement it
 	return r
 }
 
-// isFor reports whether the token is already of the wanted project.
+// isFor reports whether the token is already that of the wanted project.
 func (c *Client) isFor(scope *gophercloud.AuthScope) bool {
 	if scope == nil {
 		return true
@@ -173,17 +172,17 @@ func (c *Client) isFor(scope *gophercloud.AuthScope) bool {
 		(p.Domain.ID == scope.DomainID || p.Domain.Name == scope.DomainName))
 }
 
-// volumeEndpoint is the address of Cinder when it was told.
+// volumeEndpoint is the address of Cinder in the settings, "" if there is none.
 func (s settings) volumeEndpoint() string {
 	names := []string{"volume_endpoint", "volume_endpoint_override", "block_storage_endpoint_override"}
 	if k, err := s.kind(); err == nil && k == noauth {
-		names = append(names, "cinder_endpoint", "endpoint") // of Cinder only where there is no Keystone
+		// Cinder's only if there is no Keystone
+		names = append(names, "cinder_endpoint", "endpoint")
 	}
 	return s.get(names...)
 }
 
-// findCinder finds Cinder's address and the newest of its API's microversions
-// that this package knows.
+// findCinder finds Cinder's address and chooses the newest microversion that this package knows.
 func (c *Client) findCinder(ctx context.Context, o Options) error {
 	url := c.settings.volumeEndpoint()
 	if url == "" {
@@ -197,8 +196,7 @@ func (c *Client) findCinder(ctx context.Context, o Options) error {
 	return c.chooseMicroversion(ctx, root)
 }
 
-// Compute finds Nova. Its calls have no microversion unless Call.Microversion
-// says one.
+// Compute finds Nova. Calls to it have no microversion except that of Call.Microversion.
 func (c *Client) Compute() (*Service, error) {
 	url := c.settings.get("compute_endpoint", "compute_endpoint_override")
 	if url == "" {
@@ -213,8 +211,8 @@ func (c *Client) Compute() (*Service, error) {
 	}, nil
 }
 
-// endpoint finds a service of one of the types, the first first, in the
-// catalogue. It does not guess among regions.
+// endpoint finds a service in the catalogue by one of the types, earlier ones first. It does not
+// guess among regions.
 func (c *Client) endpoint(service, setting string, types ...string) (string, error) {
 	s := c.settings
 	want := strings.TrimSuffix(cmp.Or(s.get("interface", "endpoint_type"), "public"), "URL")
@@ -249,7 +247,7 @@ func (c *Client) endpoint(service, setting string, types ...string) (string, err
 	var hint string
 	switch {
 	case c.project == "":
-		hint = "the token is of no project: set " + s.name("project_name")
+		hint = "the token is not for a project: set " + s.name("project_name")
 	case len(regions) > 0:
 		hint = fmt.Sprintf("it is in the regions %s, %s says %q", strings.Join(regions, ", "), s.name("region_name"), region)
 	case len(interfaces) > 0:
@@ -260,19 +258,20 @@ func (c *Client) endpoint(service, setting string, types ...string) (string, err
 	return "", fmt.Errorf("%w: the cloud's catalogue has no %s: %s", ErrCredentials, service, hint)
 }
 
-// olderAPI reports whether an address of Cinder is of an API before the third.
+// olderAPI reports whether an address of Cinder is that of an API before version 3.
 func olderAPI(url string) bool {
 	return strings.Contains(url+"/", "/v1/") || strings.Contains(url+"/", "/v2/")
 }
 
-// inProject splits Cinder's address into the root of the API, for which no
-// project counts, and the address for calls of the project.
+// inProject derives from Cinder's address the root of the API, which is the same for all projects,
+// and the address for calls of the project.
 func inProject(url, project string) (root, inside string) {
 	for _, p := range []string{"%(project_id)s", "$(project_id)s", "%(tenant_id)s", "$(tenant_id)s"} {
 		url = strings.ReplaceAll(url, p, project)
 	}
 	url = strings.TrimRight(url, "/")
-	if !strings.Contains(url+"/", "/v3/") { // an address without a version, as of the type block-storage
+	// the type block-storage has addresses without a version
+	if !strings.Contains(url+"/", "/v3/") {
 		url += "/v3"
 	}
 	root = strings.TrimSuffix(url, "/"+project)
@@ -282,11 +281,11 @@ func inProject(url, project string) (root, inside string) {
 	return root + "/", url + "/"
 }
 
-// newestKnown is the minor microversion up to which this package was tried.
+// newestKnown is the newest minor microversion that this package was tried with.
 const newestKnown = 70
 
-// chooseMicroversion asks which microversions there are. A cloud that has none
-// gets calls without one, which means 3.0.
+// chooseMicroversion asks Cinder for its newest microversion. If the cloud tells none, calls are
+// made without one, which means 3.0.
 func (c *Client) chooseMicroversion(ctx context.Context, root string) error {
 	var answer struct {
 		Versions []struct {
@@ -296,7 +295,7 @@ func (c *Client) chooseMicroversion(ctx context.Context, root string) error {
 	}
 	err := c.Do(ctx, Call{Op: "ask Cinder for its API versions", Method: http.MethodGet, URL: root, Into: &answer, OK: []int{200, 300}})
 	if e, ok := asError(err); ok && (e.Status >= 400 && e.Status < 500 || errors.As(err, new(errAnswer))) {
-		c.options.Logger.Info("Cinder tells no API versions, 3.0 is used", "err", err)
+		c.options.Logger.Info("Cinder does not tell its API versions; version 3.0 is used", "err", err)
 		return nil
 	}
 	if err != nil {
@@ -311,8 +310,8 @@ func (c *Client) chooseMicroversion(ctx context.Context, root string) error {
 	return nil
 }
 
-// Microversion is the minor version of Cinder's API, version 3, that calls are
-// made with; 0 when none is.
+// Microversion is the minor version of Cinder's API, version 3, that calls are made with; 0 if
+// none.
 func (c *Client) Microversion() int {
 	var minor int
 	fmt.Sscanf(c.sc.Microversion, "3.%d", &minor)

@@ -20,7 +20,7 @@ import (
 	"time"
 )
 
-// cloud is a Keystone and a Cinder in one server. Tests that want more of
+// cloud is a Keystone and a Cinder in one server. Tests that need more of
 // Cinder add handlers to mux.
 type cloud struct {
 	*httptest.Server
@@ -28,13 +28,14 @@ type cloud struct {
 
 	mu     sync.Mutex
 	logins []string // bodies
-	tokens int      // given out; the last one is good
+	tokens int      // number of tokens issued; only the last one is valid
 	calls  map[string]int
 }
 
 const project = "0123456789abcdef0123456789abcdef"
 
-// newCloud starts a cloud, without what the environment says of others.
+// newCloud starts a cloud, and clears the environment's settings of other
+// clouds.
 func newCloud(t *testing.T) *cloud {
 	t.Helper()
 	for _, pair := range os.Environ() {
@@ -97,7 +98,7 @@ func (c *cloud) logIn(w http.ResponseWriter, r *http.Request) {
 		endpoint("public", "one", c.URL+"/v2/"+project), endpoint("public", "one", c.URL+"/v3/"+project), endpoint("internal", "one", c.URL+"/internal/v3/"+project))
 }
 
-// connect logs in with the environment given, and calls Cinder once.
+// connect logs in with the given environment, and calls Cinder once.
 func connect(t *testing.T, env map[string]string, o Options) (*Client, error) {
 	t.Helper()
 	for k, v := range env {
@@ -115,7 +116,7 @@ func TestLogsInWithWhatAnOpenrcSays(t *testing.T) {
 	byID := `"scope":{"project":{"id":"pid"}}`
 	for name, test := range map[string]struct {
 		env  string
-		want []string // in the request
+		want []string // parts of the request
 	}{
 		"a normal openrc": {
 			"OS_USERNAME=u OS_PASSWORD=p OS_PROJECT_NAME=n OS_USER_DOMAIN_NAME=U OS_PROJECT_DOMAIN_NAME=P",
@@ -224,7 +225,7 @@ clouds:
 	}
 }
 
-func TestWithoutKeystone(t *testing.T) {
+func TestNoauthLogsInWithoutKeystone(t *testing.T) {
 	c := newCloud(t)
 	for _, endpoint := range []string{"", "/", "/v3", "/v3/", "/v3/" + project, "/v3/%(project_id)s"} {
 		client, err := connect(t, map[string]string{"OS_AUTH_TYPE": "noauth", "OS_PROJECT_ID": project, "OS_VOLUME_ENDPOINT": c.URL + endpoint}, Options{})
@@ -293,7 +294,7 @@ func TestARegionIsNotGuessed(t *testing.T) {
 	}
 }
 
-// client is logged in with a password.
+// client returns a client that is logged in with a password.
 func (c *cloud) client(t *testing.T, o Options) *Client {
 	t.Helper()
 	client, err := connect(t, map[string]string{"OS_AUTH_URL": c.URL + "/identity/v3", "OS_USERNAME": "u", "OS_PASSWORD": "p", "OS_PROJECT_NAME": "n"}, o)
@@ -324,7 +325,7 @@ func TestTrustsTheCAThatIsGiven(t *testing.T) {
 	if _, err := connect(t, env, Options{}); err != nil {
 		t.Error(err)
 	}
-	// A client's certificate that the server asks for.
+	// The server asks for a client's certificate.
 	key, err := x509.MarshalPKCS8PrivateKey(secure.TLS.Certificates[0].PrivateKey)
 	if err != nil {
 		t.Fatal(err)
@@ -348,7 +349,7 @@ func TestTrustsTheCAThatIsGiven(t *testing.T) {
 	}
 }
 
-func TestGivesUpWhenToldTo(t *testing.T) {
+func TestACallEndsWithItsContext(t *testing.T) {
 	c := newCloud(t)
 	client := c.client(t, Options{})
 	hang := make(chan struct{})

@@ -11,12 +11,12 @@ import (
 	"time"
 )
 
-// RunKey is the metadata key by which a volume is known as the one that a run
-// created, also when the answer to its creation was lost. The value is the
-// run's own.
+// RunKey is the metadata key that marks the volume a run created, so that it
+// can be found even if the answer to its creation was lost. The value
+// identifies the run.
 const RunKey = "restorefs_run"
 
-// NewVolume says what volume to create. "" leaves a thing to the cloud.
+// NewVolume says what volume to create. The cloud chooses what is "".
 type NewVolume struct {
 	SizeGiB     int64
 	Type        string // name or id
@@ -26,10 +26,9 @@ type NewVolume struct {
 	Run         string // the value of RunKey; unique
 }
 
-// CreateVolume asks for a blank volume. The volume is nil only if none is known
-// to be there: it may be returned with an error as well, the end of ctx. When
-// the answer is lost, the volume is looked for by RunKey; it is never asked for
-// twice.
+// CreateVolume asks for a blank volume. It returns the volume whenever one is
+// known to exist, even with an error (ctx has ended). If the answer is lost it
+// searches for the volume by RunKey; it never asks for a volume twice.
 func (c *Client) CreateVolume(ctx context.Context, n NewVolume) (*Volume, error) {
 	body := map[string]any{"size": n.SizeGiB, "metadata": map[string]string{RunKey: n.Run}}
 	for key, value := range map[string]string{"volume_type": n.Type, "availability_zone": n.Zone, "name": n.Name, "description": n.Description} {
@@ -51,14 +50,14 @@ func (c *Client) CreateVolume(ctx context.Context, n NewVolume) (*Volume, error)
 		return answer.Volume, nil
 	}
 	if s := StatusOf(err); s >= 400 && s < 500 {
-		return nil, err // refused: there is none
+		return nil, err // refused: there is no volume
 	}
 	v, lookErr := c.findRun(context.WithoutCancel(ctx), n.Run)
 	switch {
 	case v != nil && ctx.Err() != nil:
 		return v, fmt.Errorf("the creation of volume %s: %w", v.ID, ctx.Err())
 	case v != nil:
-		c.options.Logger.Warn("the answer to the creation of the volume was lost, the volume is there", "volume", v.ID, "err", err)
+		c.options.Logger.Warn("the answer to the creation of the volume was lost, but the volume was created", "volume", v.ID, "err", err)
 		return v, nil
 	case lookErr != nil:
 		return nil, fmt.Errorf("%w; whether the volume was created is not known: look for it with: openstack volume list --property %s=%s", err, RunKey, n.Run)
@@ -66,8 +65,8 @@ func (c *Client) CreateVolume(ctx context.Context, n NewVolume) (*Volume, error)
 	return nil, fmt.Errorf("%w; no such volume is there now; look once more, before it is asked for again, with: openstack volume list --property %s=%s", err, RunKey, n.Run)
 }
 
-// findRun looks for the volume of a run, some times: Cinder may be about to make
-// its record.
+// findRun searches for the volume of a run, up to three times, as Cinder may
+// not have made its record yet.
 func (c *Client) findRun(ctx context.Context, run string) (*Volume, error) {
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
@@ -98,11 +97,12 @@ func (c *Client) findRun(ctx context.Context, run string) (*Volume, error) {
 	return nil, nil
 }
 
-// createWait bounds the making of a blank volume. Slow storage takes minutes.
+// createWait bounds the creation of a blank volume. Slow storage takes minutes.
 const createWait = 15 * time.Minute
 
-// WaitCreated waits until a volume that was just created is available. The
-// error says why it will not be, with what Cinder tells users of it.
+// WaitCreated waits until a volume that was just created is available. If it
+// does not become available, the error says why, with Cinder's messages for
+// users.
 func (c *Client) WaitCreated(ctx context.Context, id string) (*Volume, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, createWait, fmt.Errorf("it did not become available in %s: is a cinder-volume service up? (openstack volume service list)", createWait))
 	defer cancel()
@@ -123,8 +123,8 @@ func (c *Client) WaitCreated(ctx context.Context, id string) (*Volume, error) {
 	return v, err
 }
 
-// why is what Cinder's user messages (since 3.3, with this filter 3.5) say of a
-// volume, newest first.
+// why returns Cinder's user messages about a volume (since 3.3, with this
+// filter since 3.5), newest first.
 func (c *Client) why(ctx context.Context, id string) string {
 	const nothing = "; why, Cinder tells an admin, in the logs of cinder-scheduler and cinder-volume"
 	if c.Microversion() < 5 {
@@ -142,7 +142,7 @@ func (c *Client) why(ctx context.Context, id string) string {
 		Op: "the messages", On: "volume " + id, Method: http.MethodGet, Path: "messages?" + url.Values{"resource_uuid": {id}}.Encode(), Into: &answer,
 	})
 	if err != nil {
-		c.options.Logger.Info("Cinder's messages for users cannot be had", "volume", id, "err", err)
+		c.options.Logger.Info("Cinder's messages about the volume could not be read", "volume", id, "err", err)
 		return nothing
 	}
 	var texts []string
@@ -157,11 +157,12 @@ func (c *Client) why(ctx context.Context, id string) string {
 	return ": " + strings.Join(texts, "; ")
 }
 
-// deleteWait bounds the removal of a volume; thick ones may be overwritten.
+// deleteWait bounds the deletion of a volume; storage may overwrite thick
+// volumes.
 const deleteWait = 5 * time.Minute
 
 // DeleteCreated deletes the volume that this run created, and waits until it is
-// gone. A volume that does not carry the run's mark is not deleted.
+// gone. It does not delete a volume without this run's mark.
 func (c *Client) DeleteCreated(ctx context.Context, id, run string) error {
 	ctx, cancel := context.WithTimeout(ctx, deleteWait)
 	defer cancel()

@@ -15,8 +15,8 @@ import (
 
 const serverID = "7ac8686c-de71-4acb-9600-ec18b1a1ed6d"
 
-// stand is a volume at the cloud that goes through states, one a look, the last
-// of which stays.
+// stand is a volume of the cloud that goes through states, one at each GET; the
+// last one stays.
 type stand struct {
 	mu       sync.Mutex
 	states   []string // "in-use" is attached to serverID, "taken" to another
@@ -49,7 +49,7 @@ func (c *cloud) volume(metadata map[string]string, states ...string) *stand {
 	return s
 }
 
-// quick is a client that waits for little, with one region's Nova.
+// quick returns a client that never waits long, with a Nova in one region.
 func (c *cloud) quick(t *testing.T) *Client {
 	t.Helper()
 	t.Setenv("OS_REGION_NAME", "one")
@@ -106,9 +106,9 @@ const volumesPattern = "/v3/" + project + "/volumes"
 
 func TestAVolumeIsAskedForOnce(t *testing.T) {
 	for name, test := range map[string]struct {
-		status int  // of the answer, 0: the connection is lost
-		made   bool // there is a volume all the same
-		blind  bool // and the search for it fails
+		status int  // of the answer; 0: the connection is lost
+		made   bool // the volume is created nevertheless
+		blind  bool // the search for it fails
 		want   string
 	}{
 		"answered":                           {202, true, false, ""},
@@ -174,7 +174,7 @@ func TestAVolumeIsKnownWhenItsCreationIsInterrupted(t *testing.T) {
 	client := c.quick(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	c.mux.HandleFunc("POST "+volumesPattern, func(w http.ResponseWriter, r *http.Request) {
-		io.Copy(io.Discard, r.Body) // else the server does not notice the end of the connection
+		io.Copy(io.Discard, r.Body) // so that the server notices the end of the connection
 		cancel()
 		<-r.Context().Done()
 	})
@@ -185,11 +185,11 @@ func TestAVolumeIsKnownWhenItsCreationIsInterrupted(t *testing.T) {
 	}
 }
 
-func TestWhyAVolumeWasNotCreated(t *testing.T) {
+func TestTheErrorSaysWhyAVolumeWasNotCreated(t *testing.T) {
 	for name, test := range map[string]struct {
 		states   []string
 		messages string
-		want     string // "" for available
+		want     string // part of the error; "": it becomes available
 	}{
 		"after a while":     {[]string{"creating", "creating", "available"}, "", ""},
 		"no room":           {[]string{"creating", "error"}, `{"messages": [{"resource_uuid": "` + volumeID + `", "user_message": "schedule allocate volume:Could not find any available weighted backend."}]}`, "its status is error: schedule allocate volume:Could not find any available weighted backend."},
@@ -220,7 +220,7 @@ func TestWhyAVolumeWasNotCreated(t *testing.T) {
 func TestOnlyAVolumeOfThisRunIsDeleted(t *testing.T) {
 	for name, test := range map[string]struct {
 		mark string
-		end  string // the status after the deletion; "" for gone
+		end  string // the status after the deletion; "": it is gone
 		want string
 	}{
 		"ours":                       {"run-1", "", ""},
@@ -254,7 +254,7 @@ func TestOnlyAVolumeOfThisRunIsDeleted(t *testing.T) {
 	}
 }
 
-func TestReserving(t *testing.T) {
+func TestAReservationIsKnownEvenIfItsAnswerIsLost(t *testing.T) {
 	for name, test := range map[string]struct {
 		answer int // 0: the connection is lost
 		status string

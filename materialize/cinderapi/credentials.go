@@ -14,11 +14,11 @@ import (
 	"github.com/gophercloud/gophercloud/v2"
 )
 
-// ErrCredentials is what every error about missing or contradicting
-// credentials wraps: nothing was sent yet.
+// ErrCredentials is wrapped by all errors about missing or contradicting
+// credentials.
 var ErrCredentials = errors.New("no usable credentials of the cloud")
 
-// kind is how to log in.
+// kind is a way to log in.
 type kind int
 
 const (
@@ -35,7 +35,8 @@ func (s settings) missing(what string) error {
 	return fmt.Errorf("%w: %s is not set", ErrCredentials, what)
 }
 
-// kind decides how to log in: as told, else by what is there.
+// kind decides how to log in: as auth_type says, else by the credentials that
+// are set.
 func (s settings) kind() (kind, error) {
 	switch t := s.get("auth_type"); t {
 	case "":
@@ -60,11 +61,11 @@ func (s settings) kind() (kind, error) {
 	return byPassword, nil
 }
 
-// domain is a domain by id or by name, one of both.
+// domain is a domain, either by id or by name.
 type domain struct{ id, name string }
 
-// domainOf finds a domain: its own setting, else the general one, else the
-// default domain.
+// domainOf finds the domain of a user or project: by its own setting, else the
+// general one, else the default domain.
 func (s settings) domainOf(whose string) domain {
 	for _, d := range []domain{
 		{s.get(whose + "_domain_id"), s.get(whose + "_domain_name")},
@@ -78,10 +79,10 @@ func (s settings) domainOf(whose string) domain {
 			return d
 		}
 	}
-	return domain{id: "default"} // keystoneauth has no other guess either; every Keystone has it at first
+	return domain{id: "default"} // as keystoneauth guesses; every new Keystone has it
 }
 
-// scope is what the token is wanted for, nil when nothing is said of it.
+// scope is what the token is to be used for, nil if the settings do not say.
 func (s settings) scope() *gophercloud.AuthScope {
 	id, name := s.get("project_id", "tenant_id"), s.get("project_name", "tenant_name")
 	switch {
@@ -96,8 +97,9 @@ func (s settings) scope() *gophercloud.AuthScope {
 	return nil
 }
 
-// authOptions fills what gophercloud needs for Keystone. Its own
-// AuthOptionsFromEnv knows no OS_USER_DOMAIN_NAME and no OS_PROJECT_DOMAIN_NAME.
+// authOptions returns what gophercloud needs for Keystone. gophercloud's own
+// AuthOptionsFromEnv does not know OS_USER_DOMAIN_NAME and
+// OS_PROJECT_DOMAIN_NAME.
 func (s settings) authOptions(k kind) (gophercloud.AuthOptions, error) {
 	o := gophercloud.AuthOptions{IdentityEndpoint: s.get("auth_url")}
 	if o.IdentityEndpoint == "" {
@@ -136,10 +138,10 @@ func (s settings) authOptions(k kind) (gophercloud.AuthOptions, error) {
 	return o, nil
 }
 
-// user fills in who logs in.
+// user fills in the user.
 func (s settings) user(o *gophercloud.AuthOptions) error {
 	if o.UserID = s.get("user_id", "userid"); o.UserID != "" {
-		return nil // gophercloud takes no name and no domain with it
+		return nil // gophercloud accepts neither a name nor a domain with an id
 	}
 	if o.Username = s.get("username", "user_name"); o.Username == "" {
 		return s.missing(s.name("username") + " or " + s.name("user_id"))
@@ -149,7 +151,7 @@ func (s settings) user(o *gophercloud.AuthOptions) error {
 	return nil
 }
 
-// tls is the TLS configuration, nil for the usual one.
+// tls returns the TLS configuration.
 func (s settings) tls() (*tls.Config, error) {
 	insecure := false
 	for _, n := range []string{"insecure", "verify"} {
@@ -187,7 +189,7 @@ func (s settings) tls() (*tls.Config, error) {
 	return c, nil
 }
 
-// truth reads a boolean as the OpenStack clients write it.
+// truth parses a boolean as the OpenStack clients do.
 func truth(v string) (bool, error) {
 	switch strings.ToLower(v) {
 	case "yes", "on", "y":
@@ -202,7 +204,7 @@ func truth(v string) (bool, error) {
 	return b, nil
 }
 
-// home resolves ~/ as the clients do in clouds.yaml.
+// home expands ~/ as the clients do in clouds.yaml.
 func home(path string) string {
 	if rest, ok := strings.CutPrefix(path, "~/"); ok {
 		if dir, err := os.UserHomeDir(); err == nil {

@@ -19,19 +19,19 @@ import (
 	"github.com/gophercloud/gophercloud/v2"
 )
 
-// Error is a call that failed. Its text says which call on what, what the cloud
-// answered and what to do.
+// Error is a call that failed. Its text says which call it was, what the cloud answered and what to
+// do.
 type Error struct {
 	Op         string        // what was being done: "set the metadata"
 	On         string        // to what: "volume 61c2...", or ""
-	Status     int           // of HTTP; 0 when there was no answer, or none that makes sense
-	Message    string        // what the cloud says, one line; "" for nothing
-	RequestID  string        // by which the cloud's logs know the call, or ""
+	Status     int           // of HTTP; 0: no answer, or one that makes no sense
+	Message    string        // of the cloud, one line; "" if none
+	RequestID  string        // the id of the call in the cloud's logs, or ""
 	RetryAfter time.Duration // that the cloud asks for, or 0
-	Err        error         // the cause, without an answer
+	Err        error         // the cause if there was no answer
 }
 
-// Unwrap gives the cause, nil when the cloud answered.
+// Unwrap returns the cause, nil if the cloud answered.
 func (e *Error) Unwrap() error { return e.Err }
 
 // Error implements error.
@@ -71,7 +71,7 @@ func (e *Error) cause() string {
 	return e.Err.Error()
 }
 
-// advice is what to do about it.
+// advice says what the operator can do, "" for nothing.
 func (e *Error) advice() string {
 	if e.On == "" && (e.Status == http.StatusNotFound || e.Status == http.StatusMethodNotAllowed) {
 		return "is that the address of the API?"
@@ -112,9 +112,8 @@ func (e *Error) advice() string {
 	return "check the address and the network, and run it again: what is done already stays done"
 }
 
-// isTLS reports whether TLS could not be agreed on, so that nothing was sent: the
-// server's certificate is not trusted, one side sent an alert, or the server does
-// not speak TLS.
+// isTLS reports whether the TLS handshake failed, so that nothing was sent: the server's
+// certificate is not trusted, one side sent an alert, or the server does not speak TLS.
 func isTLS(err error) bool {
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		return true
@@ -128,8 +127,8 @@ func isTLS(err error) bool {
 	return ok && (op.Op == "remote error" || op.Op == "local error")
 }
 
-// lost reports that the call was sent, or may have been, and got no answer:
-// whether it was carried out is not known.
+// lost reports that the call was or may have been sent, and got no answer: it is not known whether
+// it was carried out.
 func (e *Error) lost() bool {
 	var op *net.OpError
 	switch {
@@ -150,7 +149,7 @@ func Lost(err error) bool {
 	return ok && e.lost()
 }
 
-// StatusOf is the HTTP status that err came with, 0 when there is none.
+// StatusOf is the HTTP status of the call that failed with err, 0 if there is none.
 func StatusOf(err error) int {
 	if e, ok := asError(err); ok {
 		return e.Status
@@ -164,7 +163,7 @@ func asError(err error) (*Error, bool) {
 	return e, ok
 }
 
-// newError makes an Error of what gophercloud gives.
+// newError turns an error of gophercloud into an Error.
 func newError(c Call, err error) *Error {
 	if e, ok := asError(err); ok {
 		return e
@@ -182,7 +181,7 @@ func newError(c Call, err error) *Error {
 		e.RequestID = oneLine(code.ResponseHeader.Get("X-Openstack-Request-Id"), 60)
 		return e
 	}
-	var u *url.Error // its text has the address, which the operator knows, and the method
+	var u *url.Error // adds the method and the address, which the operator knows
 	if errors.As(err, &u) {
 		e.Err = u.Err
 		return e
@@ -191,8 +190,8 @@ func newError(c Call, err error) *Error {
 	return e
 }
 
-// message is what an error's answer says: OpenStack's JSON, else the start of
-// its text.
+// message returns the message in an error's answer: that of OpenStack's JSON, else the start of the
+// text.
 func message(body []byte) string {
 	var members map[string]json.RawMessage
 	if json.Unmarshal(body, &members) == nil {
@@ -211,12 +210,12 @@ func message(body []byte) string {
 		}
 	}
 	if bytes.HasPrefix(bytes.TrimSpace(body), []byte("<")) {
-		return "" // a proxy's page for browsers
+		return "" // an HTML page, as of a proxy
 	}
 	return oneLine(string(body), 200)
 }
 
-// oneLine makes foreign text fit for a message.
+// oneLine makes text of others fit for a message: one printable line of most characters.
 func oneLine(s string, most int) string {
 	s = strings.Join(strings.FieldsFunc(strings.ToValidUTF8(s, "?"), func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }), " ")
 	if r := []rune(s); len(r) > most {

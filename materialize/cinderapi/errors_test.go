@@ -11,9 +11,9 @@ import (
 	"testing"
 )
 
-// Whatever keeps TLS from being agreed on, nothing was sent, and a second try is
-// of no use.
-func TestTroubleWithTLSIsNoLostAnswer(t *testing.T) {
+// Whatever makes a TLS handshake fail, nothing was sent, and a second attempt
+// is of no use.
+func TestAFailedTLSHandshakeIsNotALostAnswer(t *testing.T) {
 	start := func(change func(*httptest.Server)) *httptest.Server {
 		s := httptest.NewUnstartedServer(http.NotFoundHandler())
 		s.Config.ErrorLog = log.New(io.Discard, "", 0)

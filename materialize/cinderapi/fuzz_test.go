@@ -18,12 +18,12 @@ import (
 	"github.com/gophercloud/gophercloud/v2"
 )
 
-// fit reports whether foreign text is fit for a message.
+// fit reports whether a text of others is fit for a message.
 func fit(s string, most int) bool {
 	return utf8.ValidString(s) && utf8.RuneCountInString(s) <= most && !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) })
 }
 
-// answered is a cloud that gives one answer to all.
+// answered is a cloud that gives the same answer to every call.
 type answered struct {
 	status int
 	header http.Header
@@ -41,8 +41,8 @@ func (a answered) client() *Client {
 	return &Client{Service: s, provider: p}
 }
 
-// FuzzAnswer gets arbitrary answers for a volume: it is that volume or an error,
-// which is one line of bounded length whatever the cloud says.
+// FuzzAnswer gets arbitrary answers for a volume. The result must be that volume or an error of one
+// line of bounded length.
 func FuzzAnswer(f *testing.F) {
 	const id = "61c2e9f1-0b1d-4c38-9c2f-3d1c3e9a0b11"
 	f.Add(200, []byte(`{"volume": {"id": "`+id+`", "status": "available", "size": 3, "bootable": "true", "metadata": {"readonly": "x", "k": "v"}, "attachments": [{"server_id": "s"}]}}`), "req-1", "")
@@ -82,9 +82,8 @@ func FuzzAnswer(f *testing.F) {
 	})
 }
 
-// FuzzCatalogue looks for Cinder in arbitrary catalogues, and for its versions in
-// arbitrary answers: an address is one of the catalogue's, and what is called is
-// below it.
+// FuzzCatalogue looks for Cinder in arbitrary catalogues, and for its versions in arbitrary
+// answers. The address must be one of the catalogue, and calls must go below it.
 func FuzzCatalogue(f *testing.F) {
 	const cinder = `{"type": "volumev3", "endpoints": [{"interface": "public", "region": "one", "region_id": "one", "url": "http://c:8776/v3/p"}`
 	f.Add([]byte(`[`+cinder+`]}]`), []byte(`{"versions": [{"version": "3.59"}]}`), "", "p", "")
@@ -129,8 +128,8 @@ func FuzzCatalogue(f *testing.F) {
 	})
 }
 
-// FuzzClouds reads arbitrary files as clouds.yaml: what comes of one is bounded by
-// its size, and an error repeats nothing of a cloud's settings.
+// FuzzClouds reads arbitrary files as clouds.yaml. The result must be bounded by the file's size,
+// and an error must not repeat any setting of a cloud.
 func FuzzClouds(f *testing.F) {
 	f.Add([]byte("clouds:\n  c:\n    region_name: r\n    auth:\n      auth_url: http://k\n      password: secret-word\n"))
 	f.Add([]byte("common: &common\n  username: u\n  password: secret-word\nclouds:\n  c:\n    auth:\n      <<: *common\n      username: v\n    regions: [r]\n"))
@@ -160,7 +159,7 @@ func FuzzClouds(f *testing.F) {
 				}
 			}
 		}
-		// Clouds may share what they have by an anchor.
+		// Clouds may share settings through an anchor.
 		if values > len(text)*max(1, len(all)) {
 			t.Fatalf("%d settings of %d bytes", values, len(text))
 		}

@@ -15,10 +15,10 @@ import (
 	"time"
 )
 
-// Here tells which server of the cloud this machine is.
+// Here finds out which server of the cloud this machine is.
 type Here struct {
-	MetadataURL string // of the metadata service's file; "" means the usual address
-	ProductUUID string // file with the machine's UUID; "" means that of DMI
+	MetadataURL string // of meta_data.json at the metadata service; "" means the usual address
+	ProductUUID string // file with the machine's UUID; "" means the one of DMI
 }
 
 const (
@@ -28,9 +28,9 @@ const (
 
 var isUUID = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`).MatchString
 
-// ServerID is the id of the server that this machine is, as the metadata service
-// tells it, or else the machine's UUID, which Nova makes the same. Whether there
-// is such a server only Nova knows.
+// ServerID returns the id of the server that this machine is: from the metadata
+// service or else from the machine's UUID, which Nova sets to the id. Only Nova
+// knows whether there is such a server.
 func (h Here) ServerID(ctx context.Context) (string, error) {
 	id, err := h.fromMetadata(ctx)
 	if err == nil || ctx.Err() != nil {
@@ -56,7 +56,7 @@ func (h Here) fromMetadata(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	// Never by a proxy: the address means another machine there.
+	// Never through a proxy, for which the address means another machine.
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	resp, err := client.Do(req)
 	if err != nil {

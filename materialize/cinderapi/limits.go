@@ -7,17 +7,17 @@ import (
 	"unicode/utf8"
 )
 
-// What every Cinder takes, at the least (cinder/api/validation/parameter_types.py,
-// extra_specs). It is less than what its database holds and its own restore
-// puts back, and some releases take more: image metadata values of 65,535 bytes
-// since 22.0.0 (image_metadata, mysql_text). What a cloud takes only its answer
-// tells; these only say what to send apart from the rest.
+// sureText and sureKey are limits that every Cinder accepts
+// (cinder/api/validation/parameter_types.py, extra_specs). Cinder's database holds more, its own
+// restore puts back more, and some releases accept more: image metadata values of 65,535 bytes
+// since 22.0.0 (image_metadata, mysql_text). Only its answer tells what a cloud accepts; these
+// limits only decide what to send separately.
 const sureText = 255 // characters of a key, a value, a name or a description
 
 var sureKey = regexp.MustCompile(`^[a-zA-Z0-9_:. /-]{1,255}$`)
 
-// DoubtfulPair says why some release's API refuses such metadata, "" when every
-// release takes it.
+// DoubtfulPair says why the API of some releases refuses such metadata; "" if every release accepts
+// it.
 func DoubtfulPair(key, value string) string {
 	switch {
 	case !sureKey.MatchString(key):
@@ -28,13 +28,13 @@ func DoubtfulPair(key, value string) string {
 	return ""
 }
 
-// DoubtfulText says why some release's API refuses such a name or description,
-// "" when every release takes it.
+// DoubtfulText says why the API of some releases refuses such a name or description; "" if every
+// release accepts it.
 func DoubtfulText(s *string) string {
 	if s == nil {
 		return ""
 	}
-	// Cinder strips what surrounds it before it counts, and before it keeps it.
+	// Cinder strips surrounding white space before it counts and stores the text.
 	if n := utf8.RuneCountInString(strings.TrimSpace(*s)); n > sureText {
 		return fmt.Sprintf("not every Cinder takes more than %d characters, this has %d", sureText, n)
 	}

@@ -7,20 +7,19 @@ import (
 	"time"
 )
 
-// ReservedKey is the metadata key by which a volume that was there before is
-// known as reserved by a run, also when that was killed: Cinder does not tell who
-// reserved a volume. The value is the run's own. It is no mark of RunKey's kind:
-// the volume is not the run's.
+// ReservedKey is the metadata key that marks an existing volume as reserved by a run, even after
+// that was killed: Cinder does not tell who reserved a volume. The value identifies the run. Unlike
+// RunKey it does not mean that the run created the volume.
 const ReservedKey = "restorefs_reserved"
 
-// Mark gives a volume one of the keys, with the run's value.
+// Mark sets one of these keys on a volume, with the run as its value.
 func (c *Client) Mark(ctx context.Context, id, key, run string) error {
 	path, on := volumePath(id)
 	body := map[string]any{"metadata": map[string]string{key: run}}
 	return c.Do(ctx, Call{Op: "the mark", On: on, Method: http.MethodPost, Path: path + "/metadata", Body: body, Harmless: true})
 }
 
-// Forget removes one of the keys from a volume's metadata, if it is there.
+// Forget removes one of these keys from a volume's metadata, if it is set.
 func (c *Client) Forget(ctx context.Context, id, key string) error {
 	path, on := volumePath(id)
 	err := c.Do(ctx, Call{Op: "the removal of the mark", On: on, Method: http.MethodDelete, Path: path + "/metadata/" + key})
@@ -30,10 +29,9 @@ func (c *Client) Forget(ctx context.Context, id, key string) error {
 	return err
 }
 
-// Reserve keeps others from attaching an available volume, whose status becomes
-// attaching. held says whether it did: a cloud may not let this user, in which
-// case err is nil and why says so. An error means that somebody else has the
-// volume, or that it is not known.
+// Reserve keeps others from attaching an available volume, whose status becomes attaching. held
+// says whether it did so: a cloud may not let this user reserve, in which case err is nil and why
+// says so. An error means that somebody else uses the volume, or that this is not known.
 func (c *Client) Reserve(ctx context.Context, id string) (held bool, why string, err error) {
 	call := c.Action(ctx, id, "the reservation", "os-reserve", nil, false)
 	if call == nil {
@@ -46,7 +44,8 @@ func (c *Client) Reserve(ctx context.Context, id string) (held bool, why string,
 	case err != nil:
 		return false, "", fmt.Errorf("%w; then %w", call, err)
 	case v.Status == "attaching" && (Lost(call) || ctx.Err() != nil || StatusOf(call) >= http.StatusInternalServerError):
-		// It was available a moment ago: this is ours, only the answer is lost.
+		// It was available a moment ago: this reservation is the run's, and only the answer is
+		// lost.
 		return true, "", interrupted(ctx, id)
 	case ctx.Err() != nil:
 		return false, "", interrupted(ctx, id)

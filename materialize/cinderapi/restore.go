@@ -13,19 +13,21 @@ import (
 	"unicode/utf8"
 )
 
-// Difference is one thing of a volume that is not as it shall be. Wanted and
-// Found are text; nil is nothing there.
+// Difference is one property of a volume that is not as wanted. Wanted and
+// Found are text; nil means absent.
 type Difference struct {
-	Field  string  `json:"field"` // name, description, metadata, image_metadata, bootable, encryption_key_id
+	// name, description, metadata, image_metadata, bootable, encryption_key_id
+	Field  string  `json:"field"`
 	Key    string  `json:"key,omitempty"`
 	Wanted *string `json:"wanted"`
 	Found  *string `json:"found"`
-	Why    string  `json:"why,omitempty"` // it could not be changed, in words
-	// Permanent says that the API can never change it: doing it again is no use.
+	Why    string  `json:"why,omitempty"` // why it could not be changed, in words
+	// Permanent says that the API can never change it, so that another run is
+	// of no use.
 	Permanent bool `json:"permanent"`
 }
 
-// String names it: "metadata owner".
+// String names the property: `metadata "owner"`.
 func (d Difference) String() string {
 	if d.Key == "" {
 		return d.Field
@@ -33,7 +35,7 @@ func (d Difference) String() string {
 	return d.Field + " " + strconv.Quote(d.Key)
 }
 
-// Differences lists in what the volume that is found is not as wanted, in a
+// Differences lists the properties in which found differs from wanted, in a
 // fixed order.
 func Differences(wanted, found State) []Difference {
 	var all []Difference
@@ -82,7 +84,7 @@ func Differences(wanted, found State) []Difference {
 // ConfKeyManager, the same for all volumes. GET does not show it.
 const fixedKeyID = "00000000-0000-0000-0000-000000000000"
 
-// str takes no text and an empty one for the same, as Cinder's rules do.
+// str makes nil the same as an empty text, as Cinder does.
 func str(s *string) string {
 	if s == nil {
 		return ""
@@ -95,20 +97,20 @@ type restoring struct {
 	client *Client
 	id     string
 	wanted State
-	found  State             // what is known to be there
+	found  State             // the volume as far as it is known
 	why    map[string]string // by Difference.String: why it could not be changed
-	never  map[string]bool   // by Difference.String: nor ever can be
+	never  map[string]bool   // by Difference.String: it can never be changed
 }
 
 // RestoreMetadata changes a volume to wanted, as far as the API can, in the
 // order in which Cinder does it: metadata, image metadata, bootable, name. Then
-// it reads the volume again and returns in what that differs. Doing it again
-// changes only what is not right yet.
+// it reads the volume again and returns the remaining differences. Another call
+// changes only what still differs.
 //
-// What the cloud refuses (a status of 4xx) is left and the rest done; the
-// differences say why. Nothing is kept back for a limit that is known of some
-// release. Another error ends it; the differences are then those that
-// are known.
+// If the cloud refuses a change (a status of 4xx), the others are still made;
+// the differences say why. Nothing is held back because some release has a
+// limit. Any other error ends the call; the differences are then those known so
+// far.
 func (c *Client) RestoreMetadata(ctx context.Context, id string, wanted State) ([]Difference, error) {
 	v, err := c.GetVolume(ctx, id)
 	if err != nil {
@@ -136,14 +138,14 @@ func (r *restoring) differences() []Difference {
 	return all
 }
 
-// open lists the differences of one field.
+// open lists the remaining differences of one field.
 func (r *restoring) open(field string) []Difference {
 	all := Differences(r.wanted, r.found)
 	return slices.DeleteFunc(all, func(d Difference) bool { return d.Field != field })
 }
 
-// refused notes that the cloud refused a change, and gives err back where it
-// means that the rest has no chance either.
+// refused notes that the cloud refused changes. It returns err if the remaining
+// calls would fail too.
 func (r *restoring) refused(err error, all ...Difference) error {
 	if err == nil {
 		return nil
@@ -172,8 +174,8 @@ func (r *restoring) action(ctx context.Context, op, action string, arguments any
 	return r.do(ctx, op, http.MethodPost, "/action", map[string]any{action: arguments})
 }
 
-// metadata adds what is missing; where something must go it replaces all, in one
-// call as Cinder does.
+// metadata adds what is missing. If something must be removed it replaces all
+// metadata in one call, as Cinder does.
 func (r *restoring) metadata(ctx context.Context) error {
 	differing := r.open("metadata")
 	add := func(pairs map[string]string) error {
@@ -182,8 +184,8 @@ func (r *restoring) metadata(ctx context.Context) error {
 	if !slices.ContainsFunc(differing, func(d Difference) bool { return d.Wanted == nil }) {
 		return r.set("metadata", pick(r.wanted.Metadata, differing), &r.found.Metadata, add)
 	}
-	// Where the cloud refuses all of it at once: what every Cinder takes, then
-	// nothing. The rest is added.
+	// If the cloud refuses to set everything at once, set what every Cinder
+	// accepts, or else nothing, and add the rest.
 	sure := maps.Clone(r.wanted.Metadata)
 	maps.DeleteFunc(sure, func(k, v string) bool { return DoubtfulPair(k, v) != "" })
 	sent := -1
@@ -209,7 +211,7 @@ func (r *restoring) metadata(ctx context.Context) error {
 	return r.refused(err, differing...)
 }
 
-// imageMetadata removes what shall not be there, and sets what differs.
+// imageMetadata removes what is not wanted, and sets what differs.
 func (r *restoring) imageMetadata(ctx context.Context) error {
 	differing := r.open("image_metadata")
 	for _, d := range differing {
@@ -228,7 +230,7 @@ func (r *restoring) imageMetadata(ctx context.Context) error {
 	})
 }
 
-// pick is what of the pairs differs.
+// pick returns those of the pairs that differ.
 func pick(pairs map[string]string, differing []Difference) map[string]string {
 	some := map[string]string{}
 	for _, d := range differing {
@@ -251,8 +253,8 @@ func (r *restoring) bootable(ctx context.Context) error {
 	return nil
 }
 
-// names comes last: by its name one sees that a volume is done. Where the cloud
-// refuses name and description together, each is sent alone.
+// names comes last, so that a volume with the right name is complete. If the
+// cloud refuses name and description together, each is sent alone.
 func (r *restoring) names(ctx context.Context) error {
 	differing := append(r.open("name"), r.open("description")...)
 	err := r.rename(ctx, differing...)
@@ -291,7 +293,7 @@ func (r *restoring) rename(ctx context.Context, differing ...Difference) error {
 	return nil
 }
 
-// refusedText is refused for a name or a description.
+// refusedText is like refused, for a name or a description.
 func (r *restoring) refusedText(err error, differing ...Difference) error {
 	if len(differing) != 1 || !refusesBody(err) {
 		return r.refused(err, differing...)

@@ -16,8 +16,8 @@ import (
 	"unicode/utf8"
 )
 
-// fakeVolume answers as Cinder does (21.3.1), with its limits; with roomy, with
-// those of 22.0.0 and later for image metadata.
+// fakeVolume answers as Cinder 21.3.1 does, with its limits; with roomy it has
+// the limits of 22.0.0 and later for image metadata.
 type fakeVolume struct {
 	mu       sync.Mutex
 	name     *string
@@ -26,17 +26,17 @@ type fakeVolume struct {
 	image    map[string]string
 	bootable bool
 	calls    []string
-	// fault is asked before each call, by its number from 1 on: true when it has
-	// answered.
+	// fault is called before each call with the call's number, from 1 on, and
+	// returns true if it has answered.
 	fault  func(w http.ResponseWriter, r *http.Request, n int) bool
-	strict bool // takes no key with a space, as no Cinder does
-	roomy  bool // image metadata values of 65,535 bytes
+	strict bool // refuses keys with a space, which no real Cinder does
+	roomy  bool // accepts image metadata values of 65,535 bytes
 }
 
 var schemaKey = regexp.MustCompile(`^[a-zA-Z0-9-_:. /]{1,255}$`)
 
-// refusal is what Cinder's schemas say of pairs (cinder/api/validation), "" for
-// nothing.
+// refusal returns what Cinder's schemas (cinder/api/validation) say against
+// pairs, or "".
 func (f *fakeVolume) refusal(pairs map[string]string, image bool) string {
 	for _, k := range slices.Sorted(maps.Keys(pairs)) {
 		v := pairs[k]
@@ -186,7 +186,7 @@ func TestRestoresMetadataInCindersOrder(t *testing.T) {
 	}
 }
 
-func TestWhatTheAPIRefusesIsSentAround(t *testing.T) {
+func TestOneRefusedPairDoesNotKeepTheOthersOut(t *testing.T) {
 	long := strings.Repeat("x", 256)
 	f := &fakeVolume{metadata: m{"stale": "x"}}
 	client := newFakeVolume(t, f)
@@ -220,7 +220,7 @@ func TestWhatTheAPIRefusesIsSentAround(t *testing.T) {
 	}
 }
 
-func TestWhatIsRefusedButThereStays(t *testing.T) {
+func TestARefusedValueThatIsSetAlreadyStays(t *testing.T) {
 	f := &fakeVolume{metadata: m{"ü": "1"}, image: m{"ü": "1"}}
 	client := newFakeVolume(t, f)
 	left, err := client.RestoreMetadata(t.Context(), volumeID, State{Metadata: m{"ü": "1", "a": "2"}, Image: m{"ü": "1", "a": "2"}})
@@ -229,7 +229,7 @@ func TestWhatIsRefusedButThereStays(t *testing.T) {
 	}
 }
 
-func TestACinderThatTakesLess(t *testing.T) {
+func TestACinderWithStricterLimitsGetsWhatItAccepts(t *testing.T) {
 	for _, stale := range []map[string]string{nil, {"stale": "x"}} {
 		f := &fakeVolume{metadata: stale, strict: true}
 		client := newFakeVolume(t, f)
@@ -241,9 +241,9 @@ func TestACinderThatTakesLess(t *testing.T) {
 	}
 }
 
-// Whatever fails at whichever call: the error names call and volume, what is
-// not right is known, and the next run makes it right.
-func TestEveryFaultAtEveryCallIsMadeGoodByTheNextRun(t *testing.T) {
+// Whatever fails at whichever call, the error names the call and the volume,
+// the remaining differences are known, and the next run removes them.
+func TestTheNextRunRepairsEveryFaultAtEveryCall(t *testing.T) {
 	status := func(code int) func(http.ResponseWriter, *http.Request) {
 		return func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(code)
@@ -273,7 +273,7 @@ func TestEveryFaultAtEveryCallIsMadeGoodByTheNextRun(t *testing.T) {
 				client.options.Patience = 3 * time.Millisecond
 				wanted := State{Name: p("n"), Metadata: m{"a": "1"}, Image: m{"os": "debian"}, Bootable: true}
 				left, err := client.RestoreMetadata(t.Context(), volumeID, wanted)
-				if err == nil && name != "no JSON" { // which only GET looks at
+				if err == nil && name != "no JSON" { // only GET looks at the JSON
 					t.Fatalf("call %d: no error, %v", n, left)
 				}
 				if err != nil && (!strings.Contains(err.Error(), " of volume "+volumeID+": ") || Lost(err) != (name == "lost")) {
@@ -293,10 +293,11 @@ func TestEveryFaultAtEveryCallIsMadeGoodByTheNextRun(t *testing.T) {
 	}
 }
 
-func TestTheLastReadFindsWhatWasNotTaken(t *testing.T) {
+func TestTheLastReadFindsChangesThatWereNotMade(t *testing.T) {
 	f := &fakeVolume{}
 	client := newFakeVolume(t, f)
-	f.fault = func(w http.ResponseWriter, r *http.Request, n int) bool { // said to be done, and was not
+	// reported as done, and not done
+	f.fault = func(w http.ResponseWriter, r *http.Request, n int) bool {
 		if r.Method == "POST" {
 			io.WriteString(w, "{}")
 		}

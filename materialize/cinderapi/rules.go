@@ -10,15 +10,15 @@ type Rule string
 
 // The rules.
 const (
-	// RuleBackup: as the volume was when the backup was made.
+	// RuleBackup restores the metadata that the volume had when the backup was made.
 	RuleBackup Rule = "backup"
-	// RuleCinder: as Cinder's own restore does it (cinder/backup/driver.py,
-	// BackupMetadataAPI.put, for each backup of the chain, the full one first).
-	// It can bring back an old name, and what was deleted before the backup.
+	// RuleCinder restores what Cinder's own restore does (cinder/backup/driver.py,
+	// BackupMetadataAPI.put, for each backup of the chain, the full one first). It can bring back
+	// an old name, and metadata that was deleted before the backup.
 	RuleCinder Rule = "cinder"
 )
 
-// Layer is what one backup holds of its volume's metadata (volume_meta).
+// Layer is the metadata of the volume in one backup (volume_meta).
 type Layer struct {
 	Version         int     // 1 or 2
 	Name            *string // nil: the volume had none
@@ -30,28 +30,28 @@ type Layer struct {
 	EncryptionKeyID *string // nil: it was not encrypted
 }
 
-// Origin is where a volume's metadata is restored from.
+// Origin is what a volume's metadata is restored from.
 type Origin struct {
 	BackupID string
 	VolumeID string // the volume that was backed up
-	// Chain is the backup itself first, the full one last. nil is a backup without
-	// volume_meta. RuleBackup looks at the first alone.
+	// Chain holds the backup itself first and the full one last. A nil Layer is a backup without
+	// volume_meta. RuleBackup uses only the first.
 	Chain []*Layer
 }
 
-// State is what a restore puts back of a volume besides its data.
+// State is the properties of a volume that a restore puts back, besides its data.
 type State struct {
 	Name        *string           `json:"name"`
 	Description *string           `json:"description"`
 	Metadata    map[string]string `json:"metadata"`
 	Image       map[string]string `json:"image_metadata"`
 	Bootable    bool              `json:"bootable"`
-	// EncryptionKeyID is nil where none is wanted, which is no wish to have none.
+	// EncryptionKeyID is nil if any key will do, also none.
 	EncryptionKeyID *string `json:"encryption_key_id,omitempty"`
 }
 
-// State is what v is now. What Cinder shows to admins among the metadata, but
-// keeps elsewhere, is left out.
+// State returns the present state of v. It leaves out admin metadata, which Cinder shows to admins
+// among the metadata but keeps elsewhere.
 func (v *Volume) State() State {
 	s := State{
 		Name: v.Name, Description: v.Description, Metadata: maps.Clone(v.Metadata), Image: maps.Clone(v.ImageMetadata),
@@ -61,16 +61,16 @@ func (v *Volume) State() State {
 	return s
 }
 
-// adminMetadata picks the keys of admin metadata that GET shows with the
+// adminMetadata reports whether a key is one of the admin metadata that GET shows among the
 // volume's own (cinder/api/api_utils.py, add_visible_admin_metadata).
 func adminMetadata(key, _ string) bool { return key == "readonly" || key == "attached_mode" }
 
-// Wanted is what the volume that is now present shall become by the rule. It is
-// present itself where the backup has no volume_meta.
+// Wanted returns the state that a volume, whose state is present, must get by the rule. It is like
+// present if the backup has no volume_meta.
 func (o Origin) Wanted(rule Rule, volumeID string, present State) State {
 	s := present
 	s.Metadata, s.Image = maps.Clone(present.Metadata), maps.Clone(present.Image)
-	delete(s.Metadata, RunKey) // the marks of runs that ended early
+	delete(s.Metadata, RunKey) // marks of runs that ended early
 	delete(s.Metadata, ReservedKey)
 	if rule == RuleCinder {
 		for i := len(o.Chain) - 1; i >= 0; i-- {
@@ -91,18 +91,18 @@ func (o Origin) Wanted(rule Rule, volumeID string, present State) State {
 	return s
 }
 
-// unnamed reports whether a volume's name is free to be replaced: it has none, or
-// the one that Cinder gives to volumes that it makes for a restore.
+// unnamed reports whether a volume's name may be replaced: it has none, or one that Cinder gives to
+// volumes that it makes for a restore.
 func (s *State) unnamed() bool {
 	return s.Name == nil || *s.Name == "" || strings.HasPrefix(*s.Name, "restore_backup_")
 }
 
-// put does what Cinder does with one layer.
+// put applies one layer as Cinder does.
 func (s *State) put(l *Layer) {
 	if s.unnamed() && l.Name != nil && *l.Name != "" {
 		s.Name, s.Description = l.Name, l.Description
 	}
-	if l.Version >= 2 { // null as well
+	if l.Version >= 2 { // even if it is nil
 		s.EncryptionKeyID = l.EncryptionKeyID
 	}
 	if l.Metadata != nil {
@@ -113,8 +113,8 @@ func (s *State) put(l *Layer) {
 	}
 }
 
-// become makes s what the volume was. What a nameless volume is called stays when
-// the backup has neither a name nor a description for it.
+// become makes s what the volume was. An unnamed volume keeps its name if the backup has neither a
+// name nor a description.
 func (s *State) become(l *Layer) {
 	if s.unnamed() && (l.Name != nil || l.Description != nil) {
 		s.Name, s.Description = l.Name, l.Description

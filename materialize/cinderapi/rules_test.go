@@ -137,7 +137,7 @@ func TestDifferencesAreNamed(t *testing.T) {
 	}
 }
 
-func TestWhatEveryCinderTakes(t *testing.T) {
+func TestTextsThatEveryCinderAcceptsAreNotDoubtful(t *testing.T) {
 	long := strings.Repeat("ü", 255)
 	for _, good := range [][2]string{{"a", ""}, {"A b.c:d/e_f-g", long}, {strings.Repeat("k", 255), "ünï\ncode"}} {
 		if why := DoubtfulPair(good[0], good[1]); why != "" {

@@ -10,20 +10,20 @@ import (
 )
 
 // maxRefused bounds the refused calls in search of the pairs of one field that
-// the cloud does not take. What is left then is told, not sent.
+// the cloud does not accept. Pairs not sent by then are reported.
 const maxRefused = 64
 
-// refusesBody reports that the cloud did not take what a call brought: 400, or
-// 413 for text or a body that is too long for it. A 413 that asks to wait is
-// about the rate of calls.
+// refusesBody reports that the cloud did not accept the body of a call: 400, or
+// 413 for a text or body that is too long. A 413 that asks to wait is about the
+// rate of calls.
 func refusesBody(err error) bool {
 	e, ok := asError(err)
 	return ok && (e.Status == http.StatusBadRequest || e.Status == http.StatusRequestEntityTooLarge && e.RetryAfter == 0)
 }
 
-// set sends pairs in one call. Where that is refused it sends less at a time,
-// first what every Cinder takes apart from the rest, then halves, until each
-// pair that the cloud refuses has been refused alone: it keeps no other out.
+// set sends pairs in one call. If that is refused it sends smaller parts: first
+// what every Cinder accepts apart from the rest, then halves, until each
+// refused pair has been sent alone and no longer keeps others from being set.
 func (r *restoring) set(field string, pairs map[string]string, found *map[string]string, send func(map[string]string) error) error {
 	parts := [][]string{slices.Sorted(maps.Keys(pairs))}
 	for refused := 0; len(parts) > 0 && len(pairs) > 0; {
@@ -64,8 +64,8 @@ func (r *restoring) set(field string, pairs map[string]string, found *map[string
 	return nil
 }
 
-// split divides keys into those of pairs that every Cinder takes and the others,
-// or in halves where all are alike.
+// split divides keys into those whose pairs every Cinder accepts and the
+// others, or into halves if there is only one kind.
 func split(keys []string, pairs map[string]string) [][]string {
 	var sure, doubtful []string
 	for _, k := range keys {
@@ -88,9 +88,9 @@ func (r *restoring) refusedPair(d Difference, value string, err error) {
 	r.refusedContent(d, what, strings.Contains(e.Message, d.Key), e)
 }
 
-// refusedContent notes that the cloud does not take what. It is for good when
-// Cinder's validation (cinder/api/validation/validators.py, cinder/utils.py)
-// says so of this very thing; another 400 may be about the volume's status.
+// refusedContent notes that the cloud does not accept what. That is permanent
+// if Cinder's validation (cinder/api/validation/validators.py, cinder/utils.py)
+// rejects just this; any other 400 may be about the volume's status.
 func (r *restoring) refusedContent(d Difference, what string, named bool, e *Error) {
 	if e.Status == http.StatusBadRequest && !(named && validation(e.Message)) {
 		r.why[d.String()] = e.Error()
@@ -106,7 +106,8 @@ func (r *restoring) refusedContent(d Difference, what string, named bool, e *Err
 	r.impossible(d, why)
 }
 
-// validation reports that a message of Cinder is about what it was sent.
+// validation reports whether a message of Cinder is about the content that it
+// was sent.
 func validation(message string) bool {
 	for _, s := range []string{"Invalid input for field/attribute", "Invalid volume metadata", "Additional properties", "is too long", " characters"} {
 		if strings.Contains(message, s) {
@@ -116,8 +117,9 @@ func validation(message string) bool {
 	return false
 }
 
-// middleCut cuts the middle out of text of more than most characters: Cinder's
-// messages repeat what they are about, and end with what is wrong with it.
+// middleCut cuts the middle out of a text of more than most characters:
+// Cinder's messages begin with the text in question and end with what is wrong
+// with it.
 func middleCut(s string, most int) string {
 	if r := []rune(s); len(r) > most {
 		return string(r[:most/2]) + " ... " + string(r[len(r)-most/2:])

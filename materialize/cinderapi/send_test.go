@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// What one release refuses another takes: the cloud decides.
+// Releases differ in what they accept, so the cloud decides.
 func TestTheCloudDecidesHowLongAValueMayBe(t *testing.T) {
 	notes := strings.Repeat("größe ", 81) + "end"
 	image := m{"os_distro": "debian", "hw_notes": notes, "min_disk": "1", "most": strings.Repeat("x", 65535)}
@@ -43,8 +43,8 @@ func TestTheCloudDecidesHowLongAValueMayBe(t *testing.T) {
 	}
 }
 
-// A key that must go makes it one call that replaces all.
-func TestALongValueIsSentAlsoWhereSomethingMustGo(t *testing.T) {
+// A key that must be removed means one call that replaces all metadata.
+func TestALongValueIsSentEvenIfAKeyMustBeRemoved(t *testing.T) {
 	f := &fakeVolume{metadata: m{"stale": "x"}}
 	client := newFakeVolume(t, f)
 	long := strings.Repeat("ü", 256)
@@ -58,8 +58,8 @@ func TestALongValueIsSentAlsoWhereSomethingMustGo(t *testing.T) {
 	}
 }
 
-// A refusal that is not about what was sent: nothing is lost in silence, or
-// called impossible, and the calls have a bound.
+// If a refusal is not about the content that was sent, nothing is silently lost
+// or called impossible, and the number of calls is bounded.
 func TestARefusalForAnotherReasonLosesNothing(t *testing.T) {
 	image := m{}
 	for i := range 500 {
@@ -102,8 +102,8 @@ func TestARefusalForAnotherReasonLosesNothing(t *testing.T) {
 
 type m2 = map[string]any
 
-// Cinder takes bodies of 112 KiB (max_request_body_size): what is too long
-// together may be good in parts.
+// Cinder accepts bodies of up to 112 KiB (max_request_body_size): pairs that
+// are too long together may be accepted in parts.
 func TestABodyThatIsTooLongIsSentInParts(t *testing.T) {
 	f := &fakeVolume{roomy: true}
 	f.fault = func(w http.ResponseWriter, r *http.Request, _ int) bool {
@@ -122,7 +122,7 @@ func TestABodyThatIsTooLongIsSentInParts(t *testing.T) {
 	}
 }
 
-// A name that is refused does not keep the description out.
+// A refused name does not keep the description from being set.
 func TestNameAndDescriptionAreSentApartWhereTheyAreRefused(t *testing.T) {
 	f := &fakeVolume{}
 	client := newFakeVolume(t, f)

@@ -14,16 +14,15 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// settings are what the OpenStack clients are told, by the names that
-// keystoneauth has for it: OS_USER_DOMAIN_NAME of the environment and
-// auth.user_domain_name of clouds.yaml are both user_domain_name.
+// settings are the settings of the OpenStack clients, by keystoneauth's names: OS_USER_DOMAIN_NAME
+// of the environment and auth.user_domain_name of clouds.yaml are both user_domain_name.
 type settings struct {
 	values map[string]string
-	file   string // clouds.yaml that they are from, "" for the environment
+	file   string // the clouds.yaml that they come from, "" for the environment
 	cloud  string
 }
 
-// get returns the first of the named settings that is there.
+// get returns the first of the named settings that is set.
 func (s settings) get(names ...string) string {
 	for _, n := range names {
 		if v := s.values[n]; v != "" {
@@ -33,7 +32,7 @@ func (s settings) get(names ...string) string {
 	return ""
 }
 
-// name is what the operator calls a setting.
+// name is the name of a setting as the operator knows it.
 func (s settings) name(setting string) string {
 	if s.file == "" {
 		return "OS_" + strings.ToUpper(setting)
@@ -68,7 +67,7 @@ func readSettings(cloud string) (settings, error) {
 	if err != nil {
 		return settings{}, err
 	}
-	// These choose among what the cloud offers; the clients let the environment win.
+	// These choose among what the cloud offers. For them the clients prefer the environment.
 	for _, n := range []string{"region_name", "interface", "endpoint_type"} {
 		if env[n] != "" {
 			values[n] = env[n]
@@ -77,7 +76,7 @@ func readSettings(cloud string) (settings, error) {
 	return settings{values: values, file: file, cloud: cloud}, nil
 }
 
-// findClouds finds clouds.yaml where python-openstackclient does.
+// findClouds searches for clouds.yaml where python-openstackclient does.
 func findClouds(given string) (string, error) {
 	if given != "" {
 		return given, nil
@@ -102,8 +101,8 @@ func findClouds(given string) (string, error) {
 	return "", fmt.Errorf("no clouds.yaml in %s; OS_CLIENT_CONFIG_FILE may name one elsewhere", strings.Join(places, ", "))
 }
 
-// readCloud reads one cloud of clouds.yaml, with secure.yaml beside it on top
-// and its profile of clouds-public.yaml below.
+// readCloud reads one cloud of clouds.yaml. Settings of secure.yaml in the same directory override
+// it, and it overrides its profile in clouds-public.yaml.
 func readCloud(file, cloud string) (map[string]string, error) {
 	all, err := readClouds(file, "clouds")
 	if err != nil {
@@ -157,13 +156,13 @@ func readClouds(path, section string) (map[string]map[string]string, error) {
 		err = node.Decode(&all)
 	}
 	if err != nil {
-		// yaml's errors quote what they stumble over, which may be a password.
+		// yaml's errors quote the text at fault, which may be a password.
 		return nil, fmt.Errorf("%s is not YAML as clouds.yaml should be: a section %q with an entry for each cloud", path, section)
 	}
 	clouds := map[string]map[string]string{}
 	for name, entry := range all {
 		flat := map[string]string{}
-		for _, key := range slices.Sorted(maps.Keys(entry)) { // auth before what the clients ask after it
+		for _, key := range slices.Sorted(maps.Keys(entry)) { // auth first, as for the clients
 			node := entry[key]
 			flatten(flat, key, &node, map[*yaml.Node]bool{})
 		}
@@ -172,10 +171,9 @@ func readClouds(path, section string) (map[string]map[string]string, error) {
 	return clouds, nil
 }
 
-// flatten adds a scalar by its name, the members of auth by theirs, and of a
-// list of regions the only one. What is in flat already stays. seen are the nodes
-// of auth that are in flat already: one that an anchor puts into itself, or again
-// and again, adds nothing the second time.
+// flatten adds a scalar under its name, the members of auth under theirs, and the region of a list
+// with only one. It does not change what is in flat already. seen holds the nodes of auth that were
+// added: a node that an anchor puts into itself, or in many places, adds nothing the second time.
 func flatten(flat map[string]string, key string, node *yaml.Node, seen map[*yaml.Node]bool) {
 	node = resolved(node)
 	switch {
@@ -190,10 +188,9 @@ func flatten(flat map[string]string, key string, node *yaml.Node, seen map[*yaml
 	}
 }
 
-// flattenAuth adds the members of a mapping, then those of the mappings that it
-// merges (<<: *common, or <<: [*a, *b], of which the first counts), so that what
-// overrides comes before what it overrides. Of a member that is there twice the
-// last counts.
+// flattenAuth adds the members of a mapping, then those of the mappings that it merges (<<:
+// *common, or <<: [*a, *b], of which the first takes precedence), so that overriding values come
+// before those they override. If a member occurs twice the last one counts.
 func flattenAuth(flat map[string]string, node *yaml.Node, seen map[*yaml.Node]bool) {
 	if seen[node] {
 		return
@@ -220,7 +217,7 @@ func flattenAuth(flat map[string]string, node *yaml.Node, seen map[*yaml.Node]bo
 	}
 }
 
-// resolved is what an alias stands for.
+// resolved returns the node that an alias stands for, or node itself.
 func resolved(node *yaml.Node) *yaml.Node {
 	if node.Kind == yaml.AliasNode {
 		return node.Alias

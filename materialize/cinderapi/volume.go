@@ -12,34 +12,35 @@ import (
 
 // Volume is what Cinder shows of a volume.
 type Volume struct {
-	ID               string            `json:"id"`
-	Name             *string           `json:"name"` // nil: none
-	Description      *string           `json:"description"`
-	Status           string            `json:"status"` // available, in-use, creating, error, ...
-	SizeGiB          int64             `json:"size"`
-	Bootable         string            `json:"bootable"` // "true" or "false"
-	Encrypted        bool              `json:"encrypted"`
-	Multiattach      bool              `json:"multiattach"`
-	AvailabilityZone string            `json:"availability_zone"`
-	VolumeType       *string           `json:"volume_type"`       // its name
-	VolumeTypeID     *string           `json:"volume_type_id"`    // since 3.63
-	EncryptionKeyID  *string           `json:"encryption_key_id"` // since 3.64
-	Metadata         map[string]string `json:"metadata"`          // an admin sees readonly and attached_mode in it
-	ImageMetadata    map[string]string `json:"volume_image_metadata"`
-	ProjectID        string            `json:"os-vol-tenant-attr:tenant_id"`
-	Host             string            `json:"os-vol-host-attr:host"`          // for admins
-	Migration        string            `json:"os-vol-mig-status-attr:migstat"` // for admins; "" for none
-	Attachments      []Attachment      `json:"attachments"`
+	ID               string  `json:"id"`
+	Name             *string `json:"name"` // nil: none
+	Description      *string `json:"description"`
+	Status           string  `json:"status"` // available, in-use, creating, error, ...
+	SizeGiB          int64   `json:"size"`
+	Bootable         string  `json:"bootable"` // "true" or "false"
+	Encrypted        bool    `json:"encrypted"`
+	Multiattach      bool    `json:"multiattach"`
+	AvailabilityZone string  `json:"availability_zone"`
+	VolumeType       *string `json:"volume_type"`       // its name
+	VolumeTypeID     *string `json:"volume_type_id"`    // since 3.63
+	EncryptionKeyID  *string `json:"encryption_key_id"` // since 3.64
+	// for an admin with readonly and attached_mode
+	Metadata      map[string]string `json:"metadata"`
+	ImageMetadata map[string]string `json:"volume_image_metadata"`
+	ProjectID     string            `json:"os-vol-tenant-attr:tenant_id"`
+	Host          string            `json:"os-vol-host-attr:host"`          // for admins
+	Migration     string            `json:"os-vol-mig-status-attr:migstat"` // for admins; "" for none
+	Attachments   []Attachment      `json:"attachments"`
 }
 
 // Attachment is where a volume is attached.
 type Attachment struct {
 	ServerID string `json:"server_id"`
 	HostName string `json:"host_name"`
-	Device   string `json:"device"` // as the cloud believes, not as the server names it
+	Device   string `json:"device"` // the cloud's guess, not the server's own name for it
 }
 
-// volumePath is where a volume is, and what it is called in messages.
+// volumePath returns the path of a volume, and its name in messages.
 func volumePath(id string) (path, on string) {
 	return "volumes/" + url.PathEscape(id), "volume " + id
 }
@@ -60,8 +61,8 @@ func (c *Client) GetVolume(ctx context.Context, id string) (*Volume, error) {
 	return answer.Volume, nil
 }
 
-// WaitVolume gets a volume again and again until done says so or fails; every is
-// the time between, 0 meaning half a second. It ends with ctx.
+// WaitVolume gets a volume repeatedly until done returns true or an error, or
+// ctx ends; every is the interval, 0 meaning half a second.
 func (c *Client) WaitVolume(ctx context.Context, id string, every time.Duration, done func(*Volume) (bool, error)) (*Volume, error) {
 	every = cmp.Or(every, c.poll, 500*time.Millisecond)
 	var last *Volume
@@ -86,8 +87,8 @@ func (c *Client) WaitVolume(ctx context.Context, id string, every time.Duration,
 	}
 }
 
-// Action posts one of Cinder's actions on a volume, such as os-reserve. Harmless
-// says that a second time does no harm.
+// Action posts one of Cinder's actions on a volume, such as os-reserve.
+// harmless says that it may be repeated without harm.
 func (c *Client) Action(ctx context.Context, id, op, action string, arguments any, harmless bool) error {
 	path, on := volumePath(id)
 	return c.Do(ctx, Call{Op: op, On: on, Method: http.MethodPost, Path: path + "/action", Body: map[string]any{action: arguments}, Harmless: harmless})
