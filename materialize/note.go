@@ -102,7 +102,7 @@ func (t *Target) removeNote() error {
 	if err := os.Remove(t.note); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	return private.SyncDir(filepath.Dir(t.note))
+	return private.SyncDir(filepath.Dir(t.note), nil)
 }
 
 // head returns note.Head for the target as it is.

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/restorefs/restorefs/cache/private"
 )
 
 // Kind is what a target is.
@@ -300,12 +302,8 @@ func (t *Target) sync() error {
 	if !t.created {
 		return nil
 	}
-	err := syncDir(filepath.Dir(t.path))
-	if errors.Is(err, fs.ErrPermission) { // the directory may be writable and not readable
-		err = unix.Syncfs(t.fd())
-	}
-	if err != nil {
-		return &TargetError{Target: t.path, Op: "flush the directory", Err: cause(err)}
+	if err := private.SyncDir(filepath.Dir(t.path), t.f); err != nil {
+		return &TargetError{Target: t.path, Op: "flush", Err: err}
 	}
 	return nil
 }
@@ -352,19 +350,6 @@ func (t *Target) stillThere() error {
 	}
 	if err != nil {
 		return &TargetError{Target: t.path, Op: "completion", Err: err}
-	}
-	return nil
-}
-
-// syncDir makes the names in a directory durable. File systems that cannot do that return EINVAL.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	if err := d.Sync(); err != nil && !errors.Is(err, unix.EINVAL) {
-		return err
 	}
 	return nil
 }

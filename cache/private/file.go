@@ -1,7 +1,6 @@
 package private
 
 import (
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -73,65 +72,3 @@ func regular(f *os.File) (*unix.Stat_t, error) {
 }
 
 func foreign(f *os.File, why string) error { return &Error{f.Name(), why, "move it away"} }
-
-// Replace writes a file atomically and durably, with mode 0600. After an error nothing of it is
-// left.
-func Replace(path string, data []byte) error {
-	return replace(path, data, os.Rename)
-}
-
-// Create is Replace, but fails with fs.ErrExist if the file exists.
-func Create(path string, data []byte) error {
-	return replace(path, data, func(temp, path string) error {
-		err := unix.Renameat2(unix.AT_FDCWD, temp, unix.AT_FDCWD, path, unix.RENAME_NOREPLACE)
-		if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) { // NFS and others
-			err = os.Link(temp, path) // replace removes the temporary name afterwards
-		}
-		return err
-	})
-}
-
-func replace(path string, data []byte, name func(temp, path string) error) (err error) {
-	// CreateTemp uses an unpredictable name and O_EXCL.
-	f, err := os.CreateTemp(filepath.Dir(path), ".restorefs-*")
-	if err != nil {
-		return fmt.Errorf("write %s: %w", path, cause(err))
-	}
-	defer os.Remove(f.Name())
-	_, err = f.Write(data)
-	if err == nil {
-		err = f.Sync()
-	}
-	if closeErr := f.Close(); err == nil {
-		err = closeErr
-	}
-	if err == nil {
-		err = name(f.Name(), path)
-	}
-	if err != nil {
-		return fmt.Errorf("write %s: %w", path, within(err))
-	}
-	return SyncDir(filepath.Dir(path))
-}
-
-// within strips the temporary name from an error.
-func within(err error) error {
-	if l, ok := errors.AsType[*os.LinkError](err); ok {
-		return l.Err
-	}
-	return cause(err)
-}
-
-// SyncDir makes the names in a directory durable. It ignores EINVAL, from file systems that cannot
-// do that, and missing permission: a directory may be writable and not readable.
-func SyncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err == nil {
-		err = d.Sync()
-		d.Close()
-	}
-	if err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, fs.ErrPermission) {
-		return fmt.Errorf("flush the directory %s: %w", dir, cause(err))
-	}
-	return nil
-}

@@ -127,7 +127,7 @@ func toQcow2(c *cli.Context, r *restore, name string) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := giveName(x.temp, target.Path(), r.o.force); err != nil {
+	if err := giveName(temp, target.Path(), r.o.force); err != nil {
 		return err
 	}
 	err = r.finish(ctx, target, materialize.Result{
@@ -286,23 +286,12 @@ func (p *percentage) Write(text []byte) (int, error) {
 }
 
 // giveName renames a finished file, durably, over another one only with force.
-func giveName(temp, path string, force bool) error {
-	var err error
-	if force {
-		err = os.Rename(temp, path)
-	} else {
-		err = unix.Renameat2(unix.AT_FDCWD, temp, unix.AT_FDCWD, path, unix.RENAME_NOREPLACE)
-		if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) { // NFS and others
-			err = os.Link(temp, path)
-		}
-	}
+func giveName(temp *os.File, path string, force bool) error {
+	err := private.Rename(temp, path, force)
 	if errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("%s has come into being during the run; it was left alone", path)
 	}
-	if err != nil {
-		return fmt.Errorf("give the qcow2 file its name: %w", err)
-	}
-	return private.SyncDir(filepath.Dir(path))
+	return err
 }
 
 // watched is a served catalogue that remembers why a read failed, and what was

@@ -5,7 +5,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 
@@ -68,18 +67,7 @@ func (d directory) remove(name string) error {
 	return nil
 }
 
-func (d directory) sync() error {
-	f, err := os.Open(d.path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	// Not every file system syncs directories; those have no need to.
-	if err := f.Sync(); err != nil && !errors.Is(err, syscall.EINVAL) {
-		return err
-	}
-	return nil
-}
+func (d directory) sync() error { return private.SyncDir(d.path, nil) }
 
 // openRegular opens a regular file that is the user's, and follows no link.
 func openRegular(path string, flags int) (*os.File, error) {

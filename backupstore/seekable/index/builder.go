@@ -6,9 +6,11 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"path/filepath"
 	"slices"
 
 	"github.com/restorefs/restorefs/backupstore/seekable/stream"
+	"github.com/restorefs/restorefs/cache/private"
 )
 
 // Builder extends an index while the object is decoded. It is a
@@ -275,10 +277,7 @@ func (b *Builder) commit(end []byte) error {
 		return err
 	}
 	// Should this fail, a power cut can cost the file, no more.
-	if dir, err := s.root.Open(path.Dir(name)); err == nil {
-		_ = dir.Sync()
-		dir.Close()
-	}
+	_ = private.SyncDir(filepath.Join(s.root.Name(), path.Dir(name)), nil)
 	return nil
 }
 
