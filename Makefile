@@ -62,17 +62,23 @@ unit1: # again with one processor and pure Go
 ARCH_PACKAGES := $(addprefix ./,backupstore/format fusefs/parttable cache/disk \
   $(addprefix backupstore/seekable/,stream inflate bunzip2 unzstd index) backupstore/seekable)
 
+# Those with files that one processor writes and another reads.
+EXCHANGE = $(GO) test -vet=off -count=1 -run 'ForAllProcessors$$' ./fusefs/overlay ./cache/disk ./backupstore/seekable/index ./backupstore/seekable
+
 test-arch: ## decoders, formats and restores on s390x (big-endian) and arm64, in qemu's emulators (qemu-user-static)
 	@for program in qemu-s390x-static qemu-aarch64-static; do command -v $$program >/dev/null || \
 	  { echo "make test-arch needs $$program (Debian's qemu-user-static): make setup installs it"; exit 1; }; done
-	@# Each processor reads what those before it wrote; at the end this one reads what all did.
-	@dir=$$(mktemp -d) && trap 'rm -rf $$dir' EXIT && export RESTOREFS_TEST_EXCHANGE=$$dir && set -ex && \
-	$(GO) test -count=1 -run 'ForAllProcessors$$' ./fusefs/overlay ./cache/disk ./backupstore/seekable/index && \
+	@# Each processor reads what those before it wrote, and at the end those that began read what all have.
+	@set -e; dir=$$(mktemp -d); trap 'rm -rf $$dir' EXIT; export RESTOREFS_TEST_EXCHANGE=$$dir; set -x; \
+	$(EXCHANGE); \
 	for arch in s390x:s390x arm64:aarch64; do \
-	  CGO_ENABLED=0 GOARCH=$${arch%:*} $(GO) test -vet=off -count=1 -short -timeout 10m -exec qemu-$${arch#*:}-static $(ARCH_PACKAGES); \
-	  CGO_ENABLED=0 GOARCH=$${arch%:*} $(GO) test -vet=off -count=1 -exec qemu-$${arch#*:}-static -run 'ForAllProcessors$$|AnOverlayHolds' ./fusefs/overlay; \
-	done && \
-	$(GO) test -count=1 -run 'ForAllProcessors$$' ./fusefs/overlay ./cache/disk ./backupstore/seekable/index && \
+	  on="-vet=off -count=1 -exec qemu-$${arch#*:}-static"; export GOARCH=$${arch%:*} CGO_ENABLED=0; \
+	  $(GO) test $$on -short -timeout 10m $(ARCH_PACKAGES); \
+	  $(GO) test $$on -run 'ForAllProcessors$$|AnOverlayHolds' ./fusefs/overlay; \
+	done; \
+	GOARCH=s390x $(EXCHANGE) -exec qemu-s390x-static; \
+	unset GOARCH CGO_ENABLED; \
+	$(EXCHANGE); \
 	$(GO) test -count=1 -tags testarch -run '^TestOtherProcessors' ./cmd/restorefs
 
 setup: ## install what the end-to-end tests use (Debian, as root)

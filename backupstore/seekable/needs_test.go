@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// largeWindow is a zstd stream with a frame that asks for a window of 64 MiB and
+// largeWindow is a zstd stream with a frame that asks for a window of 32 MiB and
 // does not say how much it decodes to: n bytes of 'w'. A small frame precedes it
 // if small is set.
 func largeWindow(n int, small bool) []byte {
@@ -30,12 +30,12 @@ func largeWindow(n int, small bool) []byte {
 		frame(17, 1<<20)
 		n -= 1 << 20
 	}
-	frame(26, n)
+	frame(25, n)
 	return b
 }
 
 func TestALargeWindowIsReservedOrRefused(t *testing.T) {
-	const length = 80 << 20
+	const length = 40 << 20
 	for _, c := range []struct {
 		name    string
 		memory  int64 // MiB
@@ -44,11 +44,11 @@ func TestALargeWindowIsReservedOrRefused(t *testing.T) {
 		refused bool
 		indexed bool
 	}{
-		{"with no memory for it", 24, false, false, true, false},
-		{"with no memory for it, behind a small frame", 24, true, true, true, false},
-		{"with memory for the window and no index", 80, false, false, false, false},
-		{"read once, from front to back", 80, true, true, false, false},
-		{"with memory for an index", 256, false, false, false, true},
+		{"with no memory for it", 20, false, false, true, false},
+		{"with no memory for it, behind a small frame", 20, true, true, true, false},
+		{"with memory for the window and no index", 44, false, false, false, false},
+		{"read once, from front to back", 44, true, true, false, false},
+		{"with memory for an index", 128, false, false, false, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			e := newEngine(t, Options{MemoryBytes: c.memory << 20, NoBuild: c.noBuild, Workers: 1})
@@ -58,7 +58,7 @@ func TestALargeWindowIsReservedOrRefused(t *testing.T) {
 			for _, off := range []int64{length - 1<<20, 5 << 20} {
 				err := o.ReadAt(t.Context(), p, off)
 				if short, ok := errors.AsType[*MemoryError](err); c.refused {
-					if !ok || short.Window < 64<<20 || short.Needs < 64<<20 || short.Needs > 68<<20 || short.Has != c.memory<<20 {
+					if !ok || short.Window < 32<<20 || short.Needs < 32<<20 || short.Needs > 36<<20 || short.Has != c.memory<<20 {
 						t.Fatalf("error %v", err)
 					}
 					continue

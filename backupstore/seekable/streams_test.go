@@ -76,11 +76,11 @@ func noise(rng *rand.Rand, n int) []byte {
 	return b
 }
 
-// disk is 4 MiB of zeros with data around it.
+// disk is a MiB of zeros with data around it.
 func disk() []byte {
 	rng := rand.New(rand.NewPCG(1, 1))
 	return bytes.Join([][]byte{
-		words(rng, 500_000), noise(rng, 100_000), make([]byte, 70_000), words(rng, 600_000), make([]byte, 4<<20),
+		words(rng, 500_000), noise(rng, 100_000), make([]byte, 70_000), words(rng, 600_000), make([]byte, 1<<20),
 		noise(rng, 50_000), words(rng, 600_001), make([]byte, 100_000),
 	}, nil)
 }

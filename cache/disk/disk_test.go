@@ -115,10 +115,14 @@ func readAll(t testing.TB, v *Volume, m *memory, piece int) int64 {
 }
 
 func TestBytesLoadedOnceAreKeptForOtherBackupsAndLaterProcesses(t *testing.T) {
+	size := 8 << 20
+	if testing.Short() { // for an emulator
+		size = 3 << 20
+	}
 	for _, block := range []int{4 << 10, 24 << 10, 32 << 10, 1 << 20} {
 		t.Run(fmt.Sprint(block), func(t *testing.T) {
 			dir := t.TempDir()
-			m := content(1, 8<<20+block/2, block)
+			m := content(1, size+block/2, block)
 			piece := (128<<10 + block - 1) / block * block // like a span of package cache
 			c := opened(t, dir, 64<<20, slabBytes, nil)
 			if n := readAll(t, c.Volume(m), m, piece); n < int64(len(m.data))*3/5 {
@@ -130,7 +134,7 @@ func TestBytesLoadedOnceAreKeptForOtherBackupsAndLaterProcesses(t *testing.T) {
 			}
 			c.Close()
 
-			sibling := content(1, 8<<20+block/2, block)
+			sibling := content(1, size+block/2, block)
 			sibling.data[0] ^= 1
 			c = opened(t, dir, 64<<20, slabBytes, nil)
 			v := c.Volume(sibling)
@@ -167,7 +171,11 @@ func TestWhatAKilledProcessLeftIsUsed(t *testing.T) {
 
 func TestNothingInTheDirectoryIsTrusted(t *testing.T) {
 	dir := t.TempDir()
-	m := content(2, 4<<20, 32<<10)
+	size := 4 << 20
+	if testing.Short() {
+		size = 1 << 20
+	}
+	m := content(2, size, 32<<10)
 	c := opened(t, dir, 16<<20, slabBytes, nil)
 	readAll(t, c.Volume(m), m, 128<<10)
 	c.Close()
@@ -379,6 +387,10 @@ func TestAFullDiskIsNoError(t *testing.T) {
 
 func TestConcurrentReadersOfACacheThatIsTooSmallGetRightBytes(t *testing.T) {
 	c := opened(t, t.TempDir(), 1<<20, 512<<10, nil)
+	each := 200
+	if testing.Short() {
+		each = 40
+	}
 	var wg sync.WaitGroup
 	volumes := []*memory{content(20, 2<<20, 32<<10), content(21, 2<<20, 4<<10), content(22, 2<<20, 64<<10)}
 	for r := range 8 {
@@ -387,7 +399,7 @@ func TestConcurrentReadersOfACacheThatIsTooSmallGetRightBytes(t *testing.T) {
 			v := c.Volume(m)
 			rng := rand.New(rand.NewPCG(uint64(r), 3))
 			p := make([]byte, 128<<10)
-			for range 200 {
+			for range each {
 				off := rng.Int64N(m.Size()/(128<<10)) * (128 << 10)
 				if err := v.Load(context.Background(), p, off); err != nil || !bytes.Equal(p, m.data[off:off+int64(len(p))]) {
 					t.Errorf("at %d: %v", off, err)

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -28,14 +29,7 @@ var emulators = map[string]string{"s390x": "qemu-s390x-static", "arm64": "qemu-a
 // that each has made and the overlay that this one has written.
 func TestOtherProcessorsRestoreTheSame(t *testing.T) {
 	share, list := storetest.Fixtures(t)
-	// qemu 7.2 gives a program of s390x no nanoseconds from fstat(2), though from
-	// newfstatat(2): each file would be another one once it is open.
-	whole := time.Date(2026, 1, 6, 0, 0, 0, 0, time.UTC)
-	if err := filepath.WalkDir(share, func(path string, _ fs.DirEntry, err error) error {
-		return errors.Join(err, os.Chtimes(path, whole, whole))
-	}); err != nil {
-		t.Fatal(err)
-	}
+	wholeSeconds(t, share)
 	dir := t.TempDir()
 	programs := map[string][]string{"here": {os.Args[0]}}
 	for arch, emulator := range emulators {
@@ -48,7 +42,7 @@ func TestOtherProcessorsRestoreTheSame(t *testing.T) {
 		}
 		programs[arch] = []string{emulator, path}
 	}
-	on := func(name string, args ...string) string {
+	on := func(name string, args ...string) string { // gives its standard output
 		t.Helper()
 		cmd := exec.CommandContext(t.Context(), programs[name][0], append(programs[name][1:len(programs[name]):len(programs[name])], args...)...)
 		cmd.Env = append(os.Environ(), "RESTOREFS_TEST_MAIN=1", "XDG_CACHE_HOME="+t.TempDir())
@@ -77,6 +71,8 @@ func TestOtherProcessorsRestoreTheSame(t *testing.T) {
 			}
 		}
 	}
+
+	indexesOfOthersAreUsed(t, programs, on)
 
 	// What was written onto a disk here, there.
 	if err := os.Mkdir(filepath.Join(dir, "overlay"), 0o700); err != nil {
@@ -116,6 +112,93 @@ func TestOtherProcessorsRestoreTheSame(t *testing.T) {
 			t.Errorf("%s restores an overlay to %s, here it is %s", name, sum, sums["here"])
 		}
 	}
+}
+
+// wholeSeconds gives all files below dir a time without nanoseconds: qemu 7.2 gives a
+// program of s390x none from fstat(2), though from newfstatat(2), and each file would
+// be another one once it is open.
+func wholeSeconds(t *testing.T, dir string) {
+	t.Helper()
+	whole := time.Date(2026, 1, 6, 0, 0, 0, 0, time.UTC)
+	if err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+		return errors.Join(err, os.Chtimes(path, whole, whole))
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// indexesOfOthersAreUsed restores with the indexes that each processor's program has
+// made by those of all: none finds anything to do about them, or to doubt.
+func indexesOfOthersAreUsed(t *testing.T, programs map[string][]string, on func(name string, args ...string) string) {
+	t.Helper()
+	share, dir := t.TempDir(), t.TempDir()
+	want := make([]byte, 6<<20)
+	if _, err := storetest.Disk(int64(len(want)), 1).ReadAt(want, 0); err != nil {
+		t.Fatal(err)
+	}
+	var ids []string
+	for _, compression := range []string{"zlib", "zstd"} {
+		ids = append(ids, storetest.MustWrite(t, share, storetest.Spec{
+			ID: storetest.ID(compression), VolumeID: storetest.ID("of " + compression), Content: storetest.Bytes(want), Compression: compression,
+		}).ID)
+	}
+	wholeSeconds(t, share)
+	for maker := range programs {
+		made := filepath.Join(dir, maker)
+		on(maker, "index", "--share", share, "--cache-dir", made, "--all")
+		before := allFiles(t, made)
+		if len(before) < len(ids) {
+			t.Fatalf("%s: indexes: %v", maker, before)
+		}
+		for user := range programs {
+			for _, id := range ids {
+				target := filepath.Join(dir, "disk.raw")
+				on(user, "materialize", "--share", share, "--cache-dir", made, "--yes", id, target)
+				if got := make([]byte, len(want)); !bytes.Equal(readStart(t, target, got), want) {
+					t.Errorf("%s, with the indexes of %s: %s has other bytes", user, maker, id)
+				}
+				if err := os.Remove(target); err != nil {
+					t.Fatal(err)
+				}
+			}
+			on(user, "index", "--share", share, "--cache-dir", made, "--all")
+			if after := allFiles(t, made); !maps.Equal(before, after) {
+				t.Errorf("%s does not leave the indexes of %s as they are:\n%v\n%v", user, maker, before, after)
+			}
+		}
+	}
+}
+
+// readStart fills p with the first bytes of a file.
+func readStart(t *testing.T, path string, p []byte) []byte {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := io.ReadFull(f, p); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// allFiles are the digests of what has bytes below dir.
+func allFiles(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	if err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		if err != nil || !e.Type().IsRegular() {
+			return err
+		}
+		if i, err := e.Info(); err != nil || i.Size() > 0 {
+			all[path] = sumOf(t, path)
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return all
 }
 
 func sumOf(t *testing.T, path string) string {
