@@ -1,8 +1,12 @@
 package main
 
 import (
+	"errors"
+	"fmt"
+
 	"github.com/urfave/cli/v2"
 
+	"github.com/restorefs/restorefs/cmd/cloud"
 	"github.com/restorefs/restorefs/materialize/cinderapi"
 )
 
@@ -15,4 +19,39 @@ func cloudFlag() cli.Flag {
 // caller closes the client.
 func connectCloud(c *cli.Context) (*cinderapi.Client, error) {
 	return cinderapi.Connect(c.Context, cinderapi.Options{Cloud: c.String("os-cloud"), Logger: newLogger(c)})
+}
+
+// cloudOptions are what the flags of materialize say of a volume of the cloud.
+// Whether they go together is checked.
+func cloudOptions(c *cli.Context) (cloud.Options, error) {
+	o := cloud.Options{
+		Rule: cinderapi.Rule(c.String("metadata-rule")), NoMetadata: c.Bool("no-metadata"), NoData: c.Bool("metadata-only"),
+		Server: c.String("server"), Cleanup: c.Bool("cleanup"), Logger: newLogger(c),
+		Tell: func(line string) { fmt.Fprintln(c.App.ErrWriter, printable(line)) },
+		Advice: cloud.Advice{
+			DataAlone:  "restore without --volume, then the metadata with --metadata-only",
+			ThisServer: "say --server with its id",
+			OwnDevice:  "give its device as TARGET",
+		},
+	}
+	switch {
+	case o.Rule != cinderapi.RuleBackup && o.Rule != cinderapi.RuleCinder:
+		return o, usagef("--metadata-rule is %s or %s", cinderapi.RuleBackup, cinderapi.RuleCinder)
+	case o.NoMetadata && o.NoData:
+		return o, usagef("--no-metadata and --metadata-only leave nothing to do")
+	case o.NoData && c.String("volume") == "":
+		return o, usagef("--metadata-only needs --volume ID: the volume whose metadata is restored")
+	}
+	return o, nil
+}
+
+// inFlags adds to an error about a volume of the cloud which flags are of use.
+func inFlags(err error) error {
+	if untyped, ok := errors.AsType[*cloud.NoTypeError](err); ok {
+		return usagef("backup %s is of an encrypted volume, which can only be read on a volume of the same volume type: say it with --type; it was %s", untyped.Backup, untyped.Was)
+	}
+	if _, ok := errors.AsType[*cloud.TakenError](err); ok {
+		return fmt.Errorf("%w: when nobody else uses it, run the same command again with --delta --force", err)
+	}
+	return err
 }

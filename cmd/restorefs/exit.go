@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/restorefs/restorefs/backupstore"
+	"github.com/restorefs/restorefs/cmd/cloud"
 	"github.com/restorefs/restorefs/materialize"
 	"github.com/restorefs/restorefs/materialize/device"
 )
@@ -35,6 +36,7 @@ func exitCode(err error) int {
 	var usage usageError
 	var refused *materialize.RefusedError
 	var wrong *device.WrongError
+	var rollback *cloud.RollbackError
 	var status exitStatus
 	switch {
 	case err == nil:
@@ -47,6 +49,8 @@ func exitCode(err error) int {
 		return exitRefused
 	case errors.Is(err, backupstore.ErrDamaged):
 		return exitDamaged
+	case errors.As(err, &rollback): // more than the metadata is not as it should be
+		return exitFailed
 	case errors.Is(err, errMetadata):
 		return exitPartly
 	}

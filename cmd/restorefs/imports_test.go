@@ -15,7 +15,7 @@ var mayImport = map[string][]string{
 	"cache":                        {},
 	"cache/disk":                   {"cache/private"},
 	"cache/private":                {},
-	"cmd/cloud":                    {"backupstore", "materialize", "materialize/cinderapi", "materialize/device"},
+	"cmd/cloud":                    {"backupstore", "backupstore/safetext", "materialize", "materialize/cinderapi", "materialize/device"},
 	"cmd/cloud/cloudtest":          {},
 	"fusefs":                       {"fusefs/contents", "fusefs/mountinfo", "fusefs/parttable"},
 	"fusefs/contents":              {"fusefs/parttable"},

@@ -125,19 +125,21 @@ func runMaterialize(c *cli.Context) error {
 		return err
 	}
 	if r.cloud != nil {
-		if err := errors.Join(r.cloud.isAt(name), r.cloud.check(r.backup)); err != nil {
+		if err := errors.Join(r.cloud.CheckNames(name), r.cloud.Check(c.Context, r.backup)); err != nil {
 			return err
 		}
-		if err := r.isTheVolume(c.Context, name); err != nil {
-			return err
+		if r.found, err = r.cloud.Prove(c.Context, name, r.volume); err != nil {
+			return volumeMissing(name, err)
 		}
 	}
 	if r.o.dryRun {
 		return r.dryRun(c.Context, name)
 	}
 	r.byHand = r.cloud != nil
-	err = r.onto(c.Context, name)
-	return andLeft(err, r.free(c.Context))
+	if err = r.onto(c.Context, name); r.restored && r.cloud != nil {
+		err = errors.Join(err, r.cloud.Free(c.Context))
+	}
+	return err
 }
 
 // finish reports a restore whose data is safe, and restores the metadata of the
@@ -163,7 +165,7 @@ func (r *restore) finish(ctx context.Context, target *materialize.Target, result
 		proof += "; what was written onto it is from " + out.Overlay + ", and has no digests"
 	}
 	if cloud != nil {
-		out.VolumeID = cloud.volume.ID
+		out.VolumeID = cloud.Volume.ID
 	}
 	out.Disk = lookAtTarget(target.Path(), result.Size)
 	var err, recordErr error
@@ -184,7 +186,7 @@ func (r *restore) finish(ctx context.Context, target *materialize.Target, result
 			fmt.Fprintf(w, "  %s\n", printable(line))
 		}
 	}
-	out.Volume, err = cloud.restoreMetadata(b, data)
+	out.Volume, err = cloud.restoreMetadata(ctx, b, data)
 	if r.o.json {
 		recordErr = errors.Join(recordErr, writeJSON(r.o.out, out))
 	}
@@ -220,7 +222,7 @@ func (r *restore) dryRun(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	if p.Changes, err = r.cloud.plan(r.backup); err != nil {
+	if p.Changes, err = r.cloud.changes(ctx, r.backup); err != nil {
 		return err
 	}
 	p.FreeBytes = freeFor(resolved(name))
@@ -232,7 +234,7 @@ func (r *restore) dryRun(ctx context.Context, name string) error {
 		err = writeJSON(r.o.out, p)
 	} else {
 		printPlan(r.o.out, p, e.Notes)
-		if r.cloud != nil && r.cloud.metadata {
+		if r.cloud.restoresMetadata() {
 			printChanges(r.o.out, p.Changes)
 		}
 	}

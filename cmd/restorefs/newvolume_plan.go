@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -19,30 +20,30 @@ type plannedVolume struct {
 
 // dryRun says what deliver would do. It creates, reserves, attaches and maps
 // nothing, so that nothing can be said of the device.
-func (d *delivery) dryRun() error {
-	e, err := materialize.PlanUnseen(d.c.Context, d.volume, d.target())
+func (d *delivery) dryRun(ctx context.Context) error {
+	e, err := materialize.PlanUnseen(ctx, d.volume, printable(d.Target()))
 	if err != nil {
 		return err
 	}
-	e.Exact = d.fresh
-	p, err := newPlanned(d.c.Context, d.composed, d.volume, e, d.options)
+	created := d.Wanted
+	e.Exact = created != nil
+	p, err := newPlanned(ctx, d.composed, d.volume, e, d.options)
 	if err != nil {
 		return err
 	}
-	if d.fresh {
-		w := d.wish
-		p.NewVolume = &plannedVolume{SizeGiB: w.SizeGiB, Type: w.Type, Zone: w.Zone, Name: w.Name, Device: d.place.String()}
-	} else if p.Changes, err = d.cloud.plan(d.backup); err != nil {
+	if created != nil {
+		p.NewVolume = &plannedVolume{SizeGiB: created.SizeGiB, Type: created.Type, Zone: created.Zone, Name: created.Name, Device: d.place.String()}
+	} else if p.Changes, err = d.Changes(ctx, d.backup); err != nil {
 		return err
 	}
-	out := d.c.App.Writer
-	if d.c.Bool("json") {
-		return errors.Join(writeJSON(out, p), d.broken)
+	if d.o.json {
+		return errors.Join(writeJSON(d.o.out, p), d.broken)
 	}
-	printPlan(out, p, d.notes())
-	fmt.Fprintf(out, "device    %s\n", d.place)
-	if !d.fresh && d.cloud.metadata {
-		printChanges(out, p.Changes)
+	notes, err := d.Notes(ctx)
+	printPlan(d.o.out, p, noteLines(notes, err))
+	fmt.Fprintf(d.o.out, "device    %s\n", d.place)
+	if created == nil && d.RestoresMetadata() {
+		printChanges(d.o.out, p.Changes)
 	}
 	return d.broken
 }

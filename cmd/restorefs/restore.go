@@ -191,7 +191,7 @@ func (r *restore) onto(ctx context.Context, name string) error {
 		}
 	}
 	if r.cloud != nil { // what is open now, whatever the name was a moment ago
-		if err := r.cloud.isAt(target.Path()); err != nil {
+		if err := r.cloud.CheckNames(target.Path()); err != nil {
 			return err
 		}
 	}
@@ -199,16 +199,15 @@ func (r *restore) onto(ctx context.Context, name string) error {
 	if r.cloud != nil {
 		fmt.Fprintf(r.o.err, "volume  %s\n", r.cloud.describe())
 		if !r.confirmed { // else they were told before that
-			for _, note := range r.cloud.notes(r.backup) {
-				fmt.Fprintf(r.o.err, "note    %s\n", printable(note))
-			}
+			notes, err := r.cloud.Notes(ctx, r.backup)
+			printNotes(r.o.err, notes, err)
 		}
 	}
 	if err := r.confirm(ctx, target); err != nil {
 		return err
 	}
 	if r.byHand {
-		if err := r.lookAgain(ctx); err != nil {
+		if err := r.cloud.CheckAgain(ctx, r.backup); err != nil {
 			return err
 		}
 	}
@@ -237,8 +236,8 @@ func (r *restore) onto(ctx context.Context, name string) error {
 		return r.howToContinue(target, name, err)
 	}
 	if r.byHand {
-		if err := r.undisturbed(ctx); err != nil {
-			return err
+		if err := r.cloud.Undisturbed(ctx); err != nil {
+			return inFlags(err)
 		}
 	}
 	r.restored = true

@@ -1,21 +1,19 @@
 package main
 
 import (
-	"bytes"
-	"encoding/json"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
-	"slices"
-	"strings"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/restorefs/restorefs/backupstore"
 	"github.com/restorefs/restorefs/backupstore/share/locate"
+	"github.com/restorefs/restorefs/cmd/cloud"
+	"github.com/restorefs/restorefs/materialize"
 	"github.com/restorefs/restorefs/materialize/cinderapi"
 )
 
@@ -31,35 +29,35 @@ func volumeFlags() []cli.Flag {
 	}
 }
 
-// cloudVolume is the volume of a cloud that a backup is restored to.
+// cloudVolume is the volume of a cloud that a backup is restored to, and how that is
+// told.
 type cloudVolume struct {
-	c        *cli.Context
-	share    *locate.Share
-	client   *cinderapi.Client
-	volume   *cinderapi.Volume // as it was found
-	rule     cinderapi.Rule
-	metadata bool // is restored too
-	marked   bool // by us, as reserved (cinderapi.ReservedKey)
+	*cloud.Destination
+	client *cinderapi.Client
+	console
+	keeper
+	again []string // the words that repeat this command for the metadata alone, but for volume and backup
 }
 
-// metadataRule is --metadata-rule, checked together with the flags it goes with.
-func metadataRule(c *cli.Context) (cinderapi.Rule, error) {
-	rule := cinderapi.Rule(c.String("metadata-rule"))
-	switch {
-	case rule != cinderapi.RuleBackup && rule != cinderapi.RuleCinder:
-		return "", usagef("--metadata-rule is %s or %s", cinderapi.RuleBackup, cinderapi.RuleCinder)
-	case c.Bool("no-metadata") && c.Bool("metadata-only"):
-		return "", usagef("--no-metadata and --metadata-only leave nothing to do")
-	case c.Bool("metadata-only") && c.String("volume") == "":
-		return "", usagef("--metadata-only needs --volume ID: the volume whose metadata is restored")
+// newCloudVolume logs in. The caller closes it.
+func newCloudVolume(c *cli.Context, s *locate.Share) (*cloudVolume, error) {
+	client, err := connectCloud(c)
+	if err != nil {
+		return nil, err
 	}
-	return rule, nil
+	again := append([]string{"restorefs", "materialize", "--metadata-only"}, sameShare(c, s)...)
+	for _, flag := range []string{"os-cloud", "metadata-rule"} {
+		if c.IsSet(flag) {
+			again = append(again, "--"+flag, c.String(flag))
+		}
+	}
+	return &cloudVolume{client: client, console: consoleOf(c), keeper: keeperOf(c, s), again: again}, nil
 }
 
 // findCloudVolume logs in and looks at the volume of --volume. It is nil where
 // that is not given. The caller closes it.
 func findCloudVolume(c *cli.Context, s *locate.Share) (*cloudVolume, error) {
-	rule, err := metadataRule(c)
+	o, err := cloudOptions(c)
 	if err != nil {
 		return nil, err
 	}
@@ -72,16 +70,15 @@ func findCloudVolume(c *cli.Context, s *locate.Share) (*cloudVolume, error) {
 		}
 		return nil, nil
 	}
-	client, err := connectCloud(c)
+	v, err := newCloudVolume(c, s)
 	if err != nil {
 		return nil, err
 	}
-	v, err := client.GetVolume(c.Context, c.String("volume"))
-	if err != nil {
-		client.Close()
+	if v.Destination, err = cloud.Find(c.Context, v.client, c.String("volume"), o); err != nil {
+		v.close()
 		return nil, err
 	}
-	return &cloudVolume{c: c, share: s, client: client, volume: v, rule: rule, metadata: !c.Bool("no-metadata")}, nil
+	return v, nil
 }
 
 func (v *cloudVolume) close() {
@@ -90,261 +87,70 @@ func (v *cloudVolume) close() {
 	}
 }
 
-// String names the volume as the operator knows it.
-func (v *cloudVolume) String() string {
-	name := ""
-	if v.volume.Name != nil {
-		name = quoted(*v.volume.Name)
-	}
-	return fmt.Sprintf("volume %s%s", v.volume.ID, name)
-}
+// restoresMetadata reports whether a volume's metadata is restored, too.
+func (v *cloudVolume) restoresMetadata() bool { return v != nil && v.RestoresMetadata() }
 
 // describe is the line that the operator confirms.
 func (v *cloudVolume) describe() string {
-	text := fmt.Sprintf("%s, %d GiB, %s", strings.TrimPrefix(v.String(), "volume "), v.volume.SizeGiB, v.volume.Status)
-	if !v.metadata {
+	text := fmt.Sprintf("%s, %d GiB, %s", v.Name(), v.Volume.SizeGiB, v.Volume.Status)
+	if !v.RestoresMetadata() {
 		text += "; its metadata stays"
 	}
 	return printable(text)
 }
 
-// origin is what the backup and its parents know of the volume's metadata. err
-// says what is missing of it.
-func (v *cloudVolume) origin(b *backupstore.Backup) (cinderapi.Origin, error) {
-	o := cinderapi.Origin{BackupID: b.ID, VolumeID: b.VolumeID}
-	for l := b; l != nil; l = l.Parent() {
-		var layer *cinderapi.Layer
-		m, err := l.ReadVolumeMeta(v.c.Context)
-		if err != nil {
-			return o, err
-		}
-		if m != nil {
-			layer = &cinderapi.Layer{
-				Version: m.Version, Name: m.Base.Name, Description: m.Base.Description, Bootable: m.Base.Bootable, Metadata: m.Metadata,
-				Image: m.Image, VolumeTypeID: m.Base.VolumeTypeID, EncryptionKeyID: m.Base.EncryptionKeyID,
-			}
-		}
-		o.Chain = append(o.Chain, layer)
-		if v.rule == cinderapi.RuleBackup {
-			break
-		}
-		if l.Incremental() && l.Parent() == nil {
-			return o, fmt.Errorf("--metadata-rule cinder needs all parents: %s of backup %s is not on the share: %w", l.ParentID, l.ID, backupstore.ErrDamaged)
-		}
-	}
-	if o.Chain[0] == nil && v.rule == cinderapi.RuleBackup {
-		return o, fmt.Errorf("backup %s has no usable record of its volume's metadata (see restorefs show): there is nothing to restore it from", b.ID)
-	}
-	return o, nil
-}
-
-// restoredVolume is what JSON says of a volume's metadata; its fields are a
-// contract.
-type restoredVolume struct {
-	ID       string                 `json:"id"`
-	Rule     cinderapi.Rule         `json:"metadata_rule"`
-	Restored bool                   `json:"metadata_restored"`          // all of it
-	Left     []cinderapi.Difference `json:"metadata_left"`              // what is not as it should be
-	LeftFile string                 `json:"metadata_left_file"`         // where that is written down, "" for nowhere
-	Error    string                 `json:"metadata_error,omitempty"`   // what ended it
-	Again    string                 `json:"metadata_command,omitempty"` // does it again, where that is of use
-}
-
-// restoreMetadata restores the volume's metadata after its data, which is as
-// data says, and tells of it unless that is left to JSON. nil is returned where
-// nothing was to be done.
-func (v *cloudVolume) restoreMetadata(b *backupstore.Backup, data string) (*restoredVolume, error) {
-	if v == nil || !v.metadata {
+// changes are in what the metadata of a volume would be changed.
+func (v *cloudVolume) changes(ctx context.Context, b *backupstore.Backup) ([]cinderapi.Difference, error) {
+	if v == nil {
 		return nil, nil
 	}
-	out := &restoredVolume{ID: v.volume.ID, Rule: v.rule, Left: []cinderapi.Difference{}}
-	left, err := v.tryMetadata(b)
-	out.Left = append(out.Left, left...)
-	out.Restored = err == nil && len(left) == 0
-	if out.Restored {
-		v.nothingLeft()
-		if !v.c.Bool("json") {
-			fmt.Fprintf(v.c.App.Writer, "restored the metadata of volume %s, read back and compared\n", v.volume.ID)
-		}
-		return out, nil
-	}
-	for _, d := range left {
-		fmt.Fprintln(v.c.App.ErrWriter, printable("left: "+differenceWords(d)))
-	}
-	if len(left) > 0 {
-		out.LeftFile = v.writeLeft(b, left)
-	}
-	if err != nil {
-		out.Error, out.Again = err.Error(), v.again(b)
-		return out, metadataError{fmt.Errorf("%sthe metadata of volume %s is not restored, or only in part: %w\nrun again just that: %s", data, v.volume.ID, err, out.Again)}
-	}
-	text := fmt.Sprintf("%sthe metadata of volume %s is restored, except for %s", data, v.volume.ID, amount(len(left)))
-	if slices.ContainsFunc(left, func(d cinderapi.Difference) bool { return d.Permanent }) {
-		text += "; what the cloud's API does not take only an administrator of the cloud can put into Cinder's database"
-	}
-	if out.LeftFile != "" {
-		text += "; all of it is in " + out.LeftFile
-	}
-	if slices.ContainsFunc(left, func(d cinderapi.Difference) bool { return !d.Permanent }) {
-		out.Again = v.again(b)
-		text += "\nrun again just that: " + out.Again
-	}
-	return out, metadataError{errors.New(text)}
+	return v.Changes(ctx, b)
 }
 
-func amount(n int) string {
-	if n == 1 {
-		return "one thing"
-	}
-	return fmt.Sprintf("%d things", n)
-}
-
-func (v *cloudVolume) tryMetadata(b *backupstore.Backup) ([]cinderapi.Difference, error) {
-	o, err := v.origin(b)
-	if err != nil {
-		return nil, err
-	}
-	// It may have changed while the data was written.
-	now, err := v.client.GetVolume(v.c.Context, v.volume.ID)
-	if err != nil {
-		return nil, err
-	}
-	return v.client.RestoreMetadata(v.c.Context, v.volume.ID, o.Wanted(v.rule, v.volume.ID, now.State()))
-}
-
-// plan is in what the volume's metadata would be changed.
-func (v *cloudVolume) plan(b *backupstore.Backup) ([]cinderapi.Difference, error) {
-	if v == nil || !v.metadata {
-		return nil, nil
-	}
-	o, err := v.origin(b)
-	if err != nil {
-		return nil, err
-	}
-	return cinderapi.Differences(o.Wanted(v.rule, v.volume.ID, v.volume.State()), v.volume.State()), nil
-}
-
-// printChanges lists what --dry-run would change of a volume's metadata.
-func printChanges(w io.Writer, changes []cinderapi.Difference) {
-	for _, d := range changes {
-		fmt.Fprintln(w, printable("change    "+differenceWords(d)))
-	}
-	if len(changes) == 0 {
-		fmt.Fprintln(w, "metadata  of the volume is as it should be")
+// printNotes prints what the operator should know of a volume, notes, and that its
+// metadata will not be restored, for err.
+func printNotes(w io.Writer, notes []string, err error) {
+	for _, n := range noteLines(notes, err) {
+		fmt.Fprintf(w, "note    %s\n", printable(n))
 	}
 }
 
-// notes is what the operator should know of the volume before its data is
-// written.
-func (v *cloudVolume) notes(b *backupstore.Backup) []string {
-	notes := v.statusNotes()
-	changes, err := v.plan(b)
+func noteLines(notes []string, err error) []string {
 	if err != nil {
 		return append(notes, "its metadata will not be restored: "+explain(err))
-	}
-	for _, d := range changes {
-		if d.Field == "encryption_key_id" {
-			notes = append(notes, fmt.Sprintf("the data is encrypted with the key %s, which the volume does not have and the API cannot give it: "+
-				"an administrator of the cloud must, before it can be read", *d.Wanted))
-		}
 	}
 	return notes
 }
 
-func differenceWords(d cinderapi.Difference) string {
-	d.Key = cut(d.Key, maxName)
-	show := func(s *string) string {
-		if s == nil {
-			return "nothing"
-		}
-		if r := []rune(*s); len(r) > 60 {
-			return fmt.Sprintf("%q... (%d characters)", string(r[:60]), len(r))
-		}
-		return fmt.Sprintf("%q", *s)
+// volumeMissing is the error for a TARGET that should be a volume and is not there.
+func volumeMissing(target string, err error) error {
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
-	text := fmt.Sprintf("%s is %s, should be %s", d, show(d.Found), show(d.Wanted))
-	if d.Why != "" {
-		text += ": " + d.Why
-	}
-	return text
+	return &materialize.RefusedError{Target: target, Reasons: []materialize.Reason{{Kind: materialize.ReasonNotATarget,
+		Text: "it is not there, and a volume's device or file is: is this the machine that has it? To restore to a new file, leave --volume out"}}}
 }
 
-// leftFile is what is left of a volume's metadata; its fields are a contract.
-type leftFile struct {
-	Volume string                 `json:"volume"`
-	Backup string                 `json:"backup"`
-	Left   []cinderapi.Difference `json:"left"`
+// plannedMetadata is the JSON of --metadata-only --dry-run; its fields are a
+// contract.
+type plannedMetadata struct {
+	Backup  string                 `json:"backup"`
+	Changes []cinderapi.Difference `json:"metadata_changes"`
+	Volume  string                 `json:"volume"`
 }
 
-// leftPath is where what is left is kept.
-func (v *cloudVolume) leftPath() string {
-	return keeperOf(v.c, v.share).aside(filepath.Base(v.volume.ID) + ".metadata-left.json")
+// restoredMetadata is the JSON of --metadata-only; its fields are a contract.
+type restoredMetadata struct {
+	Backup string          `json:"backup"`
+	Volume *restoredVolume `json:"volume"`
 }
-
-// nothingLeft removes what an earlier run has left there.
-func (v *cloudVolume) nothingLeft() {
-	path := v.leftPath()
-	text, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return
-	}
-	var old leftFile
-	if err == nil && (json.Unmarshal(text, &old) != nil || old.Volume != v.volume.ID) {
-		return // nobody knows whose it is
-	}
-	if err == nil {
-		err = os.Remove(path)
-	}
-	if err != nil {
-		fmt.Fprintf(v.c.App.ErrWriter, "what an earlier run left is restored now, but its file stays: %v\n", err)
-		return
-	}
-	fmt.Fprintf(v.c.App.ErrWriter, "removed %s: nothing is left any more\n", path)
-}
-
-// writeLeft keeps what is left in a file.
-func (v *cloudVolume) writeLeft(b *backupstore.Backup, left []cinderapi.Difference) string {
-	path := v.leftPath()
-	var text bytes.Buffer
-	err := writeJSON(&text, leftFile{v.volume.ID, b.ID, left})
-	if err == nil {
-		err = keeperOf(v.c, v.share).keep(path, text.Bytes())
-	}
-	if err != nil {
-		fmt.Fprintf(v.c.App.ErrWriter, "what is left is not written to a file: %v\n", err)
-		return ""
-	}
-	return path
-}
-
-// again is the command that repeats just the metadata.
-func (v *cloudVolume) again(b *backupstore.Backup) string {
-	words := append([]string{"restorefs", "materialize", "--metadata-only"}, sameShare(v.c, v.share)...)
-	for _, flag := range []string{"os-cloud", "metadata-rule"} {
-		if v.c.IsSet(flag) {
-			words = append(words, "--"+flag, v.c.String(flag))
-		}
-	}
-	words = append(words, "--volume", v.volume.ID, b.ID)
-	for i, w := range words {
-		words[i] = shellWord(w)
-	}
-	return strings.Join(words, " ")
-}
-
-// metadataError says that a volume's metadata is not restored, or not all of it.
-type metadataError struct{ error }
-
-func (e metadataError) Is(target error) bool { return target == errMetadata }
-
-func (e metadataError) Unwrap() error { return errors.Unwrap(e.error) }
 
 // metadataOnly is materialize --metadata-only.
 func metadataOnly(c *cli.Context) error {
 	if n := c.NArg(); n != 1 && n != 2 {
 		return usagef("materialize --metadata-only takes BACKUP, %s given", counted(n, "argument"))
 	}
-	if _, err := metadataRule(c); err != nil {
+	if _, err := cloudOptions(c); err != nil {
 		return err
 	}
 	catalog, s, err := openCatalogOn(c, shareOptions(c), backupstore.Options{})
@@ -362,27 +168,27 @@ func metadataOnly(c *cli.Context) error {
 	}
 	defer v.close()
 	if c.NArg() == 2 {
-		if err := v.isAt(c.Args().Get(1)); err != nil {
+		if err := v.CheckNames(c.Args().Get(1)); err != nil {
 			return err
 		}
 	}
-	if err := v.check(b); err != nil {
+	if err := v.Check(c.Context, b); err != nil {
 		return err
 	}
 	if c.Bool("dry-run") {
-		changes, err := v.plan(b)
+		changes, err := v.Changes(c.Context, b)
 		if err != nil {
 			return err
 		}
 		if c.Bool("json") {
-			return writeJSON(c.App.Writer, map[string]any{"backup": b.ID, "volume": v.volume.ID, "metadata_changes": changes})
+			return writeJSON(c.App.Writer, plannedMetadata{b.ID, changes, v.Volume.ID})
 		}
 		printChanges(c.App.Writer, changes)
 		return nil
 	}
-	out, err := v.restoreMetadata(b, "")
+	out, err := v.restoreMetadata(c.Context, b, "")
 	if c.Bool("json") {
-		err = errors.Join(err, writeJSON(c.App.Writer, map[string]any{"backup": b.ID, "volume": out}))
+		err = errors.Join(err, writeJSON(c.App.Writer, restoredMetadata{b.ID, out}))
 	}
 	return err
 }

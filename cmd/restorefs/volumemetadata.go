@@ -1,0 +1,162 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/restorefs/restorefs/backupstore"
+	"github.com/restorefs/restorefs/materialize/cinderapi"
+)
+
+// restoredVolume is what JSON says of a volume's metadata; its fields are a
+// contract.
+type restoredVolume struct {
+	ID       string                 `json:"id"`
+	Rule     cinderapi.Rule         `json:"metadata_rule"`
+	Restored bool                   `json:"metadata_restored"`          // all of it
+	Left     []cinderapi.Difference `json:"metadata_left"`              // what is not as it should be
+	LeftFile string                 `json:"metadata_left_file"`         // where that is written down, "" for nowhere
+	Error    string                 `json:"metadata_error,omitempty"`   // what ended it
+	Again    string                 `json:"metadata_command,omitempty"` // does it again, where that is of use
+}
+
+// restoreMetadata restores the volume's metadata after its data, which is as
+// data says, and tells of it unless that is left to JSON. nil is returned where
+// nothing was to be done.
+func (v *cloudVolume) restoreMetadata(ctx context.Context, b *backupstore.Backup, data string) (*restoredVolume, error) {
+	if !v.restoresMetadata() {
+		return nil, nil
+	}
+	id := v.Volume.ID
+	out := &restoredVolume{ID: id, Rule: v.Rule(), Left: []cinderapi.Difference{}}
+	left, err := v.RestoreMetadata(ctx, b)
+	out.Left = append(out.Left, left...)
+	out.Restored = err == nil && len(left) == 0
+	if out.Restored {
+		v.nothingLeft()
+		if !v.json {
+			fmt.Fprintf(v.out, "restored the metadata of volume %s, read back and compared\n", id)
+		}
+		return out, nil
+	}
+	for _, d := range left {
+		fmt.Fprintln(v.err, printable("left: "+differenceWords(d)))
+	}
+	if len(left) > 0 {
+		out.LeftFile = v.writeLeft(b, left)
+	}
+	if err != nil {
+		out.Error, out.Again = err.Error(), shellCommand(slices.Concat(v.again, []string{"--volume", id, b.ID}))
+		return out, metadataError{fmt.Errorf("%sthe metadata of volume %s is not restored, or only in part: %w\nrun again just that: %s", data, id, err, out.Again)}
+	}
+	text := fmt.Sprintf("%sthe metadata of volume %s is restored, except for %s", data, id, amount(len(left)))
+	if slices.ContainsFunc(left, func(d cinderapi.Difference) bool { return d.Permanent }) {
+		text += "; what the cloud's API does not take only an administrator of the cloud can put into Cinder's database"
+	}
+	if out.LeftFile != "" {
+		text += "; all of it is in " + out.LeftFile
+	}
+	if slices.ContainsFunc(left, func(d cinderapi.Difference) bool { return !d.Permanent }) {
+		out.Again = shellCommand(slices.Concat(v.again, []string{"--volume", id, b.ID}))
+		text += "\nrun again just that: " + out.Again
+	}
+	return out, metadataError{errors.New(text)}
+}
+
+func amount(n int) string {
+	if n == 1 {
+		return "one thing"
+	}
+	return fmt.Sprintf("%d things", n)
+}
+
+// printChanges lists what --dry-run would change of a volume's metadata.
+func printChanges(w io.Writer, changes []cinderapi.Difference) {
+	for _, d := range changes {
+		fmt.Fprintln(w, printable("change    "+differenceWords(d)))
+	}
+	if len(changes) == 0 {
+		fmt.Fprintln(w, "metadata  of the volume is as it should be")
+	}
+}
+
+func differenceWords(d cinderapi.Difference) string {
+	d.Key = cut(d.Key, maxName)
+	show := func(s *string) string {
+		if s == nil {
+			return "nothing"
+		}
+		if r := []rune(*s); len(r) > 60 {
+			return fmt.Sprintf("%q... (%d characters)", string(r[:60]), len(r))
+		}
+		return fmt.Sprintf("%q", *s)
+	}
+	text := fmt.Sprintf("%s is %s, should be %s", d, show(d.Found), show(d.Wanted))
+	if d.Why != "" {
+		text += ": " + d.Why
+	}
+	return text
+}
+
+// leftFile is what is left of a volume's metadata; its fields are a contract.
+type leftFile struct {
+	Volume string                 `json:"volume"`
+	Backup string                 `json:"backup"`
+	Left   []cinderapi.Difference `json:"left"`
+}
+
+// leftPath is where what is left is kept.
+func (v *cloudVolume) leftPath() string {
+	return v.aside(filepath.Base(v.Volume.ID) + ".metadata-left.json")
+}
+
+// nothingLeft removes what an earlier run has left there.
+func (v *cloudVolume) nothingLeft() {
+	path := v.leftPath()
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return
+	}
+	var old leftFile
+	if err == nil && (json.Unmarshal(text, &old) != nil || old.Volume != v.Volume.ID) {
+		return // nobody knows whose it is
+	}
+	if err == nil {
+		err = os.Remove(path)
+	}
+	if err != nil {
+		fmt.Fprintf(v.err, "what an earlier run left is restored now, but its file stays: %v\n", err)
+		return
+	}
+	fmt.Fprintf(v.err, "removed %s: nothing is left any more\n", path)
+}
+
+// writeLeft keeps what is left in a file.
+func (v *cloudVolume) writeLeft(b *backupstore.Backup, left []cinderapi.Difference) string {
+	path := v.leftPath()
+	var text bytes.Buffer
+	err := writeJSON(&text, leftFile{v.Volume.ID, b.ID, left})
+	if err == nil {
+		err = v.keep(path, text.Bytes())
+	}
+	if err != nil {
+		fmt.Fprintf(v.err, "what is left is not written to a file: %v\n", err)
+		return ""
+	}
+	return path
+}
+
+// metadataError says that a volume's metadata is not restored, or not all of it.
+type metadataError struct{ error }
+
+func (e metadataError) Is(target error) bool { return target == errMetadata }
+
+func (e metadataError) Unwrap() error { return errors.Unwrap(e.error) }
