@@ -11,14 +11,13 @@ import (
 	"time"
 )
 
-// Attached finds a volume that is attached to this machine, an instance of the
-// cloud, by the names that udev gives disks by their serial number. Nova makes
-// the volume's id that number; virtio-blk and QEMU's NVMe have room for 20
-// characters of it.
+// Attached finds a volume that is attached to this machine, an instance of the cloud, by the names
+// that udev makes of the serial numbers of disks. Nova sets the serial number to the volume's id;
+// virtio-blk and QEMU's NVMe keep 20 characters of it.
 type Attached struct {
 	ByID string        // "" means /dev/disk/by-id
 	Sys  string        // "" means /sys
-	Wait time.Duration // for the device to show; 0: 70 s
+	Wait time.Duration // how long to wait for the device; 0: 70 s
 }
 
 // String implements Finder.
@@ -31,8 +30,8 @@ func (a *Attached) dir() string {
 	return a.ByID
 }
 
-// Check implements Finder. The directory appears with the first disk that has
-// a serial number, so its absence proves nothing.
+// Check implements Finder. It checks nothing: the directory appears only with the first disk that
+// has a serial number.
 func (a *Attached) Check(context.Context) error { return nil }
 
 // Find implements Finder.
@@ -62,7 +61,7 @@ func (a *Attached) Find(ctx context.Context, v Volume) (*Device, error) {
 	if d.File {
 		return nil, &WrongError{Volume: v.ID, Path: path, Reason: "it is a regular file"}
 	}
-	// A disk that is attached anew is a new one to the kernel.
+	// A disk that is attached again is a new disk to the kernel.
 	d.Lasting = false
 	return d, a.serial(path, v)
 }
@@ -85,7 +84,7 @@ func (a *Attached) link(v Volume) (string, bool, error) {
 		}
 		path := filepath.Join(a.dir(), name)
 		to, err := filepath.EvalSymlinks(path)
-		if err != nil { // it is being made
+		if err != nil { // udev is making the link
 			return "", false, nil
 		}
 		if real != "" && to != real {
@@ -98,8 +97,8 @@ func (a *Attached) link(v Volume) (string, bool, error) {
 	return first, real != "", nil
 }
 
-// serial compares the disk's serial number with the id where the kernel tells
-// it: links can be stale.
+// serial compares the disk's serial number with the id, as links can be stale. If the kernel knows
+// no serial number there is nothing to compare.
 func (a *Attached) serial(path string, v Volume) error {
 	sys := a.Sys
 	if sys == "" {

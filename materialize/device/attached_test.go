@@ -12,13 +12,13 @@ import (
 	"github.com/restorefs/restorefs/backupstore/storetest/leaktest/need"
 )
 
-// loopDevice is a block device of some size, or the test skips.
+// loopDevice returns a block device of a size, or skips the test.
 func loopDevice(t *testing.T, size int64) string {
 	t.Helper()
 	return loopOf(t, filepath.Join(t.TempDir(), "disk"), size)
 }
 
-// loopOf is the block device of a file that it makes.
+// loopOf makes a file and returns a block device of it.
 func loopOf(t *testing.T, path string, size int64) string {
 	t.Helper()
 	need.Root(t)
@@ -63,7 +63,7 @@ func TestAnAttachedVolumeIsFoundByItsSerialNumber(t *testing.T) {
 		name    string
 		links   map[string]string
 		serials map[string]string // file below /sys/class/block/DEV
-		want    string            // "" for found
+		want    string            // part of the error; "": it is found
 	}{
 		{"virtio", map[string]string{"virtio-61c2f0aa-1b2c-4d3e-8": device, "virtio-77c2f0aa-1b2c-4d3e-8": other},
 			map[string]string{"serial": "61c2f0aa-1b2c-4d3e-8"}, ""},
@@ -107,7 +107,7 @@ func TestAnAttachedVolumeIsFoundByItsSerialNumber(t *testing.T) {
 	}
 }
 
-func TestAnAttachedFileIsNoDisk(t *testing.T) {
+func TestAFileBelowByIdIsRefused(t *testing.T) {
 	byID := t.TempDir()
 	volumeFile(t, filepath.Join(byID, "virtio-61c2f0aa-1b2c-4d3e-8"), 1<<30)
 	_, err := (&Attached{ByID: byID, Wait: time.Millisecond}).Find(t.Context(), volumeOf(1))

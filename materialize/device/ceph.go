@@ -13,12 +13,11 @@ import (
 	"unicode"
 )
 
-// Ceph maps the RBD image that a volume is to a device of this machine, with
-// the program rbd. Which cluster and user is rbd's matter: ceph.conf and
-// CEPH_ARGS.
+// Ceph maps the RBD image of a volume to a device of this machine, with the
+// program rbd. That finds cluster and user itself, by ceph.conf and CEPH_ARGS.
 type Ceph struct {
 	Pool string
-	Wait time.Duration // for rbd to do its work; 0: 70 s
+	Wait time.Duration // bounds each call of rbd; 0: 70 s
 }
 
 // String implements Finder.
@@ -47,7 +46,7 @@ func (c *Ceph) Find(ctx context.Context, v Volume) (*Device, error) {
 	out, err := c.rbd(ctx, "map", image)
 	if err != nil {
 		if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-			// It was ended, maybe after it had made the device.
+			// rbd was stopped, possibly after it had made the device.
 			if _, left := c.rbd(context.WithoutCancel(ctx), "unmap", image); left == nil {
 				return nil, fmt.Errorf("%w; it was unmapped", err)
 			}
@@ -81,9 +80,9 @@ func (c *Ceph) Find(ctx context.Context, v Volume) (*Device, error) {
 	return d, nil
 }
 
-// unused waits until nobody has the image open: a virtual machine has it by
-// librbd, which this machine's kernel does not see. Cinder itself opens images
-// for a moment; the watch of a client that died lasts 30 s.
+// unused waits until the image is not open anywhere: a virtual machine may use
+// it through librbd, unseen by this machine's kernel. Cinder itself opens
+// images for a moment; the watch of a dead client lasts 30 s.
 func (c *Ceph) unused(ctx context.Context, v Volume) error {
 	image := c.image(v.ID)
 	var users string
@@ -118,8 +117,8 @@ func (c *Ceph) wait() time.Duration {
 	return c.Wait
 }
 
-// rbd runs the program. A signal from the terminal does not reach it; when ctx
-// ends it is asked to end, and ended 5 s later.
+// rbd runs the program. Signals from the terminal do not reach it; when ctx
+// ends it gets SIGTERM, and 5 s later it is killed.
 func (c *Ceph) rbd(ctx context.Context, args ...string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.wait())
 	defer cancel()
@@ -140,7 +139,7 @@ func (c *Ceph) rbd(ctx context.Context, args ...string) ([]byte, error) {
 	return nil, fmt.Errorf("%s: %w: %s", what, err, shortened(errOut.String()))
 }
 
-// shortened makes what a program wrote fit for a message.
+// shortened makes the output of a program fit for a message.
 func shortened(s string) string {
 	s = strings.Join(strings.Fields(s), " ")
 	if len(s) > 600 {

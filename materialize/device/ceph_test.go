@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// fakeRBD puts a program rbd into the path that notes how it is called and does
-// as the script says. It returns the notes.
+// fakeRBD puts a program rbd into PATH that records its arguments and then runs
+// the script. calls returns what it recorded.
 func fakeRBD(t *testing.T, script string) (calls func() string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -58,7 +58,7 @@ func TestAnImageThatIsNotTheVolumeIsUnmappedAgain(t *testing.T) {
 	}
 }
 
-func TestWhatRbdSaysIsPassedOn(t *testing.T) {
+func TestErrorsOfRbdArePassedOn(t *testing.T) {
 	for script, want := range map[string]string{
 		`echo "rbd: error opening image: (2) No such file or directory" >&2; exit 2`:                        "No such file or directory",
 		`case $1 in status) echo '{}';; map) echo "rbd: sysfs write failed" >&2; exit 6;; esac`:             "rbd map " + image + ": exit status 6: rbd: sysfs write failed",

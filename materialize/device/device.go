@@ -13,39 +13,39 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Volume is what is known of the volume whose device is wanted.
+// Volume is what is known of the volume whose device is sought.
 type Volume struct {
 	ID      string // a UUID
 	SizeGiB int64
-	// Encrypted volumes may lie in files that are shorter than the volume:
-	// Cinder's NFS driver makes one of the size of an empty LUKS container.
+	// Encrypted says that a file may be shorter than the volume: Cinder's NFS driver makes the file
+	// of an encrypted volume with the size of an empty LUKS container.
 	Encrypted bool
-	// Qcow2 says that what is to be written is a qcow2 file: that driver makes
-	// encrypted volumes so, and Cinder backs them up as they are.
+	// Qcow2 says that the data to be written is a qcow2 file: that driver keeps encrypted volumes
+	// in qcow2, and Cinder backs up the file itself.
 	Qcow2 bool
-	// MayBeCut says that a file may be shorter than the volume: Cinder's own
-	// restore cuts it off where the backup ends.
+	// MayBeCut says that a file may be shorter than the volume: Cinder's own restore cuts the file
+	// off where the backup ends.
 	MayBeCut bool
 }
 
-// Finder finds a volume's device in one kind of place.
+// Finder finds the devices of volumes in one kind of place.
 type Finder interface {
-	// Check looks whether this machine can have devices of this kind at all, so
-	// that no volume is made for nothing.
+	// Check checks that this machine can have such devices at all, so that no volume is created in
+	// vain.
 	Check(ctx context.Context) error
-	// Find waits until the device shows, and proves that it is the volume. The
-	// error is a *NotFoundError or a *WrongError, or tells what failed.
+	// Find waits until the device appears, and proves that it is the volume. The error is a
+	// *NotFoundError, a *WrongError, or that of a failed operation.
 	Find(ctx context.Context, v Volume) (*Device, error)
-	// String says in words where it looks.
+	// String says where it looks.
 	String() string
 }
 
 // Device is a volume's device. It belongs to one goroutine.
 type Device struct {
-	Path string // as found; maybe a symbolic link
+	Path string // may be a symbolic link
 	Size int64  // bytes
 	File bool   // a regular file, not a block device
-	// Lasting devices are the same one, with the same number, the next time.
+	// Lasting says that the volume will have the same device, with the same number, the next time.
 	Lasting bool
 
 	release func(context.Context) error
@@ -54,8 +54,8 @@ type Device struct {
 // Mapped reports whether Release has something to do.
 func (d *Device) Mapped() bool { return d.release != nil }
 
-// Release gives up what Find did to have the device. It must not be open any
-// more. The error says what is left and how to remove it.
+// Release undoes what Find did to get the device, which must be closed. The error says what is left
+// and how to remove it.
 func (d *Device) Release(ctx context.Context) error {
 	if d.release == nil {
 		return nil
@@ -63,12 +63,12 @@ func (d *Device) Release(ctx context.Context) error {
 	return d.release(ctx)
 }
 
-// NotFoundError is a device that did not show.
+// NotFoundError says that a device did not appear.
 type NotFoundError struct {
 	Volume string // id
-	Where  string // where it was looked for
+	Where  string // where it was sought
 	After  time.Duration
-	Hint   string // what to do, "" when nothing is known
+	Hint   string // what the operator can do, or ""
 }
 
 // Error implements error.
@@ -83,14 +83,14 @@ func (e *NotFoundError) Error() string {
 	return text
 }
 
-// WrongError is something found where the volume should be that is not it, or
-// is not to be written. Nothing was written.
+// WrongError says that what was found in the volume's place is not the volume, or must not be
+// written. It was not written.
 type WrongError struct {
 	Volume string // id
 	Path   string
 	Reason string
-	// TooLarge is a device that could be the volume on storage that rounds sizes
-	// up far, as PowerFlex does to 8 GiB.
+	// TooLarge says that the device is larger than the volume. On storage that rounds sizes up, as
+	// PowerFlex does to 8 GiB, it may be the volume nevertheless.
 	TooLarge bool
 }
 
@@ -112,9 +112,9 @@ func (v Volume) check() error {
 	return nil
 }
 
-// Prove looks at what is at path, where the operator says that the volume is, as
-// Find does at what it found. The error is a *WrongError, or fs.ErrNotExist where
-// nothing is there, or tells what failed.
+// Prove checks the file or device at path, which the operator names as the volume, as Find checks
+// what it found. The error is a *WrongError, fs.ErrNotExist if nothing is there, or that of a
+// failed operation.
 func Prove(ctx context.Context, path string, v Volume) (*Device, error) {
 	if err := v.check(); err != nil {
 		return nil, err
@@ -124,7 +124,7 @@ func Prove(ctx context.Context, path string, v Volume) (*Device, error) {
 
 const gib = 1 << 30
 
-// look opens what is at path, for reading, and proves that it is the volume.
+// look opens the file or device at path for reading, and proves that it is the volume.
 func look(path string, v Volume) (*Device, error) {
 	wrong := func(format string, args ...any) (*Device, error) {
 		return nil, &WrongError{Volume: v.ID, Path: path, Reason: fmt.Sprintf(format, args...)}
@@ -165,13 +165,12 @@ func look(path string, v Volume) (*Device, error) {
 	return d, nil
 }
 
-// qcow2Magic begins a qcow2 file (QEMU, docs/interop/qcow2.txt).
+// qcow2Magic is the start of a qcow2 file (QEMU, docs/interop/qcow2.txt).
 const qcow2Magic = "QFI\xfb"
 
-// unfit says why the bytes of the volume must not be written to what was found,
-// "" for nothing. Cinder's NFS driver writes qcow2 with nfs_qcow2_volumes and for
-// encrypted volumes, and keeps a volume with snapshots in several files, which a
-// file of JSON lists (cinder/volume/drivers/nfs.py, remotefs.py).
+// unfit says why the bytes of the volume must not be written to what was found, or "". Cinder's NFS
+// driver uses qcow2 with nfs_qcow2_volumes and for encrypted volumes, and keeps a volume that has
+// snapshots in several files, which a JSON file lists (cinder/volume/drivers/nfs.py, remotefs.py).
 func unfit(f *os.File, d *Device, v Volume) (string, error) {
 	var magic [len(qcow2Magic)]byte
 	if _, err := f.ReadAt(magic[:], 0); err != nil && !errors.Is(err, io.EOF) {
@@ -198,8 +197,8 @@ func unfit(f *os.File, d *Device, v Volume) (string, error) {
 	return "", nil
 }
 
-// apart calls f where it may hang, on a dead NFS server, and returns no later
-// than ctx ends.
+// apart calls f, which may hang because of a dead NFS server, in a goroutine of its own, and
+// returns when f does or ctx ends.
 func apart[T any](ctx context.Context, f func() (T, error)) (T, error) {
 	type result struct {
 		value T
@@ -219,7 +218,7 @@ func apart[T any](ctx context.Context, f func() (T, error)) (T, error) {
 	}
 }
 
-// await asks again and again until there is something, for as long as wait.
+// await calls ask repeatedly until that returns true or an error, but no longer than wait.
 func await[T any](ctx context.Context, wait time.Duration, ask func() (T, bool, error)) (T, bool, error) {
 	type answer struct {
 		value T

@@ -63,7 +63,7 @@ func TestPlacesAreUnderstoodOrRefused(t *testing.T) {
 	}
 }
 
-func TestAFileIsTheVolumeOnlyIfAllSpeaksForIt(t *testing.T) {
+func TestAFileIsTheVolumeOnlyIfEverythingSaysSo(t *testing.T) {
 	dir := t.TempDir()
 	place := func(name string) string { return filepath.Join(dir, name, "volume-"+testID) }
 	volumeFile(t, place("right"), 1<<30)
@@ -93,7 +93,7 @@ func TestAFileIsTheVolumeOnlyIfAllSpeaksForIt(t *testing.T) {
 		name     string
 		template string
 		volume   Volume
-		want     string // "" for found
+		want     string // part of the error; "": it is found
 	}{
 		{"the file of the volume's size", "right/volume-{id}", volumeOf(1), ""},
 		{"found by a pattern", "r*/volume-{id}", volumeOf(1), ""},
@@ -131,7 +131,7 @@ func TestAFileIsTheVolumeOnlyIfAllSpeaksForIt(t *testing.T) {
 	}
 }
 
-func TestADeviceMayShowLate(t *testing.T) {
+func TestADeviceMayAppearLate(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "volume-"+testID)
 	made := time.AfterFunc(200*time.Millisecond, func() {
 		f, err := os.Create(path + ".new")
@@ -148,7 +148,7 @@ func TestADeviceMayShowLate(t *testing.T) {
 	}
 }
 
-func TestADeviceThatDoesNotShowIsSaidWithThePlace(t *testing.T) {
+func TestTheErrorNamesWhereADeviceDidNotAppear(t *testing.T) {
 	p := &Path{Template: "/dev/no-such-group/volume-{id}", Wait: time.Millisecond}
 	_, err := p.Find(t.Context(), volumeOf(1))
 	if missing, ok := errors.AsType[*NotFoundError](err); !ok || !strings.Contains(err.Error(), "/dev/no-such-group/volume-"+testID) || !strings.Contains(missing.Hint, "volume_group") {

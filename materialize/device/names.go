@@ -9,22 +9,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Claim is a name by which a device or file says which volume it is.
+// Claim is a name that says which volume a device or file is.
 type Claim struct {
-	Volume string // the id, or as much of it as fits into a serial number
-	Name   string // the name that carries it
+	Volume string // the id, or the part of it that fits into a serial number
+	Name   string // the name that contains the id
 }
 
-// OtherVolume looks at all names of the device or file at path: as given, as it
-// resolves, and what the kernel knows of the device. It returns the first that is
-// of another volume than the one with that id, nil when there is none. A path
-// without such a name, or with nothing there, is no contradiction: see Prove for
-// what the device itself must be.
+// OtherVolume looks at all names of the device or file at path: path itself, the path that it
+// resolves to, and the names that the kernel knows. It returns the first that says it is another
+// volume than id, nil if there is none. Names without an id, or a path where nothing exists, are no
+// contradiction; Prove checks the device itself.
 func OtherVolume(path, id string) *Claim { return contradiction(namesOf(path), id) }
 
-// volumeInName finds a volume's id, or the part of it that a serial number has
-// room for, in the name of a device or file: Cinder's volume-<id>, and what udev
-// makes of the serial number that Nova gives.
+// volumeInName matches a volume's id, or the part of it that fits into a serial number, in the name
+// of a device or file: Cinder's volume-<id>, and names that udev makes of the serial number that
+// Nova sets.
 var volumeInName = regexp.MustCompile(`(?i)(?:^|[^0-9a-z])(?:volume-|virtio-|harddisk_|serial-)([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-(?:[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]))(?:$|[^0-9a-f-]|-lun|-part)`)
 
 func contradiction(names []string, id string) *Claim {
@@ -37,7 +36,7 @@ func contradiction(names []string, id string) *Claim {
 	return nil
 }
 
-// namesOf is what a device or file is called.
+// namesOf returns the names of a device or file.
 func namesOf(path string) []string {
 	names := []string{path}
 	if abs, err := filepath.Abs(path); err == nil {
@@ -54,7 +53,8 @@ func namesOf(path string) []string {
 	return append(names, namesInSysfs(dir)...)
 }
 
-// namesInSysfs is what the kernel knows of the block device with that directory.
+// namesInSysfs returns the names that the kernel knows of a block device; dir is its directory in
+// sysfs.
 func namesInSysfs(dir string) []string {
 	names := []string{
 		// Device mapper doubles the dashes of LVM's names.
@@ -67,8 +67,8 @@ func namesInSysfs(dir string) []string {
 	return names
 }
 
-// carries reports whether a name that udev made of a serial number ends with the
-// id, or with as much of it as fits into one.
+// carries reports whether a name that udev made of a serial number ends with the id, or with the
+// part of it that fits into a serial number.
 func carries(name, id string) bool {
 	name, id = strings.ToLower(name), strings.ToLower(id)
 	for _, serial := range []string{id, id[:serialBytes]} {

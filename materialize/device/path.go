@@ -11,23 +11,24 @@ import (
 	"time"
 )
 
-// The places of Cinder's usual configuration: volume_group of the LVM driver,
-// nfs_mount_point_base of the NFS driver below Debian's and RDO's state_path.
+// The places in Cinder's default configuration: volume_group of the LVM driver,
+// and nfs_mount_point_base of the NFS driver below the state_path of Debian and
+// RDO.
 const (
 	lvmTemplate = "/dev/cinder-volumes/volume-{id}"
 	nfsTemplate = "/var/lib/cinder/mnt/*/volume-{id}"
 	cephPool    = "volumes"
 )
 
-// defaultWait is how long a device may take to show: udev on a busy machine, the
-// attribute cache of an NFS client (acdirmax, 60 s).
+// defaultWait is how long a device may take to appear: udev may be slow on a
+// busy machine, and an NFS client caches attributes (acdirmax, 60 s).
 const defaultWait = 70 * time.Second
 
-// ErrHow is what errors.Is finds when Parse does not understand its text.
+// ErrHow is wrapped by Parse's errors.
 var ErrHow = errors.New("a place is lvm, nfs, ceph, ceph:POOL, or a path with {id} in it")
 
-// Parse makes the Finder of a place: lvm, nfs, ceph or ceph:POOL, or a path with
-// {id} in it, which may be a pattern as of filepath.Match.
+// Parse returns the Finder of a place: lvm, nfs, ceph or ceph:POOL, or a path
+// with {id} in it, which may be a pattern of filepath.Match.
 func Parse(how string) (Finder, error) {
 	switch {
 	case how == "lvm":
@@ -53,13 +54,14 @@ func Parse(how string) (Finder, error) {
 // Path finds volumes by a path that has their id in it.
 type Path struct {
 	Template string        // with {id}; may be a pattern
-	Wait     time.Duration // for the device to show; 0: 70 s
+	Wait     time.Duration // how long to wait for the device; 0: 70 s
 }
 
 // String implements Finder.
 func (p *Path) String() string { return p.Template }
 
-// Check implements Finder: the directory must be there, or its pattern match.
+// Check implements Finder: the directory must exist or, if it is a pattern,
+// match one.
 func (p *Path) Check(ctx context.Context) error {
 	dir := filepath.Dir(p.Template)
 	if strings.Contains(dir, "{id}") {
@@ -75,8 +77,8 @@ func (p *Path) Check(ctx context.Context) error {
 	return nil
 }
 
-// isGroup asks LVM for a volume group: one that holds no active volume yet has
-// no directory.
+// isGroup asks LVM whether dir is a volume group: a group without an active
+// volume has no directory.
 func isGroup(ctx context.Context, dir string) bool {
 	group, ok := strings.CutPrefix(dir, "/dev/")
 	if !ok || strings.ContainsAny(group, "/*?[\\") {
@@ -118,8 +120,8 @@ func (p *Path) Find(ctx context.Context, v Volume) (*Device, error) {
 	return apart(ctx, func() (*Device, error) { return look(path, v) })
 }
 
-// one finds the only match of a pattern. Several names of the same thing, as
-// udev gives them, are one.
+// one finds the only match of a pattern. Several names of the same device, such
+// as udev's, count as one.
 func one(pattern string, v Volume) (string, bool, error) {
 	matches, err := filepath.Glob(pattern)
 	if err != nil || len(matches) == 0 {
@@ -128,7 +130,7 @@ func one(pattern string, v Volume) (string, bool, error) {
 	var real []string
 	for _, m := range matches {
 		r, err := filepath.EvalSymlinks(m)
-		if err != nil { // it has just gone, or points to what is not there yet
+		if err != nil { // it has just vanished, or its target does not exist yet
 			return "", false, nil
 		}
 		real = append(real, r)

@@ -5,13 +5,13 @@ import (
 	"strings"
 )
 
-// serialBytes is what virtio-blk and NVMe keep of a serial number: VIRTIO 1.2,
+// serialBytes is the number of bytes that virtio-blk and NVMe keep of a serial number: VIRTIO 1.2,
 // 5.2.6 (VIRTIO_BLK_T_GET_ID); NVMe base specification, Identify Controller.
 const serialBytes = 20
 
-// serialNumbers are those that the kernel knows of a block device, of which dir is
-// the directory in sysfs: of virtio, of NVMe, of SCSI in the vital product data
-// page 0x80 (SPC-4, 7.8.18). A partition has those of its disk.
+// serialNumbers returns the serial numbers that the kernel knows of a block device; dir is its
+// directory in sysfs. They are from virtio, NVMe, and page 0x80 of SCSI's vital product data
+// (SPC-4, 7.8.18). A partition has those of its disk.
 func serialNumbers(dir string) (serials []string) {
 	disk := ""
 	if sysfsText(dir, "partition") != "" {
@@ -30,13 +30,13 @@ func serialNumbers(dir string) (serials []string) {
 	return serials
 }
 
-// sysfsText is what a file of sysfs says, "" when it is not there.
+// sysfsText returns the text of a file in sysfs, "" if the file does not exist.
 func sysfsText(dir, file string) string { return trimmed(sysfsFile(dir, file)) }
 
-// sysfsFile does not clean the path: dir may be a symbolic link, and what is above
-// it is above the directory that it leads to.
+// sysfsFile does not clean the path: dir may be a symbolic link, and ".." must mean the directory
+// above its target.
 func sysfsFile(dir, file string) string {
-	text, _ := os.ReadFile(dir + "/" + file) // what is not there says nothing
+	text, _ := os.ReadFile(dir + "/" + file) // a missing file is like an empty one
 	return string(text)
 }
 
