@@ -7,21 +7,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Copier is a File that the kernel can copy from without its bytes passing
-// through this process. Only Dir's files are.
+// Copier is a File from which the kernel can copy, so that the bytes do not pass through this
+// process. Only the files of Dir implement it.
 type Copier interface {
-	// CopyTo copies up to n bytes at off to dstOff of dst and returns how many:
-	// fewer than n are no error, none at the file's end. File systems that can
-	// share blocks share them, servers that can copy by themselves do (Linux
-	// copy_file_range(2)). The error is the system's: EXDEV, EINVAL, EOPNOTSUPP and
-	// ENOSYS say that these two files cannot be copied so.
+	// CopyTo copies up to n bytes at off to dstOff of dst and returns how many: fewer than n are no
+	// error, 0 means the end of the file. It shares blocks on file systems that can do so, and lets
+	// servers copy that can do so (copy_file_range(2) of Linux). The error is the system's: EXDEV,
+	// EINVAL, EOPNOTSUPP and ENOSYS mean that these two files cannot be copied in this way.
 	CopyTo(ctx context.Context, dst *os.File, dstOff, off, n int64) (int64, error)
 }
 
 var _ Copier = (*dirFile)(nil)
 
-// CopyTo implements Copier. A call that is left behind when ctx ends may still
-// write into dst.
+// CopyTo implements Copier. If ctx ends, the call in the kernel may still write into dst.
 func (f *dirFile) CopyTo(ctx context.Context, dst *os.File, dstOff, off, n int64) (int64, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err

@@ -19,7 +19,7 @@ import (
 
 // Dir is a share that the kernel has mounted (or any directory).
 type Dir struct {
-	path   string // "": nothing comes in its place
+	path   string // "": it has no Successor
 	outage *outage
 	now    current
 }
@@ -29,32 +29,32 @@ type root struct {
 	root *os.Root
 	top  *os.File // the same directory
 	id   identity
-	// stale says that the server does not know it any more.
+	// stale says that the server no longer knows the directory.
 	stale atomic.Bool
 	users int  // guarded by current.mu
-	gone  bool // so is this: it is closed when nobody uses it
+	gone  bool // guarded by current.mu: to be closed when users is 0
 
-	// remote says that a read may hang for as long as a server is away.
+	// remote says that a read may hang as long as a server does not answer.
 	remote bool
-	// openat2 says that the kernel has it and lets it be called: since Linux
-	// 5.6, and not in every container.
+	// openat2 says that openat2(2) can be called: since Linux 5.6, and not in
+	// every container.
 	openat2 bool
-	// records are buffers for list, by pointer; half of what a scan would
-	// allocate.
+	// records holds buffers for list (*[recordBytes]byte), which saves half of
+	// what a scan allocates.
 	records sync.Pool
 }
 
 var _ Share = (*Dir)(nil)
 
-// OpenDir opens the directory at path as a share. It returns when ctx ends, also
-// while the kernel waits for a server that is away; log is told of one, nil: is
-// not.
+// OpenDir opens the directory at path as a share. It returns when ctx ends,
+// even while the kernel waits for a server. A server that does not answer is
+// reported to log, which may be nil.
 func OpenDir(ctx context.Context, path string, log *slog.Logger) (*Dir, error) {
 	return openDir(ctx, path, &outage{name: path, log: log})
 }
 
-// OpenDirAs is OpenDir of a share that String calls name. The directory may be
-// moved, or its mount be taken away, while it is open: it has no Successor.
+// OpenDirAs is OpenDir, but String returns name, and the share has no
+// Successor: the directory may be moved or unmounted while it is open.
 func OpenDirAs(ctx context.Context, path, name string, log *slog.Logger) (*Dir, error) {
 	d, err := openDir(ctx, path, &outage{name: name, log: log})
 	if err == nil {
@@ -67,7 +67,7 @@ func openDir(ctx context.Context, path string, o *outage) (*Dir, error) {
 	r, err := interruptible(ctx, o, func() (*root, error) { return openRoot(path) }, (*root).close)
 	var of *fs.PathError
 	if errors.As(err, &of) {
-		err = of.Err // the path is said here, also of a call that was given up
+		err = of.Err // the message below names the path
 	}
 	if errors.Is(err, fs.ErrPermission) {
 		err = fmt.Errorf("%w (run restorefs as root or as the user that cinder-backup runs as)", err)
@@ -106,8 +106,8 @@ func (r *root) close() {
 	r.root.Close()
 }
 
-// isRemote tells file systems whose reads wait for somebody else from those
-// that wait for a local disk at most.
+// isRemote reports whether reads may wait for a server or another process;
+// false for file systems that only wait for a local disk.
 func isRemote(fd int) bool {
 	var st unix.Statfs_t
 	if unix.Fstatfs(fd, &st) != nil {
@@ -121,11 +121,11 @@ func isRemote(fd int) bool {
 	return true
 }
 
-// String returns the directory's path, or what else it is called.
+// String returns the directory's path, or the name given to OpenDirAs.
 func (d *Dir) String() string { return d.outage.name }
 
-// Device is the number of the file system that the directory is on, st_dev of
-// stat(2); 0 when the share is closed.
+// Device is the number of the directory's file system, st_dev of stat(2); 0 if
+// the share is closed.
 func (d *Dir) Device() uint64 {
 	r, err := d.now.take()
 	if err != nil {
@@ -138,15 +138,15 @@ func (d *Dir) Device() uint64 {
 // Waiting implements Share.
 func (d *Dir) Waiting() time.Duration { return d.outage.waiting() }
 
-// Close closes the root directory, once nobody uses it.
+// Close closes the root directory as soon as no call uses it.
 func (d *Dir) Close() error {
 	d.now.replace(nil)
 	return nil
 }
 
-// openFile opens name below the root with flags added. openat2 does in one call
-// what os.Root does component by component; in a scan of thousands of
-// directories that is a quarter of the time.
+// openFile opens name below the root with additional flags. openat2 does in one
+// call what os.Root does component by component; in a scan of thousands of
+// directories that saves a quarter of the time.
 func (r *root) openFile(name string, flags int) (*os.File, error) {
 	if !r.openat2 {
 		return r.root.OpenFile(name, unix.O_NOFOLLOW|flags, 0)
@@ -163,7 +163,8 @@ func (r *root) openFile(name string, flags int) (*os.File, error) {
 		return nil, err
 	}
 	var fd int
-	// EAGAIN: something was renamed meanwhile. It does not go on for ever.
+	// EAGAIN means that something was renamed meanwhile; try again, but not for
+	// ever.
 	for try := 0; ; try++ {
 		ctlErr := conn.Control(func(top uintptr) { fd, err = unix.Openat2(int(top), name, &how) })
 		if ctlErr != nil {
@@ -174,8 +175,9 @@ func (r *root) openFile(name string, flags int) (*os.File, error) {
 		}
 	}
 	if err == nil && flags&unix.O_NONBLOCK != 0 {
-		// That was for open alone. Left on it, os.File would take files of some
-		// file systems for pollable, and its Close wait for a read that hangs.
+		// O_NONBLOCK was only for the open. If it stayed set, os.File would
+		// poll files of some file systems, and its Close would wait for a read
+		// that hangs.
 		if err = unix.SetNonblock(fd, false); err != nil {
 			unix.Close(fd)
 		}
@@ -217,11 +219,11 @@ func (r *root) readDir(ctx context.Context, dir string, want func(name string) b
 }
 
 // leadsOut reports whether a symbolic link may lead to a directory outside the
-// share. The kernel resolves it as far as the share goes and no farther, so that
-// what is outside is not touched: it may be a server that is away.
+// share. The kernel resolves the link only inside the share: what is outside
+// must not be touched, as it may be on a server that does not answer.
 func (r *root) leadsOut(name string) bool {
 	if !r.openat2 {
-		_, err := r.root.Stat(name) // an error where it leads out
+		_, err := r.root.Stat(name) // fails if the link leads out
 		return err != nil && !errors.Is(err, fs.ErrNotExist)
 	}
 	conn, err := r.top.SyscallConn()
@@ -277,7 +279,7 @@ func (r *root) open(name string, o *outage) (*dirFile, error) {
 	return file, nil
 }
 
-// look says what name is without opening it.
+// look returns the FileInfo of name without opening it.
 func (r *root) look(name string) (fs.FileInfo, error) {
 	if !r.openat2 {
 		return r.root.Lstat(name)
@@ -292,7 +294,7 @@ func (r *root) look(name string) (fs.FileInfo, error) {
 
 type dirFile struct {
 	f       *os.File
-	remote  *outage // nil: it is on a local disk
+	remote  *outage // nil: the file is on a local disk
 	size    int64
 	modTime time.Time
 }
@@ -300,8 +302,8 @@ type dirFile struct {
 func (f *dirFile) Size() int64        { return f.size }
 func (f *dirFile) ModTime() time.Time { return f.modTime }
 
-// Stamp implements File. AT_STATX_FORCE_SYNC has the kernel ask an NFS server
-// rather than believe what it was told some seconds ago (statx(2)).
+// Stamp implements File. With AT_STATX_FORCE_SYNC the kernel asks an NFS server
+// instead of using attributes that it got some seconds ago (statx(2)).
 func (f *dirFile) Stamp(ctx context.Context) (Stamp, error) {
 	if err := ctx.Err(); err != nil {
 		return Stamp{}, err
@@ -335,8 +337,8 @@ func (f *dirFile) Stamp(ctx context.Context) (Stamp, error) {
 	}, nil)
 }
 
-// Close implements File. Closing tells the server of it, NFS 4 and FUSE do, and
-// waits for the answer; there is nothing in it to wait for.
+// Close implements File. On NFS 4 and FUSE, close(2) sends a message and waits
+// for the answer, which nothing here needs.
 func (f *dirFile) Close() error {
 	if f.remote == nil {
 		return f.f.Close()
@@ -353,7 +355,8 @@ func (f *dirFile) ReadAt(ctx context.Context, p []byte, off int64) (int, error) 
 	if f.remote == nil || ctx.Done() == nil {
 		return f.f.ReadAt(p, off)
 	}
-	// The read that is left behind must not write into the caller's memory.
+	// A read that continues after ctx has ended must not write into the
+	// caller's memory.
 	type result struct {
 		buf *[]byte
 		n   int
@@ -375,12 +378,12 @@ func (f *dirFile) ReadAt(ctx context.Context, p []byte, off int64) (int, error) 
 	return r.n, r.err
 }
 
-// readBuffers are what remote files were read into, by pointer.
+// readBuffers holds buffers for reads of remote files (*[]byte).
 var readBuffers sync.Pool
 
 // interruptible calls fn and returns its result, or ctx's error as soon as ctx
-// ends; fn then finishes alone and its result goes to discard. Without an outage
-// to tell of, fn cannot hang, and is waited for.
+// ends; fn then finishes in its goroutine and its result goes to discard. If o
+// is nil, fn cannot hang and is called directly.
 func interruptible[T any](ctx context.Context, o *outage, fn func() (T, error), discard func(T)) (T, error) {
 	if o == nil || ctx.Done() == nil {
 		return fn()

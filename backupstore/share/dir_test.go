@@ -29,7 +29,7 @@ func openTemp(t *testing.T) (*Dir, string) {
 
 func anyName(string) bool { return true }
 
-// bothWays runs test with openat2, where the kernel has it, and without.
+// bothWays runs test with openat2, if the kernel has it, and without.
 func bothWays(t *testing.T, test func(t *testing.T, d *Dir, dir string)) {
 	t.Run("openat2", func(t *testing.T) {
 		d, dir := openTemp(t)
@@ -95,7 +95,7 @@ func TestOnlyRegularFilesInsideAreOpened(t *testing.T) {
 
 func TestAListHasDirectoriesAndWhatIsWanted(t *testing.T) {
 	bothWays(t, func(t *testing.T, d *Dir, dir string) {
-		const n = 500 // more than one reading of the kernel's
+		const n = 500 // more than one getdents64 returns
 		for i := range n {
 			must(t, os.WriteFile(filepath.Join(dir, fmt.Sprintf("stray %05d", i)), nil, 0o600))
 		}
@@ -123,7 +123,7 @@ func TestAListHasDirectoriesAndWhatIsWanted(t *testing.T) {
 	})
 }
 
-// Somebody may exchange a directory for a link while a path below it is opened.
+// A directory may be replaced by a link while a path below it is opened.
 func TestADirectoryExchangedForALinkLeadsNowhere(t *testing.T) {
 	bothWays(t, func(t *testing.T, d *Dir, dir string) {
 		outside := t.TempDir()
@@ -195,7 +195,7 @@ func openFiles(t *testing.T) int {
 	return len(fds)
 }
 
-// A call that hangs in the kernel must not hold its caller once ctx ends.
+// A call that hangs in the kernel must not block its caller after ctx has ended.
 func TestACallThatHangsIsLeftBehind(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
 	defer cancel()

@@ -11,17 +11,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// recordBytes is the size of the buffer for list: some 60 names of a backup's.
+// recordBytes is the size of the buffer for list: some 60 names of a backup's
+// files.
 const recordBytes = 8 << 10
 
-// maxLinks is how many symbolic links of one directory are looked at.
+// maxLinks bounds the symbolic links of one directory that are looked at.
 const maxLinks = 100
 
-// list reads the open directory fd. It reads the kernel's records itself
-// (struct linux_dirent64 of getdents64(2)) to know directories, and to pass
-// over what is not wanted, without a stat for each name.
+// list reads the open directory fd. It parses the kernel's records (struct
+// linux_dirent64 of getdents64(2)) so that it can tell directories, and skip
+// unwanted names, without a stat for each.
 //
-// leadsOut is asked about symbolic links that are not wanted, maxLinks of them.
+// leadsOut is called for symbolic links that are not wanted, at most maxLinks
+// of them.
 func list(ctx context.Context, fd int, buf []byte, want, leadsOut func(name string) bool) ([]Entry, error) {
 	const typeAt, nameAt = 18, 19
 	var entries []Entry
@@ -62,7 +64,7 @@ func list(ctx context.Context, fd int, buf []byte, want, leadsOut func(name stri
 					e = Entry{Name: s, Mode: fs.ModeSymlink}
 				}
 				if errors.Is(e.Err, fs.ErrNotExist) || e.Err == nil && !wanted && e.Mode != fs.ModeSymlink && !e.Mode.IsDir() {
-					continue // deleted since it was listed, or nobody's
+					continue // deleted since it was listed, or not wanted
 				}
 				entries = append(entries, e)
 			}
@@ -70,8 +72,8 @@ func list(ctx context.Context, fd int, buf []byte, want, leadsOut func(name stri
 	}
 }
 
-// statAt looks at name in the open directory itself: a path could lead
-// elsewhere by now.
+// statAt looks at name in the open directory; a path might lead elsewhere by
+// now.
 func statAt(dir int, name string) Entry {
 	var st unix.Stat_t
 	err := unix.Fstatat(dir, name, &st, unix.AT_SYMLINK_NOFOLLOW)

@@ -7,21 +7,21 @@ import (
 )
 
 // hangAfter is how long a call may take before the operator is told that the
-// server does not answer. Most mounts wait for it for ever, and in silence.
+// server does not answer. Most mounts would wait for ever, silently.
 const hangAfter = 5 * time.Second
 
-// outage tells of a server that does not answer: once when a call has hung for
+// outage reports a server that does not answer: once when a call has hung for
 // hangAfter, and once when no such call is left.
 type outage struct {
 	name string
-	log  *slog.Logger // nil: nobody is told
+	log  *slog.Logger // nil: nothing is reported
 
 	mu    sync.Mutex
-	calls int       // that hang for so long; guarded by mu
-	since time.Time // when the first of them was made; so is this
+	calls int       // number of calls that hang; guarded by mu
+	since time.Time // when the first of them was made; guarded by mu
 }
 
-// waiting is for how long some call has hung that is to be told of, or 0.
+// waiting is how long a reported call has been hanging, 0 if there is none.
 func (o *outage) waiting() time.Duration {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -31,16 +31,17 @@ func (o *outage) waiting() time.Duration {
 	return time.Since(o.since)
 }
 
-// call is one that may hang.
+// call is a call that may hang.
 type call struct {
 	of    *outage
 	start time.Time
 	timer *time.Timer
 	hangs bool // guarded by of.mu
-	ended bool // so is this
+	ended bool // guarded by of.mu
 }
 
-// begin is called before a call that may hang, end of what it returns after it.
+// begin is called before a call that may hang; the method end of its result is
+// called afterwards.
 func (o *outage) begin() *call {
 	if o.log == nil {
 		return nil

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// lines may be read while they are written.
+// lines is a log that may be read while it is written.
 type lines struct {
 	mu   sync.Mutex
 	text strings.Builder
@@ -28,9 +28,9 @@ func (l *lines) String() string {
 	return l.text.String()
 }
 
-// One that waits is told after a while, once, and told when that is over; also
-// when it has given up meanwhile.
-func TestAnOutageIsTold(t *testing.T) {
+// An outage is reported once after a while, and once when it is over, even if
+// the caller has given up meanwhile.
+func TestAnOutageIsReportedOnceAndSoIsItsEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var told lines
 		o := &outage{name: "nfs:/backups", log: slog.New(slog.NewTextHandler(&told, &slog.HandlerOptions{

@@ -32,8 +32,8 @@ func identify(f *os.File) (identity, error) {
 	return identity{dev: uint64(st.Dev), ino: st.Ino, deleted: st.Nlink == 0}, nil
 }
 
-// current is the root that a Dir has. It is replaced while calls use it, and
-// closed after the last of them.
+// current holds the root of a Dir. The root may be replaced while calls use it,
+// and is closed after the last of them.
 type current struct {
 	mu   sync.Mutex
 	root *root // nil: the Dir is closed
@@ -59,7 +59,7 @@ func (c *current) give(r *root) {
 	}
 }
 
-// replace lets the root go and has another one from now on.
+// replace replaces the root; the old one is closed when no call uses it.
 func (c *current) replace(next *root) {
 	c.mu.Lock()
 	r := c.root
@@ -89,7 +89,8 @@ func with[T any](ctx context.Context, d *Dir, fn func(*root) (T, error), discard
 	}
 	c.give(r)
 	return interruptible(ctx, mayHang, func() (T, error) {
-		// Taken here: the call may be left behind, and then goes on using it.
+		// Take the root here: this call may continue, and use it, after ctx has
+		// ended.
 		r, err := c.take()
 		if err != nil {
 			return none, err
@@ -103,9 +104,8 @@ func with[T any](ctx context.Context, d *Dir, fn func(*root) (T, error), discard
 	}, discard)
 }
 
-// Successor implements Share. Another directory is one with another device or
-// number: something was mounted there, or unmounted, or the directory was made
-// anew.
+// Successor implements Share. It compares device and inode number: they differ
+// if something was mounted or unmounted there, or the directory was made anew.
 func (d *Dir) Successor(ctx context.Context) (Share, error) {
 	if d.path == "" {
 		return nil, nil
@@ -117,7 +117,7 @@ func (d *Dir) Successor(ctx context.Context) (Share, error) {
 	same, err := with(ctx, d, func(r *root) (bool, error) {
 		now, err := identify(r.top)
 		if err != nil {
-			return false, nil // stale, or of no more use: what the path names is better
+			return false, nil // stale or otherwise useless: prefer what the path names now
 		}
 		return !r.stale.Load() && !now.deleted && r.id == next.now.root.id, nil
 	}, nil)

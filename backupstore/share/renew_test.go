@@ -16,8 +16,7 @@ import (
 	"github.com/restorefs/restorefs/backupstore/storetest/leaktest/need"
 )
 
-// bind mounts one directory on another, until the test ends or the result is
-// called.
+// bind mounts one directory on another, until the test ends or away is called.
 func bind(t *testing.T, from, on string) (away func()) {
 	t.Helper()
 	if os.Getuid() != 0 {
@@ -37,7 +36,7 @@ func bind(t *testing.T, from, on string) (away func()) {
 	return away
 }
 
-// with a file whose text is its name.
+// dirWith returns a directory with a file whose text is its name.
 func dirWith(t *testing.T, name string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -45,7 +44,7 @@ func dirWith(t *testing.T, name string) string {
 	return dir
 }
 
-func TestWhatComesInAShareSPlaceIsFound(t *testing.T) {
+func TestTheSuccessorIsWhatTheSharesPathNamesNow(t *testing.T) {
 	path := t.TempDir()
 	for what, change := range map[string]func(t *testing.T){
 		"made anew": func(t *testing.T) {

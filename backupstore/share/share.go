@@ -1,13 +1,12 @@
-// Package share is the read-only view of the place where Cinder put its
-// backups: directories and regular files below one root.
+// Package share is a read-only view of the place where Cinder puts its backups: directories and
+// regular files below one root.
 //
-// It owns how bytes are reached and nothing of what they mean. Whatever the
-// share holds, nothing outside its root is ever opened, no symbolic link is
-// followed out of it, no device or FIFO is opened, and nothing is written.
-// Hazard: that a name was a regular file a moment ago proves nothing, on a
-// share that others write to; so every open is confined and checked by itself.
-// Every call honours its context, also while the kernel waits for a dead NFS
-// server: the call returns, the kernel's read is left to finish alone.
+// It owns how bytes are reached, not what they mean. Whatever the share holds, nothing outside its
+// root is ever opened, no symbolic link is followed out of it, no device or FIFO is opened, and
+// nothing is written. Hazard: as others write to the share, a name that was a regular file a moment
+// ago may be something else now, so every open is confined and checked by itself. Every call
+// honours its context, even while the kernel waits for a dead NFS server: the call returns, and the
+// kernel's read finishes in a goroutine of its own.
 package share
 
 import (
@@ -22,25 +21,22 @@ import (
 // paths relative to the root, "." is the root itself. Implementations are safe
 // for concurrent use.
 type Share interface {
-	// ReadDir lists a directory in no particular order: its subdirectories, those
-	// of its other names that want wants, and symbolic links that may lead to a
-	// directory outside the share, some of them if there are very many. The rest
-	// is passed over at no cost in memory: a directory may hold a million files of
-	// somebody else.
+	// ReadDir lists a directory in no particular order: its subdirectories, other names for which
+	// want returns true, and symbolic links that may lead to a directory outside the share (not
+	// all, if there are very many). Other names are skipped and take no memory: a directory may
+	// hold a million files of other programs.
 	ReadDir(ctx context.Context, dir string, want func(name string) bool) ([]Entry, error)
-	// Open opens a regular file. Anything else is an error: fs.ErrNotExist,
-	// ErrNotRegular, or what the system said.
+	// Open opens a regular file. The error is fs.ErrNotExist, ErrNotRegular, or the system's.
 	Open(ctx context.Context, name string) (File, error)
-	// Successor opens what the share's path names now if that is another directory
-	// than the one that is open, or the one that is open has become stale: an export
-	// was mounted again. It is nil where nothing has changed, and to be closed or
-	// handed to Become.
+	// Successor opens the directory that the share's path names now, if that differs from the open
+	// one or the open one has become stale: the export was mounted again. It returns nil if nothing
+	// has changed. The result must be closed or passed to Become.
 	Successor(ctx context.Context) (Share, error)
-	// Become makes this Share be what next is, which is used up. Calls under way
-	// finish as they were; open files stay what they are.
+	// Become switches to next's root; next must not be used again. Calls under way finish with the
+	// old root, and open files stay usable.
 	Become(next Share)
-	// Waiting is for how long its server has not answered; 0: it does. It says so
-	// after the first few seconds only.
+	// Waiting is how long the server has not answered, 0 if it does. The first few seconds do not
+	// count.
 	Waiting() time.Duration
 	// String says where the share is, for messages.
 	String() string
@@ -52,42 +48,41 @@ type Share interface {
 type File interface {
 	// ReadAt is io.ReaderAt with a context.
 	ReadAt(ctx context.Context, p []byte, off int64) (n int, err error)
-	// Size is the size in bytes at the time it was opened.
+	// Size is the size in bytes when the file was opened.
 	Size() int64
-	// ModTime is the modification time at the time it was opened.
+	// ModTime is the modification time when the file was opened.
 	ModTime() time.Time
-	// Stamp is what the open file is like now, by the server's word.
+	// Stamp asks the server for the present stamp of the open file.
 	Stamp(ctx context.Context) (Stamp, error)
-	// Close does not wait for a server that is away, nor for a ReadAt that was
-	// left behind.
+	// Close waits neither for a server that does not answer nor for a ReadAt whose context has
+	// ended.
 	Close() error
 }
 
-// Stamp changes when a file is replaced, or its bytes are changed: two that are
-// equal are of one file with the same bytes. The change time is what notices a
-// write after which the modification time was set back. What it cannot notice is
-// a second write within one tick of the server's clock.
+// Stamp changes when a file is replaced or its bytes change: equal stamps mean the same file with
+// the same bytes. The change time detects a write after which the modification time was set back. A
+// second write within one tick of the server's clock is not detected.
 type Stamp struct {
 	Device, Inode     uint64
 	Size              int64 // bytes
 	Modified, Changed int64 // mtime and ctime, Unix nanoseconds
 }
 
-// Entry is one name in a directory, as it is, links not followed.
+// Entry is one name in a directory. Links are not followed.
 type Entry struct {
 	Name    string
 	Mode    fs.FileMode // type bits only
 	Size    int64       // bytes, of a regular file
-	ModTime time.Time   // not of a directory
-	// Err is why this name could not be looked at; Size and ModTime are then
-	// unknown. The others of the directory are good.
+	ModTime time.Time   // zero for a directory
+	// Err says why this name could not be looked at; Size and ModTime are then unknown. Other names
+	// of the directory are not affected.
 	Err error
 }
 
-// ErrStale is what errors.Is finds when an NFS server does not know a file or a
-// directory any more that the client has a handle of.
+// ErrStale is wrapped by errors of a file or directory that the NFS server no longer knows although
+// it is open here.
 const ErrStale = syscall.ESTALE
 
-// ErrNotRegular is returned for names that are no regular files: directories,
-// symbolic links, FIFOs, devices.
+// ErrNotRegular is returned for names that are not regular files: directories, symbolic links,
+// FIFOs, devices.
 var ErrNotRegular = errors.New("not a regular file")

@@ -6,18 +6,19 @@ import (
 	"strings"
 )
 
-// errUnknown is a reference to an option whose value only Cinder knows.
+// errUnknown is the error of a reference to an option that is not set and has
+// no default here.
 var errUnknown = errors.New("its value is not in the configuration")
 
-// These bound options that stand for options.
+// These bound the expansion of references.
 const (
 	maxDepth      = 20
 	maxReferences = 1000
 	maxLength     = 64 << 10
 )
 
-// get returns the value of an option with what $ stands for put in; ok is false
-// when it is not set and has no default.
+// get returns the value of an option with references expanded; ok is false if
+// it is not set and has no default.
 func (s source) get(name string) (value string, ok bool, err error) {
 	left := maxReferences
 	return s.expand(name, 0, &left)
@@ -50,7 +51,7 @@ func (s source) expand(name string, depth int, left *int) (string, bool, error) 
 			continue
 		}
 		ref, behind := reference(after)
-		if ref == "" { // no reference: it stays
+		if ref == "" { // not a reference: the $ stays
 			out.WriteByte('$')
 			rest = after
 			continue
@@ -67,8 +68,8 @@ func (s source) expand(name string, depth int, left *int) (string, bool, error) 
 	}
 }
 
-// reference splits what follows a $ into the name that is meant and the rest
-// (cfg.py, Template.idpattern, without regard to letter case).
+// reference splits the text after a $ into the name of an option and the rest
+// (cfg.py, Template.idpattern, which ignores case).
 func reference(s string) (name, rest string) {
 	inner, braced := strings.CutPrefix(s, "{")
 	n := 0

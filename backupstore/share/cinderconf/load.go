@@ -16,7 +16,7 @@ import (
 // MaxBytes bounds one file.
 const MaxBytes = 4 << 20
 
-// defaults are those of Cinder.
+// defaults are Cinder's defaults of options.
 var defaults = map[string]string{
 	"state_path":              "/var/lib/cinder",
 	"backup_mount_point_base": "$state_path/backup_mount",
@@ -24,10 +24,10 @@ var defaults = map[string]string{
 	"backup_driver":           "cinder.backup.drivers.swift.SwiftBackupDriver",
 }
 
-// source is what the files say.
+// source holds the options that the files set.
 type source struct{ values map[string]string }
 
-// The drivers' names in Cinder.
+// Cinder's names of the drivers.
 const (
 	NFSDriver   = "cinder.backup.drivers.nfs.NFSBackupDriver"
 	PosixDriver = "cinder.backup.drivers.posix.PosixBackupDriver"
@@ -35,25 +35,23 @@ const (
 
 // Config is what Cinder's configuration says about backups.
 type Config struct {
-	Driver string // backup_driver, a class; the one that fits when it is not set
-	// Share is the export that the NFS driver mounts, HOST:/PATH, "" with another
-	// driver. It is mounted on MountPoint, with MountOptions, while cinder-backup
-	// runs.
+	Driver string // backup_driver, a class; if not set, the one whose options are set
+	// Share is the export that the NFS driver mounts, HOST:/PATH; "" with another driver. While
+	// cinder-backup runs it is mounted on MountPoint with MountOptions.
 	Share        string
 	MountPoint   string
 	MountOptions string // comma-separated, "" for none
-	Path         string // the directory of the posix driver, "" with another one
+	Path         string // the directory of the posix driver, "" with another driver
 }
 
 // ErrNoBackups says that no backups of the NFS or the posix driver are
 // configured.
 var ErrNoBackups = errors.New("no backups on NFS or in a directory")
 
-// Load reads a file and, after it, PATH.d/*.conf, as Cinder does with
-// /etc/cinder/cinder.conf; or *.conf of a directory. When no backups of the NFS
-// or the posix driver are configured the error wraps ErrNoBackups; it wraps
-// fs.ErrNotExist or fs.ErrPermission when there is no such file, or none that
-// may be read, and ErrSyntax for what Cinder would not read.
+// Load reads a file and then PATH.d/*.conf, as Cinder does with /etc/cinder/cinder.conf; or *.conf
+// in a directory. The error wraps ErrNoBackups if no backups of the NFS or the posix driver are
+// configured, fs.ErrNotExist or fs.ErrPermission if the file does not exist or may not be read, and
+// ErrSyntax if Cinder could not read it.
 func Load(path string) (Config, error) {
 	files := []string{path}
 	st, err := os.Stat(path)
@@ -87,7 +85,7 @@ func Load(path string) (Config, error) {
 	return c, nil
 }
 
-// escaped makes Glob take the directory's name as it is.
+// escaped escapes a directory's name for Glob.
 func escaped(dir string) string {
 	return strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`).Replace(dir)
 }
@@ -112,7 +110,7 @@ func read(path string) (string, error) {
 	return string(text), err
 }
 
-// config finds out which driver's options count.
+// config decides which driver is configured and returns its options.
 func (s source) config() (Config, error) {
 	var c Config
 	var all error
@@ -132,7 +130,7 @@ func (s source) config() (Config, error) {
 		share, path = false, true
 	case driver:
 		share, path = false, false
-	case share: // the file of a service without backups, perhaps
+	case share: // no backup_driver, as in the file of another service
 		c.Driver, path = NFSDriver, false
 	case path:
 		c.Driver = PosixDriver

@@ -11,7 +11,7 @@ import (
 	"github.com/restorefs/restorefs/backupstore/storetest/leaktest/need"
 )
 
-// Random configurations, read by the code whose rules these are.
+// Random configurations are also read by oslo.config itself.
 func TestOsloConfigReadsTheSame(t *testing.T) {
 	if err := exec.Command("/usr/bin/python3", "-c", "import oslo_config").Run(); err != nil {
 		need.Missing(t, "needs oslo.config (python3-oslo.config): %v", err)
@@ -65,7 +65,7 @@ func TestOsloConfigReadsTheSame(t *testing.T) {
 	}
 }
 
-// values are those of the options, nil where the text is not read.
+// values returns the values of the options, nil if the text cannot be read.
 func values(text string, names []string) []string {
 	s := source{map[string]string{}}
 	if parse(text, s.values) != nil {

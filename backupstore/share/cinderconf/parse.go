@@ -7,8 +7,8 @@ import (
 	"unicode"
 )
 
-// ErrSyntax is what oslo.config would not read either: Cinder does not start
-// with it.
+// ErrSyntax means that oslo.config could not read the file either; Cinder does
+// not start with it.
 var ErrSyntax = errors.New("not what Cinder reads")
 
 // parse adds the options of the section DEFAULT to values.
@@ -27,11 +27,11 @@ func parse(text string, values map[string]string) error {
 type parser struct {
 	values  map[string]string
 	section string
-	key     string // of the assignment that may go on; "" for none
+	key     string // of the assignment that may be continued; "" for none
 	value   string
 }
 
-// line takes a line without the space at its end (BaseParser.parse).
+// line parses a line without trailing space (BaseParser.parse).
 func (p *parser) line(line string) error {
 	switch {
 	case line == "":

@@ -1,10 +1,8 @@
-// Package locate opens a share from what people write for one: a directory, an
-// NFS export (HOST:/EXPORT), or nothing, where Cinder's configuration says where
-// its backups are.
+// Package locate opens a share as people name it: by a directory, by an NFS export (HOST:/EXPORT),
+// or not at all, in which case Cinder's configuration says where its backups are.
 //
-// It owns which of these is meant. How an export is reached belongs to nfsmount,
-// how a configuration is read to cinderconf, and what is read from the share to
-// package share.
+// It owns the decision which of these is meant. nfsmount reaches an export, cinderconf reads the
+// configuration, and package share reads the share.
 package locate
 
 import (
@@ -24,48 +22,42 @@ import (
 
 // Share is an open share, and where it was found.
 type Share struct {
-	// Root is the share itself. The caller closes it, or hands it to
-	// backupstore.NewCatalog, whose Catalog does.
+	// Root is the share itself. The caller closes it, or passes it to backupstore.NewCatalog, whose
+	// Catalog closes it.
 	Root *share.Dir
-	// Given is Options.Share, or what Cinder's configuration has in its place.
+	// Given is Options.Share or, if that is "", the share in Cinder's configuration.
 	Given string
-	// Dir is the directory that the share is: Given, or where a mount of the export
-	// was found. It is "" for an export that was mounted by this process for itself,
-	// which no path leads to.
+	// Dir is the share's directory: Given, or where a mount of the export was found. It is "" for
+	// an export that this process mounted for itself, to which no path leads.
 	Dir string
-	// Source is the share as fstab(5) has it: the export, or the full path of the
-	// directory.
+	// Source is the share as in fstab(5): the export, or the full path of the directory.
 	Source string
 }
 
-// Place is Dir where there is one, else the export.
+// Place is Dir if there is one, else the export.
 func (s *Share) Place() string { return cmp.Or(s.Dir, s.Given) }
 
-// Options say where a share is. The zero value names none.
+// Options say where a share is. The zero value names no share.
 type Options struct {
-	// Share is a directory, or HOST:/EXPORT[/DIR]. "" stands for what Cinder's
-	// configuration says.
+	// Share is a directory, or HOST:/EXPORT[/DIR]. "" means the one in Cinder's configuration.
 	Share string
-	// Config is the path of Cinder's configuration, a file or a directory (see
-	// cinderconf.Load). For an export it tells where Cinder mounts it, and with which
-	// options. "" stands for no configuration.
+	// Config is the path of Cinder's configuration, a file or a directory (see cinderconf.Load). It
+	// says where Cinder mounts its export, and with which options. "" means no configuration.
 	Config string
-	// NeedConfig makes a configuration that cannot be read an error also where Share
-	// is an export: somebody named the file.
+	// NeedConfig makes it an error if the configuration cannot be read, even if Share is an export:
+	// the operator named the file.
 	NeedConfig bool
-	// MountOptions are those to mount an export with, as in nfsmount.Options; "" are
-	// those of the configuration if the export is Cinder's.
+	// MountOptions are the options to mount an export with, as in nfsmount.Options; "" means those
+	// of the configuration if the export is Cinder's.
 	MountOptions string
-	// Logger is told of slow servers and of what was found; nil: it is not.
+	// Logger is told of slow servers and of what was found; nil: nothing is logged.
 	Logger *slog.Logger
 }
 
-// ErrNoConfig is what errors.Is finds when neither Options.Share nor
-// Options.Config says where the backups are.
+// ErrNoConfig means that neither Options.Share nor Options.Config says where the backups are.
 var ErrNoConfig = errors.New("no share and no configuration of Cinder's is given")
 
-// ConfigError is Cinder's configuration that was to say where the backups are and
-// does not.
+// ConfigError says that Cinder's configuration, which was to say where the backups are, does not.
 type ConfigError struct {
 	Err   error // of cinderconf, or ErrNoConfig
 	Named bool  // Options.NeedConfig was set, and the configuration cannot be read
@@ -77,7 +69,7 @@ func (e *ConfigError) Error() string { return e.Err.Error() }
 // Unwrap returns the cause.
 func (e *ConfigError) Unwrap() error { return e.Err }
 
-// SpecError is an Options.Share that cannot be one as it is written.
+// SpecError says that Options.Share does not have the form of a share.
 type SpecError struct{ Err error }
 
 // Error implements error.
@@ -86,8 +78,8 @@ func (e *SpecError) Error() string { return e.Err.Error() }
 // Unwrap returns the cause.
 func (e *SpecError) Unwrap() error { return e.Err }
 
-// Open opens a share. Its errors are a *SpecError, a *ConfigError, or what share
-// and nfsmount say of a share that cannot be reached. It returns when ctx ends.
+// Open opens a share. The error is a *SpecError, a *ConfigError, or that of share or nfsmount for a
+// share that cannot be reached. It returns when ctx ends.
 func Open(ctx context.Context, o Options) (*Share, error) {
 	if err := notURL(o.Share); err != nil {
 		return nil, err
@@ -112,9 +104,8 @@ func Open(ctx context.Context, o Options) (*Share, error) {
 	return o.directory(ctx, given)
 }
 
-// config reads Cinder's configuration. An error counts only where the file was
-// named, or has to say where the backups are: the usual file may be missing, or
-// be that of a Cinder with other backups.
+// config reads Cinder's configuration. An error counts only if the file was named, or must say
+// where the backups are: the default file may be missing, or belong to a Cinder with other backups.
 func (o Options) config(must bool) (cinderconf.Config, error) {
 	conf, err := cinderconf.Config{}, error(ErrNoConfig)
 	if o.Config != "" {
@@ -160,19 +151,18 @@ func (o Options) export(ctx context.Context, spec string, conf cinderconf.Config
 	return &Share{Root: root, Given: spec, Dir: dir, Source: spec}, nil
 }
 
-// IsExport reports whether a share is written as an NFS export and is not the
-// name of a directory that is there.
+// IsExport reports whether spec has the form of an NFS export and is not the name of an existing
+// directory.
 func IsExport(spec string) bool {
 	if !nfsmount.IsExport(spec) {
-		return false // and do not ask a server that may be away
+		return false // without a stat, whose server may not answer
 	}
 	st, err := os.Stat(spec)
 	return err != nil || !st.IsDir()
 }
 
-// notURL refuses a share that is written as a URL, which would pass for an export
-// of the host that is its scheme. What Cinder's configuration says is left to
-// mount(8), as Cinder leaves it.
+// notURL refuses a URL, which would otherwise be taken for an export whose host is the scheme. The
+// share of Cinder's configuration is not checked: mount(8) does that, as for Cinder.
 func notURL(spec string) error {
 	scheme, rest, ok := strings.Cut(spec, "://")
 	if !ok || scheme == "" || strings.Contains(scheme, "/") {

@@ -13,7 +13,7 @@ import (
 	"github.com/restorefs/restorefs/backupstore/share/locate"
 )
 
-// The share of the posix driver is a directory, which Cinder's configuration
+// The share of the posix driver is a directory that Cinder's configuration
 // names.
 func ExampleOpen() {
 	dir, err := os.MkdirTemp("", "")
@@ -50,7 +50,8 @@ func write(t *testing.T, text string) string {
 func TestADirectoryIsFoundByTheNameThatWasGiven(t *testing.T) {
 	base := t.TempDir()
 	t.Chdir(base)
-	for _, name := range []string{"share", "host:", "s3:"} { // written like an export, or the start of a URL
+	// written like an export, or the start of a URL
+	for _, name := range []string{"share", "host:", "s3:"} {
 		if err := os.Mkdir(name, 0o700); err != nil {
 			t.Fatal(err)
 		}

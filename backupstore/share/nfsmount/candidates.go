@@ -9,8 +9,8 @@ import (
 	"github.com/restorefs/restorefs/fusefs/mountinfo"
 )
 
-// visible leaves out mounts that another hides: of several on one point only the
-// last can be seen.
+// visible leaves out hidden mounts: of several on one mountpoint only the last
+// can be seen.
 func visible(mounts []mountinfo.Mount) []mountinfo.Mount {
 	last := map[string]int{}
 	for i, m := range mounts {
@@ -31,9 +31,9 @@ type candidate struct {
 	dir   string // the mount's point or below it
 }
 
-// candidates returns the directories in which e should be, the best first: on
-// own (where Cinder mounts it, "" if that is not known), then mounts of just e,
-// then those of a directory above it, the nearest first.
+// candidates returns the directories in which e should be visible, the best
+// first: a mount on own (where Cinder mounts it, "" if that is not known), then
+// mounts of e itself, then mounts of a directory above e, the nearest first.
 func candidates(mounts []mountinfo.Mount, e Export, own string) []candidate {
 	var first, exact, above []candidate
 	for _, m := range mounts {
@@ -48,7 +48,8 @@ func candidates(mounts []mountinfo.Mount, e Export, own string) []candidate {
 		if err != nil || of.Host != e.Host && !hasAddress(m, e.Host) {
 			continue
 		}
-		// A bind mount of a directory inside: root is its path there.
+		// For a bind mount of a directory inside the export, Root is that
+		// directory's path.
 		at := path.Join(of.Path, m.Root)
 		switch rest, below := strings.CutPrefix(e.Path, strings.TrimSuffix(at, "/")+"/"); {
 		case at == e.Path:
@@ -61,12 +62,12 @@ func candidates(mounts []mountinfo.Mount, e Export, own string) []candidate {
 	return slices.Concat(first, exact, above)
 }
 
-// depth is how far below its mount a directory is.
+// depth is the number of levels of the directory below its mount.
 func (c candidate) depth() int {
 	return strings.Count(strings.TrimPrefix(c.dir, c.mount.Mountpoint), "/")
 }
 
-// hasAddress reports whether host, an address, is that of the mount's server.
+// hasAddress reports whether host is the address of the mount's server.
 func hasAddress(m mountinfo.Mount, host string) bool {
 	for option := range strings.SplitSeq(m.Super, ",") {
 		if a, ok := strings.CutPrefix(option, "addr="); ok && canonicalHost(a) == host {

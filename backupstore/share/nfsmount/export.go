@@ -14,11 +14,11 @@ type Export struct {
 	spec string
 }
 
-// String is what the export was given as.
+// String returns the export as it was given.
 func (e Export) String() string { return e.spec }
 
-// IsExport reports whether s is written as an export is, HOST:/PATH, and not as
-// a path.
+// IsExport reports whether s has the form of an export, HOST:/PATH, and not
+// that of a path.
 func IsExport(s string) bool {
 	_, _, ok := split(s)
 	return ok
@@ -37,7 +37,7 @@ func split(s string) (host, dir string, ok bool) {
 	return host, dir, ok && host != "" && strings.HasPrefix(dir, "/")
 }
 
-// ParseExport reads HOST:/PATH, where an IPv6 address is in brackets.
+// ParseExport parses HOST:/PATH, in which an IPv6 address is in brackets.
 func ParseExport(s string) (Export, error) {
 	host, dir, ok := split(s)
 	bad := func(why string) (Export, error) {
@@ -62,8 +62,8 @@ func ParseExport(s string) (Export, error) {
 	return Export{Host: canonicalHost(host), Path: path.Clean(dir), spec: s}, nil
 }
 
-// canonicalHost writes equal hosts alike: addresses in one way, names in lower
-// case and without the dot of a full one.
+// canonicalHost normalises a host: an address to its canonical form, a name to
+// lower case without a final dot.
 func canonicalHost(host string) string {
 	if a, err := netip.ParseAddr(host); err == nil {
 		return a.Unmap().String()

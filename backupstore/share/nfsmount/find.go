@@ -18,23 +18,23 @@ import (
 
 // Options say how to reach an export.
 type Options struct {
-	// Own is where Cinder mounts the export while it runs, "" if that is not
-	// known. What is mounted there is taken for it whatever it is, as Cinder does
+	// Own is the directory on which Cinder mounts the export while it runs, "" if that is not
+	// known. Whatever is mounted there is taken for the export, as Cinder does
 	// (os_brick/remotefs/remotefs.py).
 	Own string
-	// MountOptions are for a mount of our own, comma-separated.
+	// MountOptions are comma-separated options for a mount that Open makes.
 	MountOptions string
-	// Logger hears which mount is used and why others are not.
+	// Logger is told which mount is used and why others are not.
 	Logger *slog.Logger
 
-	mountinfo string        // "" for the process's own
-	runtime   string        // for own mounts; "" for runtimeDir
-	patience  time.Duration // for one answer of a server; 0 for ten seconds
+	mountinfo string        // path; "" for the process's own
+	runtime   string        // directory in which mounts are made; "" for runtimeDir
+	patience  time.Duration // bounds the wait for one answer of a server; 0 for ten seconds
 	tellAfter time.Duration // 0 for tellAfter
 }
 
-// Open opens e: in a mount that is there, or else in an own one. dir is the
-// directory where it is seen, "" for an own mount, which nobody else sees.
+// Open opens e in an existing mount or else in one that it makes. dir is the directory of e in the
+// existing mount, or "".
 func Open(ctx context.Context, e Export, o Options) (s *share.Dir, dir string, err error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -72,9 +72,8 @@ func Open(ctx context.Context, e Export, o Options) (s *share.Dir, dir string, e
 	return s, "", nil
 }
 
-// first opens the first directory that answers, and says why those before it
-// cannot be used. All are asked at once: many servers that are away are waited
-// for only once.
+// first opens the first directory that answers, and returns why those before it cannot be used. It
+// asks all at the same time, so that it waits only once if several servers do not answer.
 func (o Options) first(ctx context.Context, all []candidate) (s *share.Dir, dir string, unusable []error) {
 	if len(all) > maxCandidates {
 		all = all[:maxCandidates]
@@ -108,14 +107,14 @@ func (o Options) first(ctx context.Context, all []candidate) (s *share.Dir, dir 
 	return s, dir, unusable
 }
 
-// maxCandidates bounds the mounts that are asked.
+// maxCandidates bounds the mounts that are tried.
 const maxCandidates = 16
 
-// errHidden is of a mount that something else was mounted over.
+// errHidden is the error of a mount that another mount covers.
 var errHidden = errors.New("something else is there now")
 
-// open opens the directory and reads something of it. It may hang for as long
-// as the server is away.
+// open opens the directory and reads a name in it. It may hang as long as the server does not
+// answer.
 func (c candidate) open(log *slog.Logger) (*share.Dir, error) {
 	if c.mount.Type == "nfs" || c.mount.Type == "nfs4" {
 		var st unix.Stat_t
@@ -146,11 +145,11 @@ func openAnswering(dir, name string, log *slog.Logger) (*share.Dir, error) {
 	return share.OpenDirAs(context.Background(), dir, name, log)
 }
 
-// errSilent is of a server that does not answer.
+// errSilent is the error of a server that does not answer.
 var errSilent = errors.New("its server does not answer")
 
-// limited calls open and waits for it for as long as limit and ctx allow; what
-// it opens later is closed.
+// limited calls open and waits for it as long as limit and ctx allow. A share that is opened after
+// that is closed.
 func limited(ctx context.Context, limit time.Duration, open func() (*share.Dir, error)) (*share.Dir, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("%w for %v", errSilent, limit))
 	defer cancel()

@@ -63,7 +63,7 @@ nonsense
 46 21 0:59 / /mnt/short rw - nfs
 `
 
-// parse returns the mounts in text and passes over other lines.
+// parse returns the mounts in text and skips other lines.
 func parse(text string) []mountinfo.Mount {
 	mounts, _ := mountinfo.Parse(strings.NewReader(text))
 	return mounts
@@ -118,7 +118,7 @@ func FuzzMountinfo(f *testing.F) {
 	})
 }
 
-// device is a directory's, as mountinfo has it.
+// device returns the device of a directory in the form of mountinfo.
 func device(t *testing.T, dir string) string {
 	t.Helper()
 	var st unix.Stat_t
@@ -128,7 +128,7 @@ func device(t *testing.T, dir string) string {
 	return fmt.Sprintf("%d:%d", unix.Major(st.Dev), unix.Minor(st.Dev))
 }
 
-// asMounts writes a mountinfo in which the directories are mounts of n:/e.
+// asMounts writes a mountinfo in which the directories are mounts of n:/e, and returns its path.
 func asMounts(t *testing.T, dirs ...string) string {
 	t.Helper()
 	var b strings.Builder
@@ -167,7 +167,7 @@ func TestTheFirstMountThatAnswersIsUsed(t *testing.T) {
 	}
 }
 
-func TestAServerThatIsAwayIsNotWaitedFor(t *testing.T) {
+func TestOpenDoesNotWaitForAServerThatDoesNotAnswer(t *testing.T) {
 	hang := make(chan struct{})
 	t.Cleanup(func() { close(hang) })
 	start := time.Now()

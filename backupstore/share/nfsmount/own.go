@@ -19,26 +19,27 @@ import (
 )
 
 const (
-	// runtimeDir is where own mounts are for the moment in which they are in the
-	// tree of files.
+	// runtimeDir is where the package makes its mounts, which are detached at
+	// once.
 	runtimeDir = "/run/restorefs"
 	ownPrefix  = "nfs-"
-	// mountTimeout bounds the program mount, which itself tries for two minutes.
+	// mountTimeout bounds the program mount, which tries for two minutes by
+	// itself.
 	mountTimeout = 150 * time.Second
-	// killWait is how long a mount that is given up is waited for.
+	// killWait is how long to wait for a program mount that was killed.
 	killWait = 2 * time.Second
-	// tellAfter is when somebody who waits for a server is told so.
+	// tellAfter is how long Open waits for a server before it says so.
 	tellAfter = 5 * time.Second
 )
 
-// ErrMount is what errors.Is finds when an export could not be mounted.
+// ErrMount is wrapped by the errors of an export that could not be mounted.
 var ErrMount = errors.New("the share is not mounted and cannot be mounted")
 
-// ownOptions come last, where they prevail. Nobody locks what is only read, and
-// for NFSv3 locks would need another service.
+// ownOptions come last and thus override others. Reading needs no locks, which
+// for NFSv3 would need another service.
 const ownOptions = "ro,nosuid,nodev,noexec,nolock"
 
-// mountOwn mounts e, opens its root and takes the mount out of the tree.
+// mountOwn mounts e, opens its root and detaches the mount.
 func mountOwn(ctx context.Context, e Export, o Options) (*share.Dir, error) {
 	byHand := fmt.Sprintf("mount it yourself (mount -t nfs -o ro %s DIRECTORY) and give the DIRECTORY as the share", e)
 	if os.Geteuid() != 0 {
@@ -55,7 +56,7 @@ func mountOwn(ctx context.Context, e Export, o Options) (*share.Dir, error) {
 	return nil, fmt.Errorf("%w: %s: %w; %s", ErrMount, e, err, byHand)
 }
 
-// mountIn does it in the runtime directory, alone there.
+// mountIn does the same in the runtime directory, which it locks.
 func (o Options) mountIn(ctx context.Context, e Export) (s *share.Dir, err error) {
 	unlock, err := lockDir(ctx, o.runtime)
 	if err != nil {
@@ -67,7 +68,8 @@ func (o Options) mountIn(ctx context.Context, e Export) (s *share.Dir, err error
 	if err != nil {
 		return nil, err
 	}
-	// Also after a failure: it may have been mounted while we gave up.
+	// After a failure too: the program mount may have succeeded after it was
+	// given up.
 	defer o.takeOut(dir)
 	if err := runMount(ctx, e, dir, o.MountOptions); err != nil {
 		return nil, err
@@ -82,7 +84,7 @@ func (o Options) mountIn(ctx context.Context, e Export) (s *share.Dir, err error
 	return limited(ctx, o.patience, func() (*share.Dir, error) { return openAnswering(dir, e.String(), o.Logger) })
 }
 
-// lockDir makes dir, which must be root's alone, and locks it.
+// lockDir makes dir, which only root may be able to write, and locks it.
 func lockDir(ctx context.Context, dir string) (unlock func(), err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
@@ -113,8 +115,8 @@ func lockDir(ctx context.Context, dir string) (unlock func(), err error) {
 	return nil, err
 }
 
-// clean takes out what a run left that was killed between mounting and taking
-// out. Who holds the lock is alone, so what is there is left over.
+// clean detaches mounts left by runs that were killed after they had mounted.
+// As this process holds the lock, no mount there is in use.
 func (o Options) clean() {
 	left, _ := filepath.Glob(filepath.Join(o.runtime, ownPrefix+"*"))
 	for _, dir := range left {
@@ -122,8 +124,8 @@ func (o Options) clean() {
 	}
 }
 
-// takeOut unmounts dir, as often as something is mounted there, and removes it.
-// What is open stays usable.
+// takeOut detaches all mounts on dir and removes dir. Open directories stay
+// usable.
 func (o Options) takeOut(dir string) {
 	for range 10 {
 		if err := unix.Unmount(dir, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW); err != nil {
@@ -156,7 +158,7 @@ func runMount(ctx context.Context, e Export, dir, options string) error {
 	cmd.Env = append(os.Environ(), "LC_ALL=C")
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
-	cmd.SysProcAttr = &unix.SysProcAttr{Setpgid: true} // mount starts mount.nfs: both are to end
+	cmd.SysProcAttr = &unix.SysProcAttr{Setpgid: true} // to kill mount.nfs too, which mount starts
 	cmd.WaitDelay = 2 * time.Second
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("run the program mount: %w", err)
@@ -168,7 +170,7 @@ func runMount(ctx context.Context, e Export, dir, options string) error {
 	case err = <-ended:
 	case <-ctx.Done():
 		unix.Kill(-cmd.Process.Pid, unix.SIGKILL)
-		// In the kernel's hands it may not end, whatever it is sent.
+		// While it waits in the kernel, even SIGKILL may not end it.
 		select {
 		case <-ended:
 		case <-time.After(killWait):
@@ -185,7 +187,7 @@ func runMount(ctx context.Context, e Export, dir, options string) error {
 	return fmt.Errorf("mount: %w: %s%s", err, said, advice(said))
 }
 
-// advice says what to do about a failure to mount.
+// advice says what the operator can do about a failure to mount.
 func advice(said string) string {
 	_, err := exec.LookPath("mount.nfs")
 	for _, dir := range []string{"/sbin", "/usr/sbin"} {

@@ -23,14 +23,14 @@ func never(hang chan struct{}) func() (*share.Dir, error) {
 	return func() (*share.Dir, error) { <-hang; return nil, errors.New("late") }
 }
 
-// skip skips a test, unless the machine was prepared to run them all.
+// skip skips a test, unless the machine is meant to run all tests.
 func skip(t *testing.T, format string, args ...any) {
 	t.Helper()
 	need.Missing(t, format, args...)
 }
 
-// fakeMount puts a program mount first in PATH. It notes how it is called, and
-// runs body with $target and, of the real one, $mount.
+// fakeMount puts a program mount first in PATH that records its arguments and
+// runs body with $target and $mount, the real program.
 func fakeMount(t *testing.T, body string) (calls string) {
 	t.Helper()
 	if os.Geteuid() != 0 {
@@ -47,10 +47,10 @@ func fakeMount(t *testing.T, body string) (calls string) {
 	return calls
 }
 
-// bind is a body of fakeMount's that mounts dir.
+// bind is a body for fakeMount that mounts dir.
 func bind(dir string) string { return "PATH=$REAL_PATH mount --bind " + dir + " \"$target\"" }
 
-// exported is a directory that stands for what a server exports.
+// exported returns a directory that stands for an export.
 func exported(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -75,7 +75,7 @@ func ownOptionsOf(t *testing.T) Options {
 	return Options{mountinfo: asMounts(t), runtime: runtime}
 }
 
-func TestAnOwnMountIsSeenByNobodyAndReadAsUsual(t *testing.T) {
+func TestAnOwnMountIsDetachedAndCanBeRead(t *testing.T) {
 	dir := exported(t)
 	calls := fakeMount(t, bind(dir))
 	o := ownOptionsOf(t)
@@ -111,7 +111,7 @@ func TestAnOwnMountIsSeenByNobodyAndReadAsUsual(t *testing.T) {
 	}
 }
 
-func TestWhatAKilledRunLeftIsTakenOut(t *testing.T) {
+func TestMountsThatAKilledRunLeftAreDetached(t *testing.T) {
 	dir := exported(t)
 	fakeMount(t, bind(dir))
 	o := ownOptionsOf(t)
@@ -163,13 +163,13 @@ func TestMountingEndsWithItsContext(t *testing.T) {
 	}
 }
 
-// lines is a log, line by line.
+// lines is a log that sends each line.
 type lines chan string
 
 func (l lines) Write(p []byte) (int, error) { l <- string(p); return len(p), nil }
 
-// A server that is away keeps mount.nfs for minutes, without a word.
-func TestAMountThatHangsIsTold(t *testing.T) {
+// If the server does not answer, mount.nfs waits silently for minutes.
+func TestAMountThatHangsIsReported(t *testing.T) {
 	fakeMount(t, "trap '' INT TERM HUP; sleep 100")
 	o := ownOptionsOf(t)
 	said := make(lines, 9)
@@ -200,7 +200,7 @@ func TestADirectoryOfOthersIsNotMountedIn(t *testing.T) {
 	}
 }
 
-// hanging is a file system whose root is never read to the end.
+// hanging is a file system on which reading the root hangs.
 type hanging struct {
 	fs.Inode
 	until chan struct{}
@@ -211,7 +211,7 @@ func (h *hanging) Readdir(context.Context) (fs.DirStream, syscall.Errno) {
 	return nil, syscall.EIO
 }
 
-func TestADeadMountIsPassedOver(t *testing.T) {
+func TestADeadMountIsSkipped(t *testing.T) {
 	dir := exported(t)
 	fakeMount(t, bind(dir))
 	o := ownOptionsOf(t)
@@ -227,7 +227,7 @@ func TestADeadMountIsPassedOver(t *testing.T) {
 			time.Sleep(10 * time.Millisecond)
 		}
 	})
-	o.mountinfo = "" // where the dead one is, as FUSE
+	o.mountinfo = "" // the process's own, which has the dead mount, of FUSE
 	start := time.Now()
 	s, where, err := Open(t.Context(), export(t, "n:/e"), o)
 	if err != nil || where != "" || time.Since(start) > 30*time.Second {
