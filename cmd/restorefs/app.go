@@ -209,6 +209,9 @@ func openCatalogOn(c *cli.Context, where locate.Options, o backupstore.Options) 
 		s.Root.Close()
 		return nil, nil, err
 	}
+	if abs, err := filepath.Abs(o.IndexDir); err == nil && o.IndexDir != "" { // a mount in the background goes elsewhere
+		o.IndexDir = abs
+	}
 	catalog := backupstore.NewCatalog(s.Root, o)
 	if err := catalog.Refresh(c.Context); err != nil {
 		catalog.Close()

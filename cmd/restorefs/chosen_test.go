@@ -1,7 +1,6 @@
 package main
 
 import (
-	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -10,7 +9,7 @@ import (
 	"github.com/restorefs/restorefs/backupstore"
 	"github.com/restorefs/restorefs/backupstore/share"
 	"github.com/restorefs/restorefs/backupstore/storetest"
-	"github.com/restorefs/restorefs/cache"
+	"github.com/restorefs/restorefs/cmd/serve"
 )
 
 func TestAMountOfSomeBackupsHasTheLatestOrNone(t *testing.T) {
@@ -47,9 +46,12 @@ func TestAMountOfSomeBackupsHasTheLatestOrNone(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			spans := cache.New(cache.Options{MemoryBytes: 1 << 20})
-			defer spans.Close()
-			shown, err := newServed(catalog, spans, slog.New(slog.DiscardHandler), only).Backups(t.Context())
+			disks, err := serve.New(t.Context(), catalog, serve.Options{Only: only})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer disks.Close()
+			shown, err := disks.Backups(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}

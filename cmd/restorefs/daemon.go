@@ -9,11 +9,9 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"syscall"
 
-	"github.com/urfave/cli/v2"
 	"golang.org/x/sys/unix"
 
 	"github.com/restorefs/restorefs/backupstore/share/locate"
@@ -34,7 +32,7 @@ func (e exitStatus) Error() string { return "" }
 // daemonize runs this same command in the background, as Go cannot fork, and
 // returns when the mount can be used. Until then what the server says goes to
 // our stderr; if it fails its exit code is ours.
-func daemonize(c *cli.Context) error {
+func daemonize(ctx context.Context) error {
 	self, err := os.Executable()
 	if err != nil {
 		return fmt.Errorf("find the program to start it in the background: %w", err)
@@ -56,7 +54,7 @@ func daemonize(c *cli.Context) error {
 	if err != nil {
 		return fmt.Errorf("start the server in the background: %w", err)
 	}
-	defer context.AfterFunc(c.Context, func() { server.Process.Signal(syscall.SIGTERM) })()
+	defer context.AfterFunc(ctx, func() { server.Process.Signal(syscall.SIGTERM) })()
 	if word, _ := io.ReadAll(ready); string(word) == readyWord {
 		return server.Process.Release()
 	}
@@ -74,32 +72,23 @@ func daemonize(c *cli.Context) error {
 // that of a server in the foreground.
 type notifier struct {
 	pipe *os.File // to the process that started us in the background; nil: in the foreground
-	log  string   // the file that stderr goes to, made absolute; "": where it went
+	log  string   // the file that stderr goes to, "": where it went
 }
 
-// newNotifier takes over what daemonize left, and makes the paths among the
-// flags independent of the current directory.
-func newNotifier(c *cli.Context) (*notifier, error) {
-	n := &notifier{}
+// newNotifier takes over what daemonize left. log is a file for what goes to
+// stderr, "" for none.
+func newNotifier(log string) *notifier {
+	n := &notifier{log: log}
 	if fd, err := strconv.Atoi(os.Getenv(readyEnv)); err == nil {
 		os.Unsetenv(readyEnv)
 		unix.CloseOnExec(fd)
 		n.pipe = os.NewFile(uintptr(fd), "ready")
 	}
-	for _, flag := range []string{"cache-dir", "disk-cache", "overlay", "log-file"} {
-		if path := c.String(flag); path != "" && n.pipe != nil {
-			abs, err := filepath.Abs(path)
-			if err != nil {
-				return nil, err
-			}
-			if err := c.Set(flag, abs); err != nil {
-				return nil, err
-			}
-		}
-	}
-	n.log = c.String("log-file")
-	return n, nil
+	return n
 }
+
+// isServer says whether this process was started by daemonize.
+func isServer() bool { return os.Getenv(readyEnv) != "" }
 
 // checkLog opens the log file for a moment, as what is wrong with it is said
 // while somebody listens. The share is known by then.
@@ -205,6 +194,14 @@ func (n *notifier) ready(status string) error {
 		n.pipe.Close()
 	}
 	return nil
+}
+
+// terminalClosed sees to it that what is said from now on is not said to a
+// terminal that is gone.
+func (n *notifier) terminalClosed() {
+	if n.log == "" {
+		logToJournal()
+	}
 }
 
 // reopenLog makes stderr the log file, which may have been moved away.

@@ -3,7 +3,6 @@ package main
 import (
 	"github.com/urfave/cli/v2"
 
-	"github.com/restorefs/restorefs/backupstore/share/locate"
 	"github.com/restorefs/restorefs/cache/disk"
 )
 
@@ -41,17 +40,4 @@ func diskCacheSize(c *cli.Context) (size, memory int64, err error) {
 			formatSize(size), formatSize(memory), (memory*diskCachePart+1<<20-1)>>20)
 	}
 	return size, memory, nil
-}
-
-// openDiskCache opens a cache of size bytes, as diskCacheSize gives it; nil if
-// there is to be none.
-func openDiskCache(c *cli.Context, s *locate.Share, size int64) (*disk.Cache, error) {
-	dir := c.String("disk-cache")
-	if dir == "" {
-		return nil, nil
-	}
-	if err := ownDir(c, s, "disk-cache", dir); err != nil {
-		return nil, err
-	}
-	return disk.Open(disk.Options{Dir: dir, Bytes: size, Logger: newLogger(c)})
 }

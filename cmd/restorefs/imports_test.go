@@ -17,6 +17,7 @@ var mayImport = map[string][]string{
 	"cache/private":                {},
 	"cmd/cloud":                    {"backupstore", "backupstore/safetext", "materialize", "materialize/cinderapi", "materialize/device"},
 	"cmd/cloud/cloudtest":          {},
+	"cmd/serve":                    {"backupstore", "backupstore/safetext", "cache", "cache/disk", "fusefs", "fusefs/overlay"},
 	"fusefs":                       {"fusefs/contents", "fusefs/mountinfo", "fusefs/parttable"},
 	"fusefs/contents":              {"fusefs/parttable"},
 	"fusefs/mountinfo":             {},
@@ -63,6 +64,7 @@ var mayImport = map[string][]string{
 // package may, and storetest with what is below it, which all may.
 var testsMayImport = map[string][]string{
 	"cache/disk": {"cache"},
+	"cmd/serve":  {"backupstore/share"},
 	"cmd/cloud":  {"cmd/cloud/cloudtest", "backupstore/share", "backupstore/share/cinderconf"},
 }
 

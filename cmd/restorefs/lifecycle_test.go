@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/restorefs/restorefs/backupstore/storetest"
+	"github.com/restorefs/restorefs/cmd/serve"
 	"github.com/restorefs/restorefs/fusefs"
 )
 
@@ -80,9 +81,9 @@ func leaveNothing(t *testing.T, mountpoint string) {
 	})
 }
 
-func readStatus(t *testing.T, mountpoint string) statusFile {
+func readStatus(t *testing.T, mountpoint string) serve.Status {
 	t.Helper()
-	var f statusFile
+	var f serve.Status
 	text, err := os.ReadFile(filepath.Join(mountpoint, fusefs.StatusFile))
 	if err == nil {
 		err = json.Unmarshal(text, &f)
@@ -501,8 +502,8 @@ func TestStatusTellsAProblemFromABackupThatIsBeingWritten(t *testing.T) {
 
 func TestStatusDoesNotSteerTheTerminal(t *testing.T) {
 	const evil = "\x1b[2J\nnothing is mounted"
-	m := mountStatus{Mountpoint: "/a" + evil, State: stateServing, Server: &statusFile{Share: evil, Overlay: evil, LookError: evil}}
-	m.Server.DiskCache = &diskCacheFigures{}
+	m := mountStatus{Mountpoint: "/a" + evil, State: stateServing, Server: &serve.Status{Share: evil, Overlay: evil, LookError: evil}}
+	m.Server.DiskCache = &serve.DiskCacheFigures{}
 	if s := m.String(); strings.ContainsAny(s, "\x1b\n") {
 		t.Errorf("%q", s)
 	}

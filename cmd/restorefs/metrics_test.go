@@ -1,12 +1,8 @@
 package main
 
 import (
-	"bytes"
-	"context"
 	"encoding/json"
-	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -15,12 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus/testutil"
-
-	"github.com/restorefs/restorefs/backupstore"
-	"github.com/restorefs/restorefs/backupstore/share"
-	"github.com/restorefs/restorefs/cache"
-	"github.com/restorefs/restorefs/cache/disk"
+	"github.com/restorefs/restorefs/cmd/serve"
 	"github.com/restorefs/restorefs/fusefs"
 )
 
@@ -35,123 +26,13 @@ func TestAddressesForMetricsAreOnTheLoopbackUnlessGiven(t *testing.T) {
 	}
 }
 
-// mountedHere is what a mount of dir serves, without a mount.
-func mountedHere(t *testing.T, dir string) *served {
-	t.Helper()
-	opened, err := share.OpenDir(t.Context(), dir, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	catalog := backupstore.NewCatalog(opened, backupstore.Options{IndexDir: t.TempDir()})
-	t.Cleanup(func() { catalog.Close() })
-	if err := catalog.Refresh(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	spans := cache.New(cache.Options{MemoryBytes: 4 << 20})
-	t.Cleanup(spans.Close)
-	log := slog.New(slog.DiscardHandler)
-	s := newServed(catalog, spans, log, func(*backupstore.Backup) bool { return true })
-	if s.disk, err = disk.Open(disk.Options{Dir: t.TempDir(), Bytes: disk.MinBytes}); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.disk.Close() })
-	s.indexer = newIndexer(log, catalog)
-	return s
-}
-
-func TestMetricsFollowTheConventionsAndAreAllInTheTable(t *testing.T) {
-	dir, b := smallShare(t)
-	s := mountedHere(t, dir)
-	v, err := s.Open(t.Context(), b.ID)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for range 2 {
-		data, err := v.Read(t.Context(), 0, 4096)
-		if err != nil {
-			t.Fatal(err)
-		}
-		data.Release()
-	}
-	problems, err := testutil.GatherAndLint(s.registry)
-	if err != nil || len(problems) > 0 {
-		t.Errorf("%v, %v", problems, err)
-	}
-	text, err := os.ReadFile("../../docs/metrics.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	documented := map[string]bool{}
-	for _, m := range regexp.MustCompile("(?m)^\\| `(restorefs_[a-z_]+)").FindAllStringSubmatch(string(text), -1) {
-		documented[m[1]] = true
-	}
-	families, err := s.registry.Gather()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, f := range families {
-		name := f.GetName()
-		if strings.HasPrefix(name, "restorefs_") && !documented[name] {
-			t.Errorf("%s is not in docs/metrics.md", name)
-		}
-		delete(documented, name)
-	}
-	for name := range documented {
-		t.Errorf("%s is in docs/metrics.md and not there", name)
-	}
-	if err := v.Close(); err != nil {
-		t.Error(err)
-	}
-}
-
-// BenchmarkMeter is what metrics cost a read from memory.
-func BenchmarkMeter(b *testing.B) {
-	spans := cache.New(cache.Options{MemoryBytes: 4 << 20})
-	defer spans.Close()
-	v := spans.Volume("x", flat{})
-	m := newMeter(newRegistry())
-	for _, metered := range []bool{false, true} {
-		b.Run(fmt.Sprint("metered=", metered), func(b *testing.B) {
-			b.RunParallel(func(p *testing.PB) {
-				r := v.NewReader()
-				defer r.Close()
-				for off := int64(0); p.Next(); off = (off*7 + 12288) % (1<<20 - 4096) {
-					start := time.Now()
-					view, err := r.Read(b.Context(), off, 4096)
-					if err != nil {
-						b.Fatal(err)
-					}
-					if metered {
-						m.read(start, view)
-					}
-					view.Release()
-				}
-			})
-		})
-	}
-}
-
-// flat is a volume of one byte, repeated.
-type flat struct{}
-
-func (flat) Size() int64                              { return 1 << 20 }
-func (flat) Align() int                               { return 4096 }
-func (flat) Around(off int64, n int) (from, to int64) { return off, off + int64(n) }
-func (flat) Load(_ context.Context, p []byte, _ int64) error {
-	copy(p, bytes.Repeat([]byte{1}, len(p)))
-	return nil
-}
-func (flat) NextData(_ context.Context, off, end int64) (start, stop int64, err error) {
-	return off, end, nil
-}
-
-func statusOf(t *testing.T, mountpoint string) statusFile {
+func statusOf(t *testing.T, mountpoint string) serve.Status {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(mountpoint, fusefs.StatusFile))
 	if err != nil {
 		t.Fatal(err)
 	}
-	var f statusFile
+	var f serve.Status
 	if err := json.Unmarshal(text, &f); err != nil {
 		t.Fatalf("%v: %s", err, text)
 	}
@@ -214,10 +95,10 @@ func TestAMountServesMetricsAndTellsTheSameInItsStatus(t *testing.T) {
 		t.Fatal("it can be read")
 	}
 	f = statusOf(t, mountpoint)
-	if f.Errors.Reads[errorDamage] == 0 || f.Errors.Last == "" || f.Errors.LastAt == nil || f.Damage.DamagedBlocks == 0 {
+	if f.Errors.Reads[serve.ErrorDamage] == 0 || f.Errors.Last == "" || f.Errors.LastAt == nil || f.Damage.DamagedBlocks == 0 {
 		t.Errorf("%+v", f)
 	}
-	if words := strings.Join(f.words(), "; "); !strings.Contains(words, "reads failed") {
+	if words := strings.Join(figureWords(&f.Figures), "; "); !strings.Contains(words, "reads failed") {
 		t.Error(words)
 	}
 	if text, err := get(); err != nil || !regexp.MustCompile(`(?m)^restorefs_damaged_blocks_total [1-9]`).MatchString(text) {

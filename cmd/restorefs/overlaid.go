@@ -4,82 +4,9 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"time"
 
-	"github.com/restorefs/restorefs/cache"
-	"github.com/restorefs/restorefs/fusefs"
 	"github.com/restorefs/restorefs/fusefs/overlay"
 )
-
-// overlaidVolume is one open file of a mount with an overlay. Its reads are
-// those of the volume below, past which the overlay's own bytes are put.
-type overlaidVolume struct {
-	*servedVolume
-	*overlay.Overlay
-	release func() error
-}
-
-var _ fusefs.WritableVolume = (*overlaidVolume)(nil)
-
-// Size implements fusefs.Volume.
-func (v *overlaidVolume) Size() int64 { return v.Overlay.Size() }
-
-// NextData implements fusefs.Volume.
-func (v *overlaidVolume) NextData(ctx context.Context, off, end int64) (start, stop int64, err error) {
-	return v.Overlay.NextData(ctx, off, end)
-}
-
-// Read implements fusefs.Volume. Where nothing was written it is that of the
-// volume below, without a copy. Else all is copied, part by part, as a reader who
-// holds a part of the cache must not ask it for another: see package cache.
-func (v *overlaidVolume) Read(ctx context.Context, off int64, n int) (fusefs.Data, error) {
-	start := time.Now()
-	stop, written, err := v.Next(ctx, off, off+int64(n))
-	if err == nil && !written && stop == off+int64(n) {
-		return v.servedVolume.Read(ctx, off, n)
-	}
-	if err != nil {
-		v.meter.failed(ctx, err)
-		return nil, err
-	}
-	if v.indexer != nil {
-		defer v.indexer.read()()
-	}
-	p, origin := make(plain, n), cache.Zeros
-	err = v.Merge(ctx, p, off, func(p []byte, off int64) error {
-		view, err := v.reader.Read(ctx, off, len(p))
-		if err != nil {
-			return err
-		}
-		for at, slices := 0, view.Slices(); len(slices) > 0; slices = slices[1:] {
-			at += copy(p[at:], slices[0])
-		}
-		origin = max(origin, view.Origin())
-		view.Release()
-		return nil
-	})
-	if err != nil {
-		v.meter.failed(ctx, err)
-		return nil, err
-	}
-	if origin <= cache.Memory {
-		origin = fromOverlay
-	}
-	v.meter.count(start, origin, n)
-	return p, nil
-}
-
-// Close implements fusefs.Volume.
-func (v *overlaidVolume) Close() error { return errors.Join(v.release(), v.servedVolume.Close()) }
-
-// plain is bytes that nobody else has.
-type plain []byte
-
-// Slices implements fusefs.Data.
-func (p plain) Slices() [][]byte { return [][]byte{p} }
-
-// Release implements fusefs.Data.
-func (p plain) Release() {}
 
 // withOverlay puts what --overlay names over the volume that is restored.
 func (r *restore) withOverlay(ctx context.Context) error {
@@ -87,7 +14,8 @@ func (r *restore) withOverlay(ctx context.Context) error {
 	if dir == "" {
 		return nil
 	}
-	o, err := overlay.OpenReadOnly(ctx, dir, overlayKey(r.composed), r.volume, overlay.Options{Logger: r.options.Logger})
+	key := overlay.Key{Backup: r.backup.ID, Size: r.composed.Size(), Content: r.composed.Identity()}
+	o, err := overlay.OpenReadOnly(ctx, dir, key, r.volume, overlay.Options{Logger: r.options.Logger})
 	if errors.Is(err, fs.ErrNotExist) {
 		return usagef("nothing was written onto backup %s in %s: leave --overlay out, or see \"restorefs overlay list %s\"", r.backup.ID, dir, dir)
 	}

@@ -10,6 +10,8 @@ import (
 	"github.com/restorefs/restorefs/fusefs/overlay"
 )
 
+func overlayFlag(usage string) cli.Flag { return &cli.StringFlag{Name: "overlay", Usage: usage} }
+
 func overlayCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "overlay",

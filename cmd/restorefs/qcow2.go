@@ -24,8 +24,8 @@ import (
 
 	"github.com/restorefs/restorefs/backupstore"
 	"github.com/restorefs/restorefs/backupstore/share/locate"
-	"github.com/restorefs/restorefs/cache"
 	"github.com/restorefs/restorefs/cache/private"
+	"github.com/restorefs/restorefs/cmd/serve"
 	"github.com/restorefs/restorefs/fusefs"
 	"github.com/restorefs/restorefs/materialize"
 )
@@ -102,10 +102,16 @@ func toQcow2(c *cli.Context, r *restore, name string) (err error) {
 	}
 	x := &conversion{qemuImg: qemuImg, size: volume.Size()}
 	x.stage.Store("starting")
-	spans := cache.New(cache.Options{MemoryBytes: r.o.memory, MemoryFor: memoryFor(c), Logger: newLogger(c)})
-	defer spans.Close()
-	answerAtOnce()
-	x.source = &watched{served: newServed(r.catalog, spans, r.options.Logger, func(other *backupstore.Backup) bool { return other == r.backup })}
+	disks, err := serve.New(ctx, r.catalog, serve.Options{
+		Only:       func(other *backupstore.Backup) bool { return other == r.backup },
+		CacheBytes: r.o.memory, MemoryFor: memoryFor(c), Logger: newLogger(c),
+	})
+	if err != nil {
+		return err
+	}
+	defer disks.Close()
+	spareThread()
+	x.source = &watched{Disks: disks}
 	unmount, err := x.mount(c, r.o.share, r.backup.ID)
 	if err != nil {
 		return err
@@ -297,7 +303,7 @@ func giveName(temp *os.File, path string, force bool) error {
 // watched is a served catalogue that remembers why a read failed, and what was
 // healed: through the kernel a reader gets no more than bytes and an errno.
 type watched struct {
-	*served
+	*serve.Disks
 	mu      sync.Mutex
 	err     error                 // the first one
 	volumes []*backupstore.Volume // that were opened, each once
@@ -337,12 +343,12 @@ func (w *watched) failure() error {
 
 // Open implements fusefs.Catalog.
 func (w *watched) Open(ctx context.Context, id string) (fusefs.Volume, error) {
-	v, err := w.served.Open(ctx, id)
+	v, err := w.Disks.Open(ctx, id)
 	if err != nil {
 		w.note(err)
 		return nil, err
 	}
-	if s, ok := v.(*servedVolume); ok {
+	if s, ok := v.(*serve.Disk); ok {
 		w.mu.Lock()
 		if !slices.Contains(w.volumes, s.Volume) {
 			w.volumes = append(w.volumes, s.Volume)

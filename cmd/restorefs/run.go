@@ -74,6 +74,22 @@ func shellCode(exit *exec.ExitError) int {
 	return exit.ExitCode()
 }
 
+// closesWithTerminal says whether SIGHUP can mean that our terminal is no more: in
+// the foreground of one, and unless nohup(1) or a shell had it ignored.
+func closesWithTerminal(n *notifier) bool {
+	return n.pipe == nil && hasTerminal() && !signal.Ignored(syscall.SIGHUP)
+}
+
+// hasTerminal says whether we have a controlling terminal.
+func hasTerminal() bool {
+	tty, err := os.OpenFile("/dev/tty", os.O_RDONLY|unix.O_NOCTTY, 0)
+	if err != nil {
+		return false
+	}
+	tty.Close()
+	return true
+}
+
 // ownsTerminal says whether we are in the foreground of a terminal.
 func ownsTerminal() bool {
 	tty, err := os.OpenFile("/dev/tty", os.O_RDONLY, 0)

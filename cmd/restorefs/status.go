@@ -15,58 +15,10 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/restorefs/restorefs/backupstore"
-	"github.com/restorefs/restorefs/backupstore/safetext"
 	"github.com/restorefs/restorefs/backupstore/share/locate"
+	"github.com/restorefs/restorefs/cmd/serve"
 	"github.com/restorefs/restorefs/fusefs"
 )
-
-// statusFile is the JSON that a mount shows of itself (fusefs.StatusFile); its
-// fields are a contract.
-type statusFile struct {
-	PID         int       `json:"pid"`
-	Version     string    `json:"version"`
-	Started     time.Time `json:"started"`
-	Share       string    `json:"share"`
-	Overlay     string    `json:"overlay,omitempty"` // where writes go; disks are read-only without
-	Backups     int       `json:"backups"`
-	Problems    int       `json:"problems"`                  // finished backups of which not all can be read
-	Problem     []string  `json:"problem_backups,omitempty"` // their ids, the first 20
-	Incomplete  int       `json:"incomplete"`                // backups that Cinder is writing, or gave up
-	OpenVolumes int       `json:"open_volumes"`              // disks that somebody has open
-	Looked      time.Time `json:"looked"`                    // at the share, with success
-	LookError   string    `json:"look_error,omitempty"`
-	figures
-}
-
-// status gives what the mount shows of itself.
-func (s *served) status(share string) func() ([]byte, error) {
-	started := time.Now().UTC().Truncate(time.Second)
-	return func() ([]byte, error) {
-		f := statusFile{PID: os.Getpid(), Version: buildVersion(), Started: started, Share: share, figures: s.figures()}
-		if s.writes != nil {
-			f.Overlay = s.writes.dir
-		}
-		s.mu.Lock()
-		f.Backups, f.OpenVolumes, f.Looked = len(s.backups), len(s.open), s.looked.UTC().Truncate(time.Second)
-		for _, b := range s.backups {
-			switch {
-			case b.Problem == "":
-			case s.byID[b.ID].State == backupstore.Incomplete:
-				f.Incomplete++
-			default:
-				if f.Problems++; len(f.Problem) < maxProblemIDs {
-					f.Problem = append(f.Problem, b.ID)
-				}
-			}
-		}
-		if s.lookErr != nil {
-			f.LookError = s.lookErr.Error()
-		}
-		s.mu.Unlock()
-		return safetext.JSON(f, true)
-	}
-}
 
 // placeInFull is where a share is, for whoever is in another directory.
 func placeInFull(s *locate.Share) string {
@@ -79,12 +31,12 @@ func placeInFull(s *locate.Share) string {
 // mountStatus is a mount in the JSON of the status command; its fields are a
 // contract.
 type mountStatus struct {
-	Mountpoint string      `json:"mountpoint"`
-	State      string      `json:"state"` // one of the below
-	Servers    []int       `json:"servers"`
-	Uptime     float64     `json:"uptime_seconds"`
-	Advice     string      `json:"advice,omitempty"`
-	Server     *statusFile `json:"server,omitempty"` // what it says of itself
+	Mountpoint string        `json:"mountpoint"`
+	State      string        `json:"state"` // one of the below
+	Servers    []int         `json:"servers"`
+	Uptime     float64       `json:"uptime_seconds"`
+	Advice     string        `json:"advice,omitempty"`
+	Server     *serve.Status `json:"server,omitempty"` // what it says of itself
 }
 
 const (
@@ -92,9 +44,6 @@ const (
 	stateSilent  = "not answering"
 	stateDead    = "dead"
 )
-
-// maxProblemIDs bounds the ids that a mount tells of itself.
-const maxProblemIDs = 20
 
 // answerTime is how long a mount may take to tell about itself.
 const answerTime = 3 * time.Second
@@ -183,7 +132,7 @@ func lookAtMount(m fusefs.MountInfo) mountStatus {
 	}()
 	select {
 	case a := <-answers:
-		var f statusFile
+		var f serve.Status
 		switch {
 		case a.err == nil && json.Unmarshal(a.text, &f) == nil:
 			s.State, s.Server = stateServing, &f
@@ -215,8 +164,8 @@ func readAnswer(path string) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, most))
 }
 
-// counts says how many backups there are and which have a problem.
-func (f *statusFile) counts() string {
+// countWords says how many backups there are and which have a problem.
+func countWords(f *serve.Status) string {
 	text := fmt.Sprintf("%s, %d with a problem", counted(f.Backups, "backup"), f.Problems)
 	if len(f.Problem) > 0 {
 		ids := strings.Join(f.Problem, ", ")
@@ -235,8 +184,8 @@ func (s mountStatus) String() string {
 	parts := []string{s.State}
 	if f := s.Server; f != nil {
 		parts[0] += fmt.Sprintf(" for %s", time.Duration(s.Uptime)*time.Second)
-		parts = append(parts, fmt.Sprintf("process %d", f.PID), "share "+f.Share, f.counts(), counted(f.OpenVolumes, "disk")+" open")
-		parts = append(parts, f.words()...)
+		parts = append(parts, fmt.Sprintf("process %d", f.PID), "share "+f.Share, countWords(f), counted(f.OpenVolumes, "disk")+" open")
+		parts = append(parts, figureWords(&f.Figures)...)
 		if f.Overlay != "" {
 			parts = append(parts, "writes go to "+f.Overlay)
 		}

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
-	"log/slog"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -14,7 +13,7 @@ import (
 	"github.com/restorefs/restorefs/backupstore"
 	"github.com/restorefs/restorefs/backupstore/share"
 	"github.com/restorefs/restorefs/backupstore/storetest"
-	"github.com/restorefs/restorefs/cache"
+	"github.com/restorefs/restorefs/cmd/serve"
 	"github.com/restorefs/restorefs/fusefs"
 )
 
@@ -106,9 +105,11 @@ func TestAWalkOfTheTreeCostsAFewReadsForEachBackup(t *testing.T) {
 				t.Fatal(err)
 			}
 			listed := counted.reads.Load()
-			spans := cache.New(cache.Options{MemoryBytes: 4 << 20})
-			t.Cleanup(spans.Close)
-			s := newServed(catalog, spans, slog.New(slog.DiscardHandler), func(*backupstore.Backup) bool { return true })
+			s, err := serve.New(t.Context(), catalog, serve.Options{CacheBytes: 4 << 20})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(s.Close)
 			server, err := fusefs.Mount(t.Context(), t.TempDir(), s, fusefs.Options{})
 			if err != nil {
 				t.Fatal(err)

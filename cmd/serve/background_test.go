@@ -1,4 +1,4 @@
-package main
+package serve
 
 import (
 	"context"
@@ -14,7 +14,7 @@ func TestDisksThatWereOpenedAreIndexedOnce(t *testing.T) {
 	dir := t.TempDir()
 	b := storetest.MustWrite(t, dir, storetest.Spec{ID: storetest.ID("large"), VolumeID: storetest.ID("large volume"), Content: storetest.Text(16<<20, 3)})
 	gone, odd := smallBackup(t, dir, "gone"), smallBackup(t, dir, "odd")
-	s := mountedHere(t, dir)
+	s := servedHere(t, dir)
 	for _, id := range []string{gone.ID, odd.ID, b.ID, b.ID} {
 		v, err := s.Open(t.Context(), id)
 		if err != nil {

@@ -1,4 +1,4 @@
-package main
+package serve
 
 import (
 	"context"
@@ -6,19 +6,13 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"path/filepath"
 	"sync"
 
-	"github.com/urfave/cli/v2"
-
 	"github.com/restorefs/restorefs/backupstore"
-	"github.com/restorefs/restorefs/backupstore/share/locate"
 	"github.com/restorefs/restorefs/cache"
 	"github.com/restorefs/restorefs/fusefs"
 	"github.com/restorefs/restorefs/fusefs/overlay"
 )
-
-func overlayFlag(usage string) cli.Flag { return &cli.StringFlag{Name: "overlay", Usage: usage} }
 
 // overlays are the overlays in one directory that a mount has open: each once,
 // for all who have its disk open.
@@ -35,22 +29,6 @@ type sharedOverlay struct {
 	overlay *overlay.Overlay
 	users   int
 	busy    chan struct{} // being opened or closed until this is closed; nil: neither
-}
-
-// newOverlays makes the directory that --overlay names; nil when it names none.
-func newOverlays(c *cli.Context, s *locate.Share) (*overlays, error) {
-	dir := c.String("overlay")
-	if dir == "" {
-		return nil, nil
-	}
-	if err := ownDir(c, s, "overlay", dir); err != nil {
-		return nil, err
-	}
-	dir, err := filepath.Abs(dir)
-	if err != nil {
-		return nil, err
-	}
-	return &overlays{dir: dir, log: newLogger(c), open: map[string]*sharedOverlay{}}, nil
 }
 
 func overlayKey(v *backupstore.Volume) overlay.Key {
@@ -168,12 +146,12 @@ func (l *overlays) release(id string, s *sharedOverlay) error {
 
 // over puts the overlay of an open volume over it. It takes v over, also when it
 // fails.
-func (l *overlays) over(ctx context.Context, v *servedVolume) (fusefs.Volume, error) {
+func (l *overlays) over(ctx context.Context, v *Disk) (fusefs.Volume, error) {
 	o, release, err := l.acquire(ctx, overlayKey(v.Volume), overlayBase{v.cached, v.Volume})
 	if err != nil {
 		return nil, errors.Join(err, v.Close())
 	}
-	return &overlaidVolume{servedVolume: v, Overlay: o, release: release}, nil
+	return &overlaidVolume{Disk: v, Overlay: o, release: release}, nil
 }
 
 // overlayBase is a volume as an overlay reads it: through the cache.

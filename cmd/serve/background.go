@@ -1,4 +1,4 @@
-package main
+package serve
 
 import (
 	"context"
@@ -27,7 +27,7 @@ type indexer struct {
 	mu    sync.Mutex
 	seen  map[diskKey]bool
 	done  int           // volumes
-	now   indexProgress // of the volume at work, or the last one
+	now   IndexProgress // of the volume at work, or the last one
 	queue []*backupstore.Backup
 	more  chan struct{} // holds one when queue has grown
 }
@@ -91,24 +91,15 @@ func (x *indexer) build(ctx context.Context, b *backupstore.Backup) (err error) 
 	return v.BuildIndex(ctx, backupstore.IndexOptions{Yield: x.yield, Progress: func(done, total int64) {
 		x.mu.Lock()
 		defer x.mu.Unlock()
-		x.now = indexProgress{Backup: b.ID, BytesDone: done, BytesTotal: total}
+		x.now = IndexProgress{Backup: b.ID, BytesDone: done, BytesTotal: total}
 	}})
 }
 
-// indexProgress is how far the indexer is.
-type indexProgress struct {
-	Volumes     int    `json:"volumes"` // opened since the mount began
-	VolumesDone int    `json:"volumes_done"`
-	Backup      string `json:"backup,omitempty"` // at work, or the last one
-	BytesDone   int64  `json:"bytes_done"`       // of it
-	BytesTotal  int64  `json:"bytes_total"`
-}
-
-func (x *indexer) progress() indexProgress {
+func (x *indexer) progress() IndexProgress {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	p := x.now
-	p.Volumes, p.VolumesDone = len(x.seen), x.done
+	p.Volumes, p.VolumesDone, p.VolumesWaiting = len(x.seen), x.done, len(x.seen)-x.done
 	return p
 }
 

@@ -1,4 +1,4 @@
-package main
+package serve
 
 import (
 	"context"
@@ -20,15 +20,15 @@ const fromOverlay = cache.Made + 1
 // origins are what reads of mounted disks are told apart by, see cache.Origin.
 var origins = [...]string{cache.Zeros: "zero", cache.Memory: "memory", cache.Kept: "disk", cache.Made: "decode", fromOverlay: "overlay"}
 
-// Kinds of errors of reads.
+// Kinds of errors of reads, in ErrorFigures.Reads.
 const (
-	errorDamage      = "damage"      // the backup does not have the bytes
-	errorShare       = "share"       // the share could not be read, or something else that may pass
-	errorOverlay     = "overlay"     // what was written onto the disk could not be read
-	errorInterrupted = "interrupted" // who read gave up
+	ErrorDamage      = "damage"      // the backup does not have the bytes
+	ErrorShare       = "share"       // the share could not be read, or something else that may pass
+	ErrorOverlay     = "overlay"     // what was written onto the disk could not be read
+	ErrorInterrupted = "interrupted" // who read gave up
 )
 
-var errorKinds = [...]string{errorDamage, errorShare, errorOverlay, errorInterrupted}
+var errorKinds = [...]string{ErrorDamage, ErrorShare, ErrorOverlay, ErrorInterrupted}
 
 // meter counts the reads of mounted disks. It is safe for concurrent use.
 type meter struct {
@@ -38,7 +38,7 @@ type meter struct {
 
 	mu     sync.Mutex
 	counts map[string]uint64 // errors, by kind
-	last   string            // error that was none of errorInterrupted
+	last   string            // error that was none of ErrorInterrupted
 	lastAt time.Time
 }
 
@@ -79,21 +79,21 @@ func (m *meter) count(start time.Time, o cache.Origin, n int) {
 
 // failed counts a read that failed.
 func (m *meter) failed(ctx context.Context, err error) {
-	kind := errorShare
+	kind := ErrorShare
 	_, ofOverlay := errors.AsType[*overlay.Error](err)
 	switch {
 	case errors.Is(err, backupstore.ErrDamaged):
-		kind = errorDamage
+		kind = ErrorDamage
 	case ctx.Err() != nil:
-		kind = errorInterrupted
+		kind = ErrorInterrupted
 	case ofOverlay:
-		kind = errorOverlay
+		kind = ErrorOverlay
 	}
 	m.errors[kind].Inc()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.counts[kind]++
-	if kind != errorInterrupted {
+	if kind != ErrorInterrupted {
 		m.last, m.lastAt = err.Error(), time.Now()
 	}
 }

@@ -1,4 +1,4 @@
-package main
+package serve
 
 import (
 	"bytes"
@@ -38,13 +38,13 @@ func overlaidHere(t *testing.T, size int64) *overlaidVolume {
 	spans := cache.New(cache.Options{MemoryBytes: 1, PrefetchWorkers: -1}) // raised to the least, 2 MiB
 	t.Cleanup(spans.Close)
 	cached := spans.Volume("x", sluggish{size: size})
-	below := &servedVolume{cached: cached, reader: cached.NewReader(), meter: newMeter(newRegistry())}
+	below := &Disk{cached: cached, reader: cached.NewReader(), meter: newMeter(newRegistry())}
 	o, err := overlay.Open(t.Context(), t.TempDir(), overlay.Key{Backup: "x", Size: size}, overlayBaseOf{cached}, overlay.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { o.Close(); below.reader.Close() })
-	return &overlaidVolume{servedVolume: below, Overlay: o}
+	return &overlaidVolume{Disk: below, Overlay: o}
 }
 
 // overlayBaseOf is a volume that has no holes below an overlay.
@@ -124,8 +124,8 @@ func TestReadsOfAnOverlayAreCounted(t *testing.T) {
 	if err := os.Truncate(filepath.Join(dir, "x.data"), 0); err != nil {
 		t.Fatal(err)
 	}
-	cut := &overlaidVolume{servedVolume: v.servedVolume, Overlay: o}
-	if _, err := cut.Read(t.Context(), 0, 512); err == nil || m.counts[errorOverlay] != 1 || !strings.Contains(m.last, "too short") {
+	cut := &overlaidVolume{Disk: v.Disk, Overlay: o}
+	if _, err := cut.Read(t.Context(), 0, 512); err == nil || m.counts[ErrorOverlay] != 1 || !strings.Contains(m.last, "too short") {
 		t.Errorf("%v, counted %v, last %q", err, m.counts, m.last)
 	}
 }

@@ -1,0 +1,155 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/restorefs/restorefs/cmd/serve"
+	"github.com/restorefs/restorefs/fusefs"
+)
+
+// liveMount is a mount that can be used, until it is taken down.
+type liveMount struct {
+	o      mountOptions
+	server *fusefs.Server
+	disks  *serve.Disks
+	n      *notifier
+	hup    <-chan os.Signal
+	closes bool          // with the terminal
+	gone   chan struct{} // closed when there is no mount any more
+	err    io.Writer
+}
+
+// keep keeps the mount until it is taken down, from here or from elsewhere, or
+// until the command of --run has ended.
+func (m *liveMount) keep(ctx context.Context) error {
+	running, stop := context.WithCancel(ctx)
+	defer stop()
+	ended := make(chan struct{})
+	rescan := make(chan struct{}, 1)
+	go func() {
+		defer close(ended)
+		m.disks.Run(running, m.o.refresh, rescan)
+	}()
+	go func() {
+		defer close(m.gone)
+		m.server.Wait()
+	}()
+	defer func() { stop(); <-ended }()
+	if m.o.run != "" {
+		return m.runCommand(ctx)
+	}
+	at := m.server.Mountpoint()
+	fmt.Fprintf(m.err, "mounted on %s; %s\n", at, m.n.ending(at))
+	if err := m.n.ready("mounted on " + at); err != nil {
+		return errors.Join(err, m.takeDown(ctx))
+	}
+	return m.wait(ctx, rescan)
+}
+
+// runCommand runs the command of --run, whose exit code is ours.
+func (m *liveMount) runCommand(ctx context.Context) error {
+	ended, err := runCommand(ctx, m.o.run, m.server.Mountpoint())
+	if err == nil {
+		err = <-ended
+	}
+	end := m.takeDown(ctx)
+	if end != nil && err != nil {
+		fmt.Fprintln(m.err, "restorefs:", explain(end)) // the exit code is the command's
+		return err
+	}
+	return errors.Join(err, end)
+}
+
+// wait returns when the mount is at its end, and has the share looked at upon
+// SIGHUP.
+func (m *liveMount) wait(ctx context.Context, rescan chan<- struct{}) error {
+	var idle <-chan time.Time
+	if limit := m.o.idle; limit > 0 {
+		m.disks.Used() // nobody could before
+		tick := time.NewTicker(max(limit/4, 10*time.Millisecond))
+		defer tick.Stop()
+		idle = tick.C
+	}
+	for {
+		select {
+		case <-m.gone:
+			return nil
+		case <-m.hup:
+			if m.closes && !hasTerminal() {
+				m.n.terminalClosed()
+				fmt.Fprintf(m.err, "unmounting %s: its terminal was closed\n", m.server.Mountpoint())
+				return m.takeDown(ctx)
+			}
+			if err := m.n.reopenLog(); err != nil {
+				m.o.log.Warn("the log file stays as it was", "err", err)
+			}
+			select {
+			case rescan <- struct{}{}:
+			default: // one is about to be
+			}
+		case <-idle:
+			if m.disks.Idle() >= m.o.idle && m.takeDownIdle(ctx) {
+				fmt.Fprintf(m.err, "unmounted %s: nobody used it for %v\n", m.server.Mountpoint(), m.o.idle)
+				return nil
+			}
+		case <-ctx.Done():
+			return m.takeDown(ctx)
+		}
+	}
+}
+
+// takeDownIdle unmounts unless the mount is in use after all, say as a
+// directory that somebody is in.
+func (m *liveMount) takeDownIdle(ctx context.Context) bool {
+	soon, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
+	defer cancel()
+	err := m.server.Unmount(soon, fusefs.UnmountOptions{})
+	if err != nil && !errors.Is(err, context.DeadlineExceeded) { // that is: unmounted, and not yet at the end
+		return false
+	}
+	select {
+	case <-m.gone:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// takeDown unmounts after a signal, lazily when the mount is in use: its
+// present readers keep it until they are done.
+func (m *liveMount) takeDown(ctx context.Context) error {
+	if err := sdNotify("STOPPING=1"); err != nil {
+		m.o.log.Warn("cannot tell that the mount ends", "err", err)
+	}
+	soon, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	defer cancel()
+	if err := m.server.Unmount(soon, fusefs.UnmountOptions{Logger: m.o.log}); err != nil {
+		one := "a second signal"
+		if ctx.Err() == nil {
+			one = "a signal"
+		}
+		fmt.Fprintf(m.err, "%v; waiting until it is no longer used, %s ends it at once\n", err, one)
+		if ctx.Err() == nil {
+			defer context.AfterFunc(ctx, endAtOnce)()
+		}
+		if err := m.server.Unmount(context.WithoutCancel(ctx), fusefs.UnmountOptions{Lazy: true, Logger: m.o.log}); err != nil {
+			return err
+		}
+	}
+	<-m.gone
+	return nil
+}
+
+// endAtOnce ends the process as a signal does that nobody catches: those who
+// still use the mount get errors.
+func endAtOnce() {
+	signal.Reset(os.Interrupt, syscall.SIGTERM)
+	syscall.Kill(os.Getpid(), syscall.SIGTERM)
+}

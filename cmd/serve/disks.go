@@ -1,0 +1,323 @@
+package serve
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/restorefs/restorefs/backupstore"
+	"github.com/restorefs/restorefs/backupstore/safetext"
+	"github.com/restorefs/restorefs/cache"
+	"github.com/restorefs/restorefs/cache/disk"
+	"github.com/restorefs/restorefs/fusefs"
+)
+
+// Options say what is served, and with what. The zero value serves all backups,
+// read-only, with the least memory.
+type Options struct {
+	// Only says which backups are served; nil: all.
+	Only func(*backupstore.Backup) bool
+	// CacheBytes is the memory for decoded data.
+	CacheBytes int64
+	// MemoryFor is cache.Options.MemoryFor: how much the user has to give for the
+	// cache to have that many bytes, for messages.
+	MemoryFor func(cacheBytes int64) int64
+
+	// DiskCache is a directory for decoded blocks, of which DiskCacheBytes are kept;
+	// "": there is none.
+	DiskCache      string
+	DiskCacheBytes int64
+	// Overlay is a directory for what is written onto the disks, "" makes them
+	// read-only.
+	Overlay string
+	// Index has the indexes of disks that were opened completed in the background,
+	// if the catalogue keeps any.
+	Index bool
+
+	// Share, Version and MetricsAddress are told in the status as they are.
+	Share, Version, MetricsAddress string
+
+	// Logger; nil: nothing is logged.
+	Logger *slog.Logger
+}
+
+// Disks are the backups of a catalogue as disks, for fusefs to mount: volumes
+// read through the caches and shared by all who have them open, and the share
+// looked at again from time to time. It is safe for concurrent use.
+type Disks struct {
+	catalog *backupstore.Catalog
+	o       Options
+	only    func(*backupstore.Backup) bool
+	log     *slog.Logger
+	cache   *cache.Cache
+	indexer *indexer    // nil: indexes are built by reads alone
+	disk    *disk.Cache // nil: there is none
+	writes  *overlays   // nil: disks are read-only
+	meter   *meter
+
+	registry  *prometheus.Registry
+	started   time.Time
+	lastAsked atomic.Int64 // Unix nanoseconds
+
+	mu      sync.Mutex
+	backups []fusefs.Backup
+	byID    map[string]*backupstore.Backup
+	open    map[diskKey]*openVolume
+	looked  time.Time // when the share was last looked at, with success
+	lookErr error     // of the last look
+}
+
+var _ fusefs.Catalog = (*Disks)(nil)
+
+// New returns the disks of a catalogue that was looked at, which the caller keeps
+// and closes after Close. The directories of o must be there and fit (see package
+// cache/private). An overlay that does not fit the backup it is for is an error:
+// nobody should find that out by a disk that cannot be opened.
+func New(ctx context.Context, catalog *backupstore.Catalog, o Options) (*Disks, error) {
+	s := &Disks{catalog: catalog, o: o, only: o.Only, log: o.Logger, open: map[diskKey]*openVolume{},
+		started: time.Now().UTC().Truncate(time.Second), lookErr: errors.Join(catalog.Unread()...)}
+	if s.only == nil {
+		s.only = func(*backupstore.Backup) bool { return true }
+	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	if o.Overlay != "" {
+		s.writes = &overlays{dir: o.Overlay, log: s.log, open: map[string]*sharedOverlay{}}
+		if err := s.writes.check(ctx, catalog, s.only); err != nil {
+			return nil, err
+		}
+	}
+	if o.DiskCache != "" {
+		kept, err := disk.Open(disk.Options{Dir: o.DiskCache, Bytes: o.DiskCacheBytes, Logger: s.log})
+		if err != nil {
+			return nil, err
+		}
+		s.disk = kept
+	}
+	s.cache = cache.New(cache.Options{MemoryBytes: o.CacheBytes, MemoryFor: o.MemoryFor, Logger: s.log})
+	if o.Index && catalog.KeepsIndexes() {
+		s.indexer = newIndexer(s.log, catalog)
+	}
+	s.Used()
+	s.registry = newRegistry()
+	s.meter = newMeter(s.registry)
+	s.registry.MustRegister(newCollector(s))
+	s.publish()
+	return s, nil
+}
+
+// Close frees the caches. It comes last: the mount is at its end, and Run has
+// returned.
+func (s *Disks) Close() {
+	s.cache.Close()
+	if s.disk != nil {
+		s.disk.Close()
+	}
+}
+
+// Metrics are for Prometheus: those of docs/metrics.md, and of the process.
+func (s *Disks) Metrics() prometheus.Gatherer { return s.registry }
+
+// Run looks at the share every so often, and when told to, and builds indexes
+// while nobody reads, until ctx ends.
+func (s *Disks) Run(ctx context.Context, every time.Duration, now <-chan struct{}) {
+	var indexing sync.WaitGroup
+	if s.indexer != nil {
+		indexing.Go(func() { s.indexer.run(ctx) })
+	}
+	defer indexing.Wait()
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		case <-now:
+		}
+		s.Look(ctx)
+	}
+}
+
+// publish takes over what the catalogue found last.
+func (s *Disks) publish() {
+	var backups []fusefs.Backup
+	byID := map[string]*backupstore.Backup{}
+	all := s.catalog.Backups()
+	newest := newestOf(all)
+	for _, b := range all {
+		if !s.only(b) {
+			continue
+		}
+		byID[b.ID] = b
+		shown := fusefs.Backup{ID: b.ID, VolumeID: b.VolumeID, VolumeName: b.VolumeName(), CreatedAt: b.CreatedAt, Size: b.Size}
+		if n := newest[b.VolumeID]; n != nil && !s.only(n) {
+			shown.Superseded = true
+		}
+		// A broken backup whose chain can be composed is served: what is
+		// damaged gives EIO, the rest may be all that is wanted.
+		if b.State != backupstore.Complete {
+			shown.Problem = safetext.Printable(fmt.Sprintf("%s: %s", b.State, strings.Join(b.Problems, "; ")))
+			shown.Partial = b.Chain() != nil
+		}
+		backups = append(backups, shown)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for k := range s.open {
+		if byID[k.id] == nil && s.byID[k.id] != nil {
+			s.log.Warn("a backup that somebody reads is gone from the share: what of it is not open already gives errors from now on", "backup", k.id)
+		}
+	}
+	if !slices.Equal(backups, s.backups) { // else the tree need not be laid out again
+		s.backups = backups
+	}
+	s.byID, s.looked = byID, time.Now()
+}
+
+// newestOf is the newest complete backup of each volume. Of two made at the same
+// time it is the one that fusefs takes for the latest.
+func newestOf(all []*backupstore.Backup) map[string]*backupstore.Backup {
+	newest := map[string]*backupstore.Backup{}
+	for _, b := range all {
+		n := newest[b.VolumeID]
+		if b.State == backupstore.Complete && (n == nil || cmp.Or(b.CreatedAt.Compare(n.CreatedAt), strings.Compare(b.ID, n.ID)) > 0) {
+			newest[b.VolumeID] = b
+		}
+	}
+	return newest
+}
+
+// Look looks at the share and takes over what is there now.
+func (s *Disks) Look(ctx context.Context) {
+	err := s.catalog.Refresh(ctx)
+	if ctx.Err() != nil {
+		return
+	}
+	if err == nil {
+		s.publish()
+		err = errors.Join(s.catalog.Unread()...)
+	}
+	s.note(err)
+}
+
+// note keeps how the last look at the share went, and says so when it went
+// otherwise than the one before.
+func (s *Disks) note(err error) {
+	s.mu.Lock()
+	before := s.lookErr
+	s.lookErr = err
+	s.mu.Unlock()
+	switch {
+	case err == nil && before != nil:
+		s.log.Warn("the share can be looked at again")
+	case err != nil && (before == nil || before.Error() != err.Error()):
+		s.log.Warn("not all of the share can be looked at; what was seen there last stays", "err", err)
+	}
+}
+
+// Used makes Idle begin anew: from now on the disks can be used.
+func (s *Disks) Used() { s.lastAsked.Store(time.Now().UnixNano()) }
+
+// Idle is for how long nobody has used the disks; 0 while one is open.
+func (s *Disks) Idle() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.open) > 0 {
+		return 0
+	}
+	return time.Since(time.Unix(0, s.lastAsked.Load()))
+}
+
+// Backups implements fusefs.Catalog.
+func (s *Disks) Backups(context.Context) ([]fusefs.Backup, error) {
+	s.Used()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.backups, nil
+}
+
+func (s *Disks) backup(id string) (*backupstore.Backup, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if b := s.byID[id]; b != nil {
+		return b, nil
+	}
+	return nil, fmt.Errorf("backup %s is gone from the share: %w", id, fs.ErrNotExist)
+}
+
+// Size implements fusefs.Catalog.
+func (s *Disks) Size(_ context.Context, id string) (int64, error) {
+	b, err := s.backup(id)
+	if err != nil {
+		return 0, err
+	}
+	return b.Size, nil
+}
+
+// Metadata implements fusefs.Catalog.
+func (s *Disks) Metadata(ctx context.Context, id string) ([]byte, error) {
+	b, err := s.backup(id)
+	if err != nil {
+		return nil, err
+	}
+	record, err := b.Record(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return safetext.JSON(record, true)
+}
+
+// Open implements fusefs.Catalog. A disk that somebody opens is worth an index.
+func (s *Disks) Open(ctx context.Context, id string) (fusefs.Volume, error) {
+	v, err := s.share(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if s.indexer != nil {
+		s.indexer.add(v.Backup())
+	}
+	if s.writes != nil {
+		return s.writes.over(ctx, v)
+	}
+	return v, nil
+}
+
+// Peek implements fusefs.Catalog.
+func (s *Disks) Peek(ctx context.Context, id string) (fusefs.Volume, error) {
+	v, err := s.share(ctx, id)
+	if err != nil {
+		return nil, err // not a nil *Disk in an interface
+	}
+	if s.Written(id) {
+		return s.writes.over(ctx, v)
+	}
+	return v, nil
+}
+
+// Digests implements fusefs.Catalog.
+func (s *Disks) Digests(ctx context.Context, id string) (fusefs.Digests, error) {
+	b, err := s.backup(id)
+	if err != nil {
+		return nil, err
+	}
+	d, err := s.catalog.Digests(ctx, b)
+	if err != nil || d == nil {
+		return nil, err // not a nil *backupstore.Digests in an interface
+	}
+	return d, nil
+}
+
+// Written implements fusefs.Catalog.
+func (s *Disks) Written(id string) bool { return s.writes != nil && s.writes.has(id) }

@@ -1,0 +1,81 @@
+package serve
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/restorefs/restorefs/cache"
+	"github.com/restorefs/restorefs/fusefs"
+	"github.com/restorefs/restorefs/fusefs/overlay"
+)
+
+// overlaidVolume is one open file of a mount with an overlay. Its reads are
+// those of the volume below, past which the overlay's own bytes are put.
+type overlaidVolume struct {
+	*Disk
+	*overlay.Overlay
+	release func() error
+}
+
+var _ fusefs.WritableVolume = (*overlaidVolume)(nil)
+
+// Size implements fusefs.Volume.
+func (v *overlaidVolume) Size() int64 { return v.Overlay.Size() }
+
+// NextData implements fusefs.Volume.
+func (v *overlaidVolume) NextData(ctx context.Context, off, end int64) (start, stop int64, err error) {
+	return v.Overlay.NextData(ctx, off, end)
+}
+
+// Read implements fusefs.Volume. Where nothing was written it is that of the
+// volume below, without a copy. Else all is copied, part by part, as a reader who
+// holds a part of the cache must not ask it for another: see package cache.
+func (v *overlaidVolume) Read(ctx context.Context, off int64, n int) (fusefs.Data, error) {
+	start := time.Now()
+	stop, written, err := v.Next(ctx, off, off+int64(n))
+	if err == nil && !written && stop == off+int64(n) {
+		return v.Disk.Read(ctx, off, n)
+	}
+	if err != nil {
+		v.meter.failed(ctx, err)
+		return nil, err
+	}
+	if v.indexer != nil {
+		defer v.indexer.read()()
+	}
+	p, origin := make(plain, n), cache.Zeros
+	err = v.Merge(ctx, p, off, func(p []byte, off int64) error {
+		view, err := v.reader.Read(ctx, off, len(p))
+		if err != nil {
+			return err
+		}
+		for at, slices := 0, view.Slices(); len(slices) > 0; slices = slices[1:] {
+			at += copy(p[at:], slices[0])
+		}
+		origin = max(origin, view.Origin())
+		view.Release()
+		return nil
+	})
+	if err != nil {
+		v.meter.failed(ctx, err)
+		return nil, err
+	}
+	if origin <= cache.Memory {
+		origin = fromOverlay
+	}
+	v.meter.count(start, origin, n)
+	return p, nil
+}
+
+// Close implements fusefs.Volume.
+func (v *overlaidVolume) Close() error { return errors.Join(v.release(), v.Disk.Close()) }
+
+// plain is bytes that nobody else has.
+type plain []byte
+
+// Slices implements fusefs.Data.
+func (p plain) Slices() [][]byte { return [][]byte{p} }
+
+// Release implements fusefs.Data.
+func (p plain) Release() {}

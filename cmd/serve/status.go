@@ -1,0 +1,72 @@
+package serve
+
+import (
+	"os"
+	"time"
+
+	"github.com/restorefs/restorefs/backupstore"
+	"github.com/restorefs/restorefs/backupstore/safetext"
+)
+
+// Status is what a mount shows of itself (fusefs.StatusFile), as JSON. Its fields
+// are a contract. As in Figures, tags have the metrics.
+type Status struct {
+	PID         int       `json:"pid"`
+	Version     string    `json:"version"`
+	Started     time.Time `json:"started"`
+	Share       string    `json:"share"`
+	Overlay     string    `json:"overlay,omitempty"` // where writes go; disks are read-only without
+	Backups     int       `json:"backups"`
+	Problems    int       `json:"problems"`                  // finished backups of which not all can be read
+	Problem     []string  `json:"problem_backups,omitempty"` // their ids, the first 20
+	Incomplete  int       `json:"incomplete"`                // backups that Cinder is writing, or gave up
+	OpenVolumes int       `json:"open_volumes" metric:"open_volumes" help:"Disks that somebody has open."`
+	Looked      time.Time `json:"looked"` // at the share, with success
+	LookError   string    `json:"look_error,omitempty"`
+	Figures
+
+	States      StateFigures `json:"-"`
+	LookedAt    float64      `json:"-" metric:"share_look_timestamp_seconds" help:"When the share was last looked at with success."`
+	LookFailing bool         `json:"-" metric:"share_look_failing" help:"1 while not all of the share can be looked at."`
+}
+
+// StateFigures are the backups that are served, by state.
+type StateFigures struct {
+	Complete   int `metric:"backups{state=complete}" help:"Backups that are mounted, by state."`
+	Incomplete int `metric:"backups{state=incomplete}" help:"Backups that are mounted, by state."`
+	Broken     int `metric:"backups{state=broken}" help:"Backups that are mounted, by state."`
+}
+
+// maxProblemIDs bounds the ids that a mount tells of itself.
+const maxProblemIDs = 20
+
+// status is how the mount is now.
+func (s *Disks) status() Status {
+	f := Status{PID: os.Getpid(), Version: s.o.Version, Started: s.started, Share: s.o.Share, Overlay: s.o.Overlay, Figures: s.figures()}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f.Backups, f.OpenVolumes, f.Looked = len(s.backups), len(s.open), s.looked.UTC().Truncate(time.Second)
+	f.LookedAt, f.LookFailing = float64(s.looked.UnixMilli())/1000, s.lookErr != nil
+	if s.lookErr != nil {
+		f.LookError = s.lookErr.Error()
+	}
+	for _, shown := range s.backups {
+		switch b := s.byID[shown.ID]; b.State {
+		case backupstore.Complete:
+			f.States.Complete++
+		case backupstore.Incomplete:
+			f.States.Incomplete++
+			f.Incomplete++
+		default:
+			f.States.Broken++
+			if f.Problems++; len(f.Problem) < maxProblemIDs {
+				f.Problem = append(f.Problem, b.ID)
+			}
+		}
+	}
+	return f
+}
+
+// StatusFile is the JSON that the mount shows of itself, for
+// fusefs.Options.Status.
+func (s *Disks) StatusFile() ([]byte, error) { return safetext.JSON(s.status(), true) }

@@ -1,0 +1,112 @@
+package serve
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/restorefs/restorefs/backupstore"
+	"github.com/restorefs/restorefs/cache"
+	"github.com/restorefs/restorefs/fusefs"
+)
+
+// diskKey tells disks apart as the mounted tree does: with another backup by the
+// same id, what is open of the one before is not shared.
+type diskKey struct {
+	id            string
+	size, created int64
+}
+
+func keyOf(b *backupstore.Backup) diskKey { return diskKey{b.ID, b.Size, b.CreatedAt.UnixNano()} }
+
+// openVolume is a composed volume that some open files share.
+type openVolume struct {
+	cached *cache.Volume
+	volume *backupstore.Volume
+	users  int // guarded by Disks.mu
+}
+
+// share opens a volume, or joins those who have it open.
+func (s *Disks) share(ctx context.Context, id string) (*Disk, error) {
+	b, err := s.backup(id)
+	if err != nil {
+		return nil, err
+	}
+	key := keyOf(b)
+	s.mu.Lock()
+	v := s.open[key]
+	if v != nil {
+		v.users++
+	}
+	s.mu.Unlock()
+	if v == nil {
+		composed, err := s.catalog.Open(ctx, b)
+		if err != nil {
+			return nil, err
+		}
+		s.mu.Lock()
+		if v = s.open[key]; v == nil { // else somebody was quicker
+			v = &openVolume{cached: s.cache.Volume(spansOf(composed), s.source(composed)), volume: composed}
+			s.open[key] = v
+		}
+		v.users++
+		s.mu.Unlock()
+	}
+	return &Disk{Volume: v.volume, cached: v.cached, reader: v.cached.NewReader(), close: func() { s.release(key, v) }, indexer: s.indexer, meter: s.meter}, nil
+}
+
+// spansOf names the bytes of a volume for the cache. An id is not enough: the
+// share can be another one by now, with another backup by that name.
+func spansOf(v *backupstore.Volume) string {
+	content := v.Identity()
+	return fmt.Sprintf("of backup %s (contents %x)", v.Backup().ID, content[:8])
+}
+
+// source is what the cache reads a volume from.
+func (s *Disks) source(v *backupstore.Volume) cache.Source {
+	if s.disk != nil {
+		return s.disk.Volume(v)
+	}
+	return v
+}
+
+func (s *Disks) release(key diskKey, v *openVolume) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.Used()
+	if v.users--; v.users == 0 {
+		delete(s.open, key)
+	}
+}
+
+// Disk is one open file of a disk: the volume, read through the caches.
+type Disk struct {
+	*backupstore.Volume
+	cached  *cache.Volume
+	reader  *cache.Reader
+	close   func()
+	indexer *indexer
+	meter   *meter
+}
+
+// Read implements fusefs.Volume.
+func (v *Disk) Read(ctx context.Context, off int64, n int) (fusefs.Data, error) {
+	if v.indexer != nil {
+		defer v.indexer.read()()
+	}
+	start := time.Now()
+	view, err := v.reader.Read(ctx, off, n)
+	if err != nil {
+		v.meter.failed(ctx, err)
+		return nil, err // not a nil *cache.View in an interface
+	}
+	v.meter.read(start, view)
+	return view, nil
+}
+
+// Close implements fusefs.Volume.
+func (v *Disk) Close() error {
+	v.reader.Close()
+	v.close()
+	return nil
+}
