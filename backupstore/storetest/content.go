@@ -8,16 +8,15 @@ import (
 	"sort"
 )
 
-// Content is what a volume held. ReadAt is that of io.ReaderAt and safe for
+// Content is the bytes of a volume. ReadAt is as of io.ReaderAt and safe for
 // concurrent use; the same offset always gives the same bytes.
 type Content interface {
 	io.ReaderAt
 	Size() int64
 }
 
-// sparse is a Content that knows where it is zero. Data returns the first
-// range at or after off that may hold other bytes; start is Size when there is
-// none.
+// sparse is a Content that knows where it is zero. Data returns the first range
+// at or after off that may hold other bytes; start is Size if there is none.
 type sparse interface {
 	Data(off int64) (start, end int64)
 }
@@ -48,15 +47,15 @@ func Text(size int64, seed uint64) Content {
 	}}
 }
 
-// Disk is like a disk in use: runs of 256 KiB, half of them zero, the others
-// text and noise two to one. It knows where it is zero.
+// Disk is like a disk in use: half of its runs of 256 KiB are zero, the others
+// are text and noise in the ratio of two to one. It knows where it is zero.
 func Disk(size int64, seed uint64) Content {
 	return disk{size, seed, Text(size, seed), Random(size, seed)}
 }
 
-// Overlay is base with the bytes of with in the given extents, which may
-// neither overlap nor reach beyond base. With may be shorter than base as long
-// as it covers the extents.
+// Overlay is base, except that the bytes in the given extents are those of
+// with. Extents may neither overlap nor reach beyond base; with must cover
+// them, but may be shorter than base.
 func Overlay(base, with Content, extents ...Extent) Content {
 	sorted := append([]Extent(nil), extents...)
 	sort.Slice(sorted, func(i, j int) bool { return sorted[i].Offset < sorted[j].Offset })
@@ -101,7 +100,7 @@ var sentences = func() (out [8]string) {
 	return out
 }()
 
-// generated is content of unit bytes each, made by fill from the unit's index.
+// generated is content in units, which fill makes from their index.
 type generated struct {
 	size int64
 	unit int
@@ -139,7 +138,7 @@ type disk struct {
 
 func (d disk) Size() int64 { return d.size }
 
-// at returns what fills the run of that index, nil for zeros.
+// at returns the content of the run with that index, nil for zeros.
 func (d disk) at(run int64) Content {
 	switch h := mix(d.seed*31+7^uint64(run)) % 6; {
 	case h < 3:
@@ -185,8 +184,8 @@ type overlay struct {
 
 func (o overlay) Size() int64 { return o.base.Size() }
 
-// next is the first extent that ends after off; without one, the content's
-// end.
+// next returns the first extent that ends after off or, if there is none, the
+// end of the content.
 func (o overlay) next(off int64) (Extent, bool) {
 	i := sort.Search(len(o.extents), func(i int) bool {
 		return o.extents[i].Offset+o.extents[i].Length > off
@@ -225,7 +224,7 @@ func (o overlay) ReadAt(p []byte, off int64) (int, error) {
 	return n, err
 }
 
-// nextData is Data of a content that may or may not know its zeros.
+// nextData is like sparse.Data, for any Content.
 func nextData(c Content, off int64) (start, end int64) {
 	if s, ok := c.(sparse); ok && off < c.Size() {
 		return s.Data(off)
@@ -233,7 +232,7 @@ func nextData(c Content, off int64) (start, end int64) {
 	return min(off, c.Size()), c.Size()
 }
 
-// within returns how many bytes of p lie before size, and io.EOF when not all.
+// within returns how many bytes of p lie before size, and io.EOF if not all do.
 func within(p []byte, off, size int64) (int, error) {
 	if off < 0 {
 		return 0, fmt.Errorf("read at negative offset %d", off)

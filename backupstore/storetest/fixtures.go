@@ -10,18 +10,19 @@ import (
 	"time"
 )
 
-// State of a backup, as Fixture.State has it.
+// The values of Fixture.State.
 const (
 	Complete   = "complete"
 	Incomplete = "incomplete" // Cinder did not finish it: no _metadata
 	Broken     = "broken"
-	// Unseen is the state of what only symbolic links lead to: a scan must
-	// neither follow them nor list it. Only Symlinks makes such.
+	// Unseen is the state of a backup to which only symbolic links lead: a scan
+	// must neither follow the links nor list the backup. Only Symlinks makes
+	// such backups.
 	Unseen = "unseen"
 )
 
-// Fixture is one backup on the share of Fixtures and what a reader is expected
-// to make of it. ../testdata/README.md explains each label.
+// Fixture is one backup on the share of Fixtures, and what a reader should find
+// out about it. ../testdata/README.md explains each label.
 type Fixture struct {
 	Label     string `json:"label"`
 	ID        string `json:"backup_id"`
@@ -30,7 +31,7 @@ type Fixture struct {
 	Container string `json:"container"` // slash-separated; "" is the share's root
 	Prefix    string `json:"prefix"`    // of its files' names
 
-	Name        string    `json:"name"` // "" also where Cinder wrote null
+	Name        string    `json:"name"` // "" if Cinder wrote null
 	Description string    `json:"description"`
 	Created     time.Time `json:"created_at"`
 
@@ -48,28 +49,29 @@ type Fixture struct {
 	Objects     int      `json:"objects"`     // of this layer, as _metadata lists them
 	Compression []string `json:"compression"` // of this layer, distinct and sorted
 
-	// State is Complete, Incomplete or Broken. A Complete backup may still
-	// have something to tell: then Words is not empty.
+	// State is Complete, Incomplete or Broken. If there is something to say
+	// about a Complete backup, Words is not empty.
 	State string `json:"state"`
-	// Seen is the cheapest look that tells why a backup is not plainly good:
-	// "names" (of the files in its directory), "size" (of its files),
+	// Seen is the cheapest thing to read that shows what is wrong with a
+	// backup: "names" (of the files in its directory), "size" (of its files),
 	// "metadata", "chain" (its parents), "digests" (_sha256file) or "data".
 	Seen string `json:"seen"`
-	// Words: one of them at least belongs into what an operator reads.
+	// Words are words of which the operator must read at least one.
 	Words []string `json:"words"`
-	// Damaged ranges cannot be read whole: in each of them at least one block
-	// is lost. Every byte outside of them reads right.
+	// Damaged lists ranges that cannot be read completely: at least one block
+	// of each is lost. All bytes outside of them can be read.
 	Damaged []Extent `json:"damaged"`
-	// HealedBy is the label of a backup that has the damaged blocks whole.
+	// HealedBy is the label of a backup whose copies of the damaged blocks are
+	// good.
 	HealedBy string `json:"healed_by"`
 	Note     string `json:"note"`
 
 	// Partitions of the volume's MBR or GPT, in the table's order.
 	Partitions []Extent `json:"partitions"`
 
-	// DataBytes and SHA256 (hex) are of the image that was backed up,
-	// SHA256Padded of it with zeros up to VolumeGiB. For a broken backup: of
-	// what it should hold.
+	// DataBytes and SHA256 (hex) are the size and digest of the image that was
+	// backed up, SHA256Padded its digest with zeros up to VolumeGiB. For a
+	// broken backup they are those of the image that it should hold.
 	DataBytes    int64  `json:"data_bytes"`
 	SHA256       string `json:"sha256"`
 	SHA256Padded string `json:"sha256_padded"`
@@ -82,9 +84,9 @@ type Extent struct {
 }
 
 // Fixtures copies the share that Cinder made into a directory of the test's
-// own and returns its path and what lies there, parents before children. The
+// own, and returns the directory and its backups, parents before children. The
 // copy has Cinder's file modes and the empty directory of a deleted backup,
-// which git cannot keep. The test may do to it what it likes.
+// which git cannot keep. The test may change it.
 func Fixtures(t testing.TB) (shareDir string, list []Fixture) {
 	t.Helper()
 	dir := testdata(t)
@@ -111,7 +113,7 @@ func Fixtures(t testing.TB) (shareDir string, list []Fixture) {
 	return shareDir, doc.Fixtures
 }
 
-// Find returns the fixture of that label, or fails the test.
+// Find returns the fixture with that label, or fails the test.
 func Find(t testing.TB, list []Fixture, label string) Fixture {
 	t.Helper()
 	for _, f := range list {
@@ -123,8 +125,8 @@ func Find(t testing.TB, list []Fixture, label string) Fixture {
 	return Fixture{}
 }
 
-// testdata finds ../testdata from the source's place or, where the source's
-// path was trimmed away, from the working directory upwards.
+// testdata finds ../testdata relative to this source file or, if its path was
+// trimmed (-trimpath), from the working directory upwards.
 func testdata(t testing.TB) string {
 	t.Helper()
 	var tried []string

@@ -48,8 +48,8 @@ func TestFixturesAreWhatTheListSays(t *testing.T) {
 	}
 }
 
-// checkImage compares an image with the md5 and length of each object of one
-// layer and, with digests, with every row of _sha256file.
+// checkImage compares an image with the MD5 and length of each object of one
+// layer and, if digests is set, with every row of _sha256file.
 func checkImage(t *testing.T, img []byte, dir, prefix string, block int, digests bool) {
 	t.Helper()
 	var doc document

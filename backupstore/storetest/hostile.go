@@ -6,11 +6,10 @@ import (
 	"testing"
 )
 
-// Symlinks adds to the share what symbolic links can do to a reader; git
-// cannot keep these safely. Nothing behind a link may be read: the links lead
-// to whole, readable backups and objects, so a reader that follows them is
-// found out. It returns what was added. ("loop" is a link to the share's root;
-// it adds nothing to what is listed.)
+// Symlinks adds symbolic links to the share, which git cannot keep safely, and
+// returns the backups behind them. Nothing behind a link may be read: the links
+// lead to complete, readable backups and objects, so that a reader that follows
+// them is noticed. ("loop" is a link to the share's root; it adds no backup.)
 func Symlinks(t testing.TB, shareDir string) []Fixture {
 	t.Helper()
 	outside := t.TempDir()

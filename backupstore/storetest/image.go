@@ -14,9 +14,9 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// Image returns what the fixture's backup holds, DataBytes of it, read the
-// plainest way. For a damaged backup it is what it should hold, taken from
-// another fixture of the same content.
+// Image returns the DataBytes bytes of the fixture's backup, read in the
+// simplest way. For a damaged backup it returns what that should hold, from
+// another fixture with the same content.
 func Image(t testing.TB, shareDir string, list []Fixture, f Fixture) []byte {
 	t.Helper()
 	for _, other := range list {
@@ -90,7 +90,7 @@ func compose(shareDir string, list []Fixture, f Fixture) ([]byte, error) {
 	return img, overwrite(img, dir, f.Prefix)
 }
 
-// overwrite puts the objects of one backup where they belong.
+// overwrite writes the objects of one backup into img.
 func overwrite(img []byte, dir, prefix string) error {
 	var doc document
 	if err := readJSON(filepath.Join(dir, prefix+"_metadata"), &doc); err != nil {

@@ -115,8 +115,8 @@ func (r *rowWriter) zeros(n int64) {
 	}
 }
 
-// Volume is what volume_meta says of the volume. "" is written as null, and
-// without metadata its section is left out, as Cinder does.
+// Volume is what volume_meta says about the volume. As Cinder does, "" is
+// written as null, and without metadata the section is left out.
 type Volume struct {
 	GiB                     int64 // 0: as many as the content fills, at least 1
 	Name, Description       string
@@ -183,7 +183,7 @@ func quoteOrNull(s string) string {
 	return quote(s)
 }
 
-// quote is Python's json.dumps of a string: pure ASCII, with surrogate pairs.
+// quote is Python's json.dumps for a string: pure ASCII, with surrogate pairs.
 func quote(s string) string {
 	var b strings.Builder
 	b.WriteByte('"')

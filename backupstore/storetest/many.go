@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// WriteMany writes backups of objects tiny objects each (1 KiB, none), an hour
-// apart: every eight are a full backup and a chain of seven incrementals of
-// one volume. It is made for catalogues: 2,000 backups of 16 objects are
-// 36,000 files and take a few seconds.
+// WriteMany writes backups of tiny objects (1 KiB, not compressed), an hour
+// apart. Every eight of them are a full backup and a chain of seven incremental
+// ones of one volume. It is meant for tests of catalogues: 2,000 backups of 16
+// objects are 36,000 files and take a few seconds.
 func WriteMany(shareDir string, backups, objects int) ([]Backup, error) {
 	const (
 		chain = 8

@@ -11,13 +11,13 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// zeroKey tells blank objects of one backup apart.
+// zeroKey identifies blank objects of one backup that are alike.
 type zeroKey struct {
 	length      int64
 	compression string
 }
 
-// packer compresses one object after the other. begin starts one of length
+// packer compresses objects one after another. begin starts an object of length
 // bytes; the object is complete after Close.
 type packer interface {
 	io.WriteCloser
@@ -32,7 +32,7 @@ type zstdPacker struct{ *zstd.Encoder }
 
 func (p zstdPacker) begin(to io.Writer, length int64) { p.ResetContentSize(to, length) }
 
-// packer returns that of an algorithm, nil for none.
+// packer returns the packer of an algorithm, nil for none.
 func (w *writer) packer(algorithm string) (packer, error) {
 	if p, ok := w.packers[algorithm]; ok {
 		return p, nil
@@ -107,8 +107,8 @@ func (w *writer) object(e Extent) error {
 	return nil
 }
 
-// pack writes o's bytes to f as o.Compression says; it sets MD5 and
-// StoredBytes.
+// pack writes the bytes of o to f, compressed as o.Compression says, and sets
+// MD5 and StoredBytes.
 func (w *writer) pack(f *os.File, o *Object) error {
 	p, err := w.packer(o.Compression)
 	if err != nil {

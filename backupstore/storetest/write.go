@@ -22,40 +22,40 @@ const (
 // Spec describes one backup to write.
 type Spec struct {
 	ID, VolumeID string // required, UUIDs: see ID
-	// ParentID makes it an incremental; Parent is then what the volume held at
-	// the parent backup, of the same size as Content.
+	// ParentID makes the backup incremental; Parent is then the content at the
+	// parent backup, with the size of Content.
 	ParentID string
 	Parent   Content
 
-	Content Content // what the volume holds; its size is where the data end
+	Content Content // of the volume; its size is where the data ends
 
-	// Container is slash-separated. "" is Cinder's default, made from the id;
-	// "." is the share's root, which Cinder calls "".
+	// Container is slash-separated. "" means Cinder's default, made from the
+	// id; "." means the share's root, which Cinder calls "".
 	Container         string
 	Name, Description string    // "" is written as null
-	Created           time.Time // in the prefix too; zero: noon of 2026-02-01 UTC
+	Created           time.Time // also in the prefix; zero: noon of 2026-02-01 UTC
 
-	// Compression is the configured algorithm: none, zlib, gzip or zstd; ""
-	// is zlib. As with Cinder, an object that does not shrink is stored as
-	// none. CompressionOf, where set, decides for each object, from 1.
+	// Compression is the configured algorithm: none, zlib, gzip or zstd; "" is
+	// zlib. As in Cinder, an object that does not shrink is stored as none.
+	// CompressionOf, if set, decides for each object, numbered from 1.
 	Compression   string
 	CompressionOf func(object int) string
 	Level         int // of zlib, 1..9; 0 is 6 as in Cinder
 
-	// OldNames names the files as a Cinder before 11.0 did, all of them after
-	// "backup".
+	// OldNames names the files as Cinder did before 11.0, when all names began
+	// with "backup".
 	OldNames bool
 
-	FileSize int64 // bytes of an object at most; 0 is DefaultFileSize
+	FileSize int64 // the most bytes of an object; 0 is DefaultFileSize
 	ShaBlock int   // bytes of a digest block; 0 is DefaultShaBlock
 
-	// Volume becomes volume_meta. VolumeMeta, where set, is written instead,
-	// as it is; "null" leaves it out.
+	// Volume becomes volume_meta. VolumeMeta, if set, is written instead,
+	// unchanged; "null" leaves it out.
 	Volume     Volume
 	VolumeMeta string
 }
 
-// Backup is what Write wrote.
+// Backup is a backup that Write wrote.
 type Backup struct {
 	ID, VolumeID, ParentID string
 	Container              string // slash-separated; "" is the share's root
@@ -75,11 +75,11 @@ type Object struct {
 	StoredBytes    int64
 }
 
-// Path is where the file with that suffix lies: "-00001", "_metadata" or
+// Path returns the path of the file with a suffix: "-00001", "_metadata" or
 // "_sha256file".
 func (b Backup) Path(suffix string) string { return filepath.Join(b.Dir, b.Prefix+suffix) }
 
-// ID makes a UUID from a label, always the same.
+// ID makes a UUID from a label; the same label always gives the same UUID.
 func ID(label string) string {
 	h := sha256.Sum256([]byte(label))
 	h[6] = h[6]&0x0f | 0x40
@@ -98,10 +98,9 @@ func MustWrite(t testing.TB, shareDir string, s Spec) Backup {
 	return b
 }
 
-// Write writes the backup's files below shareDir. It reads Content twice where
-// it may hold data, once where it knows that it is zero. Objects that are
-// known to be zero and equally long are one file with several names, which
-// makes large blank volumes cheap.
+// Write writes the files of a backup below shareDir. It reads Content twice
+// where it may hold data. Objects that are known to be zero and equally long
+// are one file with several names, which makes large blank volumes cheap.
 func Write(shareDir string, s Spec) (Backup, error) {
 	if err := s.complete(); err != nil {
 		return Backup{}, fmt.Errorf("write backup %s: %w", s.ID, err)
@@ -178,16 +177,17 @@ type writer struct {
 	zero    map[zeroKey]Object // blank objects written so far
 	packers map[string]packer
 	buf     []byte // for the content
-	old     []byte // for the parent's
+	old     []byte // for the parent's content
 	rows    rowWriter
 }
 
-// stepBytes of content are in memory at a time, or one digest block.
+// stepBytes of content are in memory at a time, or one digest block if that is
+// larger.
 const stepBytes = 1 << 20
 
-// scan writes the digest rows of [off, end), a reading of Cinder's, and
-// returns the objects it becomes: all of it for a full backup, else the runs
-// of blocks that differ from the parent's.
+// scan writes the digest rows of [off, end), which Cinder reads at once, and
+// returns the extents of its objects: all of it for a full backup, else the
+// runs of blocks that differ from the parent.
 func (w *writer) scan(off, end int64) ([]Extent, error) {
 	var runs []Extent
 	content, parent := w.spec.Content, w.spec.Parent

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// TestTheWriterWritesWhatCinderWrites gives the writer what Cinder had and
-// compares the JSON files byte for byte.
+// The writer gets the same input as Cinder had; the JSON files must be the same
+// byte for byte.
 func TestTheWriterWritesWhatCinderWrites(t *testing.T) {
 	share, list := Fixtures(t)
 	for _, f := range list {
@@ -52,7 +52,7 @@ func TestTheWriterWritesWhatCinderWrites(t *testing.T) {
 				Metadata: f.VolumeMetadata, ImageMetadata: f.ImageMetadata,
 				EncryptionKeyID: f.EncryptionKeyID,
 			}
-			// The volume is as old as its first backup, less an hour.
+			// The volume was created an hour before its first backup.
 			s.Created = volumeCreated(t, doc.VolumeMeta).Add(time.Hour)
 			if got := v.meta(&s); got != doc.VolumeMeta {
 				t.Errorf("volume_meta\n%s\nwant\n%s", got, doc.VolumeMeta)
@@ -202,7 +202,7 @@ func TestManyBackupsAreChainsOfEight(t *testing.T) {
 	}
 }
 
-func TestQuoteIsPythonsJSON(t *testing.T) {
+func TestQuoteWritesJSONAsPythonDoes(t *testing.T) {
 	for in, want := range map[string]string{
 		"":                `""`,
 		"a \"b\" \\ /":    `"a \"b\" \\ /"`,

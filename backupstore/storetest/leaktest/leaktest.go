@@ -1,10 +1,10 @@
 // Package leaktest finds what tests leave behind: mounts, loop devices,
-// processes, files, goroutines, open files. Only tests import it.
+// processes, files, goroutines and open files. Only tests import it.
 //
-// The tests of a process get a directory of their own as TMPDIR. What is
-// mounted or attached below it, or below a directory elsewhere whose name begins
-// with its name, and which process has it in its environment, is theirs,
-// whatever else goes on on the machine.
+// The tests of a process get a directory of their own as TMPDIR. Whatever is
+// mounted or attached below it, or below a directory elsewhere whose name
+// begins with its name, and every process that has it in its environment,
+// belongs to these tests; anything else on the machine does not.
 package leaktest
 
 import (
@@ -19,14 +19,15 @@ import (
 	"time"
 )
 
-// patience is for what ends by itself just after the tests.
+// patience is how long to wait for what ends by itself soon after the tests.
 const patience = 10 * time.Second
 
-// Run runs the tests, and then what ends that they share, and returns the code
-// to exit with: that of the tests, or 1 when something is left.
+// Run runs the tests and then the functions in then, which end what the tests
+// share. It returns the exit code: that of the tests, or 1 if something is left
+// behind.
 //
-// A test may run the test binary again, which then looks after nothing: what
-// is left of that is left of the test.
+// A test may run the test binary again. That process checks nothing; what it
+// leaves behind counts as left by the test.
 func Run(m *testing.M, then ...func()) int {
 	const prefix = "restorefs-test-"
 	if strings.HasPrefix(filepath.Base(os.TempDir()), prefix) {
@@ -65,8 +66,8 @@ func Run(m *testing.M, then ...func()) int {
 	return max(code, 1)
 }
 
-// fuzzing tells whether package testing runs a fuzz target, and for that listens
-// for signals to the end.
+// fuzzing reports whether a fuzz target is being run. Package testing then
+// listens for signals until the end.
 func fuzzing() bool {
 	f := flag.Lookup("test.fuzz")
 	return f != nil && f.Value.String() != ""
@@ -78,7 +79,7 @@ func end(then []func()) {
 	}
 }
 
-// below lists what is mounted, attached, running or lying below dir.
+// below lists mounts, loop devices, processes and files that belong to dir.
 func below(dir string) (left []string) {
 	name := "/" + filepath.Base(dir)
 	mounts, _ := os.ReadFile("/proc/self/mountinfo")
@@ -109,7 +110,8 @@ func below(dir string) (left []string) {
 	return left
 }
 
-// own lists what this process has more of than before the tests.
+// own lists goroutines and open files that this process did not have before the
+// tests.
 func own(goroutines int, files map[string]string) (left []string) {
 	if n := runtime.NumGoroutine(); n > goroutines {
 		stacks := make([]byte, 1<<20)
@@ -123,7 +125,7 @@ func own(goroutines int, files map[string]string) (left []string) {
 	return left
 }
 
-// openFiles lists the open descriptors and what they are.
+// openFiles returns the open descriptors and what they refer to.
 func openFiles() map[string]string {
 	open := map[string]string{}
 	links, _ := filepath.Glob("/proc/self/fd/*")

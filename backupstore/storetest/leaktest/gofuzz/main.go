@@ -1,9 +1,8 @@
-// Command gofuzz fuzzes every target of the packages below the directory that it
-// runs in, one after the other for the same time, and says where the inputs lie
-// that fail. All targets are run, whatever those before them found.
+// Command gofuzz runs every fuzz target of the packages below the current directory, one after
+// another for the same time, and says where the failing inputs are. It runs all targets, even after
+// failures.
 //
-// go test -fuzz takes one target, and builds its package, all that it imports
-// included, for each.
+// go test -fuzz takes one target, and builds its package with all imports for each.
 package main
 
 import (
@@ -59,7 +58,7 @@ func run(ctx context.Context, each time.Duration, parallel int) error {
 	for _, names := range all {
 		n += len(names)
 	}
-	// What hangs, or builds for ever, must not take all the time that a run has.
+	// A target that hangs, or builds for ever, must not use up the time of the whole run.
 	most := 2*time.Duration(n)*(each+3*time.Second) + 5*time.Minute
 	var failed, left []string
 	var building time.Duration
@@ -78,9 +77,9 @@ func run(ctx context.Context, each time.Duration, parallel int) error {
 				continue
 			}
 			at, before := time.Now(), inputs(dir, name)
-			// The directory of those found earlier is that of go test.
+			// Inputs found earlier are in go test's own directory.
 			test := exec.CommandContext(ctx, binary, "-test.run=^$", "-test.fuzz=^"+name+"$", "-test.fuzztime="+each.String(),
-				// By default it takes a minute for each input that reaches new code.
+				// By default go test spends up to a minute on minimizing each new input.
 				"-test.fuzzminimizetime=100x", fmt.Sprintf("-test.parallel=%d", parallel), "-test.timeout="+(2*each+time.Minute).String(),
 				"-test.fuzzcachedir="+filepath.Join(strings.TrimSpace(string(cache)), "fuzz/github.com/restorefs/restorefs", dir))
 			test.Dir = dir
@@ -100,7 +99,8 @@ func run(ctx context.Context, each time.Duration, parallel int) error {
 				}
 				what += "\n  failing input: " + path
 				if text, err := os.ReadFile(path); err == nil {
-					fmt.Printf("%s holds\n%.4096s\n", path, text) // the file may be gone with the machine
+					// the file may vanish with the machine
+					fmt.Printf("%s holds\n%.4096s\n", path, text)
 				}
 			}
 			failed = append(failed, what)
@@ -124,7 +124,7 @@ func command(ctx context.Context, args ...string) *exec.Cmd {
 
 var declared = regexp.MustCompile(`(?m)^func (Fuzz\w*)\(f \*testing\.F\)`)
 
-// targets are the fuzz targets below root by the directory of their package.
+// targets returns the fuzz targets below root by the directory of their package.
 func targets(root string) (map[string][]string, error) {
 	all := map[string][]string{}
 	err := filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
@@ -149,15 +149,14 @@ func targets(root string) (map[string][]string, error) {
 	return all, err
 }
 
-// inputs are the files of a target's corpus in the tree.
+// inputs returns the files of a target's corpus in the source tree.
 func inputs(dir, name string) []string {
 	paths, _ := filepath.Glob(filepath.Join(dir, "testdata/fuzz", name, "*"))
 	return paths
 }
 
-// outOfTime reports that a run has failed of nothing but that its time was over
-// before it had tried the seeds, which go test does as well: package testing calls
-// that a failure.
+// outOfTime reports whether a run failed only because its time was over before it had tried the
+// seeds. Package testing calls that a failure; go test without -fuzz tries the seeds as well.
 func outOfTime(out []byte) bool {
 	_, why, failed := strings.Cut(string(out), "--- FAIL: ")
 	lines := strings.Split(strings.TrimSpace(why), "\n")
@@ -166,7 +165,7 @@ func outOfTime(out []byte) bool {
 
 var counted = regexp.MustCompile(`execs: (\d+) .*new interesting: (\d+) \(total: (\d+)\)`)
 
-// progress is what the last line of a run says that counts what was done.
+// progress returns the last line of a run that counts what was done.
 func progress(out []byte) string {
 	all := counted.FindAllSubmatch(out, -1)
 	if len(all) == 0 {

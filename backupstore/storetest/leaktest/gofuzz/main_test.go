@@ -33,7 +33,7 @@ func TestTargetsAreFoundWhereverTheyAre(t *testing.T) {
 	}
 }
 
-func TestTheLastCountIsTold(t *testing.T) {
+func TestTheLastCountIsReported(t *testing.T) {
 	out := []byte("fuzz: elapsed: 0s, gathering baseline coverage: 2/2 completed, now fuzzing with 2 workers\n" +
 		"fuzz: elapsed: 3s, execs: 7 (2/sec), new interesting: 0 (total: 2)\n" +
 		"fuzz: elapsed: 4s, execs: 912 (0/sec), new interesting: 3 (total: 5)\nPASS\n")

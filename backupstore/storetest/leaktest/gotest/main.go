@@ -1,9 +1,9 @@
-// Command gotest runs "go test" with its arguments, prints what that prints, and
-// at the end tells which tests did not run here, and why. Where
-// RESTOREFS_TEST_ALL is set, a test that skips for want of something fails the run.
+// Command gotest runs "go test" with its arguments, prints the output, and at the end says which
+// tests did not run here, and why. If RESTOREFS_TEST_ALL is set, a test that skips because
+// something is missing fails the run.
 //
-// go test without -v does not say that a test skipped: somebody without root or
-// /dev/fuse would believe that all was tested.
+// go test without -v does not say that a test was skipped: without root or /dev/fuse one would
+// believe that everything was tested.
 package main
 
 import (
@@ -58,7 +58,7 @@ type event struct {
 	Action, Package, ImportPath, Test, Output string
 }
 
-// report collects what go test says.
+// report collects the output of go test.
 type report struct {
 	out     io.Writer
 	lines   map[[2]string][]string // of tests that have not ended, by package and test
@@ -70,14 +70,14 @@ func newReport(out io.Writer) *report {
 	return &report{out: out, lines: map[[2]string][]string{}, reasons: map[string][]string{}}
 }
 
-// read prints lines of packages as they come, those of a test when it has failed.
+// read prints lines of packages as they come, and those of a test once it has failed.
 func (r *report) read(events io.Reader) {
 	in := bufio.NewReader(events)
 	for {
 		line, err := in.ReadString('\n')
 		var e event
 		if line != "" && json.Unmarshal([]byte(line), &e) != nil {
-			fmt.Fprint(r.out, line) // of a build that failed, say
+			fmt.Fprint(r.out, line) // such as of a build that failed
 		} else if line != "" {
 			r.take(e)
 		}
@@ -113,10 +113,10 @@ func (r *report) take(e event) {
 	}
 }
 
-// location is what package testing puts before what a test says.
+// location matches what package testing puts before the messages of a test.
 var location = regexp.MustCompile(`^\s*[\w.-]+\.go:\d+: `)
 
-// reason is what a test said that skipped, without its file and line.
+// reason returns the message with which a test was skipped, without file and line.
 func reason(lines []string) string {
 	var said []string
 	for _, line := range lines {
@@ -127,8 +127,7 @@ func reason(lines []string) string {
 	return cmp.Or(strings.Join(said, " "), "no reason was given")
 }
 
-// skipped tells what was skipped, and returns how many tests were so for want of
-// something.
+// skipped prints which tests were skipped, and returns how many were because something is missing.
 func (r *report) skipped() (missing int) {
 	const most = 8 // names for one reason
 	for _, why := range slices.Sorted(maps.Keys(r.reasons)) {

@@ -7,7 +7,7 @@ import (
 	"github.com/restorefs/restorefs/backupstore/storetest/leaktest/need"
 )
 
-func TestReport(t *testing.T) {
+func TestTheReportSaysWhatFailedAndWhatWasSkipped(t *testing.T) {
 	const events = `
 {"Action":"start","Package":"m/a"}
 {"Action":"output","Package":"m/a","Test":"TestGood","Output":"=== RUN   TestGood\n"}

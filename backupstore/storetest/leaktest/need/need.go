@@ -1,5 +1,5 @@
-// Package need is for tests of what not every machine offers: root, /dev/fuse, a
-// program. Only tests import it.
+// Package need is for tests that need what not every machine offers: root,
+// /dev/fuse, a program. Only tests import it.
 package need
 
 import (
@@ -8,15 +8,17 @@ import (
 	"testing"
 )
 
-// All is the variable that says that this machine was prepared to run every
-// test, as .ci/run does.
+// All is the environment variable that says that this machine is meant to run
+// every test; .ci/run sets it.
 const All = "RESTOREFS_TEST_ALL"
 
-// NotInThisRun begins the reason of a skip that is no want: the test does not
-// belong into this run whatever the machine offers. Such a test calls t.Skip.
+// NotInThisRun is how the reason of a skip begins if nothing is missing: the
+// test does not belong in this run, whatever the machine offers. Such a test
+// calls t.Skip.
 const NotInThisRun = "not in this run: "
 
-// Missing skips a test for want of something, and fails it where [All] is set.
+// Missing skips a test because something is missing, or fails it if [All] is
+// set.
 func Missing(t testing.TB, format string, args ...any) {
 	t.Helper()
 	if os.Getenv(All) != "" {
@@ -25,7 +27,7 @@ func Missing(t testing.TB, format string, args ...any) {
 	t.Skipf(format, args...)
 }
 
-// Program skips a test where a program is missing.
+// Program skips a test if a program is missing.
 func Program(t testing.TB, names ...string) {
 	t.Helper()
 	for _, name := range names {
