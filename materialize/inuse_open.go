@@ -140,18 +140,27 @@ func (o *openers) open(pid string) (name string, err error) {
 	if err != nil {
 		return "", err
 	}
-	// ADDRESSES PERMISSIONS OFFSET DEVICE INODE PATH; proc_pid_maps(5)
 	text, _ := os.ReadFile(filepath.Join(dir, "maps"))
 	for line := range strings.Lines(string(text)) {
-		f := strings.Fields(line)
-		if len(f) < 6 || len(f[1]) != 4 || f[1][1] != 'w' || f[1][3] != 's' || !strings.HasPrefix(f[5], "/") {
-			continue
-		}
-		if o.is(filepath.Join(dir, "map_files", f[0]), f[5]) {
-			return f[5], nil
+		if link, name, ok := mappedForWriting(line); ok && o.is(filepath.Join(dir, "map_files", link), name) {
+			return name, nil
 		}
 	}
 	return "", nil
+}
+
+// mappedForWriting parses a line of proc_pid_maps(5) and returns, of a file that is mapped shared
+// and writable, its name and that of its link in map_files.
+func mappedForWriting(line string) (link, name string, ok bool) {
+	// START-END PERMISSIONS OFFSET DEVICE INODE [BLANKS PATH]; a path may have blanks too
+	f := strings.SplitN(strings.TrimSuffix(line, "\n"), " ", 6)
+	if len(f) < 6 || len(f[1]) != 4 || f[1][1] != 'w' || f[1][3] != 's' {
+		return "", "", false
+	}
+	name = strings.TrimLeft(f[5], " ")
+	// Here low addresses have eight digits, there no leading zeros.
+	start, end, _ := strings.Cut(f[0], "-")
+	return strings.TrimLeft(start, "0") + "-" + strings.TrimLeft(end, "0"), name, strings.HasPrefix(name, "/")
 }
 
 // statWait is how long the file system of an open file may take to tell which

@@ -137,6 +137,29 @@ func TestAFileInUseByAnotherNameIsRefused(t *testing.T) {
 		background(t, "python3", "-uc", "import mmap,sys\nf=open(sys.argv[1],'r+b')\nm=mmap.mmap(f.fileno(),0)\nf.close()\nprint()\nsys.stdin.read()", other)
 		refusal(t, path, 1<<20, ReasonOpen, other)
 	})
+	t.Run("a process has it mapped by a name with blanks, at a low address", func(t *testing.T) {
+		path, other := file(t)
+		blanks := path + "  of my \u00a0own (x) "
+		if err := os.Rename(other, blanks); err != nil {
+			t.Fatal(err)
+		}
+		background(t, "python3", "-uc", `
+import ctypes, mmap, os, sys
+f = os.open(sys.argv[1], os.O_RDWR)
+c = ctypes.CDLL(None, use_errno=True)
+c.mmap.restype = ctypes.c_void_p
+c.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long]
+fixed = 0x100000
+assert c.mmap(0x1000000, 1<<20, mmap.PROT_READ|mmap.PROT_WRITE, mmap.MAP_SHARED|fixed, f, 0) == 0x1000000
+os.close(f)
+print()
+sys.stdin.read()`, blanks)
+		refusal(t, path, 1<<20, ReasonOpen, "of my")
+		link, name, ok := mappedForWriting("01000000-01100000 rw-s 00000000 fe:00 4711      " + blanks + "\n")
+		if link != "1000000-1100000" || name != blanks || !ok {
+			t.Errorf("%q, %q, %v", link, name, ok)
+		}
+	})
 	t.Run("a loop device shows a hard link", func(t *testing.T) {
 		path, other := file(t)
 		dev := loopOf(t, other)
