@@ -8,6 +8,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -86,7 +87,7 @@ func Existing(path string, r Rule) error {
 		return err
 	}
 	for above := filepath.Dir(real); ; above = filepath.Dir(above) {
-		if err := checkAbove(above); err != nil {
+		if err := r.checkAbove(above); err != nil {
 			return err
 		}
 		if above == "/" {
@@ -150,18 +151,41 @@ func (r Rule) checkLink(path string) error {
 	return &Error{path, fmt.Sprintf("it is a symbolic link of user %s", userName(st.Uid)), "name the directory itself"}
 }
 
-// checkAbove refuses a directory whose entries others can rename. With the sticky bit they cannot
-// (inode(7)).
-func checkAbove(path string) error {
+// checkAbove refuses a directory in which others can rename: its owner always can, those who may
+// write to it unless it is sticky (inode(7)).
+func (r Rule) checkAbove(path string) error {
 	var st unix.Stat_t
 	if err := unix.Stat(path, &st); err != nil {
 		return &fs.PathError{Op: "stat", Path: path, Err: err}
 	}
-	if st.Mode&0o002 != 0 && st.Mode&unix.S_ISVTX == 0 {
-		return &Error{path, fmt.Sprintf("all users can rename what is in it (its mode is %04o)", st.Mode&0o7777),
-			"choose a directory elsewhere, or chmod o-w it"}
+	trusted := r.Group != 0 && int(st.Gid) == r.Group
+	sticky := st.Mode&unix.S_ISVTX != 0
+	mode := fmt.Sprintf("its mode is %04o", st.Mode&0o7777)
+	switch {
+	case !ours(st.Uid) && !trusted && !unmapped(st.Uid):
+		do := "choose a directory elsewhere, or chown it"
+		if st.Gid != 0 { // a Rule cannot name group 0
+			do += ", or trust its group: --trust-group " + groupName(st.Gid)
+		}
+		return &Error{path, fmt.Sprintf("user %s, to whom it belongs, can rename what is in it", userName(st.Uid)), do}
+	case st.Mode&0o002 != 0 && !sticky:
+		return &Error{path, fmt.Sprintf("all users can rename what is in it (%s)", mode), "choose a directory elsewhere, or chmod o-w it"}
+	case st.Mode&0o020 != 0 && !sticky && !trusted && !ownGroup(st.Gid):
+		return &Error{path, fmt.Sprintf("members of the group %s can rename what is in it (%s)", groupName(st.Gid), mode), trustHint(st.Gid)}
 	}
 	return nil
+}
+
+// unmapped reports whether a user id may stand for any that this user namespace does not have, the
+// machine's root among them (user_namespaces(7)).
+func unmapped(uid uint32) bool {
+	overflow, err := os.ReadFile("/proc/sys/kernel/overflowuid")
+	if err != nil || strings.TrimSpace(string(overflow)) != strconv.Itoa(int(uid)) {
+		return false
+	}
+	users, err := os.ReadFile("/proc/self/uid_map")
+	f := strings.Fields(string(users))
+	return err == nil && (len(f) < 3 || f[1] != "0" || f[2] != "4294967295")
 }
 
 func ours(uid uint32) bool { return uid == 0 || int(uid) == os.Geteuid() }

@@ -67,6 +67,36 @@ func TestADirectoryIsUsedOnlyIfNobodyElseCanWriteToIt(t *testing.T) {
 			made(t, in+"/above", 0, 0, 0o777|os.ModeSticky)
 			return made(t, in+"/above/d", 0, 0, 0o700)
 		}, Rule{}, ""},
+		{"below another user's", func(t *testing.T, in string) string {
+			dir := made(t, in+"/above/x/d", 0, 0, 0o700)
+			made(t, in+"/above", nobody, 0, 0o755)
+			return dir
+		}, Rule{}, "user nobody, to whom it belongs, can rename what is in it"},
+		{"below another user's that is sticky", func(t *testing.T, in string) string {
+			dir := made(t, in+"/above/d", 0, 0, 0o700)
+			made(t, in+"/above", nobody, nobody, 0o777|os.ModeSticky)
+			return dir
+		}, Rule{}, "or trust its group: --trust-group " + group.Name},
+		{"below another user's, of a group that is trusted", func(t *testing.T, in string) string {
+			dir := made(t, in+"/above/d", 0, 0, 0o700)
+			made(t, in+"/above", nobody, nobody, 0o770)
+			return dir
+		}, Rule{Group: nobody}, ""},
+		{"below one where a group can rename", func(t *testing.T, in string) string {
+			dir := made(t, in+"/above/d", 0, 0, 0o700)
+			made(t, in+"/above", 0, nobody, 0o770)
+			return dir
+		}, Rule{}, "can rename what is in it (its mode is 0770); chmod g-w it, or trust them: --trust-group"},
+		{"below a sticky one of a group", func(t *testing.T, in string) string {
+			dir := made(t, in+"/above/d", 0, 0, 0o700)
+			made(t, in+"/above", 0, nobody, 0o770|os.ModeSticky)
+			return dir
+		}, Rule{}, ""},
+		{"below one that the user's own group can write to", func(t *testing.T, in string) string {
+			dir := made(t, in+"/above/d", 0, 0, 0o700)
+			made(t, in+"/above", 0, 0, 0o775)
+			return dir
+		}, Rule{}, ""},
 		{"through a link of the user's", func(t *testing.T, in string) string {
 			os.Symlink(made(t, in+"/d", 0, 0, 0o700), in+"/link")
 			return in + "/link"
