@@ -48,28 +48,36 @@ func checkNewVolumeFlags(c *cli.Context) error {
 	if c.NArg() != 1 {
 		return usagef("materialize with --new-volume, --device-path or --attach takes BACKUP, %s given", counted(c.NArg(), "argument"))
 	}
+	attach, path := c.Bool("attach"), c.String("device-path") != ""
 	switch {
 	case fresh && volume != "":
 		return usagef("--new-volume creates a volume, --volume %s is one that is there: say one of them", volume)
 	case !fresh && volume == "":
 		return usagef("--device-path and --attach find the device of a volume: say --new-volume or --volume ID")
-	case c.Bool("attach") && c.String("device-path") != "":
+	case attach && path:
 		return usagef("--attach and --device-path exclude each other")
-	case !c.Bool("attach") && c.String("device-path") == "":
+	case !attach && !path:
 		return usagef("how does the new volume's device show on this machine? Say --device-path lvm, nfs, ceph or a path with {id}; or --attach, if this machine is a server of the cloud")
-	case c.String("server") != "" && !c.Bool("attach"):
+	case c.String("server") != "" && !attach:
 		return usagef("--server goes with --attach")
+	}
+	if err := checkNewVolumeValues(c); err != nil || fresh {
+		return err
+	}
+	return onlyWithNewVolume(c)
+}
+
+// checkNewVolumeValues checks what holds for a new volume and for one that is there.
+func checkNewVolumeValues(c *cli.Context) error {
+	switch size := c.Int64("size"); {
 	case c.Bool("metadata-only"):
 		return usagef("--metadata-only writes no data: it goes with --volume ID alone")
 	case c.String("format") != "raw":
 		return usagef("--format %s does not go with a volume of the cloud", c.String("format"))
-	case c.Int64("size") < 0 || c.Int64("size") > 1<<20:
-		return usagef("--size %d: it is a number of GiB", c.Int64("size"))
+	case size < 0 || size > 1<<20:
+		return usagef("--size %d: it is a number of GiB", size)
 	case len([]rune(c.String("name"))) > 255:
 		return usagef("--name is longer than the 255 characters that Cinder takes")
-	}
-	if !fresh {
-		return onlyWithNewVolume(c)
 	}
 	return nil
 }

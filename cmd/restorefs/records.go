@@ -61,12 +61,21 @@ type recordJSON struct {
 	CannotRestore string `json:"cinder_cannot_restore,omitempty"`
 }
 
+// recordsOptions are what the flags of records ask for.
+type recordsOptions struct {
+	console
+	backups []string // as they were named; none for all
+	service string   // Cinder's driver, by its whole name
+	project string   // only of volumes of that one, "" for all
+	script  bool
+}
+
 func records(c *cli.Context) (err error) {
-	if c.Bool("script") && (c.Bool("json") || c.Bool("import")) {
+	o := recordsOptions{console: consoleOf(c), backups: c.Args().Slice(), project: c.String("project"), script: c.Bool("script")}
+	if o.script && (o.json || c.Bool("import")) {
 		return usagef("--script excludes --json and --import")
 	}
-	service, err := backupService(c)
-	if err != nil {
+	if o.service, err = backupService(c); err != nil {
 		return err
 	}
 	catalog, err := openCatalog(c, 0)
@@ -74,26 +83,37 @@ func records(c *cli.Context) (err error) {
 		return err
 	}
 	defer catalog.Close()
-	chosen, err := recordsOf(c, catalog, service)
+	chosen, err := o.choose(catalog)
 	if err != nil {
 		return err
 	}
-	noteRecords(c.App.ErrWriter, chosen)
-	odd, err := unrestorable(c, catalog, chosen)
+	noteRecords(o.err, chosen)
+	odd, err := o.unrestorable(c.Context, catalog, chosen)
 	if err != nil {
 		return err
 	}
-	if !c.Args().Present() {
+	if len(o.backups) == 0 {
 		defer func() { err = errors.Join(err, wholeShare(catalog, len(chosen))) }()
 	}
-	if c.Bool("import") {
-		return importRecords(c, chosen)
+	if !c.Bool("import") {
+		return o.print(catalog, chosen, odd)
 	}
-	out := bufio.NewWriter(c.App.Writer)
+	client, err := connectCloud(c)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	return o.importRecords(c.Context, client, chosen, cloud.ImportOptions{AnyProject: c.Bool("any-project")})
+}
+
+// print prints the records, each in the form that is asked for. odd is why Cinder
+// cannot restore some, by id.
+func (o recordsOptions) print(catalog *backupstore.Catalog, chosen []backupstore.Importable, odd map[string]string) (err error) {
+	out := bufio.NewWriter(o.out)
 	switch {
-	case c.Bool("json"):
+	case o.json:
 		err = printRecordsJSON(out, chosen, odd)
-	case c.Bool("script"):
+	case o.script:
 		err = printScript(out, chosen, catalog.String())
 	default:
 		err = printRecords(out, chosen)
@@ -125,19 +145,19 @@ func backupService(c *cli.Context) (string, error) {
 	return driver, nil
 }
 
-// recordsOf returns the records of the backups that are asked for, or of all
-// that Cinder could use.
-func recordsOf(c *cli.Context, catalog *backupstore.Catalog, service string) ([]backupstore.Importable, error) {
+// choose returns the records of the backups that are asked for, or of all that
+// Cinder could use.
+func (o recordsOptions) choose(catalog *backupstore.Catalog) ([]backupstore.Importable, error) {
 	var chosen []*backupstore.Backup
-	var incomplete, broken int
-	for _, ref := range c.Args().Slice() {
+	for _, ref := range o.backups {
 		b, err := catalog.Find(ref)
 		if err != nil {
 			return nil, err
 		}
 		chosen = append(chosen, b)
 	}
-	if !c.Args().Present() {
+	if len(o.backups) == 0 {
+		var incomplete, broken int
 		for _, b := range catalog.Backups() {
 			switch {
 			case b.State == backupstore.Complete:
@@ -148,12 +168,12 @@ func recordsOf(c *cli.Context, catalog *backupstore.Catalog, service string) ([]
 				broken++
 			}
 		}
+		if incomplete+broken > 0 {
+			fmt.Fprintf(o.err, "left out, because Cinder cannot restore them: %d broken and %d incomplete backup(s); \"restorefs list --all\" tells why\n", broken, incomplete)
+		}
 	}
-	if project := c.String("project"); project != "" {
-		chosen = slices.DeleteFunc(chosen, func(b *backupstore.Backup) bool { return cloud.ProjectOf(b) != project })
-	}
-	if incomplete+broken > 0 {
-		fmt.Fprintf(c.App.ErrWriter, "left out, because Cinder cannot restore them: %d broken and %d incomplete backup(s); \"restorefs list --all\" tells why\n", broken, incomplete)
+	if o.project != "" {
+		chosen = slices.DeleteFunc(chosen, func(b *backupstore.Backup) bool { return cloud.ProjectOf(b) != o.project })
 	}
 	if len(catalog.Backups()) == 0 {
 		return nil, wholeShare(catalog, 0)
@@ -161,7 +181,7 @@ func recordsOf(c *cli.Context, catalog *backupstore.Catalog, service string) ([]
 	if len(chosen) == 0 {
 		return nil, fmt.Errorf("%w that Cinder could import is on %s", backupstore.ErrNoBackup, catalog)
 	}
-	return catalog.ImportRecords(chosen, service)
+	return catalog.ImportRecords(chosen, o.service)
 }
 
 // noteRecords says what an operator should know of the records and no record

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -9,10 +10,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/urfave/cli/v2"
-
 	"github.com/restorefs/restorefs/backupstore"
 	"github.com/restorefs/restorefs/cmd/cloud"
+	"github.com/restorefs/restorefs/materialize/cinderapi"
 )
 
 // importedJSON is a record in the JSON of records --import; its fields are a
@@ -24,23 +24,16 @@ type importedJSON struct {
 }
 
 // importRecords gives the records to Cinder and tells what became of each.
-func importRecords(c *cli.Context, chosen []backupstore.Importable) error {
-	client, err := connectCloud(c)
-	if err != nil {
-		return err
+func (o recordsOptions) importRecords(ctx context.Context, client *cinderapi.Client, chosen []backupstore.Importable, how cloud.ImportOptions) error {
+	if !o.json {
+		how.Each = func(r cloud.ImportedRecord) { printImported(o.out, r) }
 	}
-	defer client.Close()
-	asJSON := c.Bool("json")
-	o := cloud.ImportOptions{AnyProject: c.Bool("any-project")}
-	if !asJSON {
-		o.Each = func(r cloud.ImportedRecord) { printImported(c.App.Writer, r) }
-	}
-	results, err := cloud.ImportRecords(c.Context, client, chosen, o)
+	results, err := cloud.ImportRecords(ctx, client, chosen, how)
 	if others, ok := errors.AsType[*cloud.OtherProjectsError](err); ok {
 		return otherProjects(others)
 	}
-	if asJSON {
-		if err := writeJSON(c.App.Writer, importedList(results)); err != nil {
+	if o.json {
+		if err := writeJSON(o.out, importedList(results)); err != nil {
 			return err
 		}
 	}
@@ -48,7 +41,7 @@ func importRecords(c *cli.Context, chosen []backupstore.Importable) error {
 	for _, r := range results {
 		counts[r.Result]++
 	}
-	fmt.Fprintf(c.App.ErrWriter, "%d imported, %d there already, %d failed, %d not tried\n",
+	fmt.Fprintf(o.err, "%d imported, %d there already, %d failed, %d not tried\n",
 		counts[cloud.RecordImported], counts[cloud.RecordPresent], counts[cloud.RecordFailed], counts[cloud.RecordSkipped])
 	if err != nil {
 		return fmt.Errorf("%w%s\nThe rest was not tried. The same command goes on from there", err, serviceHint(err))

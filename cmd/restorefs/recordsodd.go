@@ -1,10 +1,9 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"slices"
-
-	"github.com/urfave/cli/v2"
 
 	"github.com/restorefs/restorefs/backupstore"
 )
@@ -15,14 +14,14 @@ const oddShown = 20
 
 // unrestorable tells of which backups Cinder will take the record and then fail
 // to restore them, though restorefs reads them; by id, with the reason.
-func unrestorable(c *cli.Context, catalog *backupstore.Catalog, chosen []backupstore.Importable) (map[string]string, error) {
+func (o recordsOptions) unrestorable(ctx context.Context, catalog *backupstore.Catalog, chosen []backupstore.Importable) (map[string]string, error) {
 	odd := map[string]string{}
 	looked := 0
 	for _, b := range chosen {
 		if slices.Contains(b.Compression, "zstd") {
 			looked++
 		}
-		why, err := catalog.CinderCannotRestore(c.Context, b.Backup)
+		why, err := catalog.CinderCannotRestore(ctx, b.Backup)
 		if err != nil {
 			return nil, err
 		}
@@ -31,14 +30,14 @@ func unrestorable(c *cli.Context, catalog *backupstore.Catalog, chosen []backups
 		}
 		odd[b.ID] = why
 		if len(odd) <= oddShown {
-			fmt.Fprintf(c.App.ErrWriter, "Cinder cannot restore %s, nor what is on top of it; restorefs can: its %s\n", b.ID, why)
+			fmt.Fprintf(o.err, "Cinder cannot restore %s, nor what is on top of it; restorefs can: its %s\n", b.ID, why)
 		}
 	}
 	if n := len(odd) - oddShown; n > 0 {
-		fmt.Fprintf(c.App.ErrWriter, "and %d more that Cinder cannot restore (--json names all)\n", n)
+		fmt.Fprintf(o.err, "and %d more that Cinder cannot restore (--json names all)\n", n)
 	}
 	if looked > 0 {
-		fmt.Fprintf(c.App.ErrWriter, "%s of zstd: Cinder restores objects of one frame that tells its size, which was looked at in the first objects and the last one; "+
+		fmt.Fprintf(o.err, "%s of zstd: Cinder restores objects of one frame that tells its size, which was looked at in the first objects and the last one; "+
 			"what follows a first frame as long as the object is not looked at\n", counted(looked, "record"))
 	}
 	return odd, nil
