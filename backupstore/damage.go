@@ -68,6 +68,3 @@ func (e *MemoryError) Error() string {
 
 // Unwrap makes ErrMemory visible to errors.Is.
 func (e *MemoryError) Unwrap() error { return ErrMemory }
-
-// Damaged returns the damaged range of the volume, in bytes.
-func (e *DamageError) Damaged() (off, n int64) { return e.Offset, e.Length }

@@ -1,10 +1,12 @@
 package backupstore
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"iter"
+	"math"
 
 	"github.com/restorefs/restorefs/backupstore/format"
 )
@@ -13,12 +15,15 @@ import (
 var ErrIncomparable = errors.New("the backups cannot be compared by their digests")
 
 // Diff returns the ranges in which two backups differ, in order, as long as they
-// can be, by their digests alone: no object is opened. The backups may be of
-// different volumes. Where one volume ends before the other it counts as zero.
-// Ranges are of whole blocks; a block whose digest is damaged, or is about
-// another number of bytes than the other's, counts as different. Errors wrap
-// ErrIncomparable, ErrDamaged, or say that the share cannot be read; they come
-// last.
+// can be, by their digests. The backups may be of different volumes. Where one
+// volume ends before the other it counts as zero. Ranges are of whole blocks; a
+// block whose digest is damaged, or is about another number of bytes than the
+// other's, counts as different.
+//
+// No object is opened but where the digests of both call a block zero and it comes
+// from different objects: these are compared with that, once, and where one of them
+// has data and is right the bytes of both are compared. Errors wrap ErrIncomparable,
+// ErrDamaged, or say that the share cannot be read; they come last.
 func (c *Catalog) Diff(ctx context.Context, a, b *Backup) iter.Seq2[Range, error] {
 	return func(yield func(Range, error) bool) {
 		d := differ{size: max(a.Size, b.Size), yield: yield}
@@ -46,6 +51,9 @@ func (c *Catalog) openSide(ctx context.Context, b *Backup) (side, error) {
 	v := newVolume(c, b)
 	if v.chain == nil {
 		return side{}, fmt.Errorf("backup %s is %s: %s: %w", b.ID, b.State, b.Problems[0], ErrDamaged)
+	}
+	if err := v.readLayers(ctx); err != nil {
+		return side{}, err
 	}
 	if err := v.openDigests(ctx); err != nil {
 		return side{}, err
@@ -87,6 +95,8 @@ func (s side) at(page []format.Digest, k int, i int64) (row format.Digest, cover
 type differ struct {
 	a, b    side
 	size    int64
+	shared  int64     // volume offset before which the two have the same bytes of the same objects
+	blocks  [2][]byte // of a and b
 	yield   func(Range, error) bool
 	run     Range // that has been found, not yet yielded
 	stopped bool
@@ -111,10 +121,17 @@ func (d *differ) all(ctx context.Context) error {
 			i := n*pageRows + int64(k)
 			rowA, coversA, zeroA := d.a.at(pageA, k, i)
 			rowB, coversB, zeroB := d.b.at(pageB, k, i)
-			if zeroA && zeroB || rowA == rowB && coversA == coversB && rowA != unreadable {
+			off, end := i*block, min((i+1)*block, d.size)
+			same := rowA == rowB && coversA == coversB && rowA != unreadable
+			if zeroA && zeroB {
+				if same, err = d.sameZeros(ctx, off, end); err != nil {
+					return err
+				}
+			}
+			if same {
 				continue
 			}
-			if !d.differs(i*block, min((i+1)*block, d.size)) {
+			if !d.differs(off, end) {
 				return nil
 			}
 		}
@@ -126,6 +143,59 @@ func (d *differ) all(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// sameZeros reports whether two blocks of [off, end) that their rows call zero are
+// the same.
+func (d *differ) sameZeros(ctx context.Context, off, end int64) (bool, error) {
+	if off >= d.shared {
+		d.shared = sharedUntil(d.a.Volume, d.b.Volume, off)
+	}
+	if end <= d.shared {
+		return true, nil
+	}
+	zero := true
+	for _, s := range []side{d.a, d.b} {
+		stop := min(end, s.size)
+		until, err := s.zeroUntil(ctx, min(off, stop), stop)
+		if err != nil {
+			return false, err
+		}
+		zero = zero && until == stop
+	}
+	if zero {
+		return true, nil
+	}
+	for i, s := range []side{d.a, d.b} {
+		if d.blocks[i] == nil {
+			d.blocks[i] = make([]byte, s.rows.block)
+		}
+		b := d.blocks[i]
+		clear(b)
+		err := s.ReadAt(ctx, b[:max(0, min(end, s.size)-off)], min(off, s.size))
+		if errors.Is(err, ErrDamaged) {
+			return false, nil
+		}
+		if err != nil {
+			return false, err
+		}
+	}
+	return bytes.Equal(d.blocks[0], d.blocks[1]), nil
+}
+
+// sharedUntil is the first byte at or behind off that two volumes have from
+// different objects, or only one of them from any.
+func sharedUntil(a, b *Volume, off int64) int64 {
+	for {
+		pieceA := pieceAt(a.extents, rowGrid{}, off, math.MaxInt64)
+		pieceB := pieceAt(b.extents, rowGrid{}, off, math.MaxInt64)
+		if pieceA.by != pieceB.by || pieceA.by == byMD5 && a.sourceOf(pieceA.object) != b.sourceOf(pieceB.object) {
+			return off
+		}
+		if off = min(pieceA.end, pieceB.end); off == math.MaxInt64 {
+			return off
+		}
+	}
 }
 
 // differs adds a range and reports whether to go on.

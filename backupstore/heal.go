@@ -112,10 +112,15 @@ func (v *Volume) sources(off, n int64) []source {
 		if e.off >= off+n {
 			break
 		}
-		o := &v.objects[e.object]
-		out = append(out, source{v.chain[o.layer], o.Number})
+		out = append(out, v.sourceOf(e.object))
 	}
 	return out
+}
+
+// sourceOf is the source that object ref is.
+func (v *Volume) sourceOf(ref int) source {
+	o := &v.objects[ref]
+	return source{v.chain[o.layer], o.Number}
 }
 
 func (v *Volume) noteHealed(from *Backup, off, n int64) {

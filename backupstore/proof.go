@@ -109,12 +109,10 @@ type proofs struct {
 	failed  map[int]error       // DamageErrors
 	oddEnds map[int]error       // of those that are right
 	running map[int]chan struct{}
-	notZero ranges       // of the volume, whose digest rows are wrong about that
-	denied  map[int]bool // by object: it is zero by all its rows, and not by its MD5
 }
 
 func newProofs() proofs {
-	return proofs{done: map[int]share.Stamp{}, failed: map[int]error{}, oddEnds: map[int]error{}, running: map[int]chan struct{}{}, denied: map[int]bool{}}
+	return proofs{done: map[int]share.Stamp{}, failed: map[int]error{}, oddEnds: map[int]error{}, running: map[int]chan struct{}{}}
 }
 
 // of returns the stamp of the file whose MD5 was right.

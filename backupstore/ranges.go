@@ -28,8 +28,20 @@ func (r *ranges) add(off, n int64) {
 	*r = append(s[:i+1], s[j:]...)
 }
 
-// has reports whether off is in the set.
-func (r ranges) has(off int64) bool {
+// next is the first range that ends behind off, if there is one.
+func (r ranges) next(off int64) (Range, bool) {
 	i := sort.Search(len(r), func(i int) bool { return r[i].Off+r[i].Len > off })
-	return i < len(r) && r[i].Off <= off
+	if i == len(r) {
+		return Range{}, false
+	}
+	return r[i], true
+}
+
+// has reports whether off is in the set.
+func (r ranges) has(off int64) bool { return r.hasAll(off, off+1) }
+
+// hasAll reports whether all of [off, end) is in the set.
+func (r ranges) hasAll(off, end int64) bool {
+	n, ok := r.next(off)
+	return off >= end || ok && n.Off <= off && n.Off+n.Len >= end
 }

@@ -30,5 +30,14 @@ func TestRangesAreTheSetOfBytesAdded(t *testing.T) {
 		if !slices.Equal(r, want) {
 			t.Fatalf("%v, want %v", r, want)
 		}
+		for off := range set {
+			all := true
+			for end := off; end < len(set); end++ {
+				if r.hasAll(int64(off), int64(end)) != all {
+					t.Fatalf("[%d, %d) of %v", off, end, r)
+				}
+				all = all && set[end]
+			}
+		}
 	}
 }

@@ -122,13 +122,11 @@ func (v *Volume) Around(off int64, n int) (start, end int64) {
 }
 
 // Differs returns the ranges of p, which lies at off, that are not what the
-// volume holds there, by the digests alone: nothing is decoded. off and len(p)
-// are multiples of Align, the volume's end excepted. Where the backup has no
-// digests it fails with ErrNoDigests.
+// volume holds there, by the digests. off and len(p) are multiples of Align, the
+// volume's end excepted. Where digests call a block zero the object has to have
+// been decoded that far, once. Where the backup has no digests, or one that calls
+// data zero, it fails with ErrNoDigests.
 func (v *Volume) Differs(ctx context.Context, p []byte, off int64) ([]Range, error) {
-	if v.notZero(off, off+int64(len(p))) {
-		return nil, ErrNoDigests
-	}
 	var out []Range
 	block := int64(v.Align())
 	for at := int64(0); at < int64(len(p)); at += block {
@@ -175,14 +173,13 @@ func (v *Volume) sameBlock(ctx context.Context, b []byte, off int64) (bool, erro
 			same = same && isZero(part)
 			continue
 		}
-		if want == *v.rows.zeroRow(p.row) && isZero(part) {
-			believed, _, err := v.zeroBelieved(ctx, p.off, p.end)
-			if err != nil {
+		if want == *v.rows.zeroRow(p.row) {
+			if until, err := v.zeroUntil(ctx, p.off, p.end); err != nil {
 				return false, err
-			}
-			if !believed {
+			} else if until < p.end {
 				return false, ErrNoDigests
 			}
+			same = same && isZero(part)
 			continue
 		}
 		n := min(p.covers, int64(len(part)))

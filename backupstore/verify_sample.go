@@ -41,7 +41,7 @@ func (v *verifier) sampleOne(ctx context.Context, b *Backup) (Report, error) {
 		r.Damaged, r.Unread = split([]Damage{Damage{Length: b.Size}.because(err)})
 		return r, nil
 	}
-	vol.asIs = true
+	vol.asIs, vol.outlined = true, true
 	var mu sync.Mutex // guards r
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(v.o.Jobs)

@@ -25,8 +25,10 @@ type Volume struct {
 	rows    *digestRows // nil: no usable _sha256file
 	unread  error       // why not, if it is there and the share does not give it
 	proofs  proofs
+	zeros   *zeroChecks
 
 	asIs     bool // damage is told, not healed
+	outlined bool // long runs of rows that say zero are believed
 	siblings siblings
 }
 
@@ -50,8 +52,21 @@ func (c *Catalog) Open(ctx context.Context, b *Backup) (*Volume, error) {
 	return v, nil
 }
 
+// Outline is Open for somebody who plans, or looks what lies on a disk: of the
+// Volume that it returns NextData and Differs decode nothing, and reads no more than
+// what they want. Digests that call a long run of blocks zero are believed, so that
+// nothing may be copied by them.
+func (c *Catalog) Outline(ctx context.Context, b *Backup) (*Volume, error) {
+	v, err := c.Open(ctx, b)
+	if err != nil {
+		return nil, err
+	}
+	v.outlined = true
+	return v, nil
+}
+
 func newVolume(c *Catalog, b *Backup) *Volume {
-	return &Volume{catalog: c, chain: b.Chain(), size: b.Size, proofs: newProofs()}
+	return &Volume{catalog: c, chain: b.Chain(), size: b.Size, proofs: newProofs(), zeros: newZeroChecks()}
 }
 
 // errLayer says that a layer does not fit what the catalogue saw of it.
@@ -292,32 +307,17 @@ func (v *Volume) mismatch(off, n int64) error {
 
 // NextData returns the first range [start, stop) at or after off, ending at or
 // before end, that is not known to be zero; start == stop == end when there is
-// none. It decodes nothing: digests tell, and gaps between objects where there
-// are no digests. In short runs digests are not believed (zerorow.go). The range
-// is as long as it can be.
+// none. Digests tell, and gaps between objects. Where digests call a long run
+// zero, what comes before start has been compared with the objects, once, which
+// may take decoding them that far. More of the same may follow at stop.
 func (v *Volume) NextData(ctx context.Context, off, end int64) (start, stop int64, err error) {
 	end = min(end, v.size)
-	start = off
 	var run zeroRun
-	for start < end {
-		zero, n, err := v.believed(ctx, start, &run)
-		if err != nil {
-			return 0, 0, err
-		}
-		if !zero {
-			break
-		}
-		start = min(end, start+n)
+	if start, err = v.skipZeros(ctx, off, end, &run); err == nil {
+		stop, err = v.skipData(ctx, start, end, &run)
 	}
-	for stop = start; stop < end; {
-		zero, n, err := v.believed(ctx, stop, &run)
-		if err != nil {
-			return 0, 0, err
-		}
-		if zero {
-			break
-		}
-		stop = min(end, stop+n)
+	if err != nil {
+		return 0, 0, err
 	}
 	return start, stop, nil
 }

@@ -10,31 +10,42 @@ import (
 // many zeros in _metadata. That costs no read of the object, and one computation
 // for each length, of which a backup has two: so rows that are wrong are found
 // out, in runs of any length, and the object is read like any other. Of an object
-// that holds other data as well, the MD5 says nothing about a part.
+// that holds other data as well, the MD5 says nothing about a part
+// (zerocompare.go).
 
-// deniesZeros reports whether _metadata says that object ref is not all zeros, as
-// its rows do.
-func (v *Volume) deniesZeros(ctx context.Context, ref int) (bool, error) {
-	v.proofs.mu.Lock()
-	denied, known := v.proofs.denied[ref]
-	v.proofs.mu.Unlock()
-	if known {
-		return denied, nil
+// zeroVerdict is what an object's MD5 says of the rows that call its blocks zero.
+type zeroVerdict uint8
+
+const (
+	saysNothing zeroVerdict = iota // not all of them do, or the volume has not all of it
+	saysZero
+	saysData // the digest file is damaged, or the object is not this volume's
+)
+
+// verdict returns what _metadata says of an object's rows of zeros.
+func (v *Volume) verdict(ctx context.Context, ref int) (zeroVerdict, error) {
+	v.zeros.mu.Lock()
+	known, ok := v.zeros.verdicts[ref]
+	v.zeros.mu.Unlock()
+	if ok {
+		return known, nil
 	}
-	o := &v.objects[ref]
+	o, says := &v.objects[ref], saysNothing
 	zero, err := v.zeroByAllRows(ctx, ref)
 	if zero && err == nil {
 		var sum [md5.Size]byte
 		sum, err = v.catalog.zeros.md5(ctx, o.Length)
-		denied = sum != o.MD5
+		if says = saysData; sum == o.MD5 {
+			says = saysZero
+		}
 	}
 	if err != nil {
-		return false, err
+		return 0, err
 	}
-	v.proofs.mu.Lock()
-	v.proofs.denied[ref] = denied
-	v.proofs.mu.Unlock()
-	return denied, nil
+	v.zeros.mu.Lock()
+	defer v.zeros.mu.Unlock()
+	v.zeros.verdicts[ref] = says
+	return says, nil
 }
 
 // zeroByAllRows reports whether the volume has all of object ref, and rows say of
@@ -54,24 +65,6 @@ func (v *Volume) zeroByAllRows(ctx context.Context, ref int) (bool, error) {
 		}
 	}
 	return true, nil
-}
-
-// zeroBelieved reports whether a block at off that is zero by its row may be taken
-// for that, as far as the MD5 of its objects can tell, and up to which volume
-// offset that holds for others of the same run.
-func (v *Volume) zeroBelieved(ctx context.Context, off, end int64) (ok bool, until int64, err error) {
-	until = end
-	for _, e := range from(v.extents, off) {
-		if e.off >= end {
-			break
-		}
-		denied, err := v.deniesZeros(ctx, e.object)
-		if denied || err != nil {
-			return false, 0, err
-		}
-		until = max(until, e.end)
-	}
-	return true, until, nil
 }
 
 // fileSize is Cinder's backup_file_size where nobody configured it: the length of

@@ -6,17 +6,18 @@ import (
 	"path"
 )
 
-// A row that is the digest of zeros lets a reader pass over the block without
-// decoding anything, which is what makes sparse disks quick. Such a row may be
-// wrong, though, and then the object says so: whoever decodes it compares. In a
-// long run of such rows it is believed, as decoding that would cost what digests
-// are there to save, unless the MD5 of the object denies it (zeroobject.go); in a
-// short one, which a reader of the data around it passes anyway, the block is read
-// like any other.
+// A row that is the digest of zeros lets a reader pass over the block, which is what
+// makes sparse disks quick. Such a row may be wrong, though, and then the object
+// says so. What is zero by a long run of rows is compared with the object once, as
+// far as the object's MD5 (zeroobject.go) and its index do not tell (zerocompare.go);
+// a block in a short run is read like the data around it, and compared then.
 
-// longRun rows and more, one after the other, are believed to be zero: 256 KiB of
-// the volume with the usual blocks.
+// longRun rows and more, one after the other, may be passed over: 256 KiB of the
+// volume with the usual blocks.
 const longRun = 8
+
+// compareBytes of a long run are compared at a time.
+const compareBytes = 1 << 20
 
 // errZeroRow is behind a DamageError about a row that calls a block zero which is
 // not: the damage is that of the digest file.
@@ -24,46 +25,32 @@ var errZeroRow = errors.New("the digest file is damaged, the object is right by 
 
 // zeroRun is the long run of rows that NextData is in.
 type zeroRun struct {
-	next  int64 // its next row, if that is one; 0: in none
-	until int64 // volume offset before which no object denies it
+	next int64 // its next row, if that is one; 0: in none
 }
 
-// believed is known for who decodes nothing where that says zero.
-func (v *Volume) believed(ctx context.Context, off int64, run *zeroRun) (zero bool, n int64, err error) {
-	p := v.pieceAt(off, v.size)
-	n = p.end - off
+// called reports whether a piece is called zero: no object has it, or it is in a
+// long run of rows that say so.
+func (v *Volume) called(ctx context.Context, p piece, run *zeroRun) (bool, error) {
 	if p.by != byRow {
-		return p.by == byAbsence, n, nil
+		return p.by == byAbsence, nil
 	}
-	if zero, err = v.zeroRowed(ctx, p); err != nil || !zero {
-		return false, n, err
+	if zero, err := v.zeroRowed(ctx, p); err != nil || !zero {
+		return false, err
 	}
-	i, start, end := p.row, p.row*v.rows.block, p.end
-	if run.next == i && i > 0 && end <= run.until {
-		run.next = i + 1
-		return true, n, nil
-	}
-	if !hasExtent(v.extents, start, end) {
-		return true, n, nil // no object says otherwise
-	}
-	believed, until, err := v.zeroBelieved(ctx, start, end)
-	if err != nil {
-		return false, 0, err
-	}
-	if !believed {
-		return false, n, nil
-	}
-	run.until = until
+	i := p.row
 	if run.next == i && i > 0 {
 		run.next = i + 1
-		return true, n, nil
+		return true, nil
+	}
+	if !v.stored(p) {
+		return true, nil
 	}
 	rows := 1
 	for _, step := range []int64{-1, 1} {
 		for k := i + step; rows < longRun && k >= 0 && k < v.rows.file.Rows(); k += step {
 			row, err := v.rows.at(ctx, k)
 			if err != nil {
-				return false, 0, err
+				return false, err
 			}
 			if row != *v.rows.zeroRow(k) {
 				break
@@ -72,10 +59,84 @@ func (v *Volume) believed(ctx context.Context, off int64, run *zeroRun) (zero bo
 		}
 	}
 	if rows < longRun {
-		return false, n, nil
+		return false, nil
 	}
 	run.next = i + 1
-	return true, n, nil
+	return true, nil
+}
+
+// stored reports whether an object has something of a piece's block.
+func (v *Volume) stored(p piece) bool {
+	return hasExtent(v.extents, p.row*v.rows.block, p.end)
+}
+
+// skipZeros returns up to where the volume is zero from off on, end at most.
+func (v *Volume) skipZeros(ctx context.Context, off, end int64, run *zeroRun) (int64, error) {
+	for off < end {
+		p := v.pieceAt(off, end)
+		zero, err := v.called(ctx, p, run)
+		if err != nil || !zero {
+			return off, err
+		}
+		if p.by != byRow {
+			off = p.end
+			continue
+		}
+		stop := p.end
+		for stop < end && stop-off < compareBytes {
+			p := v.pieceAt(stop, end)
+			if p.by != byRow {
+				break
+			}
+			if zero, err := v.called(ctx, p, run); err != nil {
+				return off, err
+			} else if !zero {
+				break
+			}
+			stop = p.end
+		}
+		until, err := v.zeroUntil(ctx, off, stop)
+		if err != nil {
+			return off, err
+		}
+		if off = until; until < stop {
+			return off, nil
+		}
+	}
+	return off, nil
+}
+
+// skipData returns up to where the volume has to be read from off on: to where it
+// is called zero, end at most. What is called zero is not compared here: that would
+// decode it before the data.
+func (v *Volume) skipData(ctx context.Context, off, end int64, run *zeroRun) (int64, error) {
+	for first := true; off < end; first = false {
+		p := v.pieceAt(off, end)
+		zero, err := v.called(ctx, p, run)
+		if zero && err == nil && !first && p.by == byRow {
+			var denied bool
+			denied, err = v.denied(ctx, p)
+			zero = !denied
+		}
+		if err != nil || zero && !first {
+			return off, err
+		}
+		off = p.end
+	}
+	return off, nil
+}
+
+// denied reports whether a piece that its row calls zero is known not to be.
+func (v *Volume) denied(ctx context.Context, p piece) (bool, error) {
+	for _, e := range from(v.extents, p.off) {
+		if e.off >= p.end {
+			break
+		}
+		if says, err := v.verdict(ctx, e.object); says == saysData || err != nil {
+			return true, err
+		}
+	}
+	return v.zeros.allowed(p.off, p.end) < p.end, nil
 }
 
 // zeroRowed reports whether the row of a piece that is proven by one says zero.
@@ -153,24 +214,9 @@ func (v *Volume) misplaces() bool {
 
 // noteZeroRow keeps a block whose row is wrong, and tells of the first.
 func (v *Volume) noteZeroRow(off, n int64) {
-	v.proofs.mu.Lock()
-	first := len(v.proofs.notZero) == 0
-	v.proofs.notZero.add(off, n)
-	v.proofs.mu.Unlock()
-	if first {
+	v.zeros.deny(off, off+n)
+	if v.zeros.said.CompareAndSwap(false, true) {
 		v.catalog.log.Warn("the digest file is damaged: it calls a block zero that is not, in an object that is right by its MD5; the object's bytes are used",
 			"backup", v.chain[0].ID, "file", path.Base(v.chain[0].file("_sha256file")), "offset", off)
 	}
-}
-
-// notZero reports whether the rows of [off, end) are known to be wrong in part.
-func (v *Volume) notZero(off, end int64) bool {
-	v.proofs.mu.Lock()
-	defer v.proofs.mu.Unlock()
-	for _, r := range v.proofs.notZero {
-		if r.Off < end && r.Off+r.Len > off {
-			return true
-		}
-	}
-	return false
 }

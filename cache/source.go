@@ -25,7 +25,8 @@ type Source interface {
 	Around(off int64, n int) (from, to int64)
 
 	// NextData returns the first range [start, stop) within [off, end) that is not known to be
-	// zero; start == end if there is none. It is cheap: it decodes nothing.
+	// zero; start == end if there is none. It may decode what comes before start, once, to know
+	// that it is zero.
 	NextData(ctx context.Context, off, end int64) (start, stop int64, err error)
 }
 

@@ -25,17 +25,16 @@ type Volume interface {
 	// reader each; different runs can be read in parallel. It ends after the first error.
 	Runs(ctx context.Context) iter.Seq2[Range, error]
 
-	// ReadAt fills all of p with the verified bytes at off, or fails. An error that has a method
-	// Damaged() (off, n int64) names the damaged range.
+	// ReadAt fills all of p with the verified bytes at off, or fails.
 	ReadAt(ctx context.Context, p []byte, off int64) error
 
 	// NextData returns the first range [start, stop) inside [off, end) that is
-	// not known to be zero; start == stop if there is none. It is cheap: it
-	// decodes nothing.
+	// not known to be zero; start == stop if there is none. It may decode what comes before
+	// start, once, to know that it is zero. More data may begin at stop.
 	NextData(ctx context.Context, off, end int64) (start, stop int64, err error)
 
-	// Differs returns, in order, the ranges in which p differs from the volume at off, by digests
-	// alone. The error is ErrNoDigests if the backup has none there.
+	// Differs returns, in order, the ranges in which p differs from the volume at off, by digests.
+	// The error is ErrNoDigests if the backup has none there that can be believed.
 	Differs(ctx context.Context, p []byte, off int64) ([]Range, error)
 }
 

@@ -9,14 +9,16 @@ import (
 func diffCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "diff",
-		Usage:     "show which ranges differ between two backups, from their digests alone",
+		Usage:     "show which ranges differ between two backups, by their digests",
 		ArgsUsage: "A B",
 		Description: backupHelp + `
 
-A and B may be of different volumes. Nothing is decoded: for a volume of 1 TiB
-two files of 2.4 GB are read. Ranges are of whole blocks (32 KiB unless Cinder
-was configured otherwise); where one volume ends before the other it counts as
-zero. The table is offset and length in bytes.`,
+A and B may be of different volumes. For a volume of 1 TiB two files of 2.4 GB
+are read. Objects are decoded only where the digests of both say zero and the
+two share no object: whether that is so is then seen in the objects. Ranges are
+of whole blocks (32 KiB unless Cinder was configured otherwise); where one
+volume ends before the other it counts as zero. The table is offset and length
+in bytes.`,
 		Flags:  []cli.Flag{shareFlag(), jsonFlag()},
 		Action: runDiff,
 	}

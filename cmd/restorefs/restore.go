@@ -129,7 +129,11 @@ func (r *restore) open(ctx context.Context) (err error) {
 			return errors.Join(r.lacking(), r.broken)
 		}
 	}
-	if r.composed, err = r.catalog.Open(ctx, r.backup); err != nil {
+	open := r.catalog.Open
+	if r.o.dryRun {
+		open = r.catalog.Outline
+	}
+	if r.composed, err = open(ctx, r.backup); err != nil {
 		return err
 	}
 	r.volume, r.rescue = r.composed, &backupstore.Salvage{Volume: r.composed}
