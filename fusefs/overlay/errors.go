@@ -5,8 +5,8 @@ import (
 	"syscall"
 )
 
-// kindError is one of the sentinels below; some are also an errno, which is
-// what a reader of a mount sees.
+// kindError is one of the sentinels below. Some are also an errno, which is
+// what programs on a mount see.
 type kindError struct {
 	text  string
 	errno error
@@ -23,22 +23,22 @@ var (
 	// ErrOther: the overlay was made on another volume.
 	ErrOther error = &kindError{text: "the overlay belongs to something else"}
 
-	// ErrDamaged: the overlay's files do not make sense.
+	// ErrDamaged: the overlay's files are damaged.
 	ErrDamaged error = &kindError{text: "the overlay is damaged"}
 
-	// ErrVersion: another restorefs made the overlay.
+	// ErrVersion: another version of restorefs made the overlay.
 	ErrVersion error = &kindError{text: "the overlay is of another version"}
 
-	// ErrFailed: data could not be brought to stable storage, and the overlay
-	// takes no more writes until it is opened anew.
+	// ErrFailed: data could not be written to stable storage, and the overlay
+	// accepts no more writes until it is opened again.
 	ErrFailed error = &kindError{text: "an earlier write could not be made safe; nothing is written any more until the overlay is opened anew"}
 
 	// ErrClosed: the overlay is closed.
 	ErrClosed error = &kindError{text: "the overlay is closed"}
 )
 
-// Error is a failure of an overlay's own files, or of a change to them. What
-// fails below, where nothing was written, is the Base's error as it is.
+// Error is a failure of an overlay's own files, or of a change to them. Errors
+// of the Base are returned unchanged.
 type Error struct {
 	Backup string // the id of the backup that the overlay belongs to
 	Doing  string

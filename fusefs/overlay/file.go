@@ -11,19 +11,19 @@ import (
 	"github.com/restorefs/restorefs/cache/private"
 )
 
-// file is what the overlay needs of a file. Tests put faults behind it. Errors
-// name the file.
+// file is what the overlay needs of a file, so that tests can inject faults.
+// Errors name the file.
 type file interface {
 	ReadAt(p []byte, off int64) (int, error)  // as io.ReaderAt
 	WriteAt(p []byte, off int64) (int, error) // as io.WriterAt
 	Truncate(size int64) error
 	Size() (int64, error)
 
-	// Sync returns when the data, and what is needed to find it, is on stable
-	// storage.
+	// Sync returns when the data and the metadata needed to find it are on
+	// stable storage.
 	Sync() error
-	// Allocate takes the room for n bytes at off; the file grows if it must.
-	// Bytes that were not there read as zeros.
+	// Allocate allocates space for n bytes at off and extends the file if
+	// necessary. New bytes read as zeros.
 	Allocate(off, n int64) error
 	// Punch makes n bytes at off read as zeros.
 	Punch(off, n int64) error
@@ -37,8 +37,8 @@ type file interface {
 // storage is the directory of the overlay's files.
 type storage interface {
 	open(name string) (file, error)
-	create(name string) (file, error) // and makes it if it is not there
-	remove(name string) error         // no error when it is not there
+	create(name string) (file, error) // opens it, and makes it if it does not exist
+	remove(name string) error         // no error if it does not exist
 	sync() error                      // makes created and removed names permanent
 }
 
@@ -69,7 +69,8 @@ func (d directory) remove(name string) error {
 
 func (d directory) sync() error { return private.SyncDir(d.path, nil) }
 
-// openRegular opens a regular file that is the user's, and follows no link.
+// openRegular opens a regular file that belongs to the user, and follows no
+// link.
 func openRegular(path string, flags int) (*os.File, error) {
 	f, err := os.OpenFile(path, flags|private.Flags, 0o600)
 	if err != nil {
@@ -141,7 +142,7 @@ func (f osFile) NextData(off, end int64) (start, stop int64, err error) {
 	switch {
 	case err == unix.ENXIO || err == nil && start >= end:
 		return end, end, nil
-	case err == unix.EINVAL: // it does not know
+	case err == unix.EINVAL: // the file system does not know
 		return off, end, nil
 	case err != nil:
 		return 0, 0, f.fail("lseek", err)

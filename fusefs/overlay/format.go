@@ -12,8 +12,9 @@ import (
 const (
 	blockBytes = 4096 // the unit of the overlay
 
-	slotBytes   = 4096          // of a copy of the header, and of a slot
-	headerBytes = 2 * slotBytes // both copies, at the start of the map and at the end of the data file
+	slotBytes = 4096 // of a copy of the header, and of a slot
+	// both copies, at the start of the map and at the end of the data file
+	headerBytes = 2 * slotBytes
 	pageBytes   = 2 * slotBytes // the two slots of a page
 
 	version  = 2
@@ -25,7 +26,7 @@ var (
 	castagnoli  = crc32.MakeTable(crc32.Castagnoli)
 )
 
-// Key is what an overlay is bound to.
+// Key identifies the volume that an overlay belongs to.
 type Key struct {
 	// Backup is the backup's id: a name of letters, digits and -_. that is a
 	// safe file name, 128 bytes at most.
@@ -63,8 +64,8 @@ func (k Key) blocks() int64 { return (k.Size-1)/blockBytes + 1 }
 
 func (k Key) pages() int64 { return (k.blocks()-1)/pageBlocks + 1 }
 
-// mapBytes is the length of the map file. It has it from the beginning: one
-// that is shorter was cut.
+// mapBytes is the length of the map file. It has this length from the beginning: a shorter one was
+// cut.
 func (k Key) mapBytes() int64 { return slotOffset(k.pages(), 0) }
 
 // sealOffset is where the seal of the data file begins, behind its blocks.
@@ -76,7 +77,7 @@ func (k Key) dataBytes() int64 { return k.sealOffset() + headerBytes }
 // header is the head of a map file, and the seal of the data file that belongs to it.
 type header struct {
 	key     Key
-	nonce   [16]byte // in every checksum of a slot, too: what another map left behind is not this one's
+	nonce   [16]byte // part of every checksum of a slot, so that slots of another map do not count
 	created time.Time
 }
 
@@ -95,8 +96,8 @@ func (h *header) encode() []byte {
 	return b
 }
 
-// decodeHeader parses one copy of the header. ErrVersion says that it is one,
-// but not of this version.
+// decodeHeader parses one copy of the header. ErrVersion means that it is a header of another
+// version.
 func decodeHeader(b []byte) (*header, error) {
 	if len(b) < slotBytes || !bytes.Equal(b[:8], headerMagic[:]) {
 		return nil, damaged("it has no header")

@@ -10,7 +10,7 @@ import (
 // Range is a range of bytes of a volume.
 type Range = struct{ Off, Len int64 }
 
-// Volume is a volume to be copied, as package materialize has it.
+// Volume is a volume to be copied, like that of package materialize.
 type Volume interface {
 	Base
 
@@ -30,18 +30,18 @@ type Volume interface {
 	Differs(ctx context.Context, p []byte, off int64) ([]Range, error)
 }
 
-// Layered is a volume with what was written onto it, to be copied. What was
-// written has no digests, so Differs compares it byte by byte.
+// Layered is a volume with an overlay, to be copied. Written bytes have no digests, so Differs
+// compares them byte by byte.
 type Layered struct {
-	Volume // the one below: its Size, Align and Runs are those of both
+	Volume // the one below; Size, Align and Runs are its
 	over   *Overlay
 }
 
 // Over returns the volume v with o over it. v is the Base that o was opened on.
 func (o *Overlay) Over(v Volume) *Layered { return &Layered{Volume: v, over: o} }
 
-// part is a range of whole blocks. The overlay has all of it, or nothing of it, or
-// something of each of its blocks.
+// part is a range of whole blocks, of which the overlay has all, or nothing, or a part of each
+// block.
 type part struct {
 	off, end int64
 	touched  bool // the overlay has something
@@ -72,9 +72,8 @@ func (o *Overlay) parts(ctx context.Context, off, end, align int64) iter.Seq2[pa
 	}
 }
 
-// merge fills p with the bytes at off. below reads those of the volume below, in
-// ranges of blocks of align bytes, and is not asked for blocks that the overlay
-// has all of.
+// merge fills p with the bytes at off. below reads the volume below, in ranges of blocks of align
+// bytes; it is not called for blocks that are completely in the overlay.
 func (o *Overlay) merge(ctx context.Context, p []byte, off, align int64, below func(p []byte, off int64) error) error {
 	for part, err := range o.parts(ctx, off, off+int64(len(p)), align) {
 		if err != nil {
@@ -86,7 +85,7 @@ func (o *Overlay) merge(ctx context.Context, p []byte, off, align int64, below f
 			err = o.readWritten(q, part.off)
 		case part.touched:
 			if err = below(q, part.off); err == nil {
-				// Its own blocks over it: all that is asked of below lies in them.
+				// Overwrite with the overlay's own blocks: all that was read below lies in these.
 				err = o.merge(ctx, q, part.off, blockBytes, func([]byte, int64) error { return nil })
 			}
 		default:
@@ -99,9 +98,9 @@ func (o *Overlay) merge(ctx context.Context, p []byte, off, align int64, below f
 	return nil
 }
 
-// Merge is ReadAt for a caller who reads the volume below in a way of its own.
-// below fills p with the bytes at off. It is called for one range after the other,
-// in order, and its error is returned as it is.
+// Merge is ReadAt for a caller that reads the volume below in a way of its own. below fills p with
+// the bytes at off; it is called for one range after another, in order, and its error is returned
+// unchanged.
 func (o *Overlay) Merge(ctx context.Context, p []byte, off int64, below func(p []byte, off int64) error) error {
 	if err := o.check(off, int64(len(p))); err != nil {
 		return err
@@ -109,15 +108,14 @@ func (o *Overlay) Merge(ctx context.Context, p []byte, off int64, below func(p [
 	return o.merge(ctx, p, off, blockBytes, below)
 }
 
-// ReadAt fills p whole with the bytes at off, written ones and the Base's, or
-// fails.
+// ReadAt fills all of p with the bytes at off, written ones or the Base's, or fails.
 func (o *Overlay) ReadAt(ctx context.Context, p []byte, off int64) error {
 	return o.Merge(ctx, p, off, func(p []byte, off int64) error { return o.base.ReadAt(ctx, p, off) })
 }
 
-// NextData returns the first range [start, stop) at or after off, and before
-// end, of bytes not known to be zero; start == stop when there is none.
-// Adjacent ranges may come one by one. It reads no data.
+// NextData returns the first range [start, stop) within [off, end) of bytes that are not known to
+// be zero; start == stop if there is none. Adjacent ranges may be returned one by one. It reads no
+// data.
 func (o *Overlay) NextData(ctx context.Context, off, end int64) (start, stop int64, err error) {
 	end = min(end, o.key.Size)
 	for part, err := range o.parts(ctx, off, end, blockBytes) {
@@ -138,8 +136,8 @@ func (o *Overlay) NextData(ctx context.Context, off, end int64) (start, stop int
 	return end, end, nil
 }
 
-// ReadAt fills p whole with the bytes at off, or fails. The volume below is read
-// in its own blocks, once, and not where the overlay has a whole block.
+// ReadAt fills all of p with the bytes at off, or fails. It reads each block of the volume below at
+// most once, and none that is completely in the overlay.
 func (l *Layered) ReadAt(ctx context.Context, p []byte, off int64) error {
 	return l.over.merge(ctx, p, off, int64(l.Align()), func(p []byte, off int64) error { return l.Volume.ReadAt(ctx, p, off) })
 }
@@ -149,9 +147,8 @@ func (l *Layered) NextData(ctx context.Context, off, end int64) (start, stop int
 	return l.over.NextData(ctx, off, end)
 }
 
-// Differs returns, in order, the ranges in which p, which lies at off, is not what
-// the volume holds there. Blocks that were not written to are compared as the
-// volume below does it, the others by their bytes.
+// Differs returns, in order, the ranges in which p differs from the volume at off. The volume below
+// compares blocks that were not written to; the others are compared by their bytes.
 func (l *Layered) Differs(ctx context.Context, p []byte, off int64) (out []Range, err error) {
 	align := int64(l.Align())
 	for part, err := range l.over.parts(ctx, off, off+int64(len(p)), align) {

@@ -17,18 +17,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Info is what List tells of an overlay.
+// Info describes an overlay.
 type Info struct {
 	Backup  string
 	Size    int64     // of the volume, in bytes
-	Created time.Time // at the first write; zero when nothing was written yet
+	Created time.Time // at the first write; zero if nothing was written yet
 	Written int64     // bytes in blocks that were written, as last synced
 	Stored  int64     // bytes that its files take
 	InUse   bool      // by a mount or a restore
-	Problem string    // why it cannot be used, "" when it can
+	Problem string    // why it cannot be used, "" if it can
 }
 
-// List lists the overlays in a directory, by backup id. It waits for nobody and
+// List lists the overlays in a directory, by backup id. It does not wait and
 // changes nothing.
 func List(dir string) ([]Info, error) {
 	entries, err := os.ReadDir(dir)
@@ -50,7 +50,7 @@ func List(dir string) ([]Info, error) {
 		info, err := look(dir, id)
 		if errors.Is(err, fs.ErrNotExist) {
 			if err = lost(directory{dir, os.O_RDONLY}, id); err == nil {
-				continue // gone meanwhile, or left by a crash before anything was written
+				continue // deleted meanwhile, or left by a crash before anything was written
 			}
 		}
 		if err != nil {
@@ -61,8 +61,8 @@ func List(dir string) ([]Info, error) {
 	return list, nil
 }
 
-// Exists says whether anything was written onto a backup, as far as can be
-// seen without opening it: also where only one of the two files is left.
+// Exists says whether anything was written onto a backup, as far as can be seen
+// without opening the overlay; true even if only one of the two files is left.
 func Exists(dir, backup string) bool {
 	if !validID(backup) {
 		return false
@@ -82,7 +82,8 @@ func look(dir, id string) (Info, error) {
 		return info, err
 	}
 	defer f.Close()
-	// A lock for a moment: who opens the overlay just now tries again.
+	// Locked only for a moment; a process that opens the overlay now tries
+	// again.
 	switch err := unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB); err {
 	case nil:
 		defer unix.Flock(int(f.Fd()), unix.LOCK_UN)
@@ -120,7 +121,7 @@ func look(dir, id string) (Info, error) {
 	return info, err
 }
 
-// written adds up what the map tells.
+// written adds up the blocks that are set in the map.
 func written(index file, h *header) (n int64, err error) {
 	size, err := index.Size()
 	if err != nil {
@@ -154,8 +155,8 @@ func written(index file, h *header) (n int64, err error) {
 	return n, nil
 }
 
-// Discard deletes an overlay, whatever it was made on. It is ErrInUse while
-// somebody has it open, and fs.ErrNotExist if there is none.
+// Discard deletes an overlay, whatever it was made on. It fails with ErrInUse
+// while the overlay is open anywhere, and with fs.ErrNotExist if there is none.
 func Discard(ctx context.Context, dir, backup string) error {
 	if !validID(backup) {
 		return fmt.Errorf("%q is no backup id", backup)
@@ -170,7 +171,8 @@ func Discard(ctx context.Context, dir, backup string) error {
 	}
 	defer f.Close()
 	d, index := directory{dir, os.O_RDWR}, osFile{f}
-	// A map without its data would be damage, an empty one is none.
+	// A map without its data would be damaged; an empty map means that there is
+	// no overlay.
 	for _, step := range []func() error{
 		func() error { return index.Truncate(0) },
 		index.Sync,
@@ -185,8 +187,8 @@ func Discard(ctx context.Context, dir, backup string) error {
 	return nil
 }
 
-// lockHolder names who has locked a file, as far as the kernel tells:
-// " (process 123, restorefs)", or nothing.
+// lockHolder names the process that has locked a file, as far as the kernel
+// tells: " (process 123, restorefs)" or "".
 func lockHolder(path string) string {
 	var st unix.Stat_t
 	if unix.Stat(path, &st) != nil {

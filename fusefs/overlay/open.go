@@ -22,16 +22,16 @@ const (
 func mapName(backup string) string  { return backup + mapSuffix }
 func dataName(backup string) string { return backup + dataSuffix }
 
-// Open opens the overlay of a volume in a directory, for this process alone:
-// ErrInUse if another has it. Where there is none it begins with the first
-// write; until then there is but an empty file, which holds the lock. ErrOther
-// says that the one there was made on something else than key.
+// Open opens the overlay of a volume in a directory, for this process alone. It
+// fails with ErrInUse if another process has it open, and with ErrOther if it
+// was made on something other than key. If there is no overlay the first write
+// makes it; until then there is only an empty file, for the lock.
 func Open(ctx context.Context, dir string, key Key, base Base, o Options) (*Overlay, error) {
 	return open(ctx, dir, key, base, o, os.O_RDWR|os.O_CREATE, unix.LOCK_EX)
 }
 
-// OpenReadOnly opens an overlay to read it, with others who do the same. It is
-// fs.ErrNotExist where nothing was ever written.
+// OpenReadOnly opens an overlay for reading, which several processes can do at
+// the same time. It fails with fs.ErrNotExist if nothing was ever written.
 func OpenReadOnly(ctx context.Context, dir string, key Key, base Base, o Options) (*Overlay, error) {
 	return open(ctx, dir, key, base, o, os.O_RDONLY, unix.LOCK_SH)
 }
@@ -62,12 +62,12 @@ func open(ctx context.Context, dir string, key Key, base Base, o Options, flags,
 	return ov, nil
 }
 
-// lockWait is how long an overlay may be in use by who has just been told to
-// end: the kernel closes the last file of a mount after close(2) has returned.
+// lockWait is how long to wait for a process that is ending: the kernel closes
+// the last file of a mount only after close(2) has returned.
 const lockWait = 2 * time.Second
 
-// lockMap opens a map file and locks it. Who deletes one has it locked, so the
-// name is looked at again afterwards.
+// lockMap opens a map file and locks it. A process that deletes the file holds
+// the lock, so the name is looked up again after locking.
 func lockMap(ctx context.Context, path string, flags, lock int) (*os.File, error) {
 	end := time.Now().Add(lockWait)
 	for {
@@ -133,12 +133,12 @@ func (o *Overlay) attach() error {
 	return nil
 }
 
-// lay makes the files those of a new overlay. The header comes after all that
-// it promises, and the end of the seal after the header.
+// lay turns the files into a new overlay. The header is written after
+// everything it promises, and the end of the seal after the header.
 func (o *Overlay) lay(h *header, data file) error {
 	for _, step := range []func() error{
 		func() error { return o.index.Truncate(0) },
-		func() error { return data.Truncate(0) }, // what a crash has left
+		func() error { return data.Truncate(0) }, // a crash may have left something
 		func() error { return data.Truncate(o.key.dataBytes()) },
 		data.Sync, // the seal is looked for at the end
 		func() error { return writeSeal(data, h, 0) },
@@ -149,7 +149,8 @@ func (o *Overlay) lay(h *header, data file) error {
 		func() error { _, err := o.index.WriteAt(h.encode(), 0); return err },
 		func() error { _, err := o.index.WriteAt(h.encode(), slotBytes); return err },
 		o.index.Sync,
-		func() error { return writeSeal(data, h, 1) }, // safe with the data, before the map first tells of any
+		// synced with the data, before the map first has a bit
+		func() error { return writeSeal(data, h, 1) },
 	} {
 		if err := step(); err != nil {
 			return err
@@ -181,7 +182,7 @@ func (o *Overlay) create(ctx context.Context) error {
 	}
 	if err := o.lay(h, data); err != nil {
 		data.Close()
-		// Its room may be what others lack.
+		// Free the space, which others may need.
 		return errors.Join(err, o.index.Truncate(0), o.dir.remove(dataName(o.key.Backup)))
 	}
 	o.header, o.data = h, data

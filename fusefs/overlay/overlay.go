@@ -20,8 +20,8 @@ type Base interface {
 	NextData(ctx context.Context, off, end int64) (start, stop int64, err error)
 }
 
-// Overlay is one volume with what was written onto it. It is safe for
-// concurrent use; Close comes last.
+// Overlay is a volume with what was written onto it. It is safe for concurrent
+// use, except that Close must come last.
 type Overlay struct {
 	key  Key
 	base Base
@@ -35,20 +35,20 @@ type Overlay struct {
 	index  file    // the map
 	data   file    // set once, before exists
 
-	// token holds one value; who has taken it may create the files and write
-	// the map.
+	// token holds one value; the goroutine that has taken it may create the
+	// files and write the map.
 	token chan struct{}
 
-	changing ranges // that a write or Zero is at work on
+	changing ranges // being changed by a write or Zero
 
 	mu      sync.Mutex
 	exists  bool            // the files have been made
 	pages   map[int64]*page // of the map, see pages.go
-	recent  list.List       // all pages, the one used last in front
-	dirty   int             // pages that have bits which the map file has not
-	written uint64          // changes of the data file so far
+	recent  list.List       // all pages, the most recently used in front
+	dirty   int             // number of pages with bits that the map file does not have
+	written uint64          // number of changes of the data file
 	synced  uint64          // how many of those are on stable storage
-	failed  error           // why nothing is written any more
+	failed  error           // why nothing can be written any more
 	flush   *time.Timer     // runs Sync some time after a write; nil: none is due
 }
 
@@ -64,14 +64,14 @@ type Options struct {
 }
 
 const (
-	// flushEvery is as ext4's commit interval: what nobody has synced is lost
-	// in a crash only if it is younger.
+	// flushEvery is like the commit interval of ext4: a crash loses unsynced
+	// data only if it is more recent.
 	flushEvery = 5 * time.Second
 
 	// maxPages bounds the pages of the map in memory. 2048 are 248 GiB of
 	// volume in use at a time, and 8 MiB.
 	maxPages = 2048
-	// maxDirty pages make a writer sync first.
+	// maxDirty is the number of dirty pages at which a writer must sync first.
 	maxDirty = maxPages / 2
 )
 
@@ -117,7 +117,7 @@ func (o *Overlay) check(off, n int64) error {
 	return nil
 }
 
-// wrap says whose error it is.
+// wrap makes an Error of err.
 func (o *Overlay) wrap(doing string, off int64, err error) error {
 	return &Error{Backup: o.key.Backup, Doing: doing, Off: off, Err: err}
 }

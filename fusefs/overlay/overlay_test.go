@@ -145,7 +145,8 @@ func TestAnOverlayIsForOneAtATime(t *testing.T) {
 		t.Errorf("discarding one that is not there: %v", err)
 	}
 	o := mustOpen(t, dir, Options{})
-	if err := o.Zero(ctx, baseUnit, baseUnit); err != nil || Exists(dir, testKey.Backup) { // it is zero below
+	// it is zero below
+	if err := o.Zero(ctx, baseUnit, baseUnit); err != nil || Exists(dir, testKey.Backup) {
 		t.Errorf("zeros on zeros: %v, and there is an overlay: %v", err, Exists(dir, testKey.Backup))
 	}
 	busy := func(what string) {

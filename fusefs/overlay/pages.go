@@ -8,21 +8,21 @@ import (
 	"io"
 )
 
-// page is a page of the map in memory. Its fields are guarded by Overlay.mu,
-// except while loading is open: then they belong to who loads it.
+// page is a page of the map in memory. Overlay.mu guards its fields, except
+// that while loading is open they belong to the goroutine that loads the page.
 type page struct {
 	index int64
 	words *[pageWords]uint64 // nil: no bit is set
 
-	generation uint64 // of what the file has, 0: nothing
-	roomy      bool   // the file has been given the room for both slots
+	generation uint64 // of the page in the file; 0: the file has none
+	roomy      bool   // space for both slots has been allocated in the file
 
-	dirty bool // words has bits that the file has not
-	pins  int  // by those who use it, or write it
+	dirty bool // words has bits that the file does not have
+	pins  int  // number of goroutines that use or write it
 	used  *list.Element
 
-	loading chan struct{} // closed when it is there; nil: long since
-	err     error         // why it is not
+	loading chan struct{} // closed when the page is loaded; nil: it was loaded long ago
+	err     error         // why it could not be loaded
 }
 
 func (p *page) clean() bool { return !p.dirty && p.pins == 0 }
@@ -84,7 +84,7 @@ func (o *Overlay) unpin(p *page) {
 	o.evict()
 }
 
-// evict forgets pages used least recently that can be read again. Called with
+// evict drops the least recently used pages that can be read again. Called with
 // mu held.
 func (o *Overlay) evict() {
 	for e := o.recent.Back(); e != nil && len(o.pages) > o.o.maxPages; {
@@ -118,7 +118,7 @@ func (o *Overlay) load(p *page) error {
 	return nil
 }
 
-// loaded calls f with the words of a page while nobody changes them; nil words
+// loaded calls f with the words of a page while they cannot change; nil words
 // are all clear.
 func (o *Overlay) loaded(p *page, f func(words *[pageWords]uint64)) {
 	o.mu.Lock()

@@ -5,17 +5,17 @@ import (
 	"sync"
 )
 
-// ranges are the ranges that somebody is changing: who wants to change one
-// that overlaps waits. The zero value holds none.
+// ranges is the set of ranges that are being changed: a goroutine that wants to
+// change an overlapping one waits. The zero value is empty.
 type ranges struct {
 	mu      sync.Mutex
 	held    map[*held]struct{}
-	changed chan struct{} // closed at the next release, nil while nobody waits
+	changed chan struct{} // closed at the next release; nil: no goroutine waits
 }
 
 type held struct{ off, end int64 }
 
-// lock takes [off, end), and gives it back when the function is called.
+// lock locks [off, end) until unlock is called.
 func (r *ranges) lock(ctx context.Context, off, end int64) (unlock func(), err error) {
 	h := &held{off, end}
 	for {

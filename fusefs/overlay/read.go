@@ -6,9 +6,9 @@ import (
 	"io"
 )
 
-// Next returns where the run that starts at off ends, in [off, end), and
-// whether it was written: then the overlay has its bytes, else the Base.
-// off < end, inside the volume.
+// Next returns where the run that starts at off ends, within [off, end), and
+// whether it was written: its bytes are then in the overlay, else in the Base.
+// The range must not be empty and must lie inside the volume.
 func (o *Overlay) Next(ctx context.Context, off, end int64) (stop int64, written bool, err error) {
 	if err := o.check(off, end-off); err != nil {
 		return 0, false, err
@@ -26,7 +26,7 @@ func (o *Overlay) Next(ctx context.Context, off, end int64) (stop int64, written
 	return stop, written, nil
 }
 
-// nextInPage is Next, but ends with a page of the map.
+// nextInPage is Next, but ends at the end of a page of the map.
 func (o *Overlay) nextInPage(ctx context.Context, off, end int64) (stop int64, written bool, err error) {
 	if !o.has() {
 		return end, false, nil

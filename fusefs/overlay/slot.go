@@ -8,9 +8,10 @@ import (
 )
 
 // A slot is written in sectors that each have a checksum and the stamp of the
-// write. A disk writes a sector whole or not at all, so a write that was cut
-// off, whose bits nobody was promised, leaves sound sectors of two stamps. A
-// sector that is not sound is damage, and may be of a slot that was promised.
+// write. A disk writes a sector completely or not at all, so an interrupted
+// write, whose bits were never reported as safe, leaves sound sectors of two
+// stamps. A sector that is not sound is damage, and may belong to a slot that
+// was reported as safe.
 const (
 	sectorBytes = 512
 	sectorHead  = 16
@@ -21,7 +22,7 @@ const (
 	pageBlocks = pageWords * 64 // blocks that a page tells about: 124 MiB
 )
 
-// stamp is what all sectors of one write of a slot have.
+// stamp is common to all sectors of one write of a slot.
 type stamp struct {
 	generation uint64 // from 1, by one with each write that succeeded
 	tag        uint32 // random: a write that is repeated has the same generation
@@ -29,12 +30,12 @@ type stamp struct {
 
 func newStamp(generation uint64) stamp { return stamp{generation, rand.Uint32()} }
 
-// slotOffset is where a slot of a page is in the map file.
+// slotOffset is the offset of a slot of a page in the map file.
 func slotOffset(index int64, slot int) int64 {
 	return headerBytes + index*pageBytes + int64(slot)*slotBytes
 }
 
-// slotFor returns which of its two slots a page of that generation is in.
+// slotFor returns in which of its two slots a page of a generation is.
 func slotFor(generation uint64) int { return int((generation - 1) % 2) }
 
 // place is where a sector belongs; its checksum has it.
@@ -67,15 +68,15 @@ func encodeSlot(b []byte, p place, s stamp, words *[pageWords]uint64) {
 	}
 }
 
-// slot is what is found in the place of one.
+// slot is what was read in the place of a slot.
 type slot struct {
 	stamps [sectors]stamp // of the sound sectors, zero of those never written
 	bad    [sectors]bool
 	words  [pageWords]uint64
 }
 
-// decodeSlot reads a slot from b, which has slotBytes. The page has that many
-// blocks, others cannot have been written.
+// decodeSlot reads a slot from b, which has slotBytes. The page has blocks
+// blocks; bits of others cannot have been written.
 func decodeSlot(b []byte, p place, blocks int64) *slot {
 	s := &slot{}
 	for k := range sectors {
@@ -97,7 +98,7 @@ func decodeSlot(b []byte, p place, blocks int64) *slot {
 	return s
 }
 
-// complete returns the generation that the slot holds whole, 0 if none.
+// complete returns the generation that the slot holds completely, 0 if none.
 func (s *slot) complete() uint64 {
 	for k := range sectors {
 		if s.bad[k] || s.stamps[k] != s.stamps[0] {
@@ -107,22 +108,22 @@ func (s *slot) complete() uint64 {
 	return s.stamps[0].generation
 }
 
-// mayHold says whether a slot that is not complete may have held a generation
-// after last, the one that the other slot holds, before it was damaged. If not,
-// it is an older one, or a write of the next that was cut off. cutOff says that
-// it is not as any write that succeeded has left it.
+// mayHold says whether an incomplete slot may have held, before it was damaged,
+// a generation later than last, which the other slot holds. If not, it holds an
+// older one, or an interrupted write of the next. cutOff says that no
+// successful write can have left the slot like this.
 func (s *slot) mayHold(last uint64) (later, cutOff bool) {
-	var next stamp // of the one write that can have been under way, if there was one
+	var next stamp // of the only write that can have been under way
 	older, mixed := false, false
 	for k := range sectors {
 		switch st := s.stamps[k]; {
 		case s.bad[k]:
 			cutOff = true
-		case st.generation == 0 && last > 1: // written by now: it was wiped
+		case st.generation == 0 && last > 1: // it must have been written before: it was wiped
 			cutOff = true
 		case st.generation == 0, st.generation < last:
 			older = true
-		case st.generation > last+1: // and what is between is lost
+		case st.generation > last+1: // the generations in between are lost
 			return true, true
 		case next.generation == 0:
 			next = st
@@ -133,10 +134,10 @@ func (s *slot) mayHold(last uint64) (later, cutOff bool) {
 	return !older && !mixed, cutOff || mixed || next.generation > 0
 }
 
-// decodePage returns the newest state of a page that was promised: its bits, or
-// nil if none is set, and their generation. doubt says that a write of it was
-// cut off, or that what is not needed is damaged. The error is ErrDamaged:
-// what was promised may be lost.
+// decodePage returns the newest state of a page that was reported as safe: its
+// bits, or nil if none is set, and their generation. doubt says that a write of
+// the page was interrupted, or that a slot that is not needed is damaged. The
+// error is ErrDamaged: data that was reported as safe may be lost.
 func decodePage(both []byte, nonce [16]byte, index, blocks int64) (words *[pageWords]uint64, generation uint64, doubt bool, err error) {
 	var slots [2]*slot
 	var whole [2]uint64

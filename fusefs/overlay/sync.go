@@ -6,16 +6,16 @@ import (
 	"fmt"
 )
 
-// snapshot is a page as it goes to the map file.
-type snapshot struct {
+// pageCopy is a copy of a page, to be written to the map file.
+type pageCopy struct {
 	page       *page
 	words      [pageWords]uint64
 	generation uint64
 }
 
-// Sync returns nil when all that was written before the call is on stable
-// storage, and will be found there. A failure to write data is kept, and said
-// again by every later Sync (ErrFailed); one to write the map can pass.
+// Sync returns nil if all that was written before the call is on stable storage and will be found
+// there. After a failure to write data every later Sync fails too (ErrFailed); after a failure to
+// write the map a later Sync may succeed.
 func (o *Overlay) Sync(ctx context.Context) error {
 	want, err := o.state()
 	if err != nil {
@@ -26,7 +26,7 @@ func (o *Overlay) Sync(ctx context.Context) error {
 	}
 	defer o.give()
 	o.mu.Lock()
-	done := o.synced >= want && o.dirty == 0 // by another Sync, for all who waited
+	done := o.synced >= want && o.dirty == 0 // another Sync has done it
 	err = o.failed
 	o.mu.Unlock()
 	if done || err != nil {
@@ -44,10 +44,10 @@ func (o *Overlay) state() (written uint64, err error) {
 	return o.written, o.failed
 }
 
-// commit makes what is written safe: first the data, then the map that says
-// where it is. The token is taken.
+// commit makes what was written safe: first the data, then the map that says where it is. The
+// caller holds the token.
 func (o *Overlay) commit() error {
-	pages, written := o.snapshots()
+	pages, written := o.dirtyPages()
 	if o.data == nil {
 		return nil
 	}
@@ -70,16 +70,16 @@ func (o *Overlay) commit() error {
 	return nil
 }
 
-// snapshots copies the pages that the file has not as they are. Their data has
-// been written: a bit is set after that.
-func (o *Overlay) snapshots() (pages []*snapshot, written uint64) {
+// dirtyPages copies the pages that are newer than in the map file. Their data has been written, as
+// a bit is set only after the data.
+func (o *Overlay) dirtyPages() (pages []*pageCopy, written uint64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for _, p := range o.pages {
 		if !p.dirty {
 			continue
 		}
-		s := &snapshot{page: p, words: *p.words, generation: p.generation + 1}
+		s := &pageCopy{page: p, words: *p.words, generation: p.generation + 1}
 		p.dirty = false
 		p.pins++
 		o.dirty--
@@ -88,9 +88,8 @@ func (o *Overlay) snapshots() (pages []*snapshot, written uint64) {
 	return pages, o.written
 }
 
-// writeMap writes pages into the slots that are not in use, which become those
-// that are.
-func (o *Overlay) writeMap(pages []*snapshot) error {
+// writeMap writes each page into its slot that is not in use, which thereby becomes the one in use.
+func (o *Overlay) writeMap(pages []*pageCopy) error {
 	if len(pages) == 0 {
 		return nil
 	}
@@ -105,8 +104,8 @@ func (o *Overlay) writeMap(pages []*snapshot) error {
 	return o.index.Sync()
 }
 
-// settle notes what became of the snapshots.
-func (o *Overlay) settle(pages []*snapshot, safe bool) {
+// settle notes whether the copied pages were written safely.
+func (o *Overlay) settle(pages []*pageCopy, safe bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for _, s := range pages {
@@ -123,8 +122,7 @@ func (o *Overlay) settle(pages []*snapshot, safe bool) {
 	o.evict()
 }
 
-// flushLater is run by a timer: without a Sync too, data is lost only if it is
-// young.
+// flushLater is run by a timer: even if nobody calls Sync, a crash loses only recent data.
 func (o *Overlay) flushLater() {
 	o.mu.Lock()
 	o.flush = nil
@@ -139,8 +137,7 @@ func (o *Overlay) flushLater() {
 	o.mu.Unlock()
 }
 
-// Close syncs, and lets others use the overlay. An overlay that was not written
-// to leaves nothing behind.
+// Close syncs and releases the overlay. An overlay that was never written to leaves nothing behind.
 func (o *Overlay) Close() error {
 	err := o.Sync(context.Background())
 	o.mu.Lock()

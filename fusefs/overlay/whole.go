@@ -7,14 +7,14 @@ import (
 	"io/fs"
 )
 
-// This file says whether the two files of an overlay are there, whole, and
-// belong to each other. The data file ends in a seal, two copies of the map's
+// This file finds out whether the two files of an overlay exist, are complete,
+// and belong together. The data file ends with a seal, two copies of the map's
 // header: the first is written before the header, the second after it. So a
-// data file with the second had a map.
+// data file with the second copy had a map.
 
 // readHeader reads the header of a map file: nil if there is none yet, because
-// nothing was written, or because a crash came between. It returns the header
-// also where the rest of the map is missing, with the error.
+// nothing was written or because of a crash. If the rest of the map is missing
+// it returns the header and the error.
 func readHeader(index file) (*header, error) {
 	size, err := index.Size()
 	if err != nil || size == 0 {
@@ -23,7 +23,7 @@ func readHeader(index file) (*header, error) {
 	h, err := eitherHeader(index, 0)
 	switch {
 	case errors.Is(err, ErrDamaged):
-		// Pages come after the header is safe.
+		// Pages are written only after the header is safe.
 		start, stop, err2 := index.NextData(headerBytes, max(size, headerBytes))
 		if err2 != nil {
 			return nil, err2
@@ -54,8 +54,8 @@ func cutMap(key Key, size int64) error {
 		mapName(key.Backup), size, key.mapBytes())
 }
 
-// eitherHeader reads the better one of two copies of a header. The error is
-// ErrDamaged if neither is one, also where the file ends before.
+// eitherHeader reads the better of two copies of a header. The error is
+// ErrDamaged if neither is valid, or the file is too short.
 func eitherHeader(f file, off int64) (*header, error) {
 	b := make([]byte, headerBytes)
 	n, err := f.ReadAt(b, off)
@@ -116,8 +116,8 @@ func writeSeal(data file, h *header, second int64) error {
 	return err
 }
 
-// mend writes a copy of the seal again that is damaged, or that a crash has
-// prevented. Like what is written first, it is safe before the map tells more.
+// mend rewrites a copy of the seal that is damaged, or that a crash kept from
+// being written. Like the first seal it is safe before the map gets more bits.
 func mend(data file, h *header) error {
 	b := make([]byte, slotBytes)
 	for i := range int64(2) {
@@ -133,10 +133,10 @@ func mend(data file, h *header) error {
 	return nil
 }
 
-// lost says whether there is what was written, and not the map that tells what
-// of it counts: as after a copy that was not finished. A crash leaves no such
-// thing, as the header is safe before anything is written; nor may the next
-// first write make an end of it.
+// lost says whether written data exists without the map that says which of it
+// counts, as after a copy that was not finished. A crash cannot leave that, as
+// the header is safe before anything is written. The next first write must not
+// destroy such data.
 func lost(dir storage, backup string) error {
 	data, err := dir.open(dataName(backup))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -154,7 +154,7 @@ func lost(dir storage, backup string) error {
 	return err
 }
 
-// hadMap says whether a data file is one whose map was there.
+// hadMap says whether a data file once had a map.
 func hadMap(data file) (bool, error) {
 	end, err := data.Size()
 	if err != nil {

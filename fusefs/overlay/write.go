@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// WriteAt writes p, which lies inside the volume, at off. When it fails, any
-// part of p may have been written, each block as before or as in p. For want
-// of space the error is syscall.ENOSPC or EDQUOT. What is written is there for
-// every reader, and after a crash if it was synced.
+// WriteAt writes p, which lies inside the volume, at off. If it fails, any part
+// of p may have been written, each block being as before or as in p. If there
+// is no space the error is syscall.ENOSPC or EDQUOT. Every reader sees what was
+// written; after a crash it is there if it was synced.
 func (o *Overlay) WriteAt(ctx context.Context, p []byte, off int64) error {
 	if err := o.check(off, int64(len(p))); err != nil || len(p) == 0 {
 		return err
@@ -24,8 +24,8 @@ func (o *Overlay) WriteAt(ctx context.Context, p []byte, off int64) error {
 	})
 }
 
-// change runs f, which changes [off, end), while nobody else changes its
-// blocks.
+// change runs f, which changes [off, end), while no other goroutine changes
+// these blocks.
 func (o *Overlay) change(ctx context.Context, doing string, off, end int64, f func() error) error {
 	unlock, err := o.changing.lock(ctx, off/blockBytes*blockBytes, roundUp(end))
 	if err != nil {
@@ -46,8 +46,7 @@ func (o *Overlay) change(ctx context.Context, doing string, off, end int64, f fu
 	return nil
 }
 
-// touched notes that the data file may have been changed, and sees to it that
-// it is synced some time.
+// touched notes that the data file may have been changed, and schedules a sync.
 func (o *Overlay) touched() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -55,15 +54,16 @@ func (o *Overlay) touched() {
 	o.syncLater()
 }
 
-// syncLater has a timer sync. Called with mu held.
+// syncLater starts a timer that syncs. Called with mu held.
 func (o *Overlay) syncLater() {
 	if o.flush == nil && o.failed == nil {
 		o.flush = time.AfterFunc(o.o.flushEvery, o.flushLater)
 	}
 }
 
-// eachPage calls f with the parts of [off, end) that lie in one page of the map
-// each. The page has the room for its bits, and stays.
+// eachPage calls f for each page of the map with the part of [off, end) that
+// lies in it. Space for the page is allocated in the map file, and the page is
+// pinned.
 func (o *Overlay) eachPage(ctx context.Context, off, end int64, f func(pg *page, from, to int64) error) error {
 	for off < end {
 		to := min(end, pageEnd(off))
@@ -81,8 +81,8 @@ func (o *Overlay) eachPage(ctx context.Context, off, end int64, f func(pg *page,
 	return nil
 }
 
-// room pins a page and makes sure that the map file has the room for it: what
-// has been written must not be refused by Sync.
+// room pins a page and makes sure that the map file has space for it: Sync must
+// not fail for data that was accepted.
 func (o *Overlay) room(ctx context.Context, index int64) (*page, error) {
 	o.mu.Lock()
 	full := o.dirty >= o.o.maxDirty
@@ -105,7 +105,7 @@ func (o *Overlay) room(ctx context.Context, index int64) (*page, error) {
 	err = o.index.Allocate(slotOffset(index, 0), pageBytes)
 	if errors.Is(err, syscall.EOPNOTSUPP) {
 		err = nil
-		if fresh { // who else wants the page's room writes zeros as well
+		if fresh { // other goroutines that need the page's space write zeros as well
 			err = o.zeroSlots(ctx, p)
 		}
 	}
@@ -119,10 +119,10 @@ func (o *Overlay) room(ctx context.Context, index int64) (*page, error) {
 	return p, nil
 }
 
-// zeroSlots takes the room of a page that was never written where the file
-// system has no other way.
+// zeroSlots allocates the space of a page that was never written by writing
+// zeros, for file systems that cannot allocate otherwise.
 func (o *Overlay) zeroSlots(ctx context.Context, p *page) error {
-	if err := o.take(ctx); err != nil { // no Sync writes it meanwhile
+	if err := o.take(ctx); err != nil { // so that no Sync writes the page meanwhile
 		return err
 	}
 	defer o.give()
@@ -140,8 +140,8 @@ func (o *Overlay) zeroSlots(ctx context.Context, p *page) error {
 func (o *Overlay) writePage(ctx context.Context, pg *page, p []byte, off int64) error {
 	end := off + int64(len(p))
 	first, last := off/blockBytes, (end-1)/blockBytes
-	// Blocks of which only a part is written are completed first: reading them
-	// may fail, and then nothing has happened.
+	// Partly written blocks are completed first: if reading them fails, nothing
+	// has been changed.
 	var head, tail []byte
 	var err error
 	if off%blockBytes != 0 || first == last && o.partial(off, end) {
@@ -180,14 +180,15 @@ func (o *Overlay) writePage(ctx context.Context, pg *page, p []byte, off int64) 
 	return nil
 }
 
-// partial says whether [off, end), which lies in one block, is only a part of
-// what the volume has of it.
+// partial says whether [off, end), which lies in one block, is less than the
+// volume's part of that block.
 func (o *Overlay) partial(off, end int64) bool {
 	start := off / blockBytes * blockBytes
 	return off != start || end < min(start+blockBytes, o.key.Size)
 }
 
-// copyUp returns a block of the volume below, nil if the data file has it.
+// copyUp returns a block of the volume below, nil if the data file has the
+// block.
 func (o *Overlay) copyUp(ctx context.Context, pg *page, block int64) ([]byte, error) {
 	var has bool
 	o.loaded(pg, func(words *[pageWords]uint64) {
@@ -210,14 +211,14 @@ func (o *Overlay) writeData(p []byte, off int64) error {
 	return err
 }
 
-// Zero makes n bytes at off, inside the volume, zero. Whole blocks give their
-// room in the data file back. The errors are those of WriteAt.
+// Zero makes n bytes at off, inside the volume, zero, and frees the space of
+// whole blocks in the data file. The errors are those of WriteAt.
 func (o *Overlay) Zero(ctx context.Context, off, n int64) error {
 	if err := o.check(off, n); err != nil || n == 0 {
 		return err
 	}
 	end := off + n
-	if !o.has() { // as mkfs and fstrim do it all over the disk
+	if !o.has() { // mkfs and fstrim do this all over the disk
 		if start, stop, err := o.base.NextData(ctx, off, end); err == nil && start >= stop {
 			return nil
 		}
@@ -240,8 +241,9 @@ func (o *Overlay) Zero(ctx context.Context, off, n int64) error {
 	})
 }
 
-// isZero says whether nothing was written to [off, end), in one page of the
-// map, and the volume below is known to be zero: it takes no room then.
+// isZero says whether nothing was written to [off, end), which lies in one page
+// of the map, and the volume below is known to be zero there: zeroing it then
+// takes no space.
 func (o *Overlay) isZero(ctx context.Context, off, end int64) (bool, error) {
 	stop, written, err := o.nextInPage(ctx, off, end)
 	if err != nil || written || stop < end {
@@ -257,7 +259,7 @@ func (o *Overlay) zeroPage(ctx context.Context, pg *page, off, end int64) error 
 	if end < o.key.Size {
 		to = end / blockBytes * blockBytes
 	}
-	if from >= to { // within a block, or two
+	if from >= to { // no whole block
 		return o.writePage(ctx, pg, make([]byte, end-off), off)
 	}
 	for _, edge := range [][2]int64{{off, from}, {to, end}} {
@@ -270,7 +272,7 @@ func (o *Overlay) zeroPage(ctx context.Context, pg *page, off, end int64) error 
 	if err := o.data.Punch(from, to-from); err != nil {
 		return err
 	}
-	// Where the volume below is zero, too, nothing need be noted.
+	// Where the volume below is zero too, no bit is needed.
 	for from < to {
 		start, stop, err := o.base.NextData(ctx, from, to)
 		switch {
@@ -287,9 +289,9 @@ func (o *Overlay) zeroPage(ctx context.Context, pg *page, off, end int64) error 
 	return nil
 }
 
-// Allocate takes the room for n bytes at off, inside the volume, so that
-// writes there do not fail for want of it. The bytes stay what they are. The
-// error is syscall.EOPNOTSUPP where the file system cannot do it.
+// Allocate allocates space for n bytes at off, inside the volume, so that
+// writes there do not fail for lack of it. The bytes do not change. The error
+// is syscall.EOPNOTSUPP if the file system cannot do that.
 func (o *Overlay) Allocate(ctx context.Context, off, n int64) error {
 	if err := o.check(off, n); err != nil || n == 0 {
 		return err
@@ -305,10 +307,11 @@ func (o *Overlay) Allocate(ctx context.Context, off, n int64) error {
 	})
 }
 
-// pageSpan is how much of the volume a page of the map tells about, in bytes.
+// pageSpan is the number of bytes of the volume that a page of the map
+// describes.
 const pageSpan = pageBlocks * blockBytes
 
-// pageEnd returns where the bytes end that the page tells about which has off.
+// pageEnd returns the end of the bytes that are described by the page of off.
 func pageEnd(off int64) int64 { return (off/pageSpan + 1) * pageSpan }
 
 // roundUp returns the end of the block that ends at off or behind it.
