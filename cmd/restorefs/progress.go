@@ -6,7 +6,6 @@ import (
 	"os"
 	"time"
 
-	"github.com/cheggaaa/pb/v3"
 	"github.com/urfave/cli/v2"
 	"golang.org/x/term"
 
@@ -109,7 +108,6 @@ func showLine(w io.Writer, every time.Duration, now func() progressState) (stop 
 	clear := func() {}
 	if terminal {
 		every = 250 * time.Millisecond
-		bar := newBar()
 		show = func() {
 			columns, _, err := term.GetSize(int(f.Fd())) // it may be resized at any time
 			if err != nil || columns < 2 {
@@ -117,7 +115,7 @@ func showLine(w io.Writer, every time.Duration, now func() progressState) (stop 
 			}
 			// The cursor waits at the start, so that what is logged in between
 			// replaces the bar.
-			fmt.Fprintf(w, "%s\033[K\r", barLine(bar, now(), columns-1))
+			fmt.Fprintf(w, "%s\033[K\r", barLine(now(), columns-1))
 		}
 		clear = func() { fmt.Fprint(w, "\033[K") }
 	}
@@ -137,21 +135,6 @@ func showLine(w io.Writer, every time.Duration, now func() progressState) (stop 
 		}
 	}()
 	return func() { close(quit); <-done }
-}
-
-// newBar is a bar that is drawn when it is asked to.
-func newBar() *pb.ProgressBar {
-	return pb.New64(0).Set(pb.Static, true).Set(pb.Color, false).SetTemplateString(
-		`{{string . "stage"}}  {{percent . "%3.0f %%"}}  {{bar . "[" "=" ">" " " "]"}}  {{string . "rate"}}`)
-}
-
-// barLine draws s into that many columns. Where they are few the bar goes first,
-// then the end of the line.
-func barLine(bar *pb.ProgressBar, s progressState, columns int) string {
-	if s.Total == 0 {
-		return s.Stage
-	}
-	return bar.SetWidth(columns).SetTotal(s.Total).SetCurrent(s.Done).Set("stage", s.Stage).Set("rate", rateWords(s)).String()
 }
 
 func stateLine(s progressState) string {
