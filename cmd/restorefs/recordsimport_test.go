@@ -9,7 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/restorefs/restorefs/backupstore/storetest"
 	"github.com/restorefs/restorefs/cmd/cloud"
 	"github.com/restorefs/restorefs/cmd/cloud/cloudtest"
 )
@@ -97,36 +96,6 @@ func TestChildrenOfAFailedRecordAreNotTriedAndARerunGoesOn(t *testing.T) {
 	}
 }
 
-// Deleting a record that has a container deletes the backup's files.
-func TestNoRecordIsDeletedThatMayHaveFiles(t *testing.T) {
-	share, ids := recordsShare(t)
-	own := ids[0][:2] + "/" + ids[0][2:4] + "/" + ids[0]
-	none := "00000000-0000-0000-0000-000000000000"
-	for name, there := range map[string]struct {
-		fakeBackup
-		says string
-	}{
-		"an import that failed for a row that had been deleted": {fakeBackup{Status: "error", VolumeID: none, Container: &own}, "Deleting it would delete its files"},
-		"a backup in error":      {fakeBackup{Status: "error", VolumeID: storetest.ID("volume of a chain"), Container: &own}, "reset-state"},
-		"a backup being deleted": {fakeBackup{Status: "deleting", VolumeID: storetest.ID("volume of a chain"), Container: &own}, "in status deleting"},
-		"another container":      {fakeBackup{Status: "available", VolumeID: storetest.ID("volume of a chain"), Container: &none}, "backup_share"},
-		"another volume":         {fakeBackup{Status: "available", VolumeID: none, Container: &own}, "but of volume"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			c := newFakeCinder(t)
-			there.ID = ids[0]
-			c.Change(func() { c.Backups[ids[0]] = &there.fakeBackup })
-			got, errOut, code := c.importInto(t, share, ids[2])
-			if code != exitFailed || got[ids[0]].Result != cloud.RecordFailed || !strings.Contains(got[ids[0]].Reason, there.says) || got[ids[2]].Result != cloud.RecordSkipped {
-				t.Errorf("%d %v %s", code, got, errOut)
-			}
-			if calls := c.Called(); len(calls) != 0 {
-				t.Errorf("called %q", calls)
-			}
-		})
-	}
-}
-
 func TestAFailureThatAllRecordsWouldMeetEndsTheImport(t *testing.T) {
 	share, ids := recordsShare(t)
 	answer := func(status int, message string) func(http.ResponseWriter, string) bool {
@@ -161,26 +130,6 @@ func TestAFailureThatAllRecordsWouldMeetEndsTheImport(t *testing.T) {
 				t.Errorf("called %q", calls)
 			}
 		})
-	}
-}
-
-// The import is made, the answer is lost: it must not be made again.
-func TestALostAnswerIsNoFailure(t *testing.T) {
-	share, ids := recordsShare(t)
-	c := newFakeCinder(t)
-	c.Change(func() {
-		c.Fault = func(w http.ResponseWriter, call string) bool {
-			if call != "import "+ids[3] {
-				return false
-			}
-			root := ""
-			c.Backups[ids[3]] = &fakeBackup{ID: ids[3], Status: "creating", VolumeID: storetest.ID("other volume"), Container: &root}
-			panic(http.ErrAbortHandler)
-		}
-	})
-	got, errOut, code := c.importInto(t, share)
-	if code != 0 || got[ids[3]].Result != cloud.RecordImported || len(c.Called()) != 4 {
-		t.Errorf("%d %v %s", code, got, errOut)
 	}
 }
 
