@@ -145,8 +145,8 @@ func (r *directReader) close() {
 	}
 }
 
-// readAt fills p. It may also overwrite the capacity of p up to the next page.
-func (r *directReader) readAt(p []byte, off int64) error {
+// ReadAt fills p. It may also overwrite the capacity of p up to the next page.
+func (r *directReader) ReadAt(p []byte, off int64) error {
 	whole := int(roundUp(int64(len(p)), pageBytes))
 	if r.f != nil && !r.no.Load() && whole <= cap(p) {
 		n, err := r.f.ReadAt(p[:whole], off)
@@ -162,7 +162,7 @@ func (r *directReader) readAt(p []byte, off int64) error {
 	}
 	at := Range{Off: off, Len: int64(len(p))}
 	r.t.dropCache(at)
-	if err := r.t.readAt(p, off); err != nil {
+	if err := r.t.ReadAt(p, off); err != nil {
 		return err
 	}
 	r.t.dropCache(at)

@@ -22,7 +22,7 @@ type change struct {
 
 // reader reads the target for a comparison.
 type reader interface {
-	readAt(p []byte, off int64) error
+	ReadAt(p []byte, off int64) error
 }
 
 // update makes [off, end) of the target equal to the volume and writes only
@@ -137,7 +137,7 @@ func (p *pipeline) compareZeros(r reader, buf []byte, off, end int64, out []chan
 		// Whole blocks, so that reads stay aligned.
 		start, stop = max(off, start-start%p.block), min(end, roundUp(stop, p.block))
 		q := buf[:stop-start]
-		if err := r.readAt(q, start); err != nil {
+		if err := r.ReadAt(q, start); err != nil {
 			return nil, err
 		}
 		for i := int64(0); i < int64(len(q)); i += p.block {
@@ -168,7 +168,7 @@ func (p *pipeline) compareData(ctx context.Context, r reader, buf []byte, off, e
 			return join(out, change{off: off, n: end - off}), nil
 		}
 	}
-	if err := r.readAt(q, off); err != nil {
+	if err := r.ReadAt(q, off); err != nil {
 		return nil, err
 	}
 	ranges, err := p.vol.Differs(ctx, q, off)

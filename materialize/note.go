@@ -111,7 +111,7 @@ func (t *Target) head() ([]string, error) {
 		return nil, nil
 	}
 	p := make([]byte, min(headBytes, t.size, t.need))
-	if err := t.readAt(p, 0); err != nil {
+	if err := t.ReadAt(p, 0); err != nil {
 		return nil, err
 	}
 	var out []string
@@ -147,7 +147,7 @@ func (t *Target) stillOurs(ctx context.Context, vol Volume) error {
 	have, want := make([]byte, block), make([]byte, block)
 	for off := int64(0); off < head; off += block {
 		have, want = have[:min(block, t.need-off)], want[:min(block, t.need-off)]
-		if err := t.readAt(have, off); err != nil {
+		if err := t.ReadAt(have, off); err != nil {
 			return err
 		}
 		if differs, err := vol.Differs(ctx, have, off); err == nil && len(differs) == 0 {

@@ -84,7 +84,7 @@ func (w *worker) proveCopied(ctx context.Context, off, n int64) error {
 	if err != nil {
 		return err
 	}
-	err = w.t.readAt(buf[:n], off)
+	err = w.t.ReadAt(buf[:n], off)
 	var differ []Range
 	if err == nil {
 		differ, err = w.vol.Differs(ctx, buf[:n], off)

@@ -284,8 +284,13 @@ func (t *Target) failed(op string, p []byte, off int64, err error) error {
 	return &TargetError{Target: t.path, Op: op, Off: off, Len: int64(len(p)), Err: cause(err)}
 }
 
-// readAt fills p with the bytes of the target at off; bytes past its end are zero.
-func (t *Target) readAt(p []byte, off int64) error {
+// ReadAt fills p with the bytes of the target at off. Bytes past its end, and of a file that Run is
+// yet to create, are zero.
+func (t *Target) ReadAt(p []byte, off int64) error {
+	if t.f == nil {
+		clear(p)
+		return nil
+	}
 	n, err := t.f.ReadAt(p, off)
 	if errors.Is(err, io.EOF) {
 		clear(p[n:])

@@ -1,16 +1,13 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/restorefs/restorefs/backupstore"
 	"github.com/restorefs/restorefs/backupstore/share/locate"
-	"github.com/restorefs/restorefs/materialize"
 )
 
 // givenFlag is a flag as it can be given again.
@@ -83,15 +80,4 @@ func shellCommand(words []string) string {
 		quoted[i] = shellWord(w)
 	}
 	return strings.Join(quoted, " ")
-}
-
-// howToContinue adds to the error of a run the command that goes on with it,
-// where that is of use.
-func (r *restore) howToContinue(t *materialize.Target, name string, err error) error {
-	_, refused := errors.AsType[*materialize.RefusedError](err)
-	_, wrong := errors.AsType[*materialize.MismatchError](err)
-	if r.saysHow || refused || wrong || errors.Is(err, backupstore.ErrDamaged) {
-		return err
-	}
-	return fmt.Errorf("%w\nto continue:  %s", err, r.o.given.continuing(t.Note() != "", nil, r.backup.ID, name))
 }

@@ -12,12 +12,15 @@ const module = "github.com/restorefs/restorefs/"
 // mayImport is the import table of docs/architecture.md: who may depend on
 // whom, directly or not. Only cmd/restorefs knows everybody.
 var mayImport = map[string][]string{
-	"cache":                        {},
-	"cache/disk":                   {"cache/private"},
-	"cache/private":                {},
-	"cmd/cloud":                    {"backupstore", "backupstore/safetext", "materialize", "materialize/cinderapi", "materialize/device"},
-	"cmd/cloud/cloudtest":          {},
-	"cmd/serve":                    {"backupstore", "backupstore/safetext", "cache", "cache/disk", "fusefs", "fusefs/overlay"},
+	"cache":               {},
+	"cache/disk":          {"cache/private"},
+	"cache/private":       {},
+	"cmd/cloud":           {"backupstore", "backupstore/safetext", "materialize", "materialize/cinderapi", "materialize/device"},
+	"cmd/cloud/cloudtest": {},
+	"cmd/serve":           {"backupstore", "backupstore/safetext", "cache", "cache/disk", "fusefs", "fusefs/overlay"},
+	"cmd/restore": {
+		"backupstore", "backupstore/safetext", "cache", "cache/private", "fusefs", "fusefs/overlay", "materialize",
+	},
 	"fusefs":                       {"fusefs/contents", "fusefs/mountinfo", "fusefs/parttable"},
 	"fusefs/contents":              {"fusefs/parttable"},
 	"fusefs/mountinfo":             {},
@@ -63,9 +66,10 @@ var mayImport = map[string][]string{
 // testsMayImport is what the tests of a package may import besides what the
 // package may, and storetest with what is below it, which all may.
 var testsMayImport = map[string][]string{
-	"cache/disk": {"cache"},
-	"cmd/serve":  {"backupstore/share"},
-	"cmd/cloud":  {"cmd/cloud/cloudtest", "backupstore/share", "backupstore/share/cinderconf"},
+	"cache/disk":  {"cache"},
+	"cmd/serve":   {"backupstore/share"},
+	"cmd/cloud":   {"cmd/cloud/cloudtest", "backupstore/share", "backupstore/share/cinderconf"},
+	"cmd/restore": {"backupstore/share"},
 }
 
 func TestImportTable(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/restorefs/restorefs/cmd/cloud"
+	"github.com/restorefs/restorefs/cmd/restore"
 	"github.com/restorefs/restorefs/materialize/cinderapi"
 	"github.com/restorefs/restorefs/materialize/device"
 )
@@ -18,7 +19,7 @@ import (
 // delivery is a restore to a volume of the cloud whose device is found, not
 // given. It belongs to one goroutine.
 type delivery struct {
-	*restore
+	*restoring
 	*cloud.Delivery
 	place cloud.Place
 }
@@ -38,7 +39,7 @@ func toFoundDevice(c *cli.Context) error {
 			return usagef("--device-path %w", err)
 		}
 	}
-	r, err := newRestore(c)
+	r, err := newRestoring(c)
 	if err != nil {
 		return err
 	}
@@ -46,7 +47,7 @@ func toFoundDevice(c *cli.Context) error {
 	if r.cloud, err = newCloudVolume(c, r.o.share); err != nil {
 		return err
 	}
-	d := &delivery{restore: r}
+	d := &delivery{restoring: r}
 	if err := d.planVolume(c, o); err != nil {
 		return err
 	}
@@ -74,9 +75,9 @@ func (d *delivery) planVolume(c *cli.Context, o cloud.Options) (err error) {
 	client := d.cloud.client
 	if c.Bool("new-volume") {
 		wish := cloud.Wish{Name: c.String("name"), Type: c.String("type"), Zone: c.String("availability-zone"), SizeGiB: c.Int64("size")}
-		d.Delivery, err = cloud.NewVolume(c.Context, client, d.backup, d.volume, wish, o)
+		d.Delivery, err = cloud.NewVolume(c.Context, client, d.backup, d.engine.Volume(), wish, o)
 	} else {
-		d.Delivery, err = cloud.ToVolume(c.Context, client, c.String("volume"), d.backup, d.volume, o)
+		d.Delivery, err = cloud.ToVolume(c.Context, client, c.String("volume"), d.backup, d.engine.Volume(), o)
 	}
 	if err != nil {
 		return inFlags(err)
@@ -130,8 +131,8 @@ func (d *delivery) deliver(ctx context.Context) error {
 	if !ok {
 		return err
 	}
-	if remains.Deleted && d.note != "" {
-		os.Remove(d.note) // that it was being written is of no interest any more
+	if note := d.done.Note; remains.Deleted && note != "" {
+		os.Remove(note) // that it was being written is of no interest any more
 	}
 	return d.explainRemains(remains)
 }
@@ -146,8 +147,8 @@ func (d *delivery) write(ctx context.Context, found *device.Device) (cloud.Writt
 		return cloud.Written{}, err
 	}
 	d.found, d.saysHow = found, true
-	err = d.onto(ctx, found.Path)
-	return cloud.Written{Begun: d.begun, Restored: d.restored, Lossy: len(d.rescue.Bad()) > 0}, err
+	err = d.onto(ctx, found.Path, restore.Guard{Opened: d.isStill})
+	return cloud.Written{Begun: d.done.Begun, Restored: d.done.Restored, Lossy: len(d.done.Lost) > 0}, err
 }
 
 // explainRemains tells what a restore that failed leaves behind.

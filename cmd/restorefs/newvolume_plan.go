@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-
-	"github.com/restorefs/restorefs/materialize"
 )
 
 // plannedVolume is what --dry-run says of the volume that would be created; its
@@ -21,23 +19,19 @@ type plannedVolume struct {
 // dryRun says what deliver would do. It creates, reserves, attaches and maps
 // nothing, so that nothing can be said of the device.
 func (d *delivery) dryRun(ctx context.Context) error {
-	e, err := materialize.PlanUnseen(ctx, d.volume, printable(d.Target()))
+	created, broken := d.Wanted, brokenWords(d.engine.Broken())
+	found, err := d.engine.PlanNew(ctx, printable(d.Target()), created != nil)
 	if err != nil {
 		return err
 	}
-	created := d.Wanted
-	e.Exact = created != nil
-	p, err := newPlanned(ctx, d.composed, d.volume, e, d.options)
-	if err != nil {
-		return err
-	}
+	p := planned{Plan: found, Notes: found.Notes}
 	if created != nil {
 		p.NewVolume = &plannedVolume{SizeGiB: created.SizeGiB, Type: created.Type, Zone: created.Zone, Name: created.Name, Device: d.place.String()}
 	} else if p.Changes, err = d.Changes(ctx, d.backup); err != nil {
 		return err
 	}
 	if d.o.json {
-		return errors.Join(writeJSON(d.o.out, p), d.broken)
+		return errors.Join(writeJSON(d.o.out, p), broken)
 	}
 	notes, err := d.Notes(ctx)
 	printPlan(d.o.out, p, noteLines(notes, err))
@@ -45,5 +39,5 @@ func (d *delivery) dryRun(ctx context.Context) error {
 	if created == nil && d.RestoresMetadata() {
 		printChanges(d.o.out, p.Changes)
 	}
-	return d.broken
+	return broken
 }

@@ -2,44 +2,18 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
 
-	"github.com/restorefs/restorefs/backupstore"
-	"github.com/restorefs/restorefs/materialize"
+	"github.com/restorefs/restorefs/cmd/restore"
 	"github.com/restorefs/restorefs/materialize/cinderapi"
 )
 
 // planned is the JSON of --dry-run; its fields are a contract.
 type planned struct {
-	Backup     string `json:"backup"`
-	Target     string `json:"target"`
-	Size       int64  `json:"size"`
-	DataBytes  int64  `json:"data_bytes"`
-	WriteBytes int64  `json:"write_bytes"`
-	ZeroBytes  int64  `json:"zero_bytes"`
-	SkipBytes  int64  `json:"skip_bytes"`
-	Exact      bool   `json:"exact"`
-	Continues  bool   `json:"continues"`
-	Refused    bool   `json:"refused"`
-	// FreeBytes are what the target's file system has room for, left out where the
-	// target is a device.
-	FreeBytes *int64 `json:"free_bytes,omitempty"`
-	// What reading WriteBytes of data takes: objects that are opened, bytes that
-	// are read of them, bytes that are decompressed.
-	Objects      int   `json:"objects"`
-	StoredBytes  int64 `json:"stored_bytes"`
-	DecodedBytes int64 `json:"decoded_bytes"`
-	// Digests: each block is compared with its digest. Missing is what is not on
-	// the share and would be needed.
-	Digests bool           `json:"digests"`
-	Missing []missingPiece `json:"missing,omitempty"`
-	// What was measured in some seconds: reading and decoding WriteBytes at
-	// ReadBytesPerSecond takes ReadSeconds. 0: nothing could be measured.
-	ProbedBytes        int64   `json:"probed_bytes"`
-	ReadBytesPerSecond int64   `json:"read_bytes_per_second"`
-	ReadSeconds        float64 `json:"read_seconds"`
+	restore.Plan
 	// Changes are those of the metadata of the cloud's volume (--volume).
 	Changes []cinderapi.Difference `json:"metadata_changes,omitempty"`
 	// NewVolume would be created (--new-volume).
@@ -48,47 +22,53 @@ type planned struct {
 	Notes []string `json:"notes,omitempty"`
 }
 
-// missingPiece is a file that is not as it should be, and where in the volume
-// how much of it is wanted.
-type missingPiece struct {
-	Backup string `json:"backup"`
-	File   string `json:"file,omitempty"`
-	Reason string `json:"reason"`
-	Offset int64  `json:"offset"`
-	Bytes  int64  `json:"bytes"`
+// plan says what a run would do, as make finds out. A target that would be refused
+// is an error all the same, so that scripts can ask first.
+func (r *restoring) plan(ctx context.Context, name string, make func(context.Context, string) (restore.Plan, error)) error {
+	found, err := make(ctx, name)
+	if err != nil {
+		return r.explained(name, err)
+	}
+	p := planned{Plan: found, Notes: found.Notes}
+	if p.Changes, err = r.cloud.changes(ctx, r.backup); err != nil {
+		return err
+	}
+	if r.o.json {
+		if name != "-" {
+			p.Target = restore.Resolve(name)
+		}
+		err = writeJSON(r.o.out, p)
+	} else {
+		notes := p.Notes
+		if why := r.doubtful(name); why != "" && !r.o.qcow2 {
+			notes = append(notes, why+"; that will be asked about")
+		}
+		printPlan(r.o.out, p, notes)
+		if r.cloud.restoresMetadata() {
+			printChanges(r.o.out, p.Changes)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if p.Refusal != nil {
+		return r.explained(name, p.Refusal)
+	}
+	broken := brokenWords(r.engine.Broken())
+	if !p.Exact && name != "-" && !r.o.qcow2 { // then it is a bound
+		return broken
+	}
+	return errors.Join(broken, fits(p.Plan))
 }
 
-// newPlanned adds to a plan what reading the backup will take.
-func newPlanned(ctx context.Context, composed *backupstore.Volume, volume materialize.Volume, e materialize.Estimate, o materialize.Options) (planned, error) {
-	p := planned{
-		Backup: composed.Backup().ID, Target: e.Target, Size: e.Size, DataBytes: e.DataBytes, WriteBytes: e.WriteBytes,
-		ZeroBytes: e.ZeroBytes, SkipBytes: e.SkipBytes, Exact: e.Exact, Continues: e.Continues, Refused: e.Refused != nil, Digests: composed.HasDigests(), Notes: e.Notes,
+// fits is the error of a target that has too little room for what would be written
+// for certain.
+func fits(p restore.Plan) error {
+	if p.Fits() {
+		return nil
 	}
-	read := composed.Reading
-	if once := composed.Copying(); once != nil && volume == materialize.Volume(composed) && !o.Delta && !e.Continues {
-		read = once.Reading
-	}
-	r, err := read(ctx, e.Writes(ctx))
-	if err != nil {
-		return p, err
-	}
-	p.Objects, p.StoredBytes, p.DecodedBytes = r.Objects, r.StoredBytes, r.DecodedBytes
-	for _, m := range r.Missing {
-		p.Missing = append(p.Missing, missingPiece{m.Backup, m.Object, m.Reason, m.Offset, m.Bytes})
-	}
-	if p.WriteBytes == 0 || p.Refused {
-		return p, nil
-	}
-	found, err := probe(ctx, volume, o.Jobs)
-	if err != nil || found.PerSecond == 0 {
-		return p, err
-	}
-	if limit := float64(o.BytesPerSecond); limit > 0 {
-		found.PerSecond = min(found.PerSecond, limit)
-	}
-	p.ProbedBytes, p.ReadBytesPerSecond = found.Bytes, int64(found.PerSecond)
-	p.ReadSeconds = float64(p.WriteBytes) / found.PerSecond
-	return p, nil
+	return fmt.Errorf("%s would not fit: %s are to be written, %s are free there (a file system that compresses may take more)",
+		printable(p.Target), formatSize(p.WriteBytes), formatSize(*p.FreeBytes))
 }
 
 func printPlan(w io.Writer, p planned, notes []string) {
@@ -121,7 +101,7 @@ func printPlan(w io.Writer, p planned, notes []string) {
 // missingLines are shown at most; JSON has all.
 const missingLines = 20
 
-func printMissing(w io.Writer, missing []missingPiece) {
+func printMissing(w io.Writer, missing []restore.Missing) {
 	for _, m := range missing[:min(len(missing), missingLines)] {
 		what := m.File
 		if what == "" {
@@ -138,18 +118,9 @@ func printMissing(w io.Writer, missing []missingPiece) {
 	}
 }
 
-// lacking says what the restore of a backup lacks that cannot be composed: what
-// is wrong with it, or with the first of its parents of which that can be said.
-func (r *restore) lacking() error {
-	b := r.backup
-	p := planned{Backup: b.ID, Target: r.o.target, Size: b.Size}
-	for l := b; l != nil; l = l.Parent() {
-		if l.State != backupstore.Complete {
-			for _, problem := range l.Problems {
-				p.Missing = append(p.Missing, missingPiece{Backup: l.ID, Reason: problem})
-			}
-		}
-	}
+// lacking says what the restore of a backup lacks that cannot be planned.
+func (r *restoring) lacking() error {
+	p := planned{Plan: restore.Plan{Backup: r.backup.ID, Target: r.o.target, Size: r.backup.Size, Missing: restore.Lacking(r.backup)}}
 	if r.o.json {
 		return writeJSON(r.o.out, p)
 	}

@@ -9,9 +9,8 @@ import (
 	"github.com/urfave/cli/v2"
 	"golang.org/x/term"
 
-	"github.com/restorefs/restorefs/backupstore"
 	"github.com/restorefs/restorefs/backupstore/safetext"
-	"github.com/restorefs/restorefs/materialize"
+	"github.com/restorefs/restorefs/cmd/restore"
 )
 
 func progressFlag() cli.Flag {
@@ -31,14 +30,9 @@ type progressState struct {
 	Rate    int64  `json:"rate"`    // of Done, bytes a second, over the last seconds
 }
 
-func copyState(p *materialize.Progress, volume *backupstore.Volume) func() progressState {
-	return func() progressState {
-		s := p.Counts()
-		out := progressState{Stage: s.Stage.String(), Done: s.Done, Total: s.Total, Written: s.Written, Zeroed: s.Zeroed, Skipped: s.Skipped}
-		for _, r := range volume.Healed() {
-			out.Healed += r.Len
-		}
-		return out
+func stateOf(p restore.Progress) progressState {
+	return progressState{
+		Stage: p.Stage, Done: p.Done, Total: p.Total, Written: p.Written, Zeroed: p.Zeroed, Skipped: p.Skipped, Healed: p.Healed,
 	}
 }
 

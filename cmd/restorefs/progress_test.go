@@ -7,7 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
+
 	"strconv"
 	"strings"
 	"testing"
@@ -41,35 +41,6 @@ func TestTheRateIsThatOfTheLastSeconds(t *testing.T) {
 	}
 	if len(w.samples) > 60 {
 		t.Errorf("%d samples are kept", len(w.samples))
-	}
-}
-
-func TestPlacesAreSpread(t *testing.T) {
-	for _, n := range []int{0, 1, 2, 5, 64, 100} {
-		var got []int
-		spread(n, func(i int) bool { got = append(got, i); return true })
-		if n == 100 && !slices.Equal(got[:4], []int{0, 64, 32, 96}) {
-			t.Errorf("begins with %v", got[:4])
-		}
-		slices.Sort(got)
-		for i, v := range got {
-			if len(got) != n || v != i {
-				t.Fatalf("%d: %v", n, got)
-			}
-		}
-	}
-}
-
-func TestThePercentageOfQemu(t *testing.T) {
-	var p percentage
-	for _, c := range []struct {
-		text string
-		want int64
-	}{{"    (0.00/100%)\r", 0}, {"    (1.00/100%)\r    (12.34/100%)\r", 1234}, {"noise", 1234}, {"(x/100%)", 1234}, {"    (100.00/100%)\r\n", 10000}} {
-		p.Write([]byte(c.text))
-		if got := p.hundredths.Load(); got != c.want {
-			t.Errorf("%q: %d, want %d", c.text, got, c.want)
-		}
 	}
 }
 

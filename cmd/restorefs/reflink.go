@@ -4,8 +4,6 @@ import (
 	"fmt"
 
 	"github.com/urfave/cli/v2"
-
-	"github.com/restorefs/restorefs/materialize"
 )
 
 func reflinkFlag() cli.Flag {
@@ -14,8 +12,8 @@ func reflinkFlag() cli.Flag {
 }
 
 // noteReflink says that --reflink was of no use.
-func (r *restore) noteReflink(result materialize.Result) {
-	if r.options.Reflink && result.BytesInKernel == 0 && result.BytesWritten > 0 {
+func (r *restoring) noteReflink() {
+	if r.o.engine.Copy.Reflink && r.done.BytesInKernel == 0 && r.done.BytesWritten > 0 {
 		fmt.Fprintln(r.o.err, "note    --reflink shared nothing: that takes a backup that is not compressed and has digests, "+
 			"and a new file on the share's own file system (XFS, btrfs) or on its NFS 4.2 server. The restore is none the worse")
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/restorefs/restorefs/backupstore"
 	"github.com/restorefs/restorefs/backupstore/share/locate"
 	"github.com/restorefs/restorefs/cmd/cloud"
+	"github.com/restorefs/restorefs/cmd/restore"
 	"github.com/restorefs/restorefs/materialize"
 	"github.com/restorefs/restorefs/materialize/cinderapi"
 )
@@ -35,8 +36,8 @@ type cloudVolume struct {
 	*cloud.Destination
 	client *cinderapi.Client
 	console
-	keeper
-	again []string // the words that repeat this command for the metadata alone, but for volume and backup
+	keeper restore.Keeper
+	again  []string // the words that repeat this command for the metadata alone, but for volume and backup
 }
 
 // newCloudVolume logs in. The caller closes it.

@@ -1,17 +1,11 @@
 package main
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
-	"io"
-	"io/fs"
-	"os"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/restorefs/restorefs/backupstore"
-	"github.com/restorefs/restorefs/materialize"
 )
 
 // salvageMode is --salvage, --salvage=zero or --salvage=keep.
@@ -55,50 +49,14 @@ func newSalvageFlag() cli.Flag {
 
 func salvaging(c *cli.Context) string { return c.Generic("salvage").(*salvageMode).String() }
 
-// kept reads what a target holds; behind its end, and in a file that is not there
-// yet, that is zeros.
-func kept(path string) func(p []byte, off int64) error {
-	return func(p []byte, off int64) error {
-		clear(p)
-		f, err := os.Open(path)
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("keep what the target holds: %w", err)
-		}
-		defer f.Close()
-		if _, err := f.ReadAt(p, off); err != nil && !errors.Is(err, io.EOF) {
-			return fmt.Errorf("keep what the target holds at byte %d: %w", off, err)
-		}
-		return nil
-	}
-}
-
-// mapPath is where the map of what is lost goes.
-func (r *restore) mapPath(target *materialize.Target) string {
-	if target.Kind() != materialize.KindFile || r.cloud != nil { // its directory may be Cinder's
-		return r.o.aside(r.backup.ID + ".bad-ranges.map")
-	}
-	return target.Path() + ".bad-ranges.map"
-}
-
-// salvaged tells what of a restore is lost, and leaves a map of it.
-func (r *restore) salvaged(target *materialize.Target, bad []backupstore.Range) error {
-	if len(bad) == 0 {
-		return nil
-	}
-	path, b := r.mapPath(target), r.backup
-	var text bytes.Buffer
-	err := backupstore.WriteMap(&text, b.Size, bad, fmt.Sprintf("backup %s on %s", b.ID, printable(target.Path())))
-	if err == nil {
-		err = r.o.keep(path, text.Bytes())
-	}
-	if err != nil {
+// salvaged tells what of a restore is lost, and where the map of it is.
+func (r *restoring) salvaged() error {
+	path := r.done.Map
+	if err := r.done.MapErr; err != nil {
 		fmt.Fprintf(r.o.err, "the map of the bad ranges is not written: %v\n", err)
 		path = "above"
 	}
-	return r.o.lost(bad, "the map is "+path)
+	return r.o.lost(r.done.Lost, "the map is "+path)
 }
 
 // lost lists ranges that are lost and is the error for it.

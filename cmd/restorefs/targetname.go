@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -51,14 +50,4 @@ func doubtful(name string, qcow2 bool, catalog *backupstore.Catalog) string {
 		return fmt.Sprintf("it would be a new file whose name is the start of the id of backup %s: only one BACKUP is restored at a time", b.ID)
 	}
 	return ""
-}
-
-// sureOf has the operator say that a doubtful name is meant, here or with --yes.
-func (r *restore) sureOf(ctx context.Context, name string, qcow2 bool) error {
-	why := doubtful(name, qcow2, r.catalog)
-	if why == "" || r.found != nil || r.confirmed {
-		return nil
-	}
-	fmt.Fprintf(r.o.err, "target  %s: %s\n", printable(name), printable(why))
-	return r.o.ask(ctx, "Write it there?", "nothing was written", "if "+shellWord(name)+" is meant")
 }

@@ -8,11 +8,14 @@ import (
 
 	"golang.org/x/term"
 
-	"github.com/restorefs/restorefs/materialize"
+	"github.com/restorefs/restorefs/cmd/restore"
 )
 
-// toStdout streams the volume, for a pipe.
-func (r *restore) toStdout(ctx context.Context) error {
+// toStdout streams the volume, for a pipe, or says what that would take.
+func (r *restoring) toStdout(ctx context.Context) error {
+	if r.o.dryRun {
+		return r.plan(ctx, "-", r.engine.PlanStream)
+	}
 	if term.IsTerminal(int(os.Stdout.Fd())) {
 		return usagef("stdout is a terminal: pipe it somewhere, or name a TARGET")
 	}
@@ -28,29 +31,27 @@ func (r *restore) toStdout(ctx context.Context) error {
 	if info.Mode()&os.ModeDevice != 0 && info.Mode()&os.ModeCharDevice == 0 {
 		return usagef("stdout is a block device, of which nothing would be checked: give its name as TARGET; nothing was written")
 	}
-	// A write to a pipe that nobody reads ends when the pipe is closed.
-	defer context.AfterFunc(ctx, func() { os.Stdout.Close() })()
-	stop := r.o.showProgress(r.state())
-	result, err := materialize.Stream(ctx, r.volume, os.Stdout, r.options)
-	stop()
+	r.done, err = r.engine.Stream(ctx, os.Stdout)
 	if ctx.Err() != nil {
 		return fmt.Errorf("what was written to stdout is not the whole volume: %w", ctx.Err())
-	}
-	if err == nil && info.Mode().IsRegular() {
-		// Some file systems tell only now that they had no room, or failed.
-		if err = os.Stdout.Sync(); err != nil {
-			err = fmt.Errorf("what was written to stdout is not safe: %w", err)
-		}
 	}
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(r.o.err, "wrote %s in %.1f s\n", formatSize(result.Size), result.Duration.Seconds())
-	r.o.tellContents(ctx, r.volume)
+	fmt.Fprintf(r.o.err, "wrote %s in %.1f s\n", formatSize(r.done.Size), r.done.Duration.Seconds())
+	r.o.tellContents(ctx, r.engine.Volume())
 	data := "the data is written; "
-	if len(r.rescue.Bad()) > 0 {
+	if len(r.done.Lost) > 0 {
 		data = "the data is written, except for what is lost; "
 	}
-	_, err = r.writeRecord(ctx, nil)
-	return errors.Join(r.o.lost(r.rescue.Bad(), "zeros stand there"), inDoubt(r.backup), recordError(data, err))
+	return errors.Join(r.o.lost(r.done.Lost, "zeros stand there"), inDoubt(r.backup), recordError(data, r.recordOfStream(ctx)))
+}
+
+// recordOfStream writes the metadata where --metadata-out says: beside stdout there
+// is no usual place. (--metadata-out - does not go with it.)
+func (r *restoring) recordOfStream(ctx context.Context) error {
+	if r.o.metadataOut == "" {
+		return nil
+	}
+	return restore.WriteRecord(ctx, r.backup, r.o.engine.Keeper, r.o.metadataOut)
 }

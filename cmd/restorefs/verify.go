@@ -313,6 +313,18 @@ func compareTarget(c *cli.Context, catalog *backupstore.Catalog, b *backupstore.
 	return nil
 }
 
+// copyState is how far a comparison is.
+func copyState(p *materialize.Progress, volume *backupstore.Volume) func() progressState {
+	return func() progressState {
+		s := p.Counts()
+		out := progressState{Stage: s.Stage.String(), Done: s.Done, Total: s.Total, Written: s.Written, Zeroed: s.Zeroed, Skipped: s.Skipped}
+		for _, r := range volume.Healed() {
+			out.Healed += r.Len
+		}
+		return out
+	}
+}
+
 func jsonRanges(all []backupstore.Range) []jsonRange {
 	out := []jsonRange{}
 	for _, r := range all {

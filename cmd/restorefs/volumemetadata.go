@@ -115,7 +115,7 @@ type leftFile struct {
 
 // leftPath is where what is left is kept.
 func (v *cloudVolume) leftPath() string {
-	return v.aside(filepath.Base(v.Volume.ID) + ".metadata-left.json")
+	return v.keeper.Aside(filepath.Base(v.Volume.ID) + ".metadata-left.json")
 }
 
 // nothingLeft removes what an earlier run has left there.
@@ -145,7 +145,7 @@ func (v *cloudVolume) writeLeft(b *backupstore.Backup, left []cinderapi.Differen
 	var text bytes.Buffer
 	err := writeJSON(&text, leftFile{v.Volume.ID, b.ID, left})
 	if err == nil {
-		err = v.keep(path, text.Bytes())
+		err = v.keeper.Keep(path, text.Bytes())
 	}
 	if err != nil {
 		fmt.Fprintf(v.err, "what is left is not written to a file: %v\n", err)

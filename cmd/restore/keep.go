@@ -1,4 +1,4 @@
-package main
+package restore
 
 import (
 	"bytes"
@@ -10,10 +10,8 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/urfave/cli/v2"
 	"golang.org/x/sys/unix"
 
-	"github.com/restorefs/restorefs/backupstore/share/locate"
 	"github.com/restorefs/restorefs/cache/private"
 	"github.com/restorefs/restorefs/materialize"
 )
@@ -64,19 +62,25 @@ func ours(path string) bool {
 	return err == nil && isSealed(data)
 }
 
-// keeper leaves files for the operator beside what is restored.
-type keeper struct {
-	force   bool                    // files that are the operator's are replaced too
-	outside func(path string) error // refuses what is on the share
+// Keeper leaves files for the operator.
+type Keeper struct {
+	Force bool // files that are the operator's are replaced too
+	// Outside refuses a path on the share, to which nothing is ever written, or another
+	// where nothing is to be. nil refuses none.
+	Outside func(path string) error
 }
 
-func keeperOf(c *cli.Context, s *locate.Share) keeper {
-	return keeper{c.Bool("force"), func(path string) error { return outsideShare(c.Context, s, path) }}
+func (k Keeper) outside(path string) error {
+	if k.Outside == nil {
+		return nil
+	}
+	return k.Outside(path)
 }
 
-// may refuses a file that is there and not restorefs's own, unless --force is
-// given, and one in a directory where none can be made.
-func (k keeper) may(path string) error {
+// May refuses a file that is there and not restorefs's own, unless Force is set, and
+// one in a directory where none can be made. The error is a *materialize.RefusedError
+// where the file is somebody's.
+func (k Keeper) May(path string) error {
 	if err := k.outside(path); err != nil {
 		return err
 	}
@@ -85,7 +89,7 @@ func (k keeper) may(path string) error {
 	case err == nil && !info.Mode().IsRegular() && info.Mode().Type() != fs.ModeSymlink:
 		return &materialize.RefusedError{Target: path, Reasons: []materialize.Reason{{Kind: materialize.ReasonNotATarget,
 			Text: "it is there, and not a regular file"}}}
-	case err == nil && !k.force && !ours(path):
+	case err == nil && !k.Force && !ours(path):
 		return &materialize.RefusedError{Target: path, Reasons: []materialize.Reason{{Kind: materialize.ReasonContent, Forceable: true,
 			Text: "it exists, and is not a file that restorefs wrote or has been changed since"}}}
 	}
@@ -96,14 +100,14 @@ func (k keeper) may(path string) error {
 	return nil
 }
 
-// keep leaves a file for the operator, whole or not at all, by the rule of may:
+// Keep leaves a file, indented JSON or a map, whole or not at all, by the rule of May:
 // the file may have come into being since that was asked.
-func (k keeper) keep(path string, data []byte) error {
+func (k Keeper) Keep(path string, data []byte) error {
 	if err := k.outside(path); err != nil {
 		return err
 	}
 	data = sealed(data)
-	if k.force || ours(path) {
+	if k.Force || ours(path) {
 		return private.Replace(path, data)
 	}
 	err := private.Create(path, data)
@@ -113,9 +117,9 @@ func (k keeper) keep(path string, data []byte) error {
 	return err
 }
 
-// aside is where a file of that name is left for the operator: in the working
-// directory, unless that is on the share.
-func (k keeper) aside(name string) string {
+// Aside is where a file of that name is left that cannot lie beside the target: in
+// the working directory, unless nothing is to be there.
+func (k Keeper) Aside(name string) string {
 	if k.outside(filepath.Join(".", name)) != nil {
 		return filepath.Join(os.TempDir(), name)
 	}

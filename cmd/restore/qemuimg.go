@@ -1,0 +1,99 @@
+package restore
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"math"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/restorefs/restorefs/backupstore/safetext"
+)
+
+// convert makes x.temp the checked qcow2 of the volume, on stable storage.
+func (x *conversion) convert(ctx context.Context, compare bool) error {
+	temp := x.temp.Name()
+	x.stage.Store("converting")
+	if err := x.qemu(ctx, "convert", "-p", "-f", "raw", "-O", "qcow2", x.image, temp); err != nil {
+		return err
+	}
+	x.stage.Store("flushing")
+	if err := x.temp.Sync(); err != nil {
+		return fmt.Errorf("flush the qcow2 file: %w", err)
+	}
+	x.stage.Store("checking")
+	if err := x.qemu(ctx, "check", "-f", "qcow2", temp); err != nil {
+		return err
+	}
+	if compare {
+		// Written and flushed: what is read again comes from the disk.
+		if err := unix.Fadvise(int(x.temp.Fd()), 0, 0, unix.FADV_DONTNEED); err != nil {
+			return fmt.Errorf("read the qcow2 file past the page cache: %w", err)
+		}
+		x.stage.Store("verifying")
+		if err := x.qemu(ctx, "compare", "-p", "-f", "raw", "-F", "qcow2", x.image, temp); err != nil {
+			return err
+		}
+	}
+	x.stage.Store("done")
+	return nil
+}
+
+// qemu runs qemu-img to its end. Its error is what reading the backup met, if it met
+// anything.
+func (x *conversion) qemu(ctx context.Context, args ...string) error {
+	x.progress.hundredths.Store(0)
+	var said bytes.Buffer
+	cmd := exec.CommandContext(ctx, x.qemuImg, args...)
+	cmd.Stdout, cmd.Stderr = &x.progress, &said
+	// A Ctrl-C is for this process, which ends the other one.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = 5 * time.Second
+	err := cmd.Run()
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	what := safetext.Printable(strings.Join(strings.Fields(said.String()), " "))
+	if failed := x.source.failure(); failed != nil {
+		return fmt.Errorf("qemu-img %s: %w (%s)", args[0], failed, what)
+	}
+	return fmt.Errorf("qemu-img %s: %w: %s", args[0], err, what)
+}
+
+// state is how far the conversion is.
+func (x *conversion) state() Progress {
+	stage := x.stage.Load().(string)
+	p := Progress{Stage: stage}
+	switch stage {
+	case "done":
+		p.Total, p.Done = x.size, x.size
+	case "converting", "verifying":
+		p.Total = x.size
+		p.Done = int64(float64(x.size) * float64(x.progress.hundredths.Load()) / 10000)
+	}
+	return p
+}
+
+// percentage reads what qemu-img -p writes: "    (12.34/100%)\r", again and again.
+type percentage struct{ hundredths atomic.Int64 }
+
+// Write implements io.Writer.
+func (p *percentage) Write(text []byte) (int, error) {
+	rest := text
+	if end := bytes.LastIndex(rest, []byte("/100%)")); end >= 0 {
+		rest = rest[:end]
+		start := bytes.LastIndexByte(rest, '(') + 1
+		if v, err := strconv.ParseFloat(string(rest[start:]), 64); err == nil && v >= 0 && v <= 100 {
+			p.hundredths.Store(int64(math.Round(v * 100)))
+		}
+	}
+	return len(text), nil
+}

@@ -1,0 +1,149 @@
+package restore
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/restorefs/restorefs/backupstore"
+	"github.com/restorefs/restorefs/backupstore/safetext"
+	"github.com/restorefs/restorefs/materialize"
+)
+
+const (
+	recordSuffix = ".metadata.json"
+	mapSuffix    = ".bad-ranges.map"
+)
+
+// mayKeepFiles refuses a target beside which the files that are left could not be
+// written.
+func (r *Restore) mayKeepFiles(t *materialize.Target) error {
+	if r.o.Record == "" {
+		if path := r.recordPath(t); path != "" {
+			if err := r.o.Keeper.May(path); err != nil {
+				return err
+			}
+		}
+	}
+	if r.o.Salvage != NoSalvage {
+		return r.o.Keeper.May(r.mapPath(t))
+	}
+	return nil
+}
+
+// recordPath is where the volume's metadata goes, "" for nowhere.
+func (r *Restore) recordPath(t *materialize.Target) string {
+	switch {
+	case r.o.NoRecord:
+		return ""
+	case r.o.Record != "":
+		return r.o.Record
+	case r.o.Foreign || t.Kind() != materialize.KindFile:
+		return ""
+	}
+	return t.Path() + recordSuffix
+}
+
+// writeRecord leaves the volume's metadata, and says where.
+func (r *Restore) writeRecord(ctx context.Context, t *materialize.Target) (string, error) {
+	path := r.recordPath(t)
+	if path == "" {
+		return "", nil
+	}
+	if SameFile(path, t.Path()) {
+		return "", fmt.Errorf("the file for the metadata, %s, is the target itself", path)
+	}
+	return path, WriteRecord(ctx, r.Backup, r.o.Keeper, path)
+}
+
+// WriteRecord leaves the metadata of a backup's volume in a file.
+func WriteRecord(ctx context.Context, b *backupstore.Backup, k Keeper, path string) error {
+	text, err := Record(ctx, b)
+	if err != nil {
+		return err
+	}
+	return k.Keep(path, text)
+}
+
+// Record is the metadata of a backup's volume, as indented JSON.
+func Record(ctx context.Context, b *backupstore.Backup) ([]byte, error) {
+	record, err := b.Record(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return safetext.JSON(record, true)
+}
+
+// recordOf is the id of the backup that a record is of, "" if it is none.
+func recordOf(path string) string {
+	const most = 16 << 20
+	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() || info.Size() > most {
+		return ""
+	}
+	text, err := os.ReadFile(path)
+	var record backupstore.Record
+	if err != nil || json.Unmarshal(text, &record) != nil {
+		return ""
+	}
+	return record.Backup.ID
+}
+
+// mapPath is where the map of what is lost goes.
+func (r *Restore) mapPath(t *materialize.Target) string {
+	if r.o.Foreign || t.Kind() != materialize.KindFile {
+		return r.o.Keeper.Aside(r.Backup.ID + mapSuffix)
+	}
+	return t.Path() + mapSuffix
+}
+
+// writeMap leaves a map of what is lost, and says where.
+func (r *Restore) writeMap(t *materialize.Target, lost []Range) (string, error) {
+	if len(lost) == 0 {
+		return "", nil
+	}
+	var text bytes.Buffer
+	of := fmt.Sprintf("backup %s on %s", r.Backup.ID, safetext.Printable(t.Path()))
+	if err := backupstore.WriteMap(&text, r.Backup.Size, lost, of); err != nil {
+		return "", err
+	}
+	path := r.mapPath(t)
+	if err := r.o.Keeper.Keep(path, text.Bytes()); err != nil {
+		return "", err
+	}
+	return path, nil
+}
+
+// SameFile reports whether two names are one file, also one that is not there yet.
+func SameFile(a, b string) bool {
+	infoA, err := os.Stat(a)
+	infoB, errB := os.Stat(b)
+	if err == nil && errB == nil {
+		return os.SameFile(infoA, infoB)
+	}
+	dirA, err := os.Stat(filepath.Dir(a))
+	dirB, errB := os.Stat(filepath.Dir(b))
+	return err == nil && errB == nil && os.SameFile(dirA, dirB) && filepath.Base(a) == filepath.Base(b)
+}
+
+// Resolve is a target's path in full, without symbolic links; of one that is not
+// there, in its directory.
+func Resolve(name string) string {
+	path, err := filepath.EvalSymlinks(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		if path, err = filepath.EvalSymlinks(filepath.Dir(name)); err == nil {
+			path = filepath.Join(path, filepath.Base(name))
+		}
+	}
+	if err == nil {
+		path, err = filepath.Abs(path)
+	}
+	if err != nil {
+		return name
+	}
+	return path
+}

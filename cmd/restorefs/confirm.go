@@ -1,0 +1,72 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/restorefs/restorefs/backupstore"
+	"github.com/restorefs/restorefs/materialize"
+)
+
+// sureOf has the operator say that a doubtful name is meant, here or with --yes.
+func (r *restoring) sureOf(ctx context.Context, name string) error {
+	why := r.doubtful(name)
+	if why == "" || r.confirmed {
+		return nil
+	}
+	fmt.Fprintf(r.o.err, "target  %s: %s\n", printable(name), printable(why))
+	return r.o.ask(ctx, "Write it there?", "nothing was written", "if "+shellWord(name)+" is meant")
+}
+
+// doubtful says why a name is hardly the target that was meant, "" if it may be.
+func (r *restoring) doubtful(name string) string {
+	if r.found != nil || name == "-" {
+		return ""
+	}
+	return doubtful(name, r.o.qcow2, r.catalog)
+}
+
+// confirm shows what is about to happen and, on a terminal, asks.
+// That is left out where it was confirmed before.
+func (r *restoring) confirm(ctx context.Context, t *materialize.Target) error {
+	w, b, confirmed := r.o.err, r.backup, r.confirmed
+	if r.cloud != nil {
+		fmt.Fprintf(w, "volume  %s\n", r.cloud.describe())
+	}
+	if r.cloud != nil && !confirmed { // else they were told before that
+		notes, err := r.cloud.Notes(ctx, b)
+		printNotes(w, notes, err)
+	}
+	if !confirmed {
+		printBackup(w, b)
+	}
+	fmt.Fprintf(w, "target  %s, %s\n", t, targetWords(t, b.Size))
+	if t.Continues() {
+		fmt.Fprintln(w, "        continues an interrupted run")
+	}
+	for _, n := range t.Notes() {
+		fmt.Fprintf(w, "note    %s\n", printable(n))
+	}
+	for _, reason := range t.Overridden() {
+		fmt.Fprintf(w, "force   %s\n", printable(reason.Text))
+	}
+	if confirmed || t.Kind() == materialize.KindFile && len(t.Overridden()) == 0 {
+		return nil
+	}
+	return r.o.ask(ctx, "Write to it?", "nothing was written", "to write to "+t.String())
+}
+
+func printBackup(w io.Writer, b *backupstore.Backup) {
+	fmt.Fprintf(w, "backup  %s%s of %s\n", b.ID, quoted(b.VolumeName()), b.CreatedAt.Format("2006-01-02 15:04:05 MST"))
+}
+
+func targetWords(t *materialize.Target, size int64) string {
+	switch {
+	case t.Kind() == materialize.KindDevice:
+		return fmt.Sprintf("block device of %s", formatSize(t.Size()))
+	case t.Size() == 0:
+		return fmt.Sprintf("file, will have %s", formatSize(size))
+	}
+	return fmt.Sprintf("existing file of %s", formatSize(t.Size()))
+}

@@ -1,0 +1,160 @@
+package main
+
+import (
+	"cmp"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/restorefs/restorefs/backupstore/share/locate"
+	"github.com/restorefs/restorefs/cmd/restore"
+	"github.com/restorefs/restorefs/materialize"
+)
+
+// restoreOptions are what the flags and arguments of materialize ask for.
+type restoreOptions struct {
+	console
+	engine      restore.Options
+	share       *locate.Share
+	given       givenFlags // to repeat them
+	backup      string     // as it was named
+	target      string     // "" where it is found
+	qcow2       bool
+	dryRun      bool
+	metadataOut string // a file, "-" for stdout, "" for what is usual
+}
+
+// outside refuses what is on the share.
+func (o restoreOptions) outside(path string) error { return o.engine.Keeper.Outside(path) }
+
+// restoreFlags reads the flags of materialize. What does not go together is refused
+// before anything is opened; r.catalogued adds what takes an open share.
+func restoreFlags(c *cli.Context) (o restoreOptions, err error) {
+	o = restoreOptions{console: consoleOf(c), backup: c.Args().Get(0), target: c.Args().Get(1), dryRun: c.Bool("dry-run"), metadataOut: c.String("metadata-out")}
+	if o.qcow2, err = wantsQcow2(c, o.target); err != nil {
+		return o, err
+	}
+	if c.String("volume") != "" && (o.qcow2 || o.target == "-") {
+		return o, usagef("--volume goes with a TARGET that is the volume: its device or file")
+	}
+	if err := cmp.Or(checkProgressFlag(c), checkReflinkFlag(c)); err != nil {
+		return o, err
+	}
+	memory, err := memoryShare(c)
+	if err != nil {
+		return o, err
+	}
+	if c.Bool("nice-io") {
+		if err := giveWay(); err != nil {
+			return o, err
+		}
+	}
+	o.engine = restore.Options{
+		Salvage: restore.Salvage(salvaging(c)), Overlay: c.String("overlay"), PlanOnly: o.dryRun, Record: o.metadataOut,
+		Foreign: c.String("volume") != "" || c.Bool("new-volume"), MemoryFor: memoryFor(c), Avoid: written(c),
+		Copy: materialize.Options{
+			Jobs: c.Int("jobs"), MemoryBytes: memory, Delta: c.Bool("delta"), VerifyAfter: c.Bool("verify-after"), Reflink: c.Bool("reflink"),
+			Logger: newLogger(c),
+		},
+	}
+	if o.metadataOut == "-" {
+		o.engine.Record, o.engine.NoRecord = "", true
+	}
+	if limit := c.String("bwlimit"); limit != "" {
+		if o.engine.Copy.BytesPerSecond, err = parseRate(limit); err != nil {
+			return o, err
+		}
+	}
+	if o.engine.Overlay != "" {
+		err = overlayDir(c, o.engine.Overlay)
+	}
+	return o, err
+}
+
+// on adds what only an open share tells.
+func (o *restoreOptions) on(c *cli.Context, s *locate.Share) {
+	o.share, o.given, o.engine.Keeper = s, givenFlagsOf(c, s), keeperOf(c, s)
+	if s.Dir != "" {
+		o.engine.Avoid = append(o.engine.Avoid, s.Dir)
+	}
+	if o.target != "-" && !o.qcow2 {
+		o.engine.StateDir = stateDir(c, s)
+	}
+}
+
+func keeperOf(c *cli.Context, s *locate.Share) restore.Keeper {
+	return restore.Keeper{Force: c.Bool("force"), Outside: func(path string) error { return outsideShare(c.Context, s, path) }}
+}
+
+// stateDir is where it is noted that a device is half written, "" when that
+// cannot be.
+func stateDir(c *cli.Context, s *locate.Share) string {
+	dir, err := cacheSubDir(c, s, "state", "an interrupted run onto a device will need --delta --force to be continued")
+	if err != nil {
+		newLogger(c).Warn("an interrupted run onto a device will need --delta --force to be continued", "err", err)
+	}
+	return dir
+}
+
+// checkMetadataOut refuses a FILE that cannot be written, is TARGET, is on the
+// share, or is there and the operator's.
+func (o restoreOptions) checkMetadataOut() error {
+	path, target := o.metadataOut, o.target
+	switch {
+	case path == "":
+		return nil
+	case path == "-" && o.json:
+		return usagef("--metadata-out - and --json both write to stdout: name a file, or leave one out")
+	case path == "-" && target == "-":
+		return usagef("--metadata-out - and the TARGET - both are stdout: name a file for one of them")
+	case path == "-":
+		return nil
+	}
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return usagef("--metadata-out %s: it is there, and no regular file", path)
+	}
+	// /dev/stdout is a link, and with --force would be replaced, for all programs.
+	if dir := restore.Resolve(filepath.Dir(path)); dir == "/dev" || strings.HasPrefix(dir+"/", "/proc/") {
+		return usagef("--metadata-out %s: no file is made or replaced in %s; for standard output write --metadata-out -", path, dir)
+	}
+	if target != "" && restore.SameFile(path, target) {
+		return usagef("--metadata-out %s is TARGET itself, which it would replace: choose another file", path)
+	}
+	if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {
+		return usagef("--metadata-out %s: there is no such directory", path)
+	}
+	return o.engine.Keeper.May(path)
+}
+
+func formatFlag() cli.Flag {
+	return &cli.StringFlag{Name: "format", Value: "raw", Usage: "`FORMAT` of a file target: raw, or qcow2, which takes qemu-img and FUSE"}
+}
+
+// notWithQcow2 are the flags of materialize that mean nothing for a file that
+// is made whole, at once, by another program.
+var notWithQcow2 = []string{"delta", "bwlimit", "salvage", "jobs", "reflink"}
+
+// wantsQcow2 reads --format and refuses what does not go with it.
+func wantsQcow2(c *cli.Context, target string) (bool, error) {
+	switch f := c.String("format"); f {
+	case "raw":
+		return false, nil
+	case "qcow2":
+	default:
+		return false, usagef("--format %s: it is raw or qcow2", f)
+	}
+	if target == "-" {
+		return false, usagef("a qcow2 cannot be written to stdout, as it is not written from front to back: name a file")
+	}
+	for _, flag := range notWithQcow2 {
+		if c.IsSet(flag) {
+			return false, usagef("--%s does not go with --format qcow2", flag)
+		}
+	}
+	if c.String("overlay") != "" {
+		return false, usagef("--overlay does not go with --format qcow2: restore into a raw file and convert that")
+	}
+	return true, nil
+}

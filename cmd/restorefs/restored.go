@@ -1,0 +1,126 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/restorefs/restorefs/cmd/restore"
+)
+
+// materialized is materialize's JSON; its fields are a contract.
+type materialized struct {
+	Backup       string  `json:"backup"`
+	Target       string  `json:"target"`
+	Size         int64   `json:"size"`
+	BytesWritten int64   `json:"bytes_written"`
+	BytesZeroed  int64   `json:"bytes_zeroed"`
+	BytesSkipped int64   `json:"bytes_skipped"`
+	Verified     bool    `json:"verified"`
+	Seconds      float64 `json:"seconds"`
+	Metadata     string  `json:"metadata"` // the file it was written to, "" for none
+	// Healed was taken from other backups of the volume; Lost, with --salvage,
+	// could not be had.
+	Healed  []jsonRange `json:"healed,omitempty"`
+	Lost    []jsonRange `json:"lost,omitempty"`
+	Overlay string      `json:"overlay,omitempty"` // the directory of --overlay
+	// VolumeID is the volume of the cloud that the target is, "" for none.
+	VolumeID string `json:"volume_id,omitempty"`
+	// Volume is the volume of the cloud whose metadata was restored.
+	Volume *restoredVolume `json:"volume,omitempty"`
+	// Notes are remarks about the target, such as what could not be looked at.
+	Notes []string    `json:"notes,omitempty"`
+	Disk  *listedDisk `json:"disk,omitempty"` // what lies on it
+}
+
+// finish reports a restore whose data is safe, and restores the metadata of the
+// cloud's volume, if the target is one.
+func (r *restoring) finish(ctx context.Context) error {
+	b, done := r.backup, r.done
+	out := materialized{
+		Backup: b.ID, Target: done.Path, Size: done.Size, BytesWritten: done.BytesWritten, BytesZeroed: done.BytesZeroed,
+		BytesSkipped: done.BytesSkipped, Verified: len(done.Lost) == 0 && b.Doubt() == "", Seconds: done.Duration.Seconds(),
+		Healed: jsonRanges(done.Healed), Lost: jsonRanges(done.Lost), Notes: done.Notes, Metadata: done.Record, Overlay: r.o.engine.Overlay,
+		Disk: lookAtTarget(done.Path, done.Size),
+	}
+	if r.cloud != nil {
+		out.VolumeID = r.cloud.Volume.ID
+	}
+	data, proof := r.proofWords()
+	recordErr := done.RecordErr
+	if r.o.engine.NoRecord {
+		if recordErr = r.printRecord(ctx); recordErr == nil {
+			out.Metadata = "-"
+		}
+	}
+	recordErr = recordError(data, recordErr)
+	if !r.o.json {
+		printRestored(r.o.reportTo(), done, out, proof)
+	}
+	var err error
+	out.Volume, err = r.cloud.restoreMetadata(ctx, b, data)
+	if r.o.json {
+		recordErr = errors.Join(recordErr, writeJSON(r.o.out, out))
+	}
+	return errors.Join(recordErr, err)
+}
+
+// proofWords say how the data is, before what is told besides, and what proves it.
+func (r *restoring) proofWords() (data, proof string) {
+	data, proof = "the data is restored and verified; ", "every block verified"
+	if len(r.done.Lost) > 0 {
+		data, proof = "the data is restored, except for what is lost; ", "every block that is not lost verified"
+	}
+	if r.backup.Doubt() != "" {
+		data, proof = "the data is restored; ", "objects compared with their MD5"
+	}
+	if r.done.Verified {
+		proof += ", and read back from the target"
+	}
+	if dir := r.o.engine.Overlay; dir != "" {
+		proof += "; what was written onto it is from " + dir + ", and has no digests"
+	}
+	return data, proof
+}
+
+// printRestored tells people of a restore.
+func printRestored(w io.Writer, done restore.Result, out materialized, proof string) {
+	fmt.Fprintf(w, "restored backup %s to %s\n  %s in %.1f s: %s written, %s zero, %s already right; %s\n",
+		out.Backup, done.Target, formatSize(out.Size), out.Seconds, formatSize(out.BytesWritten), formatSize(out.BytesZeroed), formatSize(out.BytesSkipped), proof)
+	if len(done.Healed) > 0 {
+		fmt.Fprintf(w, "  %d damaged range(s) were taken from other backups of the volume\n", len(done.Healed))
+	}
+	if out.Metadata != "" && out.Metadata != "-" {
+		fmt.Fprintf(w, "  the volume's name, metadata and more are in %s\n", out.Metadata)
+	}
+	for _, line := range out.Disk.restoredLines() {
+		fmt.Fprintf(w, "  %s\n", printable(line))
+	}
+}
+
+// reportTo is where a restore is reported: stderr where --metadata-out - has stdout.
+func (o restoreOptions) reportTo() io.Writer {
+	if o.metadataOut == "-" {
+		return o.err
+	}
+	return o.out
+}
+
+// printRecord writes the volume's metadata to stdout.
+func (r *restoring) printRecord(ctx context.Context) error {
+	text, err := restore.Record(ctx, r.backup)
+	if err != nil {
+		return err
+	}
+	_, err = r.o.out.Write(text)
+	return err
+}
+
+// recordError is that of writeRecord, which does not make the data less right.
+func recordError(data string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return metadataError{fmt.Errorf("%sthe file with the metadata is not written: %w", data, err)}
+}

@@ -1,0 +1,144 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/restorefs/restorefs/backupstore"
+	"github.com/restorefs/restorefs/cmd/restore"
+	"github.com/restorefs/restorefs/materialize"
+	"github.com/restorefs/restorefs/materialize/device"
+)
+
+// restoring is one run of materialize. It belongs to one goroutine.
+type restoring struct {
+	o       restoreOptions
+	catalog *backupstore.Catalog
+	backup  *backupstore.Backup
+	engine  *restore.Restore
+	done    restore.Result
+
+	cloud     *cloudVolume   // that the target is, nil for none; closed with the run
+	found     *device.Device // the target, where it is a volume's
+	saysHow   bool           // the caller says how to continue a run that ends early
+	confirmed bool           // the operator has said yes already
+}
+
+// newRestoring opens the backup that the first argument names, by the flags of
+// materialize. Nothing is written. The caller closes it.
+func newRestoring(c *cli.Context) (*restoring, error) {
+	o, err := restoreFlags(c)
+	if err != nil {
+		return nil, err
+	}
+	r := &restoring{o: o}
+	catalog, share, err := openCatalogOn(c, shareOptions(c), backupstore.Options{DecoderBytes: o.engine.Copy.MemoryBytes, NoIndexBuild: true})
+	if err != nil {
+		return nil, err
+	}
+	r.catalog = catalog
+	r.o.on(c, share)
+	if err := errors.Join(r.o.checkMetadataOut(), r.open(c.Context)); err != nil {
+		r.close()
+		return nil, err
+	}
+	return r, nil
+}
+
+func (r *restoring) open(ctx context.Context) (err error) {
+	if r.backup, err = r.catalog.Find(r.o.backup); err != nil {
+		return err
+	}
+	o := r.o.engine
+	o.Confirm = r.confirm
+	o.Watch = func(now func() restore.Progress) (stop func()) {
+		return r.o.showProgress(func() progressState { return stateOf(now()) })
+	}
+	r.engine, err = restore.Open(ctx, r.catalog, r.backup, o)
+	broken, isBroken := errors.AsType[*restore.BrokenError](err)
+	switch {
+	case isBroken && r.o.dryRun:
+		return errors.Join(r.lacking(), brokenWords(broken))
+	case isBroken:
+		return brokenWords(broken)
+	case errors.Is(err, fs.ErrNotExist) && o.Overlay != "":
+		return usagef("nothing was written onto backup %s in %s: leave --overlay out, or see \"restorefs overlay list %s\"", r.backup.ID, o.Overlay, o.Overlay)
+	}
+	return err
+}
+
+func (r *restoring) close() {
+	if r.engine != nil {
+		r.engine.Close()
+	}
+	r.cloud.close()
+	r.catalog.Close()
+}
+
+// brokenWords adds to why a backup cannot be restored what could be done; nil for nil.
+func brokenWords(err error) error {
+	if broken, ok := errors.AsType[*restore.BrokenError](err); ok && broken.Salvageable() {
+		return fmt.Errorf("%w; --salvage restores what can be had", err)
+	}
+	return err
+}
+
+// explained adds to the error of a restore what the operator can do.
+func (r *restoring) explained(name string, err error) error {
+	if occupied, ok := errors.AsType[*restore.OccupiedError](err); ok {
+		return r.maybeFinished(name, occupied)
+	}
+	if failed, ok := errors.AsType[*restore.CopyError](err); ok {
+		unproven(r.o.err, r.backup.ID, failed.Unproven)
+		return r.howToContinue(name, failed)
+	}
+	if missing, ok := errors.AsType[*restore.NoQemuImgError](err); ok {
+		return fmt.Errorf("--format qcow2 needs the program qemu-img (Debian: qemu-utils): %w; without it, restore a raw file", missing.Err)
+	}
+	return err
+}
+
+// howToContinue adds to the error of a copy the command that goes on with it, where
+// that is of use.
+func (r *restoring) howToContinue(name string, failed *restore.CopyError) error {
+	_, refused := errors.AsType[*materialize.RefusedError](failed.Err)
+	_, wrong := errors.AsType[*materialize.MismatchError](failed.Err)
+	if r.saysHow || refused || wrong || errors.Is(failed.Err, backupstore.ErrDamaged) {
+		return failed
+	}
+	return fmt.Errorf("%w\nto continue:  %s", failed, r.o.given.continuing(failed.Noted, nil, r.backup.ID, name))
+}
+
+// maybeFinished adds to the refusal of a target that holds something how to find out
+// whether it is this backup: the same command may have ended well before, with nobody
+// there to read it. Only the bytes prove that, so it is not decided here, and --force
+// is not what should be tried first.
+func (r *restoring) maybeFinished(name string, occupied *restore.OccupiedError) error {
+	says := "was this backup restored to it already? This tells, and writes nothing:"
+	if occupied.Record != "" {
+		says = fmt.Sprintf("a restore of this backup ended here, as %s says. This proves that it is still whole, and writes nothing:", occupied.Record)
+	}
+	words := append([]string{"restorefs", "verify"}, r.o.given.only("share", "cinder-conf", "mount-options")...)
+	return fmt.Errorf("%w\n%s\n  %s", occupied, says, shellCommand(append(words, "--target", name, r.backup.ID)))
+}
+
+// unprovenLines are shown at most.
+const unprovenLines = 20
+
+// unproven tells of what a run that failed has written and nothing proves.
+func unproven(w io.Writer, id string, ranges []backupstore.Range) {
+	for _, p := range ranges[:min(len(ranges), unprovenLines)] {
+		fmt.Fprintf(w, "not proven: bytes %d to %d were written; the object that they come from is damaged, or was not read to its end\n", p.Off, p.Off+p.Len)
+	}
+	if n := len(ranges) - unprovenLines; n > 0 {
+		fmt.Fprintf(w, "not proven: %d more ranges\n", n)
+	}
+	if len(ranges) > 0 {
+		fmt.Fprintf(w, "do not use the target as it is: \"restorefs verify %s\" says which objects are damaged, and --salvage restores all that is right\n", id)
+	}
+}
