@@ -29,8 +29,8 @@ type Options struct {
 	// IndexBytes at most (0: 1 GiB). "": they live in memory while in use.
 	IndexDir   string
 	IndexBytes int64
-	// NoIndexBuild uses indexes that are there and lets reads build none: for
-	// who reads a volume once, from front to back.
+	// NoIndexBuild uses existing indexes and lets reads build none: for callers that read a volume
+	// once, from front to back.
 	NoIndexBuild bool
 	// Logger hears of what an operator should know and no caller returns. nil:
 	// nothing is logged.
@@ -140,8 +140,8 @@ func (c *Catalog) Refresh(ctx context.Context) error {
 	same := map[string][]*Backup{}
 	for file, b := range found.backups {
 		if was := before.scanned[file]; was != nil && was.listing != b.listing {
-			// Somebody put a good object in the place of a damaged one: volumes
-			// opened from now on are to read that.
+			// A damaged object may have been replaced by a good one, which volumes opened from now
+			// on must read.
 			c.live.forget(file)
 			c.files.forgetBackup(file)
 		}

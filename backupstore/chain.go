@@ -63,8 +63,8 @@ func judge(b *Backup) {
 	case p.doubtful && b.HasDigests: // which are those of the composed volume
 		end = max(end, p.end)
 	case p.State != Complete:
-		// Name the one at fault: what is between says nothing, and a text that
-		// grows from layer to layer helps nobody.
+		// Name the layer at fault: those in between say nothing, and a text
+		// that grows from layer to layer is of no help.
 		culprit = p.culprit
 		kin := "parent"
 		if culprit != p {

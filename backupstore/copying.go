@@ -13,14 +13,12 @@ import (
 	"github.com/restorefs/restorefs/backupstore/share"
 )
 
-// Copying is a Volume without digests for whoever copies it once, each run of
-// Runs from front to back: an object is decoded once, and compared with its MD5
-// as its bytes go by. So they are handed out before they are proven. They are
-// when Settle returns nil; until then, and for good when a read or Settle fails,
-// Unproven says which are not.
+// Copying is a Volume without digests, to be copied once, each run of Runs from front to back: an
+// object is decoded once, and compared with its MD5 as its bytes go by. So bytes are returned
+// before they are proven. They are proven when Settle returns nil; until then, and for good if a
+// read or Settle fails, Unproven says which are not.
 //
-// It is safe for concurrent use. What is not read in order is proven first, as a
-// Volume does.
+// It is safe for concurrent use. Bytes that are not read in order are proven first, as in a Volume.
 type Copying struct {
 	*Volume
 	ends map[int]int64 // by object, the volume offset behind its last extent
@@ -29,7 +27,7 @@ type Copying struct {
 	open map[int]*tally // objects of which bytes were handed out that are not proven
 }
 
-// tally is how far an object has gone by. It belongs to whoever took it.
+// tally is how far an object has been read. It belongs to the goroutine that took it.
 type tally struct {
 	hash  hash.Hash
 	at    int64       // decoded offset, up to which it has been hashed

@@ -66,7 +66,7 @@ func (o *openFiles) acquire(ctx context.Context, path string) (*openFile, error)
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if f, ok = o.lru.Get(path); ok { // somebody was quicker
+	if f, ok = o.lru.Get(path); ok { // another goroutine was quicker
 		opened.Close()
 	} else {
 		f = &openFile{File: opened}
@@ -154,8 +154,8 @@ func (o *openFiles) forgetBackup(prefix string) {
 	}
 }
 
-// forgetAll closes the files that nobody uses, and the others when they are no
-// longer used. They are opened anew.
+// forgetAll closes the files that are not in use, and the others when they are no longer used. They
+// are opened again when they are needed.
 func (o *openFiles) forgetAll() {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -216,8 +216,8 @@ func TestEveryFlippedBitOfAnObjectIsHealed(t *testing.T) {
 	}
 }
 
-// The last digest is about a block that the data ends in, by what _metadata says of
-// its length: when the two disagree, nobody knows what is behind that end.
+// The last digest covers the block in which the data ends, according to the length in _metadata: if
+// the two disagree, it is not known what lies behind that end.
 func TestAnEndThatTheLastDigestDoesNotConfirmMakesNoZeros(t *testing.T) {
 	from, fixtures := storetest.Fixtures(t)
 	f := storetest.Find(t, fixtures, "full zlib")

@@ -18,9 +18,9 @@ const (
 	// wideStep is indexStep where there are more cores than objects: so long
 	// that several cores work on one.
 	wideStep = 32 << 20
-	// shortStep is indexStep for who has to give way soon: some 10 ms of zlib
-	// or zstd, 200 ms of bzip2. It is more than checkpoints are apart, so that
-	// a step is of use even if its decoder is lost with every one.
+	// shortStep is indexStep for builders that must give way soon: some 10 ms of zlib or zstd, 200
+	// ms of bzip2. It is longer than the distance between checkpoints, so that a step is of use
+	// even if the decoder is lost after each.
 	shortStep = 4 << 20
 )
 
@@ -118,8 +118,8 @@ func (b *indexing) object(ctx context.Context, ref int) error {
 	return nil
 }
 
-// advance moves the frontier of o by a step; there says that it was at the end. The object is let go in between:
-// who is kept waiting by Yield keeps nothing.
+// advance moves the frontier of o by a step; there says that it was at the end. The object is
+// released in between, so that a builder that Yield keeps waiting holds nothing.
 func (b *indexing) advance(ctx context.Context, o *objectRef) (there bool, covered int64, complete bool, err error) {
 	live, err := b.volume.catalog.live.get(ctx, b.volume.chain[o.layer], o.Object)
 	if err != nil {

@@ -77,7 +77,7 @@ func (l *liveObjects) get(ctx context.Context, b *Backup, o format.Object) (*liv
 	if !ok {
 		live, made = made, nil
 		l.lru.Add(path, live)
-	} // else somebody was quicker
+	} // otherwise another goroutine was quicker
 	live.users++
 	unused := l.takeUnused()
 	l.mu.Unlock()
@@ -131,8 +131,8 @@ func (l *liveObjects) release(o *liveObject) {
 	}
 }
 
-// forgetAll closes the objects that nobody uses, and the others when they are no
-// longer used.
+// forgetAll closes the objects that are not in use, and the others when they
+// are no longer used.
 func (l *liveObjects) forgetAll() {
 	l.mu.Lock()
 	l.lru.Purge()

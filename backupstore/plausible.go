@@ -16,8 +16,8 @@ import (
 // are there, objects are numbered from 1 on, a full backup begins at byte 0 and
 // has no gap, and an incremental consists of whole digest blocks.
 
-// usualBlock is backup_sha_block_size_bytes where nobody configured it, sector
-// what any disk consists of.
+// usualBlock is the default of backup_sha_block_size_bytes; sector is the unit that every disk
+// consists of.
 const (
 	usualBlock = 32 << 10
 	sector     = 512

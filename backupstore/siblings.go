@@ -34,7 +34,7 @@ type siblings struct {
 type sibling struct {
 	backup *Backup
 	chain  map[*Backup]bool
-	turn   chan struct{} // held by who opens it
+	turn   chan struct{} // held by the goroutine that opens it
 
 	mu     sync.Mutex
 	volume *Volume // nil: not opened yet
@@ -127,8 +127,8 @@ func (s *sibling) composed(ctx context.Context, v *Volume, p piece, want format.
 // errNotForHealing is why a sibling that can be read is passed over.
 var errNotForHealing = errors.New("it has no digests of the same block size, or others have been asked")
 
-// open opens the sibling one step further than as, unless somebody just did. It
-// is the caller's turn.
+// open opens the sibling one step further than as, unless another goroutine has just done so. The
+// caller holds turn.
 func (s *sibling) open(ctx context.Context, v *Volume, as *Volume) error {
 	s.mu.Lock()
 	done := s.volume != as || s.failed

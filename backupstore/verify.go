@@ -421,7 +421,7 @@ func (l *layer) spare(d *DamageError) {
 	}
 }
 
-// describe makes a Damage of a block's error, with who could heal it.
+// describe makes a Damage of a block's error, with the backups that could heal it.
 func (v *verifier) describe(ctx context.Context, vol *Volume, d *DamageError) Damage {
 	out := Damage{Offset: d.Offset, Length: d.Length, Object: d.Object, Reason: d.Reason}
 	if d.Err != nil && !errors.Is(d.Err, fs.ErrNotExist) {

@@ -190,8 +190,8 @@ func TestVerifyWithoutDigestsTrustsTheMD5(t *testing.T) {
 	}
 }
 
-// Who reads what a MD5 proves drops the indexes that were found, to be sure. That
-// is no news of the backup.
+// Bytes that only an MD5 proves are read without the indexes that were found, which are dropped.
+// That says nothing about the backup.
 func TestAWholeBackupWithoutDigestsIsReadInSilence(t *testing.T) {
 	dir, content := t.TempDir(), storetest.Text(4<<20, 6)
 	b := storetest.MustWrite(t, dir, storetest.Spec{ID: storetest.ID("silent"), VolumeID: storetest.ID("volume"), Content: content, FileSize: 1 << 20})
@@ -230,7 +230,8 @@ func TestVerifyDecodesWhereDigestsCannotBeCompared(t *testing.T) {
 	if r[full.ID].OK || r[child.ID].OK {
 		t.Error("damage not found")
 	}
-	for _, d := range r[child.ID].Damaged { // to the block, where the full one only knows the object
+	// to the block, where the full one only knows the object
+	for _, d := range r[child.ID].Damaged {
 		if d.Offset < 3<<20 || d.Offset == 3<<20 && d.Length == 1<<20 {
 			t.Errorf("%+v", d)
 		}

@@ -69,7 +69,7 @@ func TestARowThatCallsABlockZeroDoesNotBeatAnObjectThatIsRight(t *testing.T) {
 	}
 }
 
-// With _metadata in doubt nobody knows which of the two is right.
+// If _metadata is in doubt it is not known which of the two is right.
 func TestARowThatCallsABlockZeroBeatsAnObjectThatMayBeElsewhere(t *testing.T) {
 	dir := t.TempDir()
 	_, child, content := pair(t, dir, 32<<10)

@@ -9,24 +9,24 @@ import (
 )
 
 const (
-	// maxTablesBytes bounds the tables that are remembered, by about what they
-	// take: of some 30,000 disks without one, or of 10,000 with a few partitions.
+	// maxTablesBytes bounds the memory of remembered tables, approximately: those of some 30,000
+	// disks without a table, or of 10,000 with a few partitions.
 	maxTablesBytes = 8 << 20
-	// maxWitnesses are kept for each volume, the last ones; a disk is repartitioned
-	// rarely.
+	// maxWitnesses bounds the witnesses kept for each volume, the latest ones; a disk is rarely
+	// repartitioned.
 	maxWitnesses = 4
-	// maxWitnessBlocks is how many blocks a table may have been read from to be
-	// recognised in another backup. It is one for a disk with an MBR or a GPT, and
-	// one for each partition where sectors are told from it.
+	// maxWitnessBlocks bounds the number of blocks from which a table was read that can be
+	// recognised in another backup. A disk with an MBR or a GPT takes one block, and one for each
+	// partition whose start was read to find out the sector size.
 	maxWitnessBlocks = 64
 )
 
-// tables remembers what was read of backups whose bytes never change, blank disks
-// included, and from which blocks: another backup of the volume that has blocks of
-// the same digests there has the same table.
+// tables remembers the tables of backups whose bytes never change, blank disks included, and the
+// blocks from which they were read: another backup of the volume whose blocks have the same digests
+// there has the same table.
 type tables struct {
 	mu        sync.Mutex
-	bytes     int // about what is in known
+	bytes     int // approximate size of known
 	known     map[tableKey]parttable.Table
 	witnesses map[witnessKey][]witness
 }
@@ -37,14 +37,14 @@ type tableKey struct {
 	created int64
 }
 
-// witnessKey is what disks have in common whose blocks are compared.
+// witnessKey is what disks must have in common for their blocks to be compared.
 type witnessKey struct {
 	volume string
 	size   int64
 	align  int
 }
 
-// witness is a table, and all that was read to know it.
+// witness is a table, and the blocks from which it was read.
 type witness struct {
 	blocks []witnessBlock
 	table  parttable.Table
@@ -78,8 +78,8 @@ func (s *tables) put(k tableKey, t parttable.Table) {
 	s.known[k] = t
 }
 
-// alike returns the table of a disk that has the same blocks as one whose table
-// is known, where it was read from. It reads digests alone.
+// alike returns the table of a disk if another disk, whose table is known, has equal blocks where
+// its table was read from. It reads only digests.
 func (s *tables) alike(ctx context.Context, b *Backup, d Digests) (parttable.Table, bool) {
 	s.mu.Lock()
 	witnesses := s.witnesses[witnessKey{b.VolumeID, b.Size, d.Align()}]
@@ -119,9 +119,9 @@ func (s *tables) witness(ctx context.Context, b *Backup, d Digests, read []byteR
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.witnesses == nil {
-		return // put makes it
+		return // put makes the map
 	}
-	kept := s.witnesses[key] // never changed in place: alike reads it without the lock
+	kept := s.witnesses[key] // never changed in place, as alike reads it without the lock
 	if len(kept) >= maxWitnesses {
 		kept = kept[1:]
 	}

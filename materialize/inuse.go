@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// identity says which device or file something is, whatever its name.
+// identity identifies a device or file, whatever its name.
 type identity struct {
 	rdev uint64 // a block device's number; 0 for a file
 	dev  uint64 // a file's filesystem
@@ -34,8 +34,8 @@ func identifyPath(path string) (identity, bool) {
 	return identify(&st), true
 }
 
-// machine is what the kernel said, at one moment, about who uses what. Reading
-// it is separate from judging it (users, systemDisk).
+// machine is what the kernel said about uses of devices and files at one
+// moment. Reading it is separate from judging it (users, systemDisk).
 type machine struct {
 	blocks  map[uint64]*block // by device number
 	mounts  []mount
@@ -65,7 +65,7 @@ type mount struct {
 	dev    uint64 // st_dev of the filesystem
 	source identity
 	point  string
-	of     string // the process in whose mount namespace it is, "" for ours
+	of     string // a process in whose mount namespace it is, "" for this one's
 }
 
 type swap struct {
@@ -78,8 +78,8 @@ type host struct{ sys, proc, dev string }
 
 var theHost = host{sys: "/sys", proc: "/proc", dev: "/dev"}
 
-// look reads the machine. What cannot be read is noted in unseen; behind it
-// stands, for devices, the exclusive open.
+// look reads the machine. What cannot be read is noted in unseen; for devices
+// the exclusive open protects nevertheless.
 func (h host) look(target identity) (*machine, error) {
 	m := &machine{blocks: map[uint64]*block{}}
 	if err := h.readBlocks(m); err != nil {
@@ -108,7 +108,7 @@ func (h host) readBlocks(m *machine) error {
 	for _, e := range entries {
 		dir, err := filepath.EvalSymlinks(filepath.Join(class, e.Name()))
 		if err != nil {
-			continue // gone meanwhile
+			continue // it has vanished meanwhile
 		}
 		rdev, ok := readDevno(filepath.Join(dir, "dev"))
 		if !ok {
@@ -137,8 +137,8 @@ func (h host) readLoop(m *machine, dir string, b *block) *loop {
 	l := &loop{path: strings.TrimSuffix(string(path), "\n")}
 	l.off = readInt(filepath.Join(dir, "loop/offset"))
 	l.limit = readInt(filepath.Join(dir, "loop/sizelimit"))
-	// The ioctl knows the file itself, also when its name is gone or is
-	// another's in our mount namespace.
+	// The ioctl identifies the file itself, even if its name was deleted or
+	// means another file in this mount namespace.
 	if f, err := os.OpenFile(filepath.Join(h.dev, b.name), os.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0); err == nil {
 		defer f.Close()
 		var st unix.Stat_t

@@ -11,17 +11,16 @@ import (
 	"strings"
 )
 
-// export is a device or file that the kernel serves to others. No process has it
-// open, and not every target module opens devices exclusively.
+// export is a device or file that the kernel serves to other machines. No process has it open, and
+// not every target module opens devices exclusively.
 type export struct {
 	id   identity
 	what string // in words, "the LIO backstore iblock_0/disk"
 }
 
-// readExports reads what the kernel's targets are configured to serve:
-// LIO (kernel: drivers/target/target_core_configfs.c), nvmet
-// (drivers/nvme/target/configfs.c), the USB mass storage gadget
-// (Documentation/usb/mass-storage.rst) and SCST.
+// readExports reads what the kernel's targets are configured to serve: LIO (kernel:
+// drivers/target/target_core_configfs.c), nvmet (drivers/nvme/target/configfs.c), the USB mass
+// storage gadget (Documentation/usb/mass-storage.rst) and SCST.
 func (h host) readExports(m *machine) {
 	config := filepath.Join(h.sys, "kernel/config")
 	for dir, module := range map[string]string{"target": "target_core_mod", "nvmet": "nvmet"} {
@@ -47,7 +46,7 @@ func (h host) readExports(m *machine) {
 }
 
 func (h host) glob(root, pattern string) []string {
-	found, _ := filepath.Glob(filepath.Join(root, pattern)) // of a fixed, good pattern
+	found, _ := filepath.Glob(filepath.Join(root, pattern)) // patterns are constant and valid
 	return found
 }
 
@@ -57,9 +56,9 @@ func firstLine(path string) string {
 	return strings.TrimSpace(line)
 }
 
-// exported notes what stands under a name.
+// exported notes that the device or file of a name is exported.
 func (m *machine) exported(path, what string) {
-	if path == "" || path == "(null)" { // nvmet and LIO of what was not set yet
+	if path == "" || path == "(null)" { // nvmet and LIO show this if it is not set yet
 		return
 	}
 	id, ok := identifyPath(path)
@@ -72,7 +71,7 @@ func (m *machine) exported(path, what string) {
 
 var (
 	scsiAddress = regexp.MustCompile(`^\d+:\d+:\d+:\d+$`)
-	// What the back ends print into info (target_core_iblock.c, _file.c, _pscsi.c).
+	// The text that the back ends print into info (target_core_iblock.c, _file.c, _pscsi.c).
 	lioDevice = regexp.MustCompile(`Major: (\d+) Minor: (\d+)`)
 	lioFile   = regexp.MustCompile(`(?:File|UDEV PATH): (\S+)`)
 	lioPscsi  = regexp.MustCompile(`Channel ID: (\d+) Target ID: (\d+) LUN: (\d+) Host ID: (\d+)`)
@@ -85,7 +84,7 @@ func (h host) readLIO(m *machine, core string) {
 		hba, name := filepath.Base(filepath.Dir(dir)), filepath.Base(dir)
 		text, err := os.ReadFile(filepath.Join(dir, "info"))
 		if err != nil {
-			continue // no backstore: alua, or a statistic
+			continue // not a backstore: alua, or a statistic
 		}
 		info, what := string(text), fmt.Sprintf("the LIO backstore %s/%s", hba, name)
 		if strings.Contains(info, "DEACTIVATED") {
@@ -104,7 +103,7 @@ func (h host) readLIO(m *machine, core string) {
 				}
 			}
 		}
-		if known { // by number, which is better than a name
+		if known { // a number is better than a name
 			continue
 		}
 		paths := []string{firstLine(filepath.Join(dir, "udev_path"))}
@@ -119,11 +118,10 @@ func (h host) readLIO(m *machine, core string) {
 	}
 }
 
-// exportsOf adds the exports of a target, of its partitions and of what it is a
-// part of.
+// exportsOf adds the exports of a target, of its partitions and of the disk that it is a part of.
 func (u *usage) exportsOf(target identity) {
 	related := u.m.related(target)
-	for id := range u.seen { // and of what stands on it
+	for id := range u.seen { // and of devices that stand on it
 		related[identity{rdev: id}] = true
 	}
 	for _, e := range u.m.exports {

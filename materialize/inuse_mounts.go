@@ -14,8 +14,8 @@ import (
 	"github.com/restorefs/restorefs/fusefs/mountinfo"
 )
 
-// readMounts reads what is mounted in this mount namespace and in those of all
-// processes: a container may have mounted what nobody sees here.
+// readMounts reads what is mounted in this mount namespace and in those of all processes: a
+// container may have mounts that are not visible here.
 func (h host) readMounts(m *machine) error {
 	if err := h.readMountsOf(m, "self", ""); err != nil {
 		return err
@@ -26,11 +26,11 @@ func (h host) readMounts(m *machine) error {
 	}
 	for _, pid := range h.processes() {
 		ns, err := os.Readlink(filepath.Join(h.proc, pid, "ns/mnt"))
-		if err != nil || seen[ns] { // that it cannot be looked into is said by readOpeners
+		if err != nil || seen[ns] { // readOpeners reports processes that cannot be looked into
 			continue
 		}
 		seen[ns] = true
-		h.readMountsOf(m, pid, h.process(pid)) // or it has just ended
+		h.readMountsOf(m, pid, h.process(pid)) // fails if it has just ended
 	}
 	return nil
 }
@@ -54,7 +54,7 @@ func (h host) readMountsOf(m *machine, pid, of string) error {
 			continue
 		}
 		mt := mount{dev: dev, point: in.Mountpoint, of: of}
-		// Btrfs mounts have a number of their own: there the source tells the device.
+		// Btrfs mounts have device numbers of their own; the source tells the device.
 		if strings.HasPrefix(in.Source, "/dev/") && unix.Major(dev) == 0 {
 			if mt.source, ok = identifyPath(root + in.Source); !ok {
 				mt.source, _ = identifyPath(in.Source)
@@ -65,7 +65,7 @@ func (h host) readMountsOf(m *machine, pid, of string) error {
 	return nil
 }
 
-// mountTable reads the mounts that a process sees, as far as it is there.
+// mountTable reads the mounts that a process sees, as far as the table can be read.
 func (h host) mountTable(pid string) ([]mountinfo.Mount, error) {
 	table, err := mountinfo.Read(filepath.Join(h.proc, pid, "mountinfo"))
 	if errors.Is(err, fs.ErrNotExist) {

@@ -16,8 +16,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// related is the target and what shares its bytes without standing on it: its
-// partitions, the disk that it is a partition of, the file behind a loop device.
+// related returns the target and what shares its bytes without standing on it: its partitions, the
+// disk that it is a partition of, the file behind a loop device.
 func (m *machine) related(target identity) map[identity]bool {
 	out := map[identity]bool{target: true}
 	b := m.blocks[target.rdev]
@@ -46,9 +46,8 @@ func (m *machine) related(target identity) map[identity]bool {
 // (PROC_PID_INIT_INO in the kernel's proc_ns.h).
 const initialPIDNamespace = "pid:[4026531836]"
 
-// readOpeners finds the other processes that have any of the files open for
-// writing, by whatever name, or have it mapped so: a qemu that a volume is
-// attached to does not open exclusively.
+// readOpeners finds the other processes that have any of the files open for writing, by whatever
+// name, or mapped for writing: a qemu that a volume is attached to does not open it exclusively.
 func (h host) readOpeners(m *machine, files map[identity]bool) {
 	o := openers{host: h, files: files, hung: map[string]bool{}}
 	hidden := 0
@@ -86,14 +85,14 @@ func (h host) processes() (pids []string) {
 	return pids
 }
 
-// process is how a process is called in a message.
+// process returns the name of a process for messages.
 func (h host) process(pid string) string {
 	comm, _ := os.ReadFile(filepath.Join(h.proc, pid, "comm"))
 	return fmt.Sprintf("process %s (%s)", pid, strings.TrimSpace(string(comm)))
 }
 
-// isProgram tells a process from a thread of the kernel, which opens nothing of
-// interest here, and from one that has ended.
+// isProgram reports whether a process is not a kernel thread, which opens nothing of interest here,
+// and has not ended.
 func (h host) isProgram(pid string) bool {
 	args, _ := os.ReadFile(filepath.Join(h.proc, pid, "cmdline"))
 	return len(args) > 0
@@ -114,7 +113,7 @@ func (h host) hidesProcesses() (hides bool) {
 	return hides
 }
 
-// openers looks for files among what processes have open.
+// openers looks for files among the open files of processes.
 type openers struct {
 	host
 	files map[identity]bool
@@ -127,7 +126,7 @@ func (o *openers) open(pid string) (name string, err error) {
 	dir := filepath.Join(o.proc, pid)
 	fds, err := os.ReadDir(filepath.Join(dir, "fd"))
 	for _, fd := range fds {
-		// The name is asked first: of sockets and the like there is no more to ask.
+		// The name comes first: sockets and the like need no further look.
 		link := filepath.Join(dir, "fd", fd.Name())
 		name, err := os.Readlink(link)
 		if err != nil || !strings.HasPrefix(name, "/") || !writable(filepath.Join(dir, "fdinfo", fd.Name())) {
@@ -163,12 +162,11 @@ func mappedForWriting(line string) (link, name string, ok bool) {
 	return strings.TrimLeft(start, "0") + "-" + strings.TrimLeft(end, "0"), name, strings.HasPrefix(name, "/")
 }
 
-// statWait is how long the file system of an open file may take to tell which
-// file it is: a local one takes no time, a network file system that is away for ever.
+// statWait is how long a file system may take to identify an open file: a local one takes no time,
+// one whose server does not answer would take for ever.
 const statWait = time.Second
 
-// is reports whether one of the links in /proc, whose name is known, leads to any
-// of the files.
+// is reports whether a link in /proc, whose name is known, leads to any of the files.
 func (o *openers) is(link, name string) bool {
 	for mount := range o.hung {
 		if strings.HasPrefix(name, mount+"/") {
@@ -176,7 +174,7 @@ func (o *openers) is(link, name string) bool {
 		}
 	}
 	answer := make(chan identity, 1)
-	go func() { // stays behind if there is no answer; the end of the process ends it
+	go func() { // without an answer it stays until this process ends
 		id, _ := identifyPath(link)
 		answer <- id
 	}()
@@ -191,7 +189,7 @@ func (o *openers) is(link, name string) bool {
 	}
 }
 
-// mountPoint is the longest mount point that a name is below.
+// mountPoint returns the longest mount point that a name lies below.
 func (o *openers) mountPoint(name string) string {
 	found := ""
 	table, _ := o.mountTable("self")
@@ -203,7 +201,7 @@ func (o *openers) mountPoint(name string) string {
 	return cmp.Or(found, filepath.Dir(name))
 }
 
-// writable reports whether a descriptor is, by proc_pid_fdinfo(5).
+// writable reports whether a descriptor is open for writing; see proc_pid_fdinfo(5).
 func writable(fdinfo string) bool {
 	b, _ := os.ReadFile(fdinfo)
 	for line := range strings.Lines(string(b)) {

@@ -14,8 +14,8 @@ type passer interface {
 	pass(in *nesting) (n int, ended bool, err error)
 }
 
-// skip passes over the next value. One that is too long to be held is not checked
-// inside: nobody uses it.
+// skip passes over the next value. The inside of a value that is too long to be held is not
+// checked, as it is not used.
 func (v *values) skip(name string, limit int64) error {
 	c, err := v.peek()
 	if err != nil {

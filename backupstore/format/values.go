@@ -105,8 +105,8 @@ func (v *values) more(first bool, closing byte) (bool, error) {
 	return true, v.expect(',')
 }
 
-// value returns the next value as it is written; whether it is valid is left to
-// whoever parses it. The bytes are good until the next call.
+// value returns the next value as it is written, without checking that it is valid, which parsing
+// it does. The bytes are valid until the next call.
 func (v *values) value() ([]byte, error) {
 	if _, err := v.peek(); err != nil {
 		return nil, err

@@ -1,9 +1,8 @@
-// Package safetext makes text safe to print. What the share and a cloud call
-// things was chosen by somebody else: on a terminal it must not steer, hide or
-// reorder what is read, and not push it out of sight.
+// Package safetext makes text safe to print. Others chose the names on the share and in a cloud: on
+// a terminal these must not control, hide or reorder other text, nor push it out of sight.
 //
-// JSON is printed to terminals too. There the characters are escaped, which loses
-// nothing, and nothing is cut.
+// JSON is printed to terminals too. There such characters are escaped, which loses nothing, and
+// nothing is cut.
 package safetext
 
 import (

@@ -12,9 +12,8 @@ const (
 	// aloneBytes is how much a read without a frontier must have before it for
 	// that: as most objects of 64 MiB, and the large ones.
 	aloneBytes = 16 << 20
-	// lookAgain is how long somebody waits for the frontier at most before he
-	// looks again: one who builds the same index for another Object, or a
-	// process that ended, tells nobody here.
+	// lookAgain bounds how long a goroutine waits for the frontier before it looks again: one that
+	// builds the same index for another Object, or a process that has ended, does not wake it.
 	lookAgain = 100 * time.Millisecond
 )
 
@@ -54,10 +53,10 @@ func (o *Object) readAhead(ctx context.Context, p []byte, off int64) (int, error
 	return len(p), nil
 }
 
-// Build moves the frontier by about n bytes towards the object's end and
-// reports whether the index is complete, or as complete as memory allows. While somebody else moves the frontier
-// it waits. Where memory is short the frontier may fall back to the last
-// checkpoint afterwards: n has to be more than checkpoints are apart.
+// Build moves the frontier by about n bytes towards the object's end and reports whether the index
+// is complete, or as complete as memory allows. It waits while another goroutine moves the
+// frontier. If memory is short the frontier may fall back to the last checkpoint afterwards, so n
+// must be larger than the distance between checkpoints.
 func (o *Object) Build(ctx context.Context, n int64) (done bool, err error) {
 	if o.index == nil {
 		return true, nil
@@ -100,8 +99,8 @@ func (o *Object) advance(ctx context.Context, d *decoder, n int64) error {
 	return err
 }
 
-// takeBuild returns the decoder that moves the frontier, ready to go to off. If
-// somebody else has it, it waits until that one has moved on and returns nil.
+// takeBuild returns the decoder that moves the frontier, ready to go to off. If another goroutine
+// has it, takeBuild waits until the frontier has moved and returns nil.
 func (o *Object) takeBuild(ctx context.Context, off int64) (*decoder, error) {
 	o.mu.Lock()
 	moved := o.moved
@@ -166,7 +165,7 @@ func (o *Object) park(ctx context.Context, d *decoder) {
 	o.notify()
 }
 
-// notify wakes those who wait for the frontier.
+// notify wakes goroutines that wait for the frontier.
 func (o *Object) notify() {
 	o.mu.Lock()
 	close(o.moved)

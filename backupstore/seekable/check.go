@@ -8,9 +8,9 @@ import (
 	"github.com/restorefs/restorefs/backupstore/seekable/stream"
 )
 
-// Check decodes the object from its start and hands its bytes to each, in
-// pieces. What is wrong with how the stream ends, or with its own checksum, is
-// oddEnd: whoever proves the bytes in another way need not mind.
+// Check decodes the object from its start and passes its bytes to each, in pieces. A fault in the
+// end of the stream, or of its own checksum, is oddEnd: callers that prove the bytes in another way
+// may ignore it.
 func (o *Object) Check(ctx context.Context, each func([]byte)) (oddEnd, err error) {
 	buf := make([]byte, min(1<<20, o.length))
 	if o.alg == Raw {

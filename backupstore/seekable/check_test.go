@@ -14,7 +14,7 @@ import (
 func TestTheEndIsCheckedWithoutDecodingAgain(t *testing.T) {
 	for _, s := range samples(t) {
 		if len(s.want) == 0 {
-			continue // nobody reads it
+			continue // it is not read
 		}
 		t.Run(s.name, func(t *testing.T) {
 			e := newEngine(t, Options{NoBuild: true})

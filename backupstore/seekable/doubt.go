@@ -9,10 +9,9 @@ import (
 	"github.com/restorefs/restorefs/backupstore/seekable/stream"
 )
 
-// An index that misleads and an object that is damaged look the same to who
-// reads through the index. The object decoded from its start tells them apart.
-// It matters which: a wrong index must go, a right one leads past the damage, to
-// what lies behind the next checkpoint.
+// A wrong index and a damaged object look the same to a read through the index. Decoding the object
+// from its start tells them apart. The difference matters: a wrong index must be dropped, a right
+// one leads past the damage, to the bytes behind the next checkpoint.
 
 // aheadBytes is how far ahead of what it hands out a decoder may have met damage.
 const aheadBytes = 128 << 10
@@ -27,8 +26,8 @@ func (o *Object) Distrust() bool { return o.without((*index.Index).Drop) }
 // owes nothing to an index that was found.
 func (o *Object) Renew() { o.without((*index.Index).Renew) }
 
-// without drops the index, once, and reports whether there may have been one.
-// Nobody returns before that is done: who reads again must not come upon it.
+// without drops the index, once, and reports whether there may have been one. No caller returns
+// before the index is dropped, as it must not be used when the caller reads again.
 func (o *Object) without(drop func(*index.Index)) bool {
 	if o.index == nil {
 		return false

@@ -23,15 +23,15 @@ type Options struct {
 	Indexes *index.Store
 	// Workers is how many cores one decoder may use that has far to go; 0: all.
 	Workers int
-	// NoBuild uses indexes that are there and builds none: quicker for who
-	// reads objects from front to back, once.
+	// NoBuild uses existing indexes and builds none: quicker for objects that are read once, from
+	// front to back.
 	NoBuild bool
 }
 
 // Engine owns the memory of all decoders. It is safe for concurrent use.
 //
-// Who waits for memory holds none (nor claims any, see Hold): a reader reserves before it has a decoder and
-// gives it back without waiting for anything but its own decoding.
+// A reader that waits for memory holds none (nor claims any, see Hold): it reserves memory before
+// it has a decoder, and gives it back without waiting for anything but its own decoding.
 type Engine struct {
 	indexes *index.Store
 	workers int
@@ -41,11 +41,12 @@ type Engine struct {
 	readers atomic.Int64 // reads under way
 	count   counters
 
-	mu      sync.Mutex
-	limit   int64      // budget less what buffers may keep, until Close
-	held    int64      // bytes that decoders hold, parked or at work
-	parked  *list.List // of *decoder, most recently used first; while somebody waits only claimed ones
-	waiting list.List  // of *waiter, who came first first
+	mu    sync.Mutex
+	limit int64 // budget less what buffers may keep, until Close
+	held  int64 // bytes that decoders hold, parked or at work
+	// of *decoder, most recently used first; only claimed ones while readers wait
+	parked  *list.List
+	waiting list.List // of *waiter, first come first served
 }
 
 // waiter waits for memory.
@@ -125,8 +126,8 @@ func (e *Engine) Close() {
 	closeAll(victims)
 }
 
-// reserve waits until n more bytes may be held, and counts them. Who came first
-// is served first, lest many small ones starve a large one.
+// reserve waits until n more bytes may be held, and counts them. Waiters are served in order, lest
+// many small ones starve a large one.
 func (e *Engine) reserve(ctx context.Context, n int64) error {
 	e.mu.Lock()
 	victims := e.evict(n)
@@ -169,7 +170,7 @@ func (e *Engine) reserve(ctx context.Context, n int64) error {
 // fits reports whether n more bytes may be held. e.mu is held.
 func (e *Engine) fits(n int64) bool { return e.held == 0 || e.held+n <= e.limit }
 
-// release gives n bytes back to those who wait. e.mu is held.
+// release gives n bytes to readers that wait. e.mu is held.
 func (e *Engine) release(n int64) {
 	e.held -= n
 	for el := e.waiting.Front(); el != nil && e.fits(el.Value.(*waiter).n); el = e.waiting.Front() {

@@ -2,14 +2,14 @@ package seekable
 
 import "context"
 
-// Hold is a reader's claim on the decoder that it used last, for as long as it
-// reads on: it is not closed in favour of those who wait for memory. Readers
-// that go through many objects at once, in pieces, need one each: where there is
-// memory for fewer decoders than readers, each of them would otherwise begin at
-// its object's start for every piece.
+// Hold is a reader's claim on the decoder that it used last: the decoder is not
+// closed in favour of readers that wait for memory. Readers that go through
+// many objects at once, in pieces, need a Hold each: with memory for fewer
+// decoders than readers, each of them would otherwise begin at the start of its
+// object for every piece.
 //
-// A reader that has to wait for memory gives up its claim first, so that who
-// waits holds nothing and waiting ends.
+// A reader that has to wait for memory gives up its claim first, so that
+// waiting readers hold nothing and waiting ends.
 type Hold struct {
 	last *decoder // guarded by Engine.mu; it may be parked, at work or closed
 }
@@ -38,7 +38,7 @@ func holdOf(ctx context.Context) *Hold {
 func (d *decoder) claimed() bool { return d.hold != nil && d.hold.last == d }
 
 // claim makes d, which is being parked, the decoder that h claims, and returns
-// the one before if there are others who wait for its memory. Engine.mu is held.
+// the previous one if others wait for its memory. Engine.mu is held.
 func (e *Engine) claim(h *Hold, d *decoder) (victims []*decoder) {
 	if h.last != d && e.waiting.Len() > 0 {
 		victims = e.giveUp(h)

@@ -40,8 +40,8 @@ type Identity struct {
 // minIndexed is the decoded size below which an object has no index.
 const minIndexed = 1 << 20
 
-// stepBytes are decoded at most between two reports of progress to those who
-// wait for the frontier.
+// stepBytes is the most that is decoded before goroutines that wait for the frontier are told of
+// progress.
 const stepBytes = 1 << 20
 
 // Object is random access to the decoded bytes of one stored object. It is

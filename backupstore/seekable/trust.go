@@ -42,10 +42,11 @@ const (
 type behindTrust uint8
 
 const (
-	behindUnsought behindTrust = iota // nobody has looked for an entry
-	behindSeeking                     // somebody looks, or has found that there is none
+	behindUnsought behindTrust = iota // no entry was looked for
+	behindSeeking                     // an entry is being looked for, or there is none
 	behindEntrance                    // from the entry, or from checkpoints behind that
-	behindOnly                        // from the entry: checkpoints behind it come from a decoder that met the damage
+	// from the entry: checkpoints behind it come from a decoder that met the damage
+	behindOnly
 )
 
 // event is what readers find out.

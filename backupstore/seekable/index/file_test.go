@@ -222,8 +222,8 @@ func TestWorkedExample(t *testing.T) {
 	}
 }
 
-// FuzzComplete gives the loader directories that carry right checksums, as
-// somebody who wants to deceive would make them.
+// FuzzComplete gives the loader directories with right checksums, as an
+// attacker would make them.
 func FuzzComplete(f *testing.F) {
 	_, content := writeFiles(f, f.TempDir(), 5, true)
 	key := testKey("o")

@@ -67,9 +67,9 @@ func (s *Store) Close() {
 	}
 }
 
-// Index returns the index for key, with what the store has of it. As long as
-// one is in use, all who ask for its key get the same. It never fails: files
-// that are no good are dropped and logged. The caller calls Close.
+// Index returns the index for key, with what the store has of it. As long as an
+// index is in use, all callers get the same one for its key. It never fails:
+// invalid files are dropped and logged. The caller must call Close.
 func (s *Store) Index(key Key) *Index {
 	if s == nil {
 		s = newStore(nil)
@@ -173,7 +173,7 @@ func (s *Store) names(f *os.File, name string) bool {
 	return err == nil && os.SameFile(now, was)
 }
 
-// remove deletes a file. One that is being written by somebody stays, unless it
+// remove deletes a file, but not one that is being written elsewhere, unless it
 // is the caller's own.
 func (s *Store) remove(name string, own bool) bool {
 	if s.root == nil {

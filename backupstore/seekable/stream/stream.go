@@ -1,7 +1,7 @@
-// Package stream holds the few types that the decoders of one compressed
-// object share: where compressed bytes come from (Source), what a decoder can
-// do (Decoder), the places at which one can be resumed (Checkpoint), and who
-// is told of by-products (Observer).
+// Package stream holds the few types that the decoders of one compressed object
+// share: where compressed bytes come from (Source), what a decoder can do
+// (Decoder), the places at which one can be resumed (Checkpoint), and the
+// receiver of by-products (Observer).
 //
 // It owns no algorithm, no cache and no policy. The decoders (inflate,
 // bunzip2, unzstd) import only this package; seekable, above them, decides

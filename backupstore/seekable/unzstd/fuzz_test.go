@@ -44,7 +44,7 @@ func FuzzDecodesLikeKlauspost(f *testing.F) {
 		const limit = 512 << 10
 		d, got, err := ours(stored, &log{t: t}, limit)
 		if _, ok := errors.AsType[*MemoryError](err); ok {
-			return // a window that nobody is to allocate here
+			return // a window that is too large to allocate here
 		}
 		switch {
 		case err == nil, errors.Is(err, stream.ErrCorrupt), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, ErrUnsupported):
