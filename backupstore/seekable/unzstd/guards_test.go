@@ -8,6 +8,8 @@ import (
 	"math/big"
 	"testing"
 
+	"github.com/cespare/xxhash/v2"
+
 	"github.com/restorefs/restorefs/backupstore/seekable/stream"
 )
 
@@ -125,6 +127,8 @@ var oddities = []oddity{
 	{"a bit stream that ends inside a sequence is refused", compressed(rawLits("a"), single(1, 1, 2, 0), backward(field{0, 1})), errBitsShort},
 	{"a bit stream that ends many sequences early is refused", compressed(rleLits(200), single(120, 1, 8, 0), backward(field{0, 8})), errBitsShort},
 	{"a bit stream that ends inside the longest sequence is refused", compressed(rawLits("a"), single(3, 35, 31, 52), backward(field{0, 9})), errBitsShort},
+	{"more sequences than the largest block can have are refused",
+		compressed(rawLits("a"), []byte{255, (50_000 - 0x7f00) & 0xff, (50_000 - 0x7f00) >> 8, modeSingle<<6 | modeSingle<<4 | modeSingle<<2, 0, 0, 0}, backward()), errTooLong},
 	{"bits behind the last sequence are refused", compressed(rawLits("a"), single(1, 1, 2, 0), backward(field{0, 3})), errBitsLeft},
 	{"a repeated offset less one is refused when nothing is left of it", compressed(rawLits("a"), single(1, 0, 1, 0), backward(field{1, 1})), errRepeat},
 	{"more literals in a sequence than there are are refused", compressed(rawLits("a"), single(1, 2, 2, 0), backward(field{0, 2})), errLiterals},
@@ -285,11 +289,20 @@ func TestEachRuleOfFramesIsHeldTo(t *testing.T) {
 	if got, err := decodeAll(t, New(memory(join(magic, []byte{0x24, 0}, block(blockRaw, 0, true), sum)), Options{}), 10); err != nil || len(got) > 0 {
 		t.Errorf("%q, %v", got, err)
 	}
+	eachCut(t, join(magic, []byte{0x24, 3}, abc, binary.LittleEndian.AppendUint32(nil, uint32(xxhash.Sum64String("abc")))))
 	whole, _ := oddFrame(compressed(rawLits("a"), single(1, 1, 2, 0), backward(field{0, 2})))
-	for cut := range len(whole) {
-		if _, err := decodeAll(t, New(memory(whole[:cut]), Options{}), 1000); !errors.Is(err, io.ErrUnexpectedEOF) {
-			t.Errorf("cut at %d: %v", cut, err)
-		}
+	eachCut(t, whole)
+}
+
+// eachCut decodes what is left of stored when it is cut at each byte.
+func eachCut(t *testing.T, stored []byte) {
+	t.Helper()
+	for cut := range len(stored) + 1 {
+		eachDecoder(t, stored[:cut], func(way string, _ []byte, err error) {
+			if cut < len(stored) && !errors.Is(err, io.ErrUnexpectedEOF) || cut == len(stored) && err != nil {
+				t.Errorf("%s, cut at %d of %d: %v", way, cut, len(stored), err)
+			}
+		})
 	}
 }
 
