@@ -219,21 +219,9 @@ func (c *Client) endpoint(service, setting string, types ...string) (string, err
 	region := s.get("region_name")
 	var regions, interfaces []string
 	for _, t := range types {
-		var urls []string
-		for _, entry := range c.catalog {
-			for _, e := range entry.Endpoints {
-				switch {
-				case entry.Type != t || service == "Cinder" && olderAPI(e.URL):
-				case e.Interface != want:
-					interfaces = append(interfaces, e.Interface)
-				case region != "" && e.Region != region && e.RegionID != region:
-					regions = append(regions, cmp.Or(e.RegionID, e.Region))
-				default:
-					urls = append(urls, e.URL)
-					regions = append(regions, cmp.Or(e.RegionID, e.Region))
-				}
-			}
-		}
+		urls, seen := c.endpointsOf(t, want, region, service == "Cinder")
+		interfaces = append(interfaces, seen.interfaces...)
+		regions = append(regions, seen.regions...)
 		slices.Sort(regions)
 		regions = slices.Compact(regions)
 		switch {
@@ -256,6 +244,31 @@ func (c *Client) endpoint(service, setting string, types ...string) (string, err
 		hint = fmt.Sprintf("give its address in %s", s.name(setting))
 	}
 	return "", fmt.Errorf("%w: the cloud's catalogue has no %s: %s", ErrCredentials, service, hint)
+}
+
+// offered is what the catalogue has of a type of service: the regions that offer the wanted
+// interface, and the other interfaces.
+type offered struct{ regions, interfaces []string }
+
+// endpointsOf returns the addresses of a type for an interface, in a region or, if that is "", in
+// all. Those of older APIs of Cinder do not count.
+func (c *Client) endpointsOf(kind, want, region string, cinder bool) (urls []string, seen offered) {
+	for _, entry := range c.catalog {
+		for _, e := range entry.Endpoints {
+			switch {
+			case entry.Type != kind || cinder && olderAPI(e.URL):
+				continue
+			case e.Interface != want:
+				seen.interfaces = append(seen.interfaces, e.Interface)
+				continue
+			}
+			seen.regions = append(seen.regions, cmp.Or(e.RegionID, e.Region))
+			if region == "" || e.Region == region || e.RegionID == region {
+				urls = append(urls, e.URL)
+			}
+		}
+	}
+	return urls, seen
 }
 
 // olderAPI reports whether an address of Cinder is that of an API before version 3.

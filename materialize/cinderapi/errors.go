@@ -78,6 +78,7 @@ func (e *Error) advice() string {
 	}
 	switch e.Status {
 	case 0:
+		return e.adviceUnanswered()
 	case http.StatusUnauthorized:
 		return "the credentials are not accepted, or no longer: check user, password, project and their domains (or the token's age) and run it again"
 	case http.StatusForbidden:
@@ -95,12 +96,15 @@ func (e *Error) advice() string {
 		return "the cloud limits how many calls it takes: run it again later"
 	case http.StatusMultipleChoices, http.StatusMovedPermanently, http.StatusFound, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
 		return "redirects are not followed: correct the address (https instead of http?)"
-	default:
-		if e.Status >= 500 {
-			return "the fault is the cloud's: see its logs for the request, and run it again when it is well"
-		}
-		return ""
 	}
+	if e.Status >= 500 {
+		return "the fault is the cloud's: see its logs for the request, and run it again when it is well"
+	}
+	return ""
+}
+
+// adviceUnanswered is advice about a call that got no answer, or none that makes sense.
+func (e *Error) adviceUnanswered() string {
 	switch {
 	case errors.Is(e.Err, context.Canceled):
 		return ""

@@ -67,7 +67,11 @@ func TestErrorsOfRbdArePassedOn(t *testing.T) {
 		`echo none`: "cannot be understood",
 	} {
 		calls := fakeRBD(t, script)
-		_, err := (&Ceph{Pool: "fast", Wait: 100 * time.Millisecond}).Find(t.Context(), volumeOf(2))
+		wait := time.Minute
+		if strings.Contains(script, "watchers") { // that would end, so it is waited for
+			wait = 3 * time.Second
+		}
+		_, err := (&Ceph{Pool: "fast", Wait: wait}).Find(t.Context(), volumeOf(2))
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(calls(), "unmap") {
 			t.Errorf("%s: %v; %s", script, err, calls())
 		}

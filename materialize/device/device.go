@@ -126,9 +126,6 @@ const gib = 1 << 30
 
 // look opens the file or device at path for reading, and proves that it is the volume.
 func look(path string, v Volume) (*Device, error) {
-	wrong := func(format string, args ...any) (*Device, error) {
-		return nil, &WrongError{Volume: v.ID, Path: path, Reason: fmt.Sprintf(format, args...)}
-	}
 	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, fmt.Errorf("look at the device of volume %s: %w", v.ID, err)
@@ -140,29 +137,41 @@ func look(path string, v Volume) (*Device, error) {
 	}
 	d := &Device{Path: path, File: info.Mode().IsRegular(), Lasting: true}
 	if mode := info.Mode(); !d.File && (mode&os.ModeDevice == 0 || mode&os.ModeCharDevice != 0) {
-		return wrong("it is no block device and no regular file")
+		return nil, v.wrong(d, "it is no block device and no regular file")
 	}
 	if d.Size, err = f.Seek(0, io.SeekEnd); err != nil {
 		return nil, fmt.Errorf("size of %s: %w", path, err)
 	}
-	want := v.SizeGiB * gib
-	switch {
-	case d.File && (v.Encrypted || v.MayBeCut) && d.Size <= want:
-	case d.File && d.Size != want:
-		return wrong("it has %d bytes, the volume has %d", d.Size, want)
-	case d.Size < want:
-		return wrong("it has %d bytes, the volume has %d", d.Size, want)
-	case d.Size-want >= gib: // storage may round up, but Cinder counts whole GiB
-		return nil, &WrongError{Volume: v.ID, Path: path, TooLarge: true, Reason: fmt.Sprintf("it has %d bytes, the volume only %d", d.Size, want)}
+	if err := v.hasSize(d); err != nil {
+		return nil, err
 	}
 	reason, err := unfit(f, d, v)
 	if err != nil {
 		return nil, fmt.Errorf("look at the device of volume %s: %w", v.ID, err)
 	}
 	if reason != "" {
-		return wrong("%s", reason)
+		return nil, v.wrong(d, reason)
 	}
 	return d, nil
+}
+
+// hasSize is a *WrongError where what was found does not have the volume's size.
+func (v Volume) hasSize(d *Device) error {
+	want := v.SizeGiB * gib
+	switch {
+	case d.File && (v.Encrypted || v.MayBeCut) && d.Size <= want:
+	case d.Size < want, d.File && d.Size != want:
+		return v.wrong(d, fmt.Sprintf("it has %d bytes, the volume has %d", d.Size, want))
+	case d.Size-want >= gib: // storage may round up, but Cinder counts whole GiB
+		err := v.wrong(d, fmt.Sprintf("it has %d bytes, the volume only %d", d.Size, want))
+		err.TooLarge = true
+		return err
+	}
+	return nil
+}
+
+func (v Volume) wrong(d *Device, reason string) *WrongError {
+	return &WrongError{Volume: v.ID, Path: d.Path, Reason: reason}
 }
 
 // qcow2Magic is the start of a qcow2 file (QEMU, docs/interop/qcow2.txt).
