@@ -16,8 +16,6 @@ import (
 // fakeCinder is a fake of what records --import asks.
 type fakeCinder struct{ *cloudtest.Records }
 
-type fakeBackup = cloudtest.Backup
-
 func newFakeCinder(t *testing.T) *fakeCinder {
 	t.Helper()
 	c := &fakeCinder{cloudtest.NewRecords()}
