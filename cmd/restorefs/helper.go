@@ -46,65 +46,98 @@ func helperArgs(app *cli.App, args []string) ([]string, error) {
 	if !byName && !bySpec {
 		return args, nil
 	}
-	var words, options []string
-	sloppy, fake := false, false
+	call, err := parseHelperCall(args)
+	if err != nil {
+		return nil, err
+	}
+	flags, err := call.flags(app.Command("mount"))
+	if err != nil || call.fake { // everything but the mounting
+		return nil, err
+	}
+	command := append([]string{args[0], "mount", "--daemon", "--share", call.share}, flags...)
+	return append(command, "--", call.dir), nil
+}
+
+// helperCall is what mount(8) wants.
+type helperCall struct {
+	share, dir   string
+	options      []string // name or name=value
+	sloppy, fake bool     // -s: what is not known is ignored; -f: nothing is mounted
+}
+
+func parseHelperCall(args []string) (call helperCall, err error) {
+	var words []string
 	for i := 1; i < len(args); i++ {
 		a := args[i]
 		switch {
 		case a == "-o" || a == "-t":
 			if i++; i == len(args) {
-				return nil, usagef("%s needs a value", a)
+				return call, usagef("%s needs a value", a)
 			}
 			if a == "-o" {
-				options = append(options, splitOptions(args[i])...)
+				call.options = append(call.options, splitOptions(args[i])...)
 			}
 		case len(a) > 1 && strings.Trim(a[1:], "sfnv") == "" && a[0] == '-':
-			sloppy = sloppy || strings.Contains(a, "s")
-			fake = fake || strings.Contains(a, "f")
+			call.sloppy = call.sloppy || strings.Contains(a, "s")
+			call.fake = call.fake || strings.Contains(a, "f")
 		case strings.HasPrefix(a, "-"):
-			return nil, usagef("%s is no option of a mount helper; it is called as: %s SHARE DIRECTORY [-sfnv] [-o OPTIONS]", a, args[0])
+			return call, usagef("%s is no option of a mount helper; it is called as: %s SHARE DIRECTORY [-sfnv] [-o OPTIONS]", a, args[0])
 		default:
 			words = append(words, a)
 		}
 	}
 	if len(words) != 2 {
-		return nil, usagef("a mount helper takes SHARE and DIRECTORY, %s given", counted(len(words), "argument"))
+		return call, usagef("a mount helper takes SHARE and DIRECTORY, %s given", counted(len(words), "argument"))
 	}
-	command := app.Command("mount")
-	flags := []string{args[0], command.Name, "--daemon", "--share", words[0]}
+	call.share, call.dir = words[0], words[1]
+	return call, nil
+}
+
+// flags are those of mount that the options stand for.
+func (call helperCall) flags(mount *cli.Command) (flags []string, err error) {
 	readOnly, overlay := false, false
-	for _, option := range options {
-		name, _, hasValue := strings.Cut(option, "=")
+	for _, option := range call.options {
+		name, _, _ := strings.Cut(option, "=")
 		readOnly = name == "ro" || readOnly && name != "rw" // the last one counts
 		overlay = overlay || name == "overlay"
-		if option == "" || slices.Contains(genericOptions, name) || strings.HasPrefix(strings.ToLower(name), "x-") {
-			continue
+		flag, err := call.flag(mount, option)
+		if err != nil {
+			return nil, err
 		}
-		takesValue, known := optionFlag(command, name)
-		switch {
-		case name == "remount" || name == "bind" || name == "move":
-			return nil, usagef("a mount of restorefs cannot be changed by %q: unmount it and mount it again with the options that it is to have", name)
-		case slices.Contains(labelOptions, name):
-			return nil, usagef("%s is not supported: a mount of restorefs has the label that the host's policy gives to FUSE (fusefs_t); "+
-				"leave the option out, and let virtual machines read it with \"setsebool -P virt_use_fusefs on\"", name)
-		case !known && sloppy:
-		case !known:
-			return nil, usagef("%q is no option of restorefs; the options are the flags of \"restorefs mount --help\" without their dashes, with _ for -, except for %s", name, notOptionsText)
-		case takesValue && !hasValue:
-			return nil, usagef("the option %s needs a value: %s=...", name, name)
-		case !takesValue && hasValue:
-			return nil, usagef("the option %s takes no value", name)
-		default:
-			flags = append(flags, "--"+strings.ReplaceAll(option[:len(name)], "_", "-")+option[len(name):])
+		if flag != "" {
+			flags = append(flags, flag)
 		}
 	}
 	if readOnly && overlay {
 		return nil, usagef("the options ro and overlay exclude each other: an overlay makes the disks writable")
 	}
-	if fake { // everything but the mounting
-		return nil, nil
+	return flags, nil
+}
+
+// flag is the flag of mount that an option stands for, "" for one that needs
+// nothing from us.
+func (call helperCall) flag(mount *cli.Command, option string) (string, error) {
+	name, _, hasValue := strings.Cut(option, "=")
+	if option == "" || slices.Contains(genericOptions, name) || strings.HasPrefix(strings.ToLower(name), "x-") {
+		return "", nil
 	}
-	return append(flags, "--", words[1]), nil
+	takesValue, known := optionFlag(mount, name)
+	switch {
+	case name == "remount" || name == "bind" || name == "move":
+		return "", usagef("a mount of restorefs cannot be changed by %q: unmount it and mount it again with the options that it is to have", name)
+	case slices.Contains(labelOptions, name):
+		return "", usagef("%s is not supported: a mount of restorefs has the label that the host's policy gives to FUSE (fusefs_t); "+
+			"leave the option out, and let virtual machines read it with \"setsebool -P virt_use_fusefs on\"", name)
+	case !known && call.sloppy:
+		return "", nil
+	case !known:
+		return "", usagef("%q is no option of restorefs; the options are the flags of \"restorefs mount --help\" without their dashes, with _ for -, except for %s", name, notOptionsText)
+	case takesValue && !hasValue:
+		return "", usagef("the option %s needs a value: %s=...", name, name)
+	case !takesValue && hasValue:
+		return "", usagef("the option %s takes no value", name)
+	}
+	return "--" + strings.ReplaceAll(name, "_", "-") + option[len(name):], nil
 }
 
 // splitOptions splits at commas that are not in double quotes, as mount(8) does.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
@@ -120,24 +121,13 @@ func discardOverlays(c *cli.Context, dir, ref string) error {
 	if err != nil {
 		return err
 	}
-	out := []listedOverlay{}
-	for _, i := range list {
-		if ref == "" && i.Size == 0 && i.Problem != "" {
-			fmt.Fprintf(c.App.ErrWriter, "left: %s; it may be no overlay at all, to discard it name it\n", newListedOverlay(i))
-			continue
-		}
-		if ref == "" || i.Backup == ref || len(ref) >= 4 && strings.HasPrefix(i.Backup, ref) {
-			out = append(out, newListedOverlay(i))
-		}
+	out, err := toDiscard(c.App.ErrWriter, list, dir, ref)
+	if err != nil {
+		return err
 	}
-	switch {
-	case len(out) == 0 && ref == "":
+	if len(out) == 0 {
 		fmt.Fprintf(c.App.ErrWriter, "there is no overlay in %s\n", dir)
-	case len(out) == 0:
-		return usagef("there is no overlay of backup %s in %s; \"restorefs overlay list %s\" lists them", ref, dir, dir)
-	case len(out) > 1 && ref != "":
-		return usagef("%s is the start of %d ids of overlays in %s: give more of it", ref, len(out), dir)
-	default:
+	} else {
 		for _, l := range out {
 			fmt.Fprintln(c.App.ErrWriter, l)
 		}
@@ -157,4 +147,26 @@ func discardOverlays(c *cli.Context, dir, ref string) error {
 		fmt.Fprintf(c.App.Writer, "discarded %s\n", l.Backup)
 	}
 	return nil
+}
+
+// toDiscard are the overlays of a directory that ref names, "" for all; what may
+// be no overlay at all is then left, and told of.
+func toDiscard(told io.Writer, list []overlay.Info, dir, ref string) ([]listedOverlay, error) {
+	out := []listedOverlay{}
+	for _, i := range list {
+		if ref == "" && i.Size == 0 && i.Problem != "" {
+			fmt.Fprintf(told, "left: %s; it may be no overlay at all, to discard it name it\n", newListedOverlay(i))
+			continue
+		}
+		if ref == "" || i.Backup == ref || len(ref) >= 4 && strings.HasPrefix(i.Backup, ref) {
+			out = append(out, newListedOverlay(i))
+		}
+	}
+	switch {
+	case ref == "" || len(out) == 1:
+		return out, nil
+	case len(out) == 0:
+		return nil, usagef("there is no overlay of backup %s in %s; \"restorefs overlay list %s\" lists them", ref, dir, dir)
+	}
+	return nil, usagef("%s is the start of %d ids of overlays in %s: give more of it", ref, len(out), dir)
 }

@@ -188,8 +188,12 @@ func TestOverlaysAreListedAndDiscarded(t *testing.T) {
 	if l := list(); len(l) != 1 || l[0].InUse || l[0].WrittenBytes != 3*4096 {
 		t.Errorf("after the mount: %+v", l)
 	}
-	if stdout, _, code := restorefs(t, "show", "--share", share, "--overlay", dir, id); code != 0 || !strings.Contains(stdout, "12 KiB of 1 GiB written") {
+	if stdout, _, code := restorefs(t, "show", "--share", share, "--overlay", dir, id); code != 0 || !strings.Contains(stdout, "12 KiB of 1 GiB written") || !strings.Contains(stdout, ", in "+dir) {
 		t.Errorf("show: exit %d: %s", code, stdout)
+	}
+	none := t.TempDir()
+	if stdout, _, code := restorefs(t, "show", "--share", share, "--overlay", none, id); code != 0 || !strings.Contains(stdout, "nothing was written onto this backup in "+none) {
+		t.Errorf("show of no overlay: exit %d: %s", code, stdout)
 	}
 	stdout, _, _ := restorefs(t, "overlay", "list", dir)
 	if !strings.Contains(stdout, id) || !strings.Contains(stdout, "12 KiB of 1 GiB written") {

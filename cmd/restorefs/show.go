@@ -20,7 +20,7 @@ func showCommand() *cli.Command {
 		Usage:       "show everything known about a backup",
 		ArgsUsage:   "BACKUP",
 		Description: backupHelp,
-		Flags: []cli.Flag{shareFlag(), jsonFlag(), overlayFlag("also show what was written onto it in a mount with --overlay `DIR`"),
+		Flags: []cli.Flag{shareFlag(), jsonFlag(), overlayFlag("also show what was written onto BACKUP where it was mounted with --overlay `DIR`"),
 			lookFlag(10*time.Second, "look at the disk for that long at most: its partitions, file systems, and whether it was in use; 0 for not at all"),
 			&cli.BoolFlag{Name: "script", Usage: "print a script that restores the volume's metadata with the openstack client", DisableDefaultText: true}},
 		Action: show,
@@ -79,11 +79,13 @@ func show(c *cli.Context) error {
 	if c.Bool("json") {
 		return writeJSON(c.App.Writer, s)
 	}
-	printShown(c.App.Writer, s)
+	printShown(c.App.Writer, s, c.String("overlay"))
 	return nil
 }
 
-func printShown(out io.Writer, s shown) {
+// printShown prints s for people. overlays is the directory of --overlay, "" for
+// none.
+func printShown(out io.Writer, s shown, overlays string) {
 	w := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
 	defer w.Flush()
 	row := func(name, format string, args ...any) {
@@ -112,8 +114,11 @@ func printShown(out io.Writer, s shown) {
 		digests = "none: objects are checked against their MD5"
 	}
 	row("digests", "%s", digests)
-	if s.Overlay != nil {
-		row("overlay", "%s", s.Overlay.state())
+	switch {
+	case s.Overlay != nil:
+		row("overlay", "%s, in %s", s.Overlay.state(), overlays)
+	case overlays != "":
+		row("overlay", "nothing was written onto this backup in %s", overlays)
 	}
 	if s.Disk != nil {
 		name := "disk"
