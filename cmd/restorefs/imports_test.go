@@ -67,7 +67,7 @@ var mayImport = map[string][]string{
 // package may, and storetest with what is below it, which all may.
 var testsMayImport = map[string][]string{
 	"cache/disk":  {"cache"},
-	"cmd/serve":   {"backupstore/share"},
+	"cmd/serve":   {"backupstore/share", "backupstore/share/locate", "materialize"},
 	"cmd/cloud":   {"cmd/cloud/cloudtest", "backupstore/share", "backupstore/share/cinderconf"},
 	"cmd/restore": {"backupstore/share"},
 }
