@@ -20,7 +20,8 @@ import (
 
 // Options configure a Catalog.
 type Options struct {
-	// DecoderBytes bounds the memory of all decoders together. 0: 128 MiB.
+	// DecoderBytes bounds the memory of all decoders together, and once more that of
+	// the buffers that Verify reads digest blocks above a MiB into. 0: 128 MiB.
 	DecoderBytes int64
 	// MemoryFor returns how much memory the user has to give the program in all so
 	// that DecoderBytes is n, to say it in errors. nil: unknown.
@@ -48,6 +49,7 @@ type Catalog struct {
 	rows    *rowCache
 	zeros   *zeroSums
 	layers  *layerCache
+	blocks  *blockMemory
 	seed    maphash.Seed // of Backup.listing
 	count   counters
 	// needing is Options.MemoryFor, or nil.
@@ -89,7 +91,7 @@ func NewCatalog(s share.Share, o Options) *Catalog {
 	files := newOpenFiles(s, maxOpenFiles)
 	return &Catalog{
 		share: s, log: o.Logger, indexes: indexes, engine: engine,
-		files: files, live: newLiveObjects(engine, files), rows: newRowCache(), zeros: newZeroSums(), layers: newLayerCache(), seed: maphash.MakeSeed(),
+		files: files, live: newLiveObjects(engine, files), rows: newRowCache(), zeros: newZeroSums(), layers: newLayerCache(), blocks: newBlockMemory(o.DecoderBytes), seed: maphash.MakeSeed(),
 		needing: o.MemoryFor, cores: runtime.GOMAXPROCS(0),
 	}
 }

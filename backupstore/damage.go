@@ -44,14 +44,15 @@ func (e *DamageError) Unwrap() []error {
 // be decoded with more memory than there may be used. It may well be right.
 var ErrMemory = errors.New("not enough memory allowed")
 
-// MemoryError is an object that needs more memory than Options.DecoderBytes. It
-// is no damage.
+// MemoryError is an object, or a digest block, that needs more memory than
+// Options.DecoderBytes. It is no damage.
 type MemoryError struct {
 	Backup string // backup id
-	Object string // path of the object on the share
-	Window int64  // bytes of its data that must be at hand to decode others
+	Object string // path of the object on the share, "" where it is about a block
+	Window int64  // bytes of the object's data that must be at hand to decode others
+	Block  int64  // bytes of a digest block
 	Needs  int64  // Options.DecoderBytes would have to be that, at least
-	Has    int64  // bytes that a decoder may have
+	Has    int64  // bytes that a decoder, or blocks, may have
 	Total  int64  // bytes that --memory would have to be, by Options.MemoryFor; 0: unknown
 }
 
@@ -60,6 +61,9 @@ func (e *MemoryError) Error() string {
 	mib := func(n int64) int64 { return (n + 1<<20 - 1) >> 20 }
 	s := fmt.Sprintf("backup %s: object %s needs a window of %d MiB, %d MiB of memory with what goes with it, and decoders may have %d MiB",
 		e.Backup, e.Object, mib(e.Window), mib(e.Needs), e.Has>>20)
+	if e.Block > 0 {
+		s = fmt.Sprintf("backup %s: its digest blocks of %d MiB are read as a whole, and blocks may have %d MiB", e.Backup, mib(e.Block), e.Has>>20)
+	}
 	if e.Total > 0 {
 		s += fmt.Sprintf(": give --memory %dMiB or more", mib(e.Total))
 	}

@@ -95,8 +95,7 @@ func (s side) at(page []format.Digest, k int, i int64) (row format.Digest, cover
 type differ struct {
 	a, b    side
 	size    int64
-	shared  int64     // volume offset before which the two have the same bytes of the same objects
-	blocks  [2][]byte // of a and b
+	shared  int64 // volume offset before which the two have the same bytes of the same objects
 	yield   func(Range, error) bool
 	run     Range // that has been found, not yet yielded
 	stopped bool
@@ -166,13 +165,14 @@ func (d *differ) sameZeros(ctx context.Context, off, end int64) (bool, error) {
 	if zero {
 		return true, nil
 	}
+	buf, free, err := d.a.blockBuffer(ctx, 2*d.a.rows.block)
+	if err != nil {
+		return false, err
+	}
+	defer free()
+	blocks := [2][]byte{buf[:d.a.rows.block], buf[d.a.rows.block:]}
 	for i, s := range []side{d.a, d.b} {
-		if d.blocks[i] == nil {
-			d.blocks[i] = make([]byte, s.rows.block)
-		}
-		b := d.blocks[i]
-		clear(b)
-		err := s.ReadAt(ctx, b[:max(0, min(end, s.size)-off)], min(off, s.size))
+		err := s.ReadAt(ctx, blocks[i][:max(0, min(end, s.size)-off)], min(off, s.size))
 		if errors.Is(err, ErrDamaged) {
 			return false, nil
 		}
@@ -180,7 +180,7 @@ func (d *differ) sameZeros(ctx context.Context, off, end int64) (bool, error) {
 			return false, err
 		}
 	}
-	return bytes.Equal(d.blocks[0], d.blocks[1]), nil
+	return bytes.Equal(blocks[0], blocks[1]), nil
 }
 
 // sharedUntil is the first byte at or behind off that two volumes have from

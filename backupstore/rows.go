@@ -68,10 +68,20 @@ type digestRows struct {
 // error of the share that keeps some from being read.
 func newDigestRows(cache *rowCache, file *format.Digests, dataEnd int64, told func(error)) *digestRows {
 	r := &digestRows{rowGrid: rowGrid{file.BlockBytes(), coveredBytes(file, dataEnd)}, cache: cache, file: file, told: told}
-	zeros := make([]byte, r.block)
-	r.zero = sha256.Sum256(zeros)
-	r.lastZero = sha256.Sum256(zeros[:r.end-max(0, file.Rows()-1)*r.block])
+	r.zero = digestOfZeros(r.block)
+	r.lastZero = digestOfZeros(r.end - max(0, file.Rows()-1)*r.block)
 	return r
+}
+
+// digestOfZeros is the digest of n zeros. Blocks can be large.
+func digestOfZeros(n int64) (sum format.Digest) {
+	var zeros [4 << 10]byte
+	h := sha256.New()
+	for ; n > 0; n -= int64(len(zeros)) {
+		h.Write(zeros[:min(n, int64(len(zeros)))])
+	}
+	h.Sum(sum[:0])
+	return sum
 }
 
 // unreadable stands for a row that is damaged or cannot be read. No data has this digest that

@@ -305,7 +305,11 @@ func (v *verifier) prove(ctx context.Context, l *layer, e extent, off, end int64
 	}
 	block := own.rows.block
 	at := (off + block - 1) / block * block
-	buf := make([]byte, max(verifyPiece/block*block, block))
+	buf, free, err := own.blockBuffer(ctx, max(verifyPiece/block*block, block))
+	if err != nil {
+		return v.unreadable(ctx, l, e.object, off, end, err)
+	}
+	defer free()
 	hurt := false
 	for at < end {
 		stop := at

@@ -105,7 +105,7 @@ func (f *finisher) compare(ctx context.Context) error {
 			if f.own.covers(off) || f.inherits(parents, k, i, row) {
 				continue
 			}
-			if todo.Len > 0 && todo.Off+todo.Len != off || todo.Len >= verifyPiece {
+			if todo.Len > 0 && todo.Off+todo.Len != off || todo.Len+rows.block > verifyPiece {
 				if err := flush(); err != nil {
 					return err
 				}
@@ -220,9 +220,16 @@ func (f *finisher) decode(ctx context.Context, r Range) error {
 	}
 	f.judged.add(r.Off, r.Len)
 	err := f.compose(ctx)
+	var buf []byte
+	if err == nil {
+		var free func()
+		if buf, free, err = f.full.blockBuffer(ctx, r.Len); err == nil {
+			defer free()
+		}
+	}
 	if err == nil {
 		// Not read, which passes over what rows call zero.
-		err = f.full.fill(ctx, make([]byte, r.Len), r.Off, func(_ []byte, _ int64, d *DamageError) error {
+		err = f.full.fill(ctx, buf, r.Off, func(_ []byte, _ int64, d *DamageError) error {
 			if zero, n, err := f.full.known(ctx, d.Offset); err == nil && zero && n >= d.Length && !errors.Is(d, errZeroRow) {
 				f.spare(d)
 				return nil

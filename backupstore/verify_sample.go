@@ -88,7 +88,11 @@ func (v *Volume) sampleRun(ctx context.Context, run Range, part float64, each fu
 	ctx, done := v.catalog.engine.Hold(ctx)
 	defer done()
 	block, end := int64(v.Align()), run.Off+run.Len
-	buf := make([]byte, block)
+	buf, free, err := v.blockBuffer(ctx, block)
+	if err != nil {
+		return err
+	}
+	defer free()
 	for off := (run.Off + block - 1) / block * block; off < end; {
 		start, stop, err := v.NextData(ctx, off, end)
 		if err != nil || start == stop {

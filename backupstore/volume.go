@@ -187,7 +187,12 @@ func (v *Volume) read(ctx context.Context, p []byte, off int64, damaged onDamage
 			}
 		} else {
 			if edge == nil {
-				edge = make([]byte, block)
+				var free func()
+				var err error
+				if edge, free, err = v.blockBuffer(ctx, block); err != nil {
+					return err
+				}
+				defer free()
 			}
 			start := off - skip
 			b := edge[:min(block, v.size-start)]

@@ -40,6 +40,10 @@ func newBuffers(memoryBytes int64, n int, block int64) (*buffers, int) {
 	return b, int(min(int64(n), count/2))
 }
 
+// leastBuffers is what newBuffers takes for blocks of that size, however little
+// memory there is.
+func leastBuffers(block int64) int64 { return 2 * 2 * block }
+
 // get waits for a buffer. It fails if ctx has ended, even if a buffer is free.
 func (b *buffers) get(ctx context.Context) ([]byte, error) {
 	if err := ctx.Err(); err != nil {

@@ -50,7 +50,10 @@ func Compare(ctx context.Context, vol Volume, name string, o Options) (Compariso
 		return Comparison{}, err
 	}
 	defer t.Close()
-	p := newPipeline(vol, t, o)
+	p, err := newPipeline(vol, t, o)
+	if err != nil {
+		return Comparison{}, err
+	}
 	return p.verify(ctx)
 }
 

@@ -40,15 +40,24 @@ type pipeline struct {
 	inner *inKernel // nil: nothing is copied inside the kernel
 }
 
-func newPipeline(vol Volume, t *Target, o Options) *pipeline {
+// newPipeline fails where blocks are larger than Options.MemoryBytes allows.
+func newPipeline(vol Volume, t *Target, o Options) (*pipeline, error) {
 	o.setDefaults()
 	block := int64(vol.Align())
+	if need := leastBuffers(block); block > maxPieceBytes && need > o.MemoryBytes {
+		advice := ""
+		if o.MemoryFor != nil {
+			advice = fmt.Sprintf(": give --memory %dMiB or more", (o.MemoryFor(need)+1<<20-1)>>20)
+		}
+		return nil, fmt.Errorf("the backup's digest blocks of %d MiB need %d MiB of buffers, there are %d MiB%s",
+			(block+1<<20-1)>>20, need>>20, o.MemoryBytes>>20, advice)
+	}
 	p := &pipeline{vol: vol, t: t, o: o, block: block, hole: roundUp(holeBytes, block), pace: &pace{perSecond: o.BytesPerSecond}}
 	p.bufs, p.o.Jobs = newBuffers(o.MemoryBytes, o.Jobs, block)
 	if c, ok := vol.(Copier); ok && o.Reflink && t.kind == KindFile {
 		p.inner = &inKernel{from: c}
 	}
-	return p
+	return p, nil
 }
 
 // copy runs the workers until the volume ends or one of them fails. If the target failed, it

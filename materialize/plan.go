@@ -53,7 +53,10 @@ func Plan(ctx context.Context, vol Volume, name string, open OpenOptions, o Opti
 		return e, nil
 	}
 	t.distrustCache()
-	p := newPipeline(vol, t, o)
+	p, err := newPipeline(vol, t, o)
+	if err != nil {
+		return e, err
+	}
 	e.WriteBytes, e.ZeroBytes = 0, 0
 	var compared atomic.Int64
 	// A bit for each block would be too much: a backup may have blocks of 512 bytes.

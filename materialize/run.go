@@ -15,7 +15,10 @@ type Options struct {
 	Delta       bool  // compare first and write only what differs
 	Jobs        int   // parallel readers; 0: one for each processor
 	MemoryBytes int64 // of buffers; 0: 64 MiB
-	VerifyAfter bool  // read the target back past the page cache and compare
+	// MemoryFor returns how much memory the user has to give the program in all so
+	// that MemoryBytes is n, to say it in errors. nil: unknown.
+	MemoryFor   func(n int64) int64
+	VerifyAfter bool // read the target back past the page cache and compare
 
 	// BytesPerSecond limits the reading of data from the backup, and so the
 	// writing; 0: no limit. Zeros and comparisons are not limited.
@@ -71,7 +74,10 @@ type Result struct {
 // what was done until then. The next Run continues.
 func Run(ctx context.Context, vol Volume, t *Target, o Options) (Result, error) {
 	begin := time.Now()
-	p := newPipeline(vol, t, o)
+	p, err := newPipeline(vol, t, o)
+	if err != nil {
+		return Result{}, err
+	}
 	p.o.Progress.total.Store(vol.Size())
 	verified, err := p.run(ctx)
 	s := p.o.Progress.Counts()

@@ -212,3 +212,17 @@ func TestARunFailsIfItsTargetIsReplacedOrShortened(t *testing.T) {
 		})
 	}
 }
+
+// inLargeBlocks is a volume with digest blocks of 8 MiB.
+type inLargeBlocks struct{ *fakeVolume }
+
+func (inLargeBlocks) Align() int { return 8 << 20 }
+
+func TestBlocksThatNeedMoreMemoryThanThereIsAreRefused(t *testing.T) {
+	if _, err := newPipeline(inLargeBlocks{&fakeVolume{}}, &Target{}, Options{MemoryBytes: 32<<20 - 1, MemoryFor: func(n int64) int64 { return 2 * n }}); err == nil || !strings.Contains(err.Error(), "--memory 64MiB") {
+		t.Errorf("got %v", err)
+	}
+	if _, err := newPipeline(inLargeBlocks{&fakeVolume{}}, &Target{}, Options{MemoryBytes: 32 << 20}); err != nil {
+		t.Error(err)
+	}
+}

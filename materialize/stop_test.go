@@ -23,7 +23,10 @@ func TestATargetThatFailsEndsTheReadingToo(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer tg.Close()
-		p := newPipeline(vol, tg, o)
+		p, err := newPipeline(vol, tg, o)
+		if err != nil {
+			t.Fatal(err)
+		}
 		if err := p.prepare(t.Context()); err != nil {
 			t.Fatal(err)
 		}

@@ -16,10 +16,13 @@ import (
 // caller must close out.
 func Stream(ctx context.Context, vol Volume, out io.Writer, o Options) (Result, error) {
 	begin := time.Now()
-	p := newPipeline(vol, &Target{path: "the output"}, o)
+	p, err := newPipeline(vol, &Target{path: "the output"}, o)
+	if err != nil {
+		return Result{}, err
+	}
 	p.o.Progress.total.Store(vol.Size())
 	p.o.Progress.stage.Store(int32(StageCopying))
-	err := p.stream(ctx, out)
+	err = p.stream(ctx, out)
 	if err == nil {
 		p.o.Progress.stage.Store(int32(StageDone))
 	}

@@ -55,7 +55,7 @@ func restoreFlags(c *cli.Context) (o restoreOptions, err error) {
 		Salvage: restore.Salvage(salvaging(c)), Overlay: c.String("overlay"), PlanOnly: o.dryRun, Record: o.metadataOut,
 		Foreign: c.String("volume") != "" || c.Bool("new-volume"), MemoryFor: memoryFor(c), Avoid: written(c),
 		Copy: materialize.Options{
-			Jobs: c.Int("jobs"), MemoryBytes: memory, Delta: c.Bool("delta"), VerifyAfter: c.Bool("verify-after"), Reflink: c.Bool("reflink"),
+			Jobs: c.Int("jobs"), MemoryBytes: memory, MemoryFor: memoryFor(c), Delta: c.Bool("delta"), VerifyAfter: c.Bool("verify-after"), Reflink: c.Bool("reflink"),
 			Logger: newLogger(c),
 		},
 	}

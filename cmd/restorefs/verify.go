@@ -284,7 +284,7 @@ func compareTarget(c *cli.Context, catalog *backupstore.Catalog, b *backupstore.
 	progress := &materialize.Progress{}
 	stop := consoleOf(c).showProgress(copyState(progress, volume))
 	result, err := materialize.Compare(c.Context, volume, target, materialize.Options{
-		Jobs: c.Int("jobs"), MemoryBytes: memory, Progress: progress, Logger: newLogger(c),
+		Jobs: c.Int("jobs"), MemoryBytes: memory, MemoryFor: memoryFor(c), Progress: progress, Logger: newLogger(c),
 	})
 	stop()
 	if err != nil {
