@@ -8,6 +8,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io/fs"
@@ -89,7 +90,11 @@ func run(ctx context.Context, each time.Duration, parallel int) error {
 			}
 			ran++
 			fmt.Printf("%-28s %-32s %s in %.1fs\n", dir, name, progress(out), time.Since(at).Seconds())
-			if err == nil || outOfTime(out) {
+			if err == nil {
+				continue
+			}
+			if outOfTime(out) {
+				fmt.Printf("  its time was over before all seeds had been tried: no failure, but give it more than %v\n", each)
 				continue
 			}
 			what := fmt.Sprintf("%s %s: %v", dir, name, err)
@@ -109,13 +114,14 @@ func run(ctx context.Context, each time.Duration, parallel int) error {
 	}
 	fmt.Printf("%d fuzz targets of %d packages ran for %v each, in %.0fs, of which building took %.0fs\n",
 		ran, len(all), each, time.Since(begin).Seconds(), building.Seconds())
-	switch {
-	case len(failed) > 0:
-		return fmt.Errorf("%d targets failed:\n%s", len(failed), strings.Join(failed, "\n"))
-	case len(left) > 0:
-		return fmt.Errorf("%v were over before all targets ran: %s", most, strings.Join(left, ", "))
+	var problems []error
+	if len(failed) > 0 {
+		problems = append(problems, fmt.Errorf("%d targets failed:\n%s", len(failed), strings.Join(failed, "\n")))
 	}
-	return nil
+	if len(left) > 0 {
+		problems = append(problems, fmt.Errorf("%v were over before all targets ran: %s", most, strings.Join(left, ", ")))
+	}
+	return errors.Join(problems...)
 }
 
 func command(ctx context.Context, args ...string) *exec.Cmd {
