@@ -12,31 +12,31 @@ import (
 	"github.com/restorefs/restorefs/backupstore"
 )
 
-// quiet is how long nobody must have read before the indexer goes on.
+// quiet is how long there must have been no reads before the indexer continues.
 const quiet = 50 * time.Millisecond
 
-// indexer completes, in the background and one step at a time, the indexes of
-// the volumes that were opened. It gives way to readers. Whoever opens all disks
-// of a share makes a long queue: it holds no volumes, they are opened again.
+// indexer completes the indexes of opened volumes, in the background and one step at a time. It
+// gives way to readers. Opening all disks of a share makes a long queue, so it holds backups and
+// not volumes, and opens these again.
 type indexer struct {
 	log      *slog.Logger
 	open     func(context.Context, *backupstore.Backup) (*backupstore.Volume, error)
 	reading  atomic.Int32 // reads under way
-	lastRead atomic.Int64 // when one ended last, Unix nanoseconds
+	lastRead atomic.Int64 // when the last one ended, in Unix nanoseconds
 
 	mu    sync.Mutex
 	seen  map[diskKey]bool
 	done  int           // volumes
-	now   IndexProgress // of the volume at work, or the last one
+	now   IndexProgress // of the volume being indexed, or else of the last one
 	queue []*backupstore.Backup
-	more  chan struct{} // holds one when queue has grown
+	more  chan struct{} // holds a value when queue has grown
 }
 
 func newIndexer(log *slog.Logger, catalog *backupstore.Catalog) *indexer {
 	return &indexer{log: log, open: catalog.Open, seen: map[diskKey]bool{}, more: make(chan struct{}, 1)}
 }
 
-// add queues the volume of a backup, once.
+// add queues the volume of a backup unless it has been queued before.
 func (x *indexer) add(b *backupstore.Backup) {
 	x.mu.Lock()
 	if key := keyOf(b); !x.seen[key] {
@@ -50,7 +50,7 @@ func (x *indexer) add(b *backupstore.Backup) {
 	}
 }
 
-// run works until ctx ends.
+// run indexes what is queued until ctx ends.
 func (x *indexer) run(ctx context.Context) {
 	for {
 		select {
@@ -75,8 +75,7 @@ func (x *indexer) run(ctx context.Context) {
 	}
 }
 
-// build builds the index of one backup. A bug that shows in one ends the work on
-// that one, and not the mount.
+// build builds the index of one backup. A panic ends the work on that backup, and not the mount.
 func (x *indexer) build(ctx context.Context, b *backupstore.Backup) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -114,7 +113,7 @@ func (x *indexer) next() *backupstore.Backup {
 	return b
 }
 
-// read is called around every read of a mounted disk.
+// read is called at the start of every read of a mounted disk, and done at its end.
 func (x *indexer) read() (done func()) {
 	x.reading.Add(1)
 	return func() {
@@ -123,7 +122,7 @@ func (x *indexer) read() (done func()) {
 	}
 }
 
-// yield waits until nobody reads.
+// yield waits until there have been no reads for a while.
 func (x *indexer) yield(ctx context.Context) error {
 	for {
 		wait := quiet

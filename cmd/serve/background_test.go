@@ -24,7 +24,7 @@ func TestDisksThatWereOpenedAreIndexedOnce(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	// What is wrong with one does not stop the others.
+	// An error in one backup does not stop the others.
 	if err := os.RemoveAll(gone.Dir); err != nil {
 		t.Fatal(err)
 	}

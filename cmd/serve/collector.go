@@ -9,27 +9,27 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 )
 
-// newRegistry returns a registry with the process's own metrics, for newMeter and
-// newCollector to be registered with.
+// newRegistry returns a registry with the metrics of the process, to which newMeter and
+// newCollector add theirs.
 func newRegistry() *prometheus.Registry {
 	r := prometheus.NewRegistry()
 	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return r
 }
 
-// collector gives the Status of a mount as metrics, when they are asked for.
+// collector makes metrics of the Status of a mount when they are collected.
 type collector struct {
 	s     *Disks
 	table []metric
 	build prometheus.Metric
 }
 
-// metric is a number of Status that is a metric: a field with such a tag.
+// metric is a numeric field of Status with a metric tag.
 type metric struct {
 	field  []int // for reflect.Value.FieldByIndexErr
 	desc   *prometheus.Desc
 	kind   prometheus.ValueType
-	labels []string // their values
+	labels []string // values only
 }
 
 func newCollector(s *Disks) *collector {
@@ -38,7 +38,7 @@ func newCollector(s *Disks) *collector {
 		build: prometheus.MustNewConstMetric(build, prometheus.GaugeValue, 1, s.o.Version)}
 }
 
-// metricsOf finds the metrics among the fields of a struct and of those in it.
+// metricsOf finds the metrics among the fields of a struct and of the structs in it.
 func metricsOf(t reflect.Type, above []int) (table []metric) {
 	for i := range t.NumField() {
 		f := t.Field(i)
@@ -68,8 +68,8 @@ func metricsOf(t reflect.Type, above []int) (table []metric) {
 	return table
 }
 
-// Describe implements prometheus.Collector. That there are no descriptions makes
-// it unchecked: the disk cache may not be there.
+// Describe implements prometheus.Collector. It sends no descriptions, which makes the collector
+// unchecked: metrics of the disk cache exist only if there is one.
 func (*collector) Describe(chan<- *prometheus.Desc) {}
 
 // Collect implements prometheus.Collector.
@@ -79,7 +79,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	for _, m := range c.table {
 		field, err := status.FieldByIndexErr(m.field)
 		if err != nil {
-			continue // of a part that is not there
+			continue // in a part of Status that is nil
 		}
 		v, err := number(field)
 		if err != nil {

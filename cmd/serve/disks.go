@@ -22,45 +22,43 @@ import (
 	"github.com/restorefs/restorefs/fusefs"
 )
 
-// Options say what is served, and with what. The zero value serves all backups,
-// read-only, with the least memory.
+// Options say what is served, and how. The zero value serves all backups, read-only, with the least
+// memory.
 type Options struct {
 	// Only says which backups are served; nil: all.
 	Only func(*backupstore.Backup) bool
 	// CacheBytes is the memory for decoded data.
 	CacheBytes int64
-	// MemoryFor is cache.Options.MemoryFor: how much the user has to give for the
-	// cache to have that many bytes, for messages.
+	// MemoryFor is cache.Options.MemoryFor, for messages: how much memory the user has to allow for
+	// the cache to get cacheBytes.
 	MemoryFor func(cacheBytes int64) int64
 
-	// DiskCache is a directory for decoded blocks, of which DiskCacheBytes are kept;
-	// "": there is none.
+	// DiskCache is a directory for decoded blocks, which keeps DiskCacheBytes of them; "": there is
+	// none.
 	DiskCache      string
 	DiskCacheBytes int64
-	// Overlay is a directory for what is written onto the disks, "" makes them
-	// read-only.
+	// Overlay is a directory for what is written onto the disks; "" makes them read-only.
 	Overlay string
-	// Index has the indexes of disks that were opened completed in the background,
-	// if the catalogue keeps any.
+	// Index completes the indexes of opened disks in the background, if the catalogue keeps any.
 	Index bool
 
-	// Share, Version and MetricsAddress are told in the status as they are.
+	// Share, Version and MetricsAddress are shown in the status unchanged.
 	Share, Version, MetricsAddress string
 
 	// Logger; nil: nothing is logged.
 	Logger *slog.Logger
 }
 
-// Disks are the backups of a catalogue as disks, for fusefs to mount: volumes
-// read through the caches and shared by all who have them open, and the share
-// looked at again from time to time. It is safe for concurrent use.
+// Disks are the backups of a catalogue as disks, for fusefs to mount. Their volumes are read
+// through the caches and shared by all open files, and the share is looked at again from time to
+// time. It is safe for concurrent use.
 type Disks struct {
 	catalog *backupstore.Catalog
 	o       Options
 	only    func(*backupstore.Backup) bool
 	log     *slog.Logger
 	cache   *cache.Cache
-	indexer *indexer    // nil: indexes are built by reads alone
+	indexer *indexer    // nil: only reads build indexes
 	disk    *disk.Cache // nil: there is none
 	writes  *overlays   // nil: disks are read-only
 	meter   *meter
@@ -73,16 +71,16 @@ type Disks struct {
 	backups []fusefs.Backup
 	byID    map[string]*backupstore.Backup
 	open    map[diskKey]*openVolume
-	looked  time.Time // when the share was last looked at, with success
+	looked  time.Time // when the share was last looked at successfully
 	lookErr error     // of the last look
 }
 
 var _ fusefs.Catalog = (*Disks)(nil)
 
-// New returns the disks of a catalogue that was looked at, which the caller keeps
-// and closes after Close. The directories of o must be there and fit (see package
-// cache/private). An overlay that does not fit the backup it is for is an error:
-// nobody should find that out by a disk that cannot be opened.
+// New returns the disks of a catalogue that has looked at the share. The caller keeps the catalogue
+// and closes it after Close. The directories in o must exist and be acceptable to package
+// cache/private. An overlay that does not belong to the contents of its backup is an error now,
+// because later it would only show as a disk that cannot be opened.
 func New(ctx context.Context, catalog *backupstore.Catalog, o Options) (*Disks, error) {
 	s := &Disks{catalog: catalog, o: o, only: o.Only, log: o.Logger, open: map[diskKey]*openVolume{},
 		started: time.Now().UTC().Truncate(time.Second), lookErr: errors.Join(catalog.Unread()...)}
@@ -117,8 +115,7 @@ func New(ctx context.Context, catalog *backupstore.Catalog, o Options) (*Disks, 
 	return s, nil
 }
 
-// Close frees the caches. It comes last: the mount is at its end, and Run has
-// returned.
+// Close frees the caches. Call it last, after the mount has ended and Run has returned.
 func (s *Disks) Close() {
 	s.cache.Close()
 	if s.disk != nil {
@@ -126,11 +123,11 @@ func (s *Disks) Close() {
 	}
 }
 
-// Metrics are for Prometheus: those of docs/metrics.md, and of the process.
+// Metrics are those of docs/metrics.md and of the process, for Prometheus.
 func (s *Disks) Metrics() prometheus.Gatherer { return s.registry }
 
-// Run looks at the share every so often, and when told to, and builds indexes
-// while nobody reads, until ctx ends.
+// Run looks at the share at the given interval and whenever now says so, and builds indexes while
+// there are no reads, until ctx ends.
 func (s *Disks) Run(ctx context.Context, every time.Duration, now <-chan struct{}) {
 	var indexing sync.WaitGroup
 	if s.indexer != nil {
@@ -150,7 +147,7 @@ func (s *Disks) Run(ctx context.Context, every time.Duration, now <-chan struct{
 	}
 }
 
-// publish takes over what the catalogue found last.
+// publish makes the disks those that the catalogue found last.
 func (s *Disks) publish() {
 	var backups []fusefs.Backup
 	byID := map[string]*backupstore.Backup{}
@@ -165,8 +162,8 @@ func (s *Disks) publish() {
 		if n := newest[b.VolumeID]; n != nil && !s.only(n) {
 			shown.Superseded = true
 		}
-		// A broken backup whose chain can be composed is served: what is
-		// damaged gives EIO, the rest may be all that is wanted.
+		// A broken backup with a chain that can be composed is served: damaged ranges give EIO, and
+		// the others may be all that is needed.
 		if b.State != backupstore.Complete {
 			shown.Problem = safetext.Printable(fmt.Sprintf("%s: %s", b.State, strings.Join(b.Problems, "; ")))
 			shown.Partial = b.Chain() != nil
@@ -180,14 +177,14 @@ func (s *Disks) publish() {
 			s.log.Warn("a backup that somebody reads is gone from the share: what of it is not open already gives errors from now on", "backup", k.id)
 		}
 	}
-	if !slices.Equal(backups, s.backups) { // else the tree need not be laid out again
+	if !slices.Equal(backups, s.backups) { // else the tree stays as it is
 		s.backups = backups
 	}
 	s.byID, s.looked = byID, time.Now()
 }
 
-// newestOf is the newest complete backup of each volume. Of two made at the same
-// time it is the one that fusefs takes for the latest.
+// newestOf returns the newest complete backup of each volume. Of two from the same time it is the
+// one that fusefs takes as the latest.
 func newestOf(all []*backupstore.Backup) map[string]*backupstore.Backup {
 	newest := map[string]*backupstore.Backup{}
 	for _, b := range all {
@@ -199,7 +196,7 @@ func newestOf(all []*backupstore.Backup) map[string]*backupstore.Backup {
 	return newest
 }
 
-// Look looks at the share and takes over what is there now.
+// Look looks at the share and publishes what is there now.
 func (s *Disks) Look(ctx context.Context) {
 	err := s.catalog.Refresh(ctx)
 	if ctx.Err() != nil {
@@ -212,8 +209,8 @@ func (s *Disks) Look(ctx context.Context) {
 	s.note(err)
 }
 
-// note keeps how the last look at the share went, and says so when it went
-// otherwise than the one before.
+// note keeps the result of the last look at the share, and logs it if it differs from the one
+// before.
 func (s *Disks) note(err error) {
 	s.mu.Lock()
 	before := s.lookErr
@@ -227,10 +224,10 @@ func (s *Disks) note(err error) {
 	}
 }
 
-// Used makes Idle begin anew: from now on the disks can be used.
+// Used restarts Idle. It is called when the disks become usable, too.
 func (s *Disks) Used() { s.lastAsked.Store(time.Now().UnixNano()) }
 
-// Idle is for how long nobody has used the disks; 0 while one is open.
+// Idle returns how long the disks have not been used; 0 while one is open.
 func (s *Disks) Idle() time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -279,7 +276,7 @@ func (s *Disks) Metadata(ctx context.Context, id string) ([]byte, error) {
 	return safetext.JSON(record, true)
 }
 
-// Open implements fusefs.Catalog. A disk that somebody opens is worth an index.
+// Open implements fusefs.Catalog. It also queues the disk for indexing.
 func (s *Disks) Open(ctx context.Context, id string) (fusefs.Volume, error) {
 	v, err := s.share(ctx, id)
 	if err != nil {

@@ -13,8 +13,8 @@ import (
 	"github.com/restorefs/restorefs/materialize"
 )
 
-// restoreWithOverlay copies a backup, with what was written onto it in a mount
-// with an overlay in the directory written, onto a file or a device.
+// restoreWithOverlay copies a backup onto a file or a device, together with what was written onto
+// it through a mount with its overlay in the directory written.
 func restoreWithOverlay(ctx context.Context, where, backup, written, onto string) error {
 	share, err := locate.Open(ctx, locate.Options{Share: where})
 	if err != nil {
@@ -48,8 +48,8 @@ func restoreWithOverlay(ctx context.Context, where, backup, written, onto string
 	return err
 }
 
-// A backup is restored to a file with what was written onto it. What a mount does
-// when a disk of it is written is done here without one.
+// A backup is restored to a file together with what was written onto it. The example writes into
+// the overlay directly, as a mount does for its disks.
 func Example_restoreWithOverlay() {
 	ctx := context.Background()
 	dir, err := os.MkdirTemp("", "")

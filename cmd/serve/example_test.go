@@ -21,8 +21,8 @@ import (
 	"github.com/restorefs/restorefs/fusefs"
 )
 
-// serveShare mounts the backups of a share, a directory or HOST:/EXPORT, until ctx
-// ends. mounted is called when the mount can be used; this process must not.
+// serveShare mounts the backups of a share, a directory or HOST:/EXPORT, until ctx ends. It calls
+// mounted when the mount can be used. This process must not use the mount itself.
 func serveShare(ctx context.Context, where, mountpoint string, mounted func()) error {
 	share, err := locate.Open(ctx, locate.Options{Share: where, Config: "/etc/cinder/cinder.conf"})
 	if err != nil {
@@ -46,12 +46,12 @@ func serveShare(ctx context.Context, where, mountpoint string, mounted func()) e
 	}
 	running, stop := context.WithCancel(ctx)
 	defer stop()
-	go func() { // and nothing is left behind when somebody else unmounts it
+	go func() { // stops serving if something else unmounts it
 		defer stop()
 		server.Wait()
 	}()
 	mounted()
-	disks.Run(running, time.Minute, nil) // which looks for new backups
+	disks.Run(running, time.Minute, nil) // looks for new backups
 	patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
 	err = server.Unmount(patience, fusefs.UnmountOptions{Lazy: true})

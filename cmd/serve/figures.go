@@ -5,13 +5,13 @@ import (
 	"time"
 )
 
-// Figures are what a mount tells of its work, in its status and as metrics. Each
-// field is written down once, with the name, the labels and the help of its metric
-// behind its name in the JSON; "-" is a number that only one of the two has.
-// Metrics that end with _total are counters, all others gauges. Names are a
-// contract, see docs/metrics.md.
+// Figures are what a mount reports about its work, in its status and as metrics. Each is one field,
+// with tags for its name in the JSON and for the name, the labels and the help of its metric. A
+// figure of the metrics alone has the JSON name "-", and one of the status alone has no metric tag.
+// Metrics that end with _total are counters, all others gauges. The names are a contract, see
+// docs/metrics.md.
 type Figures struct {
-	Metrics   string            `json:"metrics,omitempty"` // address at which they are served
+	Metrics   string            `json:"metrics,omitempty"` // the address at which metrics are served
 	Cache     CacheFigures      `json:"cache"`
 	DiskCache *DiskCacheFigures `json:"disk_cache,omitempty"` // nil: there is none
 	Decoders  DecoderFigures    `json:"decoders"`
@@ -20,7 +20,7 @@ type Figures struct {
 	Errors    ErrorFigures      `json:"errors"`
 }
 
-// CacheFigures are those of the cache of decoded data in memory. Spans are 128 KiB.
+// CacheFigures are those of the cache of decoded data in memory. A span is 128 KiB.
 type CacheFigures struct {
 	BudgetBytes     int64  `json:"budget_bytes" metric:"cache_limit_bytes" help:"Memory that the cache of decoded data may take."`
 	UsedBytes       int64  `json:"used_bytes" metric:"cache_bytes{state=used}" help:"Memory of the cache of decoded data, by state."`
@@ -63,26 +63,26 @@ type DecoderFigures struct {
 	Waiting       int    `json:"-" metric:"decoder_memory_waiters" help:"Reads that wait for memory of decoders."`
 }
 
-// IndexProgress is how far the indexing in the background is.
+// IndexProgress is how far indexing in the background has got.
 type IndexProgress struct {
 	Volumes        int    `json:"volumes"` // opened since the mount began
 	VolumesDone    int    `json:"volumes_done" metric:"indexing_volumes{state=done}" help:"Disks to be indexed in the background, since the mount began, by state."`
 	VolumesWaiting int    `json:"-" metric:"indexing_volumes{state=waiting}" help:"Disks to be indexed in the background, since the mount began, by state."`
-	Backup         string `json:"backup,omitempty"` // at work, or the last one
+	Backup         string `json:"backup,omitempty"` // being indexed, or else the last one
 	BytesDone      int64  `json:"bytes_done" metric:"indexing_done_bytes" help:"Bytes indexed of the disk that is being indexed, or was last."`
 	BytesTotal     int64  `json:"bytes_total" metric:"indexing_wanted_bytes" help:"Bytes to be indexed of it."`
 }
 
-// DamageFigures tell what was not right on the share.
+// DamageFigures count the damage found on the share.
 type DamageFigures struct {
 	VerificationFailures uint64 `json:"verification_failures" metric:"verification_failures_total" help:"Decoded blocks and objects that did not have their digest, those included that were right when read again."`
 	HealedBlocks         uint64 `json:"healed_blocks" metric:"healed_blocks_total" help:"Damaged blocks that were taken from other backups."`
 	DamagedBlocks        uint64 `json:"damaged_blocks" metric:"damaged_blocks_total" help:"Damaged blocks that could not be had at all."`
 }
 
-// ErrorFigures tell what failed. The metrics of failed reads are the meter's.
+// ErrorFigures count errors. The metrics of failed reads are kept by meter.
 type ErrorFigures struct {
-	Reads  map[string]uint64 `json:"reads"` // that failed, by kind: see ErrorDamage and the others
+	Reads  map[string]uint64 `json:"reads"` // failed ones by kind, such as ErrorDamage
 	Share  uint64            `json:"share" metric:"share_errors_total" help:"Files and directories of the share that could not be opened or read."`
 	Waits  int64             `json:"share_waiting_seconds,omitempty" metric:"share_waiting_seconds" help:"For how long the share has not answered; 0 while it does."`
 	Last   string            `json:"last,omitempty"`

@@ -59,8 +59,8 @@ func TestMetricsFollowTheConventionsAndAreAllInTheTable(t *testing.T) {
 	}
 }
 
-// What scripts and dashboards rely on is a contract, and may only grow: then so
-// does the file.
+// Scripts and dashboards rely on these names. They are a contract and may only grow; the golden
+// file grows with them.
 func TestNamesOfFiguresStay(t *testing.T) {
 	dir, _ := smallShare(t)
 	s := servedHere(t, dir)
@@ -89,7 +89,7 @@ func TestNamesOfFiguresStay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out.WriteString(regexp.MustCompile(`(?m)": [^{\n]*$`).ReplaceAllString(string(text), `"`)) // without values
+	out.WriteString(regexp.MustCompile(`(?m)": [^{\n]*$`).ReplaceAllString(string(text), `"`)) // names only
 	want, err := os.ReadFile("testdata/figures.golden")
 	if err != nil {
 		t.Fatal(err)
@@ -99,7 +99,7 @@ func TestNamesOfFiguresStay(t *testing.T) {
 	}
 }
 
-// BenchmarkMeter is what metrics cost a read from memory.
+// BenchmarkMeter measures what metrics add to a read from memory.
 func BenchmarkMeter(b *testing.B) {
 	spans := cache.New(cache.Options{MemoryBytes: 4 << 20})
 	defer spans.Close()

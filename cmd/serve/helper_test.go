@@ -36,7 +36,7 @@ func eventually(t *testing.T, what string, ok func() bool) {
 	}
 }
 
-// catalogOf is a catalogue of dir, or of what wrap makes of it.
+// catalogOf returns a catalogue of dir, or of the share that wrap makes of it.
 func catalogOf(t *testing.T, dir string, o backupstore.Options, wrap func(share.Share) share.Share) *backupstore.Catalog {
 	t.Helper()
 	opened, err := share.OpenDir(t.Context(), dir, nil)
@@ -55,7 +55,7 @@ func catalogOf(t *testing.T, dir string, o backupstore.Options, wrap func(share.
 	return catalog
 }
 
-// served is what a mount of dir serves, without a mount.
+// served returns what a mount of dir would serve, without mounting it.
 func served(t *testing.T, catalog *backupstore.Catalog, o Options) *Disks {
 	t.Helper()
 	s, err := New(t.Context(), catalog, o)
@@ -66,14 +66,14 @@ func served(t *testing.T, catalog *backupstore.Catalog, o Options) *Disks {
 	return s
 }
 
-// servedHere is served with all that there can be but an overlay.
+// servedHere is served with everything that is optional, except an overlay.
 func servedHere(t *testing.T, dir string) *Disks {
 	t.Helper()
 	catalog := catalogOf(t, dir, backupstore.Options{IndexDir: t.TempDir()}, nil)
 	return served(t, catalog, Options{CacheBytes: 4 << 20, DiskCache: t.TempDir(), DiskCacheBytes: disk.MinBytes, Index: true, Share: dir})
 }
 
-// flat is a volume of one byte, repeated.
+// flat is a volume in which every byte is the same.
 type flat struct{}
 
 func (flat) Size() int64                              { return 1 << 20 }

@@ -17,7 +17,7 @@ import (
 	"github.com/restorefs/restorefs/backupstore/storetest"
 )
 
-// flaky is a share that can be away.
+// flaky is a share that can disappear.
 type flaky struct {
 	share.Share
 	away atomic.Bool
@@ -65,8 +65,7 @@ func TestWhatWasSeenStaysWhileTheShareIsAway(t *testing.T) {
 	}
 }
 
-// A backup can be put back from elsewhere, and differ from what was there under
-// its id.
+// A backup can be copied back from elsewhere, and then differ from the one that had its id before.
 func TestAnotherBackupByTheSameIDIsNotReadFromMemory(t *testing.T) {
 	dir, b := smallShare(t)
 	s := servedHere(t, dir)
@@ -76,7 +75,7 @@ func TestAnotherBackupByTheSameIDIsNotReadFromMemory(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(func() { v.Close() }) // those before stay open
+		t.Cleanup(func() { v.Close() }) // the earlier ones stay open
 		data, err := v.Read(t.Context(), 0, 64<<10)
 		if err != nil {
 			t.Fatal(err)

@@ -13,19 +13,19 @@ import (
 	"github.com/restorefs/restorefs/fusefs/overlay"
 )
 
-// fromOverlay is where bytes came from that were written onto a disk. As an
-// Origin it has no order: it is dearer than cache.Memory, and no more.
+// fromOverlay is the origin of bytes that were written onto a disk. Its value is not part of the
+// order of origins: such bytes cost more than those from cache.Memory and less than all others.
 const fromOverlay = cache.Made + 1
 
-// origins are what reads of mounted disks are told apart by, see cache.Origin.
+// origins are the labels of reads of mounted disks in metrics, see cache.Origin.
 var origins = [...]string{cache.Zeros: "zero", cache.Memory: "memory", cache.Kept: "disk", cache.Made: "decode", fromOverlay: "overlay"}
 
 // Kinds of errors of reads, in ErrorFigures.Reads.
 const (
-	ErrorDamage      = "damage"      // the backup does not have the bytes
-	ErrorShare       = "share"       // the share could not be read, or something else that may pass
-	ErrorOverlay     = "overlay"     // what was written onto the disk could not be read
-	ErrorInterrupted = "interrupted" // who read gave up
+	ErrorDamage      = "damage"      // the bytes are damaged in the backup
+	ErrorShare       = "share"       // the share could not be read, or another error that may pass
+	ErrorOverlay     = "overlay"     // the overlay could not be read
+	ErrorInterrupted = "interrupted" // the reader gave up
 )
 
 var errorKinds = [...]string{ErrorDamage, ErrorShare, ErrorOverlay, ErrorInterrupted}
@@ -38,11 +38,11 @@ type meter struct {
 
 	mu     sync.Mutex
 	counts map[string]uint64 // errors, by kind
-	last   string            // error that was none of ErrorInterrupted
+	last   string            // last error that was not ErrorInterrupted
 	lastAt time.Time
 }
 
-// newMeter returns a meter that is registered with r.
+// newMeter returns a meter whose metrics are registered with r.
 func newMeter(r prometheus.Registerer) *meter {
 	m := &meter{errors: map[string]prometheus.Counter{}, counts: map[string]uint64{}}
 	seconds := prometheus.NewHistogramVec(prometheus.HistogramOpts{
@@ -66,12 +66,12 @@ func newMeter(r prometheus.Registerer) *meter {
 	return m
 }
 
-// read counts a read that was begun at start.
+// read counts a read that began at start.
 func (m *meter) read(start time.Time, view *cache.View) {
 	m.count(start, view.Origin(), view.Size())
 }
 
-// count counts a read of n bytes that was begun at start.
+// count counts a read of n bytes that began at start.
 func (m *meter) count(start time.Time, o cache.Origin, n int) {
 	m.seconds[o].Observe(time.Since(start).Seconds())
 	m.bytes[o].Add(float64(n))

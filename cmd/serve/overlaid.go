@@ -10,8 +10,8 @@ import (
 	"github.com/restorefs/restorefs/fusefs/overlay"
 )
 
-// overlaidVolume is one open file of a mount with an overlay. Its reads are
-// those of the volume below, past which the overlay's own bytes are put.
+// overlaidVolume is one open file of a mount with an overlay. It reads the volume below, overlaid
+// by what was written.
 type overlaidVolume struct {
 	*Disk
 	*overlay.Overlay
@@ -28,9 +28,9 @@ func (v *overlaidVolume) NextData(ctx context.Context, off, end int64) (start, s
 	return v.Overlay.NextData(ctx, off, end)
 }
 
-// Read implements fusefs.Volume. Where nothing was written it is that of the
-// volume below, without a copy. Else all is copied, part by part, as a reader who
-// holds a part of the cache must not ask it for another: see package cache.
+// Read implements fusefs.Volume. A range without written bytes is read from the volume below,
+// without copying. Any other range is copied part by part, because a reader that holds a part of
+// the cache must not ask it for another one: see package cache.
 func (v *overlaidVolume) Read(ctx context.Context, off int64, n int) (fusefs.Data, error) {
 	start := time.Now()
 	stop, written, err := v.Next(ctx, off, off+int64(n))
@@ -71,7 +71,7 @@ func (v *overlaidVolume) Read(ctx context.Context, off int64, n int) (fusefs.Dat
 // Close implements fusefs.Volume.
 func (v *overlaidVolume) Close() error { return errors.Join(v.release(), v.Disk.Close()) }
 
-// plain is bytes that nobody else has.
+// plain is a buffer that is not shared.
 type plain []byte
 
 // Slices implements fusefs.Data.

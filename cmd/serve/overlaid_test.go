@@ -18,7 +18,7 @@ import (
 	"github.com/restorefs/restorefs/fusefs/overlay"
 )
 
-// sluggish is a volume of one byte, repeated, that takes a while to load.
+// sluggish is a flat volume that is slow to load.
 type sluggish struct {
 	flat
 	size int64
@@ -31,11 +31,11 @@ func (s sluggish) Load(ctx context.Context, p []byte, off int64) error {
 	return s.flat.Load(ctx, p, off)
 }
 
-// overlaidHere is a disk of size bytes with an overlay, without a mount, read
-// through a cache of little memory.
+// overlaidHere returns a disk of size bytes with an overlay, without a mount, read through a cache
+// of little memory.
 func overlaidHere(t *testing.T, size int64) *overlaidVolume {
 	t.Helper()
-	spans := cache.New(cache.Options{MemoryBytes: 1, PrefetchWorkers: -1}) // raised to the least, 2 MiB
+	spans := cache.New(cache.Options{MemoryBytes: 1, PrefetchWorkers: -1}) // raised to 2 MiB
 	t.Cleanup(spans.Close)
 	cached := spans.Volume("x", sluggish{size: size})
 	below := &Disk{cached: cached, reader: cached.NewReader(), meter: newMeter(newRegistry())}
@@ -47,16 +47,15 @@ func overlaidHere(t *testing.T, size int64) *overlaidVolume {
 	return &overlaidVolume{Disk: below, Overlay: o}
 }
 
-// overlayBaseOf is a volume that has no holes below an overlay.
+// overlayBaseOf is the volume below an overlay, without holes.
 type overlayBaseOf struct{ *cache.Volume }
 
 func (overlayBaseOf) NextData(_ context.Context, off, end int64) (start, stop int64, err error) {
 	return off, end, nil
 }
 
-// Each read needs several spans of the volume with written blocks between them.
-// A reader who kept some while it waits for the next would have the others wait
-// for ever.
+// Each read needs several spans of the volume, with written blocks between them. If a reader kept a
+// span while it waits for the next one, readers would wait for each other for ever.
 func TestReadersOfAnOverlayDoNotWaitForEachOthersMemory(t *testing.T) {
 	const readers, each = 32, 1 << 20
 	v := overlaidHere(t, readers*each)
@@ -111,7 +110,7 @@ func TestReadsOfAnOverlayAreCounted(t *testing.T) {
 			t.Errorf("%v bytes of %s, not %v", got, origins[o], want)
 		}
 	}
-	// One that cannot be read: the file has been cut.
+	// An overlay that cannot be read, because its file was cut.
 	dir := t.TempDir()
 	o, err := overlay.Open(t.Context(), dir, overlay.Key{Backup: "x", Size: v.Size()}, overlayBaseOf{v.cached}, overlay.Options{})
 	if err != nil {

@@ -14,8 +14,8 @@ import (
 	"github.com/restorefs/restorefs/fusefs/overlay"
 )
 
-// overlays are the overlays in one directory that a mount has open: each once,
-// for all who have its disk open.
+// overlays are the overlays in one directory that a mount has open, each once for all open files of
+// its disk.
 type overlays struct {
 	dir string
 	log *slog.Logger
@@ -35,8 +35,8 @@ func overlayKey(v *backupstore.Volume) overlay.Key {
 	return overlay.Key{Backup: v.Backup().ID, Size: v.Size(), Content: v.Identity()}
 }
 
-// check refuses, before anything is mounted, a directory with overlays that do
-// not fit the backups that are served.
+// check refuses a directory with overlays that do not belong to the contents of the backups that
+// are served. It is called before anything is mounted.
 func (l *overlays) check(ctx context.Context, catalog *backupstore.Catalog, only func(*backupstore.Backup) bool) error {
 	list, err := overlay.List(l.dir)
 	if err != nil {
@@ -54,7 +54,7 @@ func (l *overlays) check(ctx context.Context, catalog *backupstore.Catalog, only
 		if err := l.checkOne(ctx, catalog, b); err != nil {
 			return err
 		}
-		if info.Problem != "" { // of a part of the disk only: the rest is wanted
+		if info.Problem != "" { // with a part of the disk only: the rest can be used
 			l.log.Warn("not all of a disk can be read or written", "backup", b.ID, "dir", l.dir, "problem", info.Problem)
 		}
 	}
@@ -80,8 +80,8 @@ func (l *overlays) checkOne(ctx context.Context, catalog *backupstore.Catalog, b
 	return err
 }
 
-// acquire opens a backup's overlay, or shares the one that is open. release
-// closes it when nobody shares it any more.
+// acquire opens the overlay of a backup, or shares it if it is open. release closes it after its
+// last user has released it.
 func (l *overlays) acquire(ctx context.Context, key overlay.Key, base overlay.Base) (o *overlay.Overlay, release func() error, err error) {
 	for {
 		l.mu.Lock()
@@ -113,7 +113,7 @@ func (l *overlays) acquire(ctx context.Context, key overlay.Key, base overlay.Ba
 	}
 }
 
-// settle ends the opening or closing of s; o is nil when it is not open now.
+// settle ends the opening or closing of s; o is nil if s is not open now.
 func (l *overlays) settle(id string, s *sharedOverlay, o *overlay.Overlay) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -124,7 +124,7 @@ func (l *overlays) settle(id string, s *sharedOverlay, o *overlay.Overlay) {
 	s.busy = nil
 }
 
-// has says whether a backup has an overlay, or may get one while it is open.
+// has reports whether a backup has an overlay, or has one in use whose files may not exist yet.
 func (l *overlays) has(id string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -144,8 +144,7 @@ func (l *overlays) release(id string, s *sharedOverlay) error {
 	return s.overlay.Close()
 }
 
-// over puts the overlay of an open volume over it. It takes v over, also when it
-// fails.
+// over puts the overlay of an open volume over it. It owns v from then on, also if it fails.
 func (l *overlays) over(ctx context.Context, v *Disk) (fusefs.Volume, error) {
 	o, release, err := l.acquire(ctx, overlayKey(v.Volume), overlayBase{v.cached, v.Volume})
 	if err != nil {
@@ -154,7 +153,7 @@ func (l *overlays) over(ctx context.Context, v *Disk) (fusefs.Volume, error) {
 	return &overlaidVolume{Disk: v, Overlay: o, release: release}, nil
 }
 
-// overlayBase is a volume as an overlay reads it: through the cache.
+// overlayBase is the volume below an overlay, read through the cache.
 type overlayBase struct {
 	cached *cache.Volume
 	volume *backupstore.Volume

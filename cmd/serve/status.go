@@ -8,20 +8,20 @@ import (
 	"github.com/restorefs/restorefs/backupstore/safetext"
 )
 
-// Status is what a mount shows of itself (fusefs.StatusFile), as JSON. Its fields
-// are a contract. As in Figures, tags have the metrics.
+// Status is what a mount reports about itself, as JSON (fusefs.StatusFile) and as metrics, with
+// tags like those of Figures. Its JSON fields are a contract.
 type Status struct {
 	PID         int       `json:"pid"`
 	Version     string    `json:"version"`
 	Started     time.Time `json:"started"`
 	Share       string    `json:"share"`
-	Overlay     string    `json:"overlay,omitempty"` // where writes go; disks are read-only without
+	Overlay     string    `json:"overlay,omitempty"` // directory for writes; without it disks are read-only
 	Backups     int       `json:"backups"`
-	Problems    int       `json:"problems"`                  // finished backups of which not all can be read
-	Problem     []string  `json:"problem_backups,omitempty"` // their ids, the first 20
-	Incomplete  int       `json:"incomplete"`                // backups that Cinder is writing, or gave up
+	Problems    int       `json:"problems"`                  // finished backups that cannot be read completely
+	Problem     []string  `json:"problem_backups,omitempty"` // ids of the first 20
+	Incomplete  int       `json:"incomplete"`                // backups that Cinder is writing, or has given up
 	OpenVolumes int       `json:"open_volumes" metric:"open_volumes" help:"Disks that somebody has open."`
-	Looked      time.Time `json:"looked"` // at the share, with success
+	Looked      time.Time `json:"looked"` // when the share was last looked at successfully
 	LookError   string    `json:"look_error,omitempty"`
 	Figures
 
@@ -37,10 +37,9 @@ type StateFigures struct {
 	Broken     int `metric:"backups{state=broken}" help:"Backups that are mounted, by state."`
 }
 
-// maxProblemIDs bounds the ids that a mount tells of itself.
+// maxProblemIDs bounds the number of ids in Status.
 const maxProblemIDs = 20
 
-// status is how the mount is now.
 func (s *Disks) status() Status {
 	f := Status{PID: os.Getpid(), Version: s.o.Version, Started: s.started, Share: s.o.Share, Overlay: s.o.Overlay, Figures: s.figures()}
 	s.mu.Lock()
@@ -67,6 +66,5 @@ func (s *Disks) status() Status {
 	return f
 }
 
-// StatusFile is the JSON that the mount shows of itself, for
-// fusefs.Options.Status.
+// StatusFile returns the status as JSON, for fusefs.Options.Status.
 func (s *Disks) StatusFile() ([]byte, error) { return safetext.JSON(s.status(), true) }

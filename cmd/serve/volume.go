@@ -10,8 +10,8 @@ import (
 	"github.com/restorefs/restorefs/fusefs"
 )
 
-// diskKey tells disks apart as the mounted tree does: with another backup by the
-// same id, what is open of the one before is not shared.
+// diskKey identifies a disk as the mounted tree does: when another backup gets the same id, the
+// open volume of the earlier one is not shared.
 type diskKey struct {
 	id            string
 	size, created int64
@@ -19,14 +19,14 @@ type diskKey struct {
 
 func keyOf(b *backupstore.Backup) diskKey { return diskKey{b.ID, b.Size, b.CreatedAt.UnixNano()} }
 
-// openVolume is a composed volume that some open files share.
+// openVolume is a composed volume that is shared by open files.
 type openVolume struct {
 	cached *cache.Volume
 	volume *backupstore.Volume
 	users  int // guarded by Disks.mu
 }
 
-// share opens a volume, or joins those who have it open.
+// share opens a volume, or shares it if it is open.
 func (s *Disks) share(ctx context.Context, id string) (*Disk, error) {
 	b, err := s.backup(id)
 	if err != nil {
@@ -45,7 +45,7 @@ func (s *Disks) share(ctx context.Context, id string) (*Disk, error) {
 			return nil, err
 		}
 		s.mu.Lock()
-		if v = s.open[key]; v == nil { // else somebody was quicker
+		if v = s.open[key]; v == nil { // not opened meanwhile by another goroutine
 			v = &openVolume{cached: s.cache.Volume(spansOf(composed), s.source(composed)), volume: composed}
 			s.open[key] = v
 		}
@@ -55,14 +55,14 @@ func (s *Disks) share(ctx context.Context, id string) (*Disk, error) {
 	return &Disk{Volume: v.volume, cached: v.cached, reader: v.cached.NewReader(), close: func() { s.release(key, v) }, indexer: s.indexer, meter: s.meter}, nil
 }
 
-// spansOf names the bytes of a volume for the cache. An id is not enough: the
-// share can be another one by now, with another backup by that name.
+// spansOf returns the name of a volume in the cache. The id alone would not do: another backup may
+// have it after the share has changed.
 func spansOf(v *backupstore.Volume) string {
 	content := v.Identity()
 	return fmt.Sprintf("of backup %s (contents %x)", v.Backup().ID, content[:8])
 }
 
-// source is what the cache reads a volume from.
+// source returns what the cache reads the volume from.
 func (s *Disks) source(v *backupstore.Volume) cache.Source {
 	if s.disk != nil {
 		return s.disk.Volume(v)
