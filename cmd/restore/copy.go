@@ -8,50 +8,49 @@ import (
 	"github.com/restorefs/restorefs/materialize"
 )
 
-// Guard is asked about a target that is more than a device or file: the volume of a
-// cloud, which others may take meanwhile. A field that is nil asks nothing.
+// Guard watches over a target that is more than a device or file: a volume of a cloud, which others
+// may take meanwhile. A nil field is not called.
 type Guard struct {
-	// Opened is called with the target that is open and free, before anything else is
-	// looked at, whatever its name meant a moment ago.
+	// Opened is called with the target that was opened and is not in use, before all other checks.
+	// It can check the device itself, not only its name, whose meaning may have changed.
 	Opened func(t *materialize.Target) error
-	// Before is called right before the first write: Confirm may have taken long.
+	// Before is called right before the first write, because Confirm may have taken long.
 	Before func(ctx context.Context) error
-	// After is called when all data is written. Its error means that what is on the
-	// target now need not be the backup.
+	// After is called when all data is written. An error means that the target may no longer hold
+	// the backup.
 	After func(ctx context.Context) error
 }
 
-// Result is what a restore did. That of one that failed says how far it got.
+// Result is what a restore did. After a failure it shows how far the restore got.
 type Result struct {
 	materialize.Result
-	Target string   // its name, with what that resolved to
+	Target string   // its name, and the path that this resolves to
 	Path   string   // without symbolic links
 	Notes  []string // remarks about the target, such as what could not be looked at
 
 	Begun    bool   // something may have been written
 	Restored bool   // all data is on the target, on stable storage
-	Note     string // the file that says that the target is half written, "" for none
+	Note     string // file that marks the target as half written, "" if there is none
 
-	// Healed was damaged, and taken from other backups of the volume. Lost could not be
-	// had (Options.Salvage). Both are in order.
+	// Healed lists damaged ranges that were read from other backups of the volume instead, Lost
+	// those that could not be read at all (Options.Salvage). Both are in order.
 	Healed, Lost []Range
-	// Map is the file with a ddrescue map of Lost, "" if nothing is lost or MapErr says
-	// why there is none.
+	// Map is the file with a ddrescue map of Lost. "" means that nothing is lost, or that writing
+	// it failed with MapErr.
 	Map    string
 	MapErr error
-	// Record is the file with the volume's metadata, "" if there is to be none or
-	// RecordErr says why there is none. The data is as good without.
+	// Record is the file with the volume's metadata. "" means that none was wanted, or that writing
+	// it failed with RecordErr. The data is right in either case.
 	Record    string
 	RecordErr error
 }
 
-// CopyError says why a copy that had begun did not end well. The same restore,
-// again, continues it.
+// CopyError is the failure of a copy after it began. Running the same restore again continues it.
 type CopyError struct {
 	Err   error
-	Noted bool // there is a note that it is half done: without one, Delta and Force are needed
-	// Unproven were written, and nothing proves them: the object that they come from is
-	// damaged, or was not read to its end.
+	Noted bool // the target is marked as half written; else continuing needs Delta and Force
+	// Unproven ranges were written but not proven: the object that they come from is damaged, or
+	// was not read to its end.
 	Unproven []Range
 }
 
@@ -63,8 +62,8 @@ func (e *CopyError) Unwrap() error { return e.Err }
 
 // To copies the backup onto a block device or into a file, which need not exist.
 //
-// The error is a *materialize.RefusedError, an *OccupiedError among them, where
-// nothing was written, and a *CopyError where something may have been.
+// If nothing was written, a refusal is a *materialize.RefusedError or an *OccupiedError, which
+// wraps one. If something may have been written, the error of the copy is a *CopyError.
 func (r *Restore) To(ctx context.Context, name string, guard Guard) (Result, error) {
 	if err := r.ready(); err != nil {
 		return Result{}, err
@@ -114,7 +113,7 @@ func (r *Restore) copy(ctx context.Context, target *materialize.Target) (materia
 	}
 	o := r.o.Copy
 	o.Whole = func() {
-		_, _ = r.writeRecord(ctx, target) // again in the end, where an error is told
+		_, _ = r.writeRecord(ctx, target) // To writes it again at the end, and reports an error
 	}
 	volume, once := r.volume, r.once(target)
 	if once != nil {
@@ -133,9 +132,9 @@ func (r *Restore) copy(ctx context.Context, target *materialize.Target) (materia
 	return result, failed
 }
 
-// once is the backup to be copied with each object decoded once, nil where it has to
-// be read otherwise: it has digests, or is compared with what the target holds, or
-// bytes may come from elsewhere.
+// once returns the backup as a Copying, which decodes each object once. It returns nil if the
+// backup has to be read in another way: it has digests, or it is compared with what the target
+// holds, or bytes may come from elsewhere.
 func (r *Restore) once(target *materialize.Target) *backupstore.Copying {
 	if r.o.Copy.Delta || target.Continues() || r.o.Salvage != NoSalvage || r.overlay != nil {
 		return nil
@@ -147,12 +146,12 @@ func (r *Restore) openOptions() materialize.OpenOptions {
 	return materialize.OpenOptions{Size: r.volume.Size(), Force: r.o.Keeper.Force, Backup: r.Backup.ID, StateDir: r.o.StateDir}
 }
 
-// OccupiedError is the refusal of a target that holds something. That may be this
-// backup: the same restore may have ended well before, with nobody there to read it.
-// Only the bytes prove it (materialize.Compare).
+// OccupiedError is the refusal of a target that holds something. It may hold this very backup, if
+// an earlier run of the same restore succeeded and its result was not seen. Only the bytes can show
+// that (materialize.Compare).
 type OccupiedError struct {
 	Err *materialize.RefusedError
-	// Record is the file that says that a restore of the backup ended there, "" for
+	// Record is the file that was left by a restore of the backup that ended there, "" if there is
 	// none.
 	Record string
 }
@@ -163,7 +162,8 @@ func (e *OccupiedError) Error() string { return e.Err.Error() }
 // Unwrap returns the refusal.
 func (e *OccupiedError) Unwrap() error { return e.Err }
 
-// occupied makes an OccupiedError of a refusal for nothing but what the target holds.
+// occupied makes an OccupiedError of a refusal whose only reason is what the target holds, and
+// returns every other error unchanged.
 func (r *Restore) occupied(name string, err error) error {
 	refused := refusal(err)
 	if refused == nil {
@@ -181,7 +181,7 @@ func (r *Restore) occupied(name string, err error) error {
 	return e
 }
 
-// refusal is the refusal of a target that err is, or nil.
+// refusal returns err as a refusal of a target, or nil.
 func refusal(err error) *materialize.RefusedError {
 	refused, _ := errors.AsType[*materialize.RefusedError](err)
 	return refused

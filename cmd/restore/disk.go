@@ -12,8 +12,8 @@ import (
 	"github.com/restorefs/restorefs/fusefs"
 )
 
-// disk is a catalogue of the one backup that is mounted for qemu-img. It remembers
-// why a read failed: through the kernel a reader gets no more than an errno.
+// disk is a catalogue of the one backup that is mounted for qemu-img. It keeps the reason of a
+// failed read, because the kernel passes only an errno to the reader.
 type disk struct {
 	volume *backupstore.Volume
 	cached *cache.Volume
@@ -74,7 +74,7 @@ func (d *disk) failure() error {
 	return d.err
 }
 
-// diskFile is one opening of the disk.
+// diskFile is one open file of the disk.
 type diskFile struct {
 	*disk
 	reader *cache.Reader

@@ -16,7 +16,7 @@ import (
 	"github.com/restorefs/restorefs/materialize"
 )
 
-// A backup is restored into a file; a device is restored to in the same way.
+// A backup is restored into a file. A device is restored to in the same way.
 func Example() {
 	ctx := context.Background()
 	dir, b := sampleShare()
@@ -55,7 +55,7 @@ func Example() {
 	// metadata in disk.raw.metadata.json
 }
 
-// What is damaged and cannot be healed becomes zeros, and all else is restored.
+// Damaged ranges that cannot be healed become zeros, and the rest is restored.
 func ExampleRestore_To_salvage() {
 	ctx := context.Background()
 	dir, b := sampleShare()
@@ -87,7 +87,7 @@ func ExampleRestore_To_salvage() {
 	// the map is disk.raw.bad-ranges.map
 }
 
-// A qcow2 takes FUSE and the program qemu-img. TestExampleQcow2 runs this.
+// A qcow2 needs FUSE and the program qemu-img. TestExampleQcow2 runs this example.
 func ExampleRestore_ToQcow2() {
 	ctx := context.Background()
 	dir, b := sampleShare()
@@ -108,7 +108,7 @@ func ExampleRestore_ToQcow2() {
 	fmt.Println("made:", filepath.Base(result.Path), result.Restored)
 }
 
-// sampleShare makes a share with one backup of a volume of 4 MiB.
+// sampleShare makes a share with a backup of a volume of 4 MiB.
 func sampleShare() (dir string, b storetest.Backup) {
 	dir, err := os.MkdirTemp("", "restorefs-test-example-")
 	check(err)

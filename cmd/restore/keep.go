@@ -16,16 +16,16 @@ import (
 	"github.com/restorefs/restorefs/materialize"
 )
 
-// Files that are left for the operator carry a checksum of themselves. By that a
-// later run knows a file that it may replace: one that restorefs wrote and nobody
-// has changed since. What merely looks alike is the operator's.
+// Files left for the operator contain a checksum of themselves. It shows a later run which file it
+// may replace: one that restorefs wrote and that has not been changed since. A file that only looks
+// like one belongs to the operator.
 const (
-	jsonSealed = ",\n  \"checksum\": \"sha256:%x\"\n}\n" // in place of the end of an object
+	jsonSealed = ",\n  \"checksum\": \"sha256:%x\"\n}\n" // replaces the end of an object
 	jsonEnd    = "\n}\n"
 	mapSealed  = "# checksum sha256:%x\n" // the second line
 )
 
-// sealed adds the checksum to an indented JSON object or a map.
+// sealed returns an indented JSON object or a map with its checksum.
 func sealed(data []byte) []byte {
 	if body, ok := bytes.CutSuffix(data, []byte(jsonEnd)); ok {
 		return fmt.Appendf(bytes.Clone(body), jsonSealed, sha256.Sum256(body))
@@ -35,7 +35,7 @@ func sealed(data []byte) []byte {
 	return append(out, rest...)
 }
 
-// isSealed reports whether data is what sealed returns, byte for byte.
+// isSealed reports whether data is exactly what sealed returned.
 func isSealed(data []byte) bool {
 	if n := len(data) - len(fmt.Sprintf(jsonSealed, sha256.Sum256(nil))); n > 0 && bytes.HasSuffix(data, []byte(jsonEnd)) {
 		return bytes.Equal(data, sealed(append(bytes.Clone(data[:n]), jsonEnd...)))
@@ -44,10 +44,10 @@ func isSealed(data []byte) bool {
 	return len(lines) == 3 && bytes.Equal(data, sealed(append(bytes.Clone(lines[0]), lines[2]...)))
 }
 
-// sealedMax bounds what is read of a file to know it.
+// sealedMax bounds the size of a file that can be recognized.
 const sealedMax = 32 << 20
 
-// ours reports whether restorefs wrote the file, and nobody changed it.
+// ours reports whether restorefs wrote the file and it has not been changed since.
 func ours(path string) bool {
 	f, err := os.OpenFile(path, os.O_RDONLY|private.Flags, 0)
 	if err != nil {
@@ -64,9 +64,9 @@ func ours(path string) bool {
 
 // Keeper leaves files for the operator.
 type Keeper struct {
-	Force bool // files that are the operator's are replaced too
-	// Outside refuses a path on the share, to which nothing is ever written, or another
-	// where nothing is to be. nil refuses none.
+	Force bool // files that restorefs did not write are replaced too
+	// Outside refuses a path on the share, which is never written, or another path that must not be
+	// written. nil refuses none.
 	Outside func(path string) error
 }
 
@@ -77,9 +77,8 @@ func (k Keeper) outside(path string) error {
 	return k.Outside(path)
 }
 
-// May refuses a file that is there and not restorefs's own, unless Force is set, and
-// one in a directory where none can be made. The error is a *materialize.RefusedError
-// where the file is somebody's.
+// May refuses an existing file that restorefs did not write, unless Force is set, and a file in a
+// directory that cannot be written. The error for an existing file is a *materialize.RefusedError.
 func (k Keeper) May(path string) error {
 	if err := k.outside(path); err != nil {
 		return err
@@ -100,8 +99,8 @@ func (k Keeper) May(path string) error {
 	return nil
 }
 
-// Keep leaves a file, indented JSON or a map, whole or not at all, by the rule of May:
-// the file may have come into being since that was asked.
+// Keep writes a file, indented JSON or a map, whole or not at all. Like May it does not replace a
+// file that restorefs did not write, which may have appeared since May was called.
 func (k Keeper) Keep(path string, data []byte) error {
 	if err := k.outside(path); err != nil {
 		return err
@@ -117,8 +116,8 @@ func (k Keeper) Keep(path string, data []byte) error {
 	return err
 }
 
-// Aside is where a file of that name is left that cannot lie beside the target: in
-// the working directory, unless nothing is to be there.
+// Aside returns the path of a file that cannot lie beside the target. It is in the working
+// directory, or in the one for temporary files if Outside refuses that.
 func (k Keeper) Aside(name string) string {
 	if k.outside(filepath.Join(".", name)) != nil {
 		return filepath.Join(os.TempDir(), name)

@@ -23,20 +23,20 @@ type Plan struct {
 	Exact      bool   `json:"exact"` // else WriteBytes and ZeroBytes are upper bounds
 	Continues  bool   `json:"continues"`
 	Refused    bool   `json:"refused"`
-	// FreeBytes are what the target's file system has room for, nil where there is no
+	// FreeBytes is how much can be written to the target on its file system, nil if there is no
 	// such limit (a device) or it is not known.
 	FreeBytes *int64 `json:"free_bytes,omitempty"`
-	// What reading WriteBytes of data takes: objects that are opened, bytes that are
-	// read of them, bytes that are decompressed.
+	// What reading WriteBytes of data needs: how many objects are opened, how many bytes of them
+	// are read, and how many are decompressed.
 	Objects      int   `json:"objects"`
 	StoredBytes  int64 `json:"stored_bytes"`
 	DecodedBytes int64 `json:"decoded_bytes"`
-	// Digests: each block is compared with its digest. Missing is what is not on the
-	// share and would be needed.
+	// Digests says that each block is compared with its digest. Missing lists what is needed and
+	// not on the share.
 	Digests bool      `json:"digests"`
 	Missing []Missing `json:"missing,omitempty"`
-	// What was measured in some seconds: reading and decoding WriteBytes at
-	// ReadBytesPerSecond takes ReadSeconds. 0: nothing could be measured.
+	// Measured in some seconds: reading and decoding WriteBytes at ReadBytesPerSecond takes
+	// ReadSeconds. All are 0 if nothing could be measured.
 	ProbedBytes        int64   `json:"probed_bytes"`
 	ReadBytesPerSecond int64   `json:"read_bytes_per_second"`
 	ReadSeconds        float64 `json:"read_seconds"`
@@ -47,8 +47,8 @@ type Plan struct {
 	Notes []string `json:"-"`
 }
 
-// Missing is a file that is not as it should be, and where in the volume how much of
-// it is wanted.
+// Missing is a file that is missing or damaged, and how many bytes of it are needed where in the
+// volume.
 type Missing struct {
 	Backup string `json:"backup"`
 	File   string `json:"file,omitempty"`
@@ -57,7 +57,7 @@ type Missing struct {
 	Bytes  int64  `json:"bytes"`
 }
 
-// Plan says what To would do. A target that would be refused is no error.
+// Plan returns what To would do. A target that would be refused is no error, see Plan.Refusal.
 func (r *Restore) Plan(ctx context.Context, name string) (Plan, error) {
 	e, err := materialize.Plan(ctx, r.volume, name, r.openOptions(), r.o.Copy)
 	if err != nil {
@@ -71,18 +71,18 @@ func (r *Restore) Plan(ctx context.Context, name string) (Plan, error) {
 	return p, err
 }
 
-// PlanStream says what Stream would do.
+// PlanStream returns what Stream would do.
 func (r *Restore) PlanStream(ctx context.Context, name string) (Plan, error) {
 	e, err := materialize.PlanUnseen(ctx, r.volume, name)
 	if err != nil {
 		return Plan{}, err
 	}
-	e.ZeroBytes = e.Size - e.DataBytes // are written like all else
+	e.ZeroBytes = e.Size - e.DataBytes // zeros are written like data
 	return r.plan(ctx, e)
 }
 
-// PlanNew says what To would do with a target that is yet to be made, and of which
-// only its name is known. blank says that it will read as zeros.
+// PlanNew returns what To would do with a target that does not exist yet and of which only the name
+// is known. blank says that it will read as zeros.
 func (r *Restore) PlanNew(ctx context.Context, name string, blank bool) (Plan, error) {
 	e, err := materialize.PlanUnseen(ctx, r.volume, name)
 	if err != nil {
@@ -92,7 +92,7 @@ func (r *Restore) PlanNew(ctx context.Context, name string, blank bool) (Plan, e
 	return r.plan(ctx, e)
 }
 
-// PlanQcow2 says what ToQcow2 would do.
+// PlanQcow2 returns what ToQcow2 would do.
 func (r *Restore) PlanQcow2(ctx context.Context, name string) (Plan, error) {
 	if _, err := exec.LookPath("qemu-img"); err != nil {
 		return Plan{}, &NoQemuImgError{err}
@@ -119,7 +119,7 @@ func (r *Restore) PlanQcow2(ctx context.Context, name string) (Plan, error) {
 	return p, err
 }
 
-// plan adds to an estimate what reading the backup will take.
+// plan makes a Plan of an estimate and adds what reading the backup will need.
 func (r *Restore) plan(ctx context.Context, e materialize.Estimate) (Plan, error) {
 	p := Plan{
 		Backup: r.Backup.ID, Target: e.Target, Size: e.Size, DataBytes: e.DataBytes, WriteBytes: e.WriteBytes, ZeroBytes: e.ZeroBytes,
@@ -152,14 +152,14 @@ func (r *Restore) plan(ctx context.Context, e materialize.Estimate) (Plan, error
 	return p, nil
 }
 
-// Fits reports whether the target's file system has room for what would be written
-// for certain. One that compresses may have it all the same.
+// Fits reports whether the target's file system has space for all that would be written. If it has
+// not, a file system that compresses may still have enough.
 func (p Plan) Fits() bool {
 	return p.FreeBytes == nil || p.Refused || p.WriteBytes <= *p.FreeBytes
 }
 
-// Lacking is what the restore of a backup lacks that cannot be planned: what is wrong
-// with it, or with those of its parents of which that can be said.
+// Lacking returns what a backup lacks that cannot be planned: the problems of it and of those of
+// its parents that are known.
 func Lacking(b *backupstore.Backup) (missing []Missing) {
 	for l := b; l != nil; l = l.Parent() {
 		if l.State != backupstore.Complete {
@@ -171,9 +171,9 @@ func Lacking(b *backupstore.Backup) (missing []Missing) {
 	return missing
 }
 
-// freeFor is how many bytes can be written to a file at most: what its file system
-// has free for this user, and what the file has already. nil where there is no such
-// limit, or it is not known.
+// freeFor returns how many bytes can be written to a file: what its file system has free for this
+// user, and what the file has already. It returns nil if there is no such limit, or it is not
+// known.
 func freeFor(path string) *int64 {
 	var held int64
 	var st unix.Stat_t

@@ -13,19 +13,18 @@ import (
 const (
 	probeTime  = 2 * time.Second
 	probeBytes = 512 << 20 // in all
-	placeBytes = 8 << 20   // of one place at least, unless it has less
+	placeBytes = 8 << 20   // the least that is read of one run, if it is that long
 	probePiece = 1 << 20
 )
 
-// probed is what a short measurement of a backup found: its reading and
-// decoding alone, whatever the target will be able to take.
+// probed is the result of probe: how fast the backup is read and decoded, whatever the target can
+// take.
 type probed struct {
 	Bytes     int64
-	PerSecond float64 // bytes of the volume; 0: nothing could be read in the time
+	PerSecond float64 // bytes of the volume; 0: nothing could be read in time
 }
 
-// probe reads data here and there in the volume for some seconds. What cannot
-// be read is passed over.
+// probe reads data at places all over the volume for some seconds. It skips what cannot be read.
 func probe(ctx context.Context, vol materialize.Volume, jobs int) (probed, error) {
 	var runs []materialize.Range
 	for r, err := range vol.Runs(ctx) {
@@ -73,8 +72,8 @@ func probe(ctx context.Context, vol materialize.Volume, jobs int) (probed, error
 	return out, ctx.Err()
 }
 
-// spread gives the numbers below n in an order of which every start is spread
-// evenly: that of their bits reversed.
+// spread calls use with the numbers below n until it returns false. They come in the order of their
+// reversed bits, so that the first of them, however many, are spread evenly.
 func spread(n int, use func(i int) bool) {
 	if n == 0 {
 		return
@@ -88,8 +87,8 @@ func spread(n int, use func(i int) bool) {
 	}
 }
 
-// readSome reads the first data of a run, about most bytes, and tells how much
-// it was.
+// readSome reads the first data of a run, about most bytes, and calls read with the length of each
+// piece.
 func readSome(ctx context.Context, vol materialize.Volume, r materialize.Range, most int64, read func(n int64)) {
 	block := int64(vol.Align())
 	piece := make([]byte, max(probePiece/block, 1)*block)

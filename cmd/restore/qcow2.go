@@ -18,7 +18,7 @@ import (
 	"github.com/restorefs/restorefs/materialize"
 )
 
-// NoQemuImgError says that the program that makes a qcow2 is not there.
+// NoQemuImgError says that qemu-img, which a qcow2 needs, was not found.
 type NoQemuImgError struct{ Err error }
 
 // Error implements error.
@@ -29,9 +29,9 @@ func (e *NoQemuImgError) Error() string {
 // Unwrap returns the cause.
 func (e *NoQemuImgError) Unwrap() error { return e.Err }
 
-// conversion is one making of a qcow2: qemu-img reads the composed volume from a
-// mount that only this process's user can enter and that goes with it, and writes a
-// file that gets its name when it is whole.
+// conversion makes one qcow2: qemu-img reads the composed volume from a mount that only this
+// process's user can enter and that exists only meanwhile. It writes a temporary file, which is
+// renamed when it is complete.
 type conversion struct {
 	qemuImg  string
 	source   *disk
@@ -42,13 +42,13 @@ type conversion struct {
 	progress percentage
 }
 
-// ToQcow2 restores into a new qcow2 file, which takes qemu-img and FUSE. It gets its
-// name when it is whole and checked; one that is there is then replaced, with
-// Keeper.Force. Of Options.Copy only MemoryBytes, VerifyAfter and Logger are of
-// meaning; Salvage and Overlay do not go with it.
+// ToQcow2 restores into a new qcow2 file, for which it needs qemu-img and FUSE. The file gets its
+// name when it is complete and checked, and replaces an existing one only with Keeper.Force. Of
+// Options.Copy only MemoryBytes, VerifyAfter and Logger are used; Salvage and Overlay must not be
+// set.
 //
-// The kernel asks this process for the volume, so GOMAXPROCS should be one more than
-// the processors.
+// The kernel reads the volume from this process, so set GOMAXPROCS to one more than the number of
+// processors.
 func (r *Restore) ToQcow2(ctx context.Context, name string) (_ Result, err error) {
 	begin, volume := time.Now(), r.composed
 	if err := r.ready(); err != nil {
@@ -99,7 +99,7 @@ func (r *Restore) ToQcow2(ctx context.Context, name string) (_ Result, err error
 	return out, nil
 }
 
-// makeQcow2 makes the file, and gives it its name.
+// makeQcow2 makes the file under a temporary name, and renames it.
 func (r *Restore) makeQcow2(ctx context.Context, x *conversion, target *materialize.Target) error {
 	dir, name := filepath.Split(target.Path())
 	temp, err := os.CreateTemp(dir, "."+name+".restorefs-*")
@@ -121,8 +121,7 @@ func (r *Restore) makeQcow2(ctx context.Context, x *conversion, target *material
 	return giveName(temp, target.Path(), r.o.Keeper.Force)
 }
 
-// openNewFile checks a target that will be replaced, not written, as strictly as one
-// that is written.
+// openNewFile checks a target that will be replaced as strictly as one that will be written.
 func openNewFile(ctx context.Context, name string, size int64, force bool) (*materialize.Target, error) {
 	if _, err := os.Lstat(name); err == nil && !force {
 		return nil, &materialize.RefusedError{Target: name, Reasons: []materialize.Reason{
@@ -140,7 +139,7 @@ func openNewFile(ctx context.Context, name string, size int64, force bool) (*mat
 	return target, nil
 }
 
-// dataBytes is how much of the volume is not known to be zero.
+// dataBytes returns how many bytes of the volume are not known to be zero.
 func dataBytes(ctx context.Context, volume *backupstore.Volume) (n int64, err error) {
 	for off := int64(0); off < volume.Size(); {
 		start, stop, err := volume.NextData(ctx, off, volume.Size())
@@ -155,7 +154,7 @@ func dataBytes(ctx context.Context, volume *backupstore.Volume) (n int64, err er
 	return n, nil
 }
 
-// mount serves the backup on a directory of its own. unmount leaves neither.
+// mount serves the backup in a new temporary directory. unmount also removes that.
 func (x *conversion) mount(ctx context.Context, o Options) (unmount func() error, err error) {
 	if err := o.Keeper.outside(os.TempDir()); err != nil {
 		return nil, fmt.Errorf("the directory for temporary files (TMPDIR): %w", err)
@@ -181,7 +180,7 @@ func (x *conversion) mount(ctx context.Context, o Options) (unmount func() error
 	}, nil
 }
 
-// giveName renames a finished file, durably, over another one only with force.
+// giveName renames a finished file durably. It replaces an existing file only with force.
 func giveName(temp *os.File, path string, force bool) error {
 	err := private.Rename(temp, path, force)
 	if errors.Is(err, fs.ErrExist) {

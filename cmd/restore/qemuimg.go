@@ -17,7 +17,7 @@ import (
 	"github.com/restorefs/restorefs/backupstore/safetext"
 )
 
-// convert makes x.temp the checked qcow2 of the volume, on stable storage.
+// convert fills x.temp with the volume as qcow2, checks it, and leaves it on stable storage.
 func (x *conversion) convert(ctx context.Context, compare bool) error {
 	temp := x.temp.Name()
 	x.stage.Store("converting")
@@ -33,7 +33,7 @@ func (x *conversion) convert(ctx context.Context, compare bool) error {
 		return err
 	}
 	if compare {
-		// Written and flushed: what is read again comes from the disk.
+		// Without its pages in the cache the file is read from the disk.
 		if err := unix.Fadvise(int(x.temp.Fd()), 0, 0, unix.FADV_DONTNEED); err != nil {
 			return fmt.Errorf("read the qcow2 file past the page cache: %w", err)
 		}
@@ -46,14 +46,14 @@ func (x *conversion) convert(ctx context.Context, compare bool) error {
 	return nil
 }
 
-// qemu runs qemu-img to its end. Its error is what reading the backup met, if it met
-// anything.
+// qemu runs qemu-img to its end. If it failed because the backup could not be read, its error wraps
+// the reason.
 func (x *conversion) qemu(ctx context.Context, args ...string) error {
 	x.progress.hundredths.Store(0)
 	var said bytes.Buffer
 	cmd := exec.CommandContext(ctx, x.qemuImg, args...)
 	cmd.Stdout, cmd.Stderr = &x.progress, &said
-	// A Ctrl-C is for this process, which ends the other one.
+	// Ctrl-C must reach only this process, which then ends qemu-img.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 5 * time.Second
@@ -68,7 +68,7 @@ func (x *conversion) qemu(ctx context.Context, args ...string) error {
 	return fmt.Errorf("qemu-img %s: %w: %s", args[0], err, what)
 }
 
-// state is how far the conversion is.
+// state returns how far the conversion has got.
 func (x *conversion) state() Progress {
 	stage := x.stage.Load().(string)
 	p := Progress{Stage: stage}
@@ -82,7 +82,7 @@ func (x *conversion) state() Progress {
 	return p
 }
 
-// percentage reads what qemu-img -p writes: "    (12.34/100%)\r", again and again.
+// percentage parses what qemu-img -p writes repeatedly: "    (12.34/100%)\r".
 type percentage struct{ hundredths atomic.Int64 }
 
 // Write implements io.Writer.

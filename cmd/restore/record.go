@@ -20,8 +20,7 @@ const (
 	mapSuffix    = ".bad-ranges.map"
 )
 
-// mayKeepFiles refuses a target beside which the files that are left could not be
-// written.
+// mayKeepFiles refuses a target if the files beside it could not be written.
 func (r *Restore) mayKeepFiles(t *materialize.Target) error {
 	if r.o.Record == "" {
 		if path := r.recordPath(t); path != "" {
@@ -36,7 +35,7 @@ func (r *Restore) mayKeepFiles(t *materialize.Target) error {
 	return nil
 }
 
-// recordPath is where the volume's metadata goes, "" for nowhere.
+// recordPath returns the path of the file for the volume's metadata, "" if there is to be none.
 func (r *Restore) recordPath(t *materialize.Target) string {
 	switch {
 	case r.o.NoRecord:
@@ -49,7 +48,7 @@ func (r *Restore) recordPath(t *materialize.Target) string {
 	return t.Path() + recordSuffix
 }
 
-// writeRecord leaves the volume's metadata, and says where.
+// writeRecord writes the volume's metadata, and returns the path of the file.
 func (r *Restore) writeRecord(ctx context.Context, t *materialize.Target) (string, error) {
 	path := r.recordPath(t)
 	if path == "" {
@@ -61,7 +60,7 @@ func (r *Restore) writeRecord(ctx context.Context, t *materialize.Target) (strin
 	return path, WriteRecord(ctx, r.Backup, r.o.Keeper, path)
 }
 
-// WriteRecord leaves the metadata of a backup's volume in a file.
+// WriteRecord writes the metadata of a backup's volume to a file.
 func WriteRecord(ctx context.Context, b *backupstore.Backup, k Keeper, path string) error {
 	text, err := Record(ctx, b)
 	if err != nil {
@@ -70,7 +69,7 @@ func WriteRecord(ctx context.Context, b *backupstore.Backup, k Keeper, path stri
 	return k.Keep(path, text)
 }
 
-// Record is the metadata of a backup's volume, as indented JSON.
+// Record returns the metadata of a backup's volume as indented JSON.
 func Record(ctx context.Context, b *backupstore.Backup) ([]byte, error) {
 	record, err := b.Record(ctx)
 	if err != nil {
@@ -79,7 +78,7 @@ func Record(ctx context.Context, b *backupstore.Backup) ([]byte, error) {
 	return safetext.JSON(record, true)
 }
 
-// recordOf is the id of the backup that a record is of, "" if it is none.
+// recordOf returns the id of the backup that the record at path describes, "" if it is no record.
 func recordOf(path string) string {
 	const most = 16 << 20
 	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() || info.Size() > most {
@@ -93,7 +92,7 @@ func recordOf(path string) string {
 	return record.Backup.ID
 }
 
-// mapPath is where the map of what is lost goes.
+// mapPath returns the path of the map of what is lost.
 func (r *Restore) mapPath(t *materialize.Target) string {
 	if r.o.Foreign || t.Kind() != materialize.KindFile {
 		return r.o.Keeper.Aside(r.Backup.ID + mapSuffix)
@@ -101,7 +100,7 @@ func (r *Restore) mapPath(t *materialize.Target) string {
 	return t.Path() + mapSuffix
 }
 
-// writeMap leaves a map of what is lost, and says where.
+// writeMap writes the map of what is lost, and returns its path.
 func (r *Restore) writeMap(t *materialize.Target, lost []Range) (string, error) {
 	if len(lost) == 0 {
 		return "", nil
@@ -118,7 +117,7 @@ func (r *Restore) writeMap(t *materialize.Target, lost []Range) (string, error) 
 	return path, nil
 }
 
-// SameFile reports whether two names are one file, also one that is not there yet.
+// SameFile reports whether two names mean the same file, even if it does not exist yet.
 func SameFile(a, b string) bool {
 	infoA, err := os.Stat(a)
 	infoB, errB := os.Stat(b)
@@ -130,8 +129,8 @@ func SameFile(a, b string) bool {
 	return err == nil && errB == nil && os.SameFile(dirA, dirB) && filepath.Base(a) == filepath.Base(b)
 }
 
-// Resolve is a target's path in full, without symbolic links; of one that is not
-// there, in its directory.
+// Resolve returns the absolute path of a target without symbolic links. The target itself need not
+// exist, only its directory.
 func Resolve(name string) string {
 	path, err := filepath.EvalSymlinks(name)
 	if errors.Is(err, fs.ErrNotExist) {

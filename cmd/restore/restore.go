@@ -15,73 +15,71 @@ import (
 // Range is a range of bytes of a volume.
 type Range = backupstore.Range
 
-// Salvage says what stands where a backup is damaged and nothing heals it.
+// Salvage is what becomes of ranges of a backup that are damaged and cannot be healed.
 type Salvage string
 
-// What a damaged range can become.
+// The values of Salvage.
 const (
 	NoSalvage   Salvage = ""     // damage ends the restore
 	SalvageZero Salvage = "zero" // zeros
 	SalvageKeep Salvage = "keep" // what the target holds there
 )
 
-// Options say how a backup is restored. The zero value copies all of it onto a
-// target that holds nothing.
+// Options say how a backup is restored. The zero value copies all of it onto an empty target.
 type Options struct {
-	// Copy is how the data is copied; its Whole is not looked at.
+	// Copy is how the data is copied; its field Whole is ignored.
 	Copy    materialize.Options
 	Salvage Salvage
-	// Overlay is a directory of overlays: what was written onto the backup in a
-	// mount is restored with it. "": nothing of the kind.
+	// Overlay is a directory of overlays: what was written onto the backup through a mount is
+	// restored with it. "" restores the backup alone.
 	Overlay string
-	// PlanOnly is for plans: Open succeeds also for a backup that cannot be restored
-	// without Salvage but can be planned (see Restore.Broken), and nothing is copied.
+	// PlanOnly is for plans: nothing can be copied. Open then also accepts a backup that cannot be
+	// restored without Salvage but can be planned (see Restore.Broken).
 	PlanOnly bool
 
-	// StateDir is where it is noted that a device is half written, so that an
-	// interrupted run can be continued; "" for nowhere.
+	// StateDir is a directory for the note that a device is half written, with which an interrupted
+	// run can be continued; "" for none.
 	StateDir string
-	// Record is the file that gets the volume's name, metadata and more. "": that is
-	// TARGET.metadata.json, if the target is a file.
+	// Record is the file for the volume's name, metadata and more. "" means TARGET.metadata.json if
+	// the target is a file, else no file.
 	Record   string
-	NoRecord bool // there is no such file
-	// Foreign says that the target's directory is somebody else's, such as Cinder's:
-	// no file is left beside the target.
+	NoRecord bool // no such file is written
+	// Foreign says that the target's directory belongs to another program, such as Cinder: no file
+	// is left beside the target.
 	Foreign bool
-	// Keeper leaves those files. Its Force also overwrites what the target holds; a
-	// target that is in use or too small is refused always.
+	// Keeper writes these files. With its Force the target is also overwritten if it holds
+	// something; a target that is in use or too small is always refused.
 	Keeper Keeper
 
-	// Confirm is called when every check has passed and nothing is written yet. Its
-	// error ends the restore. nil: nobody is asked.
+	// Confirm is called after every check has passed and before anything is written. Its error ends
+	// the restore. nil: no question.
 	Confirm func(ctx context.Context, t *materialize.Target) error
-	// Watch is called when the copying begins, with a function that says how far it
-	// is, and what it returns when it ends. nil: nobody watches.
+	// Watch is called when copying begins, with a function that returns the progress. stop is
+	// called when copying ends. nil: progress is not watched.
 	Watch func(now func() Progress) (stop func())
 
-	// MemoryFor is about how much memory a program needs of which Copy.MemoryBytes is
-	// this part, for messages; see cache.Options. nil: not known.
+	// MemoryFor is for messages: about how much memory the program needs if part of it is
+	// Copy.MemoryBytes; see cache.Options. nil: not known.
 	MemoryFor func(part int64) int64
-	// Avoid are directories that the mount for a qcow2 must not lie in.
+	// Avoid lists directories in which the mount for a qcow2 must not lie.
 	Avoid []string
 }
 
-// Restore is a backup that is open and ready to be copied. It belongs to one
-// goroutine, and is used for one copy.
+// Restore is an open backup, ready to be copied once. It belongs to one goroutine.
 type Restore struct {
 	Backup *backupstore.Backup
 
 	o        Options
 	composed *backupstore.Volume
 	salvage  *backupstore.Salvage
-	volume   materialize.Volume // composed, or salvage; below what was written onto it
-	overlay  *overlay.Overlay   // what was written, or nil
+	volume   materialize.Volume // composed or salvage, with the overlay over it if there is one
+	overlay  *overlay.Overlay   // or nil
 	broken   error
 }
 
-// Open makes a backup of the catalogue, which must stay open, ready to be restored.
-// Nothing is written. The error is a *BrokenError for a backup that cannot be
-// restored, and wraps fs.ErrNotExist where Options.Overlay has nothing of it.
+// Open opens a backup of the catalogue for a restore; the catalogue must stay open. Nothing is
+// written. The error is a *BrokenError for a backup that cannot be restored, and wraps
+// fs.ErrNotExist if Options.Overlay has no overlay of the backup.
 func Open(ctx context.Context, catalog *backupstore.Catalog, b *backupstore.Backup, o Options) (*Restore, error) {
 	r := &Restore{Backup: b, o: o}
 	if r.o.Copy.Progress == nil {
@@ -119,7 +117,7 @@ func Open(ctx context.Context, catalog *backupstore.Catalog, b *backupstore.Back
 	return r, nil
 }
 
-// Close lets go of what was written onto the backup. The catalogue stays open.
+// Close closes the overlay. The catalogue stays open.
 func (r *Restore) Close() error {
 	if r.overlay == nil {
 		return nil
@@ -127,13 +125,13 @@ func (r *Restore) Close() error {
 	return r.overlay.Close()
 }
 
-// Volume is what is restored: the backup's volume, with what was written onto it.
+// Volume returns what is restored: the backup's volume, with its overlay if there is one.
 func (r *Restore) Volume() materialize.Volume { return r.volume }
 
-// Broken is why the backup cannot be restored, nil if it can; see Options.PlanOnly.
+// Broken returns why the backup cannot be restored, nil if it can; see Options.PlanOnly.
 func (r *Restore) Broken() error { return r.broken }
 
-// ready refuses to copy what is only to be planned.
+// ready refuses to copy a backup that was opened for plans only.
 func (r *Restore) ready() error {
 	if r.broken == nil && r.o.PlanOnly {
 		return errors.New("it is opened for plans only")
@@ -141,14 +139,14 @@ func (r *Restore) ready() error {
 	return r.broken
 }
 
-// Progress is how far a restore is.
+// Progress is how far a restore has got.
 type Progress struct {
 	Stage       string
 	Done, Total int64 // bytes of the volume, in this stage
 	Written     int64
 	Zeroed      int64
 	Skipped     int64 // found right on the target
-	Healed      int64 // read so far, damaged, and taken from siblings
+	Healed      int64 // damaged and read from siblings so far
 }
 
 func (r *Restore) progress() Progress {
@@ -160,7 +158,7 @@ func (r *Restore) progress() Progress {
 	return p
 }
 
-// watch has the caller watch a run.
+// watch calls Options.Watch, if it is set.
 func (r *Restore) watch(now func() Progress) (stop func()) {
 	if r.o.Watch == nil {
 		return func() {}
@@ -175,7 +173,7 @@ func (r *Restore) confirm(ctx context.Context, t *materialize.Target) error {
 	return r.o.Confirm(ctx, t)
 }
 
-// BrokenError says that a backup cannot be restored. It is backupstore.ErrDamaged.
+// BrokenError says that a backup cannot be restored. It wraps backupstore.ErrDamaged.
 type BrokenError struct{ Backup *backupstore.Backup }
 
 // Error implements error.
@@ -183,8 +181,8 @@ func (e *BrokenError) Error() string {
 	return fmt.Sprintf("backup %s is %s: %s: %v", e.Backup.ID, e.Backup.State, strings.Join(e.Backup.Problems, "; "), backupstore.ErrDamaged)
 }
 
-// Unwrap makes the error backupstore.ErrDamaged.
+// Unwrap returns backupstore.ErrDamaged.
 func (e *BrokenError) Unwrap() error { return backupstore.ErrDamaged }
 
-// Salvageable reports whether Salvage would restore what can be had.
+// Salvageable reports whether Salvage would restore what can be read.
 func (e *BrokenError) Salvageable() bool { return e.Backup.Chain() != nil }

@@ -8,9 +8,9 @@ import (
 	"github.com/restorefs/restorefs/materialize"
 )
 
-// Stream writes the backup's volume from front to back, into a pipe or an empty file.
-// Nothing of out is checked, and it is closed if ctx ends: a write to a pipe that
-// nobody reads ends only then.
+// Stream writes the backup's volume from front to back, into a pipe or an empty file. It does not
+// check out, and closes it when ctx ends, because nothing else ends a write to a pipe without a
+// reader.
 func (r *Restore) Stream(ctx context.Context, out *os.File) (Result, error) {
 	if err := r.ready(); err != nil {
 		return Result{}, err
@@ -28,7 +28,7 @@ func (r *Restore) Stream(ctx context.Context, out *os.File) (Result, error) {
 		return done, ctx.Err()
 	}
 	if err == nil && info.Mode().IsRegular() {
-		// Some file systems tell only now that they had no room, or failed.
+		// Some file systems report only now that they were full, or failed.
 		if err = out.Sync(); err != nil {
 			err = fmt.Errorf("what was written to %s is not safe: %w", out.Name(), err)
 		}
