@@ -13,8 +13,8 @@ import (
 	"github.com/restorefs/restorefs/materialize/cinderapi"
 )
 
-// Check says why the backup must not be written to the volume, before anything is.
-// The error is a *materialize.RefusedError then.
+// Check refuses to have the backup written to the volume, with a *materialize.RefusedError. Other
+// errors mean that it could not be checked.
 func (d *Destination) Check(ctx context.Context, b *backupstore.Backup) error {
 	var reasons []materialize.Reason
 	refuse := func(kind materialize.ReasonKind, text string) {
@@ -42,8 +42,8 @@ func (d *Destination) Check(ctx context.Context, b *backupstore.Backup) error {
 	return nil
 }
 
-// CheckAgain is Check with the volume as it is now: right before it is written, as
-// the operator may have thought for long.
+// CheckAgain is Check with the current state of the volume. It is for the moment right before the
+// first write, because the operator may have thought for long.
 func (d *Destination) CheckAgain(ctx context.Context, b *backupstore.Backup) error {
 	now, err := d.client.GetVolume(ctx, d.Volume.ID)
 	if err != nil {
@@ -53,8 +53,8 @@ func (d *Destination) CheckAgain(ctx context.Context, b *backupstore.Backup) err
 	return d.Check(ctx, b)
 }
 
-// TakenError says that somebody took the volume while it was written, so that what
-// is on it need not be the backup.
+// TakenError says that the volume was taken while it was written, so that it may no longer hold the
+// backup.
 type TakenError struct {
 	Volume string // id
 	Why    string
@@ -65,11 +65,11 @@ func (e *TakenError) Error() string {
 	return fmt.Sprintf("the data is written, but volume %s was taken meanwhile: %s. What is on it now need not be the backup", e.Volume, e.Why)
 }
 
-// Undisturbed looks, after the data is written, whether somebody took the volume
-// meanwhile: nothing is reserved where the operator says what the target is. The
-// error is a *TakenError. A cloud that does not answer is none.
+// Undisturbed checks, after the data is written, whether the volume was taken meanwhile, because
+// nothing is reserved if the operator named the device. The error is a *TakenError. A cloud that
+// does not answer is no error.
 func (d *Destination) Undisturbed(ctx context.Context) error {
-	// Not for long: the metadata is asked of the same cloud next.
+	// The time is short because restoring the metadata needs the same cloud next.
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	now, err := d.client.GetVolume(ctx, d.Volume.ID)
@@ -79,7 +79,7 @@ func (d *Destination) Undisturbed(ctx context.Context) error {
 	}
 	after := *d
 	after.Volume = now
-	why, _ := after.taken(ctx) // if that is interrupted, so is what comes next
+	why, _ := after.taken(ctx) // if this is interrupted, so is the next step
 	if why == "" {
 		return nil
 	}
@@ -93,10 +93,10 @@ func (d *Destination) tooSmall(b *backupstore.Backup) string {
 	return fmt.Sprintf("it has %d GiB, the backup's volume %d GiB: extend it or make a larger one", d.Volume.SizeGiB, wholeGiB(b.Size))
 }
 
-// wholeGiB is a size in GiB, rounded up.
+// wholeGiB returns a size in GiB, rounded up.
 func wholeGiB(bytes int64) int64 { return (bytes + 1<<30 - 1) >> 30 }
 
-// taken says who else uses the volume, "" for nobody. The error is ctx's.
+// taken returns why the volume is not free to be written, "" if it is. The error is that of ctx.
 func (d *Destination) taken(ctx context.Context) (string, error) {
 	v := d.Volume
 	rule := statusRuleOf(v.Status)
@@ -112,8 +112,8 @@ func (d *Destination) taken(ctx context.Context) (string, error) {
 	return d.elsewhere(ctx)
 }
 
-// elsewhere says where else a volume that is in use is attached: the kernel here
-// cannot know that a server on another machine has it open.
+// elsewhere returns where else a volume in use is attached: the kernel here cannot know that a
+// server on another machine has it open.
 func (d *Destination) elsewhere(ctx context.Context) (string, error) {
 	if d.Volume.Status != "in-use" {
 		return "", nil
@@ -145,8 +145,8 @@ func (d *Destination) elsewhere(ctx context.Context) (string, error) {
 	return "", nil
 }
 
-// Notes are what the operator should know of the volume before its data is written.
-// The error says why its metadata will not be restored.
+// Notes returns what the operator should know about the volume before its data is written. The
+// error is why its metadata will not be restored.
 func (d *Destination) Notes(ctx context.Context, b *backupstore.Backup) (notes []string, err error) {
 	v := d.Volume
 	switch {

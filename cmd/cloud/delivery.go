@@ -12,48 +12,47 @@ import (
 	"github.com/restorefs/restorefs/materialize/device"
 )
 
-// Delivery is a restore to a volume of the cloud whose device is found, not given:
-// NewVolume or ToVolume plans one, Deliver does it. It belongs to one goroutine.
+// Delivery is a restore to a volume of the cloud whose device is found, not given. NewVolume or
+// ToVolume plans one, Deliver does it. It belongs to one goroutine.
 type Delivery struct {
 	*Destination
-	// Wanted is the volume that will be created; nil where one is there.
+	// Wanted is the volume that will be created; nil for an existing one.
 	Wanted *cinderapi.NewVolume
 
 	backup *backupstore.Backup
 	data   Data
 	wish   Wish
-	run    string // of this run, by which what it created or reserved is known
+	run    string // id of this run, which marks what it created or reserved
 
 	found   *device.Device
 	written Written
-	undo    []undoing // what was done that must not stay, the last one last
+	undo    []undoing // steps that undo what was done, in the order in which it was done
 }
 
 // Written is how far a Writer got.
 type Written struct {
 	Begun    bool // something may have been written
 	Restored bool // all data is on the volume, on stable storage
-	Lossy    bool // except for what could not be had
+	Lossy    bool // except for ranges that could not be read
 }
 
-// Writer copies the backup onto the volume's device, and then restores the volume's
-// metadata (RestoreMetadata) unless that is left alone. Before it writes it compares
-// the device that it opened with what was found. It says how far it got also when it
-// fails.
+// Writer copies the backup onto the volume's device, and then restores the volume's metadata
+// (RestoreMetadata) unless that is left alone. Before it writes, it must compare the device that it
+// opened with the one that was found. It returns how far it got even if it fails.
 type Writer func(ctx context.Context, d *device.Device) (Written, error)
 
-// undoing is a step back.
+// undoing is a step that undoes an earlier one.
 type undoing struct {
 	message string // for the operator, empty for quick steps
 	step    func(context.Context) error
-	// onlyIfBegun is for what was found so: it is left so where nothing was written, as
-	// somebody else may count on it.
+	// onlyIfBegun is for a state that the run did not bring about itself. It is undone only if
+	// something was written, because otherwise another run may rely on it.
 	onlyIfBegun bool
 }
 
-// ToVolume plans a restore of b, whose content is data, to the volume with that id.
-// The volume is looked at, and nothing is changed. The error is a
-// *materialize.RefusedError where it must not be written.
+// ToVolume plans a restore of b, with the content data, to the volume with that id. It looks at the
+// volume and changes nothing. If the volume must not be written, the error is a
+// *materialize.RefusedError.
 func ToVolume(ctx context.Context, client *cinderapi.Client, id string, b *backupstore.Backup, data Data, o Options) (*Delivery, error) {
 	destination, err := Find(ctx, client, id, o)
 	if err != nil {
@@ -63,14 +62,14 @@ func ToVolume(ctx context.Context, client *cinderapi.Client, id string, b *backu
 	return d, d.Check(ctx, b)
 }
 
-// Deliver creates or takes the volume, finds its device at a place, has it written,
-// and leaves the volume available. What it did is undone also when ctx has ended.
+// Deliver creates or takes the volume, finds its device at a place, has it written, and leaves the
+// volume available. What it did is undone even if ctx has ended.
 //
-// The error of a restore that failed is a *RemainsError where something of it stays.
-// Where the data is restored, it joins the Writer's error and a *RollbackError.
+// If the restore failed and leaves something behind, the error is a *RemainsError. If the data is
+// restored, it joins the Writer's error and a *RollbackError.
 func (d *Delivery) Deliver(ctx context.Context, place Place, write Writer) error {
 	err := d.forward(ctx, place, write)
-	// These are to happen all the more when the operator wants to leave.
+	// All the more so if the operator interrupts the restore.
 	ctx = context.WithoutCancel(ctx)
 	back := d.rollback(ctx)
 	switch {
@@ -84,7 +83,7 @@ func (d *Delivery) Deliver(ctx context.Context, place Place, write Writer) error
 	return errors.Join(err, &RollbackError{Written: d.written, Err: back})
 }
 
-// forward does all that leads to a restored volume, and notes what must be undone.
+// forward takes the steps to a restored volume, and notes how to undo them.
 func (d *Delivery) forward(ctx context.Context, place Place, write Writer) error {
 	created := d.Wanted != nil
 	if created {
@@ -112,14 +111,15 @@ func (d *Delivery) forward(ctx context.Context, place Place, write Writer) error
 	if err != nil || d.RestoresMetadata() {
 		return err
 	}
-	// The metadata that is left alone is the operator's, not ours.
+	// The metadata is left alone, except for the mark of this run, which RestoreMetadata would
+	// remove.
 	if err := d.client.Forget(ctx, d.Volume.ID, cinderapi.RunKey); err != nil {
 		return fmt.Errorf("the data is restored and verified; %w", err)
 	}
 	return nil
 }
 
-// create creates the volume and tells its id as soon as there is one.
+// create creates the volume and tells its id as soon as it has one.
 func (d *Delivery) create(ctx context.Context) error {
 	v, err := d.client.CreateVolume(ctx, *d.Wanted)
 	if v != nil {
@@ -142,8 +142,8 @@ func (d *Delivery) create(ctx context.Context) error {
 	return d.Check(ctx, d.backup)
 }
 
-// rollback undoes what must not stay, the last first. What fails does not keep the
-// rest from being undone.
+// rollback undoes what must not stay, the last step first. A failed step does not prevent the
+// others.
 func (d *Delivery) rollback(ctx context.Context) (err error) {
 	for len(d.undo) > 0 {
 		last := d.undo[len(d.undo)-1]
@@ -159,16 +159,16 @@ func (d *Delivery) rollback(ctx context.Context) (err error) {
 	return err
 }
 
-// remains says what a restore that failed with err leaves behind, which with
-// Cleanup it removes if it created it. What is still attached or mapped (held) is not
-// deleted.
+// remains returns the error of a restore that failed with err, with what it leaves behind. With
+// Cleanup a volume that was created for it is deleted, unless it is still attached or mapped
+// (held).
 func (d *Delivery) remains(ctx context.Context, err error, held bool) error {
 	created := d.Wanted != nil
 	if d.Volume == nil || !created && !d.written.Begun {
-		return err // there is nothing, or its creation said how to look for it; or nothing was written
+		return err // nothing remains, or err says how to look for the volume
 	}
 	r := &RemainsError{Err: err, Volume: d.Volume, Created: created}
-	// The note of an interrupted run is lost with a device that comes anew.
+	// The note of an interrupted run does not outlast a device that appears anew each time.
 	r.Noted = d.found == nil || d.found.Lasting || !d.written.Begun
 	if created && d.o.Cleanup && !held {
 		d.o.Tell(fmt.Sprintf("deleting volume %s again", d.Volume.ID))
@@ -177,7 +177,7 @@ func (d *Delivery) remains(ctx context.Context, err error, held bool) error {
 			return r
 		}
 	}
-	// As it is now, or as it was last seen.
+	// Report the volume as it is now, else as it was last seen.
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
 	if now, err := d.client.GetVolume(ctx, d.Volume.ID); err == nil {

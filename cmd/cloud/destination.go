@@ -12,32 +12,32 @@ import (
 	"github.com/restorefs/restorefs/materialize/device"
 )
 
-// Options say what is restored to a volume, and how the caller is told.
+// Options say what is restored to a volume, and how the caller is informed.
 type Options struct {
-	// Rule is by which the volume's metadata is restored; "" means RuleBackup.
+	// Rule is the rule by which the volume's metadata is restored; "" means RuleBackup.
 	Rule cinderapi.Rule
 	// NoMetadata leaves the volume's metadata alone.
 	NoMetadata bool
-	// NoData restores the metadata alone: the volume may be too small, of another
-	// encryption, or be in use.
+	// NoData restores the metadata alone, also of a volume that is too small, has another
+	// encryption, or is in use.
 	NoData bool
-	// Server is the id of the server of the cloud that this machine is; "" asks the
-	// metadata service, or DMI, where it matters.
+	// Server is the cloud's id of the server that this machine is; "" asks the metadata service or
+	// DMI if it matters.
 	Server string
 	// Cleanup deletes a new volume again when the restore to it fails.
 	Cleanup bool
 
-	// Tell is called with a line before a step that takes time or changes the cloud.
-	// nil: nobody is told.
+	// Tell is called with a line before each step that takes time or changes the cloud. nil
+	// discards the lines.
 	Tell   func(line string)
 	Advice Advice
 	Logger *slog.Logger // nil discards
 }
 
-// Advice is what an operator can do, in the words of the program: its flags, or its
-// buttons. It ends messages that are half a sentence without it; "" leaves it out.
+// Advice is what an operator can do, in the words of the program: its flags or its buttons. It
+// completes messages; "" leaves that part out.
 type Advice struct {
-	DataAlone  string // restore the data as if the device were no volume, then the metadata alone
+	DataAlone  string // restore the data as if to no volume, then the metadata alone
 	ThisServer string // say which server this machine is
 	OwnDevice  string // say where the volume's device is
 }
@@ -45,15 +45,15 @@ type Advice struct {
 // Destination is the volume of a cloud that a backup is restored to. It belongs to
 // one goroutine.
 type Destination struct {
-	Volume *cinderapi.Volume // as it was last looked at
+	Volume *cinderapi.Volume // as it was last seen
 
 	client *cinderapi.Client
 	o      Options
-	marked bool // by us, as reserved (cinderapi.ReservedKey)
+	marked bool // with cinderapi.ReservedKey by this run, as far as is known
 }
 
-// Find looks at a volume of the cloud by its id. The client must stay open as long
-// as the Destination is used.
+// Find looks up a volume of the cloud by its id. The client must stay open while the Destination is
+// used.
 func Find(ctx context.Context, client *cinderapi.Client, id string, o Options) (*Destination, error) {
 	d := newDestination(client, o)
 	var err error
@@ -79,7 +79,7 @@ func newDestination(client *cinderapi.Client, o Options) *Destination {
 // String names the volume as the operator knows it.
 func (d *Destination) String() string { return "volume " + d.Name() }
 
-// Name is the volume's id, with its name behind it.
+// Name returns the volume's id, followed by its name if it has one.
 func (d *Destination) Name() string {
 	if d.Volume.Name == nil {
 		return d.Volume.ID
@@ -90,17 +90,17 @@ func (d *Destination) Name() string {
 // RestoresMetadata reports whether the volume's metadata is restored too.
 func (d *Destination) RestoresMetadata() bool { return !d.o.NoMetadata }
 
-// Rule is by which the metadata is restored.
+// Rule returns the rule by which the metadata is restored.
 func (d *Destination) Rule() cinderapi.Rule { return d.o.Rule }
 
-// Data is the content of the backup's volume. backupstore's volumes are such.
+// Data is the content of the backup's volume, such as a *backupstore.Volume.
 type Data interface {
 	Size() int64
 	ReadAt(ctx context.Context, p []byte, off int64) error
 }
 
-// CheckNames refuses a device or file that says by one of its names or its serial
-// number that it is another volume. The error is a *materialize.RefusedError.
+// CheckNames refuses a device or file whose names or serial number are those of another volume. The
+// error is a *materialize.RefusedError.
 func (d *Destination) CheckNames(path string) error {
 	other := device.OtherVolume(path, d.Volume.ID)
 	if other == nil {
@@ -113,9 +113,9 @@ func (d *Destination) CheckNames(path string) error {
 	return refusal(path, materialize.ReasonNotATarget, text)
 }
 
-// Prove looks whether what is at path, where the operator says that the volume is,
-// has the size and the format of the volume. The error is a *device.WrongError, or
-// fs.ErrNotExist, or tells what failed.
+// Prove checks that the device or file at path, which the operator says is the volume, has its size
+// and format. If not, the error is a *device.WrongError. It wraps fs.ErrNotExist if there is
+// nothing at path.
 func (d *Destination) Prove(ctx context.Context, path string, data Data) (*device.Device, error) {
 	wanted, err := d.wanted(ctx, data, false)
 	if err != nil {
@@ -129,8 +129,8 @@ func (d *Destination) Prove(ctx context.Context, path string, data Data) (*devic
 	return found, err
 }
 
-// wanted is what the device of the volume must be; created says that the volume was
-// created just now.
+// wanted returns what the device of the volume must be like; created says that this run created the
+// volume.
 func (d *Destination) wanted(ctx context.Context, data Data, created bool) (device.Volume, error) {
 	v := d.Volume
 	w := device.Volume{ID: v.ID, SizeGiB: v.SizeGiB, Encrypted: v.Encrypted, MayBeCut: !created}
@@ -145,12 +145,12 @@ func (d *Destination) wanted(ctx context.Context, data Data, created bool) (devi
 	return w, nil
 }
 
-// quoted is a name behind a space, "" for none.
+// quoted returns a space and the name in quotes, "" for no name.
 func quoted(name string) string {
 	if name == "" {
 		return ""
 	}
-	const longest = 255 // that Cinder takes
+	const longest = 255 // name that Cinder accepts
 	return ` "` + safetext.Printable(safetext.Cut(name, longest)) + `"`
 }
 

@@ -9,8 +9,9 @@ import (
 	"github.com/restorefs/restorefs/materialize"
 )
 
-// encryption says why the backup's data would be of no use on the volume. As
-// cinder/backup/driver.py, _restore_vol_encryption_meta, but before the data.
+// encryption returns why the backup's data could not be read on the volume, "" if it could. Cinder
+// checks the same in cinder/backup/driver.py, _restore_vol_encryption_meta, but after it has
+// written the data.
 func (d *Destination) encryption(ctx context.Context, b *backupstore.Backup) (string, error) {
 	m := b.VolumeMeta
 	switch {
@@ -26,7 +27,7 @@ func (d *Destination) encryption(ctx context.Context, b *backupstore.Backup) (st
 		return "", nil
 	}
 	have := ""
-	if d.Volume.VolumeTypeID != nil { // since 3.63
+	if d.Volume.VolumeTypeID != nil { // since microversion 3.63
 		have = *d.Volume.VolumeTypeID
 	} else if d.Volume.VolumeType != nil {
 		t, err := d.client.FindVolumeType(ctx, *d.Volume.VolumeType)
@@ -48,11 +49,11 @@ func typeHint(id *string) string {
 	return ", id " + safetext.Printable(*id)
 }
 
-// NoTypeError says that a backup of an encrypted volume needs a volume of the same
-// type, and none was given.
+// NoTypeError says that a backup of an encrypted volume needs a volume of the same type, but none
+// was given.
 type NoTypeError struct {
 	Backup string // id
-	Was    string // the type of its volume, in words
+	Was    string // type of its volume, in words
 }
 
 // Error implements error.
@@ -60,14 +61,14 @@ func (e *NoTypeError) Error() string {
 	return fmt.Sprintf("backup %s is of an encrypted volume, which can only be read on a volume of the same volume type; it was %s", e.Backup, e.Was)
 }
 
-// Encrypted reports whether the backup's data is encrypted, so that it is of use
-// only where a volume's own bytes are, not in an attachment that encrypts them.
+// Encrypted reports whether the backup's data is encrypted. Such data can be used only where a
+// volume's own bytes are written, not through an attachment that encrypts what is written.
 func Encrypted(b *backupstore.Backup) bool {
 	return b.VolumeMeta != nil && b.VolumeMeta.Base.EncryptionKeyID != nil
 }
 
-// sameEncryption wants for an encrypted backup the volume type that its volume had,
-// before a volume is created.
+// sameEncryption refuses to create a volume for an encrypted backup unless it gets the volume type
+// that the backup's volume had.
 func (d *Destination) sameEncryption(ctx context.Context, b *backupstore.Backup, wanted string) error {
 	if !Encrypted(b) {
 		return nil
@@ -91,7 +92,7 @@ func (d *Destination) sameEncryption(ctx context.Context, b *backupstore.Backup,
 			d.typeWords(ctx, was), safetext.Printable(t.Name), safetext.Printable(t.ID)))
 }
 
-// typeWords names the volume type that a volume had.
+// typeWords returns the volume type that a volume had, in words.
 func (d *Destination) typeWords(ctx context.Context, id *string) string {
 	if id == nil {
 		return "of a type that the backup does not tell"

@@ -6,18 +6,16 @@ import (
 	"github.com/restorefs/restorefs/materialize/cinderapi"
 )
 
-// RemainsError is a restore that failed and leaves a volume in the cloud that is not
-// restored.
+// RemainsError is the failure of a restore that leaves a volume in the cloud which is not restored.
 type RemainsError struct {
 	Err     error
 	Volume  *cinderapi.Volume // as it is now
 	Created bool              // for this restore
-	// Deleted says that it was deleted again (Options.Cleanup), NotDeleted why that
-	// failed.
+	// Deleted says that the volume was deleted again (Options.Cleanup), NotDeleted why that failed.
 	Deleted    bool
 	NotDeleted error
-	// Noted says that another run onto the volume knows by a note what this one has
-	// written. Without one it has to compare and to overwrite.
+	// Noted says that a note tells the next run onto the volume what this one has written. Without
+	// it the next run has to compare and overwrite.
 	Noted bool
 }
 
@@ -37,13 +35,13 @@ func (e *RemainsError) Error() string {
 	return text
 }
 
-// Unwrap gives why the restore failed.
+// Unwrap returns why the restore failed.
 func (e *RemainsError) Unwrap() error { return e.Err }
 
-// RollbackError is what a restore whose data is on the volume could not put back in
-// the cloud: more than the metadata is not as it should be then.
+// RollbackError says what could not be undone in the cloud by a restore whose data is on the
+// volume. More than the volume's metadata may then be wrong.
 type RollbackError struct {
-	Written Written // zero where the Writer has told of the data itself
+	Written Written // zero from Free, whose caller reports the data itself
 	Err     error
 }
 
@@ -58,5 +56,5 @@ func (e *RollbackError) Error() string {
 	return e.Err.Error()
 }
 
-// Unwrap gives what failed.
+// Unwrap returns what failed.
 func (e *RollbackError) Unwrap() error { return e.Err }

@@ -17,9 +17,9 @@ import (
 	"github.com/restorefs/restorefs/materialize/device"
 )
 
-// restoreToNewVolume creates a volume for the backup that ref names, on the storage
-// node where volumes show at place ("lvm", "nfs", or a path with {id}), and restores
-// data and metadata to it. The cloud is that of the OS_* variables of an openrc.
+// restoreToNewVolume creates a volume for the backup that ref names, and restores data and metadata
+// to it. It runs on the storage node, where volumes appear at place ("lvm", "nfs", or a path with
+// {id}). The OS_* variables of an openrc name the cloud.
 func restoreToNewVolume(ctx context.Context, dir, ref, place string) (volume string, err error) {
 	root, err := share.OpenDir(ctx, dir, nil)
 	if err != nil {
@@ -74,7 +74,7 @@ func restoreToNewVolume(ctx context.Context, dir, ref, place string) (volume str
 	return d.Volume.ID, err
 }
 
-// A volume is created for a backup, and is what it was when the backup was made.
+// A new volume becomes what the volume was when the backup was made.
 func ExampleNewVolume() {
 	dir, err := os.MkdirTemp("", "restorefs-example-")
 	if err != nil {
@@ -89,7 +89,7 @@ func ExampleNewVolume() {
 		fmt.Println(err)
 		return
 	}
-	fake := cloudtest.NewCloud(volumes) // in place of a cloud
+	fake := cloudtest.NewCloud(volumes) // instead of a cloud
 	defer fake.Close()
 	defer cloudtest.Setenv(fake.Env())()
 

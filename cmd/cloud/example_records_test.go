@@ -14,8 +14,8 @@ import (
 	"github.com/restorefs/restorefs/materialize/cinderapi"
 )
 
-// importAll gives a Cinder that has lost its database the records of all backups that
-// it could restore, and tells of each.
+// importAll imports the records of all backups that could be restored into a Cinder that has lost
+// its database, and prints each.
 func importAll(ctx context.Context, dir string) error {
 	root, err := share.OpenDir(ctx, dir, nil)
 	if err != nil {
@@ -47,7 +47,7 @@ func importAll(ctx context.Context, dir string) error {
 	return err
 }
 
-// A chain of two backups becomes known again, the parent first.
+// A chain of two backups becomes known to Cinder again, the parent first.
 func ExampleImportRecords() {
 	dir, err := os.MkdirTemp("", "restorefs-example-")
 	if err != nil {
@@ -65,7 +65,7 @@ func ExampleImportRecords() {
 			return
 		}
 	}
-	fake := cloudtest.NewRecords() // in place of a Cinder
+	fake := cloudtest.NewRecords() // instead of a Cinder
 	defer fake.Close()
 	defer cloudtest.Setenv(fake.Env())()
 

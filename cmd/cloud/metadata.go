@@ -8,9 +8,8 @@ import (
 	"github.com/restorefs/restorefs/materialize/cinderapi"
 )
 
-// RestoreMetadata restores the volume's metadata, and reads it back: left is what is
-// not as it should be. It is for when the data is written. The error is what ended
-// it; running it again does the rest.
+// RestoreMetadata restores the volume's metadata after the data was written, and reads it back:
+// left is what differs from what was wanted. After an error, calling it again does the rest.
 func (d *Destination) RestoreMetadata(ctx context.Context, b *backupstore.Backup) (left []cinderapi.Difference, err error) {
 	if !d.RestoresMetadata() {
 		return nil, nil
@@ -19,7 +18,7 @@ func (d *Destination) RestoreMetadata(ctx context.Context, b *backupstore.Backup
 	if err != nil {
 		return nil, err
 	}
-	// It may have changed while the data was written.
+	// The volume may have changed while the data was written.
 	now, err := d.client.GetVolume(ctx, d.Volume.ID)
 	if err != nil {
 		return nil, err
@@ -27,7 +26,7 @@ func (d *Destination) RestoreMetadata(ctx context.Context, b *backupstore.Backup
 	return d.client.RestoreMetadata(ctx, d.Volume.ID, o.Wanted(d.o.Rule, d.Volume.ID, now.State()))
 }
 
-// Changes are in what the volume's metadata would be changed.
+// Changes returns how the volume's metadata would be changed.
 func (d *Destination) Changes(ctx context.Context, b *backupstore.Backup) ([]cinderapi.Difference, error) {
 	if !d.RestoresMetadata() {
 		return nil, nil
@@ -40,8 +39,8 @@ func (d *Destination) Changes(ctx context.Context, b *backupstore.Backup) ([]cin
 	return cinderapi.Differences(o.Wanted(d.o.Rule, d.Volume.ID, state), state), nil
 }
 
-// origin is what the backup and its parents know of the volume's metadata. The error
-// says what is missing of it.
+// origin returns what the backup and its parents record of the volume's metadata. The error says
+// what is missing.
 func (d *Destination) origin(ctx context.Context, b *backupstore.Backup) (cinderapi.Origin, error) {
 	o := cinderapi.Origin{BackupID: b.ID, VolumeID: b.VolumeID}
 	for l := b; l != nil; l = l.Parent() {
@@ -63,7 +62,7 @@ func (d *Destination) origin(ctx context.Context, b *backupstore.Backup) (cinder
 	return o, nil
 }
 
-// layerOf is what one backup knows, nil for nothing.
+// layerOf returns what one backup records, nil if nothing.
 func layerOf(ctx context.Context, b *backupstore.Backup) (*cinderapi.Layer, error) {
 	m, err := b.ReadVolumeMeta(ctx)
 	if m == nil || err != nil {

@@ -11,25 +11,26 @@ import (
 	"github.com/restorefs/restorefs/materialize/cinderapi"
 )
 
-// Wish is what a new volume should be. What is "" or 0 is as it was, or left to the
-// cloud.
+// Wish is what a new volume should be. Fields that are "" or 0 keep what the backup's volume had,
+// or are left to the cloud.
 type Wish struct {
 	Name string
-	Type string // of volume, by name or id
+	Type string // volume type, by name or id
 	Zone string
-	// SizeGiB is at least so much; one that is too small for the backup is raised.
+	// SizeGiB is the least size. It is raised to the size that the backup needs.
 	SizeGiB int64
 }
 
-// NewVolume plans a restore of b, whose content is data, to a volume that Deliver
-// creates. Nothing is created yet. The error is a *NoTypeError or a
-// *materialize.RefusedError where the volume could not hold the backup.
+// NewVolume plans a restore of b, with the content data, to a volume that Deliver creates. Nothing
+// is created yet. If the volume could not hold the backup, the error is a *NoTypeError or a
+// *materialize.RefusedError.
 func NewVolume(ctx context.Context, client *cinderapi.Client, b *backupstore.Backup, data Data, w Wish, o Options) (*Delivery, error) {
 	d := &Delivery{Destination: newDestination(client, o), backup: b, data: data, wish: w, run: rand.Text()}
 	size := max(b.Size, data.Size(), b.VolumeMeta.SizeBytes())
 	d.Wanted = &cinderapi.NewVolume{SizeGiB: max(wholeGiB(size), w.SizeGiB, 1), Type: w.Type, Zone: w.Zone, Name: w.Name, Run: d.run}
-	// A volume without a name gets the one it had. Cinder's own restore has another way
-	// to call one without (cinder/backup/api.py, restore).
+	// RestoreMetadata gives an unnamed volume the name and description that it had; a named one
+	// gets the description here. Cinder's own restore names new volumes in its own way
+	// (cinder/backup/api.py, restore).
 	const cinders = "auto-created_from_restore_from_backup"
 	switch {
 	case d.o.Rule == cinderapi.RuleCinder && !o.NoMetadata:
@@ -43,7 +44,7 @@ func NewVolume(ctx context.Context, client *cinderapi.Client, b *backupstore.Bac
 	return d, d.sameEncryption(ctx, b, w.Type)
 }
 
-// Target is the volume in words, also before it is created.
+// Target describes the volume, even before it is created.
 func (d *Delivery) Target() string {
 	w := d.Wanted
 	if w == nil {
@@ -62,8 +63,8 @@ func (d *Delivery) Target() string {
 	return text
 }
 
-// Notes are what the operator should know before the volume is made or written. The
-// error says why the metadata of a volume that is there will not be restored.
+// Notes returns what the operator should know before the volume is created or written. The error is
+// why the metadata of an existing volume will not be restored.
 func (d *Delivery) Notes(ctx context.Context) ([]string, error) {
 	if d.Wanted == nil {
 		return d.Destination.Notes(ctx, d.backup)

@@ -9,27 +9,25 @@ import (
 	"github.com/restorefs/restorefs/materialize/device"
 )
 
-// Place is where on this machine a volume's device comes to be: OnThisMachine or
-// ByAttachment.
+// Place is where on this machine a volume's device appears: OnThisMachine or ByAttachment.
 type Place interface {
-	// Check looks whether devices can come to be there at all, so that no volume is
-	// made for nothing.
+	// Check checks whether devices can appear there at all, so that no volume is created in vain.
 	Check(ctx context.Context) error
-	// String says in words where that is.
+	// String describes the place.
 	String() string
 
 	// reserves reports whether the volume should be reserved in Cinder meanwhile.
 	reserves() bool
-	// find has the device appear. What is to be undone is added before it is done: it
-	// may come to be half done.
+	// find makes the device appear. It calls add with each undoing before the step to be undone,
+	// which may fail half done.
 	find(ctx context.Context, v device.Volume, add func(undoing), tell func(string)) (*device.Device, error)
 }
 
-// OnThisMachine is the place of volumes that show on this machine by themselves, as
-// on a storage node, or that a Finder maps.
+// OnThisMachine is the place of volumes whose devices exist on this machine already, as on a
+// storage node, or that a Finder maps.
 func OnThisMachine(f device.Finder) Place { return here{f} }
 
-// ByAttachment has Nova attach the volume to this machine, the attacher's server, and
+// ByAttachment has Nova attach the volume to this machine, which must be the attacher's server, and
 // detach it at the end.
 func ByAttachment(a *cinderapi.Attacher) Place { return attached{a, &device.Attached{}} }
 
@@ -53,7 +51,7 @@ type attached struct {
 	*device.Attached
 }
 
-// A reserved volume could not be attached; an attached one is safe from others.
+// A reserved volume could not be attached, and others cannot take one that is attached.
 func (attached) reserves() bool { return false }
 
 func (a attached) String() string {

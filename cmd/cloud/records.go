@@ -12,58 +12,57 @@ import (
 	"github.com/restorefs/restorefs/materialize/cinderapi"
 )
 
-// RecordResult is what became of a record. The values are words of the JSON of
-// records --import.
+// RecordResult is the result of importing a record. Its values are part of the JSON of records
+// --import.
 type RecordResult string
 
-// The results of a record.
+// The values of RecordResult.
 const (
 	RecordImported RecordResult = "imported"
 	RecordPresent  RecordResult = "present" // Cinder had it already
 	RecordFailed   RecordResult = "failed"
-	RecordSkipped  RecordResult = "skipped" // it was not tried
+	RecordSkipped  RecordResult = "skipped" // not tried
 )
 
-// ImportedRecord is one record that was, or was not, given to Cinder.
+// ImportedRecord is a record and what became of it.
 type ImportedRecord struct {
 	ID     string // of the backup
 	Result RecordResult
-	Err    error // why it failed or was skipped, else nil
+	Err    error // why it failed or was skipped
 }
 
-// ImportOptions change how records are imported. The zero value refuses records of
-// other projects and tells of nothing before the end.
+// ImportOptions change how records are imported. The zero value refuses records of other projects
+// and reports nothing before the end.
 type ImportOptions struct {
-	// AnyProject allows backups of volumes of other projects than the client's,
-	// which Cinder gives them to for good.
+	// AnyProject allows records of backups of other projects' volumes. Cinder makes the client's
+	// project the owner of these for good.
 	AnyProject bool
 	// Each is called with each record when its result is known, in order.
 	Each func(ImportedRecord)
 }
 
-// ErrNotTried is the error of the records behind one that ended the import.
+// ErrNotTried is the error of the records after the one that ended the import.
 var ErrNotTried = errors.New("not tried")
 
-// StoppedError is a failure that the next record would meet as well, so that the
-// import ended.
+// StoppedError is a failure that the next record would meet as well, and that therefore ended the
+// import.
 type StoppedError struct{ Err error }
 
 // Error implements error.
 func (e *StoppedError) Error() string { return e.Err.Error() }
 
-// Unwrap gives the cause.
+// Unwrap returns the cause.
 func (e *StoppedError) Unwrap() error { return e.Err }
 
 func stopped(err error) error { return &StoppedError{err} }
 
-// ImportRecords gives records to Cinder, one after the other, in the order of
-// backupstore's ImportRecords: parents first. A record whose parent is not there
-// is not tried. What an earlier import left behind is removed first; what is there
-// already is left alone, so that the same call goes on where one ended.
+// ImportRecords imports records into Cinder, one after another, in the order of backupstore's
+// ImportRecords: parents first. A record is not tried if its parent could not be imported. What a
+// failed import left behind is removed first, and what Cinder already has is left alone, so that
+// the same call continues an import that ended early.
 //
-// It returns the result of every record. The error is an *OtherProjectsError, when
-// nothing was tried, or a *StoppedError, when the rest was not; records that failed
-// by themselves are no error.
+// It returns the result of every record. The error is an *OtherProjectsError if nothing was tried,
+// or a *StoppedError if the rest was not tried. Records that failed on their own are no error.
 func ImportRecords(ctx context.Context, client *cinderapi.Client, records []backupstore.Importable, o ImportOptions) ([]ImportedRecord, error) {
 	if !o.AnyProject {
 		if err := sameProject(records, client.ProjectID()); err != nil {
@@ -95,13 +94,11 @@ func ImportRecords(ctx context.Context, client *cinderapi.Client, records []back
 	return results, end
 }
 
-// recordTimeout is how long Cinder may take for one record, which is a matter
-// of its database only.
+// recordTimeout is how long Cinder may take for one record, which only concerns its database.
 const recordTimeout = 2 * time.Minute
 
-// importRecord sees to it that Cinder has the record of b, and says whether it
-// had it already. The error is a *StoppedError where another record would fail as
-// well.
+// importRecord makes sure that Cinder has the record of b, and returns whether it had it already.
+// The error is a *StoppedError if other records would fail as well.
 func importRecord(ctx context.Context, client *cinderapi.Client, b backupstore.Importable) (RecordResult, error) {
 	limited, cancel := context.WithTimeout(ctx, recordTimeout)
 	defer cancel()

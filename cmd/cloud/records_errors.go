@@ -11,15 +11,15 @@ import (
 	"github.com/restorefs/restorefs/materialize/cinderapi"
 )
 
-// OtherProjectsError refuses to give a project the backups of others: it could not
-// be undone. Nothing was imported.
+// OtherProjectsError is the refusal to give a project the backups of others, which could not be
+// undone. Nothing was imported.
 type OtherProjectsError struct {
-	Project string         // of the credentials, "" when it is not known
-	Records int            // all that were to be imported
-	Others  map[string]int // how many of them are of which other project
+	Project string         // of the credentials, "" if not known
+	Records int            // number of all records to be imported
+	Others  map[string]int // number of records by other project
 }
 
-// Error implements error. It is one line a project below the first.
+// Error implements error. Its first line is followed by one for each project.
 func (e *OtherProjectsError) Error() string {
 	var list strings.Builder
 	for _, p := range slices.Sorted(maps.Keys(e.Others)) {
@@ -28,7 +28,7 @@ func (e *OtherProjectsError) Error() string {
 	return fmt.Sprintf("%d of %d backups are of volumes of other projects than %s:%s", e.Count(), e.Records, e.Project, list.String())
 }
 
-// Count is how many backups are of other projects.
+// Count returns how many backups belong to other projects.
 func (e *OtherProjectsError) Count() (n int) {
 	for _, count := range e.Others {
 		n += count
@@ -47,7 +47,7 @@ func (e *DriverError) Error() string {
 	return fmt.Sprintf("no cinder-backup has the driver %s (Cinder says: %s)", e.Driver, e.Reason)
 }
 
-// ProjectOf is the project of the backup's volume, "" when it is not known.
+// ProjectOf returns the project of the backup's volume, "" if it is not known.
 func ProjectOf(b *backupstore.Backup) string {
 	if b.VolumeMeta == nil || b.VolumeMeta.Base.ProjectID == nil {
 		return ""
@@ -55,7 +55,7 @@ func ProjectOf(b *backupstore.Backup) string {
 	return *b.VolumeMeta.Base.ProjectID
 }
 
-// sameProject is an *OtherProjectsError where there are records of other projects.
+// sameProject returns an *OtherProjectsError if there are records of other projects.
 func sameProject(records []backupstore.Importable, project string) error {
 	others := map[string]int{}
 	for _, b := range records {
@@ -69,12 +69,12 @@ func sameProject(records []backupstore.Importable, project string) error {
 	return &OtherProjectsError{Project: project, Records: len(records), Others: others}
 }
 
-// importError says what to do about a record that was not taken.
+// importError adds to the error of a refused record what to do about it.
 func importError(err error) error {
 	advice := ""
 	switch cinderapi.StatusOf(err) {
 	case http.StatusBadRequest:
-		return err // about this one
+		return err // concerns this record alone
 	case http.StatusForbidden:
 		advice = "Importing records takes an admin, unless the policy backup:backup-import of the cloud says otherwise"
 	case http.StatusRequestEntityTooLarge:
@@ -87,7 +87,7 @@ func importError(err error) error {
 	return stopped(fmt.Errorf("%w. %s", err, advice))
 }
 
-// usable says what is wrong with the record that Cinder has.
+// usable returns what is wrong with the record that Cinder has.
 func usable(have *cinderapi.Backup, want backupstore.ImportRecord) error {
 	why, reason := "", ""
 	if have.FailReason != nil && *have.FailReason != "" {

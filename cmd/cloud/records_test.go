@@ -13,7 +13,6 @@ import (
 	"github.com/restorefs/restorefs/materialize/cinderapi"
 )
 
-// openCatalog opens a share of a test.
 func openCatalog(t *testing.T, dir string) *backupstore.Catalog {
 	t.Helper()
 	root, err := share.OpenDir(t.Context(), dir, nil)
@@ -28,8 +27,8 @@ func openCatalog(t *testing.T, dir string) *backupstore.Catalog {
 	return catalog
 }
 
-// records are those of a chain of three, and of a backup of another volume in the
-// root of the share, last.
+// records returns those of a chain of three, and last that of a backup of another volume in the
+// root of the share.
 func records(t *testing.T) []backupstore.Importable {
 	t.Helper()
 	dir, content := t.TempDir(), storetest.Zeros(100000)
@@ -58,7 +57,7 @@ func records(t *testing.T) []backupstore.Importable {
 	return all
 }
 
-// login is a client of a fake cloud.
+// login returns a client of a fake cloud.
 func login(t *testing.T, env []string) *cinderapi.Client {
 	t.Helper()
 	t.Cleanup(cloudtest.Setenv(env))
@@ -108,7 +107,7 @@ func TestNoRecordIsDeletedThatMayHaveFiles(t *testing.T) {
 	}
 }
 
-// The import is made, the answer is lost: it must not be made again.
+// The import succeeds but its answer is lost. It must not be repeated.
 func TestALostAnswerIsNoFailure(t *testing.T) {
 	all := records(t)
 	last := all[3].ID

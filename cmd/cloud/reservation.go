@@ -11,13 +11,13 @@ import (
 	"github.com/restorefs/restorefs/materialize/cinderapi"
 )
 
-// reserve keeps others from attaching the volume meanwhile, and adds to undo what
-// ends that before it has begun. A volume that was there before is marked first with
-// run, for the next run to know again what one that was killed reserved.
+// reserve prevents others from attaching the volume meanwhile, and first adds to undo the step that
+// ends this. An existing volume is marked with run before, so that after a run was killed the next
+// one recognizes its reservation.
 func (d *Destination) reserve(ctx context.Context, created bool, run string, undo func(undoing)) error {
 	v := d.Volume
 	if d.ownReservation() {
-		// It may be of a run that goes on.
+		// The reservation may belong to a run that is still at work.
 		undo(undoing{step: d.endReservation, onlyIfBegun: true})
 		return nil
 	}
@@ -48,10 +48,10 @@ func (d *Destination) reserve(ctx context.Context, created bool, run string, und
 	return err
 }
 
-// mark puts into the volume's metadata that it is reserved. A cloud that does not
-// allow it is warned about.
+// mark records in the volume's metadata that a run reserves it. If the cloud does not allow that, a
+// warning is logged.
 func (d *Destination) mark(ctx context.Context, run string) error {
-	d.marked = true // as far as is known
+	d.marked = true // also if the answer is lost
 	err := d.client.Mark(ctx, d.Volume.ID, cinderapi.ReservedKey, run)
 	if err == nil {
 		return nil
@@ -75,7 +75,7 @@ func (d *Destination) endReservation(ctx context.Context) error {
 	return d.unmark(ctx)
 }
 
-// unmark takes from the volume's metadata that it is reserved.
+// unmark removes the mark from the volume's metadata.
 func (d *Destination) unmark(ctx context.Context) error {
 	if !d.marked && d.Volume.Metadata[cinderapi.ReservedKey] == "" {
 		return nil
@@ -86,8 +86,8 @@ func (d *Destination) unmark(ctx context.Context) error {
 	return nil
 }
 
-// Free ends the reservation of a run that ended early, when its volume is restored
-// onto a device that the operator named. The error is a *RollbackError.
+// Free ends the reservation that an earlier run left behind, after the volume was restored onto a
+// device that the operator named. The error is a *RollbackError.
 func (d *Destination) Free(ctx context.Context) error {
 	if !d.ownReservation() {
 		return nil

@@ -4,8 +4,8 @@ import "github.com/restorefs/restorefs/materialize/cinderapi"
 
 // statusRule is what a status of a volume means for a restore.
 type statusRule struct {
-	why string // the volume is not to be written; "" if it may be
-	// metadata says that its metadata may be restored all the same.
+	why string // why the volume must not be written; "" if it may be
+	// metadata says that its metadata may be restored nevertheless.
 	metadata bool
 }
 
@@ -14,14 +14,14 @@ const (
 	working = "wait until Cinder is done with it"
 )
 
-// statuses are those of cinder/objects/fields.py, VolumeStatus, and
-// cinder/volume/manager.py. One that is not here is of a Cinder that is at work, or
-// newer than this table, and refuses: see statusRuleOf.
+// statuses are those of cinder/objects/fields.py, VolumeStatus, and cinder/volume/manager.py. A
+// status that is not listed means that Cinder is at work, or is newer than this table, and is
+// refused by statusRuleOf.
 var statuses = map[string]statusRule{
 	"available": {},
-	"in-use":    {}, // who has it is another question: elsewhere
+	"in-use":    {}, // elsewhere finds out where
 
-	// Nobody uses these. After a restore of Cinder's that failed, this is what helps.
+	// These volumes are not in use. Restoring is what helps after a failed restore of Cinder.
 	"error":             {},
 	"error_restoring":   {},
 	"error_extending":   {},
@@ -45,10 +45,10 @@ func statusRuleOf(status string) statusRule {
 	return statusRule{why: working}
 }
 
-// migrating are the migration statuses in which what is written may be lost.
+// migrating are the migration statuses in which written data may be lost.
 var migrating = map[string]bool{"migrating": true, "starting": true, "completing": true}
 
-// ownReservation reports whether the volume is reserved by a run that ended early.
+// ownReservation reports whether the volume was reserved by a run that did not end the reservation.
 func (d *Destination) ownReservation() bool {
 	m := d.Volume.Metadata
 	return d.Volume.Status == "attaching" && (m[cinderapi.RunKey] != "" || m[cinderapi.ReservedKey] != "")

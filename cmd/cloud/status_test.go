@@ -14,7 +14,7 @@ func TestAStatusAllowsDataOrMetadataOrNothing(t *testing.T) {
 	for status, want := range map[string]int{
 		"available": all, "error": all, "error_restoring": all, "error_extending": all, "error_backing-up": all,
 		"attaching": metadata, "reserved": metadata, "detaching": metadata,
-		"in-use":   metadata, // nowhere that is known
+		"in-use":   metadata, // not known where
 		"deleting": nothing, "error_deleting": nothing, "awaiting-transfer": nothing, "uploading": nothing,
 		"restoring-backup": nothing, "pondering": nothing, "": nothing,
 	} {
