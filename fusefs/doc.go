@@ -7,7 +7,7 @@
 // unmounting, and cleaning up a mount whose server died. What a backup is,
 // where its bytes come from, how they are decoded, verified, cached and read
 // ahead is behind [Catalog] and [Volume]; of the project, this package imports
-// only parttable, which finds partitions.
+// only parttable and contents, which look at a disk, and mountinfo.
 //
 // # The tree
 //
