@@ -43,7 +43,7 @@ func newApp() *cli.App {
 			indexCommand(), recordsCommand(), overlayCommand(), demoCommand(),
 		},
 		OnUsageError: func(_ *cli.Context, err error, _ bool) error { return usageError{err} },
-		// The library would exit by itself.
+		// The library would end the process itself.
 		ExitErrHandler: func(*cli.Context, error) {},
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
@@ -76,7 +76,7 @@ func hasFlag(cmd *cli.Command, name string) bool {
 	return slices.ContainsFunc(cmd.Flags, func(f cli.Flag) bool { return slices.Contains(f.Names(), name) })
 }
 
-// version is set by the linker, see Makefile; "": this was built without it.
+// version is set by the linker, see Makefile; "" in a build without it.
 var version string
 
 func buildVersion() string {
@@ -97,9 +97,9 @@ func memoryFlag() cli.Flag {
 	return &cli.StringFlag{Name: "memory", Value: "256MiB", Usage: "`SIZE` of memory to use, 64MiB or more"}
 }
 
-// memoryShare bounds the process to --memory and returns what each of its two
-// great holders of memory may have: the decoders, and the cache or the buffers.
-// The rest is for digests, requests in flight, the catalogue and the runtime.
+// memoryShare bounds the process to --memory and returns what each of its two large users of memory
+// may have: the decoders, and the cache or the buffers. The rest is for digests, requests in
+// flight, the catalogue and the runtime.
 func memoryShare(c *cli.Context) (int64, error) {
 	total, err := parseSize(c.String("memory"))
 	if err != nil {
@@ -108,17 +108,16 @@ func memoryShare(c *cli.Context) (int64, error) {
 	if total < 64<<20 {
 		return 0, usagef("--memory %s is too little, 64MiB is the least", c.String("memory"))
 	}
-	const program = 16 << 20 // is resident, and not the runtime's
+	const program = 16 << 20 // resident memory that the runtime does not count
 	debug.SetMemoryLimit(total - program)
 	return shareOf(c, total), nil
 }
 
-// mountBase is what a mount needs besides, measured under load: its requests in
-// flight, and what the garbage collector needs for them, do not shrink with the
-// budget.
+// mountBase is what a mount needs in addition, measured under load: its requests in flight, and
+// what the garbage collector needs for them, do not shrink with the budget.
 const mountBase = 36 << 20
 
-// shareOf is what each of the two great holders has of total.
+// shareOf returns what each of the two large users has of total.
 func shareOf(c *cli.Context, total int64) int64 {
 	share := total * 3 / 8
 	if c.Command.Name == "mount" {
@@ -127,10 +126,10 @@ func shareOf(c *cli.Context, total int64) int64 {
 	return share
 }
 
-// memoryFor is about the --memory of which each great holder has share. It is
-// what shareOf says the other way round, in steps of 16 MiB.
+// memoryFor is the inverse of shareOf, in steps of 16 MiB: about the --memory that gives each large
+// user share.
 func memoryFor(c *cli.Context) func(share int64) int64 {
-	if c.String("memory") == "" { // it has no such flag
+	if c.String("memory") == "" { // the command has no such flag
 		return nil
 	}
 	return func(share int64) int64 {
@@ -176,7 +175,7 @@ func checkLogFormat(c *cli.Context) error {
 	return nil
 }
 
-// maxJobs is far above what any share or machine gains from.
+// maxJobs is far above what is of use with any share or machine.
 const maxJobs = 1024
 
 func checkJobs(c *cli.Context) error {
@@ -195,8 +194,7 @@ func openCatalog(c *cli.Context, memoryBytes int64) (*backupstore.Catalog, error
 	return catalog, err
 }
 
-// openCatalogOn is openCatalog with options of the caller's, who also wants to know
-// where the share is.
+// openCatalogOn is openCatalog with options of the caller. It also returns the share.
 func openCatalogOn(c *cli.Context, where locate.Options, o backupstore.Options) (*backupstore.Catalog, *locate.Share, error) {
 	log := newLogger(c)
 	s, err := openShare(c.Context, where)
@@ -209,7 +207,7 @@ func openCatalogOn(c *cli.Context, where locate.Options, o backupstore.Options) 
 		s.Root.Close()
 		return nil, nil, err
 	}
-	if abs, err := filepath.Abs(o.IndexDir); err == nil && o.IndexDir != "" { // a mount in the background goes elsewhere
+	if abs, err := filepath.Abs(o.IndexDir); err == nil && o.IndexDir != "" { // a mount in the background changes its directory
 		o.IndexDir = abs
 	}
 	catalog := backupstore.NewCatalog(s.Root, o)
@@ -226,8 +224,8 @@ func openCatalogOn(c *cli.Context, where locate.Options, o backupstore.Options) 
 	return catalog, s, nil
 }
 
-// wholeShare is the error of a command that was to go through the whole share
-// and could not: nobody is to take its silence for success.
+// wholeShare is the error of a command that had to look at the whole share and could not, or found
+// no backups: an empty share must not look like success.
 func wholeShare(catalog *backupstore.Catalog, found int) error {
 	if err := lookedAtAll(catalog); err != nil {
 		return err
@@ -238,13 +236,12 @@ func wholeShare(catalog *backupstore.Catalog, found int) error {
 	return nil
 }
 
-// errNone is what an unmounted share looks like.
+// errNone is the error for a share without backups. An unmounted share looks like that.
 func errNone(catalog *backupstore.Catalog) error {
 	return fmt.Errorf("no backups on %s: is the share mounted, and is this its directory?", catalog)
 }
 
-// lookedAtAll fails where a part of the share could not be read, which the log
-// says.
+// lookedAtAll fails if a part of the share could not be read, which has been logged.
 func lookedAtAll(catalog *backupstore.Catalog) error {
 	if len(catalog.Unread()) > 0 {
 		return errors.New("not all of the share could be looked at, see above: there may be more backups on it")
@@ -252,9 +249,9 @@ func lookedAtAll(catalog *backupstore.Catalog) error {
 	return nil
 }
 
-// cacheDir is where restorefs keeps what it could compute again. Under a sudo that
-// leaves HOME as it was, that is the home of whoever is restorefs's user: what
-// others own is not used.
+// cacheDir returns where restorefs keeps what it could compute again. If sudo left HOME unchanged,
+// it is below the home of the user that restorefs runs as, because directories of other users are
+// not used.
 func cacheDir() string {
 	if os.Getenv("XDG_CACHE_HOME") == "" {
 		var st unix.Stat_t
@@ -290,7 +287,7 @@ func wantArgs(c *cli.Context, names ...string) error {
 	return nil
 }
 
-// counted is a number of things: "1 argument", "2 arguments".
+// counted returns a number of things: "1 argument", "2 arguments".
 func counted(n int, thing string) string {
 	if n != 1 {
 		thing += "s"
@@ -298,8 +295,8 @@ func counted(n int, thing string) string {
 	return fmt.Sprintf("%d %s", n, thing)
 }
 
-// noEmptyArgs refuses an argument that is empty, as a variable of a script is
-// that nobody set: as a path it would mean the working directory.
+// noEmptyArgs refuses an empty argument, such as an unset variable of a script: as a path it would
+// mean the working directory.
 func noEmptyArgs(c *cli.Context) error {
 	if i := slices.Index(c.Args().Slice(), ""); i >= 0 {
 		return usagef("argument %d of %s is empty; see \"restorefs %s --help\"", i+1, c.Command.Name, c.Command.Name)

@@ -8,12 +8,11 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// arrange puts a command line into the order that the command line library
-// reads: program, command, flags, "--", arguments. Flags may stand anywhere,
-// also before the command. Everything behind the first "--" is an argument. A
-// flag that needs a value takes the word behind it and no other, so that one
-// that misses its value is an error and never swallows an argument. Whatever
-// could be meant in two ways is refused. Errors are usage errors.
+// arrange puts a command line into the order that the command line library reads: program, command,
+// flags, "--", arguments. Flags may stand anywhere, even before the command. All that follows the
+// first "--" is an argument. A flag that needs a value takes the next word and no other one, so
+// that a missing value is an error and does not swallow an argument. Ambiguous command lines are
+// refused. Errors are usage errors.
 func arrange(app *cli.App, args []string) ([]string, error) {
 	if len(args) < 2 {
 		return args, nil
@@ -44,8 +43,8 @@ func arrange(app *cli.App, args []string) ([]string, error) {
 	return out, nil
 }
 
-// untilCommand divides the words of a command line: the program's own flags, the
-// flags of the command that stand before it, and all from the command on.
+// untilCommand divides the words of a command line: the program's own flags, the flags of the
+// command that precede it, and the rest from the command on.
 func untilCommand(app *cli.App, words []string) (own, early, rest []string, err error) {
 	for i := 0; i < len(words); i++ {
 		w := words[i]
@@ -60,7 +59,7 @@ func untilCommand(app *cli.App, words []string) (own, early, rest []string, err 
 			own = append(own, w)
 			continue
 		}
-		var takes []valueKind // as the commands that have it see it
+		var takes []valueKind // one for each command that has the flag
 		for _, c := range app.Commands {
 			if f := findFlag(c, name); f != nil && !slices.Contains(takes, kindOf(f)) {
 				takes = append(takes, kindOf(f))
@@ -83,8 +82,8 @@ func untilCommand(app *cli.App, words []string) (own, early, rest []string, err 
 	return own, early, nil, nil
 }
 
-// splitFlags divides the words behind a command into its flags, each followed by
-// its value, and its arguments.
+// splitFlags divides the words after a command into its flags, each followed by its value, and its
+// arguments.
 func splitFlags(command *cli.Command, words []string) (flags, rest []string, err error) {
 	for i := 0; i < len(words); i++ {
 		w := words[i]
@@ -131,7 +130,7 @@ func splitFlags(command *cli.Command, words []string) (flags, rest []string, err
 	return flags, rest, nil
 }
 
-// shortFlags are the letters of a word such as -yj, nil if it is none.
+// shortFlags returns the letters of a word such as -yj, nil if it is not such a word.
 func shortFlags(command *cli.Command, word string) []string {
 	letters := word[1:]
 	if len(letters) < 2 || letters[0] == '-' || findFlag(command, letters) != nil {
@@ -147,19 +146,19 @@ func shortFlags(command *cli.Command, word string) []string {
 	return names
 }
 
-// isFlag reports whether a word is meant as a flag, or is "--". "-" is a target,
-// and -1 may be a value; nothing else that begins so is taken for a value.
+// isFlag reports whether a word is meant as a flag, or is "--". "-" is a target and -1 may be a
+// value; all other words that begin with "-" are flags.
 func isFlag(word string) bool {
 	return len(word) > 1 && word[0] == '-' && (word[1] < '0' || word[1] > '9')
 }
 
-// cutFlag takes a word apart: --name=value, -name=value, --name, -name.
+// cutFlag parses a word: --name=value, -name=value, --name, -name.
 func cutFlag(word string) (name, value string, hasValue bool) {
 	name = strings.TrimPrefix(word[1:], "-")
 	return strings.Cut(name, "=")
 }
 
-// flagWord is a flag as it is typed.
+// flagWord returns a flag as it is typed.
 func flagWord(name string) string {
 	if len(name) == 1 {
 		return "-" + name
@@ -198,7 +197,7 @@ func needsValue(name string, words []string, at int) error {
 }
 
 func noCommand(app *cli.App, name string) error {
-	var names []cli.Flag // as flags, for the library to compare with
+	var names []cli.Flag // as flags, because the library compares with flags
 	for _, c := range app.Commands {
 		names = append(names, &cli.BoolFlag{Name: c.Name, Aliases: c.Aliases})
 	}
@@ -217,8 +216,8 @@ func noFlag(command *cli.Command, name string) error {
 	return usagef("%s has no flag %s%s; \"restorefs %s --help\" lists them", command.Name, shellWord(flagWord(name)), hint, command.Name)
 }
 
-// alike reports whether a suggestion is more than the least bad: it begins as
-// what was typed, or has most of its letters.
+// alike reports whether a suggestion is close enough to be printed: it has most of the letters that
+// were typed, and is not much longer.
 func alike(suggested, typed string) bool {
 	if suggested == "" || typed == "" {
 		return false

@@ -13,8 +13,8 @@ import (
 	"golang.org/x/term"
 )
 
-// console is how a command speaks with people and scripts: results go to out,
-// messages, questions and progress to err.
+// console is how a command talks to people and scripts: results go to out; messages, questions and
+// progress to err.
 type console struct {
 	out, err io.Writer
 	json     bool   // results are JSON
@@ -26,9 +26,9 @@ func consoleOf(c *cli.Context) console {
 	return console{out: c.App.Writer, err: c.App.ErrWriter, json: c.Bool("json"), yes: c.Bool("yes"), progress: c.String("progress")}
 }
 
-// ask has the operator say yes, here or with --yes. The error says what has not
-// happened otherwise ("nothing was written"), and what --yes would be for where
-// nobody can be asked ("to write to /dev/vdb").
+// ask has the operator say yes, here or with --yes. If they do not, the error contains not
+// ("nothing was written"). Without a terminal it also says for what --yes is needed ("to write to
+// /dev/vdb").
 func (o console) ask(ctx context.Context, question, not, yes string) error {
 	if o.yes {
 		return nil

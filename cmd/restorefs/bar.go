@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// barLine draws s into that many columns. Where they are few the bar goes first,
-// then the end of the line.
+// barLine draws s into that many columns. If they are few, the bar is left out first, then the end
+// of the line is cut.
 func barLine(s progressState, columns int) string {
 	if s.Total == 0 {
 		return s.Stage
@@ -21,7 +21,7 @@ func barLine(s progressState, columns int) string {
 	return line[:min(len(line), columns)]
 }
 
-// bar draws how much of something is done, of 1, into that many columns.
+// bar draws the part of 1 that is done into that many columns.
 func bar(done float64, columns int) string {
 	if columns <= 2 {
 		return "[]"[:columns]

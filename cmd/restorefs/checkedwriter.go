@@ -6,8 +6,8 @@ import (
 	"sync"
 )
 
-// checkedWriter remembers that a write failed: who lists something for people
-// does not look, but what did not get to a full disk is no success.
+// checkedWriter remembers that a write failed. Code that prints lists does not check each write,
+// but output lost on a full disk must not look like success.
 type checkedWriter struct {
 	w   io.Writer
 	mu  sync.Mutex

@@ -9,8 +9,8 @@ import (
 	"github.com/restorefs/restorefs/backupstore"
 )
 
-// chosen returns which backups a mount serves: those that --backup names, and
-// those of the volumes that --volume names, now and later; without either all.
+// chosen returns which backups a mount serves: those that --backup names, and all present and
+// future ones of the volumes that --volume names; without either, all.
 func chosen(catalog *backupstore.Catalog, backups, volumes []string) (func(*backupstore.Backup) bool, error) {
 	if len(backups)+len(volumes) == 0 {
 		return func(*backupstore.Backup) bool { return true }, nil
@@ -39,7 +39,7 @@ func chosen(catalog *backupstore.Catalog, backups, volumes []string) (func(*back
 	return func(b *backupstore.Backup) bool { return ids[b.ID] || volumeIDs[b.VolumeID] }, nil
 }
 
-// volumesLike are the ids of volumes that begin so.
+// volumesLike returns the ids of volumes that begin with start.
 func volumesLike(catalog *backupstore.Catalog, start string) (ids []string) {
 	for _, b := range catalog.Backups() { // volume by volume
 		if strings.HasPrefix(b.VolumeID, strings.ToLower(start)) && !slices.Contains(ids, b.VolumeID) {

@@ -15,14 +15,14 @@ func cloudFlag() cli.Flag {
 		Usage: "the cloud `NAME` in clouds.yaml; without it, the OS_* variables of an openrc"}
 }
 
-// connectCloud logs in to the cloud that the flags and the environment say. The
-// caller closes the client.
+// connectCloud logs in to the cloud that the flags and the environment name. The caller closes the
+// client.
 func connectCloud(c *cli.Context) (*cinderapi.Client, error) {
 	return cinderapi.Connect(c.Context, cinderapi.Options{Cloud: c.String("os-cloud"), Logger: newLogger(c)})
 }
 
-// cloudOptions are what the flags of materialize say of a volume of the cloud.
-// Whether they go together is checked.
+// cloudOptions reads what the flags of materialize say about a volume of the cloud, and checks that
+// they go together.
 func cloudOptions(c *cli.Context) (cloud.Options, error) {
 	o := cloud.Options{
 		Rule: cinderapi.Rule(c.String("metadata-rule")), NoMetadata: c.Bool("no-metadata"), NoData: c.Bool("metadata-only"),
@@ -45,7 +45,7 @@ func cloudOptions(c *cli.Context) (cloud.Options, error) {
 	return o, nil
 }
 
-// inFlags adds to an error about a volume of the cloud which flags are of use.
+// inFlags adds to an error about a volume of the cloud which flags can help.
 func inFlags(err error) error {
 	if untyped, ok := errors.AsType[*cloud.NoTypeError](err); ok {
 		return usagef("backup %s is of an encrypted volume, which can only be read on a volume of the same volume type: say it with --type; it was %s", untyped.Backup, untyped.Was)

@@ -9,7 +9,7 @@ import (
 	"github.com/restorefs/restorefs/materialize"
 )
 
-// sureOf has the operator say that a doubtful name is meant, here or with --yes.
+// sureOf has the operator confirm a doubtful name, here or with --yes.
 func (r *restoring) sureOf(ctx context.Context, name string) error {
 	why := r.doubtful(name)
 	if why == "" || r.confirmed {
@@ -19,7 +19,7 @@ func (r *restoring) sureOf(ctx context.Context, name string) error {
 	return r.o.ask(ctx, "Write it there?", "nothing was written", "if "+shellWord(name)+" is meant")
 }
 
-// doubtful says why a name is hardly the target that was meant, "" if it may be.
+// doubtful returns why a name is hardly the intended target, "" if it may be.
 func (r *restoring) doubtful(name string) string {
 	if r.found != nil || name == "-" {
 		return ""
@@ -27,14 +27,14 @@ func (r *restoring) doubtful(name string) string {
 	return doubtful(name, r.o.qcow2, r.catalog)
 }
 
-// confirm shows what is about to happen and, on a terminal, asks.
-// That is left out where it was confirmed before.
+// confirm shows what is about to happen and asks on a terminal, unless the operator has confirmed
+// it before.
 func (r *restoring) confirm(ctx context.Context, t *materialize.Target) error {
 	w, b, confirmed := r.o.err, r.backup, r.confirmed
 	if r.cloud != nil {
 		fmt.Fprintf(w, "volume  %s\n", r.cloud.describe())
 	}
-	if r.cloud != nil && !confirmed { // else they were told before that
+	if r.cloud != nil && !confirmed { // else they were printed with the earlier question
 		notes, err := r.cloud.Notes(ctx, b)
 		printNotes(w, notes, err)
 	}

@@ -15,12 +15,12 @@ import (
 	"github.com/restorefs/restorefs/materialize"
 )
 
-// listedDisk is what lies on a backup's disk, in JSON; its fields are a contract.
+// listedDisk describes what is on a backup's disk, in JSON; its fields are a contract.
 type listedDisk struct {
-	InUse       *bool            `json:"in_use"` // null: it cannot be told of all of it
+	InUse       *bool            `json:"in_use"` // null: not known for all of it
 	ImageFormat string           `json:"image_format,omitempty"`
 	Contents    []listedContents `json:"contents"`
-	Problems    []string         `json:"problems"`        // of the table of partitions
+	Problems    []string         `json:"problems"`        // of the partition table
 	Error       string           `json:"error,omitempty"` // why not all of it was looked at
 
 	survey contents.Survey
@@ -30,7 +30,7 @@ type listedContents struct {
 	Partition int    `json:"partition"` // 0: the disk as a whole
 	Start     int64  `json:"start"`     // in bytes
 	Size      int64  `json:"size"`
-	Kind      string `json:"kind"` // "" for what is not known
+	Kind      string `json:"kind"` // "" if not known
 	Label     string `json:"label,omitempty"`
 	State     string `json:"state"` // clean, in use, unknown
 	Detail    string `json:"detail,omitempty"`
@@ -56,8 +56,8 @@ func lookFlag(value time.Duration, usage string) cli.Flag {
 	return &cli.DurationFlag{Name: "look", Value: value, Usage: usage}
 }
 
-// lookAt reads what lies on a backup's disk, for as long as --look says; nil for
-// 0. It fails only where the context ends.
+// lookAt looks at what is on a backup's disk, for as long as --look says; nil for 0. It fails only
+// if the context ends.
 func lookAt(c *cli.Context, catalog *backupstore.Catalog, b *backupstore.Backup) (*listedDisk, error) {
 	limit := c.Duration("look")
 	if limit <= 0 {
@@ -69,7 +69,7 @@ func lookAt(c *cli.Context, catalog *backupstore.Catalog, b *backupstore.Backup)
 	ctx, cancel := context.WithTimeout(c.Context, limit)
 	defer cancel()
 	var s contents.Survey
-	v, err := catalog.Outline(ctx, b) // nothing is made of it but some words
+	v, err := catalog.Outline(ctx, b) // enough, as the data is only described
 	if err == nil {
 		s, err = contents.Look(volumeReader{ctx, v}, v.Size())
 	}
@@ -82,7 +82,7 @@ func lookAt(c *cli.Context, catalog *backupstore.Catalog, b *backupstore.Backup)
 	return newListedDisk(s, err), nil
 }
 
-// volumeReader reads a volume as an io.ReaderAt, for the time of one call.
+// volumeReader makes an io.ReaderAt of a volume during one call.
 type volumeReader struct {
 	ctx context.Context
 	v   interface {
@@ -97,7 +97,7 @@ func (r volumeReader) ReadAt(p []byte, off int64) (int, error) {
 	return len(p), nil
 }
 
-// lines says for people what is on it.
+// lines describes for people what is on the disk.
 func (l *listedDisk) lines() []string {
 	out := l.survey.Lines()
 	if l.Error != "" {
@@ -106,8 +106,8 @@ func (l *listedDisk) lines() []string {
 	return out
 }
 
-// lookAtTarget says what lies on a disk that was just restored, from the target:
-// there it costs next to nothing. What cannot be read there is not worth an error.
+// lookAtTarget looks at a disk that was just restored, on the target: reading there costs next to
+// nothing. An error is only reported in the result.
 func lookAtTarget(path string, size int64) *listedDisk {
 	f, err := os.Open(path)
 	if err != nil {
@@ -121,8 +121,8 @@ func lookAtTarget(path string, size int64) *listedDisk {
 	return newListedDisk(s, err)
 }
 
-// restoredLines says for people what they must know of a disk that was restored;
-// none for most that were not in use.
+// restoredLines returns what people must know about a restored disk. For most disks that were not
+// in use that is nothing.
 func (l *listedDisk) restoredLines() []string {
 	if l == nil {
 		return nil
@@ -130,8 +130,8 @@ func (l *listedDisk) restoredLines() []string {
 	return append(l.survey.InUse(), l.survey.Advice(true)...)
 }
 
-// tellContents tells of a disk that was written where it cannot be read again:
-// into a pipe or a qcow2 file. It is read from the backup, for a moment only.
+// tellContents prints the same for a disk that was written to a pipe or a qcow2 file, where it
+// cannot be read again. It looks at the backup instead, for a short time only.
 func (o console) tellContents(ctx context.Context, v materialize.Volume) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()

@@ -10,19 +10,19 @@ import (
 	"github.com/restorefs/restorefs/backupstore/share/locate"
 )
 
-// givenFlag is a flag as it can be given again.
+// givenFlag is a flag as it can be repeated in another command.
 type givenFlag struct {
 	name  string
 	words []string
 }
 
-// givenFlags are those of a command line, in the order of --help.
+// givenFlags are the flags of a command line, in the order of --help.
 type givenFlags []givenFlag
 
 func givenFlagsOf(c *cli.Context, s *locate.Share) (given givenFlags) {
 	for _, f := range c.Command.Flags {
 		name := f.Names()[0]
-		if name == "share" { // where it was found
+		if name == "share" { // the place where the share was found
 			given = append(given, givenFlag{name, []string{"--share", s.Place()}})
 			continue
 		}
@@ -45,7 +45,7 @@ func givenFlagsOf(c *cli.Context, s *locate.Share) (given givenFlags) {
 	return given
 }
 
-// only returns the words of those of the flags that were given.
+// only returns the words of those of the named flags that were given.
 func (g givenFlags) only(names ...string) (words []string) {
 	for _, name := range names {
 		if i := slices.IndexFunc(g, func(f givenFlag) bool { return f.name == name }); i >= 0 {
@@ -55,9 +55,9 @@ func (g givenFlags) only(names ...string) (words []string) {
 	return words
 }
 
-// continuing is the command that goes on with a materialize that ended early:
-// with the flags that were given, except those of drop, and with more at its end.
-// noted says whether the target has a note of it; without one it has to be forced.
+// continuing returns the command that continues a materialize that ended early: with the flags that
+// were given except those in drop, and with more at the end. noted says that the target has a note
+// of the run; without one the command needs --delta and --force.
 func (g givenFlags) continuing(noted bool, drop []string, more ...string) string {
 	words := []string{"restorefs", "materialize"}
 	for _, f := range g {

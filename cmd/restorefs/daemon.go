@@ -17,21 +17,20 @@ import (
 	"github.com/restorefs/restorefs/backupstore/share/locate"
 )
 
-// readyEnv names, to a server in the background, the descriptor of the pipe on
-// which it says that its mount can be used.
+// readyEnv is the variable in which a server in the background gets the descriptor of the pipe on
+// which it reports that its mount can be used.
 const readyEnv = "RESTOREFS_READY_FD"
 
 const readyWord = "ready\n"
 
-// exitStatus ends the program with a code and without a message: somebody else
-// has said what there is to say.
+// exitStatus ends the program with a code and without a message, because all has been said.
 type exitStatus int
 
 func (e exitStatus) Error() string { return "" }
 
-// daemonize runs this same command in the background, as Go cannot fork, and
-// returns when the mount can be used. Until then what the server says goes to
-// our stderr; if it fails its exit code is ours.
+// daemonize runs this same command in the background, because Go cannot fork, and returns when the
+// mount can be used. Until then the server's messages go to our stderr; if it fails, its exit code
+// is ours.
 func daemonize(ctx context.Context) error {
 	self, err := os.Executable()
 	if err != nil {
@@ -47,8 +46,8 @@ func daemonize(ctx context.Context) error {
 	server.Env = append(os.Environ(), readyEnv+"=3")
 	server.ExtraFiles = []*os.File{theirs}
 	server.Stderr = os.Stderr
-	// It stays in our session until it is ready: an automounter that started us
-	// lets only its own process group at the mountpoint.
+	// The server stays in our session until it is ready: an automounter that started us lets only
+	// its own process group access the mountpoint.
 	err = server.Start()
 	theirs.Close()
 	if err != nil {
@@ -68,15 +67,14 @@ func daemonize(ctx context.Context) error {
 	return errors.New("the mount was taken down before it could be used")
 }
 
-// notifier tells those who wait that the mount can be used. The zero value is
-// that of a server in the foreground.
+// notifier reports that the mount can be used. The zero value is that of a server in the
+// foreground.
 type notifier struct {
 	pipe *os.File // to the process that started us in the background; nil: in the foreground
-	log  string   // the file that stderr goes to, "": where it went
+	log  string   // the file that stderr goes to, "": unchanged
 }
 
-// newNotifier takes over what daemonize left. log is a file for what goes to
-// stderr, "" for none.
+// newNotifier takes over the pipe from daemonize. log is a file for stderr, "" for none.
 func newNotifier(log string) *notifier {
 	n := &notifier{log: log}
 	if fd, err := strconv.Atoi(os.Getenv(readyEnv)); err == nil {
@@ -87,11 +85,11 @@ func newNotifier(log string) *notifier {
 	return n
 }
 
-// isServer says whether this process was started by daemonize.
+// isServer reports whether this process was started by daemonize.
 func isServer() bool { return os.Getenv(readyEnv) != "" }
 
-// checkLog opens the log file for a moment, as what is wrong with it is said
-// while somebody listens. The share is known by then.
+// checkLog opens the log file for a moment, so that errors are reported while there is still a
+// terminal.
 func (n *notifier) checkLog(ctx context.Context, s *locate.Share) error {
 	if n.log == "" {
 		return nil
@@ -106,9 +104,9 @@ func (n *notifier) checkLog(ctx context.Context, s *locate.Share) error {
 	return f.Close()
 }
 
-// ending says how the mount can be ended.
+// ending returns how the mount can be ended, in words.
 func (n *notifier) ending(mountpoint string) string {
-	if n.pipe != nil || os.Getenv(notifySocket) != "" { // nobody presses keys there
+	if n.pipe != nil || os.Getenv(notifySocket) != "" { // no keys are pressed there
 		return fmt.Sprintf("\"restorefs unmount %s\" ends it", mountpoint)
 	}
 	return fmt.Sprintf("Ctrl-C or \"restorefs unmount %s\" ends it", mountpoint)
@@ -129,8 +127,8 @@ func openLog(path string) (*os.File, error) {
 	return f, nil
 }
 
-// isLog refuses what messages are not to be appended to: a pipe, which nobody may
-// read, or a file that is no text, such as a disk. Nothing of a file is replaced.
+// isLog refuses a file to which messages must not be appended: a pipe, which may have no reader, or
+// a file that is not text, such as a disk. It changes nothing in the file.
 func isLog(f *os.File) error {
 	info, err := f.Stat()
 	switch {
@@ -156,9 +154,8 @@ func isLog(f *os.File) error {
 	return nil
 }
 
-// ready lets go of the session, the terminal and the directory if we are in the
-// background, and says that the mount can be used. An error means that the
-// process that started us is gone.
+// ready leaves the session, the terminal and the directory if we are in the background, and reports
+// that the mount can be used. An error may mean that the process that started us is gone.
 func (n *notifier) ready(status string) error {
 	if n.pipe != nil {
 		if err := os.Chdir("/"); err != nil {
@@ -187,7 +184,7 @@ func (n *notifier) ready(status string) error {
 	if err := sdNotify("READY=1\nSTATUS=" + status); err != nil {
 		return err
 	}
-	if n.pipe != nil { // last: whoever waits takes it that nothing can fail any more
+	if n.pipe != nil { // last: for the waiting process nothing can fail after that
 		if _, err := n.pipe.WriteString(readyWord); err != nil {
 			return fmt.Errorf("tell that the mount is ready: %w", err)
 		}
@@ -196,15 +193,14 @@ func (n *notifier) ready(status string) error {
 	return nil
 }
 
-// terminalClosed sees to it that what is said from now on is not said to a
-// terminal that is gone.
+// terminalClosed redirects messages from a terminal that is gone to the journal.
 func (n *notifier) terminalClosed() {
 	if n.log == "" {
 		logToJournal()
 	}
 }
 
-// reopenLog makes stderr the log file, which may have been moved away.
+// reopenLog opens the log file anew as stderr, because it may have been moved away.
 func (n *notifier) reopenLog() error {
 	if n.log == "" {
 		return nil
@@ -217,11 +213,11 @@ func (n *notifier) reopenLog() error {
 	return unix.Dup3(int(f.Fd()), 2, 0)
 }
 
-// notifySocket is the variable in which systemd says where it wants to be told
-// about us; see sd_notify(3).
+// notifySocket is the variable that names the socket on which systemd wants to be notified; see
+// sd_notify(3).
 const notifySocket = "NOTIFY_SOCKET"
 
-// sdNotify tells systemd about us where it asked for that.
+// sdNotify notifies systemd if it wants that.
 func sdNotify(state string) error {
 	path := os.Getenv(notifySocket)
 	if path == "" {

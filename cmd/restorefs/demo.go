@@ -122,7 +122,7 @@ func (d *demonstration) say(format string, args ...any) {
 	fmt.Fprintf(d.out, "\n"+format+"\n", args...)
 }
 
-// command runs this program as the reader would, and shows the command.
+// command runs this program as a reader of the demo would, and prints the command.
 func (d *demonstration) command(args ...string) error {
 	fmt.Fprintf(d.out, "\n  $ restorefs %s\n", strings.Join(args, " "))
 	cmd := exec.CommandContext(d.ctx, d.self, args...)
@@ -137,15 +137,15 @@ func (d *demonstration) command(args ...string) error {
 	return err
 }
 
-// env keeps also the indexes below the demo's directory.
+// env also keeps the indexes below the demo's directory.
 func (d *demonstration) env() []string {
 	return append(os.Environ(), "RESTOREFS_CACHE_DIR="+filepath.Join(d.dir, "cache"))
 }
 
 var errNoMount = errors.New("no FUSE mount")
 
-// withMount serves the share from a process of its own for as long as use runs.
-// The process that serves a mount must not read it.
+// withMount serves the share from another process while use runs: a process must not read a mount
+// that it serves itself.
 func (d *demonstration) withMount(share string, use func(volume string) error) error {
 	mountpoint := filepath.Join(d.dir, "mnt")
 	if err := os.Mkdir(mountpoint, 0o700); err != nil {
@@ -162,7 +162,7 @@ func (d *demonstration) withMount(share string, use func(volume string) error) e
 	if err := server.Start(); err != nil {
 		return err
 	}
-	// Its first line says that it is mounted, or why not.
+	// The first line says that the share is mounted, or why not.
 	line, _ := bufio.NewReader(stderr).ReadString('\n')
 	if !strings.HasPrefix(line, "mounted on") {
 		server.Wait()
@@ -180,7 +180,7 @@ func (d *demonstration) withMount(share string, use func(volume string) error) e
 	return err
 }
 
-// showFile reads the sample's text file out of the file system on a disk.
+// showFile prints the sample's text file from the file system on a disk.
 func (d *demonstration) showFile(disk string) error {
 	var commands [][]string
 	at := filepath.Join(d.dir, "fs")
@@ -223,7 +223,7 @@ func (d *demonstration) mountAndRead(args []string, at string) (text []byte, err
 		return nil, err
 	}
 	text, err = os.ReadFile(filepath.Join(at, sampleFile))
-	// Not with d.ctx: it must come down also after Ctrl-C.
+	// Not with d.ctx: it must be unmounted after Ctrl-C too.
 	if e := exec.Command("umount", at).Run(); err == nil && e != nil {
 		err = fmt.Errorf("umount %s: %w", at, e)
 	}

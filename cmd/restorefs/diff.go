@@ -57,7 +57,7 @@ func runDiff(c *cli.Context) error {
 		if n == 1 {
 			open = "[\n "
 		}
-		// One by one: there can be millions.
+		// Written one by one: there can be millions.
 		if _, err := fmt.Fprintf(w, `%s {"offset": %d, "length": %d}`, open, r.Off, r.Len); err != nil {
 			return err
 		}

@@ -6,7 +6,7 @@ import (
 	"github.com/restorefs/restorefs/cache/disk"
 )
 
-// diskCachePart of --memory is what the disk cache may take.
+// diskCachePart is the divisor of --memory that bounds the memory of the disk cache.
 const diskCachePart = 6
 
 func diskCacheFlags() []cli.Flag {
@@ -16,8 +16,8 @@ func diskCacheFlags() []cli.Flag {
 	}
 }
 
-// diskCacheSize is how large a disk cache the flags ask for, 0 if for none, and
-// how much memory that takes.
+// diskCacheSize returns how large a disk cache the flags ask for, 0 for none, and how much memory
+// it needs.
 func diskCacheSize(c *cli.Context) (size, memory int64, err error) {
 	if c.String("disk-cache") == "" {
 		if c.IsSet("disk-cache-size") {

@@ -23,8 +23,7 @@ const (
 	exitPartly  = 5 // data restored and verified, metadata only in part
 )
 
-// errMetadata says that the data is restored, the metadata not; see
-// metadataError.
+// errMetadata says that the data is restored and the metadata is not; see metadataError.
 var errMetadata = errors.New("metadata not restored")
 
 // usageError is a mistake in how the program was called.
@@ -49,7 +48,7 @@ func exitCode(err error) int {
 		return exitRefused
 	case errors.Is(err, backupstore.ErrDamaged):
 		return exitDamaged
-	case errors.As(err, &rollback): // more than the metadata is not as it should be
+	case errors.As(err, &rollback): // more than the metadata is wrong
 		return exitFailed
 	case errors.Is(err, errMetadata):
 		return exitPartly
@@ -57,8 +56,8 @@ func exitCode(err error) int {
 	return exitFailed
 }
 
-// explain is what the operator gets to read of an error. Names from the share
-// may be in it, so its lines must not steer the terminal.
+// explain returns an error as the operator reads it. It may contain names from the share, which
+// must not steer the terminal.
 func explain(err error) string {
 	text := strings.ReplaceAll(err.Error(), ": "+backupstore.ErrDamaged.Error(), "")
 	if errors.Is(err, context.Canceled) {

@@ -7,7 +7,7 @@ import (
 	"github.com/restorefs/restorefs/cmd/serve"
 )
 
-// figureWords says the most important of what a mount tells of its work.
+// figureWords returns the most important figures of a mount, in words.
 func figureWords(f *serve.Figures) []string {
 	var words []string
 	if n := f.Cache.Hits + f.Cache.Misses; n > 0 {

@@ -18,7 +18,7 @@ const (
 	valueNeeded
 )
 
-// flagValues are the values that a flag with an optional one may have.
+// flagValues is a flag whose value is optional and one of Values.
 type flagValues interface{ Values() []string }
 
 func kindOf(f cli.Flag) valueKind {
@@ -40,9 +40,9 @@ func isFlagValue(f cli.Flag, word string) bool {
 	return false
 }
 
-// checkValue refuses a value that the flag cannot have. An empty one is refused
-// for every flag: it is what a variable gives that a script forgot to set, and
-// would often be the same as leaving the flag out, which is another command.
+// checkValue refuses a value that the flag cannot have. Every flag refuses an empty one: it comes
+// from a variable that a script forgot to set, and would often mean the same as no flag, which is
+// another command.
 func checkValue(f cli.Flag, name, value string) error {
 	flag := flagWord(name)
 	if strings.TrimSpace(value) == "" {
@@ -66,7 +66,7 @@ func checkValue(f cli.Flag, name, value string) error {
 		if _, err := time.ParseDuration(value); err != nil {
 			return wrong("a time with its unit, such as 10s, 5m or 1h30m")
 		}
-	case *cli.StringSliceFlag: // the library splits it
+	case *cli.StringSliceFlag: // the library splits the value
 		for _, v := range strings.Split(value, ",") {
 			if strings.TrimSpace(v) == "" {
 				return usagef("%s %s: one of its values is empty", flag, shellWord(value))
@@ -76,10 +76,9 @@ func checkValue(f cli.Flag, name, value string) error {
 	return nil
 }
 
-// emptyIsUnset takes variables of the environment that stand for a flag, and are
-// exported but empty, for not set, as the shell's ${NAME:-default} does and the
-// OpenStack clients do. The library would have them replace the default by
-// nothing.
+// emptyIsUnset treats empty variables of the environment that stand for a flag as not set, like the
+// shell's ${NAME:-default} and the OpenStack clients. The library would replace the default by an
+// empty value.
 func emptyIsUnset(app *cli.App) {
 	for _, c := range app.Commands {
 		for _, f := range c.Flags {

@@ -8,9 +8,9 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// genericOptions are those of mount(8) and of FUSE that need nothing from us:
-// the mount is nosuid, nodev, noexec whatever they say, read-only unless there
-// is an overlay (which ro excludes), and times are never written. Those that begin with x- or X- belong to others, too.
+// genericOptions are options of mount(8) and FUSE for which there is nothing to do: the mount is
+// nosuid, nodev and noexec in any case, read-only unless there is an overlay (which ro excludes),
+// and times are never written. Options that begin with x- or X- are for other programs, too.
 var genericOptions = []string{
 	"defaults", "ro", "rw", "suid", "nosuid", "dev", "nodev", "exec", "noexec", "sync", "async", "dirsync",
 	"atime", "noatime", "diratime", "nodiratime", "relatime", "norelatime", "strictatime", "nostrictatime", "lazytime", "nolazytime",
@@ -19,24 +19,24 @@ var genericOptions = []string{
 	"nonempty", "auto_unmount", "fsname", "subtype", // of libfuse: the name is the share's, and what the process leaves is cleared by the next
 }
 
-// labelOptions are SELinux's, which would have to reach the kernel. To ignore
-// them would leave a label that nobody asked for.
+// labelOptions are options of SELinux that would have to reach the kernel. If they were ignored,
+// the mount would have a label that was not asked for.
 var labelOptions = []string{"context", "fscontext", "defcontext", "rootcontext"}
 
-// notOptions are flags of mount that make no sense among mount(8)'s options,
-// or are given otherwise.
+// notOptions are flags of mount that make no sense among the options of mount(8), or are given in
+// another way.
 var notOptions = []string{"share", "daemon", "run", "help", "h"}
 
-// notOptionsText is how a message names them.
+// notOptionsText is notOptions in a message.
 const notOptionsText = "share, daemon and run"
 
-// helperArgs understands how mount(8) calls a file system's helper, and makes
-// our own command of it:
+// helperArgs translates a call of a mount helper by mount(8) into our own command:
 //
 //	mount.restorefs SHARE DIR [-sfnv] [-o OPTIONS]   argv[0] begins with "mount."
 //	restorefs SHARE DIR -o OPTIONS                   mount.fuse3, for the type fuse.restorefs
 //
-// Other arguments are returned as they are, none when there is nothing to do. See mount(8), "External helpers".
+// It returns other arguments unchanged, and none if there is nothing to do. See mount(8), "External
+// helpers".
 func helperArgs(app *cli.App, args []string) ([]string, error) {
 	if len(args) < 3 {
 		return args, nil
@@ -51,18 +51,18 @@ func helperArgs(app *cli.App, args []string) ([]string, error) {
 		return nil, err
 	}
 	flags, err := call.flags(app.Command("mount"))
-	if err != nil || call.fake { // everything but the mounting
+	if err != nil || call.fake { // fake means to do all except mounting
 		return nil, err
 	}
 	command := append([]string{args[0], "mount", "--daemon", "--share", call.share}, flags...)
 	return append(command, "--", call.dir), nil
 }
 
-// helperCall is what mount(8) wants.
+// helperCall is what mount(8) asks for.
 type helperCall struct {
 	share, dir   string
 	options      []string // name or name=value
-	sloppy, fake bool     // -s: what is not known is ignored; -f: nothing is mounted
+	sloppy, fake bool     // -s: unknown options are ignored; -f: nothing is mounted
 }
 
 func parseHelperCall(args []string) (call helperCall, err error) {
@@ -93,7 +93,7 @@ func parseHelperCall(args []string) (call helperCall, err error) {
 	return call, nil
 }
 
-// flags are those of mount that the options stand for.
+// flags returns the flags of mount that the options stand for.
 func (call helperCall) flags(mount *cli.Command) (flags []string, err error) {
 	readOnly, overlay := false, false
 	for _, option := range call.options {
@@ -114,8 +114,7 @@ func (call helperCall) flags(mount *cli.Command) (flags []string, err error) {
 	return flags, nil
 }
 
-// flag is the flag of mount that an option stands for, "" for one that needs
-// nothing from us.
+// flag returns the flag of mount that an option stands for, "" if there is nothing to do for it.
 func (call helperCall) flag(mount *cli.Command, option string) (string, error) {
 	name, _, hasValue := strings.Cut(option, "=")
 	if option == "" || slices.Contains(genericOptions, name) || strings.HasPrefix(strings.ToLower(name), "x-") {

@@ -94,8 +94,8 @@ func indexOne(c *cli.Context, catalog *backupstore.Catalog, b *backupstore.Backu
 	return err
 }
 
-// indexedText tells what was done for a backup of which that many bytes are in
-// objects with an index, and that many in objects whose index was not there.
+// indexedText describes how a backup was indexed: total bytes of it need an index, and built bytes
+// got theirs now.
 func indexedText(built, total int64, took time.Duration) string {
 	switch {
 	case total == 0:

@@ -6,8 +6,8 @@ import "golang.org/x/sys/unix"
 // systemd-journald.service(8), "Stream logging".
 const journalSocket = "/run/systemd/journal/stdout"
 
-// logToJournal makes stderr the journal of this machine, if it has one: what a
-// server in the background says would be lost otherwise.
+// logToJournal makes stderr the journal of this machine, if there is one: the messages of a server
+// in the background would otherwise be lost.
 func logToJournal() {
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {

@@ -115,7 +115,7 @@ func list(c *cli.Context) (err error) {
 	return noneOf(c, catalog, len(shown))
 }
 
-// noneOf is the error of a --volume of which there is nothing.
+// noneOf is the error for a --volume without backups.
 func noneOf(c *cli.Context, catalog *backupstore.Catalog, found int) error {
 	if volume := c.String("volume"); found == 0 && volume != "" && len(catalog.Backups()) > 0 {
 		return fmt.Errorf("%w of volume %s on %s", backupstore.ErrNoBackup, volume, catalog)

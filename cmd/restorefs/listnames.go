@@ -6,9 +6,8 @@ import (
 	"github.com/restorefs/restorefs/backupstore"
 )
 
-// volumeNames are the names that each volume had, by its id: the newest first,
-// each once. Backups come oldest first. A volume has a name if any of its backups
-// has one, also one that is not listed.
+// volumeNames returns the names of each volume by its id, the newest first, each once. backups must
+// be in order of age, oldest first. Names of backups that are not listed count too.
 func volumeNames(backups []*backupstore.Backup) map[string][]string {
 	names := map[string][]string{}
 	for _, b := range slices.Backward(backups) {
@@ -19,10 +18,10 @@ func volumeNames(backups []*backupstore.Backup) map[string][]string {
 	return names
 }
 
-// maxNames of a volume are shown, besides its newest.
+// maxNames older names of a volume are shown.
 const maxNames = 3
 
-// namesText is what stands behind the id of a volume.
+// namesText returns what follows the id of a volume.
 func namesText(names []string) string {
 	if len(names) == 0 {
 		return ""

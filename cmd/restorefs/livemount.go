@@ -14,7 +14,7 @@ import (
 	"github.com/restorefs/restorefs/fusefs"
 )
 
-// liveMount is a mount that can be used, until it is taken down.
+// liveMount is a mount that can be used until it is unmounted.
 type liveMount struct {
 	o      mountOptions
 	server *fusefs.Server
@@ -22,12 +22,12 @@ type liveMount struct {
 	n      *notifier
 	hup    <-chan os.Signal
 	closes bool          // with the terminal
-	gone   chan struct{} // closed when there is no mount any more
+	gone   chan struct{} // closed when the mount has ended
 	err    io.Writer
 }
 
-// keep keeps the mount until it is taken down, from here or from elsewhere, or
-// until the command of --run has ended.
+// keep keeps the mount until it is unmounted, by this process or another, or until the command of
+// --run has ended.
 func (m *liveMount) keep(ctx context.Context) error {
 	running, stop := context.WithCancel(ctx)
 	defer stop()
@@ -67,12 +67,11 @@ func (m *liveMount) runCommand(ctx context.Context) error {
 	return errors.Join(err, end)
 }
 
-// wait returns when the mount is at its end, and has the share looked at upon
-// SIGHUP.
+// wait returns when the mount has ended, and has the share looked at on SIGHUP.
 func (m *liveMount) wait(ctx context.Context, rescan chan<- struct{}) error {
 	var idle <-chan time.Time
 	if limit := m.o.idle; limit > 0 {
-		m.disks.Used() // nobody could before
+		m.disks.Used() // idle time counts from now on
 		tick := time.NewTicker(max(limit/4, 10*time.Millisecond))
 		defer tick.Stop()
 		idle = tick.C
@@ -92,7 +91,7 @@ func (m *liveMount) wait(ctx context.Context, rescan chan<- struct{}) error {
 			}
 			select {
 			case rescan <- struct{}{}:
-			default: // one is about to be
+			default: // a look is pending already
 			}
 		case <-idle:
 			if m.disks.Idle() >= m.o.idle && m.takeDownIdle(ctx) {
@@ -105,13 +104,12 @@ func (m *liveMount) wait(ctx context.Context, rescan chan<- struct{}) error {
 	}
 }
 
-// takeDownIdle unmounts unless the mount is in use after all, say as a
-// directory that somebody is in.
+// takeDownIdle unmounts unless the mount is in use after all, for example as a working directory.
 func (m *liveMount) takeDownIdle(ctx context.Context) bool {
 	soon, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
 	defer cancel()
 	err := m.server.Unmount(soon, fusefs.UnmountOptions{})
-	if err != nil && !errors.Is(err, context.DeadlineExceeded) { // that is: unmounted, and not yet at the end
+	if err != nil && !errors.Is(err, context.DeadlineExceeded) { // else unmounted, not yet ended
 		return false
 	}
 	select {
@@ -122,8 +120,8 @@ func (m *liveMount) takeDownIdle(ctx context.Context) bool {
 	}
 }
 
-// takeDown unmounts after a signal, lazily when the mount is in use: its
-// present readers keep it until they are done.
+// takeDown unmounts after a signal. A mount that is in use is unmounted lazily: open files keep it
+// until they are closed.
 func (m *liveMount) takeDown(ctx context.Context) error {
 	if err := sdNotify("STOPPING=1"); err != nil {
 		m.o.log.Warn("cannot tell that the mount ends", "err", err)
@@ -147,8 +145,8 @@ func (m *liveMount) takeDown(ctx context.Context) error {
 	return nil
 }
 
-// endAtOnce ends the process as a signal does that nobody catches: those who
-// still use the mount get errors.
+// endAtOnce ends the process like a signal that is not caught: programs that still use the mount
+// get errors.
 func endAtOnce() {
 	signal.Reset(os.Interrupt, syscall.SIGTERM)
 	syscall.Kill(os.Getpid(), syscall.SIGTERM)

@@ -1,9 +1,8 @@
-// Command restorefs mounts and restores OpenStack Cinder backups straight from
-// the share they were written to.
+// Command restorefs mounts and restores OpenStack Cinder backups straight from the share to which
+// they were written.
 //
-// This package owns the command line: flags, wiring of the other packages,
-// what people and scripts get to read, exit codes and signals. It decides
-// nothing about data. One file a command.
+// This package owns the command line: flags, wiring of the other packages, output for people and
+// scripts, exit codes and signals. It decides nothing about data. Each command has a file.
 package main
 
 import (
@@ -20,20 +19,20 @@ import (
 )
 
 func init() {
-	// Linux hands a signal to the first thread of a process if it can, and to no
-	// other one. Would that be reading from a share that does not answer, Ctrl-C
-	// and SIGTERM would wait with it: so it is kept for main, which only waits.
+	// Linux delivers a signal only to the first thread of a process if it can. If that thread were
+	// reading from a share that does not answer, Ctrl-C and SIGTERM would wait too, so it is
+	// reserved for main, which only waits.
 	runtime.LockOSThread()
 }
 
 func main() {
-	behind := os.Getenv(readyEnv) != "" // before it is taken out
+	behind := os.Getenv(readyEnv) != "" // before newNotifier unsets it
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// The first signal ends the work in an orderly way, a second one at once.
 	context.AfterFunc(ctx, func() {
 		if behind {
-			// Ctrl-C reaches a server on its way to the background from the terminal, and
-			// again from the process that started it. That is one.
+			// A server on its way to the background gets Ctrl-C twice: from the terminal, and from
+			// the process that started it. These count as one.
 			time.Sleep(time.Second)
 		}
 		stop()
@@ -43,10 +42,10 @@ func main() {
 	os.Exit(<-ended)
 }
 
-// execute runs the command that args are and returns its exit code.
+// execute runs the command in args and returns its exit code.
 func execute(ctx context.Context, args []string) int {
 	if os.Getenv("PATH") == "" {
-		// mount(8) takes it from its helpers, which look for mount and fusermount3 in it.
+		// mount(8) removes PATH for its helpers, which need it to find mount and fusermount3.
 		os.Setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
 	}
 	app := newApp()

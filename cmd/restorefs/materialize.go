@@ -93,7 +93,7 @@ func runMaterialize(c *cli.Context) error {
 	return err
 }
 
-// onto copies the backup onto a device or into a file, reports it, and restores the
+// onto copies the backup onto a device or into a file, reports the restore, and restores the
 // metadata of the cloud's volume, if the target is one.
 func (r *restoring) onto(ctx context.Context, name string, guard restore.Guard) error {
 	if err := r.sureOf(ctx, name); err != nil {
@@ -108,7 +108,7 @@ func (r *restoring) onto(ctx context.Context, name string, guard restore.Guard) 
 	return errors.Join(r.salvaged(), inDoubt(r.backup), err)
 }
 
-// toQcow2 restores into a qcow2 file, or says what it would do.
+// toQcow2 restores into a qcow2 file, or prints what it would do.
 func (r *restoring) toQcow2(ctx context.Context, name string) error {
 	if r.o.dryRun {
 		return r.plan(ctx, name, r.engine.PlanQcow2)
@@ -128,8 +128,8 @@ func (r *restoring) toQcow2(ctx context.Context, name string) error {
 	return nil
 }
 
-// byHand guards a volume of the cloud whose device the operator says: nothing is
-// reserved, so that others may take it meanwhile.
+// byHand returns the guard of a cloud's volume whose device the operator named: it is not reserved,
+// so others may take it meanwhile.
 func (r *restoring) byHand() restore.Guard {
 	if r.cloud == nil {
 		return restore.Guard{}
@@ -141,7 +141,7 @@ func (r *restoring) byHand() restore.Guard {
 	}
 }
 
-// isTheVolume refuses a target that is not what --volume says, if anything.
+// isTheVolume refuses a target that is not the volume of --volume, if that is given.
 func (r *restoring) isTheVolume(ctx context.Context, name string) (err error) {
 	if r.cloud == nil {
 		return nil
@@ -155,7 +155,7 @@ func (r *restoring) isTheVolume(ctx context.Context, name string) (err error) {
 	return nil
 }
 
-// isStill refuses a target that is not any more what was found to be the volume.
+// isStill refuses a target that is no longer the device that was found for the volume.
 func (r *restoring) isStill(t *materialize.Target) error {
 	if t.Size() == r.found.Size && (t.Kind() == materialize.KindFile) == r.found.File {
 		return r.cloud.CheckNames(t.Path())

@@ -18,19 +18,19 @@ type restoreOptions struct {
 	console
 	engine      restore.Options
 	share       *locate.Share
-	given       givenFlags // to repeat them
+	given       givenFlags // for commands that repeat them
 	backup      string     // as it was named
-	target      string     // "" where it is found
+	target      string     // "" if it is to be found
 	qcow2       bool
 	dryRun      bool
-	metadataOut string // a file, "-" for stdout, "" for what is usual
+	metadataOut string // a file, "-" for stdout, "" for the default
 }
 
-// outside refuses what is on the share.
+// outside refuses a path on the share.
 func (o restoreOptions) outside(path string) error { return o.engine.Keeper.Outside(path) }
 
-// restoreFlags reads the flags of materialize. What does not go together is refused
-// before anything is opened; r.catalogued adds what takes an open share.
+// restoreFlags reads the flags of materialize. Flags that do not go together are refused before
+// anything is opened; restoreOptions.on adds what needs an open share.
 func restoreFlags(c *cli.Context) (o restoreOptions, err error) {
 	o = restoreOptions{console: consoleOf(c), backup: c.Args().Get(0), target: c.Args().Get(1), dryRun: c.Bool("dry-run"), metadataOut: c.String("metadata-out")}
 	if o.qcow2, err = wantsQcow2(c, o.target); err != nil {
@@ -73,7 +73,7 @@ func restoreFlags(c *cli.Context) (o restoreOptions, err error) {
 	return o, err
 }
 
-// on adds what only an open share tells.
+// on adds what needs an open share.
 func (o *restoreOptions) on(c *cli.Context, s *locate.Share) {
 	o.share, o.given, o.engine.Keeper = s, givenFlagsOf(c, s), keeperOf(c, s)
 	if s.Dir != "" {
@@ -88,8 +88,8 @@ func keeperOf(c *cli.Context, s *locate.Share) restore.Keeper {
 	return restore.Keeper{Force: c.Bool("force"), Outside: func(path string) error { return outsideShare(c.Context, s, path) }}
 }
 
-// stateDir is where it is noted that a device is half written, "" when that
-// cannot be.
+// stateDir returns the directory for the note that a device is half written, "" if it cannot be
+// used.
 func stateDir(c *cli.Context, s *locate.Share) string {
 	dir, err := cacheSubDir(c, s, "state", "an interrupted run onto a device will need --delta --force to be continued")
 	if err != nil {
@@ -98,8 +98,8 @@ func stateDir(c *cli.Context, s *locate.Share) string {
 	return dir
 }
 
-// checkMetadataOut refuses a FILE that cannot be written, is TARGET, is on the
-// share, or is there and the operator's.
+// checkMetadataOut refuses a FILE that cannot be written, is TARGET, is on the share, or exists and
+// was not written by restorefs.
 func (o restoreOptions) checkMetadataOut() error {
 	path, target := o.metadataOut, o.target
 	switch {
@@ -115,7 +115,7 @@ func (o restoreOptions) checkMetadataOut() error {
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
 		return usagef("--metadata-out %s: it is there, and no regular file", path)
 	}
-	// /dev/stdout is a link, and with --force would be replaced, for all programs.
+	// /dev/stdout is a link, which --force would replace, for all programs.
 	if dir := restore.Resolve(filepath.Dir(path)); dir == "/dev" || strings.HasPrefix(dir+"/", "/proc/") {
 		return usagef("--metadata-out %s: no file is made or replaced in %s; for standard output write --metadata-out -", path, dir)
 	}
@@ -132,11 +132,11 @@ func formatFlag() cli.Flag {
 	return &cli.StringFlag{Name: "format", Value: "raw", Usage: "`FORMAT` of a file target: raw, or qcow2, which takes qemu-img and FUSE"}
 }
 
-// notWithQcow2 are the flags of materialize that mean nothing for a file that
-// is made whole, at once, by another program.
+// notWithQcow2 lists the flags of materialize that have no meaning for a file that another program
+// writes as a whole.
 var notWithQcow2 = []string{"delta", "bwlimit", "salvage", "jobs", "reflink"}
 
-// wantsQcow2 reads --format and refuses what does not go with it.
+// wantsQcow2 reads --format and refuses flags that do not go with it.
 func wantsQcow2(c *cli.Context, target string) (bool, error) {
 	switch f := c.String("format"); f {
 	case "raw":

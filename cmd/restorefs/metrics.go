@@ -21,7 +21,7 @@ func metricsFlag() cli.Flag {
 	return &cli.StringFlag{Name: "metrics-listen", Usage: "serve Prometheus metrics at http://`ADDRESS`/metrics; PORT alone is on 127.0.0.1"}
 }
 
-// metricsAddress completes an address: without a host it is the loopback.
+// metricsAddress completes an address: without a host it is on the loopback interface.
 func metricsAddress(s string) (string, error) {
 	if !strings.Contains(s, ":") {
 		s = ":" + s
@@ -43,11 +43,11 @@ func metricsAddress(s string) (string, error) {
 type metricsServer struct {
 	listener net.Listener
 	server   *http.Server
-	done     chan struct{} // closed when server is at its end; nil: it was not begun
+	done     chan struct{} // closed when server has ended; nil: not started
 }
 
-// listenForMetrics takes the address, before anything is mounted; nil where it is
-// "". The caller closes it.
+// listenForMetrics listens on the address, before anything is mounted; it returns nil for "". The
+// caller closes the server.
 func listenForMetrics(ctx context.Context, address string) (*metricsServer, error) {
 	if address == "" {
 		return nil, nil
@@ -66,7 +66,7 @@ func listenForMetrics(ctx context.Context, address string) (*metricsServer, erro
 	return &metricsServer{listener: l}, nil
 }
 
-// address is where the metrics are, with the port that was found; "" for nowhere.
+// address returns where the metrics are served, with the port in use; "" if they are not.
 func (m *metricsServer) address() string {
 	if m == nil {
 		return ""
@@ -74,7 +74,7 @@ func (m *metricsServer) address() string {
 	return m.listener.Addr().String()
 }
 
-// serve begins to serve what g gathers.
+// serve starts to serve what g gathers.
 func (m *metricsServer) serve(g prometheus.Gatherer, log *slog.Logger) {
 	if m == nil {
 		return

@@ -95,7 +95,7 @@ func mount(c *cli.Context) error {
 	metrics.serve(disks.Metrics(), o.log)
 	hup := make(chan os.Signal, 1)
 	closes := closesWithTerminal(n)
-	signal.Notify(hup, syscall.SIGHUP) // before there is a mount, which it would leave without its server
+	signal.Notify(hup, syscall.SIGHUP) // unhandled, it would leave a dead mount
 	defer signal.Stop(hup)
 	o.fuse.Status, o.fuse.Source, o.fuse.Avoid = disks.StatusFile, share.Source, o.avoid(share)
 	server, err := fusefs.Mount(c.Context, o.mountpoint, disks, o.fuse)

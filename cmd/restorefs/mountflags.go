@@ -14,12 +14,12 @@ import (
 	"github.com/restorefs/restorefs/fusefs"
 )
 
-// mountOptions are what the flags of mount say.
+// mountOptions are what the flags of mount ask for.
 type mountOptions struct {
 	mountpoint       string
 	share            locate.Options
 	catalog          backupstore.Options
-	backups, volumes []string // of which disks are served; none: all
+	backups, volumes []string // whose disks are served; none: all
 	disks            serve.Options
 	fuse             fusefs.Options
 	cacheDir         string
@@ -27,12 +27,12 @@ type mountOptions struct {
 	metrics          string // address, "": metrics are not served
 	run              string // command, "": the mount stays
 	background       bool
-	idle, refresh    time.Duration // idle 0: it stays unused
+	idle, refresh    time.Duration // idle 0: an unused mount stays
 	log              *slog.Logger
 }
 
-// mountFlags reads the flags of mount, checks those that can be without looking at
-// anything, and bounds the memory of the process.
+// mountFlags reads the flags of mount, checks what can be checked without looking at files, and
+// bounds the memory of the process.
 func mountFlags(c *cli.Context) (o mountOptions, err error) {
 	if err := wantArgs(c, "MOUNTPOINT"); err != nil {
 		return o, err
@@ -45,7 +45,7 @@ func mountFlags(c *cli.Context) (o mountOptions, err error) {
 	if err != nil {
 		return o, err
 	}
-	memory -= keptMemory / 2 // decoders (windows and tables) and the cache (decoded spans) both give way
+	memory -= keptMemory / 2 // decoders and cache both give a half
 	mode, err := fileMode(c)
 	if err != nil {
 		return o, err
@@ -77,19 +77,19 @@ func mountFlags(c *cli.Context) (o mountOptions, err error) {
 	return o, nil
 }
 
-// dirs are the directories that are made if need be.
+// dirs returns the directories that are made if they do not exist.
 func (o *mountOptions) dirs() []string { return given(o.cacheDir, o.disks.DiskCache, o.disks.Overlay) }
 
-// written are the directories and files that the mount writes, of which the
-// mountpoint must be apart.
+// written returns the directories and files that the mount writes and that the mountpoint must not
+// overlap.
 func (o *mountOptions) written() []string { return append(o.dirs(), given(o.logFile)...) }
 
-// avoid are the places that the mount must not overlap, the share among them.
+// avoid returns the paths that the mount must not overlap, the share among them.
 func (o *mountOptions) avoid(share *locate.Share) []string {
 	return append(o.written(), given(share.Dir)...)
 }
 
-// given are those that are not "".
+// given returns the paths that are not "".
 func given(paths ...string) (out []string) {
 	for _, path := range paths {
 		if path != "" {
@@ -99,8 +99,7 @@ func given(paths ...string) (out []string) {
 	return out
 }
 
-// makeAbsolute makes the paths independent of the directory, which a server in
-// the background leaves.
+// makeAbsolute makes the paths absolute, because a server in the background changes its directory.
 func (o *mountOptions) makeAbsolute() (err error) {
 	paths := []*string{&o.cacheDir, &o.disks.DiskCache, &o.disks.Overlay, &o.logFile}
 	if !locate.IsExport(o.share.Share) {
@@ -120,7 +119,7 @@ func (o *mountOptions) makeAbsolute() (err error) {
 // openDisks chooses what is served and makes the directories for it.
 func openDisks(c *cli.Context, o *mountOptions, catalog *backupstore.Catalog, share *locate.Share) (*serve.Disks, error) {
 	if len(catalog.Backups()) == 0 {
-		// It may come yet: a mount that follows the share is to be there before it.
+		// Backups may appear later: a mount that follows the share may be there before them.
 		o.log.Warn(errNone(catalog).Error()+" It is looked at again and again, and backups appear as soon as they are there",
 			"every", o.refresh)
 	}
@@ -146,7 +145,7 @@ func openDisks(c *cli.Context, o *mountOptions, catalog *backupstore.Catalog, sh
 	return serve.New(c.Context, catalog, o.disks)
 }
 
-// spareThread is called when there are as many decoders and workers of read-ahead
-// as processors. It adds a thread to answer the kernel, which would wait until one
-// of those is interrupted otherwise: a dd on two processors takes a tenth longer.
+// spareThread adds a thread that answers the kernel. It is for commands with as many busy decoders
+// and workers of read-ahead as processors: without it the kernel waits until one of these is
+// interrupted, and a dd on two processors takes a tenth longer.
 func spareThread() { runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 1) }

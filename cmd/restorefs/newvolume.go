@@ -16,8 +16,8 @@ import (
 	"github.com/restorefs/restorefs/materialize/device"
 )
 
-// delivery is a restore to a volume of the cloud whose device is found, not
-// given. It belongs to one goroutine.
+// delivery is a restore to a volume of the cloud whose device is found, not given. It belongs to
+// one goroutine.
 type delivery struct {
 	*restoring
 	*cloud.Delivery
@@ -66,7 +66,7 @@ func toFoundDevice(c *cli.Context) error {
 	return d.deliver(c.Context)
 }
 
-// planVolume plans the volume of --new-volume or looks at that of --volume.
+// planVolume plans the volume of --new-volume, or looks at that of --volume.
 func (d *delivery) planVolume(c *cli.Context, o cloud.Options) (err error) {
 	if c.Bool("attach") && cloud.Encrypted(d.backup) {
 		return usagef("backup %s is of an encrypted volume: its data is encrypted, and what is written through an attachment would be encrypted once more; "+
@@ -86,7 +86,8 @@ func (d *delivery) planVolume(c *cli.Context, o cloud.Options) (err error) {
 	return nil
 }
 
-// choosePlace is that of --device-path or, where the finder is nil, of --attach.
+// choosePlace returns the place that --device-path names or, if the finder is nil, that of
+// --attach.
 func choosePlace(c *cli.Context, client *cinderapi.Client, f device.Finder) (cloud.Place, error) {
 	if f != nil {
 		return cloud.OnThisMachine(f), nil
@@ -123,8 +124,8 @@ func (d *delivery) confirm(ctx context.Context) error {
 	return nil
 }
 
-// deliver creates or takes the volume, writes it, and leaves it available; or says
-// what is left, and how to continue or to remove it.
+// deliver creates or takes the volume, writes it, and leaves it available. If it fails it says what
+// is left, and how to continue or to remove it.
 func (d *delivery) deliver(ctx context.Context) error {
 	err := d.Deliver(ctx, d.place, d.write)
 	remains, ok := errors.AsType[*cloud.RemainsError](err)
@@ -132,7 +133,7 @@ func (d *delivery) deliver(ctx context.Context) error {
 		return err
 	}
 	if note := d.done.Note; remains.Deleted && note != "" {
-		os.Remove(note) // that it was being written is of no interest any more
+		os.Remove(note) // a deleted volume is not continued
 	}
 	return d.explainRemains(remains)
 }
@@ -151,7 +152,7 @@ func (d *delivery) write(ctx context.Context, found *device.Device) (cloud.Writt
 	return cloud.Written{Begun: d.done.Begun, Restored: d.done.Restored, Lossy: len(d.done.Lost) > 0}, err
 }
 
-// explainRemains tells what a restore that failed leaves behind.
+// explainRemains makes an error that says what a failed restore leaves behind.
 func (d *delivery) explainRemains(e *cloud.RemainsError) error {
 	id := e.Volume.ID
 	if e.Deleted {
@@ -175,8 +176,7 @@ func (d *delivery) explainRemains(e *cloud.RemainsError) error {
 	return fmt.Errorf("%w%s", e.Err, b.String())
 }
 
-// resumeCommand is the command that continues: this one, with the volume that is
-// there.
+// resumeCommand returns the command that continues: this one, with the existing volume.
 func (d *delivery) resumeCommand(e *cloud.RemainsError) string {
 	return d.o.given.continuing(e.Noted, []string{"new-volume", "type", "availability-zone", "name", "size", "cleanup", "volume"},
 		"--volume", e.Volume.ID, d.backup.ID)

@@ -2,8 +2,8 @@ package main
 
 import "github.com/urfave/cli/v2"
 
-// newVolumeFlags are those of materialize that create a volume of the cloud, or
-// find the device of one, so that no TARGET is given.
+// newVolumeFlags are the flags of materialize that create a volume of the cloud, or find the device
+// of one, so that no TARGET is given.
 func newVolumeFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.BoolFlag{Name: "new-volume", Usage: "create a volume in the cloud and restore to it; its device is found by --device-path or --attach", DisableDefaultText: true},
@@ -19,8 +19,8 @@ func newVolumeFlags() []cli.Flag {
 	}
 }
 
-// findsDevice says whether materialize finds TARGET itself. Flags that go only
-// with that are an error where it does not.
+// findsDevice reports whether materialize finds TARGET itself. If it does not, flags that need that
+// are an error.
 func findsDevice(c *cli.Context) (bool, error) {
 	if c.Bool("new-volume") || c.String("device-path") != "" || c.Bool("attach") {
 		return true, nil
@@ -67,7 +67,7 @@ func checkNewVolumeFlags(c *cli.Context) error {
 	return onlyWithNewVolume(c)
 }
 
-// checkNewVolumeValues checks what holds for a new volume and for one that is there.
+// checkNewVolumeValues checks the values of flags for new and for existing volumes.
 func checkNewVolumeValues(c *cli.Context) error {
 	switch size := c.Int64("size"); {
 	case c.Bool("metadata-only"):

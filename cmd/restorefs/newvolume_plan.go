@@ -6,18 +6,18 @@ import (
 	"fmt"
 )
 
-// plannedVolume is what --dry-run says of the volume that would be created; its
-// fields are a contract.
+// plannedVolume is the volume that would be created, in the JSON of --dry-run; its fields are a
+// contract.
 type plannedVolume struct {
 	SizeGiB int64  `json:"size_gib"`
 	Type    string `json:"type"` // "" for the default one
 	Zone    string `json:"availability_zone"`
-	Name    string `json:"name"` // "": it gets the one it had
+	Name    string `json:"name"` // "": the one that it had
 	Device  string `json:"device"`
 }
 
-// dryRun says what deliver would do. It creates, reserves, attaches and maps
-// nothing, so that nothing can be said of the device.
+// dryRun prints what deliver would do. It creates, reserves, attaches and maps nothing, so the
+// device is not known.
 func (d *delivery) dryRun(ctx context.Context) error {
 	created, broken := d.Wanted, brokenWords(d.engine.Broken())
 	found, err := d.engine.PlanNew(ctx, printable(d.Target()), created != nil)

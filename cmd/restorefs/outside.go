@@ -15,9 +15,8 @@ import (
 	"github.com/restorefs/restorefs/fusefs"
 )
 
-// outsideShare refuses a path to be written, or to have files made below it,
-// that is on the share: nothing is ever written there. It is asked for every
-// file, device and directory that a command writes, which need not exist yet.
+// outsideShare refuses a path on the share, which must never be written. It is called for every
+// file, device and directory that a command writes, or writes files in; they need not exist yet.
 func outsideShare(ctx context.Context, s *locate.Share, path string) error {
 	is, how, err := onShare(ctx, s, path)
 	if err != nil {
@@ -29,7 +28,7 @@ func outsideShare(ctx context.Context, s *locate.Share, path string) error {
 	return nil
 }
 
-// onShare says whether a path is on the share, and how where that is not plain.
+// onShare reports whether a path is on the share, and how if that is not obvious.
 func onShare(ctx context.Context, s *locate.Share, path string) (is bool, how string, err error) {
 	inside := func(path string) (bool, error) {
 		if s.Dir == "" {
@@ -38,7 +37,8 @@ func onShare(ctx context.Context, s *locate.Share, path string) (is bool, how st
 		return fusefs.Inside(path, s.Dir)
 	}
 	if is, err := inside(path); is || err != nil {
-		// What cannot be resolved cannot be written either, and who tries says why.
+		// A path that cannot be resolved cannot be written either; opening it later gives the
+		// reason.
 		if _, unresolved := errors.AsType[*fs.PathError](err); unresolved {
 			return false, "", nil
 		}
@@ -68,7 +68,7 @@ func onShare(ctx context.Context, s *locate.Share, path string) (is bool, how st
 	return false, "", nil
 }
 
-// loopFile is the file behind a loop device or a partition of one, or "".
+// loopFile returns the file behind a loop device or a partition of one, or "".
 func loopFile(rdev uint64) string {
 	device := fmt.Sprintf("/sys/dev/block/%d:%d/", unix.Major(rdev), unix.Minor(rdev))
 	for _, up := range []string{"", "../"} {
@@ -79,14 +79,14 @@ func loopFile(rdev uint64) string {
 	return ""
 }
 
-// hardLinked looks for a file of several names among those of the share. That
-// means to list it, so it is asked only where one file system has both.
+// hardLinked looks for another name of a file on the share. It has to list the share, and does so
+// only if both are on one file system.
 func hardLinked(ctx context.Context, dir string, file *unix.Stat_t) (how string, err error) {
 	var root unix.Stat_t
 	if unix.Stat(dir, &root) != nil || root.Dev != file.Dev {
 		return "", nil
 	}
-	// What cannot be looked at cannot be compared.
+	// Files that cannot be read are not compared.
 	err = filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
 		var st unix.Stat_t
 		if err == nil && unix.Lstat(path, &st) == nil && st.Dev == file.Dev && st.Ino == file.Ino {
@@ -98,7 +98,7 @@ func hardLinked(ctx context.Context, dir string, file *unix.Stat_t) (how string,
 	return how, err
 }
 
-// makeTemp makes a directory of its own for this run, which nobody else can enter.
+// makeTemp makes a directory for this run that other users cannot enter.
 func makeTemp(prefix string) (string, error) {
 	dir, err := os.MkdirTemp("", prefix) // 0700
 	if err != nil {

@@ -51,7 +51,7 @@ overlay, as its map is lost or damaged, only by its name.`,
 type listedOverlay struct {
 	Backup       string     `json:"backup"`
 	Size         int64      `json:"size"`
-	Created      *time.Time `json:"created"` // null: nothing was written yet
+	Created      *time.Time `json:"created"` // null: nothing has been written yet
 	WrittenBytes int64      `json:"written_bytes"`
 	StoredBytes  int64      `json:"stored_bytes"`
 	InUse        bool       `json:"in_use"`
@@ -83,7 +83,7 @@ func (l listedOverlay) state() string {
 	return s
 }
 
-// overlayOf is what there is of one backup, nil if there is nothing.
+// overlayOf returns the overlay of one backup, nil if there is none.
 func overlayOf(dir, backup string) (*listedOverlay, error) {
 	list, err := overlay.List(dir)
 	for _, i := range list {
@@ -149,8 +149,8 @@ func discardOverlays(c *cli.Context, dir, ref string) error {
 	return nil
 }
 
-// toDiscard are the overlays of a directory that ref names, "" for all; what may
-// be no overlay at all is then left, and told of.
+// toDiscard returns the overlays of a directory that ref names, "" for all. With "" it leaves, and
+// prints, what may not be an overlay.
 func toDiscard(told io.Writer, list []overlay.Info, dir, ref string) ([]listedOverlay, error) {
 	out := []listedOverlay{}
 	for _, i := range list {

@@ -13,13 +13,12 @@ import (
 	"github.com/restorefs/restorefs/cache/private"
 )
 
-// trustGroupFlag belongs to each command that keeps or reads something in a
-// directory of restorefs.
+// trustGroupFlag belongs to each command that keeps or reads something in a directory of restorefs.
 func trustGroupFlag() cli.Flag {
 	return &cli.StringFlag{Name: "trust-group", Usage: "use directories of caches and overlays that members of `GROUP` can write to"}
 }
 
-// dirRule is --trust-group.
+// dirRule returns the rule that --trust-group sets.
 func dirRule(c *cli.Context) (private.Rule, error) {
 	name := c.String("trust-group")
 	if name == "" {
@@ -42,8 +41,8 @@ func dirRule(c *cli.Context) (private.Rule, error) {
 	return private.Rule{Group: id}, nil
 }
 
-// ownDir makes a directory that is kept for restorefs, and refuses one that is
-// on the share or that others can write to.
+// ownDir makes a directory for restorefs, and refuses one that is on the share or that others can
+// write to.
 func ownDir(c *cli.Context, s *locate.Share, flag, dir string) error {
 	rule, err := dirRule(c)
 	if err == nil {
@@ -58,8 +57,8 @@ func ownDir(c *cli.Context, s *locate.Share, flag, dir string) error {
 	return nil
 }
 
-// overlayDir refuses a directory of overlays that others can write to: what is
-// in it goes onto disks.
+// overlayDir refuses a directory of overlays that others can write to, because its contents end up
+// on disks.
 func overlayDir(c *cli.Context, dir string) error {
 	rule, err := dirRule(c)
 	if err != nil {
@@ -68,12 +67,12 @@ func overlayDir(c *cli.Context, dir string) error {
 	if err := private.Existing(dir, rule); errors.Is(err, private.ErrForeign) {
 		return fmt.Errorf("the overlays: %w", err)
 	}
-	return nil // that it is not there says who opens it
+	return nil // opening an overlay reports a missing directory
 }
 
-// cacheSubDir makes a directory below --cache-dir: "index" or "state". It is ""
-// where that cannot be; an error is that of a directory that the user named and
-// that is not fit. What it is for can be done without.
+// cacheSubDir makes a directory below --cache-dir: "index" or "state". It returns "" if that is not
+// possible, because commands work without it. It fails only if the directory is on the share, or if
+// the user named one that is not private.
 func cacheSubDir(c *cli.Context, s *locate.Share, name, without string) (string, error) {
 	dir := c.String("cache-dir")
 	if dir == "" {
@@ -81,7 +80,7 @@ func cacheSubDir(c *cli.Context, s *locate.Share, name, without string) (string,
 	}
 	err := ownDir(c, s, "cache-dir", dir)
 	if err == nil {
-		rule, _ := dirRule(c) // was all right
+		rule, _ := dirRule(c) // ownDir has checked it
 		dir, err = private.Sub(dir, name, rule)
 	}
 	var usage usageError

@@ -12,8 +12,8 @@ import (
 	"github.com/restorefs/restorefs/fusefs"
 )
 
-// owner reads --uid and --gid: numbers or names. It is nil when neither is
-// given; the one that is not given is our own.
+// owner reads --uid and --gid: numbers or names. It returns nil if neither is given; if one is not
+// given, it is that of this process.
 func owner(c *cli.Context) (*fusefs.Owner, error) {
 	if !c.IsSet("uid") && !c.IsSet("gid") {
 		return nil, nil
@@ -49,7 +49,7 @@ func owner(c *cli.Context) (*fusefs.Owner, error) {
 				n, err = strconv.ParseUint(text, 10, 32)
 			}
 		}
-		if err != nil || n == 1<<32-1 { // which chown(2) takes for "as it is"
+		if err != nil || n == 1<<32-1 { // to chown(2) this means no change
 			return nil, usagef("--%s %s is neither a number nor a name that is known here", f.flag, c.String(f.flag))
 		}
 		*f.id = uint32(n)
@@ -57,7 +57,7 @@ func owner(c *cli.Context) (*fusefs.Owner, error) {
 	return o, nil
 }
 
-// fileMode reads --mode, octal.
+// fileMode reads --mode, an octal number.
 func fileMode(c *cli.Context) (fs.FileMode, error) {
 	text := c.String("mode")
 	n, err := strconv.ParseUint(text, 8, 32)
@@ -70,7 +70,7 @@ func fileMode(c *cli.Context) (fs.FileMode, error) {
 	return fs.FileMode(n), nil
 }
 
-// ownerHelp says what others need besides a mode.
+// ownerHelp explains what else other users need besides a mode.
 const ownerHelp = `Files belong to whoever mounts and are for them alone. Others need both a MODE (or
 --uid, --gid) that lets them read and --allow-other, which for anybody but root needs
 the line user_allow_other in /etc/fuse.conf. Think first: backups hold secrets.`

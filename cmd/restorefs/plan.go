@@ -16,14 +16,14 @@ type planned struct {
 	restore.Plan
 	// Changes are those of the metadata of the cloud's volume (--volume).
 	Changes []cinderapi.Difference `json:"metadata_changes,omitempty"`
-	// NewVolume would be created (--new-volume).
+	// NewVolume is the volume that would be created (--new-volume).
 	NewVolume *plannedVolume `json:"new_volume,omitempty"`
 	// Notes are remarks about the target, such as what could not be looked at.
 	Notes []string `json:"notes,omitempty"`
 }
 
-// plan says what a run would do, as make finds out. A target that would be refused
-// is an error all the same, so that scripts can ask first.
+// plan prints what a run would do, which make finds out. A target that would be refused is an
+// error, so that scripts can ask first.
 func (r *restoring) plan(ctx context.Context, name string, make func(context.Context, string) (restore.Plan, error)) error {
 	found, err := make(ctx, name)
 	if err != nil {
@@ -55,14 +55,13 @@ func (r *restoring) plan(ctx context.Context, name string, make func(context.Con
 		return r.explained(name, p.Refusal)
 	}
 	broken := brokenWords(r.engine.Broken())
-	if !p.Exact && name != "-" && !r.o.qcow2 { // then it is a bound
+	if !p.Exact && name != "-" && !r.o.qcow2 { // the sizes are bounds
 		return broken
 	}
 	return errors.Join(broken, fits(p.Plan))
 }
 
-// fits is the error of a target that has too little room for what would be written
-// for certain.
+// fits is the error for a target that has too little space for what is certain to be written.
 func fits(p restore.Plan) error {
 	if p.Fits() {
 		return nil
@@ -98,7 +97,7 @@ func printPlan(w io.Writer, p planned, notes []string) {
 	}
 }
 
-// missingLines are shown at most; JSON has all.
+// missingLines bounds the lines that are printed; JSON has all.
 const missingLines = 20
 
 func printMissing(w io.Writer, missing []restore.Missing) {
@@ -118,7 +117,7 @@ func printMissing(w io.Writer, missing []restore.Missing) {
 	}
 }
 
-// lacking says what the restore of a backup lacks that cannot be planned.
+// lacking prints what a backup lacks that cannot be planned.
 func (r *restoring) lacking() error {
 	p := planned{Plan: restore.Plan{Backup: r.backup.ID, Target: r.o.target, Size: r.backup.Size, Missing: restore.Lacking(r.backup)}}
 	if r.o.json {

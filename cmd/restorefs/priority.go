@@ -20,9 +20,8 @@ const (
 	ioprioIdle       = 3 << 13
 )
 
-// giveWay gives the process the lowest priority. The kernel keeps priorities by
-// thread, and new threads inherit them: so all threads there are, until a look
-// finds no new ones.
+// giveWay gives the process the lowest priority. The kernel keeps priorities per thread, and new
+// threads inherit them, so all threads are changed until there are no new ones.
 func giveWay() error {
 	done := map[int]bool{}
 	for again := true; again; {
@@ -37,7 +36,7 @@ func giveWay() error {
 				continue
 			}
 			done[id], again = true, true
-			if err := giveWayOne(id); err != nil && !errors.Is(err, unix.ESRCH) { // it has ended
+			if err := giveWayOne(id); err != nil && !errors.Is(err, unix.ESRCH) { // ended
 				return fmt.Errorf("--nice-io: %w", err)
 			}
 		}

@@ -17,8 +17,8 @@ func progressFlag() cli.Flag {
 	return &cli.StringFlag{Name: "progress", Value: "auto", Usage: "on stderr: `HOW` is auto, json (a line each second) or none"}
 }
 
-// progressState is how far something is. With --progress=json it is a line of
-// stderr; its fields are a contract. Other lines of stderr do not begin with {.
+// progressState is how far something has got. With --progress=json it is a line of stderr; its
+// fields are a contract. Other lines of stderr do not begin with {.
 type progressState struct {
 	Stage   string `json:"stage"`
 	Done    int64  `json:"done"` // bytes of the volume, in this stage
@@ -26,8 +26,8 @@ type progressState struct {
 	Written int64  `json:"written"`
 	Zeroed  int64  `json:"zeroed"`
 	Skipped int64  `json:"skipped"` // found right on the target
-	Healed  int64  `json:"healed"`  // read so far, damaged, and taken from siblings
-	Rate    int64  `json:"rate"`    // of Done, bytes a second, over the last seconds
+	Healed  int64  `json:"healed"`  // damaged and read from siblings so far
+	Rate    int64  `json:"rate"`    // of Done, in bytes a second, over the last seconds
 }
 
 func stateOf(p restore.Progress) progressState {
@@ -45,7 +45,7 @@ func checkProgressFlag(c *cli.Context) error {
 	}
 }
 
-// showProgress shows, as --progress says, what now returns, until stop is called.
+// showProgress shows what now returns in the way of --progress, until stop is called.
 func (o console) showProgress(now func() progressState) (stop func()) {
 	measured := withRate(now)
 	switch o.progress {
@@ -57,7 +57,7 @@ func (o console) showProgress(now func() progressState) (stop func()) {
 	return showLine(o.err, lineEvery, measured)
 }
 
-// withRate measures the rate of what now returns.
+// withRate adds the rate to what now returns.
 func withRate(now func() progressState) func() progressState {
 	window := newWindow()
 	return func() progressState {
@@ -69,7 +69,7 @@ func withRate(now func() progressState) func() progressState {
 
 func reportJSON(w io.Writer, now func() progressState) (stop func()) {
 	line := func() {
-		text, _ := safetext.JSON(now(), false) // numbers and words: it cannot fail
+		text, _ := safetext.JSON(now(), false) // cannot fail for numbers and words
 		w.Write(text)
 	}
 	quit, done := make(chan struct{}), make(chan struct{})
@@ -90,11 +90,11 @@ func reportJSON(w io.Writer, now func() progressState) (stop func()) {
 	return func() { close(quit); <-done }
 }
 
-// lineEvery is how often there is a line where there is no terminal.
+// lineEvery is the time between lines if stderr is not a terminal.
 const lineEvery = 30 * time.Second
 
-// showLine keeps a bar on a terminal up to date, or writes a line every so often
-// to anything else, until the returned function is called.
+// showLine updates a bar on a terminal, or else writes a line at intervals, until the returned
+// function is called.
 func showLine(w io.Writer, every time.Duration, now func() progressState) (stop func()) {
 	f, ok := w.(*os.File)
 	terminal := ok && term.IsTerminal(int(f.Fd()))
@@ -103,12 +103,11 @@ func showLine(w io.Writer, every time.Duration, now func() progressState) (stop 
 	if terminal {
 		every = 250 * time.Millisecond
 		show = func() {
-			columns, _, err := term.GetSize(int(f.Fd())) // it may be resized at any time
+			columns, _, err := term.GetSize(int(f.Fd())) // the terminal may have been resized
 			if err != nil || columns < 2 {
 				columns = 80
 			}
-			// The cursor waits at the start, so that what is logged in between
-			// replaces the bar.
+			// The cursor stays at the start, so that log messages overwrite the bar.
 			fmt.Fprintf(w, "%s\033[K\r", barLine(now(), columns-1))
 		}
 		clear = func() { fmt.Fprint(w, "\033[K") }
@@ -138,7 +137,7 @@ func stateLine(s progressState) string {
 	return fmt.Sprintf("%s  %3.0f %%  %s", s.Stage, 100*float64(s.Done)/float64(s.Total), rateWords(s))
 }
 
-// rateWords is how fast it goes, how long it will take, and how much there is.
+// rateWords says how fast it goes, how long it will take, and how much there is.
 func rateWords(s progressState) string {
 	words := formatSize(s.Rate) + "/s"
 	if s.Rate > 0 && s.Done < s.Total {
@@ -151,11 +150,11 @@ func rateWords(s progressState) string {
 	return words + fmt.Sprintf("  %s of %s", formatSize(s.Done), formatSize(s.Total))
 }
 
-// rateWindow is how far back a rate looks: zeros and data go at very different
-// speeds, so that an average over the whole run tells little.
+// rateWindow is the time over which a rate is measured: zeros and data have very different speeds,
+// so that an average over the whole run says little.
 const rateWindow = 5 * time.Second
 
-// window keeps the last samples of a counter, one stage's only.
+// window keeps the last samples of a counter, of one stage only.
 type window struct {
 	stage   string
 	samples []mark
@@ -168,8 +167,7 @@ type mark struct {
 
 func newWindow() *window { return &window{samples: []mark{{at: time.Now()}}} }
 
-// rate adds a sample and returns bytes a second from the oldest one on that is
-// needed to look back over the window.
+// rate adds a sample and returns bytes a second since the oldest sample that the window needs.
 func (w *window) rate(now time.Time, stage string, done int64) int64 {
 	if last := w.samples[len(w.samples)-1]; done < last.done || stage != w.stage && w.stage != "" {
 		w.samples = w.samples[:0]

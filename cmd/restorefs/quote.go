@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// shellWord quotes a word for bash. Text that a terminal would act upon, or hide,
-// is escaped byte by byte, so that what is seen is what is meant.
+// shellWord quotes a word for bash. Text that a terminal would act on, or hide, is escaped byte by
+// byte, so that the word looks like what it means.
 func shellWord(s string) string {
 	plain := func(r rune) bool {
 		return r < utf8.RuneSelf && (unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("-_./:@%+,=", r))

@@ -55,9 +55,8 @@ type recordJSON struct {
 	ProjectID     *string                  `json:"project_id"` // of the volume
 	BackupService string                   `json:"backup_service"`
 	BackupURL     string                   `json:"backup_url"`
-	Record        backupstore.ImportRecord `json:"record"` // what is in BackupURL
-	// CannotRestore is why Cinder's own restore fails for it, as far as that was
-	// looked at.
+	Record        backupstore.ImportRecord `json:"record"` // contents of BackupURL
+	// CannotRestore is why Cinder's own restore of it fails, as far as was checked.
 	CannotRestore string `json:"cinder_cannot_restore,omitempty"`
 }
 
@@ -65,8 +64,8 @@ type recordJSON struct {
 type recordsOptions struct {
 	console
 	backups []string // as they were named; none for all
-	service string   // Cinder's driver, by its whole name
-	project string   // only of volumes of that one, "" for all
+	service string   // full name of Cinder's driver
+	project string   // of the volumes, "" for all projects
 	script  bool
 }
 
@@ -106,8 +105,8 @@ func records(c *cli.Context) (err error) {
 	return o.importRecords(c.Context, client, chosen, cloud.ImportOptions{AnyProject: c.Bool("any-project")})
 }
 
-// print prints the records, each in the form that is asked for. odd is why Cinder
-// cannot restore some, by id.
+// print prints the records in the form that was asked for. odd is why Cinder cannot restore some of
+// them, by id.
 func (o recordsOptions) print(catalog *backupstore.Catalog, chosen []backupstore.Importable, odd map[string]string) (err error) {
 	out := bufio.NewWriter(o.out)
 	switch {
@@ -121,7 +120,7 @@ func (o recordsOptions) print(catalog *backupstore.Catalog, chosen []backupstore
 	return cmp.Or(err, out.Flush())
 }
 
-// backupService is the whole name of the driver that is to import.
+// backupService returns the full name of the driver that is to import.
 func backupService(c *cli.Context) (string, error) {
 	driver := c.String("backup-service")
 	if !c.IsSet("backup-service") {
@@ -145,8 +144,7 @@ func backupService(c *cli.Context) (string, error) {
 	return driver, nil
 }
 
-// choose returns the records of the backups that are asked for, or of all that
-// Cinder could use.
+// choose returns the records of the backups that were asked for, or of all that Cinder could use.
 func (o recordsOptions) choose(catalog *backupstore.Catalog) ([]backupstore.Importable, error) {
 	var chosen []*backupstore.Backup
 	for _, ref := range o.backups {
@@ -184,8 +182,8 @@ func (o recordsOptions) choose(catalog *backupstore.Catalog) ([]backupstore.Impo
 	return catalog.ImportRecords(chosen, o.service)
 }
 
-// noteRecords says what an operator should know of the records and no record
-// can tell Cinder.
+// noteRecords prints what an operator should know about the records and the records cannot tell
+// Cinder.
 func noteRecords(w io.Writer, chosen []backupstore.Importable) {
 	var encrypted, bare, below int
 	before, projects := map[string]int{}, map[string]int{}
@@ -244,7 +242,7 @@ func printRecordsJSON(w io.Writer, chosen []backupstore.Importable, odd map[stri
 	return writeJSON(w, all)
 }
 
-// printRecords prints commands, each behind a comment.
+// printRecords prints commands, each after a comment.
 func printRecords(w io.Writer, chosen []backupstore.Importable) error {
 	volume := ""
 	for _, b := range chosen {
@@ -261,7 +259,7 @@ func printRecords(w io.Writer, chosen []backupstore.Importable) error {
 	return nil
 }
 
-// describeRecord is one line about a backup.
+// describeRecord returns one line about a backup.
 func describeRecord(b backupstore.Importable) string {
 	kind := "full"
 	if b.Incremental() {

@@ -12,7 +12,7 @@ import (
 	"github.com/restorefs/restorefs/cmd/cloud"
 )
 
-// recordScript is what imports one record after the other; the calls follow it.
+// recordScript defines the functions of the script; calls of them follow.
 //
 //go:embed records.sh
 var recordScript string
@@ -36,8 +36,8 @@ func printScript(w io.Writer, chosen []backupstore.Importable, share string) err
 	return err
 }
 
-// plainProjects are the projects of the volumes, in words that a shell takes as
-// they are. What is no id is left out.
+// plainProjects returns the projects of the volumes whose ids need no quoting in a shell. Others
+// are no ids, and are left out.
 func plainProjects(chosen []backupstore.Importable) []string {
 	all := map[string]bool{}
 	for _, b := range chosen {

@@ -20,10 +20,10 @@ import (
 type importedJSON struct {
 	ID     string             `json:"id"`
 	Result cloud.RecordResult `json:"result"`
-	Reason string             `json:"reason"` // why it failed or was skipped, else ""
+	Reason string             `json:"reason"` // why it failed or was skipped, or ""
 }
 
-// importRecords gives the records to Cinder and tells what became of each.
+// importRecords imports the records into Cinder and reports the result of each.
 func (o recordsOptions) importRecords(ctx context.Context, client *cinderapi.Client, chosen []backupstore.Importable, how cloud.ImportOptions) error {
 	if !o.json {
 		how.Each = func(r cloud.ImportedRecord) { printImported(o.out, r) }
@@ -52,8 +52,8 @@ func (o recordsOptions) importRecords(ctx context.Context, client *cinderapi.Cli
 	return nil
 }
 
-// printImported prints a line for a record that was tried, or whose parent is not
-// there. Why the import ended is the error of the command.
+// printImported prints a line for a record that was tried, or whose parent is missing. The reason
+// why the import ended is the error of the command.
 func printImported(w io.Writer, r cloud.ImportedRecord) {
 	_, ended := errors.AsType[*cloud.StoppedError](r.Err)
 	switch {
@@ -76,7 +76,7 @@ func importedList(results []cloud.ImportedRecord) []importedJSON {
 	return list
 }
 
-// serviceHint says how another driver is named.
+// serviceHint says how to name another driver.
 func serviceHint(err error) string {
 	if _, ok := errors.AsType[*cloud.DriverError](err); ok {
 		return ": give --backup-service what its configuration has as backup_driver"
@@ -84,8 +84,7 @@ func serviceHint(err error) string {
 	return ""
 }
 
-// otherProjects is the error of a command that would give a project the backups of
-// others.
+// otherProjects is the error of a command that would give a project the backups of others.
 func otherProjects(e *cloud.OtherProjectsError) error {
 	var list []string
 	for _, p := range slices.Sorted(maps.Keys(e.Others)) {

@@ -8,12 +8,11 @@ import (
 	"github.com/restorefs/restorefs/backupstore"
 )
 
-// oddShown of the backups that Cinder cannot restore are told one by one; JSON
-// has all.
+// oddShown bounds how many backups that Cinder cannot restore are printed; JSON has all.
 const oddShown = 20
 
-// unrestorable tells of which backups Cinder will take the record and then fail
-// to restore them, though restorefs reads them; by id, with the reason.
+// unrestorable returns, with the reason and by id, the backups whose record Cinder would accept and
+// then fail to restore, though restorefs reads them.
 func (o recordsOptions) unrestorable(ctx context.Context, catalog *backupstore.Catalog, chosen []backupstore.Importable) (map[string]string, error) {
 	odd := map[string]string{}
 	looked := 0

@@ -11,7 +11,7 @@ func reflinkFlag() cli.Flag {
 		Usage: "have the kernel copy what is not compressed, and verify it in TARGET: a file on the share's file system then shares its blocks (XFS, btrfs), an NFS 4.2 server copies by itself"}
 }
 
-// noteReflink says that --reflink was of no use.
+// noteReflink prints that --reflink had no effect.
 func (r *restoring) noteReflink() {
 	if r.o.engine.Copy.Reflink && r.done.BytesInKernel == 0 && r.done.BytesWritten > 0 {
 		fmt.Fprintln(r.o.err, "note    --reflink shared nothing: that takes a backup that is not compressed and has digests, "+
@@ -19,8 +19,8 @@ func (r *restoring) noteReflink() {
 	}
 }
 
-// checkReflinkFlag refuses what the kernel, copying what is on the share, would
-// spoil or leave out.
+// checkReflinkFlag refuses flags that do not go with copying in the kernel, which knows only the
+// files on the share and overwrites the target.
 func checkReflinkFlag(c *cli.Context) error {
 	switch {
 	case !c.Bool("reflink"):

@@ -19,23 +19,23 @@ type materialized struct {
 	BytesSkipped int64   `json:"bytes_skipped"`
 	Verified     bool    `json:"verified"`
 	Seconds      float64 `json:"seconds"`
-	Metadata     string  `json:"metadata"` // the file it was written to, "" for none
-	// Healed was taken from other backups of the volume; Lost, with --salvage,
-	// could not be had.
+	Metadata     string  `json:"metadata"` // file with the metadata, "" for none
+	// Healed was read from other backups of the volume; Lost, with --salvage, could not be read at
+	// all.
 	Healed  []jsonRange `json:"healed,omitempty"`
 	Lost    []jsonRange `json:"lost,omitempty"`
 	Overlay string      `json:"overlay,omitempty"` // the directory of --overlay
-	// VolumeID is the volume of the cloud that the target is, "" for none.
+	// VolumeID is the cloud's volume that was the target, "" for none.
 	VolumeID string `json:"volume_id,omitempty"`
-	// Volume is the volume of the cloud whose metadata was restored.
+	// Volume is the cloud's volume whose metadata was restored.
 	Volume *restoredVolume `json:"volume,omitempty"`
 	// Notes are remarks about the target, such as what could not be looked at.
 	Notes []string    `json:"notes,omitempty"`
-	Disk  *listedDisk `json:"disk,omitempty"` // what lies on it
+	Disk  *listedDisk `json:"disk,omitempty"` // what is on it
 }
 
-// finish reports a restore whose data is safe, and restores the metadata of the
-// cloud's volume, if the target is one.
+// finish reports a restore whose data is safe, and restores the metadata of the cloud's volume, if
+// the target is one.
 func (r *restoring) finish(ctx context.Context) error {
 	b, done := r.backup, r.done
 	out := materialized{
@@ -66,7 +66,7 @@ func (r *restoring) finish(ctx context.Context) error {
 	return errors.Join(recordErr, err)
 }
 
-// proofWords say how the data is, before what is told besides, and what proves it.
+// proofWords returns the state of the data, to precede other messages, and what proves it.
 func (r *restoring) proofWords() (data, proof string) {
 	data, proof = "the data is restored and verified; ", "every block verified"
 	if len(r.done.Lost) > 0 {
@@ -84,7 +84,7 @@ func (r *restoring) proofWords() (data, proof string) {
 	return data, proof
 }
 
-// printRestored tells people of a restore.
+// printRestored reports a restore to people.
 func printRestored(w io.Writer, done restore.Result, out materialized, proof string) {
 	fmt.Fprintf(w, "restored backup %s to %s\n  %s in %.1f s: %s written, %s zero, %s already right; %s\n",
 		out.Backup, done.Target, formatSize(out.Size), out.Seconds, formatSize(out.BytesWritten), formatSize(out.BytesZeroed), formatSize(out.BytesSkipped), proof)
@@ -99,7 +99,7 @@ func printRestored(w io.Writer, done restore.Result, out materialized, proof str
 	}
 }
 
-// reportTo is where a restore is reported: stderr where --metadata-out - has stdout.
+// reportTo returns where a restore is reported: on stderr if --metadata-out - uses stdout.
 func (o restoreOptions) reportTo() io.Writer {
 	if o.metadataOut == "-" {
 		return o.err
@@ -117,7 +117,8 @@ func (r *restoring) printRecord(ctx context.Context) error {
 	return err
 }
 
-// recordError is that of writeRecord, which does not make the data less right.
+// recordError makes a metadataError of an error in writing the record. The data is right
+// nevertheless.
 func recordError(data string, err error) error {
 	if err == nil {
 		return nil

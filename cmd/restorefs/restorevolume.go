@@ -18,7 +18,7 @@ import (
 	"github.com/restorefs/restorefs/materialize/cinderapi"
 )
 
-// volumeFlags are those of materialize that are about a volume of a cloud.
+// volumeFlags are the flags of materialize about a volume of a cloud.
 func volumeFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "volume", Usage: "TARGET is the cloud's volume `ID`: restore its name, metadata and more too"},
@@ -30,14 +30,14 @@ func volumeFlags() []cli.Flag {
 	}
 }
 
-// cloudVolume is the volume of a cloud that a backup is restored to, and how that is
-// told.
+// cloudVolume is the cloud's volume that a backup is restored to, with what it takes to report on
+// it.
 type cloudVolume struct {
 	*cloud.Destination
 	client *cinderapi.Client
 	console
 	keeper restore.Keeper
-	again  []string // the words that repeat this command for the metadata alone, but for volume and backup
+	again  []string // command for the metadata alone, without volume and backup
 }
 
 // newCloudVolume logs in. The caller closes it.
@@ -55,8 +55,8 @@ func newCloudVolume(c *cli.Context, s *locate.Share) (*cloudVolume, error) {
 	return &cloudVolume{client: client, console: consoleOf(c), keeper: keeperOf(c, s), again: again}, nil
 }
 
-// findCloudVolume logs in and looks at the volume of --volume. It is nil where
-// that is not given. The caller closes it.
+// findCloudVolume logs in and looks at the volume of --volume. It returns nil without that flag.
+// The caller closes it.
 func findCloudVolume(c *cli.Context, s *locate.Share) (*cloudVolume, error) {
 	o, err := cloudOptions(c)
 	if err != nil {
@@ -64,7 +64,7 @@ func findCloudVolume(c *cli.Context, s *locate.Share) (*cloudVolume, error) {
 	}
 	if c.String("volume") == "" {
 		for _, flag := range []string{"metadata-rule", "no-metadata", "os-cloud"} {
-			// OS_CLOUD alone is no wish.
+			// OS_CLOUD alone does not ask for a volume.
 			if c.IsSet(flag) && !(flag == "os-cloud" && os.Getenv("OS_CLOUD") == c.String(flag)) {
 				return nil, usagef("--%s is for a volume of the cloud: say which with --volume ID, or --new-volume", flag)
 			}
@@ -88,10 +88,10 @@ func (v *cloudVolume) close() {
 	}
 }
 
-// restoresMetadata reports whether a volume's metadata is restored, too.
+// restoresMetadata reports whether a volume's metadata is restored too.
 func (v *cloudVolume) restoresMetadata() bool { return v != nil && v.RestoresMetadata() }
 
-// describe is the line that the operator confirms.
+// describe returns the line that the operator confirms.
 func (v *cloudVolume) describe() string {
 	text := fmt.Sprintf("%s, %d GiB, %s", v.Name(), v.Volume.SizeGiB, v.Volume.Status)
 	if !v.RestoresMetadata() {
@@ -100,7 +100,7 @@ func (v *cloudVolume) describe() string {
 	return printable(text)
 }
 
-// changes are in what the metadata of a volume would be changed.
+// changes returns how the metadata of a volume would be changed.
 func (v *cloudVolume) changes(ctx context.Context, b *backupstore.Backup) ([]cinderapi.Difference, error) {
 	if v == nil {
 		return nil, nil
@@ -108,8 +108,8 @@ func (v *cloudVolume) changes(ctx context.Context, b *backupstore.Backup) ([]cin
 	return v.Changes(ctx, b)
 }
 
-// printNotes prints what the operator should know of a volume, notes, and that its
-// metadata will not be restored, for err.
+// printNotes prints notes about a volume, and if err is not nil that its metadata will not be
+// restored.
 func printNotes(w io.Writer, notes []string, err error) {
 	for _, n := range noteLines(notes, err) {
 		fmt.Fprintf(w, "note    %s\n", printable(n))
@@ -123,7 +123,7 @@ func noteLines(notes []string, err error) []string {
 	return notes
 }
 
-// volumeMissing is the error for a TARGET that should be a volume and is not there.
+// volumeMissing is the error for a TARGET that should be a volume but does not exist.
 func volumeMissing(target string, err error) error {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return err

@@ -23,14 +23,14 @@ type restoring struct {
 	engine  *restore.Restore
 	done    restore.Result
 
-	cloud     *cloudVolume   // that the target is, nil for none; closed with the run
-	found     *device.Device // the target, where it is a volume's
+	cloud     *cloudVolume   // the target, if it is one; closed with the run
+	found     *device.Device // the target, if it was found
 	saysHow   bool           // the caller says how to continue a run that ends early
 	confirmed bool           // the operator has said yes already
 }
 
-// newRestoring opens the backup that the first argument names, by the flags of
-// materialize. Nothing is written. The caller closes it.
+// newRestoring opens the backup that the first argument names, as the flags of materialize say.
+// Nothing is written. The caller closes it.
 func newRestoring(c *cli.Context) (*restoring, error) {
 	o, err := restoreFlags(c)
 	if err != nil {
@@ -80,7 +80,7 @@ func (r *restoring) close() {
 	r.catalog.Close()
 }
 
-// brokenWords adds to why a backup cannot be restored what could be done; nil for nil.
+// brokenWords adds to the error for a broken backup what can be done; nil for nil.
 func brokenWords(err error) error {
 	if broken, ok := errors.AsType[*restore.BrokenError](err); ok && broken.Salvageable() {
 		return fmt.Errorf("%w; --salvage restores what can be had", err)
@@ -103,8 +103,7 @@ func (r *restoring) explained(name string, err error) error {
 	return err
 }
 
-// howToContinue adds to the error of a copy the command that goes on with it, where
-// that is of use.
+// howToContinue adds to the error of a copy the command that continues it, if that can succeed.
 func (r *restoring) howToContinue(name string, failed *restore.CopyError) error {
 	_, refused := errors.AsType[*materialize.RefusedError](failed.Err)
 	_, wrong := errors.AsType[*materialize.MismatchError](failed.Err)
@@ -114,10 +113,9 @@ func (r *restoring) howToContinue(name string, failed *restore.CopyError) error 
 	return fmt.Errorf("%w\nto continue:  %s", failed, r.o.given.continuing(failed.Noted, nil, r.backup.ID, name))
 }
 
-// maybeFinished adds to the refusal of a target that holds something how to find out
-// whether it is this backup: the same command may have ended well before, with nobody
-// there to read it. Only the bytes prove that, so it is not decided here, and --force
-// is not what should be tried first.
+// maybeFinished adds to the refusal of a target that holds something how to find out whether it is
+// this backup, which an earlier run of the same command may have restored unnoticed. Only the bytes
+// can show that, so it is not decided here, and --force should not be the first thing to try.
 func (r *restoring) maybeFinished(name string, occupied *restore.OccupiedError) error {
 	says := "was this backup restored to it already? This tells, and writes nothing:"
 	if occupied.Record != "" {
@@ -127,10 +125,10 @@ func (r *restoring) maybeFinished(name string, occupied *restore.OccupiedError) 
 	return fmt.Errorf("%w\n%s\n  %s", occupied, says, shellCommand(append(words, "--target", name, r.backup.ID)))
 }
 
-// unprovenLines are shown at most.
+// unprovenLines bounds the lines that are printed.
 const unprovenLines = 20
 
-// unproven tells of what a run that failed has written and nothing proves.
+// unproven prints what a failed run has written without proof.
 func unproven(w io.Writer, id string, ranges []backupstore.Range) {
 	for _, p := range ranges[:min(len(ranges), unprovenLines)] {
 		fmt.Fprintf(w, "not proven: bytes %d to %d were written; the object that they come from is damaged, or was not read to its end\n", p.Off, p.Off+p.Len)

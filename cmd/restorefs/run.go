@@ -12,22 +12,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// runCommand starts a command of the shell that uses the mount, and gives its
-// end on a channel: nil, an exitStatus, or what went wrong. Signals that we
-// get are the command's from then on.
+// runCommand starts a shell command that uses the mount. The channel gets its end: nil, an
+// exitStatus, or another error. From then on signals that we get are passed to the command.
 func runCommand(ctx context.Context, command, mountpoint string) (<-chan error, error) {
 	signals := make(chan os.Signal, 16)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2)
-	if err := ctx.Err(); err != nil { // one came before
+	if err := ctx.Err(); err != nil { // a signal came before
 		signal.Stop(signals)
 		return nil, err
 	}
 	cmd := exec.Command("/bin/sh", "-c", command)
 	cmd.Env = append(os.Environ(), "RESTOREFS_MOUNT="+mountpoint)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	// The terminal sends its signals to our process group; the command stays
-	// in it, so that it may read the terminal. Elsewhere it gets a group of its
-	// own, so that a signal reaches all that the shell started.
+	// The terminal sends its signals to our process group. The command stays in that, so that it
+	// may read the terminal. Without a terminal it gets a group of its own, so that signals reach
+	// all processes that the shell started.
 	terminal := ownsTerminal()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: !terminal}
 	if err := cmd.Start(); err != nil {
@@ -44,7 +43,7 @@ func runCommand(ctx context.Context, command, mountpoint string) (<-chan error, 
 				pid := -cmd.Process.Pid
 				if terminal {
 					if s == syscall.SIGINT || s == syscall.SIGQUIT {
-						continue // it got that from the terminal
+						continue // the terminal has sent it
 					}
 					pid = cmd.Process.Pid
 				}
@@ -66,7 +65,7 @@ func runCommand(ctx context.Context, command, mountpoint string) (<-chan error, 
 	return result, nil
 }
 
-// shellCode is what a shell would have as the exit code.
+// shellCode returns the exit code that a shell would have.
 func shellCode(exit *exec.ExitError) int {
 	if w, ok := exit.Sys().(syscall.WaitStatus); ok && w.Signaled() {
 		return 128 + int(w.Signal())
@@ -74,13 +73,13 @@ func shellCode(exit *exec.ExitError) int {
 	return exit.ExitCode()
 }
 
-// closesWithTerminal says whether SIGHUP can mean that our terminal is no more: in
-// the foreground of one, and unless nohup(1) or a shell had it ignored.
+// closesWithTerminal reports whether SIGHUP can mean that our terminal was closed: we run in the
+// foreground of one, and neither nohup(1) nor a shell had SIGHUP ignored.
 func closesWithTerminal(n *notifier) bool {
 	return n.pipe == nil && hasTerminal() && !signal.Ignored(syscall.SIGHUP)
 }
 
-// hasTerminal says whether we have a controlling terminal.
+// hasTerminal reports whether we have a controlling terminal.
 func hasTerminal() bool {
 	tty, err := os.OpenFile("/dev/tty", os.O_RDONLY|unix.O_NOCTTY, 0)
 	if err != nil {
@@ -90,7 +89,7 @@ func hasTerminal() bool {
 	return true
 }
 
-// ownsTerminal says whether we are in the foreground of a terminal.
+// ownsTerminal reports whether we are in the foreground of a terminal.
 func ownsTerminal() bool {
 	tty, err := os.OpenFile("/dev/tty", os.O_RDONLY, 0)
 	if err != nil {

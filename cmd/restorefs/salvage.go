@@ -27,10 +27,10 @@ func (m *salvageMode) Set(s string) error {
 // String implements flag.Value.
 func (m *salvageMode) String() string { return string(*m) }
 
-// IsBoolFlag lets the flag stand without a value (package flag).
+// IsBoolFlag allows the flag without a value (package flag).
 func (m *salvageMode) IsBoolFlag() bool { return true }
 
-// salvageFlag does not take the argument behind it for its value.
+// salvageFlag does not take the next argument as its value.
 type salvageFlag struct{ *cli.GenericFlag }
 
 // TakesValue implements cli.DocGenerationFlag.
@@ -49,7 +49,8 @@ func newSalvageFlag() cli.Flag {
 
 func salvaging(c *cli.Context) string { return c.Generic("salvage").(*salvageMode).String() }
 
-// salvaged tells what of a restore is lost, and where the map of it is.
+// salvaged returns the error for the ranges that a restore has lost, with the place of their map,
+// nil if there are none.
 func (r *restoring) salvaged() error {
 	path := r.done.Map
 	if err := r.done.MapErr; err != nil {
@@ -59,7 +60,7 @@ func (r *restoring) salvaged() error {
 	return r.o.lost(r.done.Lost, "the map is "+path)
 }
 
-// lost lists ranges that are lost and is the error for it.
+// lost prints lost ranges and returns the error for them.
 func (o console) lost(bad []backupstore.Range, hint string) error {
 	if len(bad) == 0 {
 		return nil
@@ -72,8 +73,8 @@ func (o console) lost(bad []backupstore.Range, hint string) error {
 	return fmt.Errorf("%s in %d range(s) are lost, all else is restored and verified; %s: %w", formatSize(total), len(bad), hint, backupstore.ErrDamaged)
 }
 
-// inDoubt is the error of a restore, with --salvage, of a backup of which nothing
-// proves that its objects are where they belong.
+// inDoubt is the error of a restore with --salvage if nothing proves that the backup's objects are
+// where they belong.
 func inDoubt(b *backupstore.Backup) error {
 	if b.Doubt() == "" {
 		return nil

@@ -15,8 +15,8 @@ import (
 	"github.com/restorefs/restorefs/materialize/cinderapi"
 )
 
-// writeScript writes what materialize --volume does to a volume's metadata as a
-// script for the openstack client, for where this program reaches no API.
+// writeScript writes a script for the openstack client that does to a volume's metadata what
+// materialize --volume does. It is for machines on which this program cannot reach the API.
 func writeScript(ctx context.Context, out io.Writer, b *backupstore.Backup) error {
 	m, err := b.ReadVolumeMeta(ctx)
 	if err != nil {
@@ -59,8 +59,8 @@ func (s *volumeScript) set(options ...string) {
 	s.line(` \` + "\n" + `  "$volume" || failed=1`)
 }
 
-// setAlone sets each option in a call of its own, so that one that the cloud refuses
-// keeps no other out.
+// setAlone sets each option in a call of its own, so that one that the cloud refuses does not
+// prevent the others.
 func (s *volumeScript) setAlone(options []string) {
 	for _, o := range options {
 		s.line("# Not every Cinder takes this one:")
@@ -119,8 +119,8 @@ func (s *volumeScript) names(m *format.VolumeMeta) {
 	s.line(";;\nesac")
 }
 
-// pairs are options for metadata, sorted by key: those that every Cinder takes,
-// and those that some refuse. What the client cannot say becomes a comment.
+// pairs returns options for metadata, sorted by key: those that every Cinder accepts, and those
+// that some refuse. What the client cannot express becomes a comment.
 func (s *volumeScript) pairs(option string, metadata map[string]string) (sure, doubtful []string) {
 	for _, k := range slices.Sorted(maps.Keys(metadata)) {
 		v := metadata[k]

@@ -30,7 +30,7 @@ func shareFlags() []cli.Flag {
 	}
 }
 
-// shareOptions are the flags that say where the share is.
+// shareOptions reads the flags that say where the share is.
 func shareOptions(c *cli.Context) locate.Options {
 	return locate.Options{
 		Share: c.String("share"), Config: c.String("cinder-conf"), NeedConfig: c.IsSet("cinder-conf"),
@@ -38,7 +38,7 @@ func shareOptions(c *cli.Context) locate.Options {
 	}
 }
 
-// sameShare are the flags with which another command finds the same share.
+// sameShare returns the flags with which another command finds the same share.
 func sameShare(c *cli.Context, s *locate.Share) []string {
 	words := []string{"--share", s.Place()}
 	for _, flag := range []string{"cinder-conf", "mount-options"} {
@@ -49,8 +49,8 @@ func sameShare(c *cli.Context, s *locate.Share) []string {
 	return words
 }
 
-// cinderConfig reads Cinder's configuration for what else is in it. An error
-// counts only where that was asked for.
+// cinderConfig reads other settings from Cinder's configuration. counts says that err matters: a
+// configuration was asked for and could not be read.
 func cinderConfig(c *cli.Context) (conf cinderconf.Config, counts bool, err error) {
 	conf, err = cinderconf.Load(c.String("cinder-conf"))
 	counts = err != nil && c.IsSet("cinder-conf") && !errors.Is(err, cinderconf.ErrNoBackups)
@@ -84,7 +84,7 @@ func noMountOfOurs(s *locate.Share) error {
 	dev := s.Root.Device()
 	mounts, err := fusefs.Mounts()
 	if err != nil {
-		return nil // it will be without backups, which is told
+		return nil // looking for backups there reports it
 	}
 	for _, m := range mounts {
 		if m.Device == fmt.Sprintf("%d:%d", unix.Major(dev), unix.Minor(dev)) {
@@ -95,8 +95,8 @@ func noMountOfOurs(s *locate.Share) error {
 	return nil
 }
 
-// written are the directories and files that a mount writes, of which the
-// mountpoint must be apart.
+// written returns the directories and files that a mount writes, which the mountpoint must not
+// overlap.
 func written(c *cli.Context) (paths []string) {
 	for _, flag := range []string{"cache-dir", "disk-cache", "overlay", "log-file"} {
 		if path := c.String(flag); path != "" {

@@ -32,7 +32,7 @@ type shown struct {
 	listed
 	Prefix   string                   `json:"prefix"`
 	Digests  bool                     `json:"digests"`
-	Chain    []listed                 `json:"chain"` // the backup itself first, the full one last
+	Chain    []listed                 `json:"chain"` // from the backup itself to the full one
 	Restores backupstore.VolumeRecord `json:"restores"`
 	Disk     *listedDisk              `json:"disk,omitempty"`    // unless --look is 0
 	Overlay  *listedOverlay           `json:"overlay,omitempty"` // with --overlay, if there is one
@@ -83,8 +83,7 @@ func show(c *cli.Context) error {
 	return nil
 }
 
-// printShown prints s for people. overlays is the directory of --overlay, "" for
-// none.
+// printShown prints s for people. overlays is the directory of --overlay, "" for none.
 func printShown(out io.Writer, s shown, overlays string) {
 	w := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
 	defer w.Flush()
@@ -146,10 +145,10 @@ func printShown(out io.Writer, s shown, overlays string) {
 	printVolume(row, s.Restores)
 }
 
-// maxItems of a volume's metadata are shown; Cinder's quota is 128.
+// maxItems bounds the items of a volume's metadata that are shown; Cinder's quota is 128.
 const maxItems = 256
 
-// printVolume prints what a restore puts back besides the data.
+// printVolume prints what a restore restores besides the data.
 func printVolume(row func(name, format string, args ...any), v backupstore.VolumeRecord) {
 	row("volume", "%s", v.ID)
 	text := func(name string, s *string) {

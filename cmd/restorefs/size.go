@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// formatSize writes bytes for people, in binary units.
+// formatSize formats bytes for people, in binary units.
 func formatSize(n int64) string {
 	units := []string{"B", "KiB", "MiB", "GiB", "TiB", "PiB"}
 	v, i := float64(n), 0
@@ -20,8 +20,8 @@ func formatSize(n int64) string {
 	return fmt.Sprintf("%.1f %s", v, units[i])
 }
 
-// volumeSize is the size of a backup's volume for people; 0, which no volume has,
-// is that of a backup whose _metadata is not there or not usable.
+// volumeSize formats the size of a backup's volume for people. No volume has the size 0: the
+// backup's _metadata is missing or unusable.
 func volumeSize(n int64) string {
 	if n == 0 {
 		return "size not known"
@@ -29,11 +29,10 @@ func volumeSize(n int64) string {
 	return formatSize(n)
 }
 
-// minRate is the least --bwlimit, in bytes a second: at less, a GiB takes three
-// days and more.
+// minRate is the least --bwlimit, in bytes a second: with less, a GiB takes more than three days.
 const minRate = 4 << 10
 
-// parseRate reads --bwlimit, bytes a second.
+// parseRate parses --bwlimit, bytes a second.
 func parseRate(s string) (int64, error) {
 	n, err := parseSize(s)
 	if err != nil || n >= minRate || strings.Trim(s, "0") == "" { // 0: no limit
@@ -46,8 +45,7 @@ func parseRate(s string) (int64, error) {
 	return 0, usagef("--bwlimit %s is %s a second, and 4KiB is the least; a number alone is bytes, MiB are written as %sMiB", s, counted(int(n), "byte"), mib)
 }
 
-// parseSize reads a size such as 4096, 64M, 256MiB or 1.5G; all units are
-// binary.
+// parseSize parses a size such as 4096, 64M, 256MiB or 1.5G; all units are binary.
 func parseSize(s string) (int64, error) {
 	t := strings.ToUpper(strings.TrimSpace(s))
 	t = strings.TrimSuffix(strings.TrimSuffix(t, "B"), "I")

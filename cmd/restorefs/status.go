@@ -20,7 +20,7 @@ import (
 	"github.com/restorefs/restorefs/fusefs"
 )
 
-// placeInFull is where a share is, for whoever is in another directory.
+// placeInFull returns where a share is, independent of the current directory.
 func placeInFull(s *locate.Share) string {
 	if abs, err := filepath.Abs(s.Dir); err == nil && s.Dir != "" {
 		return abs
@@ -32,11 +32,11 @@ func placeInFull(s *locate.Share) string {
 // contract.
 type mountStatus struct {
 	Mountpoint string        `json:"mountpoint"`
-	State      string        `json:"state"` // one of the below
+	State      string        `json:"state"` // such as stateServing
 	Servers    []int         `json:"servers"`
 	Uptime     float64       `json:"uptime_seconds"`
 	Advice     string        `json:"advice,omitempty"`
-	Server     *serve.Status `json:"server,omitempty"` // what it says of itself
+	Server     *serve.Status `json:"server,omitempty"` // its own report
 }
 
 const (
@@ -45,7 +45,7 @@ const (
 	stateDead    = "dead"
 )
 
-// answerTime is how long a mount may take to tell about itself.
+// answerTime is how long a mount may take to answer.
 const answerTime = 3 * time.Second
 
 func statusCommand() *cli.Command {
@@ -88,22 +88,21 @@ exit code is 1 if one is not serving, or if nothing is mounted on a MOUNTPOINT g
 				}
 			}
 			if slices.ContainsFunc(list, func(m mountStatus) bool { return m.State != stateServing }) {
-				return exitStatus(exitFailed) // which the list explains
+				return exitStatus(exitFailed) // the list explains it
 			}
 			return nil
 		},
 	}
 }
 
-// chosenMounts returns those of the mounts that are on the directories, without
-// looking into them.
+// chosenMounts returns the mounts on the directories, without looking into them.
 func chosenMounts(mounts []fusefs.MountInfo, dirs []string) (chosen []fusefs.MountInfo, err error) {
 	for _, dir := range dirs {
 		abs, err := filepath.Abs(dir)
 		if err != nil {
 			return nil, err
 		}
-		// The last part is not resolved: the server of a mount there may hang.
+		// The last part is not resolved, because the server of a mount there may hang.
 		if parent, err := filepath.EvalSymlinks(filepath.Dir(abs)); err == nil {
 			abs = filepath.Join(parent, filepath.Base(abs))
 		}
@@ -125,7 +124,7 @@ func lookAtMount(m fusefs.MountInfo) mountStatus {
 		text []byte
 		err  error
 	}
-	answers := make(chan answer, 1) // who waits for a server that hangs is left behind
+	answers := make(chan answer, 1) // buffered: the reader of a mount that hangs is left behind
 	go func() {
 		text, err := readAnswer(filepath.Join(m.Mountpoint, fusefs.StatusFile))
 		answers <- answer{text, err}
@@ -152,8 +151,8 @@ func lookAtMount(m fusefs.MountInfo) mountStatus {
 	return s
 }
 
-// readAnswer reads what a mount says of itself. Any user can have one that says
-// anything, without end.
+// readAnswer reads the report of a mount. It is bounded, because a mount may belong to any user and
+// give any answer, even an endless one.
 func readAnswer(path string) ([]byte, error) {
 	const most = 1 << 20
 	f, err := os.Open(path)
@@ -164,7 +163,7 @@ func readAnswer(path string) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, most))
 }
 
-// countWords says how many backups there are and which have a problem.
+// countWords says how many backups there are and which of them have a problem.
 func countWords(f *serve.Status) string {
 	text := fmt.Sprintf("%s, %d with a problem", counted(f.Backups, "backup"), f.Problems)
 	if len(f.Problem) > 0 {

@@ -12,16 +12,16 @@ import (
 	"github.com/restorefs/restorefs/backupstore"
 )
 
-// deviceName are names that disks have below /dev on Linux.
+// deviceName matches names that disks have below /dev on Linux.
 var deviceName = regexp.MustCompile(`^((sd|vd|xvd|hd|ub)[a-z]{1,3}[0-9]*|nvme[0-9]+n[0-9]+(p[0-9]+)?|(mmcblk|loop|nbd|rbd)[0-9]+(p[0-9]+)?|(dm-|md|drbd|bcache|zd|ram)[0-9]+)$`)
 
 var uuid = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
 
-// otherFormats are endings of names of disks in another format than raw.
+// otherFormats are endings of the names of disks in formats other than raw.
 var otherFormats = []string{".qcow2", ".qcow", ".vmdk", ".vdi", ".vhd", ".vhdx"}
 
-// doubtful says why a name is hardly the file that was meant, "" if it may be.
-// What is there is not doubted but for its format.
+// doubtful returns why a name is hardly the intended file, "" if it may be. The name of an existing
+// file is doubted only for its format.
 func doubtful(name string, qcow2 bool, catalog *backupstore.Catalog) string {
 	if ext := strings.ToLower(filepath.Ext(name)); !qcow2 && slices.Contains(otherFormats, ext) {
 		hint := ""

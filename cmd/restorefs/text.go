@@ -6,8 +6,8 @@ import (
 	"github.com/restorefs/restorefs/backupstore/safetext"
 )
 
-// Longer text is cut where people read it: names and descriptions at what Cinder
-// takes for one (255), other values and whole lines later.
+// Longer text is cut for people: names and descriptions at the 255 characters that Cinder accepts,
+// other values and whole lines later.
 const (
 	maxName  = 255
 	maxValue = 1024
@@ -18,7 +18,7 @@ func printable(s string) string { return safetext.Printable(s) }
 
 func cut(s string, most int) string { return safetext.Cut(s, most) }
 
-// quoted is a name behind a space, "" for none.
+// quoted returns a space and the name in quotes, "" for no name.
 func quoted(name string) string {
 	if name == "" {
 		return ""

@@ -11,7 +11,7 @@ import (
 	"github.com/restorefs/restorefs/cmd/restore"
 )
 
-// toStdout streams the volume, for a pipe, or says what that would take.
+// toStdout streams the volume to a pipe, or prints what that would take.
 func (r *restoring) toStdout(ctx context.Context) error {
 	if r.o.dryRun {
 		return r.plan(ctx, "-", r.engine.PlanStream)
@@ -47,8 +47,8 @@ func (r *restoring) toStdout(ctx context.Context) error {
 	return errors.Join(r.o.lost(r.done.Lost, "zeros stand there"), inDoubt(r.backup), recordError(data, r.recordOfStream(ctx)))
 }
 
-// recordOfStream writes the metadata where --metadata-out says: beside stdout there
-// is no usual place. (--metadata-out - does not go with it.)
+// recordOfStream writes the metadata to the file of --metadata-out; next to stdout there is no
+// default file. (--metadata-out - cannot be used with it.)
 func (r *restoring) recordOfStream(ctx context.Context) error {
 	if r.o.metadataOut == "" {
 		return nil

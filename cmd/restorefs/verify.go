@@ -46,10 +46,10 @@ type verified struct {
 	Bytes   int64          `json:"bytes"`
 	Blocks  int64          `json:"blocks"`
 	Damaged []damagedRange `json:"damaged"`
-	// SampledOf is how many blocks with data there are, of which --sample took Blocks.
+	// SampledOf is the number of blocks with data, of which --sample verified Blocks.
 	SampledOf int64    `json:"sampled_of,omitempty"`
 	Notes     []string `json:"notes"`
-	// Unread is what could not be read, and says nothing of whether it is right.
+	// Unread lists what could not be read, and may or may not be damaged.
 	Unread     []string  `json:"unread,omitempty"`
 	Volume     string    `json:"volume_id"`
 	VolumeName string    `json:"volume_name"`
@@ -71,7 +71,7 @@ type compared struct {
 	Size           int64       `json:"size"`
 	DifferingBytes int64       `json:"differing_bytes"`
 	Differing      []jsonRange `json:"differing"`
-	Truncated      bool        `json:"truncated"` // there are more ranges than are listed
+	Truncated      bool        `json:"truncated"` // not all ranges are listed
 }
 
 // jsonRange is a range in JSON, in bytes.
@@ -199,7 +199,7 @@ func newVerified(r backupstore.Report) verified {
 	return v
 }
 
-// maxListed damaged ranges of a backup are shown to people; JSON has all.
+// maxListed bounds the damaged ranges of a backup that are shown to people; JSON has all.
 const maxListed = 50
 
 func printReport(w io.Writer, r backupstore.Report, part float64) {
@@ -232,7 +232,7 @@ func printReport(w io.Writer, r backupstore.Report, part float64) {
 		}
 		where := fmt.Sprintf("bytes %d to %d: ", d.Offset, d.Offset+d.Length)
 		if r.Backup.Chain() == nil {
-			where = "" // all of it
+			where = "" // the whole backup
 		}
 		fmt.Fprintf(w, "    %s%s\n", where, printable(d.Reason))
 		if d.Object != "" {
@@ -253,8 +253,7 @@ func printReport(w io.Writer, r backupstore.Report, part float64) {
 	}
 }
 
-// whose says of which volume a backup is and when it was made: nobody knows its
-// id by heart.
+// whose describes a backup by its volume and age, because people do not know ids by heart.
 func whose(b *backupstore.Backup) string {
 	name := quoted(b.VolumeName())
 	if name == "" {
@@ -265,8 +264,8 @@ func whose(b *backupstore.Backup) string {
 
 func made(b *backupstore.Backup) string { return b.CreatedAt.Format("2006-01-02 15:04:05 MST") }
 
-// notes are what is worth knowing besides damage. The problems of a backup
-// without a chain are its damage.
+// notes returns what is worth knowing besides damage. The problems of a backup without a chain are
+// its damage.
 func notes(r backupstore.Report) []string {
 	all := []string{}
 	if r.Backup.Chain() != nil {
@@ -313,7 +312,7 @@ func compareTarget(c *cli.Context, catalog *backupstore.Catalog, b *backupstore.
 	return nil
 }
 
-// copyState is how far a comparison is.
+// copyState returns how far a comparison has got.
 func copyState(p *materialize.Progress, volume *backupstore.Volume) func() progressState {
 	return func() progressState {
 		s := p.Counts()
@@ -343,7 +342,7 @@ func printRange(w io.Writer, r backupstore.Range) {
 	fmt.Fprintf(w, "%16d  %14d  (%s)\n", r.Off, r.Len, formatSize(r.Len))
 }
 
-// parsePart reads a part such as 5% or 0.05; "" is 0.
+// parsePart parses a part such as 5% or 0.05; "" is 0.
 func parsePart(s string) (float64, error) {
 	if s == "" {
 		return 0, nil

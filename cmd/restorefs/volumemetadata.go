@@ -16,21 +16,19 @@ import (
 	"github.com/restorefs/restorefs/materialize/cinderapi"
 )
 
-// restoredVolume is what JSON says of a volume's metadata; its fields are a
-// contract.
+// restoredVolume is what JSON says about a volume's metadata; its fields are a contract.
 type restoredVolume struct {
 	ID       string                 `json:"id"`
 	Rule     cinderapi.Rule         `json:"metadata_rule"`
 	Restored bool                   `json:"metadata_restored"`          // all of it
-	Left     []cinderapi.Difference `json:"metadata_left"`              // what is not as it should be
-	LeftFile string                 `json:"metadata_left_file"`         // where that is written down, "" for nowhere
-	Error    string                 `json:"metadata_error,omitempty"`   // what ended it
-	Again    string                 `json:"metadata_command,omitempty"` // does it again, where that is of use
+	Left     []cinderapi.Difference `json:"metadata_left"`              // what differs from what was wanted
+	LeftFile string                 `json:"metadata_left_file"`         // file with the same, "" for none
+	Error    string                 `json:"metadata_error,omitempty"`   // why it ended early
+	Again    string                 `json:"metadata_command,omitempty"` // repeats it, if that can help
 }
 
-// restoreMetadata restores the volume's metadata after its data, which is as
-// data says, and tells of it unless that is left to JSON. nil is returned where
-// nothing was to be done.
+// restoreMetadata restores the volume's metadata after its data, and reports it unless that is left
+// to JSON. data is the state of the data, in words. It returns nil if there was nothing to do.
 func (v *cloudVolume) restoreMetadata(ctx context.Context, b *backupstore.Backup, data string) (*restoredVolume, error) {
 	if !v.restoresMetadata() {
 		return nil, nil
@@ -78,7 +76,7 @@ func amount(n int) string {
 	return fmt.Sprintf("%d things", n)
 }
 
-// printChanges lists what --dry-run would change of a volume's metadata.
+// printChanges prints what --dry-run would change in a volume's metadata.
 func printChanges(w io.Writer, changes []cinderapi.Difference) {
 	for _, d := range changes {
 		fmt.Fprintln(w, printable("change    "+differenceWords(d)))
@@ -106,19 +104,19 @@ func differenceWords(d cinderapi.Difference) string {
 	return text
 }
 
-// leftFile is what is left of a volume's metadata; its fields are a contract.
+// leftFile is what could not be restored of a volume's metadata; its fields are a contract.
 type leftFile struct {
 	Volume string                 `json:"volume"`
 	Backup string                 `json:"backup"`
 	Left   []cinderapi.Difference `json:"left"`
 }
 
-// leftPath is where what is left is kept.
+// leftPath returns the path of the leftFile.
 func (v *cloudVolume) leftPath() string {
 	return v.keeper.Aside(filepath.Base(v.Volume.ID) + ".metadata-left.json")
 }
 
-// nothingLeft removes what an earlier run has left there.
+// nothingLeft removes the leftFile of an earlier run.
 func (v *cloudVolume) nothingLeft() {
 	path := v.leftPath()
 	text, err := os.ReadFile(path)
@@ -127,7 +125,7 @@ func (v *cloudVolume) nothingLeft() {
 	}
 	var old leftFile
 	if err == nil && (json.Unmarshal(text, &old) != nil || old.Volume != v.Volume.ID) {
-		return // nobody knows whose it is
+		return // not a leftFile of this volume
 	}
 	if err == nil {
 		err = os.Remove(path)
@@ -139,7 +137,7 @@ func (v *cloudVolume) nothingLeft() {
 	fmt.Fprintf(v.err, "removed %s: nothing is left any more\n", path)
 }
 
-// writeLeft keeps what is left in a file.
+// writeLeft writes a leftFile and returns its path, "" if that failed.
 func (v *cloudVolume) writeLeft(b *backupstore.Backup, left []cinderapi.Difference) string {
 	path := v.leftPath()
 	var text bytes.Buffer
@@ -154,7 +152,7 @@ func (v *cloudVolume) writeLeft(b *backupstore.Backup, left []cinderapi.Differen
 	return path
 }
 
-// metadataError says that a volume's metadata is not restored, or not all of it.
+// metadataError says that a volume's metadata is not restored, or only in part.
 type metadataError struct{ error }
 
 func (e metadataError) Is(target error) bool { return target == errMetadata }
