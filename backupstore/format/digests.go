@@ -10,9 +10,8 @@ import (
 	"io"
 )
 
-// MaxBlockBytes bounds the digest block size (backup_sha_block_size_bytes,
-// 32 KiB unless configured): a block is the unit that is decoded and verified
-// at once, in memory.
+// MaxBlockBytes bounds the digest block size (backup_sha_block_size_bytes, 32 KiB unless
+// configured), because a block is decoded and verified as a whole in memory.
 const MaxBlockBytes = 64 << 20
 
 // Source is an open _sha256file.
@@ -24,32 +23,31 @@ type Source interface {
 // Digest is the SHA-256 of one block of the composed volume.
 type Digest [32]byte
 
-// ErrDigests is what errors.Is finds when a _sha256file, or a row of it, is
-// not what Cinder writes.
+// ErrDigests is wrapped by errors about a _sha256file, or a row of it, that is not what Cinder
+// writes.
 var ErrDigests = errors.New("damaged digest file")
 
 const (
 	rowBytes = 66 // a quoted SHA-256 in hex
-	// endBytes is how much of the head and of the tail of the file is searched
-	// for the fields around the rows. Cinder's are some 300 bytes; a
-	// description can be 255 characters.
+	// endBytes is how much of the start and the end of the file is searched for the fields around
+	// the rows. Cinder's are some 300 bytes; a description can be 255 characters.
 	endBytes = 64 << 10
-	// markEvery rows, the offset of one is kept when rows have no constant
-	// stride: 64 KiB of memory for each TiB of volume.
+	// markEvery is the number of rows for which one offset is kept if rows have no constant stride:
+	// 64 KiB of memory for each TiB of volume.
 	markEvery = 4096
 )
 
-// Digests gives the rows of one _sha256file. The rows as json.dumps writes
-// them have a constant stride, so that row i is one read away whatever the
-// file's size (2.4 GB for a volume of 1 TiB); in files of another layout rows
-// are found through a sparse index made in one pass when it is opened.
+// Digests reads the rows of one _sha256file. As json.dumps writes them they have a constant stride,
+// so that any row is one read away whatever the file's size (2.4 GB for a volume of 1 TiB). In
+// files with another layout rows are found through a sparse index, which is made in one pass when
+// the file is opened.
 type Digests struct {
 	src       Source
 	block     int64
 	rows      int64
 	first     int64   // offset of row 0
 	stride    int64   // bytes from row to row, 0: use marks
-	separator []byte  // what stands between two rows, of length stride-rowBytes
+	separator []byte  // between two rows, stride-rowBytes long
 	marks     []int64 // offset of each markEvery-th row
 	BackupID  string
 	VolumeID  string
@@ -63,15 +61,15 @@ type digestFields struct {
 	VolumeID  string `json:"volume_id"`
 }
 
-// OpenDigests finds the rows in src. It reads the file's two ends only, unless
-// the layout is not Cinder's: then it reads the file once.
+// OpenDigests finds the rows in src. It reads only the two ends of a file with Cinder's layout, and
+// all of another file, once.
 func OpenDigests(ctx context.Context, src Source) (*Digests, error) {
 	head, err := readEnd(ctx, src, 0)
 	if err != nil {
 		return nil, err
 	}
-	// Inside a JSON string the quote behind the name would follow a backslash,
-	// so this is the key itself.
+	// Inside a JSON string the quote after the name would follow a backslash, so this is the key
+	// itself.
 	key := bytes.Index(head, []byte(`"sha256s"`))
 	if key < 0 {
 		return nil, fmt.Errorf("%w: no \"sha256s\" in the first %d bytes", ErrDigests, len(head))
@@ -95,7 +93,7 @@ func OpenDigests(ctx context.Context, src Source) (*Digests, error) {
 			return nil, err
 		}
 	}
-	// What is left with the rows taken out is a small JSON document.
+	// Without the rows, the file is a small JSON document.
 	if src.Size()-end > endBytes {
 		return nil, fmt.Errorf("%w: more than %d bytes after the rows", ErrDigests, endBytes)
 	}
@@ -120,15 +118,14 @@ func OpenDigests(ctx context.Context, src Source) (*Digests, error) {
 	return d, nil
 }
 
-// BlockBytes is the size of the block that each row covers; the last may be
-// shorter.
+// BlockBytes returns the size of the block that each row covers; the last block may be shorter.
 func (d *Digests) BlockBytes() int64 { return d.block }
 
-// Rows is the number of rows.
+// Rows returns the number of rows.
 func (d *Digests) Rows() int64 { return d.rows }
 
-// findStride measures the rows' stride and number and returns the offset of the
-// closing bracket's white space. It leaves stride 0 where there is none.
+// findStride finds the stride and the number of the rows, and returns the offset after the last
+// row. It leaves the stride 0 if it is not constant.
 func (d *Digests) findStride(ctx context.Context, rest []byte) (int64, error) {
 	if len(rest) < rowBytes {
 		return 0, nil
@@ -139,14 +136,14 @@ func (d *Digests) findStride(ctx context.Context, rest []byte) (int64, error) {
 		sep = sep[:next]
 	}
 	if next < 0 || bytes.IndexByte(sep, ']') >= 0 {
-		return 0, nil // one row, or none: the slow way is quick
+		return 0, nil // one row or none, which mark reads quickly
 	}
 	tail, err := readEnd(ctx, d.src, max(0, d.src.Size()-endBytes))
 	if err != nil {
 		return 0, err
 	}
-	// The closing bracket is the last one that has a row before it: those in
-	// the text of later fields have not.
+	// The closing bracket is the last one that follows a row: one in the text of a later field does
+	// not.
 	for i := len(tail); ; {
 		if i = bytes.LastIndexByte(tail[:i], ']'); i < 0 {
 			return 0, nil
@@ -167,8 +164,8 @@ func (d *Digests) findStride(ctx context.Context, rest []byte) (int64, error) {
 	}
 }
 
-// Read reads the rows first..first+len(dst)-1. Rows that are not where they
-// should be are an error that wraps ErrDigests.
+// Read reads the rows first..first+len(dst)-1. Its error wraps ErrDigests if rows are not where
+// they should be.
 func (d *Digests) Read(ctx context.Context, first int64, dst []Digest) error {
 	if first < 0 || first+int64(len(dst)) > d.rows {
 		return fmt.Errorf("%w: rows %d to %d of %d", ErrDigests, first, first+int64(len(dst)), d.rows)
@@ -205,8 +202,8 @@ func decodeRow(d *Digest, row []byte) bool {
 	return err == nil
 }
 
-// mark reads all rows once, counts them and notes where some are. It returns
-// the offset behind the last.
+// mark reads all rows once, counts them and keeps the offsets of some. It returns the offset after
+// the last one.
 func (d *Digests) mark(ctx context.Context) (int64, error) {
 	s := rowScanner{src: d.src, off: d.first}
 	end := d.first
@@ -241,15 +238,15 @@ func (d *Digests) readMarked(ctx context.Context, first int64, dst []Digest) err
 	return nil
 }
 
-// rowScanner reads rows one by one, whatever white space is between them.
+// rowScanner reads rows one by one, with any white space between them.
 type rowScanner struct {
 	src Source
 	off int64 // of buf's first byte
 	buf []byte
 }
 
-// next returns the next row and its offset, io.EOF at the closing bracket.
-// atFirst says that no comma is expected before the row.
+// next returns the next row and its offset, io.EOF at the closing bracket. atFirst says that no
+// comma is expected before the row.
 func (s *rowScanner) next(ctx context.Context, atFirst bool) (int64, Digest, error) {
 	comma := atFirst
 	for {

@@ -5,10 +5,9 @@ import (
 	"encoding/hex"
 )
 
-// parseEntry parses an entry of "objects" in exactly the form in which Cinder
-// writes it, json.dumps(sort_keys=True, indent=2), many times as fast as
-// encoding/json, which has to parse every other form. ok is false for those
-// and for whatever else is wrong.
+// parseEntry parses an entry of "objects" in exactly the form that Cinder writes,
+// json.dumps(sort_keys=True, indent=2), many times as fast as encoding/json. ok is false for other
+// forms, which parseAnyEntry parses, and for invalid entries.
 func parseEntry(b []byte, prefix string) (o Object, ok bool) {
 	e := entry{b, true}
 	e.literal("{\n      \"")
@@ -48,9 +47,9 @@ func parseEntry(b []byte, prefix string) (o Object, ok bool) {
 	return o, e.ok && o.Length > 0 && o.Length <= MaxVolumeBytes && o.Offset <= MaxVolumeBytes
 }
 
-// isOdd reports whether an entry that parseEntry does not know begins as those of
-// Cinder do, and goes on otherwise. Python 2 put a blank behind each comma, and
-// the compression was once recorded in whatever letter case it was configured.
+// isOdd reports whether an entry that parseEntry refuses begins like Cinder's and then differs. Two
+// differences are not odd: Python 2 wrote a blank after each comma, and older releases recorded the
+// compression in the letter case in which it was configured.
 func isOdd(b []byte, prefix string) bool {
 	if !bytes.HasPrefix(b, []byte("{\n      \"")) {
 		return false
@@ -59,7 +58,7 @@ func isOdd(b []byte, prefix string) bool {
 	return !known
 }
 
-// entry is what is left to parse; once it is not ok it stays so.
+// entry is the rest of an entry to be parsed. Once ok is false it stays so.
 type entry struct {
 	rest []byte
 	ok   bool
@@ -73,7 +72,7 @@ func (e *entry) literal(s string) {
 	e.rest = e.rest[len(s):]
 }
 
-// upTo returns what stands before c and passes over both.
+// upTo returns the bytes before c and skips both.
 func (e *entry) upTo(c byte) []byte {
 	i := bytes.IndexByte(e.rest, c)
 	if i < 0 {
@@ -85,7 +84,7 @@ func (e *entry) upTo(c byte) []byte {
 	return field
 }
 
-// integer parses a natural number in the one form that it has in JSON.
+// integer parses a natural number as JSON writes it.
 func (e *entry) integer(b []byte) (n int64) {
 	if len(b) == 0 || len(b) > 18 || len(b) > 1 && b[0] == '0' {
 		e.ok = false

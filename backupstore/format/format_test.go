@@ -137,7 +137,7 @@ func TestBadMetadataIsRefusedWithAReason(t *testing.T) {
 	}
 }
 
-// endless gives a _metadata that never ends.
+// endless is a _metadata that never ends.
 type endless struct{ n int64 }
 
 func (e *endless) Read(p []byte) (int, error) {
@@ -156,7 +156,7 @@ func TestAHugeMetadataIsRefused(t *testing.T) {
 	}
 }
 
-// A text that fills memory as a single string is refused before it does.
+// A string that would fill the memory is refused before it does.
 func TestAHugeValueIsRefusedEarly(t *testing.T) {
 	for _, start := range []string{`{"backup_name": "`, `{"extra": [[[`, `{"objects": [{"`, `{"`, `{"extra": "\\`} {
 		e := &endless{}
@@ -167,7 +167,7 @@ func TestAHugeValueIsRefusedEarly(t *testing.T) {
 	}
 }
 
-// pieces hands a text out a few bytes at a time.
+// pieces returns a text a few bytes at a time.
 type pieces struct {
 	text string
 	rng  *rand.Rand
@@ -319,7 +319,7 @@ func TestRowsAreFoundInEveryLayout(t *testing.T) {
 	for _, n := range []int{0, 1, 2, 3, 1000, 10000} {
 		rows := someRows(n)
 		uneven := digestJSON(rows, "\n  ", "\n    ")
-		if n > 2 { // one more blank somewhere: no constant stride
+		if n > 2 { // with another blank there is no constant stride
 			i := bytes.LastIndex(uneven, []byte(",\n    \""))
 			uneven = memSource(append(append(bytes.Clone(uneven[:i]), ",\n     \""...), uneven[i+7:]...))
 		}
@@ -355,7 +355,7 @@ func TestRowsAreFoundInEveryLayout(t *testing.T) {
 func TestDamagedDigestFilesAreNoticed(t *testing.T) {
 	good := digestJSON(someRows(100), "\n  ", "\n    ")
 	rows := make([]Digest, 100)
-	for i := range good { // every cut
+	for i := range good { // cut at every byte
 		d, err := OpenDigests(context.Background(), good[:i])
 		if err == nil {
 			t.Fatalf("cut at %d was not noticed: %d rows", i, d.Rows())

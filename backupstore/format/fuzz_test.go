@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 )
 
-// FuzzName takes names apart: put together again, the parts are the name.
+// FuzzName parses names: the parts together are the name again.
 func FuzzName(f *testing.F) {
 	for _, name := range []string{
 		prefix + "-00001", prefix + "-100000", prefix + "_metadata", prefix + "_sha256file", prefix + "-4294967296", prefix + "-000001",
@@ -48,8 +48,8 @@ func FuzzName(f *testing.F) {
 	})
 }
 
-// FuzzVolumeMeta parses texts as a whole, as they are when they are long, and from
-// inside a string of JSON: the results agree, and what is held is bounded.
+// FuzzVolumeMeta parses texts as a whole, as long texts are parsed, and inside a JSON string: the
+// results agree, and what is held is bounded.
 func FuzzVolumeMeta(f *testing.F) {
 	f.Add(`{"version": 2, "volume-base-metadata": {"size": 3, "display_name": "n", "bootable": true}, "volume-metadata": {"k": "v"}}`)
 	f.Add(`{"version": 1, "volume-glance-metadata": {"image_id": "x"}, "other": [{"a": "]"}]}`)
@@ -87,7 +87,7 @@ func FuzzVolumeMeta(f *testing.F) {
 		if long == nil && longErr == nil {
 			t.Fatal("neither a summary nor an error")
 		}
-		// encoding/json takes names of fields in any case, and the last of several.
+		// encoding/json accepts field names in any case, and the last of several.
 		if err == nil && unambiguous(text) && (longErr != nil || !reflect.DeepEqual(long, s)) {
 			t.Fatalf("%+v; as a long one %+v, %v", s, long, longErr)
 		}

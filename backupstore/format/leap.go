@@ -7,9 +7,9 @@ import (
 	"math/bits"
 )
 
-// pass implements passer. It looks at the text as it is written, with its escapes:
-// a tenant's metadata can make volume_meta megabytes long, in every backup of a
-// share, and next to nothing of it is needed to list them.
+// pass implements passer. It works on the encoded text, because a tenant's metadata can make
+// volume_meta megabytes long in every backup of a share, and listing backups needs next to nothing
+// of it.
 func (t *text) pass(in *nesting) (n int, ended bool, err error) {
 	for !ended && t.err == nil {
 		switch {
@@ -47,9 +47,9 @@ func (t *text) pass(in *nesting) (n int, ended bool, err error) {
 	return n, ended, t.gave(n)
 }
 
-// leap passes over bytes at the start of b, which is as it is written, and returns
-// how many they are, and how many when they are decoded. It stops where a bracket
-// may count, at escapes that are rare, and some bytes before the end of b.
+// leap skips bytes at the start of b, which is still encoded, and returns their number, and their
+// number once decoded. It stops at brackets that may count, at rare escapes, and some bytes before
+// the end of b.
 func (in *nesting) leap(b []byte) (n, decoded int) {
 	for {
 		k, quotes := stride(b[n:])
@@ -58,8 +58,8 @@ func (in *nesting) leap(b []byte) (n, decoded int) {
 		if !in.quoted || len(b)-n < 4 {
 			return n, decoded
 		}
-		// What stopped it is a character of the inner string, or a pair that
-		// begins with a backslash there.
+		// stride stopped at a character of the inner string, or at a pair that begins with a
+		// backslash there.
 		switch p := b[n : n+4]; {
 		case plainByte[p[0]]:
 			n, decoded = n+1, decoded+1
@@ -73,10 +73,9 @@ func (in *nesting) leap(b []byte) (n, decoded int) {
 	}
 }
 
-// stride returns how many bytes at the start of b are ASCII characters that stand
-// for themselves and are no brackets, or quotes with their backslash, and how many
-// of these quotes there are. It looks at eight bytes at a time and may leave up to
-// eight at the end of b.
+// stride returns the number of bytes at the start of b that are unescaped ASCII characters other
+// than brackets, or quotes with their backslash, and the number of these quotes. It looks at eight
+// bytes at a time and may stop up to eight bytes before the end of b.
 func stride(b []byte) (n, quotes int) {
 	for n+8 <= len(b) {
 		w := binary.LittleEndian.Uint64(b[n:])
@@ -101,7 +100,7 @@ func stride(b []byte) (n, quotes int) {
 		}
 	}
 	if n > 0 && b[n-1] == '\\' {
-		n-- // of what is not a quote, or not there yet
+		n-- // its second character is not a quote, or not in b
 	}
 	return n, bytes.Count(b[:n], []byte{'\\'})
 }
@@ -111,14 +110,13 @@ const (
 	tops = 0x80 * ones
 )
 
-// usual sets the top bit for each byte of w that stride may pass over; before holds
-// the bytes one place before those of w. Above a byte that is not ASCII the bits mean
-// nothing.
+// usual sets the top bit of each byte of w that stride may skip; before holds the bytes one place
+// before those of w. The bits above a byte that is not ASCII have no meaning.
 func usual(w, before uint64) uint64 {
-	// Among bytes below 0x80, x + 0x7f has the top bit unless x is 0, and x + 0x60
-	// unless it is a control character; nothing is carried from one to the next.
+	// For a byte x below 0x80, x + 0x7f has the top bit unless x is 0, and x + 0x60 has it unless x
+	// is a control character. There is no carry into the next byte.
 	const low = 0x7f * ones
-	folded := w | 0x20*ones // both kinds of brackets are one now
+	folded := w | 0x20*ones // makes [ and { the same, and ] and }
 	plain := (w + 0x60*ones) & ((folded ^ '{'*ones) + low) & ((folded ^ '}'*ones) + low) &^ w
 	noQuote, noSlash := (w^'"'*ones)+low, (before^'\\'*ones)+low
 	return plain &^ (noQuote ^ noSlash)

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// inPieces hands out at most n bytes at a time.
+// inPieces returns at most n bytes at a time.
 type inPieces struct {
 	r io.Reader
 	n int
@@ -17,9 +17,9 @@ type inPieces struct {
 
 func (p inPieces) Read(b []byte) (int, error) { return p.r.Read(b[:min(len(b), p.n)]) }
 
-// FuzzPassingOverATextIsReadingIt passes over a value inside a text as it is written, and
-// over the same text as it is decoded: both end at the same byte, or with the same
-// error. Where encoding/json takes the text, so do they.
+// FuzzPassingOverATextIsReadingIt skips a value inside an encoded text, and inside the same text
+// decoded: both end at the same byte, or with the same error. If encoding/json accepts the text, so
+// do they.
 func FuzzPassingOverATextIsReadingIt(f *testing.F) {
 	for _, text := range []string{
 		`k\": \"v\", \"k\": \"v\", \"k\": \"v\"}, rest\"}"`,
@@ -63,7 +63,7 @@ func FuzzPassingOverATextIsReadingIt(f *testing.F) {
 			t.Fatalf("read: %v, passed over: %v", readErr, err)
 		}
 		if err != nil && err != io.EOF {
-			return // how far either came does not matter
+			return // how far they got does not matter
 		}
 		if n != m || ended != there || readIn != passedIn {
 			t.Fatalf("read: %d bytes, %v %+v; passed over: %d, %v %+v", n, ended, readIn, m, there, passedIn)

@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// metadataWith is a _metadata with another volume_meta and more names.
+// metadataWith returns a _metadata with another volume_meta and more names.
 func metadataWith(volumeMeta, more string) string {
 	quoted, _ := json.Marshal(volumeMeta)
 	text := metadataJSON(object(prefix+"-00001", goodFields))
@@ -46,7 +46,7 @@ func TestALongVolumeMetaIsKnownByWhatListNeedsAndReadAgainWhole(t *testing.T) {
 	}
 }
 
-// allocated is how many bytes f allocates in all.
+// allocated returns how many bytes f allocates in all.
 func allocated(f func()) uint64 {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)

@@ -11,22 +11,21 @@ import (
 	"time"
 )
 
-// MaxMetadataBytes bounds the _metadata that is parsed: 512 MiB are nearly two
-// million objects, an incremental of 60 GiB in which no two changed blocks are
-// neighbours.
+// MaxMetadataBytes bounds the _metadata that is parsed. 512 MiB are nearly two million objects: an
+// incremental of 60 GiB in which no two changed blocks are adjacent.
 const MaxMetadataBytes = 512 << 20
 
-// Version is the only version of _metadata and _sha256file there is
+// Version is the only existing version of _metadata and _sha256file
 // (ChunkedBackupDriver.DRIVER_VERSION).
 const Version = "1.0.0"
 
-// Errors that callers tell apart with errors.Is.
+// Errors for errors.Is.
 var (
 	ErrVersion     = errors.New("unknown version")
 	ErrJSON        = errors.New("not the JSON that Cinder writes")
 	ErrCompression = errors.New("unknown compression")
 	ErrTooLarge    = errors.New("too large")
-	// ErrCut is an ErrJSON: the text ends too early.
+	// ErrCut wraps ErrJSON: the text ends too early.
 	ErrCut = fmt.Errorf("%w", ErrJSON)
 )
 
@@ -41,7 +40,7 @@ const (
 	Zstd                         // "zstd": RFC 8878
 )
 
-// String returns Cinder's first name for it.
+// String returns Cinder's first name for the compression.
 func (c Compression) String() string {
 	switch c {
 	case None:
@@ -56,8 +55,8 @@ func (c Compression) String() string {
 	return fmt.Sprintf("Compression(%d)", uint8(c))
 }
 
-// ParseCompression accepts every name Cinder accepts, in any letter case
-// (chunkeddriver.py, _get_compressor).
+// ParseCompression accepts every name that Cinder accepts, in any letter case (chunkeddriver.py,
+// _get_compressor).
 func ParseCompression(s string) (Compression, error) {
 	switch strings.ToLower(s) {
 	case "none", "off", "no":
@@ -74,14 +73,14 @@ func ParseCompression(s string) (Compression, error) {
 
 // Object is one entry of "objects" in _metadata.
 type Object struct {
-	Number      uint32 // from the name, from 1
+	Number      uint32 // from the name, at least 1
 	Compression Compression
 	MD5         [16]byte // of the decoded bytes
 	Offset      int64    // in the volume, bytes, 0..MaxVolumeBytes
 	Length      int64    // decoded, bytes, 1..MaxVolumeBytes
 }
 
-// End is the volume offset behind the object's last byte.
+// End returns the offset in the volume after the object's last byte.
 func (o Object) End() int64 { return o.Offset + o.Length }
 
 // Metadata is a parsed _metadata without its objects.
@@ -90,33 +89,31 @@ type Metadata struct {
 	BackupID    string
 	BackupName  *string // nil: null
 	Description *string
-	CreatedAt   time.Time // UTC; zero when it cannot be parsed
+	CreatedAt   time.Time // UTC; zero if it cannot be parsed
 	ParentID    string    // "" for a full backup
 	VolumeID    string
-	// Volume is what of volume_meta is held for as long as the backup is known:
-	// nil for null, and where it is not usable, which VolumeErr then says.
+	// Volume is the part of volume_meta that is kept as long as the backup is known. It is nil for
+	// null, and for an unusable one, of which VolumeErr tells.
 	Volume    *VolumeSummary
 	VolumeErr error
-	// VolumeMeta is where in the file volume_meta is, for ReadVolumeMeta.
+	// VolumeMeta is the place of volume_meta in the file, for ReadVolumeMeta.
 	VolumeMeta Part
-	// Missing are names that Cinder always writes and that are not there, though
-	// the data can be had without.
+	// Missing lists names that Cinder always writes and that are missing, but that a restore of the
+	// data does not need.
 	Missing []string
-	// OddEntry is the number of the first object whose entry looks like Cinder's
-	// and is not quite: a blank too many, say. 0: none.
+	// OddEntry is the number of the first object whose entry is almost like Cinder's: with an
+	// additional blank, for example. 0: none.
 	OddEntry uint32
 }
 
-// Part is a part of a file, in bytes; the zero Part is none.
+// Part is a range of a file, in bytes; the zero Part is none.
 type Part struct{ Off, Len int64 }
 
-// ParseMetadata parses the _metadata of the backup whose files start with
-// prefix, handing each object to each in the order of the file, in which both
-// their offsets and their numbers rise; they do not overlap. It reads no more
-// than MaxMetadataBytes, holds one value of it in memory at a time and keeps no
-// objects itself. Errors wrap ErrJSON, ErrVersion, ErrCompression or
-// ErrTooLarge, what r says, or what each says; a file that ends too early is
-// ErrCut as well.
+// ParseMetadata parses the _metadata of the backup whose files start with prefix. It calls each
+// with every object in the order of the file, in which both offsets and numbers rise; objects do
+// not overlap. It reads at most MaxMetadataBytes, holds one value in memory at a time and keeps no
+// objects. Errors wrap ErrJSON, ErrVersion, ErrCompression or ErrTooLarge, or are those of r or
+// each; that of a file that ends too early also wraps ErrCut.
 func ParseMetadata(r io.Reader, prefix string, each func(Object) error) (Metadata, error) {
 	return parseLimited(r, MaxMetadataBytes, prefix, each)
 }
@@ -135,7 +132,7 @@ func parseLimited(r io.Reader, limit int64, prefix string, each func(Object) err
 	return m, err
 }
 
-// parseMetadata parses what Cinder writes; what may follow it is not looked at.
+// parseMetadata parses what Cinder writes, and ignores what follows it.
 func parseMetadata(v *values, prefix string, each func(Object) error) (Metadata, error) {
 	var m Metadata
 	if err := v.expect('{'); err != nil {
@@ -173,7 +170,7 @@ func parseMetadata(v *values, prefix string, each func(Object) error) (Metadata,
 		return m, fmt.Errorf("%w %q, this program knows %q", ErrVersion, clip(m.Version), Version)
 	case !seen["objects"]:
 		return m, fmt.Errorf("%w: no \"objects\"", ErrJSON)
-	case !seen["parent_id"]: // null is one
+	case !seen["parent_id"]: // which may be null
 		return m, fmt.Errorf("%w: no \"parent_id\", which a full backup has as well", ErrJSON)
 	case !IsID(m.BackupID) || !IsID(m.VolumeID) || m.ParentID != "" && !IsID(m.ParentID):
 		return m, fmt.Errorf("%w: backup_id, volume_id or parent_id is no UUID", ErrJSON)
@@ -186,10 +183,10 @@ func parseMetadata(v *values, prefix string, each func(Object) error) (Metadata,
 	return m, nil
 }
 
-// maxKeys bounds the names of _metadata; Cinder writes ten.
+// maxKeys bounds the number of names in _metadata; Cinder writes ten.
 const maxKeys = 1000
 
-// parse parses the value of one of _metadata's names.
+// parse parses the value of a name in _metadata.
 func (m *Metadata) parse(key string, v *values, prefix string, each func(Object) error) error {
 	text := func(to *string) error { // null leaves it empty
 		s, err := v.short(key)
@@ -215,7 +212,7 @@ func (m *Metadata) parse(key string, v *values, prefix string, each func(Object)
 		if err := text(&s); err != nil {
 			return err
 		}
-		// No reason not to restore: the file names have a time as well.
+		// A bad time does not prevent a restore; the file names have one as well.
 		m.CreatedAt, _ = ParseTime(s)
 		return nil
 	case "parent_id":
@@ -230,11 +227,11 @@ func (m *Metadata) parse(key string, v *values, prefix string, each func(Object)
 	return v.skip(key, maxValueBytes)
 }
 
-// maxKeyBytes are held of a name; longer ones, which Cinder does not write, are
-// told apart by their hashes.
+// maxKeyBytes bounds what is kept of a name. Longer ones, which Cinder does not write, are
+// distinguished by their hashes.
 const maxKeyBytes = 256
 
-// key parses a name, or makes one that stands for it if it is long.
+// key parses a name. If it is long, it returns its start and its hash instead.
 func (v *values) key() (string, error) {
 	t, err := v.text(maxValueBytes)
 	if err != nil {
@@ -253,7 +250,7 @@ func (v *values) key() (string, error) {
 	return fmt.Sprintf("%s... (SHA-256 %x)", b, hash.Sum(nil)), named(string(b), err)
 }
 
-// objectFields are pointers so that a missing field is told from a zero.
+// objectFields are pointers so that a missing field differs from a zero.
 type objectFields struct {
 	Compression *string `json:"compression"`
 	Length      *int64  `json:"length"`
@@ -298,7 +295,7 @@ func (m *Metadata) parseObjects(v *values, prefix string, each func(Object) erro
 	}
 }
 
-// parseAnyEntry parses an entry of "objects" in whatever form JSON allows.
+// parseAnyEntry parses an entry of "objects" in any form that JSON allows.
 func parseAnyEntry(b []byte, prefix string) (Object, error) {
 	var entry map[string]objectFields
 	if err := json.Unmarshal(b, &entry); err != nil {
@@ -319,8 +316,7 @@ func parseAnyEntry(b []byte, prefix string) (Object, error) {
 	return fields.check(suffix)
 }
 
-// check makes an object of the fields; suffix is what follows the prefix in its
-// name.
+// check makes an object of the fields; suffix is the part of its name after the prefix.
 func (f objectFields) check(suffix string) (Object, error) {
 	bad := func(format string, args ...any) (Object, error) {
 		return Object{}, fmt.Errorf("%w: object %q: %s", ErrJSON, clip(suffix), fmt.Sprintf(format, args...))
@@ -353,8 +349,8 @@ func (f objectFields) check(suffix string) (Object, error) {
 	return o, nil
 }
 
-// ParseTime parses created_at as Cinder writes it, str(datetime) with or
-// without microseconds and zone; no zone means UTC.
+// ParseTime parses created_at as Cinder writes it, str(datetime) with or without microseconds and
+// zone. Without a zone it is UTC.
 func ParseTime(s string) (time.Time, error) {
 	for _, layout := range []string{"2006-01-02 15:04:05Z07:00", "2006-01-02T15:04:05Z07:00", "2006-01-02 15:04:05", "2006-01-02T15:04:05"} {
 		if t, err := time.Parse(layout, s); err == nil {

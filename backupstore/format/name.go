@@ -6,20 +6,20 @@ import (
 	"strings"
 )
 
-// Kind tells the files of a backup apart.
+// Kind is the kind of a file of a backup.
 type Kind int
 
 // The kinds of file that a backup consists of.
 const (
-	KindObject   Kind = iota + 1 // a piece of the volume, maybe compressed
+	KindObject   Kind = iota + 1 // a part of the volume, possibly compressed
 	KindMetadata                 // _metadata, written last
 	KindDigests                  // _sha256file, written last but one
 )
 
-// OldPrefix is the prefix of every backup that a Cinder before 11.0.0 (Pike)
-// wrote, Kilo to Ocata: its names do not tell which backup it is, and a second
-// one in the same container replaced the first. Later releases go on reading
-// them, by the service_metadata in their database (Cinder's commit 535e71797).
+// OldPrefix is the prefix of every backup that a Cinder before 11.0.0 (Pike) wrote, Kilo to Ocata.
+// Such names do not identify the backup, and a second backup in the same container replaced the
+// first. Later releases still read them, by the service_metadata in their database (Cinder's commit
+// 535e71797).
 const OldPrefix = "backup"
 
 // Name is a parsed file name of a backup:
@@ -38,12 +38,12 @@ type Name struct {
 const (
 	idLen   = 36
 	timeLen = 14
-	// PrefixLen is the length of every prefix but OldPrefix.
+	// PrefixLen is the length of every prefix except OldPrefix.
 	PrefixLen = len("volume_") + idLen + 1 + timeLen + len("_backup_") + idLen
 )
 
-// ParseName parses a file name (no directory). ok is false for names that are
-// not a backup's, among them stray files such as a copy "..._metadata.bak".
+// ParseName parses a file name without a directory. ok is false for names that are not a backup's,
+// such as that of a copy "..._metadata.bak".
 func ParseName(name string) (n Name, ok bool) {
 	if suffix, old := strings.CutPrefix(name, OldPrefix); old {
 		n.Prefix = OldPrefix
@@ -81,7 +81,7 @@ func (n *Name) parseSuffix(suffix string) (ok bool) {
 	return true
 }
 
-// parseNumber parses "-00001"; exactly what fmt's "-%05d" writes is accepted.
+// parseNumber parses "-00001". It accepts exactly what fmt's "-%05d" writes.
 func parseNumber(suffix string) (uint32, bool) {
 	if len(suffix) < 6 || suffix[0] != '-' || !isDigits(suffix[1:]) || (len(suffix) > 6 && suffix[1] == '0') {
 		return 0, false
@@ -90,13 +90,12 @@ func parseNumber(suffix string) (uint32, bool) {
 	return uint32(v), err == nil && v > 0
 }
 
-// ObjectName is the file name of object number of the backup with this prefix.
+// ObjectName returns the file name of object number of the backup with this prefix.
 func ObjectName(prefix string, number uint32) string {
 	return fmt.Sprintf("%s-%05d", prefix, number)
 }
 
-// IsID reports whether s is a UUID as Cinder writes it: 36 characters, lower
-// case.
+// IsID reports whether s is a UUID as Cinder writes it: 36 characters, lower case.
 func IsID(s string) bool {
 	if len(s) != idLen {
 		return false

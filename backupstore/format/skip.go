@@ -6,16 +6,15 @@ import (
 	"io"
 )
 
-// passer is a reader that can pass over what it would hand out, faster than it
-// hands it out.
+// passer is a reader that can skip what it would return, faster than it returns it.
 type passer interface {
-	// pass passes over what is left of the value that in is inside of, or over
-	// a piece of it, and returns how many bytes Read would have given for that.
+	// pass skips the rest of the value that in is inside of, or a part of it, and returns how many
+	// bytes Read would have returned for it.
 	pass(in *nesting) (n int, ended bool, err error)
 }
 
-// skip passes over the next value. The inside of a value that is too long to be held is not
-// checked, as it is not used.
+// skip skips the next value. The inside of a value that is too long to be held is not checked,
+// because it is not used.
 func (v *values) skip(name string, limit int64) error {
 	c, err := v.peek()
 	if err != nil {
@@ -25,7 +24,7 @@ func (v *values) skip(name string, limit int64) error {
 		var any any
 		return v.into(name, &any)
 	}
-	start, held := v.at(), v.next // held is where in v.buf the value begins, -1 when it is too long
+	start, held := v.at(), v.next // held: start in v.buf, -1 if too long
 	for in := (nesting{}); ; {
 		n, ended := in.pass(v.buf[v.next:v.end])
 		v.next += n
@@ -50,8 +49,8 @@ func (v *values) skip(name string, limit int64) error {
 	}
 }
 
-// fillBehind reads on, where all that is held has been passed over: behind what
-// the reader can pass over by itself, if it can, of the value that in is inside of.
+// fillBehind reads on after all held bytes were skipped. If the reader is a passer, it skips there
+// what it can of the value that in is inside of, and holds nothing.
 func (v *values) fillBehind(in *nesting) (ended bool, err error) {
 	source, ok := v.r.(passer)
 	if !ok {
@@ -65,17 +64,16 @@ func (v *values) fillBehind(in *nesting) (ended bool, err error) {
 	return ended, err
 }
 
-// nesting is where in a value something is: as much as it takes to find its end.
+// nesting is a position inside a value, as far as is needed to find its end.
 type nesting struct {
 	depth           int
 	quoted, escaped bool
 }
 
-// bracket tells the bytes that matter outside of a JSON string.
+// bracket marks the bytes that matter outside of JSON strings.
 var bracket = [256]bool{'"': true, '{': true, '}': true, '[': true, ']': true}
 
-// pass passes over those bytes of b that belong to the value, and reports whether
-// it ends with them.
+// pass skips those bytes of b that belong to the value, and reports whether it ends with them.
 func (in *nesting) pass(b []byte) (n int, ended bool) {
 	for n < len(b) {
 		switch {

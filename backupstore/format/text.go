@@ -11,26 +11,24 @@ import (
 const (
 	// maxHeldBytes bounds a value that is held in memory as a whole.
 	maxHeldBytes = 64 << 10
-	// maxNameBytes are kept of a name or another short text; Cinder's database
-	// has room for 255 characters.
+	// maxNameBytes bounds what is kept of a name or another short text; Cinder's database has space
+	// for 255 characters.
 	maxNameBytes = 1 << 10
-	// maxMetaBytes bounds volume_meta, which grows with what a tenant gives a
-	// volume as its metadata.
+	// maxMetaBytes bounds volume_meta, which grows with the metadata that a tenant gives a volume.
 	maxMetaBytes = 64 << 20
 )
 
-// text is the string that comes next in v, decoded as it is read: it may be
-// longer than anybody wants to hold.
+// text is the next string in v, decoded as it is read, because it may be too long to be held.
 type text struct {
 	v     *values
-	limit int64                 // decoded bytes
-	ended bool                  // behind the closing quote
-	held  []byte                // decoded, and not handed out
-	two   [2 * utf8.UTFMax]byte // room for held
-	err   error                 // that stays
+	limit int64                 // decoded bytes still allowed
+	ended bool                  // after the closing quote
+	held  []byte                // decoded, not yet returned
+	two   [2 * utf8.UTFMax]byte // memory for held
+	err   error                 // of all further reads
 }
 
-// text returns a reader of the next value, which has to be a string.
+// text returns a reader of the next value, which must be a string.
 func (v *values) text(limit int64) (*text, error) {
 	if err := v.expect('"'); err != nil {
 		return nil, err
@@ -38,7 +36,7 @@ func (v *values) text(limit int64) (*text, error) {
 	return &text{v: v, limit: limit}, nil
 }
 
-// plainByte tells the bytes that stand for themselves in a JSON string.
+// plainByte marks the bytes that stand for themselves in a JSON string.
 var plainByte = func() (t [256]bool) {
 	for c := range t {
 		t[c] = c >= ' ' && c != '"' && c != '\\'
@@ -46,7 +44,7 @@ var plainByte = func() (t [256]bool) {
 	return t
 }()
 
-// plainLen is how many bytes at the start of b stand for themselves.
+// plainLen returns how many bytes at the start of b stand for themselves.
 func plainLen(b []byte) (n int) {
 	for n < len(b) && plainByte[b[n]] {
 		n++
@@ -80,7 +78,7 @@ func (t *text) Read(p []byte) (n int, err error) {
 		t.v.next += k
 		switch {
 		case k == len(run):
-		case k+1 < len(run) && run[k] == '\\' && (run[k+1] == '"' || run[k+1] == '\\'): // most there are
+		case k+1 < len(run) && run[k] == '\\' && (run[k+1] == '"' || run[k+1] == '\\'): // the usual escapes
 			p[n] = run[k+1]
 			n, t.v.next = n+1, t.v.next+2
 		default:
@@ -93,7 +91,7 @@ func (t *text) Read(p []byte) (n int, err error) {
 	return n, err
 }
 
-// gave takes n bytes off what the text may have, and returns the error that stays.
+// gave subtracts n bytes from the limit, and returns t.err.
 func (t *text) gave(n int) error {
 	if t.limit -= int64(n); t.limit < 0 && (t.err == nil || t.err == io.EOF) {
 		t.err = fmt.Errorf("%w: a text of too many bytes", ErrTooLarge)
@@ -101,8 +99,7 @@ func (t *text) gave(n int) error {
 	return t.err
 }
 
-// special passes over c, which comes next and does not stand for itself, and what
-// belongs to it.
+// special handles c, the next byte, which does not stand for itself, and what belongs to it.
 func (t *text) special(c byte) {
 	t.v.next++
 	switch {
@@ -150,8 +147,8 @@ func (t *text) hold(runes ...rune) {
 	}
 }
 
-// pair completes half of a character. As with encoding/json, what has no other
-// half is U+FFFD.
+// pair decodes the second half of a surrogate pair. A half without the other one is U+FFFD, as in
+// encoding/json.
 func (t *text) pair(half rune) {
 	for _, want := range []byte(`\u`) {
 		c, err := t.v.byte()
@@ -161,11 +158,11 @@ func (t *text) pair(half rune) {
 			return
 		case c == want:
 		case want == '\\':
-			t.v.next-- // any other character
+			t.v.next-- // it is another character
 			t.hold(utf8.RuneError)
 			return
 		default:
-			// Another escape behind half a character: no program writes that.
+			// No program writes another escape after half of a character.
 			t.err = fmt.Errorf("%w: half of a character inside a text", ErrJSON)
 			return
 		}
@@ -204,7 +201,7 @@ func (t *text) hex() (r rune) {
 	return r
 }
 
-// byte passes over the next byte.
+// byte returns the next byte and skips it.
 func (v *values) byte() (byte, error) {
 	if v.next == v.end {
 		if err := v.fill(v.next); err != nil {
@@ -215,8 +212,8 @@ func (v *values) byte() (byte, error) {
 	return v.buf[v.next-1], nil
 }
 
-// short parses the next value, a string or null, and keeps no more of it than a
-// message needs: nil for null.
+// short parses the next value, a string or null, and keeps only as much of it as a message needs;
+// nil for null.
 func (v *values) short(name string) (*string, error) {
 	if c, err := v.peek(); err != nil || c != '"' {
 		if err != nil {
@@ -241,5 +238,5 @@ func (v *values) short(name string) (*string, error) {
 	return &s, named(name, err)
 }
 
-// cut reports whether err says that the text is not over where it ends.
+// cut reports whether err says that the text ends too early.
 func cut(err error) bool { return errors.Is(err, io.ErrUnexpectedEOF) }

@@ -7,32 +7,31 @@ import (
 	"io"
 )
 
-// maxValueBytes bounds every value of _metadata but the list of objects and
-// volume_meta. Cinder writes some hundred bytes.
+// maxValueBytes bounds every value of _metadata except the list of objects and volume_meta. Cinder
+// writes some hundred bytes.
 const maxValueBytes = 4 << 20
 
-// values takes a JSON text apart into values without parsing them, for
-// encoding/json or something quicker to do that. It holds one value at a time,
-// and of a long one only a piece: json.Decoder would read a string of 500 MB into
-// memory before anybody could refuse it.
+// values splits a JSON text into values without parsing them, which is left to encoding/json or
+// something faster. It holds one value at a time, and only a part of a long one: json.Decoder would
+// read a string of 500 MB into memory before it could be refused.
 type values struct {
 	r    io.Reader
 	buf  []byte
-	next int   // in buf
-	end  int   // of what is in buf
+	next int   // start of the unread bytes in buf
+	end  int   // of the bytes in buf
 	read int64 // bytes read so far
 }
 
 func newValues(r io.Reader) *values { return &values{r: r, buf: make([]byte, 8<<10)} }
 
-// fill reads on, keeping the bytes from keep on, which move to the front.
+// fill reads on. It keeps the bytes from keep on, and moves them to the front.
 func (v *values) fill(keep int) error {
 	if keep > 0 {
 		copy(v.buf, v.buf[keep:v.end])
 		v.next, v.end = v.next-keep, v.end-keep
 	}
 	if v.end == 0 && v.read > maxHeldBytes && len(v.buf) < maxHeldBytes {
-		v.buf = make([]byte, maxHeldBytes) // a large file takes fewer reads so
+		v.buf = make([]byte, maxHeldBytes) // fewer reads for a large file
 	}
 	if v.end == len(v.buf) {
 		if v.end >= maxHeldBytes {
@@ -56,10 +55,10 @@ func (v *values) fill(keep int) error {
 	return io.ErrNoProgress
 }
 
-// at is the offset of the next byte in what is read.
+// at returns the offset of the next byte in the input.
 func (v *values) at() int64 { return v.read - int64(v.end-v.next) }
 
-// peek returns the next byte that is no white space.
+// peek returns the next byte that is not white space.
 func (v *values) peek() (byte, error) {
 	for {
 		for ; v.next < v.end; v.next++ {
@@ -75,7 +74,7 @@ func (v *values) peek() (byte, error) {
 	}
 }
 
-// expect passes over the byte want.
+// expect skips the byte want, and fails if another one comes next.
 func (v *values) expect(want byte) error {
 	c, err := v.peek()
 	if err != nil {
@@ -88,8 +87,8 @@ func (v *values) expect(want byte) error {
 	return nil
 }
 
-// more passes over what stands between two elements of a list or an object that
-// ends with closing, and reports whether there is one more element.
+// more skips what is between two elements of a list or an object that ends with closing, and
+// reports whether there is another element.
 func (v *values) more(first bool, closing byte) (bool, error) {
 	c, err := v.peek()
 	if err != nil {
@@ -105,8 +104,8 @@ func (v *values) more(first bool, closing byte) (bool, error) {
 	return true, v.expect(',')
 }
 
-// value returns the next value as it is written, without checking that it is valid, which parsing
-// it does. The bytes are valid until the next call.
+// value returns the next value as written, without checking that it is valid, which parsing does.
+// The bytes are valid until the next call.
 func (v *values) value() ([]byte, error) {
 	if _, err := v.peek(); err != nil {
 		return nil, err
@@ -150,7 +149,7 @@ func (v *values) value() ([]byte, error) {
 		default:
 			continue // of a number, true, false or null
 		}
-		// at is behind the value.
+		// at is after the value.
 		v.next = at
 		return v.buf[start:at], nil
 	}
@@ -168,7 +167,7 @@ func (v *values) into(name string, to any) error {
 	return nil
 }
 
-// named says which value was too large.
+// named adds to ErrTooLarge which value was too large.
 func named(name string, err error) error {
 	if errors.Is(err, ErrTooLarge) {
 		return fmt.Errorf("%q: %w", clip(name), err)

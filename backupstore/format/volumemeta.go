@@ -9,19 +9,18 @@ import (
 	"strings"
 )
 
-// VolumeMeta is the volume's own record as it was when the backup was made:
-// the text volume_meta of _metadata (cinder/backup/driver.py,
-// BackupMetadataAPI), versions 1 and 2.
+// VolumeMeta is the volume's own record from the time of the backup: the text volume_meta of
+// _metadata (cinder/backup/driver.py, BackupMetadataAPI), versions 1 and 2.
 type VolumeMeta struct {
 	Version int        `json:"version"`
 	Base    VolumeBase `json:"volume-base-metadata"`
-	// Metadata and Image are nil when the volume had none.
+	// Metadata and Image are nil if the volume had none.
 	Metadata map[string]string `json:"volume-metadata"`
-	Image    map[string]string `json:"volume-glance-metadata"` // of a volume made from an image
+	Image    map[string]string `json:"volume-glance-metadata"` // of volumes made from an image
 }
 
-// VolumeBase is what is of use of the volume's database row; nil is null. The
-// row has more, credentials among it (provider_auth), which is not kept.
+// VolumeBase is the useful part of the volume's database row; nil is null. The row has more,
+// credentials (provider_auth) among it, which is not kept.
 type VolumeBase struct {
 	Name             *string `json:"display_name"`
 	Description      *string `json:"display_description"`
@@ -35,10 +34,9 @@ type VolumeBase struct {
 	UserID           *string `json:"user_id"`
 }
 
-// ParseVolumeMeta parses the text of volume_meta; fields that it does not know
-// are ignored. When fields that it knows are not of the type they should be,
-// it returns the others with an error that wraps ErrJSON; else the result is
-// nil when there is an error.
+// ParseVolumeMeta parses the text of volume_meta and ignores unknown fields. If known fields have a
+// wrong type, it returns the others with an error that wraps ErrJSON; with any other error the
+// result is nil.
 func ParseVolumeMeta(text string) (*VolumeMeta, error) {
 	m := new(VolumeMeta)
 	err := json.Unmarshal([]byte(text), m)
@@ -55,15 +53,15 @@ func ParseVolumeMeta(text string) (*VolumeMeta, error) {
 	return m, err
 }
 
-// VolumeSummary is what of a VolumeMeta is held for every backup of a share: its
-// size does not depend on what a tenant has given the volume as its metadata.
+// VolumeSummary is what is kept of the VolumeMeta of every backup of a share: its size does not
+// depend on the metadata that a tenant has given the volume.
 type VolumeSummary struct {
-	Base VolumeBase // texts of more than some hundred bytes are cut
+	Base VolumeBase // with long texts cut
 	// FromImage says that there is image metadata.
 	FromImage bool
 }
 
-// summary is m without what can be long.
+// summary returns m without what can be long.
 func (m *VolumeMeta) summary() *VolumeSummary {
 	if m == nil {
 		return nil
@@ -74,7 +72,7 @@ func (m *VolumeMeta) summary() *VolumeSummary {
 		if *text == nil {
 			continue
 		}
-		kept := strings.Clone(**text) // and not all of what it was parsed from
+		kept := strings.Clone(**text) // without the memory that it was parsed from
 		if len(kept) > maxNameBytes {
 			kept = strings.ToValidUTF8(kept[:maxNameBytes], "") + "..."
 		}
@@ -83,7 +81,7 @@ func (m *VolumeMeta) summary() *VolumeSummary {
 	return s
 }
 
-// volumeMeta parses volume_meta, and keeps what is short of it.
+// volumeMeta parses volume_meta, and keeps its summary.
 func (m *Metadata) volumeMeta(v *values) error {
 	c, err := v.peek()
 	if err != nil {
@@ -122,8 +120,8 @@ func (m *Metadata) volumeMeta(v *values) error {
 	return nil
 }
 
-// summarise is ParseVolumeMeta for a text that is too long to be held. What is
-// not kept of it is not checked.
+// summarise parses a volume_meta that is too long to be held. It does not check what it does not
+// keep.
 func summarise(v *values) (*VolumeSummary, error) {
 	var m VolumeMeta
 	var mistyped error
@@ -162,8 +160,7 @@ func summarise(v *values) (*VolumeSummary, error) {
 	return s, mistyped
 }
 
-// fields hands each name of the object that comes next to each, which passes
-// over its value.
+// fields calls each with every name of the next object. each skips the value.
 func fields(v *values, each func(v *values, key string) error) error {
 	if err := v.expect('{'); err != nil {
 		return err
@@ -186,13 +183,12 @@ func fields(v *values, each func(v *values, key string) error) error {
 	}
 }
 
-// maxReadMeta bounds the volume_meta that ReadVolumeMeta reads: it takes some
-// times as much memory. Cinder's quota of a volume's metadata is 128 items.
+// maxReadMeta bounds the volume_meta that ReadVolumeMeta reads, which needs several times as much
+// memory. Cinder's quota of a volume's metadata is 128 items.
 const maxReadMeta = 4 << 20
 
-// ReadVolumeMeta reads the volume_meta of which r is Metadata.VolumeMeta. Errors
-// are those of ParseVolumeMeta, as is what it returns with them, ErrTooLarge for
-// one of more than 4 MiB, and r's.
+// ReadVolumeMeta reads a volume_meta from r, which must read the range Metadata.VolumeMeta. Results
+// and errors are those of ParseVolumeMeta, ErrTooLarge for more than 4 MiB, or errors of r.
 func ReadVolumeMeta(r io.Reader) (*VolumeMeta, error) {
 	t, err := newValues(r).text(maxReadMeta)
 	if err != nil {
@@ -205,7 +201,7 @@ func ReadVolumeMeta(r io.Reader) (*VolumeMeta, error) {
 	return ParseVolumeMeta(b.String())
 }
 
-// SizeBytes is the volume's size, 0 when it is not recorded or nonsense.
+// SizeBytes returns the size of the volume, 0 if it is not recorded or out of range.
 func (m *VolumeSummary) SizeBytes() int64 {
 	if m == nil {
 		return 0
@@ -213,7 +209,7 @@ func (m *VolumeSummary) SizeBytes() int64 {
 	return (&VolumeMeta{Base: m.Base}).SizeBytes()
 }
 
-// SizeBytes is the volume's size, 0 when it is not recorded or nonsense.
+// SizeBytes returns the size of the volume, 0 if it is not recorded or out of range.
 func (m *VolumeMeta) SizeBytes() int64 {
 	if m == nil || m.Base.SizeGiB < 1 || m.Base.SizeGiB > MaxVolumeBytes>>30 {
 		return 0
