@@ -18,33 +18,34 @@ type zeroChecks struct {
 	mu       sync.Mutex
 	verdicts map[int]zeroVerdict // by object
 	objects  map[int]*zeroCheck  // of which the verdict says nothing
-	zero     ranges              // compared, of objects that can be entered anywhere
+	ranges   int                 // that zeroCheck.zero of all objects have
 	denied   ranges              // blocks that are not zero, in objects that are right by their MD5
 	said     atomic.Bool         // that the digest file is damaged
 }
 
 // zeroCheck is how far that has come with one object.
 type zeroCheck struct {
-	turn chan struct{} // held by who decodes the object for it
+	turn chan struct{} // held by the goroutine that decodes the object for it
 	upto int64         // volume offset before which all its rows of zeros have been compared
+	zero ranges        // behind that, what has been
 	// damaged says that the object is not right by its MD5: then rows are.
 	damaged bool
 }
 
-// maxZeroRanges bounds zeroChecks.zero: what is forgotten is compared again.
+// maxZeroRanges bounds zeroChecks.ranges: what is forgotten is compared again.
 const maxZeroRanges = 1 << 14
 
 func newZeroChecks() *zeroChecks {
 	return &zeroChecks{verdicts: map[int]zeroVerdict{}, objects: map[int]*zeroCheck{}}
 }
 
-// of returns the check of an object.
-func (z *zeroChecks) of(ref int) *zeroCheck {
+// of returns the check of an object, which begins at the volume offset start.
+func (z *zeroChecks) of(ref int, start int64) *zeroCheck {
 	z.mu.Lock()
 	defer z.mu.Unlock()
 	c := z.objects[ref]
 	if c == nil {
-		c = &zeroCheck{turn: make(chan struct{}, 1)}
+		c = &zeroCheck{turn: make(chan struct{}, 1), upto: start}
 		z.objects[ref] = c
 	}
 	return c
@@ -54,24 +55,27 @@ func (z *zeroChecks) of(ref int) *zeroCheck {
 func (z *zeroChecks) known(c *zeroCheck, off, end int64) bool {
 	z.mu.Lock()
 	defer z.mu.Unlock()
-	return c.damaged || end <= c.upto || z.zero.hasAll(off, end)
+	return c.damaged || end <= c.upto || c.zero.hasAll(off, end)
 }
 
-// passed notes that the rows of zeros before end have been compared.
-func (z *zeroChecks) passed(c *zeroCheck, end int64) {
+// passed notes that the rows of zeros of [off, end) have been compared, and those
+// between from and off as well.
+func (z *zeroChecks) passed(c *zeroCheck, from, off, end int64) {
 	z.mu.Lock()
 	defer z.mu.Unlock()
-	c.upto = max(c.upto, end)
-}
-
-// found notes bytes that are zero.
-func (z *zeroChecks) found(off, end int64) {
-	z.mu.Lock()
-	defer z.mu.Unlock()
-	if len(z.zero) >= maxZeroRanges {
-		z.zero = nil
+	if from <= c.upto {
+		c.upto = max(c.upto, end)
+		return
 	}
-	z.zero.add(off, end-off)
+	if z.ranges >= maxZeroRanges {
+		for _, c := range z.objects {
+			c.zero = nil
+		}
+		z.ranges = 0
+	}
+	before := len(c.zero)
+	c.zero.add(off, end-off)
+	z.ranges += len(c.zero) - before
 }
 
 // deny notes a block that is not zero.
@@ -132,7 +136,7 @@ func (v *Volume) blockStart(at, off int64) int64 {
 // been compared with the object that it comes from.
 func (v *Volume) compareZeros(ctx context.Context, ref int, off, end int64) error {
 	z := v.zeros
-	c := z.of(ref)
+	c := z.of(ref, v.objects[ref].Offset)
 	if z.known(c, off, end) {
 		return nil
 	}
@@ -145,12 +149,12 @@ func (v *Volume) compareZeros(ctx context.Context, ref int, off, end int64) erro
 		if err := v.compareZeroRange(ctx, ref, c, off, end); err != nil {
 			return err
 		}
-		z.found(off, end)
+		z.passed(c, off, off, end)
 		return nil
 	}
-	// Whoever gets to end decodes all before it. The rows of zeros there are
-	// compared on the way, so that one who asks for them later, as somebody does who
-	// reads on several processors, need not begin anew.
+	// The way to end leads through what lies before it. The rows of zeros there are
+	// compared in passing, so that another goroutine, which asks for them later, need
+	// not begin anew. What a decoder has left behind is not gone back for.
 	select {
 	case c.turn <- struct{}{}:
 		defer func() { <-c.turn }()
@@ -158,9 +162,10 @@ func (v *Volume) compareZeros(ctx context.Context, ref int, off, end int64) erro
 		return ctx.Err()
 	}
 	z.mu.Lock()
-	at := max(c.upto, v.objects[ref].Offset)
+	upto := c.upto
 	z.mu.Unlock()
-	for at < end && !z.known(c, at, end) {
+	from := max(upto, v.decodedUntil(ref, off))
+	for at := from; at < end && !z.known(c, at, end); {
 		start, stop, err := v.nextZeroRows(ctx, at, end)
 		if err != nil {
 			return err
@@ -168,10 +173,26 @@ func (v *Volume) compareZeros(ctx context.Context, ref int, off, end int64) erro
 		if err := v.compareZeroRange(ctx, ref, c, start, stop); err != nil {
 			return err
 		}
-		z.passed(c, stop)
+		z.passed(c, from, start, stop)
 		at = stop
 	}
 	return nil
+}
+
+// decodedUntil is the volume offset, off at most, that a decoder of object ref has
+// come to, or can be had at.
+func (v *Volume) decodedUntil(ref int, off int64) int64 {
+	o := &v.objects[ref]
+	live := v.catalog.live.peek(v.objectPath(ref))
+	if live == nil {
+		return o.Offset
+	}
+	defer v.catalog.live.release(live)
+	at := live.Start(off - o.Offset)
+	if frontier, _ := live.Indexed(); frontier <= off-o.Offset {
+		at = max(at, frontier)
+	}
+	return o.Offset + at
 }
 
 // nextZeroRows finds the first blocks of [off, end) that are zero by their rows,
