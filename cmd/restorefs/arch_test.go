@@ -20,13 +20,13 @@ import (
 	"github.com/restorefs/restorefs/backupstore/storetest"
 )
 
-// The processors that programs of other processors are tried for, and what runs
-// them. s390x is big-endian.
+// The other processors whose programs are tried, and the emulators that run these. s390x is
+// big-endian.
 var emulators = map[string]string{"s390x": "qemu-s390x-static", "arm64": "qemu-aarch64-static"}
 
-// TestOtherProcessorsRestoreTheSame runs in "make test-arch". A chain in all
-// four formats is restored by the programs of all processors, with the indexes
-// that each has made and the overlay that this one has written.
+// TestOtherProcessorsRestoreTheSame runs in "make test-arch". The programs of all processors
+// restore a chain in all four formats, with the indexes that each of them has made and with the
+// overlay that this one has written.
 func TestOtherProcessorsRestoreTheSame(t *testing.T) {
 	share, list := storetest.Fixtures(t)
 	wholeSeconds(t, share)
@@ -42,7 +42,7 @@ func TestOtherProcessorsRestoreTheSame(t *testing.T) {
 		}
 		programs[arch] = []string{emulator, path}
 	}
-	on := func(name string, args ...string) string { // gives its standard output
+	on := func(name string, args ...string) string { // returns its standard output
 		t.Helper()
 		cmd := exec.CommandContext(t.Context(), programs[name][0], append(programs[name][1:len(programs[name]):len(programs[name])], args...)...)
 		cmd.Env = append(os.Environ(), "RESTOREFS_TEST_MAIN=1", "XDG_CACHE_HOME="+t.TempDir())
@@ -74,7 +74,7 @@ func TestOtherProcessorsRestoreTheSame(t *testing.T) {
 
 	indexesOfOthersAreUsed(t, programs, on)
 
-	// What was written onto a disk here, there.
+	// An overlay that was written here is restored there.
 	if err := os.Mkdir(filepath.Join(dir, "overlay"), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -114,9 +114,9 @@ func TestOtherProcessorsRestoreTheSame(t *testing.T) {
 	}
 }
 
-// wholeSeconds gives all files below dir a time without nanoseconds: qemu 7.2 gives a
-// program of s390x none from fstat(2), though from newfstatat(2), and each file would
-// be another one once it is open.
+// wholeSeconds gives all files below dir a time without nanoseconds. From qemu 7.2 a program of
+// s390x gets none by fstat(2) but does by newfstatat(2), so each file would look changed once it is
+// open.
 func wholeSeconds(t *testing.T, dir string) {
 	t.Helper()
 	whole := time.Date(2026, 1, 6, 0, 0, 0, 0, time.UTC)
@@ -127,8 +127,8 @@ func wholeSeconds(t *testing.T, dir string) {
 	}
 }
 
-// indexesOfOthersAreUsed restores with the indexes that each processor's program has
-// made by those of all: none finds anything to do about them, or to doubt.
+// indexesOfOthersAreUsed restores, with the program of each processor, using the indexes made by
+// each of them. No program must make or doubt one.
 func indexesOfOthersAreUsed(t *testing.T, programs map[string][]string, on func(name string, args ...string) string) {
 	t.Helper()
 	share, dir := t.TempDir(), t.TempDir()
@@ -183,7 +183,7 @@ func readStart(t *testing.T, path string, p []byte) []byte {
 	return p
 }
 
-// allFiles are the digests of what has bytes below dir.
+// allFiles returns the digests of all files below dir that are not empty.
 func allFiles(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	all := map[string]string{}

@@ -15,8 +15,8 @@ import (
 
 const root = "../.."
 
-// declared is every function, method and type of the module's packages that are
-// no tests, as docs/architecture.md names them: package.Name, package.Type.Name.
+// declared returns every function, method and type of the module outside of tests, as
+// docs/architecture.md names them: package.Name, package.Type.Name.
 func declared(t *testing.T) map[string]bool {
 	t.Helper()
 	names := map[string]bool{}
@@ -74,7 +74,7 @@ func receiver(e ast.Expr) string {
 	return ""
 }
 
-// methods are those of an interface, and the fields of a struct.
+// methods returns the methods of an interface, or the fields of a struct.
 func methods(e ast.Expr) (names []string) {
 	var list *ast.FieldList
 	switch e := e.(type) {
@@ -93,8 +93,8 @@ func methods(e ast.Expr) (names []string) {
 	return names
 }
 
-// TestTheArchitectureNamesWhatIsThere holds docs/architecture.md to the code: each
-// file, package and function that it names exists.
+// TestTheArchitectureNamesWhatIsThere checks docs/architecture.md against the code: each file,
+// package and function that it names exists.
 func TestTheArchitectureNamesWhatIsThere(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(root, "docs/architecture.md"))
 	if err != nil {
@@ -125,8 +125,8 @@ func TestTheArchitectureNamesWhatIsThere(t *testing.T) {
 	}
 }
 
-// isFile reports whether name, which may have no folder or only the last ones of
-// its path, is a file of the module.
+// isFile reports whether name is a file of the module. It may lack the folder, or the first part of
+// it.
 func isFile(t *testing.T, name string) bool {
 	t.Helper()
 	found := false

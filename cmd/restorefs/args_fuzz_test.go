@@ -19,7 +19,7 @@ type parsed struct {
 
 func (p parsed) String() string { return fmt.Sprintf("%s %v %q", p.command, p.flags, p.args) }
 
-// parseBy gives a command line, as it is, to the library.
+// parseBy passes a command line to the library unchanged.
 func parseBy(args []string) (p parsed, err error) {
 	app := newApp()
 	app.Writer, app.ErrWriter = io.Discard, io.Discard
@@ -50,9 +50,9 @@ var fuzzWords = []string{
 	"--salvage", "--salvage=keep", "--json", "-json=true", "--volume", "--backup", "--backup=a", "b", "--refresh", "5s", "--", "", "--odd", "-1", "--run", "--help", "--target", "-jy", "--delta",
 }
 
-// FuzzArrange holds arrange against the library: of flags with their values in
-// any order among the arguments it makes what the library makes of the flags
-// first, "--", and the arguments; and what it does not refuse, the library takes.
+// FuzzArrange compares arrange with the library. Flags with their values in any order among the
+// arguments must give what the library makes of the flags first, "--", and the arguments; and the
+// library must accept what arrange does not refuse.
 func FuzzArrange(f *testing.F) {
 	f.Add(byte(0), []byte{0, 4, 2, 8, 10, 17})
 	f.Add(byte(1), []byte{13, 14, 0, 26, 4, 3})
@@ -69,7 +69,7 @@ func FuzzArrange(f *testing.F) {
 			line = append(line, fuzzWords[int(p)%len(fuzzWords)])
 		}
 		if slices.Contains(line, "--help") {
-			return // prints
+			return // prints and ends
 		}
 		arranged, err := arrange(newApp(), slices.Concat([]string{"restorefs", command}, line))
 		if err != nil {
@@ -84,7 +84,7 @@ func FuzzArrange(f *testing.F) {
 				t.Fatalf("%q: what stands behind -- became %v", line, got)
 			}
 		}
-		// Units that the fuzzer chose, shuffled by it, and sorted.
+		// Units chosen and shuffled by the fuzzer, and sorted.
 		units := [][]string{{"--share", "S"}, {"--share=T"}, {"--json"}, {"--jobs", "3"}, {"-j=4"}, {"--memory", "1GiB"}, {"--debug"}, {"--log-format", "json"}}
 		var shuffled, flags, args []string
 		for i, p := range pieces {

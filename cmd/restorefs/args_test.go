@@ -80,8 +80,7 @@ func TestFlagsMayStandAnywhere(t *testing.T) {
 	}
 }
 
-// What a script gives whose variable is not set is never the same as leaving the
-// flag out.
+// A variable that a script has not set must never mean the same as no flag.
 func TestNoFlagOfAnyCommandTakesAnEmptyValue(t *testing.T) {
 	n := 0
 	for _, command := range newApp().Commands {
@@ -124,7 +123,7 @@ func TestAnExportedVariableThatIsEmptyCountsAsNotSet(t *testing.T) {
 	}
 }
 
-// A script whose variable is not set must not mount over its working directory.
+// A script with a variable that is not set must not mount over its working directory.
 func TestAnArgumentThatIsEmptyIsWrongUsage(t *testing.T) {
 	share, b := smallShare(t)
 	for _, args := range [][]string{{"mount", ""}, {"unmount", ""}, {"materialize", b.ID, ""}, {"verify", ""}, {"overlay", "list", ""}} {

@@ -33,8 +33,8 @@ func TestTheBarFitsTheTerminal(t *testing.T) {
 	}
 }
 
-// terminal is a pseudo terminal of some columns: what a program writes to it,
-// and the end for the program.
+// terminal returns a pseudo terminal of some columns: one end to read what a program writes, and
+// the end for the program.
 func terminal(t *testing.T, columns uint16) (ours, its *os.File) {
 	t.Helper()
 	ours, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)

@@ -54,7 +54,7 @@ const (
 	otherVolume = "26cc6e5f-3ed7-43a6-8d37-6125fb65d94d"
 )
 
-// cloudBackup is a share with one small backup of that volume.
+// cloudBackup makes a share with a small backup of that volume.
 func cloudBackup(t *testing.T, v storetest.Volume) (share, id string) {
 	t.Helper()
 	share = t.TempDir()
@@ -62,7 +62,7 @@ func cloudBackup(t *testing.T, v storetest.Volume) (share, id string) {
 	return share, b.ID
 }
 
-// volumeFile is a file that may be the volume of a volumeServer: blank, of a GiB.
+// volumeFile makes a file that may be the volume of a volumeServer: blank, of a GiB.
 func volumeFile(t *testing.T, name string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)
@@ -159,8 +159,8 @@ func TestAVolumeIsCheckedBeforeAnythingIsWritten(t *testing.T) {
 	})
 }
 
-// Whatever the cloud does after the data is written: the data is not said to be
-// lost, and the command that is printed does the rest.
+// Whatever the cloud does after the data is written, the data is not reported as lost, and the
+// printed command does the rest.
 func TestAFaultOfTheCloudIsMadeGoodByThePrintedCommand(t *testing.T) {
 	firstPass(t)
 	share, id := cloudBackup(t, storetest.Volume{Name: "n", Metadata: map[string]string{"a": "1"}, ImageMetadata: map[string]string{"os": "debian"}, Bootable: true})
@@ -212,7 +212,7 @@ func TestAFaultOfTheCloudIsMadeGoodByThePrintedCommand(t *testing.T) {
 			t.Fatal(err)
 		}
 		<-logged.then
-		cmd.Process.Signal(os.Interrupt) // patience is for the operator to end
+		cmd.Process.Signal(os.Interrupt) // only the operator ends the wait
 		cmd.Wait()
 		var result materialized
 		if err := json.Unmarshal(out.Bytes(), &result); err != nil || cmd.ProcessState.ExitCode() != 5 || !result.Verified || result.Volume.Restored || result.Volume.Error == "" || !strings.HasPrefix(result.Volume.Again, "restorefs materialize --metadata-only --share ") {
@@ -221,7 +221,7 @@ func TestAFaultOfTheCloudIsMadeGoodByThePrintedCommand(t *testing.T) {
 	})
 }
 
-// waiting closes then when it is written what it wants.
+// waiting closes a channel when the wanted text is written to it.
 type waiting struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -259,7 +259,7 @@ func TestWhatTheAPIRefusesIsListedAndKept(t *testing.T) {
 	if err != nil || cmd.ProcessState.ExitCode() != 5 || !bytes.Contains(text, []byte(long)) || bytes.Contains(text, []byte(`"a"`)) || metadata["a"] != "1" {
 		t.Errorf("exit %d: %v %s %v", cmd.ProcessState.ExitCode(), err, text, metadata)
 	}
-	// Somebody with access to the database does the rest; then the file goes.
+	// An administrator does the rest in the database; then the file goes.
 	again := func() (string, int) {
 		cmd := program(t, "materialize", "--share", share, "--volume", cloudTarget, "--metadata-only", id)
 		cmd.Dir, cmd.Env = dir, append(cmd.Env, env...)
@@ -314,7 +314,7 @@ func TestBashReadsAWordAsItWasWritten(t *testing.T) {
 func TestTheScriptSaysToTheShellWhatIsMeant(t *testing.T) {
 	need(t, "bash")
 	name, odd := "it's $(a) `b` \"c\" \\ *", "ü\nnew line\x1b[2J\x7f\u202e'end\\"
-	long := strings.Repeat("ü", 256) // which since 2023.1 may be taken, in a call of its own
+	long := strings.Repeat("ü", 256) // may be accepted since 2023.1, in a call of its own
 	share, id := cloudBackup(t, storetest.Volume{
 		Name: name, Description: odd, Metadata: map[string]string{"a b": odd, "e": "", "ü": "doubt", "no=key": "x", "src_backup_id": "older"},
 		ImageMetadata: map[string]string{"k": "x=y", "long": long, "z": "#!"}, Bootable: true, EncryptionKeyID: "key",

@@ -13,8 +13,8 @@ import (
 	"github.com/restorefs/restorefs/backupstore/storetest"
 )
 
-// copiedInUse makes a backup of an ext4 that is mounted, in which a file was
-// synced a moment ago, and one of the same after it was unmounted.
+// copiedInUse makes a backup of a mounted ext4 in which a file has just been synced, and one of the
+// same file system after it was unmounted.
 func copiedInUse(t *testing.T) (share, used, clean string) {
 	t.Helper()
 	if os.Geteuid() != 0 {
@@ -90,7 +90,7 @@ func TestADiskThatWasInUseIsTold(t *testing.T) {
 	}
 	pipe := program(t, "materialize", "--share", share, used, "-")
 	var said bytes.Buffer
-	pipe.Stderr = &said // and the GiB goes to /dev/null
+	pipe.Stderr = &said // stdout, a GiB, goes to /dev/null
 	if err := pipe.Run(); err != nil || !strings.Contains(said.String(), told) {
 		t.Errorf("materialize to a pipe: %v: %s", err, said.String())
 	}
@@ -100,8 +100,8 @@ func TestADiskThatWasInUseIsTold(t *testing.T) {
 	}
 }
 
-// What the documents say of such a disk: the file is not there without the
-// journal, and is there with an overlay.
+// As the documents say about such a disk, the file is missing without the journal, and is there
+// with an overlay.
 func TestADiskThatWasInUseIsReadThroughAnOverlay(t *testing.T) {
 	needMount(t)
 	share, used, _ := copiedInUse(t)

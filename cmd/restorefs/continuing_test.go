@@ -41,7 +41,7 @@ func TestAnInterruptedRestoreSaysTheCommandThatContinues(t *testing.T) {
 	}
 }
 
-// waitWritten waits until something is written to a sparse file.
+// waitWritten waits until a sparse file has data.
 func waitWritten(path string) {
 	var st syscall.Stat_t
 	for range 2000 {

@@ -13,8 +13,8 @@ import (
 	"github.com/restorefs/restorefs/backupstore/storetest"
 )
 
-// readDisk reads the whole disk of a backup in a mount, and returns its first
-// MiB: more than a test need keep in memory.
+// readDisk reads the whole disk of a backup in a mount, and returns its first MiB, because the
+// whole would take too much memory.
 func readDisk(mountpoint string, b storetest.Backup) (first []byte, err error) {
 	f, err := os.Open(filepath.Join(mountpoint, "backups", b.ID, "volume.raw"))
 	if err != nil {
@@ -62,7 +62,7 @@ func TestADiskCacheServesLaterMountsAndIsNotTrusted(t *testing.T) {
 	}
 	stop(t, server, server.Process)
 
-	// The object decays, and nobody notices by its size or time.
+	// The object is damaged, but its size and time do not show it.
 	object := b.Path("-00001")
 	st, err := os.Stat(object)
 	if err != nil {
@@ -84,7 +84,7 @@ func TestADiskCacheServesLaterMountsAndIsNotTrusted(t *testing.T) {
 	}
 	stop(t, server, server.Process)
 
-	// And so does the cache.
+	// The cache is damaged too.
 	slab := filepath.Join(dir, "slab-00000")
 	f, err := os.OpenFile(slab, os.O_RDWR, 0)
 	if err != nil {

@@ -75,7 +75,7 @@ func TestEveryFlagInADocumentIsOne(t *testing.T) {
 	command := regexp.MustCompile(`(?m)^(?:\$ )?restorefs .*$|` + "`restorefs [^`]*`")
 	for path, text := range documents(t) {
 		for _, words := range command.FindAllString(text, -1) {
-			words = regexp.MustCompile(`'.*'| \| .*`).ReplaceAllString(words, "") // what other programs run
+			words = regexp.MustCompile(`'.*'| \| .*`).ReplaceAllString(words, "") // without arguments of other programs
 			for _, flag := range regexp.MustCompile(`\s--([a-z-]+)`).FindAllStringSubmatch(words, -1) {
 				if !known[flag[1]] {
 					t.Errorf("%s: no command has --%s: %s", path, flag[1], words)
@@ -85,7 +85,7 @@ func TestEveryFlagInADocumentIsOne(t *testing.T) {
 	}
 }
 
-// anchor is what GitHub makes of a heading.
+// anchor returns the anchor that GitHub gives a heading.
 func anchor(heading string) string {
 	heading = strings.ToLower(strings.TrimSpace(heading))
 	heading = regexp.MustCompile(`[^\p{L}\p{N} _-]`).ReplaceAllString(heading, "")
@@ -125,8 +125,8 @@ func TestLinksInDocumentsLeadSomewhere(t *testing.T) {
 	}
 }
 
-// A program that guesses the format of a disk can be led astray by it: every
-// command that reads one names the format.
+// The contents of a disk can mislead a program that guesses its format, so every command that reads
+// a disk names the format.
 func TestCommandsInDocumentsNameTheFormat(t *testing.T) {
 	texts := documents(t)
 	for _, pattern := range []string{"../../packaging/*", "../../cmd/restorefs/*.sh", "../../cmd/restorefs/sample/README.md"} {
@@ -162,8 +162,8 @@ func TestCommandsInDocumentsNameTheFormat(t *testing.T) {
 	}
 }
 
-// unformatted finds the commands that read a disk without a word on its format:
-// to the end of the line, or of the words in backquotes.
+// unformatted finds the commands that read a disk without naming its format, up to the end of the
+// line or of the words in backquotes.
 func unformatted(text string) []string {
 	reads := regexp.MustCompile("(?:qemu-img\\s(?:convert|info|compare|map|check|measure|dd|create|rebase)|qemu-nbd|qemu-io|nbdkit|guestmount|guestfish|virt-[a-z]+)" +
 		"\\s[^\\n`]*(?:\\n[^`\\n]*`)?|qemu-system-[^\\n]*-(?:drive|hda|cdrom)[^\\n]*|<driver[^\\n>]*>")

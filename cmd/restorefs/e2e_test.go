@@ -34,7 +34,7 @@ func TestTheMountedDiskIsTheSource(t *testing.T) {
 	}
 }
 
-// ddAtRandom compares what dd reads from both at many offsets and sizes.
+// ddAtRandom compares what dd reads from both files at many offsets and sizes.
 func ddAtRandom(t *testing.T, want, disk string, dataBytes int64) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	for range 40 {
@@ -164,7 +164,7 @@ func TestEveryBrokenBackupHasItsErrorAndExitCode(t *testing.T) {
 			}
 		})
 	}
-	// And the others are as usable as ever.
+	// The others can be used as before.
 	good := storetest.Find(t, list, "full zlib")
 	if _, stderr, code := restorefs(t, "materialize", "--share", share, good.ID, filepath.Join(t.TempDir(), "disk.raw")); code != 0 {
 		t.Errorf("exit %d: %s", code, stderr)
@@ -198,7 +198,7 @@ func TestListAndShow(t *testing.T) {
 	if err := json.Unmarshal([]byte(stdout), &s); err != nil || code != 0 || s.ID != chain.ID || len(s.Chain) != 3 || s.Restores.ID != chain.VolumeID {
 		t.Errorf("exit %d, %v: %s", code, err, stdout)
 	}
-	for _, f := range list { // for people: whatever the backup is like
+	for _, f := range list { // for people, of any backup
 		if stdout, stderr, code := restorefs(t, "show", "--share", share, f.ID); code != 0 || !strings.Contains(stdout, f.ID) {
 			t.Errorf("show %s: exit %d: %s%s", f.Label, code, stdout, stderr)
 		}
@@ -307,7 +307,7 @@ func TestAnInterruptedRunIsContinued(t *testing.T) {
 	if left, _ := filepath.Glob(target + ".restorefs*"); len(left) > 0 {
 		t.Errorf("left: %v", left)
 	}
-	// And once more, as an update of what is there: nothing is written.
+	// Restored again as an update of the same target, nothing is written.
 	stdout, stderr, code = restorefs(t, "materialize", "--share", share, id, target, "--delta", "--force", "--yes", "--json")
 	var result materialized
 	if err := json.Unmarshal([]byte(stdout), &result); err != nil || code != 0 || result.BytesWritten != 0 {
@@ -315,8 +315,7 @@ func TestAnInterruptedRunIsContinued(t *testing.T) {
 	}
 }
 
-// streams runs a command that is to write a disk to stdout: size bytes, of which
-// the first are want.
+// streams runs a command that must write a disk to stdout: size bytes, of which the first are want.
 func streams(t *testing.T, want []byte, size int64, args ...string) {
 	t.Helper()
 	cmd := program(t, args...)

@@ -20,17 +20,16 @@ import (
 	"github.com/restorefs/restorefs/backupstore/storetest"
 )
 
-// The environment of a process that serves a faulty file system, see
-// TestServeFaults.
+// Variables of a process that serves a faulty file system, see TestServeFaults.
 const (
 	faultsOf   = "RESTOREFS_TEST_FAULTS_OF"
 	faultsOn   = "RESTOREFS_TEST_FAULTS_ON"
 	faultsFile = "RESTOREFS_TEST_FAULTS"
 )
 
-// TestServeFaults is no test: a process of its own passes a directory through
-// to a mountpoint, and lets reads of files, or flushing them, fail as a file says
-// that holds "KIND SUFFIX", for the files whose names end so.
+// TestServeFaults is no test but a process that passes a directory through to a mountpoint. It lets
+// reads or flushes fail in the way and for the files that a control file says: it holds "KIND
+// SUFFIX", the suffix of their names.
 func TestServeFaults(t *testing.T) {
 	dir, mountpoint := os.Getenv(faultsOf), os.Getenv(faultsOn)
 	if dir == "" {
@@ -59,8 +58,8 @@ func (n *faultyNode) WrapChild(_ context.Context, child gofs.InodeEmbedder) gofs
 	return &faultyNode{child.(*gofs.LoopbackNode)}
 }
 
-// Open implements gofs.NodeOpener. Files for reading get every read as it was
-// asked for, with no cache in between.
+// Open implements gofs.NodeOpener. Files opened for reading get every read directly, without a
+// cache.
 func (n *faultyNode) Open(ctx context.Context, flags uint32) (gofs.FileHandle, uint32, syscall.Errno) {
 	h, fuseFlags, errno := n.LoopbackNode.Open(ctx, flags)
 	if errno != 0 {
@@ -77,7 +76,7 @@ type faultyFile struct {
 	name string
 }
 
-// fault is the kind of fault that the file has now, "" for none.
+// fault returns the present kind of fault of the file, "" for none.
 func (f *faultyFile) fault() string {
 	text, _ := os.ReadFile(os.Getenv(faultsFile))
 	kind, suffix, _ := strings.Cut(string(text), " ")
@@ -99,8 +98,7 @@ func (f *faultyFile) Fsync(ctx context.Context, flags uint32) syscall.Errno {
 	return f.LoopbackFile.Fsync(ctx, flags)
 }
 
-// PassthroughFd implements gofs.FilePassthroughFder: the kernel is not to write
-// past us.
+// PassthroughFd implements gofs.FilePassthroughFder: the kernel must not bypass this process.
 func (f *faultyFile) PassthroughFd() (int, bool) { return 0, false }
 
 // Write implements gofs.FileWriter.
@@ -116,7 +114,7 @@ func (f *faultyFile) Read(ctx context.Context, p []byte, off int64) (fuse.ReadRe
 	switch f.fault() {
 	case "eio":
 		return nil, syscall.EIO
-	case "hangs": // as a server that is away
+	case "hangs": // like a server that is away
 		for f.fault() == "hangs" {
 			time.Sleep(5 * time.Millisecond)
 		}
@@ -130,8 +128,7 @@ func (f *faultyFile) Read(ctx context.Context, p []byte, off int64) (fuse.ReadRe
 	return f.LoopbackFile.Read(ctx, p, off)
 }
 
-// passThrough mounts dir elsewhere. say sets the fault, signal
-// reaches the server.
+// passThrough mounts dir elsewhere. say sets the fault, signal sends a signal to the server.
 func passThrough(t *testing.T, dir string) (mountpoint string, say func(fault string), signal func(syscall.Signal)) {
 	t.Helper()
 	needMount(t)
@@ -157,7 +154,7 @@ func passThrough(t *testing.T, dir string) (mountpoint string, say func(fault st
 		t.Fatalf("the pass-through: %s", line[:n])
 	}
 	say = func(fault string) {
-		// By rename: it is read at any time.
+		// Renamed, because the file can be read at any time.
 		if err := os.WriteFile(faults+".new", []byte(fault), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -168,8 +165,8 @@ func passThrough(t *testing.T, dir string) (mountpoint string, say func(fault st
 	return mountpoint, say, func(sig syscall.Signal) { cmd.Process.Signal(sig) }
 }
 
-// restored continues or makes a restore, which must succeed and give want, and
-// returns what it did.
+// restored makes or continues a restore, which must succeed with the content want, and returns its
+// JSON.
 func restored(t *testing.T, want []byte, backing string, args ...string) materialized {
 	t.Helper()
 	stdout, stderr, code := restorefs(t, append([]string{"materialize", "--yes", "--json"}, args...)...)
@@ -183,8 +180,8 @@ func restored(t *testing.T, want []byte, backing string, args ...string) materia
 	return result
 }
 
-// failed checks that a run failed as it must: with that exit code, these words,
-// and nothing on stdout, where results are.
+// failed checks that a run failed with that exit code and these words, and printed nothing to
+// stdout, which is for results.
 func failed(t *testing.T, stdout, stderr string, code, want int, words ...string) {
 	t.Helper()
 	if code != want || stdout != "" {
@@ -212,7 +209,7 @@ func TestReadErrorsOfTheShare(t *testing.T) {
 	}
 
 	os.Remove(target)
-	say("short -00003") // of any number of bytes: legal, and no end of the file
+	say("short -00003") // a short read is legal, and not the end of the file
 	restored(t, want, target, args...)
 
 	os.Remove(target)
@@ -221,7 +218,7 @@ func TestReadErrorsOfTheShare(t *testing.T) {
 	failed(t, stdout, stderr, code, exitDamaged, "-00003", id)
 
 	os.Remove(target)
-	say("eio _sha256file") // the objects have their MD5
+	say("eio _sha256file") // the objects still have MD5s
 	stdout, stderr, code = restorefs(t, append([]string{"materialize"}, args...)...)
 	if code != 0 || !strings.Contains(stderr, "_sha256file: input/output error") || !strings.Contains(stderr, "MD5 instead") {
 		t.Errorf("without its digests: exit %d: %s%s", code, stdout, stderr)
@@ -231,8 +228,8 @@ func TestReadErrorsOfTheShare(t *testing.T) {
 	}
 }
 
-// started runs a restore in the background, slowly, and returns when it has
-// written something to backing.
+// started runs a slow restore in the background, and returns when it has written something to
+// backing.
 func started(t *testing.T, backing string, args ...string) (end func() (stdout, stderr string, code int)) {
 	t.Helper()
 	cmd := program(t, append([]string{"materialize", "--yes", "--bwlimit", "12M"}, args...)...)

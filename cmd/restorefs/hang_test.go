@@ -14,13 +14,13 @@ import (
 	"github.com/restorefs/restorefs/backupstore/storetest"
 )
 
-// While the share does not answer, who reads can be ended, what is in memory can
-// be read, the mount tells about itself, and can be taken down.
+// While the share does not answer, readers can be killed, data in memory can be read, and the mount
+// reports its status and can be unmounted.
 func TestAShareThatHangsHoldsUpOnlyWhoWantsToWait(t *testing.T) {
 	real := t.TempDir()
 	hanging, other := smallBackup(t, real, "hanging"), smallBackup(t, real, "other")
 	share, say, _ := passThrough(t, real)
-	defer say("") // the kernel lets no process go that waits for an answer
+	defer say("") // processes that wait for an answer cannot be killed
 	mountpoint, server := mountShare(t, share, "--no-background-index")
 	disk := func(b storetest.Backup) string { return filepath.Join(mountpoint, "backups", b.ID, "volume.raw") }
 	read := func(b storetest.Backup, flags string) *exec.Cmd {
@@ -53,7 +53,7 @@ func TestAShareThatHangsHoldsUpOnlyWhoWantsToWait(t *testing.T) {
 		if err := reader.Start(); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(200 * time.Millisecond) // it gets as far as it can
+		time.Sleep(200 * time.Millisecond) // time to get as far as possible
 		again := read(other, "direct")
 		if err := again.Start(); err != nil {
 			t.Fatal(err)
@@ -70,8 +70,8 @@ func TestAShareThatHangsHoldsUpOnlyWhoWantsToWait(t *testing.T) {
 		f := readStatus(t, mountpoint)
 		return f.Backups == 2 && f.Errors.Waits > 0
 	})
-	// The kernel gives a signal to this thread, and does not let it see it while it
-	// waits for a share.
+	// The kernel gives signals to this thread, which would not notice them while it waits for a
+	// share.
 	if stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", server.Process.Pid)); err != nil || !bytes.Contains(stat, []byte(") S ")) {
 		t.Errorf("the server's first thread does not idle: %s, %v", stat, err)
 	}
@@ -83,8 +83,8 @@ func TestAShareThatHangsHoldsUpOnlyWhoWantsToWait(t *testing.T) {
 	}
 }
 
-// A command that waits for a server that is away says so, and ends upon Ctrl-C; a
-// restore says how to continue.
+// A command that waits for a share that hangs says so, and ends on Ctrl-C; a restore says how to
+// continue.
 func TestCtrlCWhileTheShareHangs(t *testing.T) {
 	firstPass(t)
 	for _, files := range []string{"_metadata", "_sha256file", "-00001", "all"} { // that hang

@@ -58,8 +58,8 @@ func TestMountHelperArguments(t *testing.T) {
 	}
 }
 
-// mount(8), and mount.fuse3 which looks for programs at the usual places only,
-// in a mount namespace where the program is at one of them.
+// mount(8), and mount.fuse3 which looks for programs in the usual directories only, in a mount
+// namespace in which the program is in one of these.
 func TestMountByTypeAndByFstab(t *testing.T) {
 	needMount(t)
 	need(t, "mount", "mount.fuse3", "unshare")

@@ -9,8 +9,8 @@ import (
 
 const module = "github.com/restorefs/restorefs/"
 
-// mayImport is the import table of docs/architecture.md: who may depend on
-// whom, directly or not. Only cmd/restorefs knows everybody.
+// mayImport is the import table of docs/architecture.md: which packages a package may depend on,
+// directly or not. Only cmd/restorefs knows all.
 var mayImport = map[string][]string{
 	"cache":               {},
 	"cache/disk":          {"cache/private"},
@@ -44,11 +44,11 @@ var mayImport = map[string][]string{
 		"backupstore/seekable/stream", "backupstore/seekable/inflate", "backupstore/seekable/bunzip2", "backupstore/seekable/unzstd",
 		"backupstore/seekable/index",
 	},
-	"backupstore/seekable/bench": { // a program that measures
+	"backupstore/seekable/bench": { // a benchmark program
 		"backupstore/seekable", "backupstore/seekable/stream", "backupstore/seekable/inflate", "backupstore/seekable/bunzip2",
 		"backupstore/seekable/unzstd", "backupstore/seekable/index",
 	},
-	"cmd/restorefs/bench": { // another
+	"cmd/restorefs/bench": { // another one
 		"backupstore/seekable/inflate", "backupstore/seekable/stream", "backupstore/storetest",
 	},
 	"cmd/restorefs/needs64bit": {},
@@ -63,8 +63,8 @@ var mayImport = map[string][]string{
 	"backupstore/storetest/leaktest/gofuzz": {},
 }
 
-// testsMayImport is what the tests of a package may import besides what the
-// package may, and storetest with what is below it, which all may.
+// testsMayImport is what the tests of a package may import besides what the package may, and
+// besides storetest and the packages below it, which all tests may.
 var testsMayImport = map[string][]string{
 	"cache/disk":  {"cache"},
 	"cmd/serve":   {"backupstore/share", "backupstore/share/locate", "materialize"},

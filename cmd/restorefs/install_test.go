@@ -42,8 +42,8 @@ func TestMakeInstallPutsAllInItsPlace(t *testing.T) {
 	}
 }
 
-// helperDir is where mount(8) of this machine looks for its helpers, by the name that is
-// no link, below a directory.
+// helperDir returns the directory, below another one, in which this machine's mount(8) looks for
+// its helpers; not the name of it that is a link.
 func helperDir(t *testing.T, below string) string {
 	t.Helper()
 	dir, err := filepath.EvalSymlinks("/sbin")
@@ -53,8 +53,7 @@ func helperDir(t *testing.T, below string) string {
 	return below + dir
 }
 
-// A clone of another user's, and a tree without git, are built and looked through
-// like any other.
+// The clone of another user, and a tree without git, are built and searched like any other.
 func TestMakeInATreeThatGitDoesNotKnow(t *testing.T) {
 	firstPass(t)
 	need(t, "make", "git", "tar")
@@ -89,7 +88,7 @@ func TestMakeInATreeThatGitDoesNotKnow(t *testing.T) {
 	}
 }
 
-// As under sudo, whose PATH seldom has Go.
+// Like under sudo, whose PATH seldom contains Go.
 func TestMakeInstallWithoutGoTakesWhatIsBuilt(t *testing.T) {
 	firstPass(t)
 	need(t, "make")
@@ -103,8 +102,7 @@ func TestMakeInstallWithoutGoTakesWhatIsBuilt(t *testing.T) {
 	}
 }
 
-// mount(8) with nothing but what make install puts there, in a mount namespace
-// of its own: mount.fuse3 is taken away.
+// mount(8) with only what make install installs for it, in a mount namespace without mount.fuse3.
 func TestTheInstalledHelperMounts(t *testing.T) {
 	needMount(t)
 	need(t, "mount", "unshare")

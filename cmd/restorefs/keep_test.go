@@ -13,14 +13,14 @@ import (
 	"github.com/restorefs/restorefs/cmd/restore"
 )
 
-// Nothing of the operator's is replaced unless --force says so, and that is told
-// before anything is written.
+// No file of the operator's is replaced without --force, and that is said before anything is
+// written.
 func TestNothingOfTheOperatorsIsReplaced(t *testing.T) {
 	firstPass(t)
 	share, ids := recordsShare(t)
 	precious := `{"backup": {"id": "` + ids[0] + `"}, "volume": {}}`
 	for what, c := range map[string]struct {
-		at   func(dir string) string // of the file that is there
+		at   func(dir string) string // of the existing file
 		args []string
 	}{
 		"--metadata-out":       {func(dir string) string { return dir + "/m.json" }, []string{"--metadata-out", "m.json"}},
@@ -64,7 +64,7 @@ func TestNothingOfTheOperatorsIsReplaced(t *testing.T) {
 			if err := (restore.Keeper{}).May(file); err != nil {
 				t.Error("not written")
 			}
-			// What it wrote itself it replaces, also for another backup.
+			// It replaces what it wrote itself, also for another backup.
 			if err := os.Remove(dir + "/q.raw"); err != nil {
 				t.Fatal(err)
 			}
@@ -111,7 +111,7 @@ func TestMetadataToStdout(t *testing.T) {
 	onlyThere(t, dir, "q.raw")
 }
 
-// A log file is appended to, so that nothing of it is lost; but a disk is no log.
+// A log file is appended to, so that nothing in it is lost, but a disk is not a log.
 func TestALogFileIsAppendedTo(t *testing.T) {
 	dir := t.TempDir()
 	disk, fifo, log := filepath.Join(dir, "disk"), filepath.Join(dir, "fifo"), filepath.Join(dir, "log")

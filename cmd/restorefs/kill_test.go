@@ -17,8 +17,8 @@ import (
 	"github.com/restorefs/restorefs/backupstore/storetest"
 )
 
-// incremental is a backup of two layers on a share of its own, and what its
-// volume holds; behind that the volume is zero.
+// incremental makes a share with a backup of two layers, and returns what its volume begins with;
+// the rest is zero.
 func incremental(t *testing.T, size int64) (share, id string, want []byte) {
 	t.Helper()
 	share = t.TempDir()
@@ -38,8 +38,8 @@ func incremental(t *testing.T, size int64) (share, id string, want []byte) {
 	return share, made.ID, want
 }
 
-// wrongBytes adds up the blocks of path that are not as wanted. A file that is
-// not there, or too short, holds zeros.
+// wrongBytes returns the total size of the blocks of path that differ from want. A file that is
+// missing or too short counts as zeros there.
 func wrongBytes(t *testing.T, want []byte, path string) (wrong int64) {
 	t.Helper()
 	got := make([]byte, len(want))
@@ -60,8 +60,7 @@ func wrongBytes(t *testing.T, want []byte, path string) (wrong int64) {
 	return wrong
 }
 
-// soaking returns how often a run is killed, and the size of what it restores:
-// make soak does more.
+// soaking returns how often a run is killed, and the size of what it restores. make soak does more.
 func soaking(usual int) (rounds int, size int64) {
 	if n, err := strconv.Atoi(os.Getenv("RESTOREFS_SOAK")); err == nil {
 		return n, 128 << 20
@@ -80,7 +79,7 @@ func TestAKilledRestoreToAFileIsContinued(t *testing.T) {
 	for round := range rounds {
 		target := filepath.Join(dir, strconv.Itoa(round))
 		var before []byte
-		if round%2 == 1 { // it held something
+		if round%2 == 1 { // the target held something
 			before = bytes.Repeat([]byte("before"), len(want)/6)
 			if err := os.WriteFile(target, before, 0o600); err != nil {
 				t.Fatal(err)
@@ -133,10 +132,10 @@ type killed struct {
 	backing           string // where the target's bytes can be read
 	want, before      []byte
 	all               int64         // bytes of blocks that are wrong before the first run
-	whole             time.Duration // what a run takes
+	whole             time.Duration // time of a run
 }
 
-// wholeRun measures a run that nobody kills.
+// wholeRun measures a run that is not killed.
 func wholeRun(t *testing.T, share, id string) time.Duration {
 	t.Helper()
 	start := time.Now()
@@ -146,9 +145,8 @@ func wholeRun(t *testing.T, share, id string) time.Duration {
 	return time.Since(start)
 }
 
-// killAndContinue kills a run at some moment and lets a second one continue,
-// which must write no more than what was missing. It reports whether the first
-// one was at work on the target: it had written some of it, and not all.
+// killAndContinue kills a run at some moment and lets a second one continue, which must write no
+// more than what was missing. It reports whether the first one had written a part of the target.
 func killAndContinue(t *testing.T, k killed) (inside bool) {
 	t.Helper()
 	cache := t.TempDir()
@@ -168,7 +166,7 @@ func killAndContinue(t *testing.T, k killed) (inside bool) {
 	missing := wrongBytes(t, k.want, k.backing)
 	inside = !finished && missing > 0 && missing < k.all
 	second := args
-	if finished { // it was quicker; nothing may be left to do
+	if finished { // before it was killed, so nothing may be left to do
 		if missing > 0 {
 			t.Fatalf("the first run reported success with %d wrong bytes", missing)
 		}
@@ -176,7 +174,7 @@ func killAndContinue(t *testing.T, k killed) (inside bool) {
 	}
 	stdout, stderr, code := restorefs(t, second...)
 	if code == exitRefused && !finished {
-		// Killed before it had noted that it began, or after it was done.
+		// Killed before it had noted its start, or after it was done.
 		if missing > 0 && !untouched(t, k) {
 			t.Fatalf("killed after %v: not continued, with %d bytes missing: %s", moment, missing, stderr)
 		}
@@ -204,8 +202,8 @@ func killAndContinue(t *testing.T, k killed) (inside bool) {
 	return inside
 }
 
-// hitInside makes a long series of kills worth something: enough of them must
-// have come while data was being written.
+// hitInside checks that a long series of kills was worth something: enough of them must have come
+// while data was being written.
 func hitInside(t *testing.T, inside, rounds int) {
 	t.Helper()
 	t.Logf("%d of %d kills came while data was being written", inside, rounds)
@@ -214,7 +212,7 @@ func hitInside(t *testing.T, inside, rounds int) {
 	}
 }
 
-// untouched tells whether the target holds what it held before.
+// untouched reports whether the target holds what it held before.
 func untouched(t *testing.T, k killed) bool {
 	t.Helper()
 	return k.before != nil && wrongBytes(t, k.before, k.backing) == 0

@@ -42,7 +42,7 @@ func eventually(t *testing.T, what string, ok func() bool) {
 	}
 }
 
-// mountAt returns the mount on a directory as the kernel lists it.
+// mountAt returns the mount on a directory from the kernel's list.
 func mountAt(t *testing.T, mountpoint string) (fusefs.MountInfo, bool) {
 	t.Helper()
 	mounts, err := fusefs.Mounts()
@@ -57,8 +57,8 @@ func mountAt(t *testing.T, mountpoint string) (fusefs.MountInfo, bool) {
 	return fusefs.MountInfo{}, false
 }
 
-// alive says whether a process runs; one that has ended may still be listed
-// until somebody asks for its exit code.
+// alive reports whether a process runs. One that has ended stays listed until its parent has waited
+// for it.
 func alive(pid int) bool {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
@@ -68,7 +68,7 @@ func alive(pid int) bool {
 	return ok && state[0] != 'Z' && state[0] != 'X'
 }
 
-// leaveNothing takes down what a test mounted in the background.
+// leaveNothing unmounts what a test mounted in the background.
 func leaveNothing(t *testing.T, mountpoint string) {
 	t.Cleanup(func() {
 		if m, ok := mountAt(t, mountpoint); ok {
@@ -101,7 +101,7 @@ func TestADaemonReturnsWhenTheMountCanBeUsed(t *testing.T) {
 	leaveNothing(t, mountpoint)
 	cmd := program(t, "mount", "--daemon", "--log-file", log, "--share", filepath.Base(share), mountpoint)
 	cmd.Dir = filepath.Dir(share)
-	out, err := cmd.CombinedOutput() // which waits until the pipe is closed: the server has let go of it
+	out, err := cmd.CombinedOutput() // waits until the server has closed the pipe
 	if err != nil || !strings.Contains(string(out), "mounted on "+mountpoint) {
 		t.Fatalf("%v: %s", err, out)
 	}
@@ -218,7 +218,7 @@ func TestSystemdIsTold(t *testing.T) {
 	if m := message(); m != "STOPPING=1" {
 		t.Errorf("%q", m)
 	}
-	if err := server.Wait(); err != nil { // a second signal would end it at once, still mounted
+	if err := server.Wait(); err != nil { // a second signal would end it while mounted
 		t.Error(err)
 	}
 }
@@ -246,8 +246,8 @@ func TestOwnerAndModeAreThoseAskedFor(t *testing.T) {
 	}
 }
 
-// asNobody makes a directory that the user nobody can use, with a copy of the
-// program, and returns how to run that as nobody.
+// asNobody makes a directory that the user "nobody" can use, with a copy of the program, and
+// returns how to run that as this user.
 func asNobody(t *testing.T) (dir string, command func(args ...string) *exec.Cmd) {
 	t.Helper()
 	needMount(t)
@@ -302,7 +302,7 @@ func TestAnOrdinaryUserMountsThroughFusermount(t *testing.T) {
 	if _, err := os.Stat(disk); !errors.Is(err, os.ErrPermission) {
 		t.Errorf("root may enter: %v", err)
 	}
-	// Root is told that it is there; the user sees all of it.
+	// Root is told that the mount exists; the user sees all of it.
 	stdout, _, _ := restorefs(t, "status")
 	if !strings.Contains(stdout, mountpoint+"  serving") || !strings.Contains(stdout, "only the user") {
 		t.Errorf("status for root: %s", stdout)
@@ -395,7 +395,7 @@ func TestRunEndsAtTheFirstSignalWhereItsMountIsKept(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	end, err := os.OpenFile(fifo, os.O_WRONLY, 0) // cat has opened it: the namespace is there
+	end, err := os.OpenFile(fifo, os.O_WRONLY, 0) // cat has opened it, so the namespace exists
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -509,7 +509,8 @@ func TestStatusDoesNotSteerTheTerminal(t *testing.T) {
 	}
 }
 
-// What was made there would keep the next mount away: it is not empty any more.
+// After a directory was made there, the mountpoint would not be empty and the next mount would
+// refuse it.
 func TestNothingIsMadeInAMountpointThatIsRefused(t *testing.T) {
 	needMount(t)
 	share, _ := smallShare(t)

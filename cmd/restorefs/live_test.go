@@ -35,7 +35,7 @@ func TestNewFinishedAndDeletedBackupsShowWithoutARemount(t *testing.T) {
 			if names() != first.ID {
 				t.Fatal(names())
 			}
-			// Cinder begins, and ends, a backup.
+			// Cinder starts and completes a backup.
 			other := t.TempDir()
 			second := smallBackup(t, other, "two")
 			metadata := second.Path("_metadata")
@@ -66,7 +66,7 @@ func TestNewFinishedAndDeletedBackupsShowWithoutARemount(t *testing.T) {
 				t.Errorf("it reads otherwise: %v", err)
 			}
 
-			// And deletes one, that somebody reads.
+			// It deletes one that is being read.
 			open, err := os.Open(filepath.Join(mountpoint, "backups", first.ID, "volume.raw"))
 			if err != nil {
 				t.Fatal(err)

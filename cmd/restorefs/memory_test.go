@@ -15,8 +15,8 @@ import (
 	"github.com/restorefs/restorefs/backupstore/storetest"
 )
 
-// anonymous is the memory that a process has of its own, in bytes: without the
-// pages of its program, which a test's has more of.
+// anonymous returns the memory of a process in bytes without the pages of its program, of which a
+// test has more.
 func anonymous(t *testing.T, pid int) int64 {
 	t.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
@@ -34,7 +34,7 @@ func anonymous(t *testing.T, pid int) int64 {
 	return n << 10
 }
 
-// Readers of every kind, on more data than there is memory.
+// Readers of every kind read more data than there is memory.
 func TestAMountKeepsToItsMemory(t *testing.T) {
 	needMount(t)
 	if info, ok := debug.ReadBuildInfo(); !ok || slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"}) {

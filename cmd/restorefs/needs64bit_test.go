@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// No file of needs64bit may be there for those processors, not even a test: go build
-// would then compile what it can before it says so.
+// Package needs64bit must have no file for those processors, not even a test: go build would then
+// compile what it can before the error.
 func TestABuildForAProcessorOf32BitsEndsWithTheReasonInItsName(t *testing.T) {
 	for _, arch := range []string{"386", "arm", "mips", "mipsle"} {
 		build := exec.Command("go", "build", "-o", os.DevNull, ".")

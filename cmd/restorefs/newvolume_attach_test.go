@@ -14,8 +14,8 @@ import (
 	"github.com/restorefs/restorefs/cmd/cloud/cloudtest"
 )
 
-// attachable makes the server's volume a loop device that shows, once attached,
-// by the name that udev gives a virtio disk.
+// attachable makes the server's volume a loop device, which appears when attached under the name
+// that udev gives a virtio disk.
 func (s *creatingServer) attachable(t *testing.T) (image string) {
 	t.Helper()
 	if os.Geteuid() != 0 {
@@ -68,7 +68,7 @@ func (s *creatingServer) attachable(t *testing.T) (image string) {
 	return image
 }
 
-// These share one name below /dev/disk/by-id: they are not parallel.
+// Not parallel, because these share a name below /dev/disk/by-id.
 func TestANewVolumeIsAttachedByNova(t *testing.T) {
 	firstPass(t)
 	need(t, "losetup")

@@ -12,7 +12,7 @@ import (
 
 const cloudServer = cloudtest.ServerID
 
-// creatingServer is a fake cloud that restorefs is run in.
+// creatingServer is a fake cloud in which restorefs is run.
 type creatingServer struct{ *cloudtest.Cloud }
 
 func newCreatingServer(t *testing.T) *creatingServer {
@@ -22,12 +22,12 @@ func newCreatingServer(t *testing.T) *creatingServer {
 	return s
 }
 
-// flags are those of a run that finds the volume in dir.
+// flags returns those of a run that finds the volume in dir.
 func (s *creatingServer) flags(share, id string, more ...string) []string {
 	return append([]string{"materialize", "--share", share, "--device-path", s.Dir + "/volume-{id}", "--yes", id}, more...)
 }
 
-// start is a run of restorefs in that cloud.
+// start starts restorefs in that cloud.
 func (s *creatingServer) start(t *testing.T, args ...string) *running {
 	t.Helper()
 	r := &running{cmd: program(t, args...)}

@@ -94,8 +94,8 @@ func TestAVolumeThatShowsOnTheShareIsNotWritten(t *testing.T) {
 	}
 }
 
-// The run that reserved it may go on elsewhere: what refuses the target may be
-// that run's lock.
+// The run that reserved it may still be at work elsewhere, and its lock may be what refuses the
+// target.
 func TestAReservationThatWasFoundStaysWhereNothingWasWritten(t *testing.T) {
 	share, id := cloudBackup(t, storetest.Volume{})
 	s := newCreatingServer(t)
@@ -175,8 +175,7 @@ func TestAVolumeThatCannotBeMarkedIsRestored(t *testing.T) {
 	}
 }
 
-// Cinder does not tell who reserved a volume, and nobody but an administrator
-// could end it.
+// Cinder does not tell what reserved a volume, and only an administrator could end a reservation.
 func TestWhatAKilledRunReservedIsContinued(t *testing.T) {
 	firstPass(t)
 	share, id, content := slowBackup(t)

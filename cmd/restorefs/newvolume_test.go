@@ -18,8 +18,8 @@ import (
 
 const remove = "to remove it: openstack volume delete " + cloudTarget
 
-// holds says whether a volume's file begins with what cloudBackup's volume holds,
-// and has the size.
+// holds reports whether a volume's file has the size, and begins with the content of cloudBackup's
+// volume.
 func holds(t *testing.T, path string, size int64) bool {
 	t.Helper()
 	return begins(t, path, size, storetest.Disk(1<<20, 3))
@@ -41,7 +41,7 @@ func begins(t *testing.T, path string, size int64, content io.ReaderAt) bool {
 	return string(got) == string(want)
 }
 
-// slowBackup is one that takes long with slow.
+// slowBackup makes a backup that takes long to restore with slow.
 func slowBackup(t *testing.T) (share, id string, content io.ReaderAt) {
 	t.Helper()
 	share, content = t.TempDir(), storetest.Text(16<<20, 7)
@@ -94,7 +94,7 @@ func TestWhatANewVolumeIsCalled(t *testing.T) {
 	share, id := cloudBackup(t, storetest.Volume{Name: "db", Description: "d"})
 	for name, test := range map[string]struct {
 		flags             []string
-		name, description any // as it is asked for
+		name, description any // in the request
 	}{
 		"nothing: it gets its own": {nil, nil, nil},
 		"by the operator":          {[]string{"--name", "mine"}, "mine", "d"},
@@ -123,8 +123,8 @@ func TestWhatANewVolumeIsCalled(t *testing.T) {
 	}
 }
 
-// Whatever fails: the volume is left as it was found or made, available, and
-// what is said of it is right.
+// Whatever fails, the volume is left available, as it was found or made, and the messages about it
+// are right.
 func TestANewVolumeWhenSomethingFails(t *testing.T) {
 	firstPass(t)
 	share, id := cloudBackup(t, storetest.Volume{Name: "db", Metadata: map[string]string{"a": "1"}})
@@ -139,7 +139,7 @@ func TestANewVolumeWhenSomethingFails(t *testing.T) {
 		with  func(*cloudtest.Cloud)
 		flags []string
 		code  int
-		want  []string // in what is said; "!" before what is not
+		want  []string // in the messages; "!" before words that must not be
 		calls string
 	}{
 		"the creation is refused": {refuse(413, "create"), nil, 1,
@@ -250,7 +250,7 @@ func TestANewVolumeWhenInterrupted(t *testing.T) {
 				if code != 1 || !strings.Contains(stderr, "restorefs: interrupted: ") || strings.Contains(stderr, "context canceled") {
 					t.Errorf("exit %d", code)
 				}
-				if got := strings.Replace(s.Calls(), " search", "", 1); got != calls { // it may come before the answer
+				if got := strings.Replace(s.Calls(), " search", "", 1); got != calls { // the search may come before the answer
 					t.Errorf("calls: %s", got)
 				}
 				list, _ := os.ReadDir(s.Dir)
@@ -265,7 +265,7 @@ func TestANewVolumeWhenInterrupted(t *testing.T) {
 					t.Log(stderr)
 					return
 				}
-				// What is said to continue does.
+				// The printed command continues the restore.
 				s.Change(func(*cloudtest.Cloud) { s.Becomes = "" })
 				if len(list) == 0 {
 					volume := s.File()

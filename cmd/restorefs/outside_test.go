@@ -10,8 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The share is never written: whatever the place is called that a command is to
-// write to.
+// The share is never written, whatever the name by which a command is told to.
 func TestNothingIsWrittenToTheShareByAnyName(t *testing.T) {
 	if os.Geteuid() != 0 {
 		skip(t, "needs root to mount")
@@ -101,8 +100,8 @@ func TestALoopDeviceOnTheShareIsNoTarget(t *testing.T) {
 	}
 }
 
-// A directory that a mount writes must not lie below its mountpoint; nothing of
-// it is made then, which would keep the mountpoint from being used.
+// A directory that a mount writes must not lie below its mountpoint. It is not made either, because
+// the mountpoint could then not be used.
 func TestNothingIsMadeInTheMountpoint(t *testing.T) {
 	needMount(t)
 	share, _ := recordsShare(t)

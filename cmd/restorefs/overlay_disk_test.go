@@ -45,8 +45,8 @@ func mounted(t *testing.T, device string, flags ...string) (dir string, unmount 
 	return dir, unmount
 }
 
-// dirty makes a file system with files in it, and copies it while it is in use:
-// what was synced is in its journal only.
+// dirty makes a file system with files in it, and copies it while it is in use: synced data is in
+// its journal only.
 func dirty(t *testing.T, mkfs []string, size int64) (image storetest.Content) {
 	t.Helper()
 	backing := filepath.Join(t.TempDir(), "disk")
@@ -88,7 +88,7 @@ func TestADirtyJournalIsReplayedOnTheOverlay(t *testing.T) {
 	}{
 		{"ext4", []string{"mkfs.ext4", "-q"}, 64 << 20,
 			func(disk string) error { return exec.Command("e2fsck", "-fn", disk).Run() },
-			func(disk string) error { // nothing may be said of a journal that is to be replayed
+			func(disk string) error { // it must not complain about a journal to be replayed
 				out, _ := exec.Command("e2fsck", "-fn", disk).CombinedOutput()
 				if bytes.Contains(out, []byte("skipping journal recovery")) {
 					return errors.New("its journal is dirty")
@@ -123,14 +123,14 @@ func TestADirtyJournalIsReplayedOnTheOverlay(t *testing.T) {
 					t.Errorf("file%d is not as it was synced: %d bytes, %v", i, len(got), err)
 				}
 			}
-			// It is a disk to work with.
+			// The disk can be used.
 			run(t, "sh", "-c", "mkdir "+dir+"/new && dd if=/dev/urandom of="+dir+"/new/random bs=64k count=100 conv=fsync status=none")
 			sum := run(t, "sha256sum", filepath.Join(dir, "new", "random"))
 			run(t, "rm", "-r", filepath.Join(dir, "file1"))
 			run(t, "fstrim", dir)
 			unmount()
 			detach()
-			for range 2 { // as it is, and after a remount of ours
+			for range 2 { // now, and after restorefs has mounted it again
 				if err := errors.Join(fs.clean(disk), fs.dirty(disk)); err != nil {
 					t.Errorf("afterwards: %v", err)
 				}
@@ -178,7 +178,7 @@ func TestFioVerifiesTheOverlay(t *testing.T) {
 		args := strings.Fields("--name=job --rw=randwrite --size=8m --io_size=8m --allow_file_create=0 --allow_mounted_write=1 --verify=crc32c --verify_fatal=1 --verify_state_save=0 --randrepeat=1 --end_fsync=1 --output-format=terse " + job.flags)
 		args = append(args, "--filename="+disk)
 		run(t, "fio", append(args, "--do_verify=1")...)
-		unmount(true) // killed: end_fsync has made it safe
+		unmount(true) // killed, after end_fsync has made it safe
 		disk, unmount = writableMount(t, share, id, dir)
 		args[len(args)-1] = "--filename=" + disk
 		run(t, "fio", append(args, "--verify_only")...)
@@ -224,7 +224,7 @@ func TestAFullDirectoryIsToldToTheWriterAndLosesNothing(t *testing.T) {
 	if err := f.Sync(); err != nil {
 		t.Errorf("what was acknowledged cannot be synced: %v", err)
 	}
-	// What is there can be replaced, and read, and room can be given back.
+	// Existing data can be replaced and read, and space can be freed.
 	if _, err := f.WriteAt([]byte("more"), 100); err != nil {
 		t.Errorf("a write to a block that is there: %v", err)
 	}
@@ -235,7 +235,7 @@ func TestAFullDirectoryIsToldToTheWriterAndLosesNothing(t *testing.T) {
 	check := func(when string) {
 		t.Helper()
 		got := readAt(t, disk, len(want), 0)
-		// Of the write that was refused each block is as before or as in it.
+		// After the refused write each block is either old or new.
 		for b := refused; b < refused+len(page); b += 4096 {
 			if bytes.Equal(got[b:b+4096], page[:4096]) {
 				copy(want[b:], page[:4096])
@@ -250,7 +250,7 @@ func TestAFullDirectoryIsToldToTheWriterAndLosesNothing(t *testing.T) {
 	disk, unmount = writableMount(t, share, id, dir)
 	check("after a kill")
 	f = openDisk(t, disk)
-	if err := syscall.Fallocate(int(f.Fd()), 3, 0, 1<<20); err != nil { // a hole, of the size that it has
+	if err := syscall.Fallocate(int(f.Fd()), 3, 0, 1<<20); err != nil { // punch a hole
 		t.Fatal(err)
 	}
 	clear(want[:1<<20])
@@ -276,7 +276,7 @@ func TestAPartitionAndItsDiskShareTheOverlay(t *testing.T) {
 	if err := os.Truncate(image, 32<<20); err != nil {
 		t.Fatal(err)
 	}
-	// Of sectors that end inside a block of 4 KiB: two partitions share one.
+	// Two partitions share a block of 4 KiB, because they do not begin at one.
 	run(t, "sh", "-c", "printf '63,20001\n20064,20000\n' | sfdisk -q --label dos "+image)
 	content, err := os.ReadFile(image)
 	if err != nil {
@@ -317,7 +317,7 @@ func TestAPartitionAndItsDiskShareTheOverlay(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	// A file system in a partition, as a file and without losetup.
+	// A file system is made in a partition, as a file and without losetup.
 	run(t, "mkfs.ext4", "-q", "-F", part("2.raw"))
 	unmount(true)
 	disk, unmount = writableMount(t, share, id, dir)

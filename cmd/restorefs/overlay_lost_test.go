@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// Whoever lost a file of an overlay, or copied one in part, must hear of it from
-// whatever he runs, and never get the backup as if nothing had been written.
+// A user who lost a file of an overlay, or copied one in part, must learn that from every command,
+// and must never get the backup as if nothing had been written.
 func TestALostOrCutOverlayIsToldByEveryCommand(t *testing.T) {
 	firstPass(t)
 	needMount(t)

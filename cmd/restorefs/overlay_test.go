@@ -36,13 +36,13 @@ func writableMount(t *testing.T, share, id, dir string) (disk string, unmount fu
 	}
 }
 
-// shareState is the names and digests of all files on a share.
+// shareState returns the names and digests of all files on a share.
 func shareState(t *testing.T, share string) string {
 	t.Helper()
 	return run(t, "sh", "-c", "cd '"+share+"' && find . -type f -exec sha256sum {} + | sort")
 }
 
-// openDisk opens a disk to write, and closes it before the mount goes.
+// openDisk opens a disk for writing, and closes it before the mount ends.
 func openDisk(t *testing.T, disk string) *os.File {
 	t.Helper()
 	f, err := os.OpenFile(disk, os.O_RDWR, 0)
@@ -107,7 +107,7 @@ func TestWhatIsWrittenIsThereAfterARemountAndNotInTheBackup(t *testing.T) {
 		}
 		unmount(false)
 	}
-	// As a file, with the writes in; as a file that is made so by a delta.
+	// Restored to a file with the writes, and to a file that a delta makes the same.
 	target := filepath.Join(t.TempDir(), "target")
 	stdout, stderr, code := restorefs(t, "materialize", "--share", share, "--overlay", dir, id, target)
 	if code != 0 || wrongBytes(t, want, target) > 0 || !strings.Contains(stdout, "has no digests") {
@@ -165,7 +165,7 @@ func TestOverlaysAreListedAndDiscarded(t *testing.T) {
 	if l := list(); len(l) != 1 || l[0].Backup != id || l[0].WrittenBytes != 3*4096 || !l[0].InUse || l[0].Size != 1<<30 || l[0].Created == nil {
 		t.Errorf("while it is in use: %+v", l)
 	}
-	// In use: by this mount, so not by anybody else.
+	// Used by this mount, and so not by another.
 	for _, args := range [][]string{
 		{"overlay", "discard", "--yes", dir, id[:6]},
 		{"materialize", "--share", share, "--overlay", dir, id, filepath.Join(t.TempDir(), "target")},
@@ -178,7 +178,7 @@ func TestOverlaysAreListedAndDiscarded(t *testing.T) {
 		t.Errorf("another mount opens the same overlay: %v", err)
 	}
 	f.Close()
-	// It is free once the disk is closed, though the first mount stays.
+	// It is free after the disk is closed, though the first mount stays.
 	if got := readAt(t, second, 10_000, 3*4096); !bytes.Equal(got, make([]byte, 10_000)) {
 		t.Error("the other mount reads something else")
 	}
@@ -219,7 +219,7 @@ func TestOverlaysAreListedAndDiscarded(t *testing.T) {
 	if left, _ := os.ReadDir(dir); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
 	}
-	// And what was below is there again.
+	// The data below is visible again.
 	disk, unmount = writableMount(t, share, id, dir)
 	if got := readAt(t, disk, len(want), 0); !bytes.Equal(got, want) {
 		t.Error("the disk is not that of the backup again")
@@ -261,7 +261,7 @@ func TestAnOverlayOfOtherContentsIsRefused(t *testing.T) {
 	disk, unmount := writableMount(t, share, id, dir)
 	writeAt(t, disk, []byte("mine"), 0)
 	unmount(false)
-	// The same ids, with other data.
+	// The same ids with other data.
 	other := t.TempDir()
 	full := storetest.MustWrite(t, other, storetest.Spec{
 		ID: storetest.ID("two layers 1"), VolumeID: storetest.ID("two layers"), Content: storetest.Disk(4<<20, 77),
@@ -287,7 +287,7 @@ func TestAnOverlayOfOtherContentsIsRefused(t *testing.T) {
 	}
 }
 
-// stamp is a block of 4 KiB that says which write of which block it is, all over.
+// stamp returns a block of 4 KiB filled with its number and the number of the write.
 func stamp(block, version uint64) []byte {
 	p := make([]byte, 4096)
 	for i := 0; i < len(p); i += 16 {
@@ -297,15 +297,15 @@ func stamp(block, version uint64) []byte {
 	return p
 }
 
-// The server is killed at some moment while a writer writes and syncs. After a
-// remount each block has its last synced version or a later one, and is whole.
+// The server is killed at some moment while a program writes and syncs. After a remount each block
+// has its last synced version or a later one, and is whole.
 func TestAKilledServerLosesNothingSyncedAndTearsNoBlock(t *testing.T) {
 	firstPass(t)
 	needMount(t)
 	rounds, _ := soaking(5)
 	share, id, content := incremental(t, 8<<20)
 	dir := t.TempDir()
-	const blocks = 4096 // 16 MiB, half of it behind the data
+	const blocks = 4096 // 16 MiB, half of it after the data
 	random := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 1))
 	var written, synced [blocks]uint64
 	version := uint64(0)
@@ -326,14 +326,14 @@ func TestAKilledServerLosesNothingSyncedAndTearsNoBlock(t *testing.T) {
 				copy(old, content[min(len(content), int(i*4096)):])
 				switch {
 				case synced[i] == 0 && bytes.Equal(b, old):
-					written[i] = 0 // none of its writes was synced, and they are gone
+					written[i] = 0 // none of its writes was synced, and all are lost
 					continue
 				case !bytes.Equal(b, stamp(i, v)):
 					t.Fatalf("round %d: block %d is torn, or gone: %d was synced, %d written; as in the backup: %v", round, i, synced[i], written[i], bytes.Equal(b, old))
 				case v < synced[i] || v > written[i]:
 					t.Fatalf("round %d: block %d has version %d; %d was synced, %d written", round, i, v, synced[i], written[i])
 				}
-				synced[i], written[i] = v, v // what a killed process has left is there to stay
+				synced[i], written[i] = v, v // what a killed process has written stays
 			}
 		}
 		check()

@@ -12,8 +12,8 @@ import (
 	"github.com/restorefs/restorefs/backupstore/storetest"
 )
 
-// Whoever can write to a directory of restorefs could read and make up what is
-// in it: caches, what a virtual machine wrote, notes that do without --force.
+// A user who can write to a directory of restorefs could read and forge what is in it: caches, what
+// a virtual machine wrote, notes that make --force unnecessary.
 func TestDirectoriesThatOthersCanWriteToAreNotUsed(t *testing.T) {
 	firstPass(t)
 	if os.Geteuid() != 0 {
@@ -54,7 +54,7 @@ func TestDirectoriesThatOthersCanWriteToAreNotUsed(t *testing.T) {
 			}
 		}
 	}
-	// A default that is not fit is done without.
+	// A default directory that is not fit is not used.
 	cmd := program(t, "materialize", "--share", share, ids[0], target)
 	cmd.Env = append(cmd.Env, "XDG_CACHE_HOME="+open)
 	made := filepath.Join(open, "restorefs")
@@ -99,8 +99,8 @@ func TestAGroupCanBeTrusted(t *testing.T) {
 	}
 }
 
-// What lies in a directory of caches as a link is not followed: index files would
-// be made elsewhere, and others' there deleted.
+// A link in a directory of caches is not followed: index files would be made elsewhere, and files
+// of others deleted there.
 func TestALinkInTheCacheDirectoryIsNotFollowed(t *testing.T) {
 	share, ids := recordsShare(t)
 	dir, elsewhere := t.TempDir(), t.TempDir()
@@ -120,7 +120,7 @@ func TestALinkInTheCacheDirectoryIsNotFollowed(t *testing.T) {
 	}
 }
 
-// Anybody can put anything beside a target in a directory that is open to all.
+// Any user can put a file beside a target in a directory that all can write to.
 func TestNothingPlantedBesideATargetIsBelievedOrWaitedFor(t *testing.T) {
 	if os.Geteuid() != 0 {
 		skip(t, "needs root to give files away")
@@ -164,8 +164,8 @@ func TestNothingPlantedBesideATargetIsBelievedOrWaitedFor(t *testing.T) {
 	}
 }
 
-// As with sudo -E: what lies in the home of somebody else is not used, and an
-// interrupted restore still wants its note.
+// As with sudo -E, the home of another user is not used, and an interrupted restore still needs its
+// note.
 func TestTheDefaultCacheIsInTheHomeOfWhoeverRunsIt(t *testing.T) {
 	home := t.TempDir()
 	t.Setenv("HOME", home)

@@ -20,7 +20,7 @@ func TestSystemdAcceptsTheUnits(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			// systemd looks whether the programs are there.
+			// systemd checks that the programs exist.
 			here := strings.ReplaceAll(string(text), "/usr/local/bin/restorefs", self)
 			path := filepath.Join(t.TempDir(), as)
 			if err := os.WriteFile(path, []byte(here), 0o644); err != nil {
@@ -31,7 +31,7 @@ func TestSystemdAcceptsTheUnits(t *testing.T) {
 				t.Errorf("%v: %s", err, out)
 			}
 			for line := range strings.Lines(string(out)) {
-				if strings.Contains(line, as) { // what it says of other units of this machine is not our business
+				if strings.Contains(line, as) { // not about other units of this machine
 					t.Error(line)
 				}
 			}
@@ -39,7 +39,7 @@ func TestSystemdAcceptsTheUnits(t *testing.T) {
 	}
 }
 
-// What the units say must be what the program understands.
+// The program must understand the commands of the units.
 func TestTheCommandsOfTheUnitsWork(t *testing.T) {
 	needMount(t)
 	share, _ := smallShare(t)
@@ -71,7 +71,7 @@ func TestTheCommandsOfTheUnitsWork(t *testing.T) {
 			t.Fatalf("%s: exit %d: %s", step, code, stderr)
 		}
 	}
-	// The mount may be gone, and even its directory, when a service ends.
+	// The mount, and even its directory, may be gone when a service ends.
 	for _, where := range []string{mountpoint, mountpoint + "/none"} {
 		if _, stderr, code := restorefs(t, "unmount", "--if-mounted", where); code != 0 || stderr != "" {
 			t.Errorf("nothing to unmount: exit %d: %s", code, stderr)

@@ -49,8 +49,7 @@ func TestPartitionsOfCindersOwnBackups(t *testing.T) {
 	eventually(t, "nothing is open any more", func() bool { return readStatus(t, mountpoint).OpenVolumes == 0 })
 }
 
-// One file system, mounted read-write from its partition's file, and looked at
-// through the whole disk.
+// A file system is mounted read-write from its partition's file, and read through the whole disk.
 func TestAPartitionOfADiskWithAnOverlayIsMounted(t *testing.T) {
 	firstPass(t)
 	needMount(t)
@@ -66,7 +65,7 @@ func TestAPartitionOfADiskWithAnOverlayIsMounted(t *testing.T) {
 	mountpoint, _ := mountShare(t, share, "--overlay", t.TempDir())
 	whole := filepath.Join(mountpoint, "backups", b.ID, "volume.raw")
 	part := filepath.Join(mountpoint, "backups", b.ID, "partitions", "1.raw")
-	f, err := os.Open(whole) // open, and read: the kernel has it
+	f, err := os.Open(whole) // stays open; the kernel caches what is read
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +90,7 @@ func TestAPartitionOfADiskWithAnOverlayIsMounted(t *testing.T) {
 	if err != nil || !bytes.Equal(same, read(1<<20)) || !bytes.Contains(same, []byte("written through the partition")) {
 		t.Errorf("the disk shows something else than the partition: %v", err)
 	}
-	// And the other way.
+	// The other way round.
 	loop := strings.TrimSpace(run(t, "losetup", "--find", "--show", "--offset", "1048576", "--sizelimit", "16777216", whole))
 	run(t, "mount", loop, at)
 	text, err := os.ReadFile(filepath.Join(at, "new"))
@@ -109,7 +108,7 @@ func TestAPartitionOfADiskWithAnOverlayIsMounted(t *testing.T) {
 	}
 }
 
-// fileContent is what a file holds.
+// fileContent returns what a file holds.
 func fileContent(t *testing.T, path string) storetest.Content {
 	t.Helper()
 	f, err := os.Open(path)
@@ -124,7 +123,7 @@ func fileContent(t *testing.T, path string) storetest.Content {
 	return io.NewSectionReader(f, 0, info.Size())
 }
 
-// A disk of two partitions with file systems, mounted from their files.
+// A disk with two partitions with file systems, mounted from their files.
 func TestFileSystemsInPartitionsAreMounted(t *testing.T) {
 	firstPass(t)
 	needMount(t)

@@ -36,7 +36,7 @@ func TestADryRunNamesWhatIsMissing(t *testing.T) {
 	target := filepath.Join(t.TempDir(), "disk")
 	args := []string{"--share", share, top.ID, target}
 
-	// The second object is covered by the increment's.
+	// The increment's object covers the second one.
 	p, lines := planOf(t, 0, args...)
 	if p.Objects != 4 || len(p.Missing) != 0 || !p.Digests || p.StoredBytes != p.WriteBytes || p.DecodedBytes != 0 || strings.Contains(lines, "missing") {
 		t.Errorf("%+v\n%s", p, lines)
@@ -55,7 +55,7 @@ func TestADryRunNamesWhatIsMissing(t *testing.T) {
 			t.Errorf("%q does not say %q", lines, words)
 		}
 	}
-	planOf(t, 0, append(args, "--salvage")...) // it would go on
+	planOf(t, 0, append(args, "--salvage")...) // with it the restore would continue
 
 	if err := os.Rename(away+".away", away); err != nil {
 		t.Fatal(err)

@@ -20,8 +20,8 @@ import (
 	testneed "github.com/restorefs/restorefs/backupstore/storetest/leaktest/need"
 )
 
-// The test binary is also the program: a mount must be served by another
-// process than the one that reads it.
+// The test binary is also the program, because a mount must be served by another process than the
+// one that reads it.
 func TestMain(m *testing.M) {
 	if os.Getenv("RESTOREFS_TEST_MAIN") != "" {
 		main()
@@ -30,15 +30,15 @@ func TestMain(m *testing.M) {
 	os.Exit(leaktest.Run(m, stopRig))
 }
 
-// skip skips a test for want of something, unless the machine was prepared to
-// run them all (RESTOREFS_TEST_ALL).
+// skip skips a test that lacks something, unless the machine was prepared to run all tests
+// (RESTOREFS_TEST_ALL).
 func skip(t *testing.T, format string, args ...any) {
 	t.Helper()
 	testneed.Missing(t, format, args...)
 }
 
-// firstPass is for tests that take long and are about other programs, not about
-// the decoders: once is enough.
+// firstPass is for long tests that are about other programs, not about the decoders: they run once
+// only.
 func firstPass(t *testing.T) {
 	t.Helper()
 	if secondPass {
@@ -67,7 +67,7 @@ func needMount(t *testing.T) {
 	}
 }
 
-// program is a command of restorefs, ready to run.
+// program returns a command of restorefs, ready to run.
 func program(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
@@ -143,8 +143,8 @@ func source(t *testing.T, share string, list []storetest.Fixture, f storetest.Fi
 	return path
 }
 
-// sameDisk compares a disk with what it should hold: all bytes that are not in a
-// hole of either, and the size.
+// sameDisk compares a disk with what it should hold: the size, and all bytes except for the holes
+// that both have in common.
 func sameDisk(t *testing.T, want, got string) {
 	t.Helper()
 	w, err := os.Open(want)

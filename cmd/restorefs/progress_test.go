@@ -59,7 +59,7 @@ func TestWithoutATerminalThereIsALineEverySoOften(t *testing.T) {
 			t.Errorf("%q, not %q", lines.Text(), want)
 		}
 	}
-	ours.Close() // so that no line waits for room
+	ours.Close() // so that no line waits for space
 	stop()
 	its.Close()
 }
@@ -117,7 +117,7 @@ func TestNiceIOLowersEveryThread(t *testing.T) {
 	defer cmd.Wait()
 	defer cmd.Process.Kill()
 	var said []byte
-	for buf := make([]byte, 4096); !bytes.Contains(said, []byte("{")); { // it is at work
+	for buf := make([]byte, 4096); !bytes.Contains(said, []byte("{")); { // until it is at work
 		n, err := stderr.Read(buf)
 		if err != nil {
 			t.Fatalf("%v: %s", err, said)
@@ -130,14 +130,14 @@ func TestNiceIOLowersEveryThread(t *testing.T) {
 	}
 	for _, task := range tasks {
 		out, err := exec.Command("ionice", "-p", task.Name()).Output()
-		if err == nil && !strings.Contains(string(out), "idle") { // an error: it has ended
+		if err == nil && !strings.Contains(string(out), "idle") { // an error means that it has ended
 			t.Errorf("thread %s has %s", task.Name(), out)
 		}
 		stat, err := os.ReadFile("/proc/" + strconv.Itoa(cmd.Process.Pid) + "/task/" + task.Name() + "/stat")
 		if err != nil {
 			continue
 		}
-		// Behind the name, which may hold anything, nice is the 17th field.
+		// After the name, which may contain anything, nice is the 17th field.
 		fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
 		if fields[16] != "19" {
 			t.Errorf("thread %s has nice %s", task.Name(), fields[16])

@@ -12,8 +12,8 @@ import (
 	"github.com/restorefs/restorefs/backupstore/storetest"
 )
 
-// needQcow2 makes TMPDIR the test's own and checks at the end that neither a
-// mount nor a file is left there.
+// needQcow2 gives the test a TMPDIR of its own, and checks at the end that no mount and no file is
+// left in it.
 func needQcow2(t *testing.T) {
 	t.Helper()
 	needMount(t)
@@ -32,7 +32,7 @@ func needQcow2(t *testing.T) {
 	})
 }
 
-// onlyThere checks that a directory holds these files and no other.
+// onlyThere checks that a directory contains exactly these files.
 func onlyThere(t *testing.T, dir string, names ...string) {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
@@ -96,8 +96,7 @@ func TestNothingIsLeftOfAFailedQcow2(t *testing.T) {
 func TestASignalEndsAQcow2AndLeavesNothing(t *testing.T) {
 	needQcow2(t)
 	share, list := storetest.Fixtures(t)
-	// A qemu-img that holds the disk open and does nothing: DISK is its seventh
-	// argument.
+	// A qemu-img that keeps the disk open and does nothing else. DISK is its seventh argument.
 	bin, dir := t.TempDir(), t.TempDir()
 	started := filepath.Join(bin, "started")
 	script := "#!/bin/sh\nexec <\"$7\"\ntouch " + started + "\nexec sleep 60\n"

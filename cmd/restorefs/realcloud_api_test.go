@@ -16,16 +16,15 @@ import (
 	"github.com/restorefs/restorefs/backupstore/storetest"
 )
 
-// session is a user of a real cloud, who uses its API as any client would:
-// nothing of the project is in between.
+// session is a user of a real cloud. It uses the API like any client, without code of the project.
 type session struct {
 	cloud   *realCloud
 	user    string
-	project string // its id
+	project string // id
 	token   string
 }
 
-// login logs a user in: admin, or demo, a plain member of a project of that name.
+// login logs in a user: admin, or demo, an ordinary member of the project demo.
 func (c *realCloud) login(user string) (*session, error) {
 	s := &session{cloud: c, user: user, project: "0123456789abcdef0123456789abcdef"}
 	if c.keystone == "" {
@@ -122,7 +121,7 @@ func (s *session) wait(t *testing.T, kind, id string) object {
 	return nil
 }
 
-// newVolume creates a volume with what is said of it (name, size, metadata, ...).
+// newVolume creates a volume with these properties (name, size, metadata, ...).
 func (s *session) newVolume(t *testing.T, of object) (id string) {
 	t.Helper()
 	o := object{"size": 1}
@@ -140,11 +139,11 @@ func (s *session) action(t *testing.T, volume, action string, arguments any) {
 	s.call(t, "POST", "/volumes/"+volume+"/action", object{action: arguments}, 200, nil)
 }
 
-// disk is where the bytes of a volume are.
+// disk returns the path of a volume's bytes.
 func (c *realCloud) disk(volume string) string { return filepath.Join(c.volumes, "volume-"+volume) }
 
-// fill writes the content to a volume's disk, and cuts it there: to Cinder the
-// volume is as large as before (see run_cinder.py), but a backup takes a second.
+// fill writes the content to a volume's disk, and truncates it after that. To Cinder the volume is
+// as large as before (see run_cinder.py), but a backup takes only a second.
 func (c *realCloud) fill(t *testing.T, volume string, content storetest.Content) {
 	t.Helper()
 	f, err := os.OpenFile(c.disk(volume), os.O_WRONLY, 0)
@@ -169,8 +168,8 @@ func (s *session) backup(t *testing.T, volume string, incremental bool) string {
 	return answer.Backup.ID
 }
 
-// restore has Cinder restore a backup: to a volume, or to a new one, which gets
-// the name unless it is "".
+// restore has Cinder restore a backup: to a volume, or to a new one with that name, if it is not
+// "".
 func (s *session) restore(t *testing.T, backup, volume, name string) string {
 	t.Helper()
 	o := object{}
@@ -191,7 +190,7 @@ func (s *session) restore(t *testing.T, backup, volume, name string) string {
 	return answer.Restore.VolumeID
 }
 
-// view is all that GET shows of a volume, except for what no two volumes share.
+// view returns all that GET shows of a volume, except for what differs between all volumes.
 func (s *session) view(t *testing.T, volume string) object {
 	t.Helper()
 	o := s.wait(t, "volume", volume)
@@ -213,8 +212,7 @@ func sameView(t *testing.T, want, got object) {
 	}
 }
 
-// sameContent compares a volume's disk with the content and zeros behind it, up
-// to size GiB.
+// sameContent compares a volume's disk with the content, followed by zeros up to gib GiB.
 func (c *realCloud) sameContent(t *testing.T, volume string, want storetest.Content, gib int64) {
 	t.Helper()
 	f, err := os.CreateTemp(t.TempDir(), "want")
@@ -231,7 +229,7 @@ func (c *realCloud) sameContent(t *testing.T, volume string, want storetest.Cont
 	sameDisk(t, f.Name(), c.disk(volume))
 }
 
-// env are the variables of an openrc for the user.
+// env returns the variables of an openrc for the user.
 func (s *session) env() []string {
 	if s.cloud.keystone == "" {
 		return []string{"OS_AUTH_TYPE=noauth", "OS_PROJECT_ID=" + s.project, "OS_USERNAME=" + s.user, "OS_VOLUME_ENDPOINT=" + s.cloud.cinder}
@@ -250,7 +248,7 @@ func (s *session) restorefs(t *testing.T, args ...string) (stdout, stderr string
 func withEnv(t *testing.T, env []string, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
 	cmd := program(t, args...)
-	cmd.Dir = t.TempDir() // where no clouds.yaml is
+	cmd.Dir = t.TempDir() // a directory without a clouds.yaml
 	var clean []string
 	for _, pair := range cmd.Env {
 		if !strings.HasPrefix(pair, "OS_") {

@@ -11,7 +11,7 @@ import (
 	"github.com/restorefs/restorefs/backupstore/storetest"
 )
 
-// The share is all that is left: a new Cinder gets to know the backups from it.
+// Only the share is left: a new Cinder learns of the backups from it.
 func TestARealCloudThatLostItsDatabaseGetsItsBackupsBack(t *testing.T) {
 	old := needCloud(t)
 	demo := old.mustLogin(t, "demo")
@@ -26,7 +26,7 @@ func TestARealCloudThatLostItsDatabaseGetsItsBackupsBack(t *testing.T) {
 	last := demo.backup(t, volume, true)
 
 	fresh := ownCloud(t, old.backups)
-	// In this cloud whoever asks is an admin, of the project that he says.
+	// In this cloud every caller is an admin of the project that it names.
 	s := fresh.mustLogin(t, "admin")
 	s.project, s.token = demo.project, "admin:"+demo.project
 	stdout, stderr := s.must(t, "records", "--share", old.backups, "--project", s.project, "--import", "--json")
@@ -43,7 +43,7 @@ func TestARealCloudThatLostItsDatabaseGetsItsBackupsBack(t *testing.T) {
 	for _, b := range before.Backups { // all that Cinder shows of them
 		want, got := demo.wait(t, "backup", b.ID), s.wait(t, "backup", b.ID)
 		for _, o := range []object{want, got} {
-			// Cinder sets these anew.
+			// Cinder sets these again.
 			for _, k := range []string{"links", "created_at", "updated_at", "data_timestamp", "availability_zone", "user_id", "os-backup-project-attr:project_id"} {
 				delete(o, k)
 			}
@@ -59,7 +59,7 @@ func TestARealCloudThatLostItsDatabaseGetsItsBackupsBack(t *testing.T) {
 	if view["name"] != "db" || view["metadata"].(object)["k"] != "v" {
 		t.Errorf("%v", view)
 	}
-	if err := os.Truncate(fresh.disk(restored), 1<<30); err != nil { // Cinder ends it where the backup does
+	if err := os.Truncate(fresh.disk(restored), 1<<30); err != nil { // Cinder cuts it
 		t.Fatal(err)
 	}
 	right := cinderRestoresRight(t)
@@ -67,7 +67,7 @@ func TestARealCloudThatLostItsDatabaseGetsItsBackupsBack(t *testing.T) {
 		fresh.sameContent(t, restored, changed, 1)
 	}
 
-	// The volume has outlived the database, and so its id; the chain goes on.
+	// The volume, and so its id, has outlived the database, and the chain is continued.
 	stand := s.newVolume(t, object{"name": "db"})
 	rename := "import sqlite3, sys\ndb = sqlite3.connect(sys.argv[1], timeout=60)\ndb.execute('UPDATE volumes SET id = ? WHERE id = ?', sys.argv[2:])\ndb.commit()"
 	run(t, "/usr/bin/python3", "-c", rename, filepath.Join(filepath.Dir(fresh.volumes), "cinder.sqlite"), volume, stand)

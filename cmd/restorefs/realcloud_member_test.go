@@ -13,7 +13,7 @@ import (
 	"github.com/restorefs/restorefs/backupstore/storetest"
 )
 
-// applicationCredential has Keystone make one for a user.
+// applicationCredential has Keystone make an application credential for a user.
 func applicationCredential(t *testing.T, s *session) (id, secret string) {
 	t.Helper()
 	do := func(method, path string, body string, status int, result any) {

@@ -9,15 +9,14 @@ import (
 	"github.com/restorefs/restorefs/backupstore/storetest"
 )
 
-// history is volumes of a real Cinder and the backups of them, with what each
-// volume was at that time.
+// history is volumes of a real Cinder and their backups, with what each volume was at the time.
 type history struct {
 	user  *session
-	admin *session // sees more of a volume
+	admin *session // admins see more of a volume
 	made  map[string]moment
 }
 
-// moment is a backup, and its volume as it was.
+// moment is a backup, and its volume as it was then.
 type moment struct {
 	backup, volume string
 	view           object
@@ -26,8 +25,8 @@ type moment struct {
 
 const historySize = 6<<20 + 1536 // seven objects; not a whole number of blocks
 
-// makeHistory makes three volumes, one with a chain of backups between which
-// everything that a backup keeps of a volume changes.
+// makeHistory makes three volumes, one of them with a chain of backups between which everything
+// changes that a backup records of a volume.
 func makeHistory(t *testing.T, c *realCloud) *history {
 	t.Helper()
 	s := c.mustLogin(t, "demo")
@@ -150,7 +149,7 @@ func TestARealCloudsVolumeIsAsItWasAndAsCinderRestoresIt(t *testing.T) {
 			h.user.action(t, ours, "os-set_bootable", object{"bootable": want["bootable"] != "true"})
 			h.user.must(t, "materialize", "--share", c.backups, "--volume", ours, "--metadata-rule", "cinder", "--metadata-only", test.m.backup)
 			got := h.admin.view(t, ours)
-			if test.m.backup == bare.backup { // nothing in the backup says whether it was
+			if test.m.backup == bare.backup { // the backup does not say whether it was
 				got["bootable"] = want["bootable"]
 			}
 			sameView(t, want, got)
@@ -179,7 +178,7 @@ func TestARealCloudsVolumeIsAsItWasAndAsCinderRestoresIt(t *testing.T) {
 		m := h.made["changed"]
 		h.user.must(t, "materialize", "--share", c.backups, "--volume", m.volume, "--force", "--yes", m.backup, c.disk(m.volume))
 		got := h.admin.view(t, m.volume)
-		// It has a name, which stays, as with Cinder.
+		// It has a name, which stays, as it does with Cinder.
 		want := object{}
 		for k, v := range m.view {
 			want[k] = v
@@ -189,8 +188,8 @@ func TestARealCloudsVolumeIsAsItWasAndAsCinderRestoresIt(t *testing.T) {
 	})
 }
 
-// sameDisks compares the disk that restorefs wrote with the one that Cinder did,
-// which ends where the backup does (Cinder truncates the file).
+// sameDisks compares the disk that restorefs wrote with the one that Cinder wrote, which ends where
+// the backup does (Cinder truncates the file).
 func (h *history) sameDisks(t *testing.T, theirs, ours string) {
 	t.Helper()
 	if err := os.Truncate(h.user.cloud.disk(theirs), 1<<30); err != nil {

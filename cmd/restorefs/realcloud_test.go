@@ -15,19 +15,18 @@ import (
 	"time"
 )
 
-// realCloud is a Cinder, and perhaps a Keystone, as Debian packages them: each a
-// process of its own, on the loopback interface, that is over when this one is.
-// Cinder's mounts are in a mount namespace of its own.
+// realCloud is a Cinder, and perhaps a Keystone, as Debian packages them. Each is a process on the
+// loopback interface that ends with this one. Cinder's mounts are in a mount namespace of its own.
 type realCloud struct {
-	keystone string // its URL up to /v3; "" where whoever asks is an admin (noauth)
+	keystone string // its URL up to /v3; "" if every caller is an admin (noauth)
 	cinder   string // its URL up to /v3
-	backups  string // what the backup share holds
-	volumes  string // volume-<id> in here are the raw disks
+	backups  string // directory of the backup share
+	volumes  string // directory of the raw disks, volume-<id>
 
 	services []*service
 }
 
-// rig is the one cloud that most tests use, with a Keystone. TestMain stops it.
+// rig is the cloud that most tests share, with a Keystone. TestMain stops it.
 var rig struct {
 	once  sync.Once
 	dir   string
@@ -35,7 +34,7 @@ var rig struct {
 	err   error
 }
 
-// needCloud gives the shared cloud.
+// needCloud returns the shared cloud.
 func needCloud(t *testing.T) *realCloud {
 	t.Helper()
 	needCinder(t)
@@ -60,7 +59,7 @@ func stopRig() {
 	}
 }
 
-// needCinder skips where the packages are not installed.
+// needCinder skips the test if the packages are not installed.
 func needCinder(t *testing.T) {
 	t.Helper()
 	firstPass(t)
@@ -74,8 +73,8 @@ func needCinder(t *testing.T) {
 	}
 }
 
-// ownCloud starts a cloud without a Keystone for one test, with an empty database,
-// whose backup share is the directory backups.
+// ownCloud starts a cloud without Keystone for one test, with an empty database and the directory
+// backups as its backup share.
 func ownCloud(t *testing.T, backups string) *realCloud {
 	t.Helper()
 	needCinder(t)
@@ -131,7 +130,7 @@ func startCloud(dir, backups string, keystone bool) (*realCloud, error) {
 	return c, nil
 }
 
-// settle waits until the scheduler knows of the services.
+// settle waits until the scheduler knows the services.
 func (c *realCloud) settle() error {
 	var err error
 	for range 300 {
@@ -170,8 +169,8 @@ func freePort() (int, error) {
 	return l.Addr().(*net.TCPAddr).Port, nil
 }
 
-// service is a process that serves until its input ends, which it also does when
-// this process is killed.
+// service is a process that serves until its input ends, which it does even if this process is
+// killed.
 type service struct {
 	name, state string
 	cmd         *exec.Cmd
@@ -180,8 +179,8 @@ type service struct {
 	errors      *os.File
 }
 
-// forgetMounts takes out of a new mount namespace what tests of other packages
-// have mounted just now: a copy there would keep it in use.
+// forgetMounts removes from a new mount namespace what tests of other packages have mounted: a copy
+// there would keep their mounts in use.
 const forgetMounts = `sed -n 's/^[^ ]* [^ ]* [^ ]* [^ ]* \([^ ]*\) .* - \(fuse[^ ]*\|[^ ]* \/dev\/loop[0-9]*\) .*/\1/p' /proc/self/mountinfo |
 	while read -r m; do umount -l "$m" 2>/dev/null || :; done
 `
@@ -197,7 +196,7 @@ func startService(state, name string, args ...any) (*service, error) {
 		argv = append(argv, fmt.Sprint(a))
 	}
 	s := &service{name: name, state: state, cmd: exec.Command("unshare", argv...)}
-	// Nothing of the caller's: no proxy, no credentials, no byte code in /usr.
+	// Nothing from the caller: no proxy, no credentials, no byte code in /usr.
 	s.cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", "HOME=" + state, "PYTHONDONTWRITEBYTECODE=1"}
 	input, err := s.cmd.StdinPipe()
 	if err != nil {
@@ -234,7 +233,7 @@ func (s *service) ready() error {
 	}
 }
 
-// tail is the end of what the service wrote.
+// tail returns the end of what the service wrote.
 func (s *service) tail() string {
 	var b strings.Builder
 	for _, f := range []string{"stderr", s.name + ".log"} {

@@ -28,15 +28,14 @@ func cinderVersion(t *testing.T) int {
 
 var majorVersion = regexp.MustCompile(`^(?:\d+:)?(\d+)\.`)
 
-// bringsZerosBack reports that this Cinder's own restore of a chain to a new
-// volume skips zeros in incremental backups too, so that the full one's data
-// comes back where they are: 23.0.0 (2023.2) to 28, since commit b75c29c7; 29.0.0
-// skips them in the full backup only (chunkeddriver.py, volume_is_new).
+// bringsZerosBack reports whether this Cinder's own restore of a chain to a new volume skips zeros
+// in incremental backups too, so that the full one's data reappears there: 23.0.0 (2023.2) to 28,
+// since commit b75c29c7. 29.0.0 skips them in the full backup only (chunkeddriver.py,
+// volume_is_new).
 func bringsZerosBack(version int) bool { return 23 <= version && version <= 28 }
 
-// cinderRestoresRight reports whether what Cinder restores to a new volume can be
-// compared with the content of an incremental backup with new zeros; else it
-// says why not.
+// cinderRestoresRight reports whether Cinder's restore to a new volume can be compared with the
+// content of an incremental backup with new zeros. If not, it logs why.
 func cinderRestoresRight(t *testing.T) bool {
 	t.Helper()
 	v := cinderVersion(t)

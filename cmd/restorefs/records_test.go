@@ -15,8 +15,8 @@ import (
 
 const recordsProject = "0123456789abcdef0123456789abcdef"
 
-// recordsShare writes the backups that tests of records work with: a chain of
-// three and a full one of another volume, in the root of the share.
+// recordsShare writes the backups for tests of records: a chain of three, and a full one of another
+// volume in the root of the share.
 func recordsShare(t *testing.T) (share string, ids []string) {
 	t.Helper()
 	share = t.TempDir()
@@ -62,8 +62,8 @@ func TestRecordsAreWhatCinderExports(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// As Cinder 21.3.1 exports it, but for what only its database knows: host
-	// is null, and there is no updated_at.
+	// Like an export of Cinder 21.3.1, except for what only its database knows: host is null, and
+	// updated_at is missing.
 	want := strings.NewReplacer("ID", ids[1], "PARENT", ids[0], "VOLUME", storetest.ID("volume of a chain"), "DIR", ids[1][:2]+"/"+ids[1][2:4]+"/"+ids[1],
 		"PROJECT", recordsProject).Replace(
 		`{"driver_info": {}, "id": "ID", "user_id": "u", "project_id": "PROJECT", "volume_id": "VOLUME", "host": null, "availability_zone": null,
@@ -135,8 +135,8 @@ func TestOnlyBackupsOfTheProjectGetRecords(t *testing.T) {
 	}
 }
 
-// fakeOpenstack stands for python-openstackclient: it keeps the ids that it was
-// given in DIR, and refuses those that are in DIR/refuse.
+// fakeOpenstack replaces python-openstackclient: it keeps the ids that it was given in DIR, and
+// refuses those that are in DIR/refuse.
 const fakeOpenstack = `#!/bin/sh
 case $* in
 "token issue -f value -c project_id") cat "$DIR/project" ;;
@@ -193,7 +193,7 @@ func TestTheScriptImportsParentsFirstAndGoesOn(t *testing.T) {
 	os.Remove(filepath.Join(dir, "down"))
 	file("project", "another")
 	runScript(1, "of project "+recordsProject+", but these credentials are of another", "Nothing was imported")
-	file("project", "") // the old client cannot tell
+	file("project", "") // the old client does not know it
 	runScript(1, "cannot be told", recordsProject, "Nothing was imported")
 	file("project", recordsProject)
 	file("refuse", ids[1])

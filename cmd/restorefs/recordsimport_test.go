@@ -13,7 +13,7 @@ import (
 	"github.com/restorefs/restorefs/cmd/cloud/cloudtest"
 )
 
-// fakeCinder is a fake of what records --import asks.
+// fakeCinder fakes what records --import calls.
 type fakeCinder struct{ *cloudtest.Records }
 
 func newFakeCinder(t *testing.T) *fakeCinder {
@@ -23,7 +23,7 @@ func newFakeCinder(t *testing.T) *fakeCinder {
 	return c
 }
 
-// importInto runs records --import and returns what it says of each backup.
+// importInto runs records --import and returns the result for each backup.
 func (c *fakeCinder) importInto(t *testing.T, share string, flags ...string) (results map[string]importedJSON, stderr string, code int) {
 	t.Helper()
 	cmd := program(t, append([]string{"records", "--share", share, "--import", "--json"}, flags...)...)
@@ -88,7 +88,7 @@ func TestChildrenOfAFailedRecordAreNotTriedAndARerunGoesOn(t *testing.T) {
 	if code != 0 || got[ids[0]].Result != cloud.RecordPresent || got[ids[1]].Result != cloud.RecordImported || got[ids[2]].Result != cloud.RecordImported {
 		t.Fatalf("%d %v %s", code, got, errOut)
 	}
-	// What the failed import left is removed first: it has no files.
+	// What the failed import left is removed first, because it has no files.
 	if want := []string{"delete " + ids[1], "import " + ids[1], "import " + ids[2]}; !slices.Equal(c.Called(), want) {
 		t.Errorf("not the calls %q", want)
 	}

@@ -52,7 +52,7 @@ func TestReflinkSharesBlocksAndTrustsNone(t *testing.T) {
 		}
 	}
 
-	// What the kernel copies is damaged; the twin has the bytes.
+	// What the kernel would copy is damaged; the twin has the right bytes.
 	object := full.Path("-00001")
 	p, err := os.ReadFile(object)
 	if err != nil {

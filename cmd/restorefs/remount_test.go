@@ -11,8 +11,7 @@ import (
 	"github.com/restorefs/restorefs/backupstore/storetest"
 )
 
-// bindMount mounts one directory on another, until the test ends or the result
-// is called.
+// bindMount mounts one directory on another, until the test ends or away is called.
 func bindMount(t *testing.T, from, on string) (away func()) {
 	t.Helper()
 	needMount(t)
@@ -35,7 +34,7 @@ func bindMount(t *testing.T, from, on string) (away func()) {
 func TestAShareThatIsMountedAgainIsFoundAndOpenDisksGoOn(t *testing.T) {
 	needMount(t)
 	export, path := t.TempDir(), t.TempDir()
-	// Many objects: most are not open when the share goes away.
+	// With many objects most are not open when the share goes away.
 	first := storetest.MustWrite(t, export, storetest.Spec{ID: storetest.ID("one"), VolumeID: storetest.ID("volume"),
 		Content: storetest.Text(1<<20, 7), FileSize: 64 << 10})
 	away := bindMount(t, export, path)
@@ -57,8 +56,8 @@ func TestAShareThatIsMountedAgainIsFoundAndOpenDisksGoOn(t *testing.T) {
 		t.Errorf("the backups: %v, %v", list, err)
 	}
 
-	// It is mounted again, with one backup more: a copy, so that nothing of the
-	// old one would do.
+	// It is mounted again with one more backup. It is a copy, so that no open file of the old one
+	// can be used.
 	copied := t.TempDir()
 	run(t, "cp", "-a", export+"/.", copied)
 	second := smallBackup(t, copied, "two")

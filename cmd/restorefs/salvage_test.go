@@ -37,8 +37,8 @@ func TestSalvageRestoresWhatThereIs(t *testing.T) {
 	}
 }
 
-// sameButFor compares a file's start with what it should hold, all but the
-// ranges, which are fill.
+// sameButFor compares a file's start with want, except for the ranges, which must be filled with
+// fill.
 func sameButFor(t *testing.T, want []byte, got *os.File, lost []jsonRange, fill byte) {
 	t.Helper()
 	for _, r := range lost {

@@ -18,8 +18,8 @@ import (
 	"github.com/restorefs/restorefs/backupstore/storetest"
 )
 
-// Benchmarks of the whole program as a user runs it, each in a process of its
-// own, whose peak memory is reported. docs/benchmarks.md keeps the results.
+// Benchmarks of the whole program as a user runs it, in separate processes whose peak memory is
+// reported. docs/benchmarks.md keeps the results.
 
 // timed runs a command to its end and returns its wall time and peak resident
 // memory in bytes.
@@ -59,8 +59,8 @@ func BenchmarkListOf2000Backups(b *testing.B) {
 	report(b, times, peak)
 }
 
-// benchMount starts a mount and returns its directory, how long it took to be
-// usable, and what stops it and returns the server's peak memory.
+// benchMount starts a mount and returns its directory, how long it took to become usable, and a
+// function that stops it and returns the server's peak memory.
 func benchMount(b *testing.B, share string) (string, time.Duration, func() int64) {
 	b.Helper()
 	if os.Geteuid() != 0 {
@@ -104,8 +104,8 @@ func BenchmarkMountReadyWith2000Backups(b *testing.B) {
 	report(b, times, peak)
 }
 
-// The time is that of the first read of a file in the mount: opening the
-// backup, finding the digest row, and one block.
+// Measures the first read of a file in the mount: opening the backup, finding the digest row, and
+// one block.
 func BenchmarkOpenOf1TiB(b *testing.B) {
 	share := b.TempDir()
 	made := storetest.MustWrite(b, share, storetest.Spec{
@@ -126,8 +126,7 @@ func BenchmarkOpenOf1TiB(b *testing.B) {
 	report(b, times, peak)
 }
 
-// twoGB is a backup with one zlib object of the size that Cinder makes unless
-// told otherwise.
+// twoGB makes a backup with one zlib object of the size that Cinder makes by default.
 func twoGB(b *testing.B) (share string, made storetest.Backup) {
 	share = b.TempDir()
 	return share, storetest.MustWrite(b, share, storetest.Spec{
@@ -148,7 +147,7 @@ func BenchmarkMaterializeOfA2GBObject(b *testing.B) {
 	report(b, times, peak)
 }
 
-// 200 reads of 4 KiB at random places of an object that has no index yet.
+// 200 reads of 4 KiB at random places of an object without an index.
 func BenchmarkRandomReadsOfA2GBObject(b *testing.B) {
 	share, made := twoGB(b)
 	var times []time.Duration
@@ -170,7 +169,7 @@ func BenchmarkRandomReadsOfA2GBObject(b *testing.B) {
 	report(b, times, peak)
 }
 
-// clone makes another backup of what made holds, by links to its objects.
+// clone makes another backup with the content of made, by links to its objects.
 func clone(b *testing.B, share string, made storetest.Backup, n int) string {
 	b.Helper()
 	id, volume := storetest.ID(fmt.Sprint("clone ", n)), storetest.ID(fmt.Sprint("clone volume ", n))
@@ -203,8 +202,8 @@ func clone(b *testing.B, share string, made storetest.Backup, n int) string {
 	return id
 }
 
-// 16 readers, 500 reads of 4 KiB each at random places of 50 objects of 2 GB,
-// none of which has an index yet: what the mount's memory comes to.
+// 16 readers, 500 reads of 4 KiB each at random places of 50 objects of 2 GB without an index:
+// shows how much memory the mount needs.
 func BenchmarkStormOver50ObjectsOf2GB(b *testing.B) {
 	share, made := twoGB(b)
 	ids := make([]string, 50)

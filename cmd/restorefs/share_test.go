@@ -14,7 +14,7 @@ import (
 	"github.com/restorefs/restorefs/backupstore/storetest"
 )
 
-// cinderConf writes a configuration of Cinder's.
+// cinderConf writes a Cinder configuration.
 func cinderConf(t *testing.T, lines ...string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "cinder.conf")
@@ -24,7 +24,7 @@ func cinderConf(t *testing.T, lines ...string) string {
 	return path
 }
 
-// fakeNFS makes the program mount one that binds dir, whatever is to be mounted.
+// fakeNFS makes the program call a mount(8) that binds dir, whatever should be mounted.
 func fakeNFS(t *testing.T, dir string) {
 	t.Helper()
 	if os.Geteuid() != 0 {
@@ -47,7 +47,7 @@ func TestTheShareOfCindersConfigurationIsUsed(t *testing.T) {
 	if code != 0 || !strings.Contains(out, ids[0]) {
 		t.Fatalf("%d %s", code, errOut)
 	}
-	// --share prevails; the driver is still that of the configuration.
+	// --share prevails, but the driver is that of the configuration.
 	out, errOut, code = restorefs(t, "records", "--cinder-conf", conf, "--share", share)
 	if code != 0 || strings.Count(out, "import cinder.backup.drivers.posix.PosixBackupDriver ") != 4 {
 		t.Errorf("%d %s %s", code, out, errOut)
@@ -65,8 +65,7 @@ func TestTheShareOfCindersConfigurationIsUsed(t *testing.T) {
 	}
 }
 
-// Cinder takes for its share whatever is mounted where it mounts it, which lets
-// a bind mount stand for NFS here.
+// Cinder takes whatever is mounted at its place as its share, so a bind mount can replace NFS here.
 func TestCindersOwnMountIsUsedAndStays(t *testing.T) {
 	if os.Geteuid() != 0 {
 		skip(t, "needs root to mount")
@@ -92,7 +91,7 @@ func TestCindersOwnMountIsUsedAndStays(t *testing.T) {
 			t.Fatalf("%d %s", code, errOut)
 		}
 	}
-	// A target on the share is refused, also when nobody said where that is.
+	// A target on the share is refused, even if the operator did not say where the share is.
 	_, errOut, code := restorefs(t, "materialize", "--yes", "--cinder-conf", conf, ids[0], filepath.Join(point, "disk.raw"))
 	if code != exitUsage || !strings.Contains(errOut, "is on the share "+point) {
 		t.Errorf("%d %s", code, errOut)
@@ -114,8 +113,7 @@ func TestAnExportThatIsNotMountedIsMountedForTheProcess(t *testing.T) {
 	noOwnMounts(t)
 }
 
-// mount(8) takes PATH from its helpers: what they start is looked for where it
-// usually is.
+// mount(8) removes PATH for its helpers, which then look for programs in the usual places.
 func TestAnExportIsMountedWithoutPATHToo(t *testing.T) {
 	if os.Geteuid() != 0 {
 		skip(t, "needs root to mount")
@@ -175,7 +173,7 @@ func TestADaemonKeepsItsMountOfTheExport(t *testing.T) {
 	}
 }
 
-// noOwnMounts checks that no mount of an export is in the tree of files.
+// noOwnMounts checks that no mount of an export is visible in the file system.
 func noOwnMounts(t *testing.T) {
 	t.Helper()
 	text, err := os.ReadFile("/proc/self/mountinfo")

@@ -44,7 +44,7 @@ func TestAVolumeWithoutBackupsIsTheSameInJSON(t *testing.T) {
 	}
 }
 
-// A share may be mounted later: a mount is there before it, and says so.
+// A share may be mounted later: a mount that is there before it says so.
 func TestAMountOfAShareWithoutBackupsWarns(t *testing.T) {
 	needMount(t)
 	_, stderr, code := restorefs(t, "mount", "--share", t.TempDir(), "--run", "true", t.TempDir())

@@ -15,17 +15,15 @@ import (
 	"github.com/restorefs/restorefs/backupstore/storetest"
 )
 
-// testMachine is where make setup puts the root file system of a machine with
-// systemd.
+// testMachine is the root file system of a machine with systemd, made by make setup.
 const testMachine = "../../build/test-machine/root.ext4"
 
-// shutdownTakes is how long a machine may take from the order to reboot to its
-// end. It takes seconds; before a hanging unit is killed, TimeoutStopSec= (90 s)
-// has to pass.
+// shutdownTakes bounds the time from the order to reboot to the machine's end. It takes seconds; a
+// hanging unit is killed only after TimeoutStopSec= (90 s).
 const shutdownTakes = 60 * time.Second
 
-// What make install installs, in a machine whose PID 1 is systemd. The cases are
-// in testdata/systemd/run.sh: a service of the machine runs them, in three boots.
+// What make install installs, in a machine whose PID 1 is systemd. The cases are in
+// testdata/systemd/run.sh, which a service of the machine runs in three boots.
 func TestUnderSystemd(t *testing.T) {
 	if os.Getenv("RESTOREFS_TEST_SYSTEMD") == "" {
 		t.Skip("not in this run: make test-systemd runs it")
@@ -75,7 +73,7 @@ func TestUnderSystemd(t *testing.T) {
 	}
 }
 
-// machine is one that boots with systemd, from a disk that it keeps.
+// machine boots with systemd from a disk that it keeps.
 type machine struct {
 	kernel, initrd, disk, job string
 }
@@ -89,7 +87,7 @@ func newMachine(t *testing.T) machine {
 	dir := t.TempDir()
 	m := machine{kernel: kernelFile(t, "boot/vmlinuz-*"), initrd: filepath.Join(dir, "initrd"), disk: filepath.Join(dir, "disk.qcow2"), job: filepath.Join(dir, "job.ext4")}
 
-	// What the machine gets of this tree, copied over its root by the first boot.
+	// The parts of this tree that the machine gets. The first boot copies them over its root.
 	tree := filepath.Join(dir, "tree")
 	run(t, "make", "-s", "-C", "../..", "install", "DESTDIR="+tree, "BUILD="+t.TempDir(), "SBIN=/usr/sbin")
 	share := filepath.Join(tree, "srv/share")
@@ -176,9 +174,9 @@ exec /busybox switch_root /root /sbin/init
 	return m
 }
 
-// boot runs the machine until it reboots, and returns PASS or FAIL for each case
-// that it had. It fails the test when the way down, from the line "REBOOT NAME"
-// on, takes long or says that the kernel could not write.
+// boot runs the machine until it reboots, and returns PASS or FAIL for each of its cases. It fails
+// the test if the shutdown, from the line "REBOOT NAME" on, takes long or says that the kernel
+// could not write.
 func (m machine) boot(t *testing.T, name string) map[string]string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Minute)

@@ -25,11 +25,11 @@ func TestAMountInTheForegroundEndsWithItsTerminal(t *testing.T) {
 	if err != nil || !strings.HasPrefix(string(first[:n]), "mounted on") {
 		t.Fatalf("%v: %s", err, first[:n])
 	}
-	// While it is there, SIGHUP only has the share looked at.
+	// While the terminal exists, SIGHUP only has the share looked at.
 	if err := server.Process.Signal(syscall.SIGHUP); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(200 * time.Millisecond) // it would end
+	time.Sleep(200 * time.Millisecond) // time to end, if it did
 	if _, is := mountAt(t, mountpoint); !is {
 		t.Error("SIGHUP took the mount down though its terminal is there")
 	}

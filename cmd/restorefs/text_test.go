@@ -13,7 +13,7 @@ import (
 	"github.com/restorefs/restorefs/backupstore/storetest"
 )
 
-// nasty has what a terminal acts upon, or hides, or draws elsewhere.
+// nasty contains what a terminal acts on, hides, or draws elsewhere.
 const nasty = "a\x1b[31m\u009b31m\u0085\x7f\u202eb\u2066\u200f\ufeff\U000e0041\u061c\u2028z"
 
 func TestCommandsPrintNothingThatSteersATerminal(t *testing.T) {
@@ -67,7 +67,7 @@ func TestAVolumeIsListedByItsNewestName(t *testing.T) {
 		}
 	}
 	var out bytes.Buffer
-	printList(&out, all[:1], names, nil) // the one that is listed has no name itself
+	printList(&out, all[:1], names, nil) // the listed one has no name itself
 	if !strings.HasPrefix(out.String(), `volume a "new", before: "first", "second"`) {
 		t.Errorf("%s", out.String())
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/restorefs/restorefs/backupstore/storetest"
 )
 
-// toFile runs a restore to stdout, which is that file or device.
+// toFile runs a restore with that file or device as stdout.
 func toFile(t *testing.T, path string, args ...string) (stderr string, code int) {
 	t.Helper()
 	f, err := os.OpenFile(path, os.O_WRONLY, 0)
@@ -26,7 +26,7 @@ func toFile(t *testing.T, path string, args ...string) (stderr string, code int)
 	return errOut.String(), cmd.ProcessState.ExitCode()
 }
 
-// A file system across a network tells of a full quota when the file is flushed.
+// A network file system reports a full quota only when the file is flushed.
 func TestStdoutThatCannotBeFlushedIsNoSuccess(t *testing.T) {
 	firstPass(t)
 	share, id := cloudBackup(t, storetest.Volume{})
@@ -66,7 +66,7 @@ func TestADeviceIsNotWrittenByWayOfStdout(t *testing.T) {
 	}
 }
 
-// Wherever a link is, nothing is written to the share.
+// Wherever a link is, nothing is written to the share through it.
 func TestALinkToTheShareIsNoTarget(t *testing.T) {
 	share, id := cloudBackup(t, storetest.Volume{})
 	victim := filepath.Join(share, "other")
@@ -112,7 +112,6 @@ func TestFilesForTheOperatorAreNotLeftOnTheShare(t *testing.T) {
 	}
 }
 
-// names are those of all files below dir.
 func TestTheMetadataNeverReplacesTheDisk(t *testing.T) {
 	share, id := cloudBackup(t, storetest.Volume{Name: "db"})
 	dir := t.TempDir()
@@ -152,6 +151,7 @@ func TestTheMetadataOfADiskInAPipe(t *testing.T) {
 	}
 }
 
+// names lists all files below dir.
 func names(t *testing.T, dir string) string {
 	t.Helper()
 	var all []string

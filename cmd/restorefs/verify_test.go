@@ -13,7 +13,7 @@ import (
 
 func TestVerifyReportsEveryBackup(t *testing.T) {
 	share, list := storetest.Fixtures(t)
-	// What Cinder did not complete is no finding of a nightly run.
+	// Backups that Cinder did not complete are no finding of a nightly run.
 	fixtures := len(list)
 	list = slices.DeleteFunc(slices.Clone(list), func(f storetest.Fixture) bool { return f.State == storetest.Incomplete })
 	stdout, stderr, code := restorefs(t, "verify", "--share", share, "--json")
@@ -81,7 +81,7 @@ func TestACommandForTheWholeShareFailsWhereThatIsNotSeen(t *testing.T) {
 	if _, stderr, code := restorefs(t, "verify", "--share", share); code != 0 {
 		t.Fatalf("exit %d: %s", code, stderr)
 	}
-	// Root may read everything: this is too deep to be looked at.
+	// Root may read everything, but this is too deep to be looked at.
 	if err := os.MkdirAll(filepath.Join(share, strings.Repeat("d/", 20)), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +93,7 @@ func TestACommandForTheWholeShareFailsWhereThatIsNotSeen(t *testing.T) {
 		if command == "list" {
 			continue
 		}
-		// One that is named was found.
+		// A backup that is named was found.
 		command = strings.TrimSuffix(command, " --all")
 		if _, stderr, code := restorefs(t, command, "--share", share, b.ID); code != 0 {
 			t.Errorf("%s BACKUP: exit %d: %s", command, code, stderr)

@@ -20,11 +20,11 @@ import (
 	"github.com/restorefs/restorefs/backupstore/storetest"
 )
 
-// testKernel is where make setup puts a Debian kernel, unpacked and not installed.
+// testKernel is a Debian kernel, unpacked and not installed, made by make setup.
 const testKernel = "../../build/test-kernel"
 
-// kernelModules are what the test kernel needs to see a virtio disk, and what
-// else it is to have, in the order to load them: those that are not built into it.
+// kernelModules returns the modules that the test kernel needs to see a virtio disk, and the others
+// that it should have, in the order in which to load them. Built-in ones are left out.
 func kernelModules(t *testing.T, others ...string) (names []string, files []file) {
 	t.Helper()
 	for _, name := range append([]string{"virtio_ring", "virtio", "virtio_pci_legacy_dev", "virtio_pci_modern_dev", "virtio_pci", "virtio_blk"}, others...) {
@@ -40,8 +40,7 @@ func kernelModules(t *testing.T, others ...string) (names []string, files []file
 	return names, files
 }
 
-// guest is a machine that boots from a disk of the test's making, writes a file
-// and powers off.
+// guest is a machine that boots from a disk made by the test, writes a file and powers off.
 type guest struct {
 	kernel, initrd string
 	disk           string // raw: one partition with the root file system, at 1 MiB
@@ -84,7 +83,7 @@ func staticBusybox(t *testing.T) []byte {
 	return text
 }
 
-// newGuest makes the disk with a table of partitions of that kind.
+// newGuest makes the disk with a partition table of that kind.
 func newGuest(t *testing.T, label string) guest {
 	t.Helper()
 	need(t, "qemu-system-x86_64", "qemu-img", "busybox", "mke2fs", "debugfs", "sfdisk")
@@ -159,7 +158,7 @@ func (g guest) mustHaveWritten(t *testing.T, disk string) {
 	}
 }
 
-// sums are the SHA-256 of all files below a directory.
+// sums returns the SHA-256 of all files below a directory.
 func sums(t *testing.T, dir string) map[string][32]byte {
 	t.Helper()
 	found := map[string][32]byte{}
@@ -189,7 +188,7 @@ func (g guest) backedUp(t *testing.T) (share string, b storetest.Backup) {
 	return share, b
 }
 
-// unchanged fails if the share is not as it was, or its backup not sound.
+// unchanged fails if the share has changed, or its backup is damaged.
 func unchanged(t *testing.T, share string, before map[string][32]byte, id string) {
 	t.Helper()
 	if !maps.Equal(before, sums(t, share)) {
@@ -231,7 +230,7 @@ func TestAMachineBootsFromADiskWithAnOverlay(t *testing.T) {
 	disk := filepath.Join(mountpoint, "backups", b.ID, "volume.raw")
 	g.boot(t, disk, "raw")
 	g.mustHaveWritten(t, disk)
-	// In the partition's file too, and after a remount, and in a restore.
+	// In the partition's file too, after a remount, and in a restore.
 	part := filepath.Join(mountpoint, "backups", b.ID, "partitions", "1.raw")
 	if text := run(t, "debugfs", "-R", "cat /written", part); !strings.Contains(text, "written by the guest") {
 		t.Errorf("through the partition: %s", text)
@@ -261,7 +260,7 @@ type file struct {
 	mode fs.FileMode
 }
 
-// cpio writes the newc form; see Documentation/driver-api/early-userspace/buffer-format.rst of Linux.
+// cpio writes the newc form; see Linux, Documentation/driver-api/early-userspace/buffer-format.rst.
 func cpio(files []file) []byte {
 	var out bytes.Buffer
 	pad := func() { out.Write(make([]byte, -out.Len()&3)) }

@@ -12,7 +12,7 @@ import (
 	"github.com/restorefs/restorefs/materialize/cinderapi"
 )
 
-// blank says whether nothing was written to a volumeFile.
+// blank reports whether nothing was written to a volumeFile.
 func blank(t *testing.T, path string) bool {
 	t.Helper()
 	f, err := os.Open(path)
@@ -24,7 +24,7 @@ func blank(t *testing.T, path string) bool {
 	return err != nil
 }
 
-// attachedTo is what Cinder shows of a volume that is attached.
+// attachedTo returns what Cinder shows of an attached volume.
 func attachedTo(server, host any) map[string]any {
 	return map[string]any{"status": "in-use", "attachments": []any{map[string]any{"server_id": server, "host_name": host}}}
 }
@@ -41,7 +41,7 @@ func TestAVolumeThatSomebodyElseUsesIsNotWritten(t *testing.T) {
 	for name, test := range map[string]struct {
 		volume map[string]any
 		flags  []string
-		want   string // "": it is written
+		want   string // "": the volume is written
 	}{
 		"available":                          {nil, nil, ""},
 		"attached to this host":              {attachedTo(nil, strings.ToUpper(host)), nil, ""},
@@ -103,12 +103,12 @@ func TestAReservationOfARunThatEndedEarlyIsUsedAndEnded(t *testing.T) {
 	})
 }
 
-// Between the first look and the first byte the operator may think for long; and
-// nothing is reserved while the data is written.
+// Between the first check and the first byte the operator may think for long, and nothing is
+// reserved while the data is written.
 func TestAVolumeThatIsTakenMeanwhile(t *testing.T) {
 	share, id := cloudBackup(t, storetest.Volume{Name: "db"})
 	for name, test := range map[string]struct {
-		look    int // from which on it is attached elsewhere
+		look    int // the first one that shows it attached elsewhere
 		code    int
 		want    string
 		written bool
@@ -160,7 +160,7 @@ func TestATargetThatCannotBeTheVolumeIsRefused(t *testing.T) {
 	}
 }
 
-// Some storage rounds sizes up; that takes two commands.
+// Some storage rounds sizes up. A restore to that takes two commands.
 func TestADeviceThatIsMuchLargerThanTheVolumeIsRefused(t *testing.T) {
 	need(t, "losetup")
 	if os.Geteuid() != 0 {

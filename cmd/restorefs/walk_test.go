@@ -17,7 +17,7 @@ import (
 	"github.com/restorefs/restorefs/fusefs"
 )
 
-// countedShare counts what is asked of a share's files.
+// countedShare counts the calls of a share's files.
 type countedShare struct {
 	share.Share
 	reads, objects atomic.Int64 // reads, and files of objects that were opened
@@ -41,8 +41,8 @@ func (f countedFile) ReadAt(ctx context.Context, p []byte, off int64) (int, erro
 	return f.File.ReadAt(ctx, p, off)
 }
 
-// walkedChain writes a chain of n backups of a disk with an MBR, of which one
-// block at least changes from each to the next: the first where it is not whole.
+// walkedChain writes a chain of n backups of a disk with an MBR. From each to the next at least one
+// block changes: the first one if the disk is not partitioned.
 func walkedChain(t *testing.T, dir string, n int, partitioned bool) {
 	t.Helper()
 	const size = 1 << 20
@@ -61,7 +61,7 @@ func walkedChain(t *testing.T, dir string, n int, partitioned bool) {
 		copy(b, mbr)
 		at := 0
 		if partitioned {
-			at = (2 + i%20) * (32 << 10) // not where the partition begins
+			at = (2 + i%20) * (32 << 10) // not the start of the partition
 		}
 		copy(b[at+600:], fmt.Sprint("layer ", i))
 		return storetest.Bytes(b)
@@ -75,8 +75,8 @@ func walkedChain(t *testing.T, dir string, n int, partitioned bool) {
 	}
 }
 
-// A walk of the tree, as find, ls -R and updatedb do it, looks for partitions in
-// every backup. What it costs must not grow with the length of the chains.
+// Programs that walk the tree, such as find, ls -R and updatedb, make the mount look for partitions
+// in every backup. The cost must not grow with the length of the chains.
 func TestAWalkOfTheTreeCostsAFewReadsForEachBackup(t *testing.T) {
 	firstPass(t)
 	needMount(t)
@@ -85,7 +85,7 @@ func TestAWalkOfTheTreeCostsAFewReadsForEachBackup(t *testing.T) {
 		layers      int
 		partitioned bool
 		reads       float64 // for each backup, at most
-		objects     int64   // that may be opened, with those that are read ahead
+		objects     int64   // that may be opened, with those read ahead
 	}{
 		"a disk with partitions, a short chain":             {10, true, 9, 10},
 		"a disk with partitions, a long chain":              {100, true, 9, 60},
