@@ -68,6 +68,20 @@ func TestWhatIsOpenedForPlansIsNotCopied(t *testing.T) {
 	}
 }
 
+func TestARecordThatIsNotWrittenIsNotSaidToBeThere(t *testing.T) {
+	target := filepath.Join(t.TempDir(), "disk")
+	path := target + ".metadata.json"
+	r := openSample(t, restore.Options{})
+	planted := func(context.Context) error { return os.WriteFile(path, []byte("mine"), 0o600) }
+	result, err := r.To(t.Context(), target, restore.Guard{Before: planted})
+	if err != nil || !result.Restored || result.Record != "" || result.RecordErr == nil {
+		t.Errorf("%+v, %v", result, err)
+	}
+	if text, err := os.ReadFile(path); err != nil || string(text) != "mine" {
+		t.Errorf("%q, %v", text, err)
+	}
+}
+
 func openSample(t *testing.T, o restore.Options) *restore.Restore {
 	t.Helper()
 	dir := t.TempDir()

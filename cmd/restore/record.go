@@ -57,7 +57,10 @@ func (r *Restore) writeRecord(ctx context.Context, t *materialize.Target) (strin
 	if SameFile(path, t.Path()) {
 		return "", fmt.Errorf("the file for the metadata, %s, is the target itself", path)
 	}
-	return path, WriteRecord(ctx, r.Backup, r.o.Keeper, path)
+	if err := WriteRecord(ctx, r.Backup, r.o.Keeper, path); err != nil {
+		return "", err
+	}
+	return path, nil
 }
 
 // WriteRecord writes the metadata of a backup's volume to a file.
