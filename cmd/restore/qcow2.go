@@ -48,7 +48,7 @@ type conversion struct {
 // set.
 //
 // The kernel reads the volume from this process, so set GOMAXPROCS to one more than the number of
-// processors.
+// processors when Watch is called: by then there are as many workers of read-ahead as processors.
 func (r *Restore) ToQcow2(ctx context.Context, name string) (_ Result, err error) {
 	begin, volume := time.Now(), r.composed
 	if err := r.ready(); err != nil {

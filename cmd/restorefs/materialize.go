@@ -116,7 +116,6 @@ func (r *restoring) toQcow2(ctx context.Context, name string) error {
 	if err := r.sureOf(ctx, name); err != nil {
 		return err
 	}
-	spareThread()
 	var err error
 	if r.done, err = r.engine.ToQcow2(ctx, name); err != nil {
 		return r.explained(name, err)

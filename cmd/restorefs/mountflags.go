@@ -141,8 +141,11 @@ func openDisks(c *cli.Context, o *mountOptions, catalog *backupstore.Catalog, sh
 		}
 	}
 	o.disks.Share = placeInFull(share)
-	spareThread()
-	return serve.New(c.Context, catalog, o.disks)
+	disks, err := serve.New(c.Context, catalog, o.disks)
+	if err == nil {
+		spareThread()
+	}
+	return disks, err
 }
 
 // spareThread adds a thread that answers the kernel. It is for commands with as many busy decoders

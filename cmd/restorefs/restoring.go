@@ -57,6 +57,9 @@ func (r *restoring) open(ctx context.Context) (err error) {
 	o := r.o.engine
 	o.Confirm = r.confirm
 	o.Watch = func(now func() restore.Progress) (stop func()) {
+		if r.o.qcow2 { // the mount that qemu-img reads is there, and so are the workers of read-ahead
+			spareThread()
+		}
 		return r.o.showProgress(func() progressState { return stateOf(now()) })
 	}
 	r.engine, err = restore.Open(ctx, r.catalog, r.backup, o)
