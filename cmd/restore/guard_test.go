@@ -82,27 +82,48 @@ func TestARecordThatIsNotWrittenIsNotSaidToBeThere(t *testing.T) {
 	}
 }
 
+func TestAnOverlayOfNothingIsToldFromABackupThatIsGone(t *testing.T) {
+	_, catalog, backup := sample(t)
+	o := restore.Options{Overlay: t.TempDir()}
+	if _, err := restore.Open(t.Context(), catalog, backup, o); !errors.Is(err, restore.ErrNothingWritten) {
+		t.Error(err)
+	}
+	dir, catalog, backup := sample(t) // of which nothing is remembered
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := restore.Open(t.Context(), catalog, backup, o); !errors.Is(err, backupstore.ErrDamaged) || errors.Is(err, restore.ErrNothingWritten) {
+		t.Error(err)
+	}
+}
+
 func openSample(t *testing.T, o restore.Options) *restore.Restore {
 	t.Helper()
-	dir := t.TempDir()
-	b := storetest.MustWrite(t, dir, storetest.Spec{ID: storetest.ID("one"), VolumeID: storetest.ID("volume"), Content: storetest.Text(2<<20, 1)})
-	root, err := share.OpenDir(t.Context(), dir, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	catalog := backupstore.NewCatalog(root, backupstore.Options{NoIndexBuild: true})
-	t.Cleanup(func() { catalog.Close() })
-	if err := catalog.Refresh(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	backup, err := catalog.Find(b.ID)
-	if err != nil {
-		t.Fatal(err)
-	}
+	_, catalog, backup := sample(t)
 	r, err := restore.Open(t.Context(), catalog, backup, o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { r.Close() })
 	return r
+}
+
+// sample is a share of one backup.
+func sample(t *testing.T) (dir string, catalog *backupstore.Catalog, backup *backupstore.Backup) {
+	t.Helper()
+	dir = t.TempDir()
+	b := storetest.MustWrite(t, dir, storetest.Spec{ID: storetest.ID("one"), VolumeID: storetest.ID("volume"), Content: storetest.Text(2<<20, 1)})
+	root, err := share.OpenDir(t.Context(), dir, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	catalog = backupstore.NewCatalog(root, backupstore.Options{NoIndexBuild: true})
+	t.Cleanup(func() { catalog.Close() })
+	if err := catalog.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if backup, err = catalog.Find(b.ID); err != nil {
+		t.Fatal(err)
+	}
+	return dir, catalog, backup
 }

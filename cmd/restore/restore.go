@@ -77,9 +77,12 @@ type Restore struct {
 	broken   error
 }
 
+// ErrNothingWritten is the error of Open if Options.Overlay has no overlay of the backup.
+var ErrNothingWritten = errors.New("nothing was written")
+
 // Open opens a backup of the catalogue for a restore; the catalogue must stay open. Nothing is
 // written. The error is a *BrokenError for a backup that cannot be restored, and wraps
-// fs.ErrNotExist if Options.Overlay has no overlay of the backup.
+// ErrNothingWritten.
 func Open(ctx context.Context, catalog *backupstore.Catalog, b *backupstore.Backup, o Options) (*Restore, error) {
 	r := &Restore{Backup: b, o: o}
 	if r.o.Copy.Progress == nil {
@@ -109,7 +112,7 @@ func Open(ctx context.Context, catalog *backupstore.Catalog, b *backupstore.Back
 	key := overlay.Key{Backup: b.ID, Size: r.composed.Size(), Content: r.composed.Identity()}
 	if r.overlay, err = overlay.OpenReadOnly(ctx, o.Overlay, key, r.volume, overlay.Options{Logger: o.Copy.Logger}); err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
-			err = fmt.Errorf("nothing was written onto backup %s in %s: %w", b.ID, o.Overlay, err)
+			err = fmt.Errorf("%w onto backup %s in %s: %w", ErrNothingWritten, b.ID, o.Overlay, err)
 		}
 		return nil, err
 	}

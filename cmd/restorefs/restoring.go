@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 
 	"github.com/urfave/cli/v2"
 
@@ -69,7 +68,7 @@ func (r *restoring) open(ctx context.Context) (err error) {
 		return errors.Join(r.lacking(), brokenWords(broken))
 	case isBroken:
 		return brokenWords(broken)
-	case errors.Is(err, fs.ErrNotExist) && o.Overlay != "":
+	case errors.Is(err, restore.ErrNothingWritten):
 		return usagef("nothing was written onto backup %s in %s: leave --overlay out, or see \"restorefs overlay list %s\"", r.backup.ID, o.Overlay, o.Overlay)
 	}
 	return err
