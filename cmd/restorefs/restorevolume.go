@@ -123,9 +123,10 @@ func noteLines(notes []string, err error) []string {
 	return notes
 }
 
-// volumeMissing is the error for a TARGET that should be a volume but does not exist.
+// volumeMissing is the error for a TARGET that should be a volume but does not exist. err may also
+// be about an object of the backup that does not exist.
 func volumeMissing(target string, err error) error {
-	if !errors.Is(err, fs.ErrNotExist) {
+	if _, at := os.Stat(target); !errors.Is(err, fs.ErrNotExist) || !errors.Is(at, fs.ErrNotExist) {
 		return err
 	}
 	return &materialize.RefusedError{Target: target, Reasons: []materialize.Reason{{Kind: materialize.ReasonNotATarget,

@@ -160,6 +160,23 @@ func TestATargetThatCannotBeTheVolumeIsRefused(t *testing.T) {
 	}
 }
 
+// The start of an encrypted volume's data is looked at before the target is.
+func TestAnObjectThatIsMissingIsNotTheTarget(t *testing.T) {
+	share := t.TempDir()
+	b := storetest.MustWrite(t, share, storetest.Spec{ID: storetest.ID("cloud"), VolumeID: storetest.ID("cloud volume"), Content: storetest.Text(1<<20, 3),
+		Volume: storetest.Volume{EncryptionKeyID: "4b5d7e4e-4a6b-4a53-a8f1-0d9f0e4bd2f0"}})
+	f := newVolumeServer(t, cloudTarget, map[string]any{"encrypted": true, "volume_type_id": storetest.ID("volume type")})
+	f.OnLook = func(int) {
+		if err := os.RemoveAll(b.Path("-00001")); err != nil {
+			t.Error(err)
+		}
+	}
+	_, stderr, code := inCloud(t, f.URL, "materialize", "--share", share, "--volume", cloudTarget, b.ID, volumeFile(t, "volume-"+cloudTarget))
+	if code != exitDamaged || !strings.Contains(stderr, "the object is missing") || strings.Contains(stderr, "is this the machine") {
+		t.Errorf("exit %d: %s", code, stderr)
+	}
+}
+
 // Some storage rounds sizes up. A restore to that takes two commands.
 func TestADeviceThatIsMuchLargerThanTheVolumeIsRefused(t *testing.T) {
 	need(t, "losetup")
