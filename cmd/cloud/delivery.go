@@ -171,7 +171,7 @@ func (d *Delivery) remains(ctx context.Context, err error, held bool) error {
 	// The note of an interrupted run does not outlast a device that appears anew each time.
 	r.Noted = d.found == nil || d.found.Lasting || !d.written.Begun
 	if created && d.o.Cleanup && !held {
-		d.o.Tell(fmt.Sprintf("deleting volume %s again", d.Volume.ID))
+		d.o.Tell(fmt.Sprintf("deleting volume %s, created for this restore", d.Volume.ID))
 		r.NotDeleted = d.client.DeleteCreated(ctx, d.Volume.ID, d.run)
 		if r.Deleted = r.NotDeleted == nil; r.Deleted {
 			return r

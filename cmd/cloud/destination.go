@@ -40,6 +40,7 @@ type Advice struct {
 	DataAlone  string // restore the data as if to no volume, then the metadata alone
 	ThisServer string // say which server this machine is
 	OwnDevice  string // say where the volume's device is
+	OtherType  string // choose the type of a new volume
 }
 
 // Destination is the volume of a cloud that a backup is restored to. It belongs to

@@ -71,7 +71,7 @@ func (d *Delivery) Notes(ctx context.Context) ([]string, error) {
 	}
 	var notes []string
 	if d.wish.SizeGiB > 0 && d.Wanted.SizeGiB > d.wish.SizeGiB {
-		notes = append(notes, fmt.Sprintf("%d GiB are too small for the backup", d.wish.SizeGiB))
+		notes = append(notes, fmt.Sprintf("the %d GiB that were asked for are too small for the backup", d.wish.SizeGiB))
 	}
 	m := d.backup.VolumeMeta
 	if m == nil {
@@ -83,7 +83,11 @@ func (d *Delivery) Notes(ctx context.Context) ([]string, error) {
 	}
 	if m.Base.VolumeTypeID != nil && d.Wanted.Type == "" {
 		if was := d.typeWords(ctx, m.Base.VolumeTypeID); !strings.Contains(was, "__DEFAULT__") {
-			notes = append(notes, "the volume was "+was+", the new one will be of the default type")
+			note := "the volume was " + was + ", the new one will be of the default type"
+			if d.o.Advice.OtherType != "" {
+				note += "; " + d.o.Advice.OtherType
+			}
+			notes = append(notes, note)
 		}
 	}
 	return notes, nil

@@ -32,6 +32,7 @@ func cloudOptions(c *cli.Context) (cloud.Options, error) {
 			DataAlone:  "restore without --volume, then the metadata with --metadata-only",
 			ThisServer: "say --server with its id",
 			OwnDevice:  "give its device as TARGET",
+			OtherType:  "--type chooses another",
 		},
 	}
 	switch {

@@ -52,6 +52,17 @@ func slowBackup(t *testing.T) (share, id string, content io.ReaderAt) {
 
 const slow = "--bwlimit 1000K"
 
+func TestWhatANewVolumeWillBeIsToldBeforeItIsMade(t *testing.T) {
+	share, id := cloudBackup(t, storetest.Volume{GiB: 3})
+	s := newCreatingServer(t)
+	stdout, stderr, code := s.run(t, s.flags(share, id, "--new-volume", "--dry-run", "--size", "2")...)
+	for _, want := range []string{"a new volume of 3 GiB", "the 2 GiB that were asked for are too small for the backup", "will be of the default type; --type chooses another"} {
+		if code != 0 || !strings.Contains(stdout, want) {
+			t.Errorf("exit %d, no %q: %s%s", code, want, stdout, stderr)
+		}
+	}
+}
+
 func TestANewVolumeIsCreatedWrittenAndNamed(t *testing.T) {
 	share, id := cloudBackup(t, storetest.Volume{Name: "db", Description: "d", Metadata: map[string]string{"a": "1"}, ImageMetadata: map[string]string{"os": "debian"}, Bootable: true})
 	s := newCreatingServer(t)
@@ -149,7 +160,7 @@ func TestANewVolumeWhenSomethingFails(t *testing.T) {
 		"the creation fails": {func(s *cloudtest.Cloud) { s.Becomes, s.Message = "error", "No valid backend" }, nil, 1,
 			[]string{"its status is error: No valid backend", "is there (error, 1 GiB), but not restored", "!to continue", remove}, "create"},
 		"the creation fails, cleanup": {func(s *cloudtest.Cloud) { s.Becomes = "error" }, []string{"--cleanup"}, 1,
-			[]string{"its status is error", "is deleted again (--cleanup)", "!to remove"}, "create delete"},
+			[]string{"its status is error", "deleting volume " + cloudTarget + ", created for this restore", "is deleted again (--cleanup)", "!to remove"}, "create delete"},
 		"it may not be reserved": {refuse(403, "reserve"), nil, 0,
 			[]string{"the volume cannot be reserved"}, "create reserve metadata"},
 		"somebody takes it": {func(s *cloudtest.Cloud) {
