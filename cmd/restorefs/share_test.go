@@ -36,7 +36,7 @@ func fakeNFS(t *testing.T, dir string) {
 		t.Fatal(err)
 	}
 	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
-	t.Cleanup(func() { os.Remove("/run/restorefs") }) // if nobody else uses it
+	t.Cleanup(func() { os.Remove("/run/restorefs") }) // unless it is in use
 }
 
 func TestTheShareOfCindersConfigurationIsUsed(t *testing.T) {
@@ -129,7 +129,7 @@ func TestAnExportIsMountedWithoutPATHToo(t *testing.T) {
 	if err := os.WriteFile(fake, []byte(text), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { os.Remove("/run/restorefs") }) // if nobody else uses it
+	t.Cleanup(func() { os.Remove("/run/restorefs") }) // unless it is in use
 	cmd := program(t)
 	script := "mount -t tmpfs none /usr/local/sbin && cp " + fake + " /usr/local/sbin/ && exec env -u PATH " + cmd.Path +
 		" list --cinder-conf " + cinderConf(t) + " --share nfs.invalid:/e"

@@ -14,13 +14,13 @@ import (
 	"unicode/utf8"
 )
 
-// Cinder has one volume and answers as Cinder does (21.3.1, noauth). It is
-// for faults, and for what a real one is not needed for.
+// Cinder is a server with one volume that answers like Cinder (21.3.1, noauth). It is for faults,
+// and for tests that do not need a real one.
 type Cinder struct {
 	*httptest.Server
 
-	// Alter is for all that follows.
-	Volume   map[string]any    // what GET shows, besides what follows
+	// Use Alter to change these.
+	Volume   map[string]any    // what GET shows, except for the following
 	Metadata map[string]string // of the volume
 	Image    map[string]string
 	OnLook   func(looks int) // called before each GET of the volume is answered
@@ -28,11 +28,11 @@ type Cinder struct {
 	mu     sync.Mutex
 	id     string
 	writes int                                          // calls that change something
-	fault  func(w http.ResponseWriter, writes int) bool // asked before each of them; true when it has answered
+	fault  func(w http.ResponseWriter, writes int) bool // called before each; true: answered
 	looks  int                                          // GETs of the volume
 }
 
-// Env are the variables of an openrc by which programs find the server.
+// Env returns the variables of an openrc with which programs find the server.
 func (f *Cinder) Env() []string {
 	return []string{"OS_AUTH_TYPE=noauth", "OS_PROJECT_ID=" + Project, "OS_VOLUME_ENDPOINT=" + f.URL + "/v3"}
 }
@@ -40,8 +40,8 @@ func (f *Cinder) Env() []string {
 // Project is the id of the only project.
 const Project = "0123456789abcdef0123456789abcdef"
 
-// NewCinder starts a server whose volume has that id, is available and of 1 GiB, but
-// for what volume says of it. The caller closes it.
+// NewCinder starts a server. Its volume has that id, is available and of 1 GiB, unless volume says
+// otherwise. The caller closes it.
 func NewCinder(id string, volume map[string]any) *Cinder {
 	f := &Cinder{id: id, Metadata: map[string]string{"own": "x"}, Image: map[string]string{"own_img": "y"}}
 	f.Volume = map[string]any{
@@ -53,7 +53,7 @@ func NewCinder(id string, volume map[string]any) *Cinder {
 	return f
 }
 
-// request is what any of the calls says.
+// request has the fields of all calls.
 type request struct {
 	Volume   map[string]*string
 	Metadata map[string]string
@@ -124,8 +124,8 @@ func (f *Cinder) answer(w http.ResponseWriter, r *http.Request, body request, te
 
 var schemaKey = regexp.MustCompile(`^[a-zA-Z0-9-_:. /]{1,255}$`)
 
-// schemaRefusal is what Cinder 21.3.1 says of metadata that it does not take
-// (extra_specs of cinder/api/validation/parameter_types.py).
+// schemaRefusal returns what Cinder 21.3.1 says about metadata that it refuses (extra_specs of
+// cinder/api/validation/parameter_types.py).
 func schemaRefusal(pairs map[string]string) string {
 	for k, v := range pairs {
 		switch {
@@ -138,8 +138,7 @@ func schemaRefusal(pairs map[string]string) string {
 	return ""
 }
 
-// Fail lets every call that changes something from number n on be answered by
-// fault; nil ends that.
+// Fail has every call that changes something, from number n on, answered by fault. nil ends that.
 func (f *Cinder) Fail(n int, fault func(w http.ResponseWriter)) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -161,7 +160,7 @@ func (f *Cinder) Alter(change func()) {
 	change()
 }
 
-// Now is what the server holds at the moment.
+// Now returns what the server holds at the moment.
 func (f *Cinder) Now() (metadata, image map[string]string, bootable any, name string, writes int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -171,7 +170,7 @@ func (f *Cinder) Now() (metadata, image map[string]string, bootable any, name st
 	return maps.Clone(f.Metadata), maps.Clone(f.Image), f.Volume["bootable"], name, f.writes
 }
 
-// Writes is how many calls changed something.
+// Writes returns how many calls changed something.
 func (f *Cinder) Writes() int {
 	_, _, _, _, n := f.Now()
 	return n

@@ -17,36 +17,35 @@ import (
 	"sync"
 )
 
-// Ids of what is in the cloud.
+// Ids in the cloud.
 const (
 	VolumeID = "16cc6e5f-3ed7-43a6-8d37-6125fb65d94d"
 	ServerID = "7ac8686c-de71-4acb-9600-ec18b1a1ed6d"
 )
 
-// Cloud is a Cinder whose volume is not there before it is created, and a Nova (2.1)
-// with one server, in recorded shapes.
+// Cloud is a Cinder whose volume does not exist before it is created, and a Nova (2.1) with one
+// server. Their answers have recorded shapes.
 type Cloud struct {
 	*Cinder
 
-	Dir string // where the volume shows, as on Cinder's NFS share
+	Dir string // directory of the volume, like Cinder's NFS share
 
-	// Change is for all that follows.
+	// Use Change to change these.
 
-	// Before is called before a call is answered, with its name; true when it has
-	// answered.
+	// Before is called with the name of each call before that is answered; true if it has answered.
 	Before func(call string, w http.ResponseWriter) bool
-	// Make makes the volume's file or device, Attach and Detach do that to it.
+	// Make makes the volume's file or device; Attach and Detach attach and detach that.
 	Make, Attach, Detach func() error
 	Becomes              string // the status after creating; "" means available
-	Message              string // of Cinder for the user
-	There                bool   // the volume is
+	Message              string // from Cinder to the user
+	There                bool   // the volume exists
 
 	front  *httptest.Server
 	lock   sync.Mutex // taken before Cinder's
 	record []string   // names of the calls
 }
 
-// NewCloud starts the servers; volumes show in dir. The caller closes it.
+// NewCloud starts the servers; the volume appears in dir. The caller closes it.
 func NewCloud(dir string) *Cloud {
 	s := &Cloud{Cinder: NewCinder(VolumeID, nil), Dir: dir}
 	s.Metadata, s.Image = map[string]string{}, map[string]string{}
@@ -61,7 +60,7 @@ func (s *Cloud) Close() {
 	s.Cinder.Close()
 }
 
-// Env are the variables of an openrc by which programs find the cloud.
+// Env returns the variables of an openrc with which programs find the cloud.
 func (s *Cloud) Env() []string {
 	return []string{
 		"OS_AUTH_TYPE=noauth", "OS_PROJECT_ID=" + Project,
@@ -69,7 +68,7 @@ func (s *Cloud) Env() []string {
 	}
 }
 
-// File is the volume's.
+// File returns the path of the volume's file.
 func (s *Cloud) File() string { return filepath.Join(s.Dir, "volume-"+VolumeID) }
 
 // Set changes what Cinder shows of the volume.
@@ -79,20 +78,20 @@ func (s *Cloud) Set(key string, value any) {
 	s.Volume[key] = value
 }
 
-// Get is what Cinder shows of the volume.
+// Get returns what Cinder shows of the volume.
 func (s *Cloud) Get(key string) any {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.Volume[key]
 }
 
-// Meta is a value of the volume's metadata.
+// Meta returns a value of the volume's metadata.
 func (s *Cloud) Meta(key string) (value string) {
 	s.Change(func(*Cloud) { value = s.Metadata[key] })
 	return value
 }
 
-// Calls lists the calls that change something, and the search.
+// Calls lists the calls that changed something, and the searches.
 func (s *Cloud) Calls() string {
 	s.lock.Lock()
 	defer s.lock.Unlock()
@@ -248,7 +247,7 @@ func failed(w http.ResponseWriter, err error) bool {
 	return err != nil
 }
 
-// show writes a volume as Cinder does, alone or in a list.
+// show answers with a volume as Cinder does, alone or in a list.
 func (s *Cloud) show(w http.ResponseWriter, key string, volume map[string]any) {
 	v := maps.Clone(volume)
 	v["id"], v["metadata"], v["volume_image_metadata"] = VolumeID, s.Metadata, s.Image
@@ -259,14 +258,14 @@ func (s *Cloud) show(w http.ResponseWriter, key string, volume map[string]any) {
 	json.NewEncoder(w).Encode(map[string]any{key: value})
 }
 
-// Change looks at the server or changes it, between answers.
+// Change reads or changes the server, between answers.
 func (s *Cloud) Change(f func(*Cloud)) {
 	s.lock.Lock()
 	defer s.lock.Unlock()
 	f(s)
 }
 
-// Refuse lets the calls of some names fail. It is for Change.
+// Refuse makes the calls with these names fail. Call it in Change.
 func (s *Cloud) Refuse(status int, names ...string) {
 	s.Before = func(call string, w http.ResponseWriter) bool {
 		if !slices.Contains(names, call) {

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// Setenv makes env what the process's environment says of a cloud, until restore is
-// called. Tests that call it are not parallel.
+// Setenv replaces all variables about a cloud in the process's environment by env, until restore is
+// called. Tests that call it must not be parallel.
 func Setenv(env []string) (restore func()) {
 	before := os.Environ()
 	ours := func(pair string) bool {

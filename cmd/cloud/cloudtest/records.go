@@ -9,16 +9,15 @@ import (
 	"sync"
 )
 
-// Records answers as Cinder 21.3.1 does to what an import of records asks of it, as
-// a real one was seen to. The rules of its own are those of
-// cinder/backup/api.py and manager.py, import_record.
+// Records answers the calls of an import of records like Cinder 21.3.1, as was observed with a real
+// one. Its rules are those of import_record in cinder/backup/api.py and manager.py.
 type Records struct {
 	*httptest.Server
 
-	// Change is for all that follows.
+	// Use Change to change these.
 	Backups map[string]*Backup                                        // by id
 	Fault   func(w http.ResponseWriter, call string) (faultDone bool) // nil: none
-	Fails   func(id, service string) (reason string)                  // of what the manager does; nil: nothing
+	Fails   func(id, service string) (reason string)                  // in the manager; nil: none
 
 	mu    sync.Mutex
 	calls []string // "import ID", "delete ID"
@@ -34,7 +33,7 @@ type Backup struct {
 	polls      int
 }
 
-// NewRecords starts a server that has no backups. The caller closes it.
+// NewRecords starts a server without backups. The caller closes it.
 func NewRecords() *Records {
 	c := &Records{Backups: map[string]*Backup{}}
 	mux := http.NewServeMux()
@@ -49,12 +48,12 @@ func NewRecords() *Records {
 	return c
 }
 
-// Env are the variables of an openrc by which programs find the server.
+// Env returns the variables of an openrc with which programs find the server.
 func (c *Records) Env() []string {
 	return []string{"OS_AUTH_TYPE=noauth", "OS_PROJECT_ID=" + Project, "CINDER_ENDPOINT=" + c.URL + "/v3"}
 }
 
-// Change changes what it holds or does.
+// Change changes what the server holds or does.
 func (c *Records) Change(f func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -127,7 +126,7 @@ func (c *Records) importRecord(w http.ResponseWriter, r *http.Request) {
 	c.say(w, 200, map[string]any{"backup": map[string]string{"id": record.ID}})
 }
 
-// Called lists the calls that changed something since it was asked last.
+// Called lists the calls that changed something since Called was last called.
 func (c *Records) Called() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -33,7 +33,7 @@ func runContender(ctx context.Context, name, path string) error {
 	return fmt.Errorf("no contender %q", name)
 }
 
-// hashBlocks is what any proof of p by its digests must do.
+// hashBlocks does what any proof of p by its digests has to do.
 func hashBlocks(p []byte) {
 	for len(p) > 0 {
 		n := min(blockBytes, len(p))
@@ -42,7 +42,7 @@ func hashBlocks(p []byte) {
 	}
 }
 
-// decode is the least that a zlib object takes: inflate and SHA-256.
+// decode does the least that a zlib object needs: inflate and SHA-256.
 func decode(ctx context.Context, path string) error {
 	src, err := openSource(path)
 	if err != nil {
@@ -63,7 +63,7 @@ func decode(ctx context.Context, path string) error {
 	}
 }
 
-// source is a file as a decoder wants it.
+// source is a file as the source of a decoder.
 type source struct {
 	f    *os.File
 	size int64

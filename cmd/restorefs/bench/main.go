@@ -1,13 +1,11 @@
-// Command bench measures restorefs against Cinder's own restore, dd, and the
-// bare decoder, on one machine, in one run, and prints the table of
-// docs/benchmarks-materialize.md. `make bench-cinder` runs it in the root of the
-// source tree; it needs python3-cinder (Debian 12) and python3-zstd.
+// Command bench measures restorefs against Cinder's own restore, dd, and the bare decoder, on one
+// machine, in one run, and prints the table of docs/benchmarks-materialize.md. `make bench-cinder`
+// runs it in the root of the source tree; it needs python3-cinder (Debian 12) and python3-zstd.
 //
-// The backups are made once, by the installed Cinder, and kept in -dir, 10 GiB
-// with what is restored. Contenders take turns; medians are compared. Cinder's time is that of its driver's restore()
-// alone; that of restorefs is the whole process, which has no index of earlier
-// runs. Both end when the data is on the disk. What is read comes from the page
-// cache.
+// The backups are made once, by the installed Cinder, and kept in -dir, which takes 10 GiB
+// including what is restored. Contenders take turns; medians are compared. Cinder's time is that of
+// its driver's restore() alone; that of restorefs is that of the whole process, without an index
+// from earlier runs. Both end when the data is on the disk. Reads come from the page cache.
 package main
 
 import (
@@ -63,14 +61,14 @@ type bench struct {
 	rows   map[string]row
 }
 
-// row is a backup, as with_cinder.py notes it.
+// row is a backup as with_cinder.py records it.
 type row struct{ ID, Image, Container, Prefix string }
 
-const python = "/usr/bin/python3" // Debian's, which has Cinder
+const python = "/usr/bin/python3" // that of Debian, which has Cinder
 
 func (b *bench) path(name string) string { return filepath.Join(b.dir, name) }
 
-// prepare makes what is missing.
+// prepare makes the backups if they are missing.
 func (b *bench) prepare(ctx context.Context) error {
 	if _, err := os.Stat(b.path("image.raw")); err != nil {
 		return fmt.Errorf("%w: run backupstore/seekable/bench first, or put an image there", err)
@@ -100,14 +98,14 @@ func (b *bench) prepare(ctx context.Context) error {
 	return nil
 }
 
-// taken is what one run took.
+// taken is the time that one run took.
 type taken struct {
 	Seconds    float64 `json:"seconds"` // wall
 	CPUSeconds float64 `json:"cpu_seconds"`
 	PeakBytes  int64   `json:"peak_bytes"`
 }
 
-// A contender runs once.
+// A contender does one run.
 type contender func(ctx context.Context) (taken, error)
 
 // timed runs a command to its end.
@@ -122,7 +120,7 @@ func timed(cmd *exec.Cmd) (taken, error) {
 	return taken{time.Since(start).Seconds(), time.Duration(u.Utime.Nano() + u.Stime.Nano()).Seconds(), u.Maxrss << 10}, nil
 }
 
-// fresh removes the target of the run before and waits until the disk is quiet.
+// fresh removes the target of the previous run and waits until the disk is idle.
 func (b *bench) fresh(names ...string) error {
 	for _, n := range names {
 		if err := os.RemoveAll(b.path(n)); err != nil {
@@ -149,7 +147,7 @@ func (b *bench) materialize(label string) contender {
 	}
 }
 
-// toNull reads and verifies a backup and throws it away.
+// toNull reads and verifies a backup and discards the data.
 func (b *bench) toNull(label string) contender {
 	return func(ctx context.Context) (taken, error) {
 		if err := b.fresh("cache"); err != nil {
@@ -168,7 +166,7 @@ func (b *bench) verify(label string) contender {
 	}
 }
 
-// delta updates a target that is right already.
+// delta updates a target that is already right.
 func (b *bench) delta(label string) contender {
 	return func(ctx context.Context) (taken, error) {
 		if err := b.fresh("cache"); err != nil {
@@ -203,7 +201,7 @@ func (b *bench) dd(ctx context.Context) (taken, error) {
 	return timed(exec.CommandContext(ctx, "dd", "if="+b.path("image.raw"), "of="+b.path("dd-target"), "bs=4M", "conv=sparse,fsync", "status=none"))
 }
 
-// own runs a contender of contenders.go in a process of its own.
+// own runs a contender of contenders.go in a separate process.
 func own(name, path string) contender {
 	return func(ctx context.Context) (taken, error) {
 		self, err := os.Executable()
@@ -214,7 +212,7 @@ func own(name, path string) contender {
 	}
 }
 
-// object is the path of a backup's first object.
+// object returns the path of a backup's first object.
 func (b *bench) object(label string) string {
 	r := b.rows[label]
 	return filepath.Join(b.dir, "share", r.Container, r.Prefix+"-00001")

@@ -18,9 +18,9 @@ import (
 
 const memoryFile = "volume.raw"
 
-// serveMemory is the least that a FUSE file can be with go-fuse: bytes in
-// memory. It has the mount options of restorefs that matter for speed, and
-// ends when ctx does. arg is IMAGE@MOUNTPOINT.
+// serveMemory serves the simplest possible FUSE file with go-fuse: bytes in memory. It uses the
+// mount options of restorefs that matter for speed, and ends when ctx does. arg is
+// IMAGE@MOUNTPOINT.
 func serveMemory(ctx context.Context, arg string) error {
 	image, dir, _ := strings.Cut(arg, "@")
 	f, err := os.Open(image)
@@ -48,8 +48,8 @@ func serveMemory(ctx context.Context, arg string) error {
 	return server.Unmount()
 }
 
-// readRandom reads the range that begins at arg, FILE@START, first whole and
-// then at random, and prints what the latter took.
+// readRandom reads the range that begins at arg, FILE@START, first as a whole and then at random,
+// and prints the time of the latter.
 func readRandom(arg string) error {
 	name, from, _ := strings.Cut(arg, "@")
 	start, err := strconv.ParseInt(from, 10, 64)
@@ -61,7 +61,8 @@ func readRandom(arg string) error {
 		return err
 	}
 	defer f.Close()
-	buf, err := unix.Mmap(-1, 0, 1<<20, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE) // aligned, as O_DIRECT wants it
+	// Aligned, for O_DIRECT.
+	buf, err := unix.Mmap(-1, 0, 1<<20, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
 	if err != nil {
 		return err
 	}

@@ -27,7 +27,7 @@ const readers = 8
 
 func readerID(i int) string { return storetest.ID(fmt.Sprint("reader ", i)) }
 
-// makeShare makes a share once: a broken-off one is made again.
+// makeShare makes a share once. One that was not completed is made again.
 func (b *bench) makeShare(name string, write func(dir string) error) error {
 	dir := b.path(name)
 	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
@@ -77,14 +77,14 @@ func (b *bench) writeReaders(dir string) error {
 	return nil
 }
 
-// served is a mount that a process of its own serves.
+// served is a mount that is served by a separate process.
 type served struct {
 	dir   string
 	ready time.Duration // from the start of the process until it can be used
 	cmd   *exec.Cmd
 }
 
-// serve starts cmd, which must say "mounted" on its stderr once dir can be used.
+// serve starts cmd, which must print "mounted" to stderr when dir can be used.
 func serve(cmd *exec.Cmd, dir string) (*served, error) {
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
@@ -123,8 +123,8 @@ func (b *bench) mount(ctx context.Context, share, cache string) (*served, error)
 
 func (s *served) disk(id string) string { return filepath.Join(s.dir, "backups", id, "volume.raw") }
 
-// throughMount mounts a share, whose mount is cold, times what use does, and
-// adds the processor time of the server.
+// throughMount runs use on a new mount of a share, and adds the processor time and the memory of
+// the server to what use returns.
 func (b *bench) throughMount(share, cache string, use func(ctx context.Context, s *served) (taken, error)) contender {
 	return func(ctx context.Context) (taken, error) {
 		s, err := b.mount(ctx, share, cache)
@@ -139,7 +139,7 @@ func (b *bench) throughMount(share, cache string, use func(ctx context.Context, 
 	}
 }
 
-// readAll reads disks at once, each with a dd of its own.
+// readAll reads disks at the same time, each with its own dd.
 func readAll(ctx context.Context, flags string, disks ...string) (taken, error) {
 	all := make([]taken, len(disks))
 	start := time.Now()
@@ -158,7 +158,7 @@ func readAll(ctx context.Context, flags string, disks ...string) (taken, error) 
 	return sum, err
 }
 
-// dd reads the backup of label through a mount.
+// ddMount reads the backup of label through a mount.
 func (b *bench) ddMount(label, flags string) contender {
 	return b.throughMount("share", "indexes", func(ctx context.Context, s *served) (taken, error) {
 		return readAll(ctx, flags, s.disk(b.rows[label].ID))
@@ -178,7 +178,7 @@ func (b *bench) index(ctx context.Context, share, cache string, which ...string)
 	return err
 }
 
-// ready measures how long a mount takes to be usable.
+// ready measures how long it takes until a mount can be used.
 func (b *bench) ready(ctx context.Context) (taken, error) {
 	s, err := b.mount(ctx, "share-2000", "cache")
 	if err != nil {
@@ -189,7 +189,7 @@ func (b *bench) ready(ctx context.Context) (taken, error) {
 	return t, err
 }
 
-// firstByte is from the moment that the mount can be used.
+// firstByte measures from the moment at which the mount can be used.
 func (b *bench) firstByte(ctx context.Context) (taken, error) {
 	if err := b.fresh("cache"); err != nil {
 		return taken{}, err
@@ -216,7 +216,7 @@ func (b *bench) convert(ctx context.Context) (taken, error) {
 	})(ctx)
 }
 
-// convertNBD copies the same from nbdkit, which has the raw image.
+// convertNBD copies the same volume from nbdkit, which serves the raw image.
 func (b *bench) convertNBD(ctx context.Context) (taken, error) {
 	if err := b.fresh("target"); err != nil {
 		return taken{}, err
@@ -225,8 +225,7 @@ func (b *bench) convertNBD(ctx context.Context) (taken, error) {
 		"--run", `qemu-img convert -f raw -O raw "$uri" '`+b.path("target")+`'`))
 }
 
-// readAllReaders reads the disks of share-readers, all of them at once or one
-// after the other.
+// readAllReaders reads the disks of share-readers, at the same time or one after another.
 func (b *bench) readAllReaders(atOnce bool, cache string) contender {
 	read := b.throughMount("share-readers", cache, func(ctx context.Context, s *served) (taken, error) {
 		var disks []string
@@ -262,8 +261,8 @@ const (
 	hotStart = 256 << 20
 )
 
-// random reads 4 KiB blocks of the hot range at random, one after the other,
-// past the page cache, when all of it has been read before.
+// random reads 4 KiB blocks of the hot range at random, one after another, bypassing the page
+// cache, after all of the range has been read.
 func random(ctx context.Context, disk string, start int64) (taken, error) {
 	self, err := os.Executable()
 	if err != nil {

@@ -81,8 +81,8 @@ func wall(t taken) float64 { return t.Seconds }
 func cpu(t taken) float64  { return t.CPUSeconds }
 func peak(t taken) float64 { return float64(t.PeakBytes) }
 
-// against lets materialize and Cinder take turns, and looks once whether what
-// materialize made is right.
+// against alternates materialize and Cinder, and checks once that what materialize restored is
+// right.
 func (b *bench) against(ctx context.Context, label string) (ours, theirs []taken, err error) {
 	if _, err := b.materialize(label)(ctx); err != nil { // warms the page cache too
 		return nil, nil, err
@@ -93,7 +93,7 @@ func (b *bench) against(ctx context.Context, label string) (ours, theirs []taken
 	return b.alternate(ctx, b.materialize(label), b.cinder(label))
 }
 
-// alternate lets two contenders take turns.
+// alternate alternates two contenders.
 func (b *bench) alternate(ctx context.Context, first, second contender) (one, two []taken, err error) {
 	for range b.rounds {
 		t, err := first(ctx)
