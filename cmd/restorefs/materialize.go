@@ -116,11 +116,11 @@ func (r *restoring) toQcow2(ctx context.Context, name string) error {
 	if err := r.sureOf(ctx, name); err != nil {
 		return err
 	}
-	var err error
-	if r.done, err = r.engine.ToQcow2(ctx, name); err != nil {
-		return r.explained(name, err)
+	var left error // the mount for qemu-img, if the file is complete
+	if r.done, left = r.engine.ToQcow2(ctx, name); !r.done.Restored {
+		return r.explained(name, left)
 	}
-	if err := r.finish(ctx); err != nil {
+	if err := errors.Join(r.finish(ctx), left); err != nil {
 		return err
 	}
 	r.o.tellContents(ctx, r.engine.Volume())

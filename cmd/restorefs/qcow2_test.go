@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -119,6 +120,29 @@ func TestASignalEndsAQcow2AndLeavesNothing(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	onlyThere(t, dir)
+}
+
+func TestAQcow2IsReportedAlsoIfItsMountCannotBeRemoved(t *testing.T) {
+	needQcow2(t)
+	if os.Geteuid() != 0 {
+		skip(t, "needs root to take away the mount")
+	}
+	real, err := exec.LookPath("qemu-img")
+	if err != nil {
+		t.Fatal(err)
+	}
+	share, b := smallShare(t)
+	// A qemu-img that removes the mount before its owner does.
+	bin, target := t.TempDir(), filepath.Join(t.TempDir(), "disk.qcow2")
+	script := "#!/bin/sh\n[ $1 != check ] || { umount $TMPDIR/restorefs-qcow2-*; rmdir $TMPDIR/restorefs-qcow2-*; }\nexec " + real + " \"$@\"\n"
+	if err := os.WriteFile(filepath.Join(bin, "qemu-img"), []byte(script), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
+	stdout, stderr, code := restorefs(t, "materialize", "--format", "qcow2", "--share", share, b.ID, target)
+	if code != exitFailed || !strings.Contains(stdout, "restored backup "+b.ID+" to "+target) || !strings.Contains(stderr, "restorefs-qcow2-") {
+		t.Errorf("exit %d: %s%s", code, stdout, stderr)
+	}
 }
 
 func TestWhatDoesNotGoWithQcow2(t *testing.T) {
