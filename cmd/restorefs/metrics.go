@@ -47,7 +47,7 @@ type metricsServer struct {
 }
 
 // listenForMetrics listens on the address, before anything is mounted; it returns nil for "". The
-// caller closes the server.
+// caller closes the server, and may do so twice.
 func listenForMetrics(ctx context.Context, address string) (*metricsServer, error) {
 	if address == "" {
 		return nil, nil

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"io"
+	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -10,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/restorefs/restorefs/cmd/serve"
 	"github.com/restorefs/restorefs/fusefs"
@@ -23,6 +26,25 @@ func TestAddressesForMetricsAreOnTheLoopbackUnlessGiven(t *testing.T) {
 		if got, err := metricsAddress(in); got != want || (err != nil) != (want == "") {
 			t.Errorf("%q: %q, %v", in, got, err)
 		}
+	}
+}
+
+func TestMetricsAreClosedAlsoTwiceOrBeforeTheyAreServed(t *testing.T) {
+	for name, serves := range map[string]bool{"served": true, "not served yet": false} {
+		m, err := listenForMetrics(t.Context(), "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if serves {
+			m.serve(prometheus.NewRegistry(), slog.New(slog.DiscardHandler))
+		}
+		m.close()
+		m.close()
+		again, err := listenForMetrics(t.Context(), m.address())
+		if err != nil {
+			t.Errorf("%s: the address is still in use: %v", name, err)
+		}
+		again.close()
 	}
 }
 

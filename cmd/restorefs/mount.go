@@ -93,6 +93,7 @@ func mount(c *cli.Context) error {
 	}
 	defer disks.Close()
 	metrics.serve(disks.Metrics(), o.log)
+	defer metrics.close() // before the disks, which it reports on
 	hup := make(chan os.Signal, 1)
 	closes := closesWithTerminal(n)
 	signal.Notify(hup, syscall.SIGHUP) // unhandled, it would leave a dead mount
