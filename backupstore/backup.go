@@ -12,7 +12,7 @@ import (
 // State says how far a backup can be used.
 type State int
 
-// The states of a backup, the better first.
+// The states of a backup, the best first.
 const (
 	Complete   State = iota + 1 // everything is there
 	Broken                      // the problems say why
@@ -32,55 +32,55 @@ func (s State) String() string {
 	return fmt.Sprintf("State(%d)", int(s))
 }
 
-// Backup is what one look at the share says about one backup. It is immutable.
+// Backup is what one look at the share found out about one backup. It is immutable.
 type Backup struct {
 	ID          string
 	VolumeID    string
 	ParentID    string  // "" for a full backup
 	Name        *string // nil: none
 	Description *string
-	CreatedAt   time.Time // UTC; of an incomplete backup the start, from its file names
+	CreatedAt   time.Time // UTC; for an incomplete backup the start, from its file names
 	Container   string    // directory below the share's root, "." for the root itself
 	Prefix      string    // of its files' names; Cinder's service_metadata
 	State       State
-	// Problems is what is wrong, in words; the first is why the backup is not
-	// complete. There may be some on a complete one too.
+	// Problems says in words what is wrong; the first one is why the backup is not complete. A
+	// complete backup may have some, too.
 	Problems    []string
-	Size        int64 // of the volume, bytes; 0 when it is not known
+	Size        int64 // of the volume in bytes; 0 if not known
 	StoredBytes int64 // of all its files
 	Objects     int
-	Compression []string // as the objects say, sorted, each once
-	HasDigests  bool     // a _sha256file is there
+	Compression []string // those of the objects, sorted, each once
+	HasDigests  bool     // it has a _sha256file
 
-	// VolumeMeta is the part of the volume's own record that is held for each
-	// backup, nil when there is none. ReadVolumeMeta reads all of it.
+	// VolumeMeta is the part of the volume's own record that is kept for each backup, nil if there
+	// is none. ReadVolumeMeta reads all of it.
 	VolumeMeta *format.VolumeSummary
 
-	unread   error // why the share did not give its _metadata
-	usable   bool  // its own _metadata is good; chain not considered
+	unread   error // why its _metadata could not be read
+	usable   bool  // its own _metadata is good, whatever its chain
 	end      int64 // of its last object in the volume; once resolved, of its chain's
 	metadata fileInfo
-	// volumeMeta is where in _metadata the volume's own record is.
+	// volumeMeta is the place of the volume's own record in _metadata.
 	volumeMeta format.Part
 	digests    fileInfo
 	rows       int64  // of _sha256file, where the size is not recorded; else 0
 	rowBytes   int64  // of the volume that each row covers
-	listing    uint64 // changes when one of its files does
+	listing    uint64 // changes if one of its files does
 	layout     layout // of its own objects
-	// oddMetadata says that _metadata is not as Cinder writes it.
+	// oddMetadata says that _metadata differs from what Cinder writes.
 	oddMetadata bool
-	doubtful    bool // nothing but doubts of its _metadata keep it from being complete
+	doubtful    bool // only doubts of its _metadata keep it from being complete
 
-	catalog *Catalog // whose snapshot it is in
+	catalog *Catalog // the one whose snapshot has it
 
-	// What resolve finds out.
-	parent     *Backup // nil for a full backup or when it is missing
+	// Set by resolve.
+	parent     *Backup // nil for a full backup, or if missing
 	layers     int     // of its chain
 	composable bool    // all of its chain is usable
-	culprit    *Backup // whose fault it is that it is not complete
+	culprit    *Backup // the backup in the chain that makes it incomplete or broken
 }
 
-// fileInfo is what makes a file the one that was seen.
+// fileInfo identifies a version of a file.
 type fileInfo struct {
 	size    int64
 	modTime time.Time
@@ -91,14 +91,13 @@ func (f fileInfo) is(o fileInfo) bool { return f.size == o.size && f.modTime.Equ
 // Incremental reports whether the backup needs a parent.
 func (b *Backup) Incremental() bool { return b.ParentID != "" }
 
-// Parent is the backup that b is an increment of: nil for a full backup and for
-// one whose parent is not on the share.
+// Parent returns the backup that b is an increment of: nil for a full backup, and if the parent is
+// not on the share.
 func (b *Backup) Parent() *Backup { return b.parent }
 
-// Chain returns the layers of b's volume, b first, the full backup last. It is
-// nil when the chain cannot be composed: b or one of its ancestors is missing,
-// incomplete or has no usable _metadata. A chain of a broken backup that merely
-// lacks data (an object is missing) is returned.
+// Chain returns the layers of b's volume, from b to the full backup. It returns nil if the chain
+// cannot be composed: b or one of its ancestors is missing, incomplete or has no usable _metadata.
+// A broken backup that only lacks data (an object is missing) has a chain.
 func (b *Backup) Chain() []*Backup {
 	if !b.composable {
 		return nil
@@ -110,7 +109,7 @@ func (b *Backup) Chain() []*Backup {
 	return chain
 }
 
-// VolumeName is the name that the volume had, "" when it had none.
+// VolumeName returns the name that the volume had, "" if it had none.
 func (b *Backup) VolumeName() string {
 	if b.VolumeMeta == nil || b.VolumeMeta.Base.Name == nil {
 		return ""
@@ -128,8 +127,7 @@ func (b *Backup) problem(format string, args ...any) {
 	b.Problems = append(b.Problems, fmt.Sprintf(format, args...))
 }
 
-// broken notes why b is not complete. The first such reason comes before
-// whatever else there is to tell.
+// broken notes why b is not complete. The first such reason precedes all other problems.
 func (b *Backup) broken(format string, args ...any) {
 	b.doubtful = false
 	b.problem(format, args...)

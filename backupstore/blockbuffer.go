@@ -6,11 +6,10 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// Cinder can be told to make digest blocks of many MiB, and a block is read as a
-// whole. Buffers for that have as much memory in all as the decoders have.
+// Cinder can be configured to make digest blocks of many MiB, and a block is read as a whole. All
+// buffers for these together have as much memory as the decoders.
 
-// blockMemory bounds the buffers of blocks above verifyPiece; smaller ones are not
-// counted.
+// blockMemory bounds the buffers of blocks larger than verifyPiece; others are not counted.
 type blockMemory struct {
 	limit int64 // bytes
 	left  *semaphore.Weighted
@@ -20,8 +19,8 @@ func newBlockMemory(limit int64) *blockMemory {
 	return &blockMemory{limit, semaphore.NewWeighted(limit)}
 }
 
-// blockBuffer returns a buffer of n bytes, which is given back by free. It waits for
-// the memory, and fails with a MemoryError where there is not enough in all.
+// blockBuffer returns a buffer of n bytes, which free gives back. It waits for memory, and fails
+// with a MemoryError if the limit is less than n.
 func (v *Volume) blockBuffer(ctx context.Context, n int64) (b []byte, free func(), err error) {
 	if n <= verifyPiece {
 		return make([]byte, n), func() {}, nil

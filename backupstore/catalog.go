@@ -20,21 +20,20 @@ import (
 
 // Options configure a Catalog.
 type Options struct {
-	// DecoderBytes bounds the memory of all decoders together, and once more that of
-	// the buffers that Verify reads digest blocks above a MiB into. 0: 128 MiB.
+	// DecoderBytes bounds the memory of all decoders together, and once more that of the buffers
+	// into which Verify reads digest blocks above a MiB. 0: 128 MiB.
 	DecoderBytes int64
-	// MemoryFor returns how much memory the user has to give the program in all so
-	// that DecoderBytes is n, to say it in errors. nil: unknown.
+	// MemoryFor is for messages: it returns how much memory the user has to give the program in all
+	// so that DecoderBytes is n. nil: unknown.
 	MemoryFor func(n int64) int64
-	// IndexDir is the directory in which the indexes of objects are kept, of
-	// IndexBytes at most (0: 1 GiB). "": they live in memory while in use.
+	// IndexDir is the directory that keeps the indexes of objects, at most IndexBytes of them (0: 1
+	// GiB). "": they are kept in memory while in use.
 	IndexDir   string
 	IndexBytes int64
 	// NoIndexBuild uses existing indexes and lets reads build none: for callers that read a volume
 	// once, from front to back.
 	NoIndexBuild bool
-	// Logger hears of what an operator should know and no caller returns. nil:
-	// nothing is logged.
+	// Logger gets what an operator should know and no function returns. nil: nothing is logged.
 	Logger *slog.Logger
 }
 
@@ -54,7 +53,7 @@ type Catalog struct {
 	count   counters
 	// needing is Options.MemoryFor, or nil.
 	needing func(decoderBytes int64) int64
-	cores   int          // to decode with, as they were at first
+	cores   int          // for decoding, set when the catalogue is made
 	filling atomic.Int32 // calls of fillOverlapped under way
 
 	mu       sync.Mutex
@@ -67,7 +66,7 @@ type snapshot struct {
 	byID    map[string]*Backup
 	unread  []error
 	notes   []string
-	scanned map[string]*Backup // as they were found, by path; never changed
+	scanned map[string]*Backup // unresolved, by path; never changed
 }
 
 // NewCatalog returns the empty catalogue of s: Refresh fills it. The Catalog
@@ -96,7 +95,7 @@ func NewCatalog(s share.Share, o Options) *Catalog {
 	}
 }
 
-// memoryFor is Options.MemoryFor, 0 where that is unknown.
+// memoryFor returns Options.MemoryFor of n, 0 if that is unknown.
 func (c *Catalog) memoryFor(n int64) int64 {
 	if c.needing == nil {
 		return 0
@@ -122,9 +121,9 @@ func (c *Catalog) String() string { return c.share.String() }
 // KeepsIndexes reports whether indexes outlive the process.
 func (c *Catalog) KeepsIndexes() bool { return c.indexes != nil }
 
-// Refresh looks at the share anew. On error the catalogue stays as it was; a
-// directory that was read before and cannot be now keeps its backups. Backups
-// whose files have not changed are not read again.
+// Refresh looks at the share again. On error the catalogue stays as it was. A directory that could
+// be read before and cannot now keeps its backups. Backups whose files have not changed are not
+// read again.
 func (c *Catalog) Refresh(ctx context.Context) error {
 	c.mu.Lock()
 	before := c.snapshot
@@ -162,9 +161,9 @@ func (c *Catalog) Refresh(ctx context.Context) error {
 	return nil
 }
 
-// look looks at the share, or at what has come in its place.
+// look looks at the share, or at its replacement.
 func (c *Catalog) look(ctx context.Context, before snapshot) (look, error) {
-	if before.scanned == nil { // it was opened just now
+	if before.scanned == nil { // it has just been opened
 		return scan(ctx, c.share, c.seed, nil)
 	}
 	found, renewed, odd := c.renew(ctx, before)
@@ -172,7 +171,7 @@ func (c *Catalog) look(ctx context.Context, before snapshot) (look, error) {
 		return found, ctx.Err()
 	}
 	found, err := scan(ctx, c.share, c.seed, before.scanned)
-	if errors.Is(err, share.ErrStale) { // now it is known
+	if errors.Is(err, share.ErrStale) { // the scan found out only now
 		if found, renewed, odd = c.renew(ctx, before); renewed {
 			return found, nil
 		}
@@ -183,9 +182,8 @@ func (c *Catalog) look(ctx context.Context, before snapshot) (look, error) {
 	return found, err
 }
 
-// renew looks at what has come in the share's place, if something has, and takes
-// it over if there are backups. Open volumes go on with the files that they have
-// open, and find others in the new place.
+// renew looks at what has replaced the share, if something has, and adopts it if it has backups.
+// Open volumes keep the files that they have open, and open others in the new place.
 func (c *Catalog) renew(ctx context.Context, before snapshot) (found look, renewed bool, odd error) {
 	next, err := c.share.Successor(ctx)
 	if err != nil {
@@ -209,12 +207,11 @@ func (c *Catalog) renew(ctx context.Context, before snapshot) (found look, renew
 	return found, true, nil
 }
 
-// errNoBackups says that the share's path names something that cannot be meant.
+// errNoBackups says that the share's path now names something that cannot be meant.
 var errNoBackups = errors.New("its path now names another directory, without any backup, as when an export is unmounted; the one that was opened is kept")
 
-// preferred decides between several directories with the same backup, which a
-// copy made by hand leaves behind: the better state counts, then the first by
-// name. The result is a copy for resolve to work on.
+// preferred chooses between directories with the same backup, of which a manual copy leaves
+// several: the best state counts, then the first name. It returns a copy for resolve to work on.
 func preferred(copies []*Backup) *Backup {
 	slices.SortFunc(copies, func(a, b *Backup) int {
 		return cmp.Or(cmp.Compare(a.State, b.State), strings.Compare(a.file(""), b.file("")))
@@ -230,8 +227,8 @@ func preferred(copies []*Backup) *Backup {
 	return &b
 }
 
-// byVolumeAndTime sorts oldest first within a volume; volumes by their first
-// appearance in time would move lines about as backups are deleted, so by id.
+// byVolumeAndTime sorts by volume id and then by time, oldest first. If volumes were sorted by
+// their first backup, they would change places as backups are deleted.
 func byVolumeAndTime(a, b *Backup) int {
 	return cmp.Or(strings.Compare(a.VolumeID, b.VolumeID), a.CreatedAt.Compare(b.CreatedAt), strings.Compare(a.ID, b.ID))
 }
@@ -244,16 +241,15 @@ func (c *Catalog) Backups() []*Backup {
 	return c.snapshot.backups
 }
 
-// Unread returns what the last Refresh could not look at, or saw and cannot
-// read: there may be more backups than Backups returns.
+// Unread returns what the last Refresh could not look at, or saw and could not read: there may be
+// more backups than Backups returns.
 func (c *Catalog) Unread() []error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.snapshot.unread
 }
 
-// Notes returns what the last Refresh saw that is no backup and may be asked
-// about.
+// Notes returns what the last Refresh saw that is not a backup but may be asked about.
 func (c *Catalog) Notes() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()

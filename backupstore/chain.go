@@ -2,11 +2,11 @@ package backupstore
 
 import "github.com/restorefs/restorefs/backupstore/format"
 
-// maxChain bounds the layers of a chain. A backup every hour makes 8766 a year.
+// maxChain bounds the layers of a chain. An increment every hour makes 8766 a year.
 const maxChain = 10000
 
-// resolve links every backup to its parent and carries the parents' troubles
-// and sizes up to their children. Its time is linear in the backups.
+// resolve links every backup to its parent, and passes the problems and sizes of parents on to
+// their children. Its time is linear in the number of backups.
 func resolve(s snapshot) {
 	for _, b := range s.backups {
 		if b.usable && b.Incremental() {
@@ -15,7 +15,7 @@ func resolve(s snapshot) {
 	}
 	settled := map[*Backup]bool{}
 	for _, b := range s.backups {
-		// Ancestors first, so that each is judged once however long the chain.
+		// Ancestors first, so that each is judged once, however long the chain is.
 		var line []*Backup
 		onLine := map[*Backup]bool{}
 		for l := b; l != nil && !settled[l]; l = l.parent {
@@ -32,7 +32,7 @@ func resolve(s snapshot) {
 	}
 }
 
-// cut opens the cycle that starts at from: none of its backups can be used.
+// cut breaks the cycle that starts at from: none of its backups can be used.
 func cut(line []*Backup, from *Backup) {
 	inside := false
 	for _, b := range line {
@@ -43,7 +43,7 @@ func cut(line []*Backup, from *Backup) {
 	}
 }
 
-// judge settles b's state and size; its parent is settled already.
+// judge determines the state and size of b after those of its parent.
 func judge(b *Backup) {
 	b.layers = 1
 	if p := b.parent; p != nil {
@@ -60,11 +60,11 @@ func judge(b *Backup) {
 	case b.layers > maxChain:
 		b.broken("its chain has more than %d layers", maxChain)
 		b.usable = false
-	case p.doubtful && b.HasDigests: // which are those of the composed volume
+	case p.doubtful && b.HasDigests: // the digests are those of the composed volume
 		end = max(end, p.end)
 	case p.State != Complete:
-		// Name the layer at fault: those in between say nothing, and a text
-		// that grows from layer to layer is of no help.
+		// Name the layer at fault: those in between are not, and a text that grows with each layer
+		// is of no help.
 		culprit = p.culprit
 		kin := "parent"
 		if culprit != p {

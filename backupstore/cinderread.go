@@ -10,24 +10,23 @@ import (
 	"github.com/restorefs/restorefs/backupstore/format"
 )
 
-// cinderLooks is how many objects of a backup CinderCannotRestore looks at: one
-// program has written all of them, so that they are alike.
+// cinderLooks is how many objects of a backup CinderCannotRestore looks at: one program has written
+// all of them, so they are alike.
 const cinderLooks = 8
 
-// zstdHead is how much of a zstd object tells what Cinder can do with it: magic
-// number, descriptor, window, dictionary id and content size (RFC 8878, 3.1.1).
+// zstdHead is how much of a zstd object decides what Cinder can do with it: magic number,
+// descriptor, window, dictionary id and content size (RFC 8878, 3.1.1).
 const zstdHead = 4 + 1 + 1 + 4 + 8
 
-// CinderCannotRestore says, in words, why Cinder's own restore fails for a backup
-// that is complete and that restorefs reads; "" where nothing of the kind is seen.
-// Cinder gives each zstd object to ZSTD_decompress with a buffer of the size that
-// its first frame tells, and so takes neither a frame that tells none, nor a second
-// frame. (Of several zlib streams both read the first alone, of several bzip2
+// CinderCannotRestore returns in words why Cinder's own restore fails for a complete backup that
+// restorefs reads; "" if it sees no reason. Cinder decompresses each zstd object into a buffer of
+// the size that its first frame states (ZSTD_decompress), so it fails for a frame without a size
+// and for a second frame. (Of several zlib streams both read only the first, of several bzip2
 // streams both read all.)
 //
-// It reads the head of the first zstd objects and of the last one, of b alone and
-// not of its chain, and decodes nothing: what follows a frame that is as long as
-// the object is not seen. The error is ctx's or the share's.
+// It reads the heads of the first zstd objects and of the last one, of b alone and not of its
+// chain, and decodes nothing: it does not see what follows a frame that is as long as the object.
+// The error is that of ctx or of the share.
 func (c *Catalog) CinderCannotRestore(ctx context.Context, b *Backup) (string, error) {
 	uses := false
 	for _, name := range b.Compression {
@@ -75,8 +74,8 @@ func (c *Catalog) objectHead(ctx context.Context, b *Backup, o format.Object) ([
 	return p[:n], err
 }
 
-// zstdRefused says why Cinder cannot decompress a zstd object that begins with
-// head and is of that many bytes; "" also for what is no zstd at all.
+// zstdRefused returns why Cinder cannot decompress a zstd object of length bytes that begins with
+// head; "" also for an object that is not zstd.
 func zstdRefused(head []byte, length int64) string {
 	if len(head) < 5 {
 		return ""
@@ -91,7 +90,7 @@ func zstdRefused(head []byte, length int64) string {
 	at := 5
 	single := flags&0x20 != 0
 	if !single {
-		at++ // the window
+		at++ // skip the window
 	}
 	at += []int{0, 1, 2, 4}[flags&3]
 	bytes := []int{0, 2, 4, 8}[flags>>6]

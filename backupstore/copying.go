@@ -21,24 +21,23 @@ import (
 // It is safe for concurrent use. Bytes that are not read in order are proven first, as in a Volume.
 type Copying struct {
 	*Volume
-	ends map[int]int64 // by object, the volume offset behind its last extent
+	ends map[int]int64 // by object, the volume offset after its last extent
 
 	mu   sync.Mutex
-	open map[int]*tally // objects of which bytes were handed out that are not proven
+	open map[int]*tally // objects of which unproven bytes were returned
 }
 
 // tally is how far an object has been read. It belongs to the goroutine that took it.
 type tally struct {
 	hash  hash.Hash
 	at    int64       // decoded offset, up to which it has been hashed
-	stamp share.Stamp // of its file, when that was begun
-	given ranges      // of the volume, handed out
-	taken bool        // guarded by Copying.mu, as is given
-	wrong bool        // it is not what it should be; so is this
+	stamp share.Stamp // of its file, when reading began
+	given ranges      // of the volume, returned
+	taken bool        // guarded by Copying.mu, like given
+	wrong bool        // the object is damaged; guarded by Copying.mu, too
 }
 
-// Copying returns v for one copy, nil where v has digests: with them each block
-// is proven by itself.
+// Copying returns v for one copy, nil if v has digests, which prove each block by itself.
 func (v *Volume) Copying() *Copying {
 	if v.rows != nil {
 		return nil
@@ -70,7 +69,7 @@ func (c *Copying) Runs(ctx context.Context) iter.Seq2[Range, error] {
 	}
 }
 
-// ReadAt is Volume.ReadAt of bytes that may not be proven yet.
+// ReadAt is Volume.ReadAt, except that the bytes may not be proven yet.
 func (c *Copying) ReadAt(ctx context.Context, p []byte, off int64) error {
 	if off < 0 || off > c.size || int64(len(p)) > c.size-off {
 		return fmt.Errorf("read of %d bytes at %d is outside the volume of %d bytes", len(p), off, c.size)
@@ -120,8 +119,8 @@ func (c *Copying) readPart(ctx context.Context, ref int, p []byte, off int64) er
 	return err
 }
 
-// take returns what has gone by of an object that is to be read from the decoded
-// offset off on; nil where that is not the next reader's turn, or is proven.
+// take returns the tally of an object for a read at the decoded offset off. It returns nil if the
+// object is proven, or if this is not the next read in order.
 func (c *Copying) take(ref int, off int64) *tally {
 	if _, proven := c.proofs.of(ref); proven {
 		return nil
@@ -140,11 +139,11 @@ func (c *Copying) take(ref int, off int64) *tally {
 	return t
 }
 
-// passed are buffers for what is decoded and not wanted, by pointer.
+// passed holds buffers for decoded bytes that are not wanted, by pointer.
 var passed = sync.Pool{New: func() any { return new([256 << 10]byte) }}
 
-// pass reads p at the decoded offset off of an object, and hashes all up to its
-// end that has not been.
+// pass reads p at the decoded offset off of an object, and hashes all bytes up to its end that have
+// not been hashed.
 func (c *Copying) pass(ctx context.Context, ref int, t *tally, off int64, p []byte) error {
 	o := &c.objects[ref]
 	fail := func(err error) error {
@@ -199,7 +198,7 @@ func (c *Copying) conclude(ctx context.Context, ref int, t *tally) error {
 		}
 		return err
 	}
-	// It is known for later reads, if it is still the same file.
+	// The proof holds for later reads if the file is still the same.
 	if now, err := c.catalog.files.stamp(ctx, c.objectPath(ref)); err == nil && now == t.stamp {
 		c.proofs.mu.Lock()
 		c.proofs.done[ref] = now
@@ -208,8 +207,7 @@ func (c *Copying) conclude(ctx context.Context, ref int, t *tally) error {
 	return nil
 }
 
-// Settle proves what has been handed out and is not proven yet. It is called when
-// no read is under way.
+// Settle proves what has been returned and is not proven yet. No read may be under way.
 func (c *Copying) Settle(ctx context.Context) error {
 	for {
 		c.mu.Lock()
@@ -233,8 +231,7 @@ func (c *Copying) Settle(ctx context.Context) error {
 	}
 }
 
-// Unproven returns the ranges of the volume that were handed out and are not
-// proven, in order.
+// Unproven returns the ranges of the volume that were returned and are not proven, in order.
 func (c *Copying) Unproven() []Range {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -12,12 +12,11 @@ import (
 	"github.com/restorefs/restorefs/backupstore/share"
 )
 
-// CopyRange has the kernel copy up to n of the volume's bytes at off to the same
-// offset of dst, and returns how many it copied: none, without an error, where
-// the bytes are not on the share as they are, because no object has them or a
-// compressed one. They are not verified: the caller compares what dst holds then
-// (Differs). An error that is errors.ErrUnsupported says that it can be done
-// nowhere between this share and dst.
+// CopyRange has the kernel copy up to n of the volume's bytes at off to the same offset of dst, and
+// returns how many it copied. It copies none, without an error, if the bytes are not stored as they
+// are, because no object has them or a compressed one has. The copy is not verified; the caller
+// compares what dst then holds (Differs). An error that is errors.ErrUnsupported says that copying
+// is impossible between this share and dst.
 func (v *Volume) CopyRange(ctx context.Context, dst *os.File, off, n int64) (int64, error) {
 	es := from(v.extents, off)
 	if len(es) == 0 || es[0].off > off {

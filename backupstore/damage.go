@@ -40,20 +40,20 @@ func (e *DamageError) Unwrap() []error {
 	return []error{ErrDamaged, e.Err}
 }
 
-// ErrMemory is what errors.Is finds in errors that say that an object can only
-// be decoded with more memory than there may be used. It may well be right.
+// ErrMemory is what errors.Is finds in errors that say that an object needs more memory for
+// decoding than may be used. The object may well be right.
 var ErrMemory = errors.New("not enough memory allowed")
 
 // MemoryError is an object, or a digest block, that needs more memory than
 // Options.DecoderBytes. It is no damage.
 type MemoryError struct {
 	Backup string // backup id
-	Object string // path of the object on the share, "" where it is about a block
-	Window int64  // bytes of the object's data that must be at hand to decode others
+	Object string // path of the object on the share, "" for a block
+	Window int64  // bytes of decoded data that decoding the next ones needs
 	Block  int64  // bytes of a digest block
-	Needs  int64  // Options.DecoderBytes would have to be that, at least
+	Needs  int64  // the least sufficient Options.DecoderBytes
 	Has    int64  // bytes that a decoder, or blocks, may have
-	Total  int64  // bytes that --memory would have to be, by Options.MemoryFor; 0: unknown
+	Total  int64  // the least sufficient --memory, by Options.MemoryFor; 0: unknown
 }
 
 // Error implements error.

@@ -5,14 +5,12 @@ import (
 	"crypto/sha256"
 )
 
-// Digests are the digests of a backup's volume, without the volume: they tell
-// whether it holds the same as another one, and cost no composition. It is
-// immutable and safe for concurrent use.
+// Digests are the digests of a backup's volume without the volume: they show whether it equals
+// another one, without composing it. It is immutable and safe for concurrent use.
 type Digests struct{ volume *Volume }
 
-// Digests opens the digests of b; nil where it has none that can be used. An
-// error is only ctx's. Of one file both ends are read, and of the rows what is
-// asked for.
+// Digests opens the digests of b; nil if it has no usable ones. An error is always that of ctx. It
+// reads both ends of one file, and later the rows that are asked for.
 func (c *Catalog) Digests(ctx context.Context, b *Backup) (*Digests, error) {
 	v := &Volume{catalog: c, chain: []*Backup{b}, size: b.Size}
 	if err := v.openDigests(ctx); err != nil || v.rows == nil {
@@ -21,7 +19,7 @@ func (c *Catalog) Digests(ctx context.Context, b *Backup) (*Digests, error) {
 	return &Digests{v}, nil
 }
 
-// Align is the size of a block in bytes.
+// Align returns the size of a block in bytes.
 func (d *Digests) Align() int { return d.volume.Align() }
 
 // Digest is Volume.Digest.

@@ -19,7 +19,7 @@ import (
 // round trip on NFS, a backup can have 100,000 objects.
 const maxOpenFiles = 256
 
-// openFiles keeps files of the share open that were used lately.
+// openFiles keeps recently used files of the share open.
 type openFiles struct {
 	share  share.Share
 	errors atomic.Uint64 // files that could not be opened or read
@@ -28,7 +28,7 @@ type openFiles struct {
 	lru *simplelru.LRU[string, *openFile]
 }
 
-// openFile closes its file when it is both evicted and no longer in use.
+// openFile is closed when it is both evicted and no longer in use.
 type openFile struct {
 	share.File
 	users   int // guarded by openFiles.mu
@@ -76,7 +76,7 @@ func (o *openFiles) acquire(ctx context.Context, path string) (*openFile, error)
 	return f, nil
 }
 
-// note counts what went wrong with the share.
+// note counts errors of the share.
 func (o *openFiles) note(ctx context.Context, err error) {
 	if err != nil && err != io.EOF && ctx.Err() == nil && !errors.Is(err, fs.ErrNotExist) {
 		o.errors.Add(1)
@@ -93,15 +93,15 @@ func (o *openFiles) release(f *openFile) {
 	}
 }
 
-// storedFile is one file of the share that is opened when it is read. It
-// implements stream.Source and format.Source.
+// storedFile is one file of the share, opened when it is read. It implements stream.Source and
+// format.Source.
 type storedFile struct {
 	files *openFiles
 	path  string
 	fileInfo
 }
 
-// errChanged is about a file that is another one than it was.
+// errChanged reports that a file was replaced since the backup was opened.
 var errChanged = fmt.Errorf("changed since the backup was opened (nobody but Cinder may write on the share): %w", fs.ErrInvalid)
 
 // Size implements stream.Source.
@@ -111,8 +111,7 @@ func (s *storedFile) Size() int64 { return s.size }
 func (s *storedFile) ReadAt(ctx context.Context, p []byte, off int64) (int, error) {
 	n, err := s.readAt(ctx, p, off)
 	if errors.Is(err, share.ErrStale) {
-		// The server forgot the handle, in a failover or a restart; the file may
-		// be there still.
+		// The server forgot the handle, in a failover or a restart; the file may still exist.
 		s.files.forget(s.path)
 		n, err = s.readAt(ctx, p, off)
 	}
@@ -135,7 +134,7 @@ func (s *storedFile) readAt(ctx context.Context, p []byte, off int64) (int, erro
 	return n, err
 }
 
-// forget lets the file be opened anew when it is next used.
+// forget has the file opened again when it is next used.
 func (o *openFiles) forget(path string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -162,7 +161,7 @@ func (o *openFiles) forgetAll() {
 	o.lru.Purge()
 }
 
-// stat makes sure that the file is there and notes what it is like.
+// stat checks that the file exists, and returns its fileInfo.
 func (o *openFiles) stat(ctx context.Context, path string) (fileInfo, error) {
 	f, err := o.acquire(ctx, path)
 	if err != nil {
@@ -172,7 +171,7 @@ func (o *openFiles) stat(ctx context.Context, path string) (fileInfo, error) {
 	return fileInfo{f.Size(), f.ModTime()}, nil
 }
 
-// stamp says what the file at path is like now.
+// stamp returns the present stamp of the file at path.
 func (o *openFiles) stamp(ctx context.Context, path string) (share.Stamp, error) {
 	st, err := o.askStamp(ctx, path)
 	if errors.Is(err, share.ErrStale) {

@@ -5,14 +5,14 @@ import (
 	"errors"
 )
 
-// onDamage is told of a block, p at off, that cannot be had. It may put
-// something else into p and return nil: then reading goes on.
+// onDamage is called for a block, p at off, that could not be had. It may put something else into p
+// and return nil: then reading continues.
 type onDamage func(p []byte, off int64, d *DamageError) error
 
 func stopAtDamage(_ []byte, _ int64, d *DamageError) error { return d }
 
-// fill fills p, whole blocks at off, from the objects, verified. What is wrong
-// with one block does not touch the others.
+// fill fills p, whole blocks at off, from the objects, verified. An error in one block does not
+// affect the others.
 func (v *Volume) fill(ctx context.Context, p []byte, off int64, damaged onDamage) error {
 	if err := v.proveUncovered(ctx, off, int64(len(p))); err != nil {
 		return err
@@ -30,7 +30,7 @@ func (v *Volume) fill(ctx context.Context, p []byte, off int64, damaged onDamage
 	}
 	block := int64(v.Align())
 	var lost lostObject
-	anew := composed != nil // p does not hold what the objects give
+	anew := composed != nil // p does not hold the objects' bytes
 	for len(p) > 0 {
 		b := p[:min(block, int64(len(p)))]
 		var err error
@@ -62,7 +62,7 @@ func (v *Volume) fill(ctx context.Context, p []byte, off int64, damaged onDamage
 	return nil
 }
 
-// check is verify; a block that is zero, as its row says, needs no digest.
+// check is verify, except that a block of zeros whose row says zero is not hashed.
 func (v *Volume) check(ctx context.Context, b []byte, off int64) error {
 	if v.rightlyZero(ctx, b, off) {
 		return nil
@@ -70,22 +70,22 @@ func (v *Volume) check(ctx context.Context, b []byte, off int64) error {
 	return v.verify(ctx, b, off)
 }
 
-// rightlyZero reports whether a block is zero, and by its digest has to be: that
-// is found out sooner than its digest.
+// rightlyZero reports whether a block is zero and its digest is that of zeros. This is quicker than
+// hashing it.
 func (v *Volume) rightlyZero(ctx context.Context, b []byte, off int64) bool {
 	zero, n, err := v.known(ctx, off)
 	return err == nil && zero && n >= int64(len(b)) && isZero(b)
 }
 
-// lostObject is an object that could not be decoded from start on: a read that
-// would have to begin there, or before, fails too.
+// lostObject is an object that could not be decoded from start on: a read that has to begin there,
+// or before, fails too.
 type lostObject struct {
 	ref    int
 	start  int64 // decoded offset
 	damage *DamageError
 }
 
-// composeBlock is compose for one block, without decoding in vain.
+// composeBlock is compose for one block, without decoding a lost object again.
 func (v *Volume) composeBlock(ctx context.Context, b []byte, off int64, lost *lostObject) error {
 	ref, start := -1, int64(0)
 	if es := from(v.extents, off); len(es) > 0 && es[0].off < off+int64(len(b)) {
@@ -96,16 +96,14 @@ func (v *Volume) composeBlock(ctx context.Context, b []byte, off int64, lost *lo
 		}
 	}
 	err := v.compose(ctx, b, off)
-	// The block may come from several objects: another one's damage says nothing
-	// about this one.
+	// The block may come from several objects: damage in another one says nothing about this one.
 	if d, ok := errors.AsType[*DamageError](err); ok && ref >= 0 && d.Object == v.objectPath(ref) {
 		*lost = lostObject{ref, start, d}
 	}
 	return err
 }
 
-// decodingStart is where, inside object ref, decoding begins to reach off of the
-// volume.
+// decodingStart returns where in object ref decoding begins to reach off of the volume.
 func (v *Volume) decodingStart(ref int, off int64) int64 {
 	o := &v.objects[ref]
 	live := v.catalog.live.peek(v.chain[o.layer].objectFile(o.Number))

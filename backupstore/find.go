@@ -66,7 +66,7 @@ func (c *Catalog) findByTime(volume, when string) (*Backup, error) {
 	}
 	var volumes candidates
 	var match, other *Backup
-	for _, b := range c.Backups() { // of a volume, oldest first
+	for _, b := range c.Backups() { // by volume, oldest first
 		if !hasPrefixFold(b.VolumeID, volume) {
 			continue
 		}
@@ -98,8 +98,7 @@ func hasPrefixFold(s, prefix string) bool {
 	return len(s) >= len(prefix) && strings.EqualFold(s[:len(prefix)], prefix)
 }
 
-// candidates are the ids that a prefix could mean, each once: they come sorted
-// or are unique.
+// candidates are the ids that a prefix could mean, each once, given ids that are sorted or unique.
 type candidates struct {
 	n     int
 	first []string // some of them, for a message

@@ -109,7 +109,7 @@ func (b *indexing) object(ctx context.Context, ref int) error {
 			b.options.Built(o.Length)
 			b.mu.Unlock()
 		}
-		if done { // also a damaged one: no more is to be had
+		if done { // also if damaged: there is no more
 			covered = o.Length
 		}
 		b.report(max(0, covered-at), done, err)

@@ -36,7 +36,7 @@ func provenBytes(extents []extent, rows rowGrid, size int64) []byteProof {
 	if rows.block == 0 || rows.end%rows.block == 0 {
 		return out
 	}
-	// What is behind the last row in its block is that row's, if it is nobody else's.
+	// The rest of the block of the last row is that row's, unless objects have some of it.
 	block := min((rows.end/rows.block+1)*rows.block, size)
 	if rest := holder[min(rows.end, block):block]; !slices.ContainsFunc(rest, func(h int) bool { return h > 0 }) {
 		for i := rows.end; i < block; i++ {

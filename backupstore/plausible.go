@@ -55,8 +55,8 @@ func (l *layout) add(o format.Object) {
 	}
 }
 
-// doubt says what of _metadata is not as Cinder writes it, "" for nothing. The
-// alignment of an incremental is left to misplaced.
+// doubt returns how _metadata differs from what Cinder writes, "" if it does not. The alignment of
+// an incremental is left to misplaced.
 func (l *layout) doubt(m format.Metadata) string {
 	full := m.ParentID == ""
 	switch {

@@ -106,7 +106,7 @@ func TestDigestsProveABackupWhoseParentIsInDoubt(t *testing.T) {
 	}
 }
 
-// Whoever configured smaller blocks has objects at any of their multiples.
+// With smaller blocks configured, objects begin at any multiple of these.
 func TestObjectsBeginWhereTheirOwnDigestBlocksDo(t *testing.T) {
 	for name, digests := range map[string]bool{"as the parent's digests say": true, "as several objects say": false} {
 		t.Run(name, func(t *testing.T) {

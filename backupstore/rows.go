@@ -84,8 +84,7 @@ func digestOfZeros(n int64) (sum format.Digest) {
 	return sum
 }
 
-// unreadable stands for a row that is damaged or cannot be read. No data has this digest that
-// anybody could find.
+// unreadable stands for a row that is damaged or cannot be read. No known data has this digest.
 var unreadable format.Digest
 
 // at returns row i, or unreadable.

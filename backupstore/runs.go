@@ -13,10 +13,10 @@ import (
 var ErrNoDigests = fmt.Errorf("the backup has no digests for this range: %w", errors.ErrUnsupported)
 
 const (
-	// smallObject bytes and less are decoded by whoever comes along: whether a
-	// run ends inside such an object makes no difference.
+	// smallObject bytes and less are decoded by any reader: it makes no difference whether a run
+	// ends inside such an object.
 	smallObject = 4 << 20
-	// runBytes is about how long a run is where nothing else decides.
+	// runBytes is about how long a run is if nothing else decides.
 	runBytes = 32 << 20
 )
 

@@ -301,7 +301,7 @@ type fileSet struct {
 	digests  *share.Entry
 	stored   int64
 	newest   share.Entry // the file written last
-	odd      []string    // what of its names is no regular file
+	odd      []string    // those of its files that are not regular
 	errs     []error     // of looking at its files
 	listing  uint64
 }
@@ -369,7 +369,7 @@ func (set *fileSet) add(n format.Name, e *share.Entry, seed maphash.Seed) {
 	}
 }
 
-// listed is what of a file shows that it is another one than it was.
+// listed identifies a version of a file in a listing: it changes when the file is replaced.
 type listed struct {
 	name          string
 	size, modTime int64

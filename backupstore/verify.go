@@ -252,8 +252,8 @@ func (l *layer) damage(d Damage) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.damaged = append(l.damaged, d)
-	// It comes block by block: an object that is missing is to be one entry, not
-	// ten thousands.
+	// Damage is reported block by block, but a missing object should be one entry and not ten
+	// thousands.
 	if len(l.damaged) >= max(2*l.joinedAt, 1<<10) {
 		l.damaged = joined(l.damaged)
 		l.joinedAt = len(l.damaged)

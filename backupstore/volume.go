@@ -52,10 +52,9 @@ func (c *Catalog) Open(ctx context.Context, b *Backup) (*Volume, error) {
 	return v, nil
 }
 
-// Outline is Open for somebody who plans, or looks what lies on a disk: of the
-// Volume that it returns NextData and Differs decode nothing, and reads no more than
-// what they want. Digests that call a long run of blocks zero are believed, so that
-// nothing may be copied by them.
+// Outline is Open for plans and for looking at what is on a disk. NextData and Differs of the
+// Volume that it returns decode nothing, and reads decode only what they need. Digests that call a
+// long run of blocks zero are believed, so nothing may be copied by them.
 func (c *Catalog) Outline(ctx context.Context, b *Backup) (*Volume, error) {
 	v, err := c.Open(ctx, b)
 	if err != nil {

@@ -67,8 +67,8 @@ func (v *Volume) zeroByAllRows(ctx context.Context, ref int) (bool, error) {
 	return true, nil
 }
 
-// fileSize is Cinder's backup_file_size where nobody configured it: the length of
-// all objects of a volume but the last.
+// fileSize is Cinder's default backup_file_size: the length of all objects of a volume but the
+// last.
 const fileSize = 1999994880
 
 // zeroSums are MD5s of zeros.
