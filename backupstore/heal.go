@@ -58,14 +58,14 @@ type healer struct {
 	want   format.Digest
 }
 
-// healers gives the siblings that should have the block of n bytes at off, the
-// most promising first. An error ends it and is ctx's, or the share's about v's
-// own digests; siblings that cannot be read are passed over.
+// healers returns the siblings that should have the block of n bytes at off, the most promising
+// first. Siblings that cannot be read are skipped. An error ends the sequence; it is that of ctx,
+// or that of reading v's own digests.
 func (v *Volume) healers(ctx context.Context, off, n int64) iter.Seq2[healer, error] {
 	return func(yield func(healer, error) bool) {
 		p := v.pieceAt(off, off+n)
 		if p.by != byRow || p.end < off+n {
-			return // nothing would prove what a sibling gives
+			return // nothing would prove the bytes of a sibling
 		}
 		want, err := v.digest(ctx, p)
 		if err != nil {
@@ -76,8 +76,8 @@ func (v *Volume) healers(ctx context.Context, off, n int64) iter.Seq2[healer, er
 			return
 		}
 		mine := v.sources(off, n)
-		// Backups whose chain does not contain the damaged object's are
-		// independent of it for certain.
+		// Backups whose chain does not contain the damaged object's backup are certainly
+		// independent of it.
 		for _, independent := range []bool{true, false} {
 			for _, s := range v.siblings.list(v) {
 				if s.independent(mine) != independent {
@@ -117,7 +117,7 @@ func (v *Volume) sources(off, n int64) []source {
 	return out
 }
 
-// sourceOf is the source that object ref is.
+// sourceOf returns object ref as a source.
 func (v *Volume) sourceOf(ref int) source {
 	o := &v.objects[ref]
 	return source{v.chain[o.layer], o.Number}
@@ -146,8 +146,8 @@ func (v *Volume) noteHealed(from *Backup, off, n int64) {
 	}
 }
 
-// Healed returns the ranges of the volume that were read so far, are damaged in
-// its own chain, and were taken from siblings, in order.
+// Healed returns the ranges of the volume that were damaged in its own chain and have been read
+// from siblings so far, in order.
 func (v *Volume) Healed() []Range {
 	v.siblings.mu.Lock()
 	defer v.siblings.mu.Unlock()

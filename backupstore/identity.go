@@ -6,10 +6,10 @@ import (
 	"fmt"
 )
 
-// Identity tells volumes apart by what they hold: the backups of the chain, and
-// where in them which bytes are, by the MD5 that Cinder took of each object. It
-// reads nothing, and does not depend on the digest file, so damage there does
-// not change it. Two volumes of the same identity hold the same bytes.
+// Identity identifies the contents of a volume: the backups of the chain, and which bytes are where
+// in them, by the MD5 that Cinder took of each object. It reads nothing. Damage to the digest file
+// does not change it, because it does not depend on that file. Two volumes of the same identity
+// hold the same bytes.
 func (v *Volume) Identity() [sha256.Size]byte {
 	h := sha256.New()
 	fmt.Fprintf(h, "restorefs volume 1\n%d\n", v.size)

@@ -9,22 +9,20 @@ import (
 	"strings"
 )
 
-// ImportRecord is a backup's row in Cinder's database, as far as the share
-// tells it: the JSON in the backup_url of `openstack volume backup record
-// export`, whose names and types these are (cinder/objects/backup.py,
-// encode_record, version 1.7). nil is null.
+// ImportRecord is a backup's row in Cinder's database, as far as it is known from the share: the
+// JSON in the backup_url of `openstack volume backup record export`, with its names and types
+// (cinder/objects/backup.py, encode_record, version 1.7). nil is null.
 //
-// When Cinder imports it (cinder/backup/manager.py, import_record), it takes
-// the service, the host and the zone of the cinder-backup that does it, and
-// the user and the project of the caller, whatever the record says.
+// When Cinder imports it (cinder/backup/manager.py, import_record), it sets the service, the host
+// and the zone of the cinder-backup that imports, and the user and the project of the caller,
+// whatever the record says.
 //
-// Not on a share: the host and zone that made the backup, the snapshot that it
-// was made from, the time of that snapshot (data_timestamp is then the time of
-// the backup: Cinder only sorts by it, to find the parent of the next
-// incremental one), the backup's own metadata, and encryption_key_id. That is
-// the backup's own copy of the volume's key. The volume's key, which
-// volume_meta has, must not stand in for it: Cinder would delete it together
-// with the backup. With null it takes that one when it restores.
+// Not on a share are: the host and zone that made the backup, the snapshot that it was made from,
+// the time of that snapshot (data_timestamp is then the time of the backup: Cinder only sorts by
+// it, to find the parent of the next incremental one), the backup's own metadata, and
+// encryption_key_id. That is the backup's own copy of the volume's key. The volume's key in
+// volume_meta must not replace it, because Cinder would delete it together with the backup. If
+// encryption_key_id is null, Cinder uses the volume's key for a restore.
 type ImportRecord struct {
 	ID                  string            `json:"id"`
 	UserID              *string           `json:"user_id"`    // the volume's owner
@@ -32,7 +30,7 @@ type ImportRecord struct {
 	VolumeID            string            `json:"volume_id"`
 	Host                *string           `json:"host"`
 	AvailabilityZone    *string           `json:"availability_zone"`
-	Container           string            `json:"container"` // below backup_share; "" is that itself
+	Container           string            `json:"container"` // below backup_share; "" is backup_share itself
 	ParentID            *string           `json:"parent_id"`
 	Status              string            `json:"status"`
 	FailReason          *string           `json:"fail_reason"`
@@ -41,7 +39,7 @@ type ImportRecord struct {
 	Description         *string           `json:"display_description"`
 	ServiceMetadata     string            `json:"service_metadata"` // the prefix
 	Service             string            `json:"service"`          // the driver
-	ObjectCount         int               `json:"object_count"`     // of data; the number of the last one
+	ObjectCount         int               `json:"object_count"`     // objects with data; the number of the last one
 	TempVolumeID        *string           `json:"temp_volume_id"`
 	TempSnapshotID      *string           `json:"temp_snapshot_id"`
 	NumDependentBackups int               `json:"num_dependent_backups"`
@@ -53,10 +51,10 @@ type ImportRecord struct {
 	CreatedAt           *string           `json:"created_at"`
 	Deleted             bool              `json:"deleted"`
 	DeletedAt           *string           `json:"deleted_at"`
-	DriverInfo          struct{}          `json:"driver_info"` // the drivers of files have none
+	DriverInfo          struct{}          `json:"driver_info"` // the file drivers have none
 }
 
-// URL is the record as `backup-import` takes it: base64 of JSON.
+// URL returns the record as `backup-import` accepts it: base64 of JSON.
 func (r ImportRecord) URL() (string, error) {
 	text, err := json.Marshal(r)
 	if err != nil {
@@ -65,16 +63,15 @@ func (r ImportRecord) URL() (string, error) {
 	return base64.StdEncoding.EncodeToString(text), nil
 }
 
-// Importable is a backup with the record to import it by.
+// Importable is a backup with the record for its import.
 type Importable struct {
 	*Backup
 	Record ImportRecord
 }
 
-// ImportRecords returns the records of backups and of their chains, each once,
-// every parent before its children; service is the name of Cinder's driver.
-// A backup that is not complete is an error that wraps ErrDamaged: Cinder could
-// not restore it.
+// ImportRecords returns the records of backups and of their chains, each once, every parent before
+// its children; service is the name of Cinder's driver. If a backup is not complete, so that Cinder
+// could not restore it, the error wraps ErrDamaged.
 func (c *Catalog) ImportRecords(backups []*Backup, service string) ([]Importable, error) {
 	children := map[string]int{}
 	for _, b := range c.Backups() {
@@ -122,10 +119,10 @@ func (b *Backup) importRecord(service string, children int) ImportRecord {
 	return r
 }
 
-// Misplaced tells by the container that Cinder gives a backup when it is not
-// told another one, ID[0:2]/ID[2:4]/ID, whether the share that was opened is
-// Cinder's: above is the directory that leads to it from a share too high up,
-// "" for none; below says that the share is a directory below Cinder's.
+// Misplaced reports whether the share that was opened is not the one that Cinder uses, by the
+// container that Cinder gives a backup by default, ID[0:2]/ID[2:4]/ID. above is the directory that
+// leads there from a share that is too high up, or ""; below says that the share is a directory
+// below Cinder's.
 func (b *Backup) Misplaced() (above string, below bool) {
 	own := path.Join(b.ID[:2], b.ID[2:4], b.ID)
 	if above, ok := strings.CutSuffix(b.Container, "/"+own); ok {

@@ -15,8 +15,8 @@ const (
 	// indexStep is how many bytes of an object are decoded between two reports
 	// of progress, by one core.
 	indexStep = 8 << 20
-	// wideStep is indexStep where there are more cores than objects: so long
-	// that several cores work on one.
+	// wideStep is indexStep if there are more cores than objects: long enough for several cores to
+	// work on one.
 	wideStep = 32 << 20
 	// shortStep is indexStep for builders that must give way soon: some 10 ms of zlib or zstd, 200
 	// ms of bzip2. It is longer than the distance between checkpoints, so that a step is of use
@@ -24,25 +24,23 @@ const (
 	shortStep = 4 << 20
 )
 
-// IndexOptions say how BuildIndex goes about its work.
+// IndexOptions say how BuildIndex works.
 type IndexOptions struct {
-	// Progress is told how many of all the bytes of the objects that have an
-	// index are covered by it. Calls come one at a time; done never falls.
+	// Progress is called with how many bytes of the objects that have an index are covered by it,
+	// and how many there are. Calls come one at a time; done never falls.
 	Progress func(done, total int64)
-	// Built, where set, is told that an object's index had to be built, and was not
-	// there to its end. Calls come one at a time.
+	// Built, if set, is called with the length of an object whose index was not complete and had to
+	// be built. Calls come one at a time.
 	Built func(bytes int64)
-	// Yield, where set, makes the work one of low priority: on one core, and
-	// Yield is called before each short step of it. It returns when the work may
-	// go on; an error ends it.
+	// Yield, if set, gives the work low priority: it runs on one core, and Yield is called before
+	// each short step. Yield returns when the work may continue; an error ends it.
 	Yield func(context.Context) error
 }
 
-// BuildIndex decodes what has no index yet of the objects that the volume
-// consists of, several at a time, so that later reads can enter them anywhere.
-// What is complete costs one look. Objects that are damaged do not keep it from
-// building others: it returns their DamageErrors joined. Any other error, ctx's
-// too, ends it; what has been built so far is kept.
+// BuildIndex decodes the parts of the volume's objects that have no index yet, several objects at a
+// time, so that later reads can enter them anywhere. Complete indexes cost one look each. Damaged
+// objects do not prevent it from building the others: it returns their DamageErrors joined. Any
+// other error, also that of ctx, ends it; what has been built until then is kept.
 func (v *Volume) BuildIndex(ctx context.Context, o IndexOptions) error {
 	b := indexing{volume: v, options: o}
 	var refs []int
@@ -134,7 +132,7 @@ func (b *indexing) advance(ctx context.Context, o *objectRef) (there bool, cover
 	return there, covered, complete, nil
 }
 
-// step is how far to go at a time.
+// step returns how far to go at a time.
 func (b *indexing) step() int64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -11,23 +11,22 @@ import (
 )
 
 const (
-	// maxLayerObjects are kept for all backups together: some 8 MiB.
+	// maxLayerObjects bounds the objects that are kept for all backups together: some 8 MiB.
 	maxLayerObjects = 128 << 10
-	// maxLayerShare of them may be one backup's: one with many does not push out
+	// maxLayerShare bounds those of one backup, so that one with many objects does not displace
 	// those of a whole chain.
 	maxLayerShare = maxLayerObjects / 8
 )
 
-// layerCache keeps what _metadata says of the objects of backups, so that
-// opening one backup of a chain after the other reads the _metadata of each once,
-// and not that of all its ancestors again and again.
+// layerCache keeps the objects that _metadata lists for each backup, so that opening the backups of
+// a chain one after another reads each _metadata once, and not that of all ancestors each time.
 type layerCache struct {
 	mu      sync.Mutex
 	objects int // in lru
 	lru     *simplelru.LRU[layerKey, []format.Object]
 }
 
-// layerKey is a backup's files as they were listed.
+// layerKey identifies a backup's files as they were listed.
 type layerKey struct {
 	file    string
 	listing uint64
@@ -35,7 +34,7 @@ type layerKey struct {
 
 func newLayerCache() *layerCache {
 	c := &layerCache{}
-	// One of at least one object; an empty one counts as one.
+	// An empty list counts as one object.
 	c.lru, _ = simplelru.NewLRU(maxLayerObjects, func(_ layerKey, objects []format.Object) {
 		c.objects -= cost(objects)
 	})
@@ -47,8 +46,7 @@ func cost(objects []format.Object) int { return len(objects) + 1 }
 // each is readMetadata for the objects alone.
 func (c *layerCache) each(ctx context.Context, s share.Share, b *Backup, each func(format.Object) error) error {
 	key := layerKey{b.file(""), b.listing}
-	// Of one with problems not all files were seen, so that a change of them may
-	// not be.
+	// If a backup has problems, not all of its files were seen, so a change of them may be missed.
 	kept := len(b.Problems) == 0 && b.Objects <= maxLayerShare
 	if kept {
 		c.mu.Lock()

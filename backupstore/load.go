@@ -12,19 +12,19 @@ import (
 	"github.com/restorefs/restorefs/backupstore/share"
 )
 
-// justNow is how long after its last write a file may be still being written:
-// Cinder writes under the final name, and clocks differ.
+// justNow is how long after its last write a file may still be incomplete: Cinder writes under the
+// final name, and clocks differ.
 const justNow = 10 * time.Minute
 
 func writtenJustNow(t time.Time) bool { return time.Since(t) < justNow }
 
-// errUnfinished is about an old backup without _metadata: nothing names it.
+// errUnfinished is the error for an old backup without _metadata, whose id is therefore not known.
 var errUnfinished = errors.New("no _metadata")
 
-// load makes a backup of its files, from its _metadata unless before is what
-// that says. An error is ctx's or, of an old backup alone, why it has no name.
+// load makes a backup of its files. It reads _metadata unless before is still what that says. An
+// error is that of ctx or, for an old backup only, why its id is not known.
 func (s *scanner) load(ctx context.Context, set *fileSet, before *Backup) (*Backup, error) {
-	// One with problems is read again: they may have passed.
+	// A backup with problems is read again, because they may have passed.
 	if before != nil && before.usable && len(before.Problems) == 0 && before.listing == set.listing && len(set.errs)+len(set.odd) == 0 {
 		return before, nil
 	}
@@ -83,16 +83,16 @@ func (s *scanner) load(ctx context.Context, set *fileSet, before *Backup) (*Back
 	return b, nil
 }
 
-// old reports whether the files' names do not tell which backup it is.
+// old reports whether the names of the files do not identify the backup.
 func (set *fileSet) old() bool { return set.name.Prefix == format.OldPrefix }
 
-// started is when the backup was started, zero when its name does not tell.
+// started returns when the backup was started, zero if its name does not tell.
 func started(n format.Name) time.Time {
 	t, _ := time.Parse("20060102150405", n.Time)
 	return t
 }
 
-// report adds what is wrong with the files themselves.
+// report adds the problems of the files themselves.
 func (set *fileSet) report(b *Backup) {
 	slices.Sort(set.odd)
 	for _, name := range set.odd[:min(len(set.odd), 3)] {
@@ -103,7 +103,7 @@ func (set *fileSet) report(b *Backup) {
 	}
 }
 
-// parse fills b from _metadata and compares it with the files there are.
+// parse fills b from _metadata and compares it with the existing files.
 func (set *fileSet) parse(ctx context.Context, s share.Share, b *Backup) error {
 	var missing, short []uint32
 	count := 0
@@ -180,7 +180,7 @@ func readMetadata(ctx context.Context, s share.Share, b *Backup, each func(forma
 	return m, err
 }
 
-// withContext makes an io.ReaderAt of a file for the length of one call.
+// withContext makes an io.ReaderAt of a file for one call.
 type withContext struct {
 	ctx context.Context
 	f   share.File
@@ -188,8 +188,8 @@ type withContext struct {
 
 func (w withContext) ReadAt(p []byte, off int64) (int, error) { return w.f.ReadAt(w.ctx, p, off) }
 
-// sizeFromDigests notes the number of digest rows of a backup that does not
-// record the volume's size. An error is only ctx's.
+// sizeFromDigests notes the number of digest rows of a backup that does not record the volume's
+// size. An error is always that of ctx.
 func (s *scanner) sizeFromDigests(ctx context.Context, b *Backup) error {
 	f, err := s.share.Open(ctx, b.file("_sha256file"))
 	if err == nil {
@@ -211,7 +211,7 @@ func (s *scanner) sizeFromDigests(ctx context.Context, b *Backup) error {
 	return nil
 }
 
-// objectNumbers names the first few of a list of objects.
+// objectNumbers returns the first few of a list of objects, in words.
 func objectNumbers(numbers []uint32) string {
 	switch {
 	case len(numbers) == 1:

@@ -18,22 +18,20 @@ import (
 	"github.com/restorefs/restorefs/backupstore/share"
 )
 
-// objectRef is what a volume keeps of each of its objects: there can be a
-// million.
+// objectRef is what a volume keeps of each of its objects, of which there can be a million.
 type objectRef struct {
 	format.Object
 	layer int32 // index into Volume.chain
 }
 
-// liveObjects keeps the objects that were read lately, shared by all volumes
-// whose chains contain them.
+// liveObjects keeps recently read objects, shared by all volumes whose chains contain them.
 type liveObjects struct {
 	engine *seekable.Engine
 	files  *openFiles
 
 	mu  sync.Mutex
 	lru *simplelru.LRU[string, *liveObject]
-	// unused are objects to be closed once mu is released: that may write.
+	// unused are objects to be closed after mu is released, because closing may write.
 	unused []*liveObject
 }
 
@@ -41,7 +39,7 @@ type liveObjects struct {
 type liveObject struct {
 	*seekable.Object
 	stamp   share.Stamp // of the file that its index comes from; guarded by liveObjects.mu
-	users   int         // so is this
+	users   int         // guarded by liveObjects.mu, too
 	evicted bool
 }
 
@@ -60,7 +58,7 @@ func newLiveObjects(e *seekable.Engine, files *openFiles) *liveObjects {
 	return l
 }
 
-// get returns the object that o of backup b stands for; release gives it back.
+// get returns the object o of backup b; release gives it back.
 func (l *liveObjects) get(ctx context.Context, b *Backup, o format.Object) (*liveObject, error) {
 	path := b.objectFile(o.Number)
 	if live := l.peek(path); live != nil {
@@ -88,8 +86,8 @@ func (l *liveObjects) get(ctx context.Context, b *Backup, o format.Object) (*liv
 	return live, nil
 }
 
-// getOf is get for a file that has the stamp st. What is known of another, its
-// index and its decoders, is forgotten.
+// getOf is get for a file with the stamp st. The index and the decoders of a file with another
+// stamp are dropped.
 func (l *liveObjects) getOf(ctx context.Context, b *Backup, o format.Object, st share.Stamp) (*liveObject, error) {
 	for {
 		live, err := l.get(ctx, b, o)
@@ -110,7 +108,7 @@ func (l *liveObjects) getOf(ctx context.Context, b *Backup, o format.Object, st 
 	}
 }
 
-// peek returns the object at path if it is live, for release to be given back.
+// peek returns the object at path if it is live; release gives it back.
 func (l *liveObjects) peek(path string) *liveObject {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -180,14 +178,14 @@ func algorithm(c format.Compression) seekable.Algorithm {
 	}
 }
 
-// objectPath is where object ref of v's chain is on the share.
+// objectPath returns the path on the share of object ref of v's chain.
 func (v *Volume) objectPath(ref int) string {
 	o := &v.objects[ref]
 	return v.chain[o.layer].objectFile(o.Number)
 }
 
-// readObject fills p from offset off of object ref of v's chain. What was proven
-// by its MD5 is still the same file when the bytes have been read.
+// readObject fills p from offset off of object ref of v's chain. If the object was proven by its
+// MD5, it makes sure after reading that the file is still the same.
 func (v *Volume) readObject(ctx context.Context, ref int, p []byte, off int64) error {
 	o := &v.objects[ref]
 	for tries := 1; ; tries++ {
@@ -220,10 +218,10 @@ func (v *Volume) readObject(ctx context.Context, ref int, p []byte, off int64) e
 	}
 }
 
-// objectError says what an error of an object means for the volume. Trouble
-// that may pass (the network, a timeout) is not damage.
+// objectError returns what an error of an object means for the volume. An error that may pass (the
+// network, a timeout) is not damage.
 func (v *Volume) objectError(ctx context.Context, o *objectRef, off, n int64, err error) error {
-	if ctx.Err() != nil { // whatever else went wrong in the same moment
+	if ctx.Err() != nil { // whatever else failed at the same moment
 		return ctx.Err()
 	}
 	b := v.chain[o.layer]

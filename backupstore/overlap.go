@@ -6,14 +6,14 @@ import (
 	"sync"
 )
 
-// overlapBytes are decoded at a time while those before are verified: digests
-// cost more than half of what decoding costs, and run on another core where one
-// is spare. Else they are verified at once, while the core's cache has them.
+// overlapBytes is how much is decoded while the bytes before it are verified. Digests cost more
+// than half of what decoding costs, and are computed on another core if one is idle; else at once,
+// while the bytes are in the core's cache.
 const overlapBytes = 256 << 10
 
-// fillOverlapped fills and verifies the front of p, whole blocks at off, and
-// returns how many bytes of it are right. It stops at the first damage, which
-// fill looks into; an error is one that ends the read.
+// fillOverlapped fills and verifies the front of p, whole blocks at off, and returns how many bytes
+// of it are right. It stops at the first damage, which is left to fill; an error is one that ends
+// the read.
 func (v *Volume) fillOverlapped(ctx context.Context, p []byte, off int64) (right int, err error) {
 	block := v.Align()
 	composed := make(chan int, len(p)/block+1) // ends of pieces in p; never blocks
@@ -38,7 +38,7 @@ func (v *Volume) fillOverlapped(ctx context.Context, p []byte, off int64) (right
 		})
 	}
 	for at := 0; at < len(p) && err == nil; {
-		// Ever shorter ones at the end: what waits there is only the last.
+		// Pieces become shorter towards the end, because only the last one must be waited for.
 		n := max(min(overlapBytes, (len(p)-at)/2)/block, 1) * block
 		end := min(at+n, len(p))
 		if err = v.compose(ctx, p[at:end], off+int64(at)); err == nil {

@@ -2,15 +2,14 @@ package backupstore
 
 import "iter"
 
-// rowGrid is which bytes of a volume have a digest row: row i covers the block of
-// block bytes at i*block, the last one what lies before end. The zero value has no
-// rows.
+// rowGrid is the layout of digest rows: row i covers the block of block bytes at i*block, and the
+// last one only what is before end. The zero value has no rows.
 type rowGrid struct {
 	block int64 // bytes
-	end   int64 // volume offset behind the last byte that a row covers
+	end   int64 // volume offset after the last byte that a row covers
 }
 
-// covers is how many bytes of its block row i is the digest of.
+// covers returns of how many bytes of its block row i is the digest.
 func (g rowGrid) covers(i int64) int64 { return min(g.block, g.end-i*g.block) }
 
 // proof is what proves a piece of a volume.
@@ -26,19 +25,19 @@ const (
 type piece struct {
 	off, end int64
 	by       proof
-	// Of a piece by a row: which one, and how many bytes from the start of its
-	// block on the digest is of. What the piece has behind these no object has.
+	// For byRow: the row, and of how many bytes from the start of its block it is the digest. No
+	// object has bytes of the piece after these.
 	row    int64
 	covers int64
-	object int // of a piece by MD5, index into Volume.objects
+	object int // for byMD5: index into Volume.objects
 }
 
-// pieceAt is the first piece of [off, end), which is not empty. A piece by a row
-// is of one block: of all of it, even where the row covers less, unless an object
-// has something behind that. A piece by MD5 is of one extent.
+// pieceAt returns the first piece of [off, end), which must not be empty. A piece that is proven by
+// a row is one block: all of it, even if the row covers less, unless an object has bytes after
+// those. A piece that is proven by MD5 is in one extent.
 //
-// This is the only place that knows what proves which byte. It needs no I/O: that
-// a row cannot be read, or says zero, is for its callers to find out.
+// This is the only place that knows what proves which byte. It needs no I/O: its callers find out
+// whether a row cannot be read, or says zero.
 func pieceAt(extents []extent, rows rowGrid, off, end int64) piece {
 	if rows.block > 0 && off < (rows.end+rows.block-1)/rows.block*rows.block {
 		i := off / rows.block
@@ -73,12 +72,12 @@ func (v *Volume) pieces(off, end int64) iter.Seq[piece] {
 	}
 }
 
-// pieceAt is the first piece of [off, end) of the volume.
+// pieceAt returns the first piece of [off, end) of the volume.
 func (v *Volume) pieceAt(off, end int64) piece {
 	return pieceAt(v.extents, v.grid(), off, end)
 }
 
-// grid is which bytes of the volume have a row.
+// grid returns the layout of the volume's rows.
 func (v *Volume) grid() rowGrid {
 	if v.rows == nil {
 		return rowGrid{}

@@ -9,12 +9,11 @@ import (
 	"github.com/restorefs/restorefs/backupstore/format"
 )
 
-// _metadata has no checksum. Where digests cover the composed volume they prove
-// it as well. Where not, an object has its MD5, but nothing proves which bytes of
-// the volume it is, nor whether there is a parent. So it is held to what Cinder
-// writes (chunkeddriver.py: _prepare_backup, backup, _write_metadata): all names
-// are there, objects are numbered from 1 on, a full backup begins at byte 0 and
-// has no gap, and an incremental consists of whole digest blocks.
+// _metadata has no checksum. Digests of the composed volume prove it as well. Without them an
+// object has its MD5, but nothing proves which bytes of the volume it is, nor whether there is a
+// parent. So _metadata is compared with what Cinder writes (chunkeddriver.py: _prepare_backup,
+// backup, _write_metadata): all names are there, objects are numbered from 1 on, a full backup
+// begins at byte 0 and has no gap, and an incremental consists of whole digest blocks.
 
 // usualBlock is the default of backup_sha_block_size_bytes; sector is the unit that every disk
 // consists of.
@@ -23,10 +22,10 @@ const (
 	sector     = 512
 )
 
-// layout is what the list of objects of one backup looks like.
+// layout describes the list of objects of one backup.
 type layout struct {
 	objects  uint32
-	numbered bool  // not from 1 on, one after the other
+	numbered bool  // not numbered 1, 2, 3 and so on
 	end      int64 // of the last object
 	gap      string
 	grain    int64 // greatest number that divides each offset; 0: all are 0
@@ -74,9 +73,8 @@ func (l *layout) doubt(m format.Metadata) string {
 	return ""
 }
 
-// misplaced says which object of an incremental backup does not begin on a digest
-// block. block is 0 where its size is not known: then it is the usual one, unless
-// several objects say otherwise.
+// misplaced returns which object of an incremental backup does not begin at a digest block. block
+// is 0 if its size is not known: then it is the usual one, unless several objects contradict that.
 func (l *layout) misplaced(block int64) string {
 	least := block
 	if block == 0 {
@@ -90,8 +88,8 @@ func (l *layout) misplaced(block int64) string {
 	return fmt.Sprintf("its object %05d begins at byte %d, which is no multiple of the %d bytes of a digest block", l.first.Number, l.first.Offset, least)
 }
 
-// inDoubt notes that nothing proves where a backup's objects belong. Digests do,
-// if it has any.
+// inDoubt notes that nothing proves where a backup's objects belong, unless it has digests, which
+// do.
 func (b *Backup) inDoubt(why string) {
 	b.oddMetadata = true
 	if b.HasDigests {
@@ -103,8 +101,8 @@ func (b *Backup) inDoubt(why string) {
 	b.doubtful = alone
 }
 
-// Doubt is why nothing proves that the backup is what it seems to be, though all
-// of it is there; "" for all others.
+// Doubt returns why nothing proves that the backup is what it seems to be, though all of it exists;
+// "" for all other backups.
 func (b *Backup) Doubt() string {
 	if !b.doubtful {
 		return ""
@@ -112,9 +110,9 @@ func (b *Backup) Doubt() string {
 	return b.Problems[0]
 }
 
-// place looks at where the objects of incremental backups without digests begin,
-// by the digest blocks of a backup that they are based on: Cinder makes no
-// increment with others. An error is only ctx's.
+// place checks where the objects of incremental backups without digests begin, against the digest
+// blocks of a backup that they are based on: Cinder makes no increment with blocks of another size.
+// An error is always that of ctx.
 func (s *scanner) place(ctx context.Context) error {
 	byID := map[string]*Backup{}
 	for _, b := range s.look.backups {
@@ -134,7 +132,7 @@ func (s *scanner) place(ctx context.Context) error {
 			}
 		}
 		if why := b.layout.misplaced(block); why != "" {
-			changed := *b // the other may be known already
+			changed := *b // a copy, because b may be published already
 			changed.Problems = slices.Clone(b.Problems)
 			changed.inDoubt(why)
 			s.look.backups[file] = &changed
@@ -143,8 +141,7 @@ func (s *scanner) place(ctx context.Context) error {
 	return nil
 }
 
-// blockOf returns the size of a backup's digest blocks, 0 where its digests do
-// not tell.
+// blockOf returns the size of a backup's digest blocks, 0 if it is not known from its digests.
 func (s *scanner) blockOf(ctx context.Context, b *Backup) (int64, error) {
 	if !b.HasDigests {
 		return 0, nil

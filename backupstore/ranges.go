@@ -28,7 +28,7 @@ func (r *ranges) add(off, n int64) {
 	*r = append(s[:i+1], s[j:]...)
 }
 
-// next is the first range that ends behind off, if there is one.
+// next returns the first range that ends after off, if there is one.
 func (r ranges) next(off int64) (Range, bool) {
 	i := sort.Search(len(r), func(i int) bool { return r[i].Off+r[i].Len > off })
 	if i == len(r) {

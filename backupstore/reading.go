@@ -15,33 +15,32 @@ import (
 	"github.com/restorefs/restorefs/backupstore/share"
 )
 
-// Reading is what it takes to read a part of a volume, front to back.
+// Reading is what reading a part of a volume, front to back, needs.
 type Reading struct {
-	Objects int // that are opened
-	// StoredBytes are read from the share. Of a compressed object that is not
-	// decoded to its end, or not from its start, it is the part that the decoded
-	// bytes are of all of it.
+	Objects int // number of objects that are opened
+	// StoredBytes are read from the share. Of a compressed object of which a part is decoded, it is
+	// the same part of the stored bytes.
 	StoredBytes int64
-	// DecodedBytes are decompressed: what is wanted of compressed objects and
-	// what lies before it, from the last place where decoding can begin. Objects
-	// without digests are decoded once more, to compare their MD5, if not Copying.
+	// DecodedBytes are decompressed: the wanted bytes of compressed objects, and those before them
+	// from the last place at which decoding can begin. Objects without digests are decoded once
+	// more to compare their MD5, except by Copying.
 	DecodedBytes int64
-	// Missing is what is not there of the objects, in the order of the volume.
-	// The data of others has not been looked at.
+	// Missing lists what the objects lack, in the order of the volume. The data of existing objects
+	// is not looked at.
 	Missing []MissingObject
 }
 
-// MissingObject is an object that is not on the share as it should be.
+// MissingObject is an object that is missing on the share, or not as it should be.
 type MissingObject struct {
 	Backup string
 	Object string // its path on the share
 	Reason string
-	Offset int64 // where in the volume bytes are wanted from it
-	Bytes  int64 // how many
+	Offset int64 // of the first wanted byte in the volume
+	Bytes  int64 // how many are wanted
 }
 
-// Reading says what reading the ranges would take, which are in order. It lists
-// the directories of the objects that are needed and opens none of them.
+// Reading returns what reading the ranges, which are in order, would need. It lists the directories
+// of the objects that are needed and opens none of them.
 func (v *Volume) Reading(ctx context.Context, ranges iter.Seq2[Range, error]) (Reading, error) {
 	return v.reading(ctx, ranges, false)
 }
@@ -73,14 +72,14 @@ type reading struct {
 	volume *Volume
 	listed map[*Backup]map[uint32]share.Entry
 	open   map[int]*objectReading // by index into Volume.objects
-	once   bool                   // what is proven by its MD5 is so as it is copied
+	once   bool                   // MD5s are compared during the copy
 	out    Reading
 }
 
-// objectReading is one object, while ranges of it come.
+// objectReading is the reading of one object.
 type objectReading struct {
 	entry   share.Entry
-	missing *MissingObject   // nil: it is there
+	missing *MissingObject   // nil: it exists
 	index   *seekable.Object // nil: it has no index, and none is of use
 	at      int64            // decoded offset up to which it has been read
 	decoded int64
@@ -134,7 +133,7 @@ func (r *reading) add(ctx context.Context, part Range) error {
 	return nil
 }
 
-// object returns what is known of an object, which is needed.
+// object returns the state of an object that is needed.
 func (r *reading) object(ctx context.Context, ref int) (*objectReading, error) {
 	if o := r.open[ref]; o != nil {
 		return o, nil
@@ -174,7 +173,7 @@ func (r *reading) object(ctx context.Context, ref int) (*objectReading, error) {
 	return o, nil
 }
 
-// list returns the objects of b that its directory has.
+// list returns the objects of b that are in its directory.
 func (r *reading) list(ctx context.Context, b *Backup) (map[uint32]share.Entry, error) {
 	if l := r.listed[b]; l != nil {
 		return l, nil
@@ -248,7 +247,6 @@ func (r *reading) finish(ref int) {
 	r.out.StoredBytes += int64(float64(o.entry.Size) * (float64(o.decoded) / float64(stored.Length)))
 }
 
-// HasDigests reports whether there are digests that blocks are compared with.
-// Without, each object is read twice, first as a whole for its MD5, if not
-// Copying.
+// HasDigests reports whether there are digests to compare blocks with. Without them each object is
+// read twice, first as a whole for its MD5, except by Copying.
 func (v *Volume) HasDigests() bool { return v.rows != nil }

@@ -11,8 +11,8 @@ import (
 	"github.com/restorefs/restorefs/backupstore/format"
 )
 
-// Record is what a restore puts back besides the data: the volume as it was
-// when the backup was made, and where that is known from.
+// Record is what a restore restores besides the data: the volume as it was when the backup was
+// made, and from where that is known.
 type Record struct {
 	Backup BackupRecord `json:"backup"`
 	Volume VolumeRecord `json:"volume"`
@@ -42,10 +42,10 @@ type VolumeRecord struct {
 	Multiattach      bool              `json:"multiattach"`
 }
 
-// ReadVolumeMeta reads the volume's own record from the share, all of it: nil
-// where there is none that can be used, which Problems says. An error is of the
-// share, format.ErrTooLarge, or ErrDamaged where the file is no longer the one
-// that was listed. The Catalog must not be closed.
+// ReadVolumeMeta reads all of the volume's own record from the share. It returns nil if there is
+// none that can be used, which Problems explains. An error is that of the share,
+// format.ErrTooLarge, or ErrDamaged if the file is no longer the one that was listed. The Catalog
+// must not be closed.
 func (b *Backup) ReadVolumeMeta(ctx context.Context) (*format.VolumeMeta, error) {
 	if b.VolumeMeta == nil {
 		return nil, nil
@@ -76,8 +76,8 @@ func (c *Catalog) readVolumeMeta(ctx context.Context, b *Backup) (*format.Volume
 	return m, err
 }
 
-// Record returns what a restore of b would put back besides the data. Errors are
-// those of ReadVolumeMeta.
+// Record returns what a restore of b would restore besides the data. Errors are those of
+// ReadVolumeMeta.
 func (b *Backup) Record(ctx context.Context) (Record, error) {
 	m, err := b.ReadVolumeMeta(ctx)
 	if err != nil {

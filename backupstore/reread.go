@@ -5,7 +5,7 @@ import (
 	"errors"
 )
 
-// reread gets a block that was decoded, and is not right, in another way.
+// reread tries other ways to read a block that was decoded wrongly.
 func (v *Volume) reread(ctx context.Context, b []byte, off int64, damage error) error {
 	for _, again := range []func(context.Context, []byte, int64) (bool, error){v.reenter, v.readPlain} {
 		tried, err := again(ctx, b, off)
@@ -19,9 +19,9 @@ func (v *Volume) reread(ctx context.Context, b []byte, off int64, damage error) 
 	return damage
 }
 
-// resync lets the objects of a block that cannot be had look for where decoding
-// goes on behind the damage, for the blocks to come. A block that lies there
-// itself is read again. found says that they give other bytes from now on.
+// resync has the objects of a block that could not be had look for where decoding can continue
+// after the damage, for later blocks. A block that is itself after that place is read again. found
+// says that the objects return other bytes from now on.
 func (v *Volume) resync(ctx context.Context, b []byte, off int64, damage error) (found bool, err error) {
 	behind := false
 	for _, e := range from(v.extents, off) {
@@ -55,8 +55,8 @@ func (v *Volume) resync(ctx context.Context, b []byte, off int64, damage error) 
 	return found, v.check(ctx, b, off)
 }
 
-// reenter reads a block that is not right anew where its objects can be entered:
-// the damage may lie before a checkpoint.
+// reenter reads a wrong block again from places at which its objects can be entered, because the
+// damage may lie before a checkpoint.
 func (v *Volume) reenter(ctx context.Context, b []byte, off int64) (tried bool, err error) {
 	v.eachLive(off, int64(len(b)), func(live *liveObject) { tried = live.Reenter() || tried })
 	if !tried {
@@ -68,8 +68,8 @@ func (v *Volume) reenter(ctx context.Context, b []byte, off int64) (tried bool, 
 	return true, err
 }
 
-// readPlain reads a block that is not right without the indexes of its objects,
-// which could be at fault, and settles whether they are.
+// readPlain reads a wrong block without the indexes of its objects, which could be at fault, and
+// decides whether they are.
 func (v *Volume) readPlain(ctx context.Context, b []byte, off int64) (tried bool, err error) {
 	clear(b)
 	end := off + int64(len(b))

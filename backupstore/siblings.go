@@ -13,14 +13,13 @@ import (
 )
 
 const (
-	// maxSiblings bounds the backups whose digest rows are looked at to heal one
-	// volume, maxHealers those of them whose objects are.
+	// maxSiblings bounds the backups whose digest rows are read to heal one volume, maxHealers
+	// those of them whose objects are read.
 	maxSiblings = 32
 	maxHealers  = 8
 )
 
-// siblings is what a volume remembers of other backups of the same volume, and
-// what it took from them.
+// siblings is what a volume knows of other backups of the same volume, and has read from them.
 type siblings struct {
 	mu      sync.Mutex
 	listed  bool
@@ -30,7 +29,7 @@ type siblings struct {
 	said    map[string]bool // objects whose healing has been logged
 }
 
-// sibling is one of them, opened as far as it was needed.
+// sibling is one of these, opened as far as was needed.
 type sibling struct {
 	backup *Backup
 	chain  map[*Backup]bool
@@ -60,8 +59,8 @@ func (s *siblings) list(v *Volume) []*sibling {
 	}
 	distance := func(o *Backup) time.Duration { return o.CreatedAt.Sub(b.CreatedAt).Abs() }
 	slices.SortStableFunc(near, func(x, y *Backup) int { return cmp.Compare(distance(x), distance(y)) })
-	// However many increments there are on the same full backup, that is not to
-	// keep others from being asked.
+	// Backups on the same full backup get half of the places, so that they do not exclude the
+	// others, however many they are.
 	room := map[bool]int{true: maxSiblings / 2, false: maxSiblings / 2}
 	for _, o := range near {
 		related := fullOf(o) == full
@@ -77,19 +76,19 @@ func (s *siblings) list(v *Volume) []*sibling {
 	return s.all
 }
 
-// fullOf is the full backup of b's chain.
+// fullOf returns the full backup of b's chain.
 func fullOf(b *Backup) *Backup {
 	chain := b.Chain()
 	return chain[len(chain)-1]
 }
 
-// independent reports whether none of the objects can be of s's volume.
+// independent reports whether s's volume cannot contain any of the objects.
 func (s *sibling) independent(objects []source) bool {
 	return !slices.ContainsFunc(objects, func(o source) bool { return s.chain[o.backup] })
 }
 
-// composed returns the sibling's volume if its digest of a piece of v is want, of
-// as many bytes. It is opened no further than it takes to find out.
+// composed returns the sibling's volume if its digest for the piece p of v is want and covers as
+// many bytes. It opens no more than is needed to find out.
 func (s *sibling) composed(ctx context.Context, v *Volume, p piece, want format.Digest) *Volume {
 	for {
 		s.mu.Lock()
@@ -124,7 +123,7 @@ func (s *sibling) composed(ctx context.Context, v *Volume, p piece, want format.
 	}
 }
 
-// errNotForHealing is why a sibling that can be read is passed over.
+// errNotForHealing says why a sibling that can be read is skipped.
 var errNotForHealing = errors.New("it has no digests of the same block size, or others have been asked")
 
 // open opens the sibling one step further than as, unless another goroutine has just done so. The
@@ -151,7 +150,7 @@ func (s *sibling) open(ctx context.Context, v *Volume, as *Volume) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err != nil {
-		// What may pass is tried again for the next block.
+		// After an error that may pass, the next block tries again.
 		s.failed = errors.Is(err, errNotForHealing) || errors.Is(err, ErrDamaged) || errors.Is(err, fs.ErrNotExist)
 		if !s.failed && as != nil {
 			v.siblings.oneLess()
@@ -162,7 +161,7 @@ func (s *sibling) open(ctx context.Context, v *Volume, as *Volume) error {
 	return nil
 }
 
-// oneMore reports whether the objects of one more sibling may be read in.
+// oneMore reports whether the objects of another sibling may be read.
 func (s *siblings) oneMore() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -170,7 +169,7 @@ func (s *siblings) oneMore() bool {
 	return s.healers <= maxHealers
 }
 
-// oneLess takes back a oneMore that came to nothing.
+// oneLess takes back a oneMore that was not used.
 func (s *siblings) oneLess() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -7,18 +7,18 @@ import (
 	"github.com/restorefs/restorefs/backupstore/seekable"
 )
 
-// Stats is a snapshot of what a Catalog and its Volumes have done, and how the share is.
-// Counters only grow.
+// Stats is what a Catalog and its Volumes have done, and the state of the share. Counters only
+// grow.
 type Stats struct {
 	Decoders seekable.Stats
 
-	// VerificationFailures are blocks and objects that were decoded and did not
-	// have their digest; those of reads that were tried again included.
+	// VerificationFailures are decoded blocks and objects that did not have their digest, including
+	// those that were right when read again.
 	VerificationFailures uint64
-	HealedBlocks         uint64 // taken from another backup
-	DamagedBlocks        uint64 // that could not be had at all
-	// ShareErrors are files and directories that could not be opened or read, but
-	// for those that are not there.
+	HealedBlocks         uint64 // read from another backup
+	DamagedBlocks        uint64 // could not be had at all
+	// ShareErrors are files and directories that could not be opened or read, except for those that
+	// do not exist.
 	ShareErrors uint64
 	// ShareWaiting is for how long the share has not answered, 0 while it does.
 	ShareWaiting time.Duration

@@ -6,23 +6,22 @@ import (
 	"sync"
 )
 
-// An object of which every block is zero by its rows has to have the MD5 of so
-// many zeros in _metadata. That costs no read of the object, and one computation
-// for each length, of which a backup has two: so rows that are wrong are found
-// out, in runs of any length, and the object is read like any other. Of an object
-// that holds other data as well, the MD5 says nothing about a part
-// (zerocompare.go).
+// An object whose blocks are all zero by their rows must have the MD5 of so many zeros in
+// _metadata. Checking that needs no read of the object, and one computation for each length, of
+// which a backup has two. So wrong rows are found in runs of any length, and the object is then
+// read like any other. The MD5 of an object that holds other data as well says nothing about a part
+// of it (zerocompare.go).
 
 // zeroVerdict is what an object's MD5 says of the rows that call its blocks zero.
 type zeroVerdict uint8
 
 const (
-	saysNothing zeroVerdict = iota // not all of them do, or the volume has not all of it
+	saysNothing zeroVerdict = iota // not all rows say zero, or only a part is in the volume
 	saysZero
 	saysData // the digest file is damaged, or the object is not this volume's
 )
 
-// verdict returns what _metadata says of an object's rows of zeros.
+// verdict returns what _metadata says about an object's rows of zeros.
 func (v *Volume) verdict(ctx context.Context, ref int) (zeroVerdict, error) {
 	v.zeros.mu.Lock()
 	known, ok := v.zeros.verdicts[ref]
@@ -48,8 +47,7 @@ func (v *Volume) verdict(ctx context.Context, ref int) (zeroVerdict, error) {
 	return says, nil
 }
 
-// zeroByAllRows reports whether the volume has all of object ref, and rows say of
-// each block that it is zero.
+// zeroByAllRows reports whether the volume has all of object ref, and all of its rows say zero.
 func (v *Volume) zeroByAllRows(ctx context.Context, ref int) (bool, error) {
 	o := &v.objects[ref]
 	es := from(v.extents, o.Offset)
@@ -71,7 +69,7 @@ func (v *Volume) zeroByAllRows(ctx context.Context, ref int) (bool, error) {
 // last.
 const fileSize = 1999994880
 
-// zeroSums are MD5s of zeros.
+// zeroSums keeps MD5s of zeros.
 type zeroSums struct {
 	turn chan struct{} // held to compute one
 
@@ -84,12 +82,12 @@ const maxZeroSums = 1024
 
 func newZeroSums() *zeroSums {
 	return &zeroSums{turn: make(chan struct{}, 1), sum: map[int64][md5.Size]byte{
-		// That takes seconds to compute.
+		// This one takes seconds to compute.
 		fileSize: {0x88, 0xbc, 0x2b, 0x13, 0x2b, 0x1e, 0x22, 0xdb, 0x01, 0x7e, 0xda, 0x28, 0xea, 0x5c, 0x6f, 0x05},
 	}}
 }
 
-// md5 returns the MD5 of n zeros. An error is ctx's.
+// md5 returns the MD5 of n zeros. An error is that of ctx.
 func (z *zeroSums) md5(ctx context.Context, n int64) (sum [md5.Size]byte, err error) {
 	if sum, ok := z.get(n); ok {
 		return sum, nil
