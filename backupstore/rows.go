@@ -33,15 +33,15 @@ type rowPage struct {
 	again time.Time
 }
 
-// rowsAgain is for how long rows that the share could not give are done without:
-// a bad sector takes its time whenever it is read.
+// rowsAgain is how long rows that could not be read from the share are not tried again: reading a
+// bad sector takes long each time.
 const rowsAgain = time.Minute
 
-// leastRows are not halved any more to find out which of them can be read: they
-// are about one sector of the file.
+// leastRows are no longer halved to find out which of them can be read: they take about one sector
+// of the file.
 const leastRows = 32
 
-// rowCache keeps digest rows that were read lately, of all volumes.
+// rowCache keeps recently read digest rows of all volumes.
 type rowCache struct {
 	pages *lru.Cache[pageKey, rowPage]
 }
@@ -51,7 +51,7 @@ func newRowCache() *rowCache {
 	return &rowCache{pages}
 }
 
-// digestRows is the digests of one volume: what each block has to be.
+// digestRows are the digest rows of one volume.
 type digestRows struct {
 	rowGrid
 	cache *rowCache
@@ -60,12 +60,12 @@ type digestRows struct {
 	// lastZero is the digest of zeros as long as the last block.
 	lastZero format.Digest
 
-	unread atomic.Pointer[error] // why some rows could not be read, the first time
-	told   func(error)           // of that
+	unread atomic.Pointer[error] // the first reason why rows could not be read
+	told   func(error)           // is called with it
 }
 
-// newDigestRows returns the rows of file. told is called once, with the first
-// error of the share that keeps some from being read.
+// newDigestRows returns the rows of file. told is called once, with the first error of the share
+// that prevents reading rows.
 func newDigestRows(cache *rowCache, file *format.Digests, dataEnd int64, told func(error)) *digestRows {
 	r := &digestRows{rowGrid: rowGrid{file.BlockBytes(), coveredBytes(file, dataEnd)}, cache: cache, file: file, told: told}
 	r.zero = digestOfZeros(r.block)
@@ -73,7 +73,7 @@ func newDigestRows(cache *rowCache, file *format.Digests, dataEnd int64, told fu
 	return r
 }
 
-// digestOfZeros is the digest of n zeros. Blocks can be large.
+// digestOfZeros returns the digest of n zeros, without a buffer of that size.
 func digestOfZeros(n int64) (sum format.Digest) {
 	var zeros [4 << 10]byte
 	h := sha256.New()
@@ -96,8 +96,8 @@ func (r *digestRows) at(ctx context.Context, i int64) (format.Digest, error) {
 	return page[i%pageRows], nil
 }
 
-// page returns the rows of page n. Those that are damaged, or that the share
-// does not give, are unreadable; an error is ctx's.
+// page returns the rows of page n. Those that are damaged, or cannot be read from the share, are
+// unreadable; an error is that of ctx.
 func (r *digestRows) page(ctx context.Context, n int64) ([]format.Digest, error) {
 	key := pageKey{r, n}
 	if page, ok := r.cache.pages.Get(key); ok && (page.again.IsZero() || time.Now().Before(page.again)) {
@@ -118,8 +118,7 @@ func (r *digestRows) page(ctx context.Context, n int64) ([]format.Digest, error)
 	return page.rows, nil
 }
 
-// read reads the rows from first on. unread is what the share said of rows that
-// it does not give.
+// read reads the rows from first on. unread is why rows could not be read from the share.
 func (r *digestRows) read(ctx context.Context, first int64, rows []format.Digest) (unread, err error) {
 	err = r.file.Read(ctx, first, rows)
 	damaged := errors.Is(err, format.ErrDigests)
@@ -147,8 +146,8 @@ func (r *digestRows) read(ctx context.Context, first int64, rows []format.Digest
 	return err, nil
 }
 
-// whyUnread is what the share said of the first rows that it did not give, nil if
-// it gave all that were asked for.
+// whyUnread returns the first error with which the share failed to return rows, nil if there was
+// none.
 func (r *digestRows) whyUnread() error {
 	if err := r.unread.Load(); err != nil {
 		return *err
@@ -156,7 +155,7 @@ func (r *digestRows) whyUnread() error {
 	return nil
 }
 
-// zeroRow is the digest that row i has when its block is all zero.
+// zeroRow returns the digest that row i has if its block is all zero.
 func (r *digestRows) zeroRow(i int64) *format.Digest {
 	if i == r.file.Rows()-1 {
 		return &r.lastZero

@@ -23,11 +23,10 @@ const (
 // Range is a part of a volume, in bytes.
 type Range = struct{ Off, Len int64 }
 
-// Runs splits the volume, in order, into ranges that are best read front to
-// back by one reader each, while different runs are read in parallel. It cuts
-// where no large compressed object goes on, since a second reader would have to
-// decode the first one's part of it again, and inside objects that can be
-// entered there.
+// Runs splits the volume, in order, into ranges that are best read front to back by one reader
+// each, while different ranges are read in parallel. It splits where no large compressed object
+// continues, because a second reader would have to decode the first one's part again, and inside
+// objects at places where these can be entered.
 func (v *Volume) Runs(ctx context.Context) iter.Seq2[Range, error] {
 	return func(yield func(Range, error) bool) {
 		r := runs{volume: v, yield: yield}
@@ -46,15 +45,15 @@ func (v *Volume) Runs(ctx context.Context) iter.Seq2[Range, error] {
 	}
 }
 
-// runs is how far Runs has come.
+// runs is the progress of Runs.
 type runs struct {
 	volume *Volume
 	yield  func(Range, error) bool
-	at     int64 // start of the run so far
-	until  int64 // volume offset before which there is no cut
+	at     int64 // start of the current run
+	until  int64 // no run ends before this volume offset
 }
 
-// cut ends the run so far at off, unless it is short.
+// cut ends the current run at off, unless it is short.
 func (r *runs) cut(off int64) bool {
 	off = off / int64(r.volume.Align()) * int64(r.volume.Align())
 	if off < r.until || off-r.at < runBytes {
@@ -80,8 +79,7 @@ func (r *runs) extent(ctx context.Context, e extent) bool {
 		}
 	}
 	if !enterable {
-		// The object's last extent may come later; what lies between is read
-		// by the same reader.
+		// The object's last extent may come later; one reader reads all up to that.
 		r.until = max(r.until, o.End())
 	}
 	return true
@@ -92,7 +90,7 @@ func (r *runs) extent(ctx context.Context, e extent) bool {
 func (v *Volume) splits(ctx context.Context, o *objectRef, e extent) (at []int64, enterable bool) {
 	live, err := v.catalog.live.get(ctx, v.chain[o.layer], o.Object)
 	if err != nil {
-		return nil, true // reading it will say what is wrong
+		return nil, true // reading it later reports the error
 	}
 	defer v.catalog.live.release(live)
 	at = live.Splits(e.off-o.Offset, e.end-o.Offset, runBytes)
@@ -102,8 +100,8 @@ func (v *Volume) splits(ctx context.Context, o *objectRef, e extent) (at []int64
 	return at, live.Enterable()
 }
 
-// Around returns the range around [off, off+n) that costs nothing more to load
-// than the range itself, because the decoder passes over it anyway.
+// Around returns the range around [off, off+n) that costs no more to load than the range itself,
+// because the decoder decodes it in any case.
 func (v *Volume) Around(off int64, n int) (start, end int64) {
 	end = off + int64(n)
 	es := from(v.extents, off)
@@ -121,11 +119,10 @@ func (v *Volume) Around(off int64, n int) (start, end int64) {
 	return min(off, (start+block-1)/block*block), end
 }
 
-// Differs returns the ranges of p, which lies at off, that are not what the
-// volume holds there, by the digests. off and len(p) are multiples of Align, the
-// volume's end excepted. Where digests call a block zero the object has to have
-// been decoded that far, once. Where the backup has no digests, or one that calls
-// data zero, it fails with ErrNoDigests.
+// Differs returns the ranges of p, which lies at off, that differ from the volume by its digests.
+// off and len(p) are multiples of Align, except at the end of the volume. If digests call a block
+// zero, the object must have been decoded that far, once. It fails with ErrNoDigests if the backup
+// has no digests, or one that calls data zero.
 func (v *Volume) Differs(ctx context.Context, p []byte, off int64) ([]Range, error) {
 	var out []Range
 	block := int64(v.Align())
@@ -147,9 +144,8 @@ func (v *Volume) Differs(ctx context.Context, p []byte, off int64) ([]Range, err
 	return out, nil
 }
 
-// sameBlock reports whether b is the block at off, or what there is of it at the
-// volume's end. It fails with ErrNoDigests where that cannot be told without an
-// object.
+// sameBlock reports whether b equals the block at off, of which there may be less at the end of the
+// volume. It fails with ErrNoDigests if that takes reading an object.
 func (v *Volume) sameBlock(ctx context.Context, b []byte, off int64) (bool, error) {
 	end := off + int64(len(b))
 	same := true

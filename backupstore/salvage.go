@@ -9,20 +9,19 @@ import (
 	"sync"
 )
 
-// Salvage is a Volume whose reads do not fail where the backup is damaged and no
-// sibling heals it: it puts something else there and notes the ranges. It is
-// safe for concurrent use.
+// Salvage is a Volume whose reads do not fail if the backup is damaged and no sibling heals it: it
+// puts something else there and notes the ranges. It is safe for concurrent use.
 type Salvage struct {
 	*Volume
-	// Keep, where set, fills p with what shall stand at off of the volume in
-	// place of damaged bytes: what a target holds there already. nil: zeros.
+	// Keep, if set, fills p with what is to be at off of the volume instead of damaged bytes: what
+	// a target holds there already. nil: zeros.
 	Keep func(p []byte, off int64) error
 
 	mu  sync.Mutex
 	bad ranges
 }
 
-// ReadAt is Volume.ReadAt, but for damage.
+// ReadAt is Volume.ReadAt without failing for damage.
 func (s *Salvage) ReadAt(ctx context.Context, p []byte, off int64) error {
 	return s.read(ctx, p, off, s.replace)
 }
@@ -30,8 +29,7 @@ func (s *Salvage) ReadAt(ctx context.Context, p []byte, off int64) error {
 // Load is ReadAt.
 func (s *Salvage) Load(ctx context.Context, p []byte, off int64) error { return s.ReadAt(ctx, p, off) }
 
-// Differs is Volume.Differs; what was put in place of damaged bytes is as it
-// should be.
+// Differs is Volume.Differs. What replaces damaged bytes does not differ.
 func (s *Salvage) Differs(ctx context.Context, p []byte, off int64) ([]Range, error) {
 	all, err := s.Volume.Differs(ctx, p, off)
 	bad := s.Bad()
@@ -67,16 +65,16 @@ func (s *Salvage) replace(p []byte, off int64, d *DamageError) error {
 	return nil
 }
 
-// Bad returns the ranges that were read so far and are lost, in order.
+// Bad returns the lost ranges among those that were read so far, in order.
 func (s *Salvage) Bad() []Range {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.bad)
 }
 
-// WriteMap writes a map file of GNU ddrescue (its manual, "Mapfile structure"):
-// of size bytes the ranges bad, in order, are "-", failed, all others "+",
-// rescued. With it ddrescue can fill the bad ranges from another copy.
+// WriteMap writes a map file of GNU ddrescue (its manual, "Mapfile structure") for size bytes: the
+// ranges in bad, in order, are "-", failed, all others "+", rescued. With it ddrescue can fill the
+// bad ranges from another copy.
 func WriteMap(w io.Writer, size int64, bad []Range, comment string) error {
 	b := bufio.NewWriter(w)
 	fmt.Fprintf(b, "# Mapfile. Created by restorefs\n# %s\n# current_pos  current_status  current_pass\n", comment)

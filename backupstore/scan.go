@@ -19,20 +19,19 @@ import (
 )
 
 const (
-	// scanDepth bounds how deep below the root containers are looked for.
-	// Cinder's own are three levels down; a configured one may be nested.
+	// scanDepth bounds how deep below the root containers are looked for. Cinder's own are three
+	// levels deep; a configured one may be nested.
 	scanDepth = 16
-	// scanParallel directories and files are read at once: on NFS the waiting
-	// is for round trips, not for the processor.
+	// scanParallel bounds the directories and files that are read at the same time. On NFS the time
+	// goes to round trips, not to the processor.
 	scanParallel = 16
-	// maxUnread is how many errors of directories are told one by one.
+	// maxUnread is how many errors of directories are reported one by one.
 	maxUnread = 10
 )
 
-// ignoredDirs are directories that servers and file systems add by themselves.
-// Those with snapshots hold every backup again, in states it once had:
-// unfinished, or deleted since. A share that is one snapshot can be opened as
-// such, SHARE/.snapshot/NAME.
+// ignoredDirs are directories that servers and file systems add by themselves. Those with snapshots
+// hold every backup again, in earlier states: unfinished, or deleted since. A share that is a
+// snapshot itself can be opened as such, SHARE/.snapshot/NAME.
 var ignoredDirs = []string{
 	".snapshot", "~snapshot", // NetApp, Isilon
 	".zfs",       // OpenZFS
@@ -57,17 +56,17 @@ type scanner struct {
 type look struct {
 	backups map[string]*Backup // by path, without the suffixes of its files
 	unread  map[string]error   // by directory
-	tooDeep string             // a directory that is
+	tooDeep string             // a directory that is too deep
 	odd     error              // about the share as a whole
 
-	nameless map[string]error // by file: a _metadata that has to say whose it is, and does not
-	left     []string         // directories with an old backup's files, and no _metadata
+	nameless map[string]error // by file: a _metadata that should identify its backup, and does not
+	left     []string         // directories with an old backup's files but no _metadata
 	links    []string         // symbolic links out of the share
-	bucket   string           // a directory with backups of another kind of driver
+	bucket   string           // a directory with backups of object store drivers
 }
 
-// scan looks at every directory of the share for backups; their parents are not
-// yet resolved. Those of before that have not changed are taken over.
+// scan looks at every directory of the share for backups, and does not resolve their parents. Those
+// in before that have not changed are taken from there.
 func scan(ctx context.Context, s share.Share, seed maphash.Seed, before map[string]*Backup) (look, error) {
 	whole := ctx
 	group, ctx := errgroup.WithContext(ctx)
@@ -92,7 +91,7 @@ func scan(ctx context.Context, s share.Share, seed maphash.Seed, before map[stri
 	return sc.look, nil
 }
 
-// lost says whether dir or one above it could not be read.
+// lost reports whether dir or one above it could not be read.
 func (l *look) lost(dir string) bool {
 	for ; ; dir = path.Dir(dir) {
 		if l.unread[dir] != nil {
@@ -104,8 +103,8 @@ func (l *look) lost(dir string) bool {
 	}
 }
 
-// errors returns what an operator has to know of what could not be looked at;
-// again says that it was not for the first time.
+// errors returns what an operator has to know about what could not be looked at; again says that
+// there was an earlier look.
 func (l *look) errors(again bool) []error {
 	seen := "backups in it are not seen"
 	if again {
@@ -142,8 +141,7 @@ func (l *look) errors(again bool) []error {
 	return all
 }
 
-// few sorts errors and cuts them off after maxUnread; what says what the others
-// are about.
+// few sorts errors and keeps maxUnread of them; what says what the others are about.
 func few(all []error, what string) []error {
 	slices.SortFunc(all, func(a, b error) int { return cmp.Compare(a.Error(), b.Error()) })
 	if n := len(all) - maxUnread; n > 0 {
@@ -152,8 +150,7 @@ func few(all []error, what string) []error {
 	return all
 }
 
-// notes returns what an operator may want to know, though nothing is missing
-// for it.
+// notes returns what is no error, but an operator may want to know.
 func (l *look) notes() []string {
 	slices.Sort(l.left)
 	var all []string
@@ -167,7 +164,7 @@ func (l *look) notes() []string {
 	return all
 }
 
-// advised says what to do about an error.
+// advised adds to an error what to do about it.
 func advised(err error) error {
 	switch {
 	case errors.Is(err, fs.ErrPermission):
@@ -178,7 +175,7 @@ func advised(err error) error {
 	return err
 }
 
-// do runs f in parallel if there is room, or else at once.
+// do runs f in parallel if the limit allows it, or else at once.
 func (s *scanner) do(f func() error) error {
 	if s.group.TryGo(f) {
 		return nil
@@ -249,16 +246,16 @@ func (s *scanner) cannotRead(dir string, err error) {
 	s.look.unread[dir] = err
 }
 
-// maybeBackup is a first glance at a name. Others, such as the ".nfs..." of
-// files that were deleted while open, are not even looked at.
+// maybeBackup reports whether a name may be that of a backup's file. Files with other names, such
+// as the ".nfs..." of files that were deleted while open, are not looked at.
 func maybeBackup(name string) bool {
 	return len(name) > format.PrefixLen && strings.HasPrefix(name, "volume_") ||
 		strings.HasPrefix(name, format.OldPrefix) || ofBucket(name)
 }
 
-// ofBucket tells one or two files of each backup by the drivers of object stores
-// (chunkeddriver.py of S3, Swift, Google: volume_ID/TIME/az_ZONE_backup_ID, where
-// the zone is any text).
+// ofBucket recognizes one or two files of each backup by the drivers of object stores
+// (chunkeddriver.py of S3, Swift, Google: volume_ID/TIME/az_ZONE_backup_ID, where the zone is any
+// text).
 func ofBucket(name string) bool {
 	name, ok := strings.CutSuffix(name, "_metadata")
 	if !ok {
@@ -274,7 +271,7 @@ func ofBucket(name string) bool {
 	return format.IsID(id) && strings.HasSuffix(rest, "_backup_")
 }
 
-// otherThan notes what a directory holds that may be backups and is not read.
+// otherThan notes what in a directory may be backups but is not read.
 func (s *scanner) otherThan(dir string, entries []share.Entry) {
 	for i := range entries {
 		switch e := &entries[i]; {
@@ -302,15 +299,15 @@ type fileSet struct {
 	stored   int64
 	newest   share.Entry // the file written last
 	odd      []string    // those of its files that are not regular
-	errs     []error     // of looking at its files
+	errs     []error     // from looking at its files
 	listing  uint64
 }
 
 // unseen stands for the size of a file that could not be looked at.
 const unseen = -1
 
-// sort sorts a directory's entries into backups and subdirectories, and finds
-// what may be either and cannot be looked at. Links are neither.
+// sort splits a directory's entries into backups and subdirectories, and finds those that may be
+// either and cannot be looked at. Links are neither.
 func (s *scanner) sort(dir string, entries []share.Entry) (sets map[string]*fileSet, subdirs []string, unread map[string]error) {
 	sets, unread = map[string]*fileSet{}, map[string]error{}
 	odd := map[string]string{}

@@ -16,17 +16,17 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// verifyPiece is how many bytes a worker reads and hashes at once, or one block
-// where blocks are larger.
+// verifyPiece is how many bytes a worker reads and hashes at once; if blocks are larger, it is one
+// block.
 const verifyPiece = 1 << 20
 
 // VerifyOptions say how Verify works.
 type VerifyOptions struct {
-	// Jobs is how many objects are read at once; 0: one for each processor. Each
-	// takes a MiB, or a digest block if that is larger, besides its decoder.
+	// Jobs is how many objects are read at the same time; 0: one for each processor. Each needs a
+	// MiB, or a digest block if that is larger, besides its decoder.
 	Jobs int
-	// Sample, within (0, 1), proves only that part of each backup's blocks with
-	// data, chosen at random. 0: all.
+	// Sample, within (0, 1), verifies only that part of each backup's blocks with data, chosen at
+	// random. 0: all.
 	Sample   float64
 	Progress *VerifyProgress // may be nil
 }
@@ -35,56 +35,53 @@ type VerifyOptions struct {
 // may be called from any goroutine.
 type VerifyProgress struct{ done, total atomic.Int64 }
 
-// Snapshot returns how many of how many bytes have been seen to: of stored ones
-// or, with Sample, of the volumes'.
+// Snapshot returns how many bytes are done, and of how many: stored ones or, with Sample, those of
+// the volumes.
 func (p *VerifyProgress) Snapshot() (done, total int64) { return p.done.Load(), p.total.Load() }
 
 // Report is what Verify found out about one backup.
 type Report struct {
 	Backup *Backup
 	OK     bool
-	// Bytes of the volume that are proven: all that are not damaged or, with
-	// Sample, those of the blocks that were chosen and are right.
+	// Bytes is how many bytes of the volume are proven: all that are not damaged or, with Sample,
+	// those of the chosen blocks that are right.
 	Bytes int64
-	// Blocks are the digest blocks among them: 0 where there are no digests,
-	// and objects were checked against their MD5.
+	// Blocks is the number of digest blocks among them, 0 if there are no digests and objects were
+	// compared with their MD5.
 	Blocks  int64
 	Damaged []Damage // in order
-	// Unread is what could not be read of the backup, which says nothing of
-	// whether that is right. Where there is something the backup is not OK.
+	// Unread is what could not be read of the backup, which may be right nevertheless. With any the
+	// backup is not OK.
 	Unread []error
 	// SampledOf is the number of blocks with data that Sample chose from.
 	SampledOf int64
-	// Notes are worth knowing, and no damage.
+	// Notes are worth knowing, but are not damage.
 	Notes []string
 }
 
-// Damage is a range of a volume, in bytes, that cannot be had from its own chain.
-// A backup without a chain that can be composed has one of the whole volume,
-// whose length is 0 if that is not known.
+// Damage is a range of a volume, in bytes, that cannot be had from its own chain. If a backup's
+// chain cannot be composed, it is the whole volume, with length 0 if the size is not known.
 type Damage struct {
 	Offset, Length int64
 	Object         string // path on the share, "" if it is not one object's fault
 	Reason         string
-	// Sibling is the id of a backup that has, by its digests, the same bytes in
-	// other objects, so that reading heals the range. "": none.
+	// Sibling is the id of a backup that by its digests has the same bytes in other objects, so
+	// that reading heals the range. "": none.
 	Sibling string
 
-	unread syscall.Errno // why the share did not give it: then it may be right; 0: it is damaged
-	short  error         // the MemoryError, where unread is ENOMEM
+	unread syscall.Errno // why it could not be read, so that it may be right; 0: damaged
+	short  error         // the MemoryError if unread is ENOMEM
 }
 
-// Verify proves backups: that every byte of their volumes can be had and is the
-// one that was backed up. It gives each Report, in the order parents first, to
-// each, whose error ends it. Errors are ctx's, each's or that the share cannot
-// be read; damage is no error.
+// Verify proves backups: that every byte of their volumes can be had and is the one that was backed
+// up. It calls each with every Report, parents first; an error of each ends it. Errors are those of
+// ctx and of each, or say that the share cannot be read; damage is no error.
 //
-// Every object of a backup and of its chain is decoded once, however many
-// backups share it: its blocks must have the digests of the backup that wrote
-// it, or its MD5 where there are none. What a backup has from its parent is
-// proven by equal digest rows in both; where rows differ, or cannot be compared,
-// the composed block is decoded. Nothing is healed. With an index to build
-// (unless Options.NoIndexBuild), those of the objects are complete afterwards.
+// Every object of a backup and of its chain is decoded once, however many backups share it. Its
+// blocks must have the digests of the backup that wrote it or, without digests, it must have its
+// MD5. What a backup has from its parent is proven by equal digest rows in both; if rows differ, or
+// cannot be compared, the composed block is decoded. Nothing is healed. Unless Options.NoIndexBuild
+// is set, the indexes of the objects are complete afterwards.
 func (c *Catalog) Verify(ctx context.Context, backups []*Backup, o VerifyOptions, each func(Report) error) error {
 	if o.Jobs <= 0 {
 		o.Jobs = runtime.GOMAXPROCS(0)
@@ -128,27 +125,27 @@ type verifier struct {
 	wanted  map[*Backup]bool
 	each    func(Report) error
 	done    map[*Backup]*layer // belongs to finish
-	// md5 is what comparing whole objects with their MD5 gave: nil or a
-	// DamageError. It belongs to finish.
+	// md5 is the result of comparing whole objects with their MD5: nil or a DamageError. It belongs
+	// to finish.
 	md5 map[source]error
 }
 
 // layer is the proof of one backup.
 type layer struct {
 	backup  *Backup
-	own     *Volume        // its objects alone, without its parents'; nil: not to be had
+	own     *Volume        // only its own objects; nil: they cannot be had
 	bytes   int64          // of its objects, decoded
 	reading sync.WaitGroup // its objects
 
 	mu         sync.Mutex
 	damaged    []Damage
-	joinedAt   int    // how many there were when they were last joined
+	joinedAt   int    // len(damaged) after they were last joined
 	needless   int64  // damaged blocks that are zero by their digest
-	needlessAt string // the first object with such
+	needlessAt string // the first object with one
 	oddEnds    int    // objects that do not end where they should
 	oddEnd     string // the first of them
 	counted    int64  // of progress
-	// What finish has found out.
+	// Set by finish.
 	rows   *digestRows
 	notes  []string
 	unread []error
@@ -224,7 +221,7 @@ func (v *verifier) open(ctx context.Context, b *Backup) (*layer, error) {
 	return l, nil
 }
 
-// unusable is the damage of a backup whose chain cannot be composed: all of it.
+// unusable returns the damage of a backup whose chain cannot be composed: all of it.
 func (b *Backup) unusable() Damage {
 	d := Damage{Length: b.Size, Reason: fmt.Sprintf("the backup is %s: %s", b.State, strings.Join(b.Problems, "; "))}
 	if why := b.notRead(); why != nil {
@@ -233,13 +230,12 @@ func (b *Backup) unusable() Damage {
 	return d
 }
 
-// finding reports whether err is about what is on the share, rather than about
-// reaching it.
+// finding reports whether err is about what is on the share, and not about reaching it.
 func finding(ctx context.Context, err error) bool {
 	return ctx.Err() == nil && (errors.Is(err, ErrDamaged) || errors.Is(err, fs.ErrNotExist) || notGiven(err) != 0)
 }
 
-// unreadable takes an error of the share that is about one object as damage.
+// unreadable makes damage of an error of the share about one object.
 func (v *verifier) unreadable(ctx context.Context, l *layer, ref int, off, end int64, err error) error {
 	if err == nil || !finding(ctx, err) {
 		return err
@@ -260,8 +256,8 @@ func (l *layer) damage(d Damage) {
 	}
 }
 
-// spare notes damage to a block that is zero by its digest, so that no reader
-// needs the object for it.
+// spare notes damage to a block that is zero by its digest, for which readers do not need the
+// object.
 func (l *layer) spare(d *DamageError) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -270,7 +266,7 @@ func (l *layer) spare(d *DamageError) {
 	}
 }
 
-// describe makes a Damage of a block's error, with the backups that could heal it.
+// describe makes a Damage of a block's error, with a backup that could heal it.
 func (v *verifier) describe(ctx context.Context, vol *Volume, d *DamageError) Damage {
 	out := Damage{Offset: d.Offset, Length: d.Length, Object: d.Object, Reason: d.Reason}
 	if d.Err != nil && !errors.Is(d.Err, fs.ErrNotExist) {

@@ -10,8 +10,7 @@ import (
 	"github.com/restorefs/restorefs/backupstore/format"
 )
 
-// finish compares a layer with its parent's, whose own proof is done, and
-// reports it.
+// finish compares a layer with its parent, which is already proven, and reports the layer.
 func (v *verifier) finish(ctx context.Context, l *layer) error {
 	ctx, done := v.catalog.engine.Hold(ctx)
 	defer done()
@@ -47,7 +46,7 @@ func (v *verifier) finish(ctx context.Context, l *layer) error {
 	if l.rows != nil {
 		r.Blocks = l.rows.file.Rows()
 	}
-	var lost ranges // there can be several reasons for one
+	var lost ranges // a set, because a range can have several reasons
 	for _, d := range l.damaged {
 		lost.add(d.Offset, d.Length)
 	}
@@ -57,7 +56,7 @@ func (v *verifier) finish(ctx context.Context, l *layer) error {
 			r.Blocks -= (min(d.Off+d.Len, l.rows.end) - d.Off + l.rows.block - 1) / l.rows.block
 		}
 	}
-	l.own = nil // its rows and its damage are all that children need
+	l.own = nil // children need only its rows and its damage
 	return v.each(r)
 }
 
@@ -66,7 +65,7 @@ type finisher struct {
 	*verifier
 	*layer
 	parent  *layer  // nil: none
-	full    *Volume // the composed volume, nil: not needed so far
+	full    *Volume // the composed volume; nil: not needed yet
 	judged  ranges  // what was decoded and compared with the layer's own digests
 	rowless int64   // rows that are damaged
 }
@@ -129,7 +128,7 @@ func (f *finisher) compare(ctx context.Context) error {
 	return f.undigested(ctx, rows.end)
 }
 
-// note keeps which of the layer's own objects have their MD5.
+// note records which of the layer's own objects have their MD5.
 func (f *finisher) note() {
 	p := &f.own.proofs
 	p.mu.Lock()
@@ -142,9 +141,9 @@ func (f *finisher) note() {
 	}
 }
 
-// undigested proves what the layer has from its parents from off on, where it
-// has no digests. Reads there need the MD5 of whole objects: what the parents'
-// own digests prove is not enough, and a damaged block costs all of its object.
+// undigested proves what the layer has from its parents from off on, where it has no digests. Reads
+// there need the MD5 of whole objects: the proof of the parents' own digests is not enough, and a
+// damaged block costs the whole object.
 func (f *finisher) undigested(ctx context.Context, off int64) error {
 	if f.parent == nil || off >= f.own.size {
 		return nil
@@ -159,7 +158,7 @@ func (f *finisher) undigested(ctx context.Context, off int64) error {
 	}
 	for p := range f.full.pieces(off, f.full.size) {
 		if p.by != byMD5 || f.full.objects[p.object].layer == 0 {
-			continue // zero, or its own
+			continue // zero, or of the layer itself
 		}
 		o := &f.full.objects[p.object]
 		src := source{f.full.chain[o.layer], o.Number}
@@ -184,7 +183,7 @@ func (f *finisher) undigested(ctx context.Context, off int64) error {
 	return nil
 }
 
-// parentPage is the parent's digest rows, where they can be compared.
+// parentPage returns the parent's digest rows, nil if they cannot be compared.
 func (f *finisher) parentPage(ctx context.Context, n int64) (page []format.Digest, err error) {
 	if f.parent == nil || f.parent.rows == nil || f.parent.rows.block != f.layer.rows.block || n*pageRows >= f.parent.rows.file.Rows() {
 		return nil, nil
@@ -195,13 +194,13 @@ func (f *finisher) parentPage(ctx context.Context, n int64) (page []format.Diges
 	return page, nil
 }
 
-// inherits reports whether block i, of which the layer has no whole object, is
-// proven by its parent's proof.
+// inherits reports whether block i, which is not wholly in the layer's objects, is proven by the
+// proof of its parent.
 func (f *finisher) inherits(parents []format.Digest, k int, i int64, row format.Digest) bool {
 	rows := f.layer.rows
 	off := i * rows.block
 	if hasExtent(f.own.extents, off, min(off+rows.block, f.own.size)) {
-		return false // in part its own
+		return false // partly in the layer itself
 	}
 	if f.parent == nil {
 		return row == *rows.zeroRow(i)
@@ -209,7 +208,7 @@ func (f *finisher) inherits(parents []format.Digest, k int, i int64, row format.
 	if row == unreadable || k >= len(parents) || row != parents[k] {
 		return false
 	}
-	// The last rows of both must be about equally many bytes.
+	// The last rows of both must cover equally many bytes.
 	return rows.covers(i) == f.parent.rows.covers(i)
 }
 
@@ -228,7 +227,7 @@ func (f *finisher) decode(ctx context.Context, r Range) error {
 		}
 	}
 	if err == nil {
-		// Not read, which passes over what rows call zero.
+		// Not by reading, which skips what rows call zero.
 		err = f.full.fill(ctx, buf, r.Off, func(_ []byte, _ int64, d *DamageError) error {
 			if zero, n, err := f.full.known(ctx, d.Offset); err == nil && zero && n >= d.Length && !errors.Is(d, errZeroRow) {
 				f.spare(d)
@@ -261,7 +260,7 @@ func (f *finisher) compose(ctx context.Context) error {
 	return err
 }
 
-// inherit takes over the parent's damage where the layer has nothing of its own.
+// inherit takes over the parent's damage where the layer has no bytes of its own.
 func (f *finisher) inherit() {
 	if f.parent == nil {
 		return
@@ -290,7 +289,7 @@ func (f *finisher) inherit() {
 	}
 }
 
-// joined sorts damage and joins what belongs together.
+// joined sorts damage and joins adjacent ranges with the same cause.
 func joined(all []Damage) []Damage {
 	slices.SortStableFunc(all, func(a, b Damage) int { return cmp.Compare(a.Offset, b.Offset) })
 	var out []Damage

@@ -27,7 +27,7 @@ func (v *verifier) read(ctx context.Context, readers *errgroup.Group, l *layer) 
 	}
 }
 
-// parts cuts an object where it can be entered.
+// parts splits an object at places where it can be entered.
 func (v *Volume) parts(ctx context.Context, e extent) []Range {
 	o := &v.objects[e.object]
 	if v.rows == nil || o.Length <= smallObject {
@@ -48,8 +48,7 @@ func (v *Volume) parts(ctx context.Context, e extent) []Range {
 	return out
 }
 
-// prove proves the blocks that begin in [off, end), a part of e, and that the
-// layer has whole.
+// prove proves those blocks that begin in [off, end), a part of e, and are wholly in the layer.
 func (v *verifier) prove(ctx context.Context, l *layer, e extent, off, end int64) error {
 	own := l.own
 	ctx, done := v.catalog.engine.Hold(ctx)
@@ -85,7 +84,7 @@ func (v *verifier) prove(ctx context.Context, l *layer, e extent, off, end int64
 		for stop < end && stop-at < int64(len(buf)) && own.covers(stop) {
 			stop = min(stop+block, own.size)
 		}
-		if stop == at { // a block that is partly the parent's: finish sees to it
+		if stop == at { // partly the parent's: finish proves it
 			at += block
 			continue
 		}
@@ -115,8 +114,8 @@ func (v *verifier) prove(ctx context.Context, l *layer, e extent, off, end int64
 	return l.checkEnd(ctx, e.object)
 }
 
-// checkEnd notes an object that holds more, or ends otherwise, than _metadata
-// says, though its bytes are right.
+// checkEnd notes an object whose bytes are right but which is longer, or ends otherwise, than
+// _metadata says.
 func (l *layer) checkEnd(ctx context.Context, ref int) error {
 	o := &l.own.objects[ref]
 	live, err := l.own.catalog.live.get(ctx, l.backup, o.Object)
@@ -139,7 +138,7 @@ func (l *layer) noteOddEnd(ref int, err error) {
 	}
 }
 
-// count tells the progress of n decoded bytes, in stored ones.
+// count adds n decoded bytes to the progress, as stored ones.
 func (v *verifier) count(l *layer, n int64) {
 	stored := int64(float64(l.backup.StoredBytes) * float64(n) / float64(l.bytes))
 	l.mu.Lock()
@@ -148,15 +147,15 @@ func (v *verifier) count(l *layer, n int64) {
 	v.o.Progress.done.Add(stored)
 }
 
-// covers reports whether v's own objects have all of the block at off, or of
-// what its digest covers.
+// covers reports whether v's own objects have all of the block at off, or all that its digest
+// covers.
 func (v *Volume) covers(off int64) bool {
 	end := min(off+int64(v.Align()), v.size)
 	p := v.pieceAt(off, end)
 	switch {
 	case v.rows == nil:
 	case p.by != byRow:
-		return hasExtent(v.extents, off, end) // no digest to compose for: its MD5 counts
+		return hasExtent(v.extents, off, end) // no digest; the MD5 proves it
 	case p.end == end:
 		end = min(end, off+p.covers)
 	}

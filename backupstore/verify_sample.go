@@ -82,8 +82,8 @@ func (v *verifier) sampleOne(ctx context.Context, b *Backup) (Report, error) {
 	return r, nil
 }
 
-// sampleRun reads some blocks of a run. It tells each of every block with data
-// that begins in it: n 0, not chosen; n bytes, right; else what is wrong.
+// sampleRun reads some blocks of a run. It calls each for every block with data that begins in it:
+// with n 0 if it was not chosen, with its n bytes if it is right, or else with its damage.
 func (v *Volume) sampleRun(ctx context.Context, run Range, part float64, each func(n int64, d *DamageError)) error {
 	ctx, done := v.catalog.engine.Hold(ctx)
 	defer done()

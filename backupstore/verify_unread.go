@@ -7,8 +7,8 @@ import (
 	"syscall"
 )
 
-// notGiven is why the share did not give something that may well be right, 0
-// where err is of another kind: missing, or damaged.
+// notGiven returns why something could not be read from the share that may well be right, 0 for
+// other errors: missing, or damaged.
 func notGiven(err error) syscall.Errno {
 	if errors.Is(err, ErrDamaged) || errors.Is(err, fs.ErrNotExist) {
 		return 0
@@ -27,8 +27,8 @@ func notGiven(err error) syscall.Errno {
 	return 0
 }
 
-// because completes d, which err is the reason of. What the share did not give
-// has the same reason wherever that happened, so that it is told once.
+// because completes d, whose reason is err. What could not be read from the share has the same
+// reason wherever that happened, so that it is reported once.
 func (d Damage) because(err error) Damage {
 	if d.unread = notGiven(err); d.unread == syscall.ENOMEM {
 		d.short, d.Reason = err, err.Error()
@@ -40,12 +40,12 @@ func (d Damage) because(err error) Damage {
 	return d
 }
 
-// split parts what is damaged from what could not be read, and says the latter in
-// a line for each cause.
+// split separates damage from what could not be read, and describes the latter in a line for each
+// cause.
 func split(all []Damage) (damaged []Damage, unread []error) {
 	type cause struct {
 		errno  syscall.Errno
-		short  error // of one of its objects, where errno is ENOMEM
+		short  error // of one of its objects, if errno is ENOMEM
 		ranges ranges
 		object string // the first
 		others map[string]bool
@@ -89,8 +89,8 @@ func split(all []Damage) (damaged []Damage, unread []error) {
 	return damaged, unread
 }
 
-// notRead is why the share did not give the _metadata of b or of a parent, nil
-// where it did.
+// notRead returns why the _metadata of b or of a parent could not be read from the share, nil if it
+// could.
 func (b *Backup) notRead() error {
 	for l := b; l != nil; l = l.parent {
 		if l.unread != nil {

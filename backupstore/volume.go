@@ -14,27 +14,27 @@ import (
 // defaultBlock is the block size for volumes without digests.
 const defaultBlock = 32 << 10
 
-// Volume is the composed volume of one backup: every byte from the newest
-// layer of its chain that has it. It is immutable and safe for concurrent use.
+// Volume is the composed volume of one backup: every byte comes from the newest layer of its chain
+// that has it. It is immutable and safe for concurrent use.
 type Volume struct {
 	catalog *Catalog
-	chain   []*Backup // the backup first, the full one last
+	chain   []*Backup // from the backup itself to the full one
 	size    int64
 	extents []extent // sorted, not overlapping
 	objects []objectRef
 	rows    *digestRows // nil: no usable _sha256file
-	unread  error       // why not, if it is there and the share does not give it
+	unread  error       // why it could not be read from the share, if it exists
 	proofs  proofs
 	zeros   *zeroChecks
 
-	asIs     bool // damage is told, not healed
+	asIs     bool // damage is reported, not healed
 	outlined bool // long runs of rows that say zero are believed
 	siblings siblings
 }
 
-// Open composes the volume of b. It costs one read of each layer's _metadata
-// and of both ends of one _sha256file. A broken backup can be opened as long as
-// its chain can be composed; reads of what is missing fail with a DamageError.
+// Open composes the volume of b. It reads each layer's _metadata and both ends of one _sha256file.
+// A broken backup can be opened if its chain can be composed; reads of what is missing fail with a
+// DamageError.
 func (c *Catalog) Open(ctx context.Context, b *Backup) (*Volume, error) {
 	v := newVolume(c, b)
 	if v.chain == nil && b.notRead() != nil {
@@ -68,7 +68,7 @@ func newVolume(c *Catalog, b *Backup) *Volume {
 	return &Volume{catalog: c, chain: b.Chain(), size: b.Size, proofs: newProofs(), zeros: newZeroChecks()}
 }
 
-// errLayer says that a layer does not fit what the catalogue saw of it.
+// errLayer says that a layer differs from what the catalogue saw of it.
 var errLayer = errors.New("the backup has changed since it was listed")
 
 // readLayers composes the chain.
@@ -100,7 +100,7 @@ func (v *Volume) readLayer(ctx context.Context, i int) ([]extent, error) {
 	if err != nil {
 		err = fmt.Errorf("_metadata of %s: %w", b.ID, err)
 	}
-	// Trouble with the share, which may pass, is no damage.
+	// An error of the share, which may pass, is not damage.
 	for _, cause := range []error{format.ErrJSON, format.ErrCut, format.ErrVersion, format.ErrCompression, format.ErrTooLarge, fs.ErrNotExist, share.ErrNotRegular, errLayer} {
 		if errors.Is(err, cause) {
 			return nil, fmt.Errorf("%w: %w", err, ErrDamaged)
@@ -109,8 +109,8 @@ func (v *Volume) readLayer(ctx context.Context, i int) ([]extent, error) {
 	return layer, err
 }
 
-// openDigests finds the digest rows. Without them, whatever the reason, objects
-// are proven by their MD5: an error is only ctx's.
+// openDigests finds the digest rows. Without them, for whatever reason, objects are proven by their
+// MD5: an error is always that of ctx.
 func (v *Volume) openDigests(ctx context.Context) error {
 	b := v.chain[0]
 	if !b.HasDigests {
@@ -137,8 +137,7 @@ func (v *Volume) openDigests(ctx context.Context) error {
 	return nil
 }
 
-// digestsUnread is why digests that are there could not be read, nil if they
-// could.
+// digestsUnread returns why existing digests could not be read, nil if they could.
 func (v *Volume) digestsUnread() error {
 	if v.rows != nil {
 		return v.rows.whyUnread()
@@ -146,13 +145,13 @@ func (v *Volume) digestsUnread() error {
 	return v.unread
 }
 
-// Backup is the backup whose volume this is.
+// Backup returns the backup whose volume this is.
 func (v *Volume) Backup() *Backup { return v.chain[0] }
 
-// Size is the volume's size in bytes.
+// Size returns the volume's size in bytes.
 func (v *Volume) Size() int64 { return v.size }
 
-// Align is the block size in bytes: what is decoded and verified at once.
+// Align returns the block size in bytes: the unit that is decoded and verified.
 func (v *Volume) Align() int {
 	if v.rows != nil {
 		return int(v.rows.block)
@@ -160,10 +159,10 @@ func (v *Volume) Align() int {
 	return defaultBlock
 }
 
-// ReadAt fills p with the volume's bytes at off, verified, or fails: with a
-// DamageError when the backup does not have them, with ctx's error, or with
-// what the share said. Reads that start and end on multiples of Align (or end
-// with the volume) are decoded straight into p; others cost a copy.
+// ReadAt fills p with the verified bytes of the volume at off, or fails: with a DamageError if the
+// backup does not have them, with the error of ctx, or with that of the share. Reads that start and
+// end on multiples of Align (or end with the volume) are decoded straight into p; others cost a
+// copy.
 func (v *Volume) ReadAt(ctx context.Context, p []byte, off int64) error {
 	return v.read(ctx, p, off, stopAtDamage)
 }
@@ -248,7 +247,7 @@ func (v *Volume) compose(ctx context.Context, p []byte, off int64) error {
 	return nil
 }
 
-// verify checks one block, or what there is of it at the volume's end.
+// verify checks one block, of which there may be less at the end of the volume.
 func (v *Volume) verify(ctx context.Context, b []byte, off int64) error {
 	end := off + int64(len(b))
 	for at := off; at < end; {
@@ -274,8 +273,7 @@ func (v *Volume) verify(ctx context.Context, b []byte, off int64) error {
 	return nil
 }
 
-// digest returns the row that proves a piece, or unreadable: then the piece is
-// proven by the MD5 of its objects.
+// digest returns the row that proves a piece, or unreadable: then the MD5 of its objects proves it.
 func (v *Volume) digest(ctx context.Context, p piece) (format.Digest, error) {
 	row, err := v.rows.at(ctx, p.row)
 	if err != nil {
@@ -284,20 +282,20 @@ func (v *Volume) digest(ctx context.Context, p piece) (format.Digest, error) {
 	return row, err
 }
 
-// Digest returns the digest of the block at off, a multiple of Align; not ok
-// where no row of _sha256file covers all of it. Blocks of one digest have the
-// same bytes, in whatever backup they are.
+// Digest returns the digest of the block at off, a multiple of Align; ok is false if no row of
+// _sha256file covers all of it. Blocks with the same digest have the same bytes, in whatever backup
+// they are.
 func (v *Volume) Digest(ctx context.Context, off int64) (digest [sha256.Size]byte, ok bool, err error) {
 	p := v.pieceAt(off, v.size)
 	if p.by != byRow || p.covers < v.rows.block {
 		return digest, false, nil
 	}
 	digest, err = v.digest(ctx, p)
-	// One of zeros may be wrong, see zerorow.go.
+	// That of zeros may be wrong, see zerorow.go.
 	return digest, err == nil && digest != unreadable && digest != v.rows.zero, err
 }
 
-// mismatch names the object at fault.
+// mismatch returns the error for a wrong digest, with the object at fault.
 func (v *Volume) mismatch(off, n int64) error {
 	v.catalog.count.unverified.Add(1)
 	d := &DamageError{Backup: v.chain[0].ID, Offset: off, Length: n,
@@ -309,11 +307,10 @@ func (v *Volume) mismatch(off, n int64) error {
 	return d
 }
 
-// NextData returns the first range [start, stop) at or after off, ending at or
-// before end, that is not known to be zero; start == stop == end when there is
-// none. Digests tell, and gaps between objects. Where digests call a long run
-// zero, what comes before start has been compared with the objects, once, which
-// may take decoding them that far. More of the same may follow at stop.
+// NextData returns the first range [start, stop) within [off, end) that is not known to be zero;
+// start == stop == end if there is none. Zeros are known from digests, and from gaps between
+// objects. If digests call a long run zero, what precedes start has been compared with the objects,
+// once, which may take decoding them that far. More data may follow at stop.
 func (v *Volume) NextData(ctx context.Context, off, end int64) (start, stop int64, err error) {
 	end = min(end, v.size)
 	var run zeroRun
@@ -326,8 +323,8 @@ func (v *Volume) NextData(ctx context.Context, off, end int64) (start, stop int6
 	return start, stop, nil
 }
 
-// known says whether the volume is known to be zero at off, and for how many
-// bytes the answer holds at least.
+// known reports whether the volume is known to be zero at off, and for at least how many bytes that
+// is the answer.
 func (v *Volume) known(ctx context.Context, off int64) (zero bool, n int64, err error) {
 	p := v.pieceAt(off, v.size)
 	if p.by != byRow {

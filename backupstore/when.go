@@ -12,15 +12,14 @@ var (
 	whenZones   = []string{"", "Z07:00", "Z0700", "Z07", " Z07:00", " Z0700", " Z07"}
 )
 
-// parseWhen returns the last moment that s names: YYYY-MM-DD, or with HH:MM or
-// HH:MM:SS behind a space or a T; then nothing, Z, UTC, or an offset such as
-// +01:00, +0100 or +01. Without a zone it is UTC.
+// parseWhen returns the last moment that s names: YYYY-MM-DD, or with HH:MM or HH:MM:SS after a
+// space or a T; then nothing, Z, UTC, or an offset such as +01:00, +0100 or +01. Without a zone it
+// is UTC.
 //
-// A day means up to its end, as there is no moment in it that could be meant. A
-// minute is the moment at which it begins: a backup that was made after the moment
-// of an accident must never be taken for one before it. A second counts up to its
-// end, as times are shown without their fractions: what was shown finds its
-// backup.
+// A day means its end, because no moment in it could be meant. A minute is the moment at which it
+// begins: a backup that was made after the moment of an accident must never be taken for one before
+// it. A second means its end, because times are shown without fractions, and a time that was shown
+// must find its backup.
 func parseWhen(s string) (time.Time, error) {
 	text := strings.TrimSpace(s)
 	if zone, ok := strings.CutSuffix(text, "UTC"); ok {
@@ -34,7 +33,7 @@ func parseWhen(s string) (time.Time, error) {
 				continue
 			case len(layout) == len("2006-01-02"):
 				return t.AddDate(0, 0, 1).Add(-1), nil
-			case strings.HasSuffix(layout, ":05") && t.Nanosecond() == 0: // fractions are taken too
+			case strings.HasSuffix(layout, ":05") && t.Nanosecond() == 0: // fractions are accepted too
 				return t.Add(time.Second - 1), nil
 			}
 			return t, nil

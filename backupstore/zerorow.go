@@ -6,21 +6,20 @@ import (
 	"path"
 )
 
-// A row that is the digest of zeros lets a reader pass over the block, which is what
-// makes sparse disks quick. Such a row may be wrong, though, and then the object
-// says so. What is zero by a long run of rows is compared with the object once, as
-// far as the object's MD5 (zeroobject.go) and its index do not tell (zerocompare.go);
-// a block in a short run is read like the data around it, and compared then.
+// A row that is the digest of zeros lets readers skip the block, which makes sparse disks quick.
+// Such a row may be wrong, though, which the object shows. Blocks that a long run of rows calls
+// zero are compared with the object once, unless the object's MD5 (zeroobject.go) or its index
+// proves them (zerocompare.go). A block in a short run is read like the data around it, and
+// compared then.
 
-// longRun rows and more, one after the other, may be passed over: 256 KiB of the
-// volume with the usual blocks.
+// longRun adjacent rows and more may be skipped: 256 KiB of the volume with the usual blocks.
 const longRun = 8
 
 // compareBytes of a long run are compared at a time.
 const compareBytes = 1 << 20
 
-// errZeroRow is behind a DamageError about a row that calls a block zero which is
-// not: the damage is that of the digest file.
+// errZeroRow is wrapped by a DamageError about a row that wrongly calls a block zero: the digest
+// file is damaged.
 var errZeroRow = errors.New("the digest file is damaged, the object is right by its MD5, and its bytes are used")
 
 // zeroRun is the long run of rows that NextData is in.
@@ -65,12 +64,12 @@ func (v *Volume) called(ctx context.Context, p piece, run *zeroRun) (bool, error
 	return true, nil
 }
 
-// stored reports whether an object has something of a piece's block.
+// stored reports whether an object has bytes of a piece's block.
 func (v *Volume) stored(p piece) bool {
 	return hasExtent(v.extents, p.row*v.rows.block, p.end)
 }
 
-// skipZeros returns up to where the volume is zero from off on, end at most.
+// skipZeros returns the offset up to which the volume is zero from off on, end at most.
 func (v *Volume) skipZeros(ctx context.Context, off, end int64, run *zeroRun) (int64, error) {
 	for off < end {
 		p := v.pieceAt(off, end)
@@ -106,9 +105,8 @@ func (v *Volume) skipZeros(ctx context.Context, off, end int64, run *zeroRun) (i
 	return off, nil
 }
 
-// skipData returns up to where the volume has to be read from off on: to where it
-// is called zero, end at most. What is called zero is not compared here: that would
-// decode it before the data.
+// skipData returns the offset up to which the volume has to be read from off on, end at most: there
+// it is called zero. That is not compared here, because it would be decoded before the data.
 func (v *Volume) skipData(ctx context.Context, off, end int64, run *zeroRun) (int64, error) {
 	for first := true; off < end; first = false {
 		p := v.pieceAt(off, end)
@@ -145,8 +143,7 @@ func (v *Volume) zeroRowed(ctx context.Context, p piece) (bool, error) {
 	return err == nil && row == *v.rows.zeroRow(p.row), err
 }
 
-// zeroByRow reports whether the row of the block at off, of n bytes, says that all
-// of it is zero.
+// zeroByRow reports whether the row of the block at off, of n bytes, says that all of it is zero.
 func (v *Volume) zeroByRow(ctx context.Context, off, n int64) bool {
 	p := v.pieceAt(off, off+n)
 	if p.by != byRow || p.end < off+n {
@@ -156,10 +153,9 @@ func (v *Volume) zeroByRow(ctx context.Context, off, n int64) bool {
 	return err == nil && zero
 }
 
-// settleZero decides about a block that is zero by its row, and that its objects
-// do not give as zero. If they are right by their MD5, and nothing is odd about
-// where _metadata places them, the row is wrong. Else it is right, and what is
-// wrong with the objects costs nothing.
+// settleZero decides about a block that its row calls zero and its objects do not return as zero.
+// If they are right by their MD5, and _metadata places them as Cinder does, the row is wrong. Else
+// the row is right, and the damage to the objects does no harm.
 func (v *Volume) settleZero(ctx context.Context, b []byte, off int64, damage error, damaged onDamage) error {
 	d, ok := errors.AsType[*DamageError](damage)
 	if !ok {
@@ -202,7 +198,7 @@ func (v *Volume) settleZero(ctx context.Context, b []byte, off int64, damage err
 	return nil
 }
 
-// misplaces reports whether _metadata of a layer is not as Cinder writes it.
+// misplaces reports whether _metadata of a layer differs from what Cinder writes.
 func (v *Volume) misplaces() bool {
 	for _, b := range v.chain {
 		if b.oddMetadata || b.Incremental() && b.layout.grain%v.rows.block != 0 {
@@ -212,7 +208,7 @@ func (v *Volume) misplaces() bool {
 	return false
 }
 
-// noteZeroRow keeps a block whose row is wrong, and tells of the first.
+// noteZeroRow records a block whose row is wrong, and logs the first one.
 func (v *Volume) noteZeroRow(off, n int64) {
 	v.zeros.deny(off, off+n)
 	if v.zeros.said.CompareAndSwap(false, true) {
