@@ -29,8 +29,11 @@ func (v *Volume) blockBuffer(ctx context.Context, n int64) (b []byte, free func(
 	if n > m.limit {
 		return nil, nil, &MemoryError{Backup: v.chain[0].ID, Block: n, Needs: n, Has: m.limit, Total: v.catalog.memoryFor(n)}
 	}
-	if err := m.left.Acquire(ctx, n); err != nil {
-		return nil, nil, err
+	if !m.left.TryAcquire(n) {
+		v.catalog.engine.LetGo(ctx) // readers with such a buffer wait for decoders
+		if err := m.left.Acquire(ctx, n); err != nil {
+			return nil, nil, err
+		}
 	}
 	return make([]byte, n), func() { m.left.Release(n) }, nil
 }

@@ -94,6 +94,7 @@ func (v *Volume) proveTelling(ctx context.Context, ref int, passed func(n int64)
 			return err
 		}
 		v.proofs.mu.Unlock()
+		v.catalog.engine.LetGo(ctx) // that proof may wait for memory
 		select {
 		case <-running: // if it failed, the next one takes its turn
 		case <-ctx.Done():

@@ -9,7 +9,8 @@ import "context"
 // object for every piece.
 //
 // A reader that has to wait for memory gives up its claim first, so that
-// waiting readers hold nothing and waiting ends.
+// waiting readers hold nothing and waiting ends. One that waits for another reader,
+// which may wait for memory, calls LetGo for that.
 type Hold struct {
 	last *decoder // guarded by Engine.mu; it may be parked, at work or closed
 }
@@ -26,6 +27,23 @@ func (e *Engine) Hold(ctx context.Context) (held context.Context, done func()) {
 		e.mu.Unlock()
 		closeAll(victims)
 	}
+}
+
+// LetGo gives up what the Hold of ctx claims, if it has one: the decoder is closed
+// when others wait for its memory, at once or later.
+func (e *Engine) LetGo(ctx context.Context) {
+	h := holdOf(ctx)
+	if h == nil {
+		return
+	}
+	var victims []*decoder
+	e.mu.Lock()
+	if e.waiting.Len() > 0 {
+		victims = e.giveUp(h)
+	}
+	h.last = nil
+	e.mu.Unlock()
+	closeAll(victims)
 }
 
 // holdOf returns the Hold of a read, or nil.
