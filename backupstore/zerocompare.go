@@ -32,7 +32,8 @@ type zeroCheck struct {
 	damaged bool
 }
 
-// maxZeroRanges bounds zeroChecks.ranges: what is forgotten is compared again.
+// maxZeroRanges bounds zeroChecks.ranges, where what is forgotten is compared again,
+// and zeroChecks.denied.
 const maxZeroRanges = 1 << 14
 
 func newZeroChecks() *zeroChecks {
@@ -78,11 +79,16 @@ func (z *zeroChecks) passed(c *zeroCheck, from, off, end int64) {
 	z.ranges += len(c.zero) - before
 }
 
-// deny notes a block that is not zero.
+// deny notes a block that is not zero. Where there are too many all between the
+// first and the last counts as such: then it is read, and compared.
 func (z *zeroChecks) deny(off, end int64) {
 	z.mu.Lock()
 	defer z.mu.Unlock()
 	z.denied.add(off, end-off)
+	if n := len(z.denied); n > maxZeroRanges {
+		first, last := z.denied[0], z.denied[n-1]
+		z.denied = ranges{{first.Off, last.Off + last.Len - first.Off}}
+	}
 }
 
 // damage notes that an object is not right.
