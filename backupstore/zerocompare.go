@@ -7,40 +7,39 @@ import (
 	"sync/atomic"
 )
 
-// Where rows call a long run of blocks zero and nothing else says so, the objects
-// are compared with that before anybody passes over the run. A reader who comes
-// from the front has to decode the run anyway to get behind it, and an index
-// knows its zeros without decoding; what is left is what lies behind the last data
-// of an object.
+// If rows call a long run of blocks zero and nothing else proves it, the run is compared with the
+// objects before it is skipped. A reader from front to back has to decode the run anyway to get
+// past it, and an index knows its zeros without decoding. Only what follows the last data of an
+// object costs extra.
 
-// zeroChecks is what comparing a volume's rows of zeros with its objects gave.
+// zeroChecks are the results of comparing a volume's rows of zeros with its objects.
 type zeroChecks struct {
 	mu       sync.Mutex
 	verdicts map[int]zeroVerdict // by object
-	objects  map[int]*zeroCheck  // of which the verdict says nothing
-	ranges   int                 // that zeroCheck.zero of all objects have
+	objects  map[int]*zeroCheck  // those with the verdict saysNothing
+	ranges   int                 // number of them in zeroCheck.zero of all objects
 	denied   ranges              // blocks that are not zero, in objects that are right by their MD5
-	said     atomic.Bool         // that the digest file is damaged
+	said     atomic.Bool         // the damage of the digest file is logged
 }
 
-// zeroCheck is how far that has come with one object.
+// zeroCheck is how far one object has been compared.
 type zeroCheck struct {
 	turn chan struct{} // held by the goroutine that decodes the object for it
 	upto int64         // volume offset before which all its rows of zeros have been compared
-	zero ranges        // behind that, what has been
-	// damaged says that the object is not right by its MD5: then rows are.
+	zero ranges        // compared ranges after upto
+	// damaged says that the object does not have its MD5. Then its rows are right.
 	damaged bool
 }
 
-// maxZeroRanges bounds zeroChecks.ranges, where what is forgotten is compared again,
-// and zeroChecks.denied.
+// maxZeroRanges bounds zeroChecks.ranges, of which what is forgotten is compared again, and
+// zeroChecks.denied.
 const maxZeroRanges = 1 << 14
 
 func newZeroChecks() *zeroChecks {
 	return &zeroChecks{verdicts: map[int]zeroVerdict{}, objects: map[int]*zeroCheck{}}
 }
 
-// of returns the check of an object, which begins at the volume offset start.
+// of returns the check of an object that begins at the volume offset start.
 func (z *zeroChecks) of(ref int, start int64) *zeroCheck {
 	z.mu.Lock()
 	defer z.mu.Unlock()
@@ -52,15 +51,15 @@ func (z *zeroChecks) of(ref int, start int64) *zeroCheck {
 	return c
 }
 
-// known reports whether [off, end) of an object needs no comparing any more.
+// known reports whether [off, end) of an object need not be compared any more.
 func (z *zeroChecks) known(c *zeroCheck, off, end int64) bool {
 	z.mu.Lock()
 	defer z.mu.Unlock()
 	return c.damaged || end <= c.upto || c.zero.hasAll(off, end)
 }
 
-// passed notes that the rows of zeros of [off, end) have been compared, and those
-// between from and off as well.
+// passed notes that the rows of zeros in [off, end) have been compared, and those between from and
+// off as well.
 func (z *zeroChecks) passed(c *zeroCheck, from, off, end int64) {
 	z.mu.Lock()
 	defer z.mu.Unlock()
@@ -79,8 +78,8 @@ func (z *zeroChecks) passed(c *zeroCheck, from, off, end int64) {
 	z.ranges += len(c.zero) - before
 }
 
-// deny notes a block that is not zero. Where there are too many all between the
-// first and the last counts as such: then it is read, and compared.
+// deny notes a block that is not zero. If there are too many, all from the first to the last one
+// count as not zero: they are then read, and compared.
 func (z *zeroChecks) deny(off, end int64) {
 	z.mu.Lock()
 	defer z.mu.Unlock()
@@ -91,15 +90,14 @@ func (z *zeroChecks) deny(off, end int64) {
 	}
 }
 
-// damage notes that an object is not right.
+// damage notes that an object is damaged.
 func (z *zeroChecks) damage(c *zeroCheck) {
 	z.mu.Lock()
 	defer z.mu.Unlock()
 	c.damaged = true
 }
 
-// allowed is where the first block of [off, end) begins that is known not to be
-// zero, end without one.
+// allowed returns where the first block in [off, end) begins that is known not to be zero, or end.
 func (z *zeroChecks) allowed(off, end int64) int64 {
 	z.mu.Lock()
 	defer z.mu.Unlock()
@@ -109,9 +107,8 @@ func (z *zeroChecks) allowed(off, end int64) int64 {
 	return end
 }
 
-// zeroUntil compares blocks of [off, end), which are zero by their rows, with
-// their objects, and returns up to where they are zero: the first byte of the first
-// block that is not, or end.
+// zeroUntil compares blocks in [off, end), which are zero by their rows, with their objects. It
+// returns the first byte of the first block that is not zero, or end.
 func (v *Volume) zeroUntil(ctx context.Context, off, end int64) (int64, error) {
 	for _, e := range from(v.extents, off) {
 		start, stop := max(e.off, off), min(e.end, end)
@@ -133,7 +130,7 @@ func (v *Volume) zeroUntil(ctx context.Context, off, end int64) (int64, error) {
 	return v.zeros.allowed(off, end), nil
 }
 
-// blockStart is where the block at or before at begins, off at least.
+// blockStart returns where the block that contains at begins, off at least.
 func (v *Volume) blockStart(at, off int64) int64 {
 	return max(off, at/v.rows.block*v.rows.block)
 }
@@ -158,9 +155,9 @@ func (v *Volume) compareZeros(ctx context.Context, ref int, off, end int64) erro
 		z.passed(c, off, off, end)
 		return nil
 	}
-	// The way to end leads through what lies before it. The rows of zeros there are
-	// compared in passing, so that another goroutine, which asks for them later, need
-	// not begin anew. What a decoder has left behind is not gone back for.
+	// Decoding up to end passes what is before it. The rows of zeros there are compared on the way,
+	// so that another goroutine that asks for them later need not start again. What a decoder has
+	// already passed is not decoded again for that.
 	select {
 	case c.turn <- struct{}{}:
 		defer func() { <-c.turn }()
@@ -185,8 +182,8 @@ func (v *Volume) compareZeros(ctx context.Context, ref int, off, end int64) erro
 	return nil
 }
 
-// decodedUntil is the volume offset, off at most, that a decoder of object ref has
-// come to, or can be had at.
+// decodedUntil returns the volume offset, off at most, that a decoder of object ref has reached, or
+// can start at.
 func (v *Volume) decodedUntil(ref int, off int64) int64 {
 	o := &v.objects[ref]
 	live := v.catalog.live.peek(v.objectPath(ref))
@@ -201,8 +198,8 @@ func (v *Volume) decodedUntil(ref int, off int64) int64 {
 	return o.Offset + at
 }
 
-// nextZeroRows finds the first blocks of [off, end) that are zero by their rows,
-// not many more than compareBytes of them.
+// nextZeroRows returns the first blocks in [off, end) that are zero by their rows, not many more
+// than compareBytes of them.
 func (v *Volume) nextZeroRows(ctx context.Context, off, end int64) (start, stop int64, err error) {
 	start = -1
 	for p := range v.pieces(off, end) {
@@ -227,12 +224,11 @@ func (v *Volume) nextZeroRows(ctx context.Context, off, end int64) (start, stop 
 	return start, end, nil
 }
 
-// zeroBuffers are what objects are decoded into to be compared with zeros, by
-// pointer.
+// zeroBuffers are buffers for decoding objects that are compared with zeros, by pointer.
 var zeroBuffers = sync.Pool{New: func() any { return new([256 << 10]byte) }}
 
-// compareZeroRange compares what an object has of [off, end), and notes what is
-// not zero.
+// compareZeroRange compares those bytes of [off, end) that are in an object, and notes what is not
+// zero.
 func (v *Volume) compareZeroRange(ctx context.Context, ref int, c *zeroCheck, off, end int64) error {
 	buf := zeroBuffers.Get().(*[256 << 10]byte)
 	defer zeroBuffers.Put(buf)
@@ -271,7 +267,7 @@ func (v *Volume) compareZeroRange(ctx context.Context, ref int, c *zeroCheck, of
 	return nil
 }
 
-// denyZeros notes the blocks of p, which lies at off, that are not zero.
+// denyZeros notes which blocks of p, which lies at off, are not zero.
 func (v *Volume) denyZeros(p []byte, off int64) {
 	for at, end := off, off+int64(len(p)); at < end; {
 		next := min((at/v.rows.block+1)*v.rows.block, end)

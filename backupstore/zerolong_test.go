@@ -221,8 +221,8 @@ func TestALongRunOfZerosThatCannotBeComparedIsAnError(t *testing.T) {
 	}
 }
 
-// Comparing goes the way that reading goes: a sparse disk is decoded once, from its
-// front to its end, also by several who compare parts of it in any order.
+// Comparing proceeds like reading: a sparse disk is decoded once, from front to end, even if
+// several goroutines compare parts of it in any order.
 func TestASparseObjectIsDecodedOnceForItsZeros(t *testing.T) {
 	dir := t.TempDir()
 	want := make([]byte, 64<<20)

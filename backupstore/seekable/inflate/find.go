@@ -6,11 +6,10 @@ import (
 	"math/bits"
 )
 
-// findBlock moves c to the first bit, from where its input is to end, at
-// which a dynamic block that is not the last can begin, with its header read. It reports false if there is
-// none. What it finds may be chance: one bit in about a billion of noise looks
-// like a block. Stored blocks are not looked for: they decode too fast to be
-// worth it.
+// findBlock moves c to the first bit, from the present one to end, at which a dynamic block that is
+// not the last one can begin, and reads its header. It reports false if there is none. It may find
+// one by chance: one bit in about a billion of noise looks like a block. It does not look for
+// stored blocks, which decode too fast to be worth it.
 func (c *core) findBlock(ctx context.Context, end int64) (bool, error) {
 	in := &c.in
 	for at := in.bit(); at < end; {

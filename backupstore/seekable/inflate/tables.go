@@ -103,10 +103,10 @@ func makeFixed() *tables {
 	return t
 }
 
-// build makes the decoding table of the canonical code with the given lengths
-// (0 to 15 bits) in table, whose root has rootBits. It reports false for a code that is over-subscribed
-// or incomplete. As in zlib, a code of one symbol with one bit, and one
-// without symbols, are let through: using what they lack is the error.
+// build makes the decoding table of the canonical code with the given lengths (0 to 15 bits) in
+// table, whose root has rootBits. It reports false for a code that is over-subscribed or
+// incomplete. Like zlib it accepts a code of one symbol with one bit, and one without symbols: only
+// using what they lack is an error.
 func build(table []uint32, lens []uint8, result []uint32, rootBits uint) bool {
 	var count [maxCodeBits + 1]uint32
 	for _, l := range lens {

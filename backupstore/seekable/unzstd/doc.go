@@ -25,11 +25,11 @@
 //
 // # Limits
 //
-// It accepts windows up to MaxWindow, if Options.MaxBytes allows, frames one after the other, skippable
-// frames, and bytes after the last frame. It refuses dictionaries. It starts no
-// goroutine but for Options.Ahead (ahead.go). Memory is the window and about 1 MiB more; for an Observer, also
-// half of Spacing, and up to 16 MiB and a window for what reaches across
-// boundaries (about 1 MiB with a window of 2 MiB). Small frames take less.
+// It accepts windows up to MaxWindow, if Options.MaxBytes allows, several frames, skippable frames,
+// and bytes after the last frame. It refuses dictionaries. It starts no goroutine except for
+// Options.Ahead (ahead.go). It needs memory for the window and about 1 MiB; for an Observer, also
+// half of Spacing, and up to 16 MiB and a window for references across boundaries (about 1 MiB with
+// a window of 2 MiB). Small frames need less.
 //
 // Hazard: fast.go loads and copies with unsafe; its invariants are stated there.
 package unzstd
