@@ -18,7 +18,7 @@ func oneByOne(layers [][]extent) (out []extent) {
 // A long chain of small increments on a full backup of many objects: the work
 // is counted in extents that are gone over, not in time.
 func TestManyLayersAreNotGoneOverOnceEach(t *testing.T) {
-	const objects, increments = 20_000, 2_000
+	const objects, increments = 6_000, 1_000
 	layers := [][]extent{nil}
 	for i := range int64(objects) {
 		layers[0] = append(layers[0], extent{i * 100, i*100 + 100, int(i)})
