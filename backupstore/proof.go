@@ -11,16 +11,16 @@ import (
 	"github.com/restorefs/restorefs/backupstore/share"
 )
 
-// Without a digest nothing would notice a wrong byte of a block. So the objects
-// that it comes from are first decoded as a whole and compared with their MD5,
-// and what is read of them later counts only while they are the same files.
+// Without a digest a wrong byte of a block would go unnoticed. So the objects that the block comes
+// from are first decoded as a whole and compared with their MD5, and later reads of them count only
+// while they are the same files.
 
 // maxChanges is how often an object may be found changed in one read or proof.
 const maxChanges = 3
 
-// proveUncovered proves the objects that blocks of [off, off+n) without a digest
-// come from, before anything of them is read: an index that was kept on disk may
-// be wrong, and no digest would notice. What is damaged is for verify to say.
+// proveUncovered proves the objects from which blocks of [off, off+n) without a digest come, before
+// anything of them is read: an index that was kept on disk may be wrong, and no digest would show
+// it. Damage is left to verify.
 func (v *Volume) proveUncovered(ctx context.Context, off, n int64) error {
 	for end := off + n; off < end; {
 		p := v.pieceAt(off, end)
@@ -57,14 +57,14 @@ func (v *Volume) proveAll(ctx context.Context, p piece) error {
 	return nil
 }
 
-// prove checks a whole object against its MD5, once: what no digest row covers
-// is used only after that. Others that need the same object wait.
+// prove compares a whole object with its MD5, once. Bytes without a digest row are used only after
+// that. Other callers for the same object wait.
 func (v *Volume) prove(ctx context.Context, ref int) error {
 	return v.proveTelling(ctx, ref, func(int64) {})
 }
 
-// proveTelling is prove that tells passed how many bytes it has decoded, again
-// and again, if it is this call that decodes them.
+// proveTelling is prove that calls passed repeatedly with the number of bytes that it has decoded,
+// if this call decodes them.
 func (v *Volume) proveTelling(ctx context.Context, ref int, passed func(n int64)) error {
 	for {
 		v.proofs.mu.Lock()
@@ -96,19 +96,19 @@ func (v *Volume) proveTelling(ctx context.Context, ref int, passed func(n int64)
 		v.proofs.mu.Unlock()
 		v.catalog.engine.LetGo(ctx) // that proof may wait for memory
 		select {
-		case <-running: // if it failed, the next one takes its turn
+		case <-running: // if it failed, another caller tries
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
 }
 
-// proofs is which objects of a volume have been checked against their MD5.
+// proofs records which objects of a volume have been compared with their MD5.
 type proofs struct {
 	mu      sync.Mutex
-	done    map[int]share.Stamp // what was compared
+	done    map[int]share.Stamp // of the file that was compared
 	failed  map[int]error       // DamageErrors
-	oddEnds map[int]error       // of those that are right
+	oddEnds map[int]error       // of objects with the right MD5
 	running map[int]chan struct{}
 }
 
@@ -131,8 +131,8 @@ func (p *proofs) oddEnd(ref int) error {
 	return p.oddEnds[ref]
 }
 
-// changed forgets what is known of an object whose file had the stamp was when it
-// was proven, and is another one now.
+// changed drops what is known of an object whose file had the stamp was when it was proven, and has
+// been replaced since.
 func (v *Volume) changed(ref int, was share.Stamp) {
 	v.proofs.mu.Lock()
 	first := v.proofs.done[ref] == was
@@ -141,7 +141,7 @@ func (v *Volume) changed(ref int, was share.Stamp) {
 	}
 	v.proofs.mu.Unlock()
 	if !first {
-		return // somebody else was quicker
+		return // done by another goroutine
 	}
 	path := v.objectPath(ref)
 	v.catalog.live.forget(path)
@@ -150,7 +150,7 @@ func (v *Volume) changed(ref int, was share.Stamp) {
 		"backup", v.chain[v.objects[ref].layer].ID, "object", path)
 }
 
-// checkMD5 returns the stamp of the file that has the MD5.
+// checkMD5 compares an object with its MD5, and returns the stamp of the file that has it.
 func (v *Volume) checkMD5(ctx context.Context, ref int, passed func(n int64)) (share.Stamp, error) {
 	o, path := &v.objects[ref], v.objectPath(ref)
 	for tries := 1; ; tries++ {
@@ -188,7 +188,7 @@ func (v *Volume) compareMD5(ctx context.Context, ref int, st share.Stamp, passed
 		return v.objectError(ctx, o, o.Offset, o.Length, err)
 	}
 	defer v.catalog.live.release(live)
-	live.Renew() // reads that no digest checks need an index made by this process
+	live.Renew() // reads without a digest need an index made by this process
 	hash := md5.New()
 	oddEnd, err := live.Check(ctx, func(p []byte) { hash.Write(p); passed(int64(len(p))) })
 	if err != nil {
@@ -211,8 +211,8 @@ func (v *Volume) wrongMD5(o *objectRef) error {
 		Reason: "the object does not have the MD5 that _metadata gives"}
 }
 
-// noteOddEnd tells of an object whose bytes are right, and whose stream does not
-// end with them, or has another checksum.
+// noteOddEnd logs an object whose bytes are right, but whose stream does not end with them, or has
+// another checksum.
 func (v *Volume) noteOddEnd(ref int, oddEnd error) {
 	v.proofs.mu.Lock()
 	_, said := v.proofs.oddEnds[ref]
