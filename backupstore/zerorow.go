@@ -153,6 +153,32 @@ func (v *Volume) zeroByRow(ctx context.Context, off, n int64) bool {
 	return err == nil && zero
 }
 
+// zeroBesideDamage clears a block that its row calls zero and that has a damaged object, if its other
+// objects, which are right by their MD5, are zero there. Else the row is wrong about these, and
+// proves nothing of what the damaged object had.
+func (v *Volume) zeroBesideDamage(ctx context.Context, b []byte, off int64) (zero bool, err error) {
+	end := off + int64(len(b))
+	for _, e := range from(v.extents, off) {
+		if e.off >= end {
+			break
+		}
+		err := v.prove(ctx, e.object)
+		if errors.Is(err, ErrDamaged) {
+			continue
+		}
+		start, stop := max(e.off, off), min(e.end, end)
+		part := b[start-off : stop-off]
+		if err == nil {
+			err = v.readObject(ctx, e.object, part, start-v.objects[e.object].Offset)
+		}
+		if err != nil || !isZero(part) {
+			return false, err
+		}
+	}
+	clear(b)
+	return true, nil
+}
+
 // settleZero decides about a block that its row calls zero and its objects do not return as zero.
 // If they are right by their MD5, and _metadata places them as Cinder does, the row is wrong. Else
 // the row is right, and the damage to the objects does no harm.
@@ -163,21 +189,25 @@ func (v *Volume) settleZero(ctx context.Context, b []byte, off int64, damage err
 	}
 	whole := *d
 	whole.Offset, whole.Length = off, int64(len(b))
+	lost := false // the MD5 of one of its objects is wrong
 	for _, e := range from(v.extents, off) {
 		if e.off >= off+int64(len(b)) {
 			break
 		}
 		err := v.prove(ctx, e.object)
 		if errors.Is(err, ErrDamaged) {
-			if v.asIs {
-				return damaged(b, off, &whole)
-			}
-			clear(b)
-			return nil
-		}
-		if err != nil {
+			lost = true
+		} else if err != nil {
 			return err
 		}
+	}
+	if lost && !v.asIs {
+		if zero, err := v.zeroBesideDamage(ctx, b, off); zero || err != nil {
+			return err
+		}
+	}
+	if lost {
+		return damaged(b, off, &whole)
 	}
 	if err := v.compose(ctx, b, off); err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/restorefs/restorefs/backupstore"
 	"github.com/restorefs/restorefs/backupstore/storetest"
@@ -145,6 +146,42 @@ func TestAnObjectThatAllRowsCallZeroIsHeldToItsMD5(t *testing.T) {
 			v.ForgetFiles()
 			if err := v.ReadAt(t.Context(), zeros, 2<<20); err != nil {
 				t.Error(err)
+			}
+		})
+	}
+}
+
+// One block of two objects: what the row says of the one that is damaged cannot be
+// seen, but it is wrong where it is wrong about the other.
+func TestARowThatIsWrongAboutOneObjectProvesNothingOfADamagedOne(t *testing.T) {
+	for name, zeroBehind := range map[string]bool{"the object that is right has data": false, "the object that is right is zero": true} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			want := all(t, storetest.Text(4*48<<10, 1))
+			if zeroBehind {
+				clear(want[48<<10 : 64<<10])
+			}
+			// Digest blocks of the child are larger than those that its parent's objects end at.
+			spec := storetest.Spec{ID: storetest.ID("full"), VolumeID: storetest.ID("volume"), Content: storetest.Bytes(want),
+				FileSize: 48 << 10, ShaBlock: 16 << 10, Compression: "none"}
+			full := storetest.MustWrite(t, dir, spec)
+			now := bytes.Clone(want)
+			now[len(now)-1]++
+			spec.ID, spec.ParentID, spec.Parent, spec.Content = storetest.ID("child"), full.ID, spec.Content, storetest.Bytes(now)
+			spec.FileSize, spec.ShaBlock, spec.Created = 96<<10, 32<<10, time.Date(2026, 2, 2, 12, 0, 0, 0, time.UTC)
+			b := storetest.MustWrite(t, dir, spec)
+			callZero(t, b, 1) // the last 16 KiB of the parent's first object, and the first of its second
+			if err := flip(full.Path("-00001"), 40<<10, 3); err != nil {
+				t.Fatal(err)
+			}
+			v := open(t, openCatalog(t, dir, backupstore.Options{}), b.ID)
+			p := bytes.Repeat([]byte("x"), 32<<10)
+			err := v.ReadAt(t.Context(), p, 32<<10)
+			if zeroBehind && (err != nil || len(bytes.Trim(p, "\x00")) > 0) {
+				t.Errorf("got %v", err)
+			}
+			if !zeroBehind && !errors.Is(err, backupstore.ErrDamaged) {
+				t.Errorf("got %v", err)
 			}
 		})
 	}
