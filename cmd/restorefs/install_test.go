@@ -80,7 +80,7 @@ func TestMakeInATreeThatGitDoesNotKnow(t *testing.T) {
 	if got := version(); len(got) < len("restorefs version 0a1b2c3") || strings.Contains(got, "unknown") {
 		t.Errorf("of another user: %s", got)
 	}
-	if err := os.WriteFile(top+"/leaktest/ugly.go", []byte("package  leaktest\n"), 0o644); err != nil {
+	if err := os.WriteFile(top+"/backupstore/storetest/leaktest/ugly.go", []byte("package  leaktest\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	if out, err := exec.Command("make", "-C", top, "lint").CombinedOutput(); err == nil || !strings.Contains(string(out), "ugly.go") {
