@@ -19,12 +19,18 @@ func aheadFrom(src stream.Source, after int64) *Decoder {
 	return d
 }
 
+// errMemory stands for every MemoryError.
+var errMemory = errors.New("more memory than there is")
+
 // kindOf tells apart the errors that callers tell apart.
 func kindOf(err error) error {
 	for _, kind := range []error{stream.ErrCorrupt, io.ErrUnexpectedEOF, ErrUnsupported, io.EOF} {
 		if errors.Is(err, kind) {
 			return kind
 		}
+	}
+	if isMemoryError(err) {
+		return errMemory
 	}
 	return err
 }
@@ -53,6 +59,8 @@ func FuzzParsingAheadChangesNothing(f *testing.F) {
 		f.Add(s, int64(0), int64(1+i*700))
 		f.Add(s, int64(i*500), int64(100_000))
 	}
+	// Its window, 3 GiB, is more than there is memory for; both say so.
+	f.Add([]byte("\x28\xb5\x2f\xfd\x00\xac\x01\x00\x00"), int64(0), int64(100))
 	f.Fuzz(func(t *testing.T, stored []byte, after, piece int64) {
 		const limit = 512 << 10
 		if piece < 1 || after < 0 {
