@@ -66,7 +66,7 @@ type Backup struct {
 	rows       int64  // of _sha256file, where the size is not recorded; else 0
 	rowBytes   int64  // of the volume that each row covers
 	listing    uint64 // changes if one of its files does
-	layout     layout // of its own objects
+	list       objectList
 	// oddMetadata says that _metadata differs from what Cinder writes.
 	oddMetadata bool
 	doubtful    bool // only doubts of its _metadata keep it from being complete

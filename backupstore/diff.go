@@ -48,14 +48,8 @@ func (c *Catalog) Diff(ctx context.Context, a, b *Backup) iter.Seq2[Range, error
 type side struct{ *Volume }
 
 func (c *Catalog) openSide(ctx context.Context, b *Backup) (side, error) {
-	v := newVolume(c, b)
-	if v.chain == nil {
-		return side{}, fmt.Errorf("backup %s is %s: %s: %w", b.ID, b.State, b.Problems[0], ErrDamaged)
-	}
-	if err := v.readLayers(ctx); err != nil {
-		return side{}, err
-	}
-	if err := v.openDigests(ctx); err != nil {
+	v, err := c.Open(ctx, b)
+	if err != nil {
 		return side{}, err
 	}
 	if v.unread != nil {

@@ -12,7 +12,7 @@ import (
 
 // mend heals a block or reports it.
 func (v *Volume) mend(ctx context.Context, b []byte, off int64, damage error, damaged onDamage) error {
-	if !v.asIs {
+	if !v.mode.unhealed {
 		healed, err := v.heal(ctx, b, off)
 		if healed || err != nil {
 			return err
@@ -99,37 +99,13 @@ func (v *Volume) healers(ctx context.Context, off, n int64) iter.Seq2[healer, er
 	}
 }
 
-// source is where bytes of a volume come from.
-type source struct {
-	backup *Backup
-	object uint32
-}
-
-// sources lists the objects of [off, off+n).
-func (v *Volume) sources(off, n int64) []source {
-	var out []source
-	for _, e := range from(v.extents, off) {
-		if e.off >= off+n {
-			break
-		}
-		out = append(out, v.sourceOf(e.object))
-	}
-	return out
-}
-
-// sourceOf returns object ref as a source.
-func (v *Volume) sourceOf(ref int) source {
-	o := &v.objects[ref]
-	return source{v.chain[o.layer], o.Number}
-}
-
 func (v *Volume) noteHealed(from *Backup, off, n int64) {
 	object := ""
 	if src := v.sources(off, n); len(src) > 0 {
 		object = src[0].backup.objectFile(src[0].object)
 	}
 	v.catalog.count.healed.Add(1)
-	s := &v.siblings
+	s := v.siblings
 	s.mu.Lock()
 	s.healed.add(off, n)
 	first := !s.said[object]

@@ -109,7 +109,7 @@ func (set *fileSet) parse(ctx context.Context, s share.Share, b *Backup) error {
 	count := 0
 	m, err := readMetadata(ctx, s, b, func(o format.Object) error {
 		count++
-		b.layout.add(o)
+		b.list.add(o)
 		if name := o.Compression.String(); !slices.Contains(b.Compression, name) {
 			b.Compression = append(b.Compression, name)
 		}
@@ -125,7 +125,7 @@ func (set *fileSet) parse(ctx context.Context, s share.Share, b *Backup) error {
 		return nil
 	})
 	if err != nil {
-		b.Compression, b.end, b.layout = nil, 0, layout{}
+		b.Compression, b.end, b.list = nil, 0, objectList{}
 		return err
 	}
 	b.ID, b.VolumeID = m.BackupID, m.VolumeID
@@ -150,7 +150,7 @@ func (set *fileSet) parse(ctx context.Context, s share.Share, b *Backup) error {
 	if len(short) > 0 {
 		b.broken("%s shorter than _metadata says", objectNumbers(short))
 	}
-	if why := b.layout.doubt(m); why != "" {
+	if why := b.list.doubt(m); why != "" {
 		b.inDoubt(why)
 	}
 	if extra := len(set.objects) - (count - len(missing)); extra > 0 {

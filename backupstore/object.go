@@ -18,12 +18,6 @@ import (
 	"github.com/restorefs/restorefs/backupstore/share"
 )
 
-// objectRef is what a volume keeps of each of its objects, of which there can be a million.
-type objectRef struct {
-	format.Object
-	layer int32 // index into Volume.chain
-}
-
 // liveObjects keeps recently read objects, shared by all volumes whose chains contain them.
 type liveObjects struct {
 	engine *seekable.Engine
@@ -176,12 +170,6 @@ func algorithm(c format.Compression) seekable.Algorithm {
 	default:
 		return seekable.Raw
 	}
-}
-
-// objectPath returns the path on the share of object ref of v's chain.
-func (v *Volume) objectPath(ref int) string {
-	o := &v.objects[ref]
-	return v.chain[o.layer].objectFile(o.Number)
 }
 
 // readObject fills p from offset off of object ref of v's chain. If the object was proven by its

@@ -76,11 +76,3 @@ func (v *Volume) pieces(off, end int64) iter.Seq[piece] {
 func (v *Volume) pieceAt(off, end int64) piece {
 	return pieceAt(v.extents, v.grid(), off, end)
 }
-
-// grid returns the layout of the volume's rows.
-func (v *Volume) grid() rowGrid {
-	if v.rows == nil {
-		return rowGrid{}
-	}
-	return v.rows.rowGrid
-}

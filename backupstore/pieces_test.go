@@ -94,7 +94,7 @@ func TestPiecesAreWhatProvesEachByte(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	for range 3000 {
 		size := 1 + rng.Int64N(40)
-		v := &Volume{size: size, extents: randomExtents(rng, size)}
+		v := &Volume{layout: layout{size: size, extents: randomExtents(rng, size)}}
 		if rng.IntN(5) > 0 {
 			// A digest file can be of more than the volume, and of less.
 			block := 1 + rng.Int64N(8)
@@ -132,7 +132,7 @@ func TestHasExtentAndHasAllGoByEachByte(t *testing.T) {
 
 // Each read goes through the pieces of all its blocks.
 func TestPiecesAllocateNothing(t *testing.T) {
-	v := &Volume{size: 100, extents: []extent{{0, 10, 0}, {20, 95, 1}}, rows: &digestRows{rowGrid: rowGrid{8, 90}}}
+	v := &Volume{layout: layout{size: 100, extents: []extent{{0, 10, 0}, {20, 95, 1}}}, digests: digests{rows: &digestRows{rowGrid: rowGrid{8, 90}}}}
 	var sum int64
 	if n := testing.AllocsPerRun(100, func() {
 		for p := range v.pieces(3, 97) {

@@ -22,8 +22,8 @@ const (
 	sector     = 512
 )
 
-// layout describes the list of objects of one backup.
-type layout struct {
+// objectList describes the list of objects of one backup.
+type objectList struct {
 	objects  uint32
 	numbered bool  // not numbered 1, 2, 3 and so on
 	end      int64 // of the last object
@@ -34,7 +34,7 @@ type layout struct {
 }
 
 // add is called for each object, in order.
-func (l *layout) add(o format.Object) {
+func (l *objectList) add(o format.Object) {
 	l.objects++
 	l.numbered = l.numbered || o.Number != l.objects
 	if o.Offset != l.end && l.gap == "" {
@@ -56,7 +56,7 @@ func (l *layout) add(o format.Object) {
 
 // doubt returns how _metadata differs from what Cinder writes, "" if it does not. The alignment of
 // an incremental is left to misplaced.
-func (l *layout) doubt(m format.Metadata) string {
+func (l *objectList) doubt(m format.Metadata) string {
 	full := m.ParentID == ""
 	switch {
 	case len(m.Missing) > 0:
@@ -75,7 +75,7 @@ func (l *layout) doubt(m format.Metadata) string {
 
 // misplaced returns which object of an incremental backup does not begin at a digest block. block
 // is 0 if its size is not known: then it is the usual one, unless several objects contradict that.
-func (l *layout) misplaced(block int64) string {
+func (l *objectList) misplaced(block int64) string {
 	least := block
 	if block == 0 {
 		if least = usualBlock; l.unusual > 1 {
@@ -121,7 +121,7 @@ func (s *scanner) place(ctx context.Context) error {
 		}
 	}
 	for file, b := range s.look.backups {
-		if !b.usable || b.HasDigests || !b.Incremental() || b.layout.unusual == 0 {
+		if !b.usable || b.HasDigests || !b.Incremental() || b.list.unusual == 0 {
 			continue
 		}
 		var block int64
@@ -131,7 +131,7 @@ func (s *scanner) place(ctx context.Context) error {
 				return err
 			}
 		}
-		if why := b.layout.misplaced(block); why != "" {
+		if why := b.list.misplaced(block); why != "" {
 			changed := *b // a copy, because b may be published already
 			changed.Problems = slices.Clone(b.Problems)
 			changed.inDoubt(why)

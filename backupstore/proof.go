@@ -112,8 +112,8 @@ type proofs struct {
 	running map[int]chan struct{}
 }
 
-func newProofs() proofs {
-	return proofs{done: map[int]share.Stamp{}, failed: map[int]error{}, oddEnds: map[int]error{}, running: map[int]chan struct{}{}}
+func newProofs() *proofs {
+	return &proofs{done: map[int]share.Stamp{}, failed: map[int]error{}, oddEnds: map[int]error{}, running: map[int]chan struct{}{}}
 }
 
 // of returns the stamp of the file whose MD5 was right.

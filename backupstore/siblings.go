@@ -35,10 +35,10 @@ type sibling struct {
 	chain  map[*Backup]bool
 	turn   chan struct{} // held by the goroutine that opens it
 
-	mu     sync.Mutex
-	volume *Volume // nil: not opened yet
-	whole  bool    // its objects are known too
-	failed bool
+	mu      sync.Mutex
+	digests *digests // nil: not opened yet
+	volume  *Volume  // nil: its objects are not known yet
+	failed  bool
 }
 
 // list returns the siblings of v, nearest in time first.
@@ -92,29 +92,20 @@ func (s *sibling) independent(objects []source) bool {
 func (s *sibling) composed(ctx context.Context, v *Volume, p piece, want format.Digest) *Volume {
 	for {
 		s.mu.Lock()
-		vol, whole, failed := s.volume, s.whole, s.failed
+		d, vol, failed := s.digests, s.volume, s.failed
 		s.mu.Unlock()
-		if failed {
+		if failed || d != nil && !s.equals(ctx, d, p, want) {
 			return nil
 		}
 		if vol != nil {
-			theirs := vol.pieceAt(p.off, max(vol.size, p.off+1))
-			if theirs.by != byRow || theirs.covers != p.covers {
-				return nil
-			}
-			if got, err := vol.digest(ctx, theirs); err != nil || got != want {
-				return nil
-			}
-			if whole {
-				return vol
-			}
+			return vol
 		}
 		select {
 		case s.turn <- struct{}{}:
 		case <-ctx.Done():
 			return nil
 		}
-		err := s.open(ctx, v, vol)
+		err := s.open(ctx, v, d)
 		<-s.turn
 		if err != nil {
 			v.catalog.log.Debug("a backup cannot be used for healing", "backup", s.backup.ID, "err", err)
@@ -123,42 +114,71 @@ func (s *sibling) composed(ctx context.Context, v *Volume, p piece, want format.
 	}
 }
 
+// equals reports whether the digests of the sibling give the piece p of another volume the digest
+// want, of as many bytes.
+func (s *sibling) equals(ctx context.Context, d *digests, p piece, want format.Digest) bool {
+	theirs := pieceAt(nil, d.grid(), p.off, max(s.backup.Size, p.off+1))
+	if theirs.by != byRow || theirs.covers != p.covers {
+		return false
+	}
+	got, err := d.digest(ctx, theirs)
+	return err == nil && got == want
+}
+
 // errNotForHealing says why a sibling that can be read is skipped.
 var errNotForHealing = errors.New("it has no digests of the same block size, or others have been asked")
 
-// open opens the sibling one step further than as, unless another goroutine has just done so. The
-// caller holds turn.
-func (s *sibling) open(ctx context.Context, v *Volume, as *Volume) error {
+// open opens the sibling one step further: its digests if known is nil, or else its objects. It does
+// nothing if another goroutine has just done so. The caller holds turn.
+func (s *sibling) open(ctx context.Context, v *Volume, known *digests) error {
 	s.mu.Lock()
-	done := s.volume != as || s.failed
+	done := s.digests != known || s.volume != nil || s.failed
 	s.mu.Unlock()
 	if done {
 		return nil
 	}
-	vol := newVolume(v.catalog, s.backup)
-	var err error
-	if as == nil {
-		err = cmp.Or(vol.openDigests(ctx), vol.unread)
-		if err == nil && (vol.rows == nil || vol.rows.block != v.rows.block) {
-			err = errNotForHealing
-		}
-	} else if vol.rows = as.rows; v.siblings.oneMore() {
-		err = vol.readLayers(ctx)
+	found, vol, err := known, (*Volume)(nil), error(nil)
+	if known == nil {
+		found, err = s.openDigests(ctx, v)
 	} else {
-		err = errNotForHealing
+		vol, err = s.openVolume(ctx, v, *known)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err != nil {
 		// After an error that may pass, the next block tries again.
 		s.failed = errors.Is(err, errNotForHealing) || errors.Is(err, ErrDamaged) || errors.Is(err, fs.ErrNotExist)
-		if !s.failed && as != nil {
+		if !s.failed && known != nil {
 			v.siblings.oneLess()
 		}
 		return err
 	}
-	s.volume, s.whole = vol, as != nil
+	s.digests, s.volume = found, vol
 	return nil
+}
+
+// openDigests opens the sibling's digests, if they can be compared with those of v.
+func (s *sibling) openDigests(ctx context.Context, v *Volume) (*digests, error) {
+	d, err := v.catalog.digests(ctx, s.backup)
+	if err = cmp.Or(err, d.unread); err != nil {
+		return nil, err
+	}
+	if d.rows == nil || d.rows.block != v.rows.block {
+		return nil, errNotForHealing
+	}
+	return &d, nil
+}
+
+// openVolume opens the sibling's volume, if it is one of those whose objects may be read.
+func (s *sibling) openVolume(ctx context.Context, v *Volume, d digests) (*Volume, error) {
+	if !v.siblings.oneMore() {
+		return nil, errNotForHealing
+	}
+	l, err := v.catalog.layout(ctx, s.backup.Chain())
+	if err != nil {
+		return nil, err
+	}
+	return newVolume(v.catalog, l, d, mode{unhealed: true}), nil
 }
 
 // oneMore reports whether the objects of another sibling may be read.

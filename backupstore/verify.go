@@ -201,12 +201,7 @@ func (v *verifier) open(ctx context.Context, b *Backup) (*layer, error) {
 		l.damage(b.unusable())
 		return l, nil
 	}
-	own := newVolume(v.catalog, b)
-	own.chain, own.asIs = own.chain[:1], true
-	err := own.readLayers(ctx)
-	if err == nil {
-		err = own.openDigests(ctx)
-	}
+	own, err := v.catalog.openChain(ctx, b.Chain()[:1], mode{unhealed: true})
 	if err != nil {
 		if !finding(ctx, err) {
 			return nil, err

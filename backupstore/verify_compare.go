@@ -20,7 +20,7 @@ func (v *verifier) finish(ctx context.Context, l *layer) error {
 			return err
 		}
 		f.inherit()
-		if err := l.own.digestsUnread(); err != nil {
+		if err := l.own.whyUnread(); err != nil {
 			l.unread = append(l.unread, fmt.Errorf("its digests: %w", advised(err)))
 		}
 	}
@@ -130,7 +130,7 @@ func (f *finisher) compare(ctx context.Context) error {
 
 // note records which of the layer's own objects have their MD5.
 func (f *finisher) note() {
-	p := &f.own.proofs
+	p := f.own.proofs
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for ref := range p.done {
@@ -252,9 +252,8 @@ func (f *finisher) compose(ctx context.Context) error {
 	if f.full != nil {
 		return nil
 	}
-	full, err := f.catalog.Open(ctx, f.backup)
+	full, err := f.catalog.open(ctx, f.backup, mode{unhealed: true})
 	if err == nil {
-		full.asIs = true
 		f.full = full
 	}
 	return err

@@ -26,7 +26,7 @@ func TestDamageIsJoinedAsItComes(t *testing.T) {
 
 func TestAParentsDamageIsInheritedInRanges(t *testing.T) {
 	const size, block = 1 << 34, defaultBlock
-	own := &Volume{size: size, extents: []extent{{off: size / 2, end: size/2 + 4*block}}}
+	own := &Volume{layout: layout{size: size, extents: []extent{{off: size / 2, end: size/2 + 4*block}}}}
 	f := finisher{
 		layer:  &layer{own: own},
 		parent: &layer{damaged: []Damage{{Offset: 100, Length: size, Reason: "gone"}}},

@@ -33,7 +33,7 @@ func (v *verifier) sampleOne(ctx context.Context, b *Backup) (Report, error) {
 		r.Damaged, r.Unread = split([]Damage{b.unusable()})
 		return r, nil
 	}
-	vol, err := v.catalog.Open(ctx, b)
+	vol, err := v.catalog.open(ctx, b, mode{unhealed: true, outline: true})
 	if err != nil {
 		if !finding(ctx, err) {
 			return r, err
@@ -41,7 +41,6 @@ func (v *verifier) sampleOne(ctx context.Context, b *Backup) (Report, error) {
 		r.Damaged, r.Unread = split([]Damage{Damage{Length: b.Size}.because(err)})
 		return r, nil
 	}
-	vol.asIs, vol.outlined = true, true
 	var mu sync.Mutex // guards r
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(v.o.Jobs)
@@ -74,7 +73,7 @@ func (v *verifier) sampleOne(ctx context.Context, b *Backup) (Report, error) {
 	if why := b.Doubt(); why != "" {
 		r.Damaged = append(r.Damaged, Damage{Length: b.Size, Reason: why})
 	}
-	if err := vol.digestsUnread(); err != nil {
+	if err := vol.whyUnread(); err != nil {
 		r.Unread = []error{fmt.Errorf("its digests: %w", advised(err))}
 	}
 	r.Damaged = joined(r.Damaged)

@@ -3,146 +3,72 @@ package backupstore
 import (
 	"context"
 	"crypto/sha256"
-	"errors"
 	"fmt"
-	"io/fs"
-
-	"github.com/restorefs/restorefs/backupstore/format"
-	"github.com/restorefs/restorefs/backupstore/share"
 )
-
-// defaultBlock is the block size for volumes without digests.
-const defaultBlock = 32 << 10
 
 // Volume is the composed volume of one backup: every byte comes from the newest layer of its chain
 // that has it. It is immutable and safe for concurrent use.
 type Volume struct {
 	catalog *Catalog
-	chain   []*Backup // from the backup itself to the full one
-	size    int64
-	extents []extent // sorted, not overlapping
-	objects []objectRef
-	rows    *digestRows // nil: no usable _sha256file
-	unread  error       // why it could not be read from the share, if it exists
-	proofs  proofs
-	zeros   *zeroChecks
+	layout  // which object each byte comes from
+	digests // what proves it
+	mode    mode
 
-	asIs     bool // damage is reported, not healed
-	outlined bool // long runs of rows that say zero are believed
-	siblings siblings
+	// What reads have found out about the objects so far, for the reads to come.
+	proofs   *proofs
+	zeros    *zeroChecks
+	siblings *siblings
+}
+
+// mode is what a Volume is opened for.
+type mode struct {
+	// unhealed says that damage is reported as it is, and not healed.
+	unhealed bool
+	// outline says that rows are believed that call a long run of blocks zero.
+	outline bool
 }
 
 // Open composes the volume of b. It reads each layer's _metadata and both ends of one _sha256file.
 // A broken backup can be opened if its chain can be composed; reads of what is missing fail with a
 // DamageError.
 func (c *Catalog) Open(ctx context.Context, b *Backup) (*Volume, error) {
-	v := newVolume(c, b)
-	if v.chain == nil && b.notRead() != nil {
-		return nil, fmt.Errorf("backup %s cannot be opened, as _metadata of its chain cannot be read: %w", b.ID, advised(b.notRead()))
-	}
-	if v.chain == nil {
-		return nil, fmt.Errorf("backup %s is %s: %s: %w", b.ID, b.State, b.Problems[0], ErrDamaged)
-	}
-	if err := v.readLayers(ctx); err != nil {
-		return nil, err
-	}
-	if err := v.openDigests(ctx); err != nil {
-		return nil, err
-	}
-	return v, nil
+	return c.open(ctx, b, mode{})
 }
 
 // Outline is Open for plans and for looking at what is on a disk. NextData and Differs of the
 // Volume that it returns decode nothing, and reads decode only what they need. Digests that call a
 // long run of blocks zero are believed, so nothing may be copied by them.
 func (c *Catalog) Outline(ctx context.Context, b *Backup) (*Volume, error) {
-	v, err := c.Open(ctx, b)
+	return c.open(ctx, b, mode{outline: true})
+}
+
+func (c *Catalog) open(ctx context.Context, b *Backup, m mode) (*Volume, error) {
+	chain := b.Chain()
+	if chain == nil && b.notRead() != nil {
+		return nil, fmt.Errorf("backup %s cannot be opened, as _metadata of its chain cannot be read: %w", b.ID, advised(b.notRead()))
+	}
+	if chain == nil {
+		return nil, fmt.Errorf("backup %s is %s: %s: %w", b.ID, b.State, b.Problems[0], ErrDamaged)
+	}
+	return c.openChain(ctx, chain, m)
+}
+
+// openChain opens what the layers of a chain, the newest first, have of the volume of the first.
+func (c *Catalog) openChain(ctx context.Context, chain []*Backup, m mode) (*Volume, error) {
+	l, err := c.layout(ctx, chain)
 	if err != nil {
 		return nil, err
 	}
-	v.outlined = true
-	return v, nil
-}
-
-func newVolume(c *Catalog, b *Backup) *Volume {
-	return &Volume{catalog: c, chain: b.Chain(), size: b.Size, proofs: newProofs(), zeros: newZeroChecks()}
-}
-
-// errLayer says that a layer differs from what the catalogue saw of it.
-var errLayer = errors.New("the backup has changed since it was listed")
-
-// readLayers composes the chain.
-func (v *Volume) readLayers(ctx context.Context) error {
-	layers := make([][]extent, 0, len(v.chain))
-	for i := len(v.chain) - 1; i >= 0; i-- {
-		layer, err := v.readLayer(ctx, i)
-		if err != nil {
-			return fmt.Errorf("open backup %s: %w", v.chain[0].ID, err)
-		}
-		layers = append(layers, layer)
-	}
-	v.extents = layered(layers)
-	return nil
-}
-
-// readLayer reads the objects of layer i.
-func (v *Volume) readLayer(ctx context.Context, i int) ([]extent, error) {
-	b := v.chain[i]
-	var layer []extent
-	err := v.catalog.layers.each(ctx, v.catalog.share, b, func(o format.Object) error {
-		if o.End() > v.size {
-			return fmt.Errorf("%w: object %05d ends at byte %d, beyond the volume's end at %d", errLayer, o.Number, o.End(), v.size)
-		}
-		layer = append(layer, extent{o.Offset, o.End(), len(v.objects)})
-		v.objects = append(v.objects, objectRef{o, int32(i)})
-		return nil
-	})
+	d, err := c.digests(ctx, chain[0])
 	if err != nil {
-		err = fmt.Errorf("_metadata of %s: %w", b.ID, err)
+		return nil, err
 	}
-	// An error of the share, which may pass, is not damage.
-	for _, cause := range []error{format.ErrJSON, format.ErrCut, format.ErrVersion, format.ErrCompression, format.ErrTooLarge, fs.ErrNotExist, share.ErrNotRegular, errLayer} {
-		if errors.Is(err, cause) {
-			return nil, fmt.Errorf("%w: %w", err, ErrDamaged)
-		}
-	}
-	return layer, err
+	return newVolume(c, l, d, m), nil
 }
 
-// openDigests finds the digest rows. Without them, for whatever reason, objects are proven by their
-// MD5: an error is always that of ctx.
-func (v *Volume) openDigests(ctx context.Context) error {
-	b := v.chain[0]
-	if !b.HasDigests {
-		return nil
-	}
-	src := &storedFile{v.catalog.files, b.file("_sha256file"), b.digests}
-	d, err := format.OpenDigests(ctx, src)
-	if err == nil && (d.BackupID != b.ID || d.VolumeID != b.VolumeID) {
-		err = fmt.Errorf("%w: it is of backup %s of volume %s", format.ErrDigests, d.BackupID, d.VolumeID)
-	}
-	switch {
-	case err == nil:
-		v.rows = newDigestRows(v.catalog.rows, d, b.end, func(err error) {
-			v.catalog.log.Warn("some digests cannot be read; objects of those blocks are checked against their MD5 instead", "backup", b.ID, "err", advised(err))
-		})
-	case ctx.Err() != nil:
-		return fmt.Errorf("open backup %s: %w", b.ID, ctx.Err())
-	case errors.Is(err, format.ErrDigests) || errors.Is(err, format.ErrVersion):
-		v.catalog.log.Warn("digest file cannot be used; objects are checked against their MD5 instead", "backup", b.ID, "err", err)
-	default:
-		v.unread = err
-		v.catalog.log.Warn("digest file cannot be read; objects are checked against their MD5 instead", "backup", b.ID, "err", advised(err))
-	}
-	return nil
-}
-
-// digestsUnread returns why existing digests could not be read, nil if they could.
-func (v *Volume) digestsUnread() error {
-	if v.rows != nil {
-		return v.rows.whyUnread()
-	}
-	return v.unread
+// newVolume returns the volume whose bytes l says where to find and d proves.
+func newVolume(c *Catalog, l layout, d digests, m mode) *Volume {
+	return &Volume{catalog: c, layout: l, digests: d, mode: m, proofs: newProofs(), zeros: newZeroChecks(), siblings: new(siblings)}
 }
 
 // Backup returns the backup whose volume this is.
@@ -150,14 +76,6 @@ func (v *Volume) Backup() *Backup { return v.chain[0] }
 
 // Size returns the volume's size in bytes.
 func (v *Volume) Size() int64 { return v.size }
-
-// Align returns the block size in bytes: the unit that is decoded and verified.
-func (v *Volume) Align() int {
-	if v.rows != nil {
-		return int(v.rows.block)
-	}
-	return defaultBlock
-}
 
 // ReadAt fills p with the verified bytes of the volume at off, or fails: with a DamageError if the
 // backup does not have them, with the error of ctx, or with that of the share. Reads that start and
@@ -271,28 +189,6 @@ func (v *Volume) verify(ctx context.Context, b []byte, off int64) error {
 		at = p.end
 	}
 	return nil
-}
-
-// digest returns the row that proves a piece, or unreadable: then the MD5 of its objects proves it.
-func (v *Volume) digest(ctx context.Context, p piece) (format.Digest, error) {
-	row, err := v.rows.at(ctx, p.row)
-	if err != nil {
-		err = fmt.Errorf("backup %s: digest of the block at %d: %w", v.chain[0].ID, p.off, err)
-	}
-	return row, err
-}
-
-// Digest returns the digest of the block at off, a multiple of Align; ok is false if no row of
-// _sha256file covers all of it. Blocks with the same digest have the same bytes, in whatever backup
-// they are.
-func (v *Volume) Digest(ctx context.Context, off int64) (digest [sha256.Size]byte, ok bool, err error) {
-	p := v.pieceAt(off, v.size)
-	if p.by != byRow || p.covers < v.rows.block {
-		return digest, false, nil
-	}
-	digest, err = v.digest(ctx, p)
-	// That of zeros may be wrong, see zerorow.go.
-	return digest, err == nil && digest != unreadable && digest != v.rows.zero, err
 }
 
 // mismatch returns the error for a wrong digest, with the object at fault.

@@ -116,7 +116,7 @@ func (v *Volume) zeroUntil(ctx context.Context, off, end int64) (int64, error) {
 			break
 		}
 		says, err := v.verdict(ctx, e.object)
-		if err == nil && says == saysNothing && !v.outlined {
+		if err == nil && says == saysNothing && !v.mode.outline {
 			err = v.compareZeros(ctx, e.object, start, stop)
 		}
 		if err != nil {

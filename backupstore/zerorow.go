@@ -201,7 +201,7 @@ func (v *Volume) settleZero(ctx context.Context, b []byte, off int64, damage err
 			return err
 		}
 	}
-	if lost && !v.asIs {
+	if lost && !v.mode.unhealed {
 		if zero, err := v.zeroBesideDamage(ctx, b, off); zero || err != nil {
 			return err
 		}
@@ -221,7 +221,7 @@ func (v *Volume) settleZero(ctx context.Context, b []byte, off int64, damage err
 		return damaged(b, off, &whole)
 	}
 	v.noteZeroRow(off, int64(len(b)))
-	if v.asIs {
+	if v.mode.unhealed {
 		whole.Object, whole.Reason, whole.Err = v.chain[0].file("_sha256file"), "the digest says that the block is zero, and it is not", errZeroRow
 		return damaged(b, off, &whole)
 	}
@@ -231,7 +231,7 @@ func (v *Volume) settleZero(ctx context.Context, b []byte, off int64, damage err
 // misplaces reports whether _metadata of a layer differs from what Cinder writes.
 func (v *Volume) misplaces() bool {
 	for _, b := range v.chain {
-		if b.oddMetadata || b.Incremental() && b.layout.grain%v.rows.block != 0 {
+		if b.oddMetadata || b.Incremental() && b.list.grain%v.rows.block != 0 {
 			return true
 		}
 	}
