@@ -17,6 +17,8 @@ export GOFLAGS := $(strip $(filter-out -buildvcs%,$(shell $(GO) env GOFLAGS 2>/d
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # The race detector needs a C compiler; a machine without one tests without.
 RACE       := $(shell command -v $$($(GO) env CC) >/dev/null 2>&1 && echo -race)
+# What makes test data and second opinions is nobody's to share, and slow when each access of it is watched for races.
+UNWATCHED  := $(and $(RACE),$(foreach package,github.com/klauspost/compress/... ./backupstore/storetest,-gcflags=$(package)=-race=false))
 # What end-to-end tests use where it is installed; they skip, and say so, where not.
 TEST_PROGRAMS := qemu-utils xz-utils mmdebstrap fuse3 e2fsprogs xfsprogs zstd gcc libc6-dev fdisk gdisk dosfstools btrfs-progs ntfs-3g exfatprogs qemu-system-x86 busybox-static python3-cinder fio gddrescue bzip2 python3-keystone qemu-user-static
 
@@ -53,10 +55,11 @@ lint:
 unit:
 	@[ -n "$(RACE)" ] || echo "no C compiler: tests run without the race detector"
 	@# By default each program of the end-to-end tests would sleep a second at its end, for races then.
-	GORACE="atexit_sleep_ms=0 $$GORACE" GO="$(GO)" $(GO) run ./backupstore/storetest/leaktest/gotest $(RACE) -timeout 40m ./...
+	GORACE="atexit_sleep_ms=0 $$GORACE" GO="$(GO)" $(GO) run ./backupstore/storetest/leaktest/gotest $(RACE) $(UNWATCHED) -timeout 40m ./...
 
 unit1: # again with one processor and pure Go
-	GOMAXPROCS=1 GO="$(GO)" $(GO) run ./backupstore/storetest/leaktest/gotest -tags purego -timeout 40m ./...
+	@# Where GOMAXPROCS is 1, go test runs one package at a time unless -p says otherwise.
+	GOMAXPROCS=1 GO="$(GO)" $(GO) run ./backupstore/storetest/leaktest/gotest -p $$(nproc) -tags purego -timeout 40m ./...
 
 # The packages in which the order of bytes or a processor's own loop matters.
 ARCH_PACKAGES := $(addprefix ./,backupstore/format fusefs/parttable cache/disk \

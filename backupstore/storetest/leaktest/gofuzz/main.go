@@ -20,6 +20,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -61,67 +62,124 @@ func run(ctx context.Context, each time.Duration, parallel int) error {
 	}
 	// A target that hangs, or builds for ever, must not use up the time of the whole run.
 	most := 2*time.Duration(n)*(each+3*time.Second) + 5*time.Minute
-	var failed, left []string
-	var building time.Duration
-	ran := 0
-	for _, dir := range slices.Sorted(maps.Keys(all)) {
+	r := &runner{each: each, parallel: parallel, cache: filepath.Join(strings.TrimSpace(string(cache)), "fuzz/github.com/restorefs/restorefs")}
+	ctx, stop := context.WithCancel(ctx)
+	builds := make(chan built)
+	var building sync.WaitGroup
+	building.Go(func() { buildAll(ctx, tmp, slices.Sorted(maps.Keys(all)), builds) })
+	defer building.Wait() // before tmp goes
+	defer stop()
+	var left []string
+	var waited time.Duration
+	for range all {
 		at := time.Now()
-		binary := filepath.Join(tmp, "test")
-		build := command(ctx, "test", "-c", "-vet=off", "-fuzz=Fuzz", "-o", binary, "./"+dir)
-		if out, err := build.CombinedOutput(); err != nil {
-			return fmt.Errorf("build the tests of %s: %w\n%s", dir, err, out)
+		var b built
+		select {
+		case b = <-builds:
+		case <-ctx.Done():
+			return ctx.Err()
 		}
-		building += time.Since(at)
-		for _, name := range all[dir] {
+		waited += time.Since(at)
+		if b.err != nil {
+			return b.err
+		}
+		for _, name := range all[b.dir] {
 			if time.Since(begin) > most {
-				left = append(left, dir+" "+name)
-				continue
+				left = append(left, b.dir+" "+name)
+			} else if err := r.fuzz(ctx, b, name); err != nil {
+				return err
 			}
-			at, before := time.Now(), inputs(dir, name)
-			// Inputs found earlier are in go test's own directory.
-			test := exec.CommandContext(ctx, binary, "-test.run=^$", "-test.fuzz=^"+name+"$", "-test.fuzztime="+each.String(),
-				// By default go test spends up to a minute on minimizing each new input.
-				"-test.fuzzminimizetime=100x", fmt.Sprintf("-test.parallel=%d", parallel), "-test.timeout="+(2*each+time.Minute).String(),
-				"-test.fuzzcachedir="+filepath.Join(strings.TrimSpace(string(cache)), "fuzz/github.com/restorefs/restorefs", dir))
-			test.Dir = dir
-			out, err := test.CombinedOutput()
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-			ran++
-			fmt.Printf("%-28s %-32s %s in %.1fs\n", dir, name, progress(out), time.Since(at).Seconds())
-			if err == nil {
-				continue
-			}
-			if outOfTime(out) {
-				fmt.Printf("  its time was over before all seeds had been tried: no failure, but give it more than %v\n", each)
-				continue
-			}
-			what := fmt.Sprintf("%s %s: %v", dir, name, err)
-			for _, path := range inputs(dir, name) {
-				if slices.Contains(before, path) {
-					continue
-				}
-				what += "\n  failing input: " + path
-				if text, err := os.ReadFile(path); err == nil {
-					// the file may vanish with the machine
-					fmt.Printf("%s holds\n%.4096s\n", path, text)
-				}
-			}
-			failed = append(failed, what)
-			fmt.Printf("%s\nFAIL: %s\n", out, what)
+		}
+		if err := os.Remove(b.binary); err != nil {
+			return err
 		}
 	}
-	fmt.Printf("%d fuzz targets of %d packages ran for %v each, in %.0fs, of which building took %.0fs\n",
-		ran, len(all), each, time.Since(begin).Seconds(), building.Seconds())
-	var problems []error
-	if len(failed) > 0 {
-		problems = append(problems, fmt.Errorf("%d targets failed:\n%s", len(failed), strings.Join(failed, "\n")))
-	}
+	fmt.Printf("%d fuzz targets of %d packages ran for %v each, in %.0fs, of which waiting for builds took %.0fs\n",
+		r.ran, len(all), each, time.Since(begin).Seconds(), waited.Seconds())
 	if len(left) > 0 {
-		problems = append(problems, fmt.Errorf("%v were over before all targets ran: %s", most, strings.Join(left, ", ")))
+		err = fmt.Errorf("%v were over before all targets ran: %s", most, strings.Join(left, ", "))
 	}
-	return errors.Join(problems...)
+	return errors.Join(r.problem(), err)
+}
+
+// built is the test binary of one package.
+type built struct {
+	dir, binary string
+	err         error
+}
+
+// buildAll builds the tests of packages, one after the other, until one fails or ctx ends. It is
+// one package ahead of who receives.
+func buildAll(ctx context.Context, tmp string, dirs []string, done chan<- built) {
+	for i, dir := range dirs {
+		b := built{dir: dir, binary: filepath.Join(tmp, fmt.Sprintf("test%d", i))}
+		build := command(ctx, "test", "-c", "-vet=off", "-fuzz=Fuzz", "-ldflags=-s -w", "-o", b.binary, "./"+dir)
+		if out, err := build.CombinedOutput(); err != nil {
+			b.err = fmt.Errorf("build the tests of %s: %w\n%s", dir, err, out)
+		}
+		select {
+		case done <- b:
+		case <-ctx.Done():
+			return
+		}
+		if b.err != nil {
+			return
+		}
+	}
+}
+
+// runner runs targets and keeps what became of them.
+type runner struct {
+	each     time.Duration
+	parallel int
+	cache    string // of go test, for inputs found earlier
+	ran      int
+	failed   []string
+}
+
+// problem names all targets that failed.
+func (r *runner) problem() error {
+	if len(r.failed) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%d targets failed:\n%s", len(r.failed), strings.Join(r.failed, "\n"))
+}
+
+// fuzz runs one target. Its error is that of ctx; a target that fails is noted.
+func (r *runner) fuzz(ctx context.Context, b built, name string) error {
+	at, before := time.Now(), inputs(b.dir, name)
+	test := exec.CommandContext(ctx, b.binary, "-test.run=^$", "-test.fuzz=^"+name+"$", "-test.fuzztime="+r.each.String(),
+		// By default go test spends up to a minute on minimizing each new input.
+		"-test.fuzzminimizetime=100x", fmt.Sprintf("-test.parallel=%d", r.parallel), "-test.timeout="+(2*r.each+time.Minute).String(),
+		"-test.fuzzcachedir="+filepath.Join(r.cache, b.dir))
+	test.Dir = b.dir
+	out, err := test.CombinedOutput()
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	r.ran++
+	fmt.Printf("%-28s %-32s %s in %.1fs\n", b.dir, name, progress(out), time.Since(at).Seconds())
+	if err == nil {
+		return nil
+	}
+	if outOfTime(out) {
+		fmt.Printf("  its time was over before all seeds had been tried: no failure, but give it more than %v\n", r.each)
+		return nil
+	}
+	what := fmt.Sprintf("%s %s: %v", b.dir, name, err)
+	for _, path := range inputs(b.dir, name) {
+		if slices.Contains(before, path) {
+			continue
+		}
+		what += "\n  failing input: " + path
+		if text, err := os.ReadFile(path); err == nil {
+			// the file may vanish with the machine
+			fmt.Printf("%s holds\n%.4096s\n", path, text)
+		}
+	}
+	r.failed = append(r.failed, what)
+	fmt.Printf("%s\nFAIL: %s\n", out, what)
+	return nil
 }
 
 func command(ctx context.Context, args ...string) *exec.Cmd {
