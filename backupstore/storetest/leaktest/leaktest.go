@@ -84,7 +84,8 @@ func below(dir string) (left []string) {
 	name := "/" + filepath.Base(dir)
 	mounts, _ := os.ReadFile("/proc/self/mountinfo")
 	for line := range strings.Lines(string(mounts)) {
-		if f := strings.Fields(line); len(f) > 4 && strings.Contains(f[4], name) {
+		// The kernel escapes blanks of names, but no other white space that Unicode has.
+		if f := strings.Split(line, " "); len(f) > 4 && strings.Contains(f[4], name) {
 			left = append(left, "mount "+f[4])
 		}
 	}
