@@ -23,6 +23,7 @@ var mayImport = map[string][]string{
 	},
 	"fusefs":                       {"fusefs/contents", "fusefs/mountinfo", "fusefs/parttable"},
 	"fusefs/contents":              {"fusefs/parttable"},
+	"fusefs/inside/ext4":           {},
 	"fusefs/mountinfo":             {},
 	"fusefs/overlay":               {"cache/private"},
 	"fusefs/parttable":             {},

@@ -1,0 +1,195 @@
+package ext4
+
+import (
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// crashEnv is how many seeds the test of disks copied while mounted takes; 2 if it is not set.
+const crashEnv = "RESTOREFS_EXT4_CRASHES"
+
+// crashKinds are the file systems, and the options of mounting them, that are
+// copied while something writes to them.
+var crashKinds = []struct{ mkfs, mount string }{
+	{"-t ext4 -b 1024", ""},
+	{"-t ext4 -b 1024 -O fast_commit", ""},
+	{"-t ext4 -b 4096 -O orphan_file", ""},
+	{"-t ext4 -b 1024 -O ^metadata_csum,^64bit", ",journal_checksum"},
+	{"-t ext3 -b 1024", ",data=journal"},
+	{"-t ext4 -b 1024 -O ^metadata_csum", ",data=writeback,journal_async_commit"},
+	{"-t ext4 -b 4096 -O inline_data,fast_commit", ""},
+	{"-t ext4 -b 1024 -O bigalloc,ea_inode", ",data=journal"},
+	{"-t ext3 -b 4096", ""},
+	{"-t ext4 -b 2048 -O ^metadata_csum,^64bit,fast_commit", ""},
+}
+
+// A disk that is copied while it is written to shows what the kernel shows of it
+// after it has replayed the journal.
+func TestACopyOfADiskInUseIsWhatTheKernelMakesOfIt(t *testing.T) {
+	needMount(t)
+	seeds, _ := strconv.Atoi(os.Getenv(crashEnv))
+	for seed := range max(2, seeds) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) { t.Parallel(); crash(t, uint64(seed)) })
+	}
+}
+
+func crash(t *testing.T, seed uint64) {
+	kind := crashKinds[seed%uint64(len(crashKinds))]
+	image := mkfs(t, 32, strings.Fields(kind.mkfs)...)
+	var copies []string
+	mounted(t, image, kind.mount, func(root string) {
+		w := &writer{root: root, r: rand.New(rand.NewPCG(seed, 1))}
+		for i := range 3 {
+			for range 150 + w.r.IntN(200) {
+				w.step()
+			}
+			path := fmt.Sprint(image, i)
+			copyFile(t, image, path)
+			copies = append(copies, path)
+		}
+		w.close()
+	})
+	for i, path := range copies {
+		f := opened(t, path, Options{})
+		got := ownView(f)
+		replayed := path + "-replayed"
+		copyFile(t, path, replayed)
+		want := view{}
+		mounted(t, replayed, "", func(string) {})
+		mounted(t, replayed, ",ro", func(root string) { want = hostView(t, root) })
+		t.Logf("copy %d of %s%s: %d files, %s, %q", i, kind.mkfs, kind.mount, len(want), f.Info().Journal, f.Info().Notes)
+		if f.Info().Journal == "clean" {
+			t.Errorf("copy %d: nothing was replayed", i)
+		}
+		if strings.Contains(f.Info().Journal, "fast") {
+			got, want = got.only(eternal...), want.only(eternal...)
+		}
+		got.compare(t, want)
+	}
+}
+
+// eternal are the facts that the kernel does not change by replaying fast
+// commits. It does so as a program would that does the same again, so that
+// directories are larger, times are those of the replay, and links are counted
+// by what it finds.
+var eternal = []string{"mode", "owner", "inode", "target", "device", "sum", "data", "error", "readdir", "lookup", "xattr user.v"}
+
+func copyFile(t *testing.T, from, to string) {
+	t.Helper()
+	if out, err := exec.Command("cp", "--sparse=always", from, to).CombinedOutput(); err != nil {
+		t.Fatalf("cp: %v: %s", err, out)
+	}
+}
+
+// writer does random things to a file system.
+type writer struct {
+	root  string
+	r     *rand.Rand
+	paths []string // that may be there
+	dirs  []string
+	open  []*os.File // deleted or not
+}
+
+func (w *writer) new() string {
+	dir := w.root
+	if len(w.dirs) > 0 && w.r.IntN(3) > 0 {
+		dir = w.dirs[w.r.IntN(len(w.dirs))]
+	}
+	p := filepath.Join(dir, fmt.Sprintf("n%d%s", w.r.IntN(300), strings.Repeat("x", w.r.IntN(30))))
+	w.paths = append(w.paths, p)
+	return p
+}
+
+func (w *writer) old() string {
+	if len(w.paths) == 0 || w.r.IntN(8) == 0 {
+		return w.new()
+	}
+	return w.paths[w.r.IntN(len(w.paths))]
+}
+
+func (w *writer) bytes() []byte {
+	n := w.r.IntN(200)
+	if w.r.IntN(3) == 0 {
+		n = w.r.IntN(30_000)
+	}
+	b := make([]byte, n)
+	for i := range b {
+		b[i] = byte(w.r.IntN(256))
+	}
+	if n > 8 && w.r.IntN(4) == 0 {
+		be.PutUint32(b, journalMagic) // must be escaped in the journal
+	}
+	return b
+}
+
+// step does one thing. That it fails is as good as that it does not.
+func (w *writer) step() {
+	switch w.r.IntN(16) {
+	case 0, 1, 2:
+		ignore(os.WriteFile(w.new(), w.bytes(), 0o644))
+	case 3:
+		if f, err := os.OpenFile(w.old(), os.O_RDWR|os.O_CREATE, 0o600); err == nil {
+			_, err := f.WriteAt(w.bytes(), int64(w.r.IntN(200_000)))
+			ignore(err)
+			ignore(f.Sync())
+			w.keep(f)
+		}
+	case 4:
+		ignore(os.Truncate(w.old(), int64(w.r.IntN(50_000))))
+	case 5, 6:
+		ignore(os.Rename(w.old(), w.new()))
+	case 7:
+		ignore(os.Link(w.old(), w.new()))
+	case 8:
+		ignore(os.Symlink(strings.Repeat("l", 1+w.r.IntN(100)), w.new()))
+	case 9, 10:
+		ignore(os.Remove(w.old()))
+	case 11:
+		d := w.new()
+		if os.Mkdir(d, 0o755) == nil {
+			w.dirs = append(w.dirs, d)
+		}
+	case 12:
+		ignore(unix.Setxattr(w.old(), fmt.Sprint("user.", w.r.IntN(5)), w.bytes()[:0:0], 0))
+		ignore(unix.Setxattr(w.old(), "user.v", []byte(strings.Repeat("v", w.r.IntN(300))), 0))
+	case 13:
+		ignore(unix.Mknod(w.new(), unix.S_IFBLK|0o600, int(unix.Mkdev(7, uint32(w.r.IntN(1000))))))
+	case 14:
+		if f, err := os.Open(w.old()); err == nil {
+			ignore(f.Sync())
+			w.keep(f)
+		}
+	case 15:
+		if f, err := os.OpenFile(w.old(), os.O_RDWR, 0); err == nil {
+			ignore(unix.Fallocate(int(f.Fd()), unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, int64(w.r.IntN(20_000)), 9000))
+			ignore(f.Sync())
+			w.keep(f)
+		}
+	}
+}
+
+// keep leaves a file open for a while, so that deleting it leaves an orphan.
+func (w *writer) keep(f *os.File) {
+	w.open = append(w.open, f)
+	if len(w.open) > 10 {
+		ignore(w.open[0].Close())
+		w.open = w.open[1:]
+	}
+}
+
+func (w *writer) close() {
+	for _, f := range w.open {
+		ignore(f.Close())
+	}
+}
+
+var _ io.ReaderAt = (*File)(nil)

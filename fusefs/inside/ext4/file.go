@@ -1,0 +1,137 @@
+package ext4
+
+import (
+	"errors"
+	"fmt"
+	"io"
+)
+
+// File is the contents of a regular file. It needs no closing, and may be used
+// by many goroutines at once.
+type File struct {
+	f      *FS
+	in     *inode
+	inline []byte // the contents, if they are in the inode
+	at     cursor
+}
+
+var errOffset = errors.New("negative offset")
+
+// Open opens the contents of a regular file. The error is ErrUnsupported
+// (errors.Is) if they are encrypted.
+func (f *FS) Open(ino uint64) (*File, error) {
+	in, err := f.visible(ino)
+	if err != nil {
+		return nil, err
+	}
+	if in.kind() != typeRegular {
+		return nil, fmt.Errorf("open inode %d: it is no regular file", ino)
+	}
+	if in.flags&flagEncrypt != 0 {
+		return nil, fmt.Errorf("open inode %d: %w: its contents are encrypted", ino, ErrUnsupported)
+	}
+	return f.contents(in)
+}
+
+// contents opens what any inode holds.
+func (f *FS) contents(in *inode) (*File, error) {
+	file := &File{f: f, in: in}
+	if in.flags&flagInline != 0 {
+		var err error
+		if file.inline, err = f.inlineData(in); err != nil {
+			return nil, err
+		}
+		// What is behind them is zeros, as the kernel has it: mke2fs makes such files.
+		file.inline = file.inline[:min(in.size, int64(len(file.inline)))]
+	}
+	return file, nil
+}
+
+// Size returns the size in bytes.
+func (file *File) Size() int64 { return file.in.size }
+
+// ReadAt implements io.ReaderAt. Holes, and what was allocated and never
+// written, are zeros.
+func (file *File) ReadAt(p []byte, off int64) (n int, err error) {
+	if off < 0 {
+		return 0, errOffset
+	}
+	if off >= file.in.size {
+		return 0, io.EOF
+	}
+	if int64(len(p)) > file.in.size-off {
+		p, err = p[:file.in.size-off], io.EOF
+	}
+	if file.inline != nil {
+		clear(p)
+		if off < int64(len(file.inline)) {
+			copy(p, file.inline[off:])
+		}
+		return len(p), err
+	}
+	for n < len(p) {
+		got, failed := file.readRun(p[n:], off+int64(n))
+		if n += got; failed != nil {
+			return n, fmt.Errorf("read inode %d at offset %d: %w", file.in.ino, off+int64(n), failed)
+		}
+	}
+	return n, err
+}
+
+// readRun reads from one run.
+func (file *File) readRun(p []byte, off int64) (int, error) {
+	f := file.f
+	r, err := f.runAt(file.in, uint64(off>>f.sb.logBlock), &file.at)
+	if err != nil {
+		return 0, err
+	}
+	skip := off & (f.bs - 1)
+	if room := r.to - r.from; room < 1<<31 { // else p is shorter anyway, and the product may not fit
+		p = p[:min(int64(len(p)), int64(room)<<f.sb.logBlock-skip)]
+	}
+	if !r.data {
+		clear(p)
+		return len(p), nil
+	}
+	if err := f.readWithin(p, r.disk, skip); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// NextData returns the next data at an offset or behind it: from begin to end,
+// where end is at most the size of the file. It may be followed by more data.
+// Behind the last data the error is io.EOF.
+func (file *File) NextData(off int64) (begin, end int64, err error) {
+	size := file.in.size
+	if off < 0 {
+		return 0, 0, errOffset
+	}
+	if file.inline != nil {
+		if end = int64(len(file.inline)); off >= end {
+			return 0, 0, io.EOF
+		}
+		return off, end, nil
+	}
+	f := file.f
+	log := f.sb.logBlock
+	// A walk over pointers sees no more blocks of them than there are blocks.
+	for range f.sb.blocks + 1024 {
+		if off >= size {
+			return 0, 0, io.EOF
+		}
+		r, err := f.runAt(file.in, uint64(off>>log), &file.at)
+		if err != nil {
+			return 0, 0, fmt.Errorf("find data of inode %d from offset %d on: %w", file.in.ino, off, err)
+		}
+		end := size
+		if r.to < uint64(size>>log)+1 {
+			end = min(size, int64(r.to)<<log)
+		}
+		if r.data {
+			return off, end, nil
+		}
+		off = end
+	}
+	return 0, 0, corrupt(file.in.String(), "it has more blocks of pointers than the file system has blocks")
+}
