@@ -1,9 +1,6 @@
 package ext4
 
-import (
-	"errors"
-	"fmt"
-)
+import "errors"
 
 // Tags of fast commits (fs/ext4/fast_commit.h). Their numbers are little-endian.
 const (
@@ -172,5 +169,3 @@ func applyFast(records []fastRecord) *fastCommits {
 func (fi *fastInode) isDir() bool {
 	return len(fi.raw) > 0 && le.Uint16(fi.raw)&typeMask == typeDir
 }
-
-func (r fastRecord) String() string { return fmt.Sprintf("record %d of %d bytes", r.tag, len(r.value)) }

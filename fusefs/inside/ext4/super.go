@@ -189,20 +189,20 @@ func findSuper(d *device) (sb *super, notes []string, err error) {
 	if err == nil && ok && first.groupNumber == 0 {
 		return first, nil, nil
 	}
-	why := "has a wrong checksum"
+	why := "its checksum is wrong"
 	switch {
 	case err != nil:
 		why = err.Error()
 	case ok:
-		why = "is that of another group"
+		why = "it is that of another group"
 	}
 	if sb, off := findBackup(d); sb != nil {
-		return sb, []string{fmt.Sprintf("the backup superblock at offset %d is used: the first one %s", off, why)}, nil
+		return sb, []string{fmt.Sprintf("the backup superblock at offset %d is used, as the first one cannot be: %s", off, why)}, nil
 	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("read superblock: %w", err)
 	}
-	return first, []string{"the superblock " + why + ", and no backup of it was found: it is used all the same"}, nil
+	return first, []string{"the superblock is used all the same, as no backup of it was found: " + why}, nil
 }
 
 // backupGroups are the groups that have a superblock with sparse_super, and the

@@ -59,7 +59,7 @@ func TestTheKernelsViewIsOurs(t *testing.T) {
 		t.Run(m.name, func(t *testing.T) {
 			t.Parallel()
 			image := mkfs(t, max(8, m.mib), strings.Fields(m.args)...)
-			mounted(t, image, "", func(root string) { populate(t, root, 120) })
+			mounted(t, image, "", func(root string) { populate(t, root, 60) })
 			var want view
 			mounted(t, image, ",ro", func(root string) { want = hostView(t, root) })
 			f := opened(t, image, Options{})
@@ -87,7 +87,7 @@ func copied() (list []made) {
 // What mke2fs has copied into a file system is read from it.
 func TestWhatWasCopiedIsRead(t *testing.T) {
 	source := t.TempDir()
-	populate(t, source, 120)
+	populate(t, source, 60)
 	facts := []string{"mode", "owner", "target", "device", "sum", "links", "lookup", "error", "readdir"}
 	want := hostView(t, source).only(facts...)
 	for _, m := range copied() {

@@ -1,0 +1,334 @@
+package ext4
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// openBytes opens an image in memory.
+func openBytes(t testing.TB, image []byte, opt Options) *FS {
+	t.Helper()
+	f, err := Open(bytes.NewReader(image), int64(len(image)), opt)
+	must(t, err)
+	return f
+}
+
+// found returns the inode at a path.
+func found(t testing.TB, f *FS, path string) uint64 {
+	t.Helper()
+	at := f.Root()
+	for name := range strings.SplitSeq(path, "/") {
+		var err error
+		at, err = f.Lookup(at, name)
+		must(t, err)
+	}
+	return at
+}
+
+func TestChecksumsAreThoseOfTheKernel(t *testing.T) {
+	check := []byte("123456789")
+	if c := crc32be(^uint32(0), check); c != 0x0376e6e7 {
+		t.Errorf("crc32_be: %#x", c)
+	}
+	if c := crc16(0xffff, check); c != 0x4b37 {
+		t.Errorf("crc16: %#x", c)
+	}
+	if c := ^crc32c(^uint32(0), check); c != 0xe3069283 {
+		t.Errorf("crc32c: %#x", c)
+	}
+}
+
+func TestABackupSuperblockIsUsedAndTold(t *testing.T) {
+	source := t.TempDir()
+	write(t, filepath.Join(source, "file"), []byte("contents"))
+	for _, args := range []string{"-t ext4 -b 1024", "-t ext4 -b 1024 -O sparse_super2", "-t ext2 -b 1024"} {
+		image, err := os.ReadFile(mkfs(t, 24, append(strings.Fields(args), "-d", source)...))
+		must(t, err)
+		want := ownView(openBytes(t, image, Options{}))
+		clear(image[superOffset:][:superBytes])
+		f := openBytes(t, image, Options{})
+		if n := f.Info().Notes; len(n) != 1 || !strings.Contains(n[0], "backup superblock at offset 8389632") {
+			t.Errorf("%s: %q", args, n)
+		}
+		ownView(f).compare(t, want)
+	}
+}
+
+func TestADamagedDescriptorIsReadFromItsBackup(t *testing.T) {
+	image, err := os.ReadFile(mkfs(t, 24, "-t", "ext4", "-b", "1024"))
+	must(t, err)
+	want := ownView(openBytes(t, image, Options{}))
+	clear(image[2048:3072])
+	ownView(openBytes(t, image, Options{})).compare(t, want)
+}
+
+var errBadBlock = errors.New("this block is damaged")
+
+// failing fails reads that touch a range.
+type failing struct {
+	b          []byte
+	begin, end int64
+}
+
+func (r *failing) ReadAt(p []byte, off int64) (int, error) {
+	if off < r.end && off+int64(len(p)) > r.begin {
+		return 0, errBadBlock
+	}
+	return copy(p, r.b[off:]), nil
+}
+
+// A block that cannot be read is the error of what is in it, and of nothing else.
+func TestABlockThatCannotBeReadHarmsItsFileAlone(t *testing.T) {
+	image := sample(t, 0)
+	f := openBytes(t, image, Options{})
+	want := ownView(f)
+	one := found(t, f, "one")
+	in, err := f.inode(one)
+	must(t, err)
+	r, err := f.runAt(in, 3, nil)
+	must(t, err)
+	bad := &failing{image, int64(r.disk) * f.bs, int64(r.disk+1) * f.bs}
+	f, err = Open(bad, int64(len(image)), Options{})
+	must(t, err)
+	file, err := f.Open(one)
+	must(t, err)
+	p := make([]byte, 10_000)
+	if n, err := file.ReadAt(p, 0); n != 0 || !errors.Is(err, errBadBlock) {
+		t.Errorf("across the block: %d %v", n, err)
+	}
+	if n, err := file.ReadAt(p[:3*1024], 0); n != 3*1024 || err != nil {
+		t.Errorf("before the block: %d %v", n, err)
+	}
+	got := ownView(f)
+	for path, facts := range want {
+		if facts["inode"] == fmt.Sprint(one) {
+			if !strings.Contains(got[path]["error"], errBadBlock.Error()) {
+				t.Errorf("%s: %v", path, got[path])
+			}
+			delete(want, path)
+			delete(got, path)
+		}
+	}
+	got.compare(t, want)
+}
+
+// logBlocks returns the offsets of blocks of a kind in the log of an image.
+func logBlocks(f *FS, image []byte, kind uint32) (list []int64) {
+	for _, p := range places(f) {
+		if b := image[p.off:]; p.what == "log" && be.Uint32(b) == journalMagic && be.Uint32(b[4:]) == kind {
+			list = append(list, p.off)
+		}
+	}
+	return list
+}
+
+func TestALastCommitThatIsDamagedEndsTheReplay(t *testing.T) {
+	for n, what := range []string{"commit", "block"} {
+		image := sample(t, 0)
+		f := openBytes(t, image, Options{})
+		whole := f.Info().Journal
+		var last int
+		if _, err := fmt.Sscanf(whole, "replayed to commit %d", &last); err != nil {
+			t.Fatal(whole)
+		}
+		commits := slices.DeleteFunc(logBlocks(f, image, blockCommit), func(off int64) bool { return be.Uint32(image[off+8:]) != uint32(last) })
+		image[commits[0]+[]int64{0x30, -1024}[n]] ^= 0x40 // the commit itself, or the data before it
+		f = openBytes(t, image, Options{})
+		i := f.Info()
+		if want := fmt.Sprintf("replayed to commit %d", last-1); i.Journal != want || len(i.Notes) == 0 || !strings.Contains(i.Notes[0], "checksum") {
+			t.Errorf("a damaged %s: %q %q, want %q", what, i.Journal, i.Notes, want)
+		}
+	}
+}
+
+func TestWithoutReplayTheDiskIsOlder(t *testing.T) {
+	image := sample(t, 0)
+	now, before := openBytes(t, image, Options{}), openBytes(t, image, Options{NoReplay: true})
+	if i := before.Info(); !strings.HasPrefix(i.Journal, "not replayed: ") || len(i.Notes) == 0 {
+		t.Errorf("%+v", i)
+	}
+	if _, err := now.Lookup(now.Root(), "late0"); err != nil {
+		t.Error(err)
+	}
+	if _, err := before.Lookup(before.Root(), "late0"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("before the replay: %v", err)
+	}
+}
+
+func TestAJournalThatCannotBeUsedIsTold(t *testing.T) {
+	for what, spoil := range map[string]func(sb, journal []byte){
+		"the journal is on another device":    func(sb, _ []byte) { le.PutUint32(sb[0xe0:], 0) },
+		"the journal has features 0x80000000": func(_, j []byte) { j[0x28] = 0x80 },
+		"there is none":                       func(_, j []byte) { j[0] = 0 },
+		"its checksum is wrong":               func(_, j []byte) { j[0x58]++ },
+	} {
+		image := sample(t, 0)
+		for _, p := range places(openBytes(t, image, Options{})) {
+			if p.what == "journal" {
+				spoil(image[superOffset:], image[p.off:])
+			}
+		}
+		places(openBytes(t, image, Options{}))[0].fix(image)
+		i := openBytes(t, image, Options{}).Info()
+		if !strings.HasPrefix(i.Journal, "not replayed: ") || !strings.Contains(i.Journal, what) {
+			t.Errorf("%q: %q", what, i.Journal)
+		}
+	}
+}
+
+func TestAJournalThatNeedsMoreMemoryIsTold(t *testing.T) {
+	i := openBytes(t, sample(t, 0), Options{JournalBytes: 48}).Info()
+	if !strings.HasPrefix(i.Journal, "not replayed: it replaces more blocks") {
+		t.Errorf("%+v", i)
+	}
+}
+
+func TestEncryptedFilesAreTold(t *testing.T) {
+	image := sample(t, 1)
+	f := openBytes(t, image, Options{})
+	for _, path := range []string{"one", "slow", "many"} {
+		ino := found(t, f, path)
+		in, err := f.inode(ino)
+		must(t, err)
+		raw := slices.Clone(in.raw)
+		le.PutUint32(raw[0x20:], in.flags|flagEncrypt)
+		f.fast.inodes[ino] = &fastInode{raw: raw}
+		if a, err := f.Stat(ino); err != nil || !a.Encrypted {
+			t.Errorf("stat: %+v %v", a, err)
+		}
+		var read error
+		switch in.kind() {
+		case typeRegular:
+			_, read = f.Open(ino)
+		case typeLink:
+			_, read = f.Readlink(ino)
+		case typeDir:
+			read = f.ReadDir(ino, func(Dirent) error { return nil })
+		}
+		if !errors.Is(read, ErrUnsupported) {
+			t.Errorf("%s: %v", path, read)
+		}
+	}
+}
+
+// The index of a directory finds each name, and no other, with each kind of hash.
+func TestIndexesOfDirectories(t *testing.T) {
+	needMount(t)
+	for _, hash := range []string{"half_md4", "tea", "legacy", "half_md4 unsigned", "tea unsigned", "legacy unsigned"} {
+		t.Run(hash, func(t *testing.T) {
+			t.Parallel()
+			image := mkfs(t, 16, "-t", "ext4", "-b", "1024", "-N", "4096")
+			kind, unsigned := strings.CutSuffix(hash, " unsigned")
+			command(t, "debugfs", "-w", "-R", "ssv def_hash_version "+kind, image)
+			if unsigned {
+				command(t, "debugfs", "-w", "-R", "ssv flags 2", image)
+			}
+			const count = 1500
+			name := func(i int) string { return fmt.Sprintf("%d-\xe9-%s", i, strings.Repeat("n", 120+i%100)) }
+			mounted(t, image, "", func(root string) {
+				must(t, os.Mkdir(filepath.Join(root, "d"), 0o755))
+				for i := range count {
+					must(t, unix.Mknod(filepath.Join(root, "d", name(i)), unix.S_IFIFO|0o600, 0))
+				}
+			})
+			f := opened(t, image, Options{})
+			in, err := f.inode(found(t, f, "d"))
+			must(t, err)
+			for i := range count {
+				if at, _, err := f.lookupHash(in, name(i)); at == 0 || err != nil {
+					t.Fatalf("%q: %d %v", name(i), at, err)
+				}
+			}
+			if at, sure, err := f.lookupHash(in, name(count)); at != 0 || !sure || err != nil {
+				t.Errorf("a name that is not there: %d %v %v", at, sure, err)
+			}
+			_, b, err := f.indexNodeAt(in, 0)
+			must(t, err)
+			if b[rootInfo+6] == 0 {
+				t.Error("the index has one level only")
+			}
+		})
+	}
+}
+
+// Ranges over each other are what they are if they are put one after the other.
+func TestRangesOfFastCommits(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	for range 300 {
+		var all []run
+		want := map[uint64]uint64{}
+		for range r.IntN(12) {
+			x := run{from: uint64(r.IntN(60)), disk: uint64(r.IntN(1000)), data: r.IntN(3) > 0}
+			x.to = x.from + uint64(r.IntN(20))
+			all = append(all, x)
+			for b := x.from; b < x.to; b++ {
+				if want[b] = 0; x.data {
+					want[b] = x.disk + b - x.from
+				}
+			}
+		}
+		ranges := newRanges(all)
+		for b := range uint64(100) {
+			got, ok := ranges.at(b)
+			disk, there := want[b]
+			if ok != there || ok && got.data && got.disk != disk {
+				t.Fatalf("%v: block %d: %v %v, want %d %v", all, b, got, ok, disk, there)
+			}
+			if next := ranges.next(b); !ok && next <= b {
+				t.Fatalf("%v: the next range behind %d begins at %d", all, b, next)
+			}
+		}
+	}
+}
+
+func TestNamesOfFastCommits(t *testing.T) {
+	for _, c := range []struct {
+		disk uint32
+		cs   nameChanges
+		want uint32
+	}{
+		{0, nameChanges{{5, true}}, 5},
+		{4, nameChanges{{5, true}}, 4},
+		{4, nameChanges{{5, false}}, 4},
+		{4, nameChanges{{4, false}}, 0},
+		{4, nameChanges{{4, false}, {5, true}}, 5},
+		{0, nameChanges{{5, true}, {5, false}}, 0},
+		{0, nameChanges{{5, true}, {6, true}, {5, false}, {7, true}}, 7},
+	} {
+		if got := c.cs.apply(c.disk); got != c.want {
+			t.Errorf("%v with %d: %d, want %d", c.cs, c.disk, got, c.want)
+		}
+	}
+}
+
+// Many goroutines read one file system at once, with a cache that is too small.
+func TestManyReadAtOnce(t *testing.T) {
+	f := openBytes(t, sample(t, 1), Options{CacheBytes: 1})
+	want := ownView(f)
+	file, err := f.Open(found(t, f, "holes"))
+	must(t, err)
+	var wg sync.WaitGroup
+	for i := range 4 {
+		wg.Go(func() {
+			ownView(f).compare(t, want)
+			for k := range int64(50) {
+				p := make([]byte, 1)
+				if _, err := file.ReadAt(p, (k*k+int64(i))%100*2048); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
