@@ -12,6 +12,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -44,6 +45,11 @@ func Run(m *testing.M, then ...func()) int {
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "leaktest:", err)
 		return 1
+	}
+	if signal.Ignored(os.Interrupt) {
+		// As in the background of a script. The programs that tests start and interrupt would ignore
+		// it as well, and a test would wait for ever.
+		signal.Notify(make(chan os.Signal, 1), os.Interrupt)
 	}
 	goroutines, files := runtime.NumGoroutine(), openFiles()
 	code := m.Run()
