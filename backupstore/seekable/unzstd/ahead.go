@@ -139,7 +139,7 @@ func (d *Decoder) parseBlock(ctx context.Context, u *unit) error {
 		if err != nil {
 			return err
 		}
-		if count > maxSequences {
+		if count > maxSequences { // executing them would end so too; it bounds u.all
 			return errTooLong
 		}
 		if cap(u.all) < count {

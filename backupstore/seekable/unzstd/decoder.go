@@ -198,12 +198,11 @@ func (d *Decoder) more(ctx context.Context) error {
 	return nil
 }
 
-// explain says where err happened, unless it says so itself.
+// explain says where err, an error of step, happened.
 func (d *Decoder) explain(err error) error {
-	var located *stream.CorruptError
 	var failed *sourceError
 	switch {
-	case err == io.EOF || errors.As(err, &located) || isMemoryError(err):
+	case err == io.EOF || isMemoryError(err):
 		return err
 	case errors.As(err, &failed):
 		return fmt.Errorf("zstd: read the stored object at %d (decoded byte %d): %w", failed.off, d.out, failed.err)

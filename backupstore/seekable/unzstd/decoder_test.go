@@ -268,6 +268,40 @@ func TestSourceErrorsAreWrappedAndLast(t *testing.T) {
 	}
 }
 
+// ending gives good bytes and then err, although it says that there are more.
+type ending struct {
+	memory
+	good int64
+	err  error
+}
+
+func (e *ending) ReadAt(_ context.Context, p []byte, off int64) (int, error) {
+	if off+int64(len(p)) <= e.good {
+		return copy(p, e.memory[off:]), nil
+	}
+	return copy(p, e.memory[min(off, e.good):e.good]), e.err
+}
+
+// Wherever the source fails, in a header too, that is not taken for the end of the object nor for
+// damage; one that has become shorter is.
+func TestTroubleOfTheSourceIsToldFromTheEndOfTheObject(t *testing.T) {
+	skippable := []byte{0x50, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 'a', 'b', 'c'}
+	frame := klauspost(t, []byte("some text"))
+	stored := join(skippable, frame, skippable, frame)
+	for said, want := range map[error]error{errDisk: errDisk, io.EOF: io.ErrUnexpectedEOF, nil: io.ErrUnexpectedEOF} {
+		for good := range int64(len(stored)) {
+			for way, d := range map[string]*Decoder{
+				"plain": New(&ending{stored, good, said}, Options{}), "ahead": aheadFrom(&ending{stored, good, said}, 0),
+			} {
+				if _, err := decodeAll(t, d, 7); !errors.Is(err, want) || errors.Is(err, stream.ErrCorrupt) {
+					t.Errorf("%s: %v after %d bytes: %v, want %v", way, said, good, err, want)
+				}
+				d.Close()
+			}
+		}
+	}
+}
+
 func TestAStoppedDecoderGoesOn(t *testing.T) {
 	img := image(7, 3<<20)
 	d := New(memory(klauspost(t, img)), Options{})

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"math/big"
+	"slices"
 	"testing"
 
 	"github.com/cespare/xxhash/v2"
@@ -89,6 +90,7 @@ var oddities = []oddity{
 	{"a raw block larger than the window is refused", block(blockRaw, oddWindow+1, true, make([]byte, oddWindow+1)...), errBlockSize},
 	{"a block of one value larger than the window is refused", block(blockRLE, oddWindow+1, true, 'x'), errBlockSize},
 	{"an empty compressed block is refused", compressed(), errBlockShort},
+	{"an empty compressed block is refused, whatever is behind it", append(compressed(), 3<<2|0xf0, 0xff, 0xff), errBlockShort},
 
 	{"raw literals beyond the block are refused", compressed([]byte{10 << 3, 'a', 'b'}), errBlockShort},
 	{"more raw literals than a block may have are refused", compressed([]byte{3<<2 | (oddWindow+1)<<4&0xff, (oddWindow + 1) >> 4, 0}, make([]byte, 20)), errLitsSize},
@@ -122,6 +124,7 @@ var oddities = []oddity{
 	{"counts that end early are refused", compressed(rawLits("a"), []byte{1, modeCounts << 4, 0}), errTableBits},
 
 	{"a bit stream of no bytes is refused", compressed(rawLits("a"), single(1, 1, 2, 0)), errBitsStart},
+	{"a bit stream of no bytes is refused, whatever is before it", compressed(rawLits("a"), single(1, 1, 2, 1)), errBitsStart},
 	{"a bit stream without an end mark is refused", compressed(rawLits("a"), single(1, 1, 2, 0), []byte{7, 0}), errBitsStart},
 	{"a bit stream too short for the first states is refused", compressed(rawLits("a"), []byte{1, 0}, backward(field{0, 16})), errBitsShort},
 	{"a bit stream that ends inside a sequence is refused", compressed(rawLits("a"), single(1, 1, 2, 0), backward(field{0, 1})), errBitsShort},
@@ -207,6 +210,12 @@ func oddState(replaced map[int]uint64) []byte {
 	return stream.AppendWindow(b, oddBefore, []stream.Range{{Off: 0, Len: 100}})
 }
 
+// oddTable is oddState with that description of a table, or of the tree.
+func oddTable(which int, desc ...byte) []byte {
+	b := oddState(map[int]uint64{7 + which: uint64(len(desc))})
+	return slices.Insert(b, 9+which, desc...)
+}
+
 // The same blocks, with nothing wrong.
 func TestBlocksAtTheLimitsOfTheRulesAreTaken(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -289,15 +298,17 @@ func TestEachRuleOfFramesIsHeldTo(t *testing.T) {
 	if got, err := decodeAll(t, New(memory(join(magic, []byte{0x24, 0}, block(blockRaw, 0, true), sum)), Options{}), 10); err != nil || len(got) > 0 {
 		t.Errorf("%q, %v", got, err)
 	}
-	eachCut(t, join(magic, []byte{0x24, 3}, abc, binary.LittleEndian.AppendUint32(nil, uint32(xxhash.Sum64String("abc")))))
+	eachCut(t, join(magic, []byte{0x24, 3}, abc, binary.LittleEndian.AppendUint32(nil, uint32(xxhash.Sum64String("abc")))), 0)
 	whole, _ := oddFrame(compressed(rawLits("a"), single(1, 1, 2, 0), backward(field{0, 2})))
-	eachCut(t, whole)
+	eachCut(t, whole, 0)
+	// Less than a magic number behind a frame is not part of the stream.
+	eachCut(t, join(whole, []byte{0x50, 0x2a, 0x4d, 0x18, 3, 0, 0, 0}, []byte("abc")), len(whole)+4)
 }
 
-// eachCut decodes what is left of stored when it is cut at each byte.
-func eachCut(t *testing.T, stored []byte) {
+// eachCut decodes what is left of stored when it is cut at each byte, but for the first ones.
+func eachCut(t *testing.T, stored []byte, first int) {
 	t.Helper()
-	for cut := range len(stored) + 1 {
+	for cut := first; cut <= len(stored); cut++ {
 		eachDecoder(t, stored[:cut], func(way string, _ []byte, err error) {
 			if cut < len(stored) && !errors.Is(err, io.ErrUnexpectedEOF) || cut == len(stored) && err != nil {
 				t.Errorf("%s, cut at %d of %d: %v", way, cut, len(stored), err)
@@ -333,6 +344,12 @@ func TestEachFieldOfACheckpointIsChecked(t *testing.T) {
 		{"a repeat offset beyond 32 bits", 8 * at, 100, oddState(map[int]uint64{6: 1 << 32}), "repeat offset: " + errStateBounds.Error()},
 		{"a table longer than the state", 8 * at, 100, oddState(map[int]uint64{8: 1000}), "table: " + errStateBounds.Error()},
 		{"a reach beyond what is decoded", 8 * at, 100, oddState(map[int]uint64{11: 101}), "reach: " + errStateBounds.Error()},
+		{"a number of more than 64 bits", 8 * at, 100, append(append([]byte{}, good[:2]...), bytes.Repeat([]byte{0xff}, 20)...), "window: " + errStateShort.Error()},
+		{"no more than a window", 8 * at, 100, good[:4], "decoded bytes: " + errStateShort.Error()},
+		{"a table where the state ends", 8 * at, 100, oddState(map[int]uint64{7: 1})[:9], "table: " + errStateBounds.Error()},
+		{"a table that repeats another", 8 * at, 100, oddTable(litLen, modeRepeat), "literal length table: " + errStateBounds.Error()},
+		{"more behind a table", 8 * at, 100, oddTable(offset, modeSingle, 2, 0), "offset table: " + errStateLeft.Error()},
+		{"more behind a tree", 8 * at, 100, oddTable(useTree, append(tree, 0)...), "tree: " + errStateLeft.Error()},
 		{"bytes behind its window", 8 * at, 100, append(oddState(nil), 0), errStateLeft.Error()},
 		{"a window that is cut", 8 * at, 100, good[:len(good)-1], "sparse window: out of bounds"},
 	} {
@@ -349,6 +366,10 @@ func TestEachFieldOfACheckpointIsChecked(t *testing.T) {
 				t.Fatalf("%v, not %q", err, c.want)
 			}
 		})
+	}
+	large := stream.Checkpoint{In: 8 * at, Out: 100, State: oddState(map[int]uint64{2: 64 << 20})}
+	if _, err := Resume(memory(stored), large, Options{MaxBytes: 1 << 20}); !isMemoryError(err) || errors.Is(err, stream.ErrCorrupt) {
+		t.Errorf("a window beyond the memory that is allowed: %v", err)
 	}
 	for cut := range len(good) {
 		if _, err := Resume(memory(stored), stream.Checkpoint{In: 8 * at, Out: 100, State: good[:cut]}, Options{}); !errors.Is(err, stream.ErrCorrupt) {

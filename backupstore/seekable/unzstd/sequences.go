@@ -46,6 +46,8 @@ func (r *sequenceReader) start(b []byte, n int, tables *[3]table) error {
 	r.pos = 8*size - 9 + bits.Len8(b[bitPad+size-1])
 	for i := range tables {
 		t := &tables[i]
+		// What is missing here would be missing at the end as well, but a state would be made of
+		// bits that are not the stream's.
 		if r.pos -= int(t.log); r.pos < 0 {
 			return errBitsShort
 		}

@@ -45,7 +45,7 @@ func (s *sparse) collect(l *refLog, out int64, reach int) {
 		into := s.uses[len(s.uses) : len(s.uses)+len(refs)]
 		k, before := uint(0), int(b.out-out)
 		for _, r := range refs {
-			if k >= uint(len(into)) {
+			if k >= uint(len(into)) { // never: tells the compiler that into[k] is in bounds
 				break
 			}
 			back := r.back() - before

@@ -121,12 +121,12 @@ func (d *Decoder) resume(cp stream.Checkpoint) error {
 	if flags&^(flagChecksum|flagContent) != 0 {
 		return errStateBounds
 	}
-	next := func(least, most int64) (v int64, err error) {
+	next := func(least, most int64) (v int64, err error) { // neither of them negative
 		u, n := binary.Uvarint(b)
 		if n <= 0 {
 			return 0, errStateShort
 		}
-		if b = b[n:]; most < least || u < uint64(least) || u > uint64(most) {
+		if b = b[n:]; u < uint64(least) || u > uint64(most) {
 			return 0, errStateBounds
 		}
 		return int64(u), nil

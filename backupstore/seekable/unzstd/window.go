@@ -74,6 +74,8 @@ func (w *window) begin(maxLen int) {
 // matchAcross copies a match that starts before the buffer's start, that is in
 // the older part, to pos. It reports false when the offset is not valid.
 func (w *window) matchAcross(pos, off, length int) bool {
+	// The ring keeps all that a match may reach, so the last condition is never met; without it a
+	// mistake there would be a panic.
 	if int64(off) > min(w.size, w.total+int64(pos-w.start)) || off > pos && off-pos > w.end {
 		return false
 	}
