@@ -20,7 +20,7 @@ const (
 func (c *core) open() (wrong string) {
 	in := &c.in
 	v, ok := in.take(3)
-	if !ok {
+	if !ok { // reading on would end so as well
 		return truncated
 	}
 	c.final = v&1 != 0

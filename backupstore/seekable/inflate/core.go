@@ -174,6 +174,8 @@ func (c *core) low() int {
 // It reports whether there is such a byte.
 func (c *core) note(beyond, length int) bool {
 	m := c.marks
+	// Checkpoints are so far apart that history is a whole window while one is recorded; before
+	// the first one it is 0.
 	if m == nil || !m.recording || beyond > m.history {
 		return false
 	}

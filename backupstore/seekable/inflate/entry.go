@@ -24,7 +24,7 @@ func FindEntry(ctx context.Context, src stream.Source, in int64) (cp stream.Chec
 	c.in.src, c.in.buf = src, b.in[:0]
 	c.in.seek(max(in, windowBytes/matchMax) * 8)
 	c.in.step = inputBytes
-	if found, err = c.findBlock(ctx, src.Size()*8); !found || err != nil {
+	if found, err = c.findBlock(ctx, src.Size()*8); !found {
 		return cp, false, err
 	}
 	return stream.Checkpoint{In: c.header, Out: windowBytes, State: state}, true, nil

@@ -138,6 +138,8 @@ func (c *core) fast(stop int) (wrong string) {
 			bits >>= distBits
 			left -= distBits
 			d = distEntry(t, uint64(d>>16)+bits&(1<<(d>>8&15)-1))
+			// Never: a code that needs a subtable is complete, and dynamic blocks have no symbol
+			// without a meaning. The pointers below depend on it.
 			if d&flagExceptional != 0 {
 				wrong = badSymbol
 				break
@@ -303,6 +305,8 @@ func (c *core) fast16(stop int) (wrong string) {
 			bits >>= distBits
 			left -= distBits
 			d = distEntry(t, uint64(d>>16)+bits&(1<<(d>>8&15)-1))
+			// Never: a code that needs a subtable is complete, and dynamic blocks have no symbol
+			// without a meaning. The pointers below depend on it.
 			if d&flagExceptional != 0 {
 				wrong = badSymbol
 				break
