@@ -22,6 +22,9 @@ UNWATCHED  := $(and $(RACE),$(foreach package,github.com/klauspost/compress/... 
 # What end-to-end tests use where it is installed; they skip, and say so, where not.
 TEST_PROGRAMS := qemu-utils xz-utils mmdebstrap fuse3 e2fsprogs xfsprogs zstd gcc libc6-dev fdisk gdisk dosfstools btrfs-progs ntfs-3g exfatprogs qemu-system-x86 busybox-static python3-cinder fio gddrescue bzip2 python3-keystone qemu-user-static
 
+# First the one whose tests wait most, beside which the others run.
+PACKAGES   := ./cmd/restorefs ./...
+
 .PHONY: help build install demo test lint unit unit1 test-arch setup test-systemd soak flips fuzz bench bench-cinder bench-mount fixtures clean
 
 help: ## list the targets
@@ -55,11 +58,11 @@ lint:
 unit:
 	@[ -n "$(RACE)" ] || echo "no C compiler: tests run without the race detector"
 	@# By default each program of the end-to-end tests would sleep a second at its end, for races then.
-	GORACE="atexit_sleep_ms=0 $$GORACE" GO="$(GO)" $(GO) run ./backupstore/storetest/leaktest/gotest $(RACE) $(UNWATCHED) -timeout 40m ./...
+	GORACE="atexit_sleep_ms=0 $$GORACE" GO="$(GO)" $(GO) run ./backupstore/storetest/leaktest/gotest $(RACE) $(UNWATCHED) -timeout 40m $(PACKAGES)
 
 unit1: # again with one processor and pure Go
 	@# Where GOMAXPROCS is 1, go test runs one package at a time unless -p says otherwise.
-	GOMAXPROCS=1 GO="$(GO)" $(GO) run ./backupstore/storetest/leaktest/gotest -p $$(nproc) -tags purego -timeout 40m ./...
+	GOMAXPROCS=1 GO="$(GO)" $(GO) run ./backupstore/storetest/leaktest/gotest -p $$(nproc) -tags purego -timeout 40m $(PACKAGES)
 
 # The packages in which the order of bytes or a processor's own loop matters.
 ARCH_PACKAGES := $(addprefix ./,backupstore/format fusefs/parttable cache/disk \

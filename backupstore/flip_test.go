@@ -112,7 +112,7 @@ func TestNoFlippedBitOfAnObjectGivesAWrongByte(t *testing.T) {
 					}
 				}
 				path := filepath.Join(dir, f.Prefix+"-00001")
-				seen := flipAll(t, path, positions(t, path, 40), func(what string) outcome { return readFlipped(t, dir, want, what) })
+				seen := flipAll(t, path, positions(t, path, 20), func(what string) outcome { return readFlipped(t, dir, want, what) })
 				if seen[noticed] == 0 || seen[refused] > 0 {
 					t.Errorf("%v", seen)
 				}
@@ -289,7 +289,7 @@ func grounds(t *testing.T) []ground {
 
 // flips is how many bits TestNoFlippedBitGivesAWrongByte flips.
 func flips(t *testing.T) int {
-	n, err := strconv.Atoi(cmp.Or(os.Getenv("RESTOREFS_FLIPS"), "240"))
+	n, err := strconv.Atoi(cmp.Or(os.Getenv("RESTOREFS_FLIPS"), "120"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -175,7 +175,7 @@ func TestFioVerifiesTheOverlay(t *testing.T) {
 		{"mapped", "--ioengine=mmap --bs=4k"},
 	} {
 		disk, unmount := writableMount(t, share, id, dir)
-		args := strings.Fields("--name=job --rw=randwrite --size=8m --io_size=8m --allow_file_create=0 --allow_mounted_write=1 --verify=crc32c --verify_fatal=1 --verify_state_save=0 --randrepeat=1 --end_fsync=1 --output-format=terse " + job.flags)
+		args := strings.Fields("--name=job --rw=randwrite --size=4m --io_size=4m --allow_file_create=0 --allow_mounted_write=1 --verify=crc32c --verify_fatal=1 --verify_state_save=0 --randrepeat=1 --end_fsync=1 --output-format=terse " + job.flags)
 		args = append(args, "--filename="+disk)
 		run(t, "fio", append(args, "--do_verify=1")...)
 		unmount(true) // killed, after end_fsync has made it safe

@@ -122,14 +122,14 @@ func (f *Cinder) answer(w http.ResponseWriter, r *http.Request, body request, te
 	}
 }
 
-var schemaKey = regexp.MustCompile(`^[a-zA-Z0-9-_:. /]{1,255}$`)
+var schemaKey = regexp.MustCompile(`^[a-zA-Z0-9-_:. /]+$`)
 
 // schemaRefusal returns what Cinder 21.3.1 says about metadata that it refuses (extra_specs of
 // cinder/api/validation/parameter_types.py).
 func schemaRefusal(pairs map[string]string) string {
 	for k, v := range pairs {
 		switch {
-		case !schemaKey.MatchString(k):
+		case len(k) > 255 || !schemaKey.MatchString(k):
 			return fmt.Sprintf("Invalid input for field/attribute metadata. Value: %v. Additional properties are not allowed ('%s' was unexpected)", pairs, k)
 		case utf8.RuneCountInString(v) > 255:
 			return fmt.Sprintf("Invalid input for field/attribute %s. Value: %s. '%s' is too long", k, v, v)
