@@ -89,7 +89,7 @@ func readComplete(r io.ReaderAt, size int64, key Key) (c contents, err error) {
 	}
 	header := key.header()
 	first := int64(len(header))
-	if size < first+footerBytes || size >= maxFileSize {
+	if size >= maxFileSize {
 		return c, damagedf("%d bytes cannot be a complete index", size)
 	}
 	le := binary.LittleEndian
@@ -103,7 +103,7 @@ func readComplete(r io.ReaderAt, size int64, key Key) (c contents, err error) {
 	switch {
 	case string(foot[:8]) != footerMagic || crc32c(foot[:60]) != le.Uint32(foot[60:]) || le.Uint32(foot[56:]) != 0:
 		return c, damagedf("no footer")
-	case slots > maxCheckpoints || zeros > maxZeros || dir > uint64(size) || int64(dir) < first || int64(dir)+length+footerBytes != size:
+	case slots > maxCheckpoints || zeros > maxZeros || int64(dir) < first || int64(dir)+length+footerBytes != size:
 		return c, damagedf("footer does not fit a file of %d bytes", size)
 	}
 	directory := make([]byte, length)
@@ -136,7 +136,7 @@ func parseDirectory(p []byte, slots int, first, dir int64, key Key) (c contents,
 	c.zeros.list = make([]extent, 0, len(p)/zeroRowBytes)
 	for last := int64(-1); len(p) > 0; p = p[zeroRowBytes:] {
 		off, n := int64(le.Uint64(p)), int64(le.Uint64(p[8:]))
-		if off <= last || n < minZero || off > key.DecodedBytes || n > key.DecodedBytes-off {
+		if off <= last || n < minZero || n > key.DecodedBytes-off {
 			return contents{}, damagedf("zero extent of %d bytes at %d is out of place", n, off)
 		}
 		last = off + n
@@ -164,7 +164,7 @@ func readPartial(r io.ReaderAt, size int64, key Key) (c contents, end int64, err
 			return contents{}, 0, fmt.Errorf("read record at %d: %w", at, err)
 		}
 		if h.kind == kindZeros {
-			if h.out < c.zeros.run.off || h.out > key.DecodedBytes || h.in > key.DecodedBytes-h.out {
+			if h.out < c.zeros.run.off || h.in > key.DecodedBytes-h.out {
 				break
 			}
 			c.zeros.add(h.out, h.out+h.in)

@@ -300,6 +300,10 @@ func TestTroubleOfTheSourceIsToldFromTheEndOfTheObject(t *testing.T) {
 			}
 		}
 	}
+	// The first read is of the magic number alone.
+	if _, err := decodeAll(t, New(&ending{frame, 4, errDisk}, Options{}), 7); !errors.Is(err, errDisk) {
+		t.Errorf("in the middle of a header: %v", err)
+	}
 }
 
 func TestAStoppedDecoderGoesOn(t *testing.T) {

@@ -211,6 +211,14 @@ func TestZerosAreReported(t *testing.T) {
 	}
 }
 
+// What repeats like zeros and is not zero is not reported.
+func TestRunsOfAnotherByteAreNoZeros(t *testing.T) {
+	img := join(make([]byte, 300<<10), bytes.Repeat([]byte{'x'}, 700<<10), make([]byte, 300<<10), []byte("end"))
+	if l := index(t, klauspost(t, img), img, 128<<10); len(l.zeros) == 0 {
+		t.Error("no zeros")
+	}
+}
+
 func TestEmptyBlocksTakeNoMemory(t *testing.T) {
 	img := image(17, 300000)
 	stored := klauspost(t, img, zstd.WithWindowSize(64<<10), zstd.WithEncoderCRC(false))
