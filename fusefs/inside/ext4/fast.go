@@ -24,30 +24,46 @@ func (c *fastCommits) inode(ino uint64) *fastInode { return c.inodes[ino] }
 
 func (in *inode) madeByFastCommit() bool { return in.fast != nil && in.fast.made }
 
-// apply returns the inode with the changes of fast commits. What it says of
-// where its blocks are stays, as in the kernel (ext4_fc_replay_inode): records
-// of ranges tell that.
+// apply returns the inode with the changes of fast commits. What is behind what
+// they have, extended attributes, stays.
+//
+// Where the blocks of a file are is taken from its record if that has all of it:
+// then it is as it was. The kernel (ext4_fc_replay_inode) goes by what the disk
+// has and the records of ranges even then, so that blocks of a file that had the
+// inode before come back in the new one, and those of a file that had been
+// inline are lost. A tree of extents with blocks of its own is as old as these
+// blocks: it is taken from the disk, with the ranges.
 func (fi *fastInode) apply(old []byte) []byte {
-	raw := slices.Clone(old) // extended attributes, behind what the record has, stay
+	raw := slices.Clone(old)
 	copy(raw, fi.raw)
-	switch flags := le.Uint32(raw[0x20:]); {
-	case flags&flagExtents != 0:
-		copy(raw[40:40+mapBytes], old[40:])
-		if le.Uint16(raw[40:]) != extentMagic {
-			clear(raw[40 : 40+mapBytes])
-			le.PutUint16(raw[40:], extentMagic)
-			le.PutUint16(raw[44:], mapBytes/extentBytes-1)
-		}
-	case flags&flagInline == 0 && !fi.keepsMap(raw):
-		copy(raw[40:40+mapBytes], old[40:])
+	if fi.wholeMap() {
+		return raw
+	}
+	iblock := raw[40 : 40+mapBytes]
+	copy(iblock, old[40:])
+	if le.Uint32(old[0x64:]) != le.Uint32(raw[0x64:]) {
+		clear(iblock) // of another generation: a file that was deleted, with its blocks
+	}
+	if le.Uint32(raw[0x20:])&flagExtents != 0 && le.Uint16(iblock) != extentMagic {
+		clear(iblock)
+		le.PutUint16(iblock, extentMagic)
+		le.PutUint16(iblock[4:], mapBytes/extentBytes-1)
 	}
 	return raw
 }
 
-// keepsMap says whether an inode has something else than a map of blocks in its place.
-func (fi *fastInode) keepsMap(raw []byte) bool {
-	k := le.Uint16(raw) & typeMask
-	return k != typeRegular && k != typeDir
+// wholeMap says whether the record of an inode has all of where its blocks are,
+// or something else in that place.
+func (fi *fastInode) wholeMap() bool {
+	flags, kind := le.Uint32(fi.raw[0x20:]), le.Uint16(fi.raw)&typeMask
+	switch {
+	case flags&flagInline != 0:
+		return true
+	case flags&flagExtents != 0:
+		n, wrong := parseExtents(fi.raw[40:40+mapBytes], 0)
+		return wrong == "" && n.len() <= mapBytes/extentBytes-1
+	}
+	return kind != typeRegular && kind != typeDir
 }
 
 // fastRanges are the blocks of a file that fast commits put elsewhere, in order.

@@ -144,7 +144,16 @@ func applyFast(records []fastRecord) *fastCommits {
 			from := uint64(le.Uint32(r.value[4:]))
 			ranges[ino] = append(ranges[ino], run{from: from, to: from + uint64(le.Uint32(r.value[8:]))})
 		case fastInodeTag:
-			inode(ino).raw = r.value[4:]
+			raw := r.value[4:]
+			if was := inode(ino).raw; was != nil && le.Uint32(was[0x64:]) != le.Uint32(raw[0x64:]) {
+				c.inodes[ino] = &fastInode{} // the inode was deleted and is another file's now
+				delete(ranges, ino)
+				delete(c.dirs, ino)
+			}
+			inode(ino).raw = raw
+			if inode(ino).wholeMap() {
+				delete(ranges, ino) // it has them
+			}
 		case fastCreate, fastLink, fastUnlink:
 			dir, at, name := ino, le.Uint32(r.value[4:]), string(r.value[8:])
 			if c.dirs[dir] == nil {
