@@ -76,7 +76,6 @@ func (f *FS) rereadSuper() {
 	if err != nil || !superChecksum(b) || sb.checkReadable() != nil || !f.sb.sameGeometry(sb) {
 		return
 	}
-	sb.block = f.sb.block
 	f.use(sb)
 }
 

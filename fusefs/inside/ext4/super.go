@@ -42,8 +42,6 @@ type super struct {
 	backupGroups  [2]uint32
 	orphanInode   uint32
 	seed          uint32 // of all metadata checksums
-
-	block uint64 // where it was read: its block
 }
 
 func (sb *super) blockBytes() int64 { return 1 << sb.logBlock }
@@ -178,7 +176,6 @@ func superAt(d *device, off int64) (*super, bool, error) {
 	if err != nil {
 		return nil, false, err
 	}
-	sb.block = uint64(off >> sb.logBlock)
 	return sb, superChecksum(b), nil
 }
 
