@@ -37,6 +37,9 @@ func storm(t *testing.T, readers, each int, objects []*Object, wants [][]byte) {
 }
 
 func TestManyReadersReadRightAndKeepTheBudget(t *testing.T) {
+	if testing.Short() {
+		t.Skip("not in this run: which processor it is makes no difference")
+	}
 	for _, c := range []struct {
 		name   string
 		memory int64
@@ -141,6 +144,9 @@ func TestWhoGivesUpWaitingLetsOthersGoOn(t *testing.T) {
 }
 
 func TestReadsThatAreCancelledAgainAndAgainGetThere(t *testing.T) {
+	if testing.Short() {
+		t.Skip("not in this run: which processor it is makes no difference")
+	}
 	for _, s := range indexedSamples(t) {
 		for _, memory := range []int64{64 << 20, 1} {
 			t.Run(fmt.Sprintf("%s, %d bytes of memory", s.name, memory), func(t *testing.T) {
@@ -172,6 +178,9 @@ func TestReadsThatAreCancelledAgainAndAgainGetThere(t *testing.T) {
 }
 
 func TestReadersAtTheFrontierSurviveEachOthersEnds(t *testing.T) {
+	if testing.Short() {
+		t.Skip("not in this run: which processor it is makes no difference")
+	}
 	for _, s := range indexedSamples(t) {
 		t.Run(s.name, func(t *testing.T) {
 			o := s.open(newEngine(t, Options{}), "x")

@@ -288,6 +288,9 @@ func TestOneProcessAtATimeUsesADirectory(t *testing.T) {
 }
 
 func TestFilesStayWithinTheLimitAndEntriesThatAreReadStay(t *testing.T) {
+	if testing.Short() {
+		t.Skip("not in this run: which processor it is makes no difference")
+	}
 	dir := t.TempDir()
 	const limit = 4 << 20
 	c := opened(t, dir, limit, 1<<20, nil)
@@ -386,6 +389,9 @@ func TestAFullDiskIsNoError(t *testing.T) {
 }
 
 func TestConcurrentReadersOfACacheThatIsTooSmallGetRightBytes(t *testing.T) {
+	if testing.Short() {
+		t.Skip("not in this run: which processor it is makes no difference")
+	}
 	c := opened(t, t.TempDir(), 1<<20, 512<<10, nil)
 	each := 200
 	if testing.Short() {
