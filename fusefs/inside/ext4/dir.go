@@ -149,8 +149,8 @@ func (f *FS) eachEntry(in *inode, fn func(name []byte, ino uint32, kind uint8) e
 			return fmt.Errorf("read directory of inode %d: %w", in.ino, err)
 		}
 		r.to = min(r.to, end)
-		if seen += r.to - r.from; r.data && seen > f.sb.blocks {
-			return corrupt(in.String(), "its directory would be larger than the file system")
+		if seen += r.to - r.from; seen > f.there() {
+			return corrupt(in.String(), "its directory would be larger than the disk")
 		}
 		for ; r.data && block < r.to; block++ {
 			err := f.eachInBlock(in, r.disk+block-r.from, block, fn)

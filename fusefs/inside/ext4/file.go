@@ -115,8 +115,9 @@ func (file *File) NextData(off int64) (begin, end int64, err error) {
 	}
 	f := file.f
 	log := f.sb.logBlock
-	// A walk over pointers sees no more blocks of them than there are blocks.
-	for range f.sb.blocks + 1024 {
+	// What has no data is a hole or blocks that were never written: neither are
+	// there more of them than blocks, nor blocks of pointers without a pointer.
+	for range 2*f.there() + 1024 {
 		if off >= size {
 			return 0, 0, io.EOF
 		}
@@ -133,5 +134,5 @@ func (file *File) NextData(off int64) (begin, end int64, err error) {
 		}
 		off = end
 	}
-	return 0, 0, corrupt(file.in.String(), "it has more blocks of pointers than the file system has blocks")
+	return 0, 0, corrupt(file.in.String(), "it has more holes than the disk has blocks")
 }

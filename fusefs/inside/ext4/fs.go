@@ -85,6 +85,10 @@ func Open(r io.ReaderAt, size int64, opt Options) (*FS, error) {
 
 func (f *FS) use(sb *super) { f.sb, f.bs = sb, sb.blockBytes() }
 
+// there returns how many blocks are both in the file system and on the disk: no
+// directory or journal has more, nor is more walked over in one step.
+func (f *FS) there() uint64 { return min(f.sb.blocks, uint64(f.dev.size)>>f.sb.logBlock) }
+
 // describe fills in what Info returns.
 func (f *FS) describe() {
 	sb, i := f.sb, &f.info

@@ -8,6 +8,7 @@ const (
 	nodeInfo       = 8  // in other blocks, behind an entry that is not in use
 	maxIndexLevels = 3  // with large_dir; else 2
 	indexBlockMask = 0x0fffffff
+	maxSameHash    = 1024 // blocks with names of one hash that are looked through
 )
 
 var errIndex = errors.New("the index of the directory is damaged")
@@ -130,7 +131,7 @@ func (f *FS) lookupHash(in *inode, name string) (at uint32, sure bool, err error
 		return 0, false, err
 	}
 	// Names with one hash may go on in the next blocks.
-	for range in.size >> f.sb.logBlock {
+	for range maxSameHash {
 		last := path[levels]
 		if at, err = f.findIn(in, last.child(last.at), name); err != nil || at != 0 {
 			return at, false, err
@@ -140,10 +141,10 @@ func (f *FS) lookupHash(in *inode, name string) (at uint32, sure bool, err error
 			return 0, false, err
 		}
 		if !more {
-			break
+			return 0, f.sb.flags&(flagSignedHash|flagUnsignedHash) != 0, nil
 		}
 	}
-	return 0, f.sb.flags&(flagSignedHash|flagUnsignedHash) != 0, nil
+	return 0, false, errIndex
 }
 
 // descend adds the nodes below the last one of the path, down to the lowest level.

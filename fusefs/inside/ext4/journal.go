@@ -148,7 +148,7 @@ func (f *FS) journalIn(in *inode, err error) (*journal, error) {
 		return bad("there is none")
 	case int64(be.Uint32(b[12:])) != f.bs:
 		return bad("its blocks have %d bytes", be.Uint32(b[12:]))
-	case be.Uint32(b[16:]) > j.blocks:
+	case be.Uint32(b[16:]) > j.blocks || uint64(be.Uint32(b[16:])) > f.there():
 		return bad("%d blocks, of which %d are there", be.Uint32(b[16:]), j.blocks)
 	}
 	j.blocks, j.first = be.Uint32(b[16:]), be.Uint32(b[20:])

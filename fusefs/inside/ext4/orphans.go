@@ -44,7 +44,7 @@ func (f *FS) filedOrphans() (n int) {
 		return 0
 	}
 	b := make([]byte, f.bs)
-	for off := int64(0); off < in.size && off>>f.sb.logBlock < 4096; off += f.bs {
+	for off := int64(0); off < in.size && off>>f.sb.logBlock < 1024; off += f.bs {
 		if got, err := file.ReadAt(b, off); err != nil || got < len(b) || le.Uint32(b[len(b)-8:]) != orphanMagic {
 			continue
 		}

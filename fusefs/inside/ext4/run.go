@@ -9,7 +9,7 @@ type run struct {
 }
 
 // endOfFile is a block behind all that a file can have.
-const endOfFile = 1 << 52
+const endOfFile = 1 << 54
 
 // tail returns the run from one of its blocks on.
 func (r run) tail(block uint64) run {

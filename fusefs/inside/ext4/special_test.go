@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"math/rand/v2"
 	"os"
@@ -331,4 +332,34 @@ func TestManyReadAtOnce(t *testing.T) {
 		})
 	}
 	wg.Wait()
+}
+
+// Any piece of a file is what it is in the whole of it.
+func TestPiecesOfFiles(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	for n := range sampleKinds {
+		f := openBytes(t, sample(t, n), Options{})
+		for _, path := range []string{"one", "holes", "many/tiny", "late1"} {
+			file, err := f.Open(found(t, f, path))
+			must(t, err)
+			whole := make([]byte, min(file.Size(), 1<<20))
+			_, err = file.ReadAt(whole, 0)
+			must(t, err)
+			for range 200 {
+				off := r.Int64N(int64(len(whole)))
+				p := bytes.Repeat([]byte{0xee}, r.IntN(9000))
+				n, err := file.ReadAt(p, off)
+				want := whole[off:]
+				if len(want) >= len(p) {
+					want = want[:len(p)]
+					must(t, err)
+				} else if file.Size() == int64(len(whole)) && err != io.EOF {
+					t.Errorf("%s: at the end: %v", path, err)
+				}
+				if n < len(want) || !bytes.Equal(p[:len(want)], want) {
+					t.Fatalf("%s: %d bytes at %d are others", path, len(p), off)
+				}
+			}
+		}
+	}
 }
