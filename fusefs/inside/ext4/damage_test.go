@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// damageEnv is how many mutations the test of them takes; 400 if it is not set.
+// damageEnv is how many mutations the test of them takes; 200 if it is not set.
 const damageEnv = "RESTOREFS_EXT4_DAMAGES"
 
 // guarded is an image that fails the test if it is read outside of its bytes, or
@@ -147,7 +147,7 @@ func mutate(r *rand.Rand, image []byte, p place) {
 // is not the disk's.
 func TestADamagedFileSystemDoesNoHarm(t *testing.T) {
 	count, _ := strconv.Atoi(os.Getenv(damageEnv))
-	count = max(count, 400)
+	count = max(count, 200)
 	for n, kind := range sampleKinds {
 		image := sample(t, n)
 		g := &guarded{t: t, b: image}

@@ -38,23 +38,29 @@ type fastLog struct {
 }
 
 // readFastCommits reads the fast commits behind the last transaction
-// (ext4_fc_replay_scan) and returns how many there are.
+// (ext4_fc_replay_scan) and returns how many there are. With an error it is how
+// many there are before that.
 func (f *FS) readFastCommits(j *journal, tid uint32, limit int64) (int, error) {
 	l := &fastLog{f: f, tid: tid, limit: limit}
+	err := l.read(j)
+	f.fast = applyFast(l.records)
+	return l.commits, err
+}
+
+func (l *fastLog) read(j *journal) error {
 	for n := j.last + 1; n < j.blocks && !l.ended; n++ {
 		b, err := j.block(n)
 		if err != nil {
-			return 0, err
+			return err
 		}
 		if n == j.last+1 && le.Uint16(b) != fastHead {
-			return 0, nil
+			return nil
 		}
 		if err := l.block(b); err != nil {
-			return 0, err
+			return err
 		}
 	}
-	f.fast = applyFast(l.records)
-	return l.commits, nil
+	return nil
 }
 
 // block reads the records of one block.

@@ -59,7 +59,8 @@ func mounted(t testing.TB, image, options string, fn func(root string)) {
 	fn(root)
 }
 
-// unmount tries for a while: a child of another test may have a file open until it executes its program.
+// unmount tries for a while: a child of another test may have a file open until
+// it executes its program.
 func unmount(t testing.TB, root string) {
 	t.Helper()
 	var err error

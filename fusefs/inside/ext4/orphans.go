@@ -10,7 +10,7 @@ const (
 func (f *FS) noteOrphans() {
 	n := f.listedOrphans() + f.filedOrphans()
 	if n > 0 {
-		f.note("%d files were deleted but still open, or were being cut", n)
+		f.note("files that were deleted but still open, or were being cut: %d", n)
 	}
 }
 

@@ -57,8 +57,9 @@ func (f *FS) tryReplay(opt Options) (string, error) {
 	if j.has(journalFastCommit) {
 		n, err := f.readFastCommits(j, t.done.tid, opt.JournalBytes)
 		if err != nil {
-			f.note("fast commits behind commit %d were not replayed: %v", t.done.tid-1, err)
-		} else if n > 0 {
+			f.note("behind commit %d and %d fast commits more were not replayed: %v", t.done.tid-1, n, err)
+		}
+		if n > 0 {
 			done += fmt.Sprintf(" and %d fast commits", n)
 		}
 	}

@@ -345,7 +345,7 @@ func TestPiecesOfFiles(t *testing.T) {
 			whole := make([]byte, min(file.Size(), 1<<20))
 			_, err = file.ReadAt(whole, 0)
 			must(t, err)
-			for range 200 {
+			for range 60 {
 				off := r.Int64N(int64(len(whole)))
 				p := bytes.Repeat([]byte{0xee}, r.IntN(9000))
 				n, err := file.ReadAt(p, off)

@@ -41,6 +41,7 @@ type super struct {
 	firstMetaBG   uint32
 	backupGroups  [2]uint32
 	orphanInode   uint32
+	checksums     uint8  // their kind: 1 is CRC-32C
 	seed          uint32 // of all metadata checksums
 }
 
@@ -95,6 +96,7 @@ func parseSuper(b []byte) (*super, error) {
 		firstMetaBG:  le.Uint32(b[0x104:]),
 		backupGroups: [2]uint32{le.Uint32(b[0x24c:]), le.Uint32(b[0x250:])},
 		orphanInode:  le.Uint32(b[0x280:]),
+		checksums:    b[0x175],
 	}
 	for i := range sb.hashSeed {
 		sb.hashSeed[i] = le.Uint32(b[0xec+4*i:])
@@ -132,6 +134,9 @@ func (sb *super) check() error {
 		}
 	} else {
 		sb.logCluster = sb.logBlock
+	}
+	if sb.hasChecksums() && sb.checksums != 1 {
+		return bad("checksums of kind %d", sb.checksums)
 	}
 	bs := sb.blockBytes()
 	if n := sb.inodeBytes; n < 128 || int64(n) > bs || bits.OnesCount(uint(n)) != 1 {

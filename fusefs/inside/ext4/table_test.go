@@ -99,7 +99,8 @@ func TestWhatWasCopiedIsRead(t *testing.T) {
 			want := want.only(facts...)
 			want[""] = got[""].only(facts...)
 			if strings.Contains(m.args, "O inline_data") {
-				for _, name := range []string{"fragments", "reserved"} { // mke2fs 1.47.0 cuts the hole at their end
+				// mke2fs 1.47.0 cuts off the hole at their end.
+				for _, name := range []string{"fragments", "reserved"} {
 					delete(want[name], "sum")
 					delete(got[name], "sum")
 				}

@@ -139,7 +139,8 @@ func hostContents(path string, f facts) error {
 	}
 	size := fi.Size()
 	var pieces []piece
-	for off := int64(0); off < size; { // before anything is read: what the page cache has counts as data
+	// Before anything is read: what the page cache has counts as data.
+	for off := int64(0); off < size; {
 		begin, err := file.Seek(off, unix.SEEK_DATA)
 		if errors.Is(err, unix.ENXIO) {
 			break
@@ -191,7 +192,7 @@ func sum(r io.ReaderAt, size int64, pieces []piece) (string, error) {
 }
 
 func hostXattrs(path string, f facts) error {
-	names := make([]byte, 1<<16)
+	names := make([]byte, 4096)
 	n, err := unix.Llistxattr(path, names)
 	if err == unix.ENOTSUP {
 		return nil
