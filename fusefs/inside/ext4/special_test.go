@@ -363,3 +363,34 @@ func TestPiecesOfFiles(t *testing.T) {
 		}
 	}
 }
+
+// A block of an earlier commit that is damaged is an error where it is needed, if
+// no later commit has it anew; the replay goes on.
+func TestADamagedBlockInTheMiddleOfTheJournalHarmsWhatItHolds(t *testing.T) {
+	image := sample(t, 0)
+	whole := openBytes(t, image, Options{})
+	want := ownView(whole)
+	poisoned := 0
+	for _, commit := range logBlocks(whole, image, blockCommit) {
+		image[commit-1024+100] ^= 1
+		f := openBytes(t, image, Options{})
+		last := f.Info().Journal != whole.Info().Journal
+		for _, r := range f.replaced {
+			if r.how&damaged != 0 && !last {
+				poisoned++
+				if _, err := f.block(r.block); !errors.As(err, new(*CorruptError)) {
+					t.Errorf("block %d: %v", r.block, err)
+				}
+			}
+		}
+		for path, got := range ownView(f) {
+			if !last && got["error"]+got["readdir"]+got["lookup"] == "" && got["sum"] != want[path]["sum"] {
+				t.Errorf("%q: %v", path, got)
+			}
+		}
+		image[commit-1024+100] ^= 1
+	}
+	if poisoned == 0 {
+		t.Error("no block was damaged that the end needs")
+	}
+}
