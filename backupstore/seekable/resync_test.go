@@ -133,6 +133,35 @@ func TestATroubledShareIsAskedForAnEntryAgain(t *testing.T) {
 	}
 }
 
+// A read that fails once must not make a later entry than there is the answer.
+func TestTroubleInTheMiddleOfASearchIsNoReasonToGoOn(t *testing.T) {
+	s := noisy(t, Bzip2, 30, 40)
+	trouble := errors.New("trouble")
+	for fails := 1; ; fails++ {
+		src := &source{b: s.stored}
+		o := newEngine(t, Options{}).NewObject(src, s.alg, int64(len(s.want)), Identity{Path: "o"})
+		defer o.Close()
+		from := lost(t, o, s.want)
+		reads := 0
+		src.before = func(context.Context, int, int64) error {
+			if reads++; reads == fails {
+				return trouble
+			}
+			return nil
+		}
+		found, err := o.Resync(context.Background(), from)
+		if reads < fails {
+			if !found || err != nil || fails < 3 {
+				t.Errorf("%d reads: %t, %v", reads, found, err)
+			}
+			return
+		}
+		if found || !errors.Is(err, trouble) {
+			t.Errorf("read %d fails: %t, %v", fails, found, err)
+		}
+	}
+}
+
 func TestAPlainReadTellsAWrongIndexFromDamage(t *testing.T) {
 	for _, s := range indexedSamples(t) {
 		t.Run(s.name, func(t *testing.T) {
