@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -46,10 +47,12 @@ func Run(m *testing.M, then ...func()) int {
 		fmt.Fprintln(os.Stderr, "leaktest:", err)
 		return 1
 	}
-	if signal.Ignored(os.Interrupt) {
-		// As in the background of a script. The programs that tests start and interrupt would ignore
-		// it as well, and a test would wait for ever.
-		signal.Notify(make(chan os.Signal, 1), os.Interrupt)
+	for _, s := range []os.Signal{os.Interrupt, syscall.SIGHUP} {
+		if signal.Ignored(s) {
+			// As in the background of a script, and under nohup. The programs that tests start and
+			// send it would ignore it as well, and a test would wait for ever.
+			signal.Notify(make(chan os.Signal, 1), s)
+		}
 	}
 	goroutines, files := runtime.NumGoroutine(), openFiles()
 	code := m.Run()
