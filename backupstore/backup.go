@@ -32,8 +32,18 @@ func (s State) String() string {
 	return fmt.Sprintf("State(%d)", int(s))
 }
 
-// Backup is what one look at the share found out about one backup. It is immutable.
+// Backup is what one look at the share found out about one backup: what its own files say, and what
+// follows from those of its ancestors. It is immutable.
 type Backup struct {
+	Scanned
+	Status
+
+	catalog *Catalog // the one whose snapshot has it
+}
+
+// Scanned is what a backup's own files say, whatever else is on the share. It is kept from one look
+// at the share to the next while the files stay as they are.
+type Scanned struct {
 	ID          string
 	VolumeID    string
 	ParentID    string  // "" for a full backup
@@ -42,12 +52,7 @@ type Backup struct {
 	CreatedAt   time.Time // UTC; for an incomplete backup the start, from its file names
 	Container   string    // directory below the share's root, "." for the root itself
 	Prefix      string    // of its files' names; Cinder's service_metadata
-	State       State
-	// Problems says in words what is wrong; the first one is why the backup is not complete. A
-	// complete backup may have some, too.
-	Problems    []string
-	Size        int64 // of the volume in bytes; 0 if not known
-	StoredBytes int64 // of all its files
+	StoredBytes int64     // of all its files
 	Objects     int
 	Compression []string // those of the objects, sorted, each once
 	HasDigests  bool     // it has a _sha256file
@@ -56,9 +61,10 @@ type Backup struct {
 	// is none. ReadVolumeMeta reads all of it.
 	VolumeMeta *format.VolumeSummary
 
-	unread   error // why its _metadata could not be read
-	usable   bool  // its own _metadata is good, whatever its chain
-	end      int64 // of its last object in the volume; once resolved, of its chain's
+	alone    Verdict // on the backup without its parents
+	unread   error   // why its _metadata could not be read
+	readable bool    // its _metadata is good
+	dataEnd  int64   // end of its last object in the volume
 	metadata fileInfo
 	// volumeMeta is the place of the volume's own record in _metadata.
 	volumeMeta format.Part
@@ -69,15 +75,51 @@ type Backup struct {
 	list       objectList
 	// oddMetadata says that _metadata differs from what Cinder writes.
 	oddMetadata bool
-	doubtful    bool // only doubts of its _metadata keep it from being complete
+}
 
-	catalog *Catalog // the one whose snapshot has it
+// Status is what becomes of a backup together with its ancestors on the share.
+type Status struct {
+	Verdict
+	Size int64 // of the volume in bytes; 0 if not known
 
-	// Set by resolve.
 	parent     *Backup // nil for a full backup, or if missing
 	layers     int     // of its chain
+	usable     bool    // it is readable and has a place in its chain
 	composable bool    // all of its chain is usable
+	chainEnd   int64   // end of the last object of all its chain in the volume
 	culprit    *Backup // the backup in the chain that makes it incomplete or broken
+}
+
+// Verdict says how good a backup is, and why it is no better.
+type Verdict struct {
+	State State
+	// Problems says in words what is wrong; the first one is why the backup is not complete. A
+	// complete backup may have some, too.
+	Problems []string
+
+	doubtful bool // only doubts of its _metadata keep it from being complete
+}
+
+// newBackup returns the backup that s is, for resolve to complete.
+func newBackup(s *Scanned) *Backup {
+	b := &Backup{Scanned: *s, Status: Status{Verdict: s.alone, usable: s.readable}}
+	b.Problems = slices.Clip(b.Problems) // s keeps its own
+	return b
+}
+
+// problem adds what is wrong and leaves the state as it is.
+func (v *Verdict) problem(format string, args ...any) {
+	v.Problems = append(v.Problems, fmt.Sprintf(format, args...))
+}
+
+// broken adds why the backup is not complete. The first such reason precedes all other problems.
+func (v *Verdict) broken(format string, args ...any) {
+	v.doubtful = false
+	v.problem(format, args...)
+	if last := len(v.Problems) - 1; v.State == Complete {
+		v.State = Broken
+		v.Problems = slices.Insert(v.Problems[:last:last], 0, v.Problems[last])
+	}
 }
 
 // fileInfo identifies a version of a file.
@@ -89,7 +131,21 @@ type fileInfo struct {
 func (f fileInfo) is(o fileInfo) bool { return f.size == o.size && f.modTime.Equal(o.modTime) }
 
 // Incremental reports whether the backup needs a parent.
-func (b *Backup) Incremental() bool { return b.ParentID != "" }
+func (s *Scanned) Incremental() bool { return s.ParentID != "" }
+
+// VolumeName returns the name that the volume had, "" if it had none.
+func (s *Scanned) VolumeName() string {
+	if s.VolumeMeta == nil || s.VolumeMeta.Base.Name == nil {
+		return ""
+	}
+	return *s.VolumeMeta.Base.Name
+}
+
+func (s *Scanned) file(suffix string) string { return path.Join(s.Container, s.Prefix+suffix) }
+
+func (s *Scanned) objectFile(number uint32) string {
+	return path.Join(s.Container, format.ObjectName(s.Prefix, number))
+}
 
 // Parent returns the backup that b is an increment of: nil for a full backup, and if the parent is
 // not on the share.
@@ -107,32 +163,4 @@ func (b *Backup) Chain() []*Backup {
 		chain = append(chain, l)
 	}
 	return chain
-}
-
-// VolumeName returns the name that the volume had, "" if it had none.
-func (b *Backup) VolumeName() string {
-	if b.VolumeMeta == nil || b.VolumeMeta.Base.Name == nil {
-		return ""
-	}
-	return *b.VolumeMeta.Base.Name
-}
-
-func (b *Backup) file(suffix string) string { return path.Join(b.Container, b.Prefix+suffix) }
-
-func (b *Backup) objectFile(number uint32) string {
-	return path.Join(b.Container, format.ObjectName(b.Prefix, number))
-}
-
-func (b *Backup) problem(format string, args ...any) {
-	b.Problems = append(b.Problems, fmt.Sprintf(format, args...))
-}
-
-// broken notes why b is not complete. The first such reason precedes all other problems.
-func (b *Backup) broken(format string, args ...any) {
-	b.doubtful = false
-	b.problem(format, args...)
-	if last := len(b.Problems) - 1; b.State == Complete {
-		b.State = Broken
-		b.Problems = slices.Insert(b.Problems[:last:last], 0, b.Problems[last])
-	}
 }

@@ -49,7 +49,7 @@ type Catalog struct {
 	zeros   *zeroSums
 	layers  *layerCache
 	blocks  *blockMemory
-	seed    maphash.Seed // of Backup.listing
+	seed    maphash.Seed // of Scanned.listing
 	count   counters
 	// needing is Options.MemoryFor, or nil.
 	needing func(decoderBytes int64) int64
@@ -66,7 +66,7 @@ type snapshot struct {
 	byID    map[string]*Backup
 	unread  []error
 	notes   []string
-	scanned map[string]*Backup // unresolved, by path; never changed
+	scanned map[string]*Scanned // by path; never changed
 }
 
 // NewCatalog returns the empty catalogue of s: Refresh fills it. The Catalog
@@ -138,7 +138,7 @@ func (c *Catalog) Refresh(ctx context.Context) error {
 	}
 	c.count.share.Add(uint64(len(found.errors(true))))
 	s := snapshot{byID: make(map[string]*Backup, len(found.backups)), scanned: found.backups, unread: found.errors(before.scanned != nil), notes: found.notes()}
-	same := map[string][]*Backup{}
+	same := map[string][]*Scanned{}
 	for file, b := range found.backups {
 		if was := before.scanned[file]; was != nil && was.listing != b.listing {
 			// A damaged object may have been replaced by a good one, which volumes opened from now
@@ -211,20 +211,19 @@ func (c *Catalog) renew(ctx context.Context, before snapshot) (found look, renew
 var errNoBackups = errors.New("its path now names another directory, without any backup, as when an export is unmounted; the one that was opened is kept")
 
 // preferred chooses between directories with the same backup, of which a manual copy leaves
-// several: the best state counts, then the first name. It returns a copy for resolve to work on.
-func preferred(copies []*Backup) *Backup {
-	slices.SortFunc(copies, func(a, b *Backup) int {
-		return cmp.Or(cmp.Compare(a.State, b.State), strings.Compare(a.file(""), b.file("")))
+// several: the best state counts, then the first name.
+func preferred(copies []*Scanned) *Backup {
+	slices.SortFunc(copies, func(a, b *Scanned) int {
+		return cmp.Or(cmp.Compare(a.alone.State, b.alone.State), strings.Compare(a.file(""), b.file("")))
 	})
-	b := *copies[0]
-	b.Problems = slices.Clip(b.Problems)
+	b := newBackup(copies[0])
 	switch n := len(copies); {
 	case n == 2:
 		b.problem("the same backup is also in %s, which is not used", copies[1].Container)
 	case n > 2:
 		b.problem("the same backup is also in %s and %d more directories, which are not used", copies[1].Container, n-2)
 	}
-	return &b
+	return b
 }
 
 // byVolumeAndTime sorts by volume id and then by time, oldest first. If volumes were sorted by

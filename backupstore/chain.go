@@ -5,8 +5,8 @@ import "github.com/restorefs/restorefs/backupstore/format"
 // maxChain bounds the layers of a chain. An increment every hour makes 8766 a year.
 const maxChain = 10000
 
-// resolve links every backup to its parent, and passes the problems and sizes of parents on to
-// their children. Its time is linear in the number of backups.
+// resolve completes the Status of every backup: it links each to its parent, and passes the problems
+// and sizes of parents on to their children. Its time is linear in the number of backups.
 func resolve(s snapshot) {
 	for _, b := range s.backups {
 		if b.usable && b.Incremental() {
@@ -49,7 +49,7 @@ func judge(b *Backup) {
 	if p := b.parent; p != nil {
 		b.layers += p.layers
 	}
-	end, culprit := b.end, b
+	end, culprit := b.dataEnd, b
 	switch p := b.parent; {
 	case !b.usable, !b.Incremental():
 	case p == nil:
@@ -61,7 +61,7 @@ func judge(b *Backup) {
 		b.broken("its chain has more than %d layers", maxChain)
 		b.usable = false
 	case p.doubtful && b.HasDigests: // the digests are those of the composed volume
-		end = max(end, p.end)
+		end = max(end, p.chainEnd)
 	case p.State != Complete:
 		// Name the layer at fault: those in between are not, and a text that grows with each layer
 		// is of no help.
@@ -73,15 +73,15 @@ func judge(b *Backup) {
 		doubtful := p.doubtful && (b.State == Complete || b.doubtful)
 		b.broken("its %s %s is %s: %s", kin, culprit.ID, culprit.State, culprit.Problems[0])
 		b.doubtful = doubtful
-		end = max(end, p.end)
+		end = max(end, p.chainEnd)
 	default:
-		end = max(end, p.end)
+		end = max(end, p.chainEnd)
 	}
 	if b.State != Complete {
 		b.culprit = culprit
 	}
 	b.composable = b.usable && (!b.Incremental() || b.parent != nil && b.parent.composable)
-	b.end = end
+	b.chainEnd = end
 	if !b.usable {
 		return
 	}

@@ -12,28 +12,32 @@ import (
 )
 
 // own makes a backup as a scan finds it.
-func own(id, parent string, change ...func(*Backup)) *Backup {
-	b := &Backup{ID: id, ParentID: parent, VolumeID: "volume", State: Complete, usable: true, end: 100}
+func own(id, parent string, change ...func(*Scanned)) *Scanned {
+	b := &Scanned{ID: id, ParentID: parent, VolumeID: "volume", alone: Verdict{State: Complete}, readable: true, dataEnd: 100}
 	for _, f := range change {
 		f(b)
 	}
 	return b
 }
 
-func incomplete(b *Backup) { b.State, b.usable = Incomplete, false; b.problem("unfinished") }
-func unusable(b *Backup)   { b.broken("bad JSON"); b.usable = false }
-func lacking(b *Backup)    { b.broken("object 00001 is missing") }
-func noted(b *Backup)      { b.problem("just a note") }
-func ofVolume(id string) func(*Backup) {
-	return func(b *Backup) { b.VolumeID = id }
+func incomplete(b *Scanned) {
+	b.alone.State, b.readable = Incomplete, false
+	b.alone.problem("unfinished")
 }
-func ofSize(gib int64) func(*Backup) {
-	return func(b *Backup) { b.VolumeMeta = &format.VolumeSummary{Base: format.VolumeBase{SizeGiB: gib}} }
+func unusable(b *Scanned) { b.alone.broken("bad JSON"); b.readable = false }
+func lacking(b *Scanned)  { b.alone.broken("object 00001 is missing") }
+func noted(b *Scanned)    { b.alone.problem("just a note") }
+func ofVolume(id string) func(*Scanned) {
+	return func(b *Scanned) { b.VolumeID = id }
+}
+func ofSize(gib int64) func(*Scanned) {
+	return func(b *Scanned) { b.VolumeMeta = &format.VolumeSummary{Base: format.VolumeBase{SizeGiB: gib}} }
 }
 
-func resolved(backups ...*Backup) snapshot {
+func resolved(backups ...*Scanned) snapshot {
 	s := snapshot{byID: map[string]*Backup{}}
-	for _, b := range backups {
+	for _, scanned := range backups {
+		b := newBackup(scanned)
 		s.backups, s.byID[b.ID] = append(s.backups, b), b
 	}
 	resolve(s)
@@ -42,28 +46,28 @@ func resolved(backups ...*Backup) snapshot {
 
 func TestChainsAreJudged(t *testing.T) {
 	for name, c := range map[string]struct {
-		backups []*Backup
+		backups []*Scanned
 		id      string
 		state   State
 		layers  int // of Chain
 		says    string
 	}{
-		"a full backup":                         {[]*Backup{own("a", "")}, "a", Complete, 1, ""},
-		"an incremental":                        {[]*Backup{own("b", "a"), own("a", "")}, "b", Complete, 2, ""},
-		"two children of one parent":            {[]*Backup{own("b", "a"), own("c", "a"), own("a", "")}, "c", Complete, 2, ""},
-		"the parent is missing":                 {[]*Backup{own("b", "a")}, "b", Broken, 0, "parent a is not on the share"},
-		"the grandparent is missing":            {[]*Backup{own("c", "b"), own("b", "a")}, "c", Broken, 0, "its parent b is broken: its parent a is not on the share"},
-		"an ancestor is missing":                {[]*Backup{own("d", "c"), own("c", "b"), own("b", "a")}, "d", Broken, 0, "its ancestor b is broken: its parent a is not"},
-		"the parent is incomplete":              {[]*Backup{own("b", "a"), own("a", "", incomplete)}, "b", Broken, 0, "its parent a is incomplete: unfinished"},
-		"the parent's _metadata is bad":         {[]*Backup{own("b", "a"), own("a", "", unusable)}, "b", Broken, 0, "its parent a is broken: bad JSON"},
-		"the parent lacks an object":            {[]*Backup{own("b", "a"), own("a", "", lacking)}, "b", Broken, 2, "its parent a is broken: object 00001"},
-		"an ancestor lacks an object":           {[]*Backup{own("a", "", noted, lacking), own("b", "a", noted), own("c", "b", noted)}, "c", Broken, 3, "its ancestor a is broken: object 00001"},
-		"the parent is another volume's":        {[]*Backup{own("b", "a"), own("a", "", ofVolume("other"))}, "b", Broken, 0, "another volume, other"},
-		"a child of what is another volume's":   {[]*Backup{own("c", "b"), own("b", "a"), own("a", "", ofVolume("other"))}, "c", Broken, 0, "its parent b is broken: its parent a is a backup of another"},
-		"it is its own parent":                  {[]*Backup{own("a", "a")}, "a", Broken, 0, "cycle"},
-		"a cycle of three":                      {[]*Backup{own("a", "b"), own("b", "c"), own("c", "a")}, "b", Broken, 0, "cycle: b is its own ancestor"},
-		"a child of a cycle":                    {[]*Backup{own("d", "a"), own("a", "b"), own("b", "a")}, "d", Broken, 0, "its parent a is broken: its parents form a cycle"},
-		"a child of a cycle that is seen first": {[]*Backup{own("a", "b"), own("b", "a"), own("d", "a")}, "d", Broken, 0, "its parent a is broken: its parents form a cycle"},
+		"a full backup":                         {[]*Scanned{own("a", "")}, "a", Complete, 1, ""},
+		"an incremental":                        {[]*Scanned{own("b", "a"), own("a", "")}, "b", Complete, 2, ""},
+		"two children of one parent":            {[]*Scanned{own("b", "a"), own("c", "a"), own("a", "")}, "c", Complete, 2, ""},
+		"the parent is missing":                 {[]*Scanned{own("b", "a")}, "b", Broken, 0, "parent a is not on the share"},
+		"the grandparent is missing":            {[]*Scanned{own("c", "b"), own("b", "a")}, "c", Broken, 0, "its parent b is broken: its parent a is not on the share"},
+		"an ancestor is missing":                {[]*Scanned{own("d", "c"), own("c", "b"), own("b", "a")}, "d", Broken, 0, "its ancestor b is broken: its parent a is not"},
+		"the parent is incomplete":              {[]*Scanned{own("b", "a"), own("a", "", incomplete)}, "b", Broken, 0, "its parent a is incomplete: unfinished"},
+		"the parent's _metadata is bad":         {[]*Scanned{own("b", "a"), own("a", "", unusable)}, "b", Broken, 0, "its parent a is broken: bad JSON"},
+		"the parent lacks an object":            {[]*Scanned{own("b", "a"), own("a", "", lacking)}, "b", Broken, 2, "its parent a is broken: object 00001"},
+		"an ancestor lacks an object":           {[]*Scanned{own("a", "", noted, lacking), own("b", "a", noted), own("c", "b", noted)}, "c", Broken, 3, "its ancestor a is broken: object 00001"},
+		"the parent is another volume's":        {[]*Scanned{own("b", "a"), own("a", "", ofVolume("other"))}, "b", Broken, 0, "another volume, other"},
+		"a child of what is another volume's":   {[]*Scanned{own("c", "b"), own("b", "a"), own("a", "", ofVolume("other"))}, "c", Broken, 0, "its parent b is broken: its parent a is a backup of another"},
+		"it is its own parent":                  {[]*Scanned{own("a", "a")}, "a", Broken, 0, "cycle"},
+		"a cycle of three":                      {[]*Scanned{own("a", "b"), own("b", "c"), own("c", "a")}, "b", Broken, 0, "cycle: b is its own ancestor"},
+		"a child of a cycle":                    {[]*Scanned{own("d", "a"), own("a", "b"), own("b", "a")}, "d", Broken, 0, "its parent a is broken: its parents form a cycle"},
+		"a child of a cycle that is seen first": {[]*Scanned{own("a", "b"), own("b", "a"), own("d", "a")}, "d", Broken, 0, "its parent a is broken: its parents form a cycle"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := resolved(c.backups...).byID[c.id]
@@ -76,13 +80,13 @@ func TestChainsAreJudged(t *testing.T) {
 
 func TestALongChainIsJudgedInLinearTime(t *testing.T) {
 	for _, n := range []int{maxChain, maxChain + 5} {
-		backups := []*Backup{own("0", "", lacking)}
+		backups := []*Scanned{own("0", "", lacking)}
 		for i := 1; i < n; i++ {
 			backups = append(backups, own(fmt.Sprint(i), fmt.Sprint(i-1)))
 		}
 		rand.Shuffle(n, func(i, j int) { backups[i], backups[j] = backups[j], backups[i] })
 		s := resolved(backups...)
-		for _, b := range backups {
+		for _, b := range s.backups {
 			if b.State != Broken || len(b.Problems[0]) > 200 {
 				t.Fatalf("%s %q", b.State, b.Problems)
 			}
@@ -100,7 +104,7 @@ func TestAnyWebOfParentsIsJudged(t *testing.T) {
 	rng := rand.New(rand.NewPCG(7, 8))
 	for range 3000 {
 		n := 1 + rng.IntN(12)
-		var backups []*Backup
+		var backups []*Scanned
 		for i := range n {
 			parent := ""
 			if rng.IntN(4) > 0 {
@@ -121,8 +125,7 @@ func TestAnyWebOfParentsIsJudged(t *testing.T) {
 			}
 			backups = append(backups, b)
 		}
-		resolved(backups...)
-		for _, b := range backups {
+		for _, b := range resolved(backups...).backups {
 			chain := b.Chain()
 			if b.State != Complete && len(b.Problems) == 0 || b.State == Complete && chain == nil {
 				t.Fatalf("%s is %s, chain %v, %q", b.ID, b.State, chain, b.Problems)
@@ -137,9 +140,9 @@ func TestAnyWebOfParentsIsJudged(t *testing.T) {
 }
 
 func TestTheSizeIsTheLargestThatIsSaid(t *testing.T) {
-	rows := func(n, bytes int64) func(*Backup) { return func(b *Backup) { b.rows, b.rowBytes = n, bytes } }
+	rows := func(n, bytes int64) func(*Scanned) { return func(b *Scanned) { b.rows, b.rowBytes = n, bytes } }
 	for name, c := range map[string]struct {
-		b    *Backup
+		b    *Scanned
 		want int64
 	}{
 		"recorded":                       {own("b", "a", ofSize(1)), 1 << 30},
@@ -147,12 +150,12 @@ func TestTheSizeIsTheLargestThatIsSaid(t *testing.T) {
 		"digests tell":                   {own("b", "a", rows(10, 64)), 640},
 		"the last block is short":        {own("b", "a", rows(8, 64)), 500},
 		"digests tell less":              {own("b", "a", rows(2, 64)), 500},
-		"the data go on behind its size": {own("b", "a", ofSize(1), func(b *Backup) { b.end = 1<<30 + 1 }), 1<<30 + 1},
+		"the data go on behind its size": {own("b", "a", ofSize(1), func(b *Scanned) { b.dataEnd = 1<<30 + 1 }), 1<<30 + 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			resolved(own("a", "", func(b *Backup) { b.end = 500 }), c.b)
-			if c.b.Size != c.want {
-				t.Errorf("%d, want %d: %q", c.b.Size, c.want, c.b.Problems)
+			b := resolved(own("a", "", func(b *Scanned) { b.dataEnd = 500 }), c.b).byID[c.b.ID]
+			if b.Size != c.want {
+				t.Errorf("%d, want %d: %q", b.Size, c.want, b.Problems)
 			}
 		})
 	}

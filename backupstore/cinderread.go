@@ -36,7 +36,7 @@ func (c *Catalog) CinderCannotRestore(ctx context.Context, b *Backup) (string, e
 		return "", nil
 	}
 	var looked []format.Object
-	if _, err := readMetadata(ctx, c.share, b, func(o format.Object) error {
+	if _, err := readMetadata(ctx, c.share, &b.Scanned, func(o format.Object) error {
 		switch {
 		case o.Compression != format.Zstd:
 		case len(looked) < cinderLooks:

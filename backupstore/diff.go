@@ -58,8 +58,8 @@ func (c *Catalog) openSide(ctx context.Context, b *Backup) (side, error) {
 	if v.rows == nil {
 		return side{}, fmt.Errorf("%w: backup %s has no usable _sha256file", ErrIncomparable, b.ID)
 	}
-	if b.end > v.rows.end {
-		return side{}, fmt.Errorf("%w: the digests of backup %s end at byte %d, its data at %d", ErrIncomparable, b.ID, v.rows.end, b.end)
+	if b.chainEnd > v.rows.end {
+		return side{}, fmt.Errorf("%w: the digests of backup %s end at byte %d, its data at %d", ErrIncomparable, b.ID, v.rows.end, b.chainEnd)
 	}
 	return side{v}, nil
 }

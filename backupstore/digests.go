@@ -47,7 +47,7 @@ func (c *Catalog) digests(ctx context.Context, b *Backup) (digests, error) {
 	}
 	switch {
 	case err == nil:
-		out.rows = newDigestRows(c.rows, d, b.end, func(err error) {
+		out.rows = newDigestRows(c.rows, d, b.chainEnd, func(err error) {
 			c.log.Warn("some digests cannot be read; objects of those blocks are checked against their MD5 instead", "backup", b.ID, "err", advised(err))
 		})
 	case ctx.Err() != nil:

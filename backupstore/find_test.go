@@ -18,15 +18,15 @@ func TestFind(t *testing.T) {
 	}
 	c := NewCatalog(s, Options{})
 	defer c.Close()
-	at := func(when string, change ...func(*Backup)) func(*Backup) {
-		return func(b *Backup) {
+	at := func(when string, change ...func(*Scanned)) func(*Scanned) {
+		return func(b *Scanned) {
 			b.CreatedAt, _ = time.Parse(time.RFC3339, when)
 			for _, f := range change {
 				f(b)
 			}
 		}
 	}
-	backups := []*Backup{
+	backups := []*Scanned{
 		own("aaaa1111", "", ofVolume("eeee0001"), at("2026-01-01T10:00:00Z")),
 		own("aaaa2222", "", ofVolume("eeee0001"), at("2026-01-02T10:00:00.5Z")),
 		own("bbbb3333", "", ofVolume("eeee0001"), at("2026-01-03T10:00:00Z", lacking)),
@@ -36,8 +36,8 @@ func TestFind(t *testing.T) {
 	for i := range 50 {
 		backups = append(backups, own(fmt.Sprintf("9999%04d", i), "", ofVolume(fmt.Sprintf("8888%04d", i))))
 	}
-	slices.SortFunc(backups, byVolumeAndTime)
 	c.snapshot = resolved(backups...)
+	slices.SortFunc(c.snapshot.backups, byVolumeAndTime)
 	for ref, want := range map[string]struct {
 		id   string
 		is   error

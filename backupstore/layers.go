@@ -62,7 +62,7 @@ func (c *layerCache) each(ctx context.Context, s share.Share, b *Backup, each fu
 		}
 	}
 	var objects []format.Object
-	_, err := readMetadata(ctx, s, b, func(o format.Object) error {
+	_, err := readMetadata(ctx, s, &b.Scanned, func(o format.Object) error {
 		if kept && len(objects) < maxLayerShare {
 			objects = append(objects, o)
 		}

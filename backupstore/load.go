@@ -21,16 +21,16 @@ func writtenJustNow(t time.Time) bool { return time.Since(t) < justNow }
 // errUnfinished is the error for an old backup without _metadata, whose id is therefore not known.
 var errUnfinished = errors.New("no _metadata")
 
-// load makes a backup of its files. It reads _metadata unless before is still what that says. An
-// error is that of ctx or, for an old backup only, why its id is not known.
-func (s *scanner) load(ctx context.Context, set *fileSet, before *Backup) (*Backup, error) {
+// load finds out what a backup's files say. It reads _metadata unless before still says it. An error
+// is that of ctx or, for an old backup only, why its id is not known.
+func (s *scanner) load(ctx context.Context, set *fileSet, before *Scanned) (*Scanned, error) {
 	// A backup with problems is read again, because they may have passed.
-	if before != nil && before.usable && len(before.Problems) == 0 && before.listing == set.listing && len(set.errs)+len(set.odd) == 0 {
+	if before != nil && before.readable && len(before.alone.Problems) == 0 && before.listing == set.listing && len(set.errs)+len(set.odd) == 0 {
 		return before, nil
 	}
-	b := &Backup{
+	b := &Scanned{
 		ID: set.name.BackupID, VolumeID: set.name.VolumeID, Container: set.dir, Prefix: set.name.Prefix,
-		State: Complete, StoredBytes: set.stored, Objects: len(set.objects), HasDigests: set.digests != nil, listing: set.listing,
+		alone: Verdict{State: Complete}, StoredBytes: set.stored, Objects: len(set.objects), HasDigests: set.digests != nil, listing: set.listing,
 	}
 	b.CreatedAt = started(set.name)
 	if set.digests != nil {
@@ -44,12 +44,12 @@ func (s *scanner) load(ctx context.Context, set *fileSet, before *Backup) (*Back
 	}
 	defer set.report(b)
 	if set.metadata == nil {
-		b.State = Incomplete
+		b.alone.State = Incomplete
 		hint := "Cinder did not complete this backup, it cannot be restored"
 		if writtenJustNow(set.newest.ModTime) {
 			hint = "Cinder is still writing this backup, or was stopped just now"
 		}
-		b.problem("unfinished: it has no _metadata, which Cinder writes last; %s (last write %s)", hint, set.newest.ModTime.UTC().Format(time.RFC3339))
+		b.alone.problem("unfinished: it has no _metadata, which Cinder writes last; %s (last write %s)", hint, set.newest.ModTime.UTC().Format(time.RFC3339))
 		return b, nil
 	}
 	b.metadata = fileInfo{set.metadata.Size, set.metadata.ModTime}
@@ -70,12 +70,12 @@ func (s *scanner) load(ctx context.Context, set *fileSet, before *Backup) (*Back
 		if notGiven(err) != 0 {
 			b.unread = err
 		}
-		b.broken("_metadata cannot be used: %v", advised(err))
+		b.alone.broken("_metadata cannot be used: %v", advised(err))
 		return b, nil
 	}
-	b.usable = true
+	b.readable = true
 	if set.digests == nil {
-		b.problem("no _sha256file: each object is checked against its MD5 as a whole before its first byte is used, which is slow")
+		b.alone.problem("no _sha256file: each object is checked against its MD5 as a whole before its first byte is used, which is slow")
 	}
 	if b.VolumeMeta.SizeBytes() == 0 && b.HasDigests {
 		return b, s.sizeFromDigests(ctx, b)
@@ -93,18 +93,18 @@ func started(n format.Name) time.Time {
 }
 
 // report adds the problems of the files themselves.
-func (set *fileSet) report(b *Backup) {
+func (set *fileSet) report(b *Scanned) {
 	slices.Sort(set.odd)
 	for _, name := range set.odd[:min(len(set.odd), 3)] {
-		b.problem("%s is no regular file and is not used", name)
+		b.alone.problem("%s is no regular file and is not used", name)
 	}
 	if n := len(set.errs); n > 0 {
-		b.broken("%d of its files cannot be looked at: %v", n, advised(set.errs[0]))
+		b.alone.broken("%d of its files cannot be looked at: %v", n, advised(set.errs[0]))
 	}
 }
 
 // parse fills b from _metadata and compares it with the existing files.
-func (set *fileSet) parse(ctx context.Context, s share.Share, b *Backup) error {
+func (set *fileSet) parse(ctx context.Context, s share.Share, b *Scanned) error {
 	var missing, short []uint32
 	count := 0
 	m, err := readMetadata(ctx, s, b, func(o format.Object) error {
@@ -113,7 +113,7 @@ func (set *fileSet) parse(ctx context.Context, s share.Share, b *Backup) error {
 		if name := o.Compression.String(); !slices.Contains(b.Compression, name) {
 			b.Compression = append(b.Compression, name)
 		}
-		b.end = max(b.end, o.End())
+		b.dataEnd = max(b.dataEnd, o.End())
 		size, ok := set.objects[o.Number]
 		switch {
 		case !ok:
@@ -125,7 +125,7 @@ func (set *fileSet) parse(ctx context.Context, s share.Share, b *Backup) error {
 		return nil
 	})
 	if err != nil {
-		b.Compression, b.end, b.list = nil, 0, objectList{}
+		b.Compression, b.dataEnd, b.list = nil, 0, objectList{}
 		return err
 	}
 	b.ID, b.VolumeID = m.BackupID, m.VolumeID
@@ -137,30 +137,30 @@ func (set *fileSet) parse(ctx context.Context, s share.Share, b *Backup) error {
 		if set.old() {
 			from = "to be when that was written"
 		}
-		b.problem("created_at in _metadata is no time: taken %s", from)
+		b.alone.problem("created_at in _metadata is no time: taken %s", from)
 	}
 	slices.Sort(b.Compression)
 	b.VolumeMeta, b.volumeMeta = m.Volume, m.VolumeMeta
 	if m.VolumeErr != nil {
-		b.problem("the data is usable, the volume's metadata is not, or not all of it: %v", m.VolumeErr)
+		b.alone.problem("the data is usable, the volume's metadata is not, or not all of it: %v", m.VolumeErr)
 	}
 	if len(missing) > 0 {
-		b.broken("%s missing", objectNumbers(missing))
+		b.alone.broken("%s missing", objectNumbers(missing))
 	}
 	if len(short) > 0 {
-		b.broken("%s shorter than _metadata says", objectNumbers(short))
+		b.alone.broken("%s shorter than _metadata says", objectNumbers(short))
 	}
 	if why := b.list.doubt(m); why != "" {
 		b.inDoubt(why)
 	}
 	if extra := len(set.objects) - (count - len(missing)); extra > 0 {
-		b.problem("%d object file(s) that _metadata does not know (Cinder's own restore refuses such a directory)", extra)
+		b.alone.problem("%d object file(s) that _metadata does not know (Cinder's own restore refuses such a directory)", extra)
 	}
 	return nil
 }
 
 // readMetadata reads and checks b's _metadata.
-func readMetadata(ctx context.Context, s share.Share, b *Backup, each func(format.Object) error) (format.Metadata, error) {
+func readMetadata(ctx context.Context, s share.Share, b *Scanned, each func(format.Object) error) (format.Metadata, error) {
 	if b.metadata.size > format.MaxMetadataBytes {
 		return format.Metadata{}, fmt.Errorf("%w: %d bytes", format.ErrTooLarge, b.metadata.size)
 	}
@@ -190,7 +190,7 @@ func (w withContext) ReadAt(p []byte, off int64) (int, error) { return w.f.ReadA
 
 // sizeFromDigests notes the number of digest rows of a backup that does not record the volume's
 // size. An error is always that of ctx.
-func (s *scanner) sizeFromDigests(ctx context.Context, b *Backup) error {
+func (s *scanner) sizeFromDigests(ctx context.Context, b *Scanned) error {
 	f, err := s.share.Open(ctx, b.file("_sha256file"))
 	if err == nil {
 		defer f.Close()
@@ -206,7 +206,7 @@ func (s *scanner) sizeFromDigests(ctx context.Context, b *Backup) error {
 		return ctx.Err()
 	}
 	if err != nil {
-		b.problem("the volume's size is not recorded and its digests do not tell it (%v): taken from the end of the data", err)
+		b.alone.problem("the volume's size is not recorded and its digests do not tell it (%v): taken from the end of the data", err)
 	}
 	return nil
 }

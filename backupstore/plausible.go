@@ -90,15 +90,15 @@ func (l *objectList) misplaced(block int64) string {
 
 // inDoubt notes that nothing proves where a backup's objects belong, unless it has digests, which
 // do.
-func (b *Backup) inDoubt(why string) {
+func (b *Scanned) inDoubt(why string) {
 	b.oddMetadata = true
 	if b.HasDigests {
-		b.problem("its _metadata is not as Cinder writes it: %s; only its digests prove what is read", why)
+		b.alone.problem("its _metadata is not as Cinder writes it: %s; only its digests prove what is read", why)
 		return
 	}
-	alone := b.State == Complete
-	b.broken("its _metadata is not as Cinder writes it, and without digests nothing proves that it is right: %s", why)
-	b.doubtful = alone
+	only := b.alone.State == Complete
+	b.alone.broken("its _metadata is not as Cinder writes it, and without digests nothing proves that it is right: %s", why)
+	b.alone.doubtful = only
 }
 
 // Doubt returns why nothing proves that the backup is what it seems to be, though all of it exists;
@@ -114,14 +114,14 @@ func (b *Backup) Doubt() string {
 // blocks of a backup that they are based on: Cinder makes no increment with blocks of another size.
 // An error is always that of ctx.
 func (s *scanner) place(ctx context.Context) error {
-	byID := map[string]*Backup{}
+	byID := map[string]*Scanned{}
 	for _, b := range s.look.backups {
-		if was := byID[b.ID]; was == nil || b.State < was.State {
+		if was := byID[b.ID]; was == nil || b.alone.State < was.alone.State {
 			byID[b.ID] = b
 		}
 	}
 	for file, b := range s.look.backups {
-		if !b.usable || b.HasDigests || !b.Incremental() || b.list.unusual == 0 {
+		if !b.readable || b.HasDigests || !b.Incremental() || b.list.unusual == 0 {
 			continue
 		}
 		var block int64
@@ -133,7 +133,7 @@ func (s *scanner) place(ctx context.Context) error {
 		}
 		if why := b.list.misplaced(block); why != "" {
 			changed := *b // a copy, because b may be published already
-			changed.Problems = slices.Clone(b.Problems)
+			changed.alone.Problems = slices.Clone(b.alone.Problems)
 			changed.inDoubt(why)
 			s.look.backups[file] = &changed
 		}
@@ -142,7 +142,7 @@ func (s *scanner) place(ctx context.Context) error {
 }
 
 // blockOf returns the size of a backup's digest blocks, 0 if it is not known from its digests.
-func (s *scanner) blockOf(ctx context.Context, b *Backup) (int64, error) {
+func (s *scanner) blockOf(ctx context.Context, b *Scanned) (int64, error) {
 	if !b.HasDigests {
 		return 0, nil
 	}

@@ -45,7 +45,7 @@ var ignoredDirs = []string{
 type scanner struct {
 	share  share.Share
 	seed   maphash.Seed
-	before map[string]*Backup // what the last look found
+	before map[string]*Scanned // what the last look found
 	group  *errgroup.Group
 
 	mu   sync.Mutex
@@ -54,10 +54,10 @@ type scanner struct {
 
 // look is what was found, and what could not be looked at.
 type look struct {
-	backups map[string]*Backup // by path, without the suffixes of its files
-	unread  map[string]error   // by directory
-	tooDeep string             // a directory that is too deep
-	odd     error              // about the share as a whole
+	backups map[string]*Scanned // by path, without the suffixes of its files
+	unread  map[string]error    // by directory
+	tooDeep string              // a directory that is too deep
+	odd     error               // about the share as a whole
 
 	nameless map[string]error // by file: a _metadata that should identify its backup, and does not
 	left     []string         // directories with an old backup's files but no _metadata
@@ -67,12 +67,12 @@ type look struct {
 
 // scan looks at every directory of the share for backups, and does not resolve their parents. Those
 // in before that have not changed are taken from there.
-func scan(ctx context.Context, s share.Share, seed maphash.Seed, before map[string]*Backup) (look, error) {
+func scan(ctx context.Context, s share.Share, seed maphash.Seed, before map[string]*Scanned) (look, error) {
 	whole := ctx
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(scanParallel)
 	sc := &scanner{share: s, seed: seed, before: before, group: group,
-		look: look{backups: map[string]*Backup{}, unread: map[string]error{}, nameless: map[string]error{}}}
+		look: look{backups: map[string]*Scanned{}, unread: map[string]error{}, nameless: map[string]error{}}}
 	group.Go(func() error { return sc.walk(ctx, ".", 0) })
 	if err := group.Wait(); err != nil {
 		return look{}, err

@@ -49,7 +49,8 @@ func asJSON(t *testing.T, s string) string {
 
 func TestAVolumeIsListedByItsNewestName(t *testing.T) {
 	backup := func(volume, name string) *backupstore.Backup {
-		b := &backupstore.Backup{ID: storetest.ID(volume + name), VolumeID: volume, State: backupstore.Complete}
+		b := &backupstore.Backup{Scanned: backupstore.Scanned{ID: storetest.ID(volume + name), VolumeID: volume}}
+		b.State = backupstore.Complete
 		if name != "" {
 			b.VolumeMeta = &format.VolumeSummary{}
 			b.VolumeMeta.Base.Name = &name
