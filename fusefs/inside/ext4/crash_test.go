@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/restorefs/restorefs/backupstore/storetest/guest"
 )
 
 // crashEnv is how many seeds the test of disks copied while mounted takes; 2 if it is not set.
@@ -39,7 +41,7 @@ var fastSteps = []int{0, 1, 2, 3, 3, 4, 5, 7, 8, 9, 11, 14, 14}
 // What fast commits hold is seen as well. The kernel does not always see it: see
 // [fastInode.apply].
 func TestFastCommitsAreWhatTheKernelMakesOfThem(t *testing.T) {
-	needMount(t)
+	guest.NeedMount(t)
 	seeds, _ := strconv.Atoi(os.Getenv(crashEnv))
 	if seeds == 0 {
 		t.Skip("not in this run: " + crashEnv + " is not set; TestSamples has fast commits")
@@ -51,20 +53,20 @@ func TestFastCommitsAreWhatTheKernelMakesOfThem(t *testing.T) {
 			image := mkfs(t, 32, strings.Fields(kinds[seed%len(kinds)])...)
 			var copies []string
 			mounted(t, image, "", func(root string) {
-				w := &writer{root: root, r: rand.New(rand.NewPCG(uint64(seed), 2))}
+				w := &writer{Root: root, R: rand.New(rand.NewPCG(uint64(seed), 2))}
 				for range 60 {
-					w.step()
+					w.Step()
 				}
 				unix.Sync()
 				for i := range 4 {
 					for range 12 {
-						w.do(fastSteps[w.r.IntN(len(fastSteps))])
+						w.Do(fastSteps[w.R.IntN(len(fastSteps))])
 					}
-					w.do(3)
+					w.Do(3)
 					copies = append(copies, fmt.Sprint(image, i))
-					copyFile(t, image, copies[i])
+					guest.CopyFile(t, image, copies[i])
 				}
-				w.close()
+				w.Close()
 			})
 			compareCopies(t, copies)
 		})
@@ -74,7 +76,7 @@ func TestFastCommitsAreWhatTheKernelMakesOfThem(t *testing.T) {
 // A disk that is copied while it is written to shows what the kernel shows of it
 // after it has replayed the journal.
 func TestACopyOfADiskInUseIsWhatTheKernelMakesOfIt(t *testing.T) {
-	needMount(t)
+	guest.NeedMount(t)
 	seeds, _ := strconv.Atoi(os.Getenv(crashEnv))
 	for seed := range max(2, seeds) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) { t.Parallel(); crash(t, uint64(seed)) })
@@ -86,16 +88,16 @@ func crash(t *testing.T, seed uint64) {
 	image := mkfs(t, 32, strings.Fields(kind.mkfs)...)
 	var copies []string
 	mounted(t, image, kind.mount, func(root string) {
-		w := &writer{root: root, r: rand.New(rand.NewPCG(seed, 1))}
+		w := &writer{Root: root, R: rand.New(rand.NewPCG(seed, 1))}
 		for i := range 3 {
-			for range 150 + w.r.IntN(200) {
-				w.step()
+			for range 150 + w.R.IntN(200) {
+				w.Step()
 			}
 			path := fmt.Sprint(image, i)
-			copyFile(t, image, path)
+			guest.CopyFile(t, image, path)
 			copies = append(copies, path)
 		}
-		w.close()
+		w.Close()
 	})
 	compareCopies(t, copies)
 }
@@ -107,20 +109,20 @@ func compareCopies(t *testing.T, copies []string) {
 		f := opened(t, path, Options{})
 		got := ownView(f)
 		replayed := path + "-replayed"
-		copyFile(t, path, replayed)
+		guest.CopyFile(t, path, replayed)
 		want := view{}
 		if fast := strings.Contains(f.Info().Journal, "fast"); fast && !mountable(t, replayed) {
 			t.Logf("copy %d: the kernel cannot replay it", i)
 			continue
 		}
 		mounted(t, replayed, "", func(string) {})
-		mounted(t, replayed, ",ro", func(root string) { want = hostView(t, root) })
+		mounted(t, replayed, ",ro", func(root string) { want = guest.HostView(t, root) })
 		t.Logf("copy %d: %d files, %s, %q", i, len(want), f.Info().Journal, f.Info().Notes)
 		if f.Info().Journal == "clean" {
 			t.Errorf("copy %d: nothing was replayed", i)
 		}
 		if strings.Contains(f.Info().Journal, "fast") {
-			got, want = got.only(eternal...), want.only(eternal...)
+			got, want = got.Only(eternal...), want.Only(eternal...)
 			for path, facts := range want {
 				if pieces, ok := recorded(f, facts["inode"]); ok && facts["data"] != pieces && got[path]["data"] == pieces {
 					t.Logf("copy %d: %q: the kernel has the data %s, its own record %s", i, path, facts["data"], pieces)
@@ -128,7 +130,7 @@ func compareCopies(t *testing.T, copies []string) {
 				}
 			}
 		}
-		got.compare(t, want)
+		got.Compare(t, want)
 	}
 }
 
@@ -150,7 +152,7 @@ func recorded(f *FS, ino string) (string, bool) {
 	for i := range int64(le.Uint16(fi.raw[42:])) {
 		e := fi.raw[52+12*i:]
 		if from, length := int64(le.Uint32(e)), int64(le.Uint16(e[4:])); length <= 1<<15 {
-			pieces = addPiece(pieces, from*f.bs, min(size, (from+length)*f.bs))
+			pieces = guest.AddPiece(pieces, from*f.bs, min(size, (from+length)*f.bs))
 		}
 	}
 	return fmt.Sprint(pieces), true
@@ -163,119 +165,8 @@ func mountable(t *testing.T, image string) bool {
 	if exec.Command("mount", "-t", "ext4", "-o", "loop", image, root).Run() != nil {
 		return false
 	}
-	unmount(t, root)
+	guest.Unmount(t, root)
 	return true
-}
-
-func copyFile(t *testing.T, from, to string) {
-	t.Helper()
-	if out, err := exec.Command("cp", "--sparse=always", from, to).CombinedOutput(); err != nil {
-		t.Fatalf("cp: %v: %s", err, out)
-	}
-}
-
-// writer does random things to a file system.
-type writer struct {
-	root  string
-	r     *rand.Rand
-	paths []string // that may be there
-	dirs  []string
-	open  []*os.File // deleted or not
-}
-
-func (w *writer) new() string {
-	dir := w.root
-	if len(w.dirs) > 0 && w.r.IntN(3) > 0 {
-		dir = w.dirs[w.r.IntN(len(w.dirs))]
-	}
-	p := filepath.Join(dir, fmt.Sprintf("n%d%s", w.r.IntN(300), strings.Repeat("x", w.r.IntN(30))))
-	w.paths = append(w.paths, p)
-	return p
-}
-
-func (w *writer) old() string {
-	if len(w.paths) == 0 || w.r.IntN(8) == 0 {
-		return w.new()
-	}
-	return w.paths[w.r.IntN(len(w.paths))]
-}
-
-func (w *writer) bytes() []byte {
-	n := w.r.IntN(200)
-	if w.r.IntN(3) == 0 {
-		n = w.r.IntN(30_000)
-	}
-	b := make([]byte, n)
-	for i := range b {
-		b[i] = byte(w.r.IntN(256))
-	}
-	if n > 8 && w.r.IntN(4) == 0 {
-		be.PutUint32(b, journalMagic) // must be escaped in the journal
-	}
-	return b
-}
-
-// step does one thing. That it fails is as good as that it does not.
-func (w *writer) step() { w.do(w.r.IntN(16)) }
-
-func (w *writer) do(what int) {
-	switch what {
-	case 0, 1, 2:
-		ignore(os.WriteFile(w.new(), w.bytes(), 0o644))
-	case 3:
-		if f, err := os.OpenFile(w.old(), os.O_RDWR|os.O_CREATE, 0o600); err == nil {
-			_, err := f.WriteAt(w.bytes(), int64(w.r.IntN(200_000)))
-			ignore(err)
-			ignore(f.Sync())
-			w.keep(f)
-		}
-	case 4:
-		ignore(os.Truncate(w.old(), int64(w.r.IntN(50_000))))
-	case 5, 6:
-		ignore(os.Rename(w.old(), w.new()))
-	case 7:
-		ignore(os.Link(w.old(), w.new()))
-	case 8:
-		ignore(os.Symlink(strings.Repeat("l", 1+w.r.IntN(100)), w.new()))
-	case 9, 10:
-		ignore(os.Remove(w.old()))
-	case 11:
-		d := w.new()
-		if os.Mkdir(d, 0o755) == nil {
-			w.dirs = append(w.dirs, d)
-		}
-	case 12:
-		ignore(unix.Setxattr(w.old(), fmt.Sprint("user.", w.r.IntN(5)), w.bytes()[:0:0], 0))
-		ignore(unix.Setxattr(w.old(), "user.v", []byte(strings.Repeat("v", w.r.IntN(300))), 0))
-	case 13:
-		ignore(unix.Mknod(w.new(), unix.S_IFBLK|0o600, int(unix.Mkdev(7, uint32(w.r.IntN(1000))))))
-	case 14:
-		if f, err := os.Open(w.old()); err == nil {
-			ignore(f.Sync())
-			w.keep(f)
-		}
-	case 15:
-		if f, err := os.OpenFile(w.old(), os.O_RDWR, 0); err == nil {
-			ignore(unix.Fallocate(int(f.Fd()), unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, int64(w.r.IntN(20_000)), 9000))
-			ignore(f.Sync())
-			w.keep(f)
-		}
-	}
-}
-
-// keep leaves a file open for a while, so that deleting it leaves an orphan.
-func (w *writer) keep(f *os.File) {
-	w.open = append(w.open, f)
-	if len(w.open) > 10 {
-		ignore(w.open[0].Close())
-		w.open = w.open[1:]
-	}
-}
-
-func (w *writer) close() {
-	for _, f := range w.open {
-		ignore(f.Close())
-	}
 }
 
 var _ io.ReaderAt = (*File)(nil)

@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/restorefs/restorefs/backupstore/storetest/guest"
 )
 
 // sampleKinds are how the samples were made: small file systems that are damaged
@@ -62,7 +64,7 @@ func TestSamples(t *testing.T) {
 }
 
 func makeSample(t *testing.T, name string, args []string) {
-	needMount(t)
+	guest.NeedMount(t)
 	image := mkfs(t, 8, args...)
 	copied := image + "-copied"
 	mounted(t, image, "", func(root string) {
@@ -93,7 +95,7 @@ func makeSample(t *testing.T, name string, args []string) {
 			must(t, os.Link(in("one"), in(fmt.Sprint("many/link", i))))
 			syncFile(t, in(fmt.Sprint("late", i)))
 		}
-		copyFile(t, image, copied)
+		guest.CopyFile(t, image, copied)
 	})
 	out := filepath.Join("testdata", name+".img.gz")
 	must(t, exec.Command("sh", "-c", "gzip -9n <"+copied+" >"+out).Run())

@@ -15,6 +15,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/restorefs/restorefs/backupstore/storetest/guest"
 )
 
 // openBytes opens an image in memory.
@@ -62,7 +64,7 @@ func TestABackupSuperblockIsUsedAndTold(t *testing.T) {
 		if n := f.Info().Notes; len(n) != 1 || !strings.Contains(n[0], "backup superblock at offset 8389632") {
 			t.Errorf("%s: %q", args, n)
 		}
-		ownView(f).compare(t, want)
+		ownView(f).Compare(t, want)
 	}
 }
 
@@ -71,7 +73,7 @@ func TestADamagedDescriptorIsReadFromItsBackup(t *testing.T) {
 	must(t, err)
 	want := ownView(openBytes(t, image, Options{}))
 	clear(image[2048:3072])
-	ownView(openBytes(t, image, Options{})).compare(t, want)
+	ownView(openBytes(t, image, Options{})).Compare(t, want)
 }
 
 var errBadBlock = errors.New("this block is damaged")
@@ -121,7 +123,7 @@ func TestABlockThatCannotBeReadHarmsItsFileAlone(t *testing.T) {
 			delete(got, path)
 		}
 	}
-	got.compare(t, want)
+	got.Compare(t, want)
 }
 
 // logBlocks returns the offsets of blocks of a kind in the log of an image.
@@ -225,15 +227,15 @@ func TestEncryptedFilesAreTold(t *testing.T) {
 
 // The index of a directory finds each name, and no other, with each kind of hash.
 func TestIndexesOfDirectories(t *testing.T) {
-	needMount(t)
+	guest.NeedMount(t)
 	for _, hash := range []string{"half_md4", "tea", "legacy", "half_md4 unsigned", "tea unsigned", "legacy unsigned"} {
 		t.Run(hash, func(t *testing.T) {
 			t.Parallel()
 			image := mkfs(t, 16, "-t", "ext4", "-b", "1024", "-N", "4096")
 			kind, unsigned := strings.CutSuffix(hash, " unsigned")
-			command(t, "debugfs", "-w", "-R", "ssv def_hash_version "+kind, image)
+			guest.Command(t, "debugfs", "-w", "-R", "ssv def_hash_version "+kind, image)
 			if unsigned {
-				command(t, "debugfs", "-w", "-R", "ssv flags 2", image)
+				guest.Command(t, "debugfs", "-w", "-R", "ssv flags 2", image)
 			}
 			const count = 1500
 			name := func(i int) string { return fmt.Sprintf("%d-\xe9-%s", i, strings.Repeat("n", 120+i%100)) }
@@ -322,7 +324,7 @@ func TestManyReadAtOnce(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range 4 {
 		wg.Go(func() {
-			ownView(f).compare(t, want)
+			ownView(f).Compare(t, want)
 			for k := range int64(50) {
 				p := make([]byte, 1)
 				if _, err := file.ReadAt(p, (k*k+int64(i))%100*2048); err != nil {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/restorefs/restorefs/backupstore/storetest/guest"
 )
 
 // made is a way to make a file system: the arguments of mke2fs.
@@ -54,19 +56,19 @@ func table() (list []made) {
 
 // What the kernel shows of a file system that it has filled itself is what this package shows.
 func TestTheKernelsViewIsOurs(t *testing.T) {
-	needMount(t)
+	guest.NeedMount(t)
 	for _, m := range table() {
 		t.Run(m.name, func(t *testing.T) {
 			t.Parallel()
 			image := mkfs(t, max(8, m.mib), strings.Fields(m.args)...)
-			mounted(t, image, "", func(root string) { populate(t, root, 60) })
+			mounted(t, image, "", func(root string) { guest.Populate(t, root, 60) })
 			var want view
-			mounted(t, image, ",ro", func(root string) { want = hostView(t, root) })
+			mounted(t, image, ",ro", func(root string) { want = guest.HostView(t, root) })
 			f := opened(t, image, Options{})
 			if i := f.Info(); i.Journal != "clean" || len(i.Notes) > 0 {
 				t.Errorf("after an unmount: %+v", i)
 			}
-			ownView(f).compare(t, want)
+			ownView(f).Compare(t, want)
 		})
 	}
 }
@@ -87,17 +89,17 @@ func copied() (list []made) {
 // What mke2fs has copied into a file system is read from it.
 func TestWhatWasCopiedIsRead(t *testing.T) {
 	source := t.TempDir()
-	populate(t, source, 60)
+	guest.Populate(t, source, 60)
 	facts := []string{"mode", "owner", "target", "device", "sum", "links", "lookup", "error", "readdir"}
-	want := hostView(t, source).only(facts...)
+	want := guest.HostView(t, source).Only(facts...)
 	for _, m := range copied() {
 		t.Run(m.name, func(t *testing.T) {
 			t.Parallel()
 			image := mkfs(t, m.mib, append(strings.Fields(m.args), "-d", source)...)
 			got := ownView(opened(t, image, Options{}))
 			delete(got, "lost+found")
-			want := want.only(facts...)
-			want[""] = got[""].only(facts...)
+			want := want.Only(facts...)
+			want[""] = got[""].Only(facts...)
 			if strings.Contains(m.args, "O inline_data") {
 				// mke2fs 1.47.0 cuts off the hole at their end.
 				for _, name := range []string{"fragments", "reserved"} {
@@ -105,7 +107,7 @@ func TestWhatWasCopiedIsRead(t *testing.T) {
 					delete(got[name], "sum")
 				}
 			}
-			got.only(facts...).compare(t, want)
+			got.Only(facts...).Compare(t, want)
 		})
 	}
 }

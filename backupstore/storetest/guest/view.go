@@ -1,4 +1,4 @@
-package ext4
+package guest
 
 import (
 	"bytes"
@@ -18,13 +18,13 @@ import (
 )
 
 // A view is what somebody sees of a file system: a line of facts for each path.
-type view map[string]facts
+type View map[string]Facts
 
-// facts are what is compared of a file, by name.
-type facts map[string]string
+// Facts are what is compared of a file, by name.
+type Facts map[string]string
 
-// compare fails the test for each difference, up to some.
-func (got view) compare(t *testing.T, want view) {
+// Compare fails the test for each difference, up to some.
+func (got View) Compare(t *testing.T, want View) {
 	t.Helper()
 	if len(want) == 0 {
 		t.Error("there is nothing to compare with")
@@ -59,17 +59,18 @@ func (got view) compare(t *testing.T, want view) {
 	}
 }
 
-// only keeps some facts, by name.
-func (v view) only(names ...string) view {
-	out := view{}
+// Only keeps some facts, by name.
+func (v View) Only(names ...string) View {
+	out := View{}
 	for path, f := range v {
-		out[path] = f.only(names...)
+		out[path] = f.Only(names...)
 	}
 	return out
 }
 
-func (f facts) only(names ...string) facts {
-	out := facts{}
+// Only keeps some facts, by name.
+func (f Facts) Only(names ...string) Facts {
+	out := Facts{}
 	for _, n := range names {
 		if s, ok := f[n]; ok {
 			out[n] = s
@@ -78,10 +79,10 @@ func (f facts) only(names ...string) facts {
 	return out
 }
 
-// hostView is what the kernel shows below a directory.
-func hostView(t *testing.T, root string) view {
+// HostView is what the kernel shows below a directory.
+func HostView(t *testing.T, root string) View {
 	t.Helper()
-	v := view{}
+	v := View{}
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -100,13 +101,13 @@ func hostView(t *testing.T, root string) view {
 	return v
 }
 
-func hostFacts(path string) (facts, error) {
+func hostFacts(path string) (Facts, error) {
 	var s unix.Statx_t
 	if err := unix.Statx(unix.AT_FDCWD, path, unix.AT_SYMLINK_NOFOLLOW, unix.STATX_ALL, &s); err != nil {
 		return nil, err
 	}
 	at := func(t unix.StatxTimestamp) string { return fmt.Sprintf("%d.%09d", t.Sec, t.Nsec) }
-	f := facts{
+	f := Facts{
 		"mode": fmt.Sprintf("%o", s.Mode), "owner": fmt.Sprint(s.Uid, s.Gid), "links": fmt.Sprint(s.Nlink),
 		"blocks": fmt.Sprint(s.Blocks), "size": fmt.Sprint(s.Size), "inode": fmt.Sprint(s.Ino),
 		"atime": at(s.Atime), "mtime": at(s.Mtime), "ctime": at(s.Ctime),
@@ -127,7 +128,7 @@ func hostFacts(path string) (facts, error) {
 	return f, hostXattrs(path, f)
 }
 
-func hostContents(path string, f facts) error {
+func hostContents(path string, f Facts) error {
 	file, err := os.Open(path)
 	if err != nil {
 		return err
@@ -138,7 +139,7 @@ func hostContents(path string, f facts) error {
 		return err
 	}
 	size := fi.Size()
-	var pieces []piece
+	var pieces []Piece
 	// Before anything is read: what the page cache has counts as data.
 	for off := int64(0); off < size; {
 		begin, err := file.Seek(off, unix.SEEK_DATA)
@@ -151,32 +152,33 @@ func hostContents(path string, f facts) error {
 		if err != nil {
 			return err
 		}
-		pieces = addPiece(pieces, begin, end)
+		pieces = AddPiece(pieces, begin, end)
 		off = end
 	}
 	f["data"] = fmt.Sprint(pieces)
-	f["sum"], err = sum(file, size, pieces)
+	f["sum"], err = Sum(file, size, pieces)
 	return err
 }
 
 // A piece is data of a file, from an offset to another.
-type piece struct{ begin, end int64 }
+type Piece struct{ Begin, End int64 }
 
-func addPiece(list []piece, begin, end int64) []piece {
-	if n := len(list); n > 0 && list[n-1].end == begin {
-		list[n-1].end = end
+// AddPiece adds what follows the last piece to it, or another piece.
+func AddPiece(list []Piece, begin, end int64) []Piece {
+	if n := len(list); n > 0 && list[n-1].End == begin {
+		list[n-1].End = end
 		return list
 	}
-	return append(list, piece{begin, end})
+	return append(list, Piece{begin, end})
 }
 
-// sum returns a digest of all of a file that is not zero.
-func sum(r io.ReaderAt, size int64, pieces []piece) (string, error) {
+// Sum returns a digest of all of a file that is not zero.
+func Sum(r io.ReaderAt, size int64, pieces []Piece) (string, error) {
 	h := sha256.New()
 	buf, none := make([]byte, 4096), make([]byte, 4096)
 	next := int64(0)
 	for _, p := range pieces {
-		for off := max(next, p.begin&^4095); off < p.end; off += 4096 {
+		for off := max(next, p.Begin&^4095); off < p.End; off += 4096 {
 			b := buf[:min(4096, size-off)]
 			if _, err := r.ReadAt(b, off); err != nil && err != io.EOF {
 				return "", err
@@ -191,7 +193,7 @@ func sum(r io.ReaderAt, size int64, pieces []piece) (string, error) {
 	return fmt.Sprintf("%x", h.Sum(nil)), nil
 }
 
-func hostXattrs(path string, f facts) error {
+func hostXattrs(path string, f Facts) error {
 	names := make([]byte, 4096)
 	n, err := unix.Llistxattr(path, names)
 	if err == unix.ENOTSUP {
@@ -211,94 +213,4 @@ func hostXattrs(path string, f facts) error {
 		f["xattr "+string(name)] = fmt.Sprintf("%d %x", n, sha256.Sum256(value[:n]))
 	}
 	return nil
-}
-
-// ownView is what this package shows, with the error instead of what cannot be read.
-func ownView(f *FS) view {
-	v := view{"": ownFacts(f, f.Root())}
-	ownWalk(f, f.Root(), "", 0, v)
-	return v
-}
-
-func ownWalk(f *FS, dir uint64, path string, depth int, v view) {
-	err := f.ReadDir(dir, func(d Dirent) error {
-		name := path + d.Name
-		x := ownFacts(f, d.Ino)
-		if got, err := f.Lookup(dir, d.Name); err != nil || got != d.Ino {
-			x["lookup"] = fmt.Sprint(got, err)
-		}
-		v[name] = x
-		if d.Type == dtDir && depth < 100 && len(v) < 100_000 {
-			ownWalk(f, d.Ino, name+"/", depth+1, v)
-		}
-		return nil
-	})
-	if err != nil {
-		v[strings.TrimSuffix(path, "/")]["readdir"] = err.Error()
-	}
-}
-
-func ownFacts(f *FS, ino uint64) facts {
-	a, err := f.Stat(ino)
-	if err != nil {
-		return facts{"error": err.Error()}
-	}
-	at := func(t interface {
-		Unix() int64
-		Nanosecond() int
-	}) string {
-		return fmt.Sprintf("%d.%09d", t.Unix(), t.Nanosecond())
-	}
-	x := facts{
-		"mode": fmt.Sprintf("%o", a.Mode), "owner": fmt.Sprint(a.UID, a.GID), "links": fmt.Sprint(a.Nlink),
-		"blocks": fmt.Sprint(a.Blocks512), "size": fmt.Sprint(a.Size), "inode": fmt.Sprint(ino),
-		"atime": at(a.Atime), "mtime": at(a.Mtime), "ctime": at(a.Ctime),
-	}
-	if !a.Btime.IsZero() {
-		x["btime"] = at(a.Btime)
-	}
-	switch a.Mode & unix.S_IFMT {
-	case unix.S_IFLNK:
-		if x["target"], err = f.Readlink(ino); err != nil {
-			x["target error"] = err.Error()
-		}
-	case unix.S_IFCHR, unix.S_IFBLK:
-		x["device"] = fmt.Sprint(unix.Major(a.Rdev), ":", unix.Minor(a.Rdev))
-	case unix.S_IFREG:
-		if err := ownContents(f, ino, x); err != nil {
-			x["error"] = err.Error()
-		}
-	}
-	list, err := f.Xattrs(ino)
-	if err != nil {
-		x["xattr error"] = err.Error()
-	}
-	for _, e := range list {
-		x["xattr "+e.Name] = fmt.Sprintf("%d %x", len(e.Value), sha256.Sum256(e.Value))
-	}
-	return x
-}
-
-func ownContents(f *FS, ino uint64, x facts) error {
-	file, err := f.Open(ino)
-	if err != nil {
-		return err
-	}
-	var pieces []piece
-	for off := int64(0); len(pieces) < 100_000; {
-		begin, end, err := file.NextData(off)
-		if err == io.EOF {
-			break
-		} else if err != nil {
-			return err
-		}
-		if begin < off || end <= begin || end > file.Size() {
-			return fmt.Errorf("NextData(%d) gives %d to %d of %d", off, begin, end, file.Size())
-		}
-		pieces = addPiece(pieces, begin, end)
-		off = end
-	}
-	x["data"] = fmt.Sprint(pieces)
-	x["sum"], err = sum(file, file.Size(), pieces)
-	return err
 }

@@ -1,0 +1,85 @@
+package guest
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/restorefs/restorefs/backupstore/storetest/leaktest/need"
+)
+
+// Command runs a program and returns what it printed.
+func Command(t testing.TB, name string, args ...string) string {
+	t.Helper()
+	need.Program(t, name)
+	out, err := exec.Command(name, args...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
+	}
+	return string(out)
+}
+
+// NeedMount skips a test that cannot mount here.
+func NeedMount(t testing.TB) {
+	t.Helper()
+	need.Root(t)
+	if _, err := os.Stat("/dev/loop-control"); err != nil {
+		need.Missing(t, "needs loop devices")
+	}
+}
+
+// Mounted mounts an image of a kind of file system with the kernel, calls fn with where, and unmounts it.
+func Mounted(t testing.TB, image, kind, options string, fn func(root string)) {
+	t.Helper()
+	root := filepath.Join(t.TempDir(), "mnt")
+	if err := os.Mkdir(root, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	Command(t, "mount", "-t", kind, "-o", "loop,noatime"+options, image, root)
+	defer Unmount(t, root)
+	fn(root)
+}
+
+// Unmount tries for a while: a child of another test may have a file open until
+// it executes its program.
+func Unmount(t testing.TB, root string) {
+	t.Helper()
+	var err error
+	for i := range 50 {
+		if err = unix.Unmount(root, 0); err == nil {
+			return
+		}
+		time.Sleep(time.Duration(i) * 10 * time.Millisecond)
+	}
+	t.Errorf("unmount %s: %v", root, err)
+}
+
+// CopyFile copies a file, with holes for zeros.
+func CopyFile(t *testing.T, from, to string) {
+	t.Helper()
+	if out, err := exec.Command("cp", "--sparse=always", from, to).CombinedOutput(); err != nil {
+		t.Fatalf("cp: %v: %s", err, out)
+	}
+}
+
+// Must ends a test that has an error.
+func Must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Ignore says that an error is one that some file systems give for good reason.
+func Ignore(error) {}
+
+// Write makes a file.
+func Write(t testing.TB, path string, data []byte) {
+	t.Helper()
+	Must(t, os.WriteFile(path, data, 0o644))
+}

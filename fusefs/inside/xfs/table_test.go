@@ -1,0 +1,55 @@
+package xfs
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/restorefs/restorefs/backupstore/storetest/guest"
+)
+
+// table are the arguments of mkfs.xfs of the file systems that are compared with
+// the kernel's view.
+var table = []string{
+	"",
+	"-b size=1024",
+	"-b size=2048 -n size=8192",
+	"-b size=1024 -n size=65536",
+	"-n size=16384",
+	"-i size=512 -i nrext64=1",
+	"-i size=1024",
+	"-i size=2048",
+	"-m bigtime=0",
+	"-m bigtime=1 -i nrext64=1 -m rmapbt=1 -m reflink=1",
+	"-m rmapbt=1",
+	"-m reflink=0",
+	"-m finobt=0,reflink=0 -i sparse=0",
+	"-m inobtcount=1",
+	"-i sparse=1 -m inobtcount=0",
+	"-s size=4096",
+	"-l su=32768",
+	"-l su=262144",
+	"-d agcount=1",
+	"-d agcount=6",
+	"-i maxpct=50 -d agcount=3",
+	"-m uuid=11111111-2222-3333-4444-555555555555",
+	"-L label",
+}
+
+// What the kernel shows of a file system that it has filled itself is what this package shows.
+func TestTheKernelsViewIsOurs(t *testing.T) {
+	guest.NeedMount(t)
+	for _, args := range table {
+		t.Run(args, func(t *testing.T) {
+			t.Parallel()
+			image := mkfs(t, 100, strings.Fields(args)...)
+			mounted(t, image, "", func(root string) { guest.Populate(t, root, 60) })
+			var want guest.View
+			mounted(t, image, ",ro", func(root string) { want = hostView(t, root) })
+			f := opened(t, image, Options{})
+			if i := f.Info(); i.Journal != "clean" || len(i.Notes) > 0 {
+				t.Errorf("after an unmount: %+v", i)
+			}
+			ownView(f).Compare(t, want)
+		})
+	}
+}
