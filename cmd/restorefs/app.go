@@ -17,8 +17,10 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/restorefs/restorefs/backupstore"
-	"github.com/restorefs/restorefs/backupstore/safetext"
 	"github.com/restorefs/restorefs/backupstore/share/locate"
+	"github.com/restorefs/restorefs/cmd/cmdline"
+	"github.com/restorefs/restorefs/cmd/console"
+	"github.com/restorefs/restorefs/cmd/wording"
 )
 
 const backupHelp = `BACKUP is a backup id, a unique prefix of one (4 or more characters),
@@ -42,12 +44,12 @@ func newApp() *cli.App {
 			listCommand(), showCommand(), mountCommand(), unmountCommand(), statusCommand(), materializeCommand(), verifyCommand(), diffCommand(),
 			indexCommand(), recordsCommand(), overlayCommand(), demoCommand(),
 		},
-		OnUsageError: func(_ *cli.Context, err error, _ bool) error { return usageError{err} },
+		OnUsageError: func(_ *cli.Context, err error, _ bool) error { return cmdline.WrongUsage(err) },
 		// The library would end the process itself.
 		ExitErrHandler: func(*cli.Context, error) {},
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
-				return usagef("no command %q; \"restorefs --help\" lists them", c.Args().First())
+				return cmdline.Usagef("no command %q; \"restorefs --help\" lists them", c.Args().First())
 			}
 			return cli.ShowAppHelp(c)
 		},
@@ -101,12 +103,12 @@ func memoryFlag() cli.Flag {
 // may have: the decoders, and the cache or the buffers. The rest is for digests, requests in
 // flight, the catalogue and the runtime.
 func memoryShare(c *cli.Context) (int64, error) {
-	total, err := parseSize(c.String("memory"))
+	total, err := cmdline.ParseSize(c.String("memory"))
 	if err != nil {
 		return 0, err
 	}
 	if total < 64<<20 {
-		return 0, usagef("--memory %s is too little, 64MiB is the least", c.String("memory"))
+		return 0, cmdline.Usagef("--memory %s is too little, 64MiB is the least", c.String("memory"))
 	}
 	const program = 16 << 20 // resident memory that the runtime does not count
 	debug.SetMemoryLimit(total - program)
@@ -161,16 +163,12 @@ func newLogger(c *cli.Context) *slog.Logger {
 	case c.Bool("verbose"):
 		level = slog.LevelInfo
 	}
-	o := &slog.HandlerOptions{Level: level}
-	if c.String("log-format") == "json" {
-		return slog.New(slog.NewJSONHandler(safetext.Log{W: c.App.ErrWriter}, o))
-	}
-	return slog.New(slog.NewTextHandler(c.App.ErrWriter, o))
+	return console.NewLogger(c.App.ErrWriter, level, c.String("log-format") == "json")
 }
 
 func checkLogFormat(c *cli.Context) error {
 	if f := c.String("log-format"); f != "" && f != "text" && f != "json" {
-		return usagef("--log-format is text or json, not %q", f)
+		return cmdline.Usagef("--log-format is text or json, not %q", f)
 	}
 	return nil
 }
@@ -181,9 +179,9 @@ const maxJobs = 1024
 func checkJobs(c *cli.Context) error {
 	switch n := c.Int("jobs"); {
 	case n < 0:
-		return usagef("--jobs must not be less than 0")
+		return cmdline.Usagef("--jobs must not be less than 0")
 	case n > maxJobs:
-		return usagef("--jobs %d is too many, %d are the most: each one reads, decodes and holds buffers", n, maxJobs)
+		return cmdline.Usagef("--jobs %d is too many, %d are the most: each one reads, decodes and holds buffers", n, maxJobs)
 	}
 	return nil
 }
@@ -280,26 +278,18 @@ func wantArgs(c *cli.Context, names ...string) error {
 		}
 		hint := ""
 		if c.Command.Name == "mount" && c.NArg() == 2 {
-			hint = fmt.Sprintf(" (the share is not one of them: restorefs mount --share %s %s)", shellWord(c.Args().Get(0)), shellWord(c.Args().Get(1)))
+			hint = fmt.Sprintf(" (the share is not one of them: restorefs mount --share %s %s)", wording.ShellWord(c.Args().Get(0)), wording.ShellWord(c.Args().Get(1)))
 		}
-		return usagef("%s takes %s, %s given%s; see \"restorefs %s --help\"", c.Command.Name, wanted, counted(c.NArg(), "argument"), hint, c.Command.Name)
+		return cmdline.Usagef("%s takes %s, %s given%s; see \"restorefs %s --help\"", c.Command.Name, wanted, wording.Count(c.NArg(), "argument"), hint, c.Command.Name)
 	}
 	return nil
-}
-
-// counted returns a number of things: "1 argument", "2 arguments".
-func counted(n int, thing string) string {
-	if n != 1 {
-		thing += "s"
-	}
-	return fmt.Sprintf("%d %s", n, thing)
 }
 
 // noEmptyArgs refuses an empty argument, such as an unset variable of a script: as a path it would
 // mean the working directory.
 func noEmptyArgs(c *cli.Context) error {
 	if i := slices.Index(c.Args().Slice(), ""); i >= 0 {
-		return usagef("argument %d of %s is empty; see \"restorefs %s --help\"", i+1, c.Command.Name, c.Command.Name)
+		return cmdline.Usagef("argument %d of %s is empty; see \"restorefs %s --help\"", i+1, c.Command.Name, c.Command.Name)
 	}
 	return nil
 }

@@ -8,6 +8,9 @@ import (
 	"testing"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/restorefs/restorefs/cmd/cmdline"
+	"github.com/restorefs/restorefs/cmd/exitcode"
 )
 
 // parsed is what the command line library makes of a command line.
@@ -71,9 +74,9 @@ func FuzzArrange(f *testing.F) {
 		if slices.Contains(line, "--help") {
 			return // prints and ends
 		}
-		arranged, err := arrange(newApp(), slices.Concat([]string{"restorefs", command}, line))
+		arranged, err := cmdline.Arrange(newApp(), slices.Concat([]string{"restorefs", command}, line))
 		if err != nil {
-			if exitCode(err) != exitUsage {
+			if exitcode.Of(err) != exitcode.Usage {
 				t.Fatalf("%q: %v is no usage error", line, err)
 			}
 		} else if got, err := parseBy(arranged); err != nil && !strings.HasPrefix(err.Error(), "Cannot use two forms of the same flag") {
@@ -103,7 +106,7 @@ func FuzzArrange(f *testing.F) {
 			sorted,
 			slices.Concat([]string{"restorefs"}, flags, []string{"verify"}, args),
 		} {
-			arranged, err := arrange(newApp(), line)
+			arranged, err := cmdline.Arrange(newApp(), line)
 			if err != nil {
 				t.Fatalf("%q: %v", line, err)
 			}

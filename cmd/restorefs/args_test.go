@@ -6,6 +6,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/restorefs/restorefs/cmd/cmdline"
+	"github.com/restorefs/restorefs/cmd/exitcode"
 )
 
 // words splits a command line as it is written in these tables: ” is empty.
@@ -69,9 +72,9 @@ func TestFlagsMayStandAnywhere(t *testing.T) {
 		"restorefs verify A --target=":                "--target has an empty value",
 		"restorefs --share= list":                     "--share has an empty value",
 	} {
-		args, err := arrange(newApp(), words(in))
+		args, err := cmdline.Arrange(newApp(), words(in))
 		if !strings.HasPrefix(want, "restorefs") {
-			if err == nil || !strings.Contains(err.Error(), want) || exitCode(err) != exitUsage {
+			if err == nil || !strings.Contains(err.Error(), want) || exitcode.Of(err) != exitcode.Usage {
 				t.Errorf("%s: %v, %q, not %s", in, err, args, want)
 			}
 		} else if err != nil || !slices.Equal(args, words(want)) {
@@ -85,14 +88,14 @@ func TestNoFlagOfAnyCommandTakesAnEmptyValue(t *testing.T) {
 	n := 0
 	for _, command := range newApp().Commands {
 		for _, f := range command.Flags {
-			if kindOf(f) != valueNeeded {
+			if cmdline.KindOf(f) != cmdline.ValueNeeded {
 				continue
 			}
 			for _, name := range f.Names() {
-				for _, line := range [][]string{{flagWord(name), ""}, {flagWord(name) + "="}, {flagWord(name), " "}} {
+				for _, line := range [][]string{{cmdline.FlagWord(name), ""}, {cmdline.FlagWord(name) + "="}, {cmdline.FlagWord(name), " "}} {
 					n++
-					_, err := arrange(newApp(), append([]string{"restorefs", command.Name, "A"}, line...))
-					if err == nil || exitCode(err) != exitUsage || !strings.Contains(err.Error(), flagWord(name)+" has an empty value") {
+					_, err := cmdline.Arrange(newApp(), append([]string{"restorefs", command.Name, "A"}, line...))
+					if err == nil || exitcode.Of(err) != exitcode.Usage || !strings.Contains(err.Error(), cmdline.FlagWord(name)+" has an empty value") {
 						t.Errorf("%s %q: %v", command.Name, line, err)
 					}
 				}
@@ -118,7 +121,7 @@ func TestAnExportedVariableThatIsEmptyCountsAsNotSet(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(cache, "restorefs", "index")); err != nil {
 		t.Errorf("the default is blanked: %v", err)
 	}
-	if _, stderr, code := restorefs(t, "list"); code != exitUsage || !strings.Contains(stderr, "no share given") {
+	if _, stderr, code := restorefs(t, "list"); code != exitcode.Usage || !strings.Contains(stderr, "no share given") {
 		t.Errorf("exit %d: %s", code, stderr)
 	}
 }
@@ -131,11 +134,11 @@ func TestAnArgumentThatIsEmptyIsWrongUsage(t *testing.T) {
 		cmd.Env = append(cmd.Env, "RESTOREFS_SHARE="+share)
 		cmd.Dir = t.TempDir()
 		out, _ := cmd.CombinedOutput()
-		if code := cmd.ProcessState.ExitCode(); code != exitUsage || !strings.Contains(string(out), "is empty") {
+		if code := cmd.ProcessState.ExitCode(); code != exitcode.Usage || !strings.Contains(string(out), "is empty") {
 			t.Errorf("%q: exit %d: %s", args, code, out)
 		}
 	}
-	if _, stderr, code := restorefs(t, "list", "--share", share, b.ID); code != exitUsage || !strings.Contains(stderr, "list takes no argument") {
+	if _, stderr, code := restorefs(t, "list", "--share", share, b.ID); code != exitcode.Usage || !strings.Contains(stderr, "list takes no argument") {
 		t.Errorf("exit %d: %s", code, stderr)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/restorefs/restorefs/backupstore"
 	"github.com/restorefs/restorefs/backupstore/share"
 	"github.com/restorefs/restorefs/backupstore/storetest"
+	"github.com/restorefs/restorefs/cmd/exitcode"
 	"github.com/restorefs/restorefs/cmd/serve"
 )
 
@@ -74,7 +75,7 @@ func TestAMountOfSomeBackupsHasTheLatestOrNone(t *testing.T) {
 		"no such backup of volume ffffffff":          {nil, {"ffffffff"}},
 		"could be ":                                  {nil, {""}},
 	} {
-		if _, err := chosen(catalog, refs[0], refs[1]); exitCode(err) != exitUsage || !strings.Contains(err.Error(), says) {
+		if _, err := chosen(catalog, refs[0], refs[1]); exitcode.Of(err) != exitcode.Usage || !strings.Contains(err.Error(), says) {
 			t.Errorf("%q: %v", refs, err)
 		}
 	}

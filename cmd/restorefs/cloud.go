@@ -7,6 +7,8 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/restorefs/restorefs/cmd/cloud"
+	"github.com/restorefs/restorefs/cmd/cmdline"
+	"github.com/restorefs/restorefs/cmd/wording"
 	"github.com/restorefs/restorefs/materialize/cinderapi"
 )
 
@@ -27,7 +29,7 @@ func cloudOptions(c *cli.Context) (cloud.Options, error) {
 	o := cloud.Options{
 		Rule: cinderapi.Rule(c.String("metadata-rule")), NoMetadata: c.Bool("no-metadata"), NoData: c.Bool("metadata-only"),
 		Server: c.String("server"), Cleanup: c.Bool("cleanup"), Logger: newLogger(c),
-		Tell: func(line string) { fmt.Fprintln(c.App.ErrWriter, printable(line)) },
+		Tell: func(line string) { fmt.Fprintln(c.App.ErrWriter, wording.Printable(line)) },
 		Advice: cloud.Advice{
 			DataAlone:  "restore without --volume, then the metadata with --metadata-only",
 			ThisServer: "say --server with its id",
@@ -37,11 +39,11 @@ func cloudOptions(c *cli.Context) (cloud.Options, error) {
 	}
 	switch {
 	case o.Rule != cinderapi.RuleBackup && o.Rule != cinderapi.RuleCinder:
-		return o, usagef("--metadata-rule is %s or %s", cinderapi.RuleBackup, cinderapi.RuleCinder)
+		return o, cmdline.Usagef("--metadata-rule is %s or %s", cinderapi.RuleBackup, cinderapi.RuleCinder)
 	case o.NoMetadata && o.NoData:
-		return o, usagef("--no-metadata and --metadata-only leave nothing to do")
+		return o, cmdline.Usagef("--no-metadata and --metadata-only leave nothing to do")
 	case o.NoData && c.String("volume") == "":
-		return o, usagef("--metadata-only needs --volume ID: the volume whose metadata is restored")
+		return o, cmdline.Usagef("--metadata-only needs --volume ID: the volume whose metadata is restored")
 	}
 	return o, nil
 }
@@ -49,7 +51,7 @@ func cloudOptions(c *cli.Context) (cloud.Options, error) {
 // inFlags adds to an error about a volume of the cloud which flags can help.
 func inFlags(err error) error {
 	if untyped, ok := errors.AsType[*cloud.NoTypeError](err); ok {
-		return usagef("backup %s is of an encrypted volume, which can only be read on a volume of the same volume type: say it with --type; it was %s", untyped.Backup, untyped.Was)
+		return cmdline.Usagef("backup %s is of an encrypted volume, which can only be read on a volume of the same volume type: say it with --type; it was %s", untyped.Backup, untyped.Was)
 	}
 	if _, ok := errors.AsType[*cloud.TakenError](err); ok {
 		return fmt.Errorf("%w: when nobody else uses it, run the same command again with --delta --force", err)

@@ -16,6 +16,7 @@ import (
 
 	"github.com/restorefs/restorefs/backupstore/storetest"
 	"github.com/restorefs/restorefs/cmd/cloud/cloudtest"
+	"github.com/restorefs/restorefs/cmd/wording"
 )
 
 // volumeServer is a fake Cinder with one volume.
@@ -298,7 +299,7 @@ func TestBashReadsAWordAsItWasWritten(t *testing.T) {
 		for range i % 12 {
 			word.WriteString(alphabet[r.IntN(len(alphabet))])
 		}
-		fmt.Fprintf(&script, "printf '%%s\\0' %s\n", shellWord(word.String()))
+		fmt.Fprintf(&script, "printf '%%s\\0' %s\n", wording.ShellWord(word.String()))
 		want.WriteString(word.String() + "\x00")
 	}
 	for _, locale := range []string{"C", "C.UTF-8"} {

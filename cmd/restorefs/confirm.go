@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"github.com/restorefs/restorefs/backupstore"
+	"github.com/restorefs/restorefs/cmd/wording"
 	"github.com/restorefs/restorefs/materialize"
 )
 
@@ -15,8 +16,8 @@ func (r *restoring) sureOf(ctx context.Context, name string) error {
 	if why == "" || r.confirmed {
 		return nil
 	}
-	fmt.Fprintf(r.o.err, "target  %s: %s\n", printable(name), printable(why))
-	return r.o.ask(ctx, "Write it there?", "nothing was written", "if "+shellWord(name)+" is meant")
+	fmt.Fprintf(r.o.Err, "target  %s: %s\n", wording.Printable(name), wording.Printable(why))
+	return r.o.Ask(ctx, "Write it there?", "nothing was written", "if "+wording.ShellWord(name)+" is meant")
 }
 
 // doubtful returns why a name is hardly the intended target, "" if it may be.
@@ -30,7 +31,7 @@ func (r *restoring) doubtful(name string) string {
 // confirm shows what is about to happen and asks on a terminal, unless the operator has confirmed
 // it before.
 func (r *restoring) confirm(ctx context.Context, t *materialize.Target) error {
-	w, b, confirmed := r.o.err, r.backup, r.confirmed
+	w, b, confirmed := r.o.Err, r.backup, r.confirmed
 	if r.cloud != nil {
 		fmt.Fprintf(w, "volume  %s\n", r.cloud.describe())
 	}
@@ -46,27 +47,27 @@ func (r *restoring) confirm(ctx context.Context, t *materialize.Target) error {
 		fmt.Fprintln(w, "        continues an interrupted run")
 	}
 	for _, n := range t.Notes() {
-		fmt.Fprintf(w, "note    %s\n", printable(n))
+		fmt.Fprintf(w, "note    %s\n", wording.Printable(n))
 	}
 	for _, reason := range t.Overridden() {
-		fmt.Fprintf(w, "force   %s\n", printable(reason.Text))
+		fmt.Fprintf(w, "force   %s\n", wording.Printable(reason.Text))
 	}
 	if confirmed || t.Kind() == materialize.KindFile && len(t.Overridden()) == 0 {
 		return nil
 	}
-	return r.o.ask(ctx, "Write to it?", "nothing was written", "to write to "+t.String())
+	return r.o.Ask(ctx, "Write to it?", "nothing was written", "to write to "+t.String())
 }
 
 func printBackup(w io.Writer, b *backupstore.Backup) {
-	fmt.Fprintf(w, "backup  %s%s of %s\n", b.ID, quoted(b.VolumeName()), b.CreatedAt.Format("2006-01-02 15:04:05 MST"))
+	fmt.Fprintf(w, "backup  %s%s of %s\n", b.ID, wording.Quoted(b.VolumeName()), b.CreatedAt.Format("2006-01-02 15:04:05 MST"))
 }
 
 func targetWords(t *materialize.Target, size int64) string {
 	switch {
 	case t.Kind() == materialize.KindDevice:
-		return fmt.Sprintf("block device of %s", formatSize(t.Size()))
+		return fmt.Sprintf("block device of %s", wording.Size(t.Size()))
 	case t.Size() == 0:
-		return fmt.Sprintf("file, will have %s", formatSize(size))
+		return fmt.Sprintf("file, will have %s", wording.Size(size))
 	}
-	return fmt.Sprintf("existing file of %s", formatSize(t.Size()))
+	return fmt.Sprintf("existing file of %s", wording.Size(t.Size()))
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/restorefs/restorefs/backupstore"
+	"github.com/restorefs/restorefs/cmd/wording"
 	"github.com/restorefs/restorefs/fusefs/contents"
 	"github.com/restorefs/restorefs/materialize"
 )
@@ -132,11 +133,11 @@ func (l *listedDisk) restoredLines() []string {
 
 // tellContents prints the same for a disk that was written to a pipe or a qcow2 file, where it
 // cannot be read again. It looks at the backup instead, for a short time only.
-func (o console) tellContents(ctx context.Context, v materialize.Volume) {
+func tellContents(ctx context.Context, w io.Writer, v materialize.Volume) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	s, err := contents.Look(volumeReader{ctx, v}, v.Size())
 	for _, line := range newListedDisk(s, err).restoredLines() {
-		fmt.Fprintf(o.err, "note    %s\n", printable(line))
+		fmt.Fprintf(w, "note    %s\n", wording.Printable(line))
 	}
 }

@@ -3,11 +3,11 @@ package main
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/restorefs/restorefs/backupstore/share/locate"
+	"github.com/restorefs/restorefs/cmd/wording"
 )
 
 // givenFlag is a flag as it can be repeated in another command.
@@ -70,14 +70,5 @@ func (g givenFlags) continuing(noted bool, drop []string, more ...string) string
 			words = append(words, "--"+name)
 		}
 	}
-	return shellCommand(append(words, more...))
-}
-
-// shellCommand quotes the words of a command for the shell.
-func shellCommand(words []string) string {
-	quoted := make([]string, len(words))
-	for i, w := range words {
-		quoted[i] = shellWord(w)
-	}
-	return strings.Join(quoted, " ")
+	return wording.ShellCommand(append(words, more...))
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/restorefs/restorefs/backupstore/storetest"
+	"github.com/restorefs/restorefs/cmd/exitcode"
 )
 
 func TestAnInterruptedRestoreSaysTheCommandThatContinues(t *testing.T) {
@@ -26,7 +27,7 @@ func TestAnInterruptedRestoreSaysTheCommandThatContinues(t *testing.T) {
 		cmd.Process.Signal(signal)
 		cmd.Wait()
 		stderr := errOut.String()
-		failed(t, out.String(), stderr, cmd.ProcessState.ExitCode(), exitFailed, "interrupted: stopped before the end, what was written is safe")
+		failed(t, out.String(), stderr, cmd.ProcessState.ExitCode(), exitcode.Failed, "interrupted: stopped before the end, what was written is safe")
 		_, command, _ := strings.Cut(stderr, "to continue:  ")
 		command = strings.TrimSpace(command)
 		if command != "restorefs materialize --share "+share+" --bwlimit 6M "+id+" '"+target+"'" {
@@ -89,14 +90,14 @@ func TestNothingIsOverwrittenUnlessTheOperatorSaysSo(t *testing.T) {
 		code   int
 		want   string
 	}{
-		"yes":           {"y\n", exitDone, ""},
-		"YES":           {"YES\n", exitDone, ""},
-		"no":            {"n\n", exitFailed, "not confirmed, nothing was written"},
-		"nothing":       {"\n", exitFailed, "not confirmed, nothing was written"},
-		"the end":       {"\x04", exitFailed, "not confirmed, nothing was written"},
-		"something":     {"yep\n", exitFailed, "not confirmed, nothing was written"},
-		"a signal":      {"^C", exitFailed, "interrupted: nothing was written"},
-		"nobody to ask": {"", exitUsage, "nothing was written: nobody can be asked here, say --yes"},
+		"yes":           {"y\n", exitcode.Done, ""},
+		"YES":           {"YES\n", exitcode.Done, ""},
+		"no":            {"n\n", exitcode.Failed, "not confirmed, nothing was written"},
+		"nothing":       {"\n", exitcode.Failed, "not confirmed, nothing was written"},
+		"the end":       {"\x04", exitcode.Failed, "not confirmed, nothing was written"},
+		"something":     {"yep\n", exitcode.Failed, "not confirmed, nothing was written"},
+		"a signal":      {"^C", exitcode.Failed, "interrupted: nothing was written"},
+		"nobody to ask": {"", exitcode.Usage, "nothing was written: nobody can be asked here, say --yes"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			target := filepath.Join(t.TempDir(), "disk")

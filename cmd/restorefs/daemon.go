@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/restorefs/restorefs/backupstore/share/locate"
+	"github.com/restorefs/restorefs/cmd/exitcode"
 )
 
 // readyEnv is the variable in which a server in the background gets the descriptor of the pipe on
@@ -22,11 +23,6 @@ import (
 const readyEnv = "RESTOREFS_READY_FD"
 
 const readyWord = "ready\n"
-
-// exitStatus ends the program with a code and without a message, because all has been said.
-type exitStatus int
-
-func (e exitStatus) Error() string { return "" }
 
 // daemonize runs this same command in the background, because Go cannot fork, and returns when the
 // mount can be used. Until then the server's messages go to our stderr; if it fails, its exit code
@@ -60,7 +56,7 @@ func daemonize(ctx context.Context) error {
 	err = server.Wait()
 	switch code := server.ProcessState.ExitCode(); {
 	case code > 0:
-		return exitStatus(code)
+		return exitcode.Status(code)
 	case err != nil:
 		return fmt.Errorf("the server in the background ended before the mount could be used: %w", err)
 	}

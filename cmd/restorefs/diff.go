@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/restorefs/restorefs/cmd/wording"
 )
 
 func diffCommand() *cli.Command {
@@ -64,9 +66,9 @@ func runDiff(c *cli.Context) error {
 	}
 	if !c.Bool("json") {
 		size := max(a.Size, b.Size)
-		fmt.Fprintf(w, "%s in %d range(s) differ, of %s (%.1f %%)\n", formatSize(total), n, formatSize(size), 100*float64(total)/float64(max(size, 1)))
+		fmt.Fprintf(w, "%s in %d range(s) differ, of %s (%.1f %%)\n", wording.Size(total), n, wording.Size(size), 100*float64(total)/float64(max(size, 1)))
 		if a.Size != b.Size {
-			fmt.Fprintf(c.App.ErrWriter, "the volumes have %s and %s: the shorter one counts as zero behind its end\n", formatSize(a.Size), formatSize(b.Size))
+			fmt.Fprintf(c.App.ErrWriter, "the volumes have %s and %s: the shorter one counts as zero behind its end\n", wording.Size(a.Size), wording.Size(b.Size))
 		}
 		return nil
 	}

@@ -4,6 +4,8 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/restorefs/restorefs/cache/disk"
+	"github.com/restorefs/restorefs/cmd/cmdline"
+	"github.com/restorefs/restorefs/cmd/wording"
 )
 
 // diskCachePart is the divisor of --memory that bounds the memory of the disk cache.
@@ -21,23 +23,23 @@ func diskCacheFlags() []cli.Flag {
 func diskCacheSize(c *cli.Context) (size, memory int64, err error) {
 	if c.String("disk-cache") == "" {
 		if c.IsSet("disk-cache-size") {
-			return 0, 0, usagef("--disk-cache-size has no meaning without --disk-cache DIRECTORY")
+			return 0, 0, cmdline.Usagef("--disk-cache-size has no meaning without --disk-cache DIRECTORY")
 		}
 		return 0, 0, nil
 	}
-	if size, err = parseSize(c.String("disk-cache-size")); err != nil {
+	if size, err = cmdline.ParseSize(c.String("disk-cache-size")); err != nil {
 		return 0, 0, err
 	}
 	if size < disk.MinBytes {
-		return 0, 0, usagef("--disk-cache-size %s is too little, %s is the least", c.String("disk-cache-size"), formatSize(disk.MinBytes))
+		return 0, 0, cmdline.Usagef("--disk-cache-size %s is too little, %s is the least", c.String("disk-cache-size"), wording.Size(disk.MinBytes))
 	}
-	total, err := parseSize(c.String("memory"))
+	total, err := cmdline.ParseSize(c.String("memory"))
 	if err != nil {
 		return 0, 0, err
 	}
 	if memory = disk.MemoryBytes(size); memory > total/diskCachePart {
-		return 0, 0, usagef("a disk cache of %s takes %s of memory: give --memory %dMiB or more, or a smaller --disk-cache-size",
-			formatSize(size), formatSize(memory), (memory*diskCachePart+1<<20-1)>>20)
+		return 0, 0, cmdline.Usagef("a disk cache of %s takes %s of memory: give --memory %dMiB or more, or a smaller --disk-cache-size",
+			wording.Size(size), wording.Size(memory), (memory*diskCachePart+1<<20-1)>>20)
 	}
 	return size, memory, nil
 }

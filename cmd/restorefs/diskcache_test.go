@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/restorefs/restorefs/backupstore/storetest"
+	"github.com/restorefs/restorefs/cmd/exitcode"
 )
 
 // readDisk reads the whole disk of a backup in a mount, and returns its first MiB, because the
@@ -57,7 +58,7 @@ func TestADiskCacheServesLaterMountsAndIsNotTrusted(t *testing.T) {
 	if got, err := readDisk(mountpoint, b); err != nil || !bytes.Equal(got, want) {
 		t.Fatalf("without the cache it reads otherwise: %v", err)
 	}
-	if _, stderr, code := restorefs(t, append(append([]string{"mount", "--share", share}, flags...), t.TempDir())...); code != exitFailed || !strings.Contains(stderr, "of its own") {
+	if _, stderr, code := restorefs(t, append(append([]string{"mount", "--share", share}, flags...), t.TempDir())...); code != exitcode.Failed || !strings.Contains(stderr, "of its own") {
 		t.Errorf("the same cache in a second mount: exit code %d, %s", code, stderr)
 	}
 	stop(t, server, server.Process)
@@ -116,7 +117,7 @@ func TestADiskCacheIsRefusedWhereItCannotBe(t *testing.T) {
 		{"the index on the share", "nothing is ever written", []string{"--cache-dir", filepath.Join(share, "new")}},
 	} {
 		_, stderr, code := restorefs(t, append(append([]string{"mount", "--share", share}, c.flags...), t.TempDir())...)
-		if code != exitUsage || !strings.Contains(stderr, c.says) {
+		if code != exitcode.Usage || !strings.Contains(stderr, c.says) {
 			t.Errorf("%s: exit code %d, %s", c.what, code, stderr)
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/restorefs/restorefs/backupstore/storetest"
+	"github.com/restorefs/restorefs/cmd/exitcode"
 )
 
 func TestTheMountedDiskIsTheSource(t *testing.T) {
@@ -165,9 +166,9 @@ func TestEveryBrokenBackupHasItsErrorAndExitCode(t *testing.T) {
 		t.Run(f.Label, func(t *testing.T) {
 			target := filepath.Join(t.TempDir(), "disk.raw")
 			_, stderr, code := restorefs(t, "materialize", "--share", share, f.ID, target)
-			want := exitDamaged
+			want := exitcode.Damaged
 			if f.State == storetest.Unseen {
-				want = exitUsage // there is no such backup
+				want = exitcode.Usage // there is no such backup
 			}
 			if code != want {
 				t.Fatalf("exit %d, want %d: %s", code, want, stderr)
@@ -240,7 +241,7 @@ func TestWrongUsageExitsWithTwoAndSaysWhatToDo(t *testing.T) {
 		"show --share " + share + " ffff@never": "never",
 	} {
 		_, stderr, code := restorefs(t, strings.Fields(args)...)
-		if code != exitUsage || !strings.Contains(stderr, says) {
+		if code != exitcode.Usage || !strings.Contains(stderr, says) {
 			t.Errorf("%s: exit %d: %s", args, code, stderr)
 		}
 	}
@@ -249,7 +250,7 @@ func TestWrongUsageExitsWithTwoAndSaysWhatToDo(t *testing.T) {
 func TestTheShareIsNeverATarget(t *testing.T) {
 	share, list := storetest.Fixtures(t)
 	_, stderr, code := restorefs(t, "materialize", "--share", share, list[0].ID, filepath.Join(share, "disk.raw"))
-	if code != exitUsage || !strings.Contains(stderr, "share") {
+	if code != exitcode.Usage || !strings.Contains(stderr, "share") {
 		t.Errorf("exit %d: %s", code, stderr)
 	}
 }
@@ -275,10 +276,10 @@ func TestADeviceTarget(t *testing.T) {
 	defer run(t, "losetup", "-d", loop)
 	record := filepath.Join(t.TempDir(), "record.json")
 	args := []string{"materialize", "--share", share, "--metadata-out", record, f.ID, loop}
-	if _, stderr, code := restorefs(t, args...); code != exitRefused || !strings.Contains(stderr, "ext4") {
+	if _, stderr, code := restorefs(t, args...); code != exitcode.Refused || !strings.Contains(stderr, "ext4") {
 		t.Fatalf("a device with a file system: exit %d: %s", code, stderr)
 	}
-	if _, stderr, code := restorefs(t, append(args, "--force")...); code != exitUsage || !strings.Contains(stderr, "--yes") {
+	if _, stderr, code := restorefs(t, append(args, "--force")...); code != exitcode.Usage || !strings.Contains(stderr, "--yes") {
 		t.Fatalf("without --yes and a terminal: exit %d: %s", code, stderr)
 	}
 	if _, stderr, code := restorefs(t, append(args, "--force", "--yes")...); code != 0 {
@@ -307,10 +308,10 @@ func TestAnInterruptedRunIsContinued(t *testing.T) {
 	}
 	waitWritten(target)
 	slow.Process.Signal(syscall.SIGTERM)
-	if err := slow.Wait(); slow.ProcessState.ExitCode() != exitFailed {
+	if err := slow.Wait(); slow.ProcessState.ExitCode() != exitcode.Failed {
 		t.Fatalf("interrupted: %v", err)
 	}
-	if _, stderr, code := restorefs(t, "materialize", "--share", share, storetest.ID("two layers 1"), target); code != exitRefused {
+	if _, stderr, code := restorefs(t, "materialize", "--share", share, storetest.ID("two layers 1"), target); code != exitcode.Refused {
 		t.Errorf("another backup onto the half-written file: exit %d: %s", code, stderr)
 	}
 	stdout, stderr, code := restorefs(t, "materialize", "--share", share, id, target, "--verify-after")
@@ -393,7 +394,7 @@ func TestIndexIsBuiltAndUsed(t *testing.T) {
 	if _, stderr, code := restorefs(t, "materialize", "--share", share, made.ID, target); code != 0 {
 		t.Errorf("with an index: exit %d: %s", code, stderr)
 	}
-	if _, _, code := restorefs(t, "index", "--share", share); code != exitUsage {
+	if _, _, code := restorefs(t, "index", "--share", share); code != exitcode.Usage {
 		t.Errorf("neither backups nor --all: exit %d", code)
 	}
 }

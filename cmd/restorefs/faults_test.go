@@ -18,6 +18,7 @@ import (
 	"github.com/hanwen/go-fuse/v2/fuse"
 
 	"github.com/restorefs/restorefs/backupstore/storetest"
+	"github.com/restorefs/restorefs/cmd/exitcode"
 )
 
 // Variables of a process that serves a faulty file system, see TestServeFaults.
@@ -202,7 +203,7 @@ func TestReadErrorsOfTheShare(t *testing.T) {
 
 	say("eio -00003")
 	stdout, stderr, code := restorefs(t, append([]string{"materialize"}, args...)...)
-	failed(t, stdout, stderr, code, exitFailed, "-00003", "input/output error")
+	failed(t, stdout, stderr, code, exitcode.Failed, "-00003", "input/output error")
 	say("")
 	if result := restored(t, want, target, args...); result.BytesSkipped == 0 {
 		t.Errorf("the second run began anew: %+v", result)
@@ -215,7 +216,7 @@ func TestReadErrorsOfTheShare(t *testing.T) {
 	os.Remove(target)
 	say("ends -00003")
 	stdout, stderr, code = restorefs(t, append([]string{"materialize"}, args...)...)
-	failed(t, stdout, stderr, code, exitDamaged, "-00003", id)
+	failed(t, stdout, stderr, code, exitcode.Damaged, "-00003", id)
 
 	os.Remove(target)
 	say("eio _sha256file") // the objects still have MD5s
@@ -261,7 +262,7 @@ func TestAnObjectThatIsCutDuringTheRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	stdout, stderr, code := end()
-	failed(t, stdout, stderr, code, exitDamaged, filepath.Base(object[0]))
+	failed(t, stdout, stderr, code, exitcode.Damaged, filepath.Base(object[0]))
 	if err := os.WriteFile(object[0], whole, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -292,7 +293,7 @@ func TestAFullFileSystem(t *testing.T) {
 	target := filepath.Join(dir, "disk")
 	args := []string{"--share", share, id, target}
 	stdout, stderr, code := restorefs(t, append([]string{"materialize"}, args...)...)
-	failed(t, stdout, stderr, code, exitFailed, "no space left", target, "\nto continue:  restorefs materialize --share "+share+" "+id+" "+target)
+	failed(t, stdout, stderr, code, exitcode.Failed, "no space left", target, "\nto continue:  restorefs materialize --share "+share+" "+id+" "+target)
 	if err := os.Remove(filler); err != nil {
 		t.Fatal(err)
 	}
@@ -314,7 +315,7 @@ func TestATargetThatFails(t *testing.T) {
 			}
 			say(fault + " " + fault)
 			stdout, stderr, code := restorefs(t, "materialize", "--share", share, id, target)
-			failed(t, stdout, stderr, code, exitFailed, said, target, "to continue:  restorefs materialize")
+			failed(t, stdout, stderr, code, exitcode.Failed, said, target, "to continue:  restorefs materialize")
 			if _, err := os.Stat(target + ".restorefs-partial"); err != nil {
 				t.Errorf("nothing says that it is not whole: %v", err)
 			}
@@ -332,7 +333,7 @@ func TestATargetThatIsRemoved(t *testing.T) {
 		t.Fatal(err)
 	}
 	stdout, stderr, code := end()
-	failed(t, stdout, stderr, code, exitFailed, target, "it was removed during the run")
+	failed(t, stdout, stderr, code, exitcode.Failed, target, "it was removed during the run")
 }
 
 func TestADeviceThatVanishes(t *testing.T) {
@@ -354,7 +355,7 @@ func TestADeviceThatVanishes(t *testing.T) {
 	end := started(t, backing, "--share", share, id, loop)
 	signal(syscall.SIGKILL)
 	stdout, stderr, code := end()
-	failed(t, stdout, stderr, code, exitFailed, loop, "to continue:")
+	failed(t, stdout, stderr, code, exitcode.Failed, loop, "to continue:")
 	if wrongBytes(t, want, backing) == 0 {
 		t.Error("everything was written before the device vanished")
 	}

@@ -5,16 +5,17 @@ import (
 	"time"
 
 	"github.com/restorefs/restorefs/cmd/serve"
+	"github.com/restorefs/restorefs/cmd/wording"
 )
 
 // figureWords returns the most important figures of a mount, in words.
 func figureWords(f *serve.Figures) []string {
 	var words []string
 	if n := f.Cache.Hits + f.Cache.Misses; n > 0 {
-		words = append(words, fmt.Sprintf("cache %s of %s, %d%% hits", formatSize(f.Cache.UsedBytes), formatSize(f.Cache.BudgetBytes), 100*f.Cache.Hits/n))
+		words = append(words, fmt.Sprintf("cache %s of %s, %d%% hits", wording.Size(f.Cache.UsedBytes), wording.Size(f.Cache.BudgetBytes), 100*f.Cache.Hits/n))
 	}
 	if d := f.DiskCache; d != nil {
-		text := fmt.Sprintf("disk cache %s of %s", formatSize(d.UsedBytes), formatSize(d.BudgetBytes))
+		text := fmt.Sprintf("disk cache %s of %s", wording.Size(d.UsedBytes), wording.Size(d.BudgetBytes))
 		if n := d.Hits + d.Misses; n > 0 {
 			text += fmt.Sprintf(", %d%% hits", 100*d.Hits/n)
 		}
@@ -24,7 +25,7 @@ func figureWords(f *serve.Figures) []string {
 		words = append(words, text)
 	}
 	if x := f.Indexing; x != nil && x.VolumesDone < x.Volumes {
-		words = append(words, fmt.Sprintf("indexing disk %d of %d, %s of %s", x.VolumesDone+1, x.Volumes, formatSize(x.BytesDone), formatSize(x.BytesTotal)))
+		words = append(words, fmt.Sprintf("indexing disk %d of %d, %s of %s", x.VolumesDone+1, x.Volumes, wording.Size(x.BytesDone), wording.Size(x.BytesTotal)))
 	}
 	if n := f.Errors.Waits; n > 0 {
 		words = append(words, fmt.Sprintf("the share has not answered for %v", time.Duration(n)*time.Second))

@@ -7,6 +7,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/restorefs/restorefs/cmd/cmdline"
+	"github.com/restorefs/restorefs/cmd/exitcode"
 )
 
 func TestMountHelperArguments(t *testing.T) {
@@ -29,7 +32,7 @@ func TestMountHelperArguments(t *testing.T) {
 		`restorefs /s /mnt -o comment="a,colour=b",mode=0440`:                   "restorefs mount --daemon --share /s --mode=0440 -- /mnt",
 		"restorefs /s /mnt -o ro,overlay=/o,rw":                                 "restorefs mount --daemon --share /s --overlay=/o -- /mnt",
 	} {
-		got, err := helperArgs(newApp(), strings.Fields(in))
+		got, err := cmdline.MountHelper(newApp(), strings.Fields(in))
 		if err != nil || strings.Join(got, " ") != want {
 			t.Errorf("%s: %s, %v", in, strings.Join(got, " "), err)
 		}
@@ -51,8 +54,8 @@ func TestMountHelperArguments(t *testing.T) {
 		"restorefs /s /mnt -o rw,fscontext=a:b":             "virt_use_fusefs",
 		`mount.restorefs /s /mnt -s -o context="a:b:c1,c2"`: "virt_use_fusefs",
 	} {
-		var usage usageError
-		if got, err := helperArgs(newApp(), strings.Fields(in)); !errors.As(err, &usage) || !strings.Contains(err.Error(), says) {
+		var usage cmdline.UsageError
+		if got, err := cmdline.MountHelper(newApp(), strings.Fields(in)); !errors.As(err, &usage) || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: %v, %v", in, got, err)
 		}
 	}
@@ -108,7 +111,7 @@ func TestMountSaysWhyItCouldNot(t *testing.T) {
 	share, _ := smallShare(t)
 	mountpoint := t.TempDir()
 	leaveNothing(t, mountpoint)
-	for option, code := range map[string]int{"colour=red": exitUsage, "backup=ffffffff": exitUsage, "log_file=/none/log": exitFailed} {
+	for option, code := range map[string]int{"colour=red": exitcode.Usage, "backup=ffffffff": exitcode.Usage, "log_file=/none/log": exitcode.Failed} {
 		cmd := program(t, share, mountpoint, "-o", option)
 		out, err := cmd.CombinedOutput()
 		if err == nil || cmd.ProcessState.ExitCode() != code || !strings.Contains(string(out), "restorefs:") {

@@ -9,6 +9,9 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/restorefs/restorefs/backupstore"
+	"github.com/restorefs/restorefs/cmd/cmdline"
+	"github.com/restorefs/restorefs/cmd/console"
+	"github.com/restorefs/restorefs/cmd/wording"
 )
 
 func indexCommand() *cli.Command {
@@ -31,7 +34,7 @@ continues where it was.`,
 
 func buildIndexes(c *cli.Context) error {
 	if c.Bool("all") == c.Args().Present() {
-		return usagef("index takes the backups to index, or --all; see \"restorefs index --help\"")
+		return cmdline.Usagef("index takes the backups to index, or --all; see \"restorefs index --help\"")
 	}
 	memory, err := memoryShare(c)
 	if err != nil {
@@ -81,8 +84,8 @@ func indexOne(c *cli.Context, catalog *backupstore.Catalog, b *backupstore.Backu
 	}
 	var done, total, built atomic.Int64
 	start := time.Now()
-	stop := showLine(c.App.ErrWriter, lineEvery, withRate(func() progressState {
-		return progressState{Stage: "index " + b.ID[:8], Done: done.Load(), Total: total.Load()}
+	stop := console.ShowLine(c.App.ErrWriter, console.LineEvery, console.WithRate(func() console.State {
+		return console.State{Stage: "index " + b.ID[:8], Done: done.Load(), Total: total.Load()}
 	}))
 	err = v.BuildIndex(c.Context, backupstore.IndexOptions{
 		Progress: func(d, t int64) { done.Store(d); total.Store(t) }, Built: func(n int64) { built.Add(n) },
@@ -101,9 +104,9 @@ func indexedText(built, total int64, took time.Duration) string {
 	case total == 0:
 		return "needs no index: it has no object that is long and compressed"
 	case built == 0:
-		return fmt.Sprintf("was indexed before, %s", formatSize(total))
+		return fmt.Sprintf("was indexed before, %s", wording.Size(total))
 	case built < total:
-		return fmt.Sprintf("indexed, %s in %.1f s; %s were before", formatSize(built), took.Seconds(), formatSize(total-built))
+		return fmt.Sprintf("indexed, %s in %.1f s; %s were before", wording.Size(built), took.Seconds(), wording.Size(total-built))
 	}
-	return fmt.Sprintf("indexed, %s in %.1f s", formatSize(total), took.Seconds())
+	return fmt.Sprintf("indexed, %s in %.1f s", wording.Size(total), took.Seconds())
 }

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/restorefs/restorefs/backupstore"
+	"github.com/restorefs/restorefs/cmd/exitcode"
 	"github.com/restorefs/restorefs/cmd/restore"
 )
 
@@ -52,13 +53,13 @@ func TestNothingOfTheOperatorsIsReplaced(t *testing.T) {
 				return string(out), cmd.ProcessState.ExitCode()
 			}
 			out, code := try(ids[0], "q.raw")
-			if _, err := os.Stat(dir + "/q.raw"); code != exitRefused || !containsAll(out, []string{filepath.Base(file), "restorefs wrote", "--force"}) || err == nil {
+			if _, err := os.Stat(dir + "/q.raw"); code != exitcode.Refused || !containsAll(out, []string{filepath.Base(file), "restorefs wrote", "--force"}) || err == nil {
 				t.Fatalf("exit %d, %s; %v", code, out, err)
 			}
 			if text, err := os.ReadFile(content); err != nil || string(text) != precious {
 				t.Fatalf("%q %v", text, err)
 			}
-			if out, code := try("--force", ids[0], "q.raw"); code != exitDone {
+			if out, code := try("--force", ids[0], "q.raw"); code != exitcode.Done {
 				t.Fatalf("exit %d, %s", code, out)
 			}
 			if err := (restore.Keeper{}).May(file); err != nil {
@@ -68,7 +69,7 @@ func TestNothingOfTheOperatorsIsReplaced(t *testing.T) {
 			if err := os.Remove(dir + "/q.raw"); err != nil {
 				t.Fatal(err)
 			}
-			if out, code := try(ids[2], "q.raw"); code != exitDone {
+			if out, code := try(ids[2], "q.raw"); code != exitcode.Done {
 				t.Fatalf("exit %d, %s", code, out)
 			}
 			if text, err := os.ReadFile(file); err != nil || !strings.Contains(string(text), ids[2]) {
@@ -92,20 +93,20 @@ func TestMetadataToStdout(t *testing.T) {
 	}
 	onlyThere(t, dir, "q.raw")
 	for _, args := range [][]string{{"--json", ids[0], target}, {ids[0], "-"}, {"--json", "--dry-run", ids[0], target}} {
-		if _, stderr, code := restorefs(t, append([]string{"materialize", "--share", share, "--metadata-out", "-"}, args...)...); code != exitUsage || !strings.Contains(stderr, "stdout") {
+		if _, stderr, code := restorefs(t, append([]string{"materialize", "--share", share, "--metadata-out", "-"}, args...)...); code != exitcode.Usage || !strings.Contains(stderr, "stdout") {
 			t.Errorf("%v: exit %d, %s", args, code, stderr)
 		}
 	}
 	for _, path := range []string{"/dev/stdout", "/dev/fd/1", "/proc/self/fd/1", "/dev/metadata.json"} {
 		before, _ := os.Readlink(path)
 		_, stderr, code := restorefs(t, "materialize", "--share", share, "--yes", "--force", "--metadata-out", path, ids[0], target)
-		if after, _ := os.Readlink(path); code != exitUsage || !strings.Contains(stderr, "--metadata-out") || after != before {
+		if after, _ := os.Readlink(path); code != exitcode.Usage || !strings.Contains(stderr, "--metadata-out") || after != before {
 			t.Errorf("%s: exit %d, %s; it was %q and is %q", path, code, stderr, before, after)
 		}
 	}
 	other := filepath.Join(dir, "r.raw")
 	_, stderr, code = restorefs(t, "materialize", "--share", share, "--metadata-out", dir+"/none/m.json", ids[0], other)
-	if code != exitUsage || !strings.Contains(stderr, "no such directory") {
+	if code != exitcode.Usage || !strings.Contains(stderr, "no such directory") {
 		t.Errorf("exit %d, %s", code, stderr)
 	}
 	onlyThere(t, dir, "q.raw")

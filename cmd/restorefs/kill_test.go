@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/restorefs/restorefs/backupstore/storetest"
+	"github.com/restorefs/restorefs/cmd/exitcode"
 )
 
 // incremental makes a share with a backup of two layers, and returns what its volume begins with;
@@ -173,7 +174,7 @@ func killAndContinue(t *testing.T, k killed) (inside bool) {
 		second = append(args, "--force", "--delta")
 	}
 	stdout, stderr, code := restorefs(t, second...)
-	if code == exitRefused && !finished {
+	if code == exitcode.Refused && !finished {
 		// Killed before it had noted its start, or after it was done.
 		if missing > 0 && !untouched(t, k) {
 			t.Fatalf("killed after %v: not continued, with %d bytes missing: %s", moment, missing, stderr)

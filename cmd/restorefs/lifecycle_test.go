@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/restorefs/restorefs/backupstore/storetest"
+	"github.com/restorefs/restorefs/cmd/exitcode"
 	"github.com/restorefs/restorefs/cmd/serve"
 	"github.com/restorefs/restorefs/fusefs"
 )
@@ -146,15 +147,15 @@ func TestADaemonThatCannotMountSaysWhyAndHasThatExitCode(t *testing.T) {
 		code       int
 		args       []string
 	}{
-		{"no such mountpoint", "mkdir", exitFailed, []string{"--share", share, mountpoint + "/none"}},
-		{"no such share", "none", exitFailed, []string{"--share", share + "/none", mountpoint}},
-		{"no such backup", "no such backup", exitUsage, []string{"--share", share, "--backup", "ffffffff", mountpoint}},
-		{"a mountpoint on the share", "overlaps", exitFailed, []string{"--share", share, filepath.Dir(share)}},
-		{"a log file that cannot be", "log-file", exitFailed, []string{"--share", share, "--log-file", mountpoint + "-none/log", mountpoint}},
-		{"with --run", "exclude", exitUsage, []string{"--share", share, "--run", "true", mountpoint}},
-		{"a mode that is none", "octal", exitUsage, []string{"--share", share, "--mode", "0999", mountpoint}},
-		{"a mode for nobody", "nobody", exitUsage, []string{"--share", share, "--mode", "0222", mountpoint}},
-		{"a user that is none", "--uid", exitUsage, []string{"--share", share, "--uid", "no such user", mountpoint}},
+		{"no such mountpoint", "mkdir", exitcode.Failed, []string{"--share", share, mountpoint + "/none"}},
+		{"no such share", "none", exitcode.Failed, []string{"--share", share + "/none", mountpoint}},
+		{"no such backup", "no such backup", exitcode.Usage, []string{"--share", share, "--backup", "ffffffff", mountpoint}},
+		{"a mountpoint on the share", "overlaps", exitcode.Failed, []string{"--share", share, filepath.Dir(share)}},
+		{"a log file that cannot be", "log-file", exitcode.Failed, []string{"--share", share, "--log-file", mountpoint + "-none/log", mountpoint}},
+		{"with --run", "exclude", exitcode.Usage, []string{"--share", share, "--run", "true", mountpoint}},
+		{"a mode that is none", "octal", exitcode.Usage, []string{"--share", share, "--mode", "0999", mountpoint}},
+		{"a mode for nobody", "nobody", exitcode.Usage, []string{"--share", share, "--mode", "0222", mountpoint}},
+		{"a user that is none", "--uid", exitcode.Usage, []string{"--share", share, "--uid", "no such user", mountpoint}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			_, stderr, code := restorefs(t, append([]string{"mount", "--daemon"}, test.args...)...)
@@ -182,7 +183,7 @@ func TestADaemonThatNobodyWaitsForAnyMoreUnmounts(t *testing.T) {
 	cmd := program(t, "mount", "--daemon", "--share", share, mountpoint)
 	cmd.Env = append(cmd.Env, readyEnv+"=3")
 	cmd.ExtraFiles = []*os.File{writer}
-	if err := cmd.Run(); err == nil || cmd.ProcessState.ExitCode() != exitFailed {
+	if err := cmd.Run(); err == nil || cmd.ProcessState.ExitCode() != exitcode.Failed {
 		t.Errorf("%v", cmd.ProcessState)
 	}
 	if _, ok := mountAt(t, mountpoint); ok {
@@ -423,7 +424,7 @@ func TestNothingIsMadeInAMountpointThatIsRefused(t *testing.T) {
 	for _, flag := range []string{"--overlay", "--disk-cache", "--cache-dir"} {
 		mountpoint := t.TempDir()
 		_, stderr, code := restorefs(t, "mount", "--share", share, flag, filepath.Join(mountpoint, "new"), mountpoint)
-		if code != exitFailed || !strings.Contains(stderr, "overlaps") {
+		if code != exitcode.Failed || !strings.Contains(stderr, "overlaps") {
 			t.Errorf("%s: exit %d: %s", flag, code, stderr)
 		}
 		if left, _ := os.ReadDir(mountpoint); len(left) > 0 {

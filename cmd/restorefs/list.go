@@ -12,6 +12,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/restorefs/restorefs/backupstore"
+	"github.com/restorefs/restorefs/cmd/wording"
 )
 
 func listCommand() *cli.Command {
@@ -99,7 +100,7 @@ func list(c *cli.Context) (err error) {
 			l.Disk = disks[b]
 			out = append(out, l)
 		}
-		if err := writeJSON(c.App.Writer, out); err != nil {
+		if err := wording.WriteJSON(c.App.Writer, out); err != nil {
 			return err
 		}
 		return noneOf(c, catalog, len(shown))
@@ -139,20 +140,20 @@ func printList(out io.Writer, backups []*backupstore.Backup, names map[string][]
 		}
 		name := ""
 		if b.Name != nil {
-			name = printable(cut(*b.Name, maxName))
+			name = wording.Printable(wording.Cut(*b.Name, wording.MaxName))
 		}
 		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\t%s stored\t%s\t%s\n", b.ID, b.CreatedAt.Format("2006-01-02 15:04:05"), kind,
-			volumeSize(b.Size), formatSize(b.StoredBytes), b.State, name)
+			wording.VolumeSize(b.Size), wording.Size(b.StoredBytes), b.State, name)
 		if b.State != backupstore.Complete {
 			w.Flush()
 			for _, p := range b.Problems {
-				fmt.Fprintf(out, "      %s\n", printable(cut(p, maxValue)))
+				fmt.Fprintf(out, "      %s\n", wording.Printable(wording.Cut(p, wording.MaxValue)))
 			}
 		}
 		if d := disks[b]; d != nil {
 			w.Flush()
 			for _, line := range d.lines() {
-				fmt.Fprintf(out, "      %s\n", printable(line))
+				fmt.Fprintf(out, "      %s\n", wording.Printable(line))
 			}
 		}
 	}

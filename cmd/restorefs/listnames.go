@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/restorefs/restorefs/backupstore"
+	"github.com/restorefs/restorefs/cmd/wording"
 )
 
 // volumeNames returns the names of each volume by its id, the newest first, each once. backups must
@@ -26,7 +27,7 @@ func namesText(names []string) string {
 	if len(names) == 0 {
 		return ""
 	}
-	text := quoted(names[0])
+	text := wording.Quoted(names[0])
 	for i, former := range names[1:] {
 		switch {
 		case i == 0:
@@ -34,7 +35,7 @@ func namesText(names []string) string {
 		default:
 			text += ","
 		}
-		text += quoted(former)
+		text += wording.Quoted(former)
 	}
 	return text
 }

@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/restorefs/restorefs/cmd/console"
+	"github.com/restorefs/restorefs/cmd/exitcode"
 	"github.com/restorefs/restorefs/cmd/serve"
 	"github.com/restorefs/restorefs/fusefs"
 )
@@ -61,7 +63,7 @@ func (m *liveMount) runCommand(ctx context.Context) error {
 	}
 	end := m.takeDown(ctx)
 	if end != nil && err != nil {
-		fmt.Fprintln(m.err, "restorefs:", explain(end)) // the exit code is the command's
+		fmt.Fprintln(m.err, "restorefs:", exitcode.Explain(end)) // the exit code is the command's
 		return err
 	}
 	return errors.Join(err, end)
@@ -81,7 +83,7 @@ func (m *liveMount) wait(ctx context.Context, rescan chan<- struct{}) error {
 		case <-m.gone:
 			return nil
 		case <-m.hup:
-			if m.closes && !hasTerminal() {
+			if m.closes && !console.HasTerminal() {
 				m.n.terminalClosed()
 				fmt.Fprintf(m.err, "unmounting %s: its terminal was closed\n", m.server.Mountpoint())
 				return m.takeDown(ctx)

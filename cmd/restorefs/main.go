@@ -15,6 +15,9 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/restorefs/restorefs/cmd/cmdline"
+	"github.com/restorefs/restorefs/cmd/console"
+	"github.com/restorefs/restorefs/cmd/exitcode"
 	_ "github.com/restorefs/restorefs/cmd/restorefs/needs64bit"
 )
 
@@ -49,21 +52,21 @@ func execute(ctx context.Context, args []string) int {
 		os.Setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
 	}
 	app := newApp()
-	out := &checkedWriter{w: os.Stdout}
+	out := &console.CheckedWriter{W: os.Stdout}
 	app.Writer = out
-	args, err := helperArgs(app, args)
+	args, err := cmdline.MountHelper(app, args)
 	if err == nil && args != nil {
-		emptyIsUnset(app)
-		if args, err = arrange(app, args); err == nil {
+		cmdline.EmptyIsUnset(app)
+		if args, err = cmdline.Arrange(app, args); err == nil {
 			err = app.RunContext(ctx, args)
 		}
 	}
 	if err == nil {
-		err = out.failure()
+		err = out.Failure()
 	}
-	var status exitStatus
+	var status exitcode.Status
 	if err != nil && !errors.As(err, &status) {
-		fmt.Fprintln(os.Stderr, "restorefs:", explain(err))
+		fmt.Fprintln(os.Stderr, "restorefs:", exitcode.Explain(err))
 	}
-	return exitCode(err)
+	return exitcode.Of(err)
 }

@@ -123,7 +123,7 @@ func (r *restoring) toQcow2(ctx context.Context, name string) error {
 	if err := errors.Join(r.finish(ctx), left); err != nil {
 		return err
 	}
-	r.o.tellContents(ctx, r.engine.Volume())
+	tellContents(ctx, r.o.Err, r.engine.Volume())
 	return nil
 }
 

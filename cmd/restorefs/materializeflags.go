@@ -9,13 +9,15 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/restorefs/restorefs/backupstore/share/locate"
+	"github.com/restorefs/restorefs/cmd/cmdline"
+	"github.com/restorefs/restorefs/cmd/console"
 	"github.com/restorefs/restorefs/cmd/restore"
 	"github.com/restorefs/restorefs/materialize"
 )
 
 // restoreOptions are what the flags and arguments of materialize ask for.
 type restoreOptions struct {
-	console
+	console.Console
 	engine      restore.Options
 	share       *locate.Share
 	given       givenFlags // for commands that repeat them
@@ -32,12 +34,12 @@ func (o restoreOptions) outside(path string) error { return o.engine.Keeper.Outs
 // restoreFlags reads the flags of materialize. Flags that do not go together are refused before
 // anything is opened; restoreOptions.on adds what needs an open share.
 func restoreFlags(c *cli.Context) (o restoreOptions, err error) {
-	o = restoreOptions{console: consoleOf(c), backup: c.Args().Get(0), target: c.Args().Get(1), dryRun: c.Bool("dry-run"), metadataOut: c.String("metadata-out")}
+	o = restoreOptions{Console: consoleOf(c), backup: c.Args().Get(0), target: c.Args().Get(1), dryRun: c.Bool("dry-run"), metadataOut: c.String("metadata-out")}
 	if o.qcow2, err = wantsQcow2(c, o.target); err != nil {
 		return o, err
 	}
 	if c.String("volume") != "" && (o.qcow2 || o.target == "-") {
-		return o, usagef("--volume goes with a TARGET that is the volume: its device or file")
+		return o, cmdline.Usagef("--volume goes with a TARGET that is the volume: its device or file")
 	}
 	if err := cmp.Or(checkProgressFlag(c), checkReflinkFlag(c)); err != nil {
 		return o, err
@@ -63,7 +65,7 @@ func restoreFlags(c *cli.Context) (o restoreOptions, err error) {
 		o.engine.Record, o.engine.NoRecord = "", true
 	}
 	if limit := c.String("bwlimit"); limit != "" {
-		if o.engine.Copy.BytesPerSecond, err = parseRate(limit); err != nil {
+		if o.engine.Copy.BytesPerSecond, err = cmdline.ParseRate(limit); err != nil {
 			return o, err
 		}
 	}
@@ -105,25 +107,25 @@ func (o restoreOptions) checkMetadataOut() error {
 	switch {
 	case path == "":
 		return nil
-	case path == "-" && o.json:
-		return usagef("--metadata-out - and --json both write to stdout: name a file, or leave one out")
+	case path == "-" && o.JSON:
+		return cmdline.Usagef("--metadata-out - and --json both write to stdout: name a file, or leave one out")
 	case path == "-" && target == "-":
-		return usagef("--metadata-out - and the TARGET - both are stdout: name a file for one of them")
+		return cmdline.Usagef("--metadata-out - and the TARGET - both are stdout: name a file for one of them")
 	case path == "-":
 		return nil
 	}
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-		return usagef("--metadata-out %s: it is there, and no regular file", path)
+		return cmdline.Usagef("--metadata-out %s: it is there, and no regular file", path)
 	}
 	// /dev/stdout is a link, which --force would replace, for all programs.
 	if dir := restore.Resolve(filepath.Dir(path)); dir == "/dev" || strings.HasPrefix(dir+"/", "/proc/") {
-		return usagef("--metadata-out %s: no file is made or replaced in %s; for standard output write --metadata-out -", path, dir)
+		return cmdline.Usagef("--metadata-out %s: no file is made or replaced in %s; for standard output write --metadata-out -", path, dir)
 	}
 	if target != "" && restore.SameFile(path, target) {
-		return usagef("--metadata-out %s is TARGET itself, which it would replace: choose another file", path)
+		return cmdline.Usagef("--metadata-out %s is TARGET itself, which it would replace: choose another file", path)
 	}
 	if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {
-		return usagef("--metadata-out %s: there is no such directory", path)
+		return cmdline.Usagef("--metadata-out %s: there is no such directory", path)
 	}
 	return o.engine.Keeper.May(path)
 }
@@ -143,18 +145,18 @@ func wantsQcow2(c *cli.Context, target string) (bool, error) {
 		return false, nil
 	case "qcow2":
 	default:
-		return false, usagef("--format %s: it is raw or qcow2", f)
+		return false, cmdline.Usagef("--format %s: it is raw or qcow2", f)
 	}
 	if target == "-" {
-		return false, usagef("a qcow2 cannot be written to stdout, as it is not written from front to back: name a file")
+		return false, cmdline.Usagef("a qcow2 cannot be written to stdout, as it is not written from front to back: name a file")
 	}
 	for _, flag := range notWithQcow2 {
 		if c.IsSet(flag) {
-			return false, usagef("--%s does not go with --format qcow2", flag)
+			return false, cmdline.Usagef("--%s does not go with --format qcow2", flag)
 		}
 	}
 	if c.String("overlay") != "" {
-		return false, usagef("--overlay does not go with --format qcow2: restore into a raw file and convert that")
+		return false, cmdline.Usagef("--overlay does not go with --format qcow2: restore into a raw file and convert that")
 	}
 	return true, nil
 }

@@ -15,6 +15,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/urfave/cli/v2"
+
+	"github.com/restorefs/restorefs/cmd/cmdline"
 )
 
 func metricsFlag() cli.Flag {
@@ -31,7 +33,7 @@ func metricsAddress(s string) (string, error) {
 		err = errors.New("it has no port")
 	}
 	if err != nil {
-		return "", usagef("--metrics-listen %s is no address such as 9100, 127.0.0.1:9100 or [::]:9100: %v", s, err)
+		return "", cmdline.Usagef("--metrics-listen %s is no address such as 9100, 127.0.0.1:9100 or [::]:9100: %v", s, err)
 	}
 	if host == "" {
 		host = "127.0.0.1"

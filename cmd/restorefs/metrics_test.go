@@ -14,6 +14,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/restorefs/restorefs/cmd/exitcode"
 	"github.com/restorefs/restorefs/cmd/serve"
 	"github.com/restorefs/restorefs/fusefs"
 )
@@ -97,10 +98,10 @@ func TestAMountServesMetricsAndTellsTheSameInItsStatus(t *testing.T) {
 
 	other := t.TempDir()
 	_, stderr, code := restorefs(t, "mount", "--share", share, "--metrics-listen", f.Metrics, other)
-	if _, mounted := mountAt(t, other); mounted || code != exitFailed || !strings.Contains(stderr, "in use by another process") {
+	if _, mounted := mountAt(t, other); mounted || code != exitcode.Failed || !strings.Contains(stderr, "in use by another process") {
 		t.Errorf("a port that is taken: exit code %d, %s", code, stderr)
 	}
-	if _, stderr, code := restorefs(t, "mount", "--share", share, "--metrics-listen", "host:", other); code != exitUsage {
+	if _, stderr, code := restorefs(t, "mount", "--share", share, "--metrics-listen", "host:", other); code != exitcode.Usage {
 		t.Errorf("no port: exit code %d, %s", code, stderr)
 	}
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/restorefs/restorefs/backupstore"
 	"github.com/restorefs/restorefs/backupstore/share/locate"
+	"github.com/restorefs/restorefs/cmd/cmdline"
 	"github.com/restorefs/restorefs/cmd/serve"
 	"github.com/restorefs/restorefs/fusefs"
 )
@@ -68,11 +69,11 @@ func mountFlags(c *cli.Context) (o mountOptions, err error) {
 	}
 	switch {
 	case o.refresh <= 0:
-		return o, usagef("--refresh must be more than 0")
+		return o, cmdline.Usagef("--refresh must be more than 0")
 	case o.idle < 0:
-		return o, usagef("--idle-timeout must not be less than 0")
+		return o, cmdline.Usagef("--idle-timeout must not be less than 0")
 	case o.run != "" && o.background:
-		return o, usagef("--run and --daemon exclude each other: --run ends when its command does")
+		return o, cmdline.Usagef("--run and --daemon exclude each other: --run ends when its command does")
 	}
 	return o, nil
 }

@@ -11,7 +11,9 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/restorefs/restorefs/cmd/cloud"
+	"github.com/restorefs/restorefs/cmd/cmdline"
 	"github.com/restorefs/restorefs/cmd/restore"
+	"github.com/restorefs/restorefs/cmd/wording"
 	"github.com/restorefs/restorefs/materialize/cinderapi"
 	"github.com/restorefs/restorefs/materialize/device"
 )
@@ -36,7 +38,7 @@ func toFoundDevice(c *cli.Context) error {
 	var finder device.Finder
 	if how := c.String("device-path"); how != "" {
 		if finder, err = device.Parse(how); err != nil {
-			return usagef("--device-path %w", err)
+			return cmdline.Usagef("--device-path %w", err)
 		}
 	}
 	r, err := newRestoring(c)
@@ -69,7 +71,7 @@ func toFoundDevice(c *cli.Context) error {
 // planVolume plans the volume of --new-volume, or looks at that of --volume.
 func (d *delivery) planVolume(c *cli.Context, o cloud.Options) (err error) {
 	if c.Bool("attach") && cloud.Encrypted(d.backup) {
-		return usagef("backup %s is of an encrypted volume: its data is encrypted, and what is written through an attachment would be encrypted once more; "+
+		return cmdline.Usagef("backup %s is of an encrypted volume: its data is encrypted, and what is written through an attachment would be encrypted once more; "+
 			"restore it where the volume's own bytes are (--device-path)", d.backup.ID)
 	}
 	client := d.cloud.client
@@ -102,14 +104,14 @@ func choosePlace(c *cli.Context, client *cinderapi.Client, f device.Finder) (clo
 	}
 	a, err := client.NewAttacher(c.Context, id)
 	if err != nil {
-		return nil, fmt.Errorf("--attach to server %s (%s): %w", printable(id), from, err)
+		return nil, fmt.Errorf("--attach to server %s (%s): %w", wording.Printable(id), from, err)
 	}
 	return cloud.ByAttachment(a), nil
 }
 
 // confirm shows what is about to happen and, on a terminal, asks.
 func (d *delivery) confirm(ctx context.Context) error {
-	w, what, question := d.o.err, printable(d.Target()), "Write to it?"
+	w, what, question := d.o.Err, wording.Printable(d.Target()), "Write to it?"
 	if d.Wanted != nil {
 		question = "Create it and write to it?"
 	}
@@ -117,7 +119,7 @@ func (d *delivery) confirm(ctx context.Context) error {
 	fmt.Fprintf(w, "target  %s\ndevice  %s\n", what, d.place)
 	notes, err := d.Notes(ctx)
 	printNotes(w, notes, err)
-	if err := d.o.ask(ctx, question, "nothing was written", "to write to "+what); err != nil {
+	if err := d.o.Ask(ctx, question, "nothing was written", "to write to "+what); err != nil {
 		return err
 	}
 	d.confirmed = true
@@ -166,7 +168,7 @@ func (d *delivery) explainRemains(e *cloud.RemainsError) error {
 	if e.Created {
 		made = ", created for this restore,"
 	}
-	fmt.Fprintf(&b, "\nvolume %s%s is there (%s, %d GiB), but not restored", id, made, printable(e.Volume.Status), e.Volume.SizeGiB)
+	fmt.Fprintf(&b, "\nvolume %s%s is there (%s, %d GiB), but not restored", id, made, wording.Printable(e.Volume.Status), e.Volume.SizeGiB)
 	if !strings.HasPrefix(e.Volume.Status, "error") {
 		fmt.Fprintf(&b, "\n  to continue:  %s", d.resumeCommand(e))
 	}

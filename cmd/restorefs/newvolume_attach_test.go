@@ -12,6 +12,7 @@ import (
 
 	"github.com/restorefs/restorefs/backupstore/storetest"
 	"github.com/restorefs/restorefs/cmd/cloud/cloudtest"
+	"github.com/restorefs/restorefs/cmd/exitcode"
 )
 
 // attachable makes the server's volume a loop device, which appears when attached under the name
@@ -157,7 +158,7 @@ func TestANewVolumeIsAttachedByNova(t *testing.T) {
 		run(t, "mount", device, dir)
 		defer run(t, "umount", dir)
 		_, stderr, code := s.run(t, "materialize", "--share", share, "--yes", "--force", "--attach", "--server", cloudServer, "--volume", cloudTarget, id)
-		if code != exitRefused || !strings.Contains(stderr, "is mounted on "+dir) || s.Calls() != "" || s.Get("status") != "in-use" {
+		if code != exitcode.Refused || !strings.Contains(stderr, "is mounted on "+dir) || s.Calls() != "" || s.Get("status") != "in-use" {
 			t.Errorf("exit %d: %s; %s", code, stderr, s.Calls())
 		}
 	})

@@ -1,6 +1,11 @@
 package main
 
-import "github.com/urfave/cli/v2"
+import (
+	"github.com/urfave/cli/v2"
+
+	"github.com/restorefs/restorefs/cmd/cmdline"
+	"github.com/restorefs/restorefs/cmd/wording"
+)
 
 // newVolumeFlags are the flags of materialize that create a volume of the cloud, or find the device
 // of one, so that no TARGET is given.
@@ -26,7 +31,7 @@ func findsDevice(c *cli.Context) (bool, error) {
 		return true, nil
 	}
 	if c.IsSet("server") && c.String("volume") == "" {
-		return false, usagef("--server goes with --attach or --volume")
+		return false, cmdline.Usagef("--server goes with --attach or --volume")
 	}
 	return false, onlyWithNewVolume(c)
 }
@@ -34,7 +39,7 @@ func findsDevice(c *cli.Context) (bool, error) {
 func onlyWithNewVolume(c *cli.Context) error {
 	for _, flag := range []string{"type", "availability-zone", "name", "size", "cleanup"} {
 		if c.IsSet(flag) {
-			return usagef("--%s goes with --new-volume", flag)
+			return cmdline.Usagef("--%s goes with --new-volume", flag)
 		}
 	}
 	return nil
@@ -43,23 +48,23 @@ func onlyWithNewVolume(c *cli.Context) error {
 func checkNewVolumeFlags(c *cli.Context) error {
 	fresh, volume := c.Bool("new-volume"), c.String("volume")
 	if c.NArg() == 2 {
-		return usagef("TARGET %s and the flags that find the volume's device exclude each other", c.Args().Get(1))
+		return cmdline.Usagef("TARGET %s and the flags that find the volume's device exclude each other", c.Args().Get(1))
 	}
 	if c.NArg() != 1 {
-		return usagef("materialize with --new-volume, --device-path or --attach takes BACKUP, %s given", counted(c.NArg(), "argument"))
+		return cmdline.Usagef("materialize with --new-volume, --device-path or --attach takes BACKUP, %s given", wording.Count(c.NArg(), "argument"))
 	}
 	attach, path := c.Bool("attach"), c.String("device-path") != ""
 	switch {
 	case fresh && volume != "":
-		return usagef("--new-volume creates a volume, --volume %s is one that is there: say one of them", volume)
+		return cmdline.Usagef("--new-volume creates a volume, --volume %s is one that is there: say one of them", volume)
 	case !fresh && volume == "":
-		return usagef("--device-path and --attach find the device of a volume: say --new-volume or --volume ID")
+		return cmdline.Usagef("--device-path and --attach find the device of a volume: say --new-volume or --volume ID")
 	case attach && path:
-		return usagef("--attach and --device-path exclude each other")
+		return cmdline.Usagef("--attach and --device-path exclude each other")
 	case !attach && !path:
-		return usagef("how does the new volume's device show on this machine? Say --device-path lvm, nfs, ceph or a path with {id}; or --attach, if this machine is a server of the cloud")
+		return cmdline.Usagef("how does the new volume's device show on this machine? Say --device-path lvm, nfs, ceph or a path with {id}; or --attach, if this machine is a server of the cloud")
 	case c.String("server") != "" && !attach:
-		return usagef("--server goes with --attach")
+		return cmdline.Usagef("--server goes with --attach")
 	}
 	if err := checkNewVolumeValues(c); err != nil || fresh {
 		return err
@@ -71,13 +76,13 @@ func checkNewVolumeFlags(c *cli.Context) error {
 func checkNewVolumeValues(c *cli.Context) error {
 	switch size := c.Int64("size"); {
 	case c.Bool("metadata-only"):
-		return usagef("--metadata-only writes no data: it goes with --volume ID alone")
+		return cmdline.Usagef("--metadata-only writes no data: it goes with --volume ID alone")
 	case c.String("format") != "raw":
-		return usagef("--format %s does not go with a volume of the cloud", c.String("format"))
+		return cmdline.Usagef("--format %s does not go with a volume of the cloud", c.String("format"))
 	case size < 0 || size > 1<<20:
-		return usagef("--size %d: it is a number of GiB", size)
+		return cmdline.Usagef("--size %d: it is a number of GiB", size)
 	case len([]rune(c.String("name"))) > 255:
-		return usagef("--name is longer than the 255 characters that Cinder takes")
+		return cmdline.Usagef("--name is longer than the 255 characters that Cinder takes")
 	}
 	return nil
 }

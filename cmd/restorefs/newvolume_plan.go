@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"github.com/restorefs/restorefs/cmd/wording"
 )
 
 // plannedVolume is the volume that would be created, in the JSON of --dry-run; its fields are a
@@ -20,7 +22,7 @@ type plannedVolume struct {
 // device is not known.
 func (d *delivery) dryRun(ctx context.Context) error {
 	created, broken := d.Wanted, brokenWords(d.engine.Broken())
-	found, err := d.engine.PlanNew(ctx, printable(d.Target()), created != nil)
+	found, err := d.engine.PlanNew(ctx, wording.Printable(d.Target()), created != nil)
 	if err != nil {
 		return err
 	}
@@ -30,14 +32,14 @@ func (d *delivery) dryRun(ctx context.Context) error {
 	} else if p.Changes, err = d.Changes(ctx, d.backup); err != nil {
 		return err
 	}
-	if d.o.json {
-		return errors.Join(writeJSON(d.o.out, p), broken)
+	if d.o.JSON {
+		return errors.Join(wording.WriteJSON(d.o.Out, p), broken)
 	}
 	notes, err := d.Notes(ctx)
-	printPlan(d.o.out, p, noteLines(notes, err))
-	fmt.Fprintf(d.o.out, "device    %s\n", d.place)
+	printPlan(d.o.Out, p, noteLines(notes, err))
+	fmt.Fprintf(d.o.Out, "device    %s\n", d.place)
 	if created == nil && d.RestoresMetadata() {
-		printChanges(d.o.out, p.Changes)
+		printChanges(d.o.Out, p.Changes)
 	}
 	return broken
 }

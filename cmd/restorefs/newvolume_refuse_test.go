@@ -9,6 +9,7 @@ import (
 
 	"github.com/restorefs/restorefs/backupstore/storetest"
 	"github.com/restorefs/restorefs/cmd/cloud/cloudtest"
+	"github.com/restorefs/restorefs/cmd/exitcode"
 	"github.com/restorefs/restorefs/materialize/cinderapi"
 )
 
@@ -113,7 +114,7 @@ func TestAReservationThatWasFoundStaysWhereNothingWasWritten(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, stderr, code := s.run(t, s.flags(share, id, "--volume", cloudTarget)...)
-	if code != exitRefused || !strings.Contains(stderr, "holds a lock") || s.Calls() != "" || s.Get("status") != "attaching" {
+	if code != exitcode.Refused || !strings.Contains(stderr, "holds a lock") || s.Calls() != "" || s.Get("status") != "attaching" {
 		t.Errorf("exit %d: %s; %s", code, stderr, s.Calls())
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/restorefs/restorefs/backupstore/share/locate"
+	"github.com/restorefs/restorefs/cmd/cmdline"
 	"github.com/restorefs/restorefs/fusefs"
 )
 
@@ -23,7 +24,7 @@ func outsideShare(ctx context.Context, s *locate.Share, path string) error {
 		return fmt.Errorf("find out whether %s is on the share: %w", path, err)
 	}
 	if is {
-		return usagef("%s is on the share %s%s, to which nothing is ever written: choose another place", path, s.Place(), how)
+		return cmdline.Usagef("%s is on the share %s%s, to which nothing is ever written: choose another place", path, s.Place(), how)
 	}
 	return nil
 }

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/restorefs/restorefs/cmd/exitcode"
 )
 
 // The share is never written, whatever the name by which a command is told to.
@@ -68,7 +70,7 @@ func TestNothingIsWrittenToTheShareByAnyName(t *testing.T) {
 		"the overlay of a mount, in a directory not made": {"mount", "--overlay", filepath.Join(part, "a", "b"), mnt},
 	} {
 		_, stderr, code := restorefs(t, slices.Insert(args, 1, "--share", share)...)
-		if want := []string{"is on the share", "to which nothing is ever written"}; code != exitUsage || !containsAll(stderr, want) {
+		if want := []string{"is on the share", "to which nothing is ever written"}; code != exitcode.Usage || !containsAll(stderr, want) {
 			t.Errorf("%s: exit %d, %s", what, code, stderr)
 		}
 	}
@@ -95,7 +97,7 @@ func TestALoopDeviceOnTheShareIsNoTarget(t *testing.T) {
 	loop := strings.TrimSpace(run(t, "losetup", "-f", "--show", file))
 	defer run(t, "losetup", "-d", loop)
 	_, stderr, code := restorefs(t, "materialize", "--yes", "--share", share, ids[0], loop)
-	if code != exitUsage || !containsAll(stderr, []string{"is on the share", "a loop device on " + file}) {
+	if code != exitcode.Usage || !containsAll(stderr, []string{"is on the share", "a loop device on " + file}) {
 		t.Errorf("exit %d, %s", code, stderr)
 	}
 }

@@ -8,6 +8,8 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/restorefs/restorefs/cmd/cmdline"
+	"github.com/restorefs/restorefs/cmd/wording"
 	"github.com/restorefs/restorefs/fusefs/overlay"
 )
 
@@ -41,7 +43,7 @@ overlay, as its map is lost or damaged, only by its name.`,
 			case len(args) == 3 && args[0] == "discard":
 				return discardOverlays(c, args[1], args[2])
 			}
-			return usagef("it is: restorefs overlay list DIR, or: restorefs overlay discard DIR [BACKUP]")
+			return cmdline.Usagef("it is: restorefs overlay list DIR, or: restorefs overlay discard DIR [BACKUP]")
 		},
 	}
 }
@@ -66,7 +68,7 @@ func newListedOverlay(i overlay.Info) listedOverlay {
 	return l
 }
 
-func (l listedOverlay) String() string { return l.Backup + "  " + printable(l.state()) }
+func (l listedOverlay) String() string { return l.Backup + "  " + wording.Printable(l.state()) }
 
 func (l listedOverlay) state() string {
 	if l.Problem != "" {
@@ -74,7 +76,7 @@ func (l listedOverlay) state() string {
 	}
 	s := "nothing written"
 	if l.Created != nil {
-		s = fmt.Sprintf("%s of %s written, %s stored, begun %s", formatSize(l.WrittenBytes), formatSize(l.Size), formatSize(l.StoredBytes),
+		s = fmt.Sprintf("%s of %s written, %s stored, begun %s", wording.Size(l.WrittenBytes), wording.Size(l.Size), wording.Size(l.StoredBytes),
 			l.Created.Format(time.DateTime))
 	}
 	if l.InUse {
@@ -105,7 +107,7 @@ func listOverlays(c *cli.Context, dir string) error {
 		out = append(out, newListedOverlay(i))
 	}
 	if c.Bool("json") {
-		return writeJSON(c.App.Writer, out)
+		return wording.WriteJSON(c.App.Writer, out)
 	}
 	for _, l := range out {
 		fmt.Fprintln(c.App.Writer, l)
@@ -131,7 +133,7 @@ func discardOverlays(c *cli.Context, dir, ref string) error {
 		for _, l := range out {
 			fmt.Fprintln(c.App.ErrWriter, l)
 		}
-		if err := consoleOf(c).ask(c.Context, "Discard what was written?", "nothing was discarded", "to discard what was written"); err != nil {
+		if err := consoleOf(c).Ask(c.Context, "Discard what was written?", "nothing was discarded", "to discard what was written"); err != nil {
 			return err
 		}
 	}
@@ -141,7 +143,7 @@ func discardOverlays(c *cli.Context, dir, ref string) error {
 		}
 	}
 	if c.Bool("json") {
-		return writeJSON(c.App.Writer, out)
+		return wording.WriteJSON(c.App.Writer, out)
 	}
 	for _, l := range out {
 		fmt.Fprintf(c.App.Writer, "discarded %s\n", l.Backup)
@@ -166,7 +168,7 @@ func toDiscard(told io.Writer, list []overlay.Info, dir, ref string) ([]listedOv
 	case ref == "" || len(out) == 1:
 		return out, nil
 	case len(out) == 0:
-		return nil, usagef("there is no overlay of backup %s in %s; \"restorefs overlay list %s\" lists them", ref, dir, dir)
+		return nil, cmdline.Usagef("there is no overlay of backup %s in %s; \"restorefs overlay list %s\" lists them", ref, dir, dir)
 	}
-	return nil, usagef("%s is the start of %d ids of overlays in %s: give more of it", ref, len(out), dir)
+	return nil, cmdline.Usagef("%s is the start of %d ids of overlays in %s: give more of it", ref, len(out), dir)
 }

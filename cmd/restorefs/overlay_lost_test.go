@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/restorefs/restorefs/cmd/exitcode"
 )
 
 // A user who lost a file of an overlay, or copied one in part, must learn that from every command,
@@ -39,8 +41,8 @@ func TestALostOrCutOverlayIsToldByEveryCommand(t *testing.T) {
 			args []string
 			code int
 		}{
-			{[]string{"materialize", "--share", share, "--overlay", dir, id, target}, exitFailed},
-			{[]string{"mount", "--share", share, "--overlay", dir, t.TempDir()}, exitFailed},
+			{[]string{"materialize", "--share", share, "--overlay", dir, id, target}, exitcode.Failed},
+			{[]string{"mount", "--share", share, "--overlay", dir, t.TempDir()}, exitcode.Failed},
 			{[]string{"show", "--share", share, "--overlay", dir, id}, 0},
 			{[]string{"overlay", "list", dir}, 0},
 			{[]string{"overlay", "discard", "--yes", dir, id}, 0}, // the last one

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/restorefs/restorefs/backupstore/storetest"
+	"github.com/restorefs/restorefs/cmd/exitcode"
 )
 
 // writableMount mounts a share with an overlay and returns the path of a
@@ -128,7 +129,7 @@ func TestWhatIsWrittenIsThereAfterARemountAndNotInTheBackup(t *testing.T) {
 	if result.BytesWritten+result.BytesZeroed >= int64(len(want)) {
 		t.Errorf("%d bytes were written, %d zeroed: not only what differs", result.BytesWritten, result.BytesZeroed)
 	}
-	if _, stderr, code = restorefs(t, "materialize", "--share", share, "--overlay", dir, "--dry-run", id, other); code != exitRefused {
+	if _, stderr, code = restorefs(t, "materialize", "--share", share, "--overlay", dir, "--dry-run", id, other); code != exitcode.Refused {
 		t.Errorf("dry run onto what holds data: exit %d: %s", code, stderr)
 	}
 	streams(t, want, 1<<30, "materialize", "--share", share, "--overlay", dir, id, "-")
@@ -170,7 +171,7 @@ func TestOverlaysAreListedAndDiscarded(t *testing.T) {
 		{"overlay", "discard", "--yes", dir, id[:6]},
 		{"materialize", "--share", share, "--overlay", dir, id, filepath.Join(t.TempDir(), "target")},
 	} {
-		if _, stderr, code := restorefs(t, args...); code != exitFailed || !strings.Contains(stderr, "in use by another process") {
+		if _, stderr, code := restorefs(t, args...); code != exitcode.Failed || !strings.Contains(stderr, "in use by another process") {
 			t.Errorf("%v: exit %d: %s", args, code, stderr)
 		}
 	}
@@ -204,13 +205,13 @@ func TestOverlaysAreListedAndDiscarded(t *testing.T) {
 		code int
 		says string
 	}{
-		{[]string{"overlay", "discard", dir, id}, exitUsage, "say --yes"},
-		{[]string{"overlay", "discard", "--yes", dir, "ffffffff"}, exitUsage, "no overlay of backup"},
-		{[]string{"overlay", "list"}, exitUsage, "overlay list DIR"},
-		{[]string{"overlay", "list", dir + "/none"}, exitFailed, "no such file"},
+		{[]string{"overlay", "discard", dir, id}, exitcode.Usage, "say --yes"},
+		{[]string{"overlay", "discard", "--yes", dir, "ffffffff"}, exitcode.Usage, "no overlay of backup"},
+		{[]string{"overlay", "list"}, exitcode.Usage, "overlay list DIR"},
+		{[]string{"overlay", "list", dir + "/none"}, exitcode.Failed, "no such file"},
 		{[]string{"overlay", "discard", dir, id, "--yes"}, 0, ""},
 		{[]string{"overlay", "discard", dir, "--yes"}, 0, "no overlay in"},
-		{[]string{"materialize", "--share", share, "--overlay", dir, id, filepath.Join(t.TempDir(), "target")}, exitUsage, "nothing was written onto"},
+		{[]string{"materialize", "--share", share, "--overlay", dir, id, filepath.Join(t.TempDir(), "target")}, exitcode.Usage, "nothing was written onto"},
 	} {
 		if _, stderr, code := restorefs(t, c.args...); code != c.code || !strings.Contains(stderr, c.says) {
 			t.Errorf("%v: exit %d, not %d: %s", c.args, code, c.code, stderr)
@@ -274,12 +275,12 @@ func TestAnOverlayOfOtherContentsIsRefused(t *testing.T) {
 		{"mount", "--share", other, "--overlay", dir, t.TempDir()},
 		{"materialize", "--share", other, "--overlay", dir, id, filepath.Join(t.TempDir(), "target")},
 	} {
-		if _, stderr, code := restorefs(t, args...); code != exitFailed || !strings.Contains(stderr, "other contents") {
+		if _, stderr, code := restorefs(t, args...); code != exitcode.Failed || !strings.Contains(stderr, "other contents") {
 			t.Errorf("%v: exit %d: %s", args, code, stderr)
 		}
 	}
 	onShare := filepath.Join(share, "overlay")
-	if _, stderr, code := restorefs(t, "mount", "--share", share, "--overlay", onShare, t.TempDir()); code != exitUsage || !strings.Contains(stderr, "nothing is ever written") {
+	if _, stderr, code := restorefs(t, "mount", "--share", share, "--overlay", onShare, t.TempDir()); code != exitcode.Usage || !strings.Contains(stderr, "nothing is ever written") {
 		t.Errorf("an overlay on the share: exit %d: %s", code, stderr)
 	}
 	if _, err := os.Stat(onShare); !errors.Is(err, os.ErrNotExist) {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/restorefs/restorefs/backupstore/share/locate"
 	"github.com/restorefs/restorefs/cache/private"
+	"github.com/restorefs/restorefs/cmd/cmdline"
 )
 
 // trustGroupFlag belongs to each command that keeps or reads something in a directory of restorefs.
@@ -29,14 +30,14 @@ func dirRule(c *cli.Context) (private.Rule, error) {
 		g, err = user.LookupGroupId(name)
 	}
 	if err != nil {
-		return private.Rule{}, usagef("--trust-group %s: there is no such group", name)
+		return private.Rule{}, cmdline.Usagef("--trust-group %s: there is no such group", name)
 	}
 	id, err := strconv.Atoi(g.Gid)
 	if err == nil && id == 0 {
 		err = errors.New("it is root's, which is trusted anyway")
 	}
 	if err != nil {
-		return private.Rule{}, usagef("--trust-group %s: %w", name, err)
+		return private.Rule{}, cmdline.Usagef("--trust-group %s: %w", name, err)
 	}
 	return private.Rule{Group: id}, nil
 }
@@ -83,7 +84,7 @@ func cacheSubDir(c *cli.Context, s *locate.Share, name, without string) (string,
 		rule, _ := dirRule(c) // ownDir has checked it
 		dir, err = private.Sub(dir, name, rule)
 	}
-	var usage usageError
+	var usage cmdline.UsageError
 	switch {
 	case err == nil:
 		return dir, nil

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/restorefs/restorefs/backupstore/storetest"
+	"github.com/restorefs/restorefs/cmd/exitcode"
 )
 
 // A user who can write to a directory of restorefs could read and forge what is in it: caches, what
@@ -46,7 +47,7 @@ func TestDirectoriesThatOthersCanWriteToAreNotUsed(t *testing.T) {
 			"materialize --overlay": {"materialize", "--share", share, "--overlay", dir, ids[0], target},
 		} {
 			_, stderr, code := restorefs(t, args...)
-			if code != exitFailed || !containsAll(stderr, []string{dir + " is not used", why}) {
+			if code != exitcode.Failed || !containsAll(stderr, []string{dir + " is not used", why}) {
 				t.Errorf("%s %s: exit %d, %s", what, dir, code, stderr)
 			}
 			if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
@@ -88,12 +89,12 @@ func TestAGroupCanBeTrusted(t *testing.T) {
 		t.Fatal(err)
 	}
 	args := []string{"index", "--share", share, "--cache-dir", dir, ids[0]}
-	if _, stderr, code := restorefs(t, args...); code != exitFailed || !strings.Contains(stderr, "--trust-group") {
+	if _, stderr, code := restorefs(t, args...); code != exitcode.Failed || !strings.Contains(stderr, "--trust-group") {
 		t.Fatalf("exit %d, %s", code, stderr)
 	}
 	for _, group := range []string{"65534", "no-such-group", "0"} {
 		_, stderr, code := restorefs(t, slices.Insert(slices.Clone(args), 1, "--trust-group", group)...)
-		if (code == exitDone) != (group == "65534") || code != exitDone && code != exitUsage {
+		if (code == exitcode.Done) != (group == "65534") || code != exitcode.Done && code != exitcode.Usage {
 			t.Errorf("%s: exit %d, %s", group, code, stderr)
 		}
 	}
@@ -112,7 +113,7 @@ func TestALinkInTheCacheDirectoryIsNotFollowed(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, stderr, code := restorefs(t, "index", "--share", share, "--cache-dir", dir, ids[0])
-	if code != exitFailed || !strings.Contains(stderr, "a symbolic link, not a directory") {
+	if code != exitcode.Failed || !strings.Contains(stderr, "a symbolic link, not a directory") {
 		t.Errorf("exit %d, %s", code, stderr)
 	}
 	if left, err := os.ReadDir(elsewhere); err != nil || len(left) != 1 {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/restorefs/restorefs/cmd/cmdline"
 	"github.com/restorefs/restorefs/fusefs"
 )
 
@@ -50,7 +51,7 @@ func owner(c *cli.Context) (*fusefs.Owner, error) {
 			}
 		}
 		if err != nil || n == 1<<32-1 { // to chown(2) this means no change
-			return nil, usagef("--%s %s is neither a number nor a name that is known here", f.flag, c.String(f.flag))
+			return nil, cmdline.Usagef("--%s %s is neither a number nor a name that is known here", f.flag, c.String(f.flag))
 		}
 		*f.id = uint32(n)
 	}
@@ -62,10 +63,10 @@ func fileMode(c *cli.Context) (fs.FileMode, error) {
 	text := c.String("mode")
 	n, err := strconv.ParseUint(text, 8, 32)
 	if err != nil || n > 0o777 {
-		return 0, usagef("--mode %s is no octal mode such as 0440", text)
+		return 0, cmdline.Usagef("--mode %s is no octal mode such as 0440", text)
 	}
 	if n&0o444 == 0 {
-		return 0, usagef("--mode %s lets nobody read; 0400 lets the owner", text)
+		return 0, cmdline.Usagef("--mode %s lets nobody read; 0400 lets the owner", text)
 	}
 	return fs.FileMode(n), nil
 }

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/restorefs/restorefs/cmd/cmdline"
 )
 
 func TestSystemdAcceptsTheUnits(t *testing.T) {
@@ -80,7 +82,7 @@ func TestTheCommandsOfTheUnitsWork(t *testing.T) {
 	if _, _, code := restorefs(t, "unmount", mountpoint); code == 0 {
 		t.Error("without the flag that is no error")
 	}
-	if _, err := helperArgs(newApp(), []string{"restorefs", value(unit, "What"), value(unit, "Where"), "-o", value(unit, "Options")}); err != nil {
+	if _, err := cmdline.MountHelper(newApp(), []string{"restorefs", value(unit, "What"), value(unit, "Where"), "-o", value(unit, "Options")}); err != nil {
 		t.Error(err)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/restorefs/restorefs/cmd/restore"
+	"github.com/restorefs/restorefs/cmd/wording"
 	"github.com/restorefs/restorefs/materialize/cinderapi"
 )
 
@@ -33,19 +34,19 @@ func (r *restoring) plan(ctx context.Context, name string, make func(context.Con
 	if p.Changes, err = r.cloud.changes(ctx, r.backup); err != nil {
 		return err
 	}
-	if r.o.json {
+	if r.o.JSON {
 		if name != "-" {
 			p.Target = restore.Resolve(name)
 		}
-		err = writeJSON(r.o.out, p)
+		err = wording.WriteJSON(r.o.Out, p)
 	} else {
 		notes := p.Notes
 		if why := r.doubtful(name); why != "" && !r.o.qcow2 {
 			notes = append(notes, why+"; that will be asked about")
 		}
-		printPlan(r.o.out, p, notes)
+		printPlan(r.o.Out, p, notes)
 		if r.cloud.restoresMetadata() {
-			printChanges(r.o.out, p.Changes)
+			printChanges(r.o.Out, p.Changes)
 		}
 	}
 	if err != nil {
@@ -67,7 +68,7 @@ func fits(p restore.Plan) error {
 		return nil
 	}
 	return fmt.Errorf("%s would not fit: %s are to be written, %s are free there (a file system that compresses may take more)",
-		printable(p.Target), formatSize(p.WriteBytes), formatSize(*p.FreeBytes))
+		wording.Printable(p.Target), wording.Size(p.WriteBytes), wording.Size(*p.FreeBytes))
 }
 
 func printPlan(w io.Writer, p planned, notes []string) {
@@ -75,15 +76,15 @@ func printPlan(w io.Writer, p planned, notes []string) {
 	if p.Exact {
 		atMost = ""
 	}
-	fmt.Fprintf(w, "target    %s\nvolume    %s, %s of it data\n", p.Target, formatSize(p.Size), formatSize(p.DataBytes))
-	fmt.Fprintf(w, "share     %s%s to open, %s to read, %s to decompress\n", atMost, counted(p.Objects, "object"), formatSize(p.StoredBytes), formatSize(p.DecodedBytes))
-	fmt.Fprintf(w, "write     %s%s\nzero      %s%s\nleave     %s\n", atMost, formatSize(p.WriteBytes), atMost, formatSize(p.ZeroBytes), formatSize(p.SkipBytes))
+	fmt.Fprintf(w, "target    %s\nvolume    %s, %s of it data\n", p.Target, wording.Size(p.Size), wording.Size(p.DataBytes))
+	fmt.Fprintf(w, "share     %s%s to open, %s to read, %s to decompress\n", atMost, wording.Count(p.Objects, "object"), wording.Size(p.StoredBytes), wording.Size(p.DecodedBytes))
+	fmt.Fprintf(w, "write     %s%s\nzero      %s%s\nleave     %s\n", atMost, wording.Size(p.WriteBytes), atMost, wording.Size(p.ZeroBytes), wording.Size(p.SkipBytes))
 	if p.ReadBytesPerSecond > 0 {
 		fmt.Fprintf(w, "time      %s%s to read and decode, at %s/s measured on %s just now; the target was not measured\n", atMost,
-			time.Duration(p.ReadSeconds*float64(time.Second)).Round(time.Second/10), formatSize(p.ReadBytesPerSecond), formatSize(p.ProbedBytes))
+			time.Duration(p.ReadSeconds*float64(time.Second)).Round(time.Second/10), wording.Size(p.ReadBytesPerSecond), wording.Size(p.ProbedBytes))
 	}
 	if p.FreeBytes != nil {
-		fmt.Fprintf(w, "free      %s where the target is\n", formatSize(*p.FreeBytes))
+		fmt.Fprintf(w, "free      %s where the target is\n", wording.Size(*p.FreeBytes))
 	}
 	if p.Continues {
 		fmt.Fprintln(w, "continues an interrupted run")
@@ -93,7 +94,7 @@ func printPlan(w io.Writer, p planned, notes []string) {
 	}
 	printMissing(w, p.Missing)
 	for _, n := range notes {
-		fmt.Fprintln(w, "note     ", printable(n))
+		fmt.Fprintln(w, "note     ", wording.Printable(n))
 	}
 }
 
@@ -106,9 +107,9 @@ func printMissing(w io.Writer, missing []restore.Missing) {
 		if what == "" {
 			what = "backup " + m.Backup
 		}
-		fmt.Fprintf(w, "missing   %s: %s", what, printable(m.Reason))
+		fmt.Fprintf(w, "missing   %s: %s", what, wording.Printable(m.Reason))
 		if m.Bytes > 0 {
-			fmt.Fprintf(w, "; %s of the volume, the first at byte %d", formatSize(m.Bytes), m.Offset)
+			fmt.Fprintf(w, "; %s of the volume, the first at byte %d", wording.Size(m.Bytes), m.Offset)
 		}
 		fmt.Fprintln(w)
 	}
@@ -120,9 +121,9 @@ func printMissing(w io.Writer, missing []restore.Missing) {
 // lacking prints what a backup lacks that cannot be planned.
 func (r *restoring) lacking() error {
 	p := planned{Plan: restore.Plan{Backup: r.backup.ID, Target: r.o.target, Size: r.backup.Size, Missing: restore.Lacking(r.backup)}}
-	if r.o.json {
-		return writeJSON(r.o.out, p)
+	if r.o.JSON {
+		return wording.WriteJSON(r.o.Out, p)
 	}
-	printMissing(r.o.out, p.Missing)
+	printMissing(r.o.Out, p.Missing)
 	return nil
 }

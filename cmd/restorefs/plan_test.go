@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/restorefs/restorefs/backupstore/storetest"
+	"github.com/restorefs/restorefs/cmd/exitcode"
 )
 
 // planOf runs a dry run and returns its JSON and its lines.
@@ -46,7 +47,7 @@ func TestADryRunNamesWhatIsMissing(t *testing.T) {
 	if err := os.Rename(away, away+".away"); err != nil {
 		t.Fatal(err)
 	}
-	p, lines = planOf(t, exitDamaged, args...)
+	p, lines = planOf(t, exitcode.Damaged, args...)
 	if len(p.Missing) != 1 || p.Missing[0].Offset < 8<<20 || p.Missing[0].Bytes == 0 || p.Objects != 3 {
 		t.Errorf("%+v", p)
 	}
@@ -72,7 +73,7 @@ func TestADryRunNamesWhatIsMissing(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	p, lines = planOf(t, exitDamaged, args...)
+	p, lines = planOf(t, exitcode.Damaged, args...)
 	if len(p.Missing) == 0 || !strings.Contains(lines, "its parent "+full.ID+" is not on the share") {
 		t.Errorf("%+v\n%s", p, lines)
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"os"
@@ -11,65 +10,17 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/restorefs/restorefs/backupstore/storetest"
+	"github.com/restorefs/restorefs/cmd/console"
 )
-
-func TestTheRateIsThatOfTheLastSeconds(t *testing.T) {
-	start := time.Unix(1000, 0)
-	w := &window{samples: []mark{{at: start}}}
-	at := func(tenths int) time.Time { return start.Add(time.Duration(tenths) * 100 * time.Millisecond) }
-	var got int64
-	for i := 1; i <= 100; i++ { // 10 s at 100 a tenth
-		got = w.rate(at(i), "copying", int64(i)*100)
-	}
-	if got != 1000 {
-		t.Errorf("steady: %d", got)
-	}
-	for i := 101; i <= 160; i++ { // 6 s at 10 a tenth
-		got = w.rate(at(i), "copying", 10000+int64(i-100)*10)
-	}
-	if got != 100 {
-		t.Errorf("6 s after it became slow: %d", got)
-	}
-	if got = w.rate(at(161), "verifying", 5000); got != 0 {
-		t.Errorf("at the start of another stage: %d", got)
-	}
-	if got = w.rate(at(171), "verifying", 5500); got != 500 {
-		t.Errorf("a second into another stage: %d", got)
-	}
-	if len(w.samples) > 60 {
-		t.Errorf("%d samples are kept", len(w.samples))
-	}
-}
-
-func TestWithoutATerminalThereIsALineEverySoOften(t *testing.T) {
-	ours, its, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ours.Close()
-	s := progressState{Stage: "copying", Done: 3 << 30, Total: 10 << 30, Rate: 100 << 20, Healed: 32 << 10}
-	stop := showLine(its, time.Millisecond, func() progressState { return s })
-	lines := bufio.NewScanner(ours)
-	for range 3 {
-		const want = "copying   30 %  100 MiB/s  1m12s left  32 KiB healed  3 GiB of 10 GiB"
-		if !lines.Scan() || lines.Text() != want {
-			t.Errorf("%q, not %q", lines.Text(), want)
-		}
-	}
-	ours.Close() // so that no line waits for space
-	stop()
-	its.Close()
-}
 
 func TestProgressInJSON(t *testing.T) {
 	share, list := storetest.Fixtures(t)
 	f := storetest.Find(t, list, "full zlib")
 	dir := t.TempDir()
 	_, stderr, code := restorefs(t, "materialize", "--share", share, "--progress", "json", f.ID, filepath.Join(dir, "a"))
-	var s progressState
+	var s console.State
 	for line := range strings.Lines(stderr) {
 		if strings.HasPrefix(line, "{") {
 			if err := json.Unmarshal([]byte(line), &s); err != nil {

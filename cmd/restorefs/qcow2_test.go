@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/restorefs/restorefs/backupstore/storetest"
+	"github.com/restorefs/restorefs/cmd/exitcode"
 )
 
 // needQcow2 gives the test a TMPDIR of its own, and checks at the end that no mount and no file is
@@ -68,7 +69,7 @@ func TestAQcow2HoldsTheVolume(t *testing.T) {
 				t.Errorf("the file: %v, %v", st, err)
 			}
 			onlyThere(t, filepath.Dir(target), "disk.qcow2", "disk.qcow2.metadata.json")
-			if _, stderr, code := restorefs(t, args...); code != exitRefused || !strings.Contains(stderr, "exists") {
+			if _, stderr, code := restorefs(t, args...); code != exitcode.Refused || !strings.Contains(stderr, "exists") {
 				t.Errorf("over an existing file: exit %d: %s", code, stderr)
 			}
 			if _, stderr, code := restorefs(t, append(args, "--force", "--yes")...); code != 0 {
@@ -84,11 +85,11 @@ func TestNothingIsLeftOfAFailedQcow2(t *testing.T) {
 	damaged, good := storetest.Find(t, list, "none object flipped").ID, storetest.Find(t, list, "full zlib").ID
 	dir := t.TempDir()
 	target := filepath.Join(dir, "disk.qcow2")
-	if _, stderr, code := restorefs(t, "materialize", "--format", "qcow2", "--share", share, damaged, target); code != exitDamaged || !strings.Contains(stderr, "SHA-256") {
+	if _, stderr, code := restorefs(t, "materialize", "--format", "qcow2", "--share", share, damaged, target); code != exitcode.Damaged || !strings.Contains(stderr, "SHA-256") {
 		t.Errorf("damage: exit %d: %s", code, stderr)
 	}
 	t.Setenv("PATH", dir)
-	if _, stderr, code := restorefs(t, "materialize", "--format", "qcow2", "--share", share, good, target); code != exitFailed || !strings.Contains(stderr, "qemu-img") {
+	if _, stderr, code := restorefs(t, "materialize", "--format", "qcow2", "--share", share, good, target); code != exitcode.Failed || !strings.Contains(stderr, "qemu-img") {
 		t.Errorf("no qemu-img: exit %d: %s", code, stderr)
 	}
 	onlyThere(t, dir)
@@ -116,7 +117,7 @@ func TestASignalEndsAQcow2AndLeavesNothing(t *testing.T) {
 		time.Sleep(10 * time.Millisecond)
 	}
 	cmd.Process.Signal(syscall.SIGTERM)
-	if err := cmd.Wait(); cmd.ProcessState.ExitCode() != exitFailed {
+	if err := cmd.Wait(); cmd.ProcessState.ExitCode() != exitcode.Failed {
 		t.Errorf("%v", err)
 	}
 	onlyThere(t, dir)
@@ -140,7 +141,7 @@ func TestAQcow2IsReportedAlsoIfItsMountCannotBeRemoved(t *testing.T) {
 	}
 	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
 	stdout, stderr, code := restorefs(t, "materialize", "--format", "qcow2", "--share", share, b.ID, target)
-	if code != exitFailed || !strings.Contains(stdout, "restored backup "+b.ID+" to "+target) || !strings.Contains(stderr, "restorefs-qcow2-") {
+	if code != exitcode.Failed || !strings.Contains(stdout, "restored backup "+b.ID+" to "+target) || !strings.Contains(stderr, "restorefs-qcow2-") {
 		t.Errorf("exit %d: %s%s", code, stdout, stderr)
 	}
 }
@@ -150,7 +151,7 @@ func TestWhatDoesNotGoWithQcow2(t *testing.T) {
 	target := filepath.Join(t.TempDir(), "disk")
 	for _, flags := range []string{"--format vmdk", "--format qcow2 --delta", "--format qcow2 --salvage", "--progress often"} {
 		args := append([]string{"materialize", "--share", share, list[0].ID, target}, strings.Fields(flags)...)
-		if _, stderr, code := restorefs(t, args...); code != exitUsage {
+		if _, stderr, code := restorefs(t, args...); code != exitcode.Usage {
 			t.Errorf("%s: exit %d: %s", flags, code, stderr)
 		}
 	}

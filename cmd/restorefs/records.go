@@ -15,6 +15,9 @@ import (
 	"github.com/restorefs/restorefs/backupstore"
 	"github.com/restorefs/restorefs/backupstore/share/cinderconf"
 	"github.com/restorefs/restorefs/cmd/cloud"
+	"github.com/restorefs/restorefs/cmd/cmdline"
+	"github.com/restorefs/restorefs/cmd/console"
+	"github.com/restorefs/restorefs/cmd/wording"
 )
 
 func recordsCommand() *cli.Command {
@@ -62,7 +65,7 @@ type recordJSON struct {
 
 // recordsOptions are what the flags of records ask for.
 type recordsOptions struct {
-	console
+	console.Console
 	backups []string // as they were named; none for all
 	service string   // full name of Cinder's driver
 	project string   // of the volumes, "" for all projects
@@ -70,9 +73,9 @@ type recordsOptions struct {
 }
 
 func records(c *cli.Context) (err error) {
-	o := recordsOptions{console: consoleOf(c), backups: c.Args().Slice(), project: c.String("project"), script: c.Bool("script")}
-	if o.script && (o.json || c.Bool("import")) {
-		return usagef("--script excludes --json and --import")
+	o := recordsOptions{Console: consoleOf(c), backups: c.Args().Slice(), project: c.String("project"), script: c.Bool("script")}
+	if o.script && (o.JSON || c.Bool("import")) {
+		return cmdline.Usagef("--script excludes --json and --import")
 	}
 	if o.service, err = backupService(c); err != nil {
 		return err
@@ -86,7 +89,7 @@ func records(c *cli.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	noteRecords(o.err, chosen)
+	noteRecords(o.Err, chosen)
 	odd, err := o.unrestorable(c.Context, catalog, chosen)
 	if err != nil {
 		return err
@@ -108,9 +111,9 @@ func records(c *cli.Context) (err error) {
 // print prints the records in the form that was asked for. odd is why Cinder cannot restore some of
 // them, by id.
 func (o recordsOptions) print(catalog *backupstore.Catalog, chosen []backupstore.Importable, odd map[string]string) (err error) {
-	out := bufio.NewWriter(o.out)
+	out := bufio.NewWriter(o.Out)
 	switch {
-	case o.json:
+	case o.JSON:
 		err = printRecordsJSON(out, chosen, odd)
 	case o.script:
 		err = printScript(out, chosen, catalog.String())
@@ -139,7 +142,7 @@ func backupService(c *cli.Context) (string, error) {
 	case driver == "posix":
 		return cinderconf.PosixDriver, nil
 	case driver == "" || len(driver) > 255 || strings.ContainsFunc(driver, func(r rune) bool { return r <= ' ' || r >= 0x7f }):
-		return "", usagef("--backup-service is nfs, posix, or what Cinder's configuration has as backup_driver")
+		return "", cmdline.Usagef("--backup-service is nfs, posix, or what Cinder's configuration has as backup_driver")
 	}
 	return driver, nil
 }
@@ -167,7 +170,7 @@ func (o recordsOptions) choose(catalog *backupstore.Catalog) ([]backupstore.Impo
 			}
 		}
 		if incomplete+broken > 0 {
-			fmt.Fprintf(o.err, "left out, because Cinder cannot restore them: %d broken and %d incomplete backup(s); \"restorefs list --all\" tells why\n", broken, incomplete)
+			fmt.Fprintf(o.Err, "left out, because Cinder cannot restore them: %d broken and %d incomplete backup(s); \"restorefs list --all\" tells why\n", broken, incomplete)
 		}
 	}
 	if o.project != "" {
@@ -209,11 +212,11 @@ func noteRecords(w io.Writer, chosen []backupstore.Importable) {
 	if len(projects) > 1 {
 		fmt.Fprintf(w, "they are of %d projects, and the caller's project gets all; import those of each one with its credentials and --project:\n", len(projects))
 		for _, p := range slices.Sorted(maps.Keys(projects)) {
-			fmt.Fprintf(w, "  %s  %d\n", printable(cut(cmp.Or(p, "(not known)"), maxName)), projects[p])
+			fmt.Fprintf(w, "  %s  %d\n", wording.Printable(wording.Cut(cmp.Or(p, "(not known)"), wording.MaxName)), projects[p])
 		}
 	}
 	for _, dir := range slices.Sorted(maps.Keys(before)) {
-		fmt.Fprintf(w, "%d of them lie in %s/ where Cinder would not have put them: if its backup_share ends with that directory, give that as --share\n", before[dir], printable(dir))
+		fmt.Fprintf(w, "%d of them lie in %s/ where Cinder would not have put them: if its backup_share ends with that directory, give that as --share\n", before[dir], wording.Printable(dir))
 	}
 	if below > 0 {
 		fmt.Fprintf(w, "%d of them lie where Cinder would not have put them, as if --share were a directory below its backup_share: give that itself\n", below)
@@ -239,7 +242,7 @@ func printRecordsJSON(w io.Writer, chosen []backupstore.Importable, odd map[stri
 			BackupService: b.Record.Service, BackupURL: url, Record: b.Record, CannotRestore: odd[b.ID],
 		})
 	}
-	return writeJSON(w, all)
+	return wording.WriteJSON(w, all)
 }
 
 // printRecords prints commands, each after a comment.
@@ -248,13 +251,13 @@ func printRecords(w io.Writer, chosen []backupstore.Importable) error {
 	for _, b := range chosen {
 		if b.VolumeID != volume {
 			volume = b.VolumeID
-			fmt.Fprintf(w, "# volume %s%s\n", volume, quoted(b.VolumeName()))
+			fmt.Fprintf(w, "# volume %s%s\n", volume, wording.Quoted(b.VolumeName()))
 		}
 		url, err := b.Record.URL()
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(w, "# %s\nopenstack volume backup record import %s %s\n", describeRecord(b), shellWord(b.Record.Service), url)
+		fmt.Fprintf(w, "# %s\nopenstack volume backup record import %s %s\n", describeRecord(b), wording.ShellWord(b.Record.Service), url)
 	}
 	return nil
 }
@@ -267,7 +270,7 @@ func describeRecord(b backupstore.Importable) string {
 	}
 	name := ""
 	if b.Name != nil {
-		name = quoted(*b.Name)
+		name = wording.Quoted(*b.Name)
 	}
 	return fmt.Sprintf("%s  %s  %s  %d GiB%s", b.ID, b.CreatedAt.Format("2006-01-02 15:04:05"), kind, b.Record.SizeGiB, name)
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/restorefs/restorefs/backupstore/storetest"
+	"github.com/restorefs/restorefs/cmd/exitcode"
 )
 
 const recordsProject = "0123456789abcdef0123456789abcdef"
@@ -120,7 +121,7 @@ func TestBrokenBackupsGetNoRecord(t *testing.T) {
 		t.Errorf("%d\n%s\n%s", code, out, errOut)
 	}
 	out, errOut, code = restorefs(t, "records", "--share", share, ids[2])
-	if code != exitDamaged || out != "" || !strings.Contains(errOut, ids[1]+" is incomplete") {
+	if code != exitcode.Damaged || out != "" || !strings.Contains(errOut, ids[1]+" is incomplete") {
 		t.Errorf("%d\n%s\n%s", code, out, errOut)
 	}
 }
@@ -130,7 +131,7 @@ func TestOnlyBackupsOfTheProjectGetRecords(t *testing.T) {
 	if out, _, code := restorefs(t, "records", "--share", share, "--project", recordsProject); code != 0 || strings.Count(out, "record import") != 4 {
 		t.Errorf("%d %s", code, out)
 	}
-	if _, errOut, code := restorefs(t, "records", "--share", share, "--project", "p"); code != exitUsage || !strings.Contains(errOut, "no such backup") {
+	if _, errOut, code := restorefs(t, "records", "--share", share, "--project", "p"); code != exitcode.Usage || !strings.Contains(errOut, "no such backup") {
 		t.Errorf("%d %s", code, errOut)
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/restorefs/restorefs/backupstore"
 	"github.com/restorefs/restorefs/cmd/cloud"
+	"github.com/restorefs/restorefs/cmd/wording"
 )
 
 // recordScript defines the functions of the script; calls of them follow.
@@ -20,7 +21,7 @@ var recordScript string
 // printScript writes a shell script (POSIX sh) that imports the records.
 func printScript(w io.Writer, chosen []backupstore.Importable, share string) error {
 	script := strings.Replace(recordScript, "'PROJECTS'", "'"+strings.Join(plainProjects(chosen), " ")+"'", 1)
-	fmt.Fprintf(w, "#!/bin/sh\n# %d backup record(s) for Cinder, made by restorefs from %s\n%s", len(chosen), printable(share), script)
+	fmt.Fprintf(w, "#!/bin/sh\n# %d backup record(s) for Cinder, made by restorefs from %s\n%s", len(chosen), wording.Printable(share), script)
 	for _, b := range chosen {
 		url, err := b.Record.URL()
 		if err != nil {
@@ -30,7 +31,7 @@ func printScript(w io.Writer, chosen []backupstore.Importable, share string) err
 		if b.Incremental() {
 			parent = b.ParentID
 		}
-		fmt.Fprintf(w, "\n# %s\nrecord %s %s %s \\\n  %s\n", describeRecord(b), b.ID, parent, shellWord(b.Record.Service), url)
+		fmt.Fprintf(w, "\n# %s\nrecord %s %s %s \\\n  %s\n", describeRecord(b), b.ID, parent, wording.ShellWord(b.Record.Service), url)
 	}
 	_, err := fmt.Fprint(w, "\nfinish\n")
 	return err

@@ -12,6 +12,9 @@ import (
 
 	"github.com/restorefs/restorefs/backupstore"
 	"github.com/restorefs/restorefs/cmd/cloud"
+	"github.com/restorefs/restorefs/cmd/cmdline"
+	"github.com/restorefs/restorefs/cmd/exitcode"
+	"github.com/restorefs/restorefs/cmd/wording"
 	"github.com/restorefs/restorefs/materialize/cinderapi"
 )
 
@@ -25,15 +28,15 @@ type importedJSON struct {
 
 // importRecords imports the records into Cinder and reports the result of each.
 func (o recordsOptions) importRecords(ctx context.Context, client *cinderapi.Client, chosen []backupstore.Importable, how cloud.ImportOptions) error {
-	if !o.json {
-		how.Each = func(r cloud.ImportedRecord) { printImported(o.out, r) }
+	if !o.JSON {
+		how.Each = func(r cloud.ImportedRecord) { printImported(o.Out, r) }
 	}
 	results, err := cloud.ImportRecords(ctx, client, chosen, how)
 	if others, ok := errors.AsType[*cloud.OtherProjectsError](err); ok {
 		return otherProjects(others)
 	}
-	if o.json {
-		if err := writeJSON(o.out, importedList(results)); err != nil {
+	if o.JSON {
+		if err := wording.WriteJSON(o.Out, importedList(results)); err != nil {
 			return err
 		}
 	}
@@ -41,7 +44,7 @@ func (o recordsOptions) importRecords(ctx context.Context, client *cinderapi.Cli
 	for _, r := range results {
 		counts[r.Result]++
 	}
-	fmt.Fprintf(o.err, "%d imported, %d there already, %d failed, %d not tried\n",
+	fmt.Fprintf(o.Err, "%d imported, %d there already, %d failed, %d not tried\n",
 		counts[cloud.RecordImported], counts[cloud.RecordPresent], counts[cloud.RecordFailed], counts[cloud.RecordSkipped])
 	if err != nil {
 		return fmt.Errorf("%w%s\nThe rest was not tried. The same command goes on from there", err, serviceHint(err))
@@ -60,7 +63,7 @@ func printImported(w io.Writer, r cloud.ImportedRecord) {
 	case r.Err == nil || ended:
 		fmt.Fprintf(w, "%s  %s\n", r.ID, r.Result)
 	case !errors.Is(r.Err, cloud.ErrNotTried):
-		fmt.Fprintf(w, "%s  %s: %s\n", r.ID, r.Result, explain(r.Err))
+		fmt.Fprintf(w, "%s  %s: %s\n", r.ID, r.Result, exitcode.Explain(r.Err))
 	}
 }
 
@@ -69,7 +72,7 @@ func importedList(results []cloud.ImportedRecord) []importedJSON {
 	for _, r := range results {
 		line := importedJSON{ID: r.ID, Result: r.Result}
 		if r.Err != nil {
-			line.Reason = explain(r.Err) + serviceHint(r.Err)
+			line.Reason = exitcode.Explain(r.Err) + serviceHint(r.Err)
 		}
 		list = append(list, line)
 	}
@@ -90,7 +93,7 @@ func otherProjects(e *cloud.OtherProjectsError) error {
 	for _, p := range slices.Sorted(maps.Keys(e.Others)) {
 		list = append(list, fmt.Sprintf("  %s  %d", p, e.Others[p]))
 	}
-	return usagef("%d of %d backups are of volumes of other projects than %s, to which these credentials belong and Cinder would give them.\n"+
+	return cmdline.Usagef("%d of %d backups are of volumes of other projects than %s, to which these credentials belong and Cinder would give them.\n"+
 		"There is no way back: a backup cannot change its project, and Cinder deletes the files with the record. Their projects:\n%s\n"+
 		"Log in to each one (as an admin of it) and import with --project ID; or say --any-project if they are to be in this project.\nNothing was imported",
 		e.Count(), e.Records, cmp.Or(e.Project, "that"), strings.Join(list, "\n"))

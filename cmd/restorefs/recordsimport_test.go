@@ -11,6 +11,7 @@ import (
 
 	"github.com/restorefs/restorefs/cmd/cloud"
 	"github.com/restorefs/restorefs/cmd/cloud/cloudtest"
+	"github.com/restorefs/restorefs/cmd/exitcode"
 )
 
 // fakeCinder fakes what records --import calls.
@@ -77,7 +78,7 @@ func TestChildrenOfAFailedRecordAreNotTriedAndARerunGoesOn(t *testing.T) {
 		}
 	})
 	got, errOut, code := c.importInto(t, share)
-	if code != exitFailed || got[ids[0]].Result != cloud.RecordImported || got[ids[3]].Result != cloud.RecordImported ||
+	if code != exitcode.Failed || got[ids[0]].Result != cloud.RecordImported || got[ids[3]].Result != cloud.RecordImported ||
 		got[ids[1]].Result != cloud.RecordFailed || !strings.Contains(got[ids[1]].Reason, "database is locked") ||
 		got[ids[2]].Result != cloud.RecordSkipped || !strings.Contains(got[ids[2]].Reason, "its parent "+ids[1]) {
 		t.Fatalf("%d %v %s", code, got, errOut)
@@ -121,7 +122,7 @@ func TestAFailureThatAllRecordsWouldMeetEndsTheImport(t *testing.T) {
 			c := newFakeCinder(t)
 			c.Change(func() { c.Fault, c.Fails = test.fault, test.fails })
 			got, errOut, code := c.importInto(t, share, ids[2])
-			if code != exitFailed || got[ids[0]].Result != cloud.RecordFailed || got[ids[2]].Result != cloud.RecordSkipped || !strings.Contains(errOut, test.says) || !strings.Contains(errOut, "goes on from there") {
+			if code != exitcode.Failed || got[ids[0]].Result != cloud.RecordFailed || got[ids[2]].Result != cloud.RecordSkipped || !strings.Contains(errOut, test.says) || !strings.Contains(errOut, "goes on from there") {
 				t.Errorf("%d %v %s", code, got, errOut)
 			}
 			if calls := c.Called(); len(calls) != 1 {
@@ -143,7 +144,7 @@ func TestBackupsOfAnotherProjectAreRefused(t *testing.T) {
 		return string(out), cmd.ProcessState.ExitCode()
 	}
 	out, code := run()
-	if code != exitUsage || !strings.Contains(out, "4 of 4 backups are of volumes of other projects") || !strings.Contains(out, recordsProject+"  4") || len(c.Called()) != 0 {
+	if code != exitcode.Usage || !strings.Contains(out, "4 of 4 backups are of volumes of other projects") || !strings.Contains(out, recordsProject+"  4") || len(c.Called()) != 0 {
 		t.Errorf("%d %s", code, out)
 	}
 }

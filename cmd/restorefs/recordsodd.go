@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/restorefs/restorefs/backupstore"
+	"github.com/restorefs/restorefs/cmd/wording"
 )
 
 // oddShown bounds how many backups that Cinder cannot restore are printed; JSON has all.
@@ -29,15 +30,15 @@ func (o recordsOptions) unrestorable(ctx context.Context, catalog *backupstore.C
 		}
 		odd[b.ID] = why
 		if len(odd) <= oddShown {
-			fmt.Fprintf(o.err, "Cinder cannot restore %s, nor what is on top of it; restorefs can: its %s\n", b.ID, why)
+			fmt.Fprintf(o.Err, "Cinder cannot restore %s, nor what is on top of it; restorefs can: its %s\n", b.ID, why)
 		}
 	}
 	if n := len(odd) - oddShown; n > 0 {
-		fmt.Fprintf(o.err, "and %d more that Cinder cannot restore (--json names all)\n", n)
+		fmt.Fprintf(o.Err, "and %d more that Cinder cannot restore (--json names all)\n", n)
 	}
 	if looked > 0 {
-		fmt.Fprintf(o.err, "%s of zstd: Cinder restores objects of one frame that tells its size, which was looked at in the first objects and the last one; "+
-			"what follows a first frame as long as the object is not looked at\n", counted(looked, "record"))
+		fmt.Fprintf(o.Err, "%s of zstd: Cinder restores objects of one frame that tells its size, which was looked at in the first objects and the last one; "+
+			"what follows a first frame as long as the object is not looked at\n", wording.Count(looked, "record"))
 	}
 	return odd, nil
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/restorefs/restorefs/backupstore/storetest"
+	"github.com/restorefs/restorefs/cmd/exitcode"
 )
 
 func TestRecordsTellWhatCinderCannotRestore(t *testing.T) {
@@ -30,7 +31,7 @@ func TestRecordsTellWhatCinderCannotRestore(t *testing.T) {
 	}
 	const why = "object 00001 is of several zstd frames: the first has 524288 of its 1048576 bytes"
 	stdout, stderr, code := restorefs(t, "records", "--share", share, "--json")
-	if code != exitDone || strings.Count(stdout, `"cinder_cannot_restore": "`+why) != 1 {
+	if code != exitcode.Done || strings.Count(stdout, `"cinder_cannot_restore": "`+why) != 1 {
 		t.Errorf("exit %d: %s", code, stdout)
 	}
 	for _, says := range []string{"Cinder cannot restore " + odd.ID, why, "2 records of zstd", "what follows a first frame as long as the object is not looked at"} {

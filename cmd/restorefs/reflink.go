@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/restorefs/restorefs/cmd/cmdline"
 )
 
 func reflinkFlag() cli.Flag {
@@ -14,7 +16,7 @@ func reflinkFlag() cli.Flag {
 // noteReflink prints that --reflink had no effect.
 func (r *restoring) noteReflink() {
 	if r.o.engine.Copy.Reflink && r.done.BytesInKernel == 0 && r.done.BytesWritten > 0 {
-		fmt.Fprintln(r.o.err, "note    --reflink shared nothing: that takes a backup that is not compressed and has digests, "+
+		fmt.Fprintln(r.o.Err, "note    --reflink shared nothing: that takes a backup that is not compressed and has digests, "+
 			"and a new file on the share's own file system (XFS, btrfs) or on its NFS 4.2 server. The restore is none the worse")
 	}
 }
@@ -25,9 +27,9 @@ func checkReflinkFlag(c *cli.Context) error {
 	switch {
 	case !c.Bool("reflink"):
 	case c.String("overlay") != "":
-		return usagef("--reflink does not go with --overlay: what was written there is not on the share")
+		return cmdline.Usagef("--reflink does not go with --overlay: what was written there is not on the share")
 	case salvaging(c) == "keep":
-		return usagef("--reflink does not go with --salvage=keep: it would overwrite what is to be kept")
+		return cmdline.Usagef("--reflink does not go with --salvage=keep: it would overwrite what is to be kept")
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/restorefs/restorefs/backupstore/storetest"
+	"github.com/restorefs/restorefs/cmd/exitcode"
 )
 
 // The share and the target are on one XFS.
@@ -71,7 +72,7 @@ func TestReflinkSharesBlocksAndTrustsNone(t *testing.T) {
 	for _, flags := range [][]string{{"--salvage=keep"}, {"--overlay", t.TempDir()}, {"--format", "qcow2"}} {
 		target := filepath.Join(dir, "refused")
 		_, stderr, code := restorefs(t, append([]string{"materialize", "--share", share, "--reflink", full.ID, target}, flags...)...)
-		if _, err := os.Stat(target); code != exitUsage || !strings.Contains(stderr, "--reflink does not go with") || err == nil {
+		if _, err := os.Stat(target); code != exitcode.Usage || !strings.Contains(stderr, "--reflink does not go with") || err == nil {
 			t.Errorf("%v: exit %d, %v: %s", flags, code, err, stderr)
 		}
 	}

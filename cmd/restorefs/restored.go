@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/restorefs/restorefs/cmd/exitcode"
 	"github.com/restorefs/restorefs/cmd/restore"
+	"github.com/restorefs/restorefs/cmd/wording"
 )
 
 // materialized is materialize's JSON; its fields are a contract.
@@ -55,13 +57,13 @@ func (r *restoring) finish(ctx context.Context) error {
 		}
 	}
 	recordErr = recordError(data, recordErr)
-	if !r.o.json {
+	if !r.o.JSON {
 		printRestored(r.o.reportTo(), done, out, proof)
 	}
 	var err error
 	out.Volume, err = r.cloud.restoreMetadata(ctx, b, data)
-	if r.o.json {
-		recordErr = errors.Join(recordErr, writeJSON(r.o.out, out))
+	if r.o.JSON {
+		recordErr = errors.Join(recordErr, wording.WriteJSON(r.o.Out, out))
 	}
 	return errors.Join(recordErr, err)
 }
@@ -87,7 +89,7 @@ func (r *restoring) proofWords() (data, proof string) {
 // printRestored reports a restore to people.
 func printRestored(w io.Writer, done restore.Result, out materialized, proof string) {
 	fmt.Fprintf(w, "restored backup %s to %s\n  %s in %.1f s: %s written, %s zero, %s already right; %s\n",
-		out.Backup, done.Target, formatSize(out.Size), out.Seconds, formatSize(out.BytesWritten), formatSize(out.BytesZeroed), formatSize(out.BytesSkipped), proof)
+		out.Backup, done.Target, wording.Size(out.Size), out.Seconds, wording.Size(out.BytesWritten), wording.Size(out.BytesZeroed), wording.Size(out.BytesSkipped), proof)
 	if len(done.Healed) > 0 {
 		fmt.Fprintf(w, "  %d damaged range(s) were taken from other backups of the volume\n", len(done.Healed))
 	}
@@ -95,16 +97,16 @@ func printRestored(w io.Writer, done restore.Result, out materialized, proof str
 		fmt.Fprintf(w, "  the volume's name, metadata and more are in %s\n", out.Metadata)
 	}
 	for _, line := range out.Disk.restoredLines() {
-		fmt.Fprintf(w, "  %s\n", printable(line))
+		fmt.Fprintf(w, "  %s\n", wording.Printable(line))
 	}
 }
 
 // reportTo returns where a restore is reported: on stderr if --metadata-out - uses stdout.
 func (o restoreOptions) reportTo() io.Writer {
 	if o.metadataOut == "-" {
-		return o.err
+		return o.Err
 	}
-	return o.out
+	return o.Out
 }
 
 // printRecord writes the volume's metadata to stdout.
@@ -113,15 +115,14 @@ func (r *restoring) printRecord(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, err = r.o.out.Write(text)
+	_, err = r.o.Out.Write(text)
 	return err
 }
 
-// recordError makes a metadataError of an error in writing the record. The data is right
-// nevertheless.
+// recordError is the error of a restore whose data is right and whose record was not written.
 func recordError(data string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return metadataError{fmt.Errorf("%sthe file with the metadata is not written: %w", data, err)}
+	return exitcode.MetadataFailed(fmt.Errorf("%sthe file with the metadata is not written: %w", data, err))
 }

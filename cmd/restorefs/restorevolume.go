@@ -13,7 +13,11 @@ import (
 	"github.com/restorefs/restorefs/backupstore"
 	"github.com/restorefs/restorefs/backupstore/share/locate"
 	"github.com/restorefs/restorefs/cmd/cloud"
+	"github.com/restorefs/restorefs/cmd/cmdline"
+	"github.com/restorefs/restorefs/cmd/console"
+	"github.com/restorefs/restorefs/cmd/exitcode"
 	"github.com/restorefs/restorefs/cmd/restore"
+	"github.com/restorefs/restorefs/cmd/wording"
 	"github.com/restorefs/restorefs/materialize"
 	"github.com/restorefs/restorefs/materialize/cinderapi"
 )
@@ -35,7 +39,7 @@ func volumeFlags() []cli.Flag {
 type cloudVolume struct {
 	*cloud.Destination
 	client *cinderapi.Client
-	console
+	console.Console
 	keeper restore.Keeper
 	again  []string // command for the metadata alone, without volume and backup
 }
@@ -52,7 +56,7 @@ func newCloudVolume(c *cli.Context, s *locate.Share) (*cloudVolume, error) {
 			again = append(again, "--"+flag, c.String(flag))
 		}
 	}
-	return &cloudVolume{client: client, console: consoleOf(c), keeper: keeperOf(c, s), again: again}, nil
+	return &cloudVolume{client: client, Console: consoleOf(c), keeper: keeperOf(c, s), again: again}, nil
 }
 
 // findCloudVolume logs in and looks at the volume of --volume. It returns nil without that flag.
@@ -66,7 +70,7 @@ func findCloudVolume(c *cli.Context, s *locate.Share) (*cloudVolume, error) {
 		for _, flag := range []string{"metadata-rule", "no-metadata", "os-cloud"} {
 			// OS_CLOUD alone does not ask for a volume.
 			if c.IsSet(flag) && !(flag == "os-cloud" && os.Getenv("OS_CLOUD") == c.String(flag)) {
-				return nil, usagef("--%s is for a volume of the cloud: say which with --volume ID, or --new-volume", flag)
+				return nil, cmdline.Usagef("--%s is for a volume of the cloud: say which with --volume ID, or --new-volume", flag)
 			}
 		}
 		return nil, nil
@@ -97,7 +101,7 @@ func (v *cloudVolume) describe() string {
 	if !v.RestoresMetadata() {
 		text += "; its metadata stays"
 	}
-	return printable(text)
+	return wording.Printable(text)
 }
 
 // changes returns how the metadata of a volume would be changed.
@@ -112,13 +116,13 @@ func (v *cloudVolume) changes(ctx context.Context, b *backupstore.Backup) ([]cin
 // restored.
 func printNotes(w io.Writer, notes []string, err error) {
 	for _, n := range noteLines(notes, err) {
-		fmt.Fprintf(w, "note    %s\n", printable(n))
+		fmt.Fprintf(w, "note    %s\n", wording.Printable(n))
 	}
 }
 
 func noteLines(notes []string, err error) []string {
 	if err != nil {
-		return append(notes, "its metadata will not be restored: "+explain(err))
+		return append(notes, "its metadata will not be restored: "+exitcode.Explain(err))
 	}
 	return notes
 }
@@ -150,7 +154,7 @@ type restoredMetadata struct {
 // metadataOnly is materialize --metadata-only.
 func metadataOnly(c *cli.Context) error {
 	if n := c.NArg(); n != 1 && n != 2 {
-		return usagef("materialize --metadata-only takes BACKUP, %s given", counted(n, "argument"))
+		return cmdline.Usagef("materialize --metadata-only takes BACKUP, %s given", wording.Count(n, "argument"))
 	}
 	if _, err := cloudOptions(c); err != nil {
 		return err
@@ -183,14 +187,14 @@ func metadataOnly(c *cli.Context) error {
 			return err
 		}
 		if c.Bool("json") {
-			return writeJSON(c.App.Writer, plannedMetadata{b.ID, changes, v.Volume.ID})
+			return wording.WriteJSON(c.App.Writer, plannedMetadata{b.ID, changes, v.Volume.ID})
 		}
 		printChanges(c.App.Writer, changes)
 		return nil
 	}
 	out, err := v.restoreMetadata(c.Context, b, "")
 	if c.Bool("json") {
-		err = errors.Join(err, writeJSON(c.App.Writer, restoredMetadata{b.ID, out}))
+		err = errors.Join(err, wording.WriteJSON(c.App.Writer, restoredMetadata{b.ID, out}))
 	}
 	return err
 }

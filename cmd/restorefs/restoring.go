@@ -9,7 +9,10 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/restorefs/restorefs/backupstore"
+	"github.com/restorefs/restorefs/cmd/cmdline"
+	"github.com/restorefs/restorefs/cmd/console"
 	"github.com/restorefs/restorefs/cmd/restore"
+	"github.com/restorefs/restorefs/cmd/wording"
 	"github.com/restorefs/restorefs/materialize"
 	"github.com/restorefs/restorefs/materialize/device"
 )
@@ -59,7 +62,7 @@ func (r *restoring) open(ctx context.Context) (err error) {
 		if r.o.qcow2 { // the mount that qemu-img reads is there, and so are the workers of read-ahead
 			spareThread()
 		}
-		return r.o.showProgress(func() progressState { return stateOf(now()) })
+		return r.o.ShowProgress(func() console.State { return stateOf(now()) })
 	}
 	r.engine, err = restore.Open(ctx, r.catalog, r.backup, o)
 	broken, isBroken := errors.AsType[*restore.BrokenError](err)
@@ -69,7 +72,7 @@ func (r *restoring) open(ctx context.Context) (err error) {
 	case isBroken:
 		return brokenWords(broken)
 	case errors.Is(err, restore.ErrNothingWritten):
-		return usagef("nothing was written onto backup %s in %s: leave --overlay out, or see \"restorefs overlay list %s\"", r.backup.ID, o.Overlay, o.Overlay)
+		return cmdline.Usagef("nothing was written onto backup %s in %s: leave --overlay out, or see \"restorefs overlay list %s\"", r.backup.ID, o.Overlay, o.Overlay)
 	}
 	return err
 }
@@ -96,7 +99,7 @@ func (r *restoring) explained(name string, err error) error {
 		return r.maybeFinished(name, occupied)
 	}
 	if failed, ok := errors.AsType[*restore.CopyError](err); ok {
-		unproven(r.o.err, r.backup.ID, failed.Unproven)
+		unproven(r.o.Err, r.backup.ID, failed.Unproven)
 		return r.howToContinue(name, failed)
 	}
 	if missing, ok := errors.AsType[*restore.NoQemuImgError](err); ok {
@@ -124,7 +127,7 @@ func (r *restoring) maybeFinished(name string, occupied *restore.OccupiedError) 
 		says = fmt.Sprintf("a restore of this backup ended here, as %s says. This proves that it is still whole, and writes nothing:", occupied.Record)
 	}
 	words := append([]string{"restorefs", "verify"}, r.o.given.only("share", "cinder-conf", "mount-options")...)
-	return fmt.Errorf("%w\n%s\n  %s", occupied, says, shellCommand(append(words, "--target", name, r.backup.ID)))
+	return fmt.Errorf("%w\n%s\n  %s", occupied, says, wording.ShellCommand(append(words, "--target", name, r.backup.ID)))
 }
 
 // unprovenLines bounds the lines that are printed.

@@ -10,10 +10,13 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/restorefs/restorefs/cmd/console"
+	"github.com/restorefs/restorefs/cmd/exitcode"
 )
 
 // runCommand starts a shell command that uses the mount. The channel gets its end: nil, an
-// exitStatus, or another error. From then on signals that we get are passed to the command.
+// exitcode.Status, or another error. From then on signals that we get are passed to the command.
 func runCommand(ctx context.Context, command, mountpoint string) (<-chan error, error) {
 	signals := make(chan os.Signal, 16)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2)
@@ -27,7 +30,7 @@ func runCommand(ctx context.Context, command, mountpoint string) (<-chan error, 
 	// The terminal sends its signals to our process group. The command stays in that, so that it
 	// may read the terminal. Without a terminal it gets a group of its own, so that signals reach
 	// all processes that the shell started.
-	terminal := ownsTerminal()
+	terminal := console.OwnsTerminal()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: !terminal}
 	if err := cmd.Start(); err != nil {
 		signal.Stop(signals)
@@ -58,7 +61,7 @@ func runCommand(ctx context.Context, command, mountpoint string) (<-chan error, 
 		signal.Stop(signals)
 		var exit *exec.ExitError
 		if errors.As(err, &exit) {
-			err = exitStatus(shellCode(exit))
+			err = exitcode.Status(shellCode(exit))
 		}
 		result <- err
 	}()
@@ -76,26 +79,5 @@ func shellCode(exit *exec.ExitError) int {
 // closesWithTerminal reports whether SIGHUP can mean that our terminal was closed: we run in the
 // foreground of one, and neither nohup(1) nor a shell had SIGHUP ignored.
 func closesWithTerminal(n *notifier) bool {
-	return n.pipe == nil && hasTerminal() && !signal.Ignored(syscall.SIGHUP)
-}
-
-// hasTerminal reports whether we have a controlling terminal.
-func hasTerminal() bool {
-	tty, err := os.OpenFile("/dev/tty", os.O_RDONLY|unix.O_NOCTTY, 0)
-	if err != nil {
-		return false
-	}
-	tty.Close()
-	return true
-}
-
-// ownsTerminal reports whether we are in the foreground of a terminal.
-func ownsTerminal() bool {
-	tty, err := os.OpenFile("/dev/tty", os.O_RDONLY, 0)
-	if err != nil {
-		return false
-	}
-	defer tty.Close()
-	group, err := unix.IoctlGetInt(int(tty.Fd()), unix.TIOCGPGRP)
-	return err == nil && group == unix.Getpgrp()
+	return n.pipe == nil && console.HasTerminal() && !signal.Ignored(syscall.SIGHUP)
 }

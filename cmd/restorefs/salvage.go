@@ -2,10 +2,12 @@ package main
 
 import (
 	"fmt"
+	"io"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/restorefs/restorefs/backupstore"
+	"github.com/restorefs/restorefs/cmd/wording"
 )
 
 // salvageMode is --salvage, --salvage=zero or --salvage=keep.
@@ -36,7 +38,7 @@ type salvageFlag struct{ *cli.GenericFlag }
 // TakesValue implements cli.DocGenerationFlag.
 func (salvageFlag) TakesValue() bool { return false }
 
-// Values implements flagValues.
+// Values implements cmdline.ManyValued.
 func (salvageFlag) Values() []string { return []string{"zero", "keep"} }
 
 // String is what --help shows. The library would print "--salvage value".
@@ -54,23 +56,23 @@ func salvaging(c *cli.Context) string { return c.Generic("salvage").(*salvageMod
 func (r *restoring) salvaged() error {
 	path := r.done.Map
 	if err := r.done.MapErr; err != nil {
-		fmt.Fprintf(r.o.err, "the map of the bad ranges is not written: %v\n", err)
+		fmt.Fprintf(r.o.Err, "the map of the bad ranges is not written: %v\n", err)
 		path = "above"
 	}
-	return r.o.lost(r.done.Lost, "the map is "+path)
+	return lost(r.o.Err, r.done.Lost, "the map is "+path)
 }
 
 // lost prints lost ranges and returns the error for them.
-func (o console) lost(bad []backupstore.Range, hint string) error {
+func lost(w io.Writer, bad []backupstore.Range, hint string) error {
 	if len(bad) == 0 {
 		return nil
 	}
 	var total int64
 	for _, r := range bad {
 		total += r.Len
-		fmt.Fprintf(o.err, "lost: bytes %d to %d\n", r.Off, r.Off+r.Len)
+		fmt.Fprintf(w, "lost: bytes %d to %d\n", r.Off, r.Off+r.Len)
 	}
-	return fmt.Errorf("%s in %d range(s) are lost, all else is restored and verified; %s: %w", formatSize(total), len(bad), hint, backupstore.ErrDamaged)
+	return fmt.Errorf("%s in %d range(s) are lost, all else is restored and verified; %s: %w", wording.Size(total), len(bad), hint, backupstore.ErrDamaged)
 }
 
 // inDoubt is the error of a restore with --salvage if nothing proves that the backup's objects are

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/restorefs/restorefs/backupstore/storetest"
+	"github.com/restorefs/restorefs/cmd/exitcode"
 )
 
 func TestSalvageRestoresWhatThereIs(t *testing.T) {
@@ -21,7 +22,7 @@ func TestSalvageRestoresWhatThereIs(t *testing.T) {
 			target := filepath.Join(t.TempDir(), "disk.raw")
 			stdout, stderr, code := restorefs(t, "materialize", "--salvage", "--verify-after", "--json", "--share", share, f.ID, target)
 			var result materialized
-			if err := json.Unmarshal([]byte(stdout), &result); err != nil || code != exitDamaged || result.Verified || len(result.Lost) == 0 {
+			if err := json.Unmarshal([]byte(stdout), &result); err != nil || code != exitcode.Damaged || result.Verified || len(result.Lost) == 0 {
 				t.Fatalf("exit %d, %v: %s%s", code, err, stdout, stderr)
 			}
 			if _, err := os.Stat(target + ".bad-ranges.map"); err != nil || !strings.Contains(stderr, "lost: bytes") {
@@ -67,7 +68,7 @@ func TestSalvageCanKeepWhatTheTargetHolds(t *testing.T) {
 	}
 	stdout, stderr, code := restorefs(t, "materialize", "--share", share, f.ID, target, "--salvage=keep", "--force", "--yes", "--json")
 	var result materialized
-	if err := json.Unmarshal([]byte(stdout), &result); err != nil || code != exitDamaged || len(result.Lost) != 1 {
+	if err := json.Unmarshal([]byte(stdout), &result); err != nil || code != exitcode.Damaged || len(result.Lost) != 1 {
 		t.Fatalf("exit %d, %v: %s%s", code, err, stdout, stderr)
 	}
 	got, err := os.Open(target)
@@ -76,7 +77,7 @@ func TestSalvageCanKeepWhatTheTargetHolds(t *testing.T) {
 	}
 	defer got.Close()
 	sameButFor(t, storetest.Image(t, share, list, f), got, result.Lost, 0xaa)
-	if _, stderr, code := restorefs(t, "materialize", "--salvage=rubbish", "--share", share, f.ID, target); code != exitUsage {
+	if _, stderr, code := restorefs(t, "materialize", "--salvage=rubbish", "--share", share, f.ID, target); code != exitcode.Usage {
 		t.Errorf("exit %d: %s", code, stderr)
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/restorefs/restorefs/backupstore"
 	"github.com/restorefs/restorefs/backupstore/format"
+	"github.com/restorefs/restorefs/cmd/wording"
 	"github.com/restorefs/restorefs/materialize/cinderapi"
 )
 
@@ -27,7 +28,7 @@ func writeScript(ctx context.Context, out io.Writer, b *backupstore.Backup) erro
 	}
 	s := &volumeScript{}
 	s.line("#!/usr/bin/env bash")
-	s.line("# The metadata of volume %s as it was when backup %s was made,", shellWord(b.VolumeID), shellWord(b.ID))
+	s.line("# The metadata of volume %s as it was when backup %s was made,", wording.ShellWord(b.VolumeID), wording.ShellWord(b.ID))
 	s.line("# %s. When the data is on a volume:  bash FILE VOLUME_ID", b.CreatedAt.Format(time.RFC3339))
 	s.line("# It needs python-openstackclient, logged in as a member of the volume's project.")
 	s.line("set -u")
@@ -54,7 +55,7 @@ func (s *volumeScript) set(options ...string) {
 	}
 	s.text.WriteString("openstack volume set")
 	for _, o := range options {
-		s.text.WriteString(" \\\n  " + shellWord(o))
+		s.text.WriteString(" \\\n  " + wording.ShellWord(o))
 	}
 	s.line(` \` + "\n" + `  "$volume" || failed=1`)
 }
@@ -75,7 +76,7 @@ func (s *volumeScript) metadata(b *backupstore.Backup, m *format.VolumeMeta) {
 	s.set(append([]string{"--no-property"}, sure...)...)
 	s.setAlone(doubtful)
 	if m.Metadata["src_backup_id"] == "" {
-		s.line(`[ "$volume" = %s ] ||`, shellWord(b.VolumeID))
+		s.line(`[ "$volume" = %s ] ||`, wording.ShellWord(b.VolumeID))
 	}
 	s.set("--property=src_backup_id=" + b.ID)
 }
@@ -91,8 +92,8 @@ func (s *volumeScript) imageMetadata(m *format.VolumeMeta) {
 		s.set("--non-bootable")
 	}
 	if id := m.Base.EncryptionKeyID; id != nil {
-		s.line("\n# It was encrypted: the data can be read only with encryption_key_id %s,", shellWord(*id))
-		s.line("# on a volume of the type with the id %s. The API cannot change that.", shellWord(str(m.Base.VolumeTypeID)))
+		s.line("\n# It was encrypted: the data can be read only with encryption_key_id %s,", wording.ShellWord(*id))
+		s.line("# on a volume of the type with the id %s. The API cannot change that.", wording.ShellWord(str(m.Base.VolumeTypeID)))
 	}
 }
 
@@ -127,7 +128,7 @@ func (s *volumeScript) pairs(option string, metadata map[string]string) (sure, d
 		o := "--" + option + "=" + k + "=" + v
 		switch {
 		case k == "" || strings.Contains(k, "="):
-			s.line("# Not possible: --%s=%s: the client takes no such key", option, shellWord(k+"="+v))
+			s.line("# Not possible: --%s=%s: the client takes no such key", option, wording.ShellWord(k+"="+v))
 		case k == "src_backup_id" && option == "property":
 		case cinderapi.DoubtfulPair(k, v) != "":
 			doubtful = append(doubtful, o)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/restorefs/restorefs/backupstore/share/cinderconf"
 	"github.com/restorefs/restorefs/backupstore/share/locate"
+	"github.com/restorefs/restorefs/cmd/cmdline"
 	"github.com/restorefs/restorefs/fusefs"
 )
 
@@ -61,13 +62,13 @@ func cinderConfig(c *cli.Context) (conf cinderconf.Config, counts bool, err erro
 func openShare(ctx context.Context, o locate.Options) (*locate.Share, error) {
 	s, err := locate.Open(ctx, o)
 	if spec, wrong := errors.AsType[*locate.SpecError](err); wrong {
-		return nil, usageError{spec}
+		return nil, cmdline.WrongUsage(spec)
 	}
 	if conf, wrong := errors.AsType[*locate.ConfigError](err); wrong {
 		if conf.Named {
 			return nil, fmt.Errorf("%w; --share says where the backups are", conf)
 		}
-		return nil, usagef("no share given: say --share DIRECTORY or NFSHOST:/EXPORT, or set RESTOREFS_SHARE (%w)", conf)
+		return nil, cmdline.Usagef("no share given: say --share DIRECTORY or NFSHOST:/EXPORT, or set RESTOREFS_SHARE (%w)", conf)
 	}
 	if err != nil {
 		return nil, err

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/restorefs/restorefs/backupstore/storetest"
+	"github.com/restorefs/restorefs/cmd/exitcode"
 )
 
 // cinderConf writes a Cinder configuration.
@@ -93,7 +94,7 @@ func TestCindersOwnMountIsUsedAndStays(t *testing.T) {
 	}
 	// A target on the share is refused, even if the operator did not say where the share is.
 	_, errOut, code := restorefs(t, "materialize", "--yes", "--cinder-conf", conf, ids[0], filepath.Join(point, "disk.raw"))
-	if code != exitUsage || !strings.Contains(errOut, "is on the share "+point) {
+	if code != exitcode.Usage || !strings.Contains(errOut, "is on the share "+point) {
 		t.Errorf("%d %s", code, errOut)
 	}
 }
@@ -190,7 +191,7 @@ func TestAURLIsNoShare(t *testing.T) {
 	} {
 		for _, command := range []string{"list", "verify", "mount " + t.TempDir()} {
 			_, errOut, code := restorefs(t, append(strings.Fields(command), "--share", spec)...)
-			if code != exitUsage || !strings.Contains(errOut, "NFSHOST:/EXPORT[/DIR]") || !strings.Contains(errOut, says) {
+			if code != exitcode.Usage || !strings.Contains(errOut, "NFSHOST:/EXPORT[/DIR]") || !strings.Contains(errOut, says) {
 				t.Errorf("%s --share %s: %d %s", command, spec, code, errOut)
 			}
 		}
@@ -199,7 +200,7 @@ func TestAURLIsNoShare(t *testing.T) {
 
 func TestAnExportThatMakesNoSenseIsWrongUsage(t *testing.T) {
 	for _, spec := range []string{"nfs1:export", "n:/a/../b"} {
-		if _, errOut, code := restorefs(t, "list", "--share", spec); code != exitUsage || !strings.Contains(errOut, "no NFS export such as") {
+		if _, errOut, code := restorefs(t, "list", "--share", spec); code != exitcode.Usage || !strings.Contains(errOut, "no NFS export such as") {
 			t.Errorf("%s: %d %s", spec, code, errOut)
 		}
 	}

@@ -12,6 +12,8 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/restorefs/restorefs/backupstore"
+	"github.com/restorefs/restorefs/cmd/cmdline"
+	"github.com/restorefs/restorefs/cmd/wording"
 )
 
 func showCommand() *cli.Command {
@@ -53,7 +55,7 @@ func show(c *cli.Context) error {
 	}
 	if c.Bool("script") {
 		if c.Bool("json") {
-			return usagef("--script and --json are two things: say one")
+			return cmdline.Usagef("--script and --json are two things: say one")
 		}
 		return writeScript(c.Context, c.App.Writer, b)
 	}
@@ -77,7 +79,7 @@ func show(c *cli.Context) error {
 		return err
 	}
 	if c.Bool("json") {
-		return writeJSON(c.App.Writer, s)
+		return wording.WriteJSON(c.App.Writer, s)
 	}
 	printShown(c.App.Writer, s, c.String("overlay"))
 	return nil
@@ -88,7 +90,7 @@ func printShown(out io.Writer, s shown, overlays string) {
 	w := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
 	defer w.Flush()
 	row := func(name, format string, args ...any) {
-		fmt.Fprintf(w, "%s\t%s\n", name, printable(cut(fmt.Sprintf(format, args...), maxValue)))
+		fmt.Fprintf(w, "%s\t%s\n", name, wording.Printable(wording.Cut(fmt.Sprintf(format, args...), wording.MaxValue)))
 	}
 	row("backup", "%s", s.ID)
 	if s.Name != nil {
@@ -103,11 +105,11 @@ func printShown(out io.Writer, s shown, overlays string) {
 	}
 	row("created", "%s", s.CreatedAt.Format("2006-01-02 15:04:05 MST"))
 	if s.Size > 0 {
-		row("volume size", "%s (%d bytes)", formatSize(s.Size), s.Size)
+		row("volume size", "%s (%d bytes)", wording.Size(s.Size), s.Size)
 	} else {
 		row("volume size", "not known: its _metadata tells it")
 	}
-	row("objects", "%s", strings.Join(append([]string{fmt.Sprint(s.Objects), formatSize(s.StoredBytes) + " stored"}, s.Compression...), ", "))
+	row("objects", "%s", strings.Join(append([]string{fmt.Sprint(s.Objects), wording.Size(s.StoredBytes) + " stored"}, s.Compression...), ", "))
 	digests := "one for each block"
 	if !s.Digests {
 		digests = "none: objects are checked against their MD5"
@@ -136,7 +138,7 @@ func printShown(out io.Writer, s shown, overlays string) {
 		if l.Incremental {
 			kind = "incremental"
 		}
-		row(name, "%s  %s  %s  %s, %s stored  %s", l.ID, l.CreatedAt.Format("2006-01-02 15:04:05"), kind, counted(l.Objects, "object"), formatSize(l.StoredBytes), l.State)
+		row(name, "%s  %s  %s  %s, %s stored  %s", l.ID, l.CreatedAt.Format("2006-01-02 15:04:05"), kind, wording.Count(l.Objects, "object"), wording.Size(l.StoredBytes), l.State)
 	}
 	if last := s.Chain[len(s.Chain)-1]; last.Incremental {
 		row("", "%s  missing", *last.ParentID)

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/restorefs/restorefs/backupstore/storetest"
+	"github.com/restorefs/restorefs/cmd/exitcode"
 )
 
 func TestAShareWithoutBackupsIsNoSuccess(t *testing.T) {
@@ -17,9 +18,9 @@ func TestAShareWithoutBackupsIsNoSuccess(t *testing.T) {
 		t.Fatal(err)
 	}
 	for command, want := range map[string]int{
-		"list": exitFailed, "list --all": exitFailed, "list --json": exitFailed, "list --volume aaaa": exitFailed,
-		"verify": exitFailed, "records": exitFailed, "records --json": exitFailed, "index --all": exitFailed,
-		"show aaaa": exitUsage, "show aaaa@latest": exitUsage, "diff aaaa bbbb": exitUsage, "materialize aaaa " + empty + "/x": exitUsage,
+		"list": exitcode.Failed, "list --all": exitcode.Failed, "list --json": exitcode.Failed, "list --volume aaaa": exitcode.Failed,
+		"verify": exitcode.Failed, "records": exitcode.Failed, "records --json": exitcode.Failed, "index --all": exitcode.Failed,
+		"show aaaa": exitcode.Usage, "show aaaa@latest": exitcode.Usage, "diff aaaa bbbb": exitcode.Usage, "materialize aaaa " + empty + "/x": exitcode.Usage,
 	} {
 		stdout, stderr, code := restorefs(t, append(strings.Fields(command), "--share", empty)...)
 		if code != want || !strings.Contains(stderr, "is the share mounted, and is this its directory?") {
@@ -35,7 +36,7 @@ func TestAVolumeWithoutBackupsIsTheSameInJSON(t *testing.T) {
 	share, _ := smallShare(t)
 	for _, flags := range [][]string{{}, {"--json"}} {
 		stdout, stderr, code := restorefs(t, append([]string{"list", "--share", share, "--volume", "ffffffff"}, flags...)...)
-		if code != exitUsage || !strings.Contains(stderr, "no such backup of volume ffffffff") {
+		if code != exitcode.Usage || !strings.Contains(stderr, "no such backup of volume ffffffff") {
 			t.Errorf("%q: exit %d: %s", flags, code, stderr)
 		}
 		if len(flags) > 0 && strings.TrimSpace(stdout) != "[]" {
@@ -48,7 +49,7 @@ func TestAVolumeWithoutBackupsIsTheSameInJSON(t *testing.T) {
 func TestAMountOfAShareWithoutBackupsWarns(t *testing.T) {
 	needMount(t)
 	_, stderr, code := restorefs(t, "mount", "--share", t.TempDir(), "--run", "true", t.TempDir())
-	if code != exitDone || !strings.Contains(stderr, "is the share mounted, and is this its directory?") {
+	if code != exitcode.Done || !strings.Contains(stderr, "is the share mounted, and is this its directory?") {
 		t.Errorf("exit %d: %s", code, stderr)
 	}
 }
@@ -60,7 +61,7 @@ func TestAMountOfRestorefsIsNoShare(t *testing.T) {
 	for _, command := range []string{"list", "list --json", "verify", "show " + b.ID, "mount " + t.TempDir()} {
 		for _, dir := range []string{mountpoint, filepath.Join(mountpoint, "backups")} {
 			_, stderr, code := restorefs(t, append(strings.Fields(command), "--share", dir)...)
-			if code != exitFailed || !strings.Contains(stderr, dir+" is no share: it is a restorefs mount (type fuse.restorefs, on "+mountpoint) ||
+			if code != exitcode.Failed || !strings.Contains(stderr, dir+" is no share: it is a restorefs mount (type fuse.restorefs, on "+mountpoint) ||
 				!strings.Contains(stderr, "Cinder writes them, "+share) {
 				t.Errorf("%s on %s: exit %d: %s", command, dir, code, stderr)
 			}
@@ -78,10 +79,10 @@ func TestWhatMayBeBackupsAndIsNotReadFailsAndJSONStaysWhole(t *testing.T) {
 	if err := json.Unmarshal([]byte(stdout), &all); err != nil || len(all) != 1 || all[0].ID != b.ID {
 		t.Errorf("%v: %s", err, stdout)
 	}
-	if code != exitFailed || !strings.Contains(stderr, "moved is a symbolic link that leads out of the share") || !strings.Contains(stderr, "not all of the share") {
+	if code != exitcode.Failed || !strings.Contains(stderr, "moved is a symbolic link that leads out of the share") || !strings.Contains(stderr, "not all of the share") {
 		t.Errorf("exit %d: %s", code, stderr)
 	}
-	if _, stderr, code := restorefs(t, "show", "--share", share, b.ID); code != exitDone || !strings.Contains(stderr, "moved is a symbolic link") {
+	if _, stderr, code := restorefs(t, "show", "--share", share, b.ID); code != exitcode.Done || !strings.Contains(stderr, "moved is a symbolic link") {
 		t.Errorf("exit %d: %s", code, stderr)
 	}
 }
@@ -94,20 +95,20 @@ func TestAnOldBackupIsListedShownAndRestored(t *testing.T) {
 	last := storetest.MustWrite(t, share, storetest.Spec{ID: storetest.ID("o2"), VolumeID: storetest.ID("ov"), OldNames: true, Content: changed,
 		ParentID: full.ID, Parent: content})
 	stdout, stderr, code := restorefs(t, "list", "--share", share)
-	if code != exitDone || stderr != "" || !strings.Contains(stdout, full.ID) || !strings.Contains(stdout, "on "+full.ID[:8]) {
+	if code != exitcode.Done || stderr != "" || !strings.Contains(stdout, full.ID) || !strings.Contains(stdout, "on "+full.ID[:8]) {
 		t.Fatalf("exit %d: %s%s", code, stdout, stderr)
 	}
 	if stdout, _, _ := restorefs(t, "show", "--share", share, last.ID); !strings.Contains(stdout, last.ID+"/backup*") {
 		t.Error(stdout)
 	}
-	if stdout, stderr, code := restorefs(t, "verify", "--share", share); code != exitDone || strings.Count(stdout, "  ok  ") != 2 {
+	if stdout, stderr, code := restorefs(t, "verify", "--share", share); code != exitcode.Done || strings.Count(stdout, "  ok  ") != 2 {
 		t.Errorf("exit %d: %s%s", code, stdout, stderr)
 	}
-	if stdout, _, code := restorefs(t, "records", "--share", share, "--json"); code != exitDone || strings.Count(stdout, `"service_metadata": "backup"`) != 2 {
+	if stdout, _, code := restorefs(t, "records", "--share", share, "--json"); code != exitcode.Done || strings.Count(stdout, `"service_metadata": "backup"`) != 2 {
 		t.Errorf("exit %d: %s", code, stdout)
 	}
 	target := filepath.Join(t.TempDir(), "disk.raw")
-	if _, stderr, code := restorefs(t, "materialize", "--share", share, last.ID, target); code != exitDone {
+	if _, stderr, code := restorefs(t, "materialize", "--share", share, last.ID, target); code != exitcode.Done {
 		t.Fatalf("exit %d: %s", code, stderr)
 	}
 	want := make([]byte, 256<<10)

@@ -7,42 +7,18 @@ import (
 	"testing"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/restorefs/restorefs/cmd/exitcode"
 )
 
-func TestARateThatIsASlipIsRefusedWithTheWayToWriteIt(t *testing.T) {
-	for s, want := range map[string]int64{"0": 0, "4096": 4096, "1000000": 1e6, "4KiB": 4096, "5M": 5 << 20, "1.5GiB": 3 << 29} {
-		if got, err := parseRate(s); err != nil || got != want {
-			t.Errorf("%s: %d, %v, not %d", s, got, err, want)
-		}
-	}
-	for s, says := range map[string]string{
-		"5":   "--bwlimit 5 is 5 bytes a second, and 4KiB is the least; a number alone is bytes, MiB are written as 5MiB",
-		"1K":  "1024 bytes a second, and 4KiB is the least; a number alone is bytes, MiB are written as 50MiB",
-		"0.5": "0 bytes a second, and 4KiB is the least",
-		"x":   "not a size",
-	} {
-		if _, err := parseRate(s); exitCode(err) != exitUsage || !strings.Contains(err.Error(), says) {
-			t.Errorf("%s: %v", s, err)
-		}
-	}
-}
-
-func TestTheSizeOfAVolumeThatIsNotKnownIsNotZero(t *testing.T) {
-	for n, want := range map[int64]string{0: "size not known", 1: "1 B", 1 << 30: "1 GiB"} {
-		if got := volumeSize(n); got != want {
-			t.Errorf("%d: %s", n, got)
-		}
-	}
-}
-
 func TestMoreJobsThanAnyMachineGainsFromAreWrongUsage(t *testing.T) {
-	for args, want := range map[string]int{"--jobs 0": exitDone, "--jobs 1024": exitDone, "-j 1025": exitUsage, "--jobs -1": exitUsage, "--jobs 2000000000": exitUsage} {
+	for args, want := range map[string]int{"--jobs 0": exitcode.Done, "--jobs 1024": exitcode.Done, "-j 1025": exitcode.Usage, "--jobs -1": exitcode.Usage, "--jobs 2000000000": exitcode.Usage} {
 		app := newApp()
 		for _, c := range app.Commands {
 			c.Action = func(*cli.Context) error { return nil }
 		}
 		err := app.Run(append([]string{"restorefs", "verify"}, strings.Fields(args)...))
-		if exitCode(err) != want || want != exitDone && !strings.Contains(err.Error(), "--jobs") {
+		if exitcode.Of(err) != want || want != exitcode.Done && !strings.Contains(err.Error(), "--jobs") {
 			t.Errorf("%s: %v", args, err)
 		}
 	}
@@ -59,7 +35,7 @@ func TestADirectoryThatIsNotThereIsNamed(t *testing.T) {
 		if where == "getwd" {
 			err = os.NewSyscallError("getwd", os.ErrNotExist)
 		}
-		if text := explain(err); !strings.Contains(text, says) {
+		if text := exitcode.Explain(err); !strings.Contains(text, says) {
 			t.Errorf("%s: %s", where, text)
 		}
 	}

@@ -16,7 +16,9 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/restorefs/restorefs/backupstore/share/locate"
+	"github.com/restorefs/restorefs/cmd/exitcode"
 	"github.com/restorefs/restorefs/cmd/serve"
+	"github.com/restorefs/restorefs/cmd/wording"
 	"github.com/restorefs/restorefs/fusefs"
 )
 
@@ -76,7 +78,7 @@ exit code is 1 if one is not serving, or if nothing is mounted on a MOUNTPOINT g
 				<-done
 			}
 			if c.Bool("json") {
-				if err := writeJSON(c.App.Writer, list); err != nil {
+				if err := wording.WriteJSON(c.App.Writer, list); err != nil {
 					return err
 				}
 			} else {
@@ -88,7 +90,7 @@ exit code is 1 if one is not serving, or if nothing is mounted on a MOUNTPOINT g
 				}
 			}
 			if slices.ContainsFunc(list, func(m mountStatus) bool { return m.State != stateServing }) {
-				return exitStatus(exitFailed) // the list explains it
+				return exitcode.Status(exitcode.Failed) // the list explains it
 			}
 			return nil
 		},
@@ -165,7 +167,7 @@ func readAnswer(path string) ([]byte, error) {
 
 // countWords says how many backups there are and which of them have a problem.
 func countWords(f *serve.Status) string {
-	text := fmt.Sprintf("%s, %d with a problem", counted(f.Backups, "backup"), f.Problems)
+	text := fmt.Sprintf("%s, %d with a problem", wording.Count(f.Backups, "backup"), f.Problems)
 	if len(f.Problem) > 0 {
 		ids := strings.Join(f.Problem, ", ")
 		if f.Problems > len(f.Problem) {
@@ -183,7 +185,7 @@ func (s mountStatus) String() string {
 	parts := []string{s.State}
 	if f := s.Server; f != nil {
 		parts[0] += fmt.Sprintf(" for %s", time.Duration(s.Uptime)*time.Second)
-		parts = append(parts, fmt.Sprintf("process %d", f.PID), "share "+f.Share, countWords(f), counted(f.OpenVolumes, "disk")+" open")
+		parts = append(parts, fmt.Sprintf("process %d", f.PID), "share "+f.Share, countWords(f), wording.Count(f.OpenVolumes, "disk")+" open")
 		parts = append(parts, figureWords(&f.Figures)...)
 		if f.Overlay != "" {
 			parts = append(parts, "writes go to "+f.Overlay)
@@ -197,5 +199,5 @@ func (s mountStatus) String() string {
 	if s.Advice != "" {
 		parts = append(parts, s.Advice)
 	}
-	return printable(s.Mountpoint + "  " + strings.Join(parts, "; "))
+	return wording.Printable(s.Mountpoint + "  " + strings.Join(parts, "; "))
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/restorefs/restorefs/backupstore/storetest"
+	"github.com/restorefs/restorefs/cmd/exitcode"
 	"github.com/restorefs/restorefs/cmd/serve"
 )
 
@@ -34,7 +35,7 @@ func TestStatusTellsLiveFromDead(t *testing.T) {
 			t.Fatalf("exit %d, %v: %s%s", code, err, stdout, stderr)
 		}
 		bad := slices.ContainsFunc(list, func(m mountStatus) bool { return m.State != stateServing })
-		if want := map[bool]int{false: 0, true: exitFailed}[bad]; code != want {
+		if want := map[bool]int{false: 0, true: exitcode.Failed}[bad]; code != want {
 			t.Errorf("exit %d, not %d: %s", code, want, stdout)
 		}
 		found := map[string]mountStatus{}
@@ -58,8 +59,8 @@ func TestStatusTellsLiveFromDead(t *testing.T) {
 	}{
 		{[]string{live}, 0, live + "  serving for "},
 		{[]string{live + "/"}, 0, live + "  serving for "},
-		{[]string{live, killed}, exitFailed, killed + "  dead"},
-		{[]string{t.TempDir()}, exitFailed, "no restorefs mount"},
+		{[]string{live, killed}, exitcode.Failed, killed + "  dead"},
+		{[]string{t.TempDir()}, exitcode.Failed, "no restorefs mount"},
 	} {
 		stdout, stderr, code := restorefs(t, append([]string{"status"}, one.args...)...)
 		if code != one.code || !strings.Contains(stdout+stderr, one.says) {

@@ -10,6 +10,7 @@ import (
 	"github.com/restorefs/restorefs/backupstore"
 	"github.com/restorefs/restorefs/backupstore/share"
 	"github.com/restorefs/restorefs/backupstore/storetest"
+	"github.com/restorefs/restorefs/cmd/exitcode"
 	"github.com/restorefs/restorefs/cmd/restore"
 )
 
@@ -52,7 +53,7 @@ func TestADoubtfulTargetTakesAYes(t *testing.T) {
 		out, _ := cmd.CombinedOutput()
 		return string(out), cmd.ProcessState.ExitCode()
 	}
-	if out, code := in("vdb"); code != exitUsage || !strings.Contains(out, "not the device /dev/vdb") || !strings.Contains(out, "--yes") {
+	if out, code := in("vdb"); code != exitcode.Usage || !strings.Contains(out, "not the device /dev/vdb") || !strings.Contains(out, "--yes") {
 		t.Errorf("exit %d: %s", code, out)
 	}
 	if _, err := os.Stat(filepath.Join(dir, "vdb")); err == nil {
@@ -75,7 +76,7 @@ func TestAFinishedRestoreThatIsRunAgainSaysHowToProveIt(t *testing.T) {
 	}
 	proof := "verify --share " + share + " --target " + target + " " + b.ID
 	_, stderr, code := restorefs(t, args...)
-	if code != exitRefused || !strings.Contains(stderr, proof) || !strings.Contains(stderr, "disk.raw.metadata.json says") {
+	if code != exitcode.Refused || !strings.Contains(stderr, proof) || !strings.Contains(stderr, "disk.raw.metadata.json says") {
 		t.Errorf("exit %d: %s", code, stderr)
 	}
 	if _, stderr, code := restorefs(t, strings.Fields(proof)...); code != 0 {
@@ -84,7 +85,7 @@ func TestAFinishedRestoreThatIsRunAgainSaysHowToProveIt(t *testing.T) {
 	if err := os.Remove(target + ".metadata.json"); err != nil {
 		t.Fatal(err)
 	}
-	if _, stderr, code := restorefs(t, append(args, "--dry-run")...); code != exitRefused || !strings.Contains(stderr, "was this backup restored to it already?") {
+	if _, stderr, code := restorefs(t, append(args, "--dry-run")...); code != exitcode.Refused || !strings.Contains(stderr, "was this backup restored to it already?") {
 		t.Errorf("exit %d: %s", code, stderr)
 	}
 }
@@ -115,7 +116,7 @@ func TestADryRunOfAPipeAndOfAQcow2(t *testing.T) {
 	if err := os.WriteFile(target, []byte("x"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, stderr, code := restorefs(t, "materialize", "--dry-run", "--format", "qcow2", "--share", share, b.ID, target); code != exitRefused {
+	if _, stderr, code := restorefs(t, "materialize", "--dry-run", "--format", "qcow2", "--share", share, b.ID, target); code != exitcode.Refused {
 		t.Errorf("exit %d: %s", code, stderr)
 	}
 }
@@ -123,7 +124,7 @@ func TestADryRunOfAPipeAndOfAQcow2(t *testing.T) {
 func TestADryRunSaysThatThereIsNoRoom(t *testing.T) {
 	free := int64(10 << 20)
 	p := restore.Plan{Target: "/x", WriteBytes: 20 << 20, FreeBytes: &free}
-	if err := fits(p); err == nil || exitCode(err) != exitFailed || !strings.Contains(err.Error(), "would not fit: 20 MiB are to be written, 10 MiB are free") {
+	if err := fits(p); err == nil || exitcode.Of(err) != exitcode.Failed || !strings.Contains(err.Error(), "would not fit: 20 MiB are to be written, 10 MiB are free") {
 		t.Errorf("%v", err)
 	}
 	p.WriteBytes = free

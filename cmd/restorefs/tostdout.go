@@ -8,7 +8,9 @@ import (
 
 	"golang.org/x/term"
 
+	"github.com/restorefs/restorefs/cmd/cmdline"
 	"github.com/restorefs/restorefs/cmd/restore"
+	"github.com/restorefs/restorefs/cmd/wording"
 )
 
 // toStdout streams the volume to a pipe, or prints what that would take.
@@ -17,11 +19,11 @@ func (r *restoring) toStdout(ctx context.Context) error {
 		return r.plan(ctx, "-", r.engine.PlanStream)
 	}
 	if term.IsTerminal(int(os.Stdout.Fd())) {
-		return usagef("stdout is a terminal: pipe it somewhere, or name a TARGET")
+		return cmdline.Usagef("stdout is a terminal: pipe it somewhere, or name a TARGET")
 	}
 	for _, flag := range []string{"json", "delta", "verify-after", "force", "reflink"} {
 		if len(r.o.given.only(flag)) > 0 {
-			return usagef("--%s does not go with stdout as the target", flag)
+			return cmdline.Usagef("--%s does not go with stdout as the target", flag)
 		}
 	}
 	info, err := os.Stdout.Stat()
@@ -29,7 +31,7 @@ func (r *restoring) toStdout(ctx context.Context) error {
 		return fmt.Errorf("look at stdout: %w", err)
 	}
 	if info.Mode()&os.ModeDevice != 0 && info.Mode()&os.ModeCharDevice == 0 {
-		return usagef("stdout is a block device, of which nothing would be checked: give its name as TARGET; nothing was written")
+		return cmdline.Usagef("stdout is a block device, of which nothing would be checked: give its name as TARGET; nothing was written")
 	}
 	r.done, err = r.engine.Stream(ctx, os.Stdout)
 	if ctx.Err() != nil {
@@ -38,13 +40,13 @@ func (r *restoring) toStdout(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(r.o.err, "wrote %s in %.1f s\n", formatSize(r.done.Size), r.done.Duration.Seconds())
-	r.o.tellContents(ctx, r.engine.Volume())
+	fmt.Fprintf(r.o.Err, "wrote %s in %.1f s\n", wording.Size(r.done.Size), r.done.Duration.Seconds())
+	tellContents(ctx, r.o.Err, r.engine.Volume())
 	data := "the data is written; "
 	if len(r.done.Lost) > 0 {
 		data = "the data is written, except for what is lost; "
 	}
-	return errors.Join(r.o.lost(r.done.Lost, "zeros stand there"), inDoubt(r.backup), recordError(data, r.recordOfStream(ctx)))
+	return errors.Join(lost(r.o.Err, r.done.Lost, "zeros stand there"), inDoubt(r.backup), recordError(data, r.recordOfStream(ctx)))
 }
 
 // recordOfStream writes the metadata to the file of --metadata-out; next to stdout there is no

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/restorefs/restorefs/backupstore/storetest"
+	"github.com/restorefs/restorefs/cmd/exitcode"
 )
 
 // toFile runs a restore with that file or device as stdout.
@@ -37,7 +38,7 @@ func TestStdoutThatCannotBeFlushedIsNoSuccess(t *testing.T) {
 	dir, say, _ := passThrough(t, real)
 	say("late disk")
 	stderr, code := toFile(t, filepath.Join(dir, "disk"), "--share", share, id, "-")
-	if code != exitFailed || !strings.Contains(stderr, "is not safe") || !strings.Contains(stderr, "quota") {
+	if code != exitcode.Failed || !strings.Contains(stderr, "is not safe") || !strings.Contains(stderr, "quota") {
 		t.Errorf("exit %d: %s", code, stderr)
 	}
 	say("")
@@ -61,7 +62,7 @@ func TestADeviceIsNotWrittenByWayOfStdout(t *testing.T) {
 	t.Cleanup(func() { run(t, "losetup", "--detach", device) })
 	stderr, code := toFile(t, device, "--share", share, id, "-")
 	now, err := os.ReadFile(image)
-	if code != exitUsage || !strings.Contains(stderr, "give its name as TARGET") || err != nil || !bytes.Equal(now, content) {
+	if code != exitcode.Usage || !strings.Contains(stderr, "give its name as TARGET") || err != nil || !bytes.Equal(now, content) {
 		t.Errorf("exit %d: %s%v", code, stderr, err)
 	}
 }
@@ -80,7 +81,7 @@ func TestALinkToTheShareIsNoTarget(t *testing.T) {
 	for _, more := range [][]string{nil, {"--format", "qcow2"}} {
 		_, stderr, code := restorefs(t, append([]string{"materialize", "--share", share, "--force", "--yes", id, link}, more...)...)
 		now, err := os.ReadFile(victim)
-		if code != exitUsage || !strings.Contains(stderr, "is on the share") || err != nil || string(now) != "precious" {
+		if code != exitcode.Usage || !strings.Contains(stderr, "is on the share") || err != nil || string(now) != "precious" {
 			t.Errorf("%v: exit %d: %s%v %q", more, code, stderr, err, now[:min(len(now), 20)])
 		}
 	}
@@ -93,7 +94,7 @@ func TestFilesForTheOperatorAreNotLeftOnTheShare(t *testing.T) {
 	target := filepath.Join(t.TempDir(), "disk")
 	for _, out := range []string{filepath.Join(share, "record"), os.DevNull} {
 		_, stderr, code := restorefs(t, "materialize", "--share", share, "--metadata-out", out, id, target)
-		if _, err := os.Stat(target); code != exitUsage || err == nil {
+		if _, err := os.Stat(target); code != exitcode.Usage || err == nil {
 			t.Errorf("%s: exit %d: %s", out, code, stderr)
 		}
 	}
@@ -104,7 +105,7 @@ func TestFilesForTheOperatorAreNotLeftOnTheShare(t *testing.T) {
 	cmd.Env = append(cmd.Env, "TMPDIR="+temp, "OS_AUTH_TYPE=noauth", "OS_PROJECT_ID="+cloudProject, "OS_VOLUME_ENDPOINT="+f.URL+"/v3")
 	out, _ := cmd.CombinedOutput()
 	left := filepath.Join(temp, cloudTarget+".metadata-left.json")
-	if _, err := os.Stat(left); err != nil || !strings.Contains(string(out), left) || cmd.ProcessState.ExitCode() != exitPartly {
+	if _, err := os.Stat(left); err != nil || !strings.Contains(string(out), left) || cmd.ProcessState.ExitCode() != exitcode.Partly {
 		t.Errorf("%v: %s", err, out)
 	}
 	if after := names(t, share); after != before {
@@ -118,7 +119,7 @@ func TestTheMetadataNeverReplacesTheDisk(t *testing.T) {
 	target, link := filepath.Join(dir, "disk"), filepath.Join(dir, "link")
 	refused := func(out string) {
 		t.Helper()
-		if _, stderr, code := restorefs(t, "materialize", "--share", share, "--force", "--yes", "--metadata-out", out, id, target); code != exitUsage || !strings.Contains(stderr, "is TARGET itself") {
+		if _, stderr, code := restorefs(t, "materialize", "--share", share, "--force", "--yes", "--metadata-out", out, id, target); code != exitcode.Usage || !strings.Contains(stderr, "is TARGET itself") {
 			t.Errorf("%s: exit %d: %s", out, code, stderr)
 		}
 	}
@@ -146,7 +147,7 @@ func TestTheMetadataOfADiskInAPipe(t *testing.T) {
 	if record, e := os.ReadFile(out); err != nil || e != nil || !strings.Contains(string(record), `"db"`) {
 		t.Errorf("%v: %s; %v: %s", err, errOut.String(), e, record)
 	}
-	if _, stderr, code := restorefs(t, "materialize", "--share", share, id, "-", "--metadata-out", out+"/no"); code != exitUsage || !strings.Contains(stderr, "no such directory") {
+	if _, stderr, code := restorefs(t, "materialize", "--share", share, id, "-", "--metadata-out", out+"/no"); code != exitcode.Usage || !strings.Contains(stderr, "no such directory") {
 		t.Errorf("exit %d: %s", code, stderr)
 	}
 }
@@ -177,7 +178,7 @@ func TestWhatCannotBeToldIsNoSuccess(t *testing.T) {
 		cmd.Stdout, cmd.Stderr = full, &errOut
 		cmd.Run()
 		full.Close()
-		if code := cmd.ProcessState.ExitCode(); code != exitFailed || !strings.Contains(errOut.String(), "no space left on device") {
+		if code := cmd.ProcessState.ExitCode(); code != exitcode.Failed || !strings.Contains(errOut.String(), "no space left on device") {
 			t.Errorf("%s: exit %d: %s", args, code, errOut.String())
 		}
 	}

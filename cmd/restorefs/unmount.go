@@ -9,6 +9,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/restorefs/restorefs/cmd/cmdline"
 	"github.com/restorefs/restorefs/fusefs"
 )
 
@@ -25,7 +26,7 @@ func unmountCommand() *cli.Command {
 		},
 		Action: func(c *cli.Context) error {
 			if !c.Args().Present() {
-				return usagef("unmount takes MOUNTPOINT..., no argument was given")
+				return cmdline.Usagef("unmount takes MOUNTPOINT..., no argument was given")
 			}
 			var errs []error
 			for _, dir := range c.Args().Slice() {

@@ -4,13 +4,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/restorefs/restorefs/backupstore"
+	"github.com/restorefs/restorefs/cmd/cmdline"
+	"github.com/restorefs/restorefs/cmd/console"
+	"github.com/restorefs/restorefs/cmd/wording"
 	"github.com/restorefs/restorefs/materialize"
 )
 
@@ -84,7 +86,7 @@ func runVerify(c *cli.Context) error {
 	if err := checkProgressFlag(c); err != nil {
 		return err
 	}
-	part, err := parsePart(c.String("sample"))
+	part, err := cmdline.ParsePart(c.String("sample"))
 	if err != nil {
 		return err
 	}
@@ -95,9 +97,9 @@ func runVerify(c *cli.Context) error {
 	target := c.String("target")
 	switch {
 	case target != "" && c.IsSet("sample"):
-		return usagef("--sample does not go with --target")
+		return cmdline.Usagef("--sample does not go with --target")
 	case target != "" && c.NArg() != 1:
-		return usagef("verify --target takes one BACKUP, %s given", counted(c.NArg(), "argument"))
+		return cmdline.Usagef("verify --target takes one BACKUP, %s given", wording.Count(c.NArg(), "argument"))
 	}
 	catalog, _, err := openCatalogOn(c, shareOptions(c), backupstore.Options{DecoderBytes: memory, NoIndexBuild: true})
 	if err != nil {
@@ -125,7 +127,7 @@ func runVerify(c *cli.Context) error {
 		}
 	}
 	if n := len(all) - len(backups); n > 0 {
-		fmt.Fprintf(c.App.ErrWriter, "%s left out that Cinder is writing or did not complete (list --all shows them)\n", counted(n, "backup"))
+		fmt.Fprintf(c.App.ErrWriter, "%s left out that Cinder is writing or did not complete (list --all shows them)\n", wording.Count(n, "backup"))
 	}
 	return errors.Join(verifyBackups(c, catalog, backups, part), wholeShare(catalog, len(all)))
 }
@@ -133,9 +135,9 @@ func runVerify(c *cli.Context) error {
 func verifyBackups(c *cli.Context, catalog *backupstore.Catalog, backups []*backupstore.Backup, part float64) error {
 	o := backupstore.VerifyOptions{Jobs: c.Int("jobs"), Sample: part, Progress: &backupstore.VerifyProgress{}}
 	show := func() (stop func()) {
-		return consoleOf(c).showProgress(func() progressState {
+		return consoleOf(c).ShowProgress(func() console.State {
 			done, total := o.Progress.Snapshot()
-			return progressState{Stage: "verifying", Done: done, Total: total}
+			return console.State{Stage: "verifying", Done: done, Total: total}
 		})
 	}
 	stop := show()
@@ -167,7 +169,7 @@ func verifyBackups(c *cli.Context, catalog *backupstore.Catalog, backups []*back
 		return err
 	}
 	if c.Bool("json") {
-		if err := writeJSON(c.App.Writer, out); err != nil {
+		if err := wording.WriteJSON(c.App.Writer, out); err != nil {
 			return err
 		}
 	}
@@ -211,9 +213,9 @@ func printReport(w io.Writer, r backupstore.Report, part float64) {
 		}
 		fmt.Fprintf(w, "%s  ok, as far as it was looked at: %d of %d blocks with data (%.1f %%)%s\n", r.Backup.ID, r.Blocks, r.SampledOf, share, whose(r.Backup))
 	case r.OK && r.Blocks == 0:
-		fmt.Fprintf(w, "%s  ok  %s, by the MD5 of its objects%s\n", r.Backup.ID, formatSize(r.Bytes), whose(r.Backup))
+		fmt.Fprintf(w, "%s  ok  %s, by the MD5 of its objects%s\n", r.Backup.ID, wording.Size(r.Bytes), whose(r.Backup))
 	case r.OK:
-		fmt.Fprintf(w, "%s  ok  %s, %d blocks%s\n", r.Backup.ID, formatSize(r.Bytes), r.Blocks, whose(r.Backup))
+		fmt.Fprintf(w, "%s  ok  %s, %d blocks%s\n", r.Backup.ID, wording.Size(r.Bytes), r.Blocks, whose(r.Backup))
 	case len(r.Damaged) == 0 && len(r.Unread) > 0:
 		fmt.Fprintf(w, "%s  NOT READ  what could be read is right\n", r.Backup.ID)
 	case r.Backup.Chain() == nil:
@@ -223,7 +225,7 @@ func printReport(w io.Writer, r backupstore.Report, part float64) {
 		for _, d := range r.Damaged {
 			lost += d.Length
 		}
-		fmt.Fprintf(w, "%s  DAMAGED  %s of %s, ranges: %d\n", r.Backup.ID, formatSize(lost), formatSize(r.Backup.Size), len(r.Damaged))
+		fmt.Fprintf(w, "%s  DAMAGED  %s of %s, ranges: %d\n", r.Backup.ID, wording.Size(lost), wording.Size(r.Backup.Size), len(r.Damaged))
 	}
 	for i, d := range r.Damaged {
 		if i == maxListed {
@@ -234,28 +236,28 @@ func printReport(w io.Writer, r backupstore.Report, part float64) {
 		if r.Backup.Chain() == nil {
 			where = "" // the whole backup
 		}
-		fmt.Fprintf(w, "    %s%s\n", where, printable(d.Reason))
+		fmt.Fprintf(w, "    %s%s\n", where, wording.Printable(d.Reason))
 		if d.Object != "" {
-			fmt.Fprintf(w, "        object %s\n", printable(d.Object))
+			fmt.Fprintf(w, "        object %s\n", wording.Printable(d.Object))
 		}
 		if d.Sibling != "" {
 			fmt.Fprintf(w, "        backup %s has the same bytes: mount and materialize take them from there\n", d.Sibling)
 		}
 	}
 	for _, err := range r.Unread {
-		fmt.Fprintf(w, "    cannot be read: %s\n", printable(err.Error()))
+		fmt.Fprintf(w, "    cannot be read: %s\n", wording.Printable(err.Error()))
 	}
 	if !r.OK {
-		fmt.Fprintf(w, "    of volume %s%s, made %s\n", r.Backup.VolumeID, quoted(r.Backup.VolumeName()), made(r.Backup))
+		fmt.Fprintf(w, "    of volume %s%s, made %s\n", r.Backup.VolumeID, wording.Quoted(r.Backup.VolumeName()), made(r.Backup))
 	}
 	for _, n := range notes(r) {
-		fmt.Fprintf(w, "    note: %s\n", printable(n))
+		fmt.Fprintf(w, "    note: %s\n", wording.Printable(n))
 	}
 }
 
 // whose describes a backup by its volume and age, because people do not know ids by heart.
 func whose(b *backupstore.Backup) string {
-	name := quoted(b.VolumeName())
+	name := wording.Quoted(b.VolumeName())
 	if name == "" {
 		name = " " + b.VolumeID
 	}
@@ -281,7 +283,7 @@ func compareTarget(c *cli.Context, catalog *backupstore.Catalog, b *backupstore.
 		return err
 	}
 	progress := &materialize.Progress{}
-	stop := consoleOf(c).showProgress(copyState(progress, volume))
+	stop := consoleOf(c).ShowProgress(copyState(progress, volume))
 	result, err := materialize.Compare(c.Context, volume, target, materialize.Options{
 		Jobs: c.Int("jobs"), MemoryBytes: memory, MemoryFor: memoryFor(c), Progress: progress, Logger: newLogger(c),
 	})
@@ -294,7 +296,7 @@ func compareTarget(c *cli.Context, catalog *backupstore.Catalog, b *backupstore.
 			Backup: b.ID, Target: target, Equal: result.Equal(), Size: result.Size, DifferingBytes: result.DifferingBytes,
 			Differing: jsonRanges(result.Differing), Truncated: result.Truncated,
 		}
-		if err := writeJSON(c.App.Writer, out); err != nil {
+		if err := wording.WriteJSON(c.App.Writer, out); err != nil {
 			return err
 		}
 	} else {
@@ -304,19 +306,19 @@ func compareTarget(c *cli.Context, catalog *backupstore.Catalog, b *backupstore.
 		}
 	}
 	if !result.Equal() {
-		return fmt.Errorf("%s differs from backup %s in %s of %s", printable(target), b.ID, formatSize(result.DifferingBytes), formatSize(result.Size))
+		return fmt.Errorf("%s differs from backup %s in %s of %s", wording.Printable(target), b.ID, wording.Size(result.DifferingBytes), wording.Size(result.Size))
 	}
 	if !c.Bool("json") {
-		fmt.Fprintf(c.App.Writer, "%s holds backup %s: %s compared, all equal\n", printable(target), b.ID, formatSize(result.Size))
+		fmt.Fprintf(c.App.Writer, "%s holds backup %s: %s compared, all equal\n", wording.Printable(target), b.ID, wording.Size(result.Size))
 	}
 	return nil
 }
 
 // copyState returns how far a comparison has got.
-func copyState(p *materialize.Progress, volume *backupstore.Volume) func() progressState {
-	return func() progressState {
+func copyState(p *materialize.Progress, volume *backupstore.Volume) func() console.State {
+	return func() console.State {
 		s := p.Counts()
-		out := progressState{Stage: s.Stage.String(), Done: s.Done, Total: s.Total, Written: s.Written, Zeroed: s.Zeroed, Skipped: s.Skipped}
+		out := console.State{Stage: s.Stage.String(), Done: s.Done, Total: s.Total, Written: s.Written, Zeroed: s.Zeroed, Skipped: s.Skipped}
 		for _, r := range volume.Healed() {
 			out.Healed += r.Len
 		}
@@ -339,24 +341,5 @@ func printRanges(w io.Writer, all []backupstore.Range) {
 }
 
 func printRange(w io.Writer, r backupstore.Range) {
-	fmt.Fprintf(w, "%16d  %14d  (%s)\n", r.Off, r.Len, formatSize(r.Len))
-}
-
-// parsePart parses a part such as 5% or 0.05; "" is 0.
-func parsePart(s string) (float64, error) {
-	if s == "" {
-		return 0, nil
-	}
-	number, percent := strings.CutSuffix(strings.TrimSpace(s), "%")
-	v, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
-	if percent {
-		v /= 100
-	}
-	if err != nil || !(v > 0 && v <= 1) {
-		return 0, usagef("%q is not a part such as 5%% or 0.05", s)
-	}
-	if v == 1 {
-		return 0, nil // all of it
-	}
-	return v, nil
+	fmt.Fprintf(w, "%16d  %14d  (%s)\n", r.Off, r.Len, wording.Size(r.Len))
 }

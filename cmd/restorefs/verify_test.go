@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/restorefs/restorefs/backupstore/storetest"
+	"github.com/restorefs/restorefs/cmd/exitcode"
+	"github.com/restorefs/restorefs/cmd/wording"
 )
 
 func TestVerifyReportsEveryBackup(t *testing.T) {
@@ -21,7 +23,7 @@ func TestVerifyReportsEveryBackup(t *testing.T) {
 		t.Errorf("what was left out is not told: %s", stderr)
 	}
 	var all []verified
-	if err := json.Unmarshal([]byte(stdout), &all); err != nil || code != exitDamaged || len(all) != len(list) {
+	if err := json.Unmarshal([]byte(stdout), &all); err != nil || code != exitcode.Damaged || len(all) != len(list) {
 		t.Fatalf("exit %d, %v, %d of %d: %s", code, err, len(all), len(list), stderr)
 	}
 	got := map[string]verified{}
@@ -47,7 +49,7 @@ func TestVerifyReportsEveryBackup(t *testing.T) {
 			t.Errorf("%s: none of %q is said", f.Label, f.Words)
 		}
 	}
-	if code != exitDamaged || !strings.Contains(stderr, "backups cannot be restored") {
+	if code != exitcode.Damaged || !strings.Contains(stderr, "backups cannot be restored") {
 		t.Errorf("exit %d: %s", code, stderr)
 	}
 }
@@ -63,7 +65,7 @@ func TestVerifyOfGoodBackupsExitsWithZero(t *testing.T) {
 		}
 	}
 	for _, flags := range [][]string{{"--sample", "0"}, {"--sample", "120%"}, {"--sample", "x"}, {"--jobs", "-1"}, {"--target", "x"}, {"--target", "x", "--sample", "5%", a.ID}} {
-		if _, stderr, code := restorefs(t, append([]string{"verify", "--share", share}, flags...)...); code != exitUsage {
+		if _, stderr, code := restorefs(t, append([]string{"verify", "--share", share}, flags...)...); code != exitcode.Usage {
 			t.Errorf("%v: exit %d: %s", flags, code, stderr)
 		}
 	}
@@ -73,7 +75,7 @@ func TestACommandForTheWholeShareFailsWhereThatIsNotSeen(t *testing.T) {
 	empty := t.TempDir()
 	for _, command := range []string{"verify", "verify --json", "verify --sample 5%", "index --all"} {
 		_, stderr, code := restorefs(t, append(strings.Fields(command), "--share", empty)...)
-		if code != exitFailed || !strings.Contains(stderr, "no backups on "+empty) {
+		if code != exitcode.Failed || !strings.Contains(stderr, "no backups on "+empty) {
 			t.Errorf("%s: exit %d: %s", command, code, stderr)
 		}
 	}
@@ -87,7 +89,7 @@ func TestACommandForTheWholeShareFailsWhereThatIsNotSeen(t *testing.T) {
 	}
 	for _, command := range []string{"verify", "index --all", "records", "list"} {
 		stdout, stderr, code := restorefs(t, append(strings.Fields(command), "--share", share)...)
-		if code != exitFailed || !strings.Contains(stdout, b.ID) || !strings.Contains(stderr, "not all of the share") {
+		if code != exitcode.Failed || !strings.Contains(stdout, b.ID) || !strings.Contains(stderr, "not all of the share") {
 			t.Errorf("%s: exit %d: %s%s", command, code, stdout, stderr)
 		}
 		if command == "list" {
@@ -134,10 +136,10 @@ func TestVerifyComparesATarget(t *testing.T) {
 	}
 	stdout, stderr, code = restorefs(t, "verify", "--json", "--share", share, "--target", disk, f.ID)
 	var c compared
-	if err := json.Unmarshal([]byte(stdout), &c); err != nil || code != exitFailed || c.Equal || len(c.Differing) != 1 || c.Differing[0] != (jsonRange{512 << 20, 32 << 10}) {
+	if err := json.Unmarshal([]byte(stdout), &c); err != nil || code != exitcode.Failed || c.Equal || len(c.Differing) != 1 || c.Differing[0] != (jsonRange{512 << 20, 32 << 10}) {
 		t.Errorf("exit %d, %v: %s%s", code, err, stdout, stderr)
 	}
-	if _, stderr, code = restorefs(t, "verify", "--share", share, "--target", filepath.Join(share, "nothing"), f.ID); code != exitFailed || !strings.Contains(stderr, "nothing") {
+	if _, stderr, code = restorefs(t, "verify", "--share", share, "--target", filepath.Join(share, "nothing"), f.ID); code != exitcode.Failed || !strings.Contains(stderr, "nothing") {
 		t.Errorf("exit %d: %s", code, stderr)
 	}
 }
@@ -163,13 +165,13 @@ func TestDiffShowsWhatDiffers(t *testing.T) {
 		t.Error("there is more that differs")
 	}
 	stdout, _, code = restorefs(t, "diff", "--share", share, a.ID, b.ID)
-	if code != 0 || !strings.Contains(stdout, formatSize(int64(differ))+" in ") {
+	if code != 0 || !strings.Contains(stdout, wording.Size(int64(differ))+" in ") {
 		t.Errorf("exit %d: %s", code, stdout)
 	}
 	if stdout, _, code = restorefs(t, "diff", "--share", share, "--json", a.ID, a.ID); code != 0 || strings.Join(strings.Fields(stdout), "") != "[]" {
 		t.Errorf("exit %d: %s", code, stdout)
 	}
-	for label, want := range map[string]int{"_sha256file missing": exitFailed, "killed before _metadata": exitDamaged} {
+	for label, want := range map[string]int{"_sha256file missing": exitcode.Failed, "killed before _metadata": exitcode.Damaged} {
 		if _, stderr, code := restorefs(t, "diff", "--share", share, a.ID, storetest.Find(t, list, label).ID); code != want || stderr == "" {
 			t.Errorf("%s: exit %d: %s", label, code, stderr)
 		}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/restorefs/restorefs/backupstore/storetest"
 	"github.com/restorefs/restorefs/cmd/cloud/cloudtest"
+	"github.com/restorefs/restorefs/cmd/exitcode"
 	"github.com/restorefs/restorefs/materialize/cinderapi"
 )
 
@@ -72,7 +73,7 @@ func TestAVolumeThatSomebodyElseUsesIsNotWritten(t *testing.T) {
 			switch {
 			case test.want == "" && (code != 0 || !holds(t, target, 1<<30)):
 				t.Errorf("exit %d: %s", code, stderr)
-			case test.want != "" && (code != exitRefused || !strings.Contains(stderr, test.want) || !strings.Contains(stderr, "nothing was written") || !blank(t, target) || f.Writes() > 0):
+			case test.want != "" && (code != exitcode.Refused || !strings.Contains(stderr, test.want) || !strings.Contains(stderr, "nothing was written") || !blank(t, target) || f.Writes() > 0):
 				t.Errorf("exit %d: %s", code, stderr)
 			}
 		})
@@ -113,8 +114,8 @@ func TestAVolumeThatIsTakenMeanwhile(t *testing.T) {
 		want    string
 		written bool
 	}{
-		"before it is written": {2, exitRefused, "it is attached to server " + otherVolume, false},
-		"while it is written":  {3, exitFailed, "was taken meanwhile: its status is in-use, not available: it is attached to server " + otherVolume, true},
+		"before it is written": {2, exitcode.Refused, "it is attached to server " + otherVolume, false},
+		"while it is written":  {3, exitcode.Failed, "was taken meanwhile: its status is in-use, not available: it is attached to server " + otherVolume, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newVolumeServer(t, cloudTarget, nil)
@@ -150,7 +151,7 @@ func TestATargetThatCannotBeTheVolumeIsRefused(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, stderr, code := inCloud(t, f.URL, "materialize", "--share", share, "--force", "--yes", "--volume", cloudTarget, id, target)
-			if code != exitRefused || !strings.Contains(stderr, test.want) || f.Writes() > 0 {
+			if code != exitcode.Refused || !strings.Contains(stderr, test.want) || f.Writes() > 0 {
 				t.Errorf("exit %d: %s", code, stderr)
 			}
 			if info, err := os.Stat(target); name == "it is not there" && err == nil || err == nil && holds(t, target, info.Size()) {
@@ -172,7 +173,7 @@ func TestAnObjectThatIsMissingIsNotTheTarget(t *testing.T) {
 		}
 	}
 	_, stderr, code := inCloud(t, f.URL, "materialize", "--share", share, "--volume", cloudTarget, b.ID, volumeFile(t, "volume-"+cloudTarget))
-	if code != exitDamaged || !strings.Contains(stderr, "the object is missing") || strings.Contains(stderr, "is this the machine") {
+	if code != exitcode.Damaged || !strings.Contains(stderr, "the object is missing") || strings.Contains(stderr, "is this the machine") {
 		t.Errorf("exit %d: %s", code, stderr)
 	}
 }
@@ -193,7 +194,7 @@ func TestADeviceThatIsMuchLargerThanTheVolumeIsRefused(t *testing.T) {
 		device := strings.TrimSpace(run(t, "losetup", "--find", "--show", image))
 		_, stderr, code := inCloud(t, f.URL, "materialize", "--share", share, "--yes", "--volume", cloudTarget, id, device)
 		run(t, "losetup", "--detach", device)
-		if (code == 0) != (want == "") || code != 0 && code != exitRefused || !strings.Contains(stderr, want) || blank(t, image) == (code == 0) {
+		if (code == 0) != (want == "") || code != 0 && code != exitcode.Refused || !strings.Contains(stderr, want) || blank(t, image) == (code == 0) {
 			t.Errorf("%d bytes: exit %d: %s", size, code, stderr)
 		}
 	}

@@ -13,6 +13,8 @@ import (
 	"slices"
 
 	"github.com/restorefs/restorefs/backupstore"
+	"github.com/restorefs/restorefs/cmd/exitcode"
+	"github.com/restorefs/restorefs/cmd/wording"
 	"github.com/restorefs/restorefs/materialize/cinderapi"
 )
 
@@ -40,20 +42,20 @@ func (v *cloudVolume) restoreMetadata(ctx context.Context, b *backupstore.Backup
 	out.Restored = err == nil && len(left) == 0
 	if out.Restored {
 		v.nothingLeft()
-		if !v.json {
-			fmt.Fprintf(v.out, "restored the metadata of volume %s, read back and compared\n", id)
+		if !v.JSON {
+			fmt.Fprintf(v.Out, "restored the metadata of volume %s, read back and compared\n", id)
 		}
 		return out, nil
 	}
 	for _, d := range left {
-		fmt.Fprintln(v.err, printable("left: "+differenceWords(d)))
+		fmt.Fprintln(v.Err, wording.Printable("left: "+differenceWords(d)))
 	}
 	if len(left) > 0 {
 		out.LeftFile = v.writeLeft(b, left)
 	}
 	if err != nil {
-		out.Error, out.Again = err.Error(), shellCommand(slices.Concat(v.again, []string{"--volume", id, b.ID}))
-		return out, metadataError{fmt.Errorf("%sthe metadata of volume %s is not restored, or only in part: %w\nrun again just that: %s", data, id, err, out.Again)}
+		out.Error, out.Again = err.Error(), wording.ShellCommand(slices.Concat(v.again, []string{"--volume", id, b.ID}))
+		return out, exitcode.MetadataFailed(fmt.Errorf("%sthe metadata of volume %s is not restored, or only in part: %w\nrun again just that: %s", data, id, err, out.Again))
 	}
 	text := fmt.Sprintf("%sthe metadata of volume %s is restored, except for %s", data, id, amount(len(left)))
 	if slices.ContainsFunc(left, func(d cinderapi.Difference) bool { return d.Permanent }) {
@@ -63,10 +65,10 @@ func (v *cloudVolume) restoreMetadata(ctx context.Context, b *backupstore.Backup
 		text += "; all of it is in " + out.LeftFile
 	}
 	if slices.ContainsFunc(left, func(d cinderapi.Difference) bool { return !d.Permanent }) {
-		out.Again = shellCommand(slices.Concat(v.again, []string{"--volume", id, b.ID}))
+		out.Again = wording.ShellCommand(slices.Concat(v.again, []string{"--volume", id, b.ID}))
 		text += "\nrun again just that: " + out.Again
 	}
-	return out, metadataError{errors.New(text)}
+	return out, exitcode.MetadataFailed(errors.New(text))
 }
 
 func amount(n int) string {
@@ -79,7 +81,7 @@ func amount(n int) string {
 // printChanges prints what --dry-run would change in a volume's metadata.
 func printChanges(w io.Writer, changes []cinderapi.Difference) {
 	for _, d := range changes {
-		fmt.Fprintln(w, printable("change    "+differenceWords(d)))
+		fmt.Fprintln(w, wording.Printable("change    "+differenceWords(d)))
 	}
 	if len(changes) == 0 {
 		fmt.Fprintln(w, "metadata  of the volume is as it should be")
@@ -87,7 +89,7 @@ func printChanges(w io.Writer, changes []cinderapi.Difference) {
 }
 
 func differenceWords(d cinderapi.Difference) string {
-	d.Key = cut(d.Key, maxName)
+	d.Key = wording.Cut(d.Key, wording.MaxName)
 	show := func(s *string) string {
 		if s == nil {
 			return "nothing"
@@ -131,30 +133,23 @@ func (v *cloudVolume) nothingLeft() {
 		err = os.Remove(path)
 	}
 	if err != nil {
-		fmt.Fprintf(v.err, "what an earlier run left is restored now, but its file stays: %v\n", err)
+		fmt.Fprintf(v.Err, "what an earlier run left is restored now, but its file stays: %v\n", err)
 		return
 	}
-	fmt.Fprintf(v.err, "removed %s: nothing is left any more\n", path)
+	fmt.Fprintf(v.Err, "removed %s: nothing is left any more\n", path)
 }
 
 // writeLeft writes a leftFile and returns its path, "" if that failed.
 func (v *cloudVolume) writeLeft(b *backupstore.Backup, left []cinderapi.Difference) string {
 	path := v.leftPath()
 	var text bytes.Buffer
-	err := writeJSON(&text, leftFile{v.Volume.ID, b.ID, left})
+	err := wording.WriteJSON(&text, leftFile{v.Volume.ID, b.ID, left})
 	if err == nil {
 		err = v.keeper.Keep(path, text.Bytes())
 	}
 	if err != nil {
-		fmt.Fprintf(v.err, "what is left is not written to a file: %v\n", err)
+		fmt.Fprintf(v.Err, "what is left is not written to a file: %v\n", err)
 		return ""
 	}
 	return path
 }
-
-// metadataError says that a volume's metadata is not restored, or only in part.
-type metadataError struct{ error }
-
-func (e metadataError) Is(target error) bool { return target == errMetadata }
-
-func (e metadataError) Unwrap() error { return errors.Unwrap(e.error) }

@@ -1,4 +1,4 @@
-package main
+package wording
 
 import (
 	"fmt"
@@ -7,9 +7,9 @@ import (
 	"unicode/utf8"
 )
 
-// shellWord quotes a word for bash. Text that a terminal would act on, or hide, is escaped byte by
+// ShellWord quotes a word for bash. Text that a terminal would act on, or hide, is escaped byte by
 // byte, so that the word looks like what it means.
-func shellWord(s string) string {
+func ShellWord(s string) string {
 	plain := func(r rune) bool {
 		return r < utf8.RuneSelf && (unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("-_./:@%+,=", r))
 	}
@@ -40,4 +40,13 @@ func shellWord(s string) string {
 	}
 	b.WriteByte('\'')
 	return b.String()
+}
+
+// ShellCommand quotes the words of a command for the shell.
+func ShellCommand(words []string) string {
+	quoted := make([]string, len(words))
+	for i, w := range words {
+		quoted[i] = ShellWord(w)
+	}
+	return strings.Join(quoted, " ")
 }

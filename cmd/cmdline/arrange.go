@@ -1,4 +1,4 @@
-package main
+package cmdline
 
 import (
 	"fmt"
@@ -6,14 +6,16 @@ import (
 	"strings"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/restorefs/restorefs/cmd/wording"
 )
 
-// arrange puts a command line into the order that the command line library reads: program, command,
+// Arrange puts a command line into the order that the command line library reads: program, command,
 // flags, "--", arguments. Flags may stand anywhere, even before the command. All that follows the
 // first "--" is an argument. A flag that needs a value takes the next word and no other one, so
 // that a missing value is an error and does not swallow an argument. Ambiguous command lines are
 // refused. Errors are usage errors.
-func arrange(app *cli.App, args []string) ([]string, error) {
+func Arrange(app *cli.App, args []string) ([]string, error) {
 	if len(args) < 2 {
 		return args, nil
 	}
@@ -24,7 +26,7 @@ func arrange(app *cli.App, args []string) ([]string, error) {
 	out := append([]string{args[0]}, own...)
 	if len(words) == 0 {
 		if len(early) > 0 {
-			return nil, usagef("no command: %s alone does nothing; \"restorefs --help\" lists the commands", shellWord(early[0]))
+			return nil, Usagef("no command: %s alone does nothing; \"restorefs --help\" lists the commands", wording.ShellWord(early[0]))
 		}
 		return out, nil
 	}
@@ -49,7 +51,7 @@ func untilCommand(app *cli.App, words []string) (own, early, rest []string, err 
 	for i := 0; i < len(words); i++ {
 		w := words[i]
 		if w == "--" {
-			return nil, nil, nil, usagef("\"--\" stands before the command: write it behind, before the arguments that it is for")
+			return nil, nil, nil, Usagef("\"--\" stands before the command: write it behind, before the arguments that it is for")
 		}
 		if !isFlag(w) {
 			return own, early, words[i:], nil
@@ -59,20 +61,20 @@ func untilCommand(app *cli.App, words []string) (own, early, rest []string, err 
 			own = append(own, w)
 			continue
 		}
-		var takes []valueKind // one for each command that has the flag
+		var takes []ValueKind // one for each command that has the flag
 		for _, c := range app.Commands {
-			if f := findFlag(c, name); f != nil && !slices.Contains(takes, kindOf(f)) {
-				takes = append(takes, kindOf(f))
+			if f := findFlag(c, name); f != nil && !slices.Contains(takes, KindOf(f)) {
+				takes = append(takes, KindOf(f))
 			}
 		}
 		switch {
 		case len(takes) > 1:
-			return nil, nil, nil, usagef("%s means different things to different commands: write it behind the command", flagWord(name))
+			return nil, nil, nil, Usagef("%s means different things to different commands: write it behind the command", FlagWord(name))
 		case len(takes) == 0:
-			return nil, nil, nil, usagef("no command has the flag %s; \"restorefs --help\" lists the commands, and \"restorefs COMMAND --help\" the flags of one", shellWord(w))
+			return nil, nil, nil, Usagef("no command has the flag %s; \"restorefs --help\" lists the commands, and \"restorefs COMMAND --help\" the flags of one", wording.ShellWord(w))
 		}
 		early = append(early, w)
-		if takes[0] == valueNeeded && !hasValue {
+		if takes[0] == ValueNeeded && !hasValue {
 			if i++; i == len(words) || isFlag(words[i]) {
 				return nil, nil, nil, needsValue(name, words, i)
 			}
@@ -97,8 +99,8 @@ func splitFlags(command *cli.Command, words []string) (flags, rest []string, err
 		name, value, hasValue := cutFlag(w)
 		if short := shortFlags(command, w); short != nil {
 			for _, f := range short[:len(short)-1] {
-				if kindOf(findFlag(command, f)) == valueNeeded {
-					return nil, nil, usagef("%s: -%s takes a value, so write it by itself: -%s VALUE", w, f, f)
+				if KindOf(findFlag(command, f)) == ValueNeeded {
+					return nil, nil, Usagef("%s: -%s takes a value, so write it by itself: -%s VALUE", w, f, f)
 				}
 				flags = append(flags, "-"+f)
 			}
@@ -110,16 +112,16 @@ func splitFlags(command *cli.Command, words []string) (flags, rest []string, err
 			return nil, nil, noFlag(command, name)
 		}
 		flags = append(flags, w)
-		switch kind := kindOf(f); {
-		case kind == valueNeeded && !hasValue:
+		switch kind := KindOf(f); {
+		case kind == ValueNeeded && !hasValue:
 			if i++; i == len(words) || isFlag(words[i]) {
 				return nil, nil, needsValue(name, words, i)
 			}
 			value, hasValue = words[i], true
 			flags = append(flags, value)
-		case kind == valueOptional && !hasValue && i+1 < len(words) && isFlagValue(f, words[i+1]):
-			return nil, nil, usagef("%s %s could mean two things: write %s=%s for the value; an argument of that name can stand behind \"--\"",
-				flagWord(name), words[i+1], flagWord(name), words[i+1])
+		case kind == ValueOptional && !hasValue && i+1 < len(words) && isFlagValue(f, words[i+1]):
+			return nil, nil, Usagef("%s %s could mean two things: write %s=%s for the value; an argument of that name can stand behind \"--\"",
+				FlagWord(name), words[i+1], FlagWord(name), words[i+1])
 		}
 		if hasValue {
 			if err := checkValue(f, name, value); err != nil {
@@ -158,8 +160,8 @@ func cutFlag(word string) (name, value string, hasValue bool) {
 	return strings.Cut(name, "=")
 }
 
-// flagWord returns a flag as it is typed.
-func flagWord(name string) string {
+// FlagWord returns a flag as it is typed.
+func FlagWord(name string) string {
 	if len(name) == 1 {
 		return "-" + name
 	}
@@ -189,11 +191,11 @@ func findFlag(command *cli.Command, name string) cli.Flag {
 }
 
 func needsValue(name string, words []string, at int) error {
-	flag := flagWord(name)
+	flag := FlagWord(name)
 	if at < len(words) && words[at] != "--" {
-		return usagef("%s needs a value, and %s looks like another flag; if it is the value, write %s=%s", flag, shellWord(words[at]), flag, shellWord(words[at]))
+		return Usagef("%s needs a value, and %s looks like another flag; if it is the value, write %s=%s", flag, wording.ShellWord(words[at]), flag, wording.ShellWord(words[at]))
 	}
-	return usagef("%s needs a value: write %s VALUE, or leave it out", flag, flag)
+	return Usagef("%s needs a value: write %s VALUE, or leave it out", flag, flag)
 }
 
 func noCommand(app *cli.App, name string) error {
@@ -205,7 +207,7 @@ func noCommand(app *cli.App, name string) error {
 	if s := strings.TrimLeft(cli.SuggestFlag(names, name, true), "-"); alike(s, name) {
 		hint = fmt.Sprintf(": did you mean %s?", s)
 	}
-	return usagef("no command %q%s; \"restorefs --help\" lists them", name, hint)
+	return Usagef("no command %q%s; \"restorefs --help\" lists them", name, hint)
 }
 
 func noFlag(command *cli.Command, name string) error {
@@ -213,7 +215,7 @@ func noFlag(command *cli.Command, name string) error {
 	if s := cli.SuggestFlag(command.Flags, name, false); alike(strings.TrimLeft(s, "-"), name) {
 		hint = fmt.Sprintf(": did you mean %s?", s)
 	}
-	return usagef("%s has no flag %s%s; \"restorefs %s --help\" lists them", command.Name, shellWord(flagWord(name)), hint, command.Name)
+	return Usagef("%s has no flag %s%s; \"restorefs %s --help\" lists them", command.Name, wording.ShellWord(FlagWord(name)), hint, command.Name)
 }
 
 // alike reports whether a suggestion is close enough to be printed: it has most of the letters that

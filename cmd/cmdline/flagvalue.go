@@ -1,4 +1,4 @@
-package main
+package cmdline
 
 import (
 	"os"
@@ -7,32 +7,35 @@ import (
 	"time"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/restorefs/restorefs/cmd/wording"
 )
 
-// valueKind says whether a flag takes a value.
-type valueKind int
+// ValueKind says whether a flag takes a value.
+type ValueKind int
 
 const (
-	valueNone     valueKind = iota // a switch, which may be given as --flag=true or =false
-	valueOptional                  // --salvage or --salvage=keep
-	valueNeeded
+	ValueNone     ValueKind = iota // a switch, which may be given as --flag=true or =false
+	ValueOptional                  // --salvage or --salvage=keep
+	ValueNeeded
 )
 
-// flagValues is a flag whose value is optional and one of Values.
-type flagValues interface{ Values() []string }
+// ManyValued is a flag whose value is optional and one of Values.
+type ManyValued interface{ Values() []string }
 
-func kindOf(f cli.Flag) valueKind {
-	if _, ok := f.(flagValues); ok {
-		return valueOptional
+// KindOf returns whether a flag takes a value.
+func KindOf(f cli.Flag) ValueKind {
+	if _, ok := f.(ManyValued); ok {
+		return ValueOptional
 	}
 	if d, ok := f.(cli.DocGenerationFlag); ok && d.TakesValue() {
-		return valueNeeded
+		return ValueNeeded
 	}
-	return valueNone
+	return ValueNone
 }
 
 func isFlagValue(f cli.Flag, word string) bool {
-	for _, v := range f.(flagValues).Values() {
+	for _, v := range f.(ManyValued).Values() {
 		if v == word {
 			return true
 		}
@@ -44,13 +47,13 @@ func isFlagValue(f cli.Flag, word string) bool {
 // from a variable that a script forgot to set, and would often mean the same as no flag, which is
 // another command.
 func checkValue(f cli.Flag, name, value string) error {
-	flag := flagWord(name)
+	flag := FlagWord(name)
 	if strings.TrimSpace(value) == "" {
-		return usagef("%s has an empty value: give it one, or leave %s out", flag, flag)
+		return Usagef("%s has an empty value: give it one, or leave %s out", flag, flag)
 	}
-	wrong := func(wanted string) error { return usagef("%s %s: it is %s", flag, shellWord(value), wanted) }
+	wrong := func(wanted string) error { return Usagef("%s %s: it is %s", flag, wording.ShellWord(value), wanted) }
 	switch f := f.(type) {
-	case flagValues:
+	case ManyValued:
 		if value != "true" && !isFlagValue(f.(cli.Flag), value) {
 			return wrong(strings.Join(f.Values(), " or "))
 		}
@@ -69,17 +72,17 @@ func checkValue(f cli.Flag, name, value string) error {
 	case *cli.StringSliceFlag: // the library splits the value
 		for _, v := range strings.Split(value, ",") {
 			if strings.TrimSpace(v) == "" {
-				return usagef("%s %s: one of its values is empty", flag, shellWord(value))
+				return Usagef("%s %s: one of its values is empty", flag, wording.ShellWord(value))
 			}
 		}
 	}
 	return nil
 }
 
-// emptyIsUnset treats empty variables of the environment that stand for a flag as not set, like the
+// EmptyIsUnset treats empty variables of the environment that stand for a flag as not set, like the
 // shell's ${NAME:-default} and the OpenStack clients. The library would replace the default by an
 // empty value.
-func emptyIsUnset(app *cli.App) {
+func EmptyIsUnset(app *cli.App) {
 	for _, c := range app.Commands {
 		for _, f := range c.Flags {
 			d, ok := f.(cli.DocGenerationFlag)

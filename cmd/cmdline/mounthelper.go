@@ -1,4 +1,4 @@
-package main
+package cmdline
 
 import (
 	"path/filepath"
@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/restorefs/restorefs/cmd/wording"
 )
 
 // genericOptions are options of mount(8) and FUSE for which there is nothing to do: the mount is
@@ -30,14 +32,14 @@ var notOptions = []string{"share", "daemon", "run", "help", "h"}
 // notOptionsText is notOptions in a message.
 const notOptionsText = "share, daemon and run"
 
-// helperArgs translates a call of a mount helper by mount(8) into our own command:
+// MountHelper translates a call of a mount helper by mount(8) into our own command:
 //
 //	mount.restorefs SHARE DIR [-sfnv] [-o OPTIONS]   argv[0] begins with "mount."
 //	restorefs SHARE DIR -o OPTIONS                   mount.fuse3, for the type fuse.restorefs
 //
 // It returns other arguments unchanged, and none if there is nothing to do. See mount(8), "External
 // helpers".
-func helperArgs(app *cli.App, args []string) ([]string, error) {
+func MountHelper(app *cli.App, args []string) ([]string, error) {
 	if len(args) < 3 {
 		return args, nil
 	}
@@ -72,7 +74,7 @@ func parseHelperCall(args []string) (call helperCall, err error) {
 		switch {
 		case a == "-o" || a == "-t":
 			if i++; i == len(args) {
-				return call, usagef("%s needs a value", a)
+				return call, Usagef("%s needs a value", a)
 			}
 			if a == "-o" {
 				call.options = append(call.options, splitOptions(args[i])...)
@@ -81,13 +83,13 @@ func parseHelperCall(args []string) (call helperCall, err error) {
 			call.sloppy = call.sloppy || strings.Contains(a, "s")
 			call.fake = call.fake || strings.Contains(a, "f")
 		case strings.HasPrefix(a, "-"):
-			return call, usagef("%s is no option of a mount helper; it is called as: %s SHARE DIRECTORY [-sfnv] [-o OPTIONS]", a, args[0])
+			return call, Usagef("%s is no option of a mount helper; it is called as: %s SHARE DIRECTORY [-sfnv] [-o OPTIONS]", a, args[0])
 		default:
 			words = append(words, a)
 		}
 	}
 	if len(words) != 2 {
-		return call, usagef("a mount helper takes SHARE and DIRECTORY, %s given", counted(len(words), "argument"))
+		return call, Usagef("a mount helper takes SHARE and DIRECTORY, %s given", wording.Count(len(words), "argument"))
 	}
 	call.share, call.dir = words[0], words[1]
 	return call, nil
@@ -109,7 +111,7 @@ func (call helperCall) flags(mount *cli.Command) (flags []string, err error) {
 		}
 	}
 	if readOnly && overlay {
-		return nil, usagef("the options ro and overlay exclude each other: an overlay makes the disks writable")
+		return nil, Usagef("the options ro and overlay exclude each other: an overlay makes the disks writable")
 	}
 	return flags, nil
 }
@@ -123,18 +125,18 @@ func (call helperCall) flag(mount *cli.Command, option string) (string, error) {
 	takesValue, known := optionFlag(mount, name)
 	switch {
 	case name == "remount" || name == "bind" || name == "move":
-		return "", usagef("a mount of restorefs cannot be changed by %q: unmount it and mount it again with the options that it is to have", name)
+		return "", Usagef("a mount of restorefs cannot be changed by %q: unmount it and mount it again with the options that it is to have", name)
 	case slices.Contains(labelOptions, name):
-		return "", usagef("%s is not supported: a mount of restorefs has the label that the host's policy gives to FUSE (fusefs_t); "+
+		return "", Usagef("%s is not supported: a mount of restorefs has the label that the host's policy gives to FUSE (fusefs_t); "+
 			"leave the option out, and let virtual machines read it with \"setsebool -P virt_use_fusefs on\"", name)
 	case !known && call.sloppy:
 		return "", nil
 	case !known:
-		return "", usagef("%q is no option of restorefs; the options are the flags of \"restorefs mount --help\" without their dashes, with _ for -, except for %s", name, notOptionsText)
+		return "", Usagef("%q is no option of restorefs; the options are the flags of \"restorefs mount --help\" without their dashes, with _ for -, except for %s", name, notOptionsText)
 	case takesValue && !hasValue:
-		return "", usagef("the option %s needs a value: %s=...", name, name)
+		return "", Usagef("the option %s needs a value: %s=...", name, name)
 	case !takesValue && hasValue:
-		return "", usagef("the option %s takes no value", name)
+		return "", Usagef("the option %s takes no value", name)
 	}
 	return "--" + strings.ReplaceAll(name, "_", "-") + option[len(name):], nil
 }

@@ -1,4 +1,4 @@
-package main
+package console
 
 import (
 	"fmt"
@@ -8,7 +8,7 @@ import (
 
 // barLine draws s into that many columns. If they are few, the bar is left out first, then the end
 // of the line is cut.
-func barLine(s progressState, columns int) string {
+func barLine(s State, columns int) string {
 	if s.Total == 0 {
 		return s.Stage
 	}

@@ -1,4 +1,4 @@
-package main
+package console
 
 import (
 	"fmt"
@@ -6,17 +6,17 @@ import (
 	"sync"
 )
 
-// checkedWriter remembers that a write failed. Code that prints lists does not check each write,
+// CheckedWriter remembers that a write failed. Code that prints lists does not check each write,
 // but output lost on a full disk must not look like success.
-type checkedWriter struct {
-	w   io.Writer
+type CheckedWriter struct {
+	W   io.Writer
 	mu  sync.Mutex
 	err error // the first one
 }
 
 // Write implements io.Writer.
-func (c *checkedWriter) Write(p []byte) (int, error) {
-	n, err := c.w.Write(p)
+func (c *CheckedWriter) Write(p []byte) (int, error) {
+	n, err := c.W.Write(p)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.err == nil {
@@ -25,7 +25,8 @@ func (c *checkedWriter) Write(p []byte) (int, error) {
 	return n, err
 }
 
-func (c *checkedWriter) failure() error {
+// Failure returns an error if a write failed.
+func (c *CheckedWriter) Failure() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.err == nil {
