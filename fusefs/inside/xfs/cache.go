@@ -12,6 +12,8 @@ type cached struct {
 	key  cacheKey
 	data []byte
 
+	replaced bool // the log replaces something of it: see device.replaced
+
 	// proved is what it was last checked as, so that it is checked once while it
 	// is in the cache: see proof. 0 is nothing.
 	proved atomic.Uint64
@@ -89,7 +91,13 @@ func (f *FS) blocks(number uint64, count int) (*cached, error) {
 	if err := f.readBlocks(b.data, number, 0); err != nil {
 		return nil, err
 	}
+	b.replaced = f.replaced(number, len(b.data))
 	return f.cache.put(b), nil
+}
+
+// replaced says whether the log replaces something of the bytes from a block on.
+func (f *FS) replaced(number uint64, n int) bool {
+	return f.dev.replaced(int64(number)<<f.sb.logBlock, int64(n))
 }
 
 // readBlocks fills p from byte skip of a block on, across blocks.

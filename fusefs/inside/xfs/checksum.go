@@ -35,21 +35,21 @@ var (
 // valueHeaderBytes is how long the header of remote links and values is.
 const valueHeaderBytes = 56
 
-// identify checks that a block of metadata is what it should be: of version 5
-// only. b begins at a block of the disk and belongs to an inode.
-func (f *FS) identify(b []byte, block uint64, h header, ino uint64, what string) error {
+// identify checks that metadata is what it should be: of version 5 only. It
+// begins at a block of the disk and belongs to an inode.
+func (f *FS) identify(c *cached, block uint64, h header, ino uint64, what string) error {
 	if !f.sb.v5() {
 		return nil
 	}
-	where := blockName(block)
+	b, where := c.data, blockName(block)
 	switch {
-	case !rightChecksum(b, h.crc):
+	case !c.replaced && !rightChecksum(b, h.crc):
 		return corrupt(where, "the checksum of %s of inode %d is wrong", what, ino)
 	case [16]byte(b[h.uuid:]) != f.sb.metaUUID:
 		return corrupt(where, "%s of inode %d is of another file system", what, ino)
 	case be.Uint64(b[h.place:]) != block<<(f.sb.logBlock-sectorShift):
 		return corrupt(where, "%s of inode %d was written to another place", what, ino)
-	case be.Uint64(b[h.owner:]) != ino:
+	case be.Uint64(b[h.owner:]) != ino && !(h == mapHeader && f.newOwner[ino]):
 		return corrupt(where, "%s belongs to inode %d, not %d", what, be.Uint64(b[h.owner:]), ino)
 	}
 	return nil

@@ -14,6 +14,7 @@ const sectorShift = 9
 type device struct {
 	r    io.ReaderAt
 	size int64
+	over *overlay // what the log replaces; nil while it is not replayed
 }
 
 var errOutside = errors.New("it is beyond the end of the disk")
@@ -25,6 +26,9 @@ func (d *device) read(p []byte, off int64) error {
 	}
 	n, err := d.r.ReadAt(p, off)
 	if n == len(p) {
+		if d.over != nil {
+			d.over.apply(p, off)
+		}
 		return nil
 	}
 	if err == nil || err == io.EOF {
@@ -32,3 +36,7 @@ func (d *device) read(p []byte, off int64) error {
 	}
 	return fmt.Errorf("read %d bytes at offset %d: %w", len(p), off, err)
 }
+
+// replaced says whether the log replaces something of n bytes at an offset. What
+// it replaces has no right checksum: the kernel makes that when it writes it back.
+func (d *device) replaced(off, n int64) bool { return d.over != nil && d.over.touches(off, n) }

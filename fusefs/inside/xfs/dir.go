@@ -179,6 +179,7 @@ func (f *FS) dirBlock(in *inode, block uint64, c *cursor) (*cached, uint64, erro
 		if err := f.readBlocks(b.data[n:], r.disk, 0); err != nil {
 			return nil, 0, err
 		}
+		b.replaced = b.replaced || f.replaced(r.disk, len(b.data)-n)
 		if at = r.to; at >= block+count {
 			return b, first, nil
 		}

@@ -46,7 +46,7 @@ func (f *FS) namesBlock(in *inode, block uint64, c *cursor) (*names, error) {
 		return nil, corrupt(n.where, "no names of the directory of inode %d are there", in.ino)
 	}
 	if as := proof(provedNames, in.ino); b.proved.Load() != as {
-		if err := f.identify(b.data, at, dirHeader, in.ino, "a block of names"); err != nil {
+		if err := f.identify(b, at, dirHeader, in.ino, "a block of names"); err != nil {
 			return nil, err
 		}
 		b.proved.Store(as)

@@ -54,7 +54,7 @@ func (f *FS) hashBlock(in *inode, block uint64) (*hashNode, error) {
 		return nil, err
 	}
 	if as := proof(provedHashes, in.ino); b.proved.Load() != as {
-		if err := f.identify(b.data, at, treeHeader, in.ino, "a block of hashes"); err != nil {
+		if err := f.identify(b, at, treeHeader, in.ino, "a block of hashes"); err != nil {
 			return nil, err
 		}
 		b.proved.Store(as)

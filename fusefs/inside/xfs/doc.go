@@ -1,6 +1,7 @@
 // Package xfs reads XFS file systems, of versions 4 and 5, from the bytes of a
-// disk: their tree, attributes and contents, as the kernel would show them.
-// Nothing is ever written.
+// disk: their tree, attributes and contents, as the kernel would show them after
+// it has replayed the log. The log is replayed in memory. Nothing is ever
+// written.
 //
 // It owns the on-disk format of XFS and of its log. It leaves to others where
 // the bytes come from (an [io.ReaderAt]), which partition holds a file system,
@@ -10,7 +11,7 @@
 // # Sources
 //
 // The formats are those of Linux (fs/xfs/libxfs/xfs_format.h, xfs_da_format.h,
-// xfs_log_format.h; fs/xfs/xfs_log_recover.c) and of the book "XFS Algorithms
+// xfs_log_format.h; fs/xfs/xfs_log_recover.c, xfs_*_item_recover.c) and of the book "XFS Algorithms
 // and Data Structures" of xfs-documentation. Where they differ the kernel is right.
 //
 // # Invariants
@@ -21,9 +22,10 @@
 //   - No byte from outside of [0, size) is asked for: [device.read] alone reads.
 //   - What version 5 has to identify metadata (checksum, UUID, owner, place) is
 //     checked. What fails is an error for the files that need it, and for no others.
-//   - What is stale is never shown: see [ErrLogDirty].
-//   - Memory is bounded by [Options]: a cache of metadata. Besides, each open
-//     file keeps one block of its map of extents.
+//   - What is stale is never shown: a log that cannot be replayed is [ErrLogDirty],
+//     and files in the middle of what cannot be finished are [ErrUnsupported].
+//   - Memory is bounded by [Options]: a cache of metadata, and what the log
+//     replaces. Besides, each open file keeps one block of its map of extents.
 //   - Reads are whole or an error.
 //
 // # Numbers of blocks

@@ -115,6 +115,20 @@ func (f *FS) runAt(in *inode, k *fork, block uint64, c *cursor) (run, error) {
 	if block >= endOfFile {
 		return run{}, corrupt(in.String(), "it would have a block %d", block)
 	}
+	if pending := f.pending[in.ino]; len(pending) > 0 && k == &in.data {
+		r, next, ok := pending.at(block)
+		if !ok {
+			r, err := f.storedRun(in, k, block, c)
+			r.to = min(r.to, next)
+			return r, err
+		}
+		return r, nil
+	}
+	return f.storedRun(in, k, block, c)
+}
+
+// storedRun is runAt by the extents alone.
+func (f *FS) storedRun(in *inode, k *fork, block uint64, c *cursor) (run, error) {
 	if c != nil {
 		if l := c.last.Load(); l != nil && l.from <= block && block < l.to {
 			return l.run(f, block)
@@ -205,7 +219,7 @@ func (f *FS) mapBlock(in *inode, number uint64, level int, from, to uint64) (*ex
 		n.size, n.keys, n.ptrs = 8, b.data[begin:][:count*8], b.data[begin+most*8:][:count*8]
 	}
 	if as := proof(uint8(provedExtents+level), in.ino); b.proved.Load() != as {
-		if err := f.identify(b.data, at, mapHeader, in.ino, "a block of extents"); err != nil {
+		if err := f.identify(b, at, mapHeader, in.ino, "a block of extents"); err != nil {
 			return nil, err
 		}
 		if err := f.checkExtents(n, 0, endOfFile, where); err != nil {

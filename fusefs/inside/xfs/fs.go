@@ -6,8 +6,9 @@ import (
 )
 
 const (
-	defaultCache = 4 << 20
-	minCache     = 256 << 10
+	defaultCache   = 4 << 20
+	defaultJournal = 32 << 20
+	minCache       = 256 << 10
 )
 
 // Options of [Open]; the zero value has the defaults.
@@ -15,6 +16,11 @@ type Options struct {
 	// CacheBytes is what the cache of metadata blocks may take, 4 MiB by default
 	// and never less than 256 KiB.
 	CacheBytes int64
+
+	// JournalBytes is what the replay of the log may keep in memory, 32 MiB by
+	// default: enough for 59,000 sectors that are changed. A log that needs more is
+	// not replayed, and the file system is not opened.
+	JournalBytes int64
 
 	// NoReplay leaves the log alone: what is read is then older than what was on
 	// the disk, and may contradict itself.
@@ -30,7 +36,8 @@ type Info struct {
 	Bytes      int64    // size of the file system
 	Features   []string // as mkfs.xfs names them
 
-	// Journal is "clean" or "not replayed: why".
+	// Journal is "clean", "replayed to record N:N", which is the cycle of the log
+	// and a sector of it, or "not replayed: why".
 	Journal string
 
 	Notes []string // what else an operator should know, one sentence each
@@ -44,15 +51,23 @@ type FS struct {
 	bs    int64
 	cache *blockCache
 	info  Info
+
+	newOwner   map[uint64]bool       // inodes whose extents may still be marked as another's
+	pending    map[uint64]changes    // of what was to be done with extents
+	unfinished map[uint64]unfinished // what else was to be done
 }
 
-// Open opens the file system that begins at offset 0 of r. size is how much of
-// r there is, in bytes. The error is [ErrUnsupported] (errors.Is) if the file
-// system has features that are not read, [ErrLogDirty] if its log would have to
-// be replayed, and a [CorruptError] or one of r if it cannot be read.
+// Open opens the file system that begins at offset 0 of r and replays its log in
+// memory. size is how much of r there is, in bytes. The error is
+// [ErrUnsupported] (errors.Is) if the file system has features that are not
+// read, [ErrLogDirty] if its log cannot be replayed, and a [CorruptError] or one
+// of r if it cannot be read.
 func Open(r io.ReaderAt, size int64, opt Options) (*FS, error) {
 	if opt.CacheBytes <= 0 {
 		opt.CacheBytes = defaultCache
+	}
+	if opt.JournalBytes <= 0 {
+		opt.JournalBytes = defaultJournal
 	}
 	f := &FS{dev: &device{r: r, size: size}}
 	sb, notes, err := readSuper(f.dev)

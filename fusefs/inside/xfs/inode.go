@@ -86,7 +86,8 @@ func (f *FS) inode(ino uint64) (*inode, error) {
 		return nil, fmt.Errorf("read inode %d: %w", ino, err)
 	}
 	raw := b.data[skip:][:f.sb.inodeBytes()]
-	if err := f.checkInode(raw, ino); err != nil {
+	replaced := b.replaced && f.dev.replaced(int64(block)<<f.sb.logBlock+int64(skip), int64(len(raw)))
+	if err := f.checkInode(raw, ino, !replaced); err != nil {
 		return nil, err
 	}
 	return f.parseInode(ino, raw)
@@ -103,7 +104,7 @@ func (f *FS) inodePlace(ino uint64) (block uint64, skip int, err error) {
 }
 
 // checkInode checks that an inode is there, and that it is the right one.
-func (f *FS) checkInode(raw []byte, ino uint64) error {
+func (f *FS) checkInode(raw []byte, ino uint64, hasChecksum bool) error {
 	where := inodeName(ino)
 	if be.Uint16(raw) != inodeMagic {
 		return corrupt(where, "no inode is there")
@@ -117,7 +118,7 @@ func (f *FS) checkInode(raw []byte, ino uint64) error {
 	switch {
 	case raw[4] != 3:
 		return corrupt(where, "it is of version %d", raw[4])
-	case !rightChecksum(raw, inodeCRC):
+	case hasChecksum && !rightChecksum(raw, inodeCRC):
 		return corrupt(where, "its checksum is wrong")
 	case be.Uint64(raw[152:]) != ino:
 		return corrupt(where, "inode %d is in its place", be.Uint64(raw[152:]))

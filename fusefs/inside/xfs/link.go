@@ -35,8 +35,8 @@ func (f *FS) Readlink(ino uint64) (string, error) {
 			return "", corrupt(in.String(), "the target of the symbolic link is not there")
 		}
 		// Neither form has more than that: each extent has a header.
-		b := make([]byte, min(r.to-r.from, uint64(2*maxLink+f.bs-1)>>f.sb.logBlock)<<f.sb.logBlock)
-		if err := f.readBlocks(b, r.disk, 0); err != nil {
+		b, err := f.blocks(r.disk, int(min(r.to-r.from, uint64(2*maxLink+f.bs-1)>>f.sb.logBlock)))
+		if err != nil {
 			return "", fmt.Errorf("read link of inode %d: %w", ino, err)
 		}
 		part, err := f.linkPart(in, b, r.disk, len(target))
@@ -50,15 +50,15 @@ func (f *FS) Readlink(ino uint64) (string, error) {
 }
 
 // linkPart returns what one extent has of a target of which so many bytes are known.
-func (f *FS) linkPart(in *inode, b []byte, block uint64, known int) ([]byte, error) {
-	left := int(in.size) - known
+func (f *FS) linkPart(in *inode, c *cached, block uint64, known int) ([]byte, error) {
+	b, left := c.data, int(in.size)-known
 	if !f.sb.v5() {
 		return b[:min(left, len(b))], nil
 	}
 	if be.Uint32(b) != linkMagic {
 		return nil, corrupt(blockName(block), "no target of a symbolic link is there")
 	}
-	if err := f.identify(b, block, valueHeader, in.ino, "the target of a symbolic link"); err != nil {
+	if err := f.identify(c, block, valueHeader, in.ino, "the target of a symbolic link"); err != nil {
 		return nil, err
 	}
 	n := min(left, len(b)-valueHeaderBytes)

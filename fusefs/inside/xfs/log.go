@@ -16,8 +16,6 @@ const (
 	maxRecord      = 256 << 10
 	maxRecordV1    = 32 << 10
 	maxInFlight    = 8 // records that may be written at the same time
-	opUnmount      = 0x20
-	opHeaderBytes  = 12
 
 	// maxLogSectors is what the kernel takes: 2 GiB.
 	maxLogSectors = 1 << 22
@@ -29,6 +27,8 @@ type logReader struct {
 	begin   int64 // offset on the disk
 	sectors int64
 	v2      bool
+
+	records []keptRecord // that were read last, while it is replayed
 }
 
 var errExternalLog = errors.New("the log is on another disk")
@@ -166,14 +166,25 @@ func (r *record) rightChecksum(payload []byte) bool {
 		c := crc32.Update(0, castagnoli, r.raw[:32])
 		c = crc32.Update(c, castagnoli, zeros[:])
 		c = crc32.Update(c, castagnoli, r.raw[36:size])
-		for i := range r.headers - 1 {
-			c = crc32.Update(c, castagnoli, r.raw[(i+1)<<sectorShift:][:4+cyclesInHeader*4])
+		for i := 1; i*maxRecordV1 < len(payload); i++ { // of the other headers those that are in use
+			c = crc32.Update(c, castagnoli, r.raw[i<<sectorShift:][:4+cyclesInHeader*4])
 		}
 		if crc32.Update(c, castagnoli, payload) == r.crc {
 			return true
 		}
 	}
 	return false
+}
+
+// restore puts the bytes back that the numbers of cycles have replaced.
+func (r *record) restore(payload []byte) {
+	for i := range len(payload) >> sectorShift {
+		kept := r.raw[44+i*4:]
+		if i >= cyclesInHeader {
+			kept = r.raw[i/cyclesInHeader<<sectorShift+4+i%cyclesInHeader*4:]
+		}
+		copy(payload[i<<sectorShift:][:4], kept)
+	}
 }
 
 // unmounted says whether a record says that the file system was unmounted.

@@ -1,27 +1,305 @@
 package xfs
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
-// useLog looks whether the log has to be replayed.
+// Kinds of items of a transaction (xfs_log_format.h).
+const (
+	itemEFI       = 0x1236 // free extents: of no concern to who reads
+	itemEFD       = 0x1237
+	itemInode     = 0x123b
+	itemBuffer    = 0x123c
+	itemQuota     = 0x123d
+	itemQuotaOff  = 0x123e
+	itemICreate   = 0x123f
+	itemRUI       = 0x1240 // who owns extents
+	itemCUD       = 0x1243
+	itemBUI       = 0x1244 // extents of a file
+	itemBUD       = 0x1245
+	itemATTRI     = 0x1246 // attributes
+	itemATTRD     = 0x1247
+	itemXMI       = 0x1248 // extents that two files exchange
+	itemXMD       = 0x1249
+	itemFreeRT    = 0x124a // as the first ones, for a realtime device
+	itemLastKnown = 0x124f
+)
+
+// useLog replays the log in memory, if that has to be done.
 func (f *FS) useLog(opt Options) error {
-	why := ""
-	l, err := f.openLog()
-	if err == nil {
-		var s *span
-		if s, err = l.find(); err == nil && s.clean {
+	err := errNotWanted
+	if opt.NoReplay {
+		if l, s, failed := f.findLog(); failed == nil && s.clean {
+			_, err = l, nil
+		} else if failed != nil {
+			err = failed
+		}
+		if err == nil {
 			f.info.Journal = "clean"
 			return nil
 		}
+		f.info.Journal = "not replayed: " + err.Error()
+		f.note("the log was not replayed: what is shown is older than the backup, and may contradict itself")
+		return nil
 	}
-	if err != nil {
-		why = err.Error()
-	} else if why = "it is not clean"; opt.NoReplay {
-		why = "that was not wanted"
+	if err = f.replay(opt); err != nil {
+		return fmt.Errorf("%w, and they cannot be used: %w", ErrLogDirty, err)
 	}
-	if !opt.NoReplay {
-		return fmt.Errorf("%w (%s): mount a copy of the disk once, or repair it", ErrLogDirty, why)
-	}
-	f.info.Journal = "not replayed: " + why
-	f.note("the log was not replayed: what is shown is older than the backup, and may contradict itself")
 	return nil
+}
+
+var errNotWanted = errors.New("as asked")
+
+func (f *FS) findLog() (*logReader, *span, error) {
+	l, err := f.openLog()
+	if err != nil {
+		return nil, nil, err
+	}
+	s, err := l.find()
+	return l, s, err
+}
+
+// replay replays the log.
+func (f *FS) replay(opt Options) error {
+	l, s, err := f.findLog()
+	if err != nil {
+		return err
+	}
+	if s.clean {
+		f.info.Journal = "clean"
+		return nil
+	}
+	r := &replayer{
+		f: f, l: l, over: newOverlay(opt.JournalBytes), base: newCache(minCache),
+		cancelled: map[extentKey]int{}, intents: map[uint64]intent{},
+	}
+	pieces := int(opt.JournalBytes / 2 / pieceBytes)
+	if err := r.walk(s, pieces, r.cancels); err != nil {
+		return err
+	}
+	if err := r.walk(s, pieces, r.commit); err != nil {
+		return err
+	}
+	r.over.finish()
+	f.dev.over = r.over
+	f.info.Journal = fmt.Sprintf("replayed to record %d:%d", s.last.lsn>>32, sectorOf(s.last.lsn))
+	if r.damaged > 0 {
+		f.note("%d inodes that the log changes are damaged on the disk: they cannot be read", r.damaged)
+	}
+	if err := f.superAgain(); err != nil {
+		return err
+	}
+	return f.finishIntents(r.intents)
+}
+
+// superAgain reads the superblock as it is after the replay: it may have grown.
+func (f *FS) superAgain() error {
+	if !f.dev.over.touches(0, superBytes) {
+		return nil
+	}
+	sb, _, err := readSuper(f.dev)
+	if err != nil {
+		return err
+	}
+	if sb.logBlock != f.sb.logBlock || sb.logStart != f.sb.logStart || sb.logBlocks != f.sb.logBlocks {
+		return corrupt("superblock", "the log changes where it is itself")
+	}
+	f.sb = sb
+	return sb.checkReadable()
+}
+
+// extentKey is sectors of the disk that a buffer has.
+type extentKey struct {
+	sector int64
+	count  int32
+}
+
+// replayer replays a log.
+type replayer struct {
+	f    *FS
+	l    *logReader
+	over *overlay
+	base *blockCache // of the disk as it is
+
+	// cancelled are buffers that are given back further on in the log, and how
+	// often. What they held before must not be put onto what is there now.
+	cancelled map[extentKey]int
+	intents   map[uint64]intent
+	order     int // of the next intent
+	damaged   int // inodes
+}
+
+// maxCancelled is how many buffers may be given back in one log.
+const maxCancelled = 1 << 18
+
+// walk reads the records from the tail to the head of the log, and calls fn for
+// each transaction that was committed.
+func (r *replayer) walk(s *span, pieces int, fn func(*transaction) error) error {
+	l := r.l
+	c := &collector{l: l, open: map[uint32]*transaction{}, limit: pieces, commit: fn}
+	left := s.head - s.tail
+	if left <= 0 {
+		left += l.sectors
+	}
+	for at := s.tail; left > 0; {
+		rec, err := l.header(at)
+		var payload []byte
+		if err == nil {
+			payload, err = l.payload(rec)
+		}
+		if err == nil {
+			err = l.checkFormat(rec)
+		}
+		if err != nil {
+			return err
+		}
+		size := rec.headers + int64(rec.bytes)>>sectorShift
+		if size > left {
+			return l.corrupt(at, "a record goes on behind the end of the log")
+		}
+		rec.restore(payload)
+		l.keep(rec.sector, payload)
+		if err := c.record(rec, payload); err != nil {
+			return err
+		}
+		at, left = l.end(rec), left-size
+	}
+	return nil
+}
+
+// checkFormat checks that a record is of this file system, and that its items
+// can be understood.
+func (l *logReader) checkFormat(r *record) error {
+	if n := be.Uint32(r.raw[300:]); n != formatLittle {
+		return l.corrupt(r.sector, "it was written by another kind of processor (format %d)", n)
+	}
+	return l.checkUUID(r)
+}
+
+// cancels takes note of what a transaction gives back: the first walk.
+func (r *replayer) cancels(t *transaction) error {
+	return r.l.items(t, func(it *item) error {
+		if it.kind != itemBuffer {
+			return nil
+		}
+		b, err := r.bufferOf(it)
+		if err != nil || b.flags&bufferCancel == 0 {
+			return err
+		}
+		if r.cancelled[b.key]++; len(r.cancelled) > maxCancelled {
+			return fmt.Errorf("it gives back more than %d buffers", maxCancelled)
+		}
+		return nil
+	})
+}
+
+// commit replays a transaction, in the order of the kernel: buffers, then what
+// may lie in them, then what is given back.
+func (r *replayer) commit(t *transaction) error {
+	for _, fn := range []func(it *item, lsn uint64) error{r.first, r.second, r.third} {
+		if err := r.l.items(t, func(it *item) error { return fn(it, t.lsn) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *replayer) first(it *item, lsn uint64) error {
+	switch it.kind {
+	case itemICreate:
+		return r.newInodes(it)
+	case itemBuffer:
+		b, err := r.bufferOf(it)
+		if err != nil || b.flags&bufferCancel != 0 || r.cancelled[b.key] > 0 {
+			return err
+		}
+		return r.buffer(it, b, lsn)
+	}
+	return nil
+}
+
+func (r *replayer) second(it *item, lsn uint64) error {
+	switch k := it.kind; {
+	case k == itemInode:
+		return r.inode(it, lsn)
+	case k == itemBUI, k == itemATTRI, k == itemXMI:
+		return r.intent(it)
+	case k == itemBUD, k == itemATTRD, k == itemXMD:
+		if len(it.first) < 16 {
+			return fmt.Errorf("it has an item %#x of %d bytes", k, len(it.first))
+		}
+		delete(r.intents, le.Uint64(it.first[8:]))
+	case k == itemBuffer, k == itemICreate, k == itemQuota, k == itemQuotaOff, k == itemEFI, k == itemEFD:
+	case k >= itemRUI && k <= itemCUD, k >= itemFreeRT && k <= itemLastKnown:
+	default:
+		return fmt.Errorf("it has items of an unknown kind %#x", k)
+	}
+	return nil
+}
+
+func (r *replayer) third(it *item, _ uint64) error {
+	if it.kind != itemBuffer {
+		return nil
+	}
+	b, err := r.bufferOf(it)
+	if err != nil || b.flags&bufferCancel == 0 {
+		return err
+	}
+	if r.cancelled[b.key]--; r.cancelled[b.key] <= 0 {
+		delete(r.cancelled, b.key)
+	}
+	return nil
+}
+
+// sector returns a sector to change, as it is by now.
+func (r *replayer) sector(sector int64) ([]byte, error) {
+	if b := r.over.get(sector); b != nil {
+		return b, nil
+	}
+	var now [sectorBytes]byte
+	if err := r.read(now[:], sector<<sectorShift); err != nil {
+		return nil, err
+	}
+	b, err := r.over.add(sector)
+	copy(b, now[:])
+	return b, err
+}
+
+// read fills p from an offset, as it is by now.
+func (r *replayer) read(p []byte, off int64) error {
+	log := r.f.sb.logBlock
+	for n := 0; n < len(p); {
+		at := off + int64(n)
+		b, err := r.baseBlock(uint64(at >> log))
+		if err != nil {
+			return err
+		}
+		n += copy(p[n:], b[at&(1<<log-1):])
+	}
+	for at := off &^ (sectorBytes - 1); at < off+int64(len(p)); at += sectorBytes {
+		b := r.over.get(at >> sectorShift)
+		if b == nil {
+			continue
+		}
+		if at < off {
+			copy(p, b[off-at:])
+		} else {
+			copy(p[at-off:], b)
+		}
+	}
+	return nil
+}
+
+// baseBlock returns a block as it is on the disk.
+func (r *replayer) baseBlock(number uint64) ([]byte, error) {
+	key := cacheKey{number, 1}
+	if b := r.base.get(key); b != nil {
+		return b.data, nil
+	}
+	b := &cached{key: key, data: make([]byte, r.f.bs)}
+	if err := r.f.readBlocks(b.data, number, 0); err != nil {
+		return nil, err
+	}
+	return r.base.put(b).data, nil
 }

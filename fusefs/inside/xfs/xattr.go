@@ -32,6 +32,9 @@ func (f *FS) Xattrs(ino uint64) ([]Xattr, error) {
 	if err != nil {
 		return nil, err
 	}
+	if f.unfinished[ino].attr {
+		return nil, fmt.Errorf("read extended attributes of inode %d: %w: they were being changed", ino, ErrUnsupported)
+	}
 	x := &xattrs{f: f, in: in}
 	if len(in.attr.b) > 0 {
 		switch in.attr.form {
@@ -187,7 +190,7 @@ func (x *xattrs) block(number uint32) (data []byte, where string, level int, err
 		return nil, "", 0, corrupt(where, "no attributes of inode %d are there", x.in.ino)
 	}
 	if as := proof(provedAttrs, x.in.ino); b.proved.Load() != as {
-		if err := f.identify(b.data, r.disk, treeHeader, x.in.ino, "a block of attributes"); err != nil {
+		if err := f.identify(b, r.disk, treeHeader, x.in.ino, "a block of attributes"); err != nil {
 			return nil, "", 0, err
 		}
 		b.proved.Store(as)
@@ -261,7 +264,7 @@ func (x *xattrs) remote(number, size uint32) ([]byte, error) {
 			if be.Uint32(part) != valueMagic {
 				return nil, corrupt(blockName(r.disk), "no value of an attribute of inode %d is there", x.in.ino)
 			}
-			if err := f.identify(part, r.disk, valueHeader, x.in.ino, "the value of an attribute"); err != nil {
+			if err := f.identify(b, r.disk, valueHeader, x.in.ino, "the value of an attribute"); err != nil {
 				return nil, err
 			}
 			if int(be.Uint32(part[4:])) != len(value) {

@@ -1,0 +1,106 @@
+package xfs
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/restorefs/restorefs/backupstore/storetest/guest"
+)
+
+// crashEnv is how many seeds the test of disks copied while mounted takes; 2 if it is not set.
+const crashEnv = "RESTOREFS_XFS_CRASHES"
+
+// crashKinds are the file systems, and the options of mounting them, that are
+// copied while something writes to them.
+var crashKinds = []struct{ mkfs, mount string }{
+	{"-i nrext64=1 -m rmapbt=1", ""},
+	{"-b size=1024 -n size=8192", ",logbsize=256k"},
+	{"-i size=1024 -m reflink=0", ",logbufs=2,logbsize=16k"},
+	{"-b size=2048 -l su=32768 -m bigtime=0", ""},
+	{"-b size=1024 -i size=512 -m rmapbt=1", ",wsync"},
+	{"-m finobt=0,reflink=0 -i sparse=0", ",largeio"},
+	{"-n size=65536", ",logbsize=64k"},
+	{"-d agcount=2 -l su=262144", ""},
+}
+
+// A disk that is copied while it is written to shows what the kernel shows of it
+// after it has replayed the log.
+func TestACopyOfADiskInUseIsWhatTheKernelMakesOfIt(t *testing.T) {
+	guest.NeedMount(t)
+	seeds, _ := strconv.Atoi(os.Getenv(crashEnv))
+	for seed := range max(2, seeds) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) { t.Parallel(); crash(t, uint64(seed)) })
+	}
+}
+
+func crash(t *testing.T, seed uint64) {
+	kind := crashKinds[seed%uint64(len(crashKinds))]
+	image := mkfs(t, 100, strings.Fields(kind.mkfs)...)
+	var copies []string
+	mounted(t, image, kind.mount, func(root string) {
+		w := &guest.Writer{Root: root, R: rand.New(rand.NewPCG(seed, 1))}
+		for i := range 3 {
+			for range 150 + w.R.IntN(200) {
+				w.Step()
+			}
+			if w.R.IntN(3) == 0 {
+				freeze(t, root)
+			}
+			path := fmt.Sprint(image, i)
+			guest.CopyFile(t, image, path)
+			copies = append(copies, path)
+		}
+		w.Close()
+	})
+	compareCopies(t, copies)
+}
+
+// freeze makes the kernel write its log, but not what it says.
+func freeze(t *testing.T, root string) {
+	t.Helper()
+	d, err := os.Open(root)
+	guest.Must(t, err)
+	defer d.Close()
+	guest.Must(t, unix.Syncfs(int(d.Fd())))
+}
+
+// compareCopies compares copies with what the kernel shows after it has replayed a copy of them.
+func compareCopies(t *testing.T, copies []string) {
+	t.Helper()
+	for i, path := range copies {
+		replayed := path + "-replayed"
+		guest.CopyFile(t, path, replayed)
+		if !mountable(t, replayed) {
+			t.Logf("copy %d: the kernel cannot replay it", i)
+			continue
+		}
+		var want guest.View
+		mounted(t, replayed, ",ro", func(root string) { want = hostView(t, root) })
+		f := opened(t, path, Options{})
+		got := ownView(f)
+		t.Logf("copy %d: %d files, %s, %q", i, len(want), f.Info().Journal, f.Info().Notes)
+		if f.Info().Journal == "clean" {
+			t.Errorf("copy %d: nothing was replayed", i)
+		}
+		got.Compare(t, want)
+	}
+}
+
+// mountable says whether the kernel can mount an image and replay its log.
+func mountable(t *testing.T, image string) bool {
+	root := filepath.Join(t.TempDir(), "mnt")
+	guest.Must(t, os.Mkdir(root, 0o700))
+	if exec.Command("mount", "-t", "xfs", "-o", "loop,nouuid", image, root).Run() != nil {
+		return false
+	}
+	guest.Unmount(t, root)
+	return true
+}
