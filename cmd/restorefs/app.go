@@ -5,21 +5,18 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
-	"os/user"
 	"path/filepath"
 	"runtime/debug"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/urfave/cli/v2"
-	"golang.org/x/sys/unix"
 
 	"github.com/restorefs/restorefs/backupstore"
 	"github.com/restorefs/restorefs/backupstore/share/locate"
 	"github.com/restorefs/restorefs/cmd/cmdline"
 	"github.com/restorefs/restorefs/cmd/console"
+	"github.com/restorefs/restorefs/cmd/places"
 	"github.com/restorefs/restorefs/cmd/wording"
 )
 
@@ -151,7 +148,7 @@ func memoryFor(c *cli.Context) func(share int64) int64 {
 }
 
 func cacheDirFlag() cli.Flag {
-	return &cli.StringFlag{Name: "cache-dir", EnvVars: []string{"RESTOREFS_CACHE_DIR"}, Value: cacheDir(),
+	return &cli.StringFlag{Name: "cache-dir", EnvVars: []string{"RESTOREFS_CACHE_DIR"}, Value: places.DefaultCache(),
 		Usage: "keep indexes below this `DIRECTORY`, of a GiB at most; losing it loses only time"}
 }
 
@@ -245,24 +242,6 @@ func lookedAtAll(catalog *backupstore.Catalog) error {
 		return errors.New("not all of the share could be looked at, see above: there may be more backups on it")
 	}
 	return nil
-}
-
-// cacheDir returns where restorefs keeps what it could compute again. If sudo left HOME unchanged,
-// it is below the home of the user that restorefs runs as, because directories of other users are
-// not used.
-func cacheDir() string {
-	if os.Getenv("XDG_CACHE_HOME") == "" {
-		var st unix.Stat_t
-		if unix.Stat(os.Getenv("HOME"), &st) == nil && int(st.Uid) != os.Geteuid() {
-			if u, err := user.LookupId(strconv.Itoa(os.Geteuid())); err == nil && filepath.IsAbs(u.HomeDir) {
-				return filepath.Join(u.HomeDir, ".cache", "restorefs")
-			}
-		}
-	}
-	if dir, err := os.UserCacheDir(); err == nil {
-		return filepath.Join(dir, "restorefs")
-	}
-	return "/var/cache/restorefs"
 }
 
 // oneBackup finds the backup that the first argument names.

@@ -17,6 +17,7 @@ import (
 
 	"github.com/restorefs/restorefs/backupstore/storetest"
 	"github.com/restorefs/restorefs/cmd/exitcode"
+	"github.com/restorefs/restorefs/cmd/process"
 	"github.com/restorefs/restorefs/cmd/serve"
 	"github.com/restorefs/restorefs/fusefs"
 )
@@ -181,7 +182,7 @@ func TestADaemonThatNobodyWaitsForAnyMoreUnmounts(t *testing.T) {
 	defer writer.Close()
 	reader.Close()
 	cmd := program(t, "mount", "--daemon", "--share", share, mountpoint)
-	cmd.Env = append(cmd.Env, readyEnv+"=3")
+	cmd.Env = append(cmd.Env, process.ReadyEnv+"=3")
 	cmd.ExtraFiles = []*os.File{writer}
 	if err := cmd.Run(); err == nil || cmd.ProcessState.ExitCode() != exitcode.Failed {
 		t.Errorf("%v", cmd.ProcessState)

@@ -6,12 +6,11 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"github.com/restorefs/restorefs/cmd/console"
 	"github.com/restorefs/restorefs/cmd/exitcode"
+	"github.com/restorefs/restorefs/cmd/process"
 	"github.com/restorefs/restorefs/cmd/serve"
 	"github.com/restorefs/restorefs/fusefs"
 )
@@ -21,7 +20,7 @@ type liveMount struct {
 	o      mountOptions
 	server *fusefs.Server
 	disks  *serve.Disks
-	n      *notifier
+	n      *process.Notifier
 	hup    <-chan os.Signal
 	closes bool          // with the terminal
 	gone   chan struct{} // closed when the mount has ended
@@ -48,8 +47,8 @@ func (m *liveMount) keep(ctx context.Context) error {
 		return m.runCommand(ctx)
 	}
 	at := m.server.Mountpoint()
-	fmt.Fprintf(m.err, "mounted on %s; %s\n", at, m.n.ending(at))
-	if err := m.n.ready("mounted on " + at); err != nil {
+	fmt.Fprintf(m.err, "mounted on %s; %s\n", at, m.n.Ending(at))
+	if err := m.n.Ready("mounted on " + at); err != nil {
 		return errors.Join(err, m.takeDown(ctx))
 	}
 	return m.wait(ctx, rescan)
@@ -57,7 +56,7 @@ func (m *liveMount) keep(ctx context.Context) error {
 
 // runCommand runs the command of --run, whose exit code is ours.
 func (m *liveMount) runCommand(ctx context.Context) error {
-	ended, err := runCommand(ctx, m.o.run, m.server.Mountpoint())
+	ended, err := process.RunCommand(ctx, m.o.run, m.server.Mountpoint())
 	if err == nil {
 		err = <-ended
 	}
@@ -84,11 +83,11 @@ func (m *liveMount) wait(ctx context.Context, rescan chan<- struct{}) error {
 			return nil
 		case <-m.hup:
 			if m.closes && !console.HasTerminal() {
-				m.n.terminalClosed()
+				m.n.TerminalClosed()
 				fmt.Fprintf(m.err, "unmounting %s: its terminal was closed\n", m.server.Mountpoint())
 				return m.takeDown(ctx)
 			}
-			if err := m.n.reopenLog(); err != nil {
+			if err := m.n.ReopenLog(); err != nil {
 				m.o.log.Warn("the log file stays as it was", "err", err)
 			}
 			select {
@@ -125,7 +124,7 @@ func (m *liveMount) takeDownIdle(ctx context.Context) bool {
 // takeDown unmounts after a signal. A mount that is in use is unmounted lazily: open files keep it
 // until they are closed.
 func (m *liveMount) takeDown(ctx context.Context) error {
-	if err := sdNotify("STOPPING=1"); err != nil {
+	if err := process.NotifySystemd("STOPPING=1"); err != nil {
 		m.o.log.Warn("cannot tell that the mount ends", "err", err)
 	}
 	soon, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
@@ -137,7 +136,7 @@ func (m *liveMount) takeDown(ctx context.Context) error {
 		}
 		fmt.Fprintf(m.err, "%v; waiting until it is no longer used, %s ends it at once\n", err, one)
 		if ctx.Err() == nil {
-			defer context.AfterFunc(ctx, endAtOnce)()
+			defer context.AfterFunc(ctx, process.EndAtOnce)()
 		}
 		if err := m.server.Unmount(context.WithoutCancel(ctx), fusefs.UnmountOptions{Lazy: true, Logger: m.o.log}); err != nil {
 			return err
@@ -145,11 +144,4 @@ func (m *liveMount) takeDown(ctx context.Context) error {
 	}
 	<-m.gone
 	return nil
-}
-
-// endAtOnce ends the process like a signal that is not caught: programs that still use the mount
-// get errors.
-func endAtOnce() {
-	signal.Reset(os.Interrupt, syscall.SIGTERM)
-	syscall.Kill(os.Getpid(), syscall.SIGTERM)
 }

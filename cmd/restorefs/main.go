@@ -18,6 +18,7 @@ import (
 	"github.com/restorefs/restorefs/cmd/cmdline"
 	"github.com/restorefs/restorefs/cmd/console"
 	"github.com/restorefs/restorefs/cmd/exitcode"
+	"github.com/restorefs/restorefs/cmd/process"
 	_ "github.com/restorefs/restorefs/cmd/restorefs/needs64bit"
 )
 
@@ -29,7 +30,7 @@ func init() {
 }
 
 func main() {
-	behind := os.Getenv(readyEnv) != "" // before newNotifier unsets it
+	behind := process.IsServer() // before the mount takes over
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// The first signal ends the work in an orderly way, a second one at once.
 	context.AfterFunc(ctx, func() {

@@ -11,6 +11,8 @@ import (
 	"github.com/restorefs/restorefs/backupstore/share/locate"
 	"github.com/restorefs/restorefs/cmd/cmdline"
 	"github.com/restorefs/restorefs/cmd/console"
+	"github.com/restorefs/restorefs/cmd/places"
+	"github.com/restorefs/restorefs/cmd/process"
 	"github.com/restorefs/restorefs/cmd/restore"
 	"github.com/restorefs/restorefs/materialize"
 )
@@ -49,7 +51,7 @@ func restoreFlags(c *cli.Context) (o restoreOptions, err error) {
 		return o, err
 	}
 	if c.Bool("nice-io") {
-		if err := giveWay(); err != nil {
+		if err := process.GiveWay(); err != nil {
 			return o, err
 		}
 	}
@@ -70,7 +72,7 @@ func restoreFlags(c *cli.Context) (o restoreOptions, err error) {
 		}
 	}
 	if o.engine.Overlay != "" {
-		err = overlayDir(c, o.engine.Overlay)
+		err = places.CheckOverlays(c.String("trust-group"), o.engine.Overlay)
 	}
 	return o, err
 }
@@ -87,7 +89,7 @@ func (o *restoreOptions) on(c *cli.Context, s *locate.Share) {
 }
 
 func keeperOf(c *cli.Context, s *locate.Share) restore.Keeper {
-	return restore.Keeper{Force: c.Bool("force"), Outside: func(path string) error { return outsideShare(c.Context, s, path) }}
+	return restore.Keeper{Force: c.Bool("force"), Outside: func(path string) error { return places.Outside(c.Context, s, path) }}
 }
 
 // stateDir returns the directory for the note that a device is half written, "" if it cannot be
@@ -159,4 +161,8 @@ func wantsQcow2(c *cli.Context, target string) (bool, error) {
 		return false, cmdline.Usagef("--overlay does not go with --format qcow2: restore into a raw file and convert that")
 	}
 	return true, nil
+}
+
+func niceFlag() cli.Flag {
+	return &cli.BoolFlag{Name: "nice-io", Usage: "give way to others: lowest priority for disks and processors", DisableDefaultText: true}
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"io"
-	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -12,42 +11,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/restorefs/restorefs/cmd/exitcode"
+	"github.com/restorefs/restorefs/cmd/mountstatus"
 	"github.com/restorefs/restorefs/cmd/serve"
 	"github.com/restorefs/restorefs/fusefs"
 )
-
-func TestAddressesForMetricsAreOnTheLoopbackUnlessGiven(t *testing.T) {
-	for in, want := range map[string]string{
-		"9100": "127.0.0.1:9100", ":9100": "127.0.0.1:9100", "0.0.0.0:9100": "0.0.0.0:9100", "[::]:9100": "[::]:9100",
-		"[::1]:0": "[::1]:0", "host:http": "host:http", "host:": "", ":": "", "a:b:c": "", "1.2.3.4": "127.0.0.1:1.2.3.4",
-	} {
-		if got, err := metricsAddress(in); got != want || (err != nil) != (want == "") {
-			t.Errorf("%q: %q, %v", in, got, err)
-		}
-	}
-}
-
-func TestMetricsAreClosedAlsoTwiceOrBeforeTheyAreServed(t *testing.T) {
-	for name, serves := range map[string]bool{"served": true, "not served yet": false} {
-		m, err := listenForMetrics(t.Context(), "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if serves {
-			m.serve(prometheus.NewRegistry(), slog.New(slog.DiscardHandler))
-		}
-		m.close()
-		m.close()
-		again, err := listenForMetrics(t.Context(), m.address())
-		if err != nil {
-			t.Errorf("%s: the address is still in use: %v", name, err)
-		}
-		again.close()
-	}
-}
 
 func statusOf(t *testing.T, mountpoint string) serve.Status {
 	t.Helper()
@@ -121,7 +89,7 @@ func TestAMountServesMetricsAndTellsTheSameInItsStatus(t *testing.T) {
 	if f.Errors.Reads[serve.ErrorDamage] == 0 || f.Errors.Last == "" || f.Errors.LastAt == nil || f.Damage.DamagedBlocks == 0 {
 		t.Errorf("%+v", f)
 	}
-	if words := strings.Join(figureWords(&f.Figures), "; "); !strings.Contains(words, "reads failed") {
+	if words := strings.Join(mountstatus.Words(&f.Figures), "; "); !strings.Contains(words, "reads failed") {
 		t.Error(words)
 	}
 	if text, err := get(); err != nil || !regexp.MustCompile(`(?m)^restorefs_damaged_blocks_total [1-9]`).MatchString(text) {

@@ -8,6 +8,8 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/restorefs/restorefs/cmd/metrics"
+	"github.com/restorefs/restorefs/cmd/process"
 	"github.com/restorefs/restorefs/fusefs"
 )
 
@@ -46,7 +48,7 @@ options are these flags without dashes, with _ for -: noauto,allow_other,memory=
 			&cli.DurationFlag{Name: "idle-timeout", Usage: "unmount after nobody used the mount for `TIME`; 0: never"},
 			&cli.BoolFlag{Name: "no-background-index", Usage: "build indexes only by what is read, not ahead while nobody reads", DisableDefaultText: true},
 			&cli.DurationFlag{Name: "refresh", Value: time.Minute, Usage: "look for new and deleted backups every `TIME`"},
-			metricsFlag(),
+			&cli.StringFlag{Name: "metrics-listen", Usage: "serve Prometheus metrics at http://`ADDRESS`/metrics; PORT alone is on 127.0.0.1"},
 		}, diskCacheFlags()...),
 		Action: mount,
 	}
@@ -57,45 +59,44 @@ func mount(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	if o.background && !isServer() {
-		return daemonize(c.Context)
+	if o.background && !process.IsServer() {
+		return process.Daemonize(c.Context)
 	}
 	if err := fusefs.CheckMountpoint(o.mountpoint, o.dirs()); err != nil {
 		return err
 	}
-	n := newNotifier(o.logFile)
-	if n.pipe != nil {
+	n := process.NewNotifier()
+	if n.InBackground() {
 		if err := o.makeAbsolute(); err != nil {
 			return err
 		}
-		n.log = o.logFile
 	}
 	if err := fusefs.CheckApart(o.mountpoint, o.written()); err != nil {
 		return err
 	}
-	metrics, err := listenForMetrics(c.Context, o.metrics)
+	measured, err := metrics.Listen(c.Context, o.metrics)
 	if err != nil {
 		return err
 	}
-	defer metrics.close()
+	defer measured.Close()
 	catalog, share, err := openCatalogOn(c, o.share, o.catalog)
 	if err != nil {
 		return err
 	}
 	defer catalog.Close()
-	if err := n.checkLog(c.Context, share); err != nil {
+	if err := o.logTo(c.Context, share, n); err != nil {
 		return err
 	}
-	o.disks.MetricsAddress = metrics.address()
+	o.disks.MetricsAddress = measured.Address()
 	disks, err := openDisks(c, &o, catalog, share)
 	if err != nil {
 		return err
 	}
 	defer disks.Close()
-	metrics.serve(disks.Metrics(), o.log)
-	defer metrics.close() // before the disks, which it reports on
+	measured.Serve(disks.Metrics(), o.log)
+	defer measured.Close() // before the disks, which it reports on
 	hup := make(chan os.Signal, 1)
-	closes := closesWithTerminal(n)
+	closes := n.ClosesWithTerminal()
 	signal.Notify(hup, syscall.SIGHUP) // unhandled, it would leave a dead mount
 	defer signal.Stop(hup)
 	o.fuse.Status, o.fuse.Source, o.fuse.Avoid = disks.StatusFile, share.Source, o.avoid(share)

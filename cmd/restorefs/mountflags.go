@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"fmt"
 	"log/slog"
 	"path/filepath"
 	"runtime"
@@ -11,6 +13,8 @@ import (
 	"github.com/restorefs/restorefs/backupstore"
 	"github.com/restorefs/restorefs/backupstore/share/locate"
 	"github.com/restorefs/restorefs/cmd/cmdline"
+	"github.com/restorefs/restorefs/cmd/places"
+	"github.com/restorefs/restorefs/cmd/process"
 	"github.com/restorefs/restorefs/cmd/serve"
 	"github.com/restorefs/restorefs/fusefs"
 )
@@ -117,6 +121,17 @@ func (o *mountOptions) makeAbsolute() (err error) {
 	return nil
 }
 
+// logTo has the messages of the mount go to the file of --log-file, if there is one.
+func (o *mountOptions) logTo(ctx context.Context, share *locate.Share, n *process.Notifier) error {
+	if o.logFile == "" {
+		return nil
+	}
+	if err := places.Outside(ctx, share, o.logFile); err != nil {
+		return fmt.Errorf("--log-file: %w", err)
+	}
+	return n.LogTo(o.logFile)
+}
+
 // openDisks chooses what is served and makes the directories for it.
 func openDisks(c *cli.Context, o *mountOptions, catalog *backupstore.Catalog, share *locate.Share) (*serve.Disks, error) {
 	if len(catalog.Backups()) == 0 {
@@ -125,23 +140,24 @@ func openDisks(c *cli.Context, o *mountOptions, catalog *backupstore.Catalog, sh
 			"every", o.refresh)
 	}
 	var err error
+	group := c.String("trust-group")
 	if o.disks.Only, err = chosen(catalog, o.backups, o.volumes); err != nil {
 		return nil, err
 	}
 	if dir := o.disks.DiskCache; dir != "" {
-		if err := ownDir(c, share, "disk-cache", dir); err != nil {
+		if err := places.MakeOwn(c.Context, share, group, "disk-cache", dir); err != nil {
 			return nil, err
 		}
 	}
 	if dir := o.disks.Overlay; dir != "" {
-		if err := ownDir(c, share, "overlay", dir); err != nil {
+		if err := places.MakeOwn(c.Context, share, group, "overlay", dir); err != nil {
 			return nil, err
 		}
 		if o.disks.Overlay, err = filepath.Abs(dir); err != nil {
 			return nil, err
 		}
 	}
-	o.disks.Share = placeInFull(share)
+	o.disks.Share = places.InFull(share)
 	disks, err := serve.New(c.Context, catalog, o.disks)
 	if err == nil {
 		spareThread()

@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/restorefs/restorefs/cmd/cmdline"
+	"github.com/restorefs/restorefs/cmd/places"
 	"github.com/restorefs/restorefs/cmd/wording"
 	"github.com/restorefs/restorefs/fusefs/overlay"
 )
@@ -31,7 +32,7 @@ overlay, as its map is lost or damaged, only by its name.`,
 		Action: func(c *cli.Context) error {
 			args := c.Args().Slice()
 			if len(args) > 1 {
-				if err := overlayDir(c, args[1]); err != nil {
+				if err := places.CheckOverlays(c.String("trust-group"), args[1]); err != nil {
 					return err
 				}
 			}

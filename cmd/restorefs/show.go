@@ -13,6 +13,7 @@ import (
 
 	"github.com/restorefs/restorefs/backupstore"
 	"github.com/restorefs/restorefs/cmd/cmdline"
+	"github.com/restorefs/restorefs/cmd/places"
 	"github.com/restorefs/restorefs/cmd/wording"
 )
 
@@ -68,7 +69,7 @@ func show(c *cli.Context) error {
 		s.Chain = append(s.Chain, newListed(l))
 	}
 	if dir := c.String("overlay"); dir != "" {
-		if err := overlayDir(c, dir); err != nil {
+		if err := places.CheckOverlays(c.String("trust-group"), dir); err != nil {
 			return err
 		}
 		if s.Overlay, err = overlayOf(dir, b.ID); err != nil {

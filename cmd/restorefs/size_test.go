@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/restorefs/restorefs/cmd/exitcode"
+	"github.com/restorefs/restorefs/cmd/places"
 )
 
 func TestMoreJobsThanAnyMachineGainsFromAreWrongUsage(t *testing.T) {
@@ -27,7 +28,7 @@ func TestMoreJobsThanAnyMachineGainsFromAreWrongUsage(t *testing.T) {
 func TestADirectoryThatIsNotThereIsNamed(t *testing.T) {
 	none := filepath.Join(t.TempDir(), "none")
 	t.Setenv("TMPDIR", none)
-	if _, err := makeTemp("x-"); err == nil || !strings.Contains(err.Error(), none+", which is for temporary files (TMPDIR") {
+	if _, err := places.Temp("x-"); err == nil || !strings.Contains(err.Error(), none+", which is for temporary files (TMPDIR") {
 		t.Errorf("%v", err)
 	}
 	for where, says := range map[string]string{"mount": none, "getwd": "the working directory is gone"} {

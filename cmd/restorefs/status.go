@@ -1,54 +1,17 @@
 package main
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
-	"strings"
-	"syscall"
-	"time"
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/restorefs/restorefs/backupstore/share/locate"
+	"github.com/restorefs/restorefs/cmd/console"
 	"github.com/restorefs/restorefs/cmd/exitcode"
-	"github.com/restorefs/restorefs/cmd/serve"
+	"github.com/restorefs/restorefs/cmd/mountstatus"
 	"github.com/restorefs/restorefs/cmd/wording"
 	"github.com/restorefs/restorefs/fusefs"
 )
-
-// placeInFull returns where a share is, independent of the current directory.
-func placeInFull(s *locate.Share) string {
-	if abs, err := filepath.Abs(s.Dir); err == nil && s.Dir != "" {
-		return abs
-	}
-	return s.Place()
-}
-
-// mountStatus is a mount in the JSON of the status command; its fields are a
-// contract.
-type mountStatus struct {
-	Mountpoint string        `json:"mountpoint"`
-	State      string        `json:"state"` // such as stateServing
-	Servers    []int         `json:"servers"`
-	Uptime     float64       `json:"uptime_seconds"`
-	Advice     string        `json:"advice,omitempty"`
-	Server     *serve.Status `json:"server,omitempty"` // its own report
-}
-
-const (
-	stateServing = "serving"
-	stateSilent  = "not answering"
-	stateDead    = "dead"
-)
-
-// answerTime is how long a mount may take to answer.
-const answerTime = 3 * time.Second
 
 func statusCommand() *cli.Command {
 	return &cli.Command{
@@ -60,144 +23,31 @@ far as you may read it. States: serving, not answering, dead (its server is gone
 exit code is 1 if one is not serving, or if nothing is mounted on a MOUNTPOINT given.`,
 		Flags: []cli.Flag{jsonFlag()},
 		Action: func(c *cli.Context) error {
-			mounts, err := fusefs.Mounts()
-			if err != nil {
-				return err
-			}
-			if c.Args().Present() {
-				if mounts, err = chosenMounts(mounts, c.Args().Slice()); err != nil {
-					return err
-				}
-			}
-			list := make([]mountStatus, len(mounts))
-			done := make(chan struct{})
-			for i, m := range mounts {
-				go func() { list[i] = lookAtMount(m); done <- struct{}{} }()
-			}
-			for range mounts {
-				<-done
-			}
-			if c.Bool("json") {
-				if err := wording.WriteJSON(c.App.Writer, list); err != nil {
-					return err
-				}
-			} else {
-				if len(list) == 0 {
-					fmt.Fprintln(c.App.ErrWriter, "nothing is mounted")
-				}
-				for _, m := range list {
-					fmt.Fprintln(c.App.Writer, m)
-				}
-			}
-			if slices.ContainsFunc(list, func(m mountStatus) bool { return m.State != stateServing }) {
-				return exitcode.Status(exitcode.Failed) // the list explains it
-			}
-			return nil
+			return status(consoleOf(c), c.Args().Slice())
 		},
 	}
 }
 
-// chosenMounts returns the mounts on the directories, without looking into them.
-func chosenMounts(mounts []fusefs.MountInfo, dirs []string) (chosen []fusefs.MountInfo, err error) {
-	for _, dir := range dirs {
-		abs, err := filepath.Abs(dir)
-		if err != nil {
-			return nil, err
-		}
-		// The last part is not resolved, because the server of a mount there may hang.
-		if parent, err := filepath.EvalSymlinks(filepath.Dir(abs)); err == nil {
-			abs = filepath.Join(parent, filepath.Base(abs))
-		}
-		i := slices.IndexFunc(mounts, func(m fusefs.MountInfo) bool { return m.Mountpoint == abs })
-		if i < 0 {
-			return nil, fmt.Errorf("%s: %w: \"restorefs status\" lists those there are", dir, fusefs.ErrNotMounted)
-		}
-		chosen = append(chosen, mounts[i])
-	}
-	return chosen, nil
-}
-
-func lookAtMount(m fusefs.MountInfo) mountStatus {
-	s := mountStatus{Mountpoint: m.Mountpoint, Servers: m.Servers()}
-	if s.Servers == nil {
-		s.Servers = []int{}
-	}
-	type answer struct {
-		text []byte
-		err  error
-	}
-	answers := make(chan answer, 1) // buffered: the reader of a mount that hangs is left behind
-	go func() {
-		text, err := readAnswer(filepath.Join(m.Mountpoint, fusefs.StatusFile))
-		answers <- answer{text, err}
-	}()
-	select {
-	case a := <-answers:
-		var f serve.Status
-		switch {
-		case a.err == nil && json.Unmarshal(a.text, &f) == nil:
-			s.State, s.Server = stateServing, &f
-			s.Uptime = time.Since(f.Started).Truncate(time.Second).Seconds()
-		case errors.Is(a.err, syscall.ENOTCONN), errors.Is(a.err, syscall.ECONNABORTED):
-			s.State = stateDead
-			s.Advice = fmt.Sprintf("its server is gone; \"restorefs unmount %s\" clears it away, and so does mounting there again", m.Mountpoint)
-		case errors.Is(a.err, fs.ErrPermission):
-			s.State, s.Advice = stateServing, "only the user who mounted it may look into it"
-		default:
-			s.State, s.Advice = stateServing, "it does not tell about itself"
-		}
-	case <-time.After(answerTime):
-		s.State = stateSilent
-		s.Advice = fmt.Sprintf("its server hangs, or the share does; see the server's log, or end it: \"restorefs unmount --lazy %s\" and kill its process", m.Mountpoint)
-	}
-	return s
-}
-
-// readAnswer reads the report of a mount. It is bounded, because a mount may belong to any user and
-// give any answer, even an endless one.
-func readAnswer(path string) ([]byte, error) {
-	const most = 1 << 20
-	f, err := os.Open(path)
+// status prints the mounts on the directories, all of this machine for none.
+func status(o console.Console, dirs []string) error {
+	list, err := mountstatus.Look(dirs)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, most))
-}
-
-// countWords says how many backups there are and which of them have a problem.
-func countWords(f *serve.Status) string {
-	text := fmt.Sprintf("%s, %d with a problem", wording.Count(f.Backups, "backup"), f.Problems)
-	if len(f.Problem) > 0 {
-		ids := strings.Join(f.Problem, ", ")
-		if f.Problems > len(f.Problem) {
-			ids += ", ..."
+	if o.JSON {
+		if err := wording.WriteJSON(o.Out, list); err != nil {
+			return err
 		}
-		text += " (" + ids + ")"
-	}
-	if f.Incomplete > 0 {
-		text += fmt.Sprintf(", %d not complete", f.Incomplete)
-	}
-	return text
-}
-
-func (s mountStatus) String() string {
-	parts := []string{s.State}
-	if f := s.Server; f != nil {
-		parts[0] += fmt.Sprintf(" for %s", time.Duration(s.Uptime)*time.Second)
-		parts = append(parts, fmt.Sprintf("process %d", f.PID), "share "+f.Share, countWords(f), wording.Count(f.OpenVolumes, "disk")+" open")
-		parts = append(parts, figureWords(&f.Figures)...)
-		if f.Overlay != "" {
-			parts = append(parts, "writes go to "+f.Overlay)
+	} else {
+		if len(list) == 0 {
+			fmt.Fprintln(o.Err, "nothing is mounted")
 		}
-		if f.LookError != "" {
-			parts = append(parts, fmt.Sprintf("the share cannot be looked at since %s: %s", f.Looked.Format(time.DateTime), f.LookError))
+		for _, m := range list {
+			fmt.Fprintln(o.Out, m)
 		}
-	} else if len(s.Servers) > 0 {
-		parts = append(parts, "process "+strings.Trim(fmt.Sprint(s.Servers), "[]"))
 	}
-	if s.Advice != "" {
-		parts = append(parts, s.Advice)
+	if slices.ContainsFunc(list, func(m mountstatus.Mount) bool { return m.State != mountstatus.Serving }) {
+		return exitcode.Status(exitcode.Failed) // the list explains it
 	}
-	return wording.Printable(s.Mountpoint + "  " + strings.Join(parts, "; "))
+	return nil
 }

@@ -12,7 +12,7 @@ import (
 
 	"github.com/restorefs/restorefs/backupstore/storetest"
 	"github.com/restorefs/restorefs/cmd/exitcode"
-	"github.com/restorefs/restorefs/cmd/serve"
+	"github.com/restorefs/restorefs/cmd/mountstatus"
 )
 
 func TestStatusTellsLiveFromDead(t *testing.T) {
@@ -28,28 +28,28 @@ func TestStatusTellsLiveFromDead(t *testing.T) {
 	leaveNothing(t, killed)
 	victim.Process.Kill()
 	victim.Wait()
-	find := func() map[string]mountStatus {
+	find := func() map[string]mountstatus.Mount {
 		stdout, stderr, code := restorefs(t, "status", "--json")
-		var list []mountStatus
+		var list []mountstatus.Mount
 		if err := json.Unmarshal([]byte(stdout), &list); err != nil {
 			t.Fatalf("exit %d, %v: %s%s", code, err, stdout, stderr)
 		}
-		bad := slices.ContainsFunc(list, func(m mountStatus) bool { return m.State != stateServing })
+		bad := slices.ContainsFunc(list, func(m mountstatus.Mount) bool { return m.State != mountstatus.Serving })
 		if want := map[bool]int{false: 0, true: exitcode.Failed}[bad]; code != want {
 			t.Errorf("exit %d, not %d: %s", code, want, stdout)
 		}
-		found := map[string]mountStatus{}
+		found := map[string]mountstatus.Mount{}
 		for _, m := range list {
 			found[m.Mountpoint] = m
 		}
 		return found
 	}
 	all := find()
-	if m := all[live]; m.State != stateServing || m.Server == nil || m.Server.PID != server.Process.Pid || m.Server.Share != share ||
+	if m := all[live]; m.State != mountstatus.Serving || m.Server == nil || m.Server.PID != server.Process.Pid || m.Server.Share != share ||
 		m.Server.Backups != 1 || m.Server.OpenVolumes != 1 || m.Uptime < 0 {
 		t.Errorf("%+v", m)
 	}
-	if m := all[killed]; m.State != stateDead || !strings.Contains(m.Advice, "restorefs unmount "+killed) {
+	if m := all[killed]; m.State != mountstatus.Dead || !strings.Contains(m.Advice, "restorefs unmount "+killed) {
 		t.Errorf("%+v", m)
 	}
 	for _, one := range []struct {
@@ -80,7 +80,7 @@ func TestStatusTellsLiveFromDead(t *testing.T) {
 	}
 	server.Process.Signal(syscall.SIGSTOP)
 	defer server.Process.Signal(syscall.SIGCONT)
-	if m := find()[live]; m.State != stateSilent {
+	if m := find()[live]; m.State != mountstatus.Silent {
 		t.Errorf("a stopped server: %+v", m)
 	}
 }
@@ -96,14 +96,5 @@ func TestStatusTellsAProblemFromABackupThatIsBeingWritten(t *testing.T) {
 	stdout, stderr, code := restorefs(t, "status", mountpoint)
 	if want := "3 backups, 1 with a problem (" + broken.ID + "), 1 not complete"; code != 0 || !strings.Contains(stdout, want) {
 		t.Errorf("exit %d: %s%s", code, stdout, stderr)
-	}
-}
-
-func TestStatusDoesNotSteerTheTerminal(t *testing.T) {
-	const evil = "\x1b[2J\nnothing is mounted"
-	m := mountStatus{Mountpoint: "/a" + evil, State: stateServing, Server: &serve.Status{Share: evil, Overlay: evil, LookError: evil}}
-	m.Server.DiskCache = &serve.DiskCacheFigures{}
-	if s := m.String(); strings.ContainsAny(s, "\x1b\n") {
-		t.Errorf("%q", s)
 	}
 }

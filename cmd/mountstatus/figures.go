@@ -1,4 +1,4 @@
-package main
+package mountstatus
 
 import (
 	"fmt"
@@ -8,8 +8,8 @@ import (
 	"github.com/restorefs/restorefs/cmd/wording"
 )
 
-// figureWords returns the most important figures of a mount, in words.
-func figureWords(f *serve.Figures) []string {
+// Words returns the most important figures of a mount, in words.
+func Words(f *serve.Figures) []string {
 	var words []string
 	if n := f.Cache.Hits + f.Cache.Misses; n > 0 {
 		words = append(words, fmt.Sprintf("cache %s of %s, %d%% hits", wording.Size(f.Cache.UsedBytes), wording.Size(f.Cache.BudgetBytes), 100*f.Cache.Hits/n))

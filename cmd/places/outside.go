@@ -1,4 +1,4 @@
-package main
+package places
 
 import (
 	"context"
@@ -16,9 +16,9 @@ import (
 	"github.com/restorefs/restorefs/fusefs"
 )
 
-// outsideShare refuses a path on the share, which must never be written. It is called for every
+// Outside refuses a path on the share, which must never be written. It is called for every
 // file, device and directory that a command writes, or writes files in; they need not exist yet.
-func outsideShare(ctx context.Context, s *locate.Share, path string) error {
+func Outside(ctx context.Context, s *locate.Share, path string) error {
 	is, how, err := onShare(ctx, s, path)
 	if err != nil {
 		return fmt.Errorf("find out whether %s is on the share: %w", path, err)
@@ -97,13 +97,4 @@ func hardLinked(ctx context.Context, dir string, file *unix.Stat_t) (how string,
 		return ctx.Err()
 	})
 	return how, err
-}
-
-// makeTemp makes a directory for this run that other users cannot enter.
-func makeTemp(prefix string) (string, error) {
-	dir, err := os.MkdirTemp("", prefix) // 0700
-	if err != nil {
-		return "", fmt.Errorf("make a directory in %s, which is for temporary files (TMPDIR chooses another): %w", os.TempDir(), err)
-	}
-	return dir, nil
 }

@@ -1,4 +1,4 @@
-package main
+package process
 
 import (
 	"errors"
@@ -6,13 +6,8 @@ import (
 	"os"
 	"strconv"
 
-	"github.com/urfave/cli/v2"
 	"golang.org/x/sys/unix"
 )
-
-func niceFlag() cli.Flag {
-	return &cli.BoolFlag{Name: "nice-io", Usage: "give way to others: lowest priority for disks and processors", DisableDefaultText: true}
-}
 
 // The idle class of ioprio_set(2); linux/ioprio.h.
 const (
@@ -20,9 +15,9 @@ const (
 	ioprioIdle       = 3 << 13
 )
 
-// giveWay gives the process the lowest priority. The kernel keeps priorities per thread, and new
+// GiveWay gives the process the lowest priority. The kernel keeps priorities per thread, and new
 // threads inherit them, so all threads are changed until there are no new ones.
-func giveWay() error {
+func GiveWay() error {
 	done := map[int]bool{}
 	for again := true; again; {
 		again = false

@@ -1,4 +1,4 @@
-package main
+package process
 
 import (
 	"context"
@@ -15,9 +15,9 @@ import (
 	"github.com/restorefs/restorefs/cmd/exitcode"
 )
 
-// runCommand starts a shell command that uses the mount. The channel gets its end: nil, an
+// RunCommand starts a shell command that uses the mount. The channel gets its end: nil, an
 // exitcode.Status, or another error. From then on signals that we get are passed to the command.
-func runCommand(ctx context.Context, command, mountpoint string) (<-chan error, error) {
+func RunCommand(ctx context.Context, command, mountpoint string) (<-chan error, error) {
 	signals := make(chan os.Signal, 16)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2)
 	if err := ctx.Err(); err != nil { // a signal came before
@@ -76,8 +76,9 @@ func shellCode(exit *exec.ExitError) int {
 	return exit.ExitCode()
 }
 
-// closesWithTerminal reports whether SIGHUP can mean that our terminal was closed: we run in the
-// foreground of one, and neither nohup(1) nor a shell had SIGHUP ignored.
-func closesWithTerminal(n *notifier) bool {
-	return n.pipe == nil && console.HasTerminal() && !signal.Ignored(syscall.SIGHUP)
+// EndAtOnce ends the process like a signal that is not caught: programs that still use the mount
+// get errors.
+func EndAtOnce() {
+	signal.Reset(os.Interrupt, syscall.SIGTERM)
+	syscall.Kill(os.Getpid(), syscall.SIGTERM)
 }

@@ -1,4 +1,4 @@
-package main
+package metrics
 
 import (
 	"context"
@@ -14,17 +14,12 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
-	"github.com/urfave/cli/v2"
 
 	"github.com/restorefs/restorefs/cmd/cmdline"
 )
 
-func metricsFlag() cli.Flag {
-	return &cli.StringFlag{Name: "metrics-listen", Usage: "serve Prometheus metrics at http://`ADDRESS`/metrics; PORT alone is on 127.0.0.1"}
-}
-
-// metricsAddress completes an address: without a host it is on the loopback interface.
-func metricsAddress(s string) (string, error) {
+// addressOf completes an address: without a host it is on the loopback interface.
+func addressOf(s string) (string, error) {
 	if !strings.Contains(s, ":") {
 		s = ":" + s
 	}
@@ -41,20 +36,21 @@ func metricsAddress(s string) (string, error) {
 	return net.JoinHostPort(host, port), nil
 }
 
-// metricsServer serves the metrics of a mount. nil serves none.
-type metricsServer struct {
+// Server serves the metrics of a mount over HTTP. A nil one serves none, and its methods may be called.
+type Server struct {
 	listener net.Listener
 	server   *http.Server
 	done     chan struct{} // closed when server has ended; nil: not started
 }
 
-// listenForMetrics listens on the address, before anything is mounted; it returns nil for "". The
-// caller closes the server, and may do so twice.
-func listenForMetrics(ctx context.Context, address string) (*metricsServer, error) {
+// Listen listens on the address of --metrics-listen, before anything is mounted; it returns nil for
+// "". An address that is none is a [cmdline.UsageError]. The caller closes the server, and may do so
+// twice.
+func Listen(ctx context.Context, address string) (*Server, error) {
 	if address == "" {
 		return nil, nil
 	}
-	address, err := metricsAddress(address)
+	address, err := addressOf(address)
 	if err != nil {
 		return nil, err
 	}
@@ -65,19 +61,19 @@ func listenForMetrics(ctx context.Context, address string) (*metricsServer, erro
 	if err != nil {
 		return nil, fmt.Errorf("serve metrics: %w", err)
 	}
-	return &metricsServer{listener: l}, nil
+	return &Server{listener: l}, nil
 }
 
-// address returns where the metrics are served, with the port in use; "" if they are not.
-func (m *metricsServer) address() string {
+// Address returns where the metrics are served, with the port in use; "" if they are not.
+func (m *Server) Address() string {
 	if m == nil {
 		return ""
 	}
 	return m.listener.Addr().String()
 }
 
-// serve starts to serve what g gathers.
-func (m *metricsServer) serve(g prometheus.Gatherer, log *slog.Logger) {
+// Serve starts to serve what g gathers.
+func (m *Server) Serve(g prometheus.Gatherer, log *slog.Logger) {
 	if m == nil {
 		return
 	}
@@ -99,8 +95,8 @@ func (m *metricsServer) serve(g prometheus.Gatherer, log *slog.Logger) {
 	}()
 }
 
-// close ends the server. Requests in flight get a second.
-func (m *metricsServer) close() {
+// Close ends the server. Requests in flight get a second.
+func (m *Server) Close() {
 	switch {
 	case m == nil:
 		return
