@@ -20,7 +20,7 @@ import (
 // Dir is a share that the kernel has mounted (or any directory).
 type Dir struct {
 	path   string // "": it has no Successor
-	outage *outage
+	outage *Outage
 	now    current
 }
 
@@ -50,20 +50,20 @@ var _ Share = (*Dir)(nil)
 // even while the kernel waits for a server. A server that does not answer is
 // reported to log, which may be nil.
 func OpenDir(ctx context.Context, path string, log *slog.Logger) (*Dir, error) {
-	return openDir(ctx, path, &outage{name: path, log: log})
+	return openDir(ctx, path, NewOutage(path, log))
 }
 
 // OpenDirAs is OpenDir, but String returns name, and the share has no
 // Successor: the directory may be moved or unmounted while it is open.
 func OpenDirAs(ctx context.Context, path, name string, log *slog.Logger) (*Dir, error) {
-	d, err := openDir(ctx, path, &outage{name: name, log: log})
+	d, err := openDir(ctx, path, NewOutage(name, log))
 	if err == nil {
 		d.path = ""
 	}
 	return d, err
 }
 
-func openDir(ctx context.Context, path string, o *outage) (*Dir, error) {
+func openDir(ctx context.Context, path string, o *Outage) (*Dir, error) {
 	r, err := interruptible(ctx, o, func() (*root, error) { return openRoot(path) }, (*root).close)
 	var of *fs.PathError
 	if errors.As(err, &of) {
@@ -136,7 +136,7 @@ func (d *Dir) Device() uint64 {
 }
 
 // Waiting implements Share.
-func (d *Dir) Waiting() time.Duration { return d.outage.waiting() }
+func (d *Dir) Waiting() time.Duration { return d.outage.Waiting() }
 
 // Close closes the root directory as soon as no call uses it.
 func (d *Dir) Close() error {
@@ -252,7 +252,7 @@ func (d *Dir) Open(ctx context.Context, name string) (File, error) {
 	return f, nil
 }
 
-func (r *root) open(name string, o *outage) (*dirFile, error) {
+func (r *root) open(name string, o *Outage) (*dirFile, error) {
 	// Look first: opening a FIFO or a tape drive has effects of its own.
 	st, err := r.look(name)
 	if err != nil {
@@ -295,7 +295,7 @@ func (r *root) look(name string) (fs.FileInfo, error) {
 // interruptible calls fn and returns its result, or ctx's error as soon as ctx
 // ends; fn then finishes in its goroutine and its result goes to discard. If o
 // is nil, fn cannot hang and is called directly.
-func interruptible[T any](ctx context.Context, o *outage, fn func() (T, error), discard func(T)) (T, error) {
+func interruptible[T any](ctx context.Context, o *Outage, fn func() (T, error), discard func(T)) (T, error) {
 	if o == nil || ctx.Done() == nil {
 		return fn()
 	}
@@ -307,11 +307,15 @@ func interruptible[T any](ctx context.Context, o *outage, fn func() (T, error), 
 		v   T
 		err error
 	}
+	if err := o.enter(ctx); err != nil {
+		return none, err
+	}
 	done := make(chan result) // unbuffered: exactly one side takes the result
 	go func() {
-		call := o.begin()
+		defer o.leave()
+		call := o.Begin()
 		v, err := fn()
-		call.end()
+		call.End()
 		select {
 		case done <- result{v, err}:
 		case <-ctx.Done():

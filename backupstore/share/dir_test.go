@@ -200,7 +200,7 @@ func TestACallThatHangsIsLeftBehind(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
 	defer cancel()
 	release, discarded := make(chan struct{}), make(chan int, 1)
-	_, err := interruptible(ctx, &outage{}, func() (int, error) { <-release; return 7, nil }, func(v int) { discarded <- v })
+	_, err := interruptible(ctx, &Outage{}, func() (int, error) { <-release; return 7, nil }, func(v int) { discarded <- v })
 	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Fatalf("got %v", err)
 	}

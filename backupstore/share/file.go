@@ -13,7 +13,7 @@ import (
 
 type dirFile struct {
 	f       *os.File
-	remote  *outage // nil: the file is on a local disk
+	remote  *Outage // nil: the file is on a local disk
 	size    int64
 	modTime time.Time
 }

@@ -33,7 +33,7 @@ func (l *lines) String() string {
 func TestAnOutageIsReportedOnceAndSoIsItsEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var told lines
-		o := &outage{name: "nfs:/backups", log: slog.New(slog.NewTextHandler(&told, &slog.HandlerOptions{
+		o := &Outage{name: "nfs:/backups", log: slog.New(slog.NewTextHandler(&told, &slog.HandlerOptions{
 			ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
 				if a.Key == slog.TimeKey {
 					return slog.Attr{}
@@ -61,7 +61,7 @@ func TestAnOutageIsReportedOnceAndSoIsItsEnd(t *testing.T) {
 		if told.String() != hangs {
 			t.Fatalf("while it hangs: %s", &told)
 		}
-		if w := o.waiting(); w != 31*time.Second {
+		if w := o.Waiting(); w != 31*time.Second {
 			t.Errorf("it has waited for %v", w)
 		}
 		time.Sleep(10 * time.Second)
@@ -69,7 +69,7 @@ func TestAnOutageIsReportedOnceAndSoIsItsEnd(t *testing.T) {
 		if want := hangs + "level=WARN msg=\"the share answers again\" share=nfs:/backups after=40s\n"; told.String() != want {
 			t.Fatalf("afterwards: %s", &told)
 		}
-		if w := o.waiting(); w != 0 {
+		if w := o.Waiting(); w != 0 {
 			t.Errorf("afterwards it has waited for %v", w)
 		}
 	})

@@ -83,7 +83,7 @@ func with[T any](ctx context.Context, d *Dir, fn func(*root) (T, error), discard
 	if err != nil {
 		return none, err
 	}
-	var mayHang *outage
+	var mayHang *Outage
 	if r.remote {
 		mayHang = d.outage
 	}

@@ -64,8 +64,9 @@ type File interface {
 // second write within one tick of the server's clock is not detected.
 type Stamp struct {
 	Device, Inode     uint64
-	Size              int64 // bytes
-	Modified, Changed int64 // mtime and ctime, Unix nanoseconds
+	Size              int64  // bytes
+	Modified, Changed int64  // mtime and ctime, Unix nanoseconds
+	Change            uint64 // what an NFS 4 server counts a file's changes by, 0 if unknown
 }
 
 // Entry is one name in a directory. Links are not followed.

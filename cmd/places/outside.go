@@ -33,7 +33,7 @@ func Outside(ctx context.Context, s *locate.Share, path string) error {
 func onShare(ctx context.Context, s *locate.Share, path string) (is bool, how string, err error) {
 	inside := func(path string) (bool, error) {
 		if s.Dir == "" {
-			return fusefs.InsideExport(path, s.Given)
+			return fusefs.InsideExport(path, s.Source)
 		}
 		return fusefs.Inside(path, s.Dir)
 	}

@@ -43,7 +43,20 @@ var mayImport = map[string][]string{
 	"backupstore/share":            {},
 	"backupstore/share/cinderconf": {},
 	"backupstore/share/nfsmount":   {"backupstore/share", "fusefs/mountinfo"},
-	"backupstore/share/locate":     {"backupstore/share", "backupstore/share/cinderconf", "backupstore/share/nfsmount"},
+	"backupstore/share/nfs/xdr":    {},
+	"backupstore/share/nfs/rpc":    {"backupstore/share", "backupstore/share/nfs/xdr"},
+	"backupstore/share/nfs/proto":  {"backupstore/share"},
+	"backupstore/share/nfs/v3": {
+		"backupstore/share", "backupstore/share/nfs/proto", "backupstore/share/nfs/rpc", "backupstore/share/nfs/xdr",
+	},
+	"backupstore/share/nfs": {
+		"backupstore/share", "backupstore/share/nfs/proto", "backupstore/share/nfs/rpc", "backupstore/share/nfs/v3",
+		"backupstore/share/nfs/xdr",
+	},
+	"backupstore/share/locate": {
+		"backupstore/share", "backupstore/share/cinderconf", "backupstore/share/nfs", "backupstore/share/nfsmount",
+		"backupstore/share/nfs/proto", "backupstore/share/nfs/rpc", "backupstore/share/nfs/v3", "backupstore/share/nfs/xdr",
+	},
 	"backupstore/format":           {},
 	"backupstore/safetext":         {},
 	"backupstore/seekable/stream":  {},

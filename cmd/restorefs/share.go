@@ -16,7 +16,8 @@ import (
 
 const shareHelp = `SHARE is a directory (a mounted NFS export), or NFSHOST:/EXPORT[/DIR]: a mount of
 that is looked for, Cinder's own or another; else root mounts it, read-only and for
-this process alone. Without --share it is what Cinder's configuration says.`
+this process alone; or nfs://NFSHOST/EXPORT[/DIR], which restorefs reads by itself.
+Without --share it is what Cinder's configuration says.`
 
 func shareFlag() cli.Flag {
 	return &cli.StringFlag{Name: "share", EnvVars: []string{"RESTOREFS_SHARE"}, Usage: "where the backups are: a `DIRECTORY` or NFSHOST:/EXPORT"}
@@ -82,7 +83,7 @@ func openShare(ctx context.Context, o locate.Options) (*locate.Share, error) {
 
 // noMountOfOurs refuses a share that is a mount of restorefs.
 func noMountOfOurs(s *locate.Share) error {
-	dev := s.Root.Device()
+	dev := s.Device()
 	mounts, err := fusefs.Mounts()
 	if err != nil {
 		return nil // looking for backups there reports it

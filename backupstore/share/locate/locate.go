@@ -1,8 +1,9 @@
-// Package locate opens a share as people name it: by a directory, by an NFS export (HOST:/EXPORT),
-// or not at all, in which case Cinder's configuration says where its backups are.
+// Package locate opens a share as people name it: by a directory, by an NFS export (HOST:/EXPORT, or
+// nfs://HOST/EXPORT for restorefs's own client), or not at all, in which case Cinder's configuration
+// says where its backups are.
 //
-// It owns the decision which of these is meant. nfsmount reaches an export, cinderconf reads the
-// configuration, and package share reads the share.
+// It owns the decision which of these is meant. nfsmount reaches an export through the kernel, nfs
+// without it, cinderconf reads the configuration, and package share reads the share.
 package locate
 
 import (
@@ -17,6 +18,7 @@ import (
 
 	"github.com/restorefs/restorefs/backupstore/share"
 	"github.com/restorefs/restorefs/backupstore/share/cinderconf"
+	"github.com/restorefs/restorefs/backupstore/share/nfs"
 	"github.com/restorefs/restorefs/backupstore/share/nfsmount"
 )
 
@@ -24,14 +26,24 @@ import (
 type Share struct {
 	// Root is the share itself. The caller closes it, or passes it to backupstore.NewCatalog, whose
 	// Catalog closes it.
-	Root *share.Dir
+	Root share.Share
 	// Given is Options.Share or, if that is "", the share in Cinder's configuration.
 	Given string
 	// Dir is the share's directory: Given, or where a mount of the export was found. It is "" for
-	// an export that this process mounted for itself, to which no path leads.
+	// an export that this process mounted for itself, or reads without the kernel: no path leads
+	// there.
 	Dir string
 	// Source is the share as in fstab(5): the export, or the full path of the directory.
 	Source string
+}
+
+// Device is the number of the share's file system, st_dev of stat(2); 0 if it has none on this
+// machine.
+func (s *Share) Device() uint64 {
+	if dir, ok := s.Root.(*share.Dir); ok {
+		return dir.Device()
+	}
+	return 0
 }
 
 // Place is Dir if there is one, else the export.
@@ -39,8 +51,11 @@ func (s *Share) Place() string { return cmp.Or(s.Dir, s.Given) }
 
 // Options say where a share is. The zero value names no share.
 type Options struct {
-	// Share is a directory, or HOST:/EXPORT[/DIR]. "" means the one in Cinder's configuration.
+	// Share is a directory, HOST:/EXPORT[/DIR], or nfs://HOST/EXPORT[/DIR] (see nfs.Spec). "" means
+	// the one in Cinder's configuration.
 	Share string
+	// Policy says how patient to be with a server that nfs://... names.
+	Policy share.Policy
 	// Config is the path of Cinder's configuration, a file or a directory (see cinderconf.Load). It
 	// says where Cinder mounts its export, and with which options. "" means no configuration.
 	Config string
@@ -83,6 +98,9 @@ func (e *SpecError) Unwrap() error { return e.Err }
 func Open(ctx context.Context, o Options) (*Share, error) {
 	if err := notURL(o.Share); err != nil {
 		return nil, err
+	}
+	if isNFS(o.Share) {
+		return o.network(ctx)
 	}
 	given := o.Share
 	var conf cinderconf.Config
@@ -134,6 +152,19 @@ func (o Options) directory(ctx context.Context, dir string) (*Share, error) {
 	return s, nil
 }
 
+// network opens an export without the kernel.
+func (o Options) network(ctx context.Context) (*Share, error) {
+	spec, err := nfs.Parse(o.Share)
+	if err != nil {
+		return nil, &SpecError{err}
+	}
+	root, err := nfs.Open(ctx, spec, nfs.Options{Policy: o.Policy, Logger: o.Logger})
+	if err != nil {
+		return nil, err
+	}
+	return &Share{Root: root, Given: o.Share, Source: spec.Export()}, nil
+}
+
 func (o Options) export(ctx context.Context, spec string, conf cinderconf.Config) (*Share, error) {
 	export, err := nfsmount.ParseExport(spec)
 	if err != nil {
@@ -161,6 +192,15 @@ func IsExport(spec string) bool {
 	return err != nil || !st.IsDir()
 }
 
+// isNFS reports whether spec is a URL that nfs reads, and not the name of a directory.
+func isNFS(spec string) bool {
+	if !strings.HasPrefix(spec, nfs.Scheme) {
+		return false
+	}
+	_, err := os.Stat(spec)
+	return err != nil
+}
+
 // notURL refuses a URL, which would otherwise be taken for an export whose host is the scheme. The
 // share of Cinder's configuration is not checked: mount(8) does that, as for Cinder.
 func notURL(spec string) error {
@@ -171,13 +211,14 @@ func notURL(spec string) error {
 	if _, err := os.Stat(spec); err == nil {
 		return nil // a directory can have any name
 	}
+	if isNFS(spec) {
+		return nil
+	}
 	what := "backups of Cinder's NFS and POSIX drivers are files; those of object stores and Ceph are not read"
 	switch scheme {
-	case "nfs":
-		host, dir, _ := strings.Cut(rest, "/")
-		what = fmt.Sprintf("an export is written %s:/%s", cmp.Or(host, "NFSHOST"), cmp.Or(dir, "EXPORT"))
 	case "file":
 		what = "a directory is written as its path, " + cmp.Or(rest, "/DIRECTORY")
 	}
-	return &SpecError{fmt.Errorf("%q is a URL, and SHARE is none: it is a directory, or NFSHOST:/EXPORT[/DIR]; %s", spec, what)}
+	return &SpecError{fmt.Errorf("%q is a URL, and SHARE is none: it is a directory, NFSHOST:/EXPORT[/DIR], or "+
+		"nfs://NFSHOST/EXPORT[/DIR]; %s", spec, what)}
 }

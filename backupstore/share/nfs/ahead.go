@@ -1,0 +1,283 @@
+package nfs
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"github.com/restorefs/restorefs/backupstore/share"
+)
+
+const (
+	defaultAhead = 16 << 20
+	// maxWindow is the most blocks that are read ahead for one reader.
+	maxWindow = 16
+	// maxStreams bounds the readers in sequence that are followed.
+	maxStreams = 16
+)
+
+// ahead reads ahead for all files of a server, so that a reader in sequence does not wait for a
+// round trip each time. A reader that begins where one of the last reads of its file ended becomes a
+// stream; its window of blocks in flight grows while it goes on.
+type ahead struct {
+	mu      sync.Mutex
+	left    int       // blocks that there is memory for
+	streams []*stream // the one used last is the last
+	pool    sync.Pool // of *[]byte
+}
+
+// stream is a reader in sequence. It is guarded by ahead.mu.
+type stream struct {
+	f      *file
+	blocks []*block // in a row
+	at     int      // which of them was used last
+	window int      // blocks behind that one that are to be in flight or waiting
+}
+
+// block is a piece of a file.
+type block struct {
+	off  int64
+	buf  *[]byte
+	done chan struct{} // closed when the fields below are set
+	n    int
+	err  error
+	at   share.Stamp // of the file when it was read
+	sure bool        // at is known
+
+	// guarded by ahead.mu
+	want  *share.Stamp // what the stamp must be, if not nil
+	users int
+	gone  bool
+	ready bool
+}
+
+func newAhead(bytes int) *ahead {
+	if bytes == 0 {
+		bytes = defaultAhead
+	}
+	return &ahead{left: max(0, bytes/maxPiece)}
+}
+
+// read is file.read with what was read ahead, and reads ahead.
+func (a *ahead) read(ctx context.Context, f *file, p []byte, off int64) (int, error) {
+	done := 0
+	for done < len(p) {
+		b := a.take(f, off+int64(done), len(p)-done)
+		if b == nil {
+			break
+		}
+		n, end, err := b.copy(ctx, p[done:], off+int64(done))
+		a.give(b)
+		done += n
+		switch {
+		case ctx.Err() != nil:
+			return 0, ctx.Err()
+		case err != nil: // asked for directly, for the reader to know what is wrong
+			a.forget(f, nil)
+		case end:
+			return done, nil
+		}
+	}
+	if done < len(p) {
+		n, err := f.read(ctx, p[done:], off+int64(done))
+		if err != nil {
+			return 0, err
+		}
+		done += n
+	}
+	a.passed(f, off, off+int64(done))
+	return done, nil
+}
+
+// copy waits for the block and copies what it has at off. end means that the file ends there.
+func (b *block) copy(ctx context.Context, p []byte, off int64) (n int, end bool, err error) {
+	select {
+	case <-b.done:
+	case <-ctx.Done():
+		return 0, false, ctx.Err()
+	}
+	if b.err != nil {
+		return 0, false, b.err
+	}
+	if at := off - b.off; at < int64(b.n) {
+		n = copy(p, (*b.buf)[at:b.n])
+	}
+	return n, n < len(p) && b.n < len(*b.buf), nil
+}
+
+// take returns the block that has off, for give to be called with, or nil.
+func (a *ahead) take(f *file, off int64, n int) *block {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for i, s := range a.streams {
+		if s.f != f {
+			continue
+		}
+		for j, b := range s.blocks {
+			if off < b.off || off >= b.off+int64(len(*b.buf)) {
+				continue
+			}
+			if b.spoiled() {
+				a.end(s)
+				return nil
+			}
+			b.users++
+			a.streams = append(slices.Delete(a.streams, i, i+1), s)
+			a.advance(s, j)
+			return b
+		}
+	}
+	return nil
+}
+
+// advance notes that block j of s is used. The one before it is kept: readers may overtake each
+// other a little.
+func (a *ahead) advance(s *stream, j int) {
+	if j > s.at {
+		s.window = min(maxWindow, s.window*2)
+		s.at = j
+	}
+	if past := s.at - 1; past > 0 {
+		for _, b := range s.blocks[:past] {
+			a.free(b)
+		}
+		s.blocks = slices.Delete(s.blocks, 0, past)
+		s.at -= past
+	}
+	a.extend(s)
+}
+
+// spoiled reports whether the block may not be used: it is of an older state of the file. It is
+// called with mu held.
+func (b *block) spoiled() bool {
+	return b.ready && b.want != nil && (!b.sure || b.at != *b.want)
+}
+
+func (a *ahead) give(b *block) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	b.users--
+	a.release(b)
+}
+
+// free gives the block's memory back as soon as nobody uses it.
+func (a *ahead) free(b *block) {
+	b.gone = true
+	a.release(b)
+}
+
+func (a *ahead) release(b *block) {
+	if b.gone && b.users == 0 && b.ready && b.buf != nil {
+		full := (*b.buf)[:cap(*b.buf)]
+		a.pool.Put(&full)
+		b.buf = nil
+		a.left++
+	}
+}
+
+// end forgets a stream.
+func (a *ahead) end(s *stream) {
+	for _, b := range s.blocks {
+		a.free(b)
+	}
+	s.blocks = nil
+	a.streams = slices.DeleteFunc(a.streams, func(t *stream) bool { return t == s })
+}
+
+// passed notes that a read of [from, to) is over, and begins to read ahead if it went on where
+// another had ended.
+func (a *ahead) passed(f *file, from, to int64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	i := slices.Index(f.ends[:], from)
+	if i < 0 || to == from {
+		f.ends[f.turn] = to
+		f.turn = (f.turn + 1) % len(f.ends)
+		return
+	}
+	f.ends[i] = to
+	if to >= f.Size() || slices.ContainsFunc(a.streams, func(s *stream) bool { return s.has(f, to) }) {
+		return
+	}
+	if len(a.streams) == maxStreams {
+		a.end(a.streams[0])
+	}
+	s := &stream{f: f, window: 2}
+	a.streams = append(a.streams, s)
+	a.start(s, to)
+	a.extend(s)
+}
+
+// has reports whether the stream serves a reader of f that is at off.
+func (s *stream) has(f *file, off int64) bool {
+	if s.f != f || len(s.blocks) == 0 {
+		return false
+	}
+	last := s.blocks[len(s.blocks)-1]
+	return off >= s.blocks[0].off && off <= last.off+int64(len(*last.buf))
+}
+
+// extend reads ahead as far as the window goes.
+func (a *ahead) extend(s *stream) {
+	for len(s.blocks) > 0 && len(s.blocks)-s.at-1 < s.window {
+		last := s.blocks[len(s.blocks)-1]
+		next := last.off + int64(len(*last.buf))
+		if next >= s.f.Size() || last.ready && last.err != nil || !a.start(s, next) {
+			return
+		}
+	}
+}
+
+// start begins to read the block of s at off. It takes memory from streams that were not used for
+// the longest time; false means that there is none.
+func (a *ahead) start(s *stream, off int64) bool {
+	for a.left == 0 && len(a.streams) > 0 && a.streams[0] != s {
+		a.end(a.streams[0])
+	}
+	if a.left == 0 || s.f.closed.Load() {
+		return false
+	}
+	a.left--
+	size := s.f.piece()
+	buf, _ := a.pool.Get().(*[]byte)
+	if buf == nil || cap(*buf) < size {
+		buf = new(make([]byte, size))
+	}
+	*buf = (*buf)[:min(int64(size), s.f.Size()-off)]
+	b := &block{off: off, buf: buf, done: make(chan struct{})}
+	s.blocks = append(s.blocks, b)
+	go a.fetch(s.f, b)
+	return true
+}
+
+func (a *ahead) fetch(f *file, b *block) {
+	n, last, err := f.readPiece(f.ctx, *b.buf, b.off)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	b.n, b.err, b.at, b.sure = n, err, last.Attr.Stamp, last.Known
+	b.ready = true
+	if b.spoiled() {
+		b.err = errOlder
+	}
+	close(b.done)
+	a.release(b)
+}
+
+// forget drops what was read ahead of a file, or with stamp what does not have it.
+func (a *ahead) forget(f *file, stamp *share.Stamp) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, s := range slices.Clone(a.streams) {
+		if s.f != f {
+			continue
+		}
+		spoiled := stamp == nil
+		for _, b := range s.blocks {
+			b.want = stamp
+			spoiled = spoiled || b.spoiled()
+		}
+		if spoiled {
+			a.end(s)
+		}
+	}
+}
