@@ -2,20 +2,14 @@ package ext4
 
 import (
 	"slices"
+
+	"github.com/restorefs/restorefs/backupstore/storetest/guest"
 )
 
-// A place is a structure of a file system, with what makes its checksum right
-// again after it was changed.
-type place struct {
-	what   string
-	off, n int64
-	fix    func(image []byte)
-}
-
 // places returns every structure of a file system that can be reached.
-func places(f *FS) []place {
+func places(f *FS) []guest.Place {
 	p := &placer{f: f, seen: map[uint64]bool{}}
-	p.list = append(p.list, place{"superblock", superOffset, superBytes, func(b []byte) {
+	p.list = append(p.list, guest.Place{What: "superblock", Off: superOffset, N: superBytes, Fix: func(b []byte) {
 		b = b[superOffset:]
 		le.PutUint32(b[0x3fc:], crc32c(^uint32(0), b[:0x3fc]))
 	}})
@@ -32,19 +26,19 @@ func places(f *FS) []place {
 type placer struct {
 	f    *FS
 	seen map[uint64]bool
-	list []place
+	list []guest.Place
 }
 
 func (p *placer) add(what string, block uint64, fix func(b []byte)) {
 	off := int64(block) * p.f.bs
-	p.list = append(p.list, place{what, off, p.f.bs, func(image []byte) { fix(image[off:][:p.f.bs]) }})
+	p.list = append(p.list, guest.Place{What: what, Off: off, N: p.f.bs, Fix: func(image []byte) { fix(image[off:][:p.f.bs]) }})
 }
 
 func (p *placer) group(g uint64) {
 	f, n := p.f, int64(p.f.sb.descBytes)
 	at, _ := f.sb.descBlock(g, false)
 	off := int64(at)*f.bs + int64(g)*n&(f.bs-1)
-	p.list = append(p.list, place{"descriptor", off, n, func(image []byte) {
+	p.list = append(p.list, guest.Place{What: "descriptor", Off: off, N: n, Fix: func(image []byte) {
 		if d := image[off:][:n]; f.sb.hasChecksums() {
 			c := crc32c(crc32c(crc32cNumber(f.sb.seed, uint32(g)), d[:0x1e]), zeros[:2])
 			le.PutUint16(d[0x1e:], uint16(crc32c(c, d[0x20:])))
@@ -81,7 +75,7 @@ func (p *placer) inode(ino uint64) {
 		return
 	}
 	off, n := int64(table)*f.bs+int64(index)*int64(f.sb.inodeBytes), int64(f.sb.inodeBytes)
-	p.list = append(p.list, place{"inode", off, n, func(image []byte) { fixInode(f, ino, image[off:][:n]) }})
+	p.list = append(p.list, guest.Place{What: "inode", Off: off, N: n, Fix: func(image []byte) { fixInode(f, ino, image[off:][:n]) }})
 	if in.flags&flagExtents != 0 {
 		if n, wrong := parseExtents(in.iblock(), -1); wrong == "" {
 			p.extents(in, n)

@@ -129,8 +129,8 @@ func TestABlockThatCannotBeReadHarmsItsFileAlone(t *testing.T) {
 // logBlocks returns the offsets of blocks of a kind in the log of an image.
 func logBlocks(f *FS, image []byte, kind uint32) (list []int64) {
 	for _, p := range places(f) {
-		if b := image[p.off:]; p.what == "log" && be.Uint32(b) == journalMagic && be.Uint32(b[4:]) == kind {
-			list = append(list, p.off)
+		if b := image[p.Off:]; p.What == "log" && be.Uint32(b) == journalMagic && be.Uint32(b[4:]) == kind {
+			list = append(list, p.Off)
 		}
 	}
 	return list
@@ -178,11 +178,11 @@ func TestAJournalThatCannotBeUsedIsTold(t *testing.T) {
 	} {
 		image := sample(t, 0)
 		for _, p := range places(openBytes(t, image, Options{})) {
-			if p.what == "journal" {
-				spoil(image[superOffset:], image[p.off:])
+			if p.What == "journal" {
+				spoil(image[superOffset:], image[p.Off:])
 			}
 		}
-		places(openBytes(t, image, Options{}))[0].fix(image)
+		places(openBytes(t, image, Options{}))[0].Fix(image)
 		i := openBytes(t, image, Options{}).Info()
 		if !strings.HasPrefix(i.Journal, "not replayed: ") || !strings.Contains(i.Journal, what) {
 			t.Errorf("%q: %q", what, i.Journal)

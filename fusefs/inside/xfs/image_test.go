@@ -1,6 +1,7 @@
 package xfs
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"testing"
@@ -34,6 +35,14 @@ func opened(t testing.TB, image string, opt Options) *FS {
 	fi, err := file.Stat()
 	guest.Must(t, err)
 	f, err := Open(file, fi.Size(), opt)
+	guest.Must(t, err)
+	return f
+}
+
+// openBytes opens an image in memory.
+func openBytes(t testing.TB, image []byte, opt Options) *FS {
+	t.Helper()
+	f, err := Open(bytes.NewReader(image), int64(len(image)), opt)
 	guest.Must(t, err)
 	return f
 }
