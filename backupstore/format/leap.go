@@ -60,6 +60,10 @@ func (in *nesting) leap(b []byte) (n, decoded int) {
 		}
 		// stride stopped at a character of the inner string, or at a pair that begins with a
 		// backslash there.
+		if k := escapes(b[n:]); k > 0 {
+			n, decoded = n+k*escapeLen, decoded+k*(escapeLen-1)
+			continue
+		}
 		switch p := b[n : n+4]; {
 		case plainByte[p[0]]:
 			n, decoded = n+1, decoded+1
@@ -71,6 +75,25 @@ func (in *nesting) leap(b []byte) (n, decoded int) {
 			return n, decoded
 		}
 	}
+}
+
+// escapeLen is the length of \\u6f22: how a text inside a text has a character that is not ASCII, as
+// Cinder writes it.
+const escapeLen = 7
+
+// escapes returns the number of such escapes at the start of b. It may leave out the last one.
+func escapes(b []byte) (count int) {
+	for ; len(b) > escapeLen; b = b[escapeLen:] {
+		w := binary.LittleEndian.Uint64(b)
+		// Of the bytes that stand for themselves this takes those with bit 5 and either bit 4 or
+		// bit 6: the digits and the letters up to o. Nothing checks the inner text.
+		const bit5 = 0x20202020 << 24
+		if w&0xffffff != '\\'|'\\'<<8|'u'<<16 || w&((w^w>>2)<<1)&bit5 != bit5 {
+			break
+		}
+		count++
+	}
+	return count
 }
 
 // stride returns the number of bytes at the start of b that are unescaped ASCII characters other

@@ -25,6 +25,7 @@ func FuzzPassingOverATextIsReadingIt(f *testing.F) {
 		`k\": \"v\", \"k\": \"v\", \"k\": \"v\"}, rest\"}"`,
 		`abcdefgh\"ijklmnop{\"[]}\\\"\\\\\"qrstuvwx, 1234567890, [{}], true}}"`,
 		`\\u6f22\\u5b57 \\u00fc\\n\", \"\ud83d\ude00\n\t\/\u0022\u005c\u0022}]]}}}"`,
+		`\\u6f22\\u5b57\\u00fc\\uD83D\\u" 1\\u12{4\\u\u0031"\\u123\"\\u1234\", \"\\u6f22\": \"\\u6f22\\u6f22\"}}}}"`,
 		"ä€😀 0123456789abcdef \x1f\"", `0123456789abcdef0123456789abcdef0123456789\x"`, `0123456\"\\\\\\"`, `01234567\`, `0123456789abcdef`, `"`,
 		strings.Repeat(`\"01234\", `, 40) + `}}}}"`, strings.Repeat(`[\\`, 40) + `\"` + strings.Repeat(`]`, 50) + `"`, `\"\"\"\"\"\"\"\"}\"\"""`,
 	} {
