@@ -162,21 +162,21 @@ func (c *Copying) pass(ctx context.Context, ref int, t *tally, off int64, p []by
 	}
 	defer c.catalog.live.release(live)
 	if t.at == 0 {
-		live.Renew() // what an index leads to would be believed
+		live.value.Renew() // what an index leads to would be believed
 	}
 	if t.at < off {
 		buf := passed.Get().(*[256 << 10]byte)
 		defer passed.Put(buf)
 		for t.at < off {
 			b := buf[:min(int64(len(buf)), off-t.at)]
-			if err := live.ReadAt(ctx, b, t.at); err != nil {
+			if err := live.value.ReadAt(ctx, b, t.at); err != nil {
 				return fail(err)
 			}
 			t.hash.Write(b)
 			t.at += int64(len(b))
 		}
 	}
-	if err := live.ReadAt(ctx, p, off); err != nil {
+	if err := live.value.ReadAt(ctx, p, off); err != nil {
 		return fail(err)
 	}
 	t.hash.Write(p)

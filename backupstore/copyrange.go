@@ -42,7 +42,7 @@ func (v *Volume) copyObject(ctx context.Context, o *objectRef, dst *os.File, off
 		return 0, err
 	}
 	defer files.release(f)
-	c, ok := f.File.(share.Copier)
+	c, ok := f.value.(share.Copier)
 	if !ok {
 		return 0, errors.ErrUnsupported
 	}

@@ -6,11 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"strings"
-	"sync"
 	"sync/atomic"
-
-	"github.com/hashicorp/golang-lru/v2/simplelru"
 
 	"github.com/restorefs/restorefs/backupstore/share"
 )
@@ -23,40 +19,16 @@ const maxOpenFiles = 256
 type openFiles struct {
 	share  share.Share
 	errors atomic.Uint64 // files that could not be opened or read
-
-	mu  sync.Mutex
-	lru *simplelru.LRU[string, *openFile]
-}
-
-// openFile is closed when it is both evicted and no longer in use.
-type openFile struct {
-	share.File
-	users   int // guarded by openFiles.mu
-	evicted bool
+	open   *sharedLRU[share.File]
 }
 
 func newOpenFiles(s share.Share, n int) *openFiles {
-	o := &openFiles{share: s}
-	// The callback runs inside Add, Remove and Purge, with mu held; Close does not
-	// wait.
-	o.lru, _ = simplelru.NewLRU(n, func(_ string, f *openFile) {
-		f.evicted = true
-		if f.users == 0 {
-			f.Close()
-		}
-	})
-	return o
+	return &openFiles{share: s, open: newSharedLRU[share.File](n)}
 }
 
 // acquire returns the open file at path; release gives it back.
-func (o *openFiles) acquire(ctx context.Context, path string) (*openFile, error) {
-	o.mu.Lock()
-	f, ok := o.lru.Get(path)
-	if ok {
-		f.users++
-	}
-	o.mu.Unlock()
-	if ok {
+func (o *openFiles) acquire(ctx context.Context, path string) (*shared[share.File], error) {
+	if f := o.open.acquire(path); f != nil {
 		return f, nil
 	}
 	opened, err := o.share.Open(ctx, path)
@@ -64,32 +36,15 @@ func (o *openFiles) acquire(ctx context.Context, path string) (*openFile, error)
 		o.note(ctx, err)
 		return nil, err
 	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if f, ok = o.lru.Get(path); ok { // another goroutine was quicker
-		opened.Close()
-	} else {
-		f = &openFile{File: opened}
-		o.lru.Add(path, f)
-	}
-	f.users++
-	return f, nil
+	return o.open.add(path, opened), nil
 }
+
+func (o *openFiles) release(f *shared[share.File]) { o.open.release(f) }
 
 // note counts errors of the share.
 func (o *openFiles) note(ctx context.Context, err error) {
 	if err != nil && err != io.EOF && ctx.Err() == nil && !errors.Is(err, fs.ErrNotExist) {
 		o.errors.Add(1)
-	}
-}
-
-func (o *openFiles) release(f *openFile) {
-	o.mu.Lock()
-	f.users--
-	unused := f.users == 0 && f.evicted
-	o.mu.Unlock()
-	if unused {
-		f.Close()
 	}
 }
 
@@ -124,42 +79,25 @@ func (s *storedFile) readAt(ctx context.Context, p []byte, off int64) (int, erro
 		return 0, err
 	}
 	defer s.files.release(f)
-	if !s.is(fileInfo{f.Size(), f.ModTime()}) {
+	if !s.is(fileInfo{f.value.Size(), f.value.ModTime()}) {
 		// Not for the next one to find: it may look again and know the new file.
 		s.files.forget(s.path)
 		return 0, fmt.Errorf("%s %w", s.path, errChanged)
 	}
-	n, err := f.ReadAt(ctx, p, off)
+	n, err := f.value.ReadAt(ctx, p, off)
 	s.files.note(ctx, err)
 	return n, err
 }
 
 // forget has the file opened again when it is next used.
-func (o *openFiles) forget(path string) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.lru.Remove(path)
-}
+func (o *openFiles) forget(path string) { o.open.forget(path) }
 
-// forgetBackup is forgetAll for the files of one backup, whose names start with
-// prefix.
-func (o *openFiles) forgetBackup(prefix string) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	for _, path := range o.lru.Keys() {
-		if strings.HasPrefix(path, prefix) {
-			o.lru.Remove(path)
-		}
-	}
-}
+// forgetBackup is forget for the files of one backup, whose names start with prefix.
+func (o *openFiles) forgetBackup(prefix string) { o.open.forgetPrefix(prefix) }
 
 // forgetAll closes the files that are not in use, and the others when they are no longer used. They
 // are opened again when they are needed.
-func (o *openFiles) forgetAll() {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.lru.Purge()
-}
+func (o *openFiles) forgetAll() { o.open.forgetAll() }
 
 // stat checks that the file exists, and returns its fileInfo.
 func (o *openFiles) stat(ctx context.Context, path string) (fileInfo, error) {
@@ -168,7 +106,7 @@ func (o *openFiles) stat(ctx context.Context, path string) (fileInfo, error) {
 		return fileInfo{}, err
 	}
 	defer o.release(f)
-	return fileInfo{f.Size(), f.ModTime()}, nil
+	return fileInfo{f.value.Size(), f.value.ModTime()}, nil
 }
 
 // stamp returns the present stamp of the file at path.
@@ -187,7 +125,7 @@ func (o *openFiles) askStamp(ctx context.Context, path string) (share.Stamp, err
 		return share.Stamp{}, err
 	}
 	defer o.release(f)
-	st, err := f.Stamp(ctx)
+	st, err := f.value.Stamp(ctx)
 	o.note(ctx, err)
 	return st, err
 }

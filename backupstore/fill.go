@@ -111,5 +111,5 @@ func (v *Volume) decodingStart(ref int, off int64) int64 {
 		return 0
 	}
 	defer v.catalog.live.release(live)
-	return live.Start(off - o.Offset)
+	return live.value.Start(off - o.Offset)
 }

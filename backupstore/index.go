@@ -124,11 +124,11 @@ func (b *indexing) advance(ctx context.Context, o *objectRef) (there bool, cover
 		return false, 0, false, err
 	}
 	defer b.volume.catalog.live.release(live)
-	_, there = live.Indexed()
-	if _, err := live.Build(ctx, b.step()); err != nil {
+	_, there = live.value.Indexed()
+	if _, err := live.value.Build(ctx, b.step()); err != nil {
 		return there, 0, false, err
 	}
-	covered, complete = live.Indexed()
+	covered, complete = live.value.Indexed()
 	return there, covered, complete, nil
 }
 

@@ -6,10 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"strings"
 	"sync"
-
-	"github.com/hashicorp/golang-lru/v2/simplelru"
 
 	"github.com/restorefs/restorefs/backupstore/format"
 	"github.com/restorefs/restorefs/backupstore/seekable"
@@ -22,19 +19,31 @@ import (
 type liveObjects struct {
 	engine *seekable.Engine
 	files  *openFiles
-
-	mu  sync.Mutex
-	lru *simplelru.LRU[string, *liveObject]
-	// unused are objects to be closed after mu is released, because closing may write.
-	unused []*liveObject
+	kept   *sharedLRU[*liveObject]
 }
 
-// liveObject is closed when it is both evicted and no longer in use.
+// liveObject is an object with the index and the decoders that it has by now.
 type liveObject struct {
 	*seekable.Object
-	stamp   share.Stamp // of the file that its index comes from; guarded by liveObjects.mu
-	users   int         // guarded by liveObjects.mu, too
-	evicted bool
+
+	mu    sync.Mutex
+	stamp share.Stamp // of the file that its index comes from; guarded by mu
+}
+
+// Close lets go of the index and the decoders.
+func (o *liveObject) Close() error {
+	o.Object.Close()
+	return nil
+}
+
+// isOf reports whether the object is of the file with the stamp st, as it is if nobody said so far.
+func (o *liveObject) isOf(st share.Stamp) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.stamp == (share.Stamp{}) {
+		o.stamp = st
+	}
+	return o.stamp == st
 }
 
 // maxLiveObjects bounds liveObjects: the index of a large one takes some 100
@@ -42,18 +51,11 @@ type liveObject struct {
 const maxLiveObjects = 256
 
 func newLiveObjects(e *seekable.Engine, files *openFiles) *liveObjects {
-	l := &liveObjects{engine: e, files: files}
-	l.lru, _ = simplelru.NewLRU(maxLiveObjects, func(_ string, o *liveObject) {
-		o.evicted = true
-		if o.users == 0 {
-			l.unused = append(l.unused, o)
-		}
-	})
-	return l
+	return &liveObjects{engine: e, files: files, kept: newSharedLRU[*liveObject](maxLiveObjects)}
 }
 
 // get returns the object o of backup b; release gives it back.
-func (l *liveObjects) get(ctx context.Context, b *Backup, o format.Object) (*liveObject, error) {
+func (l *liveObjects) get(ctx context.Context, b *Backup, o format.Object) (*shared[*liveObject], error) {
 	path := b.objectFile(o.Number)
 	if live := l.peek(path); live != nil {
 		return live, nil
@@ -64,37 +66,18 @@ func (l *liveObjects) get(ctx context.Context, b *Backup, o format.Object) (*liv
 	}
 	made := &liveObject{Object: l.engine.NewObject(&storedFile{l.files, path, info}, algorithm(o.Compression), o.Length,
 		seekable.Identity{Path: path, ModTime: info.modTime, MD5: o.MD5})}
-	l.mu.Lock()
-	live, ok := l.lru.Get(path)
-	if !ok {
-		live, made = made, nil
-		l.lru.Add(path, live)
-	} // otherwise another goroutine was quicker
-	live.users++
-	unused := l.takeUnused()
-	l.mu.Unlock()
-	if made != nil {
-		unused = append(unused, made)
-	}
-	closeObjects(unused)
-	return live, nil
+	return l.kept.add(path, made), nil
 }
 
 // getOf is get for a file with the stamp st. The index and the decoders of a file with another
 // stamp are dropped.
-func (l *liveObjects) getOf(ctx context.Context, b *Backup, o format.Object, st share.Stamp) (*liveObject, error) {
+func (l *liveObjects) getOf(ctx context.Context, b *Backup, o format.Object, st share.Stamp) (*shared[*liveObject], error) {
 	for {
 		live, err := l.get(ctx, b, o)
 		if err != nil {
 			return nil, err
 		}
-		l.mu.Lock()
-		if live.stamp == (share.Stamp{}) {
-			live.stamp = st
-		}
-		same := live.stamp == st
-		l.mu.Unlock()
-		if same {
+		if live.value.isOf(st) {
 			return live, nil
 		}
 		l.forget(b.objectFile(o.Number))
@@ -103,61 +86,17 @@ func (l *liveObjects) getOf(ctx context.Context, b *Backup, o format.Object, st 
 }
 
 // peek returns the object at path if it is live; release gives it back.
-func (l *liveObjects) peek(path string) *liveObject {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	live, ok := l.lru.Get(path)
-	if ok {
-		live.users++
-	}
-	return live
-}
+func (l *liveObjects) peek(path string) *shared[*liveObject] { return l.kept.acquire(path) }
 
-func (l *liveObjects) release(o *liveObject) {
-	l.mu.Lock()
-	o.users--
-	unused := o.users == 0 && o.evicted
-	l.mu.Unlock()
-	if unused {
-		o.Close()
-	}
-}
+func (l *liveObjects) release(o *shared[*liveObject]) { l.kept.release(o) }
 
 // forgetAll closes the objects that are not in use, and the others when they
 // are no longer used.
-func (l *liveObjects) forgetAll() {
-	l.mu.Lock()
-	l.lru.Purge()
-	unused := l.takeUnused()
-	l.mu.Unlock()
-	closeObjects(unused)
-}
+func (l *liveObjects) forgetAll() { l.kept.forgetAll() }
 
 // forget is forgetAll for the objects of one backup, whose files' names start
 // with prefix.
-func (l *liveObjects) forget(prefix string) {
-	l.mu.Lock()
-	for _, path := range l.lru.Keys() {
-		if strings.HasPrefix(path, prefix) {
-			l.lru.Remove(path)
-		}
-	}
-	unused := l.takeUnused()
-	l.mu.Unlock()
-	closeObjects(unused)
-}
-
-func (l *liveObjects) takeUnused() []*liveObject {
-	unused := l.unused
-	l.unused = nil
-	return unused
-}
-
-func closeObjects(objects []*liveObject) {
-	for _, o := range objects {
-		o.Close()
-	}
-}
+func (l *liveObjects) forget(prefix string) { l.kept.forgetPrefix(prefix) }
 
 func algorithm(c format.Compression) seekable.Algorithm {
 	switch c {
@@ -180,7 +119,7 @@ func (v *Volume) readObject(ctx context.Context, ref int, p []byte, off int64) e
 		was, proven := v.proofs.of(ref)
 		live, err := v.catalog.live.get(ctx, v.chain[o.layer], o.Object)
 		if err == nil {
-			err = live.ReadAt(ctx, p, off)
+			err = live.value.ReadAt(ctx, p, off)
 			v.catalog.live.release(live)
 		}
 		if proven && ctx.Err() == nil {

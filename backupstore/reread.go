@@ -34,10 +34,10 @@ func (v *Volume) resync(ctx context.Context, b []byte, off int64, damage error) 
 			return found, damage // it is missing, or cannot be reached
 		}
 		start := max(e.off, off) - o.Offset
-		more, err := live.Resync(ctx, start)
+		more, err := live.value.Resync(ctx, start)
 		if more {
 			found = true
-			entry := live.Entry()
+			entry := live.value.Entry()
 			behind = behind || entry <= start
 			v.catalog.log.Info("an object is damaged; decoding goes on behind the damage", "object", v.chain[o.layer].objectFile(o.Number), "offset", o.Offset+entry)
 		}
@@ -83,14 +83,14 @@ func (v *Volume) readPlain(ctx context.Context, b []byte, off int64) (tried bool
 		if err != nil {
 			return false, nil // as before
 		}
-		plain, err := live.ReadPlain(ctx, b[start-off:stop-off], start-o.Offset)
+		plain, err := live.value.ReadPlain(ctx, b[start-off:stop-off], start-o.Offset)
 		if !plain {
-			err = live.ReadAt(ctx, b[start-off:stop-off], start-o.Offset)
+			err = live.value.ReadAt(ctx, b[start-off:stop-off], start-o.Offset)
 		}
 		if err != nil {
 			err = v.objectError(ctx, o, start, stop-start, err)
 			if plain && errors.Is(err, ErrDamaged) {
-				live.Vindicate()
+				live.value.Vindicate()
 			}
 		}
 		v.catalog.live.release(live)
@@ -124,7 +124,7 @@ func (v *Volume) eachLive(off, n int64, f func(*liveObject)) {
 		}
 		o := &v.objects[e.object]
 		if live := v.catalog.live.peek(v.chain[o.layer].objectFile(o.Number)); live != nil {
-			f(live)
+			f(live.value)
 			v.catalog.live.release(live)
 		}
 	}

@@ -93,11 +93,11 @@ func (v *Volume) splits(ctx context.Context, o *objectRef, e extent) (at []int64
 		return nil, true // reading it later reports the error
 	}
 	defer v.catalog.live.release(live)
-	at = live.Splits(e.off-o.Offset, e.end-o.Offset, runBytes)
+	at = live.value.Splits(e.off-o.Offset, e.end-o.Offset, runBytes)
 	for i := range at {
 		at[i] += o.Offset
 	}
-	return at, live.Enterable()
+	return at, live.value.Enterable()
 }
 
 // Around returns the range around [off, off+n) that costs no more to load than the range itself,
@@ -114,7 +114,7 @@ func (v *Volume) Around(off int64, n int) (start, end int64) {
 		return off, end
 	}
 	defer v.catalog.live.release(live)
-	start = max(es[0].off, o.Offset+live.Start(off-o.Offset))
+	start = max(es[0].off, o.Offset+live.value.Start(off-o.Offset))
 	block := int64(v.Align())
 	return min(off, (start+block-1)/block*block), end
 }

@@ -120,7 +120,7 @@ func (l *layer) checkEnd(ctx context.Context, ref int) error {
 	o := &l.own.objects[ref]
 	live, err := l.own.catalog.live.get(ctx, l.backup, o.Object)
 	if err == nil {
-		err = live.CheckEnd(ctx)
+		err = live.value.CheckEnd(ctx)
 		l.own.catalog.live.release(live)
 	}
 	if err == nil || ctx.Err() != nil {

@@ -144,7 +144,7 @@ func (v *Volume) compareZeros(ctx context.Context, ref int, off, end int64) erro
 		return nil
 	}
 	live, err := v.catalog.live.get(ctx, v.chain[v.objects[ref].layer], v.objects[ref].Object)
-	enterable := err == nil && live.Enterable()
+	enterable := err == nil && live.value.Enterable()
 	if err == nil {
 		v.catalog.live.release(live)
 	}
@@ -191,8 +191,8 @@ func (v *Volume) decodedUntil(ref int, off int64) int64 {
 		return o.Offset
 	}
 	defer v.catalog.live.release(live)
-	at := live.Start(off - o.Offset)
-	if frontier, _ := live.Indexed(); frontier <= off-o.Offset {
+	at := live.value.Start(off - o.Offset)
+	if frontier, _ := live.value.Indexed(); frontier <= off-o.Offset {
 		at = max(at, frontier)
 	}
 	return o.Offset + at
