@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/restorefs/restorefs/cache/private/lock"
 )
 
 // ErrMountpoint means that the directory cannot be a mountpoint.
@@ -165,14 +167,12 @@ func claimDirectory(ctx context.Context, path string) (*os.File, error) {
 	if err == nil && !info.IsDir() {
 		err = fmt.Errorf("%w: it is not a directory", ErrMountpoint)
 	}
-	for end := time.Now().Add(claimWait); err == nil && unix.Flock(int(d.Fd()), unix.LOCK_EX|unix.LOCK_NB) == unix.EWOULDBLOCK; {
-		select {
-		case <-time.After(10 * time.Millisecond):
-		case <-ctx.Done():
-			err = ctx.Err()
-		}
-		if err == nil && time.Now().After(end) {
-			err = fmt.Errorf("%w: another process has locked it, perhaps to mount there too", ErrMountpoint)
+	if err == nil {
+		switch held := lock.Wait(ctx, d, lock.Exclusive, claimWait); {
+		case errors.Is(held, lock.ErrHeld):
+			err = fmt.Errorf("%w: %w, perhaps to mount there too", ErrMountpoint, held)
+		case held != nil:
+			err = ctx.Err() // otherwise there are no locks on this file system
 		}
 	}
 	if err != nil {

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/restorefs/restorefs/cache/private/lock"
 )
 
 // toBeCreated accepts a name that does not exist yet, in a directory that does.
@@ -82,8 +84,7 @@ func (t *Target) isHole() bool {
 // false if another process holds one. On file systems without locks it does
 // nothing.
 func (t *Target) lock() bool {
-	err := unix.FcntlFlock(t.f.Fd(), unix.F_OFD_SETLK, &unix.Flock_t{Type: unix.F_WRLCK})
-	return !errors.Is(err, unix.EAGAIN) && !errors.Is(err, unix.EACCES)
+	return !errors.Is(lock.TryImage(t.f), lock.ErrHeld)
 }
 
 // create creates the file if it did not exist when it was opened. If it did and

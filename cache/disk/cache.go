@@ -11,9 +11,8 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/restorefs/restorefs/cache/private"
+	"github.com/restorefs/restorefs/cache/private/lock"
 )
 
 const (
@@ -99,24 +98,24 @@ func open(o Options, most int64) (*Cache, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the disk cache: %w", err)
 	}
-	lock, err := root.OpenFile(lockName, os.O_RDWR|os.O_CREATE|private.Flags, 0o600)
+	held, err := root.OpenFile(lockName, os.O_RDWR|os.O_CREATE|private.Flags, 0o600)
 	if err == nil {
-		if err = private.Check(lock); err == nil {
-			err = unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if err = private.Check(held); err == nil {
+			err = lock.Try(held, lock.Exclusive)
 		}
 		if err != nil {
-			lock.Close()
+			held.Close()
 		}
 	}
 	if err != nil {
 		root.Close()
-		if err == unix.EWOULDBLOCK {
+		if errors.Is(err, lock.ErrHeld) {
 			err = fmt.Errorf("%w: each mount needs a directory of its own", ErrInUse)
 		}
 		return nil, fmt.Errorf("lock the disk cache %s: %w", o.Dir, err)
 	}
 	c := &Cache{
-		root: root, lock: lock, log: o.Logger, limit: o.Bytes, most: most, seed: maphash.MakeSeed(),
+		root: root, lock: held, log: o.Logger, limit: o.Bytes, most: most, seed: maphash.MakeSeed(),
 		queue: make(chan item, queueBytes/unitBytes), spare: make(chan []byte, queueBytes/unitBytes), stop: make(chan struct{}), loaded: make(chan struct{}),
 		table: newTable(int(o.Bytes / unitBytes)), slabs: map[int]*slab{}, classes: map[int64]*class{},
 	}

@@ -1,11 +1,9 @@
 package overlay
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -15,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/restorefs/restorefs/cache/private/lock"
 )
 
 // Info describes an overlay.
@@ -84,10 +84,10 @@ func look(dir, id string) (Info, error) {
 	defer f.Close()
 	// Locked only for a moment; a process that opens the overlay now tries
 	// again.
-	switch err := unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB); err {
-	case nil:
-		defer unix.Flock(int(f.Fd()), unix.LOCK_UN)
-	case unix.EWOULDBLOCK:
+	switch err := lock.Try(f, lock.Shared); {
+	case err == nil:
+		defer lock.Release(f)
+	case errors.Is(err, lock.ErrHeld):
 		info.InUse = true
 	default:
 		return info, &fs.PathError{Op: "flock", Path: f.Name(), Err: err}
@@ -165,7 +165,7 @@ func Discard(ctx context.Context, dir, backup string) error {
 	if _, err := os.Lstat(filepath.Join(dir, dataName(backup))); err == nil {
 		flags |= os.O_CREATE // the map may be lost
 	}
-	f, err := lockMap(ctx, filepath.Join(dir, mapName(backup)), flags, unix.LOCK_EX)
+	f, err := lockMap(ctx, filepath.Join(dir, mapName(backup)), flags, lock.Exclusive)
 	if err != nil {
 		return fmt.Errorf("discard the overlay of backup %s in %s: %w", backup, dir, err)
 	}
@@ -185,27 +185,4 @@ func Discard(ctx context.Context, dir, backup string) error {
 		}
 	}
 	return nil
-}
-
-// lockHolder names the process that has locked a file, as far as the kernel
-// tells: " (process 123, restorefs)" or "".
-func lockHolder(path string) string {
-	var st unix.Stat_t
-	if unix.Stat(path, &st) != nil {
-		return ""
-	}
-	f, err := os.Open("/proc/locks")
-	if err != nil {
-		return ""
-	}
-	defer f.Close()
-	// 1: FLOCK  ADVISORY  WRITE 123 fd:01:4711 0 EOF
-	where := fmt.Sprintf("%02x:%02x:%d", unix.Major(uint64(st.Dev)), unix.Minor(uint64(st.Dev)), st.Ino)
-	for lines := bufio.NewScanner(io.LimitReader(f, 1<<20)); lines.Scan(); {
-		if fields := strings.Fields(lines.Text()); len(fields) > 5 && fields[1] == "FLOCK" && fields[5] == where {
-			name, _ := os.ReadFile("/proc/" + fields[4] + "/comm")
-			return fmt.Sprintf(" (process %s, %s)", fields[4], strings.TrimSpace(string(name)))
-		}
-	}
-	return ""
 }

@@ -1,6 +1,7 @@
 package overlay
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -11,7 +12,7 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"github.com/restorefs/restorefs/cache/private/lock"
 )
 
 const (
@@ -27,20 +28,20 @@ func dataName(backup string) string { return backup + dataSuffix }
 // was made on something other than key. If there is no overlay the first write
 // makes it; until then there is only an empty file, for the lock.
 func Open(ctx context.Context, dir string, key Key, base Base, o Options) (*Overlay, error) {
-	return open(ctx, dir, key, base, o, os.O_RDWR|os.O_CREATE, unix.LOCK_EX)
+	return open(ctx, dir, key, base, o, os.O_RDWR|os.O_CREATE, lock.Exclusive)
 }
 
 // OpenReadOnly opens an overlay for reading, which several processes can do at
 // the same time. It fails with fs.ErrNotExist if nothing was ever written.
 func OpenReadOnly(ctx context.Context, dir string, key Key, base Base, o Options) (*Overlay, error) {
-	return open(ctx, dir, key, base, o, os.O_RDONLY, unix.LOCK_SH)
+	return open(ctx, dir, key, base, o, os.O_RDONLY, lock.Shared)
 }
 
-func open(ctx context.Context, dir string, key Key, base Base, o Options, flags, lock int) (*Overlay, error) {
+func open(ctx context.Context, dir string, key Key, base Base, o Options, flags int, m lock.Mode) (*Overlay, error) {
 	if err := key.check(); err != nil {
 		return nil, err
 	}
-	index, err := lockMap(ctx, filepath.Join(dir, mapName(key.Backup)), flags, lock)
+	index, err := lockMap(ctx, filepath.Join(dir, mapName(key.Backup)), flags, m)
 	if errors.Is(err, fs.ErrNotExist) {
 		if err2 := lost(directory{dir, os.O_RDONLY}, key.Backup); err2 != nil {
 			err = err2
@@ -50,7 +51,7 @@ func open(ctx context.Context, dir string, key Key, base Base, o Options, flags,
 		return nil, fmt.Errorf("open the overlay of backup %s in %s: %w", key.Backup, dir, err)
 	}
 	ov := newOverlay(directory{dir, flags &^ os.O_CREATE}, osFile{index}, key, base, o)
-	ov.readOnly = lock == unix.LOCK_SH
+	ov.readOnly = m == lock.Shared
 	err = ov.attach()
 	if err == nil && ov.readOnly && !ov.exists {
 		err = fs.ErrNotExist
@@ -66,39 +67,41 @@ func open(ctx context.Context, dir string, key Key, base Base, o Options, flags,
 // the last file of a mount only after close(2) has returned.
 const lockWait = 2 * time.Second
 
-// lockMap opens a map file and locks it. A process that deletes the file holds
-// the lock, so the name is looked up again after locking.
-func lockMap(ctx context.Context, path string, flags, lock int) (*os.File, error) {
-	end := time.Now().Add(lockWait)
-	for {
-		f, err := openRegular(path, flags)
-		if err != nil {
-			return nil, err
-		}
-		err = retry(func() error { return unix.Flock(int(f.Fd()), lock|unix.LOCK_NB) })
-		if err == nil {
-			ours, err1 := f.Stat()
-			there, err2 := os.Lstat(path)
-			if err1 == nil && err2 == nil && os.SameFile(ours, there) {
-				return f, nil
-			}
-			err = errors.Join(err1, err2)
-		}
-		f.Close()
-		switch {
-		case err == unix.EWOULDBLOCK:
-			if time.Now().After(end) {
-				return nil, fmt.Errorf("%w%s: unmount it, or wait", ErrInUse, lockHolder(path))
-			}
-		case err != nil && !errors.Is(err, fs.ErrNotExist):
-			return nil, &fs.PathError{Op: "flock", Path: path, Err: err}
-		}
-		select {
-		case <-time.After(10 * time.Millisecond):
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
+// lockMap opens a map file and locks it.
+func lockMap(ctx context.Context, path string, flags int, m lock.Mode) (f *os.File, err error) {
+	err = lock.Again(ctx, lockWait, func() error {
+		f, err = openLocked(path, flags, m)
+		return err
+	})
+	if errors.Is(err, lock.ErrHeld) {
+		err = fmt.Errorf("%w%s: unmount it, or wait", ErrInUse, lock.Holder(path))
 	}
+	return f, err
+}
+
+// openLocked is one try of lockMap. A process that deletes the file holds the lock, so the name is
+// looked up again after locking; if it is another file's by now, that process counts as the holder.
+func openLocked(path string, flags int, m lock.Mode) (*os.File, error) {
+	f, err := openRegular(path, flags)
+	if err != nil {
+		return nil, err
+	}
+	if err = lock.Try(f, m); err == nil {
+		ours, err1 := f.Stat()
+		there, err2 := os.Lstat(path)
+		if err1 == nil && err2 == nil && os.SameFile(ours, there) {
+			return f, nil
+		}
+		err = cmp.Or(err1, err2, lock.ErrHeld)
+	}
+	f.Close()
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, lock.ErrHeld
+	case errors.Is(err, lock.ErrHeld):
+		return nil, err
+	}
+	return nil, &fs.PathError{Op: "flock", Path: path, Err: err}
 }
 
 // attach reads the header, if there is one, and opens the data file.

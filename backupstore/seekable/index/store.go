@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/restorefs/restorefs/cache/private"
+	"github.com/restorefs/restorefs/cache/private/lock"
 )
 
 // Store is a directory of index files of bounded size, and the indexes in use.
@@ -141,7 +142,7 @@ func (s *Store) lock(name string) (*os.File, error) {
 			return nil, err
 		}
 		if err = private.Check(f); err == nil {
-			err = flock(f)
+			err = claim(f)
 		}
 		if err == nil && s.names(f, name) {
 			return f, nil
@@ -155,9 +156,10 @@ func (s *Store) lock(name string) (*os.File, error) {
 	return nil, errLocked
 }
 
-func flock(f *os.File) error {
-	err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-	if errors.Is(err, syscall.EWOULDBLOCK) {
+// claim locks a file for as long as it is open.
+func claim(f *os.File) error {
+	err := lock.Try(f, lock.Exclusive)
+	if errors.Is(err, lock.ErrHeld) {
 		return errLocked
 	}
 	return err
@@ -182,7 +184,7 @@ func (s *Store) remove(name string, own bool) bool {
 	if !own {
 		if f, err := s.open(name); err == nil {
 			defer f.Close()
-			if flock(f.File) != nil {
+			if claim(f.File) != nil {
 				return false
 			}
 		}

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/restorefs/restorefs/backupstore/share"
+	"github.com/restorefs/restorefs/cache/private/lock"
 	"github.com/restorefs/restorefs/fusefs/mountinfo"
 )
 
@@ -97,22 +98,14 @@ func lockDir(ctx context.Context, dir string) (unlock func(), err error) {
 	if err = unix.Fstat(int(f.Fd()), &st); err == nil && (int(st.Uid) != os.Geteuid() || st.Mode&0o022 != 0) {
 		err = fmt.Errorf("%s belongs to others, or they may write to it: it must be root's own, mode 0700", dir)
 	}
-	for err == nil {
-		if err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err == nil {
-			return func() { f.Close() }, nil
-		}
-		if err != unix.EWOULDBLOCK && err != unix.EINTR {
-			break
-		}
-		select {
-		case <-ctx.Done():
-			err = ctx.Err()
-		case <-time.After(50 * time.Millisecond):
-			err = nil
-		}
+	if err == nil {
+		err = lock.Wait(ctx, f, lock.Exclusive, lock.Forever)
 	}
-	f.Close()
-	return nil, err
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return func() { f.Close() }, nil
 }
 
 // clean detaches mounts left by runs that were killed after they had mounted.
