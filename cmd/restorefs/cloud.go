@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -17,19 +18,35 @@ func cloudFlag() cli.Flag {
 		Usage: "the cloud `NAME` in clouds.yaml; without it, the OS_* variables of an openrc"}
 }
 
-// connectCloud logs in to the cloud that the flags and the environment name. The caller closes the
-// client.
-func connectCloud(c *cli.Context) (*cinderapi.Client, error) {
-	return cinderapi.Connect(c.Context, cinderapi.Options{Cloud: c.String("os-cloud"), Logger: newLogger(c)})
+// connect logs in to the cloud of that name in clouds.yaml or, without one, to that of the
+// environment. The caller closes the client.
+func (o common) connect(ctx context.Context, cloud string) (*cinderapi.Client, error) {
+	return cinderapi.Connect(ctx, cinderapi.Options{Cloud: cloud, Logger: o.log})
 }
 
-// cloudOptions reads what the flags of materialize say about a volume of the cloud, and checks that
-// they go together.
-func cloudOptions(c *cli.Context) (cloud.Options, error) {
-	o := cloud.Options{
-		Rule: cinderapi.Rule(c.String("metadata-rule")), NoMetadata: c.Bool("no-metadata"), NoData: c.Bool("metadata-only"),
-		Server: c.String("server"), Cleanup: c.Bool("cleanup"), Logger: newLogger(c),
-		Tell: func(line string) { fmt.Fprintln(c.App.ErrWriter, wording.Printable(line)) },
+// cloudFlags are the flags of materialize about a volume of a cloud.
+type cloudFlags struct {
+	name         string // of the cloud
+	volume       string // id, "" for none
+	rule         string
+	noMetadata   bool
+	metadataOnly bool
+	newVolume    bool
+	wish         cloud.Wish // for a new volume
+	devicePath   string
+	attach       bool
+	server       string
+	cleanup      bool
+}
+
+// cloudOptions returns what the flags of materialize say about a volume of the cloud, and checks
+// that they go together.
+func (o materializeOptions) cloudOptions() (cloud.Options, error) {
+	f := o.cloud
+	out := cloud.Options{
+		Rule: cinderapi.Rule(f.rule), NoMetadata: f.noMetadata, NoData: f.metadataOnly,
+		Server: f.server, Cleanup: f.cleanup, Logger: o.log,
+		Tell: func(line string) { fmt.Fprintln(o.Err, wording.Printable(line)) },
 		Advice: cloud.Advice{
 			DataAlone:  "restore without --volume, then the metadata with --metadata-only",
 			ThisServer: "say --server with its id",
@@ -38,14 +55,14 @@ func cloudOptions(c *cli.Context) (cloud.Options, error) {
 		},
 	}
 	switch {
-	case o.Rule != cinderapi.RuleBackup && o.Rule != cinderapi.RuleCinder:
-		return o, cmdline.Usagef("--metadata-rule is %s or %s", cinderapi.RuleBackup, cinderapi.RuleCinder)
-	case o.NoMetadata && o.NoData:
-		return o, cmdline.Usagef("--no-metadata and --metadata-only leave nothing to do")
-	case o.NoData && c.String("volume") == "":
-		return o, cmdline.Usagef("--metadata-only needs --volume ID: the volume whose metadata is restored")
+	case out.Rule != cinderapi.RuleBackup && out.Rule != cinderapi.RuleCinder:
+		return out, cmdline.Usagef("--metadata-rule is %s or %s", cinderapi.RuleBackup, cinderapi.RuleCinder)
+	case out.NoMetadata && out.NoData:
+		return out, cmdline.Usagef("--no-metadata and --metadata-only leave nothing to do")
+	case out.NoData && f.volume == "":
+		return out, cmdline.Usagef("--metadata-only needs --volume ID: the volume whose metadata is restored")
 	}
-	return o, nil
+	return out, nil
 }
 
 // inFlags adds to an error about a volume of the cloud which flags can help.

@@ -19,13 +19,10 @@ type givenFlag struct {
 // givenFlags are the flags of a command line, in the order of --help.
 type givenFlags []givenFlag
 
-func givenFlagsOf(c *cli.Context, s *locate.Share) (given givenFlags) {
+// givenFlagsOf reads the flags of a command line.
+func givenFlagsOf(c *cli.Context) (given givenFlags) {
 	for _, f := range c.Command.Flags {
 		name := f.Names()[0]
-		if name == "share" { // the place where the share was found
-			given = append(given, givenFlag{name, []string{"--share", s.Place()}})
-			continue
-		}
 		if !c.IsSet(name) {
 			continue
 		}
@@ -36,13 +33,25 @@ func givenFlagsOf(c *cli.Context, s *locate.Share) (given givenFlags) {
 				words = []string{"--" + name}
 			}
 		case salvageFlag:
-			words = []string{"--" + name + "=" + salvaging(c)}
+			words = []string{"--" + name + "=" + fmt.Sprint(c.Generic(name))}
 		default:
 			words = []string{"--" + name, fmt.Sprint(c.Value(name))}
 		}
 		given = append(given, givenFlag{name, words})
 	}
 	return given
+}
+
+// at returns the flags with the share at the place where it was found, which also stands there if
+// it was not given.
+func (g givenFlags) at(s *locate.Share) givenFlags {
+	rest := slices.DeleteFunc(slices.Clone(g), func(f givenFlag) bool { return f.name == "share" })
+	return slices.Insert(rest, 0, givenFlag{"share", []string{"--share", s.Place()}})
+}
+
+// has reports whether a flag was given, on the command line or by the environment.
+func (g givenFlags) has(name string) bool {
+	return slices.ContainsFunc(g, func(f givenFlag) bool { return f.name == name })
 }
 
 // only returns the words of those of the named flags that were given.

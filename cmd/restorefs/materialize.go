@@ -3,9 +3,11 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/restorefs/restorefs/cmd/cloud"
 	"github.com/restorefs/restorefs/cmd/restore"
 	"github.com/restorefs/restorefs/materialize"
 )
@@ -52,42 +54,74 @@ it says what is left and how to continue.`,
 }
 
 func runMaterialize(c *cli.Context) error {
-	if c.Bool("metadata-only") {
-		return metadataOnly(c)
+	o := materializeOptions{
+		common:      commonOf(c),
+		backup:      c.Args().Get(0),
+		target:      c.Args().Get(1),
+		format:      c.String("format"),
+		dryRun:      c.Bool("dry-run"),
+		force:       c.Bool("force"),
+		niceIO:      c.Bool("nice-io"),
+		bwlimit:     c.String("bwlimit"),
+		metadataOut: c.String("metadata-out"),
+		cloud: cloudFlags{
+			name: c.String("os-cloud"), volume: c.String("volume"), rule: c.String("metadata-rule"),
+			noMetadata: c.Bool("no-metadata"), metadataOnly: c.Bool("metadata-only"),
+			newVolume: c.Bool("new-volume"), devicePath: c.String("device-path"), attach: c.Bool("attach"),
+			server: c.String("server"), cleanup: c.Bool("cleanup"),
+			wish: cloud.Wish{
+				Name: c.String("name"), Type: c.String("type"), Zone: c.String("availability-zone"), SizeGiB: c.Int64("size"),
+			},
+		},
+		engine: restore.Options{
+			Salvage: restore.Salvage(fmt.Sprint(c.Generic("salvage"))), Overlay: c.String("overlay"),
+			Copy: materialize.Options{
+				Jobs: c.Int("jobs"), Delta: c.Bool("delta"), VerifyAfter: c.Bool("verify-after"), Reflink: c.Bool("reflink"),
+			},
+		},
 	}
-	if finds, err := findsDevice(c); err != nil {
+	if o.cloud.metadataOnly {
+		return metadataOnly(c.Context, o)
+	}
+	finds, err := o.findsDevice()
+	switch {
+	case err != nil:
 		return err
-	} else if finds {
-		return toFoundDevice(c)
+	case finds:
+		return toFoundDevice(c.Context, o)
 	}
-	if err := wantArgs(c, "BACKUP", "TARGET"); err != nil {
+	return toTarget(c.Context, o)
+}
+
+// toTarget restores to the TARGET that the operator names.
+func toTarget(ctx context.Context, o materializeOptions) error {
+	if err := o.wantArgs("BACKUP", "TARGET"); err != nil {
 		return err
 	}
-	r, err := newRestoring(c)
+	r, err := newRestoring(ctx, o)
 	if err != nil {
 		return err
 	}
 	defer r.close()
-	ctx, name := c.Context, r.o.target
-	if name == "-" {
+	if o.target == "-" {
 		return r.toStdout(ctx)
 	}
-	if err := r.o.outside(name); err != nil {
+	if err := r.outside(o.target); err != nil {
 		return err
 	}
 	if r.o.qcow2 {
-		return r.toQcow2(ctx, name)
+		return r.toQcow2(ctx, o.target)
 	}
-	if r.cloud, err = findCloudVolume(c, r.o.share); err != nil {
+	if r.cloud, err = findCloudVolume(ctx, o, r.share); err != nil {
 		return err
 	}
-	if err := r.isTheVolume(ctx, name); err != nil {
+	if err := r.isTheVolume(ctx, o.target); err != nil {
 		return err
 	}
-	if r.o.dryRun {
-		return r.plan(ctx, name, r.engine.Plan)
+	if o.dryRun {
+		return r.plan(ctx, o.target, r.engine.Plan)
 	}
-	if err = r.onto(ctx, name, r.byHand()); r.done.Restored && r.cloud != nil {
+	if err = r.onto(ctx, o.target, r.byHand()); r.done.Restored && r.cloud != nil {
 		err = errors.Join(err, r.cloud.Free(ctx))
 	}
 	return err

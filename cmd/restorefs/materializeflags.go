@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,101 +11,85 @@ import (
 
 	"github.com/restorefs/restorefs/backupstore/share/locate"
 	"github.com/restorefs/restorefs/cmd/cmdline"
-	"github.com/restorefs/restorefs/cmd/console"
 	"github.com/restorefs/restorefs/cmd/places"
 	"github.com/restorefs/restorefs/cmd/process"
 	"github.com/restorefs/restorefs/cmd/restore"
-	"github.com/restorefs/restorefs/materialize"
 )
 
-// restoreOptions are what the flags and arguments of materialize ask for.
-type restoreOptions struct {
-	console.Console
-	engine      restore.Options
-	share       *locate.Share
-	given       givenFlags // for commands that repeat them
-	backup      string     // as it was named
-	target      string     // "" if it is to be found
-	qcow2       bool
-	dryRun      bool
-	metadataOut string // a file, "-" for stdout, "" for the default
+// materializeOptions are what the flags and arguments of materialize ask for.
+type materializeOptions struct {
+	common
+	backup, target string // as they were named; target is "" if it is to be found
+	format         string
+	qcow2          bool // format is qcow2
+	dryRun, force  bool
+	niceIO         bool
+	bwlimit        string
+	metadataOut    string // a file, "-" for stdout, "" for the default
+	cloud          cloudFlags
+	engine         restore.Options
 }
 
-// outside refuses a path on the share.
-func (o restoreOptions) outside(path string) error { return o.engine.Keeper.Outside(path) }
-
-// restoreFlags reads the flags of materialize. Flags that do not go together are refused before
-// anything is opened; restoreOptions.on adds what needs an open share.
-func restoreFlags(c *cli.Context) (o restoreOptions, err error) {
-	o = restoreOptions{Console: consoleOf(c), backup: c.Args().Get(0), target: c.Args().Get(1), dryRun: c.Bool("dry-run"), metadataOut: c.String("metadata-out")}
-	if o.qcow2, err = wantsQcow2(c, o.target); err != nil {
-		return o, err
+// prepare refuses flags that do not go together, before anything is opened, and completes the
+// options of the engine but for what needs an open share, which is newRestoring's.
+func (o *materializeOptions) prepare() (err error) {
+	if o.qcow2, err = o.wantsQcow2(); err != nil {
+		return err
 	}
-	if c.String("volume") != "" && (o.qcow2 || o.target == "-") {
-		return o, cmdline.Usagef("--volume goes with a TARGET that is the volume: its device or file")
+	if o.cloud.volume != "" && (o.qcow2 || o.target == "-") {
+		return cmdline.Usagef("--volume goes with a TARGET that is the volume: its device or file")
 	}
-	if err := cmp.Or(checkProgressFlag(c), checkReflinkFlag(c)); err != nil {
-		return o, err
+	if err := cmp.Or(o.checkProgress(), o.checkReflink()); err != nil {
+		return err
 	}
-	memory, err := memoryShare(c)
-	if err != nil {
-		return o, err
+	to := &o.engine.Copy
+	if to.MemoryBytes, err = o.memory.bound(); err != nil {
+		return err
 	}
-	if c.Bool("nice-io") {
+	if o.niceIO {
 		if err := process.GiveWay(); err != nil {
-			return o, err
+			return err
 		}
 	}
-	o.engine = restore.Options{
-		Salvage: restore.Salvage(salvaging(c)), Overlay: c.String("overlay"), PlanOnly: o.dryRun, Record: o.metadataOut,
-		Foreign: c.String("volume") != "" || c.Bool("new-volume"), MemoryFor: memoryFor(c), Avoid: written(c),
-		Copy: materialize.Options{
-			Jobs: c.Int("jobs"), MemoryBytes: memory, MemoryFor: memoryFor(c), Delta: c.Bool("delta"), VerifyAfter: c.Bool("verify-after"), Reflink: c.Bool("reflink"),
-			Logger: newLogger(c),
-		},
-	}
+	to.MemoryFor, o.engine.MemoryFor = o.memory.enoughFor(), o.memory.enoughFor()
+	to.Logger = o.log
+	o.engine.PlanOnly = o.dryRun
+	o.engine.Foreign = o.cloud.volume != "" || o.cloud.newVolume
+	o.engine.Avoid = notEmpty(o.cache.Dir, o.engine.Overlay)
+	o.engine.Record = o.metadataOut
 	if o.metadataOut == "-" {
 		o.engine.Record, o.engine.NoRecord = "", true
 	}
-	if limit := c.String("bwlimit"); limit != "" {
-		if o.engine.Copy.BytesPerSecond, err = cmdline.ParseRate(limit); err != nil {
-			return o, err
+	if o.bwlimit != "" {
+		if to.BytesPerSecond, err = cmdline.ParseRate(o.bwlimit); err != nil {
+			return err
 		}
 	}
 	if o.engine.Overlay != "" {
-		err = places.CheckOverlays(c.String("trust-group"), o.engine.Overlay)
+		return places.CheckOverlays(o.cache.Group, o.engine.Overlay)
 	}
-	return o, err
+	return nil
 }
 
-// on adds what needs an open share.
-func (o *restoreOptions) on(c *cli.Context, s *locate.Share) {
-	o.share, o.given, o.engine.Keeper = s, givenFlagsOf(c, s), keeperOf(c, s)
-	if s.Dir != "" {
-		o.engine.Avoid = append(o.engine.Avoid, s.Dir)
-	}
-	if o.target != "-" && !o.qcow2 {
-		o.engine.StateDir = stateDir(c, s)
-	}
-}
-
-func keeperOf(c *cli.Context, s *locate.Share) restore.Keeper {
-	return restore.Keeper{Force: c.Bool("force"), Outside: func(path string) error { return places.Outside(c.Context, s, path) }}
+// keeper returns the rules for files beside a target.
+func (o materializeOptions) keeper(ctx context.Context, s *locate.Share) restore.Keeper {
+	return restore.Keeper{Force: o.force, Outside: func(path string) error { return places.Outside(ctx, s, path) }}
 }
 
 // stateDir returns the directory for the note that a device is half written, "" if it cannot be
 // used.
-func stateDir(c *cli.Context, s *locate.Share) string {
-	dir, err := cacheSubDir(c, s, "state", "an interrupted run onto a device will need --delta --force to be continued")
+func (o materializeOptions) stateDir(ctx context.Context, s *locate.Share) string {
+	const without = "an interrupted run onto a device will need --delta --force to be continued"
+	dir, err := o.cache.Sub(ctx, s, "state", without)
 	if err != nil {
-		newLogger(c).Warn("an interrupted run onto a device will need --delta --force to be continued", "err", err)
+		o.log.Warn(without, "err", err)
 	}
 	return dir
 }
 
 // checkMetadataOut refuses a FILE that cannot be written, is TARGET, is on the share, or exists and
 // was not written by restorefs.
-func (o restoreOptions) checkMetadataOut() error {
+func (o materializeOptions) checkMetadataOut() error {
 	path, target := o.metadataOut, o.target
 	switch {
 	case path == "":
@@ -141,23 +126,23 @@ func formatFlag() cli.Flag {
 var notWithQcow2 = []string{"delta", "bwlimit", "salvage", "jobs", "reflink"}
 
 // wantsQcow2 reads --format and refuses flags that do not go with it.
-func wantsQcow2(c *cli.Context, target string) (bool, error) {
-	switch f := c.String("format"); f {
+func (o materializeOptions) wantsQcow2() (bool, error) {
+	switch o.format {
 	case "raw":
 		return false, nil
 	case "qcow2":
 	default:
-		return false, cmdline.Usagef("--format %s: it is raw or qcow2", f)
+		return false, cmdline.Usagef("--format %s: it is raw or qcow2", o.format)
 	}
-	if target == "-" {
+	if o.target == "-" {
 		return false, cmdline.Usagef("a qcow2 cannot be written to stdout, as it is not written from front to back: name a file")
 	}
 	for _, flag := range notWithQcow2 {
-		if c.IsSet(flag) {
+		if o.given.has(flag) {
 			return false, cmdline.Usagef("--%s does not go with --format qcow2", flag)
 		}
 	}
-	if c.String("overlay") != "" {
+	if o.engine.Overlay != "" {
 		return false, cmdline.Usagef("--overlay does not go with --format qcow2: restore into a raw file and convert that")
 	}
 	return true, nil

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"os"
 	"os/signal"
 	"syscall"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/restorefs/restorefs/cmd/metrics"
 	"github.com/restorefs/restorefs/cmd/process"
+	"github.com/restorefs/restorefs/cmd/serve"
 	"github.com/restorefs/restorefs/fusefs"
 )
 
@@ -39,8 +41,8 @@ options are these flags without dashes, with _ for -: noauto,allow_other,memory=
 			&cli.StringSliceFlag{Name: "backup", Usage: "only this `BACKUP`; may be given more than once"},
 			&cli.StringSliceFlag{Name: "volume", Usage: "only backups of the volume with this `ID` (or the start of it), new ones too; may be given more than once"},
 			&cli.BoolFlag{Name: "allow-other", Usage: "let other users enter too, as far as the modes allow", DisableDefaultText: true},
-			&cli.StringFlag{Name: "uid", Usage: flagText("USER")},
-			&cli.StringFlag{Name: "gid", Usage: flagText("GROUP")},
+			&cli.StringFlag{Name: "uid", Usage: "everything belongs to this `USER`, a number or a name"},
+			&cli.StringFlag{Name: "gid", Usage: "everything belongs to this `GROUP`, a number or a name"},
 			&cli.StringFlag{Name: "mode", Value: "0400", Usage: "octal `MODE` of files; who reads may enter directories; writing counts with --overlay only"},
 			&cli.BoolFlag{Name: "daemon", Usage: "go to the background once the mount can be used", DisableDefaultText: true},
 			&cli.StringFlag{Name: "log-file", Usage: "once mounted, append messages to `FILE` instead of stderr"},
@@ -50,19 +52,47 @@ options are these flags without dashes, with _ for -: noauto,allow_other,memory=
 			&cli.DurationFlag{Name: "refresh", Value: time.Minute, Usage: "look for new and deleted backups every `TIME`"},
 			&cli.StringFlag{Name: "metrics-listen", Usage: "serve Prometheus metrics at http://`ADDRESS`/metrics; PORT alone is on 127.0.0.1"},
 		}, diskCacheFlags()...),
-		Action: mount,
+		Action: runMount,
 	}
 }
 
-func mount(c *cli.Context) error {
-	o, err := mountFlags(c)
-	if err != nil {
+// ownerHelp explains what else other users need besides a mode.
+const ownerHelp = `Files belong to whoever mounts and are for them alone. Others need both a MODE (or
+--uid, --gid) that lets them read and --allow-other, which for anybody but root needs
+the line user_allow_other in /etc/fuse.conf. Think first: backups hold secrets.`
+
+func runMount(c *cli.Context) error {
+	o := mountOptions{
+		common:        commonOf(c),
+		backups:       c.StringSlice("backup"),
+		volumes:       c.StringSlice("volume"),
+		diskCacheSize: c.String("disk-cache-size"),
+		uid:           c.String("uid"),
+		gid:           c.String("gid"),
+		mode:          c.String("mode"),
+		logFile:       c.String("log-file"),
+		metrics:       c.String("metrics-listen"),
+		run:           c.String("run"),
+		background:    c.Bool("daemon"),
+		idle:          c.Duration("idle-timeout"),
+		refresh:       c.Duration("refresh"),
+		disks: serve.Options{
+			DiskCache: c.String("disk-cache"), Overlay: c.String("overlay"), Index: !c.Bool("no-background-index"),
+		},
+		fuse: fusefs.Options{AllowOther: c.Bool("allow-other")},
+	}
+	if err := o.prepare(); err != nil {
 		return err
 	}
 	if o.background && !process.IsServer() {
 		return process.Daemonize(c.Context)
 	}
-	if err := fusefs.CheckMountpoint(o.mountpoint, o.dirs()); err != nil {
+	return mount(c.Context, o)
+}
+
+// mount serves the disks until the mount has ended.
+func mount(ctx context.Context, o mountOptions) error {
+	if err := fusefs.CheckMountpoint(o.mountpoint, o.makes()); err != nil {
 		return err
 	}
 	n := process.NewNotifier()
@@ -71,24 +101,24 @@ func mount(c *cli.Context) error {
 			return err
 		}
 	}
-	if err := fusefs.CheckApart(o.mountpoint, o.written()); err != nil {
+	if err := fusefs.CheckApart(o.mountpoint, o.writes()); err != nil {
 		return err
 	}
-	measured, err := metrics.Listen(c.Context, o.metrics)
+	measured, err := metrics.Listen(ctx, o.metrics)
 	if err != nil {
 		return err
 	}
 	defer measured.Close()
-	catalog, share, err := openCatalogOn(c, o.share, o.catalog)
+	catalog, share, err := o.open(ctx, o.store)
 	if err != nil {
 		return err
 	}
 	defer catalog.Close()
-	if err := o.logTo(c.Context, share, n); err != nil {
+	if err := o.logTo(ctx, share, n); err != nil {
 		return err
 	}
 	o.disks.MetricsAddress = measured.Address()
-	disks, err := openDisks(c, &o, catalog, share)
+	disks, err := openDisks(ctx, &o, catalog, share)
 	if err != nil {
 		return err
 	}
@@ -100,10 +130,10 @@ func mount(c *cli.Context) error {
 	signal.Notify(hup, syscall.SIGHUP) // unhandled, it would leave a dead mount
 	defer signal.Stop(hup)
 	o.fuse.Status, o.fuse.Source, o.fuse.Avoid = disks.StatusFile, share.Source, o.avoid(share)
-	server, err := fusefs.Mount(c.Context, o.mountpoint, disks, o.fuse)
+	server, err := fusefs.Mount(ctx, o.mountpoint, disks, o.fuse)
 	if err != nil {
 		return err
 	}
-	m := &liveMount{o: o, server: server, disks: disks, n: n, hup: hup, closes: closes, gone: make(chan struct{}), err: c.App.ErrWriter}
-	return m.keep(c.Context)
+	m := &liveMount{o: o, server: server, disks: disks, n: n, hup: hup, closes: closes, gone: make(chan struct{}), err: o.Err}
+	return m.keep(ctx)
 }

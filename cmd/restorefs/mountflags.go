@@ -3,12 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"path/filepath"
 	"runtime"
 	"time"
-
-	"github.com/urfave/cli/v2"
 
 	"github.com/restorefs/restorefs/backupstore"
 	"github.com/restorefs/restorefs/backupstore/share/locate"
@@ -21,81 +18,82 @@ import (
 
 // mountOptions are what the flags of mount ask for.
 type mountOptions struct {
+	common
 	mountpoint       string
-	share            locate.Options
-	catalog          backupstore.Options
 	backups, volumes []string // whose disks are served; none: all
-	disks            serve.Options
-	fuse             fusefs.Options
-	cacheDir         string
+	diskCacheSize    string
+	uid, gid, mode   string
 	logFile          string
 	metrics          string // address, "": metrics are not served
 	run              string // command, "": the mount stays
 	background       bool
 	idle, refresh    time.Duration // idle 0: an unused mount stays
-	log              *slog.Logger
+
+	store backupstore.Options
+	disks serve.Options
+	fuse  fusefs.Options
 }
 
-// mountFlags reads the flags of mount, checks what can be checked without looking at files, and
-// bounds the memory of the process.
-func mountFlags(c *cli.Context) (o mountOptions, err error) {
-	if err := wantArgs(c, "MOUNTPOINT"); err != nil {
-		return o, err
+// prepare checks what can be checked without looking at files, and bounds the memory of the
+// process.
+func (o *mountOptions) prepare() (err error) {
+	if err := o.wantArgs("MOUNTPOINT"); err != nil {
+		return err
 	}
-	memory, err := memoryShare(c)
+	o.mountpoint = o.arg(0)
+	bytes, err := o.memory.bound()
 	if err != nil {
-		return o, err
+		return err
 	}
-	kept, keptMemory, err := diskCacheSize(c)
-	if err != nil {
-		return o, err
+	if o.disks.DiskCache == "" && o.given.has("disk-cache-size") {
+		return cmdline.Usagef("--disk-cache-size has no meaning without --disk-cache DIRECTORY")
 	}
-	memory -= keptMemory / 2 // decoders and cache both give a half
-	mode, err := fileMode(c)
-	if err != nil {
-		return o, err
+	if o.disks.DiskCache != "" {
+		if o.memory, o.disks.DiskCacheBytes, err = o.memory.withDiskCache(o.diskCacheSize); err != nil {
+			return err
+		}
+		bytes -= o.memory.disk
 	}
-	owner, err := owner(c)
-	if err != nil {
-		return o, err
+	if o.fuse.Mode, err = cmdline.ParseMode(o.mode); err != nil {
+		return err
 	}
-	log := newLogger(c)
-	o = mountOptions{
-		mountpoint: c.Args().First(), share: shareOptions(c), catalog: backupstore.Options{DecoderBytes: memory},
-		backups: c.StringSlice("backup"), volumes: c.StringSlice("volume"),
-		disks: serve.Options{
-			CacheBytes: memory, MemoryFor: memoryFor(c), DiskCache: c.String("disk-cache"), DiskCacheBytes: kept,
-			Overlay: c.String("overlay"), Index: !c.Bool("no-background-index"), Version: buildVersion(), Logger: log,
-		},
-		fuse:     fusefs.Options{AllowOther: c.Bool("allow-other"), Owner: owner, Mode: mode, Writable: c.String("overlay") != "", Logger: log},
-		cacheDir: c.String("cache-dir"), logFile: c.String("log-file"), metrics: c.String("metrics-listen"), run: c.String("run"),
-		background: c.Bool("daemon"), idle: c.Duration("idle-timeout"), refresh: c.Duration("refresh"), log: log,
+	if o.uid != "" || o.gid != "" {
+		o.fuse.Owner = &fusefs.Owner{}
+		if o.fuse.Owner.UID, o.fuse.Owner.GID, err = cmdline.ParseOwner(o.uid, o.gid); err != nil {
+			return err
+		}
 	}
+	o.store.DecoderBytes, o.disks.CacheBytes = bytes, bytes
+	o.disks.MemoryFor, o.disks.Version = o.memory.enoughFor(), buildVersion()
+	o.fuse.Writable = o.disks.Overlay != ""
+	o.disks.Logger, o.fuse.Logger = o.log, o.log
 	switch {
 	case o.refresh <= 0:
-		return o, cmdline.Usagef("--refresh must be more than 0")
+		return cmdline.Usagef("--refresh must be more than 0")
 	case o.idle < 0:
-		return o, cmdline.Usagef("--idle-timeout must not be less than 0")
+		return cmdline.Usagef("--idle-timeout must not be less than 0")
 	case o.run != "" && o.background:
-		return o, cmdline.Usagef("--run and --daemon exclude each other: --run ends when its command does")
+		return cmdline.Usagef("--run and --daemon exclude each other: --run ends when its command does")
 	}
-	return o, nil
+	return nil
 }
 
-// dirs returns the directories that are made if they do not exist.
-func (o *mountOptions) dirs() []string { return given(o.cacheDir, o.disks.DiskCache, o.disks.Overlay) }
+// makes returns the directories that are made if they do not exist.
+func (o *mountOptions) makes() []string {
+	return notEmpty(o.cache.Dir, o.disks.DiskCache, o.disks.Overlay)
+}
 
-// written returns the directories and files that the mount writes and that the mountpoint must not
+// writes returns the directories and files that the mount writes and that the mountpoint must not
 // overlap.
-func (o *mountOptions) written() []string { return append(o.dirs(), given(o.logFile)...) }
+func (o *mountOptions) writes() []string { return append(o.makes(), notEmpty(o.logFile)...) }
 
 // avoid returns the paths that the mount must not overlap, the share among them.
 func (o *mountOptions) avoid(share *locate.Share) []string {
-	return append(o.written(), given(share.Dir)...)
+	return append(o.writes(), notEmpty(share.Dir)...)
 }
 
-// given returns the paths that are not "".
-func given(paths ...string) (out []string) {
+// notEmpty returns the paths that are not "".
+func notEmpty(paths ...string) (out []string) {
 	for _, path := range paths {
 		if path != "" {
 			out = append(out, path)
@@ -106,7 +104,7 @@ func given(paths ...string) (out []string) {
 
 // makeAbsolute makes the paths absolute, because a server in the background changes its directory.
 func (o *mountOptions) makeAbsolute() (err error) {
-	paths := []*string{&o.cacheDir, &o.disks.DiskCache, &o.disks.Overlay, &o.logFile}
+	paths := []*string{&o.cache.Dir, &o.disks.DiskCache, &o.disks.Overlay, &o.logFile}
 	if !locate.IsExport(o.share.Share) {
 		paths = append(paths, &o.share.Share)
 	}
@@ -133,24 +131,23 @@ func (o *mountOptions) logTo(ctx context.Context, share *locate.Share, n *proces
 }
 
 // openDisks chooses what is served and makes the directories for it.
-func openDisks(c *cli.Context, o *mountOptions, catalog *backupstore.Catalog, share *locate.Share) (*serve.Disks, error) {
+func openDisks(ctx context.Context, o *mountOptions, catalog *backupstore.Catalog, share *locate.Share) (*serve.Disks, error) {
 	if len(catalog.Backups()) == 0 {
 		// Backups may appear later: a mount that follows the share may be there before them.
 		o.log.Warn(errNone(catalog).Error()+" It is looked at again and again, and backups appear as soon as they are there",
 			"every", o.refresh)
 	}
 	var err error
-	group := c.String("trust-group")
 	if o.disks.Only, err = chosen(catalog, o.backups, o.volumes); err != nil {
 		return nil, err
 	}
 	if dir := o.disks.DiskCache; dir != "" {
-		if err := places.MakeOwn(c.Context, share, group, "disk-cache", dir); err != nil {
+		if err := places.MakeOwn(ctx, share, o.cache.Group, "disk-cache", dir); err != nil {
 			return nil, err
 		}
 	}
 	if dir := o.disks.Overlay; dir != "" {
-		if err := places.MakeOwn(c.Context, share, group, "overlay", dir); err != nil {
+		if err := places.MakeOwn(ctx, share, o.cache.Group, "overlay", dir); err != nil {
 			return nil, err
 		}
 		if o.disks.Overlay, err = filepath.Abs(dir); err != nil {
@@ -158,7 +155,7 @@ func openDisks(c *cli.Context, o *mountOptions, catalog *backupstore.Catalog, sh
 		}
 	}
 	o.disks.Share = places.InFull(share)
-	disks, err := serve.New(c.Context, catalog, o.disks)
+	disks, err := serve.New(ctx, catalog, o.disks)
 	if err == nil {
 		spareThread()
 	}

@@ -1,15 +1,12 @@
 package main
 
 import (
-	"flag"
 	"log/slog"
 	"runtime"
 	"runtime/pprof"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/urfave/cli/v2"
 
 	"github.com/restorefs/restorefs/backupstore"
 	"github.com/restorefs/restorefs/backupstore/share/locate"
@@ -28,9 +25,7 @@ func TestAMountHasAThreadMoreThanWorkersOfReadAhead(t *testing.T) {
 	if err := catalog.Refresh(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	c := cli.NewContext(nil, flag.NewFlagSet("mount", flag.ContinueOnError), nil)
-	c.Context = t.Context()
-	disks, err := openDisks(c, &mountOptions{log: slog.New(slog.DiscardHandler)}, catalog, s)
+	disks, err := openDisks(t.Context(), &mountOptions{common: common{log: slog.New(slog.DiscardHandler)}}, catalog, s)
 	if err != nil {
 		t.Fatal(err)
 	}

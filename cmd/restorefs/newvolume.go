@@ -8,8 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/urfave/cli/v2"
-
 	"github.com/restorefs/restorefs/cmd/cloud"
 	"github.com/restorefs/restorefs/cmd/cmdline"
 	"github.com/restorefs/restorefs/cmd/restore"
@@ -27,59 +25,59 @@ type delivery struct {
 }
 
 // toFoundDevice is materialize without TARGET.
-func toFoundDevice(c *cli.Context) error {
-	if err := checkNewVolumeFlags(c); err != nil {
+func toFoundDevice(ctx context.Context, o materializeOptions) error {
+	if err := o.checkFindsDevice(); err != nil {
 		return err
 	}
-	o, err := cloudOptions(c)
+	how, err := o.cloudOptions()
 	if err != nil {
 		return err
 	}
 	var finder device.Finder
-	if how := c.String("device-path"); how != "" {
-		if finder, err = device.Parse(how); err != nil {
+	if path := o.cloud.devicePath; path != "" {
+		if finder, err = device.Parse(path); err != nil {
 			return cmdline.Usagef("--device-path %w", err)
 		}
 	}
-	r, err := newRestoring(c)
+	r, err := newRestoring(ctx, o)
 	if err != nil {
 		return err
 	}
 	defer r.close()
-	if r.cloud, err = newCloudVolume(c, r.o.share); err != nil {
+	if r.cloud, err = newCloudVolume(ctx, o, r.share); err != nil {
 		return err
 	}
 	d := &delivery{restoring: r}
-	if err := d.planVolume(c, o); err != nil {
+	if err := d.planVolume(ctx, how); err != nil {
 		return err
 	}
-	if d.place, err = choosePlace(c, r.cloud.client, finder); err != nil {
+	if d.place, err = choosePlace(ctx, r.cloud.client, finder, o.cloud.server); err != nil {
 		return err
 	}
-	if err := d.place.Check(c.Context); err != nil {
+	if err := d.place.Check(ctx); err != nil {
 		return err
 	}
-	if r.o.dryRun {
-		return d.dryRun(c.Context)
+	if o.dryRun {
+		return d.dryRun(ctx)
 	}
-	if err := d.confirm(c.Context); err != nil {
+	if err := d.confirm(ctx); err != nil {
 		return err
 	}
-	return d.deliver(c.Context)
+	return d.deliver(ctx)
 }
 
 // planVolume plans the volume of --new-volume, or looks at that of --volume.
-func (d *delivery) planVolume(c *cli.Context, o cloud.Options) (err error) {
-	if c.Bool("attach") && cloud.Encrypted(d.backup) {
+func (d *delivery) planVolume(ctx context.Context, how cloud.Options) (err error) {
+	f := d.o.cloud
+	if f.attach && cloud.Encrypted(d.backup) {
 		return cmdline.Usagef("backup %s is of an encrypted volume: its data is encrypted, and what is written through an attachment would be encrypted once more; "+
 			"restore it where the volume's own bytes are (--device-path)", d.backup.ID)
 	}
 	client := d.cloud.client
-	if c.Bool("new-volume") {
-		wish := cloud.Wish{Name: c.String("name"), Type: c.String("type"), Zone: c.String("availability-zone"), SizeGiB: c.Int64("size")}
-		d.Delivery, err = cloud.NewVolume(c.Context, client, d.backup, d.engine.Volume(), wish, o)
+	if f.newVolume {
+		d.Delivery, err = cloud.NewVolume(ctx, client, d.backup, d.engine.Volume(), f.wish, how)
 	} else {
-		d.Delivery, err = cloud.ToVolume(c.Context, client, c.String("volume"), d.backup, d.engine.Volume(), o)
+		d.Delivery, err = cloud.ToVolume(ctx, client, f.volume, d.backup, d.engine.Volume(), how)
 	}
 	if err != nil {
 		return inFlags(err)
@@ -89,20 +87,20 @@ func (d *delivery) planVolume(c *cli.Context, o cloud.Options) (err error) {
 }
 
 // choosePlace returns the place that --device-path names or, if the finder is nil, that of
-// --attach.
-func choosePlace(c *cli.Context, client *cinderapi.Client, f device.Finder) (cloud.Place, error) {
+// --attach. id is the server that this machine is, "" to ask for it.
+func choosePlace(ctx context.Context, client *cinderapi.Client, f device.Finder, id string) (cloud.Place, error) {
 	if f != nil {
 		return cloud.OnThisMachine(f), nil
 	}
-	id, from := c.String("server"), "--server"
+	from := "--server"
 	if id == "" {
 		var err error
-		if id, err = (cinderapi.Here{}).ServerID(c.Context); err != nil {
+		if id, err = (cinderapi.Here{}).ServerID(ctx); err != nil {
 			return nil, fmt.Errorf("%w; say it with --server ID, if this machine is a server of the cloud; else use --device-path", err)
 		}
 		from = "this machine"
 	}
-	a, err := client.NewAttacher(c.Context, id)
+	a, err := client.NewAttacher(ctx, id)
 	if err != nil {
 		return nil, fmt.Errorf("--attach to server %s (%s): %w", wording.Printable(id), from, err)
 	}
@@ -146,7 +144,7 @@ func (d *delivery) write(ctx context.Context, found *device.Device) (cloud.Writt
 	if err != nil {
 		return cloud.Written{}, fmt.Errorf("the device of volume %s: %w", d.Volume.ID, err)
 	}
-	if err := d.o.outside(path); err != nil {
+	if err := d.outside(path); err != nil {
 		return cloud.Written{}, err
 	}
 	d.found, d.saysHow = found, true
@@ -180,6 +178,6 @@ func (d *delivery) explainRemains(e *cloud.RemainsError) error {
 
 // resumeCommand returns the command that continues: this one, with the existing volume.
 func (d *delivery) resumeCommand(e *cloud.RemainsError) string {
-	return d.o.given.continuing(e.Noted, []string{"new-volume", "type", "availability-zone", "name", "size", "cleanup", "volume"},
+	return d.given.continuing(e.Noted, []string{"new-volume", "type", "availability-zone", "name", "size", "cleanup", "volume"},
 		"--volume", e.Volume.ID, d.backup.ID)
 }

@@ -26,62 +26,62 @@ func newVolumeFlags() []cli.Flag {
 
 // findsDevice reports whether materialize finds TARGET itself. If it does not, flags that need that
 // are an error.
-func findsDevice(c *cli.Context) (bool, error) {
-	if c.Bool("new-volume") || c.String("device-path") != "" || c.Bool("attach") {
+func (o materializeOptions) findsDevice() (bool, error) {
+	if o.cloud.newVolume || o.cloud.devicePath != "" || o.cloud.attach {
 		return true, nil
 	}
-	if c.IsSet("server") && c.String("volume") == "" {
+	if o.given.has("server") && o.cloud.volume == "" {
 		return false, cmdline.Usagef("--server goes with --attach or --volume")
 	}
-	return false, onlyWithNewVolume(c)
+	return false, o.onlyWithNewVolume()
 }
 
-func onlyWithNewVolume(c *cli.Context) error {
+func (o materializeOptions) onlyWithNewVolume() error {
 	for _, flag := range []string{"type", "availability-zone", "name", "size", "cleanup"} {
-		if c.IsSet(flag) {
+		if o.given.has(flag) {
 			return cmdline.Usagef("--%s goes with --new-volume", flag)
 		}
 	}
 	return nil
 }
 
-func checkNewVolumeFlags(c *cli.Context) error {
-	fresh, volume := c.Bool("new-volume"), c.String("volume")
-	if c.NArg() == 2 {
-		return cmdline.Usagef("TARGET %s and the flags that find the volume's device exclude each other", c.Args().Get(1))
-	}
-	if c.NArg() != 1 {
-		return cmdline.Usagef("materialize with --new-volume, --device-path or --attach takes BACKUP, %s given", wording.Count(c.NArg(), "argument"))
-	}
-	attach, path := c.Bool("attach"), c.String("device-path") != ""
+// checkFindsDevice checks the flags of a restore that finds TARGET itself.
+func (o materializeOptions) checkFindsDevice() error {
+	f := o.cloud
+	path := f.devicePath != ""
 	switch {
-	case fresh && volume != "":
-		return cmdline.Usagef("--new-volume creates a volume, --volume %s is one that is there: say one of them", volume)
-	case !fresh && volume == "":
+	case len(o.args) == 2:
+		return cmdline.Usagef("TARGET %s and the flags that find the volume's device exclude each other", o.target)
+	case len(o.args) != 1:
+		return cmdline.Usagef("materialize with --new-volume, --device-path or --attach takes BACKUP, %s given", wording.Count(len(o.args), "argument"))
+	case f.newVolume && f.volume != "":
+		return cmdline.Usagef("--new-volume creates a volume, --volume %s is one that is there: say one of them", f.volume)
+	case !f.newVolume && f.volume == "":
 		return cmdline.Usagef("--device-path and --attach find the device of a volume: say --new-volume or --volume ID")
-	case attach && path:
+	case f.attach && path:
 		return cmdline.Usagef("--attach and --device-path exclude each other")
-	case !attach && !path:
-		return cmdline.Usagef("how does the new volume's device show on this machine? Say --device-path lvm, nfs, ceph or a path with {id}; or --attach, if this machine is a server of the cloud")
-	case c.String("server") != "" && !attach:
+	case !f.attach && !path:
+		return cmdline.Usagef("how does the new volume's device show on this machine? Say --device-path lvm, nfs, ceph or a path with {id}; " +
+			"or --attach, if this machine is a server of the cloud")
+	case f.server != "" && !f.attach:
 		return cmdline.Usagef("--server goes with --attach")
 	}
-	if err := checkNewVolumeValues(c); err != nil || fresh {
+	if err := o.checkNewVolumeValues(); err != nil || f.newVolume {
 		return err
 	}
-	return onlyWithNewVolume(c)
+	return o.onlyWithNewVolume()
 }
 
 // checkNewVolumeValues checks the values of flags for new and for existing volumes.
-func checkNewVolumeValues(c *cli.Context) error {
-	switch size := c.Int64("size"); {
-	case c.Bool("metadata-only"):
+func (o materializeOptions) checkNewVolumeValues() error {
+	switch size := o.cloud.wish.SizeGiB; {
+	case o.cloud.metadataOnly:
 		return cmdline.Usagef("--metadata-only writes no data: it goes with --volume ID alone")
-	case c.String("format") != "raw":
-		return cmdline.Usagef("--format %s does not go with a volume of the cloud", c.String("format"))
+	case o.format != "raw":
+		return cmdline.Usagef("--format %s does not go with a volume of the cloud", o.format)
 	case size < 0 || size > 1<<20:
 		return cmdline.Usagef("--size %d: it is a number of GiB", size)
-	case len([]rune(c.String("name"))) > 255:
+	case len([]rune(o.cloud.wish.Name)) > 255:
 		return cmdline.Usagef("--name is longer than the 255 characters that Cinder takes")
 	}
 	return nil

@@ -3,7 +3,6 @@ package main
 import (
 	"github.com/urfave/cli/v2"
 
-	"github.com/restorefs/restorefs/cmd/cmdline"
 	"github.com/restorefs/restorefs/cmd/console"
 	"github.com/restorefs/restorefs/cmd/restore"
 )
@@ -15,14 +14,5 @@ func progressFlag() cli.Flag {
 func stateOf(p restore.Progress) console.State {
 	return console.State{
 		Stage: p.Stage, Done: p.Done, Total: p.Total, Written: p.Written, Zeroed: p.Zeroed, Skipped: p.Skipped, Healed: p.Healed,
-	}
-}
-
-func checkProgressFlag(c *cli.Context) error {
-	switch how := c.String("progress"); how {
-	case "auto", "json", "none":
-		return nil
-	default:
-		return cmdline.Usagef("--progress %s: it is auto, json or none", how)
 	}
 }

@@ -21,14 +21,14 @@ func (r *restoring) noteReflink() {
 	}
 }
 
-// checkReflinkFlag refuses flags that do not go with copying in the kernel, which knows only the
+// checkReflink refuses flags that do not go with copying in the kernel, which knows only the
 // files on the share and overwrites the target.
-func checkReflinkFlag(c *cli.Context) error {
+func (o materializeOptions) checkReflink() error {
 	switch {
-	case !c.Bool("reflink"):
-	case c.String("overlay") != "":
+	case !o.engine.Copy.Reflink:
+	case o.engine.Overlay != "":
 		return cmdline.Usagef("--reflink does not go with --overlay: what was written there is not on the share")
-	case salvaging(c) == "keep":
+	case o.engine.Salvage == "keep":
 		return cmdline.Usagef("--reflink does not go with --salvage=keep: it would overwrite what is to be kept")
 	}
 	return nil

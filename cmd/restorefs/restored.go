@@ -102,7 +102,7 @@ func printRestored(w io.Writer, done restore.Result, out materialized, proof str
 }
 
 // reportTo returns where a restore is reported: on stderr if --metadata-out - uses stdout.
-func (o restoreOptions) reportTo() io.Writer {
+func (o materializeOptions) reportTo() io.Writer {
 	if o.metadataOut == "-" {
 		return o.Err
 	}

@@ -45,41 +45,37 @@ type cloudVolume struct {
 }
 
 // newCloudVolume logs in. The caller closes it.
-func newCloudVolume(c *cli.Context, s *locate.Share) (*cloudVolume, error) {
-	client, err := connectCloud(c)
+func newCloudVolume(ctx context.Context, o materializeOptions, s *locate.Share) (*cloudVolume, error) {
+	client, err := o.connect(ctx, o.cloud.name)
 	if err != nil {
 		return nil, err
 	}
-	again := append([]string{"restorefs", "materialize", "--metadata-only"}, sameShare(c, s)...)
-	for _, flag := range []string{"os-cloud", "metadata-rule"} {
-		if c.IsSet(flag) {
-			again = append(again, "--"+flag, c.String(flag))
-		}
-	}
-	return &cloudVolume{client: client, Console: consoleOf(c), keeper: keeperOf(c, s), again: again}, nil
+	again := append([]string{"restorefs", "materialize", "--metadata-only"},
+		o.given.at(s).only("share", "cinder-conf", "mount-options", "os-cloud", "metadata-rule")...)
+	return &cloudVolume{client: client, Console: o.Console, keeper: o.keeper(ctx, s), again: again}, nil
 }
 
 // findCloudVolume logs in and looks at the volume of --volume. It returns nil without that flag.
 // The caller closes it.
-func findCloudVolume(c *cli.Context, s *locate.Share) (*cloudVolume, error) {
-	o, err := cloudOptions(c)
+func findCloudVolume(ctx context.Context, o materializeOptions, s *locate.Share) (*cloudVolume, error) {
+	how, err := o.cloudOptions()
 	if err != nil {
 		return nil, err
 	}
-	if c.String("volume") == "" {
+	if o.cloud.volume == "" {
 		for _, flag := range []string{"metadata-rule", "no-metadata", "os-cloud"} {
 			// OS_CLOUD alone does not ask for a volume.
-			if c.IsSet(flag) && !(flag == "os-cloud" && os.Getenv("OS_CLOUD") == c.String(flag)) {
+			if o.given.has(flag) && !(flag == "os-cloud" && os.Getenv("OS_CLOUD") == o.cloud.name) {
 				return nil, cmdline.Usagef("--%s is for a volume of the cloud: say which with --volume ID, or --new-volume", flag)
 			}
 		}
 		return nil, nil
 	}
-	v, err := newCloudVolume(c, s)
+	v, err := newCloudVolume(ctx, o, s)
 	if err != nil {
 		return nil, err
 	}
-	if v.Destination, err = cloud.Find(c.Context, v.client, c.String("volume"), o); err != nil {
+	if v.Destination, err = cloud.Find(ctx, v.client, o.cloud.volume, how); err != nil {
 		v.close()
 		return nil, err
 	}
@@ -152,49 +148,49 @@ type restoredMetadata struct {
 }
 
 // metadataOnly is materialize --metadata-only.
-func metadataOnly(c *cli.Context) error {
-	if n := c.NArg(); n != 1 && n != 2 {
+func metadataOnly(ctx context.Context, o materializeOptions) error {
+	if n := len(o.args); n != 1 && n != 2 {
 		return cmdline.Usagef("materialize --metadata-only takes BACKUP, %s given", wording.Count(n, "argument"))
 	}
-	if _, err := cloudOptions(c); err != nil {
+	if _, err := o.cloudOptions(); err != nil {
 		return err
 	}
-	catalog, s, err := openCatalogOn(c, shareOptions(c), backupstore.Options{})
+	catalog, s, err := o.open(ctx, backupstore.Options{})
 	if err != nil {
 		return err
 	}
 	defer catalog.Close()
-	b, err := oneBackup(c, catalog)
+	b, err := catalog.Find(o.backup)
 	if err != nil {
 		return err
 	}
-	v, err := findCloudVolume(c, s)
+	v, err := findCloudVolume(ctx, o, s)
 	if err != nil {
 		return err
 	}
 	defer v.close()
-	if c.NArg() == 2 {
-		if err := v.CheckNames(c.Args().Get(1)); err != nil {
+	if len(o.args) == 2 {
+		if err := v.CheckNames(o.target); err != nil {
 			return err
 		}
 	}
-	if err := v.Check(c.Context, b); err != nil {
+	if err := v.Check(ctx, b); err != nil {
 		return err
 	}
-	if c.Bool("dry-run") {
-		changes, err := v.Changes(c.Context, b)
+	if o.dryRun {
+		changes, err := v.Changes(ctx, b)
 		if err != nil {
 			return err
 		}
-		if c.Bool("json") {
-			return wording.WriteJSON(c.App.Writer, plannedMetadata{b.ID, changes, v.Volume.ID})
+		if o.JSON {
+			return wording.WriteJSON(o.Out, plannedMetadata{b.ID, changes, v.Volume.ID})
 		}
-		printChanges(c.App.Writer, changes)
+		printChanges(o.Out, changes)
 		return nil
 	}
-	out, err := v.restoreMetadata(c.Context, b, "")
-	if c.Bool("json") {
-		err = errors.Join(err, wording.WriteJSON(c.App.Writer, restoredMetadata{b.ID, out}))
+	out, err := v.restoreMetadata(ctx, b, "")
+	if o.JSON {
+		err = errors.Join(err, wording.WriteJSON(o.Out, restoredMetadata{b.ID, out}))
 	}
 	return err
 }

@@ -6,9 +6,8 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/urfave/cli/v2"
-
 	"github.com/restorefs/restorefs/backupstore"
+	"github.com/restorefs/restorefs/backupstore/share/locate"
 	"github.com/restorefs/restorefs/cmd/cmdline"
 	"github.com/restorefs/restorefs/cmd/console"
 	"github.com/restorefs/restorefs/cmd/restore"
@@ -19,7 +18,9 @@ import (
 
 // restoring is one run of materialize. It belongs to one goroutine.
 type restoring struct {
-	o       restoreOptions
+	o       materializeOptions
+	share   *locate.Share
+	given   givenFlags // with the share, for commands that repeat them
 	catalog *backupstore.Catalog
 	backup  *backupstore.Backup
 	engine  *restore.Restore
@@ -31,26 +32,31 @@ type restoring struct {
 	confirmed bool           // the operator has said yes already
 }
 
-// newRestoring opens the backup that the first argument names, as the flags of materialize say.
-// Nothing is written. The caller closes it.
-func newRestoring(c *cli.Context) (*restoring, error) {
-	o, err := restoreFlags(c)
+// newRestoring opens the backup that materialize is to restore. Nothing is written. The caller
+// closes it.
+func newRestoring(ctx context.Context, o materializeOptions) (*restoring, error) {
+	if err := o.prepare(); err != nil {
+		return nil, err
+	}
+	catalog, share, err := o.open(ctx, backupstore.Options{DecoderBytes: o.engine.Copy.MemoryBytes, NoIndexBuild: true})
 	if err != nil {
 		return nil, err
 	}
-	r := &restoring{o: o}
-	catalog, share, err := openCatalogOn(c, shareOptions(c), backupstore.Options{DecoderBytes: o.engine.Copy.MemoryBytes, NoIndexBuild: true})
-	if err != nil {
-		return nil, err
+	o.engine.Keeper = o.keeper(ctx, share)
+	o.engine.Avoid = append(o.engine.Avoid, notEmpty(share.Dir)...)
+	if o.target != "-" && !o.qcow2 {
+		o.engine.StateDir = o.stateDir(ctx, share)
 	}
-	r.catalog = catalog
-	r.o.on(c, share)
-	if err := errors.Join(r.o.checkMetadataOut(), r.open(c.Context)); err != nil {
+	r := &restoring{o: o, share: share, given: o.given.at(share), catalog: catalog}
+	if err := errors.Join(o.checkMetadataOut(), r.open(ctx)); err != nil {
 		r.close()
 		return nil, err
 	}
 	return r, nil
 }
+
+// outside refuses a path on the share.
+func (r *restoring) outside(path string) error { return r.o.engine.Keeper.Outside(path) }
 
 func (r *restoring) open(ctx context.Context) (err error) {
 	if r.backup, err = r.catalog.Find(r.o.backup); err != nil {
@@ -115,7 +121,7 @@ func (r *restoring) howToContinue(name string, failed *restore.CopyError) error 
 	if r.saysHow || refused || wrong || errors.Is(failed.Err, backupstore.ErrDamaged) {
 		return failed
 	}
-	return fmt.Errorf("%w\nto continue:  %s", failed, r.o.given.continuing(failed.Noted, nil, r.backup.ID, name))
+	return fmt.Errorf("%w\nto continue:  %s", failed, r.given.continuing(failed.Noted, nil, r.backup.ID, name))
 }
 
 // maybeFinished adds to the refusal of a target that holds something how to find out whether it is
@@ -126,7 +132,7 @@ func (r *restoring) maybeFinished(name string, occupied *restore.OccupiedError) 
 	if occupied.Record != "" {
 		says = fmt.Sprintf("a restore of this backup ended here, as %s says. This proves that it is still whole, and writes nothing:", occupied.Record)
 	}
-	words := append([]string{"restorefs", "verify"}, r.o.given.only("share", "cinder-conf", "mount-options")...)
+	words := append([]string{"restorefs", "verify"}, r.given.only("share", "cinder-conf", "mount-options")...)
 	return fmt.Errorf("%w\n%s\n  %s", occupied, says, wording.ShellCommand(append(words, "--target", name, r.backup.ID)))
 }
 

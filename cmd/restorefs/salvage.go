@@ -49,8 +49,6 @@ func newSalvageFlag() cli.Flag {
 		Usage: "go on where the backup is damaged and nothing heals it: zero (the usual) puts zeros there, keep leaves what TARGET holds"}}
 }
 
-func salvaging(c *cli.Context) string { return c.Generic("salvage").(*salvageMode).String() }
-
 // salvaged returns the error for the ranges that a restore has lost, with the place of their map,
 // nil if there are none.
 func (r *restoring) salvaged() error {

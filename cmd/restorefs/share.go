@@ -8,7 +8,6 @@ import (
 	"github.com/urfave/cli/v2"
 	"golang.org/x/sys/unix"
 
-	"github.com/restorefs/restorefs/backupstore/share/cinderconf"
 	"github.com/restorefs/restorefs/backupstore/share/locate"
 	"github.com/restorefs/restorefs/cmd/cmdline"
 	"github.com/restorefs/restorefs/fusefs"
@@ -30,33 +29,6 @@ func shareFlags() []cli.Flag {
 			Usage: "Cinder's configuration, a `FILE` (and FILE.d/*.conf) or a directory of such"},
 		&cli.StringFlag{Name: "mount-options", Usage: "`OPTIONS` to mount an export with, comma-separated; always ro,nosuid,nodev,noexec"},
 	}
-}
-
-// shareOptions reads the flags that say where the share is.
-func shareOptions(c *cli.Context) locate.Options {
-	return locate.Options{
-		Share: c.String("share"), Config: c.String("cinder-conf"), NeedConfig: c.IsSet("cinder-conf"),
-		MountOptions: c.String("mount-options"), Logger: newLogger(c),
-	}
-}
-
-// sameShare returns the flags with which another command finds the same share.
-func sameShare(c *cli.Context, s *locate.Share) []string {
-	words := []string{"--share", s.Place()}
-	for _, flag := range []string{"cinder-conf", "mount-options"} {
-		if c.IsSet(flag) {
-			words = append(words, "--"+flag, c.String(flag))
-		}
-	}
-	return words
-}
-
-// cinderConfig reads other settings from Cinder's configuration. counts says that err matters: a
-// configuration was asked for and could not be read.
-func cinderConfig(c *cli.Context) (conf cinderconf.Config, counts bool, err error) {
-	conf, err = cinderconf.Load(c.String("cinder-conf"))
-	counts = err != nil && c.IsSet("cinder-conf") && !errors.Is(err, cinderconf.ErrNoBackups)
-	return conf, counts, err
 }
 
 // openShare opens a share, and refuses one that is a mount of restorefs.
@@ -95,15 +67,4 @@ func noMountOfOurs(s *locate.Share) error {
 		}
 	}
 	return nil
-}
-
-// written returns the directories and files that a mount writes, which the mountpoint must not
-// overlap.
-func written(c *cli.Context) (paths []string) {
-	for _, flag := range []string{"cache-dir", "disk-cache", "overlay", "log-file"} {
-		if path := c.String(flag); path != "" {
-			paths = append(paths, path)
-		}
-	}
-	return paths
 }

@@ -24,24 +24,39 @@ func unmountCommand() *cli.Command {
 			&cli.BoolFlag{Name: "if-mounted", Usage: "succeed, without a word, where no restorefs is mounted", DisableDefaultText: true},
 			&cli.DurationFlag{Name: "timeout", Value: 30 * time.Second, Usage: "give up on a busy mount after `TIME`"},
 		},
-		Action: func(c *cli.Context) error {
-			if !c.Args().Present() {
-				return cmdline.Usagef("unmount takes MOUNTPOINT..., no argument was given")
-			}
-			var errs []error
-			for _, dir := range c.Args().Slice() {
-				errs = append(errs, unmountOne(c, dir))
-			}
-			return errors.Join(errs...)
-		},
+		Action: runUnmount,
 	}
 }
 
-func unmountOne(c *cli.Context, dir string) error {
-	ctx, cancel := context.WithTimeout(c.Context, c.Duration("timeout"))
+// unmountOptions are what the flags of unmount ask for.
+type unmountOptions struct {
+	common
+	lazy, ifMounted bool
+	timeout         time.Duration
+}
+
+func runUnmount(c *cli.Context) error {
+	return unmount(c.Context, unmountOptions{
+		common: commonOf(c), lazy: c.Bool("lazy"), ifMounted: c.Bool("if-mounted"), timeout: c.Duration("timeout"),
+	})
+}
+
+func unmount(ctx context.Context, o unmountOptions) error {
+	if len(o.args) == 0 {
+		return cmdline.Usagef("unmount takes MOUNTPOINT..., no argument was given")
+	}
+	var errs []error
+	for _, dir := range o.args {
+		errs = append(errs, o.unmountOne(ctx, dir))
+	}
+	return errors.Join(errs...)
+}
+
+func (o unmountOptions) unmountOne(ctx context.Context, dir string) error {
+	ctx, cancel := context.WithTimeout(ctx, o.timeout)
 	defer cancel()
-	err := fusefs.Unmount(ctx, dir, fusefs.UnmountOptions{Lazy: c.Bool("lazy"), AwaitExit: true, Logger: newLogger(c)})
-	if c.Bool("if-mounted") && (errors.Is(err, fusefs.ErrNotMounted) || errors.Is(err, fs.ErrNotExist)) {
+	err := fusefs.Unmount(ctx, dir, fusefs.UnmountOptions{Lazy: o.lazy, AwaitExit: true, Logger: o.log})
+	if o.ifMounted && (errors.Is(err, fusefs.ErrNotMounted) || errors.Is(err, fs.ErrNotExist)) {
 		return nil
 	}
 	var busy *fusefs.BusyError
