@@ -50,13 +50,17 @@ var mayImport = map[string][]string{
 	"backupstore/share/nfs/v3": {
 		"backupstore/share", "backupstore/share/nfs/proto", "backupstore/share/nfs/rpc", "backupstore/share/nfs/xdr",
 	},
+	"backupstore/share/nfs/v4": {
+		"backupstore/share", "backupstore/share/nfs/proto", "backupstore/share/nfs/rpc", "backupstore/share/nfs/xdr",
+	},
 	"backupstore/share/nfs": {
 		"backupstore/share", "backupstore/share/nfs/proto", "backupstore/share/nfs/rpc", "backupstore/share/nfs/v3",
-		"backupstore/share/nfs/xdr",
+		"backupstore/share/nfs/v4", "backupstore/share/nfs/xdr",
 	},
 	"backupstore/share/locate": {
 		"backupstore/share", "backupstore/share/cinderconf", "backupstore/share/nfs", "backupstore/share/nfsmount",
-		"backupstore/share/nfs/proto", "backupstore/share/nfs/rpc", "backupstore/share/nfs/v3", "backupstore/share/nfs/xdr",
+		"backupstore/share/nfs/proto", "backupstore/share/nfs/rpc", "backupstore/share/nfs/v3",
+		"backupstore/share/nfs/v4", "backupstore/share/nfs/xdr",
 	},
 	"backupstore/format":           {},
 	"backupstore/safetext":         {},

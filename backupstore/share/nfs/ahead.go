@@ -2,16 +2,20 @@ package nfs
 
 import (
 	"context"
+	"math"
 	"slices"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/restorefs/restorefs/backupstore/share"
 )
 
 const (
 	defaultAhead = 16 << 20
-	// maxWindow is the most blocks that are read ahead for one reader.
-	maxWindow = 16
+	// maxWindow is the most blocks that are read ahead for one reader, minWindow the fewest, which
+	// suffice where a round trip takes nearly no time. More would only pass through more memory.
+	minWindow, maxWindow = 2, 16
 	// maxStreams bounds the readers in sequence that are followed.
 	maxStreams = 16
 )
@@ -20,6 +24,8 @@ const (
 // round trip each time. A reader that begins where one of the last reads of its file ended becomes a
 // stream; its window of blocks in flight grows while it goes on.
 type ahead struct {
+	trip atomic.Int64 // the shortest time that a small call took, in nanoseconds
+
 	mu      sync.Mutex
 	left    int       // blocks that there is memory for
 	streams []*stream // the one used last is the last
@@ -55,7 +61,25 @@ func newAhead(bytes int) *ahead {
 	if bytes == 0 {
 		bytes = defaultAhead
 	}
-	return &ahead{left: max(0, bytes/maxPiece)}
+	a := &ahead{left: max(0, bytes/maxPiece)}
+	a.trip.Store(math.MaxInt64)
+	return a
+}
+
+// took notes how long a small call took.
+func (a *ahead) took(d time.Duration) {
+	for was := a.trip.Load(); int64(d) < was; was = a.trip.Load() {
+		if a.trip.CompareAndSwap(was, int64(d)) {
+			return
+		}
+	}
+}
+
+// most is how many blocks one reader may have ahead: as many as a fast network carries in the time
+// of a round trip.
+func (a *ahead) most() int {
+	const perBlock = 400 * time.Microsecond // 10 Gbit/s
+	return int(min(maxWindow, minWindow+a.trip.Load()/int64(perBlock)))
 }
 
 // read is file.read with what was read ahead, and reads ahead.
@@ -134,7 +158,7 @@ func (a *ahead) take(f *file, off int64, n int) *block {
 // other a little.
 func (a *ahead) advance(s *stream, j int) {
 	if j > s.at {
-		s.window = min(maxWindow, s.window*2)
+		s.window = min(a.most(), s.window*2)
 		s.at = j
 	}
 	if past := s.at - 1; past > 0 {
@@ -202,7 +226,7 @@ func (a *ahead) passed(f *file, from, to int64) {
 	if len(a.streams) == maxStreams {
 		a.end(a.streams[0])
 	}
-	s := &stream{f: f, window: 2}
+	s := &stream{f: f, window: minWindow}
 	a.streams = append(a.streams, s)
 	a.start(s, to)
 	a.extend(s)

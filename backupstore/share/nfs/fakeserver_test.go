@@ -30,6 +30,11 @@ type fakeServer struct {
 	most    int  // bytes of a READ
 	perPage int  // names in a page of a directory
 	noV3    bool // version 3 is not offered
+	noV4    bool // nor any version 4
+	noV41   bool // nor version 4.1
+	most41  int  // bytes of an answer in a session; 0: no limit
+	clients map[uint64]*fakeClient
+	nextID  uint64
 }
 
 // fakeNode is a file or directory.
@@ -64,6 +69,7 @@ func newFakeServer(t testing.TB) *fakeServer {
 	s := &fakeServer{
 		t: t, ln: ln, nodes: map[uint64]*fakeNode{}, conns: map[net.Conn]bool{}, epoch: 1, fsid: 7,
 		calls: map[string]int{}, most: 1 << 20, perPage: 10,
+		clients: map[uint64]*fakeClient{},
 	}
 	s.root = s.add(2)
 	s.wg.Go(s.accept)
@@ -169,9 +175,8 @@ func (s *fakeServer) serve(conn net.Conn) {
 			return
 		}
 		wg.Go(func() {
-			if answer, f := s.answer(conn, call); answer != nil {
-				send(conn, &writing, answer, f)
-			}
+			answer, f := s.answer(call)
+			send(conn, &writing, answer, f)
 		})
 	}
 }
@@ -252,7 +257,7 @@ func (w *out) bytes(p []byte) *out {
 }
 
 // answer executes a call.
-func (s *fakeServer) answer(conn net.Conn, call []byte) ([]byte, fault) {
+func (s *fakeServer) answer(call []byte) ([]byte, fault) {
 	r := &in{call}
 	xid := r.u32()
 	kind, vers := r.u32(), r.u32()
@@ -278,10 +283,10 @@ func (s *fakeServer) answer(conn net.Conn, call []byte) ([]byte, fault) {
 		s.mount(w.u32(0), f)
 	case prog == 100003 && progVers == 3 && !s.noV3:
 		s.v3(proc, r, w.u32(0), f)
-	case prog == 100003 && progVers == 4 && proc == 1:
-		return s.v4(conn, r, w.u32(0), f), f
+	case prog == 100003 && progVers == 4 && proc == 1 && !s.noV4:
+		s.v4(r, w.u32(0), f)
 	case prog == 100003:
-		w.u32(2, 4, 4)
+		w.u32(2, 3, 3)
 	default:
 		w.u32(1)
 	}

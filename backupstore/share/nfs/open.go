@@ -14,6 +14,7 @@ import (
 	"github.com/restorefs/restorefs/backupstore/share/nfs/proto"
 	"github.com/restorefs/restorefs/backupstore/share/nfs/rpc"
 	"github.com/restorefs/restorefs/backupstore/share/nfs/v3"
+	"github.com/restorefs/restorefs/backupstore/share/nfs/v4"
 )
 
 // conns is how many connections are made to a server that has much to do. More than one lets the
@@ -77,6 +78,14 @@ func (v version) open(ctx context.Context, spec Spec, p share.Policy) (proto.Cli
 // versions returns the versions to try for one that is asked for, the best first.
 func versions(asked string) (all []version) {
 	known := []version{
+		{"4.1", func(_ context.Context, s Spec, p share.Policy) (proto.Client, error) {
+			return v4.New(v4.Options{Host: s.Host, Port: s.NFSPort, Minor: 1, Conns: conns,
+				Identity: s.Identity, Policy: p}), nil
+		}},
+		{"4.0", func(_ context.Context, s Spec, p share.Policy) (proto.Client, error) {
+			return v4.New(v4.Options{Host: s.Host, Port: s.NFSPort, Minor: 0, Conns: conns,
+				Identity: s.Identity, Policy: p}), nil
+		}},
 		{"3", func(ctx context.Context, s Spec, p share.Policy) (proto.Client, error) {
 			return v3.Dial(ctx, v3.Options{
 				Host: s.Host, NFSPort: s.NFSPort, MountPort: s.MountPort, Conns: conns,

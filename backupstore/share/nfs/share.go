@@ -254,7 +254,9 @@ func (s *Share) Open(ctx context.Context, name string) (share.File, error) {
 	var n proto.Node
 	err := s.do(ctx, "open", name, func() error {
 		return s.in(ctx, path.Dir(name), func(h proto.Handle) (err error) {
+			start := time.Now()
 			n, err = s.server.Lookup(ctx, h, path.Base(name))
+			s.server.ahead.took(time.Since(start))
 			return err
 		})
 	})

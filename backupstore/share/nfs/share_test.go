@@ -24,7 +24,7 @@ func forEachVersion(t *testing.T, f func(t *testing.T, s *fakeServer, options st
 	}
 }
 
-var testedVersions = []string{"3"}
+var testedVersions = []string{"3", "4.0", "4.1"}
 
 func mustOpen(t testing.TB, url string, o Options) *Share {
 	t.Helper()
@@ -315,4 +315,40 @@ func TestNothingIsWrittenWhereAReaderHasGone(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+func TestASessionThatTheServerForgotIsMadeAnew(t *testing.T) {
+	server := newFakeServer(t)
+	data := random(1 << 20)
+	server.put("object", 1, data)
+	server.set(func() { server.most41 = 100 << 10 }) // READs must fit into what the session allows
+	s := mustOpen(t, server.url("version=4.1"), Options{ReadAhead: -1})
+	f := mustOpenFile(t, s, "object")
+	for range 5 {
+		got := make([]byte, len(data))
+		if _, err := f.ReadAt(t.Context(), got, 0); err != nil || !bytes.Equal(got, data) {
+			t.Fatal(err)
+		}
+		server.forgetSessions()
+	}
+	if n := server.count("op 43"); n != 5 {
+		t.Errorf("%d sessions", n)
+	}
+}
+
+func TestTheNewestVersionThatTheServerHasIsSpoken(t *testing.T) {
+	for want, set := range map[string]func(*fakeServer){
+		"4.1": func(*fakeServer) {},
+		"4.0": func(s *fakeServer) { s.noV41 = true },
+		"3":   func(s *fakeServer) { s.noV4 = true },
+	} {
+		server := newFakeServer(t)
+		server.put("file", 1, nil)
+		server.set(func() { set(server) })
+		s := mustOpen(t, server.url(""), Options{})
+		mustOpenFile(t, s, "file")
+		if s.Version() != want {
+			t.Errorf("%s instead of %s", s.Version(), want)
+		}
+	}
 }

@@ -16,10 +16,16 @@ type Request struct {
 	// Decode decodes the results; nil: there are none. It runs in a goroutine of the Client, may
 	// run again if the connection breaks, and must not wait for anything but the Decoder.
 	Decode func(*xdr.Decoder) error
-	// Late, if not nil, is called once if Call returned with a context's error or a
-	// *share.TimeoutError although the request may have been sent: with nil when the answer arrives,
-	// or with an error when none can arrive any more. It must not block.
+	// Late, if not nil, is called once if Call returned with the context's error or a
+	// *share.TimeoutError: with nil when the answer arrives after all, with ErrUnsent if the request
+	// was never sent, or with another error when no answer can arrive any more. It must not block.
 	Late func(error)
+}
+
+func (r *Request) late(err error) {
+	if r.Late != nil {
+		r.Late(err)
+	}
 }
 
 const (
@@ -143,6 +149,9 @@ func orMalformed(d *xdr.Decoder, r *Rejection) error {
 	}
 	return r
 }
+
+// ErrUnsent says that a request that was given up has not been sent.
+var ErrUnsent = errors.New("the request was not sent")
 
 // errClosed is the result of calls of a Client that is closed.
 var errClosed = errors.New("the share is closed")

@@ -85,8 +85,10 @@ func (c *Client) Call(ctx context.Context, r Request) error {
 	select {
 	case c.under <- struct{}{}:
 	case <-ctx.Done():
+		r.late(ErrUnsent)
 		return ctx.Err()
 	case <-limit.C:
+		r.late(ErrUnsent)
 		return &share.TimeoutError{After: c.o.Policy.Limit()}
 	}
 	defer func() { <-c.under }()

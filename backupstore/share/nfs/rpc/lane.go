@@ -102,8 +102,8 @@ func (l *lane) close() {
 func (k *call) settle(err error) {
 	k.err = err
 	close(k.done)
-	if k.abandoned.Load() && k.Late != nil {
-		k.Late(err)
+	if k.abandoned.Load() {
+		k.late(err)
 	}
 }
 
@@ -134,6 +134,7 @@ func (l *lane) abandon(k *call, err error) error {
 	} else {
 		delete(l.pending, k.xid)
 	}
+	unsent := !k.tried
 	var released chan struct{}
 	if k.receiving {
 		released = k.released
@@ -143,6 +144,9 @@ func (l *lane) abandon(k *call, err error) error {
 		l.conn.Close()
 	}
 	l.mu.Unlock()
+	if unsent {
+		k.late(ErrUnsent)
+	}
 	if released != nil {
 		<-released
 	}
