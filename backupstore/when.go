@@ -21,6 +21,28 @@ var (
 // it. A second means its end, because times are shown without fractions, and a time that was shown
 // must find its backup.
 func parseWhen(s string) (time.Time, error) {
+	_, until, ok := parseSpan(s)
+	if !ok {
+		return time.Time{}, fmt.Errorf("%w: %q is neither \"latest\" nor a time such as %s", ErrNoBackup, s, whenExamples)
+	}
+	return until, nil
+}
+
+const whenExamples = "2026-11-22 (up to its end), \"2026-11-22 18:46\" or 2026-11-22T18:46:01, " +
+	"each with Z, UTC, +01:00 or +0100 behind it or else in UTC"
+
+// ParseSince returns the first moment that a time means which is written as in Find: of a day, its
+// beginning.
+func ParseSince(s string) (time.Time, error) {
+	from, _, ok := parseSpan(s)
+	if !ok {
+		return time.Time{}, fmt.Errorf("%q is no time such as %s", s, strings.Replace(whenExamples, "up to its end", "from its beginning", 1))
+	}
+	return from, nil
+}
+
+// parseSpan returns the first and the last moment that s names.
+func parseSpan(s string) (from, until time.Time, ok bool) {
 	text := strings.TrimSpace(s)
 	if zone, ok := strings.CutSuffix(text, "UTC"); ok {
 		text = strings.TrimSpace(zone) + "Z"
@@ -32,13 +54,12 @@ func parseWhen(s string) (time.Time, error) {
 			case err != nil:
 				continue
 			case len(layout) == len("2006-01-02"):
-				return t.AddDate(0, 0, 1).Add(-1), nil
+				return t, t.AddDate(0, 0, 1).Add(-1), true
 			case strings.HasSuffix(layout, ":05") && t.Nanosecond() == 0: // fractions are accepted too
-				return t.Add(time.Second - 1), nil
+				return t, t.Add(time.Second - 1), true
 			}
-			return t, nil
+			return t, t, true
 		}
 	}
-	return time.Time{}, fmt.Errorf("%w: %q is neither \"latest\" nor a time such as 2026-11-22 (up to its end), \"2026-11-22 18:46\" or 2026-11-22T18:46:01, "+
-		"each with Z, UTC, +01:00 or +0100 behind it or else in UTC", ErrNoBackup, s)
+	return time.Time{}, time.Time{}, false
 }

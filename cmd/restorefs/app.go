@@ -33,6 +33,7 @@ func newApp() *cli.App {
 		HideHelpCommand:        true,
 		Commands: []*cli.Command{
 			listCommand(), showCommand(), mountCommand(), unmountCommand(), statusCommand(), materializeCommand(), verifyCommand(), diffCommand(),
+			lsCommand(), findFilesCommand(), catCommand(), cpCommand(), tarCommand(),
 			indexCommand(), recordsCommand(), overlayCommand(), demoCommand(),
 		},
 		OnUsageError: func(_ *cli.Context, err error, _ bool) error { return cmdline.WrongUsage(err) },

@@ -28,11 +28,16 @@ var mayImport = map[string][]string{
 	"cmd/cloud":           {"backupstore", "backupstore/safetext", "materialize", "materialize/cinderapi", "materialize/device"},
 	"cmd/cloud/cloudtest": {},
 	"cmd/serve":           {"backupstore", "backupstore/safetext", "cache", "cache/disk", "fusefs", "fusefs/overlay"},
+	"cmd/files": {
+		"backupstore", "cache", "cache/private", "cache/private/lock", "fusefs/contents", "fusefs/inside", "fusefs/inside/ext4", "fusefs/inside/xfs", "fusefs/overlay",
+		"fusefs/parttable",
+	},
 	"cmd/restore": {
 		"backupstore", "backupstore/safetext", "cache", "cache/private", "fusefs", "fusefs/overlay", "materialize",
 	},
 	"fusefs":                       {"cache/private/lock", "fusefs/contents", "fusefs/mountinfo", "fusefs/parttable"},
 	"fusefs/contents":              {"fusefs/parttable"},
+	"fusefs/inside":                {"fusefs/contents", "fusefs/inside/ext4", "fusefs/inside/xfs", "fusefs/parttable"},
 	"fusefs/inside/ext4":           {},
 	"fusefs/inside/xfs":            {},
 	"fusefs/mountinfo":             {},
@@ -100,6 +105,7 @@ var testsMayImport = map[string][]string{
 	"cmd/serve":   {"backupstore/share", "backupstore/share/locate", "materialize"},
 	"cmd/cloud":   {"cmd/cloud/cloudtest", "backupstore/share", "backupstore/share/cinderconf"},
 	"cmd/restore": {"backupstore/share"},
+	"cmd/files":   {"backupstore/share"},
 }
 
 func TestImportTable(t *testing.T) {

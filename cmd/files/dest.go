@@ -1,0 +1,209 @@
+package files
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/restorefs/restorefs/fusefs/inside"
+)
+
+// openDir opens a directory by one name, or by a path of the operator's.
+func openDir(at int, name string, flags int) (int, error) {
+	return unix.Openat(at, name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC|flags, 0)
+}
+
+// exists says whether a directory has a name, whatever it is.
+func exists(fd int, name string) bool {
+	var st unix.Stat_t
+	return unix.Fstatat(fd, name, &st, unix.AT_SYMLINK_NOFOLLOW) == nil
+}
+
+// moveTo gives a file its name.
+func moveTo(fd int, temp, name string, replace bool) error {
+	flags := uint(unix.RENAME_NOREPLACE)
+	if replace {
+		flags = 0
+	}
+	err := unix.Renameat2(fd, temp, fd, name, flags)
+	if !replace &&
+		(errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS)) { // not every file system can
+		if exists(fd, name) {
+			err = unix.EEXIST
+		} else {
+			err = unix.Renameat(fd, temp, fd, name)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("give it its name: %w", err)
+	}
+	return nil
+}
+
+// regular copies a regular file. The error is EEXIST if there is one of that name.
+func (c *copier) regular(n *Node, content inside.File, fd int, name string) (err error) {
+	mode := n.Attr.Mode & 0o777
+	if c.o.All {
+		mode = 0o600 // until it has its owner
+	}
+	out, err := unix.Openat(
+		fd,
+		name,
+		unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC,
+		mode,
+	)
+	if err != nil {
+		return fmt.Errorf("make the file: %w", err)
+	}
+	file := os.NewFile(uintptr(out), name)
+	defer func() { err = errors.Join(err, file.Close()) }()
+	if content.Size() > 0 {
+		if err := unix.Ftruncate(out, content.Size()); err != nil {
+			return fmt.Errorf("make the file %d bytes long: %w", content.Size(), err)
+		}
+	}
+	err = eachData(c.ctx, content, c.buffer, func(p []byte, off int64) error {
+		_, err := file.WriteAt(p, off)
+		c.done.Bytes += int64(len(p))
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return c.dress(n, out)
+}
+
+// symlink makes a symbolic link; what it says is data.
+func (c *copier) symlink(n *Node, target string, fd int, name string) error {
+	if err := unix.Symlinkat(target, fd, name); err != nil {
+		return fmt.Errorf("make the symbolic link: %w", err)
+	}
+	return c.owner(n, fd, name)
+}
+
+// special makes a pipe or a device.
+func (c *copier) special(n *Node, fd int, name string) error {
+	kind := uint32(unix.S_IFIFO)
+	switch {
+	case n.is(typeBlock):
+		kind = unix.S_IFBLK
+	case n.is(typeChar):
+		kind = unix.S_IFCHR
+	}
+	if err := unix.Mknodat(fd, name, kind|0o600, int(n.Attr.Rdev)); err != nil {
+		return fmt.Errorf("make the %s: %w", n.Kind(), err)
+	}
+	if err := c.owner(n, fd, name); err != nil {
+		return err
+	}
+	return unix.Fchmodat(fd, name, n.Attr.Mode&0o7777, 0)
+}
+
+// owner gives what cannot be opened its owner.
+func (c *copier) owner(n *Node, fd int, name string) error {
+	if !c.o.All || !c.root {
+		return nil
+	}
+	uid, gid := int(n.Attr.UID), int(n.Attr.GID)
+	if err := unix.Fchownat(fd, name, uid, gid, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+		return fmt.Errorf("give it to the user %d and group %d: %w", n.Attr.UID, n.Attr.GID, err)
+	}
+	return nil
+}
+
+// dress gives an open file or directory all but its times, if all is to be kept.
+func (c *copier) dress(n *Node, fd int) error {
+	if !c.o.All {
+		return nil
+	}
+	mode := n.Attr.Mode & 0o7777
+	if c.root {
+		if err := unix.Fchown(fd, int(n.Attr.UID), int(n.Attr.GID)); err != nil {
+			return fmt.Errorf(
+				"give it to the user %d and group %d: %w",
+				n.Attr.UID,
+				n.Attr.GID,
+				err,
+			)
+		}
+	} else if int(n.Attr.UID) != os.Geteuid() || int(n.Attr.GID) != os.Getegid() {
+		mode &^= 0o6000 // it would run as somebody else than it did
+	}
+	if err := unix.Fchmod(fd, mode); err != nil {
+		return fmt.Errorf("set its mode: %w", err)
+	}
+	list, err := n.tree.fs.Xattrs(n.Ino)
+	if err != nil {
+		return fmt.Errorf("read its extended attributes: %w", err)
+	}
+	for _, x := range list {
+		if err := unix.Fsetxattr(fd, x.Name, x.Value, 0); full(err) {
+			return fmt.Errorf("set an extended attribute: %w", err)
+		} else if err != nil { // as cp -a: the target cannot have it, or not from this user
+			c.unset(x.Name)
+		}
+	}
+	return nil
+}
+
+// maxUnset bounds the names of attributes that are told.
+const maxUnset = 16
+
+// unset counts an attribute that could not be set.
+func (c *copier) unset(name string) {
+	if _, known := c.done.Attributes[name]; !known && len(c.done.Attributes) >= maxUnset {
+		name = "others"
+	}
+	c.done.Attributes[name]++
+}
+
+// setTimes sets the times of a file by its name.
+func setTimes(n *Node, fd int, name string) error {
+	var times [2]unix.Timespec
+	for i, t := range []int64{n.Attr.Atime.Unix(), n.Attr.Mtime.Unix()} {
+		times[i].Sec = t
+	}
+	times[0].Nsec, times[1].Nsec = int64(
+		n.Attr.Atime.Nanosecond(),
+	), int64(
+		n.Attr.Mtime.Nanosecond(),
+	)
+	if err := unix.UtimesNanoAt(fd, name, times[:], unix.AT_SYMLINK_NOFOLLOW); err != nil {
+		return fmt.Errorf("set its times: %w", err)
+	}
+	return nil
+}
+
+// link gives a file that was copied another name.
+func (c *copier) link(first string, fd int, name string) error {
+	dir := c.top
+	path := strings.Split(first, "/")
+	for _, step := range path[:len(path)-1] {
+		next, err := openDir(dir, step, unix.O_NOFOLLOW)
+		if dir != c.top {
+			unix.Close(dir)
+		}
+		if err != nil {
+			return fmt.Errorf("open the directory of its other name, %s: %w", first, err)
+		}
+		dir = next
+	}
+	if dir != c.top {
+		defer unix.Close(dir)
+	}
+	last := path[len(path)-1]
+	err := unix.Linkat(dir, last, fd, name, 0)
+	if errors.Is(err, unix.EEXIST) && c.o.Replace {
+		if err = unix.Unlinkat(fd, name, 0); err == nil {
+			err = unix.Linkat(dir, last, fd, name, 0)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("make it a name of %s: %w", first, err)
+	}
+	c.done.Files++
+	return nil
+}

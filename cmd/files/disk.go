@@ -1,0 +1,172 @@
+package files
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+
+	"github.com/restorefs/restorefs/backupstore"
+	"github.com/restorefs/restorefs/cache"
+	"github.com/restorefs/restorefs/fusefs/inside"
+	"github.com/restorefs/restorefs/fusefs/overlay"
+)
+
+// Options of [Open].
+type Options struct {
+	// CacheBytes is the memory for decoded data, and for what readers of file systems keep.
+	CacheBytes int64
+	// MemoryFor is cache.Options.MemoryFor.
+	MemoryFor func(cacheBytes int64) int64
+	// Overlay is a directory of overlays: what was written onto the backup through a
+	// mount counts. "": the backup as it is.
+	Overlay string
+	// Logger; nil: nothing is logged.
+	Logger *slog.Logger
+}
+
+// Disk is a backup's disk, open for reading its files. It is for one goroutine.
+type Disk struct {
+	*inside.Disk
+	reader  *diskReader
+	overlay *overlay.Overlay // or nil
+	cache   *cache.Cache
+	open    map[*inside.Part]*tree
+	inner   inside.Options
+}
+
+// Open opens the disk of a backup. What is read until Close is read with ctx. The
+// error is fs.ErrNotExist (errors.Is) if there is no overlay where one is asked for.
+func Open(
+	ctx context.Context,
+	catalog *backupstore.Catalog,
+	b *backupstore.Backup,
+	o Options,
+) (*Disk, error) {
+	volume, err := catalog.Open(ctx, b)
+	if err != nil {
+		return nil, err
+	}
+	d := &Disk{open: map[*inside.Part]*tree{}}
+	d.inner, o.CacheBytes = shares(o.CacheBytes)
+	d.cache = cache.New(
+		cache.Options{MemoryBytes: o.CacheBytes, MemoryFor: o.MemoryFor, Logger: o.Logger},
+	)
+	d.reader = &diskReader{ctx: ctx, base: d.cache.Volume("of backup "+b.ID, volume).NewReader()}
+	if o.Overlay != "" {
+		key := overlay.Key{Backup: b.ID, Size: volume.Size(), Content: volume.Identity()}
+		below := cachedBase{volume, d.reader.base}
+		over, err := overlay.OpenReadOnly(
+			ctx,
+			o.Overlay,
+			key,
+			below,
+			overlay.Options{Logger: o.Logger},
+		)
+		if err != nil {
+			d.Close()
+			return nil, err
+		}
+		d.overlay, d.reader.over = over, over
+	}
+	if d.Disk, err = inside.Look(d.reader, volume.Size()); err == nil {
+		err = ctx.Err() // what could not be read for that reason is no property of the disk
+	}
+	if err != nil {
+		d.Close()
+		return nil, fmt.Errorf("backup %s: %w", b.ID, err)
+	}
+	return d, nil
+}
+
+// shares divides memory: what the readers of file systems may have, of which the rest is for the
+// cache of what they read.
+func shares(bytes int64) (inner inside.Options, cacheBytes int64) {
+	inner.CacheBytes = min(max(bytes/16, 1<<20), 8<<20)
+	inner.JournalBytes = min(max(bytes/3, 4<<20), 32<<20)
+	return inner, max(bytes-inner.CacheBytes-inner.JournalBytes, bytes/2)
+}
+
+// Several says whether the files of more than one part can be read.
+func (d *Disk) Several() bool {
+	n := 0
+	for _, p := range d.Parts {
+		if p.Readable() {
+			n++
+		}
+	}
+	return n > 1
+}
+
+// Name returns what a file is called on this disk: its path, behind the name of its
+// part if there could be a doubt.
+func (d *Disk) Name(n *Node) string {
+	if d.Several() {
+		return n.Part().Name + ":" + n.Path
+	}
+	return n.Path
+}
+
+// Close frees the cache.
+func (d *Disk) Close() error {
+	d.reader.base.Close()
+	d.cache.Close()
+	if d.overlay != nil {
+		return d.overlay.Close()
+	}
+	return nil
+}
+
+// diskReader is a disk as an io.ReaderAt.
+type diskReader struct {
+	ctx  context.Context
+	base *cache.Reader
+	over *overlay.Overlay // or nil
+}
+
+var _ io.ReaderAt = (*diskReader)(nil)
+
+// ReadAt implements io.ReaderAt. It gives all of p or an error.
+func (r *diskReader) ReadAt(p []byte, off int64) (int, error) {
+	var err error
+	if r.over != nil {
+		err = r.over.ReadAt(r.ctx, p, off)
+	} else {
+		err = readThrough(r.ctx, r.base, p, off)
+	}
+	if err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// readBytes is the most that one read pins in the cache.
+const readBytes = 1 << 20
+
+// readThrough reads through the cache.
+func readThrough(ctx context.Context, r *cache.Reader, p []byte, off int64) error {
+	for len(p) > 0 {
+		n := min(len(p), readBytes)
+		view, err := r.Read(ctx, off, n)
+		if err != nil {
+			return err
+		}
+		for _, s := range view.Slices() {
+			p = p[copy(p, s):]
+		}
+		view.Release()
+		off += int64(n)
+	}
+	return nil
+}
+
+// cachedBase is a volume below an overlay, read through the cache.
+type cachedBase struct {
+	*backupstore.Volume
+	reader *cache.Reader
+}
+
+// ReadAt implements overlay.Base.
+func (b cachedBase) ReadAt(ctx context.Context, p []byte, off int64) error {
+	return readThrough(ctx, b.reader, p, off)
+}

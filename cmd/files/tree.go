@@ -1,0 +1,126 @@
+package files
+
+import (
+	"fmt"
+
+	"github.com/restorefs/restorefs/fusefs/inside"
+)
+
+// tree is the file system in a part, once it was opened.
+type tree struct {
+	part *inside.Part
+	fs   inside.FS
+	err  error
+}
+
+// tree opens the file system in a part, once.
+func (d *Disk) tree(p *inside.Part) *tree {
+	if t := d.open[p]; t != nil {
+		return t
+	}
+	t := &tree{part: p}
+	t.fs, t.err = p.Open(d.inner)
+	d.open[p] = t
+	return t
+}
+
+// Opened returns what the file system in a part says of itself, if it has been
+// opened.
+func (d *Disk) Opened(p *inside.Part) (inside.Info, bool) {
+	if t := d.open[p]; t != nil && t.err == nil {
+		return t.fs.Info(), true
+	}
+	return inside.Info{}, false
+}
+
+// Types of files in a mode.
+const (
+	typeMask    = 0xf000
+	typeFIFO    = 0x1000
+	typeChar    = 0x2000
+	typeDir     = 0x4000
+	typeBlock   = 0x6000
+	typeRegular = 0x8000
+	typeLink    = 0xa000
+	typeSocket  = 0xc000
+)
+
+// Node is a file of any type inside a disk.
+type Node struct {
+	Path string // absolute within its file system, without links; bytes
+	Ino  uint64
+	Attr inside.Attr
+
+	tree *tree
+}
+
+// Part returns the part of the disk in which a file lies.
+func (n *Node) Part() *inside.Part { return n.tree.part }
+
+// Name returns the last name of the path, "" for the root.
+func (n *Node) Name() string { return base(n.Path) }
+
+func (n *Node) is(kind uint32) bool { return n.Attr.Mode&typeMask == kind }
+
+// IsDir says whether it is a directory.
+func (n *Node) IsDir() bool { return n.is(typeDir) }
+
+// IsRegular says whether it is a regular file.
+func (n *Node) IsRegular() bool { return n.is(typeRegular) }
+
+// IsLink says whether it is a symbolic link.
+func (n *Node) IsLink() bool { return n.is(typeLink) }
+
+// IsDevice says whether it is a device.
+func (n *Node) IsDevice() bool { return n.is(typeBlock) || n.is(typeChar) }
+
+// Kind names the type of the file.
+func (n *Node) Kind() string {
+	switch n.Attr.Mode & typeMask {
+	case typeDir:
+		return "directory"
+	case typeRegular:
+		return "file"
+	case typeLink:
+		return "symlink"
+	case typeFIFO:
+		return "fifo"
+	case typeChar:
+		return "character device"
+	case typeBlock:
+		return "block device"
+	case typeSocket:
+		return "socket"
+	}
+	return "unknown"
+}
+
+// Target returns what a symbolic link says.
+func (n *Node) Target() (string, error) {
+	if !n.IsLink() {
+		return "", nil
+	}
+	return n.tree.fs.Readlink(n.Ino)
+}
+
+// child returns what a directory has under a name.
+func (n *Node) child(name string, ino uint64) (*Node, error) {
+	path := join(n.Path, name)
+	if err := checkName(name); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	attr, err := n.tree.fs.Stat(ino)
+	if err != nil {
+		return nil, err
+	}
+	return &Node{Path: path, Ino: ino, Attr: attr, tree: n.tree}, nil
+}
+
+// root returns the root directory.
+func (t *tree) root() (*Node, error) {
+	attr, err := t.fs.Stat(t.fs.Root())
+	if err != nil {
+		return nil, err
+	}
+	return &Node{Path: "/", Ino: t.fs.Root(), Attr: attr, tree: t}, nil
+}

@@ -1,0 +1,165 @@
+package files
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/restorefs/restorefs/fusefs/inside"
+)
+
+const (
+	// maxDepth bounds how deep a walk goes: Linux has no paths that are deeper than
+	// 2048 names, but can have such directories.
+	maxDepth = 4096
+	// entryBytes bounds the memory for entries that wait to be visited, of all
+	// directories that a walk is in. What is more is visited as the disk has it.
+	entryBytes = 16 << 20
+)
+
+// Visitor is what a walk is for.
+type Visitor interface {
+	// Enter is called for each file, and for a directory before what is in it. down
+	// says whether to go into it.
+	Enter(n *Node) (down bool, err error)
+	// Leave is called for each directory that was gone into, after what is in it.
+	Leave(n *Node) error
+	// Problem is told what could not be read, by its path; the walk goes on.
+	Problem(path string, err error)
+}
+
+// Walk visits a file and, if it is a directory, all that is in it, by name. The
+// error is one of the visitor or that of ctx.
+func Walk(ctx context.Context, start *Node, v Visitor) error {
+	w := &walk{ctx: ctx, v: v, room: entryBytes}
+	return w.visit(start, 0)
+}
+
+type walk struct {
+	ctx  context.Context
+	v    Visitor
+	seen inodes // directories
+	room int    // what is left of entryBytes
+}
+
+var (
+	errTwice = errors.New(
+		"the file system is damaged: this directory is in two places, and was visited in the other one",
+	)
+	errDeep = fmt.Errorf("it lies deeper than %d directories, and is not gone into", maxDepth)
+)
+
+func (w *walk) visit(n *Node, depth int) error {
+	if err := w.ctx.Err(); err != nil {
+		return err
+	}
+	down, err := w.v.Enter(n)
+	if err != nil || !down || !n.IsDir() {
+		return err
+	}
+	first, ok := w.seen.add(n.Ino)
+	switch {
+	case depth == maxDepth:
+		w.v.Problem(n.Path, errDeep)
+	case !ok:
+		w.v.Problem(n.Path, errMany)
+	case !first:
+		w.v.Problem(n.Path, errTwice)
+	default:
+		if err := w.inside(n, depth); err != nil {
+			return err
+		}
+	}
+	return w.v.Leave(n)
+}
+
+// inside visits what is in a directory.
+func (w *walk) inside(dir *Node, depth int) error {
+	visit := func(e inside.Dirent) error {
+		n, err := dir.child(e.Name, e.Ino)
+		if err != nil {
+			return w.problem(join(dir.Path, e.Name), err)
+		}
+		return w.visit(n, depth+1)
+	}
+	var stop error // of a visit, as opposed to one of the directory
+	err := w.entries(dir, func(e inside.Dirent) error {
+		stop = visit(e)
+		return stop
+	})
+	if stop != nil {
+		return stop
+	}
+	if err != nil {
+		return w.problem(dir.Path, err)
+	}
+	return nil
+}
+
+// problem tells the visitor, unless all ends.
+func (w *walk) problem(path string, err error) error {
+	if ended := w.ctx.Err(); ended != nil {
+		return ended
+	}
+	w.v.Problem(path, err)
+	return nil
+}
+
+// entries calls fn for each entry of a directory, in the order of their names as
+// far as there is room for them.
+func (w *walk) entries(dir *Node, fn func(inside.Dirent) error) error {
+	var list []inside.Dirent
+	taken := 0
+	flush := func() error {
+		w.room -= taken
+		defer func() { w.room += taken; list, taken = nil, 0 }()
+		for _, e := range list {
+			if err := fn(e); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	failed := dir.tree.fs.ReadDir(dir.Ino, func(e inside.Dirent) error {
+		list = append(list, e)
+		if taken += len(e.Name) + 64; taken < w.room {
+			return nil
+		}
+		return flush()
+	})
+	slices.SortFunc(list, func(a, b inside.Dirent) int { return cmp.Compare(a.Name, b.Name) })
+	if err := flush(); err != nil {
+		return err
+	}
+	return failed
+}
+
+// inodes is a set of inodes. Those that are near to each other share memory.
+type inodes struct{ pages map[uint64]*[64]uint64 }
+
+const maxPages = 1 << 16 // of 512 bytes
+
+var errMany = errors.New(
+	"the disk has more directories than are kept in mind; name this one to see what is in it",
+)
+
+// add adds an inode; first says that it was not there, ok that there was room.
+func (s *inodes) add(ino uint64) (first, ok bool) {
+	page := s.pages[ino>>12]
+	if page == nil {
+		if len(s.pages) >= maxPages {
+			return false, false
+		}
+		if s.pages == nil {
+			s.pages = map[uint64]*[64]uint64{}
+		}
+		page = new([64]uint64)
+		s.pages[ino>>12] = page
+	}
+	word, bit := &page[ino>>6&63], uint64(1)<<(ino&63)
+	first = *word&bit == 0
+	*word |= bit
+	return first, true
+}

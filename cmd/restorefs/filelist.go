@@ -1,0 +1,239 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"io/fs"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/restorefs/restorefs/backupstore/safetext"
+	"github.com/restorefs/restorefs/cmd/files"
+	"github.com/restorefs/restorefs/cmd/wording"
+)
+
+// shownName is a name of a guest as a terminal may show it. One with other characters than those
+// that are drawn is as bash reads it: $'...', which loses nothing.
+func shownName(name string) string {
+	if utf8.ValidString(name) && safetext.Printable(name) == name &&
+		!strings.HasPrefix(name, "$'") {
+		return name
+	}
+	return wording.ShellWord(name)
+}
+
+// longLine is a file as ls -l shows it, with times in UTC.
+func longLine(n *files.Node, name string) string {
+	a := n.Attr
+	size := fmt.Sprint(a.Size)
+	if n.IsDevice() {
+		size = fmt.Sprintf("%d, %d", unix.Major(a.Rdev), unix.Minor(a.Rdev))
+	}
+	name = shownName(name)
+	if n.IsLink() {
+		target, err := n.Target()
+		if err != nil {
+			target = "?"
+		}
+		name += " -> " + shownName(target)
+	}
+	return fmt.Sprintf(
+		"%s %3d %5d %5d %12s %s %s",
+		modeWord(a.Mode),
+		a.Nlink,
+		a.UID,
+		a.GID,
+		size,
+		a.Mtime.UTC().Format(time.DateTime),
+		name,
+	)
+}
+
+// modeWord is a mode as ls has it: drwxr-xr-x.
+func modeWord(mode uint32) string {
+	kinds := map[uint32]byte{
+		unix.S_IFDIR:  'd',
+		unix.S_IFREG:  '-',
+		unix.S_IFLNK:  'l',
+		unix.S_IFCHR:  'c',
+		unix.S_IFBLK:  'b',
+		unix.S_IFIFO:  'p',
+		unix.S_IFSOCK: 's',
+	}
+	out := []byte("?" + fs.FileMode(mode & 0o777).String()[1:])
+	if k, ok := kinds[mode&unix.S_IFMT]; ok {
+		out[0] = k
+	}
+	for _, special := range []struct {
+		bit   uint32
+		at    int
+		x, no byte
+	}{{unix.S_ISUID, 3, 's', 'S'}, {unix.S_ISGID, 6, 's', 'S'}, {unix.S_ISVTX, 9, 't', 'T'}} {
+		if mode&special.bit != 0 {
+			if out[special.at] == 'x' {
+				out[special.at] = special.x
+			} else {
+				out[special.at] = special.no
+			}
+		}
+	}
+	return string(out)
+}
+
+// listedPart is a part of a disk in JSON; its fields are a contract.
+type listedPart struct {
+	Part     string `json:"part"` // p1, or disk
+	Start    int64  `json:"start"`
+	Size     int64  `json:"size"`
+	Kind     string `json:"kind"` // "" if not known
+	Label    string `json:"label,omitempty"`
+	State    string `json:"state"`             // clean, in use, unknown
+	Readable bool   `json:"readable"`          // whether its files can be listed here
+	Journal  string `json:"journal,omitempty"` // if it was opened
+	Error    string `json:"error,omitempty"`   // why it could not be looked into
+}
+
+func listedParts(d *files.Disk) []listedPart {
+	out := []listedPart{}
+	for _, p := range d.Parts {
+		l := listedPart{
+			Part:     p.Name,
+			Start:    p.Start,
+			Size:     p.Size,
+			Kind:     p.Kind,
+			Label:    p.Label,
+			State:    p.State.String(),
+			Readable: p.Readable(),
+		}
+		if info, ok := d.Opened(p); ok {
+			l.Journal = info.Journal
+		}
+		if p.Err != nil {
+			l.Error = p.Err.Error()
+		}
+		out = append(out, l)
+	}
+	return out
+}
+
+// listedFile is a file inside a disk in JSON; its fields are a contract. What a guest wrote is
+// bytes: where they are no UTF-8 the text has U+FFFD, and the field with _bytes has all of them.
+type listedFile struct {
+	Part        string     `json:"part"`
+	Path        string     `json:"path"`
+	PathBytes   []byte     `json:"path_bytes,omitempty"`
+	Type        string     `json:"type"`
+	Mode        string     `json:"mode"` // permissions, octal
+	UID         uint32     `json:"uid"`
+	GID         uint32     `json:"gid"`
+	Size        int64      `json:"size"`
+	Links       uint32     `json:"links"`
+	Inode       uint64     `json:"inode"`
+	Modified    time.Time  `json:"mtime"`
+	Accessed    time.Time  `json:"atime"`
+	Changed     time.Time  `json:"ctime"`
+	Created     *time.Time `json:"btime,omitempty"`
+	Target      *string    `json:"target,omitempty"` // of a symbolic link
+	TargetBytes []byte     `json:"target_bytes,omitempty"`
+	Device      string     `json:"device,omitempty"` // major:minor
+	Encrypted   bool       `json:"encrypted,omitempty"`
+}
+
+func newListedFile(n *files.Node) listedFile {
+	a := n.Attr
+	l := listedFile{
+		Part: n.Part().Name, Path: n.Path, PathBytes: notText(n.Path), Type: n.Kind(),
+		Mode: fmt.Sprintf("%04o", a.Mode&0o7777), UID: a.UID, GID: a.GID,
+		Size: a.Size, Links: a.Nlink, Inode: n.Ino,
+		Modified: a.Mtime.UTC(), Accessed: a.Atime.UTC(), Changed: a.Ctime.UTC(),
+		Encrypted: a.Encrypted,
+	}
+	if !a.Btime.IsZero() {
+		t := a.Btime.UTC()
+		l.Created = &t
+	}
+	if n.IsDevice() {
+		l.Device = fmt.Sprintf("%d:%d", unix.Major(a.Rdev), unix.Minor(a.Rdev))
+	}
+	if target, err := n.Target(); err == nil && n.IsLink() {
+		l.Target, l.TargetBytes = &target, notText(target)
+	}
+	return l
+}
+
+// notText is the bytes of what is no UTF-8, nil for what is.
+func notText(s string) []byte {
+	if utf8.ValidString(s) {
+		return nil
+	}
+	return []byte(s)
+}
+
+// failedFile is a file that failed, in JSON; its fields are a contract.
+type failedFile struct {
+	Path      string `json:"path"`
+	PathBytes []byte `json:"path_bytes,omitempty"`
+	Error     string `json:"error"`
+}
+
+// maxFailed bounds the files that failed that are kept for JSON; stderr has all.
+const maxFailed = 10000
+
+// fileList writes files as one object of JSON, one by one: there can be millions.
+type fileList struct {
+	w      io.Writer
+	n      int
+	failed []failedFile
+}
+
+func newFileList(w io.Writer, backup string, d *files.Disk) (*fileList, error) {
+	id, err := oneLine(backup)
+	if err != nil {
+		return nil, err
+	}
+	parts, err := oneLine(listedParts(d))
+	if err != nil {
+		return nil, err
+	}
+	_, err = fmt.Fprintf(w, "{\"backup\": %s,\n \"parts\": %s,\n \"files\": [", id, parts)
+	return &fileList{w: w}, err
+}
+
+func (l *fileList) add(n *files.Node) error {
+	line, err := oneLine(newListedFile(n))
+	if err != nil {
+		return err
+	}
+	comma := ","
+	if l.n++; l.n == 1 {
+		comma = ""
+	}
+	_, err = fmt.Fprintf(l.w, "%s\n  %s", comma, line)
+	return err
+}
+
+func (l *fileList) fail(path string, err error) {
+	if len(l.failed) < maxFailed {
+		l.failed = append(l.failed, failedFile{path, notText(path), err.Error()})
+	}
+}
+
+func (l *fileList) end() error {
+	failed, err := oneLine(append([]failedFile{}, l.failed...))
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(l.w, "\n ],\n \"failed\": %s}\n", failed)
+	return err
+}
+
+// oneLine is JSON without an end of line.
+func oneLine(v any) (json.RawMessage, error) {
+	text, err := safetext.JSON(v, false)
+	return bytes.TrimRight(text, "\n"), err
+}

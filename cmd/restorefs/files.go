@@ -1,0 +1,273 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/restorefs/restorefs/backupstore"
+	"github.com/restorefs/restorefs/backupstore/share/locate"
+	"github.com/restorefs/restorefs/cmd/cmdline"
+	"github.com/restorefs/restorefs/cmd/console"
+	"github.com/restorefs/restorefs/cmd/exitcode"
+	"github.com/restorefs/restorefs/cmd/files"
+	"github.com/restorefs/restorefs/cmd/places"
+	"github.com/restorefs/restorefs/cmd/wording"
+	"github.com/restorefs/restorefs/fusefs/inside"
+)
+
+const filesHelp = `
+PATH is a path inside the disk, /etc/fstab. Where files of several partitions can be
+read it is looked for on each of them; p2:/etc/fstab says which. Symbolic links on
+the way are followed within their file system. A journal that the machine had not
+worked off is replayed in memory. Neither root nor FUSE is needed.`
+
+// filesFlagsOf are the flags of each command that reads files inside a disk.
+func filesFlagsOf(own ...cli.Flag) []cli.Flag {
+	return append(own, shareFlag(), memoryFlag(), cacheDirFlag(),
+		overlayFlag("read what was written onto BACKUP where it was mounted with --overlay `DIR`"))
+}
+
+// filesOptions are what these flags and the arguments ask for.
+type filesOptions struct {
+	console.Console
+	backup string
+	paths  []string
+	disk   files.Options
+}
+
+// filesRun is a command that reads files inside a disk.
+type filesRun struct {
+	filesOptions
+	disk    *files.Disk
+	damaged error // the first damage of the backup that a file met
+	failed  int   // files, or directories of which not all was read
+}
+
+// runFiles reads the flags, opens the disk, and calls fn.
+func runFiles(c *cli.Context, fn func(context.Context, *filesRun, *locate.Share) error) error {
+	memory, err := memoryShare(c)
+	if err != nil {
+		return err
+	}
+	o := filesOptions{
+		Console: consoleOf(c),
+		backup:  c.Args().First(),
+		paths:   c.Args().Tail(),
+		disk: files.Options{
+			CacheBytes: memory, MemoryFor: memoryFor(c), Overlay: c.String("overlay"), Logger: newLogger(c)},
+	}
+	if o.disk.Overlay != "" {
+		if err := places.CheckOverlays(c.String("trust-group"), o.disk.Overlay); err != nil {
+			return err
+		}
+	}
+	catalog, share, err := openCatalogOn(
+		c,
+		shareOptions(c),
+		backupstore.Options{DecoderBytes: memory},
+	)
+	if err != nil {
+		return err
+	}
+	defer catalog.Close()
+	r, err := openFiles(c.Context, catalog, o)
+	if err != nil {
+		return err
+	}
+	defer r.disk.Close()
+	return advised(fn(c.Context, r, share))
+}
+
+func openFiles(
+	ctx context.Context,
+	catalog *backupstore.Catalog,
+	o filesOptions,
+) (*filesRun, error) {
+	b, err := catalog.Find(o.backup)
+	if err != nil {
+		return nil, err
+	}
+	disk, err := files.Open(ctx, catalog, b, o.disk)
+	if o.disk.Overlay != "" && errors.Is(err, fs.ErrNotExist) {
+		return nil, cmdline.Usagef(
+			"nothing was written onto backup %s in %s: leave --overlay out, or see "+
+				"\"restorefs overlay list %s\"",
+			b.ID,
+			o.disk.Overlay,
+			o.disk.Overlay,
+		)
+	}
+	if err != nil {
+		return nil, err
+	}
+	o.backup = b.ID
+	return &filesRun{filesOptions: o, disk: disk}, nil
+}
+
+// wantFiles checks that there is a BACKUP, and that there are at least so many more arguments.
+func wantFiles(c *cli.Context, least int) error {
+	if c.NArg() >= 1+least {
+		return nil
+	}
+	return cmdline.Usagef(
+		"%s takes %s; see \"restorefs %s --help\"",
+		c.Command.Name,
+		c.Command.ArgsUsage,
+		c.Command.Name,
+	)
+}
+
+// find finds a file that an argument names.
+func (r *filesRun) find(path string, follow bool) (*files.Node, error) {
+	n, note, err := r.disk.Find(path, follow)
+	if err != nil {
+		return nil, err
+	}
+	if note != "" {
+		fmt.Fprintf(r.Err, "note    %s\n", wording.Printable(note))
+	}
+	return n, nil
+}
+
+// findAll is find for several arguments.
+func (r *filesRun) findAll(paths []string) ([]*files.Node, error) {
+	var out []*files.Node
+	for _, path := range paths {
+		n, err := r.find(path, false)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, n)
+	}
+	return out, nil
+}
+
+// notes tells what the file systems that were opened say of themselves.
+func (r *filesRun) notes() {
+	for _, p := range r.disk.Parts {
+		info, ok := r.disk.Opened(p)
+		if !ok {
+			continue
+		}
+		if strings.HasPrefix(info.Journal, "not replayed") {
+			fmt.Fprintf(
+				r.Err,
+				"note    %s: its journal is %s: what it holds may be old, or contradict itself\n",
+				p.Name,
+				wording.Printable(info.Journal),
+			)
+		}
+		for _, note := range info.Notes {
+			fmt.Fprintf(r.Err, "note    %s: %s\n", p.Name, wording.Printable(note))
+		}
+	}
+}
+
+// told prints a file that failed, and keeps damage for the exit code.
+func (r *filesRun) told(path string, err error) {
+	r.failed++
+	if r.damaged == nil && files.Damaged(err) {
+		r.damaged = err
+	}
+	fmt.Fprintf(r.Err, "restorefs: %s: %s\n", shownName(path), exitcode.Explain(err))
+}
+
+// left prints a file that was left out.
+func (r *filesRun) left(path, why string) {
+	fmt.Fprintf(r.Err, "left out: %s: %s\n", shownName(path), why)
+}
+
+// result is the error of a command that went on after some files failed; done says what it did.
+func (r *filesRun) result(done string) error {
+	switch {
+	case r.failed == 0:
+		return nil
+	case r.damaged != nil: // the words are there already; the exit code is that of damage
+		return fmt.Errorf(
+			"%s but for %s, see above: %w",
+			done,
+			wording.Count(r.failed, "file"),
+			backupstore.ErrDamaged,
+		)
+	}
+	return fmt.Errorf("%s but for %s, see above", done, wording.Count(r.failed, "file"))
+}
+
+// advised adds to an error what can be done about parts of the disk whose files are not read.
+func advised(err error) error {
+	if none, ok := errors.AsType[*files.NoPartError](err); ok {
+		return cmdline.WrongUsage(fmt.Errorf("%w; \"restorefs ls BACKUP\" lists its parts", none))
+	}
+	var closed []*inside.Part
+	if e, ok := errors.AsType[*inside.UnreadableError](err); ok {
+		closed = append(closed, e.Part)
+	}
+	if e, ok := errors.AsType[*files.PlaceError](err); ok {
+		closed = append(closed, e.Closed...)
+	}
+	if advice := adviceFor(closed, errors.Is(err, inside.ErrDirty)); advice != "" {
+		return fmt.Errorf("%w%s", err, advice)
+	}
+	return err
+}
+
+// adviceFor says how files can be had that are not read here; "" if that holds for none. dirty says
+// that a file system would have to be replayed first.
+func adviceFor(parts []*inside.Part, dirty bool) string {
+	other, held := false, false
+	for _, p := range parts {
+		switch {
+		case p.Holds:
+			held = true
+		case p.Kind != "" && p.Kind != "swap":
+			other = true
+		}
+	}
+	text := ""
+	if other {
+		text += "\n(files are read here of " + inside.Kinds() + ")"
+	}
+	if other || dirty {
+		text += "\n(they can be had from \"restorefs mount --overlay DIR MOUNTPOINT\", with the kernel " +
+			"or guestmount: \"Reading a disk\" in the guide to mounts)"
+	}
+	if held {
+		text += "\n(what lies within LVM, LUKS or RAID can be had from a mount: " +
+			"\"LVM, LUKS, RAID\" in the guide to mounts says how)"
+	}
+	return text
+}
+
+// printParts lists the parts of the disk for people.
+func printParts(w io.Writer, parts []*inside.Part) {
+	for _, p := range parts {
+		what := p.Kind
+		switch {
+		case p.Err != nil:
+			what = "could not be looked into: " + p.Err.Error()
+		case what == "":
+			what = "nothing that is known here"
+		}
+		if p.Label != "" {
+			what += fmt.Sprintf(" %q", p.Label)
+		}
+		reads := ""
+		if !p.Readable() && p.Kind != "" {
+			reads = ", files not read here"
+		}
+		fmt.Fprintf(
+			w,
+			"%-5s %10s  %s%s\n",
+			p.Name,
+			wording.Size(p.Size),
+			wording.Printable(wording.Cut(what, wording.MaxValue)),
+			reads,
+		)
+	}
+}

@@ -1,0 +1,88 @@
+package inside
+
+import (
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/restorefs/restorefs/fusefs/contents"
+)
+
+// Whole is the name of the part that is a disk as a whole.
+const Whole = "disk"
+
+// Disk is what lies on a disk.
+type Disk struct {
+	Parts    []*Part  // a disk without partitions has one, [Whole]
+	Problems []string // of the table of partitions
+	Image    string   // the image format that the disk looks like, "" for most
+}
+
+// Part is a partition, or a disk as a whole.
+type Part struct {
+	Name        string // "p1" for partition 1, or [Whole]
+	Start, Size int64  // in bytes, on the disk
+	contents.Contents
+	Err error // why not all of it could be looked at
+
+	r io.ReaderAt
+}
+
+// Look says what lies on the size bytes of r, which must return all bytes asked
+// for or an error. The error says that the disk could not be read where its
+// table of partitions should be.
+func Look(r io.ReaderAt, size int64) (*Disk, error) {
+	s, err := contents.Look(r, size)
+	if err != nil && len(s.Parts) == 0 {
+		return nil, fmt.Errorf("look at the disk: %w", err)
+	}
+	d := &Disk{Problems: s.Table.Problems, Image: s.Image}
+	for _, p := range s.Parts {
+		part := &Part{Name: Whole, Start: p.Start, Size: p.Size, Contents: p.Contents, Err: p.Err}
+		if p.Number > 0 {
+			part.Name = fmt.Sprintf("p%d", p.Number)
+		}
+		part.r = io.NewSectionReader(r, p.Start, p.Size)
+		d.Parts = append(d.Parts, part)
+	}
+	return d, nil
+}
+
+// Readable says whether there is a reader for what the part holds.
+func (p *Part) Readable() bool { return readable(p.Kind) }
+
+// UnreadableError says that the files of a part cannot be read here, whatever
+// its state.
+type UnreadableError struct{ Part *Part }
+
+func (e *UnreadableError) Error() string {
+	switch {
+	case e.Part.Err != nil:
+		return fmt.Sprintf("%s could not be looked into: %v", e.Part.Name, e.Part.Err)
+	case e.Part.Kind == "":
+		return e.Part.Name + " holds nothing that is known here"
+	}
+	return fmt.Sprintf("%s is %s, whose files are not read here", e.Part.Name, e.Part.Kind)
+}
+
+// Unwrap returns why the part could not be looked into.
+func (e *UnreadableError) Unwrap() error { return e.Part.Err }
+
+// Open opens the file system in a part. The error is an [UnreadableError] if
+// there is no reader for it. Where nothing is known each reader is tried: the
+// superblock that tells the kind may be the one that is damaged.
+func (p *Part) Open(opt Options) (FS, error) {
+	for _, reader := range readers() {
+		if p.Kind != "" && !slices.Contains(reader.kinds, p.Kind) {
+			continue
+		}
+		f, err := reader.open(p.r, p.Size, opt)
+		if err == nil {
+			return f, nil
+		}
+		if p.Kind != "" {
+			return nil, fmt.Errorf("open the %s in %s: %w", p.Kind, p.Name, err)
+		}
+	}
+	return nil, &UnreadableError{p}
+}
