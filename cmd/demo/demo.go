@@ -43,14 +43,16 @@ func (d *demonstration) run() error {
 	if err := os.CopyFS(share, d.Sample); err != nil {
 		return err
 	}
-	d.say("This is a share with two backups of one volume, made by OpenStack Cinder:\na full one, and an incremental one on top of it.")
+	d.say("This is a share with two backups of one volume, made by OpenStack Cinder:\n" +
+		"a full one, and an incremental one on top of it.")
 	if err := d.command("list", "--share", share); err != nil {
 		return err
 	}
 
 	mounted := ""
 	err := d.withMount(share, func(volume string) error {
-		d.say("Mounted: the incremental backup and its parent appear as one disk. Nothing was\nunpacked; each block is decompressed and checked when it is read.")
+		d.say("Mounted: the incremental backup and its parent appear as one disk. Nothing was\n" +
+			"unpacked; each block is decompressed and checked when it is read.")
 		if err := d.showFile(volume); err != nil {
 			return err
 		}
@@ -76,7 +78,8 @@ func (d *demonstration) run() error {
 		return err
 	}
 	if mounted != "" && mounted != copied {
-		return fmt.Errorf("the mounted disk and the copied one differ: SHA-256 %s and %s", mounted, copied)
+		return fmt.Errorf("the mounted disk and the copied one differ: SHA-256 %s and %s", mounted,
+			copied)
 	}
 	if mounted != "" {
 		d.say("The mounted disk and the copy are equal, bit for bit: SHA-256\n%s", copied)
@@ -178,7 +181,8 @@ func (d *demonstration) showFile(disk string) error {
 		}
 		return nil
 	}
-	d.say("(The file system on it is not looked into: that takes root and a loop device, or debugfs.)")
+	d.say("(The file system on it is not looked into: " +
+		"that takes root and a loop device, or debugfs.)")
 	return nil
 }
 

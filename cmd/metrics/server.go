@@ -28,7 +28,9 @@ func addressOf(s string) (string, error) {
 		err = errors.New("it has no port")
 	}
 	if err != nil {
-		return "", cmdline.Usagef("--metrics-listen %s is no address such as 9100, 127.0.0.1:9100 or [::]:9100: %v", s, err)
+		return "", cmdline.Usagef("--metrics-listen %s is no address "+
+			"such as 9100, 127.0.0.1:9100 or [::]:9100: %v",
+			s, err)
 	}
 	if host == "" {
 		host = "127.0.0.1"
@@ -36,7 +38,8 @@ func addressOf(s string) (string, error) {
 	return net.JoinHostPort(host, port), nil
 }
 
-// Server serves the metrics of a mount over HTTP. A nil one serves none, and its methods may be called.
+// Server serves the metrics of a mount over HTTP. A nil one serves none, and its methods may be
+// called.
 type Server struct {
 	listener net.Listener
 	server   *http.Server
@@ -44,8 +47,8 @@ type Server struct {
 }
 
 // Listen listens on the address of --metrics-listen, before anything is mounted; it returns nil for
-// "". An address that is none is a [cmdline.UsageError]. The caller closes the server, and may do so
-// twice.
+// "". An address that is none is a [cmdline.UsageError]. The caller closes the server, and may do
+// so twice.
 func Listen(ctx context.Context, address string) (*Server, error) {
 	if address == "" {
 		return nil, nil
@@ -56,7 +59,9 @@ func Listen(ctx context.Context, address string) (*Server, error) {
 	}
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("serve metrics: %s is in use by another process: choose another port with --metrics-listen", address)
+		return nil, fmt.Errorf("serve metrics: %s is in use by another process: "+
+			"choose another port with --metrics-listen",
+			address)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("serve metrics: %w", err)
@@ -78,13 +83,15 @@ func (m *Server) Serve(g prometheus.Gatherer, log *slog.Logger) {
 		return
 	}
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(g, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}))
+	mux.Handle("GET /metrics", promhttp.HandlerFor(g, promhttp.HandlerOpts{MaxRequestsInFlight: 4,
+		Timeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}))
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
 		io.WriteString(w, "restorefs: metrics are at /metrics\n")
 	})
 	m.done = make(chan struct{})
 	m.server = &http.Server{
-		Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute,
+		Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
+		WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute,
 		MaxHeaderBytes: 16 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 	go func() {

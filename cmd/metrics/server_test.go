@@ -9,8 +9,10 @@ import (
 
 func TestAddressesForMetricsAreOnTheLoopbackUnlessGiven(t *testing.T) {
 	for in, want := range map[string]string{
-		"9100": "127.0.0.1:9100", ":9100": "127.0.0.1:9100", "0.0.0.0:9100": "0.0.0.0:9100", "[::]:9100": "[::]:9100",
-		"[::1]:0": "[::1]:0", "host:http": "host:http", "host:": "", ":": "", "a:b:c": "", "1.2.3.4": "127.0.0.1:1.2.3.4",
+		"9100": "127.0.0.1:9100", ":9100": "127.0.0.1:9100", "0.0.0.0:9100": "0.0.0.0:9100",
+		"[::]:9100": "[::]:9100",
+		"[::1]:0":   "[::1]:0", "host:http": "host:http", "host:": "", ":": "", "a:b:c": "",
+		"1.2.3.4": "127.0.0.1:1.2.3.4",
 	} {
 		if got, err := addressOf(in); got != want || (err != nil) != (want == "") {
 			t.Errorf("%q: %q, %v", in, got, err)

@@ -74,7 +74,8 @@ func chosen(mounts []fusefs.MountInfo, dirs []string) (chosen []fusefs.MountInfo
 		}
 		i := slices.IndexFunc(mounts, func(m fusefs.MountInfo) bool { return m.Mountpoint == abs })
 		if i < 0 {
-			return nil, fmt.Errorf("%s: %w: \"restorefs status\" lists those there are", dir, fusefs.ErrNotMounted)
+			return nil, fmt.Errorf("%s: %w: \"restorefs status\" lists those there are", dir,
+				fusefs.ErrNotMounted)
 		}
 		chosen = append(chosen, mounts[i])
 	}
@@ -104,7 +105,9 @@ func lookAt(m fusefs.MountInfo) Mount {
 			s.Uptime = time.Since(f.Started).Truncate(time.Second).Seconds()
 		case errors.Is(a.err, syscall.ENOTCONN), errors.Is(a.err, syscall.ECONNABORTED):
 			s.State = Dead
-			s.Advice = fmt.Sprintf("its server is gone; \"restorefs unmount %s\" clears it away, and so does mounting there again", m.Mountpoint)
+			s.Advice = fmt.Sprintf("its server is gone; \"restorefs unmount %s\" clears it away, "+
+				"and so does mounting there again",
+				m.Mountpoint)
 		case errors.Is(a.err, fs.ErrPermission):
 			s.State, s.Advice = Serving, "only the user who mounted it may look into it"
 		default:
@@ -112,7 +115,9 @@ func lookAt(m fusefs.MountInfo) Mount {
 		}
 	case <-time.After(answerTime):
 		s.State = Silent
-		s.Advice = fmt.Sprintf("its server hangs, or the share does; see the server's log, or end it: \"restorefs unmount --lazy %s\" and kill its process", m.Mountpoint)
+		s.Advice = fmt.Sprintf("its server hangs, or the share does; see the server's log, or end it: "+
+			"\"restorefs unmount --lazy %s\" and kill its process",
+			m.Mountpoint)
 	}
 	return s
 }
@@ -150,13 +155,15 @@ func (s Mount) String() string {
 	parts := []string{s.State}
 	if f := s.Server; f != nil {
 		parts[0] += fmt.Sprintf(" for %s", time.Duration(s.Uptime)*time.Second)
-		parts = append(parts, fmt.Sprintf("process %d", f.PID), "share "+f.Share, countWords(f), wording.Count(f.OpenVolumes, "disk")+" open")
+		parts = append(parts, fmt.Sprintf("process %d", f.PID), "share "+f.Share, countWords(f),
+			wording.Count(f.OpenVolumes, "disk")+" open")
 		parts = append(parts, Words(&f.Figures)...)
 		if f.Overlay != "" {
 			parts = append(parts, "writes go to "+f.Overlay)
 		}
 		if f.LookError != "" {
-			parts = append(parts, fmt.Sprintf("the share cannot be looked at since %s: %s", f.Looked.Format(time.DateTime), f.LookError))
+			parts = append(parts, fmt.Sprintf("the share cannot be looked at since %s: %s",
+				f.Looked.Format(time.DateTime), f.LookError))
 		}
 	} else if len(s.Servers) > 0 {
 		parts = append(parts, "process "+strings.Trim(fmt.Sprint(s.Servers), "[]"))

@@ -11,14 +11,15 @@ import (
 	"github.com/restorefs/restorefs/backupstore/share/locate"
 )
 
-// DefaultCache returns where restorefs keeps what it could compute again. If sudo left HOME unchanged,
-// it is below the home of the user that restorefs runs as, because directories of other users are
-// not used.
+// DefaultCache returns where restorefs keeps what it could compute again. If sudo left HOME
+// unchanged, it is below the home of the user that restorefs runs as, because directories of other
+// users are not used.
 func DefaultCache() string {
 	if os.Getenv("XDG_CACHE_HOME") == "" {
 		var st unix.Stat_t
 		if unix.Stat(os.Getenv("HOME"), &st) == nil && int(st.Uid) != os.Geteuid() {
-			if u, err := user.LookupId(strconv.Itoa(os.Geteuid())); err == nil && filepath.IsAbs(u.HomeDir) {
+			if u, err := user.LookupId(strconv.Itoa(os.Geteuid())); err == nil &&
+				filepath.IsAbs(u.HomeDir) {
 				return filepath.Join(u.HomeDir, ".cache", "restorefs")
 			}
 		}

@@ -24,7 +24,9 @@ func Outside(ctx context.Context, s *locate.Share, path string) error {
 		return fmt.Errorf("find out whether %s is on the share: %w", path, err)
 	}
 	if is {
-		return cmdline.Usagef("%s is on the share %s%s, to which nothing is ever written: choose another place", path, s.Place(), how)
+		return cmdline.Usagef("%s is on the share %s%s, to which nothing is ever written: "+
+			"choose another place",
+			path, s.Place(), how)
 	}
 	return nil
 }

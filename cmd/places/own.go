@@ -36,8 +36,8 @@ func rule(group string) (private.Rule, error) {
 	return private.Rule{Group: id}, nil
 }
 
-// MakeOwn makes the directory that a flag names, and refuses one that is on the share or that others
-// than group can write to.
+// MakeOwn makes the directory that a flag names, and refuses one that is on the share or that
+// others than group can write to.
 func MakeOwn(ctx context.Context, s *locate.Share, group, flag, dir string) error {
 	rule, err := rule(group)
 	if err == nil {
@@ -74,8 +74,8 @@ type Cache struct {
 }
 
 // Sub makes a directory below the cache: "index" or "state". It returns "" if that is not possible,
-// because commands work without it, and logs what happens without. It fails only if the directory is
-// on the share, or if the operator named one that is not private.
+// because commands work without it, and logs what happens without. It fails only if the directory
+// is on the share, or if the operator named one that is not private.
 func (c Cache) Sub(ctx context.Context, s *locate.Share, name, without string) (string, error) {
 	if c.Dir == "" {
 		return "", nil

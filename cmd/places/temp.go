@@ -9,7 +9,9 @@ import (
 func Temp(prefix string) (string, error) {
 	dir, err := os.MkdirTemp("", prefix) // 0700
 	if err != nil {
-		return "", fmt.Errorf("make a directory in %s, which is for temporary files (TMPDIR chooses another): %w", os.TempDir(), err)
+		return "", fmt.Errorf("make a directory in %s, "+
+			"which is for temporary files (TMPDIR chooses another): %w",
+			os.TempDir(), err)
 	}
 	return dir, nil
 }

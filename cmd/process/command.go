@@ -19,7 +19,8 @@ import (
 // exitcode.Status, or another error. From then on signals that we get are passed to the command.
 func RunCommand(ctx context.Context, command, mountpoint string) (<-chan error, error) {
 	signals := make(chan os.Signal, 16)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT,
+		syscall.SIGUSR1, syscall.SIGUSR2)
 	if err := ctx.Err(); err != nil { // a signal came before
 		signal.Stop(signals)
 		return nil, err

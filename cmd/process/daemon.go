@@ -55,7 +55,8 @@ func Daemonize(ctx context.Context) error {
 	case code > 0:
 		return exitcode.Status(code)
 	case err != nil:
-		return fmt.Errorf("the server in the background ended before the mount could be used: %w", err)
+		return fmt.Errorf("the server in the background ended before the mount could be used: %w",
+			err)
 	}
 	return errors.New("the mount was taken down before it could be used")
 }

@@ -10,7 +10,8 @@ import (
 )
 
 func openLog(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND|unix.O_NONBLOCK|unix.O_NOCTTY, 0o600)
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND|unix.O_NONBLOCK|unix.O_NOCTTY,
+		0o600)
 	if errors.Is(err, unix.ENXIO) {
 		err = fmt.Errorf("%s is no regular file", path)
 	}
@@ -45,7 +46,8 @@ func isLog(f *os.File) error {
 	for _, off := range []int64{0, max(0, info.Size()-int64(len(p)))} {
 		n, _ := old.ReadAt(p, off)
 		if bytes.IndexByte(p[:n], 0) >= 0 {
-			return fmt.Errorf("%s is there and no text: it is not appended to; name another file", f.Name())
+			return fmt.Errorf("%s is there and no text: it is not appended to; name another file",
+				f.Name())
 		}
 	}
 	return nil

@@ -43,7 +43,8 @@ func giveWayOne(thread int) error {
 	if err := unix.Setpriority(unix.PRIO_PROCESS, thread, 19); err != nil {
 		return err
 	}
-	if _, _, e := unix.Syscall(unix.SYS_IOPRIO_SET, ioprioWhoProcess, uintptr(thread), ioprioIdle); e != 0 {
+	if _, _, e := unix.Syscall(unix.SYS_IOPRIO_SET, ioprioWhoProcess, uintptr(thread),
+		ioprioIdle); e != 0 {
 		return e
 	}
 	return nil

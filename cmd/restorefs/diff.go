@@ -5,6 +5,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/restorefs/restorefs/cmd/report"
 	"github.com/restorefs/restorefs/cmd/wording"
 )
 
@@ -52,7 +53,7 @@ func runDiff(c *cli.Context) error {
 		}
 		n, total = n+1, total+r.Len
 		if !c.Bool("json") {
-			printRange(w, r)
+			report.PrintRange(w, r)
 			continue
 		}
 		open := ",\n "

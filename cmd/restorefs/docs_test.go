@@ -129,7 +129,7 @@ func TestLinksInDocumentsLeadSomewhere(t *testing.T) {
 // a disk names the format.
 func TestCommandsInDocumentsNameTheFormat(t *testing.T) {
 	texts := documents(t)
-	for _, pattern := range []string{"../../packaging/*", "../../cmd/restorefs/*.sh", "../../cmd/restorefs/sample/README.md"} {
+	for _, pattern := range []string{"../../packaging/*", "../../cmd/records/*.sh", "../../cmd/restorefs/sample/README.md"} {
 		paths, err := filepath.Glob(pattern)
 		if err != nil || len(paths) == 0 {
 			t.Fatal(pattern, err)

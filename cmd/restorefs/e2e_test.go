@@ -16,6 +16,7 @@ import (
 
 	"github.com/restorefs/restorefs/backupstore/storetest"
 	"github.com/restorefs/restorefs/cmd/exitcode"
+	"github.com/restorefs/restorefs/cmd/report"
 )
 
 func TestTheMountedDiskIsTheSource(t *testing.T) {
@@ -201,7 +202,7 @@ func TestListAndShow(t *testing.T) {
 	firstPass(t)
 	share, list := storetest.Fixtures(t)
 	stdout, stderr, code := restorefs(t, "list", "--share", share, "--all", "--json")
-	var all []listed
+	var all []report.Backup
 	if err := json.Unmarshal([]byte(stdout), &all); err != nil || code != 0 || len(all) != len(list) {
 		t.Fatalf("exit %d, %v, %d of %d: %s", code, err, len(all), len(list), stderr)
 	}
@@ -211,7 +212,7 @@ func TestListAndShow(t *testing.T) {
 		t.Errorf("exit %d: %s%s", code, stdout, stderr)
 	}
 	stdout, _, code = restorefs(t, "show", "--share", share, "--json", chain.ID[:8])
-	var s shown
+	var s report.Shown
 	if err := json.Unmarshal([]byte(stdout), &s); err != nil || code != 0 || s.ID != chain.ID || len(s.Chain) != 3 || s.Restores.ID != chain.VolumeID {
 		t.Errorf("exit %d, %v: %s", code, err, stdout)
 	}

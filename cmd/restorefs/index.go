@@ -11,7 +11,7 @@ import (
 	"github.com/restorefs/restorefs/backupstore"
 	"github.com/restorefs/restorefs/cmd/cmdline"
 	"github.com/restorefs/restorefs/cmd/console"
-	"github.com/restorefs/restorefs/cmd/wording"
+	"github.com/restorefs/restorefs/cmd/report"
 )
 
 func indexCommand() *cli.Command {
@@ -92,21 +92,7 @@ func indexOne(c *cli.Context, catalog *backupstore.Catalog, b *backupstore.Backu
 	})
 	stop()
 	if err == nil {
-		fmt.Fprintf(c.App.Writer, "%s  %s\n", b.ID, indexedText(built.Load(), total.Load(), time.Since(start)))
+		fmt.Fprintf(c.App.Writer, "%s  %s\n", b.ID, report.Indexed(built.Load(), total.Load(), time.Since(start)))
 	}
 	return err
-}
-
-// indexedText describes how a backup was indexed: total bytes of it need an index, and built bytes
-// got theirs now.
-func indexedText(built, total int64, took time.Duration) string {
-	switch {
-	case total == 0:
-		return "needs no index: it has no object that is long and compressed"
-	case built == 0:
-		return fmt.Sprintf("was indexed before, %s", wording.Size(total))
-	case built < total:
-		return fmt.Sprintf("indexed, %s in %.1f s; %s were before", wording.Size(built), took.Seconds(), wording.Size(total-built))
-	}
-	return fmt.Sprintf("indexed, %s in %.1f s", wording.Size(total), took.Seconds())
 }

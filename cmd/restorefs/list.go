@@ -4,14 +4,12 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
-	"text/tabwriter"
-	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/restorefs/restorefs/backupstore"
+	"github.com/restorefs/restorefs/cmd/report"
 	"github.com/restorefs/restorefs/cmd/wording"
 )
 
@@ -26,43 +24,6 @@ func listCommand() *cli.Command {
 			&cli.BoolFlag{Name: "all", Usage: "incomplete backups too (Cinder did not finish them)", DisableDefaultText: true},
 		},
 		Action: list,
-	}
-}
-
-// listed is a backup in list's JSON; its fields are a contract.
-type listed struct {
-	ID          string    `json:"id"`
-	VolumeID    string    `json:"volume_id"`
-	VolumeName  *string   `json:"volume_name"`
-	Name        *string   `json:"name"`
-	Description *string   `json:"description"`
-	CreatedAt   time.Time `json:"created_at"`
-	ParentID    *string   `json:"parent_id"`
-	Incremental bool      `json:"incremental"`
-	State       string    `json:"state"`
-	Size        int64     `json:"size"`
-	StoredBytes int64     `json:"stored_bytes"`
-	Objects     int       `json:"objects"`
-	Compression []string  `json:"compression"`
-	Container   string    `json:"container"`
-	Problems    []string  `json:"problems"`
-
-	Disk *listedDisk `json:"disk,omitempty"` // with --look
-}
-
-func newListed(b *backupstore.Backup) listed {
-	var volumeName, parent *string
-	if b.VolumeMeta != nil {
-		volumeName = b.VolumeMeta.Base.Name
-	}
-	if b.Incremental() {
-		parent = &b.ParentID
-	}
-	return listed{
-		ID: b.ID, VolumeID: b.VolumeID, VolumeName: volumeName, Name: b.Name, Description: b.Description, CreatedAt: b.CreatedAt,
-		ParentID: parent, Incremental: b.Incremental(), State: b.State.String(), Size: b.Size, StoredBytes: b.StoredBytes,
-		Objects: b.Objects, Compression: append([]string{}, b.Compression...), Container: b.Container,
-		Problems: append([]string{}, b.Problems...),
 	}
 }
 
@@ -87,16 +48,16 @@ func list(c *cli.Context) (err error) {
 			shown = append(shown, b)
 		}
 	}
-	disks := map[*backupstore.Backup]*listedDisk{}
+	disks := map[*backupstore.Backup]*report.Disk{}
 	for _, b := range shown {
 		if disks[b], err = lookAt(c, catalog, b); err != nil {
 			return err
 		}
 	}
 	if c.Bool("json") {
-		out := []listed{}
+		out := []report.Backup{}
 		for _, b := range shown {
-			l := newListed(b)
+			l := report.NewBackup(b)
 			l.Disk = disks[b]
 			out = append(out, l)
 		}
@@ -106,7 +67,7 @@ func list(c *cli.Context) (err error) {
 		return noneOf(c, catalog, len(shown))
 	}
 	out := bufio.NewWriter(c.App.Writer)
-	printList(out, shown, volumeNames(catalog.Backups()), disks)
+	report.PrintList(out, shown, report.VolumeNames(catalog.Backups()), disks)
 	if err := out.Flush(); err != nil {
 		return err
 	}
@@ -122,39 +83,4 @@ func noneOf(c *cli.Context, catalog *backupstore.Catalog, found int) error {
 		return fmt.Errorf("%w of volume %s on %s", backupstore.ErrNoBackup, volume, catalog)
 	}
 	return nil
-}
-
-func printList(out io.Writer, backups []*backupstore.Backup, names map[string][]string, disks map[*backupstore.Backup]*listedDisk) {
-	w := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
-	defer w.Flush()
-	volume := ""
-	for _, b := range backups {
-		if b.VolumeID != volume {
-			volume = b.VolumeID
-			w.Flush()
-			fmt.Fprintf(out, "volume %s%s\n", volume, namesText(names[volume]))
-		}
-		kind := "full"
-		if b.Incremental() {
-			kind = "on " + b.ParentID[:8]
-		}
-		name := ""
-		if b.Name != nil {
-			name = wording.Printable(wording.Cut(*b.Name, wording.MaxName))
-		}
-		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\t%s stored\t%s\t%s\n", b.ID, b.CreatedAt.Format("2006-01-02 15:04:05"), kind,
-			wording.VolumeSize(b.Size), wording.Size(b.StoredBytes), b.State, name)
-		if b.State != backupstore.Complete {
-			w.Flush()
-			for _, p := range b.Problems {
-				fmt.Fprintf(out, "      %s\n", wording.Printable(wording.Cut(p, wording.MaxValue)))
-			}
-		}
-		if d := disks[b]; d != nil {
-			w.Flush()
-			for _, line := range d.lines() {
-				fmt.Fprintf(out, "      %s\n", wording.Printable(line))
-			}
-		}
-	}
 }

@@ -4,12 +4,12 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/restorefs/restorefs/cmd/cmdline"
 	"github.com/restorefs/restorefs/cmd/places"
+	"github.com/restorefs/restorefs/cmd/report"
 	"github.com/restorefs/restorefs/cmd/wording"
 	"github.com/restorefs/restorefs/fusefs/overlay"
 )
@@ -49,49 +49,12 @@ overlay, as its map is lost or damaged, only by its name.`,
 	}
 }
 
-// listedOverlay is an overlay in the JSON of the overlay command; its fields are
-// a contract.
-type listedOverlay struct {
-	Backup       string     `json:"backup"`
-	Size         int64      `json:"size"`
-	Created      *time.Time `json:"created"` // null: nothing has been written yet
-	WrittenBytes int64      `json:"written_bytes"`
-	StoredBytes  int64      `json:"stored_bytes"`
-	InUse        bool       `json:"in_use"`
-	Problem      string     `json:"problem,omitempty"`
-}
-
-func newListedOverlay(i overlay.Info) listedOverlay {
-	l := listedOverlay{Backup: i.Backup, Size: i.Size, WrittenBytes: i.Written, StoredBytes: i.Stored, InUse: i.InUse, Problem: i.Problem}
-	if !i.Created.IsZero() {
-		l.Created = &i.Created
-	}
-	return l
-}
-
-func (l listedOverlay) String() string { return l.Backup + "  " + wording.Printable(l.state()) }
-
-func (l listedOverlay) state() string {
-	if l.Problem != "" {
-		return "cannot be used: " + l.Problem
-	}
-	s := "nothing written"
-	if l.Created != nil {
-		s = fmt.Sprintf("%s of %s written, %s stored, begun %s", wording.Size(l.WrittenBytes), wording.Size(l.Size), wording.Size(l.StoredBytes),
-			l.Created.Format(time.DateTime))
-	}
-	if l.InUse {
-		s += ", in use"
-	}
-	return s
-}
-
 // overlayOf returns the overlay of one backup, nil if there is none.
-func overlayOf(dir, backup string) (*listedOverlay, error) {
+func overlayOf(dir, backup string) (*report.Overlay, error) {
 	list, err := overlay.List(dir)
 	for _, i := range list {
 		if i.Backup == backup {
-			l := newListedOverlay(i)
+			l := report.NewOverlay(i)
 			return &l, nil
 		}
 	}
@@ -103,9 +66,9 @@ func listOverlays(c *cli.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	out := []listedOverlay{}
+	out := []report.Overlay{}
 	for _, i := range list {
-		out = append(out, newListedOverlay(i))
+		out = append(out, report.NewOverlay(i))
 	}
 	if c.Bool("json") {
 		return wording.WriteJSON(c.App.Writer, out)
@@ -154,15 +117,15 @@ func discardOverlays(c *cli.Context, dir, ref string) error {
 
 // toDiscard returns the overlays of a directory that ref names, "" for all. With "" it leaves, and
 // prints, what may not be an overlay.
-func toDiscard(told io.Writer, list []overlay.Info, dir, ref string) ([]listedOverlay, error) {
-	out := []listedOverlay{}
+func toDiscard(told io.Writer, list []overlay.Info, dir, ref string) ([]report.Overlay, error) {
+	out := []report.Overlay{}
 	for _, i := range list {
 		if ref == "" && i.Size == 0 && i.Problem != "" {
-			fmt.Fprintf(told, "left: %s; it may be no overlay at all, to discard it name it\n", newListedOverlay(i))
+			fmt.Fprintf(told, "left: %s; it may be no overlay at all, to discard it name it\n", report.NewOverlay(i))
 			continue
 		}
 		if ref == "" || i.Backup == ref || len(ref) >= 4 && strings.HasPrefix(i.Backup, ref) {
-			out = append(out, newListedOverlay(i))
+			out = append(out, report.NewOverlay(i))
 		}
 	}
 	switch {

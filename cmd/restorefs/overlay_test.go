@@ -17,6 +17,7 @@ import (
 
 	"github.com/restorefs/restorefs/backupstore/storetest"
 	"github.com/restorefs/restorefs/cmd/exitcode"
+	"github.com/restorefs/restorefs/cmd/report"
 )
 
 // writableMount mounts a share with an overlay and returns the path of a
@@ -155,7 +156,7 @@ func TestOverlaysAreListedAndDiscarded(t *testing.T) {
 	if err := f.Sync(); err != nil {
 		t.Fatal(err)
 	}
-	list := func() (out []listedOverlay) {
+	list := func() (out []report.Overlay) {
 		t.Helper()
 		stdout, stderr, code := restorefs(t, "overlay", "list", dir, "--json")
 		if err := json.Unmarshal([]byte(stdout), &out); code != 0 || err != nil {

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/restorefs/restorefs/backupstore/storetest"
+	"github.com/restorefs/restorefs/cmd/records"
 )
 
 // Only the share is left: a new Cinder learns of the backups from it.
@@ -30,7 +31,7 @@ func TestARealCloudThatLostItsDatabaseGetsItsBackupsBack(t *testing.T) {
 	s := fresh.mustLogin(t, "admin")
 	s.project, s.token = demo.project, "admin:"+demo.project
 	stdout, stderr := s.must(t, "records", "--share", old.backups, "--project", s.project, "--import", "--json")
-	var imported []importedJSON
+	var imported []records.Imported
 	if err := json.Unmarshal([]byte(stdout), &imported); err != nil || len(imported) < 2 {
 		t.Fatalf("%v: %s%s", err, stdout, stderr)
 	}

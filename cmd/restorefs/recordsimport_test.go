@@ -12,6 +12,7 @@ import (
 	"github.com/restorefs/restorefs/cmd/cloud"
 	"github.com/restorefs/restorefs/cmd/cloud/cloudtest"
 	"github.com/restorefs/restorefs/cmd/exitcode"
+	"github.com/restorefs/restorefs/cmd/records"
 )
 
 // fakeCinder fakes what records --import calls.
@@ -25,7 +26,7 @@ func newFakeCinder(t *testing.T) *fakeCinder {
 }
 
 // importInto runs records --import and returns the result for each backup.
-func (c *fakeCinder) importInto(t *testing.T, share string, flags ...string) (results map[string]importedJSON, stderr string, code int) {
+func (c *fakeCinder) importInto(t *testing.T, share string, flags ...string) (results map[string]records.Imported, stderr string, code int) {
 	t.Helper()
 	cmd := program(t, append([]string{"records", "--share", share, "--import", "--json"}, flags...)...)
 	env := slices.DeleteFunc(cmd.Env, func(s string) bool { return strings.HasPrefix(s, "OS_") })
@@ -33,13 +34,13 @@ func (c *fakeCinder) importInto(t *testing.T, share string, flags ...string) (re
 	var out, errOut strings.Builder
 	cmd.Stdout, cmd.Stderr = &out, &errOut
 	cmd.Run()
-	var list []importedJSON
+	var list []records.Imported
 	if out.Len() > 0 {
 		if err := json.Unmarshal([]byte(out.String()), &list); err != nil {
 			t.Fatalf("%v: %s", err, out.String())
 		}
 	}
-	results = map[string]importedJSON{}
+	results = map[string]records.Imported{}
 	for _, r := range list {
 		results[r.ID] = r
 	}

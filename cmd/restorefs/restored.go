@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"github.com/restorefs/restorefs/cmd/exitcode"
+	"github.com/restorefs/restorefs/cmd/report"
 	"github.com/restorefs/restorefs/cmd/restore"
 	"github.com/restorefs/restorefs/cmd/wording"
 )
@@ -24,16 +25,16 @@ type materialized struct {
 	Metadata     string  `json:"metadata"` // file with the metadata, "" for none
 	// Healed was read from other backups of the volume; Lost, with --salvage, could not be read at
 	// all.
-	Healed  []jsonRange `json:"healed,omitempty"`
-	Lost    []jsonRange `json:"lost,omitempty"`
-	Overlay string      `json:"overlay,omitempty"` // the directory of --overlay
+	Healed  []report.Range `json:"healed,omitempty"`
+	Lost    []report.Range `json:"lost,omitempty"`
+	Overlay string         `json:"overlay,omitempty"` // the directory of --overlay
 	// VolumeID is the cloud's volume that was the target, "" for none.
 	VolumeID string `json:"volume_id,omitempty"`
 	// Volume is the cloud's volume whose metadata was restored.
 	Volume *restoredVolume `json:"volume,omitempty"`
 	// Notes are remarks about the target, such as what could not be looked at.
-	Notes []string    `json:"notes,omitempty"`
-	Disk  *listedDisk `json:"disk,omitempty"` // what is on it
+	Notes []string     `json:"notes,omitempty"`
+	Disk  *report.Disk `json:"disk,omitempty"` // what is on it
 }
 
 // finish reports a restore whose data is safe, and restores the metadata of the cloud's volume, if
@@ -43,7 +44,7 @@ func (r *restoring) finish(ctx context.Context) error {
 	out := materialized{
 		Backup: b.ID, Target: done.Path, Size: done.Size, BytesWritten: done.BytesWritten, BytesZeroed: done.BytesZeroed,
 		BytesSkipped: done.BytesSkipped, Verified: len(done.Lost) == 0 && b.Doubt() == "", Seconds: done.Duration.Seconds(),
-		Healed: jsonRanges(done.Healed), Lost: jsonRanges(done.Lost), Notes: done.Notes, Metadata: done.Record, Overlay: r.o.engine.Overlay,
+		Healed: report.Ranges(done.Healed), Lost: report.Ranges(done.Lost), Notes: done.Notes, Metadata: done.Record, Overlay: r.o.engine.Overlay,
 		Disk: lookAtTarget(done.Path, done.Size),
 	}
 	if r.cloud != nil {
@@ -96,7 +97,7 @@ func printRestored(w io.Writer, done restore.Result, out materialized, proof str
 	if out.Metadata != "" && out.Metadata != "-" {
 		fmt.Fprintf(w, "  the volume's name, metadata and more are in %s\n", out.Metadata)
 	}
-	for _, line := range out.Disk.restoredLines() {
+	for _, line := range out.Disk.RestoredLines() {
 		fmt.Fprintf(w, "  %s\n", wording.Printable(line))
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/restorefs/restorefs/backupstore/storetest"
 	"github.com/restorefs/restorefs/cmd/exitcode"
+	"github.com/restorefs/restorefs/cmd/report"
 )
 
 func TestSalvageRestoresWhatThereIs(t *testing.T) {
@@ -40,7 +41,7 @@ func TestSalvageRestoresWhatThereIs(t *testing.T) {
 
 // sameButFor compares a file's start with want, except for the ranges, which must be filled with
 // fill.
-func sameButFor(t *testing.T, want []byte, got *os.File, lost []jsonRange, fill byte) {
+func sameButFor(t *testing.T, want []byte, got *os.File, lost []report.Range, fill byte) {
 	t.Helper()
 	for _, r := range lost {
 		for i := r.Offset; i < min(r.Offset+r.Length, int64(len(want))); i++ {

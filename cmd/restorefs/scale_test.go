@@ -38,7 +38,7 @@ func benchProgram(b *testing.B, args ...string) *exec.Cmd {
 	return cmd
 }
 
-func report(b *testing.B, times []time.Duration, peak int64) {
+func reportPeak(b *testing.B, times []time.Duration, peak int64) {
 	slices.Sort(times)
 	b.ReportMetric(0, "ns/op")
 	b.ReportMetric(float64(times[len(times)/2].Microseconds())/1000, "ms-median")
@@ -56,7 +56,7 @@ func BenchmarkListOf2000Backups(b *testing.B) {
 		d, rss := timed(b, benchProgram(b, "list", "--json", "--share", share))
 		times, peak = append(times, d), max(peak, rss)
 	}
-	report(b, times, peak)
+	reportPeak(b, times, peak)
 }
 
 // benchMount starts a mount and returns its directory, how long it took to become usable, and a
@@ -101,7 +101,7 @@ func BenchmarkMountReadyWith2000Backups(b *testing.B) {
 		_, ready, stop := benchMount(b, share)
 		times, peak = append(times, ready), max(peak, stop())
 	}
-	report(b, times, peak)
+	reportPeak(b, times, peak)
 }
 
 // Measures the first read of a file in the mount: opening the backup, finding the digest row, and
@@ -123,7 +123,7 @@ func BenchmarkOpenOf1TiB(b *testing.B) {
 		times = append(times, time.Since(start))
 		peak = max(peak, stop())
 	}
-	report(b, times, peak)
+	reportPeak(b, times, peak)
 }
 
 // twoGB makes a backup with one zlib object of the size that Cinder makes by default.
@@ -144,7 +144,7 @@ func BenchmarkMaterializeOfA2GBObject(b *testing.B) {
 		times, peak = append(times, d), max(peak, rss)
 		os.Remove(target)
 	}
-	report(b, times, peak)
+	reportPeak(b, times, peak)
 }
 
 // 200 reads of 4 KiB at random places of an object without an index.
@@ -166,7 +166,7 @@ func BenchmarkRandomReadsOfA2GBObject(b *testing.B) {
 		times = append(times, time.Since(start))
 		peak = max(peak, stop())
 	}
-	report(b, times, peak)
+	reportPeak(b, times, peak)
 }
 
 // clone makes another backup with the content of made, by links to its objects.
@@ -240,5 +240,5 @@ func BenchmarkStormOver50ObjectsOf2GB(b *testing.B) {
 		times = append(times, time.Since(start))
 		peak = max(peak, stop())
 	}
-	report(b, times, peak)
+	reportPeak(b, times, peak)
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/restorefs/restorefs/backupstore/storetest"
 	"github.com/restorefs/restorefs/cmd/exitcode"
+	"github.com/restorefs/restorefs/cmd/report"
 )
 
 func TestAShareWithoutBackupsIsNoSuccess(t *testing.T) {
@@ -75,7 +76,7 @@ func TestWhatMayBeBackupsAndIsNotReadFailsAndJSONStaysWhole(t *testing.T) {
 		t.Fatal(err)
 	}
 	stdout, stderr, code := restorefs(t, "list", "--share", share, "--json")
-	var all []listed
+	var all []report.Backup
 	if err := json.Unmarshal([]byte(stdout), &all); err != nil || len(all) != 1 || all[0].ID != b.ID {
 		t.Errorf("%v: %s", err, stdout)
 	}

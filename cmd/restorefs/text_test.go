@@ -1,14 +1,11 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/restorefs/restorefs/backupstore"
-	"github.com/restorefs/restorefs/backupstore/format"
 	"github.com/restorefs/restorefs/backupstore/safetext"
 	"github.com/restorefs/restorefs/backupstore/storetest"
 )
@@ -45,31 +42,4 @@ func asJSON(t *testing.T, s string) string {
 		t.Fatal(err)
 	}
 	return string(text)
-}
-
-func TestAVolumeIsListedByItsNewestName(t *testing.T) {
-	backup := func(volume, name string) *backupstore.Backup {
-		b := &backupstore.Backup{Scanned: backupstore.Scanned{ID: storetest.ID(volume + name), VolumeID: volume}}
-		b.State = backupstore.Complete
-		if name != "" {
-			b.VolumeMeta = &format.VolumeSummary{}
-			b.VolumeMeta.Base.Name = &name
-		}
-		return b
-	}
-	all := []*backupstore.Backup{ // oldest first
-		backup("a", ""), backup("a", "first"), backup("a", "second"), backup("a", "first"), backup("a", "new"), backup("a", ""),
-		backup("b", "only"), backup("c", ""),
-	}
-	names := volumeNames(all)
-	for id, want := range map[string]string{"a": ` "new", before: "first", "second"`, "b": ` "only"`, "c": ""} {
-		if got := namesText(names[id]); got != want {
-			t.Errorf("%s: %s, not %s", id, got, want)
-		}
-	}
-	var out bytes.Buffer
-	printList(&out, all[:1], names, nil) // the listed one has no name itself
-	if !strings.HasPrefix(out.String(), `volume a "new", before: "first", "second"`) {
-		t.Errorf("%s", out.String())
-	}
 }

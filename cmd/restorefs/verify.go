@@ -3,15 +3,13 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
-	"strings"
-	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/restorefs/restorefs/backupstore"
 	"github.com/restorefs/restorefs/cmd/cmdline"
 	"github.com/restorefs/restorefs/cmd/console"
+	"github.com/restorefs/restorefs/cmd/report"
 	"github.com/restorefs/restorefs/cmd/wording"
 	"github.com/restorefs/restorefs/materialize"
 )
@@ -39,47 +37,6 @@ BACKUP. It may be in use; it is not written. Ranges that differ: exit status 1.`
 		},
 		Action: runVerify,
 	}
-}
-
-// verified is a backup in verify's JSON; its fields are a contract.
-type verified struct {
-	Backup  string         `json:"backup"`
-	OK      bool           `json:"ok"`
-	Bytes   int64          `json:"bytes"`
-	Blocks  int64          `json:"blocks"`
-	Damaged []damagedRange `json:"damaged"`
-	// SampledOf is the number of blocks with data, of which --sample verified Blocks.
-	SampledOf int64    `json:"sampled_of,omitempty"`
-	Notes     []string `json:"notes"`
-	// Unread lists what could not be read, and may or may not be damaged.
-	Unread     []string  `json:"unread,omitempty"`
-	Volume     string    `json:"volume_id"`
-	VolumeName string    `json:"volume_name"`
-	CreatedAt  time.Time `json:"created_at"`
-}
-
-type damagedRange struct {
-	Offset int64  `json:"offset"`
-	Length int64  `json:"length"`
-	Object string `json:"object"`
-	Reason string `json:"reason"`
-}
-
-// compared is verify --target's JSON; its fields are a contract.
-type compared struct {
-	Backup         string      `json:"backup"`
-	Target         string      `json:"target"`
-	Equal          bool        `json:"equal"`
-	Size           int64       `json:"size"`
-	DifferingBytes int64       `json:"differing_bytes"`
-	Differing      []jsonRange `json:"differing"`
-	Truncated      bool        `json:"truncated"` // not all ranges are listed
-}
-
-// jsonRange is a range in JSON, in bytes.
-type jsonRange struct {
-	Offset int64 `json:"offset"`
-	Length int64 `json:"length"`
 }
 
 func runVerify(c *cli.Context) error {
@@ -141,7 +98,7 @@ func verifyBackups(c *cli.Context, catalog *backupstore.Catalog, backups []*back
 		})
 	}
 	stop := show()
-	out := []verified{}
+	out := []report.Verified{}
 	damaged, broken, incomplete, unread := 0, 0, 0, 0
 	err := catalog.Verify(c.Context, backups, o, func(r backupstore.Report) error {
 		switch {
@@ -156,11 +113,11 @@ func verifyBackups(c *cli.Context, catalog *backupstore.Catalog, backups []*back
 			damaged++
 		}
 		if c.Bool("json") {
-			out = append(out, newVerified(r))
+			out = append(out, report.NewVerified(r))
 			return nil
 		}
 		stop()
-		printReport(c.App.Writer, r, part)
+		report.PrintVerified(c.App.Writer, r, part)
 		stop = show()
 		return nil
 	})
@@ -185,97 +142,6 @@ func verifyBackups(c *cli.Context, catalog *backupstore.Catalog, backups []*back
 	return errors.Join(errs...)
 }
 
-func newVerified(r backupstore.Report) verified {
-	v := verified{Backup: r.Backup.ID, OK: r.OK, Bytes: r.Bytes, Blocks: r.Blocks, Damaged: []damagedRange{}, SampledOf: r.SampledOf, Notes: notes(r),
-		Volume: r.Backup.VolumeID, VolumeName: r.Backup.VolumeName(), CreatedAt: r.Backup.CreatedAt}
-	for _, d := range r.Damaged {
-		reason := d.Reason
-		if d.Sibling != "" {
-			reason += "; backup " + d.Sibling + " has the same bytes"
-		}
-		v.Damaged = append(v.Damaged, damagedRange{d.Offset, d.Length, d.Object, reason})
-	}
-	for _, err := range r.Unread {
-		v.Unread = append(v.Unread, err.Error())
-	}
-	return v
-}
-
-// maxListed bounds the damaged ranges of a backup that are shown to people; JSON has all.
-const maxListed = 50
-
-func printReport(w io.Writer, r backupstore.Report, part float64) {
-	switch {
-	case r.OK && part > 0:
-		share := 100.0
-		if r.SampledOf > 0 {
-			share = 100 * float64(r.Blocks) / float64(r.SampledOf)
-		}
-		fmt.Fprintf(w, "%s  ok, as far as it was looked at: %d of %d blocks with data (%.1f %%)%s\n", r.Backup.ID, r.Blocks, r.SampledOf, share, whose(r.Backup))
-	case r.OK && r.Blocks == 0:
-		fmt.Fprintf(w, "%s  ok  %s, by the MD5 of its objects%s\n", r.Backup.ID, wording.Size(r.Bytes), whose(r.Backup))
-	case r.OK:
-		fmt.Fprintf(w, "%s  ok  %s, %d blocks%s\n", r.Backup.ID, wording.Size(r.Bytes), r.Blocks, whose(r.Backup))
-	case len(r.Damaged) == 0 && len(r.Unread) > 0:
-		fmt.Fprintf(w, "%s  NOT READ  what could be read is right\n", r.Backup.ID)
-	case r.Backup.Chain() == nil:
-		fmt.Fprintf(w, "%s  %s\n", r.Backup.ID, strings.ToUpper(r.Backup.State.String()))
-	default:
-		var lost int64
-		for _, d := range r.Damaged {
-			lost += d.Length
-		}
-		fmt.Fprintf(w, "%s  DAMAGED  %s of %s, ranges: %d\n", r.Backup.ID, wording.Size(lost), wording.Size(r.Backup.Size), len(r.Damaged))
-	}
-	for i, d := range r.Damaged {
-		if i == maxListed {
-			fmt.Fprintf(w, "    ... and %d more (--json lists all)\n", len(r.Damaged)-i)
-			break
-		}
-		where := fmt.Sprintf("bytes %d to %d: ", d.Offset, d.Offset+d.Length)
-		if r.Backup.Chain() == nil {
-			where = "" // the whole backup
-		}
-		fmt.Fprintf(w, "    %s%s\n", where, wording.Printable(d.Reason))
-		if d.Object != "" {
-			fmt.Fprintf(w, "        object %s\n", wording.Printable(d.Object))
-		}
-		if d.Sibling != "" {
-			fmt.Fprintf(w, "        backup %s has the same bytes: mount and materialize take them from there\n", d.Sibling)
-		}
-	}
-	for _, err := range r.Unread {
-		fmt.Fprintf(w, "    cannot be read: %s\n", wording.Printable(err.Error()))
-	}
-	if !r.OK {
-		fmt.Fprintf(w, "    of volume %s%s, made %s\n", r.Backup.VolumeID, wording.Quoted(r.Backup.VolumeName()), made(r.Backup))
-	}
-	for _, n := range notes(r) {
-		fmt.Fprintf(w, "    note: %s\n", wording.Printable(n))
-	}
-}
-
-// whose describes a backup by its volume and age, because people do not know ids by heart.
-func whose(b *backupstore.Backup) string {
-	name := wording.Quoted(b.VolumeName())
-	if name == "" {
-		name = " " + b.VolumeID
-	}
-	return ", of" + name + ", made " + made(b)
-}
-
-func made(b *backupstore.Backup) string { return b.CreatedAt.Format("2006-01-02 15:04:05 MST") }
-
-// notes returns what is worth knowing besides damage. The problems of a backup without a chain are
-// its damage.
-func notes(r backupstore.Report) []string {
-	all := []string{}
-	if r.Backup.Chain() != nil {
-		all = append(append(all, r.Backup.Problems...), r.Notes...)
-	}
-	return all
-}
-
 // compareTarget compares a device or file with a backup.
 func compareTarget(c *cli.Context, catalog *backupstore.Catalog, b *backupstore.Backup, target string, memory int64) error {
 	volume, err := catalog.Open(c.Context, b)
@@ -292,15 +158,12 @@ func compareTarget(c *cli.Context, catalog *backupstore.Catalog, b *backupstore.
 		return err
 	}
 	if c.Bool("json") {
-		out := compared{
-			Backup: b.ID, Target: target, Equal: result.Equal(), Size: result.Size, DifferingBytes: result.DifferingBytes,
-			Differing: jsonRanges(result.Differing), Truncated: result.Truncated,
-		}
+		out := report.NewCompared(b.ID, target, result)
 		if err := wording.WriteJSON(c.App.Writer, out); err != nil {
 			return err
 		}
 	} else {
-		printRanges(c.App.Writer, result.Differing)
+		report.PrintRanges(c.App.Writer, result.Differing)
 		if result.Truncated {
 			fmt.Fprintln(c.App.Writer, "... and more")
 		}
@@ -324,22 +187,4 @@ func copyState(p *materialize.Progress, volume *backupstore.Volume) func() conso
 		}
 		return out
 	}
-}
-
-func jsonRanges(all []backupstore.Range) []jsonRange {
-	out := []jsonRange{}
-	for _, r := range all {
-		out = append(out, jsonRange{r.Off, r.Len})
-	}
-	return out
-}
-
-func printRanges(w io.Writer, all []backupstore.Range) {
-	for _, r := range all {
-		printRange(w, r)
-	}
-}
-
-func printRange(w io.Writer, r backupstore.Range) {
-	fmt.Fprintf(w, "%16d  %14d  (%s)\n", r.Off, r.Len, wording.Size(r.Len))
 }

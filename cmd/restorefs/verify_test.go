@@ -10,6 +10,7 @@ import (
 
 	"github.com/restorefs/restorefs/backupstore/storetest"
 	"github.com/restorefs/restorefs/cmd/exitcode"
+	"github.com/restorefs/restorefs/cmd/report"
 	"github.com/restorefs/restorefs/cmd/wording"
 )
 
@@ -22,11 +23,11 @@ func TestVerifyReportsEveryBackup(t *testing.T) {
 	if fixtures == len(list) || !strings.Contains(stderr, "left out") {
 		t.Errorf("what was left out is not told: %s", stderr)
 	}
-	var all []verified
+	var all []report.Verified
 	if err := json.Unmarshal([]byte(stdout), &all); err != nil || code != exitcode.Damaged || len(all) != len(list) {
 		t.Fatalf("exit %d, %v, %d of %d: %s", code, err, len(all), len(list), stderr)
 	}
-	got := map[string]verified{}
+	got := map[string]report.Verified{}
 	for _, v := range all {
 		got[v.Backup] = v
 	}
@@ -107,7 +108,7 @@ func TestVerifySaysInJSONWhatPeopleRead(t *testing.T) {
 	share, list := storetest.Fixtures(t)
 	noted, plain := storetest.Find(t, list, "_sha256file missing"), storetest.Find(t, list, "full bz2")
 	stdout, stderr, _ := restorefs(t, "verify", "--share", share, "--json", noted.ID)
-	var all []verified
+	var all []report.Verified
 	if err := json.Unmarshal([]byte(stdout), &all); err != nil || len(all) != 1 || len(all[0].Notes) != 1 || !strings.Contains(all[0].Notes[0], "no _sha256file") {
 		t.Errorf("%v %s%s", err, stdout, stderr)
 	}
@@ -135,8 +136,8 @@ func TestVerifyComparesATarget(t *testing.T) {
 		t.Fatal(err)
 	}
 	stdout, stderr, code = restorefs(t, "verify", "--json", "--share", share, "--target", disk, f.ID)
-	var c compared
-	if err := json.Unmarshal([]byte(stdout), &c); err != nil || code != exitcode.Failed || c.Equal || len(c.Differing) != 1 || c.Differing[0] != (jsonRange{512 << 20, 32 << 10}) {
+	var c report.Compared
+	if err := json.Unmarshal([]byte(stdout), &c); err != nil || code != exitcode.Failed || c.Equal || len(c.Differing) != 1 || c.Differing[0] != (report.Range{Offset: 512 << 20, Length: 32 << 10}) {
 		t.Errorf("exit %d, %v: %s%s", code, err, stdout, stderr)
 	}
 	if _, stderr, code = restorefs(t, "verify", "--share", share, "--target", filepath.Join(share, "nothing"), f.ID); code != exitcode.Failed || !strings.Contains(stderr, "nothing") {
@@ -148,7 +149,7 @@ func TestDiffShowsWhatDiffers(t *testing.T) {
 	share, list := storetest.Fixtures(t)
 	a, b := storetest.Find(t, list, "chain 0"), storetest.Find(t, list, "chain 1")
 	stdout, stderr, code := restorefs(t, "diff", "--share", share, "--json", a.ID, b.ID)
-	var ranges []jsonRange
+	var ranges []report.Range
 	if err := json.Unmarshal([]byte(stdout), &ranges); err != nil || code != 0 || len(ranges) == 0 {
 		t.Fatalf("exit %d, %v: %s%s", code, err, stdout, stderr)
 	}

@@ -1,4 +1,4 @@
-package main
+package report
 
 import (
 	"testing"
@@ -12,7 +12,7 @@ func TestWhatWasIndexedBeforeIsTold(t *testing.T) {
 		"indexed, 256 MiB in 1.5 s; 768 MiB were before":               {256 << 20, 1 << 30},
 		"needs no index: it has no object that is long and compressed": {0, 0},
 	} {
-		if got := indexedText(n[0], n[1], 1500*time.Millisecond); got != want {
+		if got := Indexed(n[0], n[1], 1500*time.Millisecond); got != want {
 			t.Errorf("%s, not %s", got, want)
 		}
 	}

@@ -1,4 +1,4 @@
-package main
+package records
 
 import (
 	"cmp"
@@ -18,25 +18,27 @@ import (
 	"github.com/restorefs/restorefs/materialize/cinderapi"
 )
 
-// importedJSON is a record in the JSON of records --import; its fields are a
+// Imported is a record in the JSON of records --import; its fields are a
 // contract.
-type importedJSON struct {
+type Imported struct {
 	ID     string             `json:"id"`
 	Result cloud.RecordResult `json:"result"`
 	Reason string             `json:"reason"` // why it failed or was skipped, or ""
 }
 
-// importRecords imports the records into Cinder and reports the result of each.
-func (o recordsOptions) importRecords(ctx context.Context, client *cinderapi.Client, chosen []backupstore.Importable, how cloud.ImportOptions) error {
-	if !o.JSON {
-		how.Each = func(r cloud.ImportedRecord) { printImported(o.Out, r) }
+// Import imports the records into Cinder and reports to out the result of each, as JSON or for
+// people, and to told how many had which.
+func Import(ctx context.Context, client *cinderapi.Client, chosen []backupstore.Importable,
+	how cloud.ImportOptions, json bool, out, told io.Writer) error {
+	if !json {
+		how.Each = func(r cloud.ImportedRecord) { printImported(out, r) }
 	}
 	results, err := cloud.ImportRecords(ctx, client, chosen, how)
 	if others, ok := errors.AsType[*cloud.OtherProjectsError](err); ok {
 		return otherProjects(others)
 	}
-	if o.JSON {
-		if err := wording.WriteJSON(o.Out, importedList(results)); err != nil {
+	if json {
+		if err := wording.WriteJSON(out, importedList(results)); err != nil {
 			return err
 		}
 	}
@@ -44,13 +46,17 @@ func (o recordsOptions) importRecords(ctx context.Context, client *cinderapi.Cli
 	for _, r := range results {
 		counts[r.Result]++
 	}
-	fmt.Fprintf(o.Err, "%d imported, %d there already, %d failed, %d not tried\n",
-		counts[cloud.RecordImported], counts[cloud.RecordPresent], counts[cloud.RecordFailed], counts[cloud.RecordSkipped])
+	fmt.Fprintf(told, "%d imported, %d there already, %d failed, %d not tried\n",
+		counts[cloud.RecordImported], counts[cloud.RecordPresent], counts[cloud.RecordFailed],
+		counts[cloud.RecordSkipped])
 	if err != nil {
-		return fmt.Errorf("%w%s\nThe rest was not tried. The same command goes on from there", err, serviceHint(err))
+		return fmt.Errorf("%w%s\nThe rest was not tried. The same command goes on from there", err,
+			serviceHint(err))
 	}
 	if absent := counts[cloud.RecordFailed] + counts[cloud.RecordSkipped]; absent > 0 {
-		return fmt.Errorf("%d of %d backups are not usable in Cinder, see above; the same command tries them again", absent, len(chosen))
+		return fmt.Errorf("%d of %d backups are not usable in Cinder, see above; the same "+
+			"command tries them again",
+			absent, len(chosen))
 	}
 	return nil
 }
@@ -67,10 +73,10 @@ func printImported(w io.Writer, r cloud.ImportedRecord) {
 	}
 }
 
-func importedList(results []cloud.ImportedRecord) []importedJSON {
-	var list []importedJSON
+func importedList(results []cloud.ImportedRecord) []Imported {
+	var list []Imported
 	for _, r := range results {
-		line := importedJSON{ID: r.ID, Result: r.Result}
+		line := Imported{ID: r.ID, Result: r.Result}
 		if r.Err != nil {
 			line.Reason = exitcode.Explain(r.Err) + serviceHint(r.Err)
 		}
@@ -93,8 +99,11 @@ func otherProjects(e *cloud.OtherProjectsError) error {
 	for _, p := range slices.Sorted(maps.Keys(e.Others)) {
 		list = append(list, fmt.Sprintf("  %s  %d", p, e.Others[p]))
 	}
-	return cmdline.Usagef("%d of %d backups are of volumes of other projects than %s, to which these credentials belong and Cinder would give them.\n"+
-		"There is no way back: a backup cannot change its project, and Cinder deletes the files with the record. Their projects:\n%s\n"+
-		"Log in to each one (as an admin of it) and import with --project ID; or say --any-project if they are to be in this project.\nNothing was imported",
+	return cmdline.Usagef("%d of %d backups are of volumes of other projects than %s, to which "+
+		"these credentials belong and Cinder would give them.\n"+
+		"There is no way back: a backup cannot change its project, and Cinder deletes the files "+
+		"with the record. Their projects:\n%s\n"+
+		"Log in to each one (as an admin of it) and import with --project ID; or say "+
+		"--any-project if they are to be in this project.\nNothing was imported",
 		e.Count(), e.Records, cmp.Or(e.Project, "that"), strings.Join(list, "\n"))
 }

@@ -1,4 +1,4 @@
-package main
+package records
 
 import (
 	_ "embed"
@@ -18,10 +18,12 @@ import (
 //go:embed records.sh
 var recordScript string
 
-// printScript writes a shell script (POSIX sh) that imports the records.
-func printScript(w io.Writer, chosen []backupstore.Importable, share string) error {
-	script := strings.Replace(recordScript, "'PROJECTS'", "'"+strings.Join(plainProjects(chosen), " ")+"'", 1)
-	fmt.Fprintf(w, "#!/bin/sh\n# %d backup record(s) for Cinder, made by restorefs from %s\n%s", len(chosen), wording.Printable(share), script)
+// PrintScript writes a shell script (POSIX sh) that imports the records.
+func PrintScript(w io.Writer, chosen []backupstore.Importable, share string) error {
+	script := strings.Replace(recordScript, "'PROJECTS'", "'"+strings.Join(plainProjects(chosen),
+		" ")+"'", 1)
+	fmt.Fprintf(w, "#!/bin/sh\n# %d backup record(s) for Cinder, made by restorefs from %s\n%s",
+		len(chosen), wording.Printable(share), script)
 	for _, b := range chosen {
 		url, err := b.Record.URL()
 		if err != nil {
@@ -31,7 +33,8 @@ func printScript(w io.Writer, chosen []backupstore.Importable, share string) err
 		if b.Incremental() {
 			parent = b.ParentID
 		}
-		fmt.Fprintf(w, "\n# %s\nrecord %s %s %s \\\n  %s\n", describeRecord(b), b.ID, parent, wording.ShellWord(b.Record.Service), url)
+		fmt.Fprintf(w, "\n# %s\nrecord %s %s %s \\\n  %s\n", describe(b), b.ID, parent,
+			wording.ShellWord(b.Record.Service), url)
 	}
 	_, err := fmt.Fprint(w, "\nfinish\n")
 	return err
@@ -43,7 +46,8 @@ func plainProjects(chosen []backupstore.Importable) []string {
 	all := map[string]bool{}
 	for _, b := range chosen {
 		p := cloud.ProjectOf(b.Backup)
-		if p != "" && strings.Trim(strings.ToLower(p), "0123456789abcdefghijklmnopqrstuvwxyz-_") == "" {
+		if p != "" && strings.Trim(strings.ToLower(p),
+			"0123456789abcdefghijklmnopqrstuvwxyz-_") == "" {
 			all[p] = true
 		}
 	}

@@ -1,10 +1,8 @@
-package main
+package report
 
 import (
 	"bytes"
-	"context"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -16,20 +14,15 @@ import (
 	"github.com/restorefs/restorefs/materialize/cinderapi"
 )
 
-// writeScript writes a script for the openstack client that does to a volume's metadata what
-// materialize --volume does. It is for machines on which this program cannot reach the API.
-func writeScript(ctx context.Context, out io.Writer, b *backupstore.Backup) error {
-	m, err := b.ReadVolumeMeta(ctx)
-	if err != nil {
-		return err
-	}
-	if m == nil {
-		return fmt.Errorf("backup %s has no usable record of its volume's metadata: there is nothing to make a script of", b.ID)
-	}
+// MetadataScript returns a script for the openstack client that does to a volume's metadata, m,
+// what materialize --volume does. It is for machines on which this program cannot reach the API.
+func MetadataScript(b *backupstore.Backup, m *format.VolumeMeta) []byte {
 	s := &volumeScript{}
 	s.line("#!/usr/bin/env bash")
-	s.line("# The metadata of volume %s as it was when backup %s was made,", wording.ShellWord(b.VolumeID), wording.ShellWord(b.ID))
-	s.line("# %s. When the data is on a volume:  bash FILE VOLUME_ID", b.CreatedAt.Format(time.RFC3339))
+	s.line("# The metadata of volume %s as it was when backup %s was made,",
+		wording.ShellWord(b.VolumeID), wording.ShellWord(b.ID))
+	s.line("# %s. When the data is on a volume:  bash FILE VOLUME_ID",
+		b.CreatedAt.Format(time.RFC3339))
 	s.line("# It needs python-openstackclient, logged in as a member of the volume's project.")
 	s.line("set -u")
 	s.line("volume=${1:?say the id of the volume}\nfailed=0")
@@ -37,8 +30,7 @@ func writeScript(ctx context.Context, out io.Writer, b *backupstore.Backup) erro
 	s.imageMetadata(m)
 	s.names(m)
 	s.line("exit $failed")
-	_, err = out.Write(s.text.Bytes())
-	return err
+	return s.text.Bytes()
 }
 
 // volumeScript is a script that is being written.
@@ -70,7 +62,10 @@ func (s *volumeScript) setAlone(options []string) {
 }
 
 func (s *volumeScript) metadata(b *backupstore.Backup, m *format.VolumeMeta) {
-	s.line("\n# The metadata, in place of what the volume has. (The client fails to clear it where there is none.)")
+	s.line(
+		"\n# The metadata, in place of what the volume has. " +
+			"(The client fails to clear it where there is none.)",
+	)
 	s.set("--property=src_backup_id=" + b.ID)
 	sure, doubtful := s.pairs("property", m.Metadata)
 	s.set(append([]string{"--no-property"}, sure...)...)
@@ -82,7 +77,10 @@ func (s *volumeScript) metadata(b *backupstore.Backup, m *format.VolumeMeta) {
 }
 
 func (s *volumeScript) imageMetadata(m *format.VolumeMeta) {
-	s.line("\n# The image metadata. More that the volume has goes with: openstack volume unset --image-property KEY")
+	s.line(
+		"\n# The image metadata. More that the volume has goes with: " +
+			"openstack volume unset --image-property KEY",
+	)
 	sure, doubtful := s.pairs("image-property", m.Image)
 	s.set(sure...)
 	s.setAlone(doubtful)
@@ -92,8 +90,10 @@ func (s *volumeScript) imageMetadata(m *format.VolumeMeta) {
 		s.set("--non-bootable")
 	}
 	if id := m.Base.EncryptionKeyID; id != nil {
-		s.line("\n# It was encrypted: the data can be read only with encryption_key_id %s,", wording.ShellWord(*id))
-		s.line("# on a volume of the type with the id %s. The API cannot change that.", wording.ShellWord(str(m.Base.VolumeTypeID)))
+		s.line("\n# It was encrypted: the data can be read only with encryption_key_id %s,",
+			wording.ShellWord(*id))
+		s.line("# on a volume of the type with the id %s. The API cannot change that.",
+			wording.ShellWord(str(m.Base.VolumeTypeID)))
 	}
 }
 
@@ -128,7 +128,8 @@ func (s *volumeScript) pairs(option string, metadata map[string]string) (sure, d
 		o := "--" + option + "=" + k + "=" + v
 		switch {
 		case k == "" || strings.Contains(k, "="):
-			s.line("# Not possible: --%s=%s: the client takes no such key", option, wording.ShellWord(k+"="+v))
+			s.line("# Not possible: --%s=%s: the client takes no such key", option,
+				wording.ShellWord(k+"="+v))
 		case k == "src_backup_id" && option == "property":
 		case cinderapi.DoubtfulPair(k, v) != "":
 			doubtful = append(doubtful, o)

@@ -1,0 +1,78 @@
+package records
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/restorefs/restorefs/backupstore"
+	"github.com/restorefs/restorefs/backupstore/share/cinderconf"
+	"github.com/restorefs/restorefs/cmd/cloud"
+	"github.com/restorefs/restorefs/cmd/cmdline"
+)
+
+// Selection says which records are wanted.
+type Selection struct {
+	Backups []string // as they were named; none for all that Cinder could use
+	Service string   // full name of Cinder's driver, see [Driver]
+	Project string   // of the volumes, "" for all projects
+}
+
+// Choose returns the records of the backups that were asked for, or of all that Cinder could use.
+// It tells how many it left out.
+func (s Selection) Choose(catalog *backupstore.Catalog, told io.Writer) ([]backupstore.Importable,
+	error) {
+	var chosen []*backupstore.Backup
+	for _, ref := range s.Backups {
+		b, err := catalog.Find(ref)
+		if err != nil {
+			return nil, err
+		}
+		chosen = append(chosen, b)
+	}
+	if len(s.Backups) == 0 {
+		var incomplete, broken int
+		for _, b := range catalog.Backups() {
+			switch {
+			case b.State == backupstore.Complete:
+				chosen = append(chosen, b)
+			case b.State == backupstore.Incomplete:
+				incomplete++
+			default:
+				broken++
+			}
+		}
+		if incomplete+broken > 0 {
+			fmt.Fprintf(told,
+				"left out, because Cinder cannot restore them: %d broken and %d incomplete "+
+					"backup(s); \"restorefs list --all\" tells why\n",
+				broken, incomplete)
+		}
+	}
+	if s.Project != "" {
+		chosen = slices.DeleteFunc(chosen,
+			func(b *backupstore.Backup) bool { return cloud.ProjectOf(b) != s.Project })
+	}
+	if len(chosen) == 0 {
+		return nil, fmt.Errorf("%w that Cinder could import is on %s", backupstore.ErrNoBackup,
+			catalog)
+	}
+	return catalog.ImportRecords(chosen, s.Service)
+}
+
+// Driver returns the full name of the driver that is to import, which people call nfs, posix, or by
+// that name.
+func Driver(driver string) (string, error) {
+	switch {
+	case driver == "nfs":
+		return cinderconf.NFSDriver, nil
+	case driver == "posix":
+		return cinderconf.PosixDriver, nil
+	case driver == "" || len(driver) > 255 || strings.ContainsFunc(driver,
+		func(r rune) bool { return r <= ' ' || r >= 0x7f }):
+		return "", cmdline.Usagef("--backup-service is nfs, posix, or what Cinder's " +
+			"configuration has as backup_driver")
+	}
+	return driver, nil
+}

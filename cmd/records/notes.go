@@ -1,0 +1,75 @@
+package records
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+
+	"github.com/restorefs/restorefs/backupstore"
+	"github.com/restorefs/restorefs/cmd/cloud"
+	"github.com/restorefs/restorefs/cmd/wording"
+)
+
+// PrintNotes prints what an operator should know about the records and the records cannot tell
+// Cinder.
+func PrintNotes(w io.Writer, chosen []backupstore.Importable) {
+	var encrypted, bare, below int
+	before, projects := map[string]int{}, map[string]int{}
+	var gib int64
+	for _, b := range chosen {
+		gib += b.Record.SizeGiB
+		projects[cloud.ProjectOf(b.Backup)]++
+		dir, inside := b.Misplaced()
+		if dir != "" {
+			before[dir]++
+		}
+		if inside {
+			below++
+		}
+		if b.VolumeMeta != nil && b.VolumeMeta.Base.EncryptionKeyID != nil {
+			encrypted++
+		}
+		if !b.HasDigests {
+			bare++
+		}
+	}
+	fmt.Fprintf(w, "%d record(s), %d GiB of the quota of backups\n", len(chosen), gib)
+	if len(projects) > 1 {
+		fmt.Fprintf(w,
+			"they are of %d projects, and the caller's project gets all; import those of each "+
+				"one with its credentials and --project:\n",
+			len(projects))
+		for _, p := range slices.Sorted(maps.Keys(projects)) {
+			fmt.Fprintf(w, "  %s  %d\n", wording.Printable(wording.Cut(cmp.Or(p, "(not known)"),
+				wording.MaxName)), projects[p])
+		}
+	}
+	for _, dir := range slices.Sorted(maps.Keys(before)) {
+		fmt.Fprintf(w,
+			"%d of them lie in %s/ where Cinder would not have put them: if its backup_share "+
+				"ends with that directory, give that as --share\n",
+			before[dir], wording.Printable(dir))
+	}
+	if below > 0 {
+		fmt.Fprintf(w,
+			"%d of them lie where Cinder would not have put them, as if --share were a directory "+
+				"below its backup_share: give that itself\n",
+			below)
+	}
+	if encrypted > 0 {
+		fmt.Fprintf(w,
+			"%d are of encrypted volumes. The share does not tell their own copy of the key: "+
+				"Cinder will restore them with the volume's key, "+
+				"as long as that exists. Once such a backup was restored, deleting it deletes "+
+				"that key: do not while the volume is needed\n",
+			encrypted)
+	}
+	if bare > 0 {
+		fmt.Fprintf(w,
+			"%d have no _sha256file: Cinder can restore them, but make no incremental backup on "+
+				"top of them\n",
+			bare)
+	}
+}
