@@ -98,12 +98,11 @@ func splitFlags(command *cli.Command, words []string) (flags, rest []string, err
 		}
 		name, value, hasValue := cutFlag(w)
 		if short := shortFlags(command, w); short != nil {
-			for _, f := range short[:len(short)-1] {
-				if KindOf(findFlag(command, f)) == ValueNeeded {
-					return nil, nil, Usagef("%s: -%s takes a value, so write it by itself: -%s VALUE", w, f, f)
-				}
-				flags = append(flags, "-"+f)
+			before, err := switches(command, w, short[:len(short)-1])
+			if err != nil {
+				return nil, nil, err
 			}
+			flags = append(flags, before...)
 			name = short[len(short)-1]
 			w = "-" + name
 		}
@@ -130,6 +129,18 @@ func splitFlags(command *cli.Command, words []string) (flags, rest []string, err
 		}
 	}
 	return flags, rest, nil
+}
+
+// switches returns the letters of a word such as -yj, but the last, as flags of their own. Only the
+// last one may take a value.
+func switches(command *cli.Command, word string, letters []string) (flags []string, err error) {
+	for _, f := range letters {
+		if KindOf(findFlag(command, f)) == ValueNeeded {
+			return nil, Usagef("%s: -%s takes a value, so write it by itself: -%s VALUE", word, f, f)
+		}
+		flags = append(flags, "-"+f)
+	}
+	return flags, nil
 }
 
 // shortFlags returns the letters of a word such as -yj, nil if it is not such a word.

@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"github.com/restorefs/restorefs/backupstore"
+	"github.com/restorefs/restorefs/cmd/places"
 	"github.com/restorefs/restorefs/cmd/wording"
 	"github.com/restorefs/restorefs/materialize"
 )
@@ -25,7 +26,7 @@ func (r *restoring) doubtful(name string) string {
 	if r.found != nil || name == "-" {
 		return ""
 	}
-	return doubtful(name, r.o.qcow2, r.catalog)
+	return places.Doubtful(name, r.o.qcow2, r.catalog)
 }
 
 // confirm shows what is about to happen and asks on a terminal, unless the operator has confirmed

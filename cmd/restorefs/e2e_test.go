@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -330,73 +329,6 @@ func TestAnInterruptedRunIsContinued(t *testing.T) {
 	var result materialized
 	if err := json.Unmarshal([]byte(stdout), &result); err != nil || code != 0 || result.BytesWritten != 0 {
 		t.Errorf("exit %d, %v: %s%s", code, err, stdout, stderr)
-	}
-}
-
-// streams runs a command that must write a disk to stdout: size bytes, of which the first are want.
-func streams(t *testing.T, want []byte, size int64, args ...string) {
-	t.Helper()
-	cmd := program(t, args...)
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	got := make([]byte, len(want))
-	if _, err := io.ReadFull(out, got); err != nil || !bytes.Equal(got, want) {
-		t.Errorf("stdout differs: %v", err)
-	}
-	if n, err := io.Copy(io.Discard, out); n != size-int64(len(want)) || err != nil {
-		t.Errorf("%d bytes more, %v", n, err)
-	}
-	if err := cmd.Wait(); err != nil {
-		t.Error(err)
-	}
-}
-
-func TestStdoutAndDryRun(t *testing.T) {
-	share, list := storetest.Fixtures(t)
-	f := storetest.Find(t, list, "ext4 incremental")
-	image := storetest.Image(t, share, list, f)
-	streams(t, image, f.VolumeGiB<<30, "materialize", "--share", share, f.ID, "-")
-	target := filepath.Join(t.TempDir(), "disk.raw")
-	stdout, stderr, code := restorefs(t, "materialize", "--share", share, f.ID, target, "--dry-run", "--json")
-	var p planned
-	if err := json.Unmarshal([]byte(stdout), &p); err != nil || code != 0 || p.WriteBytes+p.ZeroBytes != f.VolumeGiB<<30 || p.Refused {
-		t.Errorf("exit %d, %v: %s%s", code, err, stdout, stderr)
-	}
-	if _, err := os.Stat(target); err == nil {
-		t.Error("the dry run made the target")
-	}
-}
-
-func TestIndexIsBuiltAndUsed(t *testing.T) {
-	share := t.TempDir()
-	made := storetest.MustWrite(t, share, storetest.Spec{ID: storetest.ID("index"), VolumeID: storetest.ID("index volume"), Content: storetest.Disk(16<<20, 5)})
-	cache := t.TempDir()
-	t.Setenv("RESTOREFS_CACHE_DIR", cache)
-	stdout, stderr, code := restorefs(t, "index", "--share", share, "--all")
-	if code != 0 || !strings.Contains(stdout, "indexed") {
-		t.Fatalf("exit %d: %s%s", code, stdout, stderr)
-	}
-	files := 0
-	filepath.WalkDir(filepath.Join(cache, "index"), func(_ string, e os.DirEntry, err error) error {
-		if err == nil && e.Type().IsRegular() {
-			files++
-		}
-		return err
-	})
-	if files == 0 {
-		t.Error("no index was kept")
-	}
-	target := filepath.Join(t.TempDir(), "disk.raw")
-	if _, stderr, code := restorefs(t, "materialize", "--share", share, made.ID, target); code != 0 {
-		t.Errorf("with an index: exit %d: %s", code, stderr)
-	}
-	if _, _, code := restorefs(t, "index", "--share", share); code != exitcode.Usage {
-		t.Errorf("neither backups nor --all: exit %d", code)
 	}
 }
 

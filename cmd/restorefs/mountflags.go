@@ -138,7 +138,7 @@ func openDisks(ctx context.Context, o *mountOptions, catalog *backupstore.Catalo
 			"every", o.refresh)
 	}
 	var err error
-	if o.disks.Only, err = chosen(catalog, o.backups, o.volumes); err != nil {
+	if o.disks.Only, err = serve.Only(catalog, o.backups, o.volumes); err != nil {
 		return nil, err
 	}
 	if dir := o.disks.DiskCache; dir != "" {

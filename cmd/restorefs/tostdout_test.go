@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -181,5 +183,44 @@ func TestWhatCannotBeToldIsNoSuccess(t *testing.T) {
 		if code := cmd.ProcessState.ExitCode(); code != exitcode.Failed || !strings.Contains(errOut.String(), "no space left on device") {
 			t.Errorf("%s: exit %d: %s", args, code, errOut.String())
 		}
+	}
+}
+
+// streams runs a command that must write a disk to stdout: size bytes, of which the first are want.
+func streams(t *testing.T, want []byte, size int64, args ...string) {
+	t.Helper()
+	cmd := program(t, args...)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	got := make([]byte, len(want))
+	if _, err := io.ReadFull(out, got); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("stdout differs: %v", err)
+	}
+	if n, err := io.Copy(io.Discard, out); n != size-int64(len(want)) || err != nil {
+		t.Errorf("%d bytes more, %v", n, err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestStdoutAndDryRun(t *testing.T) {
+	share, list := storetest.Fixtures(t)
+	f := storetest.Find(t, list, "ext4 incremental")
+	image := storetest.Image(t, share, list, f)
+	streams(t, image, f.VolumeGiB<<30, "materialize", "--share", share, f.ID, "-")
+	target := filepath.Join(t.TempDir(), "disk.raw")
+	stdout, stderr, code := restorefs(t, "materialize", "--share", share, f.ID, target, "--dry-run", "--json")
+	var p planned
+	if err := json.Unmarshal([]byte(stdout), &p); err != nil || code != 0 || p.WriteBytes+p.ZeroBytes != f.VolumeGiB<<30 || p.Refused {
+		t.Errorf("exit %d, %v: %s%s", code, err, stdout, stderr)
+	}
+	if _, err := os.Stat(target); err == nil {
+		t.Error("the dry run made the target")
 	}
 }

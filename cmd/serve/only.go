@@ -1,4 +1,4 @@
-package main
+package serve
 
 import (
 	"errors"
@@ -9,9 +9,10 @@ import (
 	"github.com/restorefs/restorefs/backupstore"
 )
 
-// chosen returns which backups a mount serves: those that --backup names, and all present and
-// future ones of the volumes that --volume names; without either, all.
-func chosen(catalog *backupstore.Catalog, backups, volumes []string) (func(*backupstore.Backup) bool, error) {
+// Only returns a rule for [Options]: which backups a mount serves. These are the backups that are
+// named, as [backupstore.Catalog.Find] takes names, and all present and future ones of the volumes,
+// which are named by their ids or the start of them; without either, all.
+func Only(catalog *backupstore.Catalog, backups, volumes []string) (func(*backupstore.Backup) bool, error) {
 	if len(backups)+len(volumes) == 0 {
 		return func(*backupstore.Backup) bool { return true }, nil
 	}

@@ -1,4 +1,4 @@
-package main
+package places
 
 import (
 	"errors"
@@ -20,9 +20,9 @@ var uuid = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{1
 // otherFormats are endings of the names of disks in formats other than raw.
 var otherFormats = []string{".qcow2", ".qcow", ".vmdk", ".vdi", ".vhd", ".vhdx"}
 
-// doubtful returns why a name is hardly the intended file, "" if it may be. The name of an existing
+// Doubtful returns why a name is hardly the intended file, "" if it may be. The name of an existing
 // file is doubted only for its format.
-func doubtful(name string, qcow2 bool, catalog *backupstore.Catalog) string {
+func Doubtful(name string, qcow2 bool, catalog *backupstore.Catalog) string {
 	if ext := strings.ToLower(filepath.Ext(name)); !qcow2 && slices.Contains(otherFormats, ext) {
 		hint := ""
 		if ext == ".qcow2" {

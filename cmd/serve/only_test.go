@@ -1,6 +1,7 @@
-package main
+package serve
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -9,8 +10,6 @@ import (
 	"github.com/restorefs/restorefs/backupstore"
 	"github.com/restorefs/restorefs/backupstore/share"
 	"github.com/restorefs/restorefs/backupstore/storetest"
-	"github.com/restorefs/restorefs/cmd/exitcode"
-	"github.com/restorefs/restorefs/cmd/serve"
 )
 
 func TestAMountOfSomeBackupsHasTheLatestOrNone(t *testing.T) {
@@ -43,11 +42,11 @@ func TestAMountOfSomeBackupsHasTheLatestOrNone(t *testing.T) {
 		"a volume, and a backup elsewhere": {[]string{else1}, []string{strings.ToUpper(volume)}, []string{older, newer, else1}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			only, err := chosen(catalog, test.backups, test.volumes)
+			only, err := Only(catalog, test.backups, test.volumes)
 			if err != nil {
 				t.Fatal(err)
 			}
-			disks, err := serve.New(t.Context(), catalog, serve.Options{Only: only})
+			disks, err := New(t.Context(), catalog, Options{Only: only})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -75,7 +74,7 @@ func TestAMountOfSomeBackupsHasTheLatestOrNone(t *testing.T) {
 		"no such backup of volume ffffffff":          {nil, {"ffffffff"}},
 		"could be ":                                  {nil, {""}},
 	} {
-		if _, err := chosen(catalog, refs[0], refs[1]); exitcode.Of(err) != exitcode.Usage || !strings.Contains(err.Error(), says) {
+		if _, err := Only(catalog, refs[0], refs[1]); !errors.Is(err, backupstore.ErrNoBackup) && !errors.Is(err, backupstore.ErrAmbiguous) || !strings.Contains(err.Error(), says) {
 			t.Errorf("%q: %v", refs, err)
 		}
 	}
