@@ -211,18 +211,11 @@ func (v *Volume) Read(ctx context.Context, off int64, n int) (*View, error) {
 // ReadAt fills p with the bytes at off, or fails like Read. How much of p was written is undefined
 // then.
 func (v *Volume) ReadAt(ctx context.Context, p []byte, off int64) error {
-	return readAt(ctx, v, p, off)
-}
-
-// readAt fills p from r in pieces of copyBytes, so that a large p does not pin as much cache
-// memory.
-func readAt(ctx context.Context, r interface {
-	Read(context.Context, int64, int) (*View, error)
-}, p []byte, off int64) error {
 	for len(p) > 0 {
-		// Pieces end where a multiple of their size does, so that a span is not read twice.
+		// In pieces, so that a large p does not pin as much cache memory. They end where a multiple
+		// of their size does, so that a span is not read twice.
 		n := min(len(p), copyBytes-int(off%copyBytes))
-		view, err := r.Read(ctx, off, n)
+		view, err := v.Read(ctx, off, n)
 		if err != nil {
 			return err
 		}

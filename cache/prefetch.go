@@ -41,11 +41,6 @@ func (r *Reader) Read(ctx context.Context, off int64, n int) (*View, error) {
 	return r.v.Read(ctx, off, n)
 }
 
-// ReadAt is Volume.ReadAt and may start prefetch.
-func (r *Reader) ReadAt(ctx context.Context, p []byte, off int64) error {
-	return readAt(ctx, r, p, off)
-}
-
 // Close cancels the prefetch of this reader and does not wait for it. Later reads are served,
 // without prefetch. Closing twice is fine.
 func (r *Reader) Close() {

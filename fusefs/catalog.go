@@ -88,7 +88,7 @@ type Backup struct {
 	// listing: this one is never the latest.
 	Superseded bool
 
-	// Size is the volume's size in bytes, -1 while it is not known.
+	// Size is the volume's size in bytes.
 	Size int64
 }
 
@@ -98,10 +98,6 @@ type Catalog interface {
 	// refreshes the list by itself, and returns the same slice, never modified, until something
 	// changes.
 	Backups(ctx context.Context) ([]Backup, error)
-
-	// Size returns the volume's exact size without opening object data. It is
-	// asked for backups whose Size is -1.
-	Size(ctx context.Context, id string) (int64, error)
 
 	// Open opens a backup's volume. It is called at every open of volume.raw. If it returns a
 	// WritableVolume, volume.raw can be written, provided that Options.Writable is set.

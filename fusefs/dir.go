@@ -85,13 +85,9 @@ func (d *dirNode) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (
 		n.attr(&out.Attr)
 		return d.NewInode(ctx, n, stable(syscall.S_IFLNK, at, e.target, e.mtime.UnixNano())), 0
 	case volumeKind:
-		size, no := d.t.size(ctx, e.backup)
-		if no != 0 {
-			return nil, no
-		}
-		n := &volumeNode{node: node{t: d.t}, backup: *e.backup, size: size}
+		n := &volumeNode{node: node{t: d.t}, backup: *e.backup, size: e.backup.Size}
 		n.attr(&out.Attr)
-		return d.NewInode(ctx, n, stable(syscall.S_IFREG, at, size, e.mtime.UnixNano())), 0
+		return d.NewInode(ctx, n, stable(syscall.S_IFREG, at, n.size, e.mtime.UnixNano())), 0
 	case infoKind:
 		n := &infoNode{node: node{t: d.t}, backup: *e.backup}
 		n.attr(&out.Attr)

@@ -223,14 +223,6 @@ func (h *Host) find(id string) (*memory, error) {
 	return nil, fmt.Errorf("backup %s: %w", id, fs.ErrNotExist)
 }
 
-func (h *Host) Size(_ context.Context, id string) (int64, error) {
-	m, err := h.find(id)
-	if err != nil {
-		return 0, err
-	}
-	return m.Size(), nil
-}
-
 func (h *Host) Metadata(_ context.Context, id string) ([]byte, error) {
 	m, err := h.find(id)
 	if err != nil {

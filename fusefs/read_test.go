@@ -277,7 +277,6 @@ func TestPanicIsAnErrorOfThatReadOnly(t *testing.T) {
 
 func TestShareThatIsAwayIsAnErrorAndComesBack(t *testing.T) {
 	b := sample(idA)
-	b.Size = -1
 	r := mounted(t, b)
 	away := true
 	r.call("Away", &away, nil)

@@ -239,21 +239,3 @@ func typeBits(k kind) uint32 {
 		return syscall.S_IFREG
 	}
 }
-
-// size returns the volume's size: from the listing or, if it is not known
-// there, from the catalogue.
-func (t *tree) size(ctx context.Context, b *Backup) (int64, syscall.Errno) {
-	if b.Size >= 0 {
-		return b.Size, 0
-	}
-	ctx, answered := patient(ctx)
-	defer answered()
-	size, err := t.catalog.Size(ctx, b.ID)
-	if err == nil && size < 0 {
-		err = fmt.Errorf("size is %d", size)
-	}
-	if err != nil {
-		return 0, t.fail(ctx, "tell the size of the volume", b.ID, err, syscall.ENOENT)
-	}
-	return size, 0
-}

@@ -89,11 +89,9 @@ func TestProgramsSeeTheTree(t *testing.T) {
 }
 
 func TestFilesHaveTheirSizesTimesAndOwners(t *testing.T) {
-	unknown := sample(idB)
-	unknown.Size = -1 // not in the listing: the catalogue is asked
 	empty := sample(idC)
 	empty.Size, empty.RealSize, empty.Data = 0, 0, nil
-	r := mounted(t, sample(idA), unknown, empty)
+	r := mounted(t, sample(idA), sample(idB), empty)
 	for id, blocks := range map[string]int64{idA: 6292233/512 - 1, idB: 6292233/512 - 1, idC: 0} {
 		var st syscall.Stat_t
 		if err := syscall.Stat(r.path("backups", id, "volume.raw"), &st); err != nil {

@@ -147,8 +147,8 @@ func TestABlankFileIsNotRefused(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if tg.Blank() != blank {
-			t.Errorf("%s: blank %v", path, tg.Blank())
+		if tg.blank != blank {
+			t.Errorf("%s: blank %v", path, tg.blank)
 		}
 		tg.Close()
 	}

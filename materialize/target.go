@@ -230,10 +230,6 @@ func (t *Target) Kind() Kind { return t.kind }
 // Size is the target's size in bytes when it was opened; 0 for a file that does not exist yet.
 func (t *Target) Size() int64 { return t.size }
 
-// Blank reports whether the target is known to read as zeros everywhere; false means that this is
-// not known.
-func (t *Target) Blank() bool { return t.blank }
-
 // Continues reports whether Run will continue an interrupted run.
 func (t *Target) Continues() bool { return t.continues != nil }
 

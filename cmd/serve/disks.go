@@ -254,15 +254,6 @@ func (s *Disks) backup(id string) (*backupstore.Backup, error) {
 	return nil, fmt.Errorf("backup %s is gone from the share: %w", id, fs.ErrNotExist)
 }
 
-// Size implements fusefs.Catalog.
-func (s *Disks) Size(_ context.Context, id string) (int64, error) {
-	b, err := s.backup(id)
-	if err != nil {
-		return 0, err
-	}
-	return b.Size, nil
-}
-
 // Metadata implements fusefs.Catalog.
 func (s *Disks) Metadata(ctx context.Context, id string) ([]byte, error) {
 	b, err := s.backup(id)

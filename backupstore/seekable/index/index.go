@@ -90,13 +90,6 @@ func (x *Index) Split(off, end, min int64) []Entry {
 	return cuts
 }
 
-// Len is the number of checkpoints.
-func (x *Index) Len() int {
-	x.mu.RLock()
-	defer x.mu.RUnlock()
-	return len(x.c.slots)
-}
-
 // Frontier is how many decoded bytes the index covers, counted from the start
 // of the object. Building has to go on there. It falls back when a build stops
 // early, to the last checkpoint, or when the index is dropped.
@@ -113,12 +106,6 @@ func (x *Index) Complete() bool {
 	return x.complete
 }
 
-// Zero reports whether the n decoded bytes at off are known to be zero.
-func (x *Index) Zero(off, n int64) bool {
-	_, got := x.NextZero(off, off+n)
-	return got >= n
-}
-
 // NextZero finds the first bytes of the decoded range [off, end) that are known
 // to be zero: n bytes at start. If there are none, n is 0.
 func (x *Index) NextZero(off, end int64) (start, n int64) {
@@ -126,13 +113,6 @@ func (x *Index) NextZero(off, end int64) (start, n int64) {
 	defer x.mu.RUnlock()
 	e := x.c.zeros.next(off, end)
 	return e.off, e.end - e.off
-}
-
-// MemoryBytes is about what the index holds in memory.
-func (x *Index) MemoryBytes() int64 {
-	x.mu.RLock()
-	defer x.mu.RUnlock()
-	return int64(cap(x.c.slots))*32 + int64(cap(x.c.zeros.list))*16 + int64(x.inMemory)
 }
 
 // Checkpoint loads the checkpoint e. Its State belongs to the caller. If that
