@@ -98,18 +98,15 @@ func (l *liveObjects) forgetAll() { l.kept.forgetAll() }
 // with prefix.
 func (l *liveObjects) forget(prefix string) { l.kept.forgetPrefix(prefix) }
 
-func algorithm(c format.Compression) seekable.Algorithm {
-	switch c {
-	case format.Zlib:
-		return seekable.Zlib
-	case format.Bzip2:
-		return seekable.Bzip2
-	case format.Zstd:
-		return seekable.Zstd
-	default:
-		return seekable.Raw
-	}
+// algorithms says how an object is read.
+var algorithms = [...]seekable.Algorithm{
+	format.None:  seekable.Raw,
+	format.Zlib:  seekable.Zlib,
+	format.Bzip2: seekable.Bzip2,
+	format.Zstd:  seekable.Zstd,
 }
+
+func algorithm(c format.Compression) seekable.Algorithm { return algorithms[c] }
 
 // readObject fills p from offset off of object ref of v's chain. If the object was proven by its
 // MD5, it makes sure after reading that the file is still the same.

@@ -28,16 +28,9 @@ func parseEntry(b []byte, prefix string) (o Object, ok bool) {
 	if o.Number, ok = parseNumber(string(number)); !ok {
 		return Object{}, false
 	}
-	switch string(compression) {
-	case "none":
-		o.Compression = None
-	case "zlib", "gzip":
-		o.Compression = Zlib
-	case "bz2", "bzip2":
-		o.Compression = Bzip2
-	case "zstd":
-		o.Compression = Zstd
-	default:
+	// What is not compressed has one name in an entry, whatever the configuration calls it.
+	o.Compression = compressionOf(string(compression))
+	if o.Compression == 0 || o.Compression == None && string(compression) != None.String() {
 		return Object{}, false
 	}
 	if n, err := hex.Decode(o.MD5[:], sum[:min(len(sum), 32)]); err != nil || n != len(o.MD5) || len(sum) != 32 {

@@ -29,48 +29,6 @@ var (
 	ErrCut = fmt.Errorf("%w", ErrJSON)
 )
 
-// Compression is how one object is stored.
-type Compression uint8
-
-// The compressions that Cinder knows, several under more than one name.
-const (
-	None  Compression = iota + 1 // "none", "off", "no": the plain bytes
-	Zlib                         // "zlib", "gzip": an RFC 1950 stream under either name
-	Bzip2                        // "bz2", "bzip2"
-	Zstd                         // "zstd": RFC 8878
-)
-
-// String returns Cinder's first name for the compression.
-func (c Compression) String() string {
-	switch c {
-	case None:
-		return "none"
-	case Zlib:
-		return "zlib"
-	case Bzip2:
-		return "bz2"
-	case Zstd:
-		return "zstd"
-	}
-	return fmt.Sprintf("Compression(%d)", uint8(c))
-}
-
-// ParseCompression accepts every name that Cinder accepts, in any letter case (chunkeddriver.py,
-// _get_compressor).
-func ParseCompression(s string) (Compression, error) {
-	switch strings.ToLower(s) {
-	case "none", "off", "no":
-		return None, nil
-	case "zlib", "gzip":
-		return Zlib, nil
-	case "bz2", "bzip2":
-		return Bzip2, nil
-	case "zstd":
-		return Zstd, nil
-	}
-	return 0, fmt.Errorf("%w %q", ErrCompression, clip(s))
-}
-
 // Object is one entry of "objects" in _metadata.
 type Object struct {
 	Number      uint32 // from the name, at least 1

@@ -142,7 +142,7 @@ func (o *Object) wide(off int64) bool {
 	if off-o.index.Frontier() <= farBytes {
 		return false
 	}
-	cores, _ := widest(o.alg, o.engine.workers, o.engine.budget)
+	cores, _ := codecs[o.alg].widest(o.engine.workers, o.engine.budget)
 	return cores > 1
 }
 

@@ -102,18 +102,11 @@ func NewEngine(o Options) *Engine {
 // about an index, and what it then holds: its share of them, as many read at the
 // moment. That is a guess at how it goes on.
 func (e *Engine) spare(alg Algorithm) (cores int, bytes int64) {
-	share := e.workers / int(max(e.readers.Load(), 1))
-	switch {
-	case alg == Zstd && share > 1:
-		return 2, decoderBytes(alg)
-	case alg == Zlib && share < 3:
-		// Decoding ahead from a guessed place takes half as much again, and
-		// verifying most of a core: with two of them nothing is gained.
-		return 1, 0
-	case alg == Zlib:
-		share--
+	c, share := &codecs[alg], e.workers/int(max(e.readers.Load(), 1))
+	if c.spare != nil {
+		return c.spare(c, share, e.budget)
 	}
-	return widest(alg, share, e.budget)
+	return c.widest(share, e.budget)
 }
 
 // Close drops all parked decoders. Decoders at work are dropped when their
@@ -227,8 +220,8 @@ func (e *Engine) unpark(el *list.Element) *decoder {
 func (e *Engine) park(ctx context.Context, d *decoder) {
 	h := holdOf(ctx)
 	now := d.MemoryBytes()
-	if d.object.alg == Zstd && d.held > decoderBytes(Zstd) {
-		now = max(now, d.held) // its window may yet grow so far
+	if c := &codecs[d.object.alg]; c.grows && d.held > c.held {
+		now = max(now, d.held)
 	}
 	e.mu.Lock()
 	o := d.object

@@ -158,7 +158,7 @@ func (o *Object) readBehind(ctx context.Context, p []byte, off int64) (int, erro
 		at, found = o.index.Before(off)
 	}
 	behind, only := o.behind(off)
-	from := at.Out - resumeBytes(o.alg)
+	from := at.Out - codecs[o.alg].resume
 	if behind != nil && (only || behind.out > at.Out || !found) {
 		from = behind.out
 	} else {
@@ -231,7 +231,7 @@ func (o *Object) start(ctx context.Context, d *decoder, at index.Entry, found bo
 	s := settings{buffers: &e.buffers, workers: 1, length: o.length}
 	switch {
 	case d.wide:
-		s.workers, s.bytes = widest(o.alg, e.workers, e.budget)
+		s.workers, s.bytes = codecs[o.alg].widest(e.workers, e.budget)
 	case e.noBuild && o.length-at.Out > aloneBytes:
 		s.workers, s.bytes = e.spare(o.alg)
 		d.wide = s.workers > 1

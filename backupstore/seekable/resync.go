@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/restorefs/restorefs/backupstore/seekable/bunzip2"
-	"github.com/restorefs/restorefs/backupstore/seekable/inflate"
 	"github.com/restorefs/restorefs/backupstore/seekable/stream"
 )
 
@@ -38,7 +36,7 @@ func (o *Object) Resync(ctx context.Context, off int64) (found bool, err error) 
 	if corrected {
 		return true, nil
 	}
-	if !first || o.index == nil || o.index.Complete() || o.alg != Zlib && o.alg != Bzip2 {
+	if !first || o.index == nil || o.index.Complete() || codecs[o.alg].find == nil {
 		return false, nil
 	}
 	en, err := o.findEntry(ctx, off)
@@ -137,7 +135,7 @@ func (o *Object) findEntry(ctx context.Context, off int64) (*entry, error) {
 		return nil, err
 	}
 	for {
-		cp, found, err := o.lookForEntry(ctx, in)
+		cp, found, err := codecs[o.alg].find(ctx, o.src, in)
 		if !found || err != nil {
 			return nil, err
 		}
@@ -159,13 +157,6 @@ func (o *Object) findEntry(ctx context.Context, off int64) (*entry, error) {
 			in = max(in, at)
 		}
 	}
-}
-
-func (o *Object) lookForEntry(ctx context.Context, in int64) (stream.Checkpoint, bool, error) {
-	if o.alg == Zlib {
-		return inflate.FindEntry(ctx, o.src, in)
-	}
-	return bunzip2.FindEntry(ctx, o.src, in)
 }
 
 // toTheEnd decodes with d to the stream's end and returns how many bytes that
