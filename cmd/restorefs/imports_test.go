@@ -37,7 +37,7 @@ var mayImport = map[string][]string{
 	"cmd/cloud/cloudtest": {},
 	"cmd/serve":           {"backupstore", "backupstore/safetext", "cache", "cache/disk", "fusefs", "fusefs/overlay"},
 	"cmd/files": {
-		"backupstore", "cache", "cache/private", "cache/private/lock", "fusefs/contents", "fusefs/inside", "fusefs/inside/ext4", "fusefs/inside/xfs", "fusefs/overlay",
+		"backupstore", "cache", "cache/private", "cache/private/lock", "fusefs/contents", "fusefs/inside", "fusefs/inside/ext4", "fusefs/inside/vfat", "fusefs/inside/xfs", "fusefs/overlay",
 		"fusefs/parttable",
 	},
 	"cmd/restore": {
@@ -45,8 +45,9 @@ var mayImport = map[string][]string{
 	},
 	"fusefs":                       {"cache/private/lock", "fusefs/contents", "fusefs/mountinfo", "fusefs/parttable"},
 	"fusefs/contents":              {"fusefs/parttable"},
-	"fusefs/inside":                {"fusefs/contents", "fusefs/inside/ext4", "fusefs/inside/xfs", "fusefs/parttable"},
+	"fusefs/inside":                {"fusefs/contents", "fusefs/inside/ext4", "fusefs/inside/vfat", "fusefs/inside/xfs", "fusefs/parttable"},
 	"fusefs/inside/ext4":           {},
+	"fusefs/inside/vfat":           {},
 	"fusefs/inside/xfs":            {},
 	"fusefs/mountinfo":             {},
 	"fusefs/overlay":               {"cache/private", "cache/private/lock"},

@@ -30,6 +30,7 @@ func readers() []reader {
 	return []reader{
 		{kinds: []string{"ext2", "ext3", "ext4"}, open: openExt4},
 		{kinds: []string{"XFS"}, open: openXFS},
+		{kinds: []string{"FAT", "FAT32", "exFAT"}, open: openVFAT},
 	}
 }
 

@@ -1,0 +1,28 @@
+package vfat
+
+import (
+	"errors"
+	"fmt"
+)
+
+// ErrUnsupported is what an error is if the file system uses something that this
+// package does not read.
+var ErrUnsupported = errors.New("not supported")
+
+// CorruptError says that something in the file system contradicts its format.
+type CorruptError struct {
+	What  string // what is wrong
+	Where string // in which structure
+}
+
+func (e *CorruptError) Error() string {
+	return fmt.Sprintf("the file system is damaged: %s: %s", e.Where, e.What)
+}
+
+// corrupt returns a [CorruptError].
+func corrupt(where, what string, args ...any) error {
+	return &CorruptError{What: fmt.Sprintf(what, args...), Where: where}
+}
+
+// entryName names an entry in messages.
+func entryName(ino uint64) string { return fmt.Sprintf("the entry at byte %d", ino*slotBytes) }
