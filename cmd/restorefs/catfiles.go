@@ -12,26 +12,24 @@ import (
 	"golang.org/x/term"
 
 	"github.com/restorefs/restorefs/backupstore/safetext"
-	"github.com/restorefs/restorefs/backupstore/share/locate"
+	"github.com/restorefs/restorefs/cmd/filereport"
 )
 
 func catCommand() *cli.Command {
 	return &cli.Command{
 		Name:        "cat",
 		Usage:       "write files inside a backup's disk to stdout",
-		ArgsUsage:   "BACKUP PATH...",
+		ArgsUsage:   catUsage,
 		Description: backupHelp + "\n" + filesHelp + "\n\nOn a terminal, what would steer it is replaced.",
 		Flags:       filesFlagsOf(),
-		Action: func(c *cli.Context) error {
-			if err := wantFiles(c, 1); err != nil {
-				return err
-			}
-			return runFiles(
-				c,
-				func(ctx context.Context, r *filesRun, _ *locate.Share) error { return r.cat(ctx) },
-			)
-		},
+		Action:      runCat,
 	}
+}
+
+const catUsage = "BACKUP PATH..."
+
+func runCat(c *cli.Context) error {
+	return filesOptionsOf(c).run(c.Context, catUsage, 2, func(r *filesRun) error { return r.cat(c.Context) })
 }
 
 func (r *filesRun) cat(ctx context.Context) error {
@@ -49,12 +47,12 @@ func (r *filesRun) cat(ctx context.Context) error {
 		if n.IsDir() {
 			return fmt.Errorf(
 				"%s is a directory: \"restorefs ls\" lists it, cp and tar copy it",
-				shownName(path),
+				filereport.Name(path),
 			)
 		}
 		r.notes()
 		if err := n.WriteTo(ctx, out); err != nil {
-			return fmt.Errorf("%s: %w", shownName(path), err)
+			return fmt.Errorf("%s: %w", filereport.Name(path), err)
 		}
 	}
 	return nil

@@ -1,16 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
-	"maps"
-	"slices"
-	"strings"
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/restorefs/restorefs/backupstore/share/locate"
 	"github.com/restorefs/restorefs/cmd/cmdline"
+	"github.com/restorefs/restorefs/cmd/filereport"
 	"github.com/restorefs/restorefs/cmd/files"
 	"github.com/restorefs/restorefs/cmd/places"
 	"github.com/restorefs/restorefs/cmd/wording"
@@ -20,7 +18,7 @@ func cpCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "cp",
 		Usage:     "copy files out of a backup's disk",
-		ArgsUsage: "BACKUP PATH... DEST",
+		ArgsUsage: cpUsage,
 		Description: backupHelp + "\n" + filesHelp + `
 
 Directories are copied with all that is in them, symbolic links as links, holes as
@@ -39,42 +37,25 @@ as they are. A file that cannot be read is told, and the others go on.`,
 				DisableDefaultText: true,
 			},
 		),
-		Action: func(c *cli.Context) error {
-			if err := wantFiles(c, 2); err != nil {
-				return err
-			}
-			o := files.CopyOptions{All: c.Bool("archive"), Replace: c.Bool("force")}
-			return runFiles(
-				c,
-				func(ctx context.Context, r *filesRun, share *locate.Share) error { return r.cp(ctx, share, o) },
-			)
-		},
+		Action: runCp,
 	}
 }
 
-// copied is cp's JSON; its fields are a contract.
-type copied struct {
-	Backup      string       `json:"backup"`
-	Dest        string       `json:"dest"`
-	Files       int          `json:"files"`
-	Directories int          `json:"directories"`
-	Links       int          `json:"links"` // symbolic
-	Others      int          `json:"others"`
-	Bytes       int64        `json:"bytes"` // written; holes do not count
-	Failed      []failedFile `json:"failed"`
-	Left        []failedFile `json:"left"` // left out for what they are
+const cpUsage = "BACKUP PATH... DEST"
+
+func runCp(c *cli.Context) error {
+	o := files.CopyOptions{All: c.Bool("archive"), Replace: c.Bool("force")}
+	return filesOptionsOf(c).run(c.Context, cpUsage, 3, func(r *filesRun) error { return r.cp(c.Context, o) })
 }
 
-func (r *filesRun) cp(ctx context.Context, share *locate.Share, o files.CopyOptions) error {
+func (r *filesRun) cp(ctx context.Context, o files.CopyOptions) error {
 	last := len(r.paths) - 1
 	dest := r.paths[last]
 	if dest == "-" {
-		return cmdline.Usagef(
-			"cp copies into a directory: \"restorefs cat\" writes a file to stdout, " +
-				"\"restorefs tar\" a tree",
-		)
+		return cmdline.Usagef("cp copies into a directory: \"restorefs cat\" writes a file to stdout, " +
+			"\"restorefs tar\" a tree")
 	}
-	if err := places.Outside(ctx, share, dest); err != nil {
+	if err := places.Outside(ctx, r.share, dest); err != nil {
 		return err
 	}
 	nodes, err := r.findAll(r.paths[:last])
@@ -82,69 +63,26 @@ func (r *filesRun) cp(ctx context.Context, share *locate.Share, o files.CopyOpti
 		return err
 	}
 	r.notes()
-	report := copied{Backup: r.backup, Dest: dest, Failed: []failedFile{}, Left: []failedFile{}}
+	var failed, left filereport.Failures
 	o.Failed = func(path string, err error) {
 		r.told(path, err)
-		if len(report.Failed) < maxFailed {
-			report.Failed = append(report.Failed, failedFile{path, notText(path), err.Error()})
-		}
+		failed.Add(path, err.Error())
 	}
 	o.Left = func(path, why string) {
 		r.left(path, why)
-		if len(report.Left) < maxFailed {
-			report.Left = append(report.Left, failedFile{path, notText(path), why})
-		}
+		left.Add(path, why)
 	}
 	done, err := files.Copy(ctx, nodes, dest, o)
-	r.copyNotes(done)
+	filereport.CopyNotes(r.Err, done)
 	if err != nil {
 		return err
 	}
 	if r.JSON {
-		report.Files, report.Directories, report.Links = done.Files, done.Directories, done.Links
-		report.Others, report.Bytes = done.Others, done.Bytes
-		if err := wording.WriteJSON(r.Out, report); err != nil {
-			return err
-		}
+		said := filereport.NewCopied(r.backup, dest, done)
+		said.Failed, said.Left = append(said.Failed, failed...), append(said.Left, left...)
+		err = wording.WriteJSON(r.Out, said)
 	} else {
-		fmt.Fprintf(r.Out, "copied to %s: %s\n", dest, copiedWords(done))
+		_, err = fmt.Fprintf(r.Out, "copied to %s: %s\n", dest, filereport.CopiedWords(done))
 	}
-	return r.result("all was copied")
-}
-
-// copyNotes tells what a copy is lacking.
-func (r *filesRun) copyNotes(done files.Copied) {
-	for _, name := range slices.Sorted(maps.Keys(done.Attributes)) {
-		fmt.Fprintf(
-			r.Err,
-			"note    the extended attribute %s could not be set on %s: "+
-				"the target cannot have it, or not from this user\n",
-			shownName(name),
-			wording.Count(done.Attributes[name], "file"),
-		)
-	}
-	if done.Separate {
-		fmt.Fprintf(
-			r.Err,
-			"note    there are so many files with several names that some names became files of their own\n",
-		)
-	}
-}
-
-func copiedWords(done files.Copied) string {
-	words := []string{wording.Count(done.Files, "file") + " of " + wording.Size(done.Bytes)}
-	switch done.Directories {
-	case 0:
-	case 1:
-		words = append(words, "1 directory")
-	default:
-		words = append(words, fmt.Sprintf("%d directories", done.Directories))
-	}
-	if done.Links > 0 {
-		words = append(words, wording.Count(done.Links, "symbolic link"))
-	}
-	if done.Others > 0 {
-		words = append(words, wording.Count(done.Others, "special file"))
-	}
-	return strings.Join(words, ", ")
+	return cmp.Or(err, r.result("all was copied"))
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"strings"
 
@@ -13,8 +12,8 @@ import (
 	"github.com/restorefs/restorefs/backupstore"
 	"github.com/restorefs/restorefs/backupstore/share/locate"
 	"github.com/restorefs/restorefs/cmd/cmdline"
-	"github.com/restorefs/restorefs/cmd/console"
 	"github.com/restorefs/restorefs/cmd/exitcode"
+	"github.com/restorefs/restorefs/cmd/filereport"
 	"github.com/restorefs/restorefs/cmd/files"
 	"github.com/restorefs/restorefs/cmd/places"
 	"github.com/restorefs/restorefs/cmd/wording"
@@ -35,92 +34,61 @@ func filesFlagsOf(own ...cli.Flag) []cli.Flag {
 
 // filesOptions are what these flags and the arguments ask for.
 type filesOptions struct {
-	console.Console
-	backup string
-	paths  []string
-	disk   files.Options
+	common
+	overlay string
+}
+
+func filesOptionsOf(c *cli.Context) filesOptions {
+	return filesOptions{common: commonOf(c), overlay: c.String("overlay")}
 }
 
 // filesRun is a command that reads files inside a disk.
 type filesRun struct {
 	filesOptions
+	share   *locate.Share
+	backup  string   // its id
+	paths   []string // the other arguments
 	disk    *files.Disk
 	damaged error // the first damage of the backup that a file met
 	failed  int   // files, or directories of which not all was read
 }
 
-// runFiles reads the flags, opens the disk, and calls fn.
-func runFiles(c *cli.Context, fn func(context.Context, *filesRun, *locate.Share) error) error {
-	memory, err := memoryShare(c)
+// run opens the disk of the backup that the first argument names, and calls fn. usage says which
+// arguments the command takes, of which there are least at least.
+func (o filesOptions) run(ctx context.Context, usage string, least int, fn func(*filesRun) error) error {
+	if len(o.args) < least {
+		return cmdline.Usagef("%s takes %s; see \"restorefs %s --help\"", o.command, usage, o.command)
+	}
+	memory, err := o.memory.bound()
 	if err != nil {
 		return err
 	}
-	o := filesOptions{
-		Console: consoleOf(c),
-		backup:  c.Args().First(),
-		paths:   c.Args().Tail(),
-		disk: files.Options{
-			CacheBytes: memory, MemoryFor: memoryFor(c), Overlay: c.String("overlay"), Logger: newLogger(c)},
-	}
-	if o.disk.Overlay != "" {
-		if err := places.CheckOverlays(c.String("trust-group"), o.disk.Overlay); err != nil {
+	if o.overlay != "" {
+		if err := places.CheckOverlays(o.cache.Group, o.overlay); err != nil {
 			return err
 		}
 	}
-	catalog, share, err := openCatalogOn(
-		c,
-		shareOptions(c),
-		backupstore.Options{DecoderBytes: memory},
-	)
+	catalog, share, err := o.open(ctx, backupstore.Options{DecoderBytes: memory})
 	if err != nil {
 		return err
 	}
 	defer catalog.Close()
-	r, err := openFiles(c.Context, catalog, o)
+	b, err := catalog.Find(o.arg(0))
 	if err != nil {
 		return err
 	}
-	defer r.disk.Close()
-	return advised(fn(c.Context, r, share))
-}
-
-func openFiles(
-	ctx context.Context,
-	catalog *backupstore.Catalog,
-	o filesOptions,
-) (*filesRun, error) {
-	b, err := catalog.Find(o.backup)
-	if err != nil {
-		return nil, err
-	}
-	disk, err := files.Open(ctx, catalog, b, o.disk)
-	if o.disk.Overlay != "" && errors.Is(err, fs.ErrNotExist) {
-		return nil, cmdline.Usagef(
-			"nothing was written onto backup %s in %s: leave --overlay out, or see "+
-				"\"restorefs overlay list %s\"",
-			b.ID,
-			o.disk.Overlay,
-			o.disk.Overlay,
-		)
+	disk, err := files.Open(ctx, catalog, b, files.Options{
+		CacheBytes: memory, MemoryFor: o.memory.enoughFor(), Overlay: o.overlay, Logger: o.log,
+	})
+	if o.overlay != "" && errors.Is(err, fs.ErrNotExist) {
+		return cmdline.Usagef("nothing was written onto backup %s in %s: leave --overlay out, or see "+
+			"\"restorefs overlay list %s\"", b.ID, o.overlay, o.overlay)
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
-	o.backup = b.ID
-	return &filesRun{filesOptions: o, disk: disk}, nil
-}
-
-// wantFiles checks that there is a BACKUP, and that there are at least so many more arguments.
-func wantFiles(c *cli.Context, least int) error {
-	if c.NArg() >= 1+least {
-		return nil
-	}
-	return cmdline.Usagef(
-		"%s takes %s; see \"restorefs %s --help\"",
-		c.Command.Name,
-		c.Command.ArgsUsage,
-		c.Command.Name,
-	)
+	defer disk.Close()
+	return advised(fn(&filesRun{filesOptions: o, share: share, backup: b.ID, paths: o.args[1:], disk: disk}))
 }
 
 // find finds a file that an argument names.
@@ -175,12 +143,12 @@ func (r *filesRun) told(path string, err error) {
 	if r.damaged == nil && files.Damaged(err) {
 		r.damaged = err
 	}
-	fmt.Fprintf(r.Err, "restorefs: %s: %s\n", shownName(path), exitcode.Explain(err))
+	fmt.Fprintf(r.Err, "restorefs: %s: %s\n", filereport.Name(path), exitcode.Explain(err))
 }
 
 // left prints a file that was left out.
 func (r *filesRun) left(path, why string) {
-	fmt.Fprintf(r.Err, "left out: %s: %s\n", shownName(path), why)
+	fmt.Fprintf(r.Err, "left out: %s: %s\n", filereport.Name(path), why)
 }
 
 // result is the error of a command that went on after some files failed; done says what it did.
@@ -242,32 +210,4 @@ func adviceFor(parts []*inside.Part, dirty bool) string {
 			"\"LVM, LUKS, RAID\" in the guide to mounts says how)"
 	}
 	return text
-}
-
-// printParts lists the parts of the disk for people.
-func printParts(w io.Writer, parts []*inside.Part) {
-	for _, p := range parts {
-		what := p.Kind
-		switch {
-		case p.Err != nil:
-			what = "could not be looked into: " + p.Err.Error()
-		case what == "":
-			what = "nothing that is known here"
-		}
-		if p.Label != "" {
-			what += fmt.Sprintf(" %q", p.Label)
-		}
-		reads := ""
-		if !p.Readable() && p.Kind != "" {
-			reads = ", files not read here"
-		}
-		fmt.Fprintf(
-			w,
-			"%-5s %10s  %s%s\n",
-			p.Name,
-			wording.Size(p.Size),
-			wording.Printable(wording.Cut(what, wording.MaxValue)),
-			reads,
-		)
-	}
 }

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/restorefs/restorefs/backupstore/storetest"
+	"github.com/restorefs/restorefs/cmd/filereport"
 )
 
 // filesShare makes a share with a backup of a disk of two ext4 in partitions, which are made of
@@ -228,7 +229,7 @@ func TestADamagedFileInsideABackup(t *testing.T) {
 	}
 	dest := t.TempDir()
 	out, told, code := restorefs(t, "cp", "--json", "--share", share, b.ID, "/etc", dest)
-	var done copied
+	var done filereport.Copied
 	if err := json.Unmarshal([]byte(out), &done); err != nil || code != 3 || done.Files != 2 ||
 		len(done.Failed) != 1 ||
 		done.Failed[0].Path != "/etc/large" {

@@ -9,9 +9,9 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/restorefs/restorefs/backupstore"
-	"github.com/restorefs/restorefs/backupstore/share/locate"
 	"github.com/restorefs/restorefs/cmd/cmdline"
 	"github.com/restorefs/restorefs/cmd/exitcode"
+	"github.com/restorefs/restorefs/cmd/filereport"
 	"github.com/restorefs/restorefs/cmd/files"
 	"github.com/restorefs/restorefs/cmd/wording"
 )
@@ -20,7 +20,7 @@ func findFilesCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "find",
 		Usage:     "find files inside a backup's disk by their names",
-		ArgsUsage: "BACKUP [PATTERN]",
+		ArgsUsage: findUsage,
 		Description: backupHelp + "\n" + filesHelp + `
 
 PATTERN is matched with the name, or with the whole path if there is a slash in it:
@@ -62,37 +62,27 @@ takes it. Without PATTERN all files are meant. One path a line.`,
 	}
 }
 
+const findUsage = "BACKUP [PATTERN]"
+
 func runFind(c *cli.Context) error {
-	if err := wantFiles(c, 0); err != nil {
-		return err
-	}
-	if c.NArg() > 2 {
-		return cmdline.Usagef(
-			"find takes one PATTERN, not %d: put it in quotes, or the shell makes names of it; "+
-				"--below says where to look",
-			c.NArg()-1,
-		)
-	}
 	o := findOptions{
-		below:  c.String("below"),
-		long:   c.Bool("long"),
-		print0: c.Bool("print0"),
-		Select: files.Select{
-			Pattern: c.Args().Get(1), Kinds: c.String("type"), IgnoreCase: c.Bool("ignore-case")},
+		filesOptions: filesOptionsOf(c), below: c.String("below"), long: c.Bool("long"), print0: c.Bool("print0"),
+		want: files.Select{Pattern: c.Args().Get(1), Kinds: c.String("type"), IgnoreCase: c.Bool("ignore-case")},
 	}
 	var errs [3]error
-	o.MinBytes, errs[0] = sizeOf(c.String("min-size"))
-	o.MaxBytes, errs[1] = sizeOf(c.String("max-size"))
+	o.want.MinBytes, errs[0] = sizeOf(c.String("min-size"))
+	o.want.MaxBytes, errs[1] = sizeOf(c.String("max-size"))
 	if when := c.String("newer"); when != "" {
-		o.Newer, errs[2] = backupstore.ParseSince(when)
+		o.want.Newer, errs[2] = backupstore.ParseSince(when)
 	}
-	if err := cmp.Or(errs[0], errs[1], errs[2], o.Check()); err != nil {
+	if err := cmp.Or(errs[0], errs[1], errs[2], o.want.Check()); err != nil {
 		return cmdline.WrongUsage(err)
 	}
-	return runFiles(
-		c,
-		func(ctx context.Context, r *filesRun, _ *locate.Share) error { return r.findFiles(ctx, o) },
-	)
+	if n := len(o.args); n > 2 {
+		return cmdline.Usagef("find takes one PATTERN, not %d: put it in quotes, or the shell makes names of it; "+
+			"--below says where to look", n-1)
+	}
+	return o.run(c.Context, findUsage, 1, func(r *filesRun) error { return r.findFiles(c.Context, o) })
 }
 
 // sizeOf is parseSize of a flag that need not be given.
@@ -103,8 +93,10 @@ func sizeOf(s string) (int64, error) {
 	return cmdline.ParseSize(s)
 }
 
+// findOptions are what the flags of find ask for.
 type findOptions struct {
-	files.Select
+	filesOptions
+	want         files.Select
 	below        string
 	long, print0 bool
 }
@@ -118,7 +110,7 @@ func (r *filesRun) findFiles(ctx context.Context, o findOptions) error {
 	listing := files.Listing{
 		Deep:   true,
 		Self:   true,
-		Select: o.Select,
+		Select: o.want,
 		Failed: r.told,
 		Found: func(n *files.Node) error {
 			name := r.disk.Name(n)
@@ -127,10 +119,10 @@ func (r *filesRun) findFiles(ctx context.Context, o findOptions) error {
 				_, err := fmt.Fprint(r.Out, name, "\x00")
 				return err
 			case o.long:
-				_, err := fmt.Fprintln(r.Out, longLine(n, name))
+				_, err := fmt.Fprintln(r.Out, filereport.Long(n, name))
 				return err
 			}
-			_, err := fmt.Fprintln(r.Out, shownName(name))
+			_, err := fmt.Fprintln(r.Out, filereport.Name(name))
 			return err
 		},
 	}

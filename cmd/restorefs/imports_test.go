@@ -36,6 +36,11 @@ var mayImport = map[string][]string{
 	"cmd/cloud":           {"backupstore", "backupstore/safetext", "materialize", "materialize/cinderapi", "materialize/device"},
 	"cmd/cloud/cloudtest": {},
 	"cmd/serve":           {"backupstore", "backupstore/safetext", "cache", "cache/disk", "fusefs", "fusefs/overlay"},
+	"cmd/filereport": {
+		"backupstore", "backupstore/safetext", "cache", "cache/private", "cache/private/lock", "cmd/files", "cmd/wording",
+		"fusefs/contents", "fusefs/inside", "fusefs/inside/ext4", "fusefs/inside/vfat", "fusefs/inside/xfs",
+		"fusefs/overlay", "fusefs/parttable",
+	},
 	"cmd/files": {
 		"backupstore", "cache", "cache/private", "cache/private/lock", "fusefs/contents", "fusefs/inside", "fusefs/inside/ext4", "fusefs/inside/vfat", "fusefs/inside/xfs", "fusefs/overlay",
 		"fusefs/parttable",

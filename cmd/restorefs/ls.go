@@ -6,7 +6,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/restorefs/restorefs/backupstore/share/locate"
+	"github.com/restorefs/restorefs/cmd/filereport"
 	"github.com/restorefs/restorefs/cmd/files"
 	"github.com/restorefs/restorefs/cmd/wording"
 )
@@ -15,7 +15,7 @@ func lsCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "ls",
 		Usage:     "list files inside a backup's disk",
-		ArgsUsage: "BACKUP [PATH...]",
+		ArgsUsage: lsUsage,
 		Description: backupHelp + "\n" + filesHelp + `
 
 Without a PATH it lists the root of the one file system, or the parts of the disk if
@@ -29,17 +29,15 @@ files could be in several. Times are UTC; owners are the numbers that the disk h
 				DisableDefaultText: true,
 			},
 		),
-		Action: func(c *cli.Context) error {
-			if err := wantFiles(c, 0); err != nil {
-				return err
-			}
-			deep := c.Bool("recursive")
-			return runFiles(
-				c,
-				func(ctx context.Context, r *filesRun, _ *locate.Share) error { return r.ls(ctx, deep) },
-			)
-		},
+		Action: runLs,
 	}
+}
+
+const lsUsage = "BACKUP [PATH...]"
+
+func runLs(c *cli.Context) error {
+	o, deep := filesOptionsOf(c), c.Bool("recursive")
+	return o.run(c.Context, lsUsage, 1, func(r *filesRun) error { return r.ls(c.Context, deep) })
 }
 
 func (r *filesRun) ls(ctx context.Context, deep bool) error {
@@ -74,7 +72,7 @@ func (r *filesRun) ls(ctx context.Context, deep bool) error {
 		if n.IsDir() {
 			name += "/"
 		}
-		_, err := fmt.Fprintln(r.Out, longLine(n, name))
+		_, err := fmt.Fprintln(r.Out, filereport.Long(n, name))
 		return err
 	}}
 	return r.list(ctx, nodes, listing, "listed")
@@ -87,16 +85,16 @@ func (r *filesRun) list(
 	listing files.Listing,
 	done string,
 ) error {
-	var out *fileList
+	var out *filereport.List
 	if r.JSON {
 		var err error
-		if out, err = newFileList(r.Out, r.backup, r.disk); err != nil {
+		if out, err = filereport.NewList(r.Out, r.backup, r.disk); err != nil {
 			return err
 		}
-		listing.Found = out.add
+		listing.Found = out.Add
 		listing.Failed = func(path string, err error) {
 			r.told(path, err)
-			out.fail(path, err)
+			out.Fail(path, err)
 		}
 	}
 	for _, n := range nodes {
@@ -105,7 +103,7 @@ func (r *filesRun) list(
 		}
 	}
 	if out != nil {
-		if err := out.end(); err != nil {
+		if err := out.End(); err != nil {
 			return err
 		}
 	}
@@ -115,13 +113,13 @@ func (r *filesRun) list(
 // lsParts lists the parts of the disk.
 func (r *filesRun) lsParts() error {
 	if r.JSON {
-		out, err := newFileList(r.Out, r.backup, r.disk)
+		out, err := filereport.NewList(r.Out, r.backup, r.disk)
 		if err != nil {
 			return err
 		}
-		return out.end()
+		return out.End()
 	}
-	printParts(r.Out, r.disk.Parts)
+	filereport.PrintParts(r.Out, r.disk.Parts)
 	for _, problem := range r.disk.Problems {
 		fmt.Fprintf(r.Err, "note    table of partitions: %s\n", wording.Printable(problem))
 	}

@@ -9,7 +9,6 @@ import (
 	"github.com/urfave/cli/v2"
 	"golang.org/x/term"
 
-	"github.com/restorefs/restorefs/backupstore/share/locate"
 	"github.com/restorefs/restorefs/cmd/cmdline"
 	"github.com/restorefs/restorefs/cmd/files"
 	"github.com/restorefs/restorefs/cmd/wording"
@@ -19,26 +18,25 @@ func tarCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "tar",
 		Usage:     "write files inside a backup's disk to stdout as a tar",
-		ArgsUsage: "BACKUP PATH...",
+		ArgsUsage: tarUsage,
 		Description: backupHelp + "\n" + filesHelp + `
 
 The tar is of the pax format, with owners, times, extended attributes, links and
 devices; names are without the first slash. Holes are zeros in it. What cannot be
 read of a file is zeros too, and told.`,
-		Flags: filesFlagsOf(),
-		Action: func(c *cli.Context) error {
-			if err := wantFiles(c, 1); err != nil {
-				return err
-			}
-			if term.IsTerminal(int(os.Stdout.Fd())) {
-				return cmdline.Usagef("stdout is a terminal: pipe it somewhere, such as | tar -x -C DIR")
-			}
-			return runFiles(
-				c,
-				func(ctx context.Context, r *filesRun, _ *locate.Share) error { return r.tar(ctx) },
-			)
-		},
+		Flags:  filesFlagsOf(),
+		Action: runTar,
 	}
+}
+
+const tarUsage = "BACKUP PATH..."
+
+func runTar(c *cli.Context) error {
+	o := filesOptionsOf(c)
+	if term.IsTerminal(int(os.Stdout.Fd())) {
+		return cmdline.Usagef("stdout is a terminal: pipe it somewhere, such as | tar -x -C DIR")
+	}
+	return o.run(c.Context, tarUsage, 2, func(r *filesRun) error { return r.tar(c.Context) })
 }
 
 func (r *filesRun) tar(ctx context.Context) error {

@@ -1,4 +1,4 @@
-package main
+package filereport
 
 import (
 	"bytes"
@@ -17,9 +17,9 @@ import (
 	"github.com/restorefs/restorefs/cmd/wording"
 )
 
-// shownName is a name of a guest as a terminal may show it. One with other characters than those
+// Name is a name of a guest as a terminal may show it. One with other characters than those
 // that are drawn is as bash reads it: $'...', which loses nothing.
-func shownName(name string) string {
+func Name(name string) string {
 	if utf8.ValidString(name) && safetext.Printable(name) == name &&
 		!strings.HasPrefix(name, "$'") {
 		return name
@@ -27,20 +27,20 @@ func shownName(name string) string {
 	return wording.ShellWord(name)
 }
 
-// longLine is a file as ls -l shows it, with times in UTC.
-func longLine(n *files.Node, name string) string {
+// Long is a file as ls -l shows it, with times in UTC.
+func Long(n *files.Node, name string) string {
 	a := n.Attr
 	size := fmt.Sprint(a.Size)
 	if n.IsDevice() {
 		size = fmt.Sprintf("%d, %d", unix.Major(a.Rdev), unix.Minor(a.Rdev))
 	}
-	name = shownName(name)
+	name = Name(name)
 	if n.IsLink() {
 		target, err := n.Target()
 		if err != nil {
 			target = "?"
 		}
-		name += " -> " + shownName(target)
+		name += " -> " + Name(target)
 	}
 	return fmt.Sprintf(
 		"%s %3d %5d %5d %12s %s %s",
@@ -85,8 +85,8 @@ func modeWord(mode uint32) string {
 	return string(out)
 }
 
-// listedPart is a part of a disk in JSON; its fields are a contract.
-type listedPart struct {
+// Part is a part of a disk in JSON; its fields are a contract.
+type Part struct {
 	Part     string `json:"part"` // p1, or disk
 	Start    int64  `json:"start"`
 	Size     int64  `json:"size"`
@@ -98,10 +98,10 @@ type listedPart struct {
 	Error    string `json:"error,omitempty"`   // why it could not be looked into
 }
 
-func listedParts(d *files.Disk) []listedPart {
-	out := []listedPart{}
+func parts(d *files.Disk) []Part {
+	out := []Part{}
 	for _, p := range d.Parts {
-		l := listedPart{
+		l := Part{
 			Part:     p.Name,
 			Start:    p.Start,
 			Size:     p.Size,
@@ -121,9 +121,9 @@ func listedParts(d *files.Disk) []listedPart {
 	return out
 }
 
-// listedFile is a file inside a disk in JSON; its fields are a contract. What a guest wrote is
+// File is a file inside a disk in JSON; its fields are a contract. What a guest wrote is
 // bytes: where they are no UTF-8 the text has U+FFFD, and the field with _bytes has all of them.
-type listedFile struct {
+type File struct {
 	Part        string     `json:"part"`
 	Path        string     `json:"path"`
 	PathBytes   []byte     `json:"path_bytes,omitempty"`
@@ -144,9 +144,9 @@ type listedFile struct {
 	Encrypted   bool       `json:"encrypted,omitempty"`
 }
 
-func newListedFile(n *files.Node) listedFile {
+func newFile(n *files.Node) File {
 	a := n.Attr
-	l := listedFile{
+	l := File{
 		Part: n.Part().Name, Path: n.Path, PathBytes: notText(n.Path), Type: n.Kind(),
 		Mode: fmt.Sprintf("%04o", a.Mode&0o7777), UID: a.UID, GID: a.GID,
 		Size: a.Size, Links: a.Nlink, Inode: n.Ino,
@@ -174,38 +174,50 @@ func notText(s string) []byte {
 	return []byte(s)
 }
 
-// failedFile is a file that failed, in JSON; its fields are a contract.
-type failedFile struct {
+// Failure is a file that failed, in JSON; its fields are a contract.
+type Failure struct {
 	Path      string `json:"path"`
 	PathBytes []byte `json:"path_bytes,omitempty"`
 	Error     string `json:"error"`
 }
 
-// maxFailed bounds the files that failed that are kept for JSON; stderr has all.
-const maxFailed = 10000
+// maxFailures bounds the files that failed that are kept for JSON; stderr has all.
+const maxFailures = 10000
 
-// fileList writes files as one object of JSON, one by one: there can be millions.
-type fileList struct {
-	w      io.Writer
-	n      int
-	failed []failedFile
+// Failures is what could not be read, copied or taken, for JSON: stderr has all.
+type Failures []Failure
+
+// Add adds one, as far as there is room.
+func (f *Failures) Add(path, why string) {
+	if len(*f) < maxFailures {
+		*f = append(*f, Failure{path, notText(path), why})
+	}
 }
 
-func newFileList(w io.Writer, backup string, d *files.Disk) (*fileList, error) {
+// List writes files as one object of JSON, one by one: there can be millions.
+type List struct {
+	w      io.Writer
+	n      int
+	failed Failures
+}
+
+// NewList begins the object with the backup and the parts of its disk.
+func NewList(w io.Writer, backup string, d *files.Disk) (*List, error) {
 	id, err := oneLine(backup)
 	if err != nil {
 		return nil, err
 	}
-	parts, err := oneLine(listedParts(d))
+	parts, err := oneLine(parts(d))
 	if err != nil {
 		return nil, err
 	}
 	_, err = fmt.Fprintf(w, "{\"backup\": %s,\n \"parts\": %s,\n \"files\": [", id, parts)
-	return &fileList{w: w}, err
+	return &List{w: w}, err
 }
 
-func (l *fileList) add(n *files.Node) error {
-	line, err := oneLine(newListedFile(n))
+// Add writes a file.
+func (l *List) Add(n *files.Node) error {
+	line, err := oneLine(newFile(n))
 	if err != nil {
 		return err
 	}
@@ -217,14 +229,12 @@ func (l *fileList) add(n *files.Node) error {
 	return err
 }
 
-func (l *fileList) fail(path string, err error) {
-	if len(l.failed) < maxFailed {
-		l.failed = append(l.failed, failedFile{path, notText(path), err.Error()})
-	}
-}
+// Fail keeps what could not be read, for the end.
+func (l *List) Fail(path string, err error) { l.failed.Add(path, err.Error()) }
 
-func (l *fileList) end() error {
-	failed, err := oneLine(append([]failedFile{}, l.failed...))
+// End writes what could not be read, and the end of the object.
+func (l *List) End() error {
+	failed, err := oneLine(append(Failures{}, l.failed...))
 	if err != nil {
 		return err
 	}
