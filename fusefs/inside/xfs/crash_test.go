@@ -18,9 +18,11 @@ import (
 // crashEnv is how many seeds the test of disks copied while mounted takes; 2 if it is not set.
 const crashEnv = "RESTOREFS_XFS_CRASHES"
 
+type crashKind struct{ mkfs, mount string }
+
 // crashKinds are the file systems, and the options of mounting them, that are
 // copied while something writes to them.
-var crashKinds = []struct{ mkfs, mount string }{
+var crashKinds = []crashKind{
 	{"-i nrext64=1 -m rmapbt=1", ""},
 	{"-d agcount=2 -l su=262144,size=18m", ""}, // its log is soon full, and begins anew
 	{"-b size=1024 -n size=8192", ",logbsize=256k"},
@@ -43,6 +45,9 @@ func TestACopyOfADiskInUseIsWhatTheKernelMakesOfIt(t *testing.T) {
 
 func crash(t *testing.T, seed uint64) {
 	kind := crashKinds[seed%uint64(len(crashKinds))]
+	if os.Getenv(oldEnv) != "" {
+		kind = crashKind{old[seed%uint64(len(old))], ""}
+	}
 	image := mkfs(t, 100, strings.Fields(kind.mkfs)...)
 	var copies []string
 	mounted(t, image, kind.mount, func(root string) {

@@ -96,10 +96,11 @@ type record struct {
 // sectorOf and cycleOfLSN take apart a sequence number of the log.
 func sectorOf(lsn uint64) int64 { return int64(lsn & (1<<32 - 1)) }
 
+// sectors returns how many sectors a record has.
+func (r *record) sectors() int64 { return r.headers + int64(r.bytes+sectorBytes-1)>>sectorShift }
+
 // end returns the sector behind a record.
-func (l *logReader) end(r *record) int64 {
-	return l.wrap(r.sector + r.headers + int64(r.bytes)>>sectorShift)
-}
+func (l *logReader) end(r *record) int64 { return l.wrap(r.sector + r.sectors()) }
 
 // header reads and checks the header of a record.
 func (l *logReader) header(sector int64) (*record, error) {
@@ -126,11 +127,11 @@ func (l *logReader) header(sector int64) (*record, error) {
 		return nil, l.corrupt(sector, "no record begins there")
 	case version != 1 && version != 2:
 		return nil, l.corrupt(sector, "a record of version %d", version)
-	case r.bytes < 0 || r.bytes > most || r.bytes&(sectorBytes-1) != 0:
+	case r.bytes < 0 || r.bytes > most:
 		return nil, l.corrupt(sector, "a record of %d bytes", r.bytes)
-	case r.headers+int64(r.bytes)>>sectorShift > l.sectors:
+	case r.sectors() > l.sectors:
 		return nil, l.corrupt(sector, "a record longer than the log")
-	case int64(r.bytes)>>sectorShift > r.headers*cyclesInHeader:
+	case r.sectors()-r.headers > r.headers*cyclesInHeader:
 		return nil, l.corrupt(sector, "a record of %d bytes with %d headers", r.bytes, r.headers)
 	}
 	if r.headers > 1 {
@@ -149,10 +150,11 @@ func (l *logReader) corrupt(sector int64, what string, args ...any) error {
 // payload reads what is behind the header of a record as it is on the disk. The
 // error is a CorruptError if its checksum is wrong.
 func (l *logReader) payload(r *record) ([]byte, error) {
-	b := make([]byte, r.bytes)
+	b := make([]byte, (r.sectors()-r.headers)<<sectorShift)
 	if err := l.read(b, r.sector+r.headers); err != nil {
 		return nil, err
 	}
+	b = b[:r.bytes]
 	if r.crc != 0 && !r.rightChecksum(b) {
 		return nil, l.corrupt(r.sector, "the checksum of a record is wrong")
 	}
@@ -178,18 +180,18 @@ func (r *record) rightChecksum(payload []byte) bool {
 
 // restore puts the bytes back that the numbers of cycles have replaced.
 func (r *record) restore(payload []byte) {
-	for i := range len(payload) >> sectorShift {
+	for i := range (len(payload) + sectorBytes - 1) >> sectorShift {
 		kept := r.raw[44+i*4:]
 		if i >= cyclesInHeader {
 			kept = r.raw[i/cyclesInHeader<<sectorShift+4+i%cyclesInHeader*4:]
 		}
-		copy(payload[i<<sectorShift:][:4], kept)
+		copy(payload[i<<sectorShift:min(i<<sectorShift+4, len(payload))], kept)
 	}
 }
 
 // unmounted says whether a record says that the file system was unmounted.
 func (l *logReader) unmounted(r *record) (bool, error) {
-	if r.ops != 1 || r.bytes < sectorBytes {
+	if r.ops != 1 || r.bytes < opHeaderBytes {
 		return false, nil
 	}
 	var b [sectorBytes]byte

@@ -141,9 +141,9 @@ func (p *placer) log() {
 		if err != nil {
 			return
 		}
-		size := (r.headers + int64(r.bytes)>>sectorShift) << sectorShift
+		size := r.headers<<sectorShift + int64(r.bytes)
 		off := l.begin + at<<sectorShift
-		if off+size > l.begin+l.sectors<<sectorShift {
+		if off+size > l.begin+l.sectors<<sectorShift || size < 2*sectorBytes {
 			return // it goes on at the beginning
 		}
 		fix := func(image []byte) {

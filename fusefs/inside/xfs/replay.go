@@ -154,7 +154,7 @@ func (r *replayer) walk(s *span, pieces int, fn func(*transaction) error) error 
 		if err != nil {
 			return err
 		}
-		size := rec.headers + int64(rec.bytes)>>sectorShift
+		size := rec.sectors()
 		if size > left {
 			return l.corrupt(at, "a record goes on behind the end of the log")
 		}
