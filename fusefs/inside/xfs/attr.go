@@ -35,7 +35,7 @@ func (f *FS) attr(in *inode) Attr {
 		GID:       be.Uint32(raw[12:]),
 		Nlink:     be.Uint32(raw[16:]),
 		Size:      in.size,
-		Blocks512: int64(be.Uint64(raw[64:]) << (f.sb.logBlock - sectorShift)),
+		Blocks512: (int64(be.Uint64(raw[64:])) + f.pending[in.ino].blocks) << (f.sb.logBlock - sectorShift),
 		Atime:     in.time(32),
 		Mtime:     in.time(40),
 		Ctime:     in.time(48),

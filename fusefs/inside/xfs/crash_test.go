@@ -95,7 +95,8 @@ func compareCopies(t *testing.T, copies []string) {
 		mounted(t, replayed, ",ro", func(root string) { want = hostView(t, root) })
 		f := opened(t, path, Options{})
 		got := ownView(f)
-		t.Logf("copy %d: %d files, %s, %q", i, len(want), f.Info().Journal, f.Info().Notes)
+		t.Logf("copy %d: %d files, %s, %q, %d not finished",
+			i, len(want), f.Info().Journal, f.Info().Notes, len(f.pending))
 		if f.Info().Journal == "clean" {
 			t.Errorf("copy %d: nothing was replayed", i)
 		}

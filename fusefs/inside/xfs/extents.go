@@ -115,8 +115,8 @@ func (f *FS) runAt(in *inode, k *fork, block uint64, c *cursor) (run, error) {
 	if block >= endOfFile {
 		return run{}, corrupt(in.String(), "it would have a block %d", block)
 	}
-	if pending := f.pending[in.ino]; len(pending) > 0 && k == &in.data {
-		r, next, ok := pending.at(block)
+	if more := f.pending[in.ino].runs; len(more) > 0 && k == &in.data {
+		r, next, ok := more.at(block)
 		if !ok {
 			r, err := f.storedRun(in, k, block, c)
 			r.to = min(r.to, next)

@@ -53,7 +53,7 @@ type FS struct {
 	info  Info
 
 	newOwner   map[uint64]bool       // inodes whose extents may still be marked as another's
-	pending    map[uint64]changes    // of what was to be done with extents
+	pending    map[uint64]pending    // of what was to be done with extents
 	unfinished map[uint64]unfinished // what else was to be done
 }
 

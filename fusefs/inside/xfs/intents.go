@@ -70,7 +70,7 @@ func (f *FS) finishIntents(open map[uint64]intent) error {
 		list = append(list, in)
 	}
 	slices.SortFunc(list, func(a, b intent) int { return cmp.Compare(a.order, b.order) })
-	f.pending, f.unfinished = map[uint64]changes{}, map[uint64]unfinished{}
+	f.pending, f.unfinished = map[uint64]pending{}, map[uint64]unfinished{}
 	for _, in := range list {
 		switch {
 		case in.kind == itemATTRI:
@@ -100,6 +100,7 @@ func (f *FS) leave(ino uint64, u unfinished) {
 // change finishes a change of the extents of a file.
 func (f *FS) change(in intent) error {
 	r := in.run
+	blocks := int64(r.to - r.from)
 	switch in.flags & 0xff {
 	case intentMap:
 		var err error
@@ -110,11 +111,19 @@ func (f *FS) change(in intent) error {
 			r.disk = 0
 		}
 	case intentUnmap:
+		blocks = -blocks
 	default:
 		return fmt.Errorf("it has an intent with flags %#x", in.flags)
 	}
-	f.pending[in.inos[0]] = f.pending[in.inos[0]].with(r)
+	p := f.pending[in.inos[0]]
+	f.pending[in.inos[0]] = pending{runs: p.runs.with(r), blocks: p.blocks + blocks}
 	return nil
+}
+
+// pending is what a file has besides what its inode says.
+type pending struct {
+	runs   changes
+	blocks int64 // how many more
 }
 
 // changes are runs of a file that are not what its extents say, in order. None

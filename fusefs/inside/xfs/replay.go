@@ -75,7 +75,16 @@ func (f *FS) replay(opt Options) error {
 		cancelled: map[extentKey]int{}, intents: map[uint64]intent{},
 	}
 	pieces := int(opt.JournalBytes / 2 / pieceBytes)
-	if err := r.walk(s, pieces, r.cancels); err != nil {
+	err = r.walk(s, pieces, r.cancels)
+	for range maxMoves {
+		var bad *badRecord
+		if !errors.As(err, &bad) || !l.moveTail(s, bad.sector) {
+			break
+		}
+		clear(r.cancelled)
+		err = r.walk(s, pieces, r.cancels)
+	}
+	if err != nil {
 		return err
 	}
 	if err := r.walk(s, pieces, r.commit); err != nil {
@@ -152,11 +161,11 @@ func (r *replayer) walk(s *span, pieces int, fn func(*transaction) error) error 
 			err = l.checkFormat(rec)
 		}
 		if err != nil {
-			return err
+			return &badRecord{at, err}
 		}
 		size := rec.sectors()
 		if size > left {
-			return l.corrupt(at, "a record goes on behind the end of the log")
+			return &badRecord{at, l.corrupt(at, "a record goes on behind the end of the log")}
 		}
 		rec.restore(payload)
 		l.keep(rec.sector, payload)
@@ -166,6 +175,41 @@ func (r *replayer) walk(s *span, pieces int, fn func(*transaction) error) error 
 		at, left = l.end(rec), left-size
 	}
 	return nil
+}
+
+// maxMoves is how many damaged records the tail is moved behind.
+const maxMoves = 4 * maxInFlight
+
+// badRecord says that a record cannot be read.
+type badRecord struct {
+	sector int64
+	err    error
+}
+
+func (e *badRecord) Error() string { return e.err.Error() }
+func (e *badRecord) Unwrap() error { return e.err }
+
+// moveTail moves the tail behind a record that is damaged, if that may have been
+// overwritten: what it says was then in its place, but the record that says so is
+// not whole. So it is if it is close behind the head.
+func (l *logReader) moveTail(s *span, bad int64) bool {
+	ahead := bad - s.head
+	if ahead < 0 {
+		ahead += l.sectors
+	}
+	left := l.sectors - ahead
+	if ahead > l.window() {
+		return false
+	}
+	for n := int64(1); n < min(left, l.window()); n++ {
+		at := l.wrap(bad + n)
+		if r, err := l.header(at); err == nil && r.lsn>>32 <= s.last.lsn>>32 && sectorOf(r.lsn) == at {
+			s.tail = at
+			l.f.note("the oldest records of the log are overwritten: what they changed was in its place")
+			return true
+		}
+	}
+	return false
 }
 
 // checkFormat checks that a record is of this file system, and that its items
