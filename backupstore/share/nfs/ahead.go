@@ -76,10 +76,11 @@ func (a *ahead) took(d time.Duration) {
 }
 
 // most is how many blocks one reader may have ahead: as many as a fast network carries in the time
-// of a round trip.
+// of a round trip, and no more for several readers together than for one.
 func (a *ahead) most() int {
 	const perBlock = 400 * time.Microsecond // 10 Gbit/s
-	return int(min(maxWindow, minWindow+a.trip.Load()/int64(perBlock)))
+	share := max(minWindow, maxWindow/max(1, len(a.streams)))
+	return min(share, int(min(maxWindow, minWindow+a.trip.Load()/int64(perBlock))))
 }
 
 // read is file.read with what was read ahead, and reads ahead.

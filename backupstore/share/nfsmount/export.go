@@ -3,6 +3,7 @@ package nfsmount
 import (
 	"fmt"
 	"net/netip"
+	"net/url"
 	"path"
 	"strings"
 )
@@ -16,6 +17,15 @@ type Export struct {
 
 // String returns the export as it was given.
 func (e Export) String() string { return e.spec }
+
+// URL returns the export as package nfs reads it, without the kernel.
+func (e Export) URL() string {
+	host := e.Host
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	return (&url.URL{Scheme: "nfs", Host: host, Path: e.Path}).String()
+}
 
 // IsExport reports whether s has the form of an export, HOST:/PATH, and not
 // that of a path.

@@ -42,7 +42,8 @@ const ownOptions = "ro,nosuid,nodev,noexec,nolock"
 
 // mountOwn mounts e, opens its root and detaches the mount.
 func mountOwn(ctx context.Context, e Export, o Options) (*share.Dir, error) {
-	byHand := fmt.Sprintf("mount it yourself (mount -t nfs -o ro %s DIRECTORY) and give the DIRECTORY as the share", e)
+	byHand := fmt.Sprintf("mount it yourself (mount -t nfs -o ro %s DIRECTORY) and give the DIRECTORY as the share, "+
+		"or give %s, which needs no mount", e, e.URL())
 	if os.Geteuid() != 0 {
 		return nil, fmt.Errorf("%w: %s: only root can mount; %s", ErrMount, e, byHand)
 	}
