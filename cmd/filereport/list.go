@@ -87,15 +87,16 @@ func modeWord(mode uint32) string {
 
 // Part is a part of a disk in JSON; its fields are a contract.
 type Part struct {
-	Part     string `json:"part"` // p1, or disk
-	Start    int64  `json:"start"`
-	Size     int64  `json:"size"`
-	Kind     string `json:"kind"` // "" if not known
-	Label    string `json:"label,omitempty"`
-	State    string `json:"state"`             // clean, in use, unknown
-	Readable bool   `json:"readable"`          // whether its files can be listed here
-	Journal  string `json:"journal,omitempty"` // if it was opened
-	Error    string `json:"error,omitempty"`   // why it could not be looked into
+	Part      string `json:"part"` // p1, disk, or group/volume
+	Start     int64  `json:"start"`
+	Size      int64  `json:"size"`
+	Kind      string `json:"kind"` // "" if not known
+	Label     string `json:"label,omitempty"`
+	State     string `json:"state"`               // clean, in use, unknown
+	Container bool   `json:"container,omitempty"` // what it holds is in other parts
+	Readable  bool   `json:"readable"`            // whether its files can be listed here
+	Journal   string `json:"journal,omitempty"`   // if it was opened
+	Error     string `json:"error,omitempty"`     // why it could not be looked into
 }
 
 func parts(d *files.Disk) []Part {
@@ -108,7 +109,7 @@ func parts(d *files.Disk) []Part {
 			Kind:     p.Kind,
 			Label:    p.Label,
 			State:    p.State.String(),
-			Readable: p.Readable(),
+			Readable: p.Readable(), Container: p.Container,
 		}
 		if info, ok := d.Opened(p); ok {
 			l.Journal = info.Journal

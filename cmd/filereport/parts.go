@@ -18,11 +18,14 @@ func PrintParts(w io.Writer, parts []*inside.Part) {
 		case what == "":
 			what = "nothing that is known here"
 		}
+		if p.Container {
+			what += ", its volumes are listed by themselves"
+		}
 		if p.Label != "" {
 			what += fmt.Sprintf(" %q", p.Label)
 		}
 		reads := ""
-		if !p.Readable() && p.Kind != "" {
+		if !p.Readable() && !p.Container && p.Kind != "" && p.Err == nil {
 			reads = ", files not read here"
 		}
 		fmt.Fprintf(

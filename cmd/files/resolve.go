@@ -83,7 +83,7 @@ func (d *Disk) Find(path string, follow bool) (n *Node, note string, err error) 
 	failed := &PlaceError{Path: path}
 	for _, p := range parts {
 		if !p.Readable() && len(parts) > 1 {
-			if p.Kind != "" || p.Err != nil {
+			if !p.Container && (p.Kind != "" || p.Err != nil) {
 				failed.Closed = append(failed.Closed, p)
 			}
 			continue

@@ -148,6 +148,7 @@ func (r *filesRun) beginnings(below string) (nodes []*files.Node, err error) {
 				continue
 			}
 			nodes = append(nodes, n)
+		case p.Container:
 		case p.Kind != "" && p.Kind != "swap":
 			fmt.Fprintf(
 				r.Err,

@@ -145,6 +145,7 @@ func (r *filesRun) noFiles() error {
 func onlyPart(d *files.Disk) (name string, ok bool) {
 	for _, p := range d.Parts {
 		switch {
+		case p.Container:
 		case p.Readable() && name == "":
 			name = p.Name
 		case p.Readable(), p.Err != nil, p.Kind != "" && p.Kind != "swap":

@@ -1,11 +1,13 @@
 package inside
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"slices"
 
 	"github.com/restorefs/restorefs/fusefs/contents"
+	"github.com/restorefs/restorefs/fusefs/inside/lvm"
 )
 
 // Whole is the name of the part that is a disk as a whole.
@@ -18,12 +20,15 @@ type Disk struct {
 	Image    string   // the image format that the disk looks like, "" for most
 }
 
-// Part is a partition, or a disk as a whole.
+// Part is a partition, a disk as a whole, or a logical volume of LVM in one of these.
 type Part struct {
-	Name        string // "p1" for partition 1, or [Whole]
-	Start, Size int64  // in bytes, on the disk
+	Name        string // "p1" for partition 1, [Whole], or "group/volume"
+	Start, Size int64  // in bytes; a logical volume begins at 0
 	contents.Contents
 	Err error // why not all of it could be looked at
+
+	// Container says that what it holds is in other parts.
+	Container bool
 
 	r io.ReaderAt
 }
@@ -45,7 +50,41 @@ func Look(r io.ReaderAt, size int64) (*Disk, error) {
 		part.r = io.NewSectionReader(r, p.Start, p.Size)
 		d.Parts = append(d.Parts, part)
 	}
+	d.addVolumes()
 	return d, nil
+}
+
+// lvmKind is how contents names a physical volume.
+const lvmKind = "LVM physical volume"
+
+// addVolumes adds the logical volumes of LVM.
+func (d *Disk) addVolumes() {
+	var sources []lvm.Source
+	for _, p := range d.Parts {
+		if p.Kind == lvmKind {
+			sources = append(sources, lvm.Source{Name: p.Name, R: p.r, Size: p.Size})
+		}
+	}
+	if len(sources) == 0 {
+		return
+	}
+	volumes, problems := lvm.Look(sources)
+	for _, p := range d.Parts {
+		p.Container = p.Kind == lvmKind && len(problems) == 0
+	}
+	for _, text := range problems {
+		d.Problems = append(d.Problems, "LVM: "+text)
+	}
+	for _, v := range volumes {
+		part := &Part{Name: v.Group + "/" + v.Name, Size: v.Size, r: v}
+		if v.Problem != "" {
+			part.Kind, part.Holds = "an LVM volume", true
+			part.Err = errors.New(v.Problem)
+		} else {
+			part.Contents, part.Err = contents.Identify(v, v.Size)
+		}
+		d.Parts = append(d.Parts, part)
+	}
 }
 
 // Readable says whether there is a reader for what the part holds.

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/restorefs/restorefs/backupstore/storetest/leaktest/need"
@@ -95,4 +96,67 @@ func TestWhatIsNotReadIsNamed(t *testing.T) {
 			t.Errorf("%v, not %s", err, c.want)
 		}
 	}
+}
+
+// volumeDisk makes a disk with a physical volume of LVM in a partition, and an ext4 in a logical one.
+func volumeDisk(t *testing.T) []byte {
+	t.Helper()
+	need.Root(t)
+	need.Program(t, "lvm", "losetup")
+	if _, err := os.Stat("/dev/loop-control"); err != nil {
+		need.Missing(t, "needs loop devices")
+	}
+	command := func(name string, args ...string) string {
+		t.Helper()
+		cmd := exec.Command(name, args...)
+		cmd.Env = append(os.Environ(), "LVM_SUPPRESS_FD_WARNINGS=1")
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatalf("%s %q: %v", name, args, err)
+		}
+		return strings.TrimSpace(string(out))
+	}
+	path := filepath.Join(t.TempDir(), "disk")
+	disk := make([]byte, 32<<20)
+	entry := disk[446:]
+	entry[4], entry[9] = 0x8e, 8 // sector 2048
+	entry[12], entry[13] = 0, 0xf0
+	disk[510], disk[511] = 0x55, 0xaa
+	if err := os.WriteFile(path, disk, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	loop := command("losetup", "-f", "--show", "-o", "1048576", path)
+	defer command("losetup", "-d", loop)
+	config := `devices { filter=["a|^` + loop + `$|","r|.*|"] use_devicesfile=0 } global { locking_dir="` + t.TempDir() +
+		`" event_activation=0 } backup { backup=0 archive=0 }`
+	lvm := func(args ...string) string {
+		t.Helper()
+		return command(
+			"lvm",
+			append([]string{args[0], "--config", config, "--driverloaded", "n"}, args[1:]...)...)
+	}
+	lvm("pvcreate", "-q", "-ff", "-y", loop)
+	lvm("vgcreate", "-q", "group", loop)
+	lvm("lvcreate", "-q", "-an", "-Zn", "-Wn", "-L", "20M", "-n", "root", "group")
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	copy(data[2<<20:], ext4Image(t)) // the first extent is a MiB behind the start of the partition
+	return data
+}
+
+func TestALogicalVolumeIsAPart(t *testing.T) {
+	data := volumeDisk(t)
+	d, err := Look(bytes.NewReader(data), int64(len(data)))
+	if err != nil || len(d.Parts) != 2 || len(d.Problems) > 0 {
+		t.Fatalf("%+v, %v", d, err)
+	}
+	if pv := d.Parts[0]; pv.Name != "p1" || !pv.Container || pv.Readable() {
+		t.Errorf("%+v", pv)
+	}
+	if lv := d.Parts[1]; lv.Name != "group/root" || lv.Kind != "ext4" || lv.Container {
+		t.Errorf("%+v", lv)
+	}
+	reads(t, d.Parts[1])
 }

@@ -1,5 +1,6 @@
 // Package inside reads the files on a disk: it says what parts a disk has, and
-// opens the file system in one of them with the package that knows its format.
+// opens the file system in one of them with the package that knows its format. The
+// logical volumes of LVM are parts too.
 //
 // It owns the interface [FS], which these packages fit, and the choice between
 // them. It leaves to others where a disk's bytes come from, which part is meant,

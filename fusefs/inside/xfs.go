@@ -7,7 +7,11 @@ import (
 )
 
 func openXFS(r io.ReaderAt, size int64, opt Options) (FS, error) {
-	f, err := xfs.Open(r, size, xfs.Options{CacheBytes: opt.CacheBytes, JournalBytes: opt.JournalBytes})
+	f, err := xfs.Open(
+		r,
+		size,
+		xfs.Options{CacheBytes: opt.CacheBytes, JournalBytes: opt.JournalBytes},
+	)
 	if err != nil {
 		return nil, err // not a nil *xfs.FS in an interface
 	}

@@ -1,0 +1,217 @@
+package lvm
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+)
+
+// group is a volume group while its volumes are made.
+type group struct {
+	name    string
+	id      string
+	number  int64 // of the state; the highest one counts
+	extent  int64 // bytes
+	text    *section
+	sources map[string]Source // physical volumes that are here, by id
+	left    *int              // segments
+}
+
+// Look finds the logical volumes in physical volumes. problems says what is wrong with these.
+func Look(sources []Source) (volumes []*Volume, problems []string) {
+	told := func(format string, args ...any) {
+		if len(problems) < maxProblems {
+			problems = append(problems, fmt.Sprintf(format, args...))
+		}
+	}
+	ids := map[string]Source{}
+	groups := map[string]*group{} // by id
+	for _, s := range sources {
+		id, areas, err := s.label()
+		if err != nil {
+			told("%s: %v", s.Name, err)
+			continue
+		}
+		ids[id] = s
+		for _, a := range areas {
+			g, err := s.group(a)
+			if err != nil {
+				told("%s: %v", s.Name, err)
+			} else if g != nil && (groups[g.id] == nil || groups[g.id].number < g.number) {
+				groups[g.id] = g
+			}
+		}
+	}
+	left := maxSegments
+	var order []*group
+	for _, g := range groups {
+		order = append(order, g)
+	}
+	slices.SortFunc(
+		order,
+		func(a, b *group) int { return strings.Compare(a.name+"/"+a.id, b.name+"/"+b.id) },
+	)
+	for _, g := range order {
+		g.sources, g.left = ids, &left
+		volumes = append(volumes, g.volumes(told)...)
+	}
+	if len(volumes) > maxVolumes {
+		told("only %d of %d logical volumes are shown", maxVolumes, len(volumes))
+		volumes = volumes[:maxVolumes]
+	}
+	return volumes, problems
+}
+
+// group reads the volume group in an area of metadata; nil if there is none.
+func (s Source) group(a area) (*group, error) {
+	text, err := s.text(a)
+	if err != nil || text == "" {
+		return nil, err
+	}
+	top, err := parse(text)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range top.names {
+		body, ok := top.values[name].(*section)
+		if !ok {
+			continue
+		}
+		sectors, _ := body.number("extent_size")
+		if !wellNamed(name) || sectors <= 0 || sectors > math.MaxInt32 {
+			return nil, fmt.Errorf("the volume group %q has extents of %d sectors", name, sectors)
+		}
+		g := &group{name: name, id: body.text("id"), extent: sectors * sectorBytes, text: body}
+		g.number, _ = body.number("seqno")
+		return g, nil
+	}
+	return nil, fmt.Errorf("%w: it has no volume group", errText)
+}
+
+// wellNamed says whether LVM could have given a name.
+func wellNamed(name string) bool {
+	const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+_.-"
+	return name != "" && len(name) <= 127 && strings.Trim(name, letters) == "" && name != "." &&
+		name != ".."
+}
+
+// volumes returns the logical volumes that people see.
+func (g *group) volumes(told func(string, ...any)) (out []*Volume) {
+	all := g.text.section("logical_volumes")
+	for _, name := range all.names {
+		body, ok := all.values[name].(*section)
+		if !ok || !body.has("status", "VISIBLE") {
+			continue
+		}
+		if !wellNamed(name) {
+			told("a logical volume of %s has a name that cannot be one: %q", g.name, name)
+			continue
+		}
+		if len(out) > maxVolumes {
+			break
+		}
+		v := &Volume{Group: g.name, Name: name}
+		if err := g.fill(v, body); err != nil {
+			v.Problem = err.Error()
+		}
+		out = append(out, v)
+	}
+	return out
+}
+
+// fill makes the segments of a volume.
+func (g *group) fill(v *Volume, body *section) error {
+	count, _ := body.number("segment_count")
+	var failed error
+	for i := int64(1); i <= count; i++ {
+		if *g.left--; *g.left < 0 {
+			return fmt.Errorf("there are more than %d segments", maxSegments)
+		}
+		text, ok := body.values[fmt.Sprintf("segment%d", i)].(*section)
+		if !ok {
+			return fmt.Errorf("its segment %d is missing", i)
+		}
+		start, _ := text.number("start_extent")
+		extents, _ := text.number("extent_count")
+		if start < 0 || extents <= 0 || start > math.MaxInt64/g.extent ||
+			extents > math.MaxInt64/g.extent-start ||
+			start*g.extent != v.Size {
+			return fmt.Errorf("its segment %d has %d extents from extent %d on", i, extents, start)
+		}
+		s := segment{start: v.Size, length: extents * g.extent}
+		if err := g.locate(&s, text); err != nil && failed == nil {
+			failed = err
+		}
+		v.segments = append(v.segments, s)
+		v.Size += s.length
+	}
+	if v.Size == 0 && failed == nil {
+		failed = fmt.Errorf("it has no segments")
+	}
+	return failed
+}
+
+// locate finds where the bytes of a segment are.
+func (g *group) locate(s *segment, text *section) error {
+	kind := text.text("type")
+	if base, _, _ := strings.Cut(kind, "+"); base != "striped" && base != "linear" {
+		return fmt.Errorf(
+			"it is of the type %q, of which LVM keeps the bytes in another way than is read here",
+			kind,
+		)
+	}
+	count, _ := text.number("stripe_count")
+	list := text.list("stripes")
+	if count < 1 || count > maxStripes || int64(len(list)) != 2*count ||
+		s.length/g.extent%count != 0 {
+		return fmt.Errorf("one of its segments has %d stripes", count)
+	}
+	if count > 1 {
+		sectors, _ := text.number("stripe_size")
+		if s.stripe = sectors * sectorBytes; sectors <= 0 || sectors > math.MaxInt32 ||
+			s.length/count%s.stripe != 0 {
+			return fmt.Errorf("one of its segments has stripes of %d sectors", sectors)
+		}
+	}
+	for i := range count {
+		name, _ := list[2*i].(string)
+		first, ok := list[2*i+1].(int64)
+		if name == "" || !ok {
+			return fmt.Errorf("one of its segments says not where it is")
+		}
+		one, err := g.stripe(name, first, s.length/count)
+		if err != nil {
+			return err
+		}
+		s.stripes = append(s.stripes, one)
+	}
+	return nil
+}
+
+// stripe returns the place of so many bytes on a physical volume, from an extent of it on.
+func (g *group) stripe(name string, extent, length int64) (stripe, error) {
+	body, ok := g.text.section("physical_volumes").values[name].(*section)
+	if !ok {
+		return stripe{}, fmt.Errorf(
+			"it lies on a physical volume %q, of which nothing is said",
+			name,
+		)
+	}
+	source, ok := g.sources[strings.ReplaceAll(body.text("id"), "-", "")]
+	if !ok {
+		return stripe{}, fmt.Errorf(
+			"a part of it lies on another disk, on the physical volume %s",
+			body.text("id"),
+		)
+	}
+	begin, _ := body.number("pe_start")
+	if begin < 0 || begin > source.Size/sectorBytes || extent < 0 || extent > source.Size/g.extent {
+		return stripe{}, fmt.Errorf("it would begin at extent %d of %s", extent, source.Name)
+	}
+	off := begin*sectorBytes + extent*g.extent
+	if off > source.Size || length > source.Size-off {
+		return stripe{}, fmt.Errorf("it would reach behind the end of %s", source.Name)
+	}
+	return stripe{source, off}, nil
+}

@@ -1,0 +1,12 @@
+package lvm
+
+const (
+	maxText     = 16 << 20 // bytes of metadata; a physical volume has room for 1 MiB by default
+	maxAreas    = 8        // of data or metadata on a physical volume
+	maxNodes    = 1 << 20  // sections and values of a text
+	maxDepth    = 8        // of sections
+	maxVolumes  = 4096     // that are told of
+	maxSegments = 1 << 18  // of all volumes
+	maxStripes  = 128      // of a segment, as in LVM
+	maxProblems = 16
+)
