@@ -48,14 +48,21 @@ func Ranges(all []backupstore.Range) []Range {
 	return out
 }
 
-// PrintRanges prints a table of ranges.
-func PrintRanges(w io.Writer, all []backupstore.Range) {
-	for _, r := range all {
+// PrintCompared says to people how a target differs from a backup, or that it does not.
+func PrintCompared(w io.Writer, backup, target string, c materialize.Comparison) {
+	for _, r := range c.Differing {
 		PrintRange(w, r)
+	}
+	if c.Truncated {
+		fmt.Fprintln(w, "... and more")
+	}
+	if c.Equal() {
+		fmt.Fprintf(w, "%s holds backup %s: %s compared, all equal\n", wording.Printable(target),
+			backup, wording.Size(c.Size))
 	}
 }
 
-// PrintRange prints a line of such a table: offset, length, and the length for people.
+// PrintRange prints a line of a table of ranges: offset, length, and the length for people.
 func PrintRange(w io.Writer, r backupstore.Range) {
 	fmt.Fprintf(w, "%16d  %14d  (%s)\n", r.Off, r.Len, wording.Size(r.Len))
 }

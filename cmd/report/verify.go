@@ -1,6 +1,7 @@
 package report
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -150,4 +151,38 @@ func notes(r backupstore.Report) []string {
 		all = append(append(all, r.Backup.Problems...), r.Notes...)
 	}
 	return all
+}
+
+// Tally counts how the proofs of backups ended.
+type Tally struct{ damaged, broken, incomplete, unread int }
+
+// Add counts one.
+func (t *Tally) Add(r backupstore.Report) {
+	switch {
+	case r.OK:
+	case len(r.Damaged) == 0 && len(r.Unread) > 0:
+		t.unread++
+	case r.Backup.State == backupstore.Incomplete:
+		t.incomplete++
+	case r.Backup.State == backupstore.Broken:
+		t.broken++
+	default:
+		t.damaged++
+	}
+}
+
+// Err returns the error for so many backups that were to be proven, nil if all are right. It wraps
+// [backupstore.ErrDamaged] if one is not.
+func (t *Tally) Err(backups int) error {
+	var errs []error
+	if bad := t.damaged + t.broken + t.incomplete; bad > 0 {
+		errs = append(errs, fmt.Errorf("%d of %d backups cannot be restored whole from their own files "+
+			"(damaged: %d, broken: %d, incomplete: %d): %w",
+			bad, backups, t.damaged, t.broken, t.incomplete, backupstore.ErrDamaged))
+	}
+	if t.unread > 0 {
+		errs = append(errs, fmt.Errorf("of %d of %d backups not all could be read, which says nothing of "+
+			"whether they are right: mend that (see above) and verify them again", t.unread, backups))
+	}
+	return errors.Join(errs...)
 }

@@ -21,28 +21,29 @@ func lookFlag(value time.Duration, usage string) cli.Flag {
 	return &cli.DurationFlag{Name: "look", Value: value, Usage: usage}
 }
 
-// lookAt looks at what is on a backup's disk, for as long as --look says; nil for 0. It fails only
-// if the context ends.
-func lookAt(c *cli.Context, catalog *backupstore.Catalog, b *backupstore.Backup) (*report.Disk, error) {
-	limit := c.Duration("look")
+// lookAt looks at what is on a backup's disk, for so long at most; it returns nil for 0. It fails
+// only if the context ends.
+func lookAt(ctx context.Context, catalog *backupstore.Catalog, b *backupstore.Backup,
+	limit time.Duration) (*report.Disk, error) {
 	if limit <= 0 {
 		return nil, nil
 	}
 	if b.Chain() == nil || b.State == backupstore.Incomplete {
-		return &report.Disk{Contents: []report.Content{}, Problems: []string{}, Error: fmt.Sprintf("the backup is %s", b.State)}, nil
+		return report.NewDisk(contents.Survey{}, fmt.Errorf("the backup is %s", b.State)), nil
 	}
-	ctx, cancel := context.WithTimeout(c.Context, limit)
+	soon, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	var s contents.Survey
-	v, err := catalog.Outline(ctx, b) // enough, as the data is only described
+	v, err := catalog.Outline(soon, b) // enough, as the data is only described
 	if err == nil {
-		s, err = contents.Look(volumeReader{ctx, v}, v.Size())
+		s, err = contents.Look(volumeReader{soon, v}, v.Size())
 	}
-	if c.Context.Err() != nil {
-		return nil, c.Context.Err()
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
 	}
-	if ctx.Err() != nil && err != nil {
-		err = fmt.Errorf("it takes more than %v; --look gives it longer: --look %v", limit, max(10*limit, time.Minute))
+	if soon.Err() != nil && err != nil {
+		err = fmt.Errorf("it takes more than %v; --look gives it longer: --look %v",
+			limit, max(10*limit, time.Minute))
 	}
 	return report.NewDisk(s, err), nil
 }

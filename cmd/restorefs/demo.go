@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"embed"
 	"io/fs"
 	"os"
@@ -32,8 +33,10 @@ root it also mounts the file system that is in the backup.`,
 	}
 }
 
-func runDemo(c *cli.Context) error {
-	if err := wantArgs(c); err != nil {
+func runDemo(c *cli.Context) error { return runDemonstration(c.Context, commonOf(c)) }
+
+func runDemonstration(ctx context.Context, o common) error {
+	if err := o.wantArgs(); err != nil {
 		return err
 	}
 	self, err := os.Executable()
@@ -49,8 +52,8 @@ func runDemo(c *cli.Context) error {
 		return err
 	}
 	err = demo.Demo{
-		Out: c.App.Writer, Program: self, Dir: dir, Sample: embedded, Backup: sampleBackup, File: sampleFile,
-	}.Run(c.Context)
+		Out: o.Out, Program: self, Dir: dir, Sample: embedded, Backup: sampleBackup, File: sampleFile,
+	}.Run(ctx)
 	if e := os.RemoveAll(dir); err == nil {
 		err = e
 	}

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/restorefs/restorefs/backupstore"
 	"github.com/restorefs/restorefs/cmd/report"
 	"github.com/restorefs/restorefs/cmd/wording"
 )
@@ -27,55 +29,41 @@ in bytes.`,
 	}
 }
 
-func runDiff(c *cli.Context) error {
-	if err := wantArgs(c, "A", "B"); err != nil {
+func runDiff(c *cli.Context) error { return diff(c.Context, commonOf(c)) }
+
+func diff(ctx context.Context, o common) error {
+	if err := o.wantArgs("A", "B"); err != nil {
 		return err
 	}
-	catalog, err := openCatalog(c, 16<<20)
+	catalog, _, err := o.open(ctx, backupstore.Options{DecoderBytes: 16 << 20})
 	if err != nil {
 		return err
 	}
 	defer catalog.Close()
-	a, err := catalog.Find(c.Args().Get(0))
+	a, err := catalog.Find(o.arg(0))
 	if err != nil {
 		return err
 	}
-	b, err := catalog.Find(c.Args().Get(1))
+	b, err := catalog.Find(o.arg(1))
 	if err != nil {
 		return err
 	}
-	w := c.App.Writer
-	var total int64
-	n := 0
-	for r, err := range catalog.Diff(c.Context, a, b) {
+	out := report.Ranged{W: o.Out, JSON: o.JSON}
+	for r, err := range catalog.Diff(ctx, a, b) {
+		if err == nil {
+			err = out.Add(r)
+		}
 		if err != nil {
 			return err
 		}
-		n, total = n+1, total+r.Len
-		if !c.Bool("json") {
-			report.PrintRange(w, r)
-			continue
-		}
-		open := ",\n "
-		if n == 1 {
-			open = "[\n "
-		}
-		// Written one by one: there can be millions.
-		if _, err := fmt.Fprintf(w, `%s {"offset": %d, "length": %d}`, open, r.Off, r.Len); err != nil {
-			return err
-		}
 	}
-	if !c.Bool("json") {
-		size := max(a.Size, b.Size)
-		fmt.Fprintf(w, "%s in %d range(s) differ, of %s (%.1f %%)\n", wording.Size(total), n, wording.Size(size), 100*float64(total)/float64(max(size, 1)))
-		if a.Size != b.Size {
-			fmt.Fprintf(c.App.ErrWriter, "the volumes have %s and %s: the shorter one counts as zero behind its end\n", wording.Size(a.Size), wording.Size(b.Size))
-		}
-		return nil
+	if o.JSON {
+		return out.End()
 	}
-	if n == 0 {
-		fmt.Fprint(w, "[")
+	out.PrintSum(max(a.Size, b.Size))
+	if a.Size != b.Size {
+		fmt.Fprintf(o.Err, "the volumes have %s and %s: the shorter one counts as zero behind its end\n",
+			wording.Size(a.Size), wording.Size(b.Size))
 	}
-	_, err = fmt.Fprintln(w, "\n]")
-	return err
+	return nil
 }

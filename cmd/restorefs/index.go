@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"sync/atomic"
@@ -28,71 +29,89 @@ continues where it was.`,
 			shareFlag(), memoryFlag(), cacheDirFlag(),
 			&cli.BoolFlag{Name: "all", Usage: "all complete backups", DisableDefaultText: true},
 		},
-		Action: buildIndexes,
+		Action: runIndex,
 	}
 }
 
-func buildIndexes(c *cli.Context) error {
-	if c.Bool("all") == c.Args().Present() {
+// indexOptions are what the flags of index ask for.
+type indexOptions struct {
+	common
+	all bool // all complete backups
+}
+
+func runIndex(c *cli.Context) error {
+	return buildIndexes(c.Context, indexOptions{common: commonOf(c), all: c.Bool("all")})
+}
+
+func buildIndexes(ctx context.Context, o indexOptions) error {
+	if o.all == (len(o.args) > 0) {
 		return cmdline.Usagef("index takes the backups to index, or --all; see \"restorefs index --help\"")
 	}
-	memory, err := memoryShare(c)
+	memory, err := o.memory.bound()
 	if err != nil {
 		return err
 	}
-	catalog, err := openCatalog(c, memory)
+	catalog, _, err := o.open(ctx, backupstore.Options{DecoderBytes: memory})
 	if err != nil {
 		return err
 	}
 	defer catalog.Close()
 	if !catalog.KeepsIndexes() {
-		return fmt.Errorf("indexes cannot be kept in %s: choose another --cache-dir", c.String("cache-dir"))
+		return fmt.Errorf("indexes cannot be kept in %s: choose another --cache-dir", o.cache.Dir)
 	}
-	var chosen []*backupstore.Backup
-	for _, b := range catalog.Backups() {
-		if c.Bool("all") && b.State == backupstore.Complete {
-			chosen = append(chosen, b)
-		}
-	}
-	for _, ref := range c.Args().Slice() {
-		b, err := catalog.Find(ref)
-		if err != nil {
-			return err
-		}
-		chosen = append(chosen, b)
+	chosen, err := o.choose(catalog)
+	if err != nil {
+		return err
 	}
 	var failed []error
 	for _, b := range chosen {
-		err := indexOne(c, catalog, b)
-		if c.Context.Err() != nil {
+		err := o.indexOne(ctx, catalog, b)
+		if ctx.Err() != nil {
 			return fmt.Errorf("%w\nWhat is built is kept, the same command goes on from there", err)
 		}
 		if err != nil {
 			failed = append(failed, err)
 		}
 	}
-	if c.Bool("all") {
+	if o.all {
 		failed = append(failed, wholeShare(catalog, len(catalog.Backups())))
 	}
 	return errors.Join(failed...)
 }
 
-func indexOne(c *cli.Context, catalog *backupstore.Catalog, b *backupstore.Backup) error {
-	v, err := catalog.Open(c.Context, b)
+// choose returns the backups to index.
+func (o indexOptions) choose(catalog *backupstore.Catalog) (chosen []*backupstore.Backup, err error) {
+	for _, b := range catalog.Backups() {
+		if o.all && b.State == backupstore.Complete {
+			chosen = append(chosen, b)
+		}
+	}
+	for _, ref := range o.args {
+		b, err := catalog.Find(ref)
+		if err != nil {
+			return nil, err
+		}
+		chosen = append(chosen, b)
+	}
+	return chosen, nil
+}
+
+func (o indexOptions) indexOne(ctx context.Context, catalog *backupstore.Catalog, b *backupstore.Backup) error {
+	v, err := catalog.Open(ctx, b)
 	if err != nil {
 		return err
 	}
 	var done, total, built atomic.Int64
 	start := time.Now()
-	stop := console.ShowLine(c.App.ErrWriter, console.LineEvery, console.WithRate(func() console.State {
+	stop := console.ShowLine(o.Err, console.LineEvery, console.WithRate(func() console.State {
 		return console.State{Stage: "index " + b.ID[:8], Done: done.Load(), Total: total.Load()}
 	}))
-	err = v.BuildIndex(c.Context, backupstore.IndexOptions{
+	err = v.BuildIndex(ctx, backupstore.IndexOptions{
 		Progress: func(d, t int64) { done.Store(d); total.Store(t) }, Built: func(n int64) { built.Add(n) },
 	})
 	stop()
 	if err == nil {
-		fmt.Fprintf(c.App.Writer, "%s  %s\n", b.ID, report.Indexed(built.Load(), total.Load(), time.Since(start)))
+		fmt.Fprintf(o.Out, "%s  %s\n", b.ID, report.Indexed(built.Load(), total.Load(), time.Since(start)))
 	}
 	return err
 }

@@ -2,9 +2,11 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -23,26 +25,41 @@ func listCommand() *cli.Command {
 			lookFlag(0, "also look at each disk for that long at most, such as 10s: its partitions, file systems, and whether it was in use; this reads the backups"),
 			&cli.BoolFlag{Name: "all", Usage: "incomplete backups too (Cinder did not finish them)", DisableDefaultText: true},
 		},
-		Action: list,
+		Action: runList,
 	}
 }
 
-func list(c *cli.Context) (err error) {
-	if err := wantArgs(c); err != nil {
+// listOptions are what the flags of list ask for.
+type listOptions struct {
+	common
+	volume string        // only backups of volumes whose id begins so
+	all    bool          // incomplete ones too
+	look   time.Duration // at each disk
+}
+
+func runList(c *cli.Context) error {
+	return list(c.Context, listOptions{
+		common: commonOf(c), volume: c.String("volume"), all: c.Bool("all"), look: c.Duration("look"),
+	})
+}
+
+func list(ctx context.Context, o listOptions) (err error) {
+	if err := o.wantArgs(); err != nil {
 		return err
 	}
-	catalog, err := openCatalog(c, 0)
+	catalog, _, err := o.open(ctx, backupstore.Options{})
 	if err != nil {
 		return err
 	}
 	defer catalog.Close()
-	defer func() { err = errors.Join(err, wholeShare(catalog, len(catalog.Backups()))) }()
+	all := catalog.Backups()
+	defer func() { err = errors.Join(err, wholeShare(catalog, len(all))) }()
 	var shown []*backupstore.Backup
 	hidden := 0
-	for _, b := range catalog.Backups() {
+	for _, b := range all {
 		switch {
-		case !strings.HasPrefix(b.VolumeID, strings.ToLower(c.String("volume"))):
-		case b.State == backupstore.Incomplete && !c.Bool("all"):
+		case !strings.HasPrefix(b.VolumeID, strings.ToLower(o.volume)):
+		case b.State == backupstore.Incomplete && !o.all:
 			hidden++
 		default:
 			shown = append(shown, b)
@@ -50,37 +67,35 @@ func list(c *cli.Context) (err error) {
 	}
 	disks := map[*backupstore.Backup]*report.Disk{}
 	for _, b := range shown {
-		if disks[b], err = lookAt(c, catalog, b); err != nil {
+		if disks[b], err = lookAt(ctx, catalog, b, o.look); err != nil {
 			return err
 		}
 	}
-	if c.Bool("json") {
+	if err := o.printList(shown, report.VolumeNames(all), disks); err != nil {
+		return err
+	}
+	if hidden > 0 && !o.JSON {
+		fmt.Fprintf(o.Err, "%d incomplete, not shown (--all)\n", hidden)
+	}
+	if len(shown) == 0 && o.volume != "" && len(all) > 0 {
+		return fmt.Errorf("%w of volume %s on %s", backupstore.ErrNoBackup, o.volume, catalog)
+	}
+	return nil
+}
+
+// printList prints backups, with the names of their volumes and what is on some disks.
+func (o listOptions) printList(backups []*backupstore.Backup, names map[string][]string,
+	disks map[*backupstore.Backup]*report.Disk) error {
+	if o.JSON {
 		out := []report.Backup{}
-		for _, b := range shown {
+		for _, b := range backups {
 			l := report.NewBackup(b)
 			l.Disk = disks[b]
 			out = append(out, l)
 		}
-		if err := wording.WriteJSON(c.App.Writer, out); err != nil {
-			return err
-		}
-		return noneOf(c, catalog, len(shown))
+		return wording.WriteJSON(o.Out, out)
 	}
-	out := bufio.NewWriter(c.App.Writer)
-	report.PrintList(out, shown, report.VolumeNames(catalog.Backups()), disks)
-	if err := out.Flush(); err != nil {
-		return err
-	}
-	if hidden > 0 {
-		fmt.Fprintf(c.App.ErrWriter, "%d incomplete, not shown (--all)\n", hidden)
-	}
-	return noneOf(c, catalog, len(shown))
-}
-
-// noneOf is the error for a --volume without backups.
-func noneOf(c *cli.Context, catalog *backupstore.Catalog, found int) error {
-	if volume := c.String("volume"); found == 0 && volume != "" && len(catalog.Backups()) > 0 {
-		return fmt.Errorf("%w of volume %s on %s", backupstore.ErrNoBackup, volume, catalog)
-	}
-	return nil
+	out := bufio.NewWriter(o.Out)
+	report.PrintList(out, backups, names, disks)
+	return out.Flush()
 }

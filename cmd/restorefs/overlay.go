@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"strings"
@@ -29,24 +30,27 @@ overlay, as its map is lost or damaged, only by its name.`,
 			jsonFlag(),
 			&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Usage: "do not ask", DisableDefaultText: true},
 		},
-		Action: func(c *cli.Context) error {
-			args := c.Args().Slice()
-			if len(args) > 1 {
-				if err := places.CheckOverlays(c.String("trust-group"), args[1]); err != nil {
-					return err
-				}
-			}
-			switch {
-			case len(args) == 2 && args[0] == "list":
-				return listOverlays(c, args[1])
-			case len(args) == 2 && args[0] == "discard":
-				return discardOverlays(c, args[1], "")
-			case len(args) == 3 && args[0] == "discard":
-				return discardOverlays(c, args[1], args[2])
-			}
-			return cmdline.Usagef("it is: restorefs overlay list DIR, or: restorefs overlay discard DIR [BACKUP]")
-		},
+		Action: runOverlay,
 	}
+}
+
+func runOverlay(c *cli.Context) error { return overlays(c.Context, commonOf(c)) }
+
+func overlays(ctx context.Context, o common) error {
+	if len(o.args) > 1 {
+		if err := places.CheckOverlays(o.cache.Group, o.arg(1)); err != nil {
+			return err
+		}
+	}
+	switch {
+	case len(o.args) == 2 && o.arg(0) == "list":
+		return listOverlays(o, o.arg(1))
+	case len(o.args) == 2 && o.arg(0) == "discard":
+		return discardOverlays(ctx, o, o.arg(1), "")
+	case len(o.args) == 3 && o.arg(0) == "discard":
+		return discardOverlays(ctx, o, o.arg(1), o.arg(2))
+	}
+	return cmdline.Usagef("it is: restorefs overlay list DIR, or: restorefs overlay discard DIR [BACKUP]")
 }
 
 // overlayOf returns the overlay of one backup, nil if there is none.
@@ -61,7 +65,7 @@ func overlayOf(dir, backup string) (*report.Overlay, error) {
 	return nil, err
 }
 
-func listOverlays(c *cli.Context, dir string) error {
+func listOverlays(o common, dir string) error {
 	list, err := overlay.List(dir)
 	if err != nil {
 		return err
@@ -70,47 +74,47 @@ func listOverlays(c *cli.Context, dir string) error {
 	for _, i := range list {
 		out = append(out, report.NewOverlay(i))
 	}
-	if c.Bool("json") {
-		return wording.WriteJSON(c.App.Writer, out)
+	if o.JSON {
+		return wording.WriteJSON(o.Out, out)
 	}
 	for _, l := range out {
-		fmt.Fprintln(c.App.Writer, l)
+		fmt.Fprintln(o.Out, l)
 	}
 	if len(out) == 0 {
-		fmt.Fprintf(c.App.ErrWriter, "there is no overlay in %s\n", dir)
+		fmt.Fprintf(o.Err, "there is no overlay in %s\n", dir)
 	}
 	return nil
 }
 
-func discardOverlays(c *cli.Context, dir, ref string) error {
+func discardOverlays(ctx context.Context, o common, dir, ref string) error {
 	list, err := overlay.List(dir)
 	if err != nil {
 		return err
 	}
-	out, err := toDiscard(c.App.ErrWriter, list, dir, ref)
+	out, err := toDiscard(o.Err, list, dir, ref)
 	if err != nil {
 		return err
 	}
 	if len(out) == 0 {
-		fmt.Fprintf(c.App.ErrWriter, "there is no overlay in %s\n", dir)
+		fmt.Fprintf(o.Err, "there is no overlay in %s\n", dir)
 	} else {
 		for _, l := range out {
-			fmt.Fprintln(c.App.ErrWriter, l)
+			fmt.Fprintln(o.Err, l)
 		}
-		if err := consoleOf(c).Ask(c.Context, "Discard what was written?", "nothing was discarded", "to discard what was written"); err != nil {
+		if err := o.Ask(ctx, "Discard what was written?", "nothing was discarded", "to discard what was written"); err != nil {
 			return err
 		}
 	}
 	for _, l := range out {
-		if err := overlay.Discard(c.Context, dir, l.Backup); err != nil {
+		if err := overlay.Discard(ctx, dir, l.Backup); err != nil {
 			return err
 		}
 	}
-	if c.Bool("json") {
-		return wording.WriteJSON(c.App.Writer, out)
+	if o.JSON {
+		return wording.WriteJSON(o.Out, out)
 	}
 	for _, l := range out {
-		fmt.Fprintf(c.App.Writer, "discarded %s\n", l.Backup)
+		fmt.Fprintf(o.Out, "discarded %s\n", l.Backup)
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"cmp"
+	"context"
 	"errors"
 
 	"github.com/urfave/cli/v2"
@@ -10,7 +11,6 @@ import (
 	"github.com/restorefs/restorefs/backupstore"
 	"github.com/restorefs/restorefs/cmd/cloud"
 	"github.com/restorefs/restorefs/cmd/cmdline"
-	"github.com/restorefs/restorefs/cmd/console"
 	"github.com/restorefs/restorefs/cmd/records"
 )
 
@@ -46,25 +46,36 @@ be --share, not a directory above or below it.`,
 
 // recordsOptions are what the flags of records ask for.
 type recordsOptions struct {
-	console.Console
+	common
 	records.Selection
+	driver     string // as it was named
+	cloud      string // of clouds.yaml
 	script     bool
 	imports    bool // through Cinder's API
 	anyProject bool
 }
 
-func runRecords(c *cli.Context) (err error) {
+func runRecords(c *cli.Context) error {
 	o := recordsOptions{
-		Console: consoleOf(c), Selection: records.Selection{Backups: c.Args().Slice(), Project: c.String("project")},
-		script: c.Bool("script"), imports: c.Bool("import"), anyProject: c.Bool("any-project"),
+		common:     commonOf(c),
+		driver:     c.String("backup-service"),
+		cloud:      c.String("os-cloud"),
+		script:     c.Bool("script"),
+		imports:    c.Bool("import"),
+		anyProject: c.Bool("any-project"),
 	}
+	o.Selection = records.Selection{Backups: o.args, Project: c.String("project")}
+	return makeRecords(c.Context, o)
+}
+
+func makeRecords(ctx context.Context, o recordsOptions) (err error) {
 	if o.script && (o.JSON || o.imports) {
 		return cmdline.Usagef("--script excludes --json and --import")
 	}
-	if o.Service, err = backupService(c); err != nil {
+	if o.Service, err = o.backupService(); err != nil {
 		return err
 	}
-	catalog, err := openCatalog(c, 0)
+	catalog, _, err := o.open(ctx, backupstore.Options{})
 	if err != nil {
 		return err
 	}
@@ -77,7 +88,7 @@ func runRecords(c *cli.Context) (err error) {
 		return err
 	}
 	records.PrintNotes(o.Err, chosen)
-	odd, err := records.Unrestorable(c.Context, catalog, chosen, o.Err)
+	odd, err := records.Unrestorable(ctx, catalog, chosen, o.Err)
 	if err != nil {
 		return err
 	}
@@ -87,13 +98,13 @@ func runRecords(c *cli.Context) (err error) {
 	if !o.imports {
 		return o.print(catalog, chosen, odd)
 	}
-	client, err := connectCloud(c)
+	client, err := o.connect(ctx, o.cloud)
 	if err != nil {
 		return err
 	}
 	defer client.Close()
 	how := cloud.ImportOptions{AnyProject: o.anyProject}
-	return records.Import(c.Context, client, chosen, how, o.JSON, o.Out, o.Err)
+	return records.Import(ctx, client, chosen, how, o.JSON, o.Out, o.Err)
 }
 
 // print prints the records in the form that was asked for. odd is why Cinder cannot restore some of
@@ -112,11 +123,11 @@ func (o recordsOptions) print(catalog *backupstore.Catalog, chosen []backupstore
 }
 
 // backupService returns the full name of the driver that is to import.
-func backupService(c *cli.Context) (string, error) {
-	driver := c.String("backup-service")
-	if !c.IsSet("backup-service") {
+func (o recordsOptions) backupService() (string, error) {
+	driver := o.driver
+	if !o.given.has("backup-service") {
 		driver = "nfs"
-		conf, counts, err := cinderConfig(c)
+		conf, counts, err := o.cinderConfig()
 		if counts {
 			return "", err
 		}

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -24,61 +23,76 @@ func showCommand() *cli.Command {
 		Flags: []cli.Flag{shareFlag(), jsonFlag(), overlayFlag("also show what was written onto BACKUP where it was mounted with --overlay `DIR`"),
 			lookFlag(10*time.Second, "look at the disk for that long at most: its partitions, file systems, and whether it was in use; 0 for not at all"),
 			&cli.BoolFlag{Name: "script", Usage: "print a script that restores the volume's metadata with the openstack client", DisableDefaultText: true}},
-		Action: show,
+		Action: runShow,
 	}
 }
 
-func show(c *cli.Context) error {
-	if err := wantArgs(c, "BACKUP"); err != nil {
+// showOptions are what the flags of show ask for.
+type showOptions struct {
+	common
+	overlay string        // directory of overlays, "" for none
+	look    time.Duration // at the disk
+	script  bool          // that restores the volume's metadata, and nothing else
+}
+
+func runShow(c *cli.Context) error {
+	return show(c.Context, showOptions{
+		common: commonOf(c), overlay: c.String("overlay"), look: c.Duration("look"), script: c.Bool("script"),
+	})
+}
+
+func show(ctx context.Context, o showOptions) error {
+	if err := o.wantArgs("BACKUP"); err != nil {
 		return err
 	}
-	catalog, err := openCatalog(c, 0)
+	catalog, _, err := o.open(ctx, backupstore.Options{})
 	if err != nil {
 		return err
 	}
 	defer catalog.Close()
-	b, err := oneBackup(c, catalog)
+	b, err := catalog.Find(o.arg(0))
 	if err != nil {
 		return err
 	}
-	if c.Bool("script") {
-		if c.Bool("json") {
-			return cmdline.Usagef("--script and --json are two things: say one")
-		}
-		return printScriptOf(c.Context, c.App.Writer, b)
+	if o.script {
+		return o.printScript(ctx, b)
 	}
-	record, err := b.Record(c.Context)
+	record, err := b.Record(ctx)
 	if err != nil {
 		return err
 	}
 	s := report.NewShown(b, record.Volume)
-	if dir := c.String("overlay"); dir != "" {
-		if err := places.CheckOverlays(c.String("trust-group"), dir); err != nil {
+	if o.overlay != "" {
+		if err := places.CheckOverlays(o.cache.Group, o.overlay); err != nil {
 			return err
 		}
-		if s.Overlay, err = overlayOf(dir, b.ID); err != nil {
+		if s.Overlay, err = overlayOf(o.overlay, b.ID); err != nil {
 			return err
 		}
 	}
-	if s.Disk, err = lookAt(c, catalog, b); err != nil {
+	if s.Disk, err = lookAt(ctx, catalog, b, o.look); err != nil {
 		return err
 	}
-	if c.Bool("json") {
-		return wording.WriteJSON(c.App.Writer, s)
+	if o.JSON {
+		return wording.WriteJSON(o.Out, s)
 	}
-	report.PrintShown(c.App.Writer, s, c.String("overlay"))
+	report.PrintShown(o.Out, s, o.overlay)
 	return nil
 }
 
-// printScriptOf prints a script that restores the metadata of a backup's volume.
-func printScriptOf(ctx context.Context, out io.Writer, b *backupstore.Backup) error {
+// printScript prints a script that restores the metadata of a backup's volume.
+func (o showOptions) printScript(ctx context.Context, b *backupstore.Backup) error {
+	if o.JSON {
+		return cmdline.Usagef("--script and --json are two things: say one")
+	}
 	m, err := b.ReadVolumeMeta(ctx)
 	if err != nil {
 		return err
 	}
 	if m == nil {
-		return fmt.Errorf("backup %s has no usable record of its volume's metadata: there is nothing to make a script of", b.ID)
+		return fmt.Errorf("backup %s has no usable record of its volume's metadata: "+
+			"there is nothing to make a script of", b.ID)
 	}
-	_, err = out.Write(report.MetadataScript(b, m))
+	_, err = o.Out.Write(report.MetadataScript(b, m))
 	return err
 }

@@ -6,7 +6,6 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/restorefs/restorefs/cmd/console"
 	"github.com/restorefs/restorefs/cmd/exitcode"
 	"github.com/restorefs/restorefs/cmd/mountstatus"
 	"github.com/restorefs/restorefs/cmd/wording"
@@ -21,16 +20,16 @@ func statusCommand() *cli.Command {
 		Description: `Each mount tells about itself in MOUNTPOINT/` + fusefs.StatusFile + ` (not listed by ls), as
 far as you may read it. States: serving, not answering, dead (its server is gone). The
 exit code is 1 if one is not serving, or if nothing is mounted on a MOUNTPOINT given.`,
-		Flags: []cli.Flag{jsonFlag()},
-		Action: func(c *cli.Context) error {
-			return status(consoleOf(c), c.Args().Slice())
-		},
+		Flags:  []cli.Flag{jsonFlag()},
+		Action: runStatus,
 	}
 }
 
-// status prints the mounts on the directories, all of this machine for none.
-func status(o console.Console, dirs []string) error {
-	list, err := mountstatus.Look(dirs)
+func runStatus(c *cli.Context) error { return status(commonOf(c)) }
+
+// status prints the mounts on the directories that were named, all of this machine for none.
+func status(o common) error {
+	list, err := mountstatus.Look(o.args)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -39,44 +40,60 @@ BACKUP. It may be in use; it is not written. Ranges that differ: exit status 1.`
 	}
 }
 
+// verifyOptions are what the flags of verify ask for.
+type verifyOptions struct {
+	common
+	sample string  // as it was given
+	part   float64 // the same, 0 for all
+	target string  // "": the backups are verified
+	bytes  int64   // of memory for each large user
+}
+
 func runVerify(c *cli.Context) error {
-	if err := checkProgressFlag(c); err != nil {
+	return verify(c.Context, verifyOptions{common: commonOf(c), sample: c.String("sample"), target: c.String("target")})
+}
+
+func verify(ctx context.Context, o verifyOptions) (err error) {
+	if err := o.checkProgress(); err != nil {
 		return err
 	}
-	part, err := cmdline.ParsePart(c.String("sample"))
-	if err != nil {
+	if o.part, err = cmdline.ParsePart(o.sample); err != nil {
 		return err
 	}
-	memory, err := memoryShare(c)
-	if err != nil {
+	if o.bytes, err = o.memory.bound(); err != nil {
 		return err
 	}
-	target := c.String("target")
 	switch {
-	case target != "" && c.IsSet("sample"):
+	case o.target != "" && o.given.has("sample"):
 		return cmdline.Usagef("--sample does not go with --target")
-	case target != "" && c.NArg() != 1:
-		return cmdline.Usagef("verify --target takes one BACKUP, %s given", wording.Count(c.NArg(), "argument"))
+	case o.target != "" && len(o.args) != 1:
+		return cmdline.Usagef("verify --target takes one BACKUP, %s given", wording.Count(len(o.args), "argument"))
 	}
-	catalog, _, err := openCatalogOn(c, shareOptions(c), backupstore.Options{DecoderBytes: memory, NoIndexBuild: true})
+	catalog, _, err := o.open(ctx, backupstore.Options{DecoderBytes: o.bytes, NoIndexBuild: true})
 	if err != nil {
 		return err
 	}
 	defer catalog.Close()
 	var backups []*backupstore.Backup
-	for _, ref := range c.Args().Slice() {
+	for _, ref := range o.args {
 		b, err := catalog.Find(ref)
 		if err != nil {
 			return err
 		}
 		backups = append(backups, b)
 	}
-	if target != "" {
-		return compareTarget(c, catalog, backups[0], target, memory)
+	switch {
+	case o.target != "":
+		return o.compare(ctx, catalog, backups[0])
+	case len(backups) > 0:
+		return o.verifyBackups(ctx, catalog, backups)
 	}
-	if len(backups) > 0 {
-		return verifyBackups(c, catalog, backups, part)
-	}
+	return o.verifyAll(ctx, catalog)
+}
+
+// verifyAll verifies all that Cinder completed.
+func (o verifyOptions) verifyAll(ctx context.Context, catalog *backupstore.Catalog) error {
+	var backups []*backupstore.Backup
 	all := catalog.Backups()
 	for _, b := range all {
 		if b.State != backupstore.Incomplete {
@@ -84,40 +101,31 @@ func runVerify(c *cli.Context) error {
 		}
 	}
 	if n := len(all) - len(backups); n > 0 {
-		fmt.Fprintf(c.App.ErrWriter, "%s left out that Cinder is writing or did not complete (list --all shows them)\n", wording.Count(n, "backup"))
+		fmt.Fprintf(o.Err, "%s left out that Cinder is writing or did not complete (list --all shows them)\n",
+			wording.Count(n, "backup"))
 	}
-	return errors.Join(verifyBackups(c, catalog, backups, part), wholeShare(catalog, len(all)))
+	return errors.Join(o.verifyBackups(ctx, catalog, backups), wholeShare(catalog, len(all)))
 }
 
-func verifyBackups(c *cli.Context, catalog *backupstore.Catalog, backups []*backupstore.Backup, part float64) error {
-	o := backupstore.VerifyOptions{Jobs: c.Int("jobs"), Sample: part, Progress: &backupstore.VerifyProgress{}}
+func (o verifyOptions) verifyBackups(ctx context.Context, catalog *backupstore.Catalog, backups []*backupstore.Backup) error {
+	how := backupstore.VerifyOptions{Jobs: o.jobs, Sample: o.part, Progress: &backupstore.VerifyProgress{}}
 	show := func() (stop func()) {
-		return consoleOf(c).ShowProgress(func() console.State {
-			done, total := o.Progress.Snapshot()
+		return o.ShowProgress(func() console.State {
+			done, total := how.Progress.Snapshot()
 			return console.State{Stage: "verifying", Done: done, Total: total}
 		})
 	}
 	stop := show()
 	out := []report.Verified{}
-	damaged, broken, incomplete, unread := 0, 0, 0, 0
-	err := catalog.Verify(c.Context, backups, o, func(r backupstore.Report) error {
-		switch {
-		case r.OK:
-		case len(r.Damaged) == 0 && len(r.Unread) > 0:
-			unread++
-		case r.Backup.State == backupstore.Incomplete:
-			incomplete++
-		case r.Backup.State == backupstore.Broken:
-			broken++
-		default:
-			damaged++
-		}
-		if c.Bool("json") {
+	tally := report.Tally{}
+	err := catalog.Verify(ctx, backups, how, func(r backupstore.Report) error {
+		tally.Add(r)
+		if o.JSON {
 			out = append(out, report.NewVerified(r))
 			return nil
 		}
 		stop()
-		report.PrintVerified(c.App.Writer, r, part)
+		report.PrintVerified(o.Out, r, o.part)
 		stop = show()
 		return nil
 	})
@@ -125,54 +133,39 @@ func verifyBackups(c *cli.Context, catalog *backupstore.Catalog, backups []*back
 	if err != nil {
 		return err
 	}
-	if c.Bool("json") {
-		if err := wording.WriteJSON(c.App.Writer, out); err != nil {
+	if o.JSON {
+		if err := wording.WriteJSON(o.Out, out); err != nil {
 			return err
 		}
 	}
-	var errs []error
-	if bad := damaged + broken + incomplete; bad > 0 {
-		errs = append(errs, fmt.Errorf("%d of %d backups cannot be restored whole from their own files (damaged: %d, broken: %d, incomplete: %d): %w",
-			bad, len(backups), damaged, broken, incomplete, backupstore.ErrDamaged))
-	}
-	if unread > 0 {
-		errs = append(errs, fmt.Errorf("of %d of %d backups not all could be read, which says nothing of whether they are right: "+
-			"mend that (see above) and verify them again", unread, len(backups)))
-	}
-	return errors.Join(errs...)
+	return tally.Err(len(backups))
 }
 
-// compareTarget compares a device or file with a backup.
-func compareTarget(c *cli.Context, catalog *backupstore.Catalog, b *backupstore.Backup, target string, memory int64) error {
-	volume, err := catalog.Open(c.Context, b)
+// compare compares a device or file with a backup.
+func (o verifyOptions) compare(ctx context.Context, catalog *backupstore.Catalog, b *backupstore.Backup) error {
+	volume, err := catalog.Open(ctx, b)
 	if err != nil {
 		return err
 	}
 	progress := &materialize.Progress{}
-	stop := consoleOf(c).ShowProgress(copyState(progress, volume))
-	result, err := materialize.Compare(c.Context, volume, target, materialize.Options{
-		Jobs: c.Int("jobs"), MemoryBytes: memory, MemoryFor: memoryFor(c), Progress: progress, Logger: newLogger(c),
+	stop := o.ShowProgress(copyState(progress, volume))
+	result, err := materialize.Compare(ctx, volume, o.target, materialize.Options{
+		Jobs: o.jobs, MemoryBytes: o.bytes, MemoryFor: o.memory.enoughFor(), Progress: progress, Logger: o.log,
 	})
 	stop()
 	if err != nil {
 		return err
 	}
-	if c.Bool("json") {
-		out := report.NewCompared(b.ID, target, result)
-		if err := wording.WriteJSON(c.App.Writer, out); err != nil {
+	if o.JSON {
+		if err := wording.WriteJSON(o.Out, report.NewCompared(b.ID, o.target, result)); err != nil {
 			return err
 		}
 	} else {
-		report.PrintRanges(c.App.Writer, result.Differing)
-		if result.Truncated {
-			fmt.Fprintln(c.App.Writer, "... and more")
-		}
+		report.PrintCompared(o.Out, b.ID, o.target, result)
 	}
 	if !result.Equal() {
-		return fmt.Errorf("%s differs from backup %s in %s of %s", wording.Printable(target), b.ID, wording.Size(result.DifferingBytes), wording.Size(result.Size))
-	}
-	if !c.Bool("json") {
-		fmt.Fprintf(c.App.Writer, "%s holds backup %s: %s compared, all equal\n", wording.Printable(target), b.ID, wording.Size(result.Size))
+		return fmt.Errorf("%s differs from backup %s in %s of %s", wording.Printable(o.target), b.ID,
+			wording.Size(result.DifferingBytes), wording.Size(result.Size))
 	}
 	return nil
 }
