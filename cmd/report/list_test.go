@@ -12,7 +12,8 @@ import (
 
 func TestAVolumeIsListedByItsNewestName(t *testing.T) {
 	backup := func(volume, name string) *backupstore.Backup {
-		b := &backupstore.Backup{Scanned: backupstore.Scanned{ID: storetest.ID(volume + name), VolumeID: volume}}
+		b := &backupstore.Backup{Scanned: backupstore.Scanned{ID: storetest.ID(volume + name),
+			VolumeID: volume}}
 		b.State = backupstore.Complete
 		if name != "" {
 			b.VolumeMeta = &format.VolumeSummary{}
@@ -21,11 +22,13 @@ func TestAVolumeIsListedByItsNewestName(t *testing.T) {
 		return b
 	}
 	all := []*backupstore.Backup{ // oldest first
-		backup("a", ""), backup("a", "first"), backup("a", "second"), backup("a", "first"), backup("a", "new"), backup("a", ""),
+		backup("a", ""), backup("a", "first"), backup("a", "second"), backup("a", "first"),
+		backup("a", "new"), backup("a", ""),
 		backup("b", "only"), backup("c", ""),
 	}
 	names := VolumeNames(all)
-	for id, want := range map[string]string{"a": ` "new", before: "first", "second"`, "b": ` "only"`, "c": ""} {
+	for id, want := range map[string]string{"a": ` "new", before: "first", "second"`,
+		"b": ` "only"`, "c": ""} {
 		if got := namesText(names[id]); got != want {
 			t.Errorf("%s: %s, not %s", id, got, want)
 		}

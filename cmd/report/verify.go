@@ -176,13 +176,16 @@ func (t *Tally) Add(r backupstore.Report) {
 func (t *Tally) Err(backups int) error {
 	var errs []error
 	if bad := t.damaged + t.broken + t.incomplete; bad > 0 {
-		errs = append(errs, fmt.Errorf("%d of %d backups cannot be restored whole from their own files "+
-			"(damaged: %d, broken: %d, incomplete: %d): %w",
-			bad, backups, t.damaged, t.broken, t.incomplete, backupstore.ErrDamaged))
+		errs = append(errs,
+			fmt.Errorf("%d of %d backups cannot be restored whole from their own files "+
+				"(damaged: %d, broken: %d, incomplete: %d): %w",
+				bad, backups, t.damaged, t.broken, t.incomplete, backupstore.ErrDamaged))
 	}
 	if t.unread > 0 {
-		errs = append(errs, fmt.Errorf("of %d of %d backups not all could be read, which says nothing of "+
-			"whether they are right: mend that (see above) and verify them again", t.unread, backups))
+		errs = append(errs,
+			fmt.Errorf("of %d of %d backups not all could be read, which says nothing of "+
+				"whether they are right: mend that (see above) and verify them again", t.unread,
+				backups))
 	}
 	return errors.Join(errs...)
 }

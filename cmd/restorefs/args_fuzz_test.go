@@ -35,7 +35,7 @@ func parseBy(args []string) (p parsed, err error) {
 				switch {
 				case !ctx.IsSet(name):
 				case name == "salvage":
-					p.flags[name] = salvaging(ctx)
+					p.flags[name] = ctx.Generic("salvage").(*salvageMode).String()
 				default:
 					p.flags[name] = fmt.Sprint(ctx.Value(name))
 				}

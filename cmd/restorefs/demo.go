@@ -52,7 +52,8 @@ func runDemonstration(ctx context.Context, o common) error {
 		return err
 	}
 	err = demo.Demo{
-		Out: o.Out, Program: self, Dir: dir, Sample: embedded, Backup: sampleBackup, File: sampleFile,
+		Out: o.Out, Program: self, Dir: dir, Sample: embedded, Backup: sampleBackup,
+		File: sampleFile,
 	}.Run(ctx)
 	if e := os.RemoveAll(dir); err == nil {
 		err = e

@@ -62,7 +62,8 @@ func diff(ctx context.Context, o common) error {
 	}
 	out.PrintSum(max(a.Size, b.Size))
 	if a.Size != b.Size {
-		fmt.Fprintf(o.Err, "the volumes have %s and %s: the shorter one counts as zero behind its end\n",
+		fmt.Fprintf(o.Err,
+			"the volumes have %s and %s: the shorter one counts as zero behind its end\n",
 			wording.Size(a.Size), wording.Size(b.Size))
 	}
 	return nil

@@ -45,7 +45,8 @@ func runIndex(c *cli.Context) error {
 
 func buildIndexes(ctx context.Context, o indexOptions) error {
 	if o.all == (len(o.args) > 0) {
-		return cmdline.Usagef("index takes the backups to index, or --all; see \"restorefs index --help\"")
+		return cmdline.Usagef("index takes the backups to index, or --all; see \"restorefs index " +
+			"--help\"")
 	}
 	memory, err := o.memory.bound()
 	if err != nil {
@@ -80,7 +81,8 @@ func buildIndexes(ctx context.Context, o indexOptions) error {
 }
 
 // choose returns the backups to index.
-func (o indexOptions) choose(catalog *backupstore.Catalog) (chosen []*backupstore.Backup, err error) {
+func (o indexOptions) choose(catalog *backupstore.Catalog) (chosen []*backupstore.Backup,
+	err error) {
 	for _, b := range catalog.Backups() {
 		if o.all && b.State == backupstore.Complete {
 			chosen = append(chosen, b)
@@ -96,7 +98,8 @@ func (o indexOptions) choose(catalog *backupstore.Catalog) (chosen []*backupstor
 	return chosen, nil
 }
 
-func (o indexOptions) indexOne(ctx context.Context, catalog *backupstore.Catalog, b *backupstore.Backup) error {
+func (o indexOptions) indexOne(ctx context.Context, catalog *backupstore.Catalog,
+	b *backupstore.Backup) error {
 	v, err := catalog.Open(ctx, b)
 	if err != nil {
 		return err
@@ -107,11 +110,13 @@ func (o indexOptions) indexOne(ctx context.Context, catalog *backupstore.Catalog
 		return console.State{Stage: "index " + b.ID[:8], Done: done.Load(), Total: total.Load()}
 	}))
 	err = v.BuildIndex(ctx, backupstore.IndexOptions{
-		Progress: func(d, t int64) { done.Store(d); total.Store(t) }, Built: func(n int64) { built.Add(n) },
+		Progress: func(d, t int64) { done.Store(d); total.Store(t) },
+		Built:    func(n int64) { built.Add(n) },
 	})
 	stop()
 	if err == nil {
-		fmt.Fprintf(o.Out, "%s  %s\n", b.ID, report.Indexed(built.Load(), total.Load(), time.Since(start)))
+		fmt.Fprintf(o.Out, "%s  %s\n", b.ID, report.Indexed(built.Load(), total.Load(),
+			time.Since(start)))
 	}
 	return err
 }

@@ -21,9 +21,13 @@ func listCommand() *cli.Command {
 		Usage: "list the backups on the share, oldest first by volume",
 		Flags: []cli.Flag{
 			shareFlag(), jsonFlag(),
-			&cli.StringFlag{Name: "volume", Usage: "only backups of the volume with this `ID` (or the start of it)"},
-			lookFlag(0, "also look at each disk for that long at most, such as 10s: its partitions, file systems, and whether it was in use; this reads the backups"),
-			&cli.BoolFlag{Name: "all", Usage: "incomplete backups too (Cinder did not finish them)", DisableDefaultText: true},
+			&cli.StringFlag{Name: "volume",
+				Usage: "only backups of the volume with this `ID` (or the start of it)"},
+			lookFlag(0,
+				"also look at each disk for that long at most, such as 10s: its partitions, file "+
+					"systems, and whether it was in use; this reads the backups"),
+			&cli.BoolFlag{Name: "all", Usage: "incomplete backups too (Cinder did not finish them)",
+				DisableDefaultText: true},
 		},
 		Action: runList,
 	}
@@ -39,7 +43,8 @@ type listOptions struct {
 
 func runList(c *cli.Context) error {
 	return list(c.Context, listOptions{
-		common: commonOf(c), volume: c.String("volume"), all: c.Bool("all"), look: c.Duration("look"),
+		common: commonOf(c), volume: c.String("volume"), all: c.Bool("all"),
+		look: c.Duration("look"),
 	})
 }
 

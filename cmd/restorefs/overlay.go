@@ -28,7 +28,8 @@ they were, always. An overlay in use is not discarded; what is not known for an
 overlay, as its map is lost or damaged, only by its name.`,
 		Flags: []cli.Flag{
 			jsonFlag(),
-			&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Usage: "do not ask", DisableDefaultText: true},
+			&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Usage: "do not ask",
+				DisableDefaultText: true},
 		},
 		Action: runOverlay,
 	}
@@ -50,7 +51,8 @@ func overlays(ctx context.Context, o common) error {
 	case len(o.args) == 3 && o.arg(0) == "discard":
 		return discardOverlays(ctx, o, o.arg(1), o.arg(2))
 	}
-	return cmdline.Usagef("it is: restorefs overlay list DIR, or: restorefs overlay discard DIR [BACKUP]")
+	return cmdline.Usagef("it is: restorefs overlay list DIR, or: restorefs overlay discard DIR " +
+		"[BACKUP]")
 }
 
 // overlayOf returns the overlay of one backup, nil if there is none.
@@ -101,7 +103,8 @@ func discardOverlays(ctx context.Context, o common, dir, ref string) error {
 		for _, l := range out {
 			fmt.Fprintln(o.Err, l)
 		}
-		if err := o.Ask(ctx, "Discard what was written?", "nothing was discarded", "to discard what was written"); err != nil {
+		if err := o.Ask(ctx, "Discard what was written?", "nothing was discarded",
+			"to discard what was written"); err != nil {
 			return err
 		}
 	}
@@ -125,7 +128,8 @@ func toDiscard(told io.Writer, list []overlay.Info, dir, ref string) ([]report.O
 	out := []report.Overlay{}
 	for _, i := range list {
 		if ref == "" && i.Size == 0 && i.Problem != "" {
-			fmt.Fprintf(told, "left: %s; it may be no overlay at all, to discard it name it\n", report.NewOverlay(i))
+			fmt.Fprintf(told, "left: %s; it may be no overlay at all, to discard it name it\n",
+				report.NewOverlay(i))
 			continue
 		}
 		if ref == "" || i.Backup == ref || len(ref) >= 4 && strings.HasPrefix(i.Backup, ref) {
@@ -136,7 +140,10 @@ func toDiscard(told io.Writer, list []overlay.Info, dir, ref string) ([]report.O
 	case ref == "" || len(out) == 1:
 		return out, nil
 	case len(out) == 0:
-		return nil, cmdline.Usagef("there is no overlay of backup %s in %s; \"restorefs overlay list %s\" lists them", ref, dir, dir)
+		return nil, cmdline.Usagef("there is no overlay of backup %s in %s; \"restorefs overlay "+
+			"list %s\" lists them",
+			ref, dir, dir)
 	}
-	return nil, cmdline.Usagef("%s is the start of %d ids of overlays in %s: give more of it", ref, len(out), dir)
+	return nil, cmdline.Usagef("%s is the start of %d ids of overlays in %s: give more of it", ref,
+		len(out), dir)
 }

@@ -32,13 +32,20 @@ counts it against the project's quota. The share that Cinder has as backup_share
 be --share, not a directory above or below it.`,
 		Flags: []cli.Flag{
 			shareFlag(), jsonFlag(),
-			&cli.BoolFlag{Name: "script", Usage: "write a shell script to stdout that imports the records", DisableDefaultText: true},
-			&cli.BoolFlag{Name: "import", Usage: "import them through Cinder's API, and tell what became of each", DisableDefaultText: true},
+			&cli.BoolFlag{Name: "script",
+				Usage:              "write a shell script to stdout that imports the records",
+				DisableDefaultText: true},
+			&cli.BoolFlag{Name: "import",
+				Usage:              "import them through Cinder's API, and tell what became of each",
+				DisableDefaultText: true},
 			cloudFlag(),
 			&cli.StringFlag{Name: "backup-service",
 				Usage: "Cinder's backup_driver there: `DRIVER` is nfs, posix, or its whole name (default: as in --cinder-conf, else nfs)"},
-			&cli.StringFlag{Name: "project", Usage: "only backups of volumes of the project with this `ID`"},
-			&cli.BoolFlag{Name: "any-project", Usage: "import backups of other projects into this one too", DisableDefaultText: true},
+			&cli.StringFlag{Name: "project",
+				Usage: "only backups of volumes of the project with this `ID`"},
+			&cli.BoolFlag{Name: "any-project",
+				Usage:              "import backups of other projects into this one too",
+				DisableDefaultText: true},
 		},
 		Action: runRecords,
 	}
@@ -109,7 +116,8 @@ func makeRecords(ctx context.Context, o recordsOptions) (err error) {
 
 // print prints the records in the form that was asked for. odd is why Cinder cannot restore some of
 // them, by id.
-func (o recordsOptions) print(catalog *backupstore.Catalog, chosen []backupstore.Importable, odd map[string]string) (err error) {
+func (o recordsOptions) print(catalog *backupstore.Catalog, chosen []backupstore.Importable,
+	odd map[string]string) (err error) {
 	out := bufio.NewWriter(o.Out)
 	switch {
 	case o.JSON:

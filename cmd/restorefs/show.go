@@ -20,9 +20,15 @@ func showCommand() *cli.Command {
 		Usage:       "show everything known about a backup",
 		ArgsUsage:   "BACKUP",
 		Description: backupHelp,
-		Flags: []cli.Flag{shareFlag(), jsonFlag(), overlayFlag("also show what was written onto BACKUP where it was mounted with --overlay `DIR`"),
-			lookFlag(10*time.Second, "look at the disk for that long at most: its partitions, file systems, and whether it was in use; 0 for not at all"),
-			&cli.BoolFlag{Name: "script", Usage: "print a script that restores the volume's metadata with the openstack client", DisableDefaultText: true}},
+		Flags: []cli.Flag{shareFlag(), jsonFlag(),
+			overlayFlag("also show what was written onto BACKUP where it was mounted with --overlay `DIR`"),
+			lookFlag(10*time.Second,
+				"look at the disk for that long at most: its partitions, file systems, and "+
+					"whether it was in use; 0 for not at all"),
+			&cli.BoolFlag{Name: "script",
+				Usage: "print a script that restores the volume's metadata with the openstack " +
+					"client",
+				DisableDefaultText: true}},
 		Action: runShow,
 	}
 }
@@ -37,7 +43,8 @@ type showOptions struct {
 
 func runShow(c *cli.Context) error {
 	return show(c.Context, showOptions{
-		common: commonOf(c), overlay: c.String("overlay"), look: c.Duration("look"), script: c.Bool("script"),
+		common: commonOf(c), overlay: c.String("overlay"), look: c.Duration("look"),
+		script: c.Bool("script"),
 	})
 }
 

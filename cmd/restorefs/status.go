@@ -45,7 +45,8 @@ func status(o common) error {
 			fmt.Fprintln(o.Out, m)
 		}
 	}
-	if slices.ContainsFunc(list, func(m mountstatus.Mount) bool { return m.State != mountstatus.Serving }) {
+	if slices.ContainsFunc(list,
+		func(m mountstatus.Mount) bool { return m.State != mountstatus.Serving }) {
 		return exitcode.Status(exitcode.Failed) // the list explains it
 	}
 	return nil

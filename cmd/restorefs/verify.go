@@ -31,8 +31,10 @@ what is damaged is listed, with the backup that has the same bytes, if any has.
 BACKUP. It may be in use; it is not written. Ranges that differ: exit status 1.`,
 		Flags: []cli.Flag{
 			shareFlag(), jsonFlag(), memoryFlag(), cacheDirFlag(),
-			&cli.IntFlag{Name: "jobs", Aliases: []string{"j"}, Usage: "read `N` objects in parallel (0: one for each processor)"},
-			&cli.StringFlag{Name: "sample", Usage: "prove only this `PART` of the blocks with data, chosen at random, such as 5%"},
+			&cli.IntFlag{Name: "jobs", Aliases: []string{"j"},
+				Usage: "read `N` objects in parallel (0: one for each processor)"},
+			&cli.StringFlag{Name: "sample",
+				Usage: "prove only this `PART` of the blocks with data, chosen at random, such as 5%"},
 			progressFlag(),
 			&cli.StringFlag{Name: "target", Usage: "compare this `DEVICE` or file with BACKUP"},
 		},
@@ -50,7 +52,8 @@ type verifyOptions struct {
 }
 
 func runVerify(c *cli.Context) error {
-	return verify(c.Context, verifyOptions{common: commonOf(c), sample: c.String("sample"), target: c.String("target")})
+	return verify(c.Context, verifyOptions{common: commonOf(c), sample: c.String("sample"),
+		target: c.String("target")})
 }
 
 func verify(ctx context.Context, o verifyOptions) (err error) {
@@ -67,7 +70,8 @@ func verify(ctx context.Context, o verifyOptions) (err error) {
 	case o.target != "" && o.given.has("sample"):
 		return cmdline.Usagef("--sample does not go with --target")
 	case o.target != "" && len(o.args) != 1:
-		return cmdline.Usagef("verify --target takes one BACKUP, %s given", wording.Count(len(o.args), "argument"))
+		return cmdline.Usagef("verify --target takes one BACKUP, %s given",
+			wording.Count(len(o.args), "argument"))
 	}
 	catalog, _, err := o.open(ctx, backupstore.Options{DecoderBytes: o.bytes, NoIndexBuild: true})
 	if err != nil {
@@ -101,14 +105,17 @@ func (o verifyOptions) verifyAll(ctx context.Context, catalog *backupstore.Catal
 		}
 	}
 	if n := len(all) - len(backups); n > 0 {
-		fmt.Fprintf(o.Err, "%s left out that Cinder is writing or did not complete (list --all shows them)\n",
+		fmt.Fprintf(o.Err,
+			"%s left out that Cinder is writing or did not complete (list --all shows them)\n",
 			wording.Count(n, "backup"))
 	}
 	return errors.Join(o.verifyBackups(ctx, catalog, backups), wholeShare(catalog, len(all)))
 }
 
-func (o verifyOptions) verifyBackups(ctx context.Context, catalog *backupstore.Catalog, backups []*backupstore.Backup) error {
-	how := backupstore.VerifyOptions{Jobs: o.jobs, Sample: o.part, Progress: &backupstore.VerifyProgress{}}
+func (o verifyOptions) verifyBackups(ctx context.Context, catalog *backupstore.Catalog,
+	backups []*backupstore.Backup) error {
+	how := backupstore.VerifyOptions{Jobs: o.jobs, Sample: o.part,
+		Progress: &backupstore.VerifyProgress{}}
 	show := func() (stop func()) {
 		return o.ShowProgress(func() console.State {
 			done, total := how.Progress.Snapshot()
@@ -142,7 +149,8 @@ func (o verifyOptions) verifyBackups(ctx context.Context, catalog *backupstore.C
 }
 
 // compare compares a device or file with a backup.
-func (o verifyOptions) compare(ctx context.Context, catalog *backupstore.Catalog, b *backupstore.Backup) error {
+func (o verifyOptions) compare(ctx context.Context, catalog *backupstore.Catalog,
+	b *backupstore.Backup) error {
 	volume, err := catalog.Open(ctx, b)
 	if err != nil {
 		return err
@@ -150,7 +158,8 @@ func (o verifyOptions) compare(ctx context.Context, catalog *backupstore.Catalog
 	progress := &materialize.Progress{}
 	stop := o.ShowProgress(copyState(progress, volume))
 	result, err := materialize.Compare(ctx, volume, o.target, materialize.Options{
-		Jobs: o.jobs, MemoryBytes: o.bytes, MemoryFor: o.memory.enoughFor(), Progress: progress, Logger: o.log,
+		Jobs: o.jobs, MemoryBytes: o.bytes, MemoryFor: o.memory.enoughFor(), Progress: progress,
+		Logger: o.log,
 	})
 	stop()
 	if err != nil {
@@ -164,7 +173,8 @@ func (o verifyOptions) compare(ctx context.Context, catalog *backupstore.Catalog
 		report.PrintCompared(o.Out, b.ID, o.target, result)
 	}
 	if !result.Equal() {
-		return fmt.Errorf("%s differs from backup %s in %s of %s", wording.Printable(o.target), b.ID,
+		return fmt.Errorf("%s differs from backup %s in %s of %s", wording.Printable(o.target),
+			b.ID,
 			wording.Size(result.DifferingBytes), wording.Size(result.Size))
 	}
 	return nil
@@ -174,7 +184,8 @@ func (o verifyOptions) compare(ctx context.Context, catalog *backupstore.Catalog
 func copyState(p *materialize.Progress, volume *backupstore.Volume) func() console.State {
 	return func() console.State {
 		s := p.Counts()
-		out := console.State{Stage: s.Stage.String(), Done: s.Done, Total: s.Total, Written: s.Written, Zeroed: s.Zeroed, Skipped: s.Skipped}
+		out := console.State{Stage: s.Stage.String(), Done: s.Done, Total: s.Total,
+			Written: s.Written, Zeroed: s.Zeroed, Skipped: s.Skipped}
 		for _, r := range volume.Healed() {
 			out.Healed += r.Len
 		}
