@@ -112,7 +112,8 @@ type copier struct {
 	root   bool
 	buffer []byte
 	links  links
-	temps  int // names of temporary files so far
+	copies map[linkKey]fileID // what those became that links remembers
+	temps  int                // names of temporary files so far
 	done   Copied
 
 	top   int      // the directory into which all goes
@@ -252,13 +253,18 @@ func (c *copier) copyOne(n *Node, name string) error {
 	path := strings.TrimPrefix(up.path+"/"+name, "/")
 	if c.o.All {
 		if first := c.links.other(n, path); first != "" {
-			return c.link(first, up.fd, name)
+			if linked, err := c.link(n, first, up.fd, name); linked || err != nil {
+				return err
+			}
+			c.links.forget(n) // another file has that name by now
+			c.links.other(n, path)
 		}
 	}
 	if err := c.make(n, up.fd, name); err != nil {
 		c.links.forget(n)
 		return err
 	}
+	c.remember(n, up.fd, name)
 	switch {
 	case n.IsRegular():
 		c.done.Files++
@@ -299,6 +305,12 @@ func (c *copier) make(n *Node, fd int, name string) error {
 	return err
 }
 
+// tempName returns a name for a file until it is whole.
+func (c *copier) tempName() string {
+	c.temps++
+	return fmt.Sprintf(".restorefs-%d-%d", os.Getpid(), c.temps)
+}
+
 // makeTemp makes a file under a name that nobody has.
 func (c *copier) makeTemp(n *Node, fd int) (temp string, err error) {
 	var target string
@@ -314,8 +326,7 @@ func (c *copier) makeTemp(n *Node, fd int) (temp string, err error) {
 		}
 	}
 	for range 1000 {
-		c.temps++
-		temp = fmt.Sprintf(".restorefs-%d-%d", os.Getpid(), c.temps)
+		temp = c.tempName()
 		switch {
 		case content != nil:
 			err = c.regular(n, content, fd, temp)

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -31,6 +30,9 @@ func moveTo(fd int, temp, name string, replace bool) error {
 	err := unix.Renameat2(fd, temp, fd, name, flags)
 	if !replace &&
 		(errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS)) { // not every file system can
+		if err = unix.Linkat(fd, temp, fd, name, 0); err == nil { // which never replaces
+			return unix.Unlinkat(fd, temp, 0)
+		}
 		if exists(fd, name) {
 			err = unix.EEXIST
 		} else {
@@ -81,7 +83,15 @@ func (c *copier) symlink(n *Node, target string, fd int, name string) error {
 	if err := unix.Symlinkat(target, fd, name); err != nil {
 		return fmt.Errorf("make the symbolic link: %w", err)
 	}
-	return c.owner(n, fd, name)
+	if !c.o.All || !c.root {
+		return nil
+	}
+	made, err := c.pin(n, fd, name)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(made)
+	return c.owner(n, made)
 }
 
 // special makes a pipe or a device.
@@ -96,19 +106,48 @@ func (c *copier) special(n *Node, fd int, name string) error {
 	if err := unix.Mknodat(fd, name, kind|0o600, int(n.Attr.Rdev)); err != nil {
 		return fmt.Errorf("make the %s: %w", n.Kind(), err)
 	}
-	if err := c.owner(n, fd, name); err != nil {
+	made, err := c.pin(n, fd, name)
+	if err != nil {
 		return err
 	}
-	return unix.Fchmodat(fd, name, n.Attr.Mode&0o7777, 0)
+	defer unix.Close(made)
+	if err := c.owner(n, made); err != nil {
+		return err
+	}
+	// chmod takes no O_PATH descriptor but by this name.
+	if err := unix.Chmod(fmt.Sprintf("/proc/self/fd/%d", made), n.Attr.Mode&0o7777); err != nil {
+		return fmt.Errorf("set its mode: %w", err)
+	}
+	return nil
 }
 
-// owner gives what cannot be opened its owner.
-func (c *copier) owner(n *Node, fd int, name string) error {
+// pin returns a descriptor of what was just made and cannot be opened for real. Whoever
+// may write in the directory could have put something else there, which must not
+// become that of another user, or of another mode.
+func (c *copier) pin(n *Node, fd int, name string) (int, error) {
+	made, err := unix.Openat(fd, name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return -1, fmt.Errorf("open the %s that was made: %w", n.Kind(), err)
+	}
+	var st unix.Stat_t
+	err = unix.Fstat(made, &st)
+	if err == nil && (st.Mode&typeMask != n.Attr.Mode&typeMask || st.Nlink != 1) {
+		err = errors.New("somebody has put something else in its place")
+	}
+	if err != nil {
+		unix.Close(made)
+		return -1, err
+	}
+	return made, nil
+}
+
+// owner gives what pin returned its owner.
+func (c *copier) owner(n *Node, made int) error {
 	if !c.o.All || !c.root {
 		return nil
 	}
 	uid, gid := int(n.Attr.UID), int(n.Attr.GID)
-	if err := unix.Fchownat(fd, name, uid, gid, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+	if err := unix.Fchownat(made, "", uid, gid, unix.AT_EMPTY_PATH); err != nil {
 		return fmt.Errorf("give it to the user %d and group %d: %w", n.Attr.UID, n.Attr.GID, err)
 	}
 	return nil
@@ -132,9 +171,7 @@ func (c *copier) dress(n *Node, fd int) error {
 	} else if int(n.Attr.UID) != os.Geteuid() || int(n.Attr.GID) != os.Getegid() {
 		mode &^= 0o6000 // it would run as somebody else than it did
 	}
-	if err := unix.Fchmod(fd, mode); err != nil {
-		return fmt.Errorf("set its mode: %w", err)
-	}
+	// Before the mode: who may not write a file may not set its attributes.
 	list, err := n.tree.fs.Xattrs(n.Ino)
 	if err != nil {
 		return fmt.Errorf("read its extended attributes: %w", err)
@@ -145,6 +182,9 @@ func (c *copier) dress(n *Node, fd int) error {
 		} else if err != nil { // as cp -a: the target cannot have it, or not from this user
 			c.unset(x.Name)
 		}
+	}
+	if err := unix.Fchmod(fd, mode); err != nil {
+		return fmt.Errorf("set its mode: %w", err)
 	}
 	return nil
 }
@@ -174,36 +214,5 @@ func setTimes(n *Node, fd int, name string) error {
 	if err := unix.UtimesNanoAt(fd, name, times[:], unix.AT_SYMLINK_NOFOLLOW); err != nil {
 		return fmt.Errorf("set its times: %w", err)
 	}
-	return nil
-}
-
-// link gives a file that was copied another name.
-func (c *copier) link(first string, fd int, name string) error {
-	dir := c.top
-	path := strings.Split(first, "/")
-	for _, step := range path[:len(path)-1] {
-		next, err := openDir(dir, step, unix.O_NOFOLLOW)
-		if dir != c.top {
-			unix.Close(dir)
-		}
-		if err != nil {
-			return fmt.Errorf("open the directory of its other name, %s: %w", first, err)
-		}
-		dir = next
-	}
-	if dir != c.top {
-		defer unix.Close(dir)
-	}
-	last := path[len(path)-1]
-	err := unix.Linkat(dir, last, fd, name, 0)
-	if errors.Is(err, unix.EEXIST) && c.o.Replace {
-		if err = unix.Unlinkat(fd, name, 0); err == nil {
-			err = unix.Linkat(dir, last, fd, name, 0)
-		}
-	}
-	if err != nil {
-		return fmt.Errorf("make it a name of %s: %w", first, err)
-	}
-	c.done.Files++
 	return nil
 }

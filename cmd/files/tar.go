@@ -100,6 +100,7 @@ func (t *tarrer) Problem(path string, err error) {
 func (t *tarrer) add(n *Node) error {
 	h, err := t.header(n)
 	if err != nil {
+		t.links.forget(n)
 		return err
 	}
 	var content io.ReaderAt
@@ -112,6 +113,7 @@ func (t *tarrer) add(n *Node) error {
 		content, h.Size = file, file.Size()
 	}
 	if err := t.w.WriteHeader(h); err != nil {
+		t.links.forget(n)
 		if errors.Is(err, tar.ErrHeader) || errors.Is(err, tar.ErrFieldTooLong) {
 			return fmt.Errorf("what it is cannot be written in a tar: %w", err)
 		}
@@ -151,6 +153,13 @@ func (t *tarrer) write(content io.ReaderAt, size int64) error {
 	return failed
 }
 
+// maxXattrs bounds the extended attributes of a file in a tar. Readers take headers of 1 MiB,
+// which hold two paths as well.
+const (
+	maxXattrs   = 768 << 10
+	recordBytes = 32 // what a header needs for each besides its name and value
+)
+
 // header returns what a tar says of a file.
 func (t *tarrer) header(n *Node) (*tar.Header, error) {
 	h := &tar.Header{
@@ -188,7 +197,12 @@ func (t *tarrer) header(n *Node) (*tar.Header, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read its extended attributes: %w", err)
 	}
+	bytes := 0
 	for _, x := range list {
+		// The writer would end for good at a header that is too large.
+		if bytes += len(x.Name) + len(x.Value) + recordBytes; bytes > maxXattrs {
+			return nil, fmt.Errorf("its extended attributes have more than %d bytes", maxXattrs)
+		}
 		if x.Name != "" && !strings.ContainsAny(x.Name, "=\x00") { // else no record can have it
 			h.PAXRecords["SCHILY.xattr."+x.Name] = string(x.Value)
 		}

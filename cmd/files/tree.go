@@ -103,11 +103,18 @@ func (n *Node) Target() (string, error) {
 	return n.tree.fs.Readlink(n.Ino)
 }
 
+// maxPath bounds the bytes of a path: a walk keeps those of all directories that it is
+// in. It is four times what Linux takes as one.
+const maxPath = 16 << 10
+
 // child returns what a directory has under a name.
 func (n *Node) child(name string, ino uint64) (*Node, error) {
 	path := join(n.Path, name)
 	if err := checkName(name); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if len(path) > maxPath {
+		return nil, fmt.Errorf("its path is longer than %d bytes: it is left out", maxPath)
 	}
 	attr, err := n.tree.fs.Stat(ino)
 	if err != nil {

@@ -48,6 +48,8 @@ var (
 	errTwice = errors.New(
 		"the file system is damaged: this directory is in two places, and was visited in the other one",
 	)
+	// Who unpacks a tar would follow a symbolic link, and put the second one behind it.
+	errSame = errors.New("the file system is damaged: its directory has this name twice")
 	errDeep = fmt.Errorf("it lies deeper than %d directories, and is not gone into", maxDepth)
 )
 
@@ -77,7 +79,12 @@ func (w *walk) visit(n *Node, depth int) error {
 
 // inside visits what is in a directory.
 func (w *walk) inside(dir *Node, depth int) error {
+	last := "" // no entry has no name
 	visit := func(e inside.Dirent) error {
+		if e.Name == last {
+			return w.problem(join(dir.Path, e.Name), errSame)
+		}
+		last = e.Name
 		n, err := dir.child(e.Name, e.Ino)
 		if err != nil {
 			return w.problem(join(dir.Path, e.Name), err)
