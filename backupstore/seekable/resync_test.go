@@ -116,6 +116,34 @@ func TestWhereThereIsNoEntryNoneIsFound(t *testing.T) {
 	}
 }
 
+// A damaged stream may decode to far more than the object has. Where that ends tells nothing of how
+// far from the end the bytes before it are.
+func TestAStreamThatDecodesToFarMoreIsEnteredAtABlock(t *testing.T) {
+	for _, s := range enterable(t)[:2] {
+		t.Run(s.name, func(t *testing.T) {
+			for _, more := range []int{tailBytes - 1, tailBytes, 3 * tailBytes} {
+				want := s.want[more:]
+				o := newEngine(t, Options{}).NewObject(&source{b: s.stored}, s.alg, int64(len(want)), Identity{Path: "o"})
+				defer o.Close()
+				found, err := o.Resync(t.Context(), 100_000)
+				if !found || err != nil {
+					t.Fatalf("%d bytes more: %t, %v", more, found, err)
+				}
+				if byBlock := o.trust.entry.cp != nil; byBlock != (more >= tailBytes) {
+					t.Errorf("%d bytes more: entered at a block: %t", more, byBlock)
+				}
+				r := newReader(3, want)
+				// A zlib block refers to what was before it: far from there all is right.
+				for off := max(o.Entry(), int64(len(want))-1<<20); off < int64(len(want)); off += 100_000 {
+					if ok, err := r.check(t.Context(), o, off, int(min(5000, int64(len(want))-off))); !ok || err != nil {
+						t.Errorf("%d bytes more: at %d, behind the entry at %d: right %t, %v", more, off, o.Entry(), ok, err)
+					}
+				}
+			}
+		})
+	}
+}
+
 func TestATroubledShareIsAskedForAnEntryAgain(t *testing.T) {
 	s := noisy(t, Bzip2, 30, 40)
 	trouble := errors.New("trouble")
