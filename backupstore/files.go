@@ -31,7 +31,9 @@ func (o *openFiles) acquire(ctx context.Context, path string) (*shared[share.Fil
 	if f := o.open.acquire(path); f != nil {
 		return f, nil
 	}
+	answered := asking(ctx)
 	opened, err := o.share.Open(ctx, path)
+	answered()
 	if err != nil {
 		o.note(ctx, err)
 		return nil, err
@@ -84,7 +86,9 @@ func (s *storedFile) readAt(ctx context.Context, p []byte, off int64) (int, erro
 		s.files.forget(s.path)
 		return 0, fmt.Errorf("%s %w", s.path, errChanged)
 	}
+	answered := asking(ctx)
 	n, err := f.value.ReadAt(ctx, p, off)
+	answered()
 	s.files.note(ctx, err)
 	return n, err
 }
@@ -125,7 +129,9 @@ func (o *openFiles) askStamp(ctx context.Context, path string) (share.Stamp, err
 		return share.Stamp{}, err
 	}
 	defer o.release(f)
+	answered := asking(ctx)
 	st, err := f.value.Stamp(ctx)
+	answered()
 	o.note(ctx, err)
 	return st, err
 }

@@ -22,8 +22,9 @@ const verifyPiece = 1 << 20
 
 // VerifyOptions say how Verify works.
 type VerifyOptions struct {
-	// Jobs is how many objects are read at the same time; 0: one for each processor. Each needs a
-	// MiB, or a digest block if that is larger, besides its decoder.
+	// Jobs is how many objects are read at the same time, if the share is slow; where it is not,
+	// one for each processor. 0: never more than that. Each needs a MiB, or a digest block if that
+	// is larger, besides its decoder.
 	Jobs int
 	// Sample, within (0, 1), verifies only that part of each backup's blocks with data, chosen at
 	// random. 0: all.
@@ -89,7 +90,7 @@ func (c *Catalog) Verify(ctx context.Context, backups []*Backup, o VerifyOptions
 	if o.Progress == nil {
 		o.Progress = new(VerifyProgress)
 	}
-	v := &verifier{catalog: c, o: o, wanted: map[*Backup]bool{}, done: map[*Backup]*layer{}, md5: map[source]error{}, each: each}
+	v := &verifier{catalog: c, o: o, wanted: map[*Backup]bool{}, done: map[*Backup]*layer{}, md5: map[source]error{}, turns: newTurns(), each: each}
 	for _, b := range backups {
 		v.wanted[b] = true
 	}
@@ -124,6 +125,7 @@ type verifier struct {
 	o       VerifyOptions
 	wanted  map[*Backup]bool
 	each    func(Report) error
+	turns   *turns
 	done    map[*Backup]*layer // belongs to finish
 	// md5 is the result of comparing whole objects with their MD5: nil or a DamageError. It belongs
 	// to finish.

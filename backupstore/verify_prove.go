@@ -21,6 +21,11 @@ func (v *verifier) read(ctx context.Context, readers *errgroup.Group, l *layer) 
 			l.reading.Add(1)
 			readers.Go(func() error {
 				defer l.reading.Done()
+				ctx, end, err := v.turns.begin(ctx)
+				if err != nil {
+					return err
+				}
+				defer end()
 				return v.prove(ctx, l, e, part.Off, part.Off+part.Len)
 			})
 		}

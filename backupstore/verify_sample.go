@@ -50,10 +50,15 @@ func (v *verifier) sampleOne(ctx context.Context, b *Backup) (Report, error) {
 		}
 		g.Go(func() error {
 			defer v.o.Progress.done.Add(run.Len)
-			return vol.sampleRun(gctx, run, v.o.Sample, func(n int64, d *DamageError) {
+			ctx, end, err := v.turns.begin(gctx)
+			if err != nil {
+				return err
+			}
+			defer end()
+			return vol.sampleRun(ctx, run, v.o.Sample, func(n int64, d *DamageError) {
 				var damage Damage
 				if d != nil {
-					damage = v.describe(gctx, vol, d)
+					damage = v.describe(ctx, vol, d)
 				}
 				mu.Lock()
 				defer mu.Unlock()
