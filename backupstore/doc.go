@@ -36,6 +36,21 @@
 //     digest. heal: to take such a range from a sibling, another backup of the
 //     same volume.
 //   - target: what a volume is copied onto.
+//   - refresh: to bring the catalogue up to date. scan: to read the share's
+//     directories for that; a look is what one scan has found. renew: to go over
+//     to the directory that has replaced the share's.
+//
+// The same disk goes through several packages, each with a type for what it is
+// there:
+//
+//   - backupstore.Volume: composed of objects, verified.
+//   - cache.Cached: with its decoded spans in memory; disk.Kept: with its decoded
+//     blocks on a local disk. Each reads a Source, as it declares it.
+//   - fusefs.Disk: open in a mount, perhaps a fusefs.WritableDisk; serve.Disk is
+//     the one that cmd/serve makes of a Volume and the caches.
+//   - overlay.Lower: below an overlay. materialize.Source: to be copied.
+//   - cinderapi.Volume: what Cinder says of a volume of the cloud; device.Sought:
+//     what is known of one whose device is looked for.
 //
 // Not used: chunk (Cinder says it for objects and for blocks), snapshot, image
 // (for a volume), archive, segment.

@@ -131,8 +131,8 @@ func (c *Cache) Close() {
 	c.workers.Wait()
 }
 
-// Volume is one volume read through a Cache. It is safe for concurrent use, and needs no closing.
-type Volume struct {
+// Cached is one volume read through a Cache. It is safe for concurrent use, and needs no closing.
+type Cached struct {
 	c   *Cache
 	id  unique.Handle[identity]
 	src Source
@@ -144,10 +144,10 @@ type Volume struct {
 	most   int // spans loaded by one Load at most
 }
 
-// Volume returns the volume that src serves. Volumes with the same id share their spans, so their
+// Volume returns the volume that src serves. Those with the same id share their spans, so their
 // sources must serve the same bytes.
-func (c *Cache) Volume(id string, src Source) *Volume {
-	v := &Volume{c: c, src: src, size: src.Size(), align: max(src.Align(), 1)}
+func (c *Cache) Volume(id string, src Source) *Cached {
+	v := &Cached{c: c, src: src, size: src.Size(), align: max(src.Align(), 1)}
 	v.tiered, _ = src.(Tiered)
 	v.span = (c.spanBytes + v.align - 1) / v.align * v.align
 	v.most = int(max(1, min(maxRunBytes, c.mem.limit/8)/int64(v.span)))
@@ -156,11 +156,11 @@ func (c *Cache) Volume(id string, src Source) *Volume {
 }
 
 // Size is the volume's size in bytes.
-func (v *Volume) Size() int64 { return v.size }
+func (v *Cached) Size() int64 { return v.size }
 
 // check refuses reads outside of the volume, and volumes whose spans do not fit
 // into the memory.
-func (v *Volume) check(off int64, n int) error {
+func (v *Cached) check(off int64, n int) error {
 	if off < 0 || n < 0 || off > v.size || int64(n) > v.size-off {
 		return fmt.Errorf("read %d bytes at %d of volume %s (%d bytes): %w", n, off, v.id.Value().id, v.size, ErrRange)
 	}
@@ -181,7 +181,7 @@ func (v *Volume) check(off int64, n int) error {
 //
 // A read holds all the spans that it touches at the same time (see the package comment), so it
 // should not be much larger than 1 MiB.
-func (v *Volume) Read(ctx context.Context, off int64, n int) (*View, error) {
+func (v *Cached) Read(ctx context.Context, off int64, n int) (*View, error) {
 	if err := v.check(off, n); err != nil {
 		return nil, err
 	}
@@ -210,7 +210,7 @@ func (v *Volume) Read(ctx context.Context, off int64, n int) (*View, error) {
 
 // ReadAt fills p with the bytes at off, or fails like Read. How much of p was written is undefined
 // then.
-func (v *Volume) ReadAt(ctx context.Context, p []byte, off int64) error {
+func (v *Cached) ReadAt(ctx context.Context, p []byte, off int64) error {
 	for len(p) > 0 {
 		// In pieces, so that a large p does not pin as much cache memory. They end where a multiple
 		// of their size does, so that a span is not read twice.

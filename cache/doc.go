@@ -10,7 +10,7 @@
 //
 //	Reader.Read ──> sequential ──> stream ──> workers (prefetch.go)      one Reader an open file
 //	     │                                        │
-//	Volume.Read ──> hit: pin                      │
+//	Cached.Read ──> hit: pin                      │
 //	     │          miss: claim ──> run ──> Source.Load ──> spans        turn.go, run.go
 //	     │          someone loads it: wait, perhaps take the turn
 //	   View  <── pinned spans, zeros (zero.go)

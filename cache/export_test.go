@@ -2,7 +2,7 @@ package cache
 
 import "context"
 
-// ReadAt fills p with Reads of what Volume.ReadAt reads at once.
+// ReadAt fills p with Reads of what Cached.ReadAt reads at once.
 func (r *Reader) ReadAt(ctx context.Context, p []byte, off int64) error {
 	for len(p) > 0 {
 		n := min(len(p), copyBytes-int(off%copyBytes))

@@ -20,7 +20,7 @@ const (
 // Reader reads a volume for one open file. Once the file is read in order, spans ahead of the reads
 // are loaded in the background. It is safe for concurrent use.
 type Reader struct {
-	v *Volume
+	v *Cached
 
 	mu     sync.Mutex
 	seq    sequential
@@ -29,11 +29,11 @@ type Reader struct {
 }
 
 // NewReader returns a reader for one open file. Close ends its prefetch.
-func (v *Volume) NewReader() *Reader {
+func (v *Cached) NewReader() *Reader {
 	return &Reader{v: v, seq: sequential{max: min(maxWindow, v.c.mem.limit/windowShare)}}
 }
 
-// Read is Volume.Read and may start prefetch.
+// Read is Cached.Read and may start prefetch.
 func (r *Reader) Read(ctx context.Context, off int64, n int) (*View, error) {
 	if n > 0 && r.v.check(off, n) == nil {
 		r.observe(ctx, off, int64(n))
@@ -97,7 +97,7 @@ func (r *Reader) endStreak() {
 // need not wait for all of it, and the Source continues at the next piece where it stopped at the
 // last. When memory runs out the stream stays off the list until its reader reads on.
 type stream struct {
-	v      *Volume
+	v      *Cached
 	ctx    context.Context
 	cancel context.CancelFunc
 
@@ -107,7 +107,7 @@ type stream struct {
 	ended    bool
 }
 
-func (v *Volume) newStream(from int64) *stream {
+func (v *Cached) newStream(from int64) *stream {
 	s := &stream{v: v, from: from}
 	s.ctx, s.cancel = context.WithCancel(v.c.background)
 	return s

@@ -8,7 +8,7 @@ import (
 )
 
 // run loads the spans of l for a reader, and neighbours that cost nothing more.
-func (v *Volume) run(ctx context.Context, l *load) error {
+func (v *Cached) run(ctx context.Context, l *load) error {
 	c := v.c
 	if err := c.enter(ctx); err != nil {
 		return err
@@ -48,7 +48,7 @@ func (c *Cache) leave() { <-c.slots }
 // widen claims the neighbours that the decoder passes over anyway, first those after l, then those
 // before it, as far as memory is available without waiting. It stops at known zeros, which are not
 // worth memory.
-func (v *Volume) widen(ctx context.Context, l *load) {
+func (v *Cached) widen(ctx context.Context, l *load) {
 	span := int64(v.span)
 	last := l.first + int64(len(l.spans)) - 1
 	from, to := v.src.Around(l.first*span, int(v.end(last)-l.first*span))
@@ -60,11 +60,11 @@ func (v *Volume) widen(ctx context.Context, l *load) {
 }
 
 // spans is the number of spans of the volume.
-func (v *Volume) spans() int64 { return (v.size + int64(v.span) - 1) / int64(v.span) }
+func (v *Cached) spans() int64 { return (v.size + int64(v.span) - 1) / int64(v.span) }
 
 // claimNeighbour adds span number index at either end of l, unless l is full, the span is zero,
 // present or being loaded, or memory is short.
-func (v *Volume) claimNeighbour(ctx context.Context, l *load, index int64) bool {
+func (v *Cached) claimNeighbour(ctx context.Context, l *load, index int64) bool {
 	if len(l.spans) >= v.most || v.isZero(ctx, index) {
 		return false
 	}
@@ -95,7 +95,7 @@ func (c *Cache) missing(k key) bool {
 
 // loadSpans loads the spans of l, by one call of Load if there is a buffer for
 // all of them.
-func (v *Volume) loadSpans(ctx context.Context, l *load) (err error) {
+func (v *Cached) loadSpans(ctx context.Context, l *load) (err error) {
 	off := l.first * int64(v.span)
 	if len(l.spans) > 1 {
 		// One call of Load needs one contiguous buffer. Where the spans' buffers do not form one,
@@ -171,7 +171,7 @@ func (c *Cache) dropStaging(b []byte) {
 }
 
 // load calls Source.Load; nothing else does.
-func (v *Volume) load(ctx context.Context, p []byte, off int64) (Origin, error) {
+func (v *Cached) load(ctx context.Context, p []byte, off int64) (Origin, error) {
 	n := &v.c.count
 	n.loads.Add(1)
 	origin := Made

@@ -8,7 +8,7 @@ import "context"
 
 // refuse notes that the span of w failed when it was loaded alone. It returns err if the reader
 // asked for all blocks of that span, so that there is nothing left to try.
-func (v *Volume) refuse(w *want, err error) error {
+func (v *Cached) refuse(w *want, err error) error {
 	if from, to := v.blocks(w); to-from == v.end(w.index)-w.index*int64(v.span) {
 		return err
 	}
@@ -18,7 +18,7 @@ func (v *Volume) refuse(w *want, err error) error {
 
 // blocks returns the range of the blocks that hold the bytes the reader asked
 // for.
-func (v *Volume) blocks(w *want) (from, to int64) {
+func (v *Cached) blocks(w *want) (from, to int64) {
 	align := int64(v.align)
 	return w.off / align * align, min((w.off+int64(w.n)+align-1)/align*align, v.size)
 }
@@ -39,7 +39,7 @@ func (r *request) salvage(ctx context.Context) error {
 }
 
 // loadBlocks loads the blocks that the reader asked for one by one, into a private span.
-func (v *Volume) loadBlocks(ctx context.Context, w *want) error {
+func (v *Cached) loadBlocks(ctx context.Context, w *want) error {
 	c := v.c
 	if err := c.enter(ctx); err != nil {
 		return err

@@ -2,7 +2,7 @@ package cache
 
 import "sync/atomic"
 
-// identity tells which Volumes share spans: those whose identities are equal. As it is interned
+// identity tells which volumes share spans: those whose identities are equal. As it is interned
 // (unique), comparing it is comparing pointers, and nothing has to be unregistered.
 type identity struct {
 	id   string

@@ -53,7 +53,7 @@ const (
 )
 
 // hit is the hot path: it pins all wanted spans if all are at rest. Otherwise it pins none.
-func (v *Volume) hit(wants []want) bool {
+func (v *Cached) hit(wants []want) bool {
 	c := v.c
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -81,7 +81,7 @@ func (v *Volume) hit(wants []want) bool {
 
 // request is a Read that missed. Only the goroutine of the Read uses it.
 type request struct {
-	v      *Volume
+	v      *Cached
 	wants  []want
 	stash  stash   // buffers taken for wants that have no span
 	claims []*load // this reader's claims that are not finished
@@ -92,7 +92,7 @@ type request struct {
 // It repeats until nothing is missing: claim the spans that nobody loads, load them, then wait for
 // those that others load. A reader that waits for another's load has finished or given up its own
 // claims, and one that waits for memory holds nothing at all; so neither can be part of a deadlock.
-func (v *Volume) fetch(ctx context.Context, wants []want) error {
+func (v *Cached) fetch(ctx context.Context, wants []want) error {
 	r := &request{v: v, wants: wants}
 	complete := false
 	defer func() { // also when the Source panics, so that no reader waits for a dead loader
@@ -202,7 +202,7 @@ func (r *request) claim(first bool) (bool, error) {
 }
 
 // newSpan returns span number index, to be loaded into buf.
-func (v *Volume) newSpan(index int64, buf []byte) *span {
+func (v *Cached) newSpan(index int64, buf []byte) *span {
 	return &span{key: key{v.id, index}, n: int(v.end(index) - index*int64(v.span)), buf: buf}
 }
 

@@ -33,7 +33,7 @@ func newGate(n, align int) *gate {
 
 // reads starts a read of 10 bytes at off and returns the channel that gets its
 // error.
-func reads(ctx context.Context, v *Volume, off int64) chan error {
+func reads(ctx context.Context, v *Cached, off int64) chan error {
 	done := make(chan error, 1)
 	go func() { done <- v.ReadAt(ctx, make([]byte, 10), off) }()
 	synctest.Wait()

@@ -28,7 +28,7 @@ func (c *Cache) newView(n int) *View {
 }
 
 // show fills in the slices once all wants have their spans. From then on the view must be released.
-func (view *View) show(v *Volume) {
+func (view *View) show(v *Cached) {
 	view.c.count.views.Add(1)
 	view.c.debug.opened(view)
 	view.slices = view.slices2[:0]

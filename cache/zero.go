@@ -17,7 +17,7 @@ func (c *Cache) appendZeros(slices [][]byte, n int) [][]byte {
 
 // markZeros marks the wants without a span whose spans are known to be zero: they need neither
 // memory nor a load.
-func (v *Volume) markZeros(ctx context.Context, wants []want) error {
+func (v *Cached) markZeros(ctx context.Context, wants []want) error {
 	// [start, stop) is the range of data found last. All between the span it was looked for from
 	// and start is zero, so it answers for every span that begins before stop.
 	var start, stop int64
@@ -46,13 +46,13 @@ func (v *Volume) markZeros(ctx context.Context, wants []want) error {
 }
 
 // isZero tells whether a span is known to be zero; false if NextData fails.
-func (v *Volume) isZero(ctx context.Context, index int64) bool {
+func (v *Cached) isZero(ctx context.Context, index int64) bool {
 	from, to := index*int64(v.span), v.end(index)
 	start, stop, err := v.src.NextData(ctx, from, to)
 	return err == nil && start >= stop
 }
 
 // end returns where span number index ends, at most the end of the volume.
-func (v *Volume) end(index int64) int64 {
+func (v *Cached) end(index int64) int64 {
 	return min((index+1)*int64(v.span), v.size)
 }

@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// Volume is one disk to be served, immutable. It is safe for concurrent use;
+// Disk is one disk to be served, immutable. It is safe for concurrent use;
 // Close is called once, after the last other call has returned.
-type Volume interface {
+type Disk interface {
 	// Size is the disk's size in bytes.
 	Size() int64
 
@@ -25,13 +25,13 @@ type Volume interface {
 	Close() error
 }
 
-// WritableVolume is a Volume that can be written, for mounts with Options.Writable. All that have
+// WritableDisk is a Disk that can be written, for mounts with Options.Writable. All that have
 // the same backup open see the same bytes.
 //
 // Ranges lie inside the volume, are not empty, and may overlap those of concurrent calls. If space
 // runs out the error is syscall.ENOSPC or EDQUOT, and no write acknowledged before is lost.
-type WritableVolume interface {
-	Volume
+type WritableDisk interface {
+	Disk
 
 	// WriteAt writes all of p at off, or fails; then any part of it may have
 	// been written. p is not kept.
@@ -49,7 +49,7 @@ type WritableVolume interface {
 	Sync(ctx context.Context) error
 }
 
-// Digests are the SHA-256 digests of a volume's blocks. A Volume may have them
+// Digests are the SHA-256 digests of a volume's blocks. A Disk may have them
 // too. It is safe for concurrent use.
 type Digests interface {
 	// Align is the size of a block in bytes.
@@ -100,12 +100,12 @@ type Catalog interface {
 	Backups(ctx context.Context) ([]Backup, error)
 
 	// Open opens a backup's volume. It is called at every open of volume.raw. If it returns a
-	// WritableVolume, volume.raw can be written, provided that Options.Writable is set.
-	Open(ctx context.Context, id string) (Volume, error)
+	// WritableDisk, volume.raw can be written, provided that Options.Writable is set.
+	Open(ctx context.Context, id string) (Disk, error)
 
 	// Peek opens a volume for a few reads of this package's own, when a directory is listed. It
 	// should start no background work, and must show the same disk as Open.
-	Peek(ctx context.Context, id string) (Volume, error)
+	Peek(ctx context.Context, id string) (Disk, error)
 
 	// Digests returns the digests of a backup's volume, by which its blocks can be compared with
 	// another's; nil if there are none or getting them costs as much as opening the volume.

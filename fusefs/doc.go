@@ -1,12 +1,12 @@
 // Package fusefs serves backups as a FUSE file system. It is read-only, except
 // for the disks of a mount with [Options.Writable], which are written through a
-// [WritableVolume].
+// [WritableDisk].
 //
 // It owns the mounted tree, the translation of reads and seeks, the table of
 // errnos, and the life of a mount: the checks before it, its settings,
 // unmounting, and cleaning up a mount whose server died. What a backup is,
 // where its bytes come from, how they are decoded, verified, cached and read
-// ahead is behind [Catalog] and [Volume]; of the project, this package imports
+// ahead is behind [Catalog] and [Disk]; of the project, this package imports
 // only parttable and contents, which look at a disk, and mountinfo.
 //
 // # The tree
@@ -33,17 +33,17 @@
 //
 //   - A read returns all the bytes asked for or an error. Programs would
 //     silently take a short answer in the middle of a file for its end.
-//   - Bytes go from the Volume's memory to the kernel in one writev; they stay
+//   - Bytes go from the Disk's memory to the kernel in one writev; they stay
 //     pinned ([Data]) until the kernel has copied them.
 //   - The bytes of a disk that cannot be written never change, so the kernel's
 //     page cache outlives the open file (FOPEN_KEEP_CACHE). A changed time or
 //     size is a new inode.
-//   - Before write(2) returns, the Volume has taken the write or it fails;
+//   - Before write(2) returns, the Disk has taken the write or it fails;
 //     fsync(2) and close(2) return 0 only if all writes are on stable storage.
 //   - st_blocks is never 0 for a file that is not empty (GNU tar would take it
 //     for a single hole), and is below the size (otherwise cp does not look for
 //     holes).
-//   - No lock is held while a Catalog or a Volume is called.
+//   - No lock is held while a Catalog or a Disk is called.
 //
 // # Hazards
 //
@@ -53,7 +53,7 @@
 // helper process.
 //
 // Interrupts: the context of a request is cancelled, and its caller gets EINTR,
-// only when the caller has been told to end (interrupt.go). A Volume must then
+// only when the caller has been told to end (interrupt.go). A Disk must then
 // give up only this request, not work that others wait for, and must not use
 // the context after it has returned.
 //

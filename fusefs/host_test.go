@@ -231,7 +231,7 @@ func (h *Host) Metadata(_ context.Context, id string) ([]byte, error) {
 	return []byte(m.b.MetadataText), nil
 }
 
-func (h *Host) Open(ctx context.Context, id string) (Volume, error) {
+func (h *Host) Open(ctx context.Context, id string) (Disk, error) {
 	m, err := h.find(id)
 	if err != nil {
 		return nil, err
@@ -245,7 +245,7 @@ func (h *Host) Open(ctx context.Context, id string) (Volume, error) {
 }
 
 // Peek hangs if the start of the disk does, not if HangOpen is set.
-func (h *Host) Peek(_ context.Context, id string) (Volume, error) {
+func (h *Host) Peek(_ context.Context, id string) (Disk, error) {
 	m, err := h.find(id)
 	if err != nil {
 		return nil, err
@@ -263,7 +263,7 @@ func (h *Host) Written(id string) bool {
 	return err == nil && m.b.Writable
 }
 
-func (h *Host) opened(m *memory) (Volume, error) {
+func (h *Host) opened(m *memory) (Disk, error) {
 	h.opens.Add(1)
 	if m.b.Writable {
 		return &writableMemory{m}, nil

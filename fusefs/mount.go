@@ -55,7 +55,7 @@ type Options struct {
 	// may read files may enter directories.
 	Mode fs.FileMode
 
-	// Writable mounts read-write, for catalogues that open WritableVolumes.
+	// Writable mounts read-write, for catalogues that open WritableDisks.
 	// Nothing but volume.raw can be written.
 	Writable bool
 
@@ -225,5 +225,5 @@ func (s *Server) setReadAhead() {
 func (s *Server) Mountpoint() string { return s.mountpoint }
 
 // Wait returns when the mount is gone, whoever unmounted it, all requests have been answered, and
-// every Volume is closed.
+// every Disk is closed.
 func (s *Server) Wait() { <-s.done }

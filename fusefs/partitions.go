@@ -70,10 +70,10 @@ func (t *tree) table(ctx context.Context, b *Backup) (parttable.Table, error) {
 	return table, nil
 }
 
-// tableReader is an io.ReaderAt over a Volume, for one request.
+// tableReader is an io.ReaderAt over a Disk, for one request.
 type tableReader struct {
 	ctx  context.Context
-	v    Volume
+	v    Disk
 	read []byteRange // the ranges read so far
 }
 
@@ -205,7 +205,7 @@ func (d *partitionsDir) Readdir(ctx context.Context) (gofs.DirStream, syscall.Er
 }
 
 // openVolume opens the disk or, for a window, the part of the disk.
-func (n *volumeNode) openVolume(ctx context.Context) (Volume, error) {
+func (n *volumeNode) openVolume(ctx context.Context) (Disk, error) {
 	v, err := n.t.catalog.Open(ctx, n.backup.ID)
 	if err != nil {
 		return nil, err
@@ -217,7 +217,7 @@ func (n *volumeNode) openVolume(ctx context.Context) (Volume, error) {
 		err = fmt.Errorf("the volume has %d bytes, the partition lies at %d and has %d", size, n.start, n.size)
 	case n.window:
 		w := window{v, n.start, n.size}
-		if writable, ok := v.(WritableVolume); ok {
+		if writable, ok := v.(WritableDisk); ok {
 			return &writableWindow{w, writable, func(off, size int64) { n.t.dropCached(n.backup.ID, off, size) }}, nil
 		}
 		return &w, nil

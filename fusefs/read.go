@@ -64,11 +64,11 @@ type volumeHandle struct {
 	t      *tree
 	node   *volumeNode
 	id     string
-	volume Volume
+	volume Disk
 	size   int64
 
-	writes WritableVolume // volume, if it was opened for writing, else nil
-	dsync  bool           // every write is to be synced (O_DSYNC)
+	writes WritableDisk // volume, if it was opened for writing, else nil
+	dsync  bool         // every write is to be synced (O_DSYNC)
 }
 
 var _ = (gofs.FileReader)((*volumeHandle)(nil))

@@ -5,18 +5,18 @@ import "context"
 // window is a part of a volume that is served as a file of its own. It reads
 // and writes through the volume.
 type window struct {
-	Volume      // closed with the window
+	Disk        // closed with the window
 	start, size int64
 }
 
 func (w *window) Size() int64 { return w.size }
 
 func (w *window) Read(ctx context.Context, off int64, n int) (Data, error) {
-	return w.Volume.Read(ctx, w.start+off, n)
+	return w.Disk.Read(ctx, w.start+off, n)
 }
 
 func (w *window) NextData(ctx context.Context, off, end int64) (start, stop int64, err error) {
-	start, stop, err = w.Volume.NextData(ctx, w.start+off, w.start+end)
+	start, stop, err = w.Disk.NextData(ctx, w.start+off, w.start+end)
 	return start - w.start, stop - w.start, err
 }
 
@@ -26,7 +26,7 @@ func (w *window) NextData(ctx context.Context, off, end int64) (start, stop int6
 // writes.
 type writableWindow struct {
 	window
-	volume WritableVolume
+	volume WritableDisk
 	drop   func(off, n int64)
 }
 

@@ -17,7 +17,7 @@ import (
 // writableMemory is a backup in memory that can be written.
 type writableMemory struct{ *memory }
 
-var _ WritableVolume = (*writableMemory)(nil)
+var _ WritableDisk = (*writableMemory)(nil)
 
 func (m *writableMemory) Read(ctx context.Context, off int64, n int) (Data, error) {
 	m.h.contentMu.Lock()

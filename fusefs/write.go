@@ -30,13 +30,13 @@ func (t *tree) mayOpen(flags uint32) syscall.Errno {
 // FUSE's flags for the open file.
 //
 // The kernel writes through its page cache (no FUSE_WRITEBACK_CACHE): a write
-// is acknowledged by the Volume, or fails, before write(2) returns. The cache
+// is acknowledged by the Disk, or fails, before write(2) returns. The cache
 // of one file is coherent for all its users, direct I/O and mappings included.
 // A window is another file with the same bytes, so it has no cache, and a write
 // through it drops the disk's cached pages (dropCached). What was cached of a
 // disk that nobody had open is dropped when it is opened.
 func (h *volumeHandle) openFor(flags uint32) (fuseFlags uint32, no syscall.Errno) {
-	w, ok := h.volume.(WritableVolume)
+	w, ok := h.volume.(WritableDisk)
 	if !h.t.writable || !ok {
 		if writes(flags) {
 			return 0, syscall.EROFS

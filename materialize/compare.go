@@ -19,7 +19,7 @@ const maxRanges = 1 << 16
 // Comparison says how a target differs from a backup.
 type Comparison struct {
 	Size           int64   // of the volume, in bytes
-	DifferingBytes int64   // whole blocks of Volume.Align are counted
+	DifferingBytes int64   // whole blocks of Source.Align are counted
 	Differing      []Range // in order, adjacent ones joined
 	Truncated      bool    // there are more ranges than Differing lists
 }
@@ -44,7 +44,7 @@ func (e *MismatchError) Error() string {
 // by digests; it reads the backup only where there are no digests. The target
 // may be in use; it is neither written nor locked. Options.Jobs, MemoryBytes
 // and Progress apply.
-func Compare(ctx context.Context, vol Volume, name string, o Options) (Comparison, error) {
+func Compare(ctx context.Context, vol Source, name string, o Options) (Comparison, error) {
 	t := &Target{name: name, need: vol.Size()}
 	if err := t.openToRead(); err != nil {
 		return Comparison{}, err

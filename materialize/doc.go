@@ -3,8 +3,8 @@
 //
 // It owns the target (what it is, whether it may be written, how it is zeroed), the pipeline that
 // copies, the comparison of a target with a backup, and the note by which an interrupted run can be
-// continued. It knows nothing of backups, objects or compression: those are behind Volume, and
-// every byte that a Volume returns is verified. Bytes that the kernel copies for a Copier are
+// continued. It knows nothing of backups, objects or compression: those are behind Source, and
+// every byte that a Source returns is verified. Bytes that the kernel copies for a Copier are
 // verified on the target.
 //
 // The steps of a run:
@@ -20,7 +20,7 @@
 //	         (Jobs of them)            into pooled buffers      write, punch, flush
 //
 // Invariants:
-//   - Nothing is written before every check has passed, and then only inside [0, Volume.Size()). A
+//   - Nothing is written before every check has passed, and then only inside [0, Source.Size()). A
 //     target is never shortened.
 //   - A device stays open with O_EXCL, a file locked, from Open to Close. The target that was
 //     checked is the one that is written: names are resolved once, and the identity of the open

@@ -133,7 +133,7 @@ func pageKey(p []byte) string {
 
 // stillOurs checks, before an interrupted run is continued without --force,
 // that the start of the target can have been left so by that run.
-func (t *Target) stillOurs(ctx context.Context, vol Volume) error {
+func (t *Target) stillOurs(ctx context.Context, vol Source) error {
 	now, err := t.head()
 	if err != nil {
 		return err

@@ -30,18 +30,18 @@ const (
 // 0.63 s with one fsync at the end, 1.29 s by dd conv=sparse,fsync; a loop device takes 0.10 s of
 // CPU with O_DIRECT, 0.18 s without.
 type pipeline struct {
-	vol   Volume
+	vol   Source
 	t     *Target
 	o     Options
 	bufs  *buffers
-	block int64 // Volume.Align
+	block int64 // Source.Align
 	pace  *pace
 	hole  int64     // unit in which data is searched for zeros, a multiple of block
 	inner *inKernel // nil: nothing is copied inside the kernel
 }
 
 // newPipeline fails where blocks are larger than Options.MemoryBytes allows.
-func newPipeline(vol Volume, t *Target, o Options) (*pipeline, error) {
+func newPipeline(vol Source, t *Target, o Options) (*pipeline, error) {
 	o.setDefaults()
 	block := int64(vol.Align())
 	if need := leastBuffers(block); block > maxPieceBytes && need > o.MemoryBytes {
@@ -181,7 +181,7 @@ func (w *worker) copyAll(ctx context.Context, off, end int64) error {
 	return nil
 }
 
-// nextData is Volume.NextData, checked and rounded to whole blocks. It returns end, end if there is
+// nextData is Source.NextData, checked and rounded to whole blocks. It returns end, end if there is
 // no data.
 func (p *pipeline) nextData(ctx context.Context, off, end int64) (start, stop int64, err error) {
 	start, stop, err = p.vol.NextData(ctx, off, end)

@@ -32,7 +32,7 @@ type Estimate struct {
 // Plan says what Open and Run with the same options would do. It writes nothing. With
 // Options.Delta, and if an interrupted run would be continued, it reads the target and compares it.
 // A target that would be refused is not an error of Plan; Estimate.Refused says why.
-func Plan(ctx context.Context, vol Volume, name string, open OpenOptions, o Options) (Estimate, error) {
+func Plan(ctx context.Context, vol Source, name string, open OpenOptions, o Options) (Estimate, error) {
 	open.Size = vol.Size()
 	e, err := PlanUnseen(ctx, vol, name)
 	if err != nil {
@@ -85,7 +85,7 @@ func Plan(ctx context.Context, vol Volume, name string, open OpenOptions, o Opti
 }
 
 // PlanUnseen is Plan for a target that does not exist yet. The Estimate is not Exact.
-func PlanUnseen(ctx context.Context, vol Volume, name string) (Estimate, error) {
+func PlanUnseen(ctx context.Context, vol Source, name string) (Estimate, error) {
 	e := Estimate{Target: name, Size: vol.Size(), Writes: func(ctx context.Context) iter.Seq2[Range, error] { return data(ctx, vol) }}
 	err := e.volume(ctx, vol)
 	e.WriteBytes, e.ZeroBytes = e.DataBytes, e.Size-e.DataBytes
@@ -93,7 +93,7 @@ func PlanUnseen(ctx context.Context, vol Volume, name string) (Estimate, error) 
 }
 
 // volume counts the volume's runs and adds up its data, without reading any.
-func (e *Estimate) volume(ctx context.Context, vol Volume) error {
+func (e *Estimate) volume(ctx context.Context, vol Source) error {
 	for _, err := range vol.Runs(ctx) {
 		if err != nil {
 			return err
@@ -110,7 +110,7 @@ func (e *Estimate) volume(ctx context.Context, vol Volume) error {
 }
 
 // data yields the ranges of the volume, in whole blocks, that are not known to be zero.
-func data(ctx context.Context, vol Volume) iter.Seq2[Range, error] {
+func data(ctx context.Context, vol Source) iter.Seq2[Range, error] {
 	return func(yield func(Range, error) bool) {
 		p := &pipeline{vol: vol, block: int64(vol.Align())}
 		for off, size := int64(0), vol.Size(); off < size; {

@@ -8,10 +8,10 @@ import (
 	"sync/atomic"
 )
 
-// Copier is a Volume of which parts may lie uncompressed in files, from where the kernel can copy
+// Copier is a Source of which parts may lie uncompressed in files, from where the kernel can copy
 // them.
 type Copier interface {
-	Volume
+	Source
 	// CopyRange has the kernel copy up to n bytes of the volume at off to the same offset of dst,
 	// unverified, and returns how many were copied: 0 if they do not lie uncompressed in a file. An
 	// error that is errors.ErrUnsupported means that nothing can be copied to dst in this way.

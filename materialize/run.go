@@ -72,7 +72,7 @@ type Result struct {
 // Run copies vol onto t. If the error is nil everything is on stable storage. When ctx ends it
 // finishes the writes in flight, flushes, and returns an error that wraps ctx's; the Result says
 // what was done until then. The next Run continues.
-func Run(ctx context.Context, vol Volume, t *Target, o Options) (Result, error) {
+func Run(ctx context.Context, vol Source, t *Target, o Options) (Result, error) {
 	begin := time.Now()
 	p, err := newPipeline(vol, t, o)
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 )
 
 // runOnto opens a target and runs, as a command does.
-func runOnto(t *testing.T, vol Volume, path string, force bool, o Options) (Result, error) {
+func runOnto(t *testing.T, vol Source, path string, force bool, o Options) (Result, error) {
 	t.Helper()
 	tg, err := Open(t.Context(), path, OpenOptions{Size: vol.Size(), Force: force})
 	if err != nil {
@@ -25,7 +25,7 @@ func runOnto(t *testing.T, vol Volume, path string, force bool, o Options) (Resu
 	return Run(t.Context(), vol, tg, o)
 }
 
-func mustRun(t *testing.T, vol Volume, path string, force bool, o Options) Result {
+func mustRun(t *testing.T, vol Source, path string, force bool, o Options) Result {
 	t.Helper()
 	res, err := runOnto(t, vol, path, force, o)
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 // Options.MemoryBytes allows. Nothing can be continued or read back; Delta and
 // VerifyAfter do not apply. ctx does not end a write that blocks: for that the
 // caller must close out.
-func Stream(ctx context.Context, vol Volume, out io.Writer, o Options) (Result, error) {
+func Stream(ctx context.Context, vol Source, out io.Writer, o Options) (Result, error) {
 	begin := time.Now()
 	p, err := newPipeline(vol, &Target{path: "the output"}, o)
 	if err != nil {

@@ -126,8 +126,8 @@ func open(o Options, most int64) (*Cache, error) {
 	return c, nil
 }
 
-// Close writes what is queued and gives up the directory. Volumes can still be read, from their
-// sources alone. Closing twice is fine.
+// Close writes what is queued and gives up the directory. Volumes can still be read, but only from
+// their sources. Closing twice is fine.
 func (c *Cache) Close() error {
 	c.mu.Lock()
 	was := c.closed

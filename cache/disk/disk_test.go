@@ -29,7 +29,7 @@ type memory struct {
 }
 
 var _ Source = (*memory)(nil)
-var _ cache.Tiered = (*Volume)(nil)
+var _ cache.Tiered = (*Kept)(nil)
 
 // content returns a volume with data in most blocks and zeros in every fifth.
 func content(seed uint64, n, block int) *memory {
@@ -98,7 +98,7 @@ func settle(t testing.TB, c *Cache) {
 }
 
 // readAll reads all of v in pieces, and returns how much of it the source had to load.
-func readAll(t testing.TB, v *Volume, m *memory, piece int) int64 {
+func readAll(t testing.TB, v *Kept, m *memory, piece int) int64 {
 	t.Helper()
 	before := m.loaded.Load()
 	for off := 0; off < len(m.data); off += piece {

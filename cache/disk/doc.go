@@ -1,7 +1,7 @@
 // Package disk keeps blocks of volumes in a directory, found by their digests: a second tier behind
 // the spans in memory. It outlives the process, and backups of one volume share it.
 //
-// A [Volume] is a source for package cache in front of another source whose blocks have digests.
+// A [Kept] is a source for package cache in front of another source whose blocks have digests.
 // Blocks that the directory has are read from there, others from that source; those are queued for
 // one goroutine to write, or dropped when the queue is full, so readers never wait for writing. The
 // package owns its directory: what is kept, where, and what is evicted. What digests mean and where

@@ -21,9 +21,9 @@ type Source interface {
 	Digest(ctx context.Context, off int64) (digest [sha256.Size]byte, ok bool, err error)
 }
 
-// Volume is a Source read through a Cache, and itself a source for package cache. It is safe for
+// Kept is a Source read through a Cache, and itself a source for package cache. It is safe for
 // concurrent use and needs no closing.
-type Volume struct {
+type Kept struct {
 	Source
 	c     *Cache
 	block int64
@@ -31,8 +31,8 @@ type Volume struct {
 }
 
 // Volume returns the volume that src serves.
-func (c *Cache) Volume(src Source) *Volume {
-	v := &Volume{Source: src, c: c, block: int64(src.Align())}
+func (c *Cache) Volume(src Source) *Kept {
+	v := &Kept{Source: src, c: c, block: int64(src.Align())}
 	if unit := (unitBytes + v.block - 1) / v.block * v.block; v.block >= 512 && unit <= maxUnit {
 		v.unit = unit
 	}
@@ -40,13 +40,13 @@ func (c *Cache) Volume(src Source) *Volume {
 }
 
 // Load implements the source of package cache.
-func (v *Volume) Load(ctx context.Context, p []byte, off int64) error {
+func (v *Kept) Load(ctx context.Context, p []byte, off int64) error {
 	_, err := v.LoadKept(ctx, p, off)
 	return err
 }
 
 // LoadKept is Load, and tells whether all of p was kept here, so that the Source was not needed.
-func (v *Volume) LoadKept(ctx context.Context, p []byte, off int64) (kept bool, err error) {
+func (v *Kept) LoadKept(ctx context.Context, p []byte, off int64) (kept bool, err error) {
 	if v.unit == 0 {
 		return false, v.Source.Load(ctx, p, off)
 	}
@@ -78,7 +78,7 @@ func (v *Volume) LoadKept(ctx context.Context, p []byte, off int64) (kept bool, 
 }
 
 // get fills p, a unit or a part of one, if it is zero or kept here.
-func (v *Volume) get(ctx context.Context, p []byte, off int64) (bool, error) {
+func (v *Kept) get(ctx context.Context, p []byte, off int64) (bool, error) {
 	if err := ctx.Err(); err != nil {
 		return false, err
 	}
@@ -117,7 +117,7 @@ func (v *Volume) get(ctx context.Context, p []byte, off int64) (bool, error) {
 
 // key returns the key of the n bytes at off, if they are a whole unit and all its blocks have
 // digests.
-func (v *Volume) key(ctx context.Context, off int64, n int) (k key, ok bool, err error) {
+func (v *Kept) key(ctx context.Context, off int64, n int) (k key, ok bool, err error) {
 	if int64(n) != v.unit || off%v.unit != 0 {
 		return key{}, false, nil
 	}
@@ -136,7 +136,7 @@ func (v *Volume) key(ctx context.Context, off int64, n int) (k key, ok bool, err
 }
 
 // right tells whether the blocks of a unit have their digests.
-func (v *Volume) right(ctx context.Context, p []byte, off int64) (bool, error) {
+func (v *Kept) right(ctx context.Context, p []byte, off int64) (bool, error) {
 	for at := int64(0); at < v.unit; at += v.block {
 		want, ok, err := v.Digest(ctx, off+at)
 		if err != nil {
@@ -150,7 +150,7 @@ func (v *Volume) right(ctx context.Context, p []byte, off int64) (bool, error) {
 }
 
 // load fills p from the Source and offers it to the cache.
-func (v *Volume) load(ctx context.Context, p []byte, off int64) error {
+func (v *Kept) load(ctx context.Context, p []byte, off int64) error {
 	if err := v.Source.Load(ctx, p, off); err != nil {
 		return err
 	}
@@ -172,7 +172,7 @@ func (v *Volume) load(ctx context.Context, p []byte, off int64) error {
 
 // Around implements the source of package cache. Entries kept here are read in any order at the
 // same cost, so nothing around them comes free.
-func (v *Volume) Around(off int64, n int) (from, to int64) {
+func (v *Kept) Around(off int64, n int) (from, to int64) {
 	if v.keeps(off, n) {
 		return off, off + int64(n)
 	}
@@ -180,7 +180,7 @@ func (v *Volume) Around(off int64, n int) (from, to int64) {
 }
 
 // keeps tells whether all of a range is zero or kept here.
-func (v *Volume) keeps(off int64, n int) bool {
+func (v *Kept) keeps(off int64, n int) bool {
 	if v.unit == 0 {
 		return false
 	}

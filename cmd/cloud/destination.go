@@ -132,9 +132,9 @@ func (d *Destination) Prove(ctx context.Context, path string, data Data) (*devic
 
 // wanted returns what the device of the volume must be like; created says that this run created the
 // volume.
-func (d *Destination) wanted(ctx context.Context, data Data, created bool) (device.Volume, error) {
+func (d *Destination) wanted(ctx context.Context, data Data, created bool) (device.Sought, error) {
 	v := d.Volume
-	w := device.Volume{ID: v.ID, SizeGiB: v.SizeGiB, Encrypted: v.Encrypted, MayBeCut: !created}
+	w := device.Sought{ID: v.ID, SizeGiB: v.SizeGiB, Encrypted: v.Encrypted, MayBeCut: !created}
 	if v.Encrypted {
 		const qcow2Magic = "QFI\xfb"
 		var head [len(qcow2Magic)]byte

@@ -20,7 +20,7 @@ type Place interface {
 	reserves() bool
 	// find makes the device appear. It calls add with each undoing before the step to be undone,
 	// which may fail half done.
-	find(ctx context.Context, v device.Volume, add func(undoing), tell func(string)) (*device.Device, error)
+	find(ctx context.Context, v device.Sought, add func(undoing), tell func(string)) (*device.Device, error)
 }
 
 // OnThisMachine is the place of volumes whose devices exist on this machine already, as on a
@@ -35,7 +35,7 @@ type here struct{ device.Finder }
 
 func (here) reserves() bool { return true }
 
-func (h here) find(ctx context.Context, v device.Volume, add func(undoing), _ func(string)) (*device.Device, error) {
+func (h here) find(ctx context.Context, v device.Sought, add func(undoing), _ func(string)) (*device.Device, error) {
 	d, err := findDevice(ctx, h, v)
 	if err != nil {
 		return nil, err
@@ -59,7 +59,7 @@ func (a attached) String() string {
 	return fmt.Sprintf("attached to this server, %s%s, then in %s", safetext.Printable(s.ID), quoted(s.Name), a.Attached)
 }
 
-func (a attached) find(ctx context.Context, v device.Volume, add func(undoing), tell func(string)) (*device.Device, error) {
+func (a attached) find(ctx context.Context, v device.Sought, add func(undoing), tell func(string)) (*device.Device, error) {
 	server := a.attacher.Server.ID
 	already, err := a.attacher.Attached(ctx, v.ID)
 	if err != nil {
@@ -79,7 +79,7 @@ func (a attached) find(ctx context.Context, v device.Volume, add func(undoing), 
 	return findDevice(ctx, a, v)
 }
 
-func findDevice(ctx context.Context, f device.Finder, v device.Volume) (*device.Device, error) {
+func findDevice(ctx context.Context, f device.Finder, v device.Sought) (*device.Device, error) {
 	d, err := f.Find(ctx, v)
 	if err != nil && ctx.Err() != nil {
 		err = fmt.Errorf("look for the device of volume %s: %w", v.ID, err)

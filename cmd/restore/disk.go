@@ -16,7 +16,7 @@ import (
 // failed read, because the kernel passes only an errno to the reader.
 type disk struct {
 	volume *backupstore.Volume
-	cached *cache.Volume
+	cached *cache.Cached
 	listed []fusefs.Backup
 
 	mu  sync.Mutex
@@ -36,7 +36,7 @@ func (d *disk) Backups(context.Context) ([]fusefs.Backup, error) { return d.list
 func (d *disk) Size(context.Context, string) (int64, error) { return d.volume.Size(), nil }
 
 // Open implements fusefs.Catalog.
-func (d *disk) Open(_ context.Context, id string) (fusefs.Volume, error) {
+func (d *disk) Open(_ context.Context, id string) (fusefs.Disk, error) {
 	if b := d.volume.Backup().ID; id != b {
 		return nil, fmt.Errorf("backup %s is not the one that is restored, %s: %w", id, b, fs.ErrNotExist)
 	}
@@ -44,7 +44,7 @@ func (d *disk) Open(_ context.Context, id string) (fusefs.Volume, error) {
 }
 
 // Peek implements fusefs.Catalog.
-func (d *disk) Peek(ctx context.Context, id string) (fusefs.Volume, error) { return d.Open(ctx, id) }
+func (d *disk) Peek(ctx context.Context, id string) (fusefs.Disk, error) { return d.Open(ctx, id) }
 
 // Digests implements fusefs.Catalog.
 func (d *disk) Digests(context.Context, string) (fusefs.Digests, error) { return nil, nil }
@@ -80,10 +80,10 @@ type diskFile struct {
 	reader *cache.Reader
 }
 
-// Size implements fusefs.Volume.
+// Size implements fusefs.Disk.
 func (f *diskFile) Size() int64 { return f.volume.Size() }
 
-// Read implements fusefs.Volume.
+// Read implements fusefs.Disk.
 func (f *diskFile) Read(ctx context.Context, off int64, n int) (fusefs.Data, error) {
 	view, err := f.reader.Read(ctx, off, n)
 	if err != nil {
@@ -93,12 +93,12 @@ func (f *diskFile) Read(ctx context.Context, off int64, n int) (fusefs.Data, err
 	return view, nil
 }
 
-// NextData implements fusefs.Volume.
+// NextData implements fusefs.Disk.
 func (f *diskFile) NextData(ctx context.Context, off, end int64) (start, stop int64, err error) {
 	return f.volume.NextData(ctx, off, end)
 }
 
-// Close implements fusefs.Volume.
+// Close implements fusefs.Disk.
 func (f *diskFile) Close() error {
 	f.reader.Close()
 	return nil

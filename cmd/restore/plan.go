@@ -126,7 +126,7 @@ func (r *Restore) plan(ctx context.Context, e materialize.Estimate) (Plan, error
 		SkipBytes: e.SkipBytes, Exact: e.Exact, Continues: e.Continues, Refused: e.Refused != nil, Digests: r.composed.HasDigests(), Notes: e.Notes,
 	}
 	read := r.composed.Reading
-	if once := r.composed.Copying(); once != nil && r.volume == materialize.Volume(r.composed) && !r.o.Copy.Delta && !e.Continues {
+	if once := r.composed.Copying(); once != nil && r.volume == materialize.Source(r.composed) && !r.o.Copy.Delta && !e.Continues {
 		read = once.Reading
 	}
 	reading, err := read(ctx, e.Writes(ctx))

@@ -25,7 +25,7 @@ type probed struct {
 }
 
 // probe reads data at places all over the volume for some seconds. It skips what cannot be read.
-func probe(ctx context.Context, vol materialize.Volume, jobs int) (probed, error) {
+func probe(ctx context.Context, vol materialize.Source, jobs int) (probed, error) {
 	var runs []materialize.Range
 	for r, err := range vol.Runs(ctx) {
 		if err != nil {
@@ -89,7 +89,7 @@ func spread(n int, use func(i int) bool) {
 
 // readSome reads the first data of a run, about most bytes, and calls read with the length of each
 // piece.
-func readSome(ctx context.Context, vol materialize.Volume, r materialize.Range, most int64, read func(n int64)) {
+func readSome(ctx context.Context, vol materialize.Source, r materialize.Range, most int64, read func(n int64)) {
 	block := int64(vol.Align())
 	piece := make([]byte, max(probePiece/block, 1)*block)
 	end, left := r.Off+r.Len, most

@@ -54,7 +54,7 @@ func (r *Restore) ToQcow2(ctx context.Context, name string) (_ Result, err error
 	if err := r.ready(); err != nil {
 		return Result{}, err
 	}
-	if r.volume != materialize.Volume(volume) {
+	if r.volume != materialize.Source(volume) {
 		return Result{}, errors.New("a qcow2 is made of a whole backup as it is, without an overlay: restore into a raw file and convert that")
 	}
 	x := &conversion{size: volume.Size()}

@@ -72,7 +72,7 @@ type Restore struct {
 	o        Options
 	composed *backupstore.Volume
 	salvage  *backupstore.Salvage
-	volume   materialize.Volume // composed or salvage, with the overlay over it if there is one
+	volume   materialize.Source // composed or salvage, with the overlay over it if there is one
 	overlay  *overlay.Overlay   // or nil
 	broken   error
 }
@@ -129,7 +129,7 @@ func (r *Restore) Close() error {
 }
 
 // Volume returns what is restored: the backup's volume, with its overlay if there is one.
-func (r *Restore) Volume() materialize.Volume { return r.volume }
+func (r *Restore) Volume() materialize.Source { return r.volume }
 
 // Broken returns why the backup cannot be restored, nil if it can; see Options.PlanOnly.
 func (r *Restore) Broken() error { return r.broken }

@@ -80,7 +80,7 @@ func lookAtTarget(path string, size int64) *report.Disk {
 
 // tellContents prints the same for a disk that was written to a pipe or a qcow2 file, where it
 // cannot be read again. It looks at the backup instead, for a short time only.
-func tellContents(ctx context.Context, w io.Writer, v materialize.Volume) {
+func tellContents(ctx context.Context, w io.Writer, v materialize.Source) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	s, err := contents.Look(volumeReader{ctx, v}, v.Size())

@@ -268,7 +268,7 @@ func (s *Disks) Metadata(ctx context.Context, id string) ([]byte, error) {
 }
 
 // Open implements fusefs.Catalog. It also queues the disk for indexing.
-func (s *Disks) Open(ctx context.Context, id string) (fusefs.Volume, error) {
+func (s *Disks) Open(ctx context.Context, id string) (fusefs.Disk, error) {
 	v, err := s.share(ctx, id)
 	if err != nil {
 		return nil, err
@@ -283,7 +283,7 @@ func (s *Disks) Open(ctx context.Context, id string) (fusefs.Volume, error) {
 }
 
 // Peek implements fusefs.Catalog.
-func (s *Disks) Peek(ctx context.Context, id string) (fusefs.Volume, error) {
+func (s *Disks) Peek(ctx context.Context, id string) (fusefs.Disk, error) {
 	v, err := s.share(ctx, id)
 	if err != nil {
 		return nil, err // not a nil *Disk in an interface

@@ -18,17 +18,17 @@ type overlaidVolume struct {
 	release func() error
 }
 
-var _ fusefs.WritableVolume = (*overlaidVolume)(nil)
+var _ fusefs.WritableDisk = (*overlaidVolume)(nil)
 
-// Size implements fusefs.Volume.
+// Size implements fusefs.Disk.
 func (v *overlaidVolume) Size() int64 { return v.Overlay.Size() }
 
-// NextData implements fusefs.Volume.
+// NextData implements fusefs.Disk.
 func (v *overlaidVolume) NextData(ctx context.Context, off, end int64) (start, stop int64, err error) {
 	return v.Overlay.NextData(ctx, off, end)
 }
 
-// Read implements fusefs.Volume. A range without written bytes is read from the volume below,
+// Read implements fusefs.Disk. A range without written bytes is read from the volume below,
 // without copying. Any other range is copied part by part, because a reader that holds a part of
 // the cache must not ask it for another one: see package cache.
 func (v *overlaidVolume) Read(ctx context.Context, off int64, n int) (fusefs.Data, error) {
@@ -68,7 +68,7 @@ func (v *overlaidVolume) Read(ctx context.Context, off int64, n int) (fusefs.Dat
 	return p, nil
 }
 
-// Close implements fusefs.Volume.
+// Close implements fusefs.Disk.
 func (v *overlaidVolume) Close() error { return errors.Join(v.release(), v.Disk.Close()) }
 
 // plain is a buffer that is not shared.

@@ -48,7 +48,7 @@ func overlaidHere(t *testing.T, size int64) *overlaidVolume {
 }
 
 // overlayBaseOf is the volume below an overlay, without holes.
-type overlayBaseOf struct{ *cache.Volume }
+type overlayBaseOf struct{ *cache.Cached }
 
 func (overlayBaseOf) NextData(_ context.Context, off, end int64) (start, stop int64, err error) {
 	return off, end, nil

@@ -145,7 +145,7 @@ func (l *overlays) release(id string, s *sharedOverlay) error {
 }
 
 // over puts the overlay of an open volume over it. It owns v from then on, also if it fails.
-func (l *overlays) over(ctx context.Context, v *Disk) (fusefs.Volume, error) {
+func (l *overlays) over(ctx context.Context, v *Disk) (fusefs.Disk, error) {
 	o, release, err := l.acquire(ctx, overlayKey(v.Volume), overlayBase{v.cached, v.Volume})
 	if err != nil {
 		return nil, errors.Join(err, v.Close())
@@ -155,7 +155,7 @@ func (l *overlays) over(ctx context.Context, v *Disk) (fusefs.Volume, error) {
 
 // overlayBase is the volume below an overlay, read through the cache.
 type overlayBase struct {
-	cached *cache.Volume
+	cached *cache.Cached
 	volume *backupstore.Volume
 }
 

@@ -21,7 +21,7 @@ func keyOf(b *backupstore.Backup) diskKey { return diskKey{b.ID, b.Size, b.Creat
 
 // openVolume is a composed volume that is shared by open files.
 type openVolume struct {
-	cached *cache.Volume
+	cached *cache.Cached
 	volume *backupstore.Volume
 	users  int // guarded by Disks.mu
 }
@@ -82,14 +82,14 @@ func (s *Disks) release(key diskKey, v *openVolume) {
 // Disk is one open file of a disk: the volume, read through the caches.
 type Disk struct {
 	*backupstore.Volume
-	cached  *cache.Volume
+	cached  *cache.Cached
 	reader  *cache.Reader
 	close   func()
 	indexer *indexer
 	meter   *meter
 }
 
-// Read implements fusefs.Volume.
+// Read implements fusefs.Disk.
 func (v *Disk) Read(ctx context.Context, off int64, n int) (fusefs.Data, error) {
 	if v.indexer != nil {
 		defer v.indexer.read()()
@@ -104,7 +104,7 @@ func (v *Disk) Read(ctx context.Context, off int64, n int) (fusefs.Data, error) 
 	return view, nil
 }
 
-// Close implements fusefs.Volume.
+// Close implements fusefs.Disk.
 func (v *Disk) Close() error {
 	v.reader.Close()
 	v.close()

@@ -10,8 +10,8 @@ import (
 // Range is a range of bytes of a volume.
 type Range = struct{ Off, Len int64 }
 
-// Volume is a volume to be copied, like that of package materialize.
-type Volume interface {
+// Lower is the volume below an overlay where both are copied, like a Source of package materialize.
+type Lower interface {
 	Base
 
 	// Size is the size of the volume in bytes.
@@ -33,12 +33,12 @@ type Volume interface {
 // Layered is a volume with an overlay, to be copied. Written bytes have no digests, so Differs
 // compares them byte by byte.
 type Layered struct {
-	Volume // the one below; Size, Align and Runs are its
-	over   *Overlay
+	Lower // the one below; Size, Align and Runs are its
+	over  *Overlay
 }
 
 // Over returns the volume v with o over it. v is the Base that o was opened on.
-func (o *Overlay) Over(v Volume) *Layered { return &Layered{Volume: v, over: o} }
+func (o *Overlay) Over(v Lower) *Layered { return &Layered{Lower: v, over: o} }
 
 // part is a range of whole blocks, of which the overlay has all, or nothing, or a part of each
 // block.
@@ -139,7 +139,7 @@ func (o *Overlay) NextData(ctx context.Context, off, end int64) (start, stop int
 // ReadAt fills all of p with the bytes at off, or fails. It reads each block of the volume below at
 // most once, and none that is completely in the overlay.
 func (l *Layered) ReadAt(ctx context.Context, p []byte, off int64) error {
-	return l.over.merge(ctx, p, off, int64(l.Align()), func(p []byte, off int64) error { return l.Volume.ReadAt(ctx, p, off) })
+	return l.over.merge(ctx, p, off, int64(l.Align()), func(p []byte, off int64) error { return l.Lower.ReadAt(ctx, p, off) })
 }
 
 // NextData is Overlay.NextData.
@@ -157,7 +157,7 @@ func (l *Layered) Differs(ctx context.Context, p []byte, off int64) (out []Range
 		}
 		q := p[part.off-off : part.end-off]
 		if !part.touched {
-			ranges, err := l.Volume.Differs(ctx, q, part.off)
+			ranges, err := l.Lower.Differs(ctx, q, part.off)
 			if err != nil {
 				return nil, err
 			}

@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// copied is base as a volume to be copied. It holds its reader to what Volume
+// copied is base as a volume to be copied. It holds its reader to what Lower
 // promises: ranges of whole blocks, each read once and in order.
 type copied struct {
 	*base

@@ -35,7 +35,7 @@ func (a *Attached) dir() string {
 func (a *Attached) Check(context.Context) error { return nil }
 
 // Find implements Finder.
-func (a *Attached) Find(ctx context.Context, v Volume) (*Device, error) {
+func (a *Attached) Find(ctx context.Context, v Sought) (*Device, error) {
 	if err := v.check(); err != nil {
 		return nil, err
 	}
@@ -68,7 +68,7 @@ func (a *Attached) Find(ctx context.Context, v Volume) (*Device, error) {
 
 // link finds the disk's name: virtio-ID20, nvme-MODEL_ID20, scsi-0VENDOR_MODEL_ID,
 // ata-MODEL_ID20 (systemd, 60-persistent-storage.rules).
-func (a *Attached) link(v Volume) (string, bool, error) {
+func (a *Attached) link(v Sought) (string, bool, error) {
 	entries, err := os.ReadDir(a.dir())
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", false, nil
@@ -99,7 +99,7 @@ func (a *Attached) link(v Volume) (string, bool, error) {
 
 // serial compares the disk's serial number with the id, as links can be stale. If the kernel knows
 // no serial number there is nothing to compare.
-func (a *Attached) serial(path string, v Volume) error {
+func (a *Attached) serial(path string, v Sought) error {
 	sys := a.Sys
 	if sys == "" {
 		sys = "/sys"

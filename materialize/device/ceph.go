@@ -35,7 +35,7 @@ func (c *Ceph) Check(context.Context) error {
 }
 
 // Find implements Finder.
-func (c *Ceph) Find(ctx context.Context, v Volume) (*Device, error) {
+func (c *Ceph) Find(ctx context.Context, v Sought) (*Device, error) {
 	if err := v.check(); err != nil {
 		return nil, err
 	}
@@ -83,7 +83,7 @@ func (c *Ceph) Find(ctx context.Context, v Volume) (*Device, error) {
 // unused waits until the image is not open anywhere: a virtual machine may use
 // it through librbd, unseen by this machine's kernel. Cinder itself opens
 // images for a moment; the watch of a dead client lasts 30 s.
-func (c *Ceph) unused(ctx context.Context, v Volume) error {
+func (c *Ceph) unused(ctx context.Context, v Sought) error {
 	image := c.image(v.ID)
 	var users string
 	_, ok, err := await(ctx, c.wait(), func() (struct{}, bool, error) {

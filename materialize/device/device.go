@@ -13,8 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Volume is what is known of the volume whose device is sought.
-type Volume struct {
+// Sought is what is known of the volume whose device is sought.
+type Sought struct {
 	ID      string // a UUID
 	SizeGiB int64
 	// Encrypted says that a file may be shorter than the volume: Cinder's NFS driver makes the file
@@ -35,7 +35,7 @@ type Finder interface {
 	Check(ctx context.Context) error
 	// Find waits until the device appears, and proves that it is the volume. The error is a
 	// *NotFoundError, a *WrongError, or that of a failed operation.
-	Find(ctx context.Context, v Volume) (*Device, error)
+	Find(ctx context.Context, v Sought) (*Device, error)
 	// String says where it looks.
 	String() string
 }
@@ -102,7 +102,7 @@ func (e *WrongError) Error() string {
 // validID is the form of Cinder's ids. They go into paths and patterns.
 var validID = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`).MatchString
 
-func (v Volume) check() error {
+func (v Sought) check() error {
 	if !validID(v.ID) {
 		return fmt.Errorf("%q is not the id of a volume", v.ID)
 	}
@@ -115,7 +115,7 @@ func (v Volume) check() error {
 // Prove checks the file or device at path, which the operator names as the volume, as Find checks
 // what it found. The error is a *WrongError, fs.ErrNotExist if nothing is there, or that of a
 // failed operation.
-func Prove(ctx context.Context, path string, v Volume) (*Device, error) {
+func Prove(ctx context.Context, path string, v Sought) (*Device, error) {
 	if err := v.check(); err != nil {
 		return nil, err
 	}
@@ -125,7 +125,7 @@ func Prove(ctx context.Context, path string, v Volume) (*Device, error) {
 const gib = 1 << 30
 
 // look opens the file or device at path for reading, and proves that it is the volume.
-func look(path string, v Volume) (*Device, error) {
+func look(path string, v Sought) (*Device, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, fmt.Errorf("look at the device of volume %s: %w", v.ID, err)
@@ -156,7 +156,7 @@ func look(path string, v Volume) (*Device, error) {
 }
 
 // hasSize is a *WrongError where what was found does not have the volume's size.
-func (v Volume) hasSize(d *Device) error {
+func (v Sought) hasSize(d *Device) error {
 	want := v.SizeGiB * gib
 	switch {
 	case d.File && (v.Encrypted || v.MayBeCut) && d.Size <= want:
@@ -170,7 +170,7 @@ func (v Volume) hasSize(d *Device) error {
 	return nil
 }
 
-func (v Volume) wrong(d *Device, reason string) *WrongError {
+func (v Sought) wrong(d *Device, reason string) *WrongError {
 	return &WrongError{Volume: v.ID, Path: d.Path, Reason: reason}
 }
 
@@ -180,7 +180,7 @@ const qcow2Magic = "QFI\xfb"
 // unfit says why the bytes of the volume must not be written to what was found, or "". Cinder's NFS
 // driver uses qcow2 with nfs_qcow2_volumes and for encrypted volumes, and keeps a volume that has
 // snapshots in several files, which a JSON file lists (cinder/volume/drivers/nfs.py, remotefs.py).
-func unfit(f *os.File, d *Device, v Volume) (string, error) {
+func unfit(f *os.File, d *Device, v Sought) (string, error) {
 	var magic [len(qcow2Magic)]byte
 	if _, err := f.ReadAt(magic[:], 0); err != nil && !errors.Is(err, io.EOF) {
 		return "", err

@@ -28,7 +28,7 @@ func volumeFile(t *testing.T, path string, size int64) {
 	}
 }
 
-func volumeOf(gib int64) Volume { return Volume{ID: testID, SizeGiB: gib} }
+func volumeOf(gib int64) Sought { return Sought{ID: testID, SizeGiB: gib} }
 
 func TestPlacesAreUnderstoodOrRefused(t *testing.T) {
 	for how, want := range map[string]string{
@@ -92,7 +92,7 @@ func TestAFileIsTheVolumeOnlyIfEverythingSaysSo(t *testing.T) {
 	for _, c := range []struct {
 		name     string
 		template string
-		volume   Volume
+		volume   Sought
 		want     string // part of the error; "": it is found
 	}{
 		{"the file of the volume's size", "right/volume-{id}", volumeOf(1), ""},
@@ -100,11 +100,11 @@ func TestAFileIsTheVolumeOnlyIfEverythingSaysSo(t *testing.T) {
 		{"a pattern with two names of one file", "same/*/volume-{id}", volumeOf(1), ""},
 		{"a byte too short", "short/volume-{id}", volumeOf(1), "it has 1073741823 bytes, the volume has 1073741824"},
 		{"too long", "long/volume-{id}", volumeOf(1), "it has 2147483648 bytes"},
-		{"an empty LUKS container for an encrypted volume", "luks/volume-{id}", Volume{ID: testID, SizeGiB: 1, Encrypted: true}, ""},
+		{"an empty LUKS container for an encrypted volume", "luks/volume-{id}", Sought{ID: testID, SizeGiB: 1, Encrypted: true}, ""},
 		{"as short for a plain one", "luks/volume-{id}", volumeOf(1), "it has 2359296 bytes"},
 		{"qcow2", "qcow2/volume-{id}", volumeOf(1), "qcow2 format (nfs_qcow2_volumes"},
-		{"qcow2 for a backup of such a file", "qcow2/volume-{id}", Volume{ID: testID, SizeGiB: 1, Encrypted: true, Qcow2: true}, ""},
-		{"a raw file for a backup of a qcow2 file", "right/volume-{id}", Volume{ID: testID, SizeGiB: 1, Encrypted: true, Qcow2: true}, "the backup is of a qcow2 file"},
+		{"qcow2 for a backup of such a file", "qcow2/volume-{id}", Sought{ID: testID, SizeGiB: 1, Encrypted: true, Qcow2: true}, ""},
+		{"a raw file for a backup of a qcow2 file", "right/volume-{id}", Sought{ID: testID, SizeGiB: 1, Encrypted: true, Qcow2: true}, "the backup is of a qcow2 file"},
 		{"a volume with snapshots", "snapshots/volume-{id}", volumeOf(1), "snapshots (volume-" + testID + ".info is there)"},
 		{"a directory", "directory/volume-{id}", volumeOf(1), "no block device and no regular file"},
 		{"two files", "two/*/volume-{id}", volumeOf(1), "it matches several: "},
@@ -184,7 +184,7 @@ func TestWaitingEndsWithTheContext(t *testing.T) {
 func TestIdsAndSizesFromOutsideAreChecked(t *testing.T) {
 	dir := t.TempDir()
 	volumeFile(t, filepath.Join(dir, "volume-x"), 1<<30)
-	for _, v := range []Volume{
+	for _, v := range []Sought{
 		{ID: "../../etc/passwd", SizeGiB: 1}, {ID: "*", SizeGiB: 1}, {ID: "", SizeGiB: 1}, {ID: testID, SizeGiB: 0}, {ID: testID, SizeGiB: 1 << 40},
 	} {
 		for _, f := range []Finder{

@@ -100,7 +100,7 @@ func (p *Path) hint() string {
 }
 
 // Find implements Finder.
-func (p *Path) Find(ctx context.Context, v Volume) (*Device, error) {
+func (p *Path) Find(ctx context.Context, v Sought) (*Device, error) {
 	if err := v.check(); err != nil {
 		return nil, err
 	}
@@ -122,7 +122,7 @@ func (p *Path) Find(ctx context.Context, v Volume) (*Device, error) {
 
 // one finds the only match of a pattern. Several names of the same device, such
 // as udev's, count as one.
-func one(pattern string, v Volume) (string, bool, error) {
+func one(pattern string, v Sought) (string, bool, error) {
 	matches, err := filepath.Glob(pattern)
 	if err != nil || len(matches) == 0 {
 		return "", false, err

@@ -7,13 +7,13 @@ import (
 )
 
 // Range is the range [Off, Off+Len) of a volume, in bytes. It is an alias of a
-// plain struct so that a store can implement Volume without importing this
+// plain struct so that a store can implement Source without importing this
 // package.
 type Range = struct{ Off, Len int64 }
 
-// Volume is the composed volume of one backup. It is safe for concurrent use
+// Source is the composed volume of one backup. It is safe for concurrent use
 // and does not change while it is in use.
-type Volume interface {
+type Source interface {
 	// Size is the size of the volume in bytes.
 	Size() int64
 
@@ -38,14 +38,14 @@ type Volume interface {
 	Differs(ctx context.Context, p []byte, off int64) ([]Range, error)
 }
 
-// Settler is a Volume that proves some of its bytes only after ReadAt has returned them.
+// Settler is a Source that proves some of its bytes only after ReadAt has returned them.
 type Settler interface {
-	Volume
+	Source
 	// Settle returns nil if all bytes that ReadAt has returned are proven. It is called once, after
 	// the last read.
 	Settle(ctx context.Context) error
 }
 
-// ErrNoDigests is wrapped by the error of Volume.Differs if the backup has no digests for the
+// ErrNoDigests is wrapped by the error of Source.Differs if the backup has no digests for the
 // range. It is an error of the standard library, so that a store need not import this package.
 var ErrNoDigests = errors.ErrUnsupported
