@@ -106,6 +106,7 @@ var mayImport = map[string][]string{
 		"backupstore/seekable/bunzip2", "backupstore/seekable/unzstd", "backupstore/seekable/index",
 	},
 	"backupstore/storetest":                 {}, // for tests: a second opinion, never an echo
+	"backupstore/storetest/ganesha":         {"backupstore/storetest/leaktest/need"},
 	"backupstore/storetest/guest":           {"backupstore/storetest/leaktest/need"},
 	"backupstore/storetest/leaktest":        {}, // for tests
 	"backupstore/storetest/leaktest/need":   {}, // for tests
@@ -145,7 +146,7 @@ func TestImportTable(t *testing.T) {
 			if f == "tests" {
 				who = "the tests of " + name
 				allowed = slices.Concat(allowed, testsMayImport[name], []string{
-					name, "backupstore/storetest", "backupstore/storetest/guest", "backupstore/storetest/leaktest",
+					name, "backupstore/storetest", "backupstore/storetest/ganesha", "backupstore/storetest/guest", "backupstore/storetest/leaktest",
 					"backupstore/storetest/leaktest/need",
 				})
 			}
