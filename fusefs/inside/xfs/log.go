@@ -99,6 +99,14 @@ func sectorOf(lsn uint64) int64 { return int64(lsn & (1<<32 - 1)) }
 // sectors returns how many sectors a record has.
 func (r *record) sectors() int64 { return r.headers + int64(r.bytes+sectorBytes-1)>>sectorShift }
 
+// buffer returns how large the kernel's buffers for the log were when it wrote a record.
+func (r *record) buffer() int64 {
+	if be.Uint32(r.raw[8:])&2 == 0 {
+		return maxRecordV1
+	}
+	return max(maxRecordV1, int64(be.Uint32(r.raw[320:])))
+}
+
 // end returns the sector behind a record.
 func (l *logReader) end(r *record) int64 { return l.wrap(r.sector + r.sectors()) }
 

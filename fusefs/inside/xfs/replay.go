@@ -151,6 +151,7 @@ func (r *replayer) walk(s *span, pieces int, fn func(*transaction) error) error 
 	if left <= 0 {
 		left += l.sectors
 	}
+	lsn := uint64(0)
 	for at := s.tail; left > 0; {
 		rec, err := l.header(at)
 		var payload []byte
@@ -159,6 +160,11 @@ func (r *replayer) walk(s *span, pieces int, fn func(*transaction) error) error 
 		}
 		if err == nil {
 			err = l.checkFormat(rec)
+		}
+		if err == nil {
+			// The kernel relies on the head that it has found. What it would not notice is a
+			// record that was never written, with an older one in its place.
+			err = l.checkOrder(rec, lsn)
 		}
 		if err != nil {
 			return &badRecord{at, err}
@@ -172,7 +178,7 @@ func (r *replayer) walk(s *span, pieces int, fn func(*transaction) error) error 
 		if err := c.record(rec, payload); err != nil {
 			return err
 		}
-		at, left = l.end(rec), left-size
+		at, left, lsn = l.end(rec), left-size, rec.lsn
 	}
 	return nil
 }
@@ -198,7 +204,8 @@ func (l *logReader) moveTail(s *span, bad int64) bool {
 		ahead += l.sectors
 	}
 	left := l.sectors - ahead
-	if ahead > l.window() {
+	// The kernel has so many buffers for its log, of the size that each record names.
+	if ahead > maxInFlight*s.last.buffer()>>sectorShift {
 		return false
 	}
 	for n := int64(1); n < min(left, l.window()); n++ {
@@ -219,6 +226,16 @@ func (l *logReader) checkFormat(r *record) error {
 		return l.corrupt(r.sector, "it was written by another kind of processor (format %d)", n)
 	}
 	return l.checkUUID(r)
+}
+
+// checkOrder checks that a record is where it says that it is, and younger than the
+// one before it.
+func (l *logReader) checkOrder(r *record, before uint64) error {
+	if sectorOf(r.lsn) != r.sector || r.lsn <= before {
+		return l.corrupt(r.sector, "a record has number %d:%d, behind %d:%d",
+			r.lsn>>32, sectorOf(r.lsn), before>>32, sectorOf(before))
+	}
+	return nil
 }
 
 // cancels takes note of what a transaction gives back: the first walk.

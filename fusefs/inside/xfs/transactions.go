@@ -23,7 +23,7 @@ const (
 	pieceBytes      = 16
 	maxTransactions = 1 << 12 // that are open at the same time
 	maxRegion       = 256 << 10
-	maxRegions      = 64 // of an item; the kernel has no more than about 20
+	maxRegions      = 64<<10/bufferChunk/2 + 1 // of an item: every second chunk of a buffer
 )
 
 // piece is a region of a transaction, or part of one, within the log.
