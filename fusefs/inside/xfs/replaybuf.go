@@ -44,7 +44,8 @@ func (r *replayer) bufferOf(it *item) (*buffer, error) {
 		return nil, fmt.Errorf("it has a buffer with a map of %d words", words)
 	}
 	out.dirty = b[20:][:words*4]
-	end := int64(r.f.sb.blocks) << (r.f.sb.logBlock - sectorShift)
+	// The file system may grow to the end of the disk before the buffer is written.
+	end := max(int64(r.f.sb.blocks)<<(r.f.sb.logBlock-sectorShift), r.f.dev.size>>sectorShift)
 	if k := out.key; k.sector < 0 || k.count < 1 || k.count > maxBuffer || k.sector > end-int64(k.count) {
 		return nil, fmt.Errorf("it has a buffer of %d sectors at sector %d of %d", k.count, k.sector, end)
 	}
@@ -95,7 +96,9 @@ func (r *replayer) buffer(it *item, b *buffer, lsn uint64) error {
 	region, chunk := 1, 0
 	for {
 		first, count := b.next(chunk)
-		if first < 0 {
+		if first < 0 && b.key.sector == 0 {
+			return r.grow()
+		} else if first < 0 {
 			return nil
 		}
 		data, err := it.region(region)
@@ -115,6 +118,26 @@ func (r *replayer) buffer(it *item, b *buffer, lsn uint64) error {
 		}
 		region, chunk = region+1, first+count
 	}
+}
+
+// grow takes over from the superblock, as it is by now, how large the file system is.
+func (r *replayer) grow() error {
+	var b [sectorBytes]byte
+	if err := r.read(b[:], 0); err != nil {
+		return err
+	}
+	sb, err := parseSuper(b[:])
+	if err != nil {
+		return err
+	}
+	if sb.groupBlocks != r.f.sb.groupBlocks || sb.logBlock != r.f.sb.logBlock {
+		return corrupt("superblock", "the log makes groups of %d blocks of such of %d",
+			sb.groupBlocks, r.f.sb.groupBlocks)
+	}
+	if sb.blocks > r.f.sb.blocks { // else it is older than what was on the disk: version 4 allows that
+		r.f.sb.blocks, r.f.sb.groups = sb.blocks, sb.groups
+	}
+	return nil
 }
 
 // put replaces bytes of the disk, which are a number of chunks.
