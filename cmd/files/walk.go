@@ -143,10 +143,11 @@ func (w *walk) entries(dir *Node, fn func(inside.Dirent) error) error {
 	return failed
 }
 
-// inodes is a set of inodes. Those that are near to each other share memory.
-type inodes struct{ pages map[uint64]*[64]uint64 }
+// inodes is a set of inodes. Those that are near to each other share memory: an XFS makes
+// 64 at a time, anywhere on the disk.
+type inodes struct{ pages map[uint64]uint64 }
 
-const maxPages = 1 << 16 // of 512 bytes
+const maxPages = 1 << 20 // of about 40 bytes
 
 var errMany = errors.New(
 	"the disk has more directories than are kept in mind; name this one to see what is in it",
@@ -154,19 +155,14 @@ var errMany = errors.New(
 
 // add adds an inode; first says that it was not there, ok that there was room.
 func (s *inodes) add(ino uint64) (first, ok bool) {
-	page := s.pages[ino>>12]
-	if page == nil {
-		if len(s.pages) >= maxPages {
-			return false, false
-		}
-		if s.pages == nil {
-			s.pages = map[uint64]*[64]uint64{}
-		}
-		page = new([64]uint64)
-		s.pages[ino>>12] = page
+	at, bit := ino>>6, uint64(1)<<(ino&63)
+	page := s.pages[at]
+	if page == 0 && len(s.pages) >= maxPages {
+		return false, false
 	}
-	word, bit := &page[ino>>6&63], uint64(1)<<(ino&63)
-	first = *word&bit == 0
-	*word |= bit
-	return first, true
+	if s.pages == nil {
+		s.pages = map[uint64]uint64{}
+	}
+	s.pages[at] = page | bit
+	return page&bit == 0, true
 }
