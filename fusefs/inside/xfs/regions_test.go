@@ -1,6 +1,11 @@
 package xfs
 
-import "testing"
+import (
+	"bytes"
+	"errors"
+	"strings"
+	"testing"
+)
 
 // A buffer of 64 KiB of which every second chunk has changed is one item.
 func TestAnItemOfAsManyRegionsAsTheKernelHas(t *testing.T) {
@@ -46,5 +51,14 @@ func TestTheOrderOfRecords(t *testing.T) {
 		if err := l.checkOrder(&record{sector: 8, lsn: c.lsn}, c.before); (err == nil) != c.right {
 			t.Errorf("%s: %v", c.says, err)
 		}
+	}
+}
+
+func TestALogOfUnknownFeaturesIsNotReplayed(t *testing.T) {
+	image := sample(t, 0)
+	image[223] |= 0x2 // and its checksum is wrong, which is only told
+	_, err := Open(bytes.NewReader(image), int64(len(image)), Options{})
+	if !errors.Is(err, ErrLogDirty) || !strings.Contains(err.Error(), "log_incompat:1") {
+		t.Error(err)
 	}
 }

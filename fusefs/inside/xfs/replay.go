@@ -3,6 +3,7 @@ package xfs
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // Kinds of items of a transaction (xfs_log_format.h).
@@ -69,6 +70,10 @@ func (f *FS) replay(opt Options) error {
 	if s.clean {
 		f.info.Journal = "clean"
 		return nil
+	}
+	if more := f.sb.logIncompat &^ incompatLogXattrs; more != 0 {
+		return fmt.Errorf("it was written with features that are not known here: %s",
+			strings.Join(words(more, logNames, "log_incompat"), ", "))
 	}
 	r := &replayer{
 		f: f, l: l, over: newOverlay(opt.JournalBytes), base: newCache(minCache),
