@@ -177,7 +177,7 @@ func (c *copier) dress(n *Node, fd int) error {
 		return fmt.Errorf("read its extended attributes: %w", err)
 	}
 	for _, x := range list {
-		if err := unix.Fsetxattr(fd, x.Name, x.Value, 0); full(err) {
+		if err := unix.Fsetxattr(fd, x.Name, x.Value, 0); full(err) && !hasRoom(fd) {
 			return fmt.Errorf("set an extended attribute: %w", err)
 		} else if err != nil { // as cp -a: the target cannot have it, or not from this user
 			c.unset(x.Name)
@@ -187,6 +187,13 @@ func (c *copier) dress(n *Node, fd int) error {
 		return fmt.Errorf("set its mode: %w", err)
 	}
 	return nil
+}
+
+// hasRoom says whether there is room for any extended attribute. Some file systems, such
+// as ext4, have too little for a large one in a file, and say as well that they are full.
+func hasRoom(fd int) bool {
+	var st unix.Statfs_t
+	return unix.Fstatfs(fd, &st) == nil && st.Bavail*uint64(st.Bsize) > 1<<20
 }
 
 // maxUnset bounds the names of attributes that are told.

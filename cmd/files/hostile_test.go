@@ -231,3 +231,19 @@ func TestATarGoesOnBehindAFileThatItCannotHave(t *testing.T) {
 		t.Errorf("%s; %s", got, l)
 	}
 }
+
+func TestAnAttributeThatIsTooLargeForTheTargetEndsNothing(t *testing.T) {
+	big := []inside.Xattr{{Name: "user.big", Value: make([]byte, 60<<10)}}
+	f := &madeUp{files: map[uint64]*madeUpFile{
+		1: {mode: typeDir | 0o755, entries: []inside.Dirent{{Name: "a", Ino: 2}, {Name: "b", Ino: 3}}},
+		2: {mode: typeRegular | 0o644, text: "two", xattrs: big},
+		3: {mode: typeRegular | 0o644, text: "three"},
+	}}
+	dest := t.TempDir()
+	done, l := copyMadeUp(t, dest, CopyOptions{All: true}, f.node(t))
+	if done.Failed > 0 || done.Files != 2 {
+		t.Errorf("%+v: %s", done, l)
+	}
+	has(t, filepath.Join(dest, "b"), "three")
+	t.Logf("not set: %v", done.Attributes)
+}
