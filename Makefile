@@ -30,8 +30,9 @@ PACKAGES   := ./cmd/restorefs ./...
 help: ## list the targets
 	@sed -n 's/^\([a-z1-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
+# The tag leaves out what the library of flags has for manual pages, which nothing here calls.
 build: ## build build/restorefs, one static file
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-X main.version=$(VERSION)' -o $(BUILD)/restorefs ./cmd/restorefs
+	CGO_ENABLED=0 $(GO) build -trimpath -tags urfave_cli_no_docs -ldflags '-X main.version=$(VERSION)' -o $(BUILD)/restorefs ./cmd/restorefs
 
 # sudo often has a PATH without Go: what is built then is installed.
 install: $(if $(shell command -v $(GO)),build) ## install it below PREFIX (/usr/local), with units for systemd and a helper for mount

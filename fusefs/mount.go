@@ -146,6 +146,9 @@ func mount(path string, c Catalog, o Options, log *slog.Logger) (*Server, error)
 		clearFailed(path)
 		return nil, explainMount(err)
 	}
+	if err := closeOnExec(); err != nil {
+		log.Warn("programs started from here may keep the mount from ending", "err", err)
+	}
 	s := &Server{mountpoint: path, log: log, done: make(chan struct{})}
 	go func() {
 		defer close(s.done)

@@ -48,6 +48,26 @@ func serves(dir, minor string) bool {
 	return false
 }
 
+// closeOnExec keeps the connections of this process from the programs that it starts: one that had
+// such a descriptor would serve the mount in the eyes of the kernel, and readers would wait for its
+// answers instead of failing after this process has ended.
+func closeOnExec() error {
+	fds, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return err
+	}
+	for _, entry := range fds {
+		path, err := os.Readlink("/proc/self/fd/" + entry.Name())
+		if err != nil || path != devFuse {
+			continue
+		}
+		if fd, err := strconv.Atoi(entry.Name()); err == nil {
+			unix.CloseOnExec(fd)
+		}
+	}
+	return nil
+}
+
 // serverProcess is a process that serves a mount, held by a pidfd so that it
 // is not mistaken for a later one with the same number.
 type serverProcess struct {

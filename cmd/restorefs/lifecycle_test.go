@@ -326,6 +326,16 @@ func TestAnOrdinaryUserMountsThroughFusermount(t *testing.T) {
 	}
 }
 
+// With the connection in another process, readers would wait for ever once the server was killed.
+func TestTheCommandOfRunDoesNotGetTheConnection(t *testing.T) {
+	needMount(t)
+	share, _ := smallShare(t)
+	stdout, stderr, code := restorefs(t, "mount", "--share", share, t.TempDir(), "--run", "ls -l /proc/self/fd")
+	if code != exitcode.Done || !strings.Contains(stdout, " -> ") || strings.Contains(stdout, "/dev/fuse") {
+		t.Errorf("exit %d: %s%s", code, stdout, stderr)
+	}
+}
+
 // After a directory was made there, the mountpoint would not be empty and the next mount would
 // refuse it.
 func TestNothingIsMadeInAMountpointThatIsRefused(t *testing.T) {
