@@ -69,7 +69,7 @@ func readFlipped(t *testing.T, dir string, want []byte, what string) outcome {
 	if err != nil {
 		t.Fatalf("%s: %v", what, err)
 	}
-	salvage := &backupstore.Salvage{Volume: v}
+	salvage := backupstore.NewSalvage(v, nil)
 	n := min(int64(len(want)), v.Size())
 	got := make([]byte, n)
 	if err := salvage.ReadAt(t.Context(), got, 0); err != nil {
@@ -240,7 +240,7 @@ func TestAnEndThatTheLastDigestDoesNotConfirmMakesNoZeros(t *testing.T) {
 	if start, stop, err := v.NextData(t.Context(), end-4096, end); start != end-4096 || stop != end || err != nil {
 		t.Errorf("data from %d to %d of %d, %v", start, stop, end, err)
 	}
-	s := &backupstore.Salvage{Volume: v}
+	s := backupstore.NewSalvage(v, nil)
 	p := make([]byte, 4096)
 	if err := s.ReadAt(t.Context(), p, end-4096); err != nil || len(s.Bad()) != 1 || s.Bad()[0].Off+s.Bad()[0].Len != end {
 		t.Error(err, s.Bad())
@@ -363,7 +363,7 @@ func readChain(t *testing.T, g ground, what string) outcome {
 		t.Fatalf("%s: %v", what, err)
 	}
 	n := min(int64(len(g.want)), v.Size())
-	salvage := &backupstore.Salvage{Volume: v}
+	salvage := backupstore.NewSalvage(v, nil)
 	got := bytes.Repeat([]byte("x"), int(n))
 	if err := salvage.ReadAt(t.Context(), got, 0); err != nil {
 		t.Fatalf("%s: %v", what, err)

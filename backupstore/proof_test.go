@@ -105,7 +105,7 @@ func TestDamageOfOneObjectIsNotHeldAgainstAnother(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, memory := range []int64{1, 128 << 20} {
-		s := &backupstore.Salvage{Volume: open(t, openCatalog(t, dir, backupstore.Options{DecoderBytes: memory}), child.ID)}
+		s := backupstore.NewSalvage(open(t, openCatalog(t, dir, backupstore.Options{DecoderBytes: memory}), child.ID), nil)
 		if err := s.ReadAt(t.Context(), make([]byte, content.Size()), 0); err != nil {
 			t.Fatal(err)
 		}
@@ -126,7 +126,7 @@ func TestVerifyOfABackupWithoutDigestsSaysWhatReadingDoes(t *testing.T) {
 				t.Fatal(err)
 			}
 			c := openCatalog(t, dir, backupstore.Options{})
-			s := &backupstore.Salvage{Volume: open(t, c, child.ID)}
+			s := backupstore.NewSalvage(open(t, c, child.ID), nil)
 			if err := s.ReadAt(t.Context(), make([]byte, content.Size()), 0); err != nil {
 				t.Fatal(err)
 			}

@@ -75,7 +75,7 @@ func TestDecodingGoesOnAtACheckpointBehindTheDamage(t *testing.T) {
 				}
 				c = openCatalog(t, dir, o)
 				for _, piece := range []int64{1 << 20, content.Size(), 32 << 10} {
-					s := &backupstore.Salvage{Volume: open(t, c, b.ID)}
+					s := backupstore.NewSalvage(open(t, c, b.ID), nil)
 					got := make([]byte, len(want))
 					for off := int64(0); off < content.Size(); off += piece {
 						if err := s.ReadAt(t.Context(), got[off:off+piece], off); err != nil {
@@ -184,7 +184,7 @@ func TestDecodingGoesOnBehindDamageWithoutAnIndex(t *testing.T) {
 					}
 					v := open(t, openCatalog(t, dir, backupstore.Options{NoIndexBuild: noBuild}), b.ID)
 					for _, piece := range []int64{-1 << 20, 1 << 20, 4 << 20} { // the first from the end
-						s := &backupstore.Salvage{Volume: v}
+						s := backupstore.NewSalvage(v, nil)
 						got := make([]byte, len(want))
 						size := max(piece, -piece)
 						for off := int64(0); off < content.Size(); off += size {
@@ -242,7 +242,7 @@ func TestCheckpointsFromBehindDamageMisleadNobody(t *testing.T) {
 	for _, build := range []bool{false, true} {
 		for _, piece := range []int64{32 << 10, 1 << 20, size} {
 			c := openCatalog(t, dir, backupstore.Options{})
-			s := &backupstore.Salvage{Volume: open(t, c, b.ID)}
+			s := backupstore.NewSalvage(open(t, c, b.ID), nil)
 			if build {
 				_ = s.BuildIndex(t.Context(), backupstore.IndexOptions{})
 			}

@@ -13,12 +13,16 @@ import (
 // puts something else there and notes the ranges. It is safe for concurrent use.
 type Salvage struct {
 	*Volume
-	// Keep, if set, fills p with what is to be at off of the volume instead of damaged bytes: what
-	// a target holds there already. nil: zeros.
-	Keep func(p []byte, off int64) error
+	keep func(p []byte, off int64) error
 
 	mu  sync.Mutex
 	bad ranges
+}
+
+// NewSalvage returns the Salvage of v. keep, if not nil, fills p with what is to be at off of the
+// volume in place of damaged bytes: what a target holds there already. Otherwise that is zeros.
+func NewSalvage(v *Volume, keep func(p []byte, off int64) error) *Salvage {
+	return &Salvage{Volume: v, keep: keep}
 }
 
 // ReadAt is Volume.ReadAt without failing for damage.
@@ -41,7 +45,7 @@ func (s *Salvage) Differs(ctx context.Context, p []byte, off int64) ([]Range, er
 	for _, r := range all {
 		for at := r.Off; at < r.Off+r.Len; at += block {
 			n := min(block, r.Off+r.Len-at)
-			if !ranges(bad).has(at) || s.Keep == nil && !isZero(p[at-off:at-off+n]) {
+			if !ranges(bad).has(at) || s.keep == nil && !isZero(p[at-off:at-off+n]) {
 				out.add(at, n)
 			}
 		}
@@ -58,8 +62,8 @@ func (s *Salvage) replace(p []byte, off int64, d *DamageError) error {
 	if more {
 		s.catalog.log.Warn("bytes are lost", "backup", d.Backup, "object", d.Object, "offset", d.Offset, "reason", d.Reason)
 	}
-	if s.Keep != nil {
-		return s.Keep(p, off)
+	if s.keep != nil {
+		return s.keep(p, off)
 	}
 	clear(p)
 	return nil

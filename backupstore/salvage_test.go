@@ -27,12 +27,13 @@ func TestSalvageReadsAroundTheDamage(t *testing.T) {
 				name += ", keeping"
 			}
 			t.Run(name, func(t *testing.T) {
-				s := &backupstore.Salvage{Volume: open(t, c, f.ID)}
 				fill := byte(0)
+				var kept func([]byte, int64) error
 				if keep {
 					fill = 0xaa
-					s.Keep = func(p []byte, _ int64) error { copy(p, bytes.Repeat([]byte{fill}, len(p))); return nil }
+					kept = func(p []byte, _ int64) error { copy(p, bytes.Repeat([]byte{fill}, len(p))); return nil }
 				}
+				s := backupstore.NewSalvage(open(t, c, f.ID), kept)
 				want := storetest.Image(t, dir, fixtures, f)
 				n := f.DataBytes
 				for _, d := range f.Damaged {

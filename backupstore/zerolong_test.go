@@ -83,7 +83,7 @@ func TestALongRunOfRowsThatCallDataZeroGivesTheObjectsBytes(t *testing.T) {
 						t.Errorf("data from %d to %d in what is called zero, %v", start, stop, err)
 					}
 				}
-				s := &backupstore.Salvage{Volume: open(t, c, b.ID)}
+				s := backupstore.NewSalvage(open(t, c, b.ID), nil)
 				got := make([]byte, size)
 				if err := s.ReadAt(t.Context(), got, 0); err != nil || !bytes.Equal(got, want) || len(s.Bad()) > 0 {
 					t.Error(err, s.Bad())

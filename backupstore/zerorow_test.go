@@ -61,7 +61,7 @@ func TestARowThatCallsABlockZeroDoesNotBeatAnObjectThatIsRight(t *testing.T) {
 			if err := flip(b.Path("-00001"), 100, 3); err != nil {
 				t.Fatal(err)
 			}
-			s := &backupstore.Salvage{Volume: open(t, openCatalog(t, dir, backupstore.Options{}), b.ID)}
+			s := backupstore.NewSalvage(open(t, openCatalog(t, dir, backupstore.Options{}), b.ID), nil)
 			p := bytes.Repeat([]byte("x"), 32<<10)
 			if err := s.ReadAt(t.Context(), p, 0); err != nil || len(s.Bad()) > 0 || len(bytes.Trim(p, "\x00")) > 0 {
 				t.Error(err, s.Bad())
@@ -126,7 +126,7 @@ func TestAnObjectThatAllRowsCallZeroIsHeldToItsMD5(t *testing.T) {
 			if got, err := read(t, v, content.Size()); err != nil || !bytes.Equal(got, want) {
 				t.Error(err)
 			}
-			salvage := &backupstore.Salvage{Volume: open(t, c, b.ID)}
+			salvage := backupstore.NewSalvage(open(t, c, b.ID), nil)
 			got := make([]byte, len(want))
 			if err := salvage.ReadAt(t.Context(), got, 0); err != nil || !bytes.Equal(got, want) || len(salvage.Bad()) > 0 {
 				t.Error(err, salvage.Bad())

@@ -75,6 +75,7 @@ type Restore struct {
 	volume   materialize.Source // composed or salvage, with the overlay over it if there is one
 	overlay  *overlay.Overlay   // or nil
 	broken   error
+	target   *materialize.Target // once it is copied onto; else nil
 }
 
 // ErrNothingWritten is the error of Open if Options.Overlay has no overlay of the backup.
@@ -102,7 +103,11 @@ func Open(ctx context.Context, catalog *backupstore.Catalog, b *backupstore.Back
 	if r.composed, err = open(ctx, b); err != nil {
 		return nil, err
 	}
-	r.volume, r.salvage = r.composed, &backupstore.Salvage{Volume: r.composed}
+	var keep func([]byte, int64) error
+	if o.Salvage == SalvageKeep {
+		keep = r.targetHolds
+	}
+	r.volume, r.salvage = r.composed, backupstore.NewSalvage(r.composed, keep)
 	if o.Salvage != NoSalvage {
 		r.volume = r.salvage
 	}
