@@ -5,8 +5,8 @@ import "github.com/restorefs/restorefs/backupstore/format"
 // maxChain bounds the layers of a chain. An increment every hour makes 8766 a year.
 const maxChain = 10000
 
-// resolve completes the Status of every backup: it links each to its parent, and passes the problems
-// and sizes of parents on to their children. Its time is linear in the number of backups.
+// resolve completes the Status of every backup: it links each to its parent, and passes the
+// problems and sizes of parents on to their children. Its time is linear in the number of backups.
 func resolve(s snapshot) {
 	for _, b := range s.backups {
 		if b.usable && b.Incremental() {

@@ -21,8 +21,8 @@ func writtenJustNow(t time.Time) bool { return time.Since(t) < justNow }
 // errUnfinished is the error for an old backup without _metadata, whose id is therefore not known.
 var errUnfinished = errors.New("no _metadata")
 
-// load finds out what a backup's files say. It reads _metadata unless before still says it. An error
-// is that of ctx or, for an old backup only, why its id is not known.
+// load finds out what a backup's files say. It reads _metadata unless before still says it. An
+// error is that of ctx or, for an old backup only, why its id is not known.
 func (s *scanner) load(ctx context.Context, set *fileSet, before *Scanned) (*Scanned, error) {
 	// A backup with problems is read again, because they may have passed.
 	if before != nil && before.readable && len(before.alone.Problems) == 0 && before.listing == set.listing && len(set.errs)+len(set.odd) == 0 {

@@ -128,8 +128,8 @@ func (s *sibling) equals(ctx context.Context, d *digests, p piece, want format.D
 // errNotForHealing says why a sibling that can be read is skipped.
 var errNotForHealing = errors.New("it has no digests of the same block size, or others have been asked")
 
-// open opens the sibling one step further: its digests if known is nil, or else its objects. It does
-// nothing if another goroutine has just done so. The caller holds turn.
+// open opens the sibling one step further: its digests if known is nil, otherwise its objects. It
+// does nothing if another goroutine has just done so. The caller holds turn.
 func (s *sibling) open(ctx context.Context, v *Volume, known *digests) error {
 	s.mu.Lock()
 	done := s.digests != known || s.volume != nil || s.failed

@@ -153,9 +153,9 @@ func (v *Volume) zeroByRow(ctx context.Context, off, n int64) bool {
 	return err == nil && zero
 }
 
-// zeroBesideDamage clears a block that its row calls zero and that has a damaged object, if its other
-// objects, which are right by their MD5, are zero there. Else the row is wrong about these, and
-// proves nothing of what the damaged object had.
+// zeroBesideDamage clears a block that its row calls zero and that has a damaged object, if its
+// other objects, which are right by their MD5, are zero there. Otherwise the row is wrong about
+// those, and proves nothing of what the damaged object had.
 func (v *Volume) zeroBesideDamage(ctx context.Context, b []byte, off int64) (zero bool, err error) {
 	end := off + int64(len(b))
 	for _, e := range from(v.extents, off) {

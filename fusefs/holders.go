@@ -30,10 +30,10 @@ func (h Holder) String() string {
 	return fmt.Sprintf("%s[%d] (%s)", h.Command, h.PID, h.Path)
 }
 
-// findHolders looks for who uses the mount: processes with a file or their
+// findHolders looks for what uses the mount: processes with a file or their
 // working directory in it, loop devices, mounts inside. It reads names that
 // the kernel tells, and does not touch the mount; what it may not see it
-// leaves out. One finding a process.
+// leaves out. It names each process once.
 func findHolders(mountpoint string) []Holder {
 	var found []Holder
 	processes(func(pid int, dir string) {

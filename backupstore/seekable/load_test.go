@@ -296,8 +296,8 @@ func TestReadersDistrustingAtOnceReadRight(t *testing.T) {
 	all.Wait()
 }
 
-// Who is told to try again must not find the index that another reader is about
-// to drop.
+// A reader that is told to try again must not find the index that another reader
+// is about to drop.
 func TestNobodyReadsAgainBeforeTheIndexIsGone(t *testing.T) {
 	s := indexedSamples(t)[0]
 	store := forgedIndex(t, s, func(_ *reader, o *observed) {

@@ -186,7 +186,7 @@ func TestAnOverlayIsForOneAtATime(t *testing.T) {
 	if err := errors.Join(one.Close(), two.Close()); err != nil {
 		t.Error(err)
 	}
-	// Who waits while it is discarded gets a new one.
+	// A process that waits while it is discarded gets a new one.
 	if o, err = Open(ctx, dir, testKey, base, Options{}); err != nil {
 		t.Fatal(err)
 	}
