@@ -64,15 +64,15 @@ func (v *Volume) fill(ctx context.Context, p []byte, off int64, damaged onDamage
 
 // check is verify, except that a block of zeros whose row says zero is not hashed.
 func (v *Volume) check(ctx context.Context, b []byte, off int64) error {
-	if v.rightlyZero(ctx, b, off) {
+	if v.zeroByDigest(ctx, b, off) {
 		return nil
 	}
 	return v.verify(ctx, b, off)
 }
 
-// rightlyZero reports whether a block is zero and its digest is that of zeros. This is quicker than
+// zeroByDigest reports whether a block is zero and its digest is that of zeros. This is quicker than
 // hashing it.
-func (v *Volume) rightlyZero(ctx context.Context, b []byte, off int64) bool {
+func (v *Volume) zeroByDigest(ctx context.Context, b []byte, off int64) bool {
 	zero, n, err := v.known(ctx, off)
 	return err == nil && zero && n >= int64(len(b)) && isZero(b)
 }

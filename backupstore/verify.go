@@ -90,7 +90,7 @@ func (c *Catalog) Verify(ctx context.Context, backups []*Backup, o VerifyOptions
 	if o.Progress == nil {
 		o.Progress = new(VerifyProgress)
 	}
-	v := &verifier{catalog: c, o: o, wanted: map[*Backup]bool{}, done: map[*Backup]*layer{}, md5: map[source]error{}, turns: newTurns(), each: each}
+	v := &verifier{catalog: c, o: o, wanted: map[*Backup]bool{}, done: map[*Backup]*layerProof{}, md5: map[source]error{}, turns: newTurns(), each: each}
 	for _, b := range backups {
 		v.wanted[b] = true
 	}
@@ -126,14 +126,14 @@ type verifier struct {
 	wanted  map[*Backup]bool
 	each    func(Report) error
 	turns   *turns
-	done    map[*Backup]*layer // belongs to finish
+	done    map[*Backup]*layerProof // belongs to finish
 	// md5 is the result of comparing whole objects with their MD5: nil or a DamageError. It belongs
 	// to finish.
 	md5 map[source]error
 }
 
-// layer is the proof of one backup.
-type layer struct {
+// layerProof is the proof of what one backup has of its volume.
+type layerProof struct {
 	backup  *Backup
 	own     *Volume        // only its own objects; nil: they cannot be had
 	bytes   int64          // of its objects, decoded
@@ -160,7 +160,7 @@ func (v *verifier) all(ctx context.Context, order []*Backup) error {
 	g, gctx := errgroup.WithContext(ctx)
 	readers, reading := errgroup.WithContext(gctx)
 	readers.SetLimit(v.o.Jobs)
-	layers := make(chan *layer, v.o.Jobs)
+	layers := make(chan *layerProof, v.o.Jobs)
 	g.Go(func() error {
 		defer close(layers)
 		for _, b := range order {
@@ -197,8 +197,8 @@ func (v *verifier) all(ctx context.Context, order []*Backup) error {
 }
 
 // open reads what is known of one layer.
-func (v *verifier) open(ctx context.Context, b *Backup) (*layer, error) {
-	l := &layer{backup: b}
+func (v *verifier) open(ctx context.Context, b *Backup) (*layerProof, error) {
+	l := &layerProof{backup: b}
 	if b.Chain() == nil {
 		l.damage(b.unusable())
 		return l, nil
@@ -233,7 +233,7 @@ func finding(ctx context.Context, err error) bool {
 }
 
 // unreadable makes damage of an error of the share about one object.
-func (v *verifier) unreadable(ctx context.Context, l *layer, ref int, off, end int64, err error) error {
+func (v *verifier) unreadable(ctx context.Context, l *layerProof, ref int, off, end int64, err error) error {
 	if err == nil || !finding(ctx, err) {
 		return err
 	}
@@ -241,7 +241,7 @@ func (v *verifier) unreadable(ctx context.Context, l *layer, ref int, off, end i
 	return nil
 }
 
-func (l *layer) damage(d Damage) {
+func (l *layerProof) damage(d Damage) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.damaged = append(l.damaged, d)
@@ -255,7 +255,7 @@ func (l *layer) damage(d Damage) {
 
 // spare notes damage to a block that is zero by its digest, for which readers do not need the
 // object.
-func (l *layer) spare(d *DamageError) {
+func (l *layerProof) spare(d *DamageError) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.needless++; l.needlessAt == "" {

@@ -11,11 +11,11 @@ import (
 )
 
 // finish compares a layer with its parent, which is already proven, and reports the layer.
-func (v *verifier) finish(ctx context.Context, l *layer) error {
+func (v *verifier) finish(ctx context.Context, l *layerProof) error {
 	ctx, done := v.catalog.engine.Hold(ctx)
 	defer done()
 	if l.own != nil {
-		f := finisher{verifier: v, layer: l, parent: v.done[l.backup.parent]}
+		f := finisher{verifier: v, layerProof: l, parent: v.done[l.backup.parent]}
 		if err := f.compare(ctx); err != nil {
 			return err
 		}
@@ -63,16 +63,16 @@ func (v *verifier) finish(ctx context.Context, l *layer) error {
 // finisher proves what a layer has from its parents.
 type finisher struct {
 	*verifier
-	*layer
-	parent  *layer  // nil: none
-	full    *Volume // the composed volume; nil: not needed yet
-	judged  ranges  // what was decoded and compared with the layer's own digests
-	rowless int64   // rows that are damaged
+	*layerProof
+	parent  *layerProof // nil: none
+	full    *Volume     // the composed volume; nil: not needed yet
+	judged  ranges      // what was decoded and compared with the layer's own digests
+	rowless int64       // rows that are damaged
 }
 
 // compare goes through the layer's digest rows.
 func (f *finisher) compare(ctx context.Context) error {
-	rows := f.layer.rows
+	rows := f.layerProof.rows
 	if rows == nil {
 		if f.backup.HasDigests && f.own.unread == nil {
 			f.notes = append(f.notes, "its _sha256file cannot be used: objects were checked against their MD5")
@@ -185,7 +185,7 @@ func (f *finisher) undigested(ctx context.Context, off int64) error {
 
 // parentPage returns the parent's digest rows, nil if they cannot be compared.
 func (f *finisher) parentPage(ctx context.Context, n int64) (page []format.Digest, err error) {
-	if f.parent == nil || f.parent.rows == nil || f.parent.rows.block != f.layer.rows.block || n*pageRows >= f.parent.rows.file.Rows() {
+	if f.parent == nil || f.parent.rows == nil || f.parent.rows.block != f.layerProof.rows.block || n*pageRows >= f.parent.rows.file.Rows() {
 		return nil, nil
 	}
 	if page, err = f.parent.rows.page(ctx, n); err != nil {
@@ -197,7 +197,7 @@ func (f *finisher) parentPage(ctx context.Context, n int64) (page []format.Diges
 // inherits reports whether block i, which is not wholly in the layer's objects, is proven by the
 // proof of its parent.
 func (f *finisher) inherits(parents []format.Digest, k int, i int64, row format.Digest) bool {
-	rows := f.layer.rows
+	rows := f.layerProof.rows
 	off := i * rows.block
 	if hasExtent(f.own.extents, off, min(off+rows.block, f.own.size)) {
 		return false // partly in the layer itself

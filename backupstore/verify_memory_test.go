@@ -9,7 +9,7 @@ import (
 // the volume has blocks.
 func TestDamageIsJoinedAsItComes(t *testing.T) {
 	const block, blocks = 32 << 10, 1 << 18
-	l := &layer{}
+	l := &layerProof{}
 	most := 0
 	for i := range int64(blocks) {
 		d := Damage{Offset: i * block, Length: block, Object: "a", Reason: "it is missing"}
@@ -28,8 +28,8 @@ func TestAParentsDamageIsInheritedInRanges(t *testing.T) {
 	const size, block = 1 << 34, defaultBlock
 	own := &Volume{layout: layout{size: size, extents: []extent{{off: size / 2, end: size/2 + 4*block}}}}
 	f := finisher{
-		layer:  &layer{own: own},
-		parent: &layer{damaged: []Damage{{Offset: 100, Length: size, Reason: "gone"}}},
+		layerProof: &layerProof{own: own},
+		parent:     &layerProof{damaged: []Damage{{Offset: 100, Length: size, Reason: "gone"}}},
 	}
 	f.judged.add(3*size/4, block)
 	f.inherit()

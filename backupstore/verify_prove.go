@@ -9,7 +9,7 @@ import (
 )
 
 // read has the objects of a layer read.
-func (v *verifier) read(ctx context.Context, readers *errgroup.Group, l *layer) {
+func (v *verifier) read(ctx context.Context, readers *errgroup.Group, l *layerProof) {
 	if l.own == nil {
 		return
 	}
@@ -54,7 +54,7 @@ func (v *Volume) parts(ctx context.Context, e extent) []Range {
 }
 
 // prove proves those blocks that begin in [off, end), a part of e, and are wholly in the layer.
-func (v *verifier) prove(ctx context.Context, l *layer, e extent, off, end int64) error {
+func (v *verifier) prove(ctx context.Context, l *layerProof, e extent, off, end int64) error {
 	own := l.own
 	ctx, done := v.catalog.engine.Hold(ctx)
 	defer done()
@@ -121,7 +121,7 @@ func (v *verifier) prove(ctx context.Context, l *layer, e extent, off, end int64
 
 // checkEnd notes an object whose bytes are right but which is longer, or ends otherwise, than
 // _metadata says.
-func (l *layer) checkEnd(ctx context.Context, ref int) error {
+func (l *layerProof) checkEnd(ctx context.Context, ref int) error {
 	o := &l.own.objects[ref]
 	live, err := l.own.catalog.live.get(ctx, l.backup, o.Object)
 	if err == nil {
@@ -135,7 +135,7 @@ func (l *layer) checkEnd(ctx context.Context, ref int) error {
 	return nil
 }
 
-func (l *layer) noteOddEnd(ref int, err error) {
+func (l *layerProof) noteOddEnd(ref int, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.oddEnds++; l.oddEnd == "" {
@@ -144,7 +144,7 @@ func (l *layer) noteOddEnd(ref int, err error) {
 }
 
 // count adds n decoded bytes to the progress, as stored ones.
-func (v *verifier) count(l *layer, n int64) {
+func (v *verifier) count(l *layerProof, n int64) {
 	stored := int64(float64(l.backup.StoredBytes) * float64(n) / float64(l.bytes))
 	l.mu.Lock()
 	l.counted += stored
