@@ -96,39 +96,51 @@ func splitFlags(command *cli.Command, words []string) (flags, rest []string, err
 			rest = append(rest, w)
 			continue
 		}
-		name, value, hasValue := cutFlag(w)
-		if short := shortFlags(command, w); short != nil {
-			before, err := switches(command, w, short[:len(short)-1])
-			if err != nil {
-				return nil, nil, err
-			}
-			flags = append(flags, before...)
-			name = short[len(short)-1]
-			w = "-" + name
+		found, err := flagAt(command, words, i)
+		if err != nil {
+			return nil, nil, err
 		}
-		f := findFlag(command, name)
-		if f == nil {
-			return nil, nil, noFlag(command, name)
-		}
-		flags = append(flags, w)
-		switch kind := KindOf(f); {
-		case kind == ValueNeeded && !hasValue:
-			if i++; i == len(words) || isFlag(words[i]) {
-				return nil, nil, needsValue(name, words, i)
-			}
-			value, hasValue = words[i], true
-			flags = append(flags, value)
-		case kind == ValueOptional && !hasValue && i+1 < len(words) && isFlagValue(f, words[i+1]):
-			return nil, nil, Usagef("%s %s could mean two things: write %s=%s for the value; an argument of that name can stand behind \"--\"",
-				FlagWord(name), words[i+1], FlagWord(name), words[i+1])
-		}
-		if hasValue {
-			if err := checkValue(f, name, value); err != nil {
-				return nil, nil, err
-			}
+		flags = append(flags, found...)
+		if last := len(found) - 1; !isFlag(found[last]) { // the value is the next word
+			i++
 		}
 	}
 	return flags, rest, nil
+}
+
+// flagAt returns the flag that the word at i is, or the flags, and behind the last one the next word
+// if that is its value.
+func flagAt(command *cli.Command, words []string, i int) (flags []string, err error) {
+	w := words[i]
+	name, value, hasValue := cutFlag(w)
+	if short := shortFlags(command, w); short != nil {
+		if flags, err = switches(command, w, short[:len(short)-1]); err != nil {
+			return nil, err
+		}
+		name = short[len(short)-1]
+		w = "-" + name
+	}
+	f := findFlag(command, name)
+	if f == nil {
+		return nil, noFlag(command, name)
+	}
+	flags = append(flags, w)
+	switch kind, next := KindOf(f), i+1; {
+	case kind == ValueNeeded && !hasValue:
+		if next == len(words) || isFlag(words[next]) {
+			return nil, needsValue(name, words, next)
+		}
+		value, hasValue = words[next], true
+		flags = append(flags, value)
+	case kind == ValueOptional && !hasValue && next < len(words) && isFlagValue(f, words[next]):
+		return nil, Usagef("%s %s could mean two things: write %s=%s for the value; "+
+			"an argument of that name can stand behind \"--\"",
+			FlagWord(name), words[next], FlagWord(name), words[next])
+	}
+	if hasValue {
+		return flags, checkValue(f, name, value)
+	}
+	return flags, nil
 }
 
 // switches returns the letters of a word such as -yj, but the last, as flags of their own. Only the

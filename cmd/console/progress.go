@@ -9,6 +9,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/restorefs/restorefs/backupstore/safetext"
+	"github.com/restorefs/restorefs/cmd/cmdline"
 	"github.com/restorefs/restorefs/cmd/wording"
 )
 
@@ -23,6 +24,15 @@ type State struct {
 	Skipped int64  `json:"skipped"` // found right on the target
 	Healed  int64  `json:"healed"`  // damaged and read from siblings so far
 	Rate    int64  `json:"rate"`    // of Done, in bytes a second, over the last seconds
+}
+
+// CheckProgress refuses another --progress than there is.
+func (o Console) CheckProgress() error {
+	switch o.Progress {
+	case "auto", "json", "none":
+		return nil
+	}
+	return cmdline.Usagef("--progress %s: it is auto, json or none", o.Progress)
 }
 
 // ShowProgress shows what now returns in the way of --progress, until stop is called.

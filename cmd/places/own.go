@@ -96,3 +96,13 @@ func (c Cache) Sub(ctx context.Context, s *locate.Share, name, without string) (
 	c.Logger.Warn(without, "dir", filepath.Join(c.Dir, name), "err", err)
 	return "", nil
 }
+
+// NotEmpty returns the paths that are not "".
+func NotEmpty(paths ...string) (out []string) {
+	for _, path := range paths {
+		if path != "" {
+			out = append(out, path)
+		}
+	}
+	return out
+}

@@ -1,15 +1,12 @@
 package main
 
 import (
-	"errors"
-	"fmt"
 	"runtime/debug"
 	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/restorefs/restorefs/backupstore"
 	"github.com/restorefs/restorefs/cmd/cmdline"
 	"github.com/restorefs/restorefs/cmd/places"
 )
@@ -95,29 +92,4 @@ func cacheDirFlag() cli.Flag {
 // trustGroupFlag belongs to each command that keeps or reads something in a directory of restorefs.
 func trustGroupFlag() cli.Flag {
 	return &cli.StringFlag{Name: "trust-group", Usage: "use directories of caches and overlays that members of `GROUP` can write to"}
-}
-
-// wholeShare is the error of a command that had to look at the whole share and could not, or found
-// no backups: an empty share must not look like success.
-func wholeShare(catalog *backupstore.Catalog, found int) error {
-	if err := lookedAtAll(catalog); err != nil {
-		return err
-	}
-	if found == 0 {
-		return errNone(catalog)
-	}
-	return nil
-}
-
-// errNone is the error for a share without backups. An unmounted share looks like that.
-func errNone(catalog *backupstore.Catalog) error {
-	return fmt.Errorf("no backups on %s: is the share mounted, and is this its directory?", catalog)
-}
-
-// lookedAtAll fails if a part of the share could not be read, which has been logged.
-func lookedAtAll(catalog *backupstore.Catalog) error {
-	if len(catalog.Unread()) > 0 {
-		return errors.New("not all of the share could be looked at, see above: there may be more backups on it")
-	}
-	return nil
 }

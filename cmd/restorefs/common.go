@@ -3,11 +3,8 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
-	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -17,19 +14,20 @@ import (
 	"github.com/restorefs/restorefs/cmd/cmdline"
 	"github.com/restorefs/restorefs/cmd/console"
 	"github.com/restorefs/restorefs/cmd/places"
-	"github.com/restorefs/restorefs/cmd/wording"
+	"github.com/restorefs/restorefs/cmd/process"
+	"github.com/restorefs/restorefs/cmd/source"
 )
 
 // common is what the flags say that several commands have. A command reads its own flags beside
 // them, once, into a struct that embeds this one; nothing behind that knows flags.
 type common struct {
 	console.Console
-	command string     // its name
-	args    []string   // its arguments
-	given   givenFlags // as they can be repeated in another command
+	command string        // its name
+	args    []string      // its arguments
+	given   cmdline.Given // as they can be repeated in another command
 	share   locate.Options
 	cache   places.Cache
-	memory  memory
+	memory  process.Memory
 	jobs    int
 	log     *slog.Logger
 }
@@ -55,7 +53,7 @@ func commonOf(c *cli.Context) common {
 			MountOptions: c.String("mount-options"), Logger: log,
 		},
 		cache:  places.Cache{Dir: c.String("cache-dir"), Named: c.IsSet("cache-dir"), Group: c.String("trust-group"), Logger: log},
-		memory: memory{text: c.String("memory"), mount: c.Command.Name == "mount"},
+		memory: process.Memory{Text: c.String("memory"), Mount: c.Command.Name == "mount"},
 		jobs:   c.Int("jobs"),
 		log:    log,
 	}
@@ -83,20 +81,7 @@ func (o common) check(logFormat string) error {
 
 // wantArgs refuses another number of arguments.
 func (o common) wantArgs(names ...string) error {
-	if len(o.args) == len(names) {
-		return nil
-	}
-	wanted := "no arguments"
-	if len(names) > 0 {
-		wanted = strings.Join(names, " and ")
-	}
-	hint := ""
-	if o.command == "mount" && len(o.args) == 2 {
-		hint = fmt.Sprintf(" (the share is not one of them: restorefs mount --share %s %s)",
-			wording.ShellWord(o.args[0]), wording.ShellWord(o.args[1]))
-	}
-	return cmdline.Usagef("%s takes %s, %s given%s; see \"restorefs %s --help\"",
-		o.command, wanted, wording.Count(len(o.args), "argument"), hint, o.command)
+	return cmdline.WantArgs(o.command, o.args, "", names...)
 }
 
 // arg returns the argument at i, "" if there is none.
@@ -107,43 +92,13 @@ func (o common) arg(i int) string {
 	return ""
 }
 
-// checkProgress refuses another --progress than there is.
-func (o common) checkProgress() error {
-	switch o.Progress {
-	case "auto", "json", "none":
-		return nil
-	}
-	return cmdline.Usagef("--progress %s: it is auto, json or none", o.Progress)
-}
-
 // open opens the share and looks at it. The caller closes the catalogue.
 func (o common) open(ctx context.Context, store backupstore.Options) (*backupstore.Catalog, *locate.Share, error) {
-	s, err := openShare(ctx, o.share)
-	if err != nil {
-		return nil, nil, err
-	}
-	store.Logger = o.log
-	store.MemoryFor = o.memory.enoughFor()
-	store.IndexDir, err = o.cache.Sub(ctx, s, "index", "indexes cannot be kept: the next run decodes again what this one does")
-	if err != nil {
-		s.Root.Close()
-		return nil, nil, err
-	}
-	if abs, err := filepath.Abs(store.IndexDir); err == nil && store.IndexDir != "" { // a mount in the background changes its directory
-		store.IndexDir = abs
-	}
-	catalog := backupstore.NewCatalog(s.Root, store)
-	if err := catalog.Refresh(ctx); err != nil {
-		catalog.Close()
-		return nil, nil, err
-	}
-	for _, err := range catalog.Unread() {
-		o.log.Warn(err.Error())
-	}
-	for _, note := range catalog.Notes() {
-		o.log.Warn(note)
-	}
-	return catalog, s, nil
+	return source.Open(ctx, o.source(), store)
+}
+
+func (o common) source() source.Options {
+	return source.Options{Share: o.share, Cache: o.cache, MemoryFor: o.memory.EnoughFor(), Logger: o.log}
 }
 
 // cinderConfig reads other settings from Cinder's configuration. counts says that err matters: a

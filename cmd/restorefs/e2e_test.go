@@ -24,7 +24,7 @@ func TestTheMountedDiskIsTheSource(t *testing.T) {
 	for _, label := range []string{"chain 3", "odd size", "ext4 incremental", "full bz2", "full zstd"} {
 		t.Run(label, func(t *testing.T) {
 			f := storetest.Find(t, list, label)
-			want := source(t, share, list, f)
+			want := sourceDisk(t, share, list, f)
 			disk := filepath.Join(mountpoint, "backups", f.ID, "volume.raw")
 			sameDisk(t, want, disk)
 			if label == "chain 3" {
@@ -74,7 +74,7 @@ func TestQemuReadsTheMountedDisk(t *testing.T) {
 	share, list := storetest.Fixtures(t)
 	mountpoint, _ := mountShare(t, share)
 	f := storetest.Find(t, list, "chain 2")
-	want, disk := source(t, share, list, f), filepath.Join(mountpoint, "backups", f.ID, "volume.raw")
+	want, disk := sourceDisk(t, share, list, f), filepath.Join(mountpoint, "backups", f.ID, "volume.raw")
 	run(t, "qemu-img", "compare", "-f", "raw", "-F", "raw", want, disk)
 	qcow2 := filepath.Join(t.TempDir(), "disk.qcow2")
 	run(t, "qemu-img", "convert", "-f", "raw", "-O", "qcow2", disk, qcow2)
@@ -96,7 +96,7 @@ func TestTheFileSystemInABackupMounts(t *testing.T) {
 		dir := t.TempDir()
 		run(t, "mount", "-o", "ro,noload", loop, dir)
 		defer run(t, "umount", dir)
-		want := run(t, "debugfs", "-R", "cat hello.txt", source(t, share, list, f))
+		want := run(t, "debugfs", "-R", "cat hello.txt", sourceDisk(t, share, list, f))
 		got, err := os.ReadFile(filepath.Join(dir, "hello.txt"))
 		if err != nil || !strings.Contains(want, string(got)) || len(got) == 0 {
 			t.Errorf("%s: hello.txt is %q (%v), want %q", label, got, err, want)
@@ -116,7 +116,7 @@ func TestMaterializeGivesTheSource(t *testing.T) {
 			if code != 0 {
 				t.Fatalf("exit %d: %s", code, stderr)
 			}
-			sameDisk(t, source(t, share, list, f), target)
+			sameDisk(t, sourceDisk(t, share, list, f), target)
 			var result materialized
 			if err := json.Unmarshal([]byte(stdout), &result); err != nil || result.Backup != f.ID || result.Size != f.VolumeGiB<<30 ||
 				result.BytesWritten+result.BytesZeroed+result.BytesSkipped != result.Size || !result.Verified {
@@ -263,7 +263,7 @@ func TestADeviceTarget(t *testing.T) {
 	need(t, "losetup", "mkfs.ext4", "cmp")
 	share, list := storetest.Fixtures(t)
 	f := storetest.Find(t, list, "chain 3")
-	want := source(t, share, list, f)
+	want := sourceDisk(t, share, list, f)
 	backing := filepath.Join(t.TempDir(), "backing")
 	if err := os.WriteFile(backing, nil, 0o600); err != nil {
 		t.Fatal(err)

@@ -59,7 +59,7 @@ func (o filesOptions) run(ctx context.Context, usage string, least int, fn func(
 	if len(o.args) < least {
 		return cmdline.Usagef("%s takes %s; see \"restorefs %s --help\"", o.command, usage, o.command)
 	}
-	memory, err := o.memory.bound()
+	memory, err := o.memory.Bound()
 	if err != nil {
 		return err
 	}
@@ -78,7 +78,7 @@ func (o filesOptions) run(ctx context.Context, usage string, least int, fn func(
 		return err
 	}
 	disk, err := files.Open(ctx, catalog, b, files.Options{
-		CacheBytes: memory, MemoryFor: o.memory.enoughFor(), Overlay: o.overlay, Logger: o.log,
+		CacheBytes: memory, MemoryFor: o.memory.EnoughFor(), Overlay: o.overlay, Logger: o.log,
 	})
 	if o.overlay != "" && errors.Is(err, fs.ErrNotExist) {
 		return cmdline.Usagef("nothing was written onto backup %s in %s: leave --overlay out, or see "+

@@ -13,6 +13,7 @@ import (
 	"github.com/restorefs/restorefs/cmd/cmdline"
 	"github.com/restorefs/restorefs/cmd/console"
 	"github.com/restorefs/restorefs/cmd/report"
+	"github.com/restorefs/restorefs/cmd/source"
 )
 
 func indexCommand() *cli.Command {
@@ -48,7 +49,7 @@ func buildIndexes(ctx context.Context, o indexOptions) error {
 		return cmdline.Usagef("index takes the backups to index, or --all; see \"restorefs index " +
 			"--help\"")
 	}
-	memory, err := o.memory.bound()
+	memory, err := o.memory.Bound()
 	if err != nil {
 		return err
 	}
@@ -75,7 +76,7 @@ func buildIndexes(ctx context.Context, o indexOptions) error {
 		}
 	}
 	if o.all {
-		failed = append(failed, wholeShare(catalog, len(catalog.Backups())))
+		failed = append(failed, source.WholeShare(catalog, len(catalog.Backups())))
 	}
 	return errors.Join(failed...)
 }

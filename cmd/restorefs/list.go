@@ -12,6 +12,7 @@ import (
 
 	"github.com/restorefs/restorefs/backupstore"
 	"github.com/restorefs/restorefs/cmd/report"
+	"github.com/restorefs/restorefs/cmd/source"
 	"github.com/restorefs/restorefs/cmd/wording"
 )
 
@@ -58,7 +59,7 @@ func list(ctx context.Context, o listOptions) (err error) {
 	}
 	defer catalog.Close()
 	all := catalog.Backups()
-	defer func() { err = errors.Join(err, wholeShare(catalog, len(all))) }()
+	defer func() { err = errors.Join(err, source.WholeShare(catalog, len(all))) }()
 	var shown []*backupstore.Backup
 	hidden := 0
 	for _, b := range all {
@@ -72,7 +73,7 @@ func list(ctx context.Context, o listOptions) (err error) {
 	}
 	disks := map[*backupstore.Backup]*report.Disk{}
 	for _, b := range shown {
-		if disks[b], err = lookAt(ctx, catalog, b, o.look); err != nil {
+		if disks[b], err = source.Look(ctx, catalog, b, o.look); err != nil {
 			return err
 		}
 	}

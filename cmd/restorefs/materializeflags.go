@@ -39,11 +39,11 @@ func (o *materializeOptions) prepare() (err error) {
 	if o.cloud.volume != "" && (o.qcow2 || o.target == "-") {
 		return cmdline.Usagef("--volume goes with a TARGET that is the volume: its device or file")
 	}
-	if err := cmp.Or(o.checkProgress(), o.checkReflink()); err != nil {
+	if err := cmp.Or(o.CheckProgress(), o.checkReflink()); err != nil {
 		return err
 	}
 	to := &o.engine.Copy
-	if to.MemoryBytes, err = o.memory.bound(); err != nil {
+	if to.MemoryBytes, err = o.memory.Bound(); err != nil {
 		return err
 	}
 	if o.niceIO {
@@ -51,11 +51,11 @@ func (o *materializeOptions) prepare() (err error) {
 			return err
 		}
 	}
-	to.MemoryFor, o.engine.MemoryFor = o.memory.enoughFor(), o.memory.enoughFor()
+	to.MemoryFor, o.engine.MemoryFor = o.memory.EnoughFor(), o.memory.EnoughFor()
 	to.Logger = o.log
 	o.engine.PlanOnly = o.dryRun
 	o.engine.Foreign = o.cloud.volume != "" || o.cloud.newVolume
-	o.engine.Avoid = notEmpty(o.cache.Dir, o.engine.Overlay)
+	o.engine.Avoid = places.NotEmpty(o.cache.Dir, o.engine.Overlay)
 	o.engine.Record = o.metadataOut
 	if o.metadataOut == "-" {
 		o.engine.Record, o.engine.NoRecord = "", true
@@ -138,7 +138,7 @@ func (o materializeOptions) wantsQcow2() (bool, error) {
 		return false, cmdline.Usagef("a qcow2 cannot be written to stdout, as it is not written from front to back: name a file")
 	}
 	for _, flag := range notWithQcow2 {
-		if o.given.has(flag) {
+		if o.given.Has(flag) {
 			return false, cmdline.Usagef("--%s does not go with --format qcow2", flag)
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
-	"runtime"
 	"time"
 
 	"github.com/restorefs/restorefs/backupstore"
@@ -13,6 +12,8 @@ import (
 	"github.com/restorefs/restorefs/cmd/places"
 	"github.com/restorefs/restorefs/cmd/process"
 	"github.com/restorefs/restorefs/cmd/serve"
+	"github.com/restorefs/restorefs/cmd/source"
+	"github.com/restorefs/restorefs/cmd/wording"
 	"github.com/restorefs/restorefs/fusefs"
 )
 
@@ -37,22 +38,22 @@ type mountOptions struct {
 // prepare checks what can be checked without looking at files, and bounds the memory of the
 // process.
 func (o *mountOptions) prepare() (err error) {
-	if err := o.wantArgs("MOUNTPOINT"); err != nil {
+	if err := o.wantMountpoint(); err != nil {
 		return err
 	}
 	o.mountpoint = o.arg(0)
-	bytes, err := o.memory.bound()
+	bytes, err := o.memory.Bound()
 	if err != nil {
 		return err
 	}
-	if o.disks.DiskCache == "" && o.given.has("disk-cache-size") {
+	if o.disks.DiskCache == "" && o.given.Has("disk-cache-size") {
 		return cmdline.Usagef("--disk-cache-size has no meaning without --disk-cache DIRECTORY")
 	}
 	if o.disks.DiskCache != "" {
-		if o.memory, o.disks.DiskCacheBytes, err = o.memory.withDiskCache(o.diskCacheSize); err != nil {
+		if o.memory, o.disks.DiskCacheBytes, err = o.memory.WithDiskCache(o.diskCacheSize); err != nil {
 			return err
 		}
-		bytes -= o.memory.disk
+		bytes -= o.memory.Disk
 	}
 	if o.fuse.Mode, err = cmdline.ParseMode(o.mode); err != nil {
 		return err
@@ -64,7 +65,7 @@ func (o *mountOptions) prepare() (err error) {
 		}
 	}
 	o.store.DecoderBytes, o.disks.CacheBytes = bytes, bytes
-	o.disks.MemoryFor, o.disks.Version = o.memory.enoughFor(), buildVersion()
+	o.disks.MemoryFor, o.disks.Version = o.memory.EnoughFor(), buildVersion()
 	o.fuse.Writable = o.disks.Overlay != ""
 	o.disks.Logger, o.fuse.Logger = o.log, o.log
 	switch {
@@ -78,28 +79,28 @@ func (o *mountOptions) prepare() (err error) {
 	return nil
 }
 
+// wantMountpoint refuses other arguments than one.
+func (o *mountOptions) wantMountpoint() error {
+	hint := ""
+	if len(o.args) == 2 {
+		hint = fmt.Sprintf(" (the share is not one of them: restorefs mount --share %s %s)",
+			wording.ShellWord(o.args[0]), wording.ShellWord(o.args[1]))
+	}
+	return cmdline.WantArgs(o.command, o.args, hint, "MOUNTPOINT")
+}
+
 // makes returns the directories that are made if they do not exist.
 func (o *mountOptions) makes() []string {
-	return notEmpty(o.cache.Dir, o.disks.DiskCache, o.disks.Overlay)
+	return places.NotEmpty(o.cache.Dir, o.disks.DiskCache, o.disks.Overlay)
 }
 
 // writes returns the directories and files that the mount writes and that the mountpoint must not
 // overlap.
-func (o *mountOptions) writes() []string { return append(o.makes(), notEmpty(o.logFile)...) }
+func (o *mountOptions) writes() []string { return append(o.makes(), places.NotEmpty(o.logFile)...) }
 
 // avoid returns the paths that the mount must not overlap, the share among them.
 func (o *mountOptions) avoid(share *locate.Share) []string {
-	return append(o.writes(), notEmpty(share.Dir)...)
-}
-
-// notEmpty returns the paths that are not "".
-func notEmpty(paths ...string) (out []string) {
-	for _, path := range paths {
-		if path != "" {
-			out = append(out, path)
-		}
-	}
-	return out
+	return append(o.writes(), places.NotEmpty(share.Dir)...)
 }
 
 // makeAbsolute makes the paths absolute, because a server in the background changes its directory.
@@ -134,7 +135,7 @@ func (o *mountOptions) logTo(ctx context.Context, share *locate.Share, n *proces
 func openDisks(ctx context.Context, o *mountOptions, catalog *backupstore.Catalog, share *locate.Share) (*serve.Disks, error) {
 	if len(catalog.Backups()) == 0 {
 		// Backups may appear later: a mount that follows the share may be there before them.
-		o.log.Warn(errNone(catalog).Error()+" It is looked at again and again, and backups appear as soon as they are there",
+		o.log.Warn(source.None(catalog).Error()+" It is looked at again and again, and backups appear as soon as they are there",
 			"every", o.refresh)
 	}
 	var err error
@@ -157,12 +158,7 @@ func openDisks(ctx context.Context, o *mountOptions, catalog *backupstore.Catalo
 	o.disks.Share = places.InFull(share)
 	disks, err := serve.New(ctx, catalog, o.disks)
 	if err == nil {
-		spareThread()
+		process.SpareThread()
 	}
 	return disks, err
 }
-
-// spareThread adds a thread that answers the kernel. It is for commands with as many busy decoders
-// and workers of read-ahead as processors: without it the kernel waits until one of these is
-// interrupted, and a dd on two processors takes a tenth longer.
-func spareThread() { runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 1) }

@@ -178,6 +178,6 @@ func (d *delivery) explainRemains(e *cloud.RemainsError) error {
 
 // resumeCommand returns the command that continues: this one, with the existing volume.
 func (d *delivery) resumeCommand(e *cloud.RemainsError) string {
-	return d.given.continuing(e.Noted, []string{"new-volume", "type", "availability-zone", "name", "size", "cleanup", "volume"},
+	return continuing(d.given, e.Noted, []string{"new-volume", "type", "availability-zone", "name", "size", "cleanup", "volume"},
 		"--volume", e.Volume.ID, d.backup.ID)
 }

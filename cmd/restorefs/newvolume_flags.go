@@ -30,7 +30,7 @@ func (o materializeOptions) findsDevice() (bool, error) {
 	if o.cloud.newVolume || o.cloud.devicePath != "" || o.cloud.attach {
 		return true, nil
 	}
-	if o.given.has("server") && o.cloud.volume == "" {
+	if o.given.Has("server") && o.cloud.volume == "" {
 		return false, cmdline.Usagef("--server goes with --attach or --volume")
 	}
 	return false, o.onlyWithNewVolume()
@@ -38,7 +38,7 @@ func (o materializeOptions) findsDevice() (bool, error) {
 
 func (o materializeOptions) onlyWithNewVolume() error {
 	for _, flag := range []string{"type", "availability-zone", "name", "size", "cleanup"} {
-		if o.given.has(flag) {
+		if o.given.Has(flag) {
 			return cmdline.Usagef("--%s goes with --new-volume", flag)
 		}
 	}

@@ -130,8 +130,8 @@ func mountShare(t *testing.T, share string, flags ...string) (string, *exec.Cmd)
 	return mountpoint, server
 }
 
-// source writes what the volume held to a file, as long as the volume.
-func source(t *testing.T, share string, list []storetest.Fixture, f storetest.Fixture) string {
+// sourceDisk writes what the volume held to a file, as long as the volume.
+func sourceDisk(t *testing.T, share string, list []storetest.Fixture, f storetest.Fixture) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "source.raw")
 	if err := os.WriteFile(path, storetest.Image(t, share, list, f), 0o600); err != nil {

@@ -63,7 +63,7 @@ func TestAQcow2HoldsTheVolume(t *testing.T) {
 			if err := json.Unmarshal([]byte(stdout), &result); err != nil || code != 0 || result.Size != f.VolumeGiB<<30 || !result.Verified {
 				t.Fatalf("exit %d, %v: %s%s", code, err, stdout, stderr)
 			}
-			run(t, "qemu-img", "compare", "-f", "raw", "-F", "qcow2", source(t, share, list, f), target)
+			run(t, "qemu-img", "compare", "-f", "raw", "-F", "qcow2", sourceDisk(t, share, list, f), target)
 			st, err := os.Stat(target)
 			if err != nil || st.Size() > 8<<20 || st.Mode() != 0o600 {
 				t.Errorf("the file: %v, %v", st, err)

@@ -12,6 +12,7 @@ import (
 	"github.com/restorefs/restorefs/cmd/cloud"
 	"github.com/restorefs/restorefs/cmd/cmdline"
 	"github.com/restorefs/restorefs/cmd/records"
+	"github.com/restorefs/restorefs/cmd/source"
 )
 
 func recordsCommand() *cli.Command {
@@ -88,7 +89,7 @@ func makeRecords(ctx context.Context, o recordsOptions) (err error) {
 	}
 	defer catalog.Close()
 	if len(catalog.Backups()) == 0 && len(o.Backups) == 0 {
-		return wholeShare(catalog, 0)
+		return source.WholeShare(catalog, 0)
 	}
 	chosen, err := o.Choose(catalog, o.Err)
 	if err != nil {
@@ -100,7 +101,7 @@ func makeRecords(ctx context.Context, o recordsOptions) (err error) {
 		return err
 	}
 	if len(o.Backups) == 0 {
-		defer func() { err = errors.Join(err, wholeShare(catalog, len(chosen))) }()
+		defer func() { err = errors.Join(err, source.WholeShare(catalog, len(chosen))) }()
 	}
 	if !o.imports {
 		return o.print(catalog, chosen, odd)
@@ -133,7 +134,7 @@ func (o recordsOptions) print(catalog *backupstore.Catalog, chosen []backupstore
 // backupService returns the full name of the driver that is to import.
 func (o recordsOptions) backupService() (string, error) {
 	driver := o.driver
-	if !o.given.has("backup-service") {
+	if !o.given.Has("backup-service") {
 		driver = "nfs"
 		conf, counts, err := o.cinderConfig()
 		if counts {

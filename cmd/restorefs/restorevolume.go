@@ -51,7 +51,7 @@ func newCloudVolume(ctx context.Context, o materializeOptions, s *locate.Share) 
 		return nil, err
 	}
 	again := append([]string{"restorefs", "materialize", "--metadata-only"},
-		o.given.at(s).only("share", "cinder-conf", "mount-options", "os-cloud", "metadata-rule")...)
+		o.given.At(s.Place()).Only("share", "cinder-conf", "mount-options", "os-cloud", "metadata-rule")...)
 	return &cloudVolume{client: client, Console: o.Console, keeper: o.keeper(ctx, s), again: again}, nil
 }
 
@@ -65,7 +65,7 @@ func findCloudVolume(ctx context.Context, o materializeOptions, s *locate.Share)
 	if o.cloud.volume == "" {
 		for _, flag := range []string{"metadata-rule", "no-metadata", "os-cloud"} {
 			// OS_CLOUD alone does not ask for a volume.
-			if o.given.has(flag) && !(flag == "os-cloud" && os.Getenv("OS_CLOUD") == o.cloud.name) {
+			if o.given.Has(flag) && !(flag == "os-cloud" && os.Getenv("OS_CLOUD") == o.cloud.name) {
 				return nil, cmdline.Usagef("--%s is for a volume of the cloud: say which with --volume ID, or --new-volume", flag)
 			}
 		}

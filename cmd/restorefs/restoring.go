@@ -10,6 +10,8 @@ import (
 	"github.com/restorefs/restorefs/backupstore/share/locate"
 	"github.com/restorefs/restorefs/cmd/cmdline"
 	"github.com/restorefs/restorefs/cmd/console"
+	"github.com/restorefs/restorefs/cmd/places"
+	"github.com/restorefs/restorefs/cmd/process"
 	"github.com/restorefs/restorefs/cmd/restore"
 	"github.com/restorefs/restorefs/cmd/wording"
 	"github.com/restorefs/restorefs/materialize"
@@ -20,7 +22,7 @@ import (
 type restoring struct {
 	o       materializeOptions
 	share   *locate.Share
-	given   givenFlags // with the share, for commands that repeat them
+	given   cmdline.Given // with the share, for commands that repeat them
 	catalog *backupstore.Catalog
 	backup  *backupstore.Backup
 	engine  *restore.Restore
@@ -43,11 +45,11 @@ func newRestoring(ctx context.Context, o materializeOptions) (*restoring, error)
 		return nil, err
 	}
 	o.engine.Keeper = o.keeper(ctx, share)
-	o.engine.Avoid = append(o.engine.Avoid, notEmpty(share.Dir)...)
+	o.engine.Avoid = append(o.engine.Avoid, places.NotEmpty(share.Dir)...)
 	if o.target != "-" && !o.qcow2 {
 		o.engine.StateDir = o.stateDir(ctx, share)
 	}
-	r := &restoring{o: o, share: share, given: o.given.at(share), catalog: catalog}
+	r := &restoring{o: o, share: share, given: o.given.At(share.Place()), catalog: catalog}
 	if err := errors.Join(o.checkMetadataOut(), r.open(ctx)); err != nil {
 		r.close()
 		return nil, err
@@ -66,7 +68,7 @@ func (r *restoring) open(ctx context.Context) (err error) {
 	o.Confirm = r.confirm
 	o.Watch = func(now func() restore.Progress) (stop func()) {
 		if r.o.qcow2 { // the mount that qemu-img reads is there, and so are the workers of read-ahead
-			spareThread()
+			process.SpareThread()
 		}
 		return r.o.ShowProgress(func() console.State { return stateOf(now()) })
 	}
@@ -121,7 +123,7 @@ func (r *restoring) howToContinue(name string, failed *restore.CopyError) error 
 	if r.saysHow || refused || wrong || errors.Is(failed.Err, backupstore.ErrDamaged) {
 		return failed
 	}
-	return fmt.Errorf("%w\nto continue:  %s", failed, r.given.continuing(failed.Noted, nil, r.backup.ID, name))
+	return fmt.Errorf("%w\nto continue:  %s", failed, continuing(r.given, failed.Noted, nil, r.backup.ID, name))
 }
 
 // maybeFinished adds to the refusal of a target that holds something how to find out whether it is
@@ -132,7 +134,7 @@ func (r *restoring) maybeFinished(name string, occupied *restore.OccupiedError) 
 	if occupied.Record != "" {
 		says = fmt.Sprintf("a restore of this backup ended here, as %s says. This proves that it is still whole, and writes nothing:", occupied.Record)
 	}
-	words := append([]string{"restorefs", "verify"}, r.given.only("share", "cinder-conf", "mount-options")...)
+	words := append([]string{"restorefs", "verify"}, r.given.Only("share", "cinder-conf", "mount-options")...)
 	return fmt.Errorf("%w\n%s\n  %s", occupied, says, wording.ShellCommand(append(words, "--target", name, r.backup.ID)))
 }
 

@@ -92,7 +92,7 @@ func TestSalvageOfAWholeBackupIsARestore(t *testing.T) {
 		if code != 0 {
 			t.Fatalf("exit %d: %s%s", code, stdout, stderr)
 		}
-		sameDisk(t, source(t, share, list, f), target)
+		sameDisk(t, sourceDisk(t, share, list, f), target)
 		if healed := strings.Contains(stdout, "taken from other backups"); healed != (f.HealedBy != "") {
 			t.Errorf("healed %v: %s", healed, stdout)
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/restorefs/restorefs/cmd/cmdline"
 	"github.com/restorefs/restorefs/cmd/places"
 	"github.com/restorefs/restorefs/cmd/report"
+	"github.com/restorefs/restorefs/cmd/source"
 	"github.com/restorefs/restorefs/cmd/wording"
 )
 
@@ -77,7 +78,7 @@ func show(ctx context.Context, o showOptions) error {
 			return err
 		}
 	}
-	if s.Disk, err = lookAt(ctx, catalog, b, o.look); err != nil {
+	if s.Disk, err = source.Look(ctx, catalog, b, o.look); err != nil {
 		return err
 	}
 	if o.JSON {

@@ -22,7 +22,7 @@ func (r *restoring) toStdout(ctx context.Context) error {
 		return cmdline.Usagef("stdout is a terminal: pipe it somewhere, or name a TARGET")
 	}
 	for _, flag := range []string{"json", "delta", "verify-after", "force", "reflink"} {
-		if len(r.given.only(flag)) > 0 {
+		if len(r.given.Only(flag)) > 0 {
 			return cmdline.Usagef("--%s does not go with stdout as the target", flag)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/restorefs/restorefs/cmd/cmdline"
 	"github.com/restorefs/restorefs/cmd/console"
 	"github.com/restorefs/restorefs/cmd/report"
+	"github.com/restorefs/restorefs/cmd/source"
 	"github.com/restorefs/restorefs/cmd/wording"
 	"github.com/restorefs/restorefs/materialize"
 )
@@ -57,17 +58,17 @@ func runVerify(c *cli.Context) error {
 }
 
 func verify(ctx context.Context, o verifyOptions) (err error) {
-	if err := o.checkProgress(); err != nil {
+	if err := o.CheckProgress(); err != nil {
 		return err
 	}
 	if o.part, err = cmdline.ParsePart(o.sample); err != nil {
 		return err
 	}
-	if o.bytes, err = o.memory.bound(); err != nil {
+	if o.bytes, err = o.memory.Bound(); err != nil {
 		return err
 	}
 	switch {
-	case o.target != "" && o.given.has("sample"):
+	case o.target != "" && o.given.Has("sample"):
 		return cmdline.Usagef("--sample does not go with --target")
 	case o.target != "" && len(o.args) != 1:
 		return cmdline.Usagef("verify --target takes one BACKUP, %s given",
@@ -109,7 +110,7 @@ func (o verifyOptions) verifyAll(ctx context.Context, catalog *backupstore.Catal
 			"%s left out that Cinder is writing or did not complete (list --all shows them)\n",
 			wording.Count(n, "backup"))
 	}
-	return errors.Join(o.verifyBackups(ctx, catalog, backups), wholeShare(catalog, len(all)))
+	return errors.Join(o.verifyBackups(ctx, catalog, backups), source.WholeShare(catalog, len(all)))
 }
 
 func (o verifyOptions) verifyBackups(ctx context.Context, catalog *backupstore.Catalog,
@@ -158,7 +159,7 @@ func (o verifyOptions) compare(ctx context.Context, catalog *backupstore.Catalog
 	progress := &materialize.Progress{}
 	stop := o.ShowProgress(copyState(progress, volume))
 	result, err := materialize.Compare(ctx, volume, o.target, materialize.Options{
-		Jobs: o.jobs, MemoryBytes: o.bytes, MemoryFor: o.memory.enoughFor(), Progress: progress,
+		Jobs: o.jobs, MemoryBytes: o.bytes, MemoryFor: o.memory.EnoughFor(), Progress: progress,
 		Logger: o.log,
 	})
 	stop()

@@ -122,7 +122,7 @@ func TestVerifySaysInJSONWhatPeopleRead(t *testing.T) {
 func TestVerifyComparesATarget(t *testing.T) {
 	share, list := storetest.Fixtures(t)
 	f := storetest.Find(t, list, "chain 1")
-	disk := source(t, share, list, f)
+	disk := sourceDisk(t, share, list, f)
 	stdout, stderr, code := restorefs(t, "verify", "--share", share, "--target", disk, f.ID)
 	if code != 0 || !strings.Contains(stdout, "all equal") {
 		t.Errorf("exit %d: %s%s", code, stdout, stderr)

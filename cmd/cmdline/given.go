@@ -1,0 +1,34 @@
+package cmdline
+
+import "slices"
+
+// GivenFlag is a flag as it can be repeated in another command.
+type GivenFlag struct {
+	Name  string
+	Words []string
+}
+
+// Given are the flags of a command line, in the order of --help.
+type Given []GivenFlag
+
+// At returns the flags with the share at the place where it was found, which stands there also if
+// it was not given.
+func (g Given) At(place string) Given {
+	rest := slices.DeleteFunc(slices.Clone(g), func(f GivenFlag) bool { return f.Name == "share" })
+	return slices.Insert(rest, 0, GivenFlag{"share", []string{"--share", place}})
+}
+
+// Has reports whether a flag was given, on the command line or by the environment.
+func (g Given) Has(name string) bool {
+	return slices.ContainsFunc(g, func(f GivenFlag) bool { return f.Name == name })
+}
+
+// Only returns the words of those of the named flags that were given.
+func (g Given) Only(names ...string) (words []string) {
+	for _, name := range names {
+		if i := slices.IndexFunc(g, func(f GivenFlag) bool { return f.Name == name }); i >= 0 {
+			words = append(words, g[i].Words...)
+		}
+	}
+	return words
+}

@@ -1,0 +1,54 @@
+package source
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/restorefs/restorefs/backupstore"
+	"github.com/restorefs/restorefs/cmd/report"
+	"github.com/restorefs/restorefs/fusefs/contents"
+)
+
+// Look looks at what is on a backup's disk, for so long at most; it returns nil for 0. It fails
+// only if the context ends.
+func Look(ctx context.Context, catalog *backupstore.Catalog, b *backupstore.Backup,
+	limit time.Duration) (*report.Disk, error) {
+	if limit <= 0 {
+		return nil, nil
+	}
+	if b.Chain() == nil || b.State == backupstore.Incomplete {
+		return report.NewDisk(contents.Survey{}, fmt.Errorf("the backup is %s", b.State)), nil
+	}
+	soon, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	var s contents.Survey
+	v, err := catalog.Outline(soon, b) // enough, as the data is only described
+	if err == nil {
+		s, err = contents.Look(Reader{soon, v}, v.Size())
+	}
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	if soon.Err() != nil && err != nil {
+		err = fmt.Errorf("it takes more than %v; --look gives it longer: --look %v",
+			limit, max(10*limit, time.Minute))
+	}
+	return report.NewDisk(s, err), nil
+}
+
+// Reader makes an io.ReaderAt of a volume during one call.
+type Reader struct {
+	Ctx context.Context
+	V   interface {
+		ReadAt(ctx context.Context, p []byte, off int64) error
+	}
+}
+
+// ReadAt implements io.ReaderAt.
+func (r Reader) ReadAt(p []byte, off int64) (int, error) {
+	if err := r.V.ReadAt(r.Ctx, p, off); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
