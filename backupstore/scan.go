@@ -166,7 +166,10 @@ func (l *look) notes() []string {
 
 // advised adds to an error what to do about it.
 func advised(err error) error {
+	var says interface{ Advice() string } // shares that know better
 	switch {
+	case errors.As(err, &says) && says.Advice() != "":
+		return err
 	case errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("%w (run restorefs as root or as the user that cinder-backup runs as; on an export with root_squash only the latter may)", err)
 	case errors.Is(err, share.ErrStale):
