@@ -157,7 +157,8 @@ func Mutate(r *rand.Rand, image []byte, p Place) {
 // each time. That must not panic, nor take long or much memory, nor read outside
 // of the image. keep are further parts of the image, from an offset to another,
 // that Fix may change.
-func Damage(t *testing.T, name string, image []byte, places []Place, count int, keep [][2]int64, try func(g *Guarded)) {
+func Damage(t *testing.T, name string, image []byte, places []Place, count int, keep [][2]int64,
+	try func(g *Guarded)) {
 	t.Helper()
 	g := &Guarded{T: t, B: image}
 	whole := slices.Clone(image)

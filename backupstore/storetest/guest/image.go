@@ -33,7 +33,8 @@ func NeedMount(t testing.TB) {
 	}
 }
 
-// Mounted mounts an image of a kind of file system with the kernel, calls fn with where, and unmounts it.
+// Mounted mounts an image of a kind of file system with the kernel, calls fn with where, and
+// unmounts it.
 func Mounted(t testing.TB, image, kind, options string, fn func(root string)) {
 	t.Helper()
 	root := filepath.Join(t.TempDir(), "mnt")
@@ -60,7 +61,7 @@ func Unmount(t testing.TB, root string) {
 }
 
 // CopyFile copies a file, with holes for zeros.
-func CopyFile(t *testing.T, from, to string) {
+func CopyFile(t testing.TB, from, to string) {
 	t.Helper()
 	if out, err := exec.Command("cp", "--sparse=always", from, to).CombinedOutput(); err != nil {
 		t.Fatalf("cp: %v: %s", err, out)

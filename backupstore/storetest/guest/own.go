@@ -86,7 +86,8 @@ func OwnFacts(f *FS, ino uint64) Facts {
 		return fmt.Sprintf("%d.%09d", t.Unix(), t.Nanosecond())
 	}
 	x := Facts{
-		"mode": fmt.Sprintf("%o", a.Mode), "owner": fmt.Sprint(a.UID, a.GID), "links": fmt.Sprint(a.Nlink),
+		"mode": fmt.Sprintf("%o", a.Mode), "owner": fmt.Sprint(a.UID, a.GID),
+		"links":  fmt.Sprint(a.Nlink),
 		"blocks": fmt.Sprint(a.Blocks512), "size": fmt.Sprint(a.Size), "inode": fmt.Sprint(ino),
 		"atime": at(a.Atime), "mtime": at(a.Mtime), "ctime": at(a.Ctime),
 	}

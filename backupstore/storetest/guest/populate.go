@@ -39,11 +39,14 @@ func Populate(t testing.TB, root string, many int) {
 func populateMany(t testing.TB, dir string, many int) {
 	t.Helper()
 	Must(t, os.Mkdir(dir, 0o755))
+	path := func(i int) string {
+		return filepath.Join(dir, fmt.Sprintf("file-%05d-%s\xe9", i, strings.Repeat("w", i%40)))
+	}
 	for i := range many {
-		Write(t, filepath.Join(dir, fmt.Sprintf("file-%05d-%s\xe9", i, strings.Repeat("w", i%40))), []byte(strings.Repeat("c", i%7)))
+		Write(t, path(i), []byte(strings.Repeat("c", i%7)))
 	}
 	for i := 0; i < many; i += 5 {
-		Must(t, os.Remove(filepath.Join(dir, fmt.Sprintf("file-%05d-%s\xe9", i, strings.Repeat("w", i%40)))))
+		Must(t, os.Remove(path(i)))
 	}
 }
 
@@ -110,17 +113,21 @@ func populateSpecial(t testing.TB, root string) {
 		Ignore(unix.Setxattr(in("mid"), "trusted.t", []byte("trusted"), 0))
 		Ignore(unix.Setxattr(in("mid"), "security.s", []byte("s"), 0))
 		acl := []byte("\x02\x00\x00\x00\x01\x00\x07\x00\xff\xff\xff\xff\x02\x00\x05\x00\x05\x00\x00\x00" +
-			"\x04\x00\x05\x00\xff\xff\xff\xff\x08\x00\x04\x00\x09\x00\x00\x00\x10\x00\x05\x00\xff\xff\xff\xff\x20\x00\x01\x00\xff\xff\xff\xff")
+			"\x04\x00\x05\x00\xff\xff\xff\xff\x08\x00\x04\x00\x09\x00\x00\x00" +
+			"\x10\x00\x05\x00\xff\xff\xff\xff\x20\x00\x01\x00\xff\xff\xff\xff")
 		Ignore(unix.Setxattr(in("block"), "system.posix_acl_access", acl, 0))
 		Ignore(unix.Setxattr(in("emptydir"), "system.posix_acl_default", acl, 0))
 	}
 	Must(t, os.Chmod(in("mid"), os.ModeSetuid|0o751))
-	for name, size := range map[string]int{"user.small": 1, "user.empty": 0, "user.mid": 300, "user.large": 30_000} {
+	for name, size := range map[string]int{
+		"user.small": 1, "user.empty": 0, "user.mid": 300, "user.large": 30_000,
+	} {
 		Ignore(unix.Setxattr(in("tiny"), name, []byte(strings.Repeat("V", size)), 0)) // not all have room
 	}
 	Ignore(unix.Setxattr(in("whole"), "user.a", []byte("b"), 0))
 	Ignore(unix.Setxattr(in("many"), "user.on-a-directory", []byte("b"), 0))
 	for name, s := range map[string]int64{"empty": -5, "sixty": 4102444800, "block": 9_000_000_000} {
-		Must(t, unix.UtimesNanoAt(unix.AT_FDCWD, in(name), []unix.Timespec{{Sec: s, Nsec: 999}, {Sec: s, Nsec: 123456789}}, 0))
+		times := []unix.Timespec{{Sec: s, Nsec: 999}, {Sec: s, Nsec: 123456789}}
+		Must(t, unix.UtimesNanoAt(unix.AT_FDCWD, in(name), times, 0))
 	}
 }

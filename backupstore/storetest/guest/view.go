@@ -103,12 +103,14 @@ func HostView(t *testing.T, root string) View {
 
 func hostFacts(path string) (Facts, error) {
 	var s unix.Statx_t
-	if err := unix.Statx(unix.AT_FDCWD, path, unix.AT_SYMLINK_NOFOLLOW, unix.STATX_ALL, &s); err != nil {
+	err := unix.Statx(unix.AT_FDCWD, path, unix.AT_SYMLINK_NOFOLLOW, unix.STATX_ALL, &s)
+	if err != nil {
 		return nil, err
 	}
 	at := func(t unix.StatxTimestamp) string { return fmt.Sprintf("%d.%09d", t.Sec, t.Nsec) }
 	f := Facts{
-		"mode": fmt.Sprintf("%o", s.Mode), "owner": fmt.Sprint(s.Uid, s.Gid), "links": fmt.Sprint(s.Nlink),
+		"mode": fmt.Sprintf("%o", s.Mode), "owner": fmt.Sprint(s.Uid, s.Gid),
+		"links":  fmt.Sprint(s.Nlink),
 		"blocks": fmt.Sprint(s.Blocks), "size": fmt.Sprint(s.Size), "inode": fmt.Sprint(s.Ino),
 		"atime": at(s.Atime), "mtime": at(s.Mtime), "ctime": at(s.Ctime),
 	}

@@ -94,7 +94,8 @@ func (w *Writer) Do(what int) {
 		}
 	case 15:
 		if f, err := os.OpenFile(w.old(), os.O_RDWR, 0); err == nil {
-			Ignore(unix.Fallocate(int(f.Fd()), unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, int64(w.R.IntN(20_000)), 9000))
+			Ignore(unix.Fallocate(int(f.Fd()), unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE,
+				int64(w.R.IntN(20_000)), 9000))
 			Ignore(f.Sync())
 			w.keep(f)
 		}

@@ -30,23 +30,25 @@ func (f *FS) Stat(ino uint64) (Attr, error) {
 func (f *FS) attr(in *inode) Attr {
 	raw := in.raw
 	a := Attr{
-		Mode:      uint32(in.mode),
-		UID:       be.Uint32(raw[8:]),
-		GID:       be.Uint32(raw[12:]),
-		Nlink:     be.Uint32(raw[16:]),
-		Size:      in.size,
-		Blocks512: (int64(be.Uint64(raw[64:])) + f.pending[in.ino].blocks) << (f.sb.logBlock - sectorShift),
-		Atime:     in.time(32),
-		Mtime:     in.time(40),
-		Ctime:     in.time(48),
+		Mode:  uint32(in.mode),
+		UID:   be.Uint32(raw[8:]),
+		GID:   be.Uint32(raw[12:]),
+		Nlink: be.Uint32(raw[16:]),
+		Size:  in.size,
+		Atime: in.time(32),
+		Mtime: in.time(40),
+		Ctime: in.time(48),
 	}
+	blocks := int64(be.Uint64(raw[64:])) + f.pending[in.ino].blocks
+	a.Blocks512 = blocks << (f.sb.logBlock - sectorShift)
 	switch raw[4] {
 	case 1:
 		a.Nlink = uint32(be.Uint16(raw[6:]))
 	case 3:
 		a.Btime = in.time(144)
 	}
-	if k := in.kind(); (k == typeChar || k == typeBlock) && in.data.form == formDevice && len(in.data.b) >= 4 {
+	if k := in.kind(); (k == typeChar || k == typeBlock) && in.data.form == formDevice &&
+		len(in.data.b) >= 4 {
 		a.Rdev = rdev(be.Uint32(in.data.b))
 	}
 	return a

@@ -122,7 +122,8 @@ func (f *FS) linear(number, count uint64) (uint64, error) {
 	sb := f.sb
 	group, at := number>>sb.logGroup, number&(1<<sb.logGroup-1)
 	if group >= uint64(sb.groups) || at >= sb.groupLen(group) || count > sb.groupLen(group)-at {
-		return 0, corrupt("block "+groupBlock(group, at), "%d blocks from there on are beyond the file system", count)
+		return 0, corrupt("block "+groupBlock(group, at),
+			"%d blocks from there on are beyond the file system", count)
 	}
 	return group*uint64(sb.groupBlocks) + at, nil
 }

@@ -38,7 +38,8 @@ func (f *FS) namesBlock(in *inode, block uint64, c *cursor) (*names, error) {
 	case single:
 		count := int64(be.Uint32(b.data[n.end-8:]))
 		if count*8 > int64(n.end-8-n.begin) {
-			return nil, corrupt(n.where, "the directory of inode %d has %d hashes in one block", in.ino, count)
+			return nil, corrupt(n.where, "the directory of inode %d has %d hashes in one block", in.ino,
+				count)
 		}
 		n.end -= 8 + int(count)*8
 		n.hashes = b.data[n.end:][:count*8]
@@ -56,7 +57,8 @@ func (f *FS) namesBlock(in *inode, block uint64, c *cursor) (*names, error) {
 
 // entry returns the entry at an offset and the offset of the next one. What is
 // free has no name.
-func (f *FS) entry(n *names, off int, dir uint64) (name []byte, ino uint64, kind uint8, next int, err error) {
+func (f *FS) entry(n *names, off int, dir uint64) (name []byte, ino uint64, kind uint8, next int,
+	err error) {
 	b := n.b[off:n.end]
 	bad := func(what string) ([]byte, uint64, uint8, int, error) {
 		return nil, 0, 0, 0, corrupt(n.where, "an entry of the directory of inode %d %s", dir, what)

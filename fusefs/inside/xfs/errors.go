@@ -11,7 +11,8 @@ var ErrUnsupported = errors.New("not supported")
 
 // ErrLogDirty is what an error of [Open] is if the log has changes that are not
 // in their places yet: the file system was in use when it was copied.
-var ErrLogDirty = errors.New("the log of the file system holds changes that are not in their places yet")
+var ErrLogDirty = errors.New(
+	"the log of the file system holds changes that are not in their places yet")
 
 // CorruptError says that something in the file system contradicts its format.
 type CorruptError struct {

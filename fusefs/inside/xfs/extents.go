@@ -40,7 +40,8 @@ func (n *extentNode) child(i int) uint64 { return be.Uint64(n.ptrs[i*8:]) }
 func (n *extentNode) extent(i int) run {
 	high, low := be.Uint64(n.keys[i*extentBytes:]), be.Uint64(n.keys[i*extentBytes+8:])
 	from := high & (1<<63 - 1) >> 9
-	return run{from: from, to: from + low&(1<<21-1), disk: high&0x1ff<<43 | low>>21, data: high>>63 == 0}
+	return run{from: from, to: from + low&(1<<21-1), disk: high&0x1ff<<43 | low>>21,
+		data: high>>63 == 0}
 }
 
 // before returns the last entry that begins at a block or before it; -1 if none does.
@@ -188,7 +189,8 @@ func (f *FS) mapRoot(in *inode, k *fork) (*extentNode, error) {
 	n := &extentNode{level: int(be.Uint16(k.b)), size: 8}
 	count, most := int(be.Uint16(k.b[2:])), (len(k.b)-4)/16
 	if n.level < 1 || n.level > maxMapLevels || count > most {
-		return nil, corrupt(in.String(), "the root of its extents has %d of at most %d entries, and is %d above the leaves",
+		return nil, corrupt(in.String(),
+			"the root of its extents has %d of at most %d entries, and is %d above the leaves",
 			count, most, n.level)
 	}
 	n.keys, n.ptrs = k.b[4:][:count*8], k.b[4+most*8:][:count*8]
@@ -212,7 +214,8 @@ func (f *FS) mapBlock(in *inode, number uint64, level int, from, to uint64) (*ex
 	}
 	count, most := int(be.Uint16(b.data[6:])), (len(b.data)-begin)/16
 	if be.Uint32(b.data) != magic || int(be.Uint16(b.data[4:])) != level || count > most {
-		return nil, corrupt(where, "no extents of inode %d are there, or not %d above the leaves", in.ino, level)
+		return nil, corrupt(where, "no extents of inode %d are there, or not %d above the leaves",
+			in.ino, level)
 	}
 	n := &extentNode{level: level, size: extentBytes, keys: b.data[begin:][:count*extentBytes]}
 	if level > 0 {

@@ -35,19 +35,21 @@ const (
 // The names of features as mkfs.xfs and xfs_info have them.
 var (
 	versionNames = map[uint32]string{
-		versionAttr: "attr", 0x20: "nlink", 0x40: "quota", versionAlign: "align", 0x100: "dalign", 0x200: "shared",
-		versionLogV2: "logv2", 0x800: "sector", versionExtFl: "extflg", versionDirV2: "dirv2", versionCI: "ascii-ci",
-		versionMore: "morebits",
+		versionAttr: "attr", 0x20: "nlink", 0x40: "quota", versionAlign: "align",
+		0x100: "dalign", 0x200: "shared", versionLogV2: "logv2", 0x800: "sector",
+		versionExtFl: "extflg", versionDirV2: "dirv2", versionCI: "ascii-ci", versionMore: "morebits",
 	}
 	more2Names = map[uint32]string{
-		0x2: "lazy-count", 0x8: "attr2", 0x10: "parent", 0x80: "projid32bit", 0x100: "crc", more2FType: "ftype",
+		0x2: "lazy-count", 0x8: "attr2", 0x10: "parent", 0x80: "projid32bit",
+		0x100: "crc", more2FType: "ftype",
 	}
 	roNames = map[uint32]string{
 		0x1: "finobt", 0x2: "rmapbt", 0x4: "reflink", 0x8: "inobtcount",
 	}
 	incompatNames = map[uint32]string{
-		incompatFType: "ftype", incompatSparse: "sparse", incompatMetaUUID: "meta_uuid", incompatBigTime: "bigtime",
-		incompatRepair: "needsrepair", incompatNrext64: "nrext64", incompatExchange: "exchange", incompatParent: "parent",
+		incompatFType: "ftype", incompatSparse: "sparse", incompatMetaUUID: "meta_uuid",
+		incompatBigTime: "bigtime", incompatRepair: "needsrepair", incompatNrext64: "nrext64",
+		incompatExchange: "exchange", incompatParent: "parent",
 		0x100: "metadir", 0x200: "zoned", 0x400: "zone_gaps",
 	}
 	logNames = map[uint32]string{incompatLogXattrs: "log-xattrs"}
@@ -97,7 +99,8 @@ func (sb *super) checkReadable() error {
 			words(sb.more2&^more2Known, more2Names, "features2")...)
 	}
 	if len(other) > 0 {
-		return fmt.Errorf("%w: the file system has the features %s", ErrUnsupported, strings.Join(other, ", "))
+		return fmt.Errorf("%w: the file system has the features %s",
+			ErrUnsupported, strings.Join(other, ", "))
 	}
 	return nil
 }

@@ -27,10 +27,12 @@ func (f *FS) Open(ino uint64) (*File, error) {
 		return nil, fmt.Errorf("open inode %d: it is no regular file", ino)
 	}
 	if be.Uint16(in.raw[90:])&flagRealtime != 0 {
-		return nil, fmt.Errorf("open inode %d: %w: its contents are on the realtime device", ino, ErrUnsupported)
+		return nil, fmt.Errorf("open inode %d: %w: its contents are on the realtime device", ino,
+			ErrUnsupported)
 	}
 	if f.unfinished[ino].data {
-		return nil, fmt.Errorf("open inode %d: %w: its contents were being exchanged with another file's", ino, ErrUnsupported)
+		return nil, fmt.Errorf("open inode %d: %w: its contents were being exchanged with another file's",
+			ino, ErrUnsupported)
 	}
 	if k := in.data.form; k != formExtents && k != formTree {
 		return nil, corrupt(in.String(), "its contents are kept in a form %d", k)

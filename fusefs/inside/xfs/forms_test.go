@@ -22,7 +22,8 @@ func fill(t *testing.T, root string) {
 	for name, many := range map[string]int{"few": 3, "one-block": 40, "leaf": 200, "node": 1500} {
 		guest.Must(t, os.Mkdir(in(name), 0o755))
 		for i := range many {
-			guest.Must(t, os.Link(in("tiny"), in(fmt.Sprintf("%s/%d-%s", name, i*i, strings.Repeat("n", i%90)))))
+			to := fmt.Sprintf("%s/%d-%s", name, i*i, strings.Repeat("n", i%90))
+			guest.Must(t, os.Link(in("tiny"), in(to)))
 		}
 		for i := 0; i < many; i += 3 {
 			guest.Must(t, os.Remove(in(fmt.Sprintf("%s/%d-%s", name, i*i, strings.Repeat("n", i%90)))))

@@ -7,7 +7,7 @@ import (
 
 const (
 	defaultCache   = 4 << 20
-	defaultJournal = 32 << 20
+	defaultJournal = 40 << 20
 	minCache       = 256 << 10
 )
 
@@ -17,9 +17,9 @@ type Options struct {
 	// and never less than 256 KiB.
 	CacheBytes int64
 
-	// JournalBytes is what the replay of the log may keep in memory, 32 MiB by
-	// default: enough for 59,000 sectors that are changed. A log that needs more is
-	// not replayed, and the file system is not opened.
+	// JournalBytes is what the replay of the log may keep in memory, 40 MiB by
+	// default: enough for about 130,000 inodes that are changed. A log that needs
+	// more is not replayed, and the file system is not opened.
 	JournalBytes int64
 
 	// NoReplay leaves the log alone: what is read is then older than what was on

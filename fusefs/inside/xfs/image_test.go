@@ -16,7 +16,8 @@ func mkfs(t testing.TB, size int, args ...string) string {
 	guest.Write(t, image, nil)
 	guest.Must(t, os.Truncate(image, int64(size)<<20))
 	// It makes none as small as that unless it is told so.
-	guest.Command(t, "mkfs.xfs", append(append([]string{"-q", "-f", "--unsupported"}, args...), image)...)
+	guest.Command(t, "mkfs.xfs", append(append([]string{"-q", "-f", "--unsupported"}, args...),
+		image)...)
 	return image
 }
 

@@ -94,7 +94,7 @@ func (f *FS) finishIntents(open map[uint64]intent) error {
 func (f *FS) leave(ino uint64, u unfinished) {
 	now := f.unfinished[ino]
 	f.unfinished[ino] = unfinished{data: now.data || u.data, attr: now.attr || u.attr}
-	f.note("a change of inode %d was under way, and is not finished: what it concerns of it cannot be read", ino)
+	f.note("a change of inode %d was under way, and is not finished: it cannot be read in whole", ino)
 }
 
 // change finishes a change of the extents of a file.
@@ -148,7 +148,8 @@ func (c changes) with(r run) changes {
 
 // at returns the change that a block is in; or where the next one begins.
 func (c changes) at(block uint64) (r run, next uint64, ok bool) {
-	i, found := slices.BinarySearchFunc(c, block, func(r run, b uint64) int { return cmp.Compare(r.from, b) })
+	from := func(r run, b uint64) int { return cmp.Compare(r.from, b) }
+	i, found := slices.BinarySearchFunc(c, block, from)
 	if found {
 		return c[i], 0, true
 	}

@@ -21,7 +21,8 @@ func (f *FS) Readlink(ino uint64) (string, error) {
 	}
 	if in.data.form == formLocal {
 		if in.size > int64(len(in.data.b)) {
-			return "", corrupt(in.String(), "a symbolic link of %d bytes, and room for %d", in.size, len(in.data.b))
+			return "", corrupt(in.String(), "a symbolic link of %d bytes, and room for %d", in.size,
+				len(in.data.b))
 		}
 		return text(in.data.b[:in.size]), nil
 	}

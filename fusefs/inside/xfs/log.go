@@ -118,7 +118,8 @@ func (l *logReader) header(sector int64) (*record, error) {
 	}
 	r := &record{
 		sector: l.wrap(sector), headers: 1, bytes: int(be.Uint32(b[12:])),
-		crc: le.Uint32(b[32:]), lsn: be.Uint64(b[16:]), tail: be.Uint64(b[24:]), ops: be.Uint32(b[40:]), raw: b,
+		crc: le.Uint32(b[32:]), lsn: be.Uint64(b[16:]), tail: be.Uint64(b[24:]), ops: be.Uint32(b[40:]),
+		raw: b,
 	}
 	most := maxRecordV1
 	if l.v2 {

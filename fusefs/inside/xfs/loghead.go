@@ -186,7 +186,8 @@ func (l *logReader) verify(s *span) error {
 		if i == len(list)-1 {
 			return err
 		}
-		l.f.note("the log ends with a record that was not written to its end: what it changed is lost, as after a power cut")
+		l.f.note("the log ends with a record that was not written to its end: " +
+			"what it changed is lost, as after a power cut")
 		s.head, s.last = list[i].sector, list[i+1]
 		return l.settle(s)
 	}

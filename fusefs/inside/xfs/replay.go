@@ -27,30 +27,26 @@ const (
 	itemLastKnown = 0x124f
 )
 
-// useLog replays the log in memory, if that has to be done.
+// useLog replays the log in memory, if that has to be done and is wanted.
 func (f *FS) useLog(opt Options) error {
-	err := errNotWanted
-	if opt.NoReplay {
-		if l, s, failed := f.findLog(); failed == nil && s.clean {
-			_, err = l, nil
-		} else if failed != nil {
-			err = failed
+	if !opt.NoReplay {
+		if err := f.replay(opt); err != nil {
+			return fmt.Errorf("%w, and they cannot be used: %w", ErrLogDirty, err)
 		}
-		if err == nil {
-			f.info.Journal = "clean"
-			return nil
-		}
-		f.info.Journal = "not replayed: " + err.Error()
-		f.note("the log was not replayed: what is shown is older than the backup, and may contradict itself")
 		return nil
 	}
-	if err = f.replay(opt); err != nil {
-		return fmt.Errorf("%w, and they cannot be used: %w", ErrLogDirty, err)
+	why := "as asked"
+	if _, s, err := f.findLog(); err != nil {
+		why = err.Error()
+	} else if s.clean {
+		f.info.Journal = "clean"
+		return nil
 	}
+	f.info.Journal = "not replayed: " + why
+	f.note("the log was not replayed: " +
+		"what is shown is older than the backup, and may contradict itself")
 	return nil
 }
-
-var errNotWanted = errors.New("as asked")
 
 func (f *FS) findLog() (*logReader, *span, error) {
 	l, err := f.openLog()
@@ -296,7 +292,8 @@ func (r *replayer) second(it *item, lsn uint64) error {
 			return fmt.Errorf("it has an item %#x of %d bytes", k, len(it.first))
 		}
 		delete(r.intents, le.Uint64(it.first[8:]))
-	case k == itemBuffer, k == itemICreate, k == itemQuota, k == itemQuotaOff, k == itemEFI, k == itemEFD:
+	case k == itemBuffer, k == itemICreate, k == itemQuota, k == itemQuotaOff, k == itemEFI,
+		k == itemEFD:
 	case k >= itemRUI && k <= itemCUD, k >= itemFreeRT && k <= itemLastKnown:
 	default:
 		return fmt.Errorf("it has items of an unknown kind %#x", k)
@@ -318,18 +315,21 @@ func (r *replayer) third(it *item, _ uint64) error {
 	return nil
 }
 
-// sector returns a sector to change, as it is by now.
-func (r *replayer) sector(sector int64) ([]byte, error) {
-	if b := r.over.get(sector); b != nil {
-		return b, nil
+// put replaces bytes of the disk.
+func (r *replayer) put(data []byte, off int64) error {
+	for len(data) > 0 {
+		sector := off >> sectorShift
+		var b [sectorBytes]byte
+		if err := r.read(b[:], sector<<sectorShift); err != nil {
+			return err
+		}
+		n := copy(b[off&(sectorBytes-1):], data)
+		if err := r.over.put(sector, &b); err != nil {
+			return err
+		}
+		data, off = data[n:], off+int64(n)
 	}
-	var now [sectorBytes]byte
-	if err := r.read(now[:], sector<<sectorShift); err != nil {
-		return nil, err
-	}
-	b, err := r.over.add(sector)
-	copy(b, now[:])
-	return b, err
+	return nil
 }
 
 // read fills p from an offset, as it is by now.
@@ -344,14 +344,8 @@ func (r *replayer) read(p []byte, off int64) error {
 		n += copy(p[n:], b[at&(1<<log-1):])
 	}
 	for at := off &^ (sectorBytes - 1); at < off+int64(len(p)); at += sectorBytes {
-		b := r.over.get(at >> sectorShift)
-		if b == nil {
-			continue
-		}
-		if at < off {
-			copy(p, b[off-at:])
-		} else {
-			copy(p[at-off:], b)
+		if b, ok := r.over.get(at >> sectorShift); ok {
+			lay(p, off, b[:], at)
 		}
 	}
 	return nil

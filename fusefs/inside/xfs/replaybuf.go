@@ -46,7 +46,8 @@ func (r *replayer) bufferOf(it *item) (*buffer, error) {
 	out.dirty = b[20:][:words*4]
 	// The file system may grow to the end of the disk before the buffer is written.
 	end := max(int64(r.f.sb.blocks)<<(r.f.sb.logBlock-sectorShift), r.f.dev.size>>sectorShift)
-	if k := out.key; k.sector < 0 || k.count < 1 || k.count > maxBuffer || k.sector > end-int64(k.count) {
+	if k := out.key; k.sector < 0 || k.count < 1 || k.count > maxBuffer ||
+		k.sector > end-int64(k.count) {
 		return nil, fmt.Errorf("it has a buffer of %d sectors at sector %d of %d", k.count, k.sector, end)
 	}
 	return out, nil
@@ -75,7 +76,8 @@ func (b *buffer) wanted() bool {
 	switch k := b.kind; {
 	case b.flags&(bufferInodes|bufferQuotas) != 0:
 		return false
-	case k >= 1 && k <= typeQuotas, k >= typeGroup && k <= typeGroupLast, k == typeRTBitmap, k == typeRTSummary:
+	case k >= 1 && k <= typeQuotas, k >= typeGroup && k <= typeGroupLast, k == typeRTBitmap,
+		k == typeRTSummary:
 		return false
 	}
 	return true
@@ -113,7 +115,8 @@ func (r *replayer) buffer(it *item, b *buffer, lsn uint64) error {
 		if region == 1 && b.kind == typeTree && r.otherTree(first, data, head[:]) {
 			return nil
 		}
-		if err := r.put(data[:count*bufferChunk], b.key.sector<<sectorShift+int64(first)*bufferChunk); err != nil {
+		if err := r.put(data[:count*bufferChunk],
+			b.key.sector<<sectorShift+int64(first)*bufferChunk); err != nil {
 			return err
 		}
 		region, chunk = region+1, first+count
@@ -140,19 +143,6 @@ func (r *replayer) grow() error {
 	return nil
 }
 
-// put replaces bytes of the disk, which are a number of chunks.
-func (r *replayer) put(data []byte, off int64) error {
-	for len(data) > 0 {
-		b, err := r.sector(off >> sectorShift)
-		if err != nil {
-			return err
-		}
-		n := copy(b[off&(sectorBytes-1):], data)
-		data, off = data[n:], off+int64(n)
-	}
-	return nil
-}
-
 // otherTree says whether a block of a tree is of one that nobody reads: of what
 // is free, of owners, of inodes. Most of what is logged is.
 func (r *replayer) otherTree(first int, data, head []byte) bool {
@@ -161,7 +151,8 @@ func (r *replayer) otherTree(first int, data, head []byte) bool {
 		magic = be.Uint32(data)
 	}
 	switch magic {
-	case magicOf("ABTB"), magicOf("AB3B"), magicOf("ABTC"), magicOf("AB3C"), magicOf("IABT"), magicOf("IAB3"),
+	case magicOf("ABTB"), magicOf("AB3B"), magicOf("ABTC"), magicOf("AB3C"), magicOf("IABT"),
+		magicOf("IAB3"),
 		magicOf("FIBT"), magicOf("FIB3"), magicOf("RMB3"), magicOf("R3FC"):
 		return true
 	}
@@ -178,7 +169,8 @@ func (f *FS) lsnOf(b []byte) uint64 {
 	}
 	lsn, id := 0, 0
 	switch be.Uint32(b) {
-	case magicOf("AB3B"), magicOf("AB3C"), magicOf("IAB3"), magicOf("FIB3"), magicOf("RMB3"), magicOf("R3FC"):
+	case magicOf("AB3B"), magicOf("AB3C"), magicOf("IAB3"), magicOf("FIB3"), magicOf("RMB3"),
+		magicOf("R3FC"):
 		lsn, id = 24, 32
 	case mapMagic5:
 		lsn, id = 32, 40

@@ -73,14 +73,15 @@ func (r *replayer) inode(it *item, lsn uint64) error {
 	if sb.v5() {
 		size = inodeBytes
 	}
-	if len(core) < size || len(core) > inodeBytes || le.Uint16(core) != inodeMagic || sb.v5() != (core[4] == 3) {
+	if len(core) < size || len(core) > inodeBytes || le.Uint16(core) != inodeMagic ||
+		sb.v5() != (core[4] == 3) {
 		return fmt.Errorf("it has %d bytes for inode %d, which are none", len(core), i.ino)
 	}
 	raw := make([]byte, sb.inodeBytes())
 	if err := r.read(raw, i.off); err != nil {
 		return err
 	}
-	if r.over.get(i.off>>sectorShift) == nil {
+	if !r.over.has(i.off >> sectorShift) {
 		if err := r.f.checkInode(raw, i.ino, true); err != nil {
 			r.damaged++ // it stays so, as nothing is known of what the log does not have
 			return nil

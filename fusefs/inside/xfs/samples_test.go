@@ -50,7 +50,8 @@ func TestSamples(t *testing.T) {
 		v := ownView(f)
 		t.Logf("%s: %d files, %d places, %s", kind.name, len(v), len(places(f)), f.Info().Journal)
 		for path, facts := range v {
-			if facts["error"]+facts["readdir"]+facts["lookup"]+facts["xattr error"]+facts["target error"] != "" {
+			if facts["error"]+facts["readdir"]+facts["lookup"]+
+				facts["xattr error"]+facts["target error"] != "" {
 				t.Errorf("%s: %q: %v", kind.name, path, facts)
 			}
 		}
@@ -82,7 +83,8 @@ func fillSample(t *testing.T, root string) {
 	for name, many := range map[string]int{"few": 5, "block": 30, "leaf": 150, "node": 600} {
 		guest.Must(t, os.Mkdir(in(name), 0o755))
 		for i := range many {
-			guest.Must(t, os.Link(in("tiny"), in(fmt.Sprintf("%s/name-%s-%d", name, strings.Repeat("m", 30), i))))
+			to := fmt.Sprintf("%s/name-%s-%d", name, strings.Repeat("m", 30), i)
+			guest.Must(t, os.Link(in("tiny"), in(to)))
 		}
 	}
 	f, err := os.Create(in("holes"))
@@ -94,7 +96,8 @@ func fillSample(t *testing.T, root string) {
 	guest.Must(t, f.Close())
 	guest.Ignore(unix.Setxattr(in("tiny"), "user.a", bytes.Repeat([]byte("a"), 200), 0))
 	for i := range 45 {
-		guest.Ignore(unix.Setxattr(in("one"), fmt.Sprint("user.b", i), bytes.Repeat([]byte("b"), i*40), 0))
+		value := bytes.Repeat([]byte("b"), i*40)
+		guest.Ignore(unix.Setxattr(in("one"), fmt.Sprint("user.b", i), value, 0))
 	}
 	unix.Sync()
 	syncFile(t, in("one"))

@@ -126,7 +126,8 @@ func (sb *super) check(blockBytes uint32, inodeBytes uint16) error {
 	if sb.logDirBlock+sb.logBlock > 16 {
 		return bad("directory blocks of 2^%d blocks", sb.logDirBlock)
 	}
-	if n := uint64(sb.groupBlocks); sb.logGroup > 31 || n > 1<<sb.logGroup || n < 1<<sb.logGroup>>1 || n < 8 {
+	if n := uint64(sb.groupBlocks); sb.logGroup > 31 || n > 1<<sb.logGroup || n < 1<<sb.logGroup>>1 ||
+		n < 8 {
 		return bad("groups of %d blocks, or of up to 2^%d", n, sb.logGroup)
 	}
 	if sb.blocks > 1<<62>>sb.logBlock || sb.groups == 0 ||

@@ -107,7 +107,8 @@ func (c *collector) operation(r *record, id uint32, flags uint8, p piece) error 
 		return nil
 	}
 	if c.pieces++; c.pieces > c.limit {
-		return fmt.Errorf("its transactions have more pieces than the %d that there is memory for", c.limit)
+		return fmt.Errorf("its transactions have more pieces than the %d that there is memory for",
+			c.limit)
 	}
 	t.pieces = append(t.pieces, p)
 	return nil

@@ -33,7 +33,8 @@ func (f *FS) Xattrs(ino uint64) ([]Xattr, error) {
 		return nil, err
 	}
 	if f.unfinished[ino].attr {
-		return nil, fmt.Errorf("read extended attributes of inode %d: %w: they were being changed", ino, ErrUnsupported)
+		return nil, fmt.Errorf("read extended attributes of inode %d: %w: they were being changed", ino,
+			ErrUnsupported)
 	}
 	x := &xattrs{f: f, in: in}
 	if len(in.attr.b) > 0 {
@@ -151,7 +152,8 @@ func (x *xattrs) first() ([]byte, string, error) {
 			return nil, "", corrupt(where, "an index of attributes of inode %d leads nowhere", x.in.ino)
 		}
 		if b, where, level, err = x.block(be.Uint32(b[begin+4:])); err == nil && level != above-1 {
-			return nil, "", corrupt(where, "an index of attributes of inode %d is not of the level it should be", x.in.ino)
+			return nil, "", corrupt(where,
+				"an index of attributes of inode %d is not of the level it should be", x.in.ino)
 		}
 	}
 	return b, where, err
@@ -184,7 +186,8 @@ func (x *xattrs) block(number uint32) (data []byte, where string, level int, err
 	case x.header(attrMagic, attrMagic5):
 	case x.header(treeMagic, treeMagic5):
 		if level = int(be.Uint16(b.data[x.header(14, 58):])); level == 0 {
-			return nil, "", 0, corrupt(where, "an index of attributes of inode %d is below what it leads to", x.in.ino)
+			return nil, "", 0, corrupt(where,
+				"an index of attributes of inode %d is below what it leads to", x.in.ino)
 		}
 	default:
 		return nil, "", 0, corrupt(where, "no attributes of inode %d are there", x.in.ino)
@@ -262,7 +265,8 @@ func (x *xattrs) remote(number, size uint32) ([]byte, error) {
 		part := b.data
 		if f.sb.v5() {
 			if be.Uint32(part) != valueMagic {
-				return nil, corrupt(blockName(r.disk), "no value of an attribute of inode %d is there", x.in.ino)
+				return nil, corrupt(blockName(r.disk), "no value of an attribute of inode %d is there",
+					x.in.ino)
 			}
 			if err := f.identify(b, r.disk, valueHeader, x.in.ino, "the value of an attribute"); err != nil {
 				return nil, err
