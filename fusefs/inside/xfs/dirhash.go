@@ -59,9 +59,9 @@ func (f *FS) hashBlock(in *inode, block uint64) (*hashNode, error) {
 		}
 		b.proved.Store(as)
 	}
-	begin := 16
+	begin, leaf, leaves, tree := 16, uint16(leafMagic), uint16(leavesMagic), uint16(treeMagic)
 	if f.sb.v5() {
-		begin = 64
+		begin, leaf, leaves, tree = 64, leafMagic5, leavesMagc5, treeMagic5
 	}
 	n := &hashNode{next: be.Uint32(b.data)}
 	counted := b.data[begin-4:] // in version 4 it is the end of the header
@@ -69,11 +69,11 @@ func (f *FS) hashBlock(in *inode, block uint64) (*hashNode, error) {
 		counted = b.data[begin-8:]
 	}
 	count := int(be.Uint16(counted))
-	switch magic := be.Uint16(b.data[8:]); {
-	case !f.sb.v5() && magic == leafMagic, f.sb.v5() && magic == leafMagic5:
+	switch be.Uint16(b.data[8:]) {
+	case leaf:
 		n.next = 0
-	case !f.sb.v5() && magic == leavesMagic, f.sb.v5() && magic == leavesMagc5:
-	case !f.sb.v5() && magic == treeMagic, f.sb.v5() && magic == treeMagic5:
+	case leaves:
+	case tree:
 		if n.level = int(be.Uint16(counted[2:])); n.level < 1 || n.level > maxTreeLevels {
 			return nil, corrupt(blockName(at), "hashes of inode %d are %d above the leaves", in.ino, n.level)
 		}
@@ -90,19 +90,9 @@ func (f *FS) hashBlock(in *inode, block uint64) (*hashNode, error) {
 // lookupHash returns the inode of a name by its hash; 0: there is none.
 func (f *FS) lookupHash(in *inode, name string) (uint64, error) {
 	hash := nameHash(name)
-	var n *hashNode
-	if in.size == int64(f.sb.dirBlockBytes()) {
-		if first, err := f.namesBlock(in, 0, nil); err != nil {
-			return 0, err
-		} else if first.hashes != nil {
-			n = &hashNode{entries: first.hashes}
-		}
-	}
-	if n == nil {
-		var err error
-		if n, err = f.hashLeaf(in, hash); err != nil || n == nil {
-			return 0, err
-		}
+	n, err := f.firstHashes(in, hash)
+	if err != nil || n == nil {
+		return 0, err
 	}
 	i := n.first(hash)
 	for range maxHashesAlike {
@@ -131,6 +121,20 @@ func (f *FS) lookupHash(in *inode, name string) (uint64, error) {
 		i++
 	}
 	return 0, corrupt(in.String(), "too many hashes are alike")
+}
+
+// firstHashes returns the first hashes among which one can be; nil: there are none.
+func (f *FS) firstHashes(in *inode, hash uint32) (*hashNode, error) {
+	if in.size == int64(f.sb.dirBlockBytes()) {
+		n, err := f.namesBlock(in, 0, nil)
+		if err != nil {
+			return nil, err
+		}
+		if n.hashes != nil {
+			return &hashNode{entries: n.hashes}, nil
+		}
+	}
+	return f.hashLeaf(in, hash)
 }
 
 // hashLeaf goes down to the first leaf that can have a hash; nil: none can.

@@ -95,6 +95,12 @@ func (r *replayer) buffer(it *item, b *buffer, lsn uint64) error {
 	if newer := r.f.lsnOf(head[:]); newer != 0 && newer != ^uint64(0) && newer >= lsn {
 		return nil // what is on the disk is from later on
 	}
+	return r.chunks(it, b, head[:])
+}
+
+// chunks puts the chunks of a buffer in their places. It is given the sector that
+// the buffer began with.
+func (r *replayer) chunks(it *item, b *buffer, head []byte) error {
 	region, chunk := 1, 0
 	for {
 		first, count := b.next(chunk)
@@ -112,7 +118,7 @@ func (r *replayer) buffer(it *item, b *buffer, lsn uint64) error {
 			return fmt.Errorf("it changes a buffer at sector %d from byte %d on, and has %d bytes for that",
 				b.key.sector, first*bufferChunk, len(data))
 		}
-		if region == 1 && b.kind == typeTree && r.otherTree(first, data, head[:]) {
+		if region == 1 && b.kind == typeTree && r.otherTree(first, data, head) {
 			return nil
 		}
 		if err := r.put(data[:count*bufferChunk],

@@ -64,19 +64,11 @@ func (r *replayer) inode(it *item, lsn uint64) error {
 	if r.cancelled[i.buffer] > 0 {
 		return nil
 	}
-	core, err := it.region(1)
+	core, err := r.coreOf(it, i)
 	if err != nil {
 		return err
 	}
 	sb := r.f.sb
-	size := inodeOldBytes - 4 // without the link between inodes that are deleted
-	if sb.v5() {
-		size = inodeBytes
-	}
-	if len(core) < size || len(core) > inodeBytes || le.Uint16(core) != inodeMagic ||
-		sb.v5() != (core[4] == 3) {
-		return fmt.Errorf("it has %d bytes for inode %d, which are none", len(core), i.ino)
-	}
 	raw := make([]byte, sb.inodeBytes())
 	if err := r.read(raw, i.off); err != nil {
 		return err
@@ -101,6 +93,23 @@ func (r *replayer) inode(it *item, lsn uint64) error {
 		return err
 	}
 	return r.owner(i, raw)
+}
+
+// coreOf returns the fields of an inode that the log has.
+func (r *replayer) coreOf(it *item, i *inodeItem) ([]byte, error) {
+	core, err := it.region(1)
+	if err != nil {
+		return nil, err
+	}
+	size := inodeOldBytes - 4 // without the link between inodes that are deleted
+	if r.f.sb.v5() {
+		size = inodeBytes
+	}
+	if len(core) < size || len(core) > inodeBytes || le.Uint16(core) != inodeMagic ||
+		r.f.sb.v5() != (core[4] == 3) {
+		return nil, fmt.Errorf("it has %d bytes for inode %d, which are none", len(core), i.ino)
+	}
+	return core, nil
 }
 
 // forks returns where the forks of an inode begin.
@@ -147,60 +156,44 @@ func inodeCore(raw, core []byte, lsn uint64) {
 		}
 	}
 	keep := func(at, n int) { copy(raw[at:at+n], core[at:]) }
-	flip(0, 2) // magic
-	flip(2, 2) // mode
 	keep(4, 2) // version, form
 	clear(raw[6:8])
-	for at := 8; at < 20; at += 4 { // owners, links
-		flip(at, 4)
-	}
 	if core[4] == 1 { // its number of links is where version 2 has none
 		flip(6, 2)
 	}
-	flip(20, 2) // project
-	flip(22, 2)
-	v3 := core[4] == 3
-	var flags2 uint64
-	if v3 {
-		flags2 = le.Uint64(core[120:])
+	// Magic and mode; owners and links; project; size, blocks, the hint for extents;
+	// the numbers of extents, flags, the generation.
+	for _, at := range []int{0, 2, 20, 22, 80, 88, 90} {
+		flip(at, 2)
 	}
-	stamps := []int{32, 40, 48}
-	if v3 {
-		stamps = append(stamps, 144)
+	for _, at := range []int{8, 12, 16, 72, 76, 84, 92} {
+		flip(at, 4)
+	}
+	flip(56, 8)
+	flip(64, 8)
+	clear(raw[24:32])
+	keep(82, 2) // where attributes begin, and their form
+	stamps, flags2 := []int{32, 40, 48}, uint64(0)
+	if core[4] == 3 {
+		stamps, flags2 = append(stamps, 144), le.Uint64(core[120:])
+		for _, at := range []int{104, 120, 152} {
+			flip(at, 8)
+		}
+		be.PutUint64(raw[112:], lsn)
+		flip(128, 4)
+		clear(raw[132:144])
+		keep(160, 16)
 	}
 	for _, at := range stamps {
-		if v3 && flags2&flag2BigTime != 0 {
+		if flags2&flag2BigTime != 0 {
 			flip(at, 8)
 		} else {
 			flip(at, 4)
 			flip(at+4, 4)
 		}
 	}
-	flip(56, 8) // size
-	flip(64, 8) // blocks
-	flip(72, 4)
-	if v3 && flags2&flag2Nrext64 != 0 {
+	if flags2&flag2Nrext64 != 0 {
 		flip(24, 8)
-		flip(76, 4)
-		flip(80, 2)
-	} else {
-		clear(raw[24:32])
-		flip(76, 4)
-		flip(80, 2)
-	}
-	keep(82, 2) // where attributes begin, and their form
-	flip(84, 4)
-	flip(88, 2)
-	flip(90, 2)
-	flip(92, 4)
-	if v3 {
-		flip(104, 8)
-		be.PutUint64(raw[112:], lsn)
-		flip(120, 8)
-		flip(128, 4)
-		clear(raw[132:144])
-		flip(152, 8)
-		keep(160, 16)
 	}
 }
 

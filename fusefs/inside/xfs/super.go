@@ -123,6 +123,12 @@ func (sb *super) check(blockBytes uint32, inodeBytes uint16) error {
 		sb.logPerBlock+sb.logInode != sb.logBlock || sb.v5() && sb.logInode < 9 {
 		return bad("an inode size of %d, or of 2^%d", inodeBytes, sb.logInode)
 	}
+	return sb.checkGroups()
+}
+
+// checkGroups is check of what blocks are put together to.
+func (sb *super) checkGroups() error {
+	bad := func(what string, args ...any) error { return corrupt("superblock", what, args...) }
 	if sb.logDirBlock+sb.logBlock > 16 {
 		return bad("directory blocks of 2^%d blocks", sb.logDirBlock)
 	}

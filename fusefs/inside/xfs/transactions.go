@@ -224,29 +224,16 @@ func (l *logReader) items(t *transaction, fn func(it *item) error) error {
 		return l.corrupt(at, "a transaction has no header")
 	}
 	for rest := t.pieces[n:]; len(rest) > 0; {
-		at := int64(rest[0].sector)
 		first, _, err := l.gather(rest)
 		if err != nil {
 			return err
 		}
 		if len(first) < 8 {
-			return l.corrupt(at, "an item of %d bytes", len(first))
+			return l.corrupt(int64(rest[0].sector), "an item of %d bytes", len(first))
 		}
-		count := int(le.Uint16(first[2:]))
-		if count == 0 || count > maxRegions {
-			return l.corrupt(at, "an item of %d regions", count)
-		}
-		end, regions := 0, 0
-		for ; end < len(rest); end++ {
-			if !rest[end].rest || end == 0 {
-				if regions == count {
-					break
-				}
-				regions++
-			}
-		}
-		if regions < count {
-			return l.corrupt(at, "an item with %d of its %d regions", regions, count)
+		end, err := l.itemEnd(rest, int(le.Uint16(first[2:])))
+		if err != nil {
+			return err
 		}
 		it := &item{l: l, pieces: rest[:end], kind: le.Uint16(first), first: first}
 		if err := fn(it); err != nil {
@@ -255,4 +242,26 @@ func (l *logReader) items(t *transaction, fn func(it *item) error) error {
 		rest = rest[end:]
 	}
 	return nil
+}
+
+// itemEnd returns how many pieces an item of so many regions has.
+func (l *logReader) itemEnd(pieces []piece, count int) (int, error) {
+	at := int64(pieces[0].sector)
+	if count == 0 || count > maxRegions {
+		return 0, l.corrupt(at, "an item of %d regions", count)
+	}
+	end, regions := 0, 0
+	for ; end < len(pieces); end++ {
+		if end > 0 && pieces[end].rest {
+			continue
+		}
+		if regions == count {
+			break
+		}
+		regions++
+	}
+	if regions < count {
+		return 0, l.corrupt(at, "an item with %d of its %d regions", regions, count)
+	}
+	return end, nil
 }
