@@ -25,7 +25,7 @@ func processor() time.Duration {
 // benchImage returns an image of a tree of 10,000 files, of 22 KiB each on
 // average, and of one directory of 10,000 files.
 func benchImage(b *testing.B) string {
-	guest.NeedMount(b)
+	needMount(b)
 	image := mkfs(b, 600)
 	mounted(b, image, "", func(root string) {
 		data := make([]byte, 256<<10)
@@ -88,7 +88,7 @@ func readTree(b *testing.B, f *FS, dir uint64, buf []byte, files, bytes *int64) 
 // BenchmarkReplay opens a file system that was copied after 60,000 files were
 // made in it, none of which may be in its place yet.
 func BenchmarkReplay(b *testing.B) {
-	guest.NeedMount(b)
+	needMount(b)
 	image := mkfs(b, 1000, "-l", "size=64m")
 	mounted(b, image, "", func(root string) {
 		for i := range 60_000 {

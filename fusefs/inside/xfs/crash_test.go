@@ -36,7 +36,7 @@ var crashKinds = []crashKind{
 // A disk that is copied while it is written to shows what the kernel shows of it
 // after it has replayed the log.
 func TestACopyOfADiskInUseIsWhatTheKernelMakesOfIt(t *testing.T) {
-	guest.NeedMount(t)
+	needMount(t)
 	seeds, _ := strconv.Atoi(os.Getenv(crashEnv))
 	for seed := range max(2, seeds) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) { t.Parallel(); crash(t, uint64(seed)) })

@@ -103,7 +103,7 @@ const formsEnv = "RESTOREFS_XFS_FORMS"
 
 // Every form of directories, attributes and maps of extents is read.
 func TestEachFormIsRead(t *testing.T) {
-	guest.NeedMount(t)
+	needMount(t)
 	list := []string{
 		"-b size=1024 -n size=65536 -i nrext64=1 -m rmapbt=1",
 		"", "-b size=1024", "-n size=32768", "-i size=1024 -b size=2048",

@@ -3,10 +3,12 @@ package xfs
 import (
 	"bytes"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 
 	"github.com/restorefs/restorefs/backupstore/storetest/guest"
+	"github.com/restorefs/restorefs/backupstore/storetest/leaktest/need"
 )
 
 // mkfs makes an image of so many MiB.
@@ -19,6 +21,19 @@ func mkfs(t testing.TB, size int, args ...string) string {
 	guest.Command(t, "mkfs.xfs", append(append([]string{"-q", "-f", "--unsupported"}, args...),
 		image)...)
 	return image
+}
+
+// needMount skips a test that needs a kernel that mounts XFS.
+func needMount(t testing.TB) {
+	t.Helper()
+	guest.NeedMount(t)
+	known := func() bool {
+		b, err := os.ReadFile("/proc/filesystems")
+		return err == nil && bytes.Contains(b, []byte("\txfs\n"))
+	}
+	if !known() && (exec.Command("modprobe", "xfs").Run() != nil || !known()) {
+		need.Missing(t, "needs a kernel that mounts XFS")
+	}
 }
 
 // mounted mounts an image with the kernel, calls fn with where, and unmounts it.

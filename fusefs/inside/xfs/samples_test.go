@@ -62,7 +62,7 @@ func TestSamples(t *testing.T) {
 }
 
 func makeSample(t *testing.T, name string, args []string) {
-	guest.NeedMount(t)
+	needMount(t)
 	image := mkfs(t, 20, args...)
 	copied := image + "-copied"
 	mounted(t, image, ",allocsize=4k", func(root string) {

@@ -29,7 +29,7 @@ func shutdown(t *testing.T, root string, flush bool) {
 // A file system that ended in the middle of sharing and unsharing many extents
 // shows what the kernel shows of it, whatever was not finished.
 func TestWhatAPowerCutLeavesUnfinishedIsFinished(t *testing.T) {
-	guest.NeedMount(t)
+	needMount(t)
 	for i, kind := range []string{"-m rmapbt=1", "-b size=1024"} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()

@@ -91,7 +91,7 @@ func TestALastRecordThatIsDamagedEndsTheReplay(t *testing.T) {
 
 // A directory that has a damaged block is not read in whole, and nothing else is harmed.
 func TestABlockThatIsDamagedHarmsItsDirectoryAlone(t *testing.T) {
-	guest.NeedMount(t)
+	needMount(t)
 	path := mkfs(t, 40, "-b", "size=1024")
 	mounted(t, path, "", func(root string) { fillSample(t, root) })
 	image, err := os.ReadFile(path)

@@ -61,7 +61,7 @@ func kinds() []string {
 
 // What the kernel shows of a file system that it has filled itself is what this package shows.
 func TestTheKernelsViewIsOurs(t *testing.T) {
-	guest.NeedMount(t)
+	needMount(t)
 	for _, args := range kinds() {
 		t.Run(args, func(t *testing.T) {
 			t.Parallel()
