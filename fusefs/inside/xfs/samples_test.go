@@ -19,9 +19,11 @@ import (
 // sampleKinds are how the samples were made: small file systems that are damaged
 // in tests, so that these need neither root nor programs. A kernel has filled
 // them, and they were copied while it had them mounted, so that their logs want
-// to be replayed. TestSamples makes them.
+// to be replayed. TestSamples makes them; that of version 4 wants a kernel that
+// mounts it.
 var sampleKinds = []struct{ name, mkfs string }{
 	{"version5", "-b size=1024 -n size=4096 -m rmapbt=1 -i nrext64=1 -d size=17m,agcount=1"},
+	{"version4", "-m crc=0 -b size=512 -n size=4096 -i size=256 -d size=17m,agcount=1"},
 }
 
 // sample returns a sample by its number.
