@@ -11,7 +11,7 @@ import (
 	"github.com/restorefs/restorefs/backupstore/storetest/guest"
 )
 
-// damageEnv is how many mutations the test of them takes; 600 if it is not set.
+// damageEnv is how many mutations the test of them takes; 240 if it is not set.
 const damageEnv = "RESTOREFS_VFAT_DAMAGES"
 
 // places returns what of an image is worth damaging.
@@ -108,7 +108,7 @@ func exercise(r io.ReaderAt, size int64) {
 func TestADamagedFileSystemDoesNoHarm(t *testing.T) {
 	count, err := strconv.Atoi(os.Getenv(damageEnv))
 	if err != nil {
-		count = 600
+		count = 240
 	}
 	for n, kind := range sampleKinds {
 		image := sample(t, n)

@@ -145,12 +145,8 @@ func (f *FS) parse(slot []byte, off int64) entry {
 			off,
 		) / slotBytes, dir: slot[11]&attrDir != 0, readOnly: slot[11]&attrReadOnly != 0,
 		first: uint32(le.Uint16(slot[26:])), size: int64(le.Uint32(slot[28:])),
-		mtime: dosTime(le.Uint16(slot[24:]), le.Uint16(slot[22:]), 0),
-		atime: dosTime(le.Uint16(slot[18:]), 0, 0),
 	}
-	if date := le.Uint16(slot[16:]); date != 0 {
-		e.btime = dosTime(date, le.Uint16(slot[14:]), slot[13])
-	}
+	copy(e.fat[:], slot)
 	if f.bits == 32 {
 		e.first |= uint32(le.Uint16(slot[20:])) << 16
 	}

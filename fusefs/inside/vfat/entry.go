@@ -13,7 +13,18 @@ type entry struct {
 	size       int64 // of a directory of FAT: 0, as it is not known
 	valid      int64 // what of it was written
 
-	mtime, atime, btime time.Time
+	mtime, atime, btime time.Time // of exFAT; of FAT see setTimes
+	fat                 [slotBytes]byte
+}
+
+// setTimes sets the times of a file of FAT, which few callers want.
+func (e *entry) setTimes() {
+	slot := e.fat[:]
+	e.mtime = dosTime(le.Uint16(slot[24:]), le.Uint16(slot[22:]), 0)
+	e.atime = dosTime(le.Uint16(slot[18:]), 0, 0)
+	if date := le.Uint16(slot[16:]); date != 0 {
+		e.btime = dosTime(date, le.Uint16(slot[14:]), slot[13])
+	}
 }
 
 // Attributes of a file.
@@ -65,6 +76,9 @@ func (f *FS) Stat(ino uint64) (Attr, error) {
 	e, err := f.entry(ino)
 	if err != nil {
 		return Attr{}, err
+	}
+	if !f.ex {
+		e.setTimes()
 	}
 	a := Attr{
 		Mode:  modeRegular | 0o644,

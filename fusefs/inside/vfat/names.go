@@ -1,6 +1,7 @@
 package vfat
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -12,6 +13,9 @@ var oem = []rune("ÇüéâäàåçêëèïîìÄÅÉæÆôöòûùÿÖÜ¢£¥�
 
 // oemText returns text of code page 437.
 func oemText(b []byte) string {
+	if !slices.ContainsFunc(b, func(c byte) bool { return c >= 0x80 }) {
+		return string(b)
+	}
 	var out strings.Builder
 	for _, c := range b {
 		if c < 0x80 {
