@@ -69,8 +69,11 @@ func TestRunEndsAtTheFirstSignalWhereItsMountIsKept(t *testing.T) {
 	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	// The command ends when the namespace is there, however slow the machine.
+	there := filepath.Join(t.TempDir(), "there")
 	cmd := program(t, "mount", "--share", share, mountpoint, "--run",
-		`unshare --mount sh -c 'echo kept; exec cat `+fifo+`' >&2 & sleep 0.1; exit 7`)
+		`unshare --mount sh -c 'echo kept; : >`+there+`; exec cat `+fifo+`' >&2 &
+		until [ -e `+there+` ]; do sleep 0.01; done; exit 7`)
 	said, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
