@@ -8,7 +8,6 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/restorefs/restorefs/cmd/cmdline"
-	"github.com/restorefs/restorefs/cmd/places"
 )
 
 const backupHelp = `BACKUP is a backup id, a unique prefix of one (4 or more characters),
@@ -78,18 +77,4 @@ func buildVersion() string {
 		return info.Main.Version
 	}
 	return "(unknown)"
-}
-
-func jsonFlag() cli.Flag {
-	return &cli.BoolFlag{Name: "json", Usage: "write JSON to stdout", DisableDefaultText: true}
-}
-
-func cacheDirFlag() cli.Flag {
-	return &cli.StringFlag{Name: "cache-dir", EnvVars: []string{"RESTOREFS_CACHE_DIR"}, Value: places.DefaultCache(),
-		Usage: "keep indexes below this `DIRECTORY`, of a GiB at most; losing it loses only time"}
-}
-
-// trustGroupFlag belongs to each command that keeps or reads something in a directory of restorefs.
-func trustGroupFlag() cli.Flag {
-	return &cli.StringFlag{Name: "trust-group", Usage: "use directories of caches and overlays that members of `GROUP` can write to"}
 }

@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/restorefs/restorefs/backupstore/storetest"
+	"github.com/restorefs/restorefs/cmd/attended"
 	"github.com/restorefs/restorefs/cmd/cloud/cloudtest"
 	"github.com/restorefs/restorefs/cmd/wording"
 )
@@ -85,7 +86,7 @@ func TestMaterializeRestoresTheVolumesMetadata(t *testing.T) {
 		t.Errorf("exit %d: %s%s", code, stdout, stderr)
 	}
 	stdout, stderr, code = inCloud(t, f.URL, "materialize", "--share", share, "--volume", cloudTarget, "--json", id, target)
-	var result materialized
+	var result attended.Result
 	if err := json.Unmarshal([]byte(stdout), &result); err != nil || code != 0 || result.Volume == nil || !result.Volume.Restored || result.Volume.ID != cloudTarget || !result.Verified {
 		t.Fatalf("exit %d: %v %s%s", code, err, stdout, stderr)
 	}
@@ -215,7 +216,7 @@ func TestAFaultOfTheCloudIsMadeGoodByThePrintedCommand(t *testing.T) {
 		<-logged.then
 		cmd.Process.Signal(os.Interrupt) // only the operator ends the wait
 		cmd.Wait()
-		var result materialized
+		var result attended.Result
 		if err := json.Unmarshal(out.Bytes(), &result); err != nil || cmd.ProcessState.ExitCode() != 5 || !result.Verified || result.Volume.Restored || result.Volume.Error == "" || !strings.HasPrefix(result.Volume.Again, "restorefs materialize --metadata-only --share ") {
 			t.Errorf("exit %d: %v %s%s", cmd.ProcessState.ExitCode(), err, out.String(), logged.text.String())
 		}

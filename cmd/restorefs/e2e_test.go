@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/restorefs/restorefs/backupstore/storetest"
+	"github.com/restorefs/restorefs/cmd/attended"
 	"github.com/restorefs/restorefs/cmd/exitcode"
 	"github.com/restorefs/restorefs/cmd/report"
 )
@@ -117,7 +118,7 @@ func TestMaterializeGivesTheSource(t *testing.T) {
 				t.Fatalf("exit %d: %s", code, stderr)
 			}
 			sameDisk(t, sourceDisk(t, share, list, f), target)
-			var result materialized
+			var result attended.Result
 			if err := json.Unmarshal([]byte(stdout), &result); err != nil || result.Backup != f.ID || result.Size != f.VolumeGiB<<30 ||
 				result.BytesWritten+result.BytesZeroed+result.BytesSkipped != result.Size || !result.Verified {
 				t.Errorf("%v: %s", err, stdout)
@@ -326,7 +327,7 @@ func TestAnInterruptedRunIsContinued(t *testing.T) {
 	}
 	// Restored again as an update of the same target, nothing is written.
 	stdout, stderr, code = restorefs(t, "materialize", "--share", share, id, target, "--delta", "--force", "--yes", "--json")
-	var result materialized
+	var result attended.Result
 	if err := json.Unmarshal([]byte(stdout), &result); err != nil || code != 0 || result.BytesWritten != 0 {
 		t.Errorf("exit %d, %v: %s%s", code, err, stdout, stderr)
 	}

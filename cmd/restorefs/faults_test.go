@@ -18,6 +18,7 @@ import (
 	"github.com/hanwen/go-fuse/v2/fuse"
 
 	"github.com/restorefs/restorefs/backupstore/storetest"
+	"github.com/restorefs/restorefs/cmd/attended"
 	"github.com/restorefs/restorefs/cmd/exitcode"
 )
 
@@ -168,10 +169,10 @@ func passThrough(t *testing.T, dir string) (mountpoint string, say func(fault st
 
 // restored makes or continues a restore, which must succeed with the content want, and returns its
 // JSON.
-func restored(t *testing.T, want []byte, backing string, args ...string) materialized {
+func restored(t *testing.T, want []byte, backing string, args ...string) attended.Result {
 	t.Helper()
 	stdout, stderr, code := restorefs(t, append([]string{"materialize", "--yes", "--json"}, args...)...)
-	var result materialized
+	var result attended.Result
 	if err := json.Unmarshal([]byte(stdout), &result); err != nil || code != 0 {
 		t.Fatalf("exit %d, %v: %s", code, err, stderr)
 	}

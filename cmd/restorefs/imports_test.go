@@ -12,9 +12,14 @@ const module = "github.com/restorefs/restorefs/"
 // mayImport is the import table of docs/architecture.md: which packages a package may depend on,
 // directly or not. Only cmd/restorefs knows all.
 var mayImport = map[string][]string{
-	"cache":           {},
-	"cache/disk":      {"cache/private", "cache/private/lock"},
-	"cache/private":   {},
+	"cache":         {},
+	"cache/disk":    {"cache/private", "cache/private/lock"},
+	"cache/private": {},
+	"cmd/attended": {
+		"backupstore", "backupstore/share/locate", "cmd/cloud", "cmd/cmdline", "cmd/console", "cmd/exitcode",
+		"cmd/places", "cmd/process", "cmd/report", "cmd/restore", "cmd/source", "cmd/wording",
+		"fusefs/contents", "materialize", "materialize/cinderapi", "materialize/device",
+	},
 	"cmd/wording":     {"backupstore/safetext"},
 	"cmd/cmdline":     {"cmd/wording"},
 	"cmd/console":     {"backupstore/safetext", "cmd/cmdline", "cmd/wording"},

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/restorefs/restorefs/backupstore/storetest"
+	"github.com/restorefs/restorefs/cmd/attended"
 	"github.com/restorefs/restorefs/cmd/exitcode"
 )
 
@@ -181,7 +182,7 @@ func killAndContinue(t *testing.T, k killed) (inside bool) {
 		}
 		stdout, stderr, code = restorefs(t, append(args, "--force", "--delta")...)
 	}
-	var result materialized
+	var result attended.Result
 	if err := json.Unmarshal([]byte(stdout), &result); err != nil || code != 0 {
 		t.Fatalf("killed after %v, continued: exit %d, %v: %s", moment, code, err, stderr)
 	}

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/restorefs/restorefs/backupstore/storetest"
+	"github.com/restorefs/restorefs/cmd/attended"
 	"github.com/restorefs/restorefs/cmd/cloud/cloudtest"
 	"github.com/restorefs/restorefs/materialize/cinderapi"
 )
@@ -67,12 +68,12 @@ func TestANewVolumeIsCreatedWrittenAndNamed(t *testing.T) {
 	share, id := cloudBackup(t, storetest.Volume{Name: "db", Description: "d", Metadata: map[string]string{"a": "1"}, ImageMetadata: map[string]string{"os": "debian"}, Bootable: true})
 	s := newCreatingServer(t)
 	stdout, stderr, code := s.run(t, s.flags(share, id, "--new-volume", "--dry-run", "--json")...)
-	var plan planned
+	var plan attended.Plan
 	if err := json.Unmarshal([]byte(stdout), &plan); err != nil || code != 0 || plan.NewVolume == nil || plan.NewVolume.SizeGiB != 1 || !strings.HasSuffix(plan.NewVolume.Device, "/volume-{id}") || s.Calls() != "" {
 		t.Fatalf("dry run: exit %d: %v %s%s; %s", code, err, stdout, stderr, s.Calls())
 	}
 	stdout, stderr, code = s.run(t, s.flags(share, id, "--new-volume", "--size", "2", "--json")...)
-	var result materialized
+	var result attended.Result
 	if err := json.Unmarshal([]byte(stdout), &result); err != nil || code != 0 || result.VolumeID != cloudTarget || !result.Verified || !result.Volume.Restored {
 		t.Fatalf("exit %d: %v %s%s", code, err, stdout, stderr)
 	}

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/restorefs/restorefs/backupstore/storetest"
+	"github.com/restorefs/restorefs/cmd/attended"
 	"github.com/restorefs/restorefs/cmd/exitcode"
 	"github.com/restorefs/restorefs/cmd/report"
 )
@@ -123,7 +124,7 @@ func TestWhatIsWrittenIsThereAfterARemountAndNotInTheBackup(t *testing.T) {
 		t.Fatal("without --overlay the writes are there, too")
 	}
 	stdout, stderr, code = restorefs(t, "materialize", "--share", share, "--overlay", dir, "--delta", "--force", "--yes", "--verify-after", "--json", id, other)
-	var result materialized
+	var result attended.Result
 	if err := json.Unmarshal([]byte(stdout), &result); code != 0 || err != nil || result.Overlay != dir || wrongBytes(t, want, other) > 0 {
 		t.Fatalf("materialize --overlay --delta: exit %d, %v, %d bytes wrong: %s", code, err, wrongBytes(t, want, other), stderr)
 	}

@@ -8,11 +8,12 @@ import (
 	"testing"
 
 	"github.com/restorefs/restorefs/backupstore/storetest"
+	"github.com/restorefs/restorefs/cmd/attended"
 	"github.com/restorefs/restorefs/cmd/exitcode"
 )
 
 // planOf runs a dry run and returns its JSON and its lines.
-func planOf(t *testing.T, want int, args ...string) (p planned, lines string) {
+func planOf(t *testing.T, want int, args ...string) (p attended.Plan, lines string) {
 	t.Helper()
 	args = append([]string{"materialize", "--dry-run"}, args...)
 	lines, stderr, code := restorefs(t, args...)

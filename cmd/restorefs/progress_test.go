@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/restorefs/restorefs/backupstore/storetest"
+	"github.com/restorefs/restorefs/cmd/attended"
 	"github.com/restorefs/restorefs/cmd/console"
 )
 
@@ -42,7 +43,7 @@ func TestADryRunMeasuresReading(t *testing.T) {
 		Content: storetest.Disk(32<<20, 9), FileSize: 8 << 20})
 	target := filepath.Join(t.TempDir(), "disk")
 	stdout, stderr, code := restorefs(t, "materialize", "--share", share, made.ID, target, "--dry-run", "--json", "--bwlimit", "1M")
-	var p planned
+	var p attended.Plan
 	if err := json.Unmarshal([]byte(stdout), &p); err != nil || code != 0 || p.Objects != len(made.Objects) || p.StoredBytes == 0 ||
 		p.ProbedBytes == 0 || p.ReadBytesPerSecond != 1<<20 || p.ReadSeconds < float64(p.WriteBytes)/(1<<20)-1 {
 		t.Errorf("exit %d, %v: %+v %s", code, err, p, stderr)

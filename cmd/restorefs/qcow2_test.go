@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/restorefs/restorefs/backupstore/storetest"
+	"github.com/restorefs/restorefs/cmd/attended"
 	"github.com/restorefs/restorefs/cmd/exitcode"
 )
 
@@ -59,7 +60,7 @@ func TestAQcow2HoldsTheVolume(t *testing.T) {
 			target := filepath.Join(t.TempDir(), "disk.qcow2")
 			args := []string{"materialize", "--format", "qcow2", "--share", share, "--json", "--verify-after", f.ID, target}
 			stdout, stderr, code := restorefs(t, args...)
-			var result materialized
+			var result attended.Result
 			if err := json.Unmarshal([]byte(stdout), &result); err != nil || code != 0 || result.Size != f.VolumeGiB<<30 || !result.Verified {
 				t.Fatalf("exit %d, %v: %s%s", code, err, stdout, stderr)
 			}

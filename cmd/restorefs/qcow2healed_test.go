@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/restorefs/restorefs/backupstore/storetest"
+	"github.com/restorefs/restorefs/cmd/attended"
 )
 
 func TestAQcow2TellsWhatWasHealed(t *testing.T) {
@@ -28,7 +29,7 @@ func TestAQcow2TellsWhatWasHealed(t *testing.T) {
 		t.Fatal(err)
 	}
 	stdout, stderr, code := restorefs(t, "materialize", "--format", "qcow2", "--json", "--share", share, b.ID, filepath.Join(t.TempDir(), "disk"))
-	var out materialized
+	var out attended.Result
 	if err := json.Unmarshal([]byte(stdout), &out); err != nil || code != 0 {
 		t.Fatalf("exit %d, %v: %s%s", code, err, stdout, stderr)
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/restorefs/restorefs/backupstore/storetest"
+	"github.com/restorefs/restorefs/cmd/attended"
 	"github.com/restorefs/restorefs/cmd/exitcode"
 	"github.com/restorefs/restorefs/cmd/report"
 )
@@ -22,7 +23,7 @@ func TestSalvageRestoresWhatThereIs(t *testing.T) {
 		t.Run(f.Label, func(t *testing.T) {
 			target := filepath.Join(t.TempDir(), "disk.raw")
 			stdout, stderr, code := restorefs(t, "materialize", "--salvage", "--verify-after", "--json", "--share", share, f.ID, target)
-			var result materialized
+			var result attended.Result
 			if err := json.Unmarshal([]byte(stdout), &result); err != nil || code != exitcode.Damaged || result.Verified || len(result.Lost) == 0 {
 				t.Fatalf("exit %d, %v: %s%s", code, err, stdout, stderr)
 			}
@@ -68,7 +69,7 @@ func TestSalvageCanKeepWhatTheTargetHolds(t *testing.T) {
 		t.Fatal(err)
 	}
 	stdout, stderr, code := restorefs(t, "materialize", "--share", share, f.ID, target, "--salvage=keep", "--force", "--yes", "--json")
-	var result materialized
+	var result attended.Result
 	if err := json.Unmarshal([]byte(stdout), &result); err != nil || code != exitcode.Damaged || len(result.Lost) != 1 {
 		t.Fatalf("exit %d, %v: %s%s", code, err, stdout, stderr)
 	}

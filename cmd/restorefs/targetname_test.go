@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/restorefs/restorefs/cmd/attended"
 	"github.com/restorefs/restorefs/cmd/exitcode"
-	"github.com/restorefs/restorefs/cmd/restore"
 )
 
 func TestADoubtfulTargetTakesAYes(t *testing.T) {
@@ -59,7 +59,7 @@ func TestAFinishedRestoreThatIsRunAgainSaysHowToProveIt(t *testing.T) {
 
 func TestADryRunOfAPipeAndOfAQcow2(t *testing.T) {
 	share, b := smallShare(t)
-	plan := func(args ...string) (p planned) {
+	plan := func(args ...string) (p attended.Plan) {
 		t.Helper()
 		stdout, stderr, code := restorefs(t, append([]string{"materialize", "--dry-run", "--json", "--share", share, b.ID}, args...)...)
 		if err := json.Unmarshal([]byte(stdout), &p); err != nil || code != 0 {
@@ -85,17 +85,5 @@ func TestADryRunOfAPipeAndOfAQcow2(t *testing.T) {
 	}
 	if _, stderr, code := restorefs(t, "materialize", "--dry-run", "--format", "qcow2", "--share", share, b.ID, target); code != exitcode.Refused {
 		t.Errorf("exit %d: %s", code, stderr)
-	}
-}
-
-func TestADryRunSaysThatThereIsNoRoom(t *testing.T) {
-	free := int64(10 << 20)
-	p := restore.Plan{Target: "/x", WriteBytes: 20 << 20, FreeBytes: &free}
-	if err := fits(p); err == nil || exitcode.Of(err) != exitcode.Failed || !strings.Contains(err.Error(), "would not fit: 20 MiB are to be written, 10 MiB are free") {
-		t.Errorf("%v", err)
-	}
-	p.WriteBytes = free
-	if err := fits(p); err != nil {
-		t.Error(err)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/restorefs/restorefs/backupstore/storetest"
+	"github.com/restorefs/restorefs/cmd/attended"
 	"github.com/restorefs/restorefs/cmd/exitcode"
 )
 
@@ -216,7 +217,7 @@ func TestStdoutAndDryRun(t *testing.T) {
 	streams(t, image, f.VolumeGiB<<30, "materialize", "--share", share, f.ID, "-")
 	target := filepath.Join(t.TempDir(), "disk.raw")
 	stdout, stderr, code := restorefs(t, "materialize", "--share", share, f.ID, target, "--dry-run", "--json")
-	var p planned
+	var p attended.Plan
 	if err := json.Unmarshal([]byte(stdout), &p); err != nil || code != 0 || p.WriteBytes+p.ZeroBytes != f.VolumeGiB<<30 || p.Refused {
 		t.Errorf("exit %d, %v: %s%s", code, err, stdout, stderr)
 	}

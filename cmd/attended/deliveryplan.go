@@ -1,4 +1,4 @@
-package main
+package attended
 
 import (
 	"context"
@@ -26,7 +26,7 @@ func (d *delivery) dryRun(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p := planned{Plan: found, Notes: found.Notes}
+	p := Plan{Plan: found, Notes: found.Notes}
 	if created != nil {
 		p.NewVolume = &plannedVolume{SizeGiB: created.SizeGiB, Type: created.Type, Zone: created.Zone, Name: created.Name, Device: d.place.String()}
 	} else if p.Changes, err = d.Changes(ctx, d.backup); err != nil {

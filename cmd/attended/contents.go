@@ -1,4 +1,4 @@
-package main
+package attended
 
 import (
 	"context"
@@ -8,18 +8,12 @@ import (
 	"os"
 	"time"
 
-	"github.com/urfave/cli/v2"
-
 	"github.com/restorefs/restorefs/cmd/report"
 	"github.com/restorefs/restorefs/cmd/source"
 	"github.com/restorefs/restorefs/cmd/wording"
 	"github.com/restorefs/restorefs/fusefs/contents"
 	"github.com/restorefs/restorefs/materialize"
 )
-
-func lookFlag(value time.Duration, usage string) cli.Flag {
-	return &cli.DurationFlag{Name: "look", Value: value, Usage: usage}
-}
 
 // lookAtTarget looks at a disk that was just restored, on the target: reading there costs next to
 // nothing. An error is only reported in the result.

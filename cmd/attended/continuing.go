@@ -1,37 +1,11 @@
-package main
+package attended
 
 import (
-	"fmt"
 	"slices"
-
-	"github.com/urfave/cli/v2"
 
 	"github.com/restorefs/restorefs/cmd/cmdline"
 	"github.com/restorefs/restorefs/cmd/wording"
 )
-
-// givenFlagsOf reads the flags of a command line.
-func givenFlagsOf(c *cli.Context) (given cmdline.Given) {
-	for _, f := range c.Command.Flags {
-		name := f.Names()[0]
-		if !c.IsSet(name) {
-			continue
-		}
-		var words []string
-		switch f.(type) {
-		case *cli.BoolFlag:
-			if c.Bool(name) {
-				words = []string{"--" + name}
-			}
-		case salvageFlag:
-			words = []string{"--" + name + "=" + fmt.Sprint(c.Generic(name))}
-		default:
-			words = []string{"--" + name, fmt.Sprint(c.Value(name))}
-		}
-		given = append(given, cmdline.GivenFlag{Name: name, Words: words})
-	}
-	return given
-}
 
 // continuing returns the command that continues a materialize that ended early: with the flags that
 // were given except those in drop, and with more at the end. noted says that the target has a note

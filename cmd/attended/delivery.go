@@ -1,4 +1,4 @@
-package main
+package attended
 
 import (
 	"context"
@@ -25,16 +25,16 @@ type delivery struct {
 }
 
 // toFoundDevice is materialize without TARGET.
-func toFoundDevice(ctx context.Context, o materializeOptions) error {
+func toFoundDevice(ctx context.Context, o Options) error {
 	if err := o.checkFindsDevice(); err != nil {
 		return err
 	}
-	how, err := o.cloudOptions()
+	how, err := o.destinationOptions()
 	if err != nil {
 		return err
 	}
 	var finder device.Finder
-	if path := o.cloud.devicePath; path != "" {
+	if path := o.Cloud.DevicePath; path != "" {
 		if finder, err = device.Parse(path); err != nil {
 			return cmdline.Usagef("--device-path %w", err)
 		}
@@ -51,13 +51,13 @@ func toFoundDevice(ctx context.Context, o materializeOptions) error {
 	if err := d.planVolume(ctx, how); err != nil {
 		return err
 	}
-	if d.place, err = choosePlace(ctx, r.cloud.client, finder, o.cloud.server); err != nil {
+	if d.place, err = choosePlace(ctx, r.cloud.client, finder, o.Cloud.Server); err != nil {
 		return err
 	}
 	if err := d.place.Check(ctx); err != nil {
 		return err
 	}
-	if o.dryRun {
+	if o.DryRun {
 		return d.dryRun(ctx)
 	}
 	if err := d.confirm(ctx); err != nil {
@@ -68,16 +68,16 @@ func toFoundDevice(ctx context.Context, o materializeOptions) error {
 
 // planVolume plans the volume of --new-volume, or looks at that of --volume.
 func (d *delivery) planVolume(ctx context.Context, how cloud.Options) (err error) {
-	f := d.o.cloud
-	if f.attach && cloud.Encrypted(d.backup) {
+	f := d.o.Cloud
+	if f.Attach && cloud.Encrypted(d.backup) {
 		return cmdline.Usagef("backup %s is of an encrypted volume: its data is encrypted, and what is written through an attachment would be encrypted once more; "+
 			"restore it where the volume's own bytes are (--device-path)", d.backup.ID)
 	}
 	client := d.cloud.client
-	if f.newVolume {
-		d.Delivery, err = cloud.NewVolume(ctx, client, d.backup, d.engine.Volume(), f.wish, how)
+	if f.NewVolume {
+		d.Delivery, err = cloud.NewVolume(ctx, client, d.backup, d.engine.Volume(), f.Wish, how)
 	} else {
-		d.Delivery, err = cloud.ToVolume(ctx, client, f.volume, d.backup, d.engine.Volume(), how)
+		d.Delivery, err = cloud.ToVolume(ctx, client, f.Volume, d.backup, d.engine.Volume(), how)
 	}
 	if err != nil {
 		return inFlags(err)

@@ -1,4 +1,4 @@
-package main
+package attended
 
 import (
 	"context"
@@ -13,6 +13,7 @@ import (
 	"github.com/restorefs/restorefs/cmd/places"
 	"github.com/restorefs/restorefs/cmd/process"
 	"github.com/restorefs/restorefs/cmd/restore"
+	"github.com/restorefs/restorefs/cmd/source"
 	"github.com/restorefs/restorefs/cmd/wording"
 	"github.com/restorefs/restorefs/materialize"
 	"github.com/restorefs/restorefs/materialize/device"
@@ -20,7 +21,7 @@ import (
 
 // restoring is one run of materialize. It belongs to one goroutine.
 type restoring struct {
-	o       materializeOptions
+	o       Options
 	share   *locate.Share
 	given   cmdline.Given // with the share, for commands that repeat them
 	catalog *backupstore.Catalog
@@ -36,20 +37,22 @@ type restoring struct {
 
 // newRestoring opens the backup that materialize is to restore. Nothing is written. The caller
 // closes it.
-func newRestoring(ctx context.Context, o materializeOptions) (*restoring, error) {
+func newRestoring(ctx context.Context, o Options) (*restoring, error) {
 	if err := o.prepare(); err != nil {
 		return nil, err
 	}
-	catalog, share, err := o.open(ctx, backupstore.Options{DecoderBytes: o.engine.Copy.MemoryBytes, NoIndexBuild: true})
+	catalog, share, err := source.Open(ctx, o.Source, backupstore.Options{
+		DecoderBytes: o.Engine.Copy.MemoryBytes, NoIndexBuild: true,
+	})
 	if err != nil {
 		return nil, err
 	}
-	o.engine.Keeper = o.keeper(ctx, share)
-	o.engine.Avoid = append(o.engine.Avoid, places.NotEmpty(share.Dir)...)
-	if o.target != "-" && !o.qcow2 {
-		o.engine.StateDir = o.stateDir(ctx, share)
+	o.Engine.Keeper = o.keeper(ctx, share)
+	o.Engine.Avoid = append(o.Engine.Avoid, places.NotEmpty(share.Dir)...)
+	if o.Target != "-" && !o.qcow2 {
+		o.Engine.StateDir = o.stateDir(ctx, share)
 	}
-	r := &restoring{o: o, share: share, given: o.given.At(share.Place()), catalog: catalog}
+	r := &restoring{o: o, share: share, given: o.Given.At(share.Place()), catalog: catalog}
 	if err := errors.Join(o.checkMetadataOut(), r.open(ctx)); err != nil {
 		r.close()
 		return nil, err
@@ -58,13 +61,13 @@ func newRestoring(ctx context.Context, o materializeOptions) (*restoring, error)
 }
 
 // outside refuses a path on the share.
-func (r *restoring) outside(path string) error { return r.o.engine.Keeper.Outside(path) }
+func (r *restoring) outside(path string) error { return r.o.Engine.Keeper.Outside(path) }
 
 func (r *restoring) open(ctx context.Context) (err error) {
-	if r.backup, err = r.catalog.Find(r.o.backup); err != nil {
+	if r.backup, err = r.catalog.Find(r.o.Backup); err != nil {
 		return err
 	}
-	o := r.o.engine
+	o := r.o.Engine
 	o.Confirm = r.confirm
 	o.Watch = func(now func() restore.Progress) (stop func()) {
 		if r.o.qcow2 { // the mount that qemu-img reads is there, and so are the workers of read-ahead
@@ -75,7 +78,7 @@ func (r *restoring) open(ctx context.Context) (err error) {
 	r.engine, err = restore.Open(ctx, r.catalog, r.backup, o)
 	broken, isBroken := errors.AsType[*restore.BrokenError](err)
 	switch {
-	case isBroken && r.o.dryRun:
+	case isBroken && r.o.DryRun:
 		return errors.Join(r.lacking(), brokenWords(broken))
 	case isBroken:
 		return brokenWords(broken)

@@ -1,4 +1,4 @@
-package main
+package attended
 
 import (
 	"context"
@@ -12,8 +12,8 @@ import (
 	"github.com/restorefs/restorefs/cmd/wording"
 )
 
-// materialized is materialize's JSON; its fields are a contract.
-type materialized struct {
+// Result is materialize's JSON; its fields are a contract.
+type Result struct {
 	Backup       string  `json:"backup"`
 	Target       string  `json:"target"`
 	Size         int64   `json:"size"`
@@ -41,10 +41,10 @@ type materialized struct {
 // the target is one.
 func (r *restoring) finish(ctx context.Context) error {
 	b, done := r.backup, r.done
-	out := materialized{
+	out := Result{
 		Backup: b.ID, Target: done.Path, Size: done.Size, BytesWritten: done.BytesWritten, BytesZeroed: done.BytesZeroed,
 		BytesSkipped: done.BytesSkipped, Verified: len(done.Lost) == 0 && b.Doubt() == "", Seconds: done.Duration.Seconds(),
-		Healed: report.Ranges(done.Healed), Lost: report.Ranges(done.Lost), Notes: done.Notes, Metadata: done.Record, Overlay: r.o.engine.Overlay,
+		Healed: report.Ranges(done.Healed), Lost: report.Ranges(done.Lost), Notes: done.Notes, Metadata: done.Record, Overlay: r.o.Engine.Overlay,
 		Disk: lookAtTarget(done.Path, done.Size),
 	}
 	if r.cloud != nil {
@@ -52,7 +52,7 @@ func (r *restoring) finish(ctx context.Context) error {
 	}
 	data, proof := r.proofWords()
 	recordErr := done.RecordErr
-	if r.o.engine.NoRecord {
+	if r.o.Engine.NoRecord {
 		if recordErr = r.printRecord(ctx); recordErr == nil {
 			out.Metadata = "-"
 		}
@@ -81,14 +81,14 @@ func (r *restoring) proofWords() (data, proof string) {
 	if r.done.Verified {
 		proof += ", and read back from the target"
 	}
-	if dir := r.o.engine.Overlay; dir != "" {
+	if dir := r.o.Engine.Overlay; dir != "" {
 		proof += "; what was written onto it is from " + dir + ", and has no digests"
 	}
 	return data, proof
 }
 
 // printRestored reports a restore to people.
-func printRestored(w io.Writer, done restore.Result, out materialized, proof string) {
+func printRestored(w io.Writer, done restore.Result, out Result, proof string) {
 	fmt.Fprintf(w, "restored backup %s to %s\n  %s in %.1f s: %s written, %s zero, %s already right; %s\n",
 		out.Backup, done.Target, wording.Size(out.Size), out.Seconds, wording.Size(out.BytesWritten), wording.Size(out.BytesZeroed), wording.Size(out.BytesSkipped), proof)
 	if len(done.Healed) > 0 {
@@ -103,8 +103,8 @@ func printRestored(w io.Writer, done restore.Result, out materialized, proof str
 }
 
 // reportTo returns where a restore is reported: on stderr if --metadata-out - uses stdout.
-func (o materializeOptions) reportTo() io.Writer {
-	if o.metadataOut == "-" {
+func (o Options) reportTo() io.Writer {
+	if o.MetadataOut == "-" {
 		return o.Err
 	}
 	return o.Out
@@ -126,4 +126,12 @@ func recordError(data string, err error) error {
 		return nil
 	}
 	return exitcode.MetadataFailed(fmt.Errorf("%sthe file with the metadata is not written: %w", data, err))
+}
+
+// noteReflink prints that --reflink had no effect.
+func (r *restoring) noteReflink() {
+	if r.o.Engine.Copy.Reflink && r.done.BytesInKernel == 0 && r.done.BytesWritten > 0 {
+		fmt.Fprintln(r.o.Err, "note    --reflink shared nothing: that takes a backup that is not compressed and has digests, "+
+			"and a new file on the share's own file system (XFS, btrfs) or on its NFS 4.2 server. The restore is none the worse")
+	}
 }

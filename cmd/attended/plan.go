@@ -1,4 +1,4 @@
-package main
+package attended
 
 import (
 	"context"
@@ -12,8 +12,8 @@ import (
 	"github.com/restorefs/restorefs/materialize/cinderapi"
 )
 
-// planned is the JSON of --dry-run; its fields are a contract.
-type planned struct {
+// Plan is the JSON of --dry-run; its fields are a contract.
+type Plan struct {
 	restore.Plan
 	// Changes are those of the metadata of the cloud's volume (--volume).
 	Changes []cinderapi.Difference `json:"metadata_changes,omitempty"`
@@ -30,7 +30,7 @@ func (r *restoring) plan(ctx context.Context, name string, make func(context.Con
 	if err != nil {
 		return r.explained(name, err)
 	}
-	p := planned{Plan: found, Notes: found.Notes}
+	p := Plan{Plan: found, Notes: found.Notes}
 	if p.Changes, err = r.cloud.changes(ctx, r.backup); err != nil {
 		return err
 	}
@@ -71,7 +71,7 @@ func fits(p restore.Plan) error {
 		wording.Printable(p.Target), wording.Size(p.WriteBytes), wording.Size(*p.FreeBytes))
 }
 
-func printPlan(w io.Writer, p planned, notes []string) {
+func printPlan(w io.Writer, p Plan, notes []string) {
 	atMost := "at most "
 	if p.Exact {
 		atMost = ""
@@ -120,7 +120,7 @@ func printMissing(w io.Writer, missing []restore.Missing) {
 
 // lacking prints what a backup lacks that cannot be planned.
 func (r *restoring) lacking() error {
-	p := planned{Plan: restore.Plan{Backup: r.backup.ID, Target: r.o.target, Size: r.backup.Size, Missing: restore.Lacking(r.backup)}}
+	p := Plan{Plan: restore.Plan{Backup: r.backup.ID, Target: r.o.Target, Size: r.backup.Size, Missing: restore.Lacking(r.backup)}}
 	if r.o.JSON {
 		return wording.WriteJSON(r.o.Out, p)
 	}

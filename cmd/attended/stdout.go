@@ -1,4 +1,4 @@
-package main
+package attended
 
 import (
 	"context"
@@ -15,7 +15,7 @@ import (
 
 // toStdout streams the volume to a pipe, or prints what that would take.
 func (r *restoring) toStdout(ctx context.Context) error {
-	if r.o.dryRun {
+	if r.o.DryRun {
 		return r.plan(ctx, "-", r.engine.PlanStream)
 	}
 	if term.IsTerminal(int(os.Stdout.Fd())) {
@@ -52,8 +52,8 @@ func (r *restoring) toStdout(ctx context.Context) error {
 // recordOfStream writes the metadata to the file of --metadata-out; next to stdout there is no
 // default file. (--metadata-out - cannot be used with it.)
 func (r *restoring) recordOfStream(ctx context.Context) error {
-	if r.o.metadataOut == "" {
+	if r.o.MetadataOut == "" {
 		return nil
 	}
-	return restore.WriteRecord(ctx, r.backup, r.o.engine.Keeper, r.o.metadataOut)
+	return restore.WriteRecord(ctx, r.backup, r.o.Engine.Keeper, r.o.MetadataOut)
 }
