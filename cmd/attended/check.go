@@ -17,9 +17,11 @@ func (o Options) checkMetadataOut() error {
 	case path == "":
 		return nil
 	case path == "-" && o.JSON:
-		return cmdline.Usagef("--metadata-out - and --json both write to stdout: name a file, or leave one out")
+		return cmdline.Usagef("--metadata-out - and --json both write to stdout: name a file, or " +
+			"leave one out")
 	case path == "-" && target == "-":
-		return cmdline.Usagef("--metadata-out - and the TARGET - both are stdout: name a file for one of them")
+		return cmdline.Usagef("--metadata-out - and the TARGET - both are stdout: name a file " +
+			"for one of them")
 	case path == "-":
 		return nil
 	}
@@ -27,11 +29,14 @@ func (o Options) checkMetadataOut() error {
 		return cmdline.Usagef("--metadata-out %s: it is there, and no regular file", path)
 	}
 	// /dev/stdout is a link, which --force would replace, for all programs.
-	if dir := restore.Resolve(filepath.Dir(path)); dir == "/dev" || strings.HasPrefix(dir+"/", "/proc/") {
-		return cmdline.Usagef("--metadata-out %s: no file is made or replaced in %s; for standard output write --metadata-out -", path, dir)
+	dir := restore.Resolve(filepath.Dir(path))
+	if dir == "/dev" || strings.HasPrefix(dir+"/", "/proc/") {
+		return cmdline.Usagef("--metadata-out %s: no file is made or replaced in %s; for "+
+			"standard output write --metadata-out -", path, dir)
 	}
 	if target != "" && restore.SameFile(path, target) {
-		return cmdline.Usagef("--metadata-out %s is TARGET itself, which it would replace: choose another file", path)
+		return cmdline.Usagef("--metadata-out %s is TARGET itself, which it would replace: "+
+			"choose another file", path)
 	}
 	if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {
 		return cmdline.Usagef("--metadata-out %s: there is no such directory", path)
@@ -53,7 +58,8 @@ func (o Options) wantsQcow2() (bool, error) {
 		return false, cmdline.Usagef("--format %s: it is raw or qcow2", o.Format)
 	}
 	if o.Target == "-" {
-		return false, cmdline.Usagef("a qcow2 cannot be written to stdout, as it is not written from front to back: name a file")
+		return false, cmdline.Usagef("a qcow2 cannot be written to stdout, as it is not written " +
+			"from front to back: name a file")
 	}
 	for _, flag := range notWithQcow2 {
 		if o.Given.Has(flag) {
@@ -61,7 +67,8 @@ func (o Options) wantsQcow2() (bool, error) {
 		}
 	}
 	if o.Engine.Overlay != "" {
-		return false, cmdline.Usagef("--overlay does not go with --format qcow2: restore into a raw file and convert that")
+		return false, cmdline.Usagef("--overlay does not go with --format qcow2: restore into a " +
+			"raw file and convert that")
 	}
 	return true, nil
 }
@@ -72,9 +79,11 @@ func (o Options) checkReflink() error {
 	switch {
 	case !o.Engine.Copy.Reflink:
 	case o.Engine.Overlay != "":
-		return cmdline.Usagef("--reflink does not go with --overlay: what was written there is not on the share")
+		return cmdline.Usagef("--reflink does not go with --overlay: what was written there is " +
+			"not on the share")
 	case o.Engine.Salvage == "keep":
-		return cmdline.Usagef("--reflink does not go with --salvage=keep: it would overwrite what is to be kept")
+		return cmdline.Usagef("--reflink does not go with --salvage=keep: it would overwrite " +
+			"what is to be kept")
 	}
 	return nil
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/restorefs/restorefs/materialize/cinderapi"
 )
 
-// cloudOptions returns what the flags of materialize say about a volume of the cloud, and checks
-// that they go together.
+// destinationOptions returns what the flags of materialize say about a volume of the cloud, and
+// checks that they go together.
 func (o Options) destinationOptions() (cloud.Options, error) {
 	f := o.Cloud
 	out := cloud.Options{
@@ -27,11 +27,13 @@ func (o Options) destinationOptions() (cloud.Options, error) {
 	}
 	switch {
 	case out.Rule != cinderapi.RuleBackup && out.Rule != cinderapi.RuleCinder:
-		return out, cmdline.Usagef("--metadata-rule is %s or %s", cinderapi.RuleBackup, cinderapi.RuleCinder)
+		return out, cmdline.Usagef("--metadata-rule is %s or %s",
+			cinderapi.RuleBackup, cinderapi.RuleCinder)
 	case out.NoMetadata && out.NoData:
 		return out, cmdline.Usagef("--no-metadata and --metadata-only leave nothing to do")
 	case out.NoData && f.Volume == "":
-		return out, cmdline.Usagef("--metadata-only needs --volume ID: the volume whose metadata is restored")
+		return out, cmdline.Usagef("--metadata-only needs --volume ID: the volume whose metadata " +
+			"is restored")
 	}
 	return out, nil
 }
@@ -39,10 +41,13 @@ func (o Options) destinationOptions() (cloud.Options, error) {
 // inFlags adds to an error about a volume of the cloud which flags can help.
 func inFlags(err error) error {
 	if untyped, ok := errors.AsType[*cloud.NoTypeError](err); ok {
-		return cmdline.Usagef("backup %s is of an encrypted volume, which can only be read on a volume of the same volume type: say it with --type; it was %s", untyped.Backup, untyped.Was)
+		return cmdline.Usagef("backup %s is of an encrypted volume, which can only be read on a "+
+			"volume of the same volume type: say it with --type; it was %s",
+			untyped.Backup, untyped.Was)
 	}
 	if _, ok := errors.AsType[*cloud.TakenError](err); ok {
-		return fmt.Errorf("%w: when nobody else uses it, run the same command again with --delta --force", err)
+		return fmt.Errorf("%w: when nobody else uses it, "+
+			"run the same command again with --delta --force", err)
 	}
 	return err
 }
@@ -74,17 +79,22 @@ func (o Options) checkFindsDevice() error {
 	path := f.DevicePath != ""
 	switch {
 	case len(o.Args) == 2:
-		return cmdline.Usagef("TARGET %s and the flags that find the volume's device exclude each other", o.Target)
+		return cmdline.Usagef("TARGET %s and the flags that find the volume's device exclude "+
+			"each other", o.Target)
 	case len(o.Args) != 1:
-		return cmdline.Usagef("materialize with --new-volume, --device-path or --attach takes BACKUP, %s given", wording.Count(len(o.Args), "argument"))
+		return cmdline.Usagef("materialize with --new-volume, --device-path or --attach takes "+
+			"BACKUP, %s given", wording.Count(len(o.Args), "argument"))
 	case f.NewVolume && f.Volume != "":
-		return cmdline.Usagef("--new-volume creates a volume, --volume %s is one that is there: say one of them", f.Volume)
+		return cmdline.Usagef("--new-volume creates a volume, --volume %s is one that is there: "+
+			"say one of them", f.Volume)
 	case !f.NewVolume && f.Volume == "":
-		return cmdline.Usagef("--device-path and --attach find the device of a volume: say --new-volume or --volume ID")
+		return cmdline.Usagef("--device-path and --attach find the device of a volume: say " +
+			"--new-volume or --volume ID")
 	case f.Attach && path:
 		return cmdline.Usagef("--attach and --device-path exclude each other")
 	case !f.Attach && !path:
-		return cmdline.Usagef("how does the new volume's device show on this machine? Say --device-path lvm, nfs, ceph or a path with {id}; " +
+		return cmdline.Usagef("how does the new volume's device show on this machine? " +
+			"Say --device-path lvm, nfs, ceph or a path with {id}; " +
 			"or --attach, if this machine is a server of the cloud")
 	case f.Server != "" && !f.Attach:
 		return cmdline.Usagef("--server goes with --attach")

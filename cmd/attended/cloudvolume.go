@@ -32,13 +32,18 @@ type cloudVolume struct {
 
 // newCloudVolume logs in. The caller closes it.
 func newCloudVolume(ctx context.Context, o Options, s *locate.Share) (*cloudVolume, error) {
-	client, err := cinderapi.Connect(ctx, cinderapi.Options{Cloud: o.Cloud.Name, Logger: o.Source.Logger})
+	client, err := cinderapi.Connect(ctx, cinderapi.Options{
+		Cloud: o.Cloud.Name, Logger: o.Source.Logger,
+	})
 	if err != nil {
 		return nil, err
 	}
 	again := append([]string{"restorefs", "materialize", "--metadata-only"},
-		o.Given.At(s.Place()).Only("share", "cinder-conf", "mount-options", "os-cloud", "metadata-rule")...)
-	return &cloudVolume{client: client, Console: o.Console, keeper: o.keeper(ctx, s), again: again}, nil
+		o.Given.At(s.Place()).Only(
+			"share", "cinder-conf", "mount-options", "os-cloud", "metadata-rule")...)
+	return &cloudVolume{
+		client: client, Console: o.Console, keeper: o.keeper(ctx, s), again: again,
+	}, nil
 }
 
 // findCloudVolume logs in and looks at the volume of --volume. It returns nil without that flag.
@@ -52,7 +57,8 @@ func findCloudVolume(ctx context.Context, o Options, s *locate.Share) (*cloudVol
 		for _, flag := range []string{"metadata-rule", "no-metadata", "os-cloud"} {
 			// OS_CLOUD alone does not ask for a volume.
 			if o.Given.Has(flag) && !(flag == "os-cloud" && os.Getenv("OS_CLOUD") == o.Cloud.Name) {
-				return nil, cmdline.Usagef("--%s is for a volume of the cloud: say which with --volume ID, or --new-volume", flag)
+				return nil, cmdline.Usagef("--%s is for a volume of the cloud: say which with "+
+					"--volume ID, or --new-volume", flag)
 			}
 		}
 		return nil, nil
@@ -87,7 +93,8 @@ func (v *cloudVolume) describe() string {
 }
 
 // changes returns how the metadata of a volume would be changed.
-func (v *cloudVolume) changes(ctx context.Context, b *backupstore.Backup) ([]cinderapi.Difference, error) {
+func (v *cloudVolume) changes(ctx context.Context,
+	b *backupstore.Backup) ([]cinderapi.Difference, error) {
 	if v == nil {
 		return nil, nil
 	}
@@ -115,6 +122,9 @@ func volumeMissing(target string, err error) error {
 	if _, at := os.Stat(target); !errors.Is(err, fs.ErrNotExist) || !errors.Is(at, fs.ErrNotExist) {
 		return err
 	}
-	return &materialize.RefusedError{Target: target, Reasons: []materialize.Reason{{Kind: materialize.ReasonNotATarget,
-		Text: "it is not there, and a volume's device or file is: is this the machine that has it? To restore to a new file, leave --volume out"}}}
+	return &materialize.RefusedError{Target: target, Reasons: []materialize.Reason{{
+		Kind: materialize.ReasonNotATarget,
+		Text: "it is not there, and a volume's device or file is: is this the machine that has it? " +
+			"To restore to a new file, leave --volume out",
+	}}}
 }

@@ -18,7 +18,8 @@ func (r *restoring) sureOf(ctx context.Context, name string) error {
 		return nil
 	}
 	fmt.Fprintf(r.o.Err, "target  %s: %s\n", wording.Printable(name), wording.Printable(why))
-	return r.o.Ask(ctx, "Write it there?", "nothing was written", "if "+wording.ShellWord(name)+" is meant")
+	return r.o.Ask(ctx, "Write it there?", "nothing was written",
+		"if "+wording.ShellWord(name)+" is meant")
 }
 
 // doubtful returns why a name is hardly the intended target, "" if it may be.
@@ -60,7 +61,8 @@ func (r *restoring) confirm(ctx context.Context, t *materialize.Target) error {
 }
 
 func printBackup(w io.Writer, b *backupstore.Backup) {
-	fmt.Fprintf(w, "backup  %s%s of %s\n", b.ID, wording.Quoted(b.VolumeName()), b.CreatedAt.Format("2006-01-02 15:04:05 MST"))
+	fmt.Fprintf(w, "backup  %s%s of %s\n", b.ID, wording.Quoted(b.VolumeName()),
+		b.CreatedAt.Format("2006-01-02 15:04:05 MST"))
 }
 
 func targetWords(t *materialize.Target, size int64) string {

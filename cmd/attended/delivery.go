@@ -70,7 +70,8 @@ func toFoundDevice(ctx context.Context, o Options) error {
 func (d *delivery) planVolume(ctx context.Context, how cloud.Options) (err error) {
 	f := d.o.Cloud
 	if f.Attach && cloud.Encrypted(d.backup) {
-		return cmdline.Usagef("backup %s is of an encrypted volume: its data is encrypted, and what is written through an attachment would be encrypted once more; "+
+		return cmdline.Usagef("backup %s is of an encrypted volume: its data is encrypted, and "+
+			"what is written through an attachment would be encrypted once more; "+
 			"restore it where the volume's own bytes are (--device-path)", d.backup.ID)
 	}
 	client := d.cloud.client
@@ -88,7 +89,8 @@ func (d *delivery) planVolume(ctx context.Context, how cloud.Options) (err error
 
 // choosePlace returns the place that --device-path names or, if the finder is nil, that of
 // --attach. id is the server that this machine is, "" to ask for it.
-func choosePlace(ctx context.Context, client *cinderapi.Client, f device.Finder, id string) (cloud.Place, error) {
+func choosePlace(ctx context.Context, client *cinderapi.Client, f device.Finder,
+	id string) (cloud.Place, error) {
 	if f != nil {
 		return cloud.OnThisMachine(f), nil
 	}
@@ -96,7 +98,8 @@ func choosePlace(ctx context.Context, client *cinderapi.Client, f device.Finder,
 	if id == "" {
 		var err error
 		if id, err = (cinderapi.Here{}).ServerID(ctx); err != nil {
-			return nil, fmt.Errorf("%w; say it with --server ID, if this machine is a server of the cloud; else use --device-path", err)
+			return nil, fmt.Errorf("%w; say it with --server ID, if this machine is a server of "+
+				"the cloud; else use --device-path", err)
 		}
 		from = "this machine"
 	}
@@ -149,14 +152,16 @@ func (d *delivery) write(ctx context.Context, found *device.Device) (cloud.Writt
 	}
 	d.found, d.saysHow = found, true
 	err = d.onto(ctx, found.Path, restore.Guard{Opened: d.isStill})
-	return cloud.Written{Begun: d.done.Begun, Restored: d.done.Restored, Lossy: len(d.done.Lost) > 0}, err
+	done := d.done
+	return cloud.Written{Begun: done.Begun, Restored: done.Restored, Lossy: len(done.Lost) > 0}, err
 }
 
 // explainRemains makes an error that says what a failed restore leaves behind.
 func (d *delivery) explainRemains(e *cloud.RemainsError) error {
 	id := e.Volume.ID
 	if e.Deleted {
-		return fmt.Errorf("%w\nvolume %s, created for this restore, is deleted again (--cleanup)", e.Err, id)
+		return fmt.Errorf("%w\nvolume %s, created for this restore, is deleted again (--cleanup)",
+			e.Err, id)
 	}
 	var b strings.Builder
 	if e.NotDeleted != nil {
@@ -166,7 +171,8 @@ func (d *delivery) explainRemains(e *cloud.RemainsError) error {
 	if e.Created {
 		made = ", created for this restore,"
 	}
-	fmt.Fprintf(&b, "\nvolume %s%s is there (%s, %d GiB), but not restored", id, made, wording.Printable(e.Volume.Status), e.Volume.SizeGiB)
+	fmt.Fprintf(&b, "\nvolume %s%s is there (%s, %d GiB), but not restored", id, made,
+		wording.Printable(e.Volume.Status), e.Volume.SizeGiB)
 	if !strings.HasPrefix(e.Volume.Status, "error") {
 		fmt.Fprintf(&b, "\n  to continue:  %s", d.resumeCommand(e))
 	}
@@ -178,6 +184,8 @@ func (d *delivery) explainRemains(e *cloud.RemainsError) error {
 
 // resumeCommand returns the command that continues: this one, with the existing volume.
 func (d *delivery) resumeCommand(e *cloud.RemainsError) string {
-	return continuing(d.given, e.Noted, []string{"new-volume", "type", "availability-zone", "name", "size", "cleanup", "volume"},
-		"--volume", e.Volume.ID, d.backup.ID)
+	drop := []string{
+		"new-volume", "type", "availability-zone", "name", "size", "cleanup", "volume",
+	}
+	return continuing(d.given, e.Noted, drop, "--volume", e.Volume.ID, d.backup.ID)
 }

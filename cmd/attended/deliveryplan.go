@@ -28,7 +28,10 @@ func (d *delivery) dryRun(ctx context.Context) error {
 	}
 	p := Plan{Plan: found, Notes: found.Notes}
 	if created != nil {
-		p.NewVolume = &plannedVolume{SizeGiB: created.SizeGiB, Type: created.Type, Zone: created.Zone, Name: created.Name, Device: d.place.String()}
+		p.NewVolume = &plannedVolume{
+			SizeGiB: created.SizeGiB, Type: created.Type, Zone: created.Zone, Name: created.Name,
+			Device: d.place.String(),
+		}
 	} else if p.Changes, err = d.Changes(ctx, d.backup); err != nil {
 		return err
 	}

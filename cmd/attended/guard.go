@@ -40,6 +40,8 @@ func (r *restoring) isStill(t *materialize.Target) error {
 	if t.Size() == r.found.Size && (t.Kind() == materialize.KindFile) == r.found.File {
 		return r.cloud.CheckNames(t.Path())
 	}
-	return &materialize.RefusedError{Target: t.String(), Reasons: []materialize.Reason{{Kind: materialize.ReasonNotATarget,
-		Text: "it became another one since it was found to be the volume"}}}
+	return &materialize.RefusedError{Target: t.String(), Reasons: []materialize.Reason{{
+		Kind: materialize.ReasonNotATarget,
+		Text: "it became another one since it was found to be the volume",
+	}}}
 }

@@ -28,7 +28,8 @@ type restoredMetadata struct {
 // metadataOnly is materialize --metadata-only.
 func metadataOnly(ctx context.Context, o Options) error {
 	if n := len(o.Args); n != 1 && n != 2 {
-		return cmdline.Usagef("materialize --metadata-only takes BACKUP, %s given", wording.Count(n, "argument"))
+		return cmdline.Usagef("materialize --metadata-only takes BACKUP, %s given",
+			wording.Count(n, "argument"))
 	}
 	if _, err := o.destinationOptions(); err != nil {
 		return err

@@ -25,7 +25,8 @@ type Plan struct {
 
 // plan prints what a run would do, which make finds out. A target that would be refused is an
 // error, so that scripts can ask first.
-func (r *restoring) plan(ctx context.Context, name string, make func(context.Context, string) (restore.Plan, error)) error {
+func (r *restoring) plan(ctx context.Context, name string,
+	make func(context.Context, string) (restore.Plan, error)) error {
 	found, err := make(ctx, name)
 	if err != nil {
 		return r.explained(name, err)
@@ -67,7 +68,8 @@ func fits(p restore.Plan) error {
 	if p.Fits() {
 		return nil
 	}
-	return fmt.Errorf("%s would not fit: %s are to be written, %s are free there (a file system that compresses may take more)",
+	return fmt.Errorf("%s would not fit: %s are to be written, %s are free there (a file system "+
+		"that compresses may take more)",
 		wording.Printable(p.Target), wording.Size(p.WriteBytes), wording.Size(*p.FreeBytes))
 }
 
@@ -76,12 +78,18 @@ func printPlan(w io.Writer, p Plan, notes []string) {
 	if p.Exact {
 		atMost = ""
 	}
-	fmt.Fprintf(w, "target    %s\nvolume    %s, %s of it data\n", p.Target, wording.Size(p.Size), wording.Size(p.DataBytes))
-	fmt.Fprintf(w, "share     %s%s to open, %s to read, %s to decompress\n", atMost, wording.Count(p.Objects, "object"), wording.Size(p.StoredBytes), wording.Size(p.DecodedBytes))
-	fmt.Fprintf(w, "write     %s%s\nzero      %s%s\nleave     %s\n", atMost, wording.Size(p.WriteBytes), atMost, wording.Size(p.ZeroBytes), wording.Size(p.SkipBytes))
+	fmt.Fprintf(w, "target    %s\nvolume    %s, %s of it data\n", p.Target, wording.Size(p.Size),
+		wording.Size(p.DataBytes))
+	fmt.Fprintf(w, "share     %s%s to open, %s to read, %s to decompress\n", atMost,
+		wording.Count(p.Objects, "object"), wording.Size(p.StoredBytes),
+		wording.Size(p.DecodedBytes))
+	fmt.Fprintf(w, "write     %s%s\nzero      %s%s\nleave     %s\n", atMost,
+		wording.Size(p.WriteBytes), atMost, wording.Size(p.ZeroBytes), wording.Size(p.SkipBytes))
 	if p.ReadBytesPerSecond > 0 {
-		fmt.Fprintf(w, "time      %s%s to read and decode, at %s/s measured on %s just now; the target was not measured\n", atMost,
-			time.Duration(p.ReadSeconds*float64(time.Second)).Round(time.Second/10), wording.Size(p.ReadBytesPerSecond), wording.Size(p.ProbedBytes))
+		fmt.Fprintf(w, "time      %s%s to read and decode, at %s/s measured on %s just now; the "+
+			"target was not measured\n", atMost,
+			time.Duration(p.ReadSeconds*float64(time.Second)).Round(time.Second/10),
+			wording.Size(p.ReadBytesPerSecond), wording.Size(p.ProbedBytes))
 	}
 	if p.FreeBytes != nil {
 		fmt.Fprintf(w, "free      %s where the target is\n", wording.Size(*p.FreeBytes))
@@ -120,7 +128,10 @@ func printMissing(w io.Writer, missing []restore.Missing) {
 
 // lacking prints what a backup lacks that cannot be planned.
 func (r *restoring) lacking() error {
-	p := Plan{Plan: restore.Plan{Backup: r.backup.ID, Target: r.o.Target, Size: r.backup.Size, Missing: restore.Lacking(r.backup)}}
+	p := Plan{Plan: restore.Plan{
+		Backup: r.backup.ID, Target: r.o.Target, Size: r.backup.Size,
+		Missing: restore.Lacking(r.backup),
+	}}
 	if r.o.JSON {
 		return wording.WriteJSON(r.o.Out, p)
 	}

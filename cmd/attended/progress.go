@@ -7,6 +7,7 @@ import (
 
 func stateOf(p restore.Progress) console.State {
 	return console.State{
-		Stage: p.Stage, Done: p.Done, Total: p.Total, Written: p.Written, Zeroed: p.Zeroed, Skipped: p.Skipped, Healed: p.Healed,
+		Stage: p.Stage, Done: p.Done, Total: p.Total, Written: p.Written, Zeroed: p.Zeroed,
+		Skipped: p.Skipped, Healed: p.Healed,
 	}
 }

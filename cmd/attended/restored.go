@@ -42,10 +42,11 @@ type Result struct {
 func (r *restoring) finish(ctx context.Context) error {
 	b, done := r.backup, r.done
 	out := Result{
-		Backup: b.ID, Target: done.Path, Size: done.Size, BytesWritten: done.BytesWritten, BytesZeroed: done.BytesZeroed,
-		BytesSkipped: done.BytesSkipped, Verified: len(done.Lost) == 0 && b.Doubt() == "", Seconds: done.Duration.Seconds(),
-		Healed: report.Ranges(done.Healed), Lost: report.Ranges(done.Lost), Notes: done.Notes, Metadata: done.Record, Overlay: r.o.Engine.Overlay,
-		Disk: lookAtTarget(done.Path, done.Size),
+		Backup: b.ID, Target: done.Path, Size: done.Size,
+		BytesWritten: done.BytesWritten, BytesZeroed: done.BytesZeroed, BytesSkipped: done.BytesSkipped,
+		Verified: len(done.Lost) == 0 && b.Doubt() == "", Seconds: done.Duration.Seconds(),
+		Healed: report.Ranges(done.Healed), Lost: report.Ranges(done.Lost), Notes: done.Notes,
+		Metadata: done.Record, Overlay: r.o.Engine.Overlay, Disk: lookAtTarget(done.Path, done.Size),
 	}
 	if r.cloud != nil {
 		out.VolumeID = r.cloud.Volume.ID
@@ -73,7 +74,8 @@ func (r *restoring) finish(ctx context.Context) error {
 func (r *restoring) proofWords() (data, proof string) {
 	data, proof = "the data is restored and verified; ", "every block verified"
 	if len(r.done.Lost) > 0 {
-		data, proof = "the data is restored, except for what is lost; ", "every block that is not lost verified"
+		data = "the data is restored, except for what is lost; "
+		proof = "every block that is not lost verified"
 	}
 	if r.backup.Doubt() != "" {
 		data, proof = "the data is restored; ", "objects compared with their MD5"
@@ -89,10 +91,14 @@ func (r *restoring) proofWords() (data, proof string) {
 
 // printRestored reports a restore to people.
 func printRestored(w io.Writer, done restore.Result, out Result, proof string) {
-	fmt.Fprintf(w, "restored backup %s to %s\n  %s in %.1f s: %s written, %s zero, %s already right; %s\n",
-		out.Backup, done.Target, wording.Size(out.Size), out.Seconds, wording.Size(out.BytesWritten), wording.Size(out.BytesZeroed), wording.Size(out.BytesSkipped), proof)
+	fmt.Fprintf(w, "restored backup %s to %s\n  %s in %.1f s: %s written, %s zero, %s already "+
+		"right; %s\n",
+		out.Backup, done.Target, wording.Size(out.Size), out.Seconds,
+		wording.Size(out.BytesWritten), wording.Size(out.BytesZeroed),
+		wording.Size(out.BytesSkipped), proof)
 	if len(done.Healed) > 0 {
-		fmt.Fprintf(w, "  %d damaged range(s) were taken from other backups of the volume\n", len(done.Healed))
+		fmt.Fprintf(w, "  %d damaged range(s) were taken from other backups of the volume\n",
+			len(done.Healed))
 	}
 	if out.Metadata != "" && out.Metadata != "-" {
 		fmt.Fprintf(w, "  the volume's name, metadata and more are in %s\n", out.Metadata)
@@ -125,13 +131,16 @@ func recordError(data string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return exitcode.MetadataFailed(fmt.Errorf("%sthe file with the metadata is not written: %w", data, err))
+	return exitcode.MetadataFailed(fmt.Errorf("%sthe file with the metadata is not written: %w",
+		data, err))
 }
 
 // noteReflink prints that --reflink had no effect.
 func (r *restoring) noteReflink() {
 	if r.o.Engine.Copy.Reflink && r.done.BytesInKernel == 0 && r.done.BytesWritten > 0 {
-		fmt.Fprintln(r.o.Err, "note    --reflink shared nothing: that takes a backup that is not compressed and has digests, "+
-			"and a new file on the share's own file system (XFS, btrfs) or on its NFS 4.2 server. The restore is none the worse")
+		fmt.Fprintln(r.o.Err, "note    --reflink shared nothing: "+
+			"that takes a backup that is not compressed and has digests, and a new file "+
+			"on the share's own file system (XFS, btrfs) or on its NFS 4.2 server. "+
+			"The restore is none the worse")
 	}
 }

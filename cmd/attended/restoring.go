@@ -83,7 +83,8 @@ func (r *restoring) open(ctx context.Context) (err error) {
 	case isBroken:
 		return brokenWords(broken)
 	case errors.Is(err, restore.ErrNothingWritten):
-		return cmdline.Usagef("nothing was written onto backup %s in %s: leave --overlay out, or see \"restorefs overlay list %s\"", r.backup.ID, o.Overlay, o.Overlay)
+		return cmdline.Usagef("nothing was written onto backup %s in %s: leave --overlay out, or "+
+			"see \"restorefs overlay list %s\"", r.backup.ID, o.Overlay, o.Overlay)
 	}
 	return err
 }
@@ -114,7 +115,8 @@ func (r *restoring) explained(name string, err error) error {
 		return r.howToContinue(name, failed)
 	}
 	if missing, ok := errors.AsType[*restore.NoQemuImgError](err); ok {
-		return fmt.Errorf("--format qcow2 needs the program qemu-img (Debian: qemu-utils): %w; without it, restore a raw file", missing.Err)
+		return fmt.Errorf("--format qcow2 needs the program qemu-img (Debian: qemu-utils): %w; "+
+			"without it, restore a raw file", missing.Err)
 	}
 	return err
 }
@@ -126,7 +128,8 @@ func (r *restoring) howToContinue(name string, failed *restore.CopyError) error 
 	if r.saysHow || refused || wrong || errors.Is(failed.Err, backupstore.ErrDamaged) {
 		return failed
 	}
-	return fmt.Errorf("%w\nto continue:  %s", failed, continuing(r.given, failed.Noted, nil, r.backup.ID, name))
+	return fmt.Errorf("%w\nto continue:  %s", failed,
+		continuing(r.given, failed.Noted, nil, r.backup.ID, name))
 }
 
 // maybeFinished adds to the refusal of a target that holds something how to find out whether it is
@@ -135,10 +138,13 @@ func (r *restoring) howToContinue(name string, failed *restore.CopyError) error 
 func (r *restoring) maybeFinished(name string, occupied *restore.OccupiedError) error {
 	says := "was this backup restored to it already? This tells, and writes nothing:"
 	if occupied.Record != "" {
-		says = fmt.Sprintf("a restore of this backup ended here, as %s says. This proves that it is still whole, and writes nothing:", occupied.Record)
+		says = fmt.Sprintf("a restore of this backup ended here, as %s says. This proves that it "+
+			"is still whole, and writes nothing:", occupied.Record)
 	}
-	words := append([]string{"restorefs", "verify"}, r.given.Only("share", "cinder-conf", "mount-options")...)
-	return fmt.Errorf("%w\n%s\n  %s", occupied, says, wording.ShellCommand(append(words, "--target", name, r.backup.ID)))
+	words := append([]string{"restorefs", "verify"},
+		r.given.Only("share", "cinder-conf", "mount-options")...)
+	return fmt.Errorf("%w\n%s\n  %s", occupied, says,
+		wording.ShellCommand(append(words, "--target", name, r.backup.ID)))
 }
 
 // unprovenLines bounds the lines that are printed.
@@ -147,12 +153,14 @@ const unprovenLines = 20
 // unproven prints what a failed run has written without proof.
 func unproven(w io.Writer, id string, ranges []backupstore.Range) {
 	for _, p := range ranges[:min(len(ranges), unprovenLines)] {
-		fmt.Fprintf(w, "not proven: bytes %d to %d were written; the object that they come from is damaged, or was not read to its end\n", p.Off, p.Off+p.Len)
+		fmt.Fprintf(w, "not proven: bytes %d to %d were written; the object that they come from "+
+			"is damaged, or was not read to its end\n", p.Off, p.Off+p.Len)
 	}
 	if n := len(ranges) - unprovenLines; n > 0 {
 		fmt.Fprintf(w, "not proven: %d more ranges\n", n)
 	}
 	if len(ranges) > 0 {
-		fmt.Fprintf(w, "do not use the target as it is: \"restorefs verify %s\" says which objects are damaged, and --salvage restores all that is right\n", id)
+		fmt.Fprintf(w, "do not use the target as it is: \"restorefs verify %s\" says which "+
+			"objects are damaged, and --salvage restores all that is right\n", id)
 	}
 }

@@ -29,7 +29,8 @@ func lost(w io.Writer, bad []backupstore.Range, hint string) error {
 		total += r.Len
 		fmt.Fprintf(w, "lost: bytes %d to %d\n", r.Off, r.Off+r.Len)
 	}
-	return fmt.Errorf("%s in %d range(s) are lost, all else is restored and verified; %s: %w", wording.Size(total), len(bad), hint, backupstore.ErrDamaged)
+	return fmt.Errorf("%s in %d range(s) are lost, all else is restored and verified; %s: %w",
+		wording.Size(total), len(bad), hint, backupstore.ErrDamaged)
 }
 
 // inDoubt is the error of a restore with --salvage if nothing proves that the backup's objects are
@@ -38,6 +39,6 @@ func inDoubt(b *backupstore.Backup) error {
 	if b.Doubt() == "" {
 		return nil
 	}
-	return fmt.Errorf("all that the objects hold is restored, but it may stand in the wrong places: %s. "+
-		"Check what is on it before you use it: %w", b.Doubt(), backupstore.ErrDamaged)
+	return fmt.Errorf("all that the objects hold is restored, but it may stand in the wrong "+
+		"places: %s. Check what is on it before you use it: %w", b.Doubt(), backupstore.ErrDamaged)
 }

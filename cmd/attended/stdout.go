@@ -31,7 +31,8 @@ func (r *restoring) toStdout(ctx context.Context) error {
 		return fmt.Errorf("look at stdout: %w", err)
 	}
 	if info.Mode()&os.ModeDevice != 0 && info.Mode()&os.ModeCharDevice == 0 {
-		return cmdline.Usagef("stdout is a block device, of which nothing would be checked: give its name as TARGET; nothing was written")
+		return cmdline.Usagef("stdout is a block device, of which nothing would be checked: give " +
+			"its name as TARGET; nothing was written")
 	}
 	r.done, err = r.engine.Stream(ctx, os.Stdout)
 	if ctx.Err() != nil {
@@ -46,7 +47,8 @@ func (r *restoring) toStdout(ctx context.Context) error {
 	if len(r.done.Lost) > 0 {
 		data = "the data is written, except for what is lost; "
 	}
-	return errors.Join(lost(r.o.Err, r.done.Lost, "zeros stand there"), inDoubt(r.backup), recordError(data, r.recordOfStream(ctx)))
+	return errors.Join(lost(r.o.Err, r.done.Lost, "zeros stand there"), inDoubt(r.backup),
+		recordError(data, r.recordOfStream(ctx)))
 }
 
 // recordOfStream writes the metadata to the file of --metadata-out; next to stdout there is no

@@ -20,18 +20,20 @@ import (
 
 // restoredVolume is what JSON says about a volume's metadata; its fields are a contract.
 type restoredVolume struct {
-	ID       string                 `json:"id"`
-	Rule     cinderapi.Rule         `json:"metadata_rule"`
-	Restored bool                   `json:"metadata_restored"`          // all of it
-	Left     []cinderapi.Difference `json:"metadata_left"`              // what differs from what was wanted
-	LeftFile string                 `json:"metadata_left_file"`         // file with the same, "" for none
+	ID       string         `json:"id"`
+	Rule     cinderapi.Rule `json:"metadata_rule"`
+	Restored bool           `json:"metadata_restored"` // all of it
+	// Left is what differs from what was wanted; LeftFile is a file with the same, "" for none.
+	Left     []cinderapi.Difference `json:"metadata_left"`
+	LeftFile string                 `json:"metadata_left_file"`
 	Error    string                 `json:"metadata_error,omitempty"`   // why it ended early
 	Again    string                 `json:"metadata_command,omitempty"` // repeats it, if that can help
 }
 
 // restoreMetadata restores the volume's metadata after its data, and reports it unless that is left
 // to JSON. data is the state of the data, in words. It returns nil if there was nothing to do.
-func (v *cloudVolume) restoreMetadata(ctx context.Context, b *backupstore.Backup, data string) (*restoredVolume, error) {
+func (v *cloudVolume) restoreMetadata(ctx context.Context, b *backupstore.Backup,
+	data string) (*restoredVolume, error) {
 	if !v.restoresMetadata() {
 		return nil, nil
 	}
@@ -54,12 +56,16 @@ func (v *cloudVolume) restoreMetadata(ctx context.Context, b *backupstore.Backup
 		out.LeftFile = v.writeLeft(b, left)
 	}
 	if err != nil {
-		out.Error, out.Again = err.Error(), wording.ShellCommand(slices.Concat(v.again, []string{"--volume", id, b.ID}))
-		return out, exitcode.MetadataFailed(fmt.Errorf("%sthe metadata of volume %s is not restored, or only in part: %w\nrun again just that: %s", data, id, err, out.Again))
+		out.Error = err.Error()
+		out.Again = wording.ShellCommand(slices.Concat(v.again, []string{"--volume", id, b.ID}))
+		return out, exitcode.MetadataFailed(fmt.Errorf("%sthe metadata of volume %s is not "+
+			"restored, or only in part: %w\nrun again just that: %s", data, id, err, out.Again))
 	}
-	text := fmt.Sprintf("%sthe metadata of volume %s is restored, except for %s", data, id, amount(len(left)))
+	text := fmt.Sprintf("%sthe metadata of volume %s is restored, except for %s", data, id,
+		amount(len(left)))
 	if slices.ContainsFunc(left, func(d cinderapi.Difference) bool { return d.Permanent }) {
-		text += "; what the cloud's API does not take only an administrator of the cloud can put into Cinder's database"
+		text += "; what the cloud's API does not take only an administrator of the cloud can put " +
+			"into Cinder's database"
 	}
 	if out.LeftFile != "" {
 		text += "; all of it is in " + out.LeftFile

@@ -28,7 +28,8 @@ func newApp() *cli.App {
 		UseShortOptionHandling: true,
 		HideHelpCommand:        true,
 		Commands: []*cli.Command{
-			listCommand(), showCommand(), mountCommand(), unmountCommand(), statusCommand(), materializeCommand(), verifyCommand(), diffCommand(),
+			listCommand(), showCommand(), mountCommand(), unmountCommand(), statusCommand(),
+			materializeCommand(), verifyCommand(), diffCommand(),
 			lsCommand(), findFilesCommand(), catCommand(), cpCommand(), tarCommand(),
 			indexCommand(), recordsCommand(), overlayCommand(), demoCommand(),
 		},
@@ -51,7 +52,9 @@ func newApp() *cli.App {
 		if hasFlag(cmd, "cache-dir") || hasFlag(cmd, "overlay") || cmd.Name == "overlay" {
 			cmd.Flags = append(cmd.Flags, trustGroupFlag())
 		}
-		cmd.Flags = append(cmd.Flags, &cli.BoolFlag{Name: "verbose", Usage: "log what happens to stderr", DisableDefaultText: true},
+		cmd.Flags = append(cmd.Flags,
+			&cli.BoolFlag{Name: "verbose", DisableDefaultText: true,
+				Usage: "log what happens to stderr"},
 			&cli.BoolFlag{Name: "debug", Usage: "log every detail to stderr", DisableDefaultText: true},
 			&cli.StringFlag{Name: "log-format", Value: "text", Usage: "log as `FORMAT`: text or json"})
 		cmd.Before = func(c *cli.Context) error { return commonOf(c).check(c.String("log-format")) }
@@ -63,7 +66,9 @@ func newApp() *cli.App {
 }
 
 func hasFlag(cmd *cli.Command, name string) bool {
-	return slices.ContainsFunc(cmd.Flags, func(f cli.Flag) bool { return slices.Contains(f.Names(), name) })
+	return slices.ContainsFunc(cmd.Flags, func(f cli.Flag) bool {
+		return slices.Contains(f.Names(), name)
+	})
 }
 
 // version is set by the linker, see Makefile; "" in a build without it.

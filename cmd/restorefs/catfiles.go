@@ -17,19 +17,21 @@ import (
 
 func catCommand() *cli.Command {
 	return &cli.Command{
-		Name:        "cat",
-		Usage:       "write files inside a backup's disk to stdout",
-		ArgsUsage:   catUsage,
-		Description: backupHelp + "\n" + filesHelp + "\n\nOn a terminal, what would steer it is replaced.",
-		Flags:       filesFlagsOf(),
-		Action:      runCat,
+		Name:      "cat",
+		Usage:     "write files inside a backup's disk to stdout",
+		ArgsUsage: catUsage,
+		Description: backupHelp + "\n" + filesHelp + "\n\n" +
+			"On a terminal, what would steer it is replaced.",
+		Flags:  filesFlagsOf(),
+		Action: runCat,
 	}
 }
 
 const catUsage = "BACKUP PATH..."
 
 func runCat(c *cli.Context) error {
-	return filesOptionsOf(c).run(c.Context, catUsage, 2, func(r *filesRun) error { return r.cat(c.Context) })
+	return filesOptionsOf(c).run(c.Context, catUsage, 2,
+		func(r *filesRun) error { return r.cat(c.Context) })
 }
 
 func (r *filesRun) cat(ctx context.Context) error {

@@ -44,7 +44,10 @@ func commonOf(c *cli.Context) common {
 	}
 	log := console.NewLogger(c.App.ErrWriter, level, c.String("log-format") == "json")
 	return common{
-		Console: console.Console{Out: c.App.Writer, Err: c.App.ErrWriter, JSON: c.Bool("json"), Yes: c.Bool("yes"), Progress: c.String("progress")},
+		Console: console.Console{
+			Out: c.App.Writer, Err: c.App.ErrWriter,
+			JSON: c.Bool("json"), Yes: c.Bool("yes"), Progress: c.String("progress"),
+		},
 		command: c.Command.Name,
 		args:    c.Args().Slice(),
 		given:   givenFlagsOf(c),
@@ -52,7 +55,10 @@ func commonOf(c *cli.Context) common {
 			Share: c.String("share"), Config: c.String("cinder-conf"), NeedConfig: c.IsSet("cinder-conf"),
 			MountOptions: c.String("mount-options"), Logger: log,
 		},
-		cache:  places.Cache{Dir: c.String("cache-dir"), Named: c.IsSet("cache-dir"), Group: c.String("trust-group"), Logger: log},
+		cache: places.Cache{
+			Dir: c.String("cache-dir"), Named: c.IsSet("cache-dir"),
+			Group: c.String("trust-group"), Logger: log,
+		},
 		memory: process.Memory{Text: c.String("memory"), Mount: c.Command.Name == "mount"},
 		jobs:   c.Int("jobs"),
 		log:    log,
@@ -69,12 +75,14 @@ func (o common) check(logFormat string) error {
 	case n < 0:
 		return cmdline.Usagef("--jobs must not be less than 0")
 	case n > maxJobs:
-		return cmdline.Usagef("--jobs %d is too many, %d are the most: each one reads, decodes and holds buffers", n, maxJobs)
+		return cmdline.Usagef("--jobs %d is too many, %d are the most: each one reads, decodes "+
+			"and holds buffers", n, maxJobs)
 	}
 	// An empty argument is an unset variable of a script; as a path it would mean the working
 	// directory.
 	if i := slices.Index(o.args, ""); i >= 0 {
-		return cmdline.Usagef("argument %d of %s is empty; see \"restorefs %s --help\"", i+1, o.command, o.command)
+		return cmdline.Usagef("argument %d of %s is empty; see \"restorefs %s --help\"",
+			i+1, o.command, o.command)
 	}
 	return nil
 }
@@ -93,12 +101,15 @@ func (o common) arg(i int) string {
 }
 
 // open opens the share and looks at it. The caller closes the catalogue.
-func (o common) open(ctx context.Context, store backupstore.Options) (*backupstore.Catalog, *locate.Share, error) {
+func (o common) open(ctx context.Context,
+	store backupstore.Options) (*backupstore.Catalog, *locate.Share, error) {
 	return source.Open(ctx, o.source(), store)
 }
 
 func (o common) source() source.Options {
-	return source.Options{Share: o.share, Cache: o.cache, MemoryFor: o.memory.EnoughFor(), Logger: o.log}
+	return source.Options{
+		Share: o.share, Cache: o.cache, MemoryFor: o.memory.EnoughFor(), Logger: o.log,
+	}
 }
 
 // cinderConfig reads other settings from Cinder's configuration. counts says that err matters: a

@@ -28,8 +28,8 @@ as they are. A file that cannot be read is told, and the others go on.`,
 		Flags: filesFlagsOf(
 			jsonFlag(),
 			&cli.BoolFlag{Name: "archive", Aliases: []string{"a"}, DisableDefaultText: true,
-				Usage: "keep also owners (as root), all of the mode, extended attributes, several names of one " +
-					"file, pipes, devices (as root)"},
+				Usage: "keep also owners (as root), all of the mode, extended attributes, " +
+					"several names of one file, pipes, devices (as root)"},
 			&cli.BoolFlag{
 				Name:               "force",
 				Aliases:            []string{"f"},
@@ -45,7 +45,8 @@ const cpUsage = "BACKUP PATH... DEST"
 
 func runCp(c *cli.Context) error {
 	o := files.CopyOptions{All: c.Bool("archive"), Replace: c.Bool("force")}
-	return filesOptionsOf(c).run(c.Context, cpUsage, 3, func(r *filesRun) error { return r.cp(c.Context, o) })
+	return filesOptionsOf(c).run(c.Context, cpUsage, 3,
+		func(r *filesRun) error { return r.cp(c.Context, o) })
 }
 
 func (r *filesRun) cp(ctx context.Context, o files.CopyOptions) error {

@@ -55,7 +55,8 @@ type filesRun struct {
 
 // run opens the disk of the backup that the first argument names, and calls fn. usage says which
 // arguments the command takes, of which there are least at least.
-func (o filesOptions) run(ctx context.Context, usage string, least int, fn func(*filesRun) error) error {
+func (o filesOptions) run(ctx context.Context, usage string, least int,
+	fn func(*filesRun) error) error {
 	if len(o.args) < least {
 		return cmdline.Usagef("%s takes %s; see \"restorefs %s --help\"", o.command, usage, o.command)
 	}
@@ -88,7 +89,9 @@ func (o filesOptions) run(ctx context.Context, usage string, least int, fn func(
 		return err
 	}
 	defer disk.Close()
-	return advised(fn(&filesRun{filesOptions: o, share: share, backup: b.ID, paths: o.args[1:], disk: disk}))
+	return advised(fn(&filesRun{
+		filesOptions: o, share: share, backup: b.ID, paths: o.args[1:], disk: disk,
+	}))
 }
 
 // find finds a file that an argument names.

@@ -66,8 +66,11 @@ const findUsage = "BACKUP [PATTERN]"
 
 func runFind(c *cli.Context) error {
 	o := findOptions{
-		filesOptions: filesOptionsOf(c), below: c.String("below"), long: c.Bool("long"), print0: c.Bool("print0"),
-		want: files.Select{Pattern: c.Args().Get(1), Kinds: c.String("type"), IgnoreCase: c.Bool("ignore-case")},
+		filesOptions: filesOptionsOf(c), below: c.String("below"), long: c.Bool("long"),
+		print0: c.Bool("print0"),
+		want: files.Select{
+			Pattern: c.Args().Get(1), Kinds: c.String("type"), IgnoreCase: c.Bool("ignore-case"),
+		},
 	}
 	var errs [3]error
 	o.want.MinBytes, errs[0] = sizeOf(c.String("min-size"))
@@ -79,7 +82,8 @@ func runFind(c *cli.Context) error {
 		return cmdline.WrongUsage(err)
 	}
 	if n := len(o.args); n > 2 {
-		return cmdline.Usagef("find takes one PATTERN, not %d: put it in quotes, or the shell makes names of it; "+
+		return cmdline.Usagef("find takes one PATTERN, not %d: put it in quotes, or the shell "+
+			"makes names of it; "+
 			"--below says where to look", n-1)
 	}
 	return o.run(c.Context, findUsage, 1, func(r *filesRun) error { return r.findFiles(c.Context, o) })

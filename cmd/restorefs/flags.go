@@ -13,28 +13,35 @@ func jsonFlag() cli.Flag {
 }
 
 func cacheDirFlag() cli.Flag {
-	return &cli.StringFlag{Name: "cache-dir", EnvVars: []string{"RESTOREFS_CACHE_DIR"}, Value: places.DefaultCache(),
+	return &cli.StringFlag{Name: "cache-dir", EnvVars: []string{"RESTOREFS_CACHE_DIR"},
+		Value: places.DefaultCache(),
 		Usage: "keep indexes below this `DIRECTORY`, of a GiB at most; losing it loses only time"}
 }
 
 // trustGroupFlag belongs to each command that keeps or reads something in a directory of restorefs.
 func trustGroupFlag() cli.Flag {
-	return &cli.StringFlag{Name: "trust-group", Usage: "use directories of caches and overlays that members of `GROUP` can write to"}
+	return &cli.StringFlag{Name: "trust-group",
+		Usage: "use directories of caches and overlays that members of `GROUP` can write to"}
 }
 
 func memoryFlag() cli.Flag {
-	return &cli.StringFlag{Name: "memory", Value: "256MiB", Usage: "`SIZE` of memory to use, 64MiB or more"}
+	return &cli.StringFlag{Name: "memory", Value: "256MiB",
+		Usage: "`SIZE` of memory to use, 64MiB or more"}
 }
 
 func diskCacheFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "disk-cache", Usage: "keep decoded blocks in `DIRECTORY` too, for later mounts and other backups of the volume"},
-		&cli.StringFlag{Name: "disk-cache-size", Value: "10GiB", Usage: "`SIZE` of the disk cache at most, 16MiB or more"},
+		&cli.StringFlag{Name: "disk-cache",
+			Usage: "keep decoded blocks in `DIRECTORY` too, for later mounts and other backups " +
+				"of the volume"},
+		&cli.StringFlag{Name: "disk-cache-size", Value: "10GiB",
+			Usage: "`SIZE` of the disk cache at most, 16MiB or more"},
 	}
 }
 
 func progressFlag() cli.Flag {
-	return &cli.StringFlag{Name: "progress", Value: "auto", Usage: "on stderr: `HOW` is auto, json (a line each second) or none"}
+	return &cli.StringFlag{Name: "progress", Value: "auto",
+		Usage: "on stderr: `HOW` is auto, json (a line each second) or none"}
 }
 
 func lookFlag(value time.Duration, usage string) cli.Flag {

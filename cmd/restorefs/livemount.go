@@ -138,7 +138,8 @@ func (m *liveMount) takeDown(ctx context.Context) error {
 		if ctx.Err() == nil {
 			defer context.AfterFunc(ctx, process.EndAtOnce)()
 		}
-		if err := m.server.Unmount(context.WithoutCancel(ctx), fusefs.UnmountOptions{Lazy: true, Logger: m.o.log}); err != nil {
+		how := fusefs.UnmountOptions{Lazy: true, Logger: m.o.log}
+		if err := m.server.Unmount(context.WithoutCancel(ctx), how); err != nil {
 			return err
 		}
 	}

@@ -7,26 +7,34 @@ import (
 )
 
 func formatFlag() cli.Flag {
-	return &cli.StringFlag{Name: "format", Value: "raw", Usage: "`FORMAT` of a file target: raw, or qcow2, which takes qemu-img and FUSE"}
+	return &cli.StringFlag{Name: "format", Value: "raw",
+		Usage: "`FORMAT` of a file target: raw, or qcow2, which takes qemu-img and FUSE"}
 }
 
 func niceFlag() cli.Flag {
-	return &cli.BoolFlag{Name: "nice-io", Usage: "give way to others: lowest priority for disks and processors", DisableDefaultText: true}
+	return &cli.BoolFlag{Name: "nice-io", DisableDefaultText: true,
+		Usage: "give way to others: lowest priority for disks and processors"}
 }
 
 func reflinkFlag() cli.Flag {
 	return &cli.BoolFlag{Name: "reflink", DisableDefaultText: true,
-		Usage: "have the kernel copy what is not compressed, and verify it in TARGET: a file on the share's file system then shares its blocks (XFS, btrfs), an NFS 4.2 server copies by itself"}
+		Usage: "have the kernel copy what is not compressed, and verify it in TARGET: a file on " +
+			"the share's file system then shares its blocks (XFS, btrfs), an NFS 4.2 server " +
+			"copies by itself"}
 }
 
 // volumeFlags are the flags of materialize about a volume of a cloud.
 func volumeFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "volume", Usage: "TARGET is the cloud's volume `ID`: restore its name, metadata and more too"},
+		&cli.StringFlag{Name: "volume",
+			Usage: "TARGET is the cloud's volume `ID`: restore its name, metadata and more too"},
 		&cli.StringFlag{Name: "metadata-rule", Value: string(cinderapi.RuleBackup),
-			Usage: "`RULE` for a volume's metadata: backup (as it was when the backup was made) or cinder (as Cinder's own restore does it)"},
-		&cli.BoolFlag{Name: "no-metadata", Usage: "with a volume of the cloud: check it, but leave its metadata alone", DisableDefaultText: true},
-		&cli.BoolFlag{Name: "metadata-only", Usage: "with --volume: restore its metadata, no data; TARGET is not needed", DisableDefaultText: true},
+			Usage: "`RULE` for a volume's metadata: backup (as it was when the backup was made) " +
+				"or cinder (as Cinder's own restore does it)"},
+		&cli.BoolFlag{Name: "no-metadata", DisableDefaultText: true,
+			Usage: "with a volume of the cloud: check it, but leave its metadata alone"},
+		&cli.BoolFlag{Name: "metadata-only", DisableDefaultText: true,
+			Usage: "with --volume: restore its metadata, no data; TARGET is not needed"},
 		cloudFlag(),
 	}
 }
@@ -35,15 +43,26 @@ func volumeFlags() []cli.Flag {
 // of one, so that no TARGET is given.
 func newVolumeFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.BoolFlag{Name: "new-volume", Usage: "create a volume in the cloud and restore to it; its device is found by --device-path or --attach", DisableDefaultText: true},
-		&cli.StringFlag{Name: "type", Usage: "with --new-volume: the volume's `TYPE` (the project's default unless given)"},
+		&cli.BoolFlag{Name: "new-volume", DisableDefaultText: true,
+			Usage: "create a volume in the cloud and restore to it; its device is found by " +
+				"--device-path or --attach"},
+		&cli.StringFlag{Name: "type",
+			Usage: "with --new-volume: the volume's `TYPE` (the project's default unless given)"},
 		&cli.StringFlag{Name: "availability-zone", Usage: "with --new-volume: the volume's `ZONE`"},
-		&cli.StringFlag{Name: "name", Usage: "with --new-volume: the volume's `NAME` (the name it had unless given)"},
-		&cli.Int64Flag{Name: "size", Usage: "with --new-volume: at least this many `GIB`", DefaultText: "as large as the backup's"},
-		&cli.StringFlag{Name: "device-path", Usage: "instead of TARGET: `WHERE` the volume's device shows on this machine: " +
-			"lvm, nfs, ceph, ceph:POOL, or a path with {id}"},
-		&cli.BoolFlag{Name: "attach", Usage: "instead of TARGET: have Nova attach the volume to this machine, a server of the cloud, and detach it at the end", DisableDefaultText: true},
-		&cli.StringFlag{Name: "server", Usage: "the `ID` of the server of the cloud that this machine is, for --attach, or where --volume is attached (asked of the metadata service, or DMI, unless given)"},
-		&cli.BoolFlag{Name: "cleanup", Usage: "with --new-volume: delete the volume when the restore fails", DisableDefaultText: true},
+		&cli.StringFlag{Name: "name",
+			Usage: "with --new-volume: the volume's `NAME` (the name it had unless given)"},
+		&cli.Int64Flag{Name: "size", DefaultText: "as large as the backup's",
+			Usage: "with --new-volume: at least this many `GIB`"},
+		&cli.StringFlag{Name: "device-path",
+			Usage: "instead of TARGET: `WHERE` the volume's device shows on this machine: " +
+				"lvm, nfs, ceph, ceph:POOL, or a path with {id}"},
+		&cli.BoolFlag{Name: "attach", DisableDefaultText: true,
+			Usage: "instead of TARGET: have Nova attach the volume to this machine, a server of " +
+				"the cloud, and detach it at the end"},
+		&cli.StringFlag{Name: "server",
+			Usage: "the `ID` of the server of the cloud that this machine is, for --attach, or " +
+				"where --volume is attached (asked of the metadata service, or DMI, unless given)"},
+		&cli.BoolFlag{Name: "cleanup", DisableDefaultText: true,
+			Usage: "with --new-volume: delete the volume when the restore fails"},
 	}
 }

@@ -39,18 +39,31 @@ options are these flags without dashes, with _ for -: noauto,allow_other,memory=
 			shareFlag(), memoryFlag(), cacheDirFlag(),
 			overlayFlag("make the disks writable: what is written goes to this `DIR`, the backups stay"),
 			&cli.StringSliceFlag{Name: "backup", Usage: "only this `BACKUP`; may be given more than once"},
-			&cli.StringSliceFlag{Name: "volume", Usage: "only backups of the volume with this `ID` (or the start of it), new ones too; may be given more than once"},
-			&cli.BoolFlag{Name: "allow-other", Usage: "let other users enter too, as far as the modes allow", DisableDefaultText: true},
+			&cli.StringSliceFlag{Name: "volume",
+				Usage: "only backups of the volume with this `ID` (or the start of it), new ones " +
+					"too; may be given more than once"},
+			&cli.BoolFlag{Name: "allow-other", DisableDefaultText: true,
+				Usage: "let other users enter too, as far as the modes allow"},
 			&cli.StringFlag{Name: "uid", Usage: "everything belongs to this `USER`, a number or a name"},
 			&cli.StringFlag{Name: "gid", Usage: "everything belongs to this `GROUP`, a number or a name"},
-			&cli.StringFlag{Name: "mode", Value: "0400", Usage: "octal `MODE` of files; who reads may enter directories; writing counts with --overlay only"},
-			&cli.BoolFlag{Name: "daemon", Usage: "go to the background once the mount can be used", DisableDefaultText: true},
-			&cli.StringFlag{Name: "log-file", Usage: "once mounted, append messages to `FILE` instead of stderr"},
-			&cli.StringFlag{Name: "run", Usage: "mount, run `CMD` with sh and RESTOREFS_MOUNT set to the mountpoint, unmount"},
-			&cli.DurationFlag{Name: "idle-timeout", Usage: "unmount after nobody used the mount for `TIME`; 0: never"},
-			&cli.BoolFlag{Name: "no-background-index", Usage: "build indexes only by what is read, not ahead while nobody reads", DisableDefaultText: true},
-			&cli.DurationFlag{Name: "refresh", Value: time.Minute, Usage: "look for new and deleted backups every `TIME`"},
-			&cli.StringFlag{Name: "metrics-listen", Usage: "serve Prometheus metrics at http://`ADDRESS`/metrics; PORT alone is on 127.0.0.1"},
+			&cli.StringFlag{Name: "mode", Value: "0400",
+				Usage: "octal `MODE` of files; who reads may enter directories; writing counts " +
+					"with --overlay only"},
+			&cli.BoolFlag{Name: "daemon", DisableDefaultText: true,
+				Usage: "go to the background once the mount can be used"},
+			&cli.StringFlag{Name: "log-file",
+				Usage: "once mounted, append messages to `FILE` instead of stderr"},
+			&cli.StringFlag{Name: "run",
+				Usage: "mount, run `CMD` with sh and RESTOREFS_MOUNT set to the mountpoint, unmount"},
+			&cli.DurationFlag{Name: "idle-timeout",
+				Usage: "unmount after nobody used the mount for `TIME`; 0: never"},
+			&cli.BoolFlag{Name: "no-background-index", DisableDefaultText: true,
+				Usage: "build indexes only by what is read, not ahead while nobody reads"},
+			&cli.DurationFlag{Name: "refresh", Value: time.Minute,
+				Usage: "look for new and deleted backups every `TIME`"},
+			&cli.StringFlag{Name: "metrics-listen",
+				Usage: "serve Prometheus metrics at http://`ADDRESS`/metrics; PORT alone is on " +
+					"127.0.0.1"},
 		}, diskCacheFlags()...),
 		Action: runMount,
 	}
@@ -77,7 +90,8 @@ func runMount(c *cli.Context) error {
 		idle:          c.Duration("idle-timeout"),
 		refresh:       c.Duration("refresh"),
 		disks: serve.Options{
-			DiskCache: c.String("disk-cache"), Overlay: c.String("overlay"), Index: !c.Bool("no-background-index"),
+			DiskCache: c.String("disk-cache"), Overlay: c.String("overlay"),
+			Index: !c.Bool("no-background-index"),
 		},
 		fuse: fusefs.Options{AllowOther: c.Bool("allow-other")},
 	}
@@ -134,6 +148,9 @@ func mount(ctx context.Context, o mountOptions) error {
 	if err != nil {
 		return err
 	}
-	m := &liveMount{o: o, server: server, disks: disks, n: n, hup: hup, closes: closes, gone: make(chan struct{}), err: o.Err}
+	m := &liveMount{
+		o: o, server: server, disks: disks, n: n, hup: hup, closes: closes,
+		gone: make(chan struct{}), err: o.Err,
+	}
 	return m.keep(ctx)
 }

@@ -132,10 +132,12 @@ func (o *mountOptions) logTo(ctx context.Context, share *locate.Share, n *proces
 }
 
 // openDisks chooses what is served and makes the directories for it.
-func openDisks(ctx context.Context, o *mountOptions, catalog *backupstore.Catalog, share *locate.Share) (*serve.Disks, error) {
+func openDisks(ctx context.Context, o *mountOptions, catalog *backupstore.Catalog,
+	share *locate.Share) (*serve.Disks, error) {
 	if len(catalog.Backups()) == 0 {
 		// Backups may appear later: a mount that follows the share may be there before them.
-		o.log.Warn(source.None(catalog).Error()+" It is looked at again and again, and backups appear as soon as they are there",
+		o.log.Warn(source.None(catalog).Error()+" It is looked at again and again, and backups "+
+			"appear as soon as they are there",
 			"every", o.refresh)
 	}
 	var err error

@@ -42,5 +42,6 @@ func (f salvageFlag) String() string { return "--salvage[=zero|keep]\t" + f.Usag
 
 func newSalvageFlag() cli.Flag {
 	return salvageFlag{&cli.GenericFlag{Name: "salvage", Value: new(salvageMode),
-		Usage: "go on where the backup is damaged and nothing heals it: zero (the usual) puts zeros there, keep leaves what TARGET holds"}}
+		Usage: "go on where the backup is damaged and nothing heals it: zero (the usual) puts " +
+			"zeros there, keep leaves what TARGET holds"}}
 }

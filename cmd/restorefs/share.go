@@ -10,14 +10,18 @@ this process alone; or nfs://NFSHOST/EXPORT[/DIR], which restorefs reads by itse
 Without --share it is what Cinder's configuration says.`
 
 func shareFlag() cli.Flag {
-	return &cli.StringFlag{Name: "share", EnvVars: []string{"RESTOREFS_SHARE"}, Usage: "where the backups are: a `DIRECTORY` or NFSHOST:/EXPORT"}
+	return &cli.StringFlag{Name: "share", EnvVars: []string{"RESTOREFS_SHARE"},
+		Usage: "where the backups are: a `DIRECTORY` or NFSHOST:/EXPORT"}
 }
 
 // shareFlags belong to each command that has shareFlag.
 func shareFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "cinder-conf", EnvVars: []string{"RESTOREFS_CINDER_CONF"}, Value: "/etc/cinder/cinder.conf",
+		&cli.StringFlag{Name: "cinder-conf", EnvVars: []string{"RESTOREFS_CINDER_CONF"},
+			Value: "/etc/cinder/cinder.conf",
 			Usage: "Cinder's configuration, a `FILE` (and FILE.d/*.conf) or a directory of such"},
-		&cli.StringFlag{Name: "mount-options", Usage: "`OPTIONS` to mount an export with, comma-separated; always ro,nosuid,nodev,noexec"},
+		&cli.StringFlag{Name: "mount-options",
+			Usage: "`OPTIONS` to mount an export with, comma-separated; always " +
+				"ro,nosuid,nodev,noexec"},
 	}
 }

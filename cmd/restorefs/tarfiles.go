@@ -53,6 +53,7 @@ func (r *filesRun) tar(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("the tar is not whole: %w", err)
 	}
-	fmt.Fprintf(r.Err, "wrote %s, %s\n", wording.Count(done.Entries, "member"), wording.Size(done.Bytes))
+	fmt.Fprintf(r.Err, "wrote %s, %s\n", wording.Count(done.Entries, "member"),
+		wording.Size(done.Bytes))
 	return r.result("all is in the tar")
 }

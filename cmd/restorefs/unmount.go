@@ -20,9 +20,12 @@ func unmountCommand() *cli.Command {
 		Usage:     "take down a mount and wait until its process is gone",
 		ArgsUsage: "MOUNTPOINT...",
 		Flags: []cli.Flag{
-			&cli.BoolFlag{Name: "lazy", Usage: "take a busy mount out of the tree at once", DisableDefaultText: true},
-			&cli.BoolFlag{Name: "if-mounted", Usage: "succeed, without a word, where no restorefs is mounted", DisableDefaultText: true},
-			&cli.DurationFlag{Name: "timeout", Value: 30 * time.Second, Usage: "give up on a busy mount after `TIME`"},
+			&cli.BoolFlag{Name: "lazy", DisableDefaultText: true,
+				Usage: "take a busy mount out of the tree at once"},
+			&cli.BoolFlag{Name: "if-mounted", DisableDefaultText: true,
+				Usage: "succeed, without a word, where no restorefs is mounted"},
+			&cli.DurationFlag{Name: "timeout", Value: 30 * time.Second,
+				Usage: "give up on a busy mount after `TIME`"},
 		},
 		Action: runUnmount,
 	}
@@ -37,7 +40,8 @@ type unmountOptions struct {
 
 func runUnmount(c *cli.Context) error {
 	return unmount(c.Context, unmountOptions{
-		common: commonOf(c), lazy: c.Bool("lazy"), ifMounted: c.Bool("if-mounted"), timeout: c.Duration("timeout"),
+		common: commonOf(c), lazy: c.Bool("lazy"), ifMounted: c.Bool("if-mounted"),
+		timeout: c.Duration("timeout"),
 	})
 }
 
@@ -55,7 +59,9 @@ func unmount(ctx context.Context, o unmountOptions) error {
 func (o unmountOptions) unmountOne(ctx context.Context, dir string) error {
 	ctx, cancel := context.WithTimeout(ctx, o.timeout)
 	defer cancel()
-	err := fusefs.Unmount(ctx, dir, fusefs.UnmountOptions{Lazy: o.lazy, AwaitExit: true, Logger: o.log})
+	err := fusefs.Unmount(ctx, dir, fusefs.UnmountOptions{
+		Lazy: o.lazy, AwaitExit: true, Logger: o.log,
+	})
 	if o.ifMounted && (errors.Is(err, fusefs.ErrNotMounted) || errors.Is(err, fs.ErrNotExist)) {
 		return nil
 	}
