@@ -8,9 +8,9 @@ import (
 	"github.com/restorefs/restorefs/cmd/wording"
 )
 
-// plannedVolume is the volume that would be created, in the JSON of --dry-run; its fields are a
+// PlannedVolume is the volume that would be created, in the JSON of --dry-run; its fields are a
 // contract.
-type plannedVolume struct {
+type PlannedVolume struct {
 	SizeGiB int64  `json:"size_gib"`
 	Type    string `json:"type"` // "" for the default one
 	Zone    string `json:"availability_zone"`
@@ -28,7 +28,7 @@ func (d *delivery) dryRun(ctx context.Context) error {
 	}
 	p := Plan{Plan: found, Notes: found.Notes}
 	if created != nil {
-		p.NewVolume = &plannedVolume{
+		p.NewVolume = &PlannedVolume{
 			SizeGiB: created.SizeGiB, Type: created.Type, Zone: created.Zone, Name: created.Name,
 			Device: d.place.String(),
 		}

@@ -22,7 +22,7 @@ type plannedMetadata struct {
 // restoredMetadata is the JSON of --metadata-only; its fields are a contract.
 type restoredMetadata struct {
 	Backup string          `json:"backup"`
-	Volume *restoredVolume `json:"volume"`
+	Volume *RestoredVolume `json:"volume"`
 }
 
 // metadataOnly is materialize --metadata-only.

@@ -18,7 +18,7 @@ type Plan struct {
 	// Changes are those of the metadata of the cloud's volume (--volume).
 	Changes []cinderapi.Difference `json:"metadata_changes,omitempty"`
 	// NewVolume is the volume that would be created (--new-volume).
-	NewVolume *plannedVolume `json:"new_volume,omitempty"`
+	NewVolume *PlannedVolume `json:"new_volume,omitempty"`
 	// Notes are remarks about the target, such as what could not be looked at.
 	Notes []string `json:"notes,omitempty"`
 }

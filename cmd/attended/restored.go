@@ -31,7 +31,7 @@ type Result struct {
 	// VolumeID is the cloud's volume that was the target, "" for none.
 	VolumeID string `json:"volume_id,omitempty"`
 	// Volume is the cloud's volume whose metadata was restored.
-	Volume *restoredVolume `json:"volume,omitempty"`
+	Volume *RestoredVolume `json:"volume,omitempty"`
 	// Notes are remarks about the target, such as what could not be looked at.
 	Notes []string     `json:"notes,omitempty"`
 	Disk  *report.Disk `json:"disk,omitempty"` // what is on it

@@ -18,8 +18,8 @@ import (
 	"github.com/restorefs/restorefs/materialize/cinderapi"
 )
 
-// restoredVolume is what JSON says about a volume's metadata; its fields are a contract.
-type restoredVolume struct {
+// RestoredVolume is what JSON says about a volume's metadata; its fields are a contract.
+type RestoredVolume struct {
 	ID       string         `json:"id"`
 	Rule     cinderapi.Rule `json:"metadata_rule"`
 	Restored bool           `json:"metadata_restored"` // all of it
@@ -33,12 +33,12 @@ type restoredVolume struct {
 // restoreMetadata restores the volume's metadata after its data, and reports it unless that is left
 // to JSON. data is the state of the data, in words. It returns nil if there was nothing to do.
 func (v *cloudVolume) restoreMetadata(ctx context.Context, b *backupstore.Backup,
-	data string) (*restoredVolume, error) {
+	data string) (*RestoredVolume, error) {
 	if !v.restoresMetadata() {
 		return nil, nil
 	}
 	id := v.Volume.ID
-	out := &restoredVolume{ID: id, Rule: v.Rule(), Left: []cinderapi.Difference{}}
+	out := &RestoredVolume{ID: id, Rule: v.Rule(), Left: []cinderapi.Difference{}}
 	left, err := v.RestoreMetadata(ctx, b)
 	out.Left = append(out.Left, left...)
 	out.Restored = err == nil && len(left) == 0
