@@ -4,14 +4,17 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v3"
+	"golang.org/x/sys/unix"
 )
 
 // settings are the settings of the OpenStack clients, by keystoneauth's names: OS_USER_DOMAIN_NAME
@@ -142,9 +145,29 @@ func readCloud(file, cloud string) (map[string]string, error) {
 	return entry, nil
 }
 
+// readFile reads a file of settings, or a pipe as a shell gives it in place of one: one that
+// nobody writes to is no reason to wait for ever.
+func readFile(path string) ([]byte, error) {
+	const most, patience = 16 << 20, 5 * time.Second
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	_ = f.SetReadDeadline(time.Now().Add(patience)) // a regular file has none and needs none
+	text, err := io.ReadAll(io.LimitReader(f, most+1))
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		err = fmt.Errorf("%s is a pipe, and nothing was written to it within %v", path, patience)
+	case err == nil && len(text) > most:
+		err = fmt.Errorf("%s is larger than %d MiB", path, most>>20)
+	}
+	return text, err
+}
+
 // readClouds reads the clouds of a file, the settings of each in one map.
 func readClouds(path, section string) (map[string]map[string]string, error) {
-	text, err := os.ReadFile(path)
+	text, err := readFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("read clouds: %w", err)
 	}
