@@ -127,9 +127,13 @@ func (v *cloudVolume) leftPath() string {
 // nothingLeft removes the leftFile of an earlier run.
 func (v *cloudVolume) nothingLeft() {
 	path := v.leftPath()
-	text, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return
+	info, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && !info.Mode().IsRegular() {
+		return // no leftFile
+	}
+	var text []byte
+	if err == nil {
+		text, err = os.ReadFile(path)
 	}
 	var old leftFile
 	if err == nil && (json.Unmarshal(text, &old) != nil || old.Volume != v.Volume.ID) {

@@ -15,7 +15,7 @@ import (
 
 func TestAnInterruptedRestoreSaysTheCommandThatContinues(t *testing.T) {
 	share, id, want := incremental(t, 16<<20)
-	for _, signal := range []os.Signal{syscall.SIGINT, syscall.SIGTERM} {
+	for _, signal := range []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
 		target := filepath.Join(t.TempDir(), "a disk")
 		cmd := program(t, "materialize", "--share", share, "--bwlimit", "6M", id, target)
 		var out, errOut bytes.Buffer

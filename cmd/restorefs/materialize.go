@@ -7,6 +7,7 @@ import (
 
 	"github.com/restorefs/restorefs/cmd/attended"
 	"github.com/restorefs/restorefs/cmd/cloud"
+	"github.com/restorefs/restorefs/cmd/process"
 	"github.com/restorefs/restorefs/cmd/restore"
 	"github.com/restorefs/restorefs/materialize"
 )
@@ -66,7 +67,9 @@ it says what is left and how to continue.`,
 
 func runMaterialize(c *cli.Context) error {
 	o := commonOf(c)
-	return attended.Restore(c.Context, attended.Options{
+	ctx, stop := process.UntilHangup(c.Context)
+	defer stop()
+	return attended.Restore(ctx, attended.Options{
 		Console:     o.Console,
 		Source:      o.source(),
 		Memory:      o.memory,
