@@ -47,6 +47,9 @@ func (c *Catalog) digests(ctx context.Context, b *Backup) (digests, error) {
 	}
 	switch {
 	case err == nil:
+		if why := sizeDoubt(b, d); why != "" {
+			c.log.Warn(why, "backup", b.ID)
+		}
 		out.rows = newDigestRows(c.rows, d, b.chainEnd, func(err error) {
 			c.log.Warn("some digests cannot be read; objects of those blocks are checked against their MD5 instead", "backup", b.ID, "err", advised(err))
 		})
@@ -59,6 +62,19 @@ func (c *Catalog) digests(ctx context.Context, b *Backup) (digests, error) {
 		c.log.Warn("digest file cannot be read; objects are checked against their MD5 instead", "backup", b.ID, "err", advised(err))
 	}
 	return out, nil
+}
+
+// sizeDoubt says in words that d are the digests of a volume of another size than the one that b has,
+// "" if they are not. Cinder takes a digest of each block up to the volume's end (chunkeddriver.py),
+// and volumes have whole GiB: digests that end elsewhere were made of something else, and say nothing.
+func sizeDoubt(b *Backup, d *format.Digests) string {
+	const gib = 1 << 30
+	end := d.Rows() * d.BlockBytes()
+	if b.VolumeMeta.SizeBytes() == 0 || end == b.Size || end%gib != 0 {
+		return ""
+	}
+	return fmt.Sprintf("its digests are those of a volume of %d GiB, but its size is %d GiB by its _metadata: "+
+		"one of the two is wrong, and the disk may be too short or too long", end/gib, b.Size/gib)
 }
 
 // whyUnread returns why existing digests could not be read, nil if they could.

@@ -118,7 +118,12 @@ func (c *candidates) add(id string) {
 func (c *candidates) unique(what, ref string, where fmt.Stringer) error {
 	switch {
 	case c.n == 0:
-		return fmt.Errorf("%w: no %s %s on the share %s; \"restorefs list --all\" shows what is there", ErrNoBackup, what, ref, where)
+		hint := ""
+		if strings.Trim(ref, "0123456789abcdefABCDEF-") != "" {
+			hint = " (an id is wanted, names are not looked at)"
+		}
+		return fmt.Errorf("%w: no %s %s%s on the share %s; \"restorefs list --all\" shows what is there",
+			ErrNoBackup, what, ref, hint, where)
 	case c.n > 1:
 		more := ""
 		if c.n > len(c.first) {

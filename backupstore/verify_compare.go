@@ -27,6 +27,11 @@ func (v *verifier) finish(ctx context.Context, l *layerProof) error {
 	if why := l.backup.Doubt(); why != "" {
 		l.damage(Damage{Length: l.backup.Size, Reason: why})
 	}
+	if l.rows != nil {
+		if why := sizeDoubt(l.backup, l.rows.file); why != "" {
+			l.notes = append(l.notes, why)
+		}
+	}
 	if l.needless > 0 {
 		l.notes = append(l.notes, fmt.Sprintf("blocks that are zero by their digests, so that nothing is lost, in damaged objects: %d, first in %s", l.needless, l.needlessAt))
 	}
