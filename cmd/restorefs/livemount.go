@@ -133,11 +133,10 @@ func (m *liveMount) takeDown(ctx context.Context) error {
 		one := "a second signal"
 		if ctx.Err() == nil {
 			one = "a signal"
-		}
-		fmt.Fprintf(m.err, "%v; waiting until it is no longer used, %s ends it at once\n", err, one)
-		if ctx.Err() == nil {
+			// Before it is said: the signal may come at once.
 			defer context.AfterFunc(ctx, process.EndAtOnce)()
 		}
+		fmt.Fprintf(m.err, "%v; waiting until it is no longer used, %s ends it at once\n", err, one)
 		how := fusefs.UnmountOptions{Lazy: true, Logger: m.o.log}
 		if err := m.server.Unmount(context.WithoutCancel(ctx), how); err != nil {
 			return err
