@@ -9,6 +9,7 @@ import (
 type fakeClient struct {
 	id        uint64
 	confirmed bool
+	expired   bool // its lease has, and it is not forgotten yet
 	session   string
 	slots     map[uint32]uint32 // the last sequence id of each
 }
@@ -251,6 +252,8 @@ func (c *compound) sequence() uint32 {
 	switch {
 	case client == nil:
 		return 10052
+	case client.expired:
+		return 10011
 	case slot >= 8 || highest >= 8:
 		return 10053
 	case seq == client.slots[slot] && slot%2 == 1:

@@ -336,6 +336,44 @@ func TestASessionThatTheServerForgotIsMadeAnew(t *testing.T) {
 	}
 }
 
+// A server that is killed while it answers knows no session when it is back.
+func TestASessionThatIsForgottenInTheMiddleOfAnAnswer(t *testing.T) {
+	server := newFakeServer(t)
+	data := random(256 << 10)
+	server.put("object", 1, data)
+	s := mustOpen(t, server.url("version=4.1"), Options{ReadAhead: -1})
+	f := mustOpenFile(t, s, "object")
+	server.set(func() {
+		server.fault = func(string) fault {
+			server.fault = nil
+			return fault{cut: 4 << 10, change: func(answer []byte) []byte {
+				server.forgetSessions()
+				return answer
+			}}
+		}
+	})
+	got := make([]byte, len(data))
+	if _, err := f.ReadAt(t.Context(), got, 0); err != nil || !bytes.Equal(got, data) {
+		t.Error(err)
+	}
+}
+
+func TestASessionWhoseLeaseHasExpiredIsMadeAnew(t *testing.T) {
+	server := newFakeServer(t)
+	server.put("object", 1, []byte("123"))
+	s := mustOpen(t, server.url("version=4.1"), Options{})
+	f := mustOpenFile(t, s, "object")
+	server.set(func() {
+		for _, client := range server.clients {
+			client.expired = true
+		}
+	})
+	p := make([]byte, 3)
+	if _, err := f.ReadAt(t.Context(), p, 0); err != nil || string(p) != "123" {
+		t.Errorf("%q, %v", p, err)
+	}
+}
+
 func TestTheNewestVersionThatTheServerHasIsSpoken(t *testing.T) {
 	for want, set := range map[string]func(*fakeServer){
 		"4.1": func(*fakeServer) {},

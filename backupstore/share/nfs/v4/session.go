@@ -94,7 +94,10 @@ func (c *Client) in(ctx context.Context, s *session, ops []op) error {
 	ops = append([]op{sl.sequence(&seen)}, ops...)
 	err := c.rpc.Call(ctx, rpc.Request{
 		Program: program, Version: version, Procedure: procCompound, Args: encode(c.minor, ops),
-		Decode: func(d *xdr.Decoder) error { return decode(d, ops) },
+		Decode: func(d *xdr.Decoder) error {
+			seen = false // an answer that broke off may have said otherwise
+			return decode(d, ops)
+		},
 		Late: func(err error) {
 			switch {
 			case errors.Is(err, rpc.ErrUnsent):
@@ -143,11 +146,12 @@ func renew(err error) error {
 	return err
 }
 
-// lost reports whether a status of SEQUENCE says that the session is of no use.
+// lost reports whether a status of SEQUENCE says that the session is of no use. Expired is none of
+// SEQUENCE's, and nfs-ganesha answers it until it has forgotten a client whose lease has expired.
 func lost(status proto.Status) bool {
 	switch status {
 	case proto.BadSession, proto.DeadSession, proto.BadSlot, proto.BadHighSlot, proto.SeqMisordered,
-		proto.SeqFalseRetry, proto.ConnNotBound, proto.StaleClientID:
+		proto.SeqFalseRetry, proto.ConnNotBound, proto.StaleClientID, proto.Expired:
 		return true
 	}
 	return false
