@@ -196,6 +196,59 @@ func TestLateTellsWhatBecameOfACallThatWasGivenUp(t *testing.T) {
 	}
 }
 
+// Otherwise whoever is to be told waits for an answer on a connection that has not got the request.
+func TestLateIsToldOfACallThatIsGivenUpBetweenConnections(t *testing.T) {
+	asked := make(chan struct{}, 10)
+	connect := server(t, func(n int, xid []byte) []byte {
+		asked <- struct{}{}
+		if n == 1 {
+			return recordOf(xid, 1, 0, 0, 0, 0)
+		}
+		return nil
+	})
+	conns, dialling, proceed := make(chan net.Conn, 10), make(chan struct{}, 10), make(chan struct{})
+	n := 0
+	c := client(t, func(ctx context.Context) (net.Conn, error) {
+		if n++; n > 1 {
+			dialling <- struct{}{}
+			select {
+			case <-proceed:
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			}
+		}
+		conn, err := connect(ctx)
+		if err == nil {
+			conns <- conn
+		}
+		return conn, err
+	}, time.Minute)
+	if err := c.Call(t.Context(), Request{}); err != nil {
+		t.Fatal(err)
+	}
+	<-asked
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	late, ended := make(chan error, 1), make(chan error, 1)
+	go func() { ended <- c.Call(ctx, Request{Late: func(err error) { late <- err }}) }()
+	<-asked
+	(<-conns).Close()
+	<-dialling
+	cancel()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	close(proceed)
+	select {
+	case err := <-late:
+		if err == nil || errors.Is(err, ErrUnsent) {
+			t.Error(err)
+		}
+	case <-time.After(20 * time.Second):
+		t.Error("nobody says what became of the call")
+	}
+}
+
 func TestCloseEndsCalls(t *testing.T) {
 	c := New(Options{Dial: server(t, func(int, []byte) []byte { return nil })})
 	ended := make(chan error)

@@ -129,12 +129,14 @@ func (l *lane) abandon(k *call, err error) error {
 		return k.err
 	}
 	k.abandoned.Store(true)
-	if k.tried && k.Late != nil {
+	// It is not sent again, so its answer can only come on the connection that has it.
+	awaited := k.sent && l.conn != nil && k.Late != nil
+	if awaited {
 		l.abandoned++
 	} else {
 		delete(l.pending, k.xid)
 	}
-	unsent := !k.tried
+	tried := k.tried
 	var released chan struct{}
 	if k.receiving {
 		released = k.released
@@ -144,8 +146,11 @@ func (l *lane) abandon(k *call, err error) error {
 		l.conn.Close()
 	}
 	l.mu.Unlock()
-	if unsent {
+	switch {
+	case !tried:
 		k.late(ErrUnsent)
+	case !awaited:
+		k.late(errHungUp)
 	}
 	if released != nil {
 		<-released
