@@ -358,6 +358,47 @@ func TestASessionThatIsForgottenInTheMiddleOfAnAnswer(t *testing.T) {
 	}
 }
 
+// Whoever has no slot of the session waits no longer than whoever has one, and what was given up
+// keeps none.
+func TestReadersWithoutASlotDoNotWaitForEver(t *testing.T) {
+	server := newFakeServer(t) // its sessions have eight slots
+	data := random(64 << 10)
+	server.put("object", 1, data)
+	s := mustOpen(t, server.url("version=4.1"), Options{
+		ReadAhead: -1, Policy: share.Policy{Timeout: 900 * time.Millisecond},
+	})
+	f := mustOpenFile(t, s, "object")
+	server.set(func() { server.fault = func(string) fault { return fault{drop: true} } })
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	ended := make(chan error)
+	const readers = 24
+	for range readers {
+		go func() {
+			_, err := f.ReadAt(ctx, make([]byte, len(data)), 0)
+			ended <- err
+		}()
+	}
+	stuck := time.AfterFunc(30*time.Second, cancel)
+	defer stuck.Stop()
+	for range readers {
+		if err := <-ended; err == nil || errors.Is(err, context.Canceled) {
+			t.Errorf("a read from a server that does not answer: %v", err)
+		}
+	}
+	server.set(func() { server.fault = nil })
+	got := make([]byte, len(data))
+	for start := time.Now(); ; {
+		_, err := f.ReadAt(t.Context(), got, 0)
+		if err == nil && bytes.Equal(got, data) {
+			break
+		}
+		if time.Since(start) > 30*time.Second {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestASessionWhoseLeaseHasExpiredIsMadeAnew(t *testing.T) {
 	server := newFakeServer(t)
 	server.put("object", 1, []byte("123"))

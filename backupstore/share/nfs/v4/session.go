@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/restorefs/restorefs/backupstore/share"
 	"github.com/restorefs/restorefs/backupstore/share/nfs/proto"
@@ -29,6 +31,7 @@ type session struct {
 	id    [sessionIDBytes]byte
 	slots int
 	free  chan *slot
+	back  atomic.Uint64 // how many slots were given back
 	gone  chan struct{} // closed when the session is of no use any more
 	once  sync.Once
 }
@@ -45,24 +48,30 @@ func (s *session) end() { s.once.Do(func() { close(s.gone) }) }
 // used gives a slot back that the server has seen a call in.
 func (s *slot) used() {
 	s.next++
-	s.of.free <- s
+	s.unused()
 }
 
 // unused gives a slot back that the server has seen no call in.
-func (s *slot) unused() { s.of.free <- s }
+func (s *slot) unused() {
+	s.of.back.Add(1)
+	s.of.free <- s
+}
 
 // errSession says that a call was not executed because its session is gone.
 var errSession = errors.New("the session with the server is gone")
 
-// compound makes a COMPOUND: in version 4.1 in a session, which is made anew if it is gone.
+// compound makes a COMPOUND: in version 4.1 in a session, which is made anew if it is gone. It
+// waits for a session and a slot as long as the policy says, and then for the answer.
 func (c *Client) compound(ctx context.Context, ops ...op) error {
 	if c.minor == 0 {
 		return c.call(ctx, ops...)
 	}
+	limit := time.NewTimer(c.policy.Limit())
+	defer limit.Stop()
 	for try := 1; ; try++ {
-		s, err := c.session(ctx)
+		s, err := c.session(ctx, limit.C)
 		if err == nil {
-			if err = c.in(ctx, s, ops); errors.Is(err, errSession) {
+			if err = c.in(ctx, s, limit.C, ops); errors.Is(err, errSession) {
 				c.lose(s)
 			}
 		}
@@ -80,19 +89,44 @@ func (c *Client) compound(ctx context.Context, ops ...op) error {
 	}
 }
 
-// in makes a COMPOUND in a session. The error wraps errSession if the session is of no use.
-func (c *Client) in(ctx context.Context, s *session, ops []op) error {
-	var sl *slot
+// take takes a slot. If none comes back for as long as a connection may be silent, the session is
+// of no use: each slot is held by a call without an answer, which its caller may have given up.
+func (c *Client) take(ctx context.Context, s *session, limit <-chan time.Time) (*slot, error) {
 	select {
-	case sl = <-s.free:
-	case <-s.gone:
-		return errSession
-	case <-ctx.Done():
-		return ctx.Err()
+	case sl := <-s.free:
+		return sl, nil
+	default:
+	}
+	silence := time.NewTimer(c.policy.Silence())
+	defer silence.Stop()
+	for back := s.back.Load(); ; back = s.back.Load() {
+		select {
+		case sl := <-s.free:
+			return sl, nil
+		case <-s.gone:
+			return nil, errSession
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-limit:
+			return nil, &share.TimeoutError{After: c.policy.Limit()}
+		case <-silence.C:
+			if s.back.Load() == back {
+				return nil, errSession
+			}
+			silence.Reset(c.policy.Silence())
+		}
+	}
+}
+
+// in makes a COMPOUND in a session. The error wraps errSession if the session is of no use.
+func (c *Client) in(ctx context.Context, s *session, limit <-chan time.Time, ops []op) error {
+	sl, err := c.take(ctx, s, limit)
+	if err != nil {
+		return err
 	}
 	seen := false
 	ops = append([]op{sl.sequence(&seen)}, ops...)
-	err := c.rpc.Call(ctx, rpc.Request{
+	err = c.rpc.Call(ctx, rpc.Request{
 		Program: program, Version: version, Procedure: procCompound, Args: encode(c.minor, ops),
 		Decode: func(d *xdr.Decoder) error {
 			seen = false // an answer that broke off may have said otherwise
@@ -191,8 +225,8 @@ func (c *Client) lose(s *session) {
 }
 
 // session returns the present session. One caller at a time makes one; if it gives up, another
-// takes its turn.
-func (c *Client) session(ctx context.Context) (*session, error) {
+// takes its turn. None waits longer for another than until limit.
+func (c *Client) session(ctx context.Context, limit <-chan time.Time) (*session, error) {
 	for {
 		c.mu.Lock()
 		now, making := c.now, c.making
@@ -206,7 +240,7 @@ func (c *Client) session(ctx context.Context) (*session, error) {
 		case now != nil:
 			return now, nil
 		case mine:
-			s, err := c.establish(ctx)
+			s, err := c.establish(ctx, limit)
 			c.mu.Lock()
 			c.now, c.making = s, nil
 			c.mu.Unlock()
@@ -217,6 +251,8 @@ func (c *Client) session(ctx context.Context) (*session, error) {
 		case <-making:
 		case <-ctx.Done():
 			return nil, ctx.Err()
+		case <-limit:
+			return nil, &share.TimeoutError{After: c.policy.Limit()}
 		}
 	}
 }
@@ -230,7 +266,7 @@ func ownerName() string {
 
 // establish makes a session (RFC 8881, section 2.10). The verifier is another one each time, as if
 // the client had started again: there is nothing on the server that could be kept.
-func (c *Client) establish(ctx context.Context) (*session, error) {
+func (c *Client) establish(ctx context.Context, limit <-chan time.Time) (*session, error) {
 	var clientID uint64
 	var sequence uint32
 	var verifier [verifierBytes]byte
@@ -266,7 +302,7 @@ func (c *Client) establish(ctx context.Context) (*session, error) {
 		s.free <- &slot{of: s, number: uint32(i), next: 1}
 	}
 	// Servers may refuse calls until a client has said that it had nothing before.
-	err = c.in(ctx, s, []op{{
+	err = c.in(ctx, s, limit, []op{{
 		code: opReclaimComplete, args: func(e *xdr.Encoder) { e.Uint32(0) },
 	}})
 	if err != nil && !errors.Is(err, proto.CompleteAlready) {
