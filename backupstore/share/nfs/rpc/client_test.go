@@ -196,6 +196,26 @@ func TestLateTellsWhatBecameOfACallThatWasGivenUp(t *testing.T) {
 	}
 }
 
+// Whoever reads a file takes it for one that is too short, which is damage.
+func TestAnAnswerThatBreaksOffIsNoEndOfAFile(t *testing.T) {
+	answer := recordOf([]byte("abcd"), 1, 0, 0, 0, 0, 9)
+	for _, n := range []int{2, 4, 10, len(answer) - 1} {
+		c := client(t, func(context.Context) (net.Conn, error) {
+			ours, theirs := net.Pipe()
+			go func() {
+				defer theirs.Close()
+				theirs.Read(make([]byte, 1<<10))
+				theirs.Write(answer[:n])
+			}()
+			return ours, nil
+		}, 900*time.Millisecond)
+		_, err := number(t.Context(), c)
+		if err == nil || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+			t.Errorf("after %d bytes of an answer: %v", n, err)
+		}
+	}
+}
+
 // Otherwise whoever is to be told waits for an answer on a connection that has not got the request.
 func TestLateIsToldOfACallThatIsGivenUpBetweenConnections(t *testing.T) {
 	asked := make(chan struct{}, 10)

@@ -221,8 +221,8 @@ func (l *lane) await() bool {
 
 // note remembers why a connection ended, and fails the calls if it is no use to try again.
 func (l *lane) note(err error, answered, connected bool) {
-	if errors.Is(err, io.EOF) {
-		err = errHungUp
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		err = errHungUp // and no file that ends
 	}
 	reached := l.c.reached.Load()
 	l.mu.Lock()
