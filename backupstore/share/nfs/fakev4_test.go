@@ -12,6 +12,7 @@ type fakeClient struct {
 	expired   bool // its lease has, and it is not forgotten yet
 	session   string
 	slots     map[uint32]uint32 // the last sequence id of each
+	owed      map[uint32]string // by slot: the call that was put off
 }
 
 // forgetSessions is what happens when a lease expires.
@@ -214,7 +215,9 @@ func (c *compound) exchangeID() uint32 {
 		return 22
 	}
 	c.s.nextID++
-	c.s.clients[c.s.nextID] = &fakeClient{id: c.s.nextID, slots: map[uint32]uint32{}}
+	c.s.clients[c.s.nextID] = &fakeClient{
+		id: c.s.nextID, slots: map[uint32]uint32{}, owed: map[uint32]string{},
+	}
 	c.w.u64(c.s.nextID).u32(1, 0x10000, 0).u64(0).bytes([]byte("server")).bytes([]byte("scope"))
 	c.w.u32(1).bytes([]byte("example.org")).bytes([]byte("fake")).u64(0).u32(0)
 	return 0
@@ -260,6 +263,16 @@ func (c *compound) sequence() uint32 {
 		return 10068
 	case seq != client.slots[slot]+1 && seq != client.slots[slot]:
 		return 10063
+	}
+	rest := string(c.r.b)
+	if owed, ok := client.owed[slot]; ok && owed != rest {
+		c.s.t.Errorf("slot %d is used for another call than the one that was put off", slot)
+	}
+	delete(client.owed, slot)
+	if c.s.delays > 0 {
+		c.s.delays--
+		client.owed[slot] = rest
+		return 10008
 	}
 	client.slots[slot] = seq
 	c.w.b = append(c.w.b, id...)

@@ -399,6 +399,30 @@ func TestReadersWithoutASlotDoNotWaitForEver(t *testing.T) {
 	}
 }
 
+// A server may be executing it, and take another call for its repetition.
+func TestASlotWhoseCallWasPutOffIsUsedForThatCall(t *testing.T) {
+	server := newFakeServer(t)
+	const each = 1000
+	data := random(100 << 10)
+	server.put("object", 1, data)
+	s := mustOpen(t, server.url("version=4.1"), Options{ReadAhead: -1})
+	f := mustOpenFile(t, s, "object")
+	server.set(func() { server.delays = 30 })
+	var wg sync.WaitGroup
+	for i := range 12 {
+		wg.Go(func() {
+			for off := i * each; off+each <= len(data)/2; off += 12 * each {
+				p := make([]byte, each)
+				if _, err := f.ReadAt(t.Context(), p, int64(off)); err != nil ||
+					!bytes.Equal(p, data[off:off+each]) {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
 func TestASessionWhoseLeaseHasExpiredIsMadeAnew(t *testing.T) {
 	server := newFakeServer(t)
 	server.put("object", 1, []byte("123"))

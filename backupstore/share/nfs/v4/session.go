@@ -124,9 +124,9 @@ func (c *Client) in(ctx context.Context, s *session, limit <-chan time.Time, ops
 	if err != nil {
 		return err
 	}
-	seen := false
+	seen, putOff := false, false
 	ops = append([]op{sl.sequence(&seen)}, ops...)
-	err = c.rpc.Call(ctx, rpc.Request{
+	request := rpc.Request{
 		Program: program, Version: version, Procedure: procCompound, Args: encode(c.minor, ops),
 		Decode: func(d *xdr.Decoder) error {
 			seen = false // an answer that broke off may have said otherwise
@@ -134,7 +134,7 @@ func (c *Client) in(ctx context.Context, s *session, limit <-chan time.Time, ops
 		},
 		Late: func(err error) {
 			switch {
-			case errors.Is(err, rpc.ErrUnsent):
+			case errors.Is(err, rpc.ErrUnsent) && !putOff:
 				sl.unused()
 			case err == nil:
 				sl.used()
@@ -142,7 +142,18 @@ func (c *Client) in(ctx context.Context, s *session, limit <-chan time.Time, ops
 				c.lose(s)
 			}
 		},
-	})
+	}
+	err = c.rpc.Call(ctx, request)
+	for try := 1; !seen && errors.Is(err, proto.Jukebox); try++ {
+		// The server may be executing it, if a connection that broke brought it before. Another call
+		// in this slot would be taken for it, and get its answer (RFC 8881, section 15.1.1.3).
+		putOff = true
+		if err := c.again(ctx, try, limit); err != nil {
+			c.lose(s)
+			return err
+		}
+		err = c.rpc.Call(ctx, request)
+	}
 	var status proto.Status
 	var rejected *rpc.Rejection
 	switch {
@@ -164,6 +175,16 @@ func (c *Client) in(ctx context.Context, s *session, limit <-chan time.Time, ops
 	}
 	c.lose(s)
 	return err
+}
+
+// again waits before a call that the server put off is made again. After limit it returns an error.
+func (c *Client) again(ctx context.Context, try int, limit <-chan time.Time) error {
+	select {
+	case <-limit:
+		return proto.Jukebox
+	default:
+		return c.policy.Pause(ctx, try)
+	}
 }
 
 func abandoned(ctx context.Context, err error) bool {
