@@ -67,6 +67,9 @@ func (f *file) Stamp(ctx context.Context) (share.Stamp, error) {
 	var a proto.Attr
 	err := f.share.do(ctx, "stat", f.name, func() (err error) {
 		a, err = f.server.Attr(ctx, f.node.Handle)
+		if err == nil && f.isAnother(a) {
+			err = errAnother
+		}
 		return err
 	})
 	if err != nil {
@@ -141,6 +144,9 @@ func (f *file) readPiece(ctx context.Context, p []byte, off int64) (n int, last 
 		if err != nil {
 			return n, last, err
 		}
+		if last.Known && f.isAnother(last.Attr) {
+			return n, last, errAnother
+		}
 		n += last.N
 		if last.EOF {
 			break
@@ -151,5 +157,13 @@ func (f *file) readPiece(ctx context.Context, p []byte, off int64) (n int, last 
 	}
 	return n, last, nil
 }
+
+// isAnother reports whether the attributes are of another file than was opened. The file system's
+// number does not count: a server may give it another one when it starts.
+func (f *file) isAnother(now proto.Attr) bool {
+	return now.Stamp.Inode != f.node.Attr.Stamp.Inode
+}
+
+var errAnother = fmt.Errorf("its handle is another file's now: %w", proto.Stale)
 
 var errNothing = errors.New("the server reads nothing, and says that the file goes on")

@@ -239,6 +239,23 @@ func TestHandlesThatTheServerForgot(t *testing.T) {
 	})
 }
 
+// Some servers give it to another one when the first is deleted.
+func TestAHandleThatIsAnotherFilesNowIsStale(t *testing.T) {
+	forEachVersion(t, func(t *testing.T, server *fakeServer, options string) {
+		node := server.put("object", 1, []byte("123"))
+		other := server.put("other", 1, []byte("456"))
+		s := mustOpen(t, server.url(options), Options{})
+		f := mustOpenFile(t, s, "object")
+		server.set(func() { server.nodes[node.id] = other })
+		if n, err := f.ReadAt(t.Context(), make([]byte, 3), 0); n != 0 || !errors.Is(err, share.ErrStale) {
+			t.Errorf("a read: %d bytes, %v", n, err)
+		}
+		if _, err := f.Stamp(t.Context()); !errors.Is(err, share.ErrStale) {
+			t.Errorf("a stamp: %v", err)
+		}
+	})
+}
+
 func TestAShareThatIsAnotherNowHasASuccessor(t *testing.T) {
 	forEachVersion(t, func(t *testing.T, server *fakeServer, options string) {
 		server.put("file", 1, []byte("123"))
