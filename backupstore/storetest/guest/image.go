@@ -1,6 +1,7 @@
 package guest
 
 import (
+	"bytes"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -41,9 +42,25 @@ func Mounted(t testing.TB, image, kind, options string, fn func(root string)) {
 	if err := os.Mkdir(root, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	Command(t, "mount", "-t", kind, "-o", "loop,noatime"+options, image, root)
+	need.Program(t, "mount")
+	if out, err := MountLoop(kind, "noatime"+options, image, root); err != nil {
+		t.Fatalf("mount %s: %v\n%s", image, err, out)
+	}
 	defer Unmount(t, root)
 	fn(root)
+}
+
+// MountLoop mounts an image through a loop device, and returns what mount(8) printed. It tries again
+// where another process was given the same device: mount(8) chooses one and attaches it in two steps.
+func MountLoop(kind, options, image, root string) (out []byte, err error) {
+	for i := range 20 {
+		out, err = exec.Command("mount", "-t", kind, "-o", "loop,"+options, image, root).CombinedOutput()
+		if err == nil || !bytes.Contains(out, []byte("already mounted or mount point busy")) {
+			break
+		}
+		time.Sleep(time.Duration(i) * 10 * time.Millisecond)
+	}
+	return out, err
 }
 
 // Unmount tries for a while: a child of another test may have a file open until

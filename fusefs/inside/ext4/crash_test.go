@@ -5,7 +5,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -162,7 +161,7 @@ func recorded(f *FS, ino string) (string, bool) {
 func mountable(t *testing.T, image string) bool {
 	root := filepath.Join(t.TempDir(), "mnt")
 	must(t, os.Mkdir(root, 0o700))
-	if exec.Command("mount", "-t", "ext4", "-o", "loop", image, root).Run() != nil {
+	if _, err := guest.MountLoop("ext4", "rw", image, root); err != nil {
 		return false
 	}
 	guest.Unmount(t, root)

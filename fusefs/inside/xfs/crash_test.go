@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -108,7 +107,7 @@ func compareCopies(t *testing.T, copies []string) {
 func mountable(t *testing.T, image string) bool {
 	root := filepath.Join(t.TempDir(), "mnt")
 	guest.Must(t, os.Mkdir(root, 0o700))
-	if exec.Command("mount", "-t", "xfs", "-o", "loop,nouuid", image, root).Run() != nil {
+	if _, err := guest.MountLoop("xfs", "nouuid", image, root); err != nil {
 		return false
 	}
 	guest.Unmount(t, root)
