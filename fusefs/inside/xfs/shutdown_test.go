@@ -34,7 +34,7 @@ func TestWhatAPowerCutLeavesUnfinishedIsFinished(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			image := mkfs(t, 100, strings.Fields(kind)...)
-			mounted(t, image, "", func(root string) { shareUntilCut(t, root, i > 1) })
+			mounted(t, image, "", func(root string) { shareUntilCut(t, root, i > 0) })
 			compareCopies(t, append(cutLogs(t, image), image))
 		})
 	}
