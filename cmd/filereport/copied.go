@@ -22,6 +22,9 @@ type Copied struct {
 	Bytes       int64    `json:"bytes"` // written; holes do not count
 	Failed      Failures `json:"failed"`
 	Left        Failures `json:"left"` // left out for what they are
+
+	// Error says why nothing more was copied, "" if all was.
+	Error string `json:"error,omitempty"`
 }
 
 // NewCopied is what was copied, but for what failed.

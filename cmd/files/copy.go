@@ -46,10 +46,15 @@ type Copied struct {
 // Copy copies files and directories with all that is in them to dest: into it if it
 // is a directory, else there must be one, and that is what it is called. The root of
 // a file system becomes dest itself. The error says why nothing more could be
-// copied; what failed for one file is in the result.
+// copied; what failed for one file is in the result. Without an error all that was
+// copied is on stable storage.
 func Copy(ctx context.Context, nodes []*Node, dest string, o CopyOptions) (Copied, error) {
-	c := &copier{ctx: ctx, o: o, root: os.Geteuid() == 0, buffer: make([]byte, pieceBytes)}
+	c := &copier{ctx: ctx, o: o, root: os.Geteuid() == 0,
+		buffer: make([]byte, pieceBytes), meter: meter{}}
 	c.done.Attributes = map[string]int{}
+	if err := checkNames(nodes, dest); err != nil {
+		return c.done, err
+	}
 	into, name, err := destination(nodes, dest)
 	if err != nil {
 		return c.done, err
@@ -65,7 +70,38 @@ func Copy(ctx context.Context, nodes []*Node, dest string, o CopyOptions) (Copie
 		}
 	}
 	c.done.Separate = c.links.full
-	return c.done, nil
+	return c.done, c.settle(c.top, into)
+}
+
+// settle returns when all that was written to the file system of an open directory is on
+// stable storage.
+func (c *copier) settle(dir int, name string) error {
+	if err := unix.Syncfs(dir); err != nil {
+		return fmt.Errorf("make what was copied to %s last (some of it may be lost, "+
+			"copy it again): %w", name, err)
+	}
+	return nil
+}
+
+// checkNames refuses directories whose contents would be mixed: those of one name, or a root and
+// something else.
+func checkNames(nodes []*Node, dest string) error {
+	seen := map[string]*Node{}
+	for i, n := range nodes {
+		other := seen[n.Name()]
+		if n.Name() == "" && len(nodes) > 1 {
+			other = nodes[(i+1)%len(nodes)]
+		}
+		if other != nil && n.IsDir() {
+			return fmt.Errorf(
+				"%s of %s and %s of %s would be mixed in %s: copy each into a directory of its own",
+				other.Path, other.Part().Name, n.Path, n.Part().Name, dest)
+		}
+		if n.IsDir() {
+			seen[n.Name()] = n
+		}
+	}
+	return nil
 }
 
 // copy copies one of the nodes; name is what it is called if it is not to keep its name.
@@ -111,10 +147,13 @@ type copier struct {
 	o      CopyOptions
 	root   bool
 	buffer []byte
+	meter  meter
 	links  links
 	copies map[linkKey]fileID // what those became that links remembers
 	temps  int                // names of temporary files so far
-	done   Copied
+	// replaces says that the file that is being made takes the place of another.
+	replaces bool
+	done     Copied
 
 	top   int      // the directory into which all goes
 	dirs  []target // from top to the one into which the walk copies now
@@ -151,7 +190,7 @@ func (c *copier) Enter(n *Node) (down bool, err error) {
 	if c.ctx.Err() != nil {
 		return false, c.ctx.Err()
 	}
-	if full(err) {
+	if _, shared := errors.AsType[*sharedError](err); shared || full(err) {
 		return false, fmt.Errorf("copy %s: %w", n.Path, err)
 	}
 	c.Problem(n.Path, err)
@@ -218,6 +257,11 @@ func (c *copier) Leave(n *Node) error {
 	d := *c.at()
 	c.dirs = c.dirs[:len(c.dirs)-1]
 	defer unix.Close(d.fd)
+	if !d.made && mountedOn(d.fd, c.at().fd) {
+		if err := c.settle(d.fd, d.path); err != nil {
+			return err
+		}
+	}
 	if d.name == "" || !d.made && !c.o.All {
 		return nil
 	}
@@ -293,6 +337,7 @@ func (c *copier) leaves(n *Node) string {
 
 // make makes a file under another name and then gives it its own.
 func (c *copier) make(n *Node, fd int, name string) error {
+	c.replaces = c.o.Replace && exists(fd, name)
 	temp, err := c.makeTemp(n, fd)
 	if err == nil {
 		if err = setTimes(n, fd, temp); err == nil {

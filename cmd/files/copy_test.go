@@ -79,6 +79,8 @@ func TestWhereACopyGoes(t *testing.T) {
 		{in("none") + "/", []string{"/etc/fstab"}},
 		{in("none"), []string{"/etc/fstab", "/etc/empty"}},
 		{in("fstab"), []string{"/etc"}},
+		{dest, []string{"/etc", "/etc"}},
+		{dest, []string{"/usr", "/"}},
 	} {
 		var nodes []*Node
 		for _, path := range wrong.paths {

@@ -15,6 +15,12 @@ func openDir(at int, name string, flags int) (int, error) {
 	return unix.Openat(at, name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC|flags, 0)
 }
 
+// mountedOn says whether a directory is of another file system than the one that it is in.
+func mountedOn(dir, up int) bool {
+	var a, b unix.Stat_t
+	return unix.Fstat(dir, &a) == nil && unix.Fstat(up, &b) == nil && a.Dev != b.Dev
+}
+
 // exists says whether a directory has a name, whatever it is.
 func exists(fd int, name string) bool {
 	var st unix.Stat_t
@@ -67,7 +73,14 @@ func (c *copier) regular(n *Node, content inside.File, fd int, name string) (err
 			return fmt.Errorf("make the file %d bytes long: %w", content.Size(), err)
 		}
 	}
+	names := n.Attr.Nlink
+	if c.o.All && !c.links.full {
+		names = 1
+	}
 	err = eachData(c.ctx, content, c.buffer, func(p []byte, off int64) error {
+		if err := c.meter.take(n, len(p), names); err != nil {
+			return err
+		}
 		_, err := file.WriteAt(p, off)
 		c.done.Bytes += int64(len(p))
 		return err
@@ -75,7 +88,14 @@ func (c *copier) regular(n *Node, content inside.File, fd int, name string) (err
 	if err != nil {
 		return err
 	}
-	return c.dress(n, out)
+	if err := c.dress(n, out); err != nil || !c.replaces {
+		return err
+	}
+	// What it replaces is safe, and must not be gone before this is.
+	if err := unix.Fsync(out); err != nil {
+		return fmt.Errorf("write it to stable storage: %w", err)
+	}
+	return nil
 }
 
 // symlink makes a symbolic link; what it says is data.

@@ -128,7 +128,10 @@ var _ io.ReaderAt = (*diskReader)(nil)
 
 // ReadAt implements io.ReaderAt. It gives all of p or an error.
 func (r *diskReader) ReadAt(p []byte, off int64) (int, error) {
-	var err error
+	err := r.ctx.Err() // also of what is in the cache
+	if err != nil {
+		return 0, err
+	}
 	if r.over != nil {
 		err = r.over.ReadAt(r.ctx, p, off)
 	} else {

@@ -3,6 +3,7 @@ package files
 import (
 	"archive/tar"
 	"bytes"
+	"cmp"
 	"errors"
 	"io"
 	"os"
@@ -20,6 +21,7 @@ import (
 type madeUp struct {
 	inside.FS
 	files map[uint64]*madeUpFile
+	bytes int64 // of the file system; 0: 1 GiB
 }
 
 type madeUpFile struct {
@@ -32,6 +34,10 @@ type madeUpFile struct {
 }
 
 var errMadeUp = errors.New("made up")
+
+func (f *madeUp) Info() inside.Info {
+	return inside.Info{Kind: "ext4", Bytes: cmp.Or(f.bytes, 1<<30)}
+}
 
 func (f *madeUp) Root() uint64 { return 1 }
 
@@ -246,4 +252,42 @@ func TestAnAttributeThatIsTooLargeForTheTargetEndsNothing(t *testing.T) {
 	}
 	has(t, filepath.Join(dest, "b"), "three")
 	t.Logf("not set: %v", done.Attributes)
+}
+
+func TestWhatFilesShareEndsACopy(t *testing.T) {
+	f := &madeUp{bytes: 10, files: map[uint64]*madeUpFile{
+		1: {mode: typeDir | 0o755, entries: []inside.Dirent{
+			{Name: "a", Ino: 2}, {Name: "b", Ino: 2}, {Name: "c", Ino: 3}, {Name: "d", Ino: 4}}},
+		2: {mode: typeRegular | 0o644, text: "seven..", nlink: 2},
+		3: {mode: typeRegular | 0o644, text: "abc"},
+		4: {mode: typeRegular | 0o644, text: "xy"},
+	}}
+	for _, all := range []bool{true, false} {
+		dest, l := t.TempDir(), &told{}
+		done, err := Copy(t.Context(), []*Node{f.node(t)}, dest,
+			CopyOptions{All: all, Failed: l.failed, Left: l.left})
+		if _, ok := errors.AsType[*sharedError](err); !ok || done.Files != 3 {
+			t.Errorf("all %v: %+v, %v: %s", all, done, err, l)
+		}
+		has(t, filepath.Join(dest, "c"), "abc")
+	}
+	_, err := Tar(t.Context(), io.Discard, []*Node{f.node(t)},
+		TarOptions{Failed: (&told{}).failed, Left: (&told{}).left})
+	if _, ok := errors.AsType[*sharedError](err); !ok {
+		t.Errorf("the tar: %v", err)
+	}
+}
+
+func TestAnAttributeWithAnEqualsSignIsInATar(t *testing.T) {
+	f := &madeUp{files: map[uint64]*madeUpFile{1: {mode: typeRegular | 0o644, text: "one",
+		xattrs: []inside.Xattr{{Name: "user.a=b%", Value: []byte("v")}, {Name: "user.\x00", Value: nil}}}}}
+	var out bytes.Buffer
+	l := &told{}
+	_, err := Tar(t.Context(), &out, []*Node{f.node(t)}, TarOptions{Failed: l.failed, Left: l.left})
+	must(t, err)
+	h, err := tar.NewReader(&out).Next()
+	must(t, err)
+	if h.PAXRecords["SCHILY.xattr.user.a%3Db%25"] != "v" || len(l.lines) != 1 {
+		t.Errorf("%q; %s", h.PAXRecords, l)
+	}
 }

@@ -2,6 +2,7 @@ package files
 
 import (
 	"archive/tar"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/restorefs/restorefs/fusefs/inside"
 )
 
 // TarOptions say how a tar is made. Neither function may be nil.
@@ -33,7 +36,8 @@ type Tarred struct {
 // Where a file cannot be read to its end, what is missing is zeros, as its length
 // stands before it, and Failed is told. The error says why the tar is not whole.
 func Tar(ctx context.Context, w io.Writer, nodes []*Node, o TarOptions) (Tarred, error) {
-	t := &tarrer{ctx: ctx, o: o, w: tar.NewWriter(w), buffer: make([]byte, pieceBytes)}
+	t := &tarrer{ctx: ctx, o: o, w: tar.NewWriter(w), buffer: make([]byte, pieceBytes),
+		meter: meter{}}
 	for _, n := range nodes {
 		t.several = t.several || n.Part() != nodes[0].Part()
 	}
@@ -55,6 +59,7 @@ type tarrer struct {
 	w       *tar.Writer
 	several bool
 	links   links
+	meter   meter
 	buffer  []byte
 	done    Tarred
 }
@@ -77,6 +82,9 @@ func (t *tarrer) Enter(n *Node) (down bool, err error) {
 	}
 	if failed, ok := errors.AsType[*writeError](err); ok {
 		return false, failed
+	}
+	if shared, ok := errors.AsType[*sharedError](err); ok {
+		return false, shared
 	}
 	if err != nil {
 		t.Problem(n.Path, err)
@@ -103,7 +111,7 @@ func (t *tarrer) add(n *Node) error {
 		t.links.forget(n)
 		return err
 	}
-	var content io.ReaderAt
+	var content inside.File
 	if h.Typeflag == tar.TypeReg {
 		file, err := n.content()
 		if err != nil {
@@ -123,26 +131,38 @@ func (t *tarrer) add(n *Node) error {
 	if content == nil {
 		return nil
 	}
-	return t.write(content, h.Size)
+	return t.write(n, content, h.Size)
 }
 
 // write writes the contents of a file. What cannot be read is zeros.
-func (t *tarrer) write(content io.ReaderAt, size int64) error {
+func (t *tarrer) write(n *Node, content inside.File, size int64) error {
 	var failed error
+	begin, end := int64(0), int64(0) // of data; what lies before it is a hole
 	for off := int64(0); off < size; {
+		if off >= end {
+			var err error
+			begin, end, err = content.NextData(off)
+			switch {
+			case errors.Is(err, io.EOF):
+				begin, end = size, size
+			case err != nil: // reading it says what is wrong
+				begin, end = off, size
+			}
+		}
 		piece := t.buffer[:min(int64(len(t.buffer)), size-off)]
-		if _, err := content.ReadAt(piece, off); err != nil && !errors.Is(err, io.EOF) {
-			if t.ctx.Err() != nil {
-				return t.ctx.Err()
-			}
-			if failed == nil {
-				failed = fmt.Errorf(
-					"%w (zeros stand in the tar for what could not be read, from byte %d on)",
-					err,
-					off,
-				)
-			}
+		if off < begin {
+			piece = piece[:min(int64(len(piece)), begin-off)]
 			clear(piece)
+			if err := t.ctx.Err(); err != nil {
+				return err
+			}
+		} else {
+			piece = piece[:min(int64(len(piece)), end-off)]
+			err := t.read(n, content, piece, off)
+			if _, shared := errors.AsType[*sharedError](err); shared || t.ctx.Err() != nil {
+				return cmp.Or(t.ctx.Err(), err)
+			}
+			failed = cmp.Or(failed, err)
 		}
 		if _, err := t.w.Write(piece); err != nil {
 			return &writeError{err}
@@ -153,12 +173,30 @@ func (t *tarrer) write(content io.ReaderAt, size int64) error {
 	return failed
 }
 
+// read reads a piece of data; what cannot be read becomes zeros.
+func (t *tarrer) read(n *Node, content inside.File, piece []byte, off int64) error {
+	if err := t.meter.take(n, len(piece), 1); err != nil {
+		return err
+	}
+	_, err := content.ReadAt(piece, off)
+	if err == nil || errors.Is(err, io.EOF) {
+		return nil
+	}
+	clear(piece)
+	return fmt.Errorf(
+		"%w (zeros stand in the tar for what could not be read, from byte %d on)", err, off)
+}
+
 // maxXattrs bounds the extended attributes of a file in a tar. Readers take headers of 1 MiB,
 // which hold two paths as well.
 const (
 	maxXattrs   = 768 << 10
 	recordBytes = 32 // what a header needs for each besides its name and value
 )
+
+// xattrKeyword writes the name of an attribute as GNU tar does, which turns it back: a record
+// ends its keyword with the first =.
+var xattrKeyword = strings.NewReplacer("%", "%25", "=", "%3D")
 
 // header returns what a tar says of a file.
 func (t *tarrer) header(n *Node) (*tar.Header, error) {
@@ -203,9 +241,11 @@ func (t *tarrer) header(n *Node) (*tar.Header, error) {
 		if bytes += len(x.Name) + len(x.Value) + recordBytes; bytes > maxXattrs {
 			return nil, fmt.Errorf("its extended attributes have more than %d bytes", maxXattrs)
 		}
-		if x.Name != "" && !strings.ContainsAny(x.Name, "=\x00") { // else no record can have it
-			h.PAXRecords["SCHILY.xattr."+x.Name] = string(x.Value)
+		if x.Name == "" || strings.ContainsRune(x.Name, 0) { // no record can have it
+			t.o.Left(n.Path, fmt.Sprintf("its extended attribute %q, which a tar cannot have", x.Name))
+			continue
 		}
+		h.PAXRecords["SCHILY.xattr."+xattrKeyword.Replace(x.Name)] = string(x.Value)
 	}
 	return h, nil
 }

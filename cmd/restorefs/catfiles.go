@@ -12,7 +12,9 @@ import (
 	"golang.org/x/term"
 
 	"github.com/restorefs/restorefs/backupstore/safetext"
+	"github.com/restorefs/restorefs/cmd/exitcode"
 	"github.com/restorefs/restorefs/cmd/filereport"
+	"github.com/restorefs/restorefs/cmd/files"
 )
 
 func catCommand() *cli.Command {
@@ -41,23 +43,56 @@ func (r *filesRun) cat(ctx context.Context) error {
 		defer screen.flush()
 		out = screen
 	}
+	to := &keptError{w: out}
 	for _, path := range r.paths {
-		n, err := r.find(path, true)
-		if err != nil {
+		err := r.catOne(ctx, path, to)
+		switch {
+		case err == nil:
+		case len(r.paths) == 1 || to.err != nil || ctx.Err() != nil:
 			return err
-		}
-		if n.IsDir() {
-			return fmt.Errorf(
-				"%s is a directory: \"restorefs ls\" lists it, cp and tar copy it",
-				filereport.Name(path),
-			)
-		}
-		r.notes()
-		if err := n.WriteTo(ctx, out); err != nil {
-			return fmt.Errorf("%s: %w", filereport.Name(path), err)
+		default:
+			r.failed++
+			if r.damaged == nil && files.Damaged(err) {
+				r.damaged = err
+			}
+			fmt.Fprintf(r.Err, "restorefs: %s\n", exitcode.Explain(advised(err)))
 		}
 	}
+	return r.result("all was written")
+}
+
+// catOne writes one file.
+func (r *filesRun) catOne(ctx context.Context, path string, out io.Writer) error {
+	n, err := r.find(path, true)
+	if err != nil {
+		return err
+	}
+	if n.IsDir() {
+		return fmt.Errorf(
+			"%s is a directory: \"restorefs ls\" lists it, cp and tar copy it",
+			filereport.Name(path),
+		)
+	}
+	r.notes()
+	if err := n.WriteTo(ctx, out); err != nil {
+		return fmt.Errorf("%s: %w", filereport.Name(path), err)
+	}
 	return nil
+}
+
+// keptError is a writer that remembers its error, which is not one of what is read.
+type keptError struct {
+	w   io.Writer
+	err error
+}
+
+// Write implements io.Writer.
+func (k *keptError) Write(p []byte) (int, error) {
+	n, err := k.w.Write(p)
+	if err != nil {
+		k.err = err
+	}
+	return n, err
 }
 
 // screenWriter writes to a terminal what others wrote: lines and tabs, and nothing else that steers

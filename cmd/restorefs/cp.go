@@ -73,17 +73,17 @@ func (r *filesRun) cp(ctx context.Context, o files.CopyOptions) error {
 		r.left(path, why)
 		left.Add(path, why)
 	}
-	done, err := files.Copy(ctx, nodes, dest, o)
+	done, ended := files.Copy(ctx, nodes, dest, o)
 	filereport.CopyNotes(r.Err, done)
-	if err != nil {
-		return err
-	}
 	if r.JSON {
 		said := filereport.NewCopied(r.backup, dest, done)
 		said.Failed, said.Left = append(said.Failed, failed...), append(said.Left, left...)
+		if ended != nil {
+			said.Error = ended.Error()
+		}
 		err = wording.WriteJSON(r.Out, said)
-	} else {
+	} else if ended == nil {
 		_, err = fmt.Fprintf(r.Out, "copied to %s: %s\n", dest, filereport.CopiedWords(done))
 	}
-	return cmp.Or(err, r.result("all was copied"))
+	return cmp.Or(ended, err, r.result("all was copied"))
 }

@@ -51,6 +51,7 @@ type filesRun struct {
 	disk    *files.Disk
 	damaged error // the first damage of the backup that a file met
 	failed  int   // files, or directories of which not all was read
+	noted   map[string]bool
 }
 
 // run opens the disk of the backup that the first argument names, and calls fn. usage says which
@@ -89,9 +90,10 @@ func (o filesOptions) run(ctx context.Context, usage string, least int,
 		return err
 	}
 	defer disk.Close()
-	return advised(fn(&filesRun{
-		filesOptions: o, share: share, backup: b.ID, paths: o.args[1:], disk: disk,
-	}))
+	r := &filesRun{filesOptions: o, share: share, backup: b.ID, paths: o.args[1:], disk: disk}
+	err = advised(fn(r))
+	r.notes() // what was noticed while files were read
+	return err
 }
 
 // find finds a file that an argument names.
@@ -119,7 +121,7 @@ func (r *filesRun) findAll(paths []string) ([]*files.Node, error) {
 	return out, nil
 }
 
-// notes tells what the file systems that were opened say of themselves.
+// notes tells what the file systems that were opened say of themselves, each note once.
 func (r *filesRun) notes() {
 	for _, p := range r.disk.Parts {
 		info, ok := r.disk.Opened(p)
@@ -127,16 +129,25 @@ func (r *filesRun) notes() {
 			continue
 		}
 		if strings.HasPrefix(info.Journal, "not replayed") {
-			fmt.Fprintf(
-				r.Err,
-				"note    %s: its journal is %s: what it holds may be old, or contradict itself\n",
+			r.note(fmt.Sprintf(
+				"%s: its journal is %s: what it holds may be old, or contradict itself",
 				p.Name,
-				wording.Printable(info.Journal),
-			)
+				info.Journal,
+			))
 		}
 		for _, note := range info.Notes {
-			fmt.Fprintf(r.Err, "note    %s: %s\n", p.Name, wording.Printable(note))
+			r.note(p.Name + ": " + note)
 		}
+	}
+}
+
+func (r *filesRun) note(text string) {
+	if r.noted == nil {
+		r.noted = map[string]bool{}
+	}
+	if !r.noted[text] {
+		r.noted[text] = true
+		fmt.Fprintf(r.Err, "note    %s\n", wording.Printable(text))
 	}
 }
 

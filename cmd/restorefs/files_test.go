@@ -239,6 +239,14 @@ func TestADamagedFileInsideABackup(t *testing.T) {
 		!strings.Contains(told, "/etc/large: ") {
 		t.Errorf("exit %d: %s", code, told)
 	}
+	out, told, code = restorefs(t, "cat", "--share", share, b.ID, "/etc/large", "/none", "/etc/fstab")
+	if code != 3 || !strings.HasSuffix(out, "the table\n") || !strings.Contains(told, "but for 2 files") {
+		t.Errorf("exit %d: %q: %s", code, out, told)
+	}
+	out, _, code = restorefs(t, "cp", "--json", "--share", share, b.ID, "/etc", "/odd", dest+"/none")
+	if err := json.Unmarshal([]byte(out), &done); err != nil || code != 1 || done.Error == "" {
+		t.Errorf("exit %d, %v: %s", code, err, out)
+	}
 	if out, told, code := restorefs(t, "tar", "--share", share, b.ID, "/etc"); code != 3 ||
 		!strings.Contains(told, "zeros stand in the tar") ||
 		len(out) < 200<<10 {

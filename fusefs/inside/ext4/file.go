@@ -117,7 +117,12 @@ func (file *File) NextData(off int64) (begin, end int64, err error) {
 	log := f.sb.logBlock
 	// What has no data is a hole or blocks that were never written: neither are
 	// there more of them than blocks, nor blocks of pointers without a pointer.
-	for range 2*f.there() + 1024 {
+	for i := range 2*f.there() + 1024 {
+		if i%4096 == 4095 {
+			if err := f.dev.alive(); err != nil {
+				return 0, 0, err
+			}
+		}
 		if off >= size {
 			return 0, 0, io.EOF
 		}

@@ -53,7 +53,8 @@ type FS struct {
 	cache    *blockCache
 	replaced replacements
 	fast     *fastCommits
-	info     Info
+	info     Info // but for its notes
+	notes    notes
 }
 
 // Open opens the file system that begins at offset 0 of r and replays its
@@ -77,7 +78,7 @@ func Open(r io.ReaderAt, size int64, opt Options) (*FS, error) {
 	}
 	f.use(sb)
 	f.cache = newCache(max(minCacheBlocks, int(opt.CacheBytes>>sb.logBlock)))
-	f.info.Notes = notes
+	f.notes.list = notes
 	f.replay(opt)
 	f.describe()
 	return f, nil
@@ -126,9 +127,6 @@ func (sb *super) kind() string {
 	}
 	return "ext2"
 }
-
-// Info returns what the file system says of itself.
-func (f *FS) Info() Info { return f.info }
 
 // Root returns the inode of the root directory.
 func (f *FS) Root() uint64 { return rootInode }

@@ -68,6 +68,27 @@ func (f *FS) openFAT(head []byte) error {
 	return nil
 }
 
+// secondBoot is the sector in which mkfs.fat and Windows keep a second boot sector of FAT32.
+const secondBoot = 6
+
+// openSecondFAT32 looks for the second boot sector of FAT32, for the reason why the first one
+// cannot be used.
+func (f *FS) openSecondFAT32(why error) bool {
+	for sector := int64(512); sector <= 4096; sector *= 2 {
+		head := make([]byte, 512)
+		if f.dev.meta(head, secondBoot*sector) != nil || int64(le.Uint16(head[11:])) != sector {
+			continue
+		}
+		f.geometry, f.info = geometry{}, Info{}
+		f.notes.clear()
+		if f.openFAT(head) == nil && f.bits == 32 {
+			f.note("the second boot sector is used, as the first one cannot be: %v", why)
+			return true
+		}
+	}
+	return false
+}
+
 // openFAT32 reads what only FAT32 has.
 func (f *FS) openFAT32(head []byte) {
 	f.root = le.Uint32(head[44:]) & 0x0fffffff

@@ -9,14 +9,18 @@ import (
 // one table of clusters is looked up in the other one.
 func (f *FS) next(cluster uint32) (uint32, error) {
 	var failed error
-	for _, fat := range f.fats {
+	for i, fat := range f.fats {
 		n, end, err := f.fatEntry(fat, cluster)
 		switch {
 		case err != nil:
 			err = fmt.Errorf("read which cluster comes behind %d: %w", cluster, err)
-		case end:
-			return 0, nil
-		case f.valid(n):
+		case end || f.valid(n):
+			if i > 0 {
+				f.note("the second table of clusters is used where the first makes no sense")
+			}
+			if end {
+				n = 0
+			}
 			return n, nil
 		default:
 			err = corrupt("the table of clusters", "behind cluster %d comes %#x", cluster, n)

@@ -165,8 +165,8 @@ func TestTheSecondCopiesAreUsed(t *testing.T) {
 		}
 		g := openBytes(t, image)
 		same(t, ownTree(t, g), want)
-		if f.ex && (len(g.info.Notes) != 1 || !strings.Contains(g.info.Notes[0], "second")) {
-			t.Errorf("%s: %q", kind.name, g.info.Notes)
+		if f.ex && (len(g.Info().Notes) != 1 || !strings.Contains(g.Info().Notes[0], "second")) {
+			t.Errorf("%s: %q", kind.name, g.Info().Notes)
 		}
 	}
 }

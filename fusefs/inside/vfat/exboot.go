@@ -72,6 +72,7 @@ func (f *FS) bootRegion(head []byte, at int64) error {
 		)
 	}
 	f.geometry, f.bits, f.ex, f.info = g, 32, true, Info{}
+	f.notes.clear()
 	if !f.valid(f.root) {
 		return corrupt(where, "the root directory would begin at cluster %d", f.root)
 	}

@@ -74,7 +74,8 @@ type FS struct {
 	bits int // of an entry of the FAT: 12, 16, or 32; exFAT has 32 too
 	ex   bool
 	geometry
-	info Info
+	info  Info // but for its notes
+	notes notes
 }
 
 // geometry is where everything lies, in bytes from the start of the file system.
@@ -105,10 +106,8 @@ func Open(r io.ReaderAt, size int64, opt Options) (*FS, error) {
 	if string(head[3:11]) == exfatName {
 		open = f.openExFAT
 	}
-	if err := open(head); err != nil {
-		if second := f.openSecondExFAT(); second != nil {
-			return nil, err
-		}
+	if err := open(head); err != nil && f.openSecondExFAT() != nil && !f.openSecondFAT32(err) {
+		return nil, err
 	}
 	f.info.BlockBytes, f.info.Bytes = f.cluster, f.bytes
 	if f.bytes > size {
@@ -117,13 +116,6 @@ func Open(r io.ReaderAt, size int64, opt Options) (*FS, error) {
 	f.readLabel()
 	return f, nil
 }
-
-func (f *FS) note(format string, args ...any) {
-	f.info.Notes = append(f.info.Notes, fmt.Sprintf(format, args...))
-}
-
-// Info returns what the file system says of itself.
-func (f *FS) Info() Info { return f.info }
 
 // Root returns the number of the root directory.
 func (f *FS) Root() uint64 { return rootInode }

@@ -96,7 +96,12 @@ func (file *File) NextData(off int64) (begin, end int64, err error) {
 	log := f.sb.logBlock
 	// What has no data is a hole or blocks that were never written: there are
 	// about as many of the former as extents, and no more of the latter than blocks.
-	for range 2*f.there()*uint64(f.bs/extentBytes) + 1024 {
+	for i := range 2*f.there()*uint64(f.bs/extentBytes) + 1024 {
+		if i%4096 == 4095 {
+			if err := f.dev.alive(); err != nil {
+				return 0, 0, err
+			}
+		}
 		if off >= size {
 			return 0, 0, io.EOF
 		}

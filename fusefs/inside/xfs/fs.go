@@ -50,7 +50,8 @@ type FS struct {
 	sb    *super
 	bs    int64
 	cache *blockCache
-	info  Info
+	info  Info // but for its notes
+	notes notes
 
 	newOwner   map[uint64]bool       // inodes whose extents may still be marked as another's
 	pending    map[uint64]pending    // of what was to be done with extents
@@ -77,7 +78,7 @@ func Open(r io.ReaderAt, size int64, opt Options) (*FS, error) {
 	if err := sb.checkReadable(); err != nil {
 		return nil, err
 	}
-	f.sb, f.bs, f.info.Notes = sb, sb.blockBytes(), notes
+	f.sb, f.bs, f.notes.list = sb, sb.blockBytes(), notes
 	f.cache = newCache(max(minCache, int(min(opt.CacheBytes, 1<<30))))
 	if err := f.useLog(opt); err != nil {
 		return nil, err
@@ -103,9 +104,6 @@ func (f *FS) describe() {
 		f.note("it has a realtime device, which is another disk: files on it cannot be read")
 	}
 }
-
-// Info returns what the file system says of itself.
-func (f *FS) Info() Info { return f.info }
 
 // Root returns the inode of the root directory.
 func (f *FS) Root() uint64 { return f.sb.root }
