@@ -31,6 +31,7 @@ func readers() []reader {
 		{kinds: []string{"ext2", "ext3", "ext4"}, open: openExt4},
 		{kinds: []string{"XFS"}, open: openXFS},
 		{kinds: []string{"FAT", "FAT32", "exFAT"}, open: openVFAT},
+		{kinds: []string{"NTFS"}, open: openNTFS},
 	}
 }
 

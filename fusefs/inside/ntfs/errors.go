@@ -1,0 +1,28 @@
+package ntfs
+
+import (
+	"errors"
+	"fmt"
+)
+
+// ErrUnsupported is what an error is (errors.Is) if a file keeps its contents in a way that
+// this package does not read: encrypted, deduplicated, or not on this disk at all.
+var ErrUnsupported = errors.New("not supported")
+
+// CorruptError says that something in the file system contradicts its format.
+type CorruptError struct {
+	What  string // what is wrong
+	Where string // in which structure
+}
+
+func (e *CorruptError) Error() string {
+	return fmt.Sprintf("the file system is damaged: %s: %s", e.Where, e.What)
+}
+
+// corrupt returns a [CorruptError].
+func corrupt(where, what string, args ...any) error {
+	return &CorruptError{What: fmt.Sprintf(what, args...), Where: where}
+}
+
+// recordName names a record of the MFT in messages.
+func recordName(number uint64) string { return fmt.Sprintf("record %d of the MFT", number) }
