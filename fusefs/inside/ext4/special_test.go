@@ -55,13 +55,22 @@ func TestChecksumsAreThoseOfTheKernel(t *testing.T) {
 func TestABackupSuperblockIsUsedAndTold(t *testing.T) {
 	source := t.TempDir()
 	write(t, filepath.Join(source, "file"), []byte("contents"))
-	for _, args := range []string{"-t ext4 -b 1024", "-t ext4 -b 1024 -O sparse_super2", "-t ext2 -b 1024"} {
+	for _, args := range []string{"-t ext4 -b 1024", "-t ext4 -b 1024 -O sparse_super2",
+		"-t ext2 -b 1024", "-t ext4 -b 1024 -g 4096", "-t ext4 -b 4096 -g 2056"} {
+		off := 8389632
+		switch {
+		case strings.Contains(args, "4096 -g"):
+			off = 2056 << 12
+		case strings.Contains(args, "-g"):
+			off = 4097 << 10
+		}
 		image, err := os.ReadFile(mkfs(t, 24, append(strings.Fields(args), "-d", source)...))
 		must(t, err)
 		want := ownView(openBytes(t, image, Options{}))
 		clear(image[superOffset:][:superBytes])
 		f := openBytes(t, image, Options{})
-		if n := f.Info().Notes; len(n) != 1 || !strings.Contains(n[0], "backup superblock at offset 8389632") {
+		if n := f.Info().Notes; len(n) != 1 ||
+			!strings.Contains(n[0], fmt.Sprintf("backup superblock at offset %d is", off)) {
 			t.Errorf("%s: %q", args, n)
 		}
 		ownView(f).Compare(t, want)

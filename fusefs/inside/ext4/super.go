@@ -2,7 +2,6 @@ package ext4
 
 import (
 	"errors"
-	"fmt"
 	"math/bits"
 )
 
@@ -182,53 +181,4 @@ func superAt(d *device, off int64) (*super, bool, error) {
 		return nil, false, err
 	}
 	return sb, superChecksum(b), nil
-}
-
-// findSuper returns the superblock, or the first backup of it that is whole if
-// the first one is not. It returns what is to be told of that.
-func findSuper(d *device) (sb *super, notes []string, err error) {
-	first, ok, err := superAt(d, superOffset)
-	if err == nil && ok && first.groupNumber == 0 {
-		return first, nil, nil
-	}
-	why := "its checksum is wrong"
-	switch {
-	case err != nil:
-		why = err.Error()
-	case ok:
-		why = "it is that of another group"
-	}
-	if sb, off := findBackup(d); sb != nil {
-		return sb, []string{fmt.Sprintf("the backup superblock at offset %d is used, as the first one cannot be: %s", off, why)}, nil
-	}
-	if err != nil {
-		return nil, nil, fmt.Errorf("read superblock: %w", err)
-	}
-	return first, []string{"the superblock is used all the same, as no backup of it was found: " + why}, nil
-}
-
-// backupGroups are the groups that have a superblock with sparse_super, and the
-// second one, which has it with sparse_super2 as well by default.
-var backupGroups = []int64{1, 3, 5, 7, 9, 25, 27, 49, 81, 125, 243, 343}
-
-// findBackup looks for a backup superblock where those of each block size are,
-// if its groups are as large as mke2fs makes them.
-func findBackup(d *device) (*super, int64) {
-	for log := uint(10); log <= 16; log++ {
-		groupBytes := int64(8) << log << log
-		for _, g := range backupGroups {
-			off := g * groupBytes
-			if log == 10 {
-				off += 1024 // the first group begins at block 1
-			}
-			if off > d.size-superBytes {
-				break
-			}
-			sb, ok, err := superAt(d, off)
-			if err == nil && ok && sb.logBlock == log && int64(sb.groupNumber) == g {
-				return sb, off
-			}
-		}
-	}
-	return nil, 0
 }

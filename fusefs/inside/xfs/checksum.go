@@ -32,6 +32,15 @@ var (
 	valueHeader = header{crc: 12, place: 40, uuid: 16, owner: 32} // remote links and values
 )
 
+// checkAge notes metadata that was written later than the log has it: the log was made empty, or
+// is that of an older copy of the disk, and what it has does not fit to the rest.
+func (f *FS) checkAge(lsn uint64) {
+	if f.newest > 0 && lsn > f.newest && lsn != ^uint64(0) {
+		f.note("some of it is newer than its log, which was made empty or belongs to an older copy: " +
+			"what is shown may contradict itself, and xfs_repair was due")
+	}
+}
+
 // valueHeaderBytes is how long the header of remote links and values is.
 const valueHeaderBytes = 56
 
@@ -51,6 +60,9 @@ func (f *FS) identify(c *cached, block uint64, h header, ino uint64, what string
 		return corrupt(where, "%s of inode %d was written to another place", what, ino)
 	case be.Uint64(b[h.owner:]) != ino && !(h == mapHeader && f.newOwner[ino]):
 		return corrupt(where, "%s belongs to inode %d, not %d", what, be.Uint64(b[h.owner:]), ino)
+	}
+	if !c.replaced {
+		f.checkAge(be.Uint64(b[h.place+8:]))
 	}
 	return nil
 }

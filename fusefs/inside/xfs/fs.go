@@ -53,6 +53,8 @@ type FS struct {
 	info  Info // but for its notes
 	notes notes
 
+	newest uint64 // the log is that old: its cycle and sector; 0: that is not known
+
 	newOwner   map[uint64]bool       // inodes whose extents may still be marked as another's
 	pending    map[uint64]pending    // of what was to be done with extents
 	unfinished map[uint64]unfinished // what else was to be done
@@ -99,6 +101,9 @@ func (f *FS) describe() {
 	i.Features = sb.featureWords()
 	if i.Bytes > f.dev.size {
 		f.note("the file system is larger than the disk: what is beyond offset %d is missing", f.dev.size)
+	}
+	if !f.dev.replaced(0, superBytes) {
+		f.checkAge(sb.lsn)
 	}
 	if sb.realtime > 0 {
 		f.note("it has a realtime device, which is another disk: files on it cannot be read")

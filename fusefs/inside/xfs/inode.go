@@ -90,6 +90,9 @@ func (f *FS) inode(ino uint64) (*inode, error) {
 	if err := f.checkInode(raw, ino, !replaced); err != nil {
 		return nil, err
 	}
+	if f.sb.v5() && !replaced {
+		f.checkAge(be.Uint64(raw[112:]))
+	}
 	return f.parseInode(ino, raw)
 }
 

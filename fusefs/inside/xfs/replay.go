@@ -54,6 +54,16 @@ func (f *FS) findLog() (*logReader, *span, error) {
 		return nil, nil, err
 	}
 	s, err := l.find()
+	switch {
+	case err != nil:
+	case s.last == nil:
+		f.newest = 1 << 32 // as mkfs.xfs leaves it
+	default:
+		f.newest = s.last.lsn>>32<<32 | uint64(s.head)
+		if s.head == 0 { // the next cycle begins there
+			f.newest += 1 << 32
+		}
+	}
 	return l, s, err
 }
 

@@ -3,7 +3,6 @@ package xfs
 import (
 	"encoding/hex"
 	"errors"
-	"fmt"
 )
 
 const (
@@ -40,6 +39,7 @@ type super struct {
 	ro          uint32
 	incompat    uint32
 	logIncompat uint32
+	lsn         uint64 // when it was written
 }
 
 func (sb *super) v5() bool { return sb.version&versionMask == 5 }
@@ -101,7 +101,7 @@ func parseSuper(b []byte) (*super, error) {
 	if sb.v5() {
 		sb.compat, sb.ro = be.Uint32(b[208:]), be.Uint32(b[212:])
 		sb.incompat, sb.logIncompat = be.Uint32(b[216:]), be.Uint32(b[220:])
-		sb.quotas[2] = be.Uint64(b[232:])
+		sb.quotas[2], sb.lsn = be.Uint64(b[232:]), be.Uint64(b[240:])
 		if sb.incompat&incompatMetaUUID != 0 {
 			sb.metaUUID = [16]byte(b[248:])
 		}
@@ -145,27 +145,6 @@ func (sb *super) checkGroups() error {
 		return bad("mkfs.xfs has not finished it")
 	}
 	return nil
-}
-
-// readSuper returns the superblock.
-func readSuper(d *device) (sb *super, notes []string, err error) {
-	b := make([]byte, 512)
-	if err := d.read(b, 0); err != nil {
-		return nil, nil, fmt.Errorf("read superblock: %w", err)
-	}
-	if sb, err = parseSuper(b); err != nil {
-		return nil, nil, fmt.Errorf("read superblock: %w", err)
-	}
-	if sb.v5() {
-		b = make([]byte, sb.sectorBytes)
-		if err := d.read(b, 0); err != nil {
-			return nil, nil, fmt.Errorf("read superblock: %w", err)
-		}
-		if !d.replaced(0, int64(len(b))) && !rightChecksum(b, superCRC) {
-			notes = append(notes, "the checksum of the superblock is wrong; it is used all the same")
-		}
-	}
-	return sb, notes, nil
 }
 
 const superCRC = 224
