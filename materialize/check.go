@@ -52,7 +52,12 @@ func judge(f facts, need int64) (out []Reason) {
 		no(ReasonOpen, "another process holds a lock on it (a running virtual machine, or another restorefs)")
 	}
 	if f.busy && len(out) == 0 {
-		no(ReasonOpen, "the kernel says that it is in use (mounted elsewhere, part of a volume group or array, or opened exclusively by another process)")
+		pools := ""
+		if f.machine != nil && len(f.machine.pools) > 0 {
+			pools = fmt.Sprintf("part of a ZFS pool, which are %s here, ", strings.Join(f.machine.pools, ", "))
+		}
+		no(ReasonOpen, "the kernel says that it is in use (mounted elsewhere, part of a volume group or array, "+
+			"%sor opened exclusively by another process)", pools)
 	}
 	if f.readOnly {
 		no(ReasonReadOnly, "it is read-only")
@@ -108,8 +113,10 @@ func (u *usage) all() {
 	if b == nil {
 		return
 	}
+	u.twins(target.rdev, u.above)
 	if b.whole != 0 {
 		u.itself(b.whole)
+		u.twins(b.whole, u.itself)
 	}
 	if b.loop != nil {
 		u.loops(b.loop.backing, b)
@@ -160,6 +167,17 @@ func (u *usage) above(rdev uint64) {
 	u.loops(identity{rdev: rdev}, nil)
 }
 
+// twins adds the users of other devices that show the bytes of a device.
+func (u *usage) twins(rdev uint64, users func(uint64)) {
+	for _, twin := range u.m.twins(rdev) {
+		n := len(u.out)
+		if users(twin.rdev); len(u.out) > n {
+			u.out = slices.Insert(u.out, n, Reason{Kind: ReasonHeld,
+				Text: fmt.Sprintf("/dev/%s has the same bytes as %s and is in use", twin.name, u.name(rdev))})
+		}
+	}
+}
+
 // itself adds the users of a device as a whole.
 func (u *usage) itself(rdev uint64) {
 	if u.seen[rdev] {
@@ -194,6 +212,9 @@ func (u *usage) itself(rdev uint64) {
 		}
 	}
 	if b := u.m.blocks[rdev]; b != nil {
+		if b.bcache && len(b.holders) == 0 {
+			u.add(ReasonHeld, "%s is registered with bcache", u.name(rdev))
+		}
 		for _, h := range b.holders {
 			u.add(ReasonHeld, "%s (device mapper, LVM, md or similar) stands on %s", u.m.name(h), u.name(rdev))
 			u.above(h)

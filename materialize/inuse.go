@@ -43,16 +43,21 @@ type machine struct {
 	exports []export
 	opens   []string // processes that have the target open for writing
 	unseen  []string // what could not be looked at, for the operator
+	pools   []string // of ZFS
 }
 
 type block struct {
-	rdev    uint64
-	name    string // below /dev
-	whole   uint64 // the disk that this partition is of, or 0
-	holders []uint64
-	slaves  []uint64
-	loop    *loop
-	scsi    string // HOST:CHANNEL:TARGET:LUN, "" if it is none
+	rdev  uint64
+	name  string // below /dev
+	whole uint64 // the disk that this partition is of, or 0
+	// the partition's number, 0 if it is none
+	partition int64
+	holders   []uint64
+	slaves    []uint64
+	loop      *loop
+	scsi      string // HOST:CHANNEL:TARGET:LUN, "" if it is none
+	bcache    bool   // registered with bcache, also without a device on it
+	origin    origin
 }
 
 type loop struct {
@@ -92,6 +97,7 @@ func (h host) look(target identity) (*machine, error) {
 		return nil, fmt.Errorf("find out where swap is: %w", err)
 	}
 	h.readExports(m)
+	h.readPools(m)
 	h.readOpeners(m, m.related(target))
 	return m, nil
 }
@@ -117,12 +123,18 @@ func (h host) readBlocks(m *machine) error {
 		b := &block{rdev: rdev, name: strings.ReplaceAll(e.Name(), "!", "/")}
 		if _, err := os.Stat(filepath.Join(dir, "partition")); err == nil {
 			b.whole, _ = readDevno(filepath.Join(filepath.Dir(dir), "dev"))
+			b.partition = readInt(filepath.Join(dir, "partition"))
 		}
 		b.holders = devnosIn(filepath.Join(dir, "holders"))
 		b.slaves = devnosIn(filepath.Join(dir, "slaves"))
 		b.loop = h.readLoop(m, dir, b)
 		if to, err := os.Readlink(filepath.Join(dir, "device")); err == nil && scsiAddress.MatchString(filepath.Base(to)) {
 			b.scsi = filepath.Base(to)
+		}
+		_, err = os.Stat(filepath.Join(dir, "bcache"))
+		b.bcache = err == nil && !strings.HasPrefix(b.name, "bcache")
+		if b.whole == 0 {
+			b.origin = h.originOf(m, dir, b)
 		}
 		m.blocks[rdev] = b
 	}

@@ -17,7 +17,7 @@ import (
 )
 
 // related returns the target and what shares its bytes without standing on it: its partitions, the
-// disk that it is a partition of, the file behind a loop device.
+// disk that it is a partition of, the file behind a loop device, and other devices with these bytes.
 func (m *machine) related(target identity) map[identity]bool {
 	out := map[identity]bool{target: true}
 	b := m.blocks[target.rdev]
@@ -38,6 +38,11 @@ func (m *machine) related(target identity) map[identity]bool {
 	}
 	if loop != nil && loop.backing != (identity{}) {
 		out[loop.backing] = true
+	}
+	for id := range maps.Clone(out) {
+		for _, twin := range m.twins(id.rdev) {
+			out[identity{rdev: twin.rdev}] = true
+		}
 	}
 	return out
 }

@@ -90,6 +90,7 @@ func (t *Target) judge(ctx context.Context, f facts, o OpenOptions) error {
 		for _, what := range m.unseen {
 			t.notes = append(t.notes, "cannot see "+what+": make sure that the target is not in use there")
 		}
+		t.notes = append(t.notes, m.elsewhere(f.id)...)
 	}
 	if f.unopened != nil {
 		// That the target is in use says more than the error of opening it.
