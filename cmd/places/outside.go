@@ -31,6 +31,20 @@ func Outside(ctx context.Context, s *locate.Share, path string) error {
 	return nil
 }
 
+// OutsideExport is Outside for an export that is not mounted yet, and a directory that is made to
+// mount it in.
+func OutsideExport(dir, export string) error {
+	is, err := fusefs.InsideExport(dir, export)
+	if err != nil {
+		return fmt.Errorf("find out whether %s is on the share: %w", dir, err)
+	}
+	if is {
+		return cmdline.Usagef("%s, in which restorefs would mount it, is on the share %s itself, "+
+			"to which nothing is ever written", dir, export)
+	}
+	return nil
+}
+
 // onShare reports whether a path is on the share, and how if that is not obvious.
 func onShare(ctx context.Context, s *locate.Share, path string) (is bool, how string, err error) {
 	inside := func(path string) (bool, error) {

@@ -9,11 +9,13 @@ import (
 
 	"github.com/restorefs/restorefs/backupstore/share/locate"
 	"github.com/restorefs/restorefs/cmd/cmdline"
+	"github.com/restorefs/restorefs/cmd/places"
 	"github.com/restorefs/restorefs/fusefs"
 )
 
 // openShare opens a share, and refuses one that is a mount of restorefs.
 func openShare(ctx context.Context, o locate.Options) (*locate.Share, error) {
+	o.Writable = places.OutsideExport
 	s, err := locate.Open(ctx, o)
 	if spec, wrong := errors.AsType[*locate.SpecError](err); wrong {
 		return nil, cmdline.WrongUsage(spec)

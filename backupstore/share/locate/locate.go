@@ -65,6 +65,9 @@ type Options struct {
 	// MountOptions are the options to mount an export with, as in nfsmount.Options; "" means those
 	// of the configuration if the export is Cinder's.
 	MountOptions string
+	// Writable is asked before a directory is made in which an export is mounted, with the path of
+	// that directory and the export; its error is returned. nil: everything may be written.
+	Writable func(dir, export string) error
 	// Logger is told of slow servers and of what was found; nil: nothing is logged.
 	Logger *slog.Logger
 }
@@ -174,6 +177,9 @@ func (o Options) export(ctx context.Context, spec string, conf cinderconf.Config
 	if of, err := nfsmount.ParseExport(conf.Share); err == nil && of.Host == export.Host && of.Path == export.Path {
 		how.Own = conf.MountPoint
 		how.MountOptions = cmp.Or(o.MountOptions, conf.MountOptions)
+	}
+	if o.Writable != nil {
+		how.Writable = func(dir string) error { return o.Writable(dir, export.String()) }
 	}
 	root, dir, err := nfsmount.Open(ctx, export, how)
 	if err != nil {

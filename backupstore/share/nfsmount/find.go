@@ -24,6 +24,9 @@ type Options struct {
 	Own string
 	// MountOptions are comma-separated options for a mount that Open makes.
 	MountOptions string
+	// Writable is asked before a directory is made for a mount, with the path of that directory; its
+	// error is returned. nil: everything may be written.
+	Writable func(dir string) error
 	// Logger is told which mount is used and why others are not.
 	Logger *slog.Logger
 

@@ -60,6 +60,11 @@ func mountOwn(ctx context.Context, e Export, o Options) (*share.Dir, error) {
 
 // mountIn does the same in the runtime directory, which it locks.
 func (o Options) mountIn(ctx context.Context, e Export) (s *share.Dir, err error) {
+	if o.Writable != nil {
+		if err := o.Writable(o.runtime); err != nil {
+			return nil, err
+		}
+	}
 	unlock, err := lockDir(ctx, o.runtime)
 	if err != nil {
 		return nil, err

@@ -111,6 +111,24 @@ func TestAnOwnMountIsDetachedAndCanBeRead(t *testing.T) {
 	}
 }
 
+// The directory for mounts may lie on the export that is to be mounted: / may be on that server.
+func TestNothingIsMadeForAMountWhereNothingMayBeWritten(t *testing.T) {
+	calls := fakeMount(t, bind(exported(t)))
+	o := ownOptionsOf(t)
+	refused := errors.New("it is on the share")
+	asked := ""
+	o.Writable = func(dir string) error { asked = dir; return refused }
+	_, _, err := Open(t.Context(), export(t, "n:/e"), o)
+	if !errors.Is(err, refused) || !errors.Is(err, ErrMount) || asked != o.runtime {
+		t.Errorf("%v, asked for %q", err, asked)
+	}
+	for _, path := range []string{o.runtime, calls} {
+		if _, err := os.Lstat(path); err == nil {
+			t.Errorf("%s was made", path)
+		}
+	}
+}
+
 func TestMountsThatAKilledRunLeftAreDetached(t *testing.T) {
 	dir := exported(t)
 	fakeMount(t, bind(dir))
