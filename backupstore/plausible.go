@@ -29,6 +29,9 @@ type objectList struct {
 	end      int64 // of the last object
 	gap      string
 	grain    int64 // greatest number that divides each offset; 0: all are 0
+	step     int64 // greatest number that divides each length, but for those of no whole sectors
+	odd      bool  // one of no whole sectors is not the last
+	last     int64 // length of the last object
 	unusual  int   // offsets that are no multiples of usualBlock
 	first    format.Object
 }
@@ -41,11 +44,11 @@ func (l *objectList) add(o format.Object) {
 		l.gap = fmt.Sprintf("bytes %d to %d before its object %05d are in none", l.end, o.Offset, o.Number)
 	}
 	l.end = o.End()
-	for a, b := l.grain, o.Offset; ; a, b = b, a%b {
-		if b == 0 {
-			l.grain = a
-			break
-		}
+	l.odd = l.odd || l.last%sector != 0
+	l.last = o.Length
+	l.grain = gcd(l.grain, o.Offset)
+	if o.Length%sector == 0 {
+		l.step = gcd(l.step, o.Length)
 	}
 	if o.Offset%usualBlock != 0 {
 		if l.unusual++; l.unusual == 1 {
@@ -73,19 +76,51 @@ func (l *objectList) doubt(m format.Metadata) string {
 	return ""
 }
 
-// misplaced returns which object of an incremental backup does not begin at a digest block. block
-// is 0 if its size is not known: then it is the usual one, unless several objects contradict that.
-func (l *objectList) misplaced(block int64) string {
+func gcd(a, b int64) int64 {
+	for b != 0 {
+		a, b = b, a%b
+	}
+	return a
+}
+
+// misplaced returns why nothing proves where the objects of an incremental backup of a volume of
+// size bytes begin. block is 0 if the size of its digest blocks is not known: then it is the usual
+// one, or, where several objects contradict that, the largest that its objects consist of.
+func (l *objectList) misplaced(block, size int64) string {
 	least := block
 	if block == 0 {
 		if least = usualBlock; l.unusual > 1 {
-			least = sector
+			least = max(l.step&-l.step, sector)
+			least = min(least, usualBlock)
 		}
 	}
-	if l.grain%least == 0 {
-		return ""
+	switch {
+	case l.odd:
+		return "one of its objects ends inside a sector, and is not the last"
+	case l.grain%least == 0:
+	case l.first.Offset%least != 0:
+		return fmt.Sprintf("its object %05d begins at byte %d, which is no multiple of the %d bytes of a digest block",
+			l.first.Number, l.first.Offset, least)
+	default:
+		return fmt.Sprintf("not all of its objects begin at multiples of the %d bytes of a digest block", least)
 	}
-	return fmt.Sprintf("its object %05d begins at byte %d, which is no multiple of the %d bytes of a digest block", l.first.Number, l.first.Offset, least)
+	if least < usualBlock && max(size, l.end) > toldByDigits(least) {
+		return fmt.Sprintf("its digest blocks have %d bytes, which is too little for a wrong offset to be noticed "+
+			"in a volume of this size", least)
+	}
+	return ""
+}
+
+// toldByDigits returns the size of the largest volume in which an offset with one flipped bit is
+// always outside of it or no multiple of block, which is a power of two or a multiple of one. A
+// flipped bit makes a digit another one, so the offset changes by 1, 2, 4 or 8 times a power of ten.
+// With 32 KiB it is 8 TB.
+func toldByDigits(block int64) int64 {
+	change := int64(8)
+	for twos := int64(16); block%twos == 0 && change < format.MaxVolumeBytes/10; twos *= 2 {
+		change *= 10
+	}
+	return change
 }
 
 // inDoubt notes that nothing proves where a backup's objects belong, unless it has digests, which
@@ -120,18 +155,24 @@ func (s *scanner) place(ctx context.Context) error {
 			byID[b.ID] = b
 		}
 	}
+	blocks := map[string]int64{} // by backup
 	for file, b := range s.look.backups {
-		if !b.readable || b.HasDigests || !b.Incremental() || b.list.unusual == 0 {
+		if !b.readable || b.HasDigests || !b.Incremental() {
 			continue
 		}
 		var block int64
 		for l, n := byID[b.ParentID], 0; l != nil && block == 0 && n < maxChain; l, n = byID[l.ParentID], n+1 {
-			var err error
-			if block, err = s.blockOf(ctx, l); err != nil {
-				return err
+			known, looked := blocks[l.ID]
+			if !looked {
+				var err error
+				if known, err = s.blockOf(ctx, l); err != nil {
+					return err
+				}
+				blocks[l.ID] = known
 			}
+			block = known
 		}
-		if why := b.list.misplaced(block); why != "" {
+		if why := b.list.misplaced(block, b.VolumeMeta.SizeBytes()); why != "" {
 			changed := *b // a copy, because b may be published already
 			changed.alone.Problems = slices.Clone(b.alone.Problems)
 			changed.inDoubt(why)

@@ -137,3 +137,67 @@ func TestObjectsBeginWhereTheirOwnDigestBlocksDo(t *testing.T) {
 		})
 	}
 }
+
+// Nothing but what a digit can become tells that an offset is wrong.
+func TestAFlippedBitOfAnOffsetIsToldWithSmallBlocksToo(t *testing.T) {
+	for name, c := range map[string]struct {
+		block   int
+		parents bool // the parent's digests are there
+		extents []storetest.Extent
+	}{
+		"blocks of 4 KiB, several objects": {4096, false, []storetest.Extent{{Offset: 4096, Length: 4096}, {Offset: 12 << 10, Length: 12 << 10}, {Offset: 1 << 20, Length: 4096}}},
+		"one object":                       {4096, false, []storetest.Extent{{Offset: 4096, Length: 4096}}},
+		"the parent tells the size":        {4096, true, []storetest.Extent{{Offset: 4096, Length: 4096}, {Offset: 96 << 10, Length: 8192}}},
+		"blocks of 32 KiB":                 {32 << 10, false, []storetest.Extent{{Offset: 32 << 10, Length: 32 << 10}, {Offset: 96 << 10, Length: 64 << 10}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			spec := storetest.Spec{ID: storetest.ID("full"), VolumeID: storetest.ID("volume"), Content: storetest.Text(2<<20, 1), Compression: "none", ShaBlock: c.block}
+			full := storetest.MustWrite(t, dir, spec)
+			spec.ParentID, spec.Parent = spec.ID, spec.Content
+			spec.ID, spec.Content, spec.Created = storetest.ID("child"), storetest.Overlay(spec.Content, storetest.Text(2<<20, 2), c.extents...), time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+			child := storetest.MustWrite(t, dir, spec)
+			err := os.Remove(child.Path("_sha256file"))
+			if !c.parents {
+				err = errors.Join(err, os.Remove(full.Path("_sha256file")))
+			}
+			good, readErr := os.ReadFile(child.Path("_metadata"))
+			if err = errors.Join(err, readErr); err != nil {
+				t.Fatal(err)
+			}
+			state := func(text []byte) (backupstore.State, string) {
+				t.Helper()
+				if err := os.WriteFile(child.Path("_metadata"), text, 0o600); err != nil {
+					t.Fatal(err)
+				}
+				b := find(t, openCatalog(t, dir, backupstore.Options{}), child.ID)
+				return b.State, strings.Join(b.Problems, "; ")
+			}
+			if s, why := state(good); s != backupstore.Complete && len(c.extents) > 1 {
+				t.Errorf("%s as Cinder wrote it: %s", s, why)
+			}
+			const field = `"offset": `
+			for at := bytes.Index(good, []byte(field)); at >= 0; {
+				from := at + len(field)
+				to := from + bytes.IndexByte(good[from:], '\n')
+				for i := from; i < to; i++ {
+					for bit := range 8 {
+						flipped := bytes.Clone(good)
+						flipped[i] ^= 1 << bit
+						if s, _ := state(flipped); s == backupstore.Complete {
+							t.Errorf("%s for %s is complete", flipped[from:to], good[from:to])
+						}
+					}
+				}
+				if at = bytes.Index(good[to:], []byte(field)); at >= 0 {
+					at += to
+				}
+			}
+			large := bytes.Replace(good, []byte(`\"size\": 1,`), []byte(`\"size\": 10,`), 1)
+			if s, why := state(large); bytes.Equal(large, good) || (s == backupstore.Complete) != (c.block == 32<<10) {
+				t.Errorf("a large volume: %s: %s", s, why)
+			}
+		})
+	}
+}

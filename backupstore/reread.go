@@ -52,7 +52,11 @@ func (v *Volume) resync(ctx context.Context, b []byte, off int64, damage error) 
 	if err := v.compose(ctx, b, off); err != nil {
 		return found, err
 	}
-	return found, v.check(ctx, b, off)
+	err = v.check(ctx, b, off)
+	if errors.Is(err, ErrDamaged) {
+		err = damage // which says more: why the bytes before could not be had either
+	}
+	return found, err
 }
 
 // reenter reads a wrong block again from places at which its objects can be entered, because the

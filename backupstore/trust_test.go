@@ -180,6 +180,48 @@ func TestAnObjectWithTheRightMD5IsUsedHoweverItEnds(t *testing.T) {
 	}
 }
 
+// Of several zlib streams only the first counts. An object that consists of two lacks what is in
+// the second; one that has another behind its end is right. Both are told.
+func TestAnotherZlibStreamInAnObjectIsTold(t *testing.T) {
+	content := storetest.Text(1<<20, 3)
+	half := storetest.Bytes(all(t, content)[:1<<19])
+	for name, digests := range map[string]bool{"with digests": true, "without": false} {
+		t.Run(name, func(t *testing.T) {
+			for _, c := range []struct {
+				in    storetest.Content
+				right bool
+			}{{half, false}, {content, true}} {
+				dir := t.TempDir()
+				b := stored(t, dir, content, "zlib")
+				data, err := os.ReadFile(stored(t, t.TempDir(), c.in, "zlib").Path("-00001"))
+				if err == nil {
+					err = os.WriteFile(b.Path("-00001"), append(data, data...), 0o600)
+				}
+				if err == nil && !digests {
+					err = os.Remove(b.Path("_sha256file"))
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				cat := openCatalog(t, dir, backupstore.Options{})
+				_, err = read(t, open(t, cat, b.ID), content.Size())
+				cat = openCatalog(t, dir, backupstore.Options{}) // which knows nothing of that read
+				r := verify(t, cat, backupstore.VerifyOptions{}, cat.Backups()...)[b.ID]
+				told := strings.Join(r.Notes, "; ")
+				if !c.right {
+					told = fmt.Sprint(r.Damaged)
+					if !strings.Contains(fmt.Sprint(err), "its first zlib stream ends after 524288 bytes, and another one follows") {
+						t.Errorf("a read: %v", err)
+					}
+				}
+				if (err == nil) != c.right || r.OK != c.right || !strings.Contains(told, "another") || !strings.Contains(told, "only the first counts") {
+					t.Errorf("right %v: %v; %s", c.right, err, told)
+				}
+			}
+		})
+	}
+}
+
 func TestTheDigestOfAShortLastBlockIsCompared(t *testing.T) {
 	dir := t.TempDir()
 	content := storetest.Random(96<<10+1000, 1)

@@ -50,7 +50,9 @@ func (o *Object) check(ctx context.Context, buf []byte, done int64, each func([]
 		done += int64(n)
 	}
 	if done == o.length {
-		err = d.Finish(ctx)
+		err = finish(ctx, d)
+	} else {
+		err = ended(ctx, d, err)
 	}
 	if again, err = o.outgrown(false, err); again {
 		return done, true, nil, nil
@@ -94,7 +96,7 @@ func (o *Object) CheckEnd(ctx context.Context) error {
 		}
 		_, err = d.Skip(ctx, o.length-d.Offset())
 		if err == nil {
-			err = d.Finish(ctx)
+			err = finish(ctx, d)
 		}
 		o.engine.drop(d)
 		if again, err = o.outgrown(false, err); again {

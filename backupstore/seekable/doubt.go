@@ -85,6 +85,7 @@ func (o *Object) ReadPlain(ctx context.Context, p []byte, off int64) (tried bool
 			_, err = d.Read(ctx, p)
 		}
 		if d != nil {
+			err = ended(ctx, d, err)
 			o.engine.drop(d)
 		}
 		again, err = o.outgrown(false, err)

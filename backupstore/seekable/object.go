@@ -200,7 +200,7 @@ func (o *Object) settle(ctx context.Context, d *decoder, err error) error {
 		o.engine.park(ctx, d)
 		return nil
 	case err == nil:
-		if !o.endsRight.Load() && !d.behind && d.Finish(ctx) == nil {
+		if !o.endsRight.Load() && !d.behind && finish(ctx, d) == nil {
 			o.endsRight.Store(true)
 		}
 		o.engine.drop(d)
@@ -209,6 +209,7 @@ func (o *Object) settle(ctx context.Context, d *decoder, err error) error {
 		o.engine.park(ctx, d)
 		return cancelled
 	}
+	err = ended(ctx, d, err)
 	// The second opinion needs the memory that d holds.
 	at := d.Offset()
 	o.engine.drop(d)

@@ -54,7 +54,7 @@ func TestEachOddityOfAnObjectIsToldByItsError(t *testing.T) {
 		{"it is there twice", func(s *sample) {
 			s.stored, s.want = slices.Concat(s.stored, s.stored), slices.Concat(s.want, s.want)
 		}, [4]string{"right", "cut", "right", "right"}, [4]string{"right", "cut", "right", "right"}},
-		{"it is there twice, and once in its record", func(s *sample) { s.stored = slices.Concat(s.stored, s.stored) }, [4]string{"right", "right", "right", "right"}, [4]string{"damaged", "right", "damaged", "damaged"}},
+		{"it is there twice, and once in its record", func(s *sample) { s.stored = slices.Concat(s.stored, s.stored) }, [4]string{"right", "right", "right", "right"}, [4]string{"damaged", "damaged", "damaged", "damaged"}},
 		{"its record has a byte more", func(s *sample) { s.want = append(bytes.Clone(s.want), 'x') }, [4]string{"cut", "cut", "cut", "cut"}, [4]string{"damaged", "cut", "cut", "cut"}},
 		{"its record has a byte less", func(s *sample) { s.want = s.want[:len(s.want)-1] }, [4]string{"right", "right", "right", "right"}, [4]string{"damaged", "damaged", "damaged", "damaged"}},
 		{"its record has nothing", func(s *sample) { s.want = nil }, [4]string{"right", "right", "right", "right"}, [4]string{"damaged", "damaged", "damaged", "damaged"}},

@@ -346,6 +346,22 @@ func (d *Decoder) Finish(ctx context.Context) error {
 	return d.trailer
 }
 
+// Another reports whether what looks like another zlib stream follows this one, which has been read
+// to its end. Its bytes do not belong to the object.
+func (d *Decoder) Another(ctx context.Context) bool {
+	const trailerBytes, headBytes = 4, 2
+	skip := trailerBytes
+	if d.trailer != errUnchecked {
+		skip = 0 // Finish has passed it
+	}
+	if d.ins == nil || d.state != atEnd || d.in.want(ctx, skip+headBytes) != nil {
+		return false
+	}
+	head := d.in.buf[min(d.in.pos+skip, len(d.in.buf)):]
+	return len(head) >= headBytes && head[0] != 0 && head[0]&15 == 8 && head[0]>>4 <= 7 &&
+		binary.BigEndian.Uint16(head)%31 == 0
+}
+
 func (d *Decoder) checkTrailer() (wrong string) {
 	in := &d.in
 	in.take(in.nb & 7)
