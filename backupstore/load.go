@@ -150,6 +150,10 @@ func (set *fileSet) parse(ctx context.Context, s share.Share, b *Scanned) error 
 	if len(short) > 0 {
 		b.alone.broken("%s shorter than _metadata says", objectNumbers(short))
 	}
+	if len(m.Unknown) > 0 {
+		b.alone.problem("its _metadata has %q, which no %s writes: a newer one may mean by it what this restorefs does not know",
+			m.Unknown, format.KnownReleases)
+	}
 	if why := b.list.doubt(m); why != "" {
 		b.inDoubt(why)
 	}

@@ -106,7 +106,7 @@ func OpenDigests(ctx context.Context, src Source) (*Digests, error) {
 		return nil, fmt.Errorf("%w: %w", ErrDigests, err)
 	}
 	if f.Version != Version {
-		return nil, fmt.Errorf("digest file: %w %q", ErrVersion, clip(f.Version))
+		return nil, fmt.Errorf("digest file: %w", versionError(fmt.Sprintf("%q", clip(f.Version)), fmt.Sprintf("%q", Version)))
 	}
 	if f.ChunkSize < 512 || f.ChunkSize > MaxBlockBytes {
 		return nil, fmt.Errorf("%w: chunk_size %d is not within 512..%d", ErrDigests, f.ChunkSize, MaxBlockBytes)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 )
@@ -18,6 +19,16 @@ const MaxMetadataBytes = 512 << 20
 // Version is the only existing version of _metadata and _sha256file
 // (ChunkedBackupDriver.DRIVER_VERSION).
 const Version = "1.0.0"
+
+// KnownReleases names, for messages, the releases of Cinder whose files this package was compared
+// with.
+const KnownReleases = "Cinder up to 29.0.0 (2026.2)"
+
+// versionError says that a file has a version that no release has written that is known.
+func versionError(found, known string) error {
+	return fmt.Errorf("%w %s: %s writes %s, and no other is known; what a newer one has written, a newer restorefs may read",
+		ErrVersion, found, KnownReleases, known)
+}
 
 // Errors for errors.Is.
 var (
@@ -59,6 +70,8 @@ type Metadata struct {
 	// Missing lists names that Cinder always writes and that are missing, but that a restore of the
 	// data does not need.
 	Missing []string
+	// Unknown lists names that no release of Cinder up to KnownReleases writes, a few of them at most.
+	Unknown []string
 	// OddEntry is the number of the first object whose entry is almost like Cinder's: with an
 	// additional blank, for example. 0: none.
 	OddEntry uint32
@@ -122,10 +135,13 @@ func parseMetadata(v *values, prefix string, each func(Object) error) (Metadata,
 		if err := m.parse(key, v, prefix, each); err != nil {
 			return m, err
 		}
+		if !slices.Contains(knownKeys, key) && len(m.Unknown) < maxUnknown {
+			m.Unknown = append(m.Unknown, clip(key))
+		}
 	}
 	switch {
 	case m.Version != Version:
-		return m, fmt.Errorf("%w %q, this program knows %q", ErrVersion, clip(m.Version), Version)
+		return m, versionError(fmt.Sprintf("%q", clip(m.Version)), fmt.Sprintf("%q", Version))
 	case !seen["objects"]:
 		return m, fmt.Errorf("%w: no \"objects\"", ErrJSON)
 	case !seen["parent_id"]: // which may be null
@@ -140,6 +156,13 @@ func parseMetadata(v *values, prefix string, each func(Object) error) (Metadata,
 	}
 	return m, nil
 }
+
+// knownKeys are all names that Cinder writes (chunkeddriver.py, _write_metadata).
+var knownKeys = []string{"version", "backup_id", "backup_name", "backup_description", "created_at", "parent_id",
+	"volume_id", "volume_meta", "objects", "extra_metadata"}
+
+// maxUnknown bounds Metadata.Unknown.
+const maxUnknown = 3
 
 // maxKeys bounds the number of names in _metadata; Cinder writes ten.
 const maxKeys = 1000

@@ -48,7 +48,7 @@ func ParseVolumeMeta(text string) (*VolumeMeta, error) {
 		return nil, fmt.Errorf("volume_meta: %w: %w", ErrJSON, err)
 	}
 	if m.Version != 1 && m.Version != 2 {
-		return nil, fmt.Errorf("volume_meta: %w %d, this program knows 1 and 2", ErrVersion, m.Version)
+		return nil, fmt.Errorf("volume_meta: %w", versionError(fmt.Sprint(m.Version), "1 and 2"))
 	}
 	return m, err
 }
@@ -153,7 +153,7 @@ func summarise(v *values) (*VolumeSummary, error) {
 	case err != nil:
 		return nil, fmt.Errorf("volume_meta: %w", err)
 	case m.Version != 1 && m.Version != 2:
-		return nil, fmt.Errorf("volume_meta: %w %d, this program knows 1 and 2", ErrVersion, m.Version)
+		return nil, fmt.Errorf("volume_meta: %w", versionError(fmt.Sprint(m.Version), "1 and 2"))
 	}
 	s := m.summary()
 	s.FromImage = image

@@ -15,7 +15,7 @@ import (
 // PrintNotes prints what an operator should know about the records and the records cannot tell
 // Cinder.
 func PrintNotes(w io.Writer, chosen []backupstore.Importable) {
-	var encrypted, bare, below int
+	var encrypted, bare, below, incremental int
 	before, projects := map[string]int{}, map[string]int{}
 	var gib int64
 	for _, b := range chosen {
@@ -33,6 +33,9 @@ func PrintNotes(w io.Writer, chosen []backupstore.Importable) {
 		}
 		if !b.HasDigests {
 			bare++
+		}
+		if b.Incremental() {
+			incremental++
 		}
 	}
 	fmt.Fprintf(w, "%d record(s), %d GiB of the quota of backups\n", len(chosen), gib)
@@ -65,6 +68,13 @@ func PrintNotes(w io.Writer, chosen []backupstore.Importable) {
 				"as long as that exists. Once such a backup was restored, deleting it deletes "+
 				"that key: do not while the volume is needed\n",
 			encrypted)
+	}
+	if incremental > 0 {
+		fmt.Fprintf(w,
+			"%d are incremental. Cinder 23.0.0 (2023.2) to 28 restores such a backup into a new volume without "+
+				"the zeros that came after the full one, and old data is in their place: restore with restorefs "+
+				"or onto an existing volume there\n",
+			incremental)
 	}
 	if bare > 0 {
 		fmt.Fprintf(w,
