@@ -83,6 +83,14 @@ const escapeLen = 7
 
 // escapes returns the number of such escapes at the start of b. It may leave out the last one.
 func escapes(b []byte) (count int) {
+	if usesBlocks {
+		count = escapeBlocks(b)
+		b = b[count*escapeLen:]
+	}
+	return count + escapesByOne(b)
+}
+
+func escapesByOne(b []byte) (count int) {
 	for ; len(b) > escapeLen; b = b[escapeLen:] {
 		w := binary.LittleEndian.Uint64(b)
 		// Of the bytes that stand for themselves this takes those with bit 5 and either bit 4 or
@@ -111,6 +119,10 @@ func stride(b []byte) (n, quotes int) {
 			break
 		}
 		n += 8
+		if usesBlocks {
+			n += usualBlocks(b[n-1:])
+			continue
+		}
 		for n+32 <= len(b) {
 			p := (*[33]byte)(b[n-1:])
 			if usual(binary.LittleEndian.Uint64(p[1:]), binary.LittleEndian.Uint64(p[0:]))&
