@@ -13,123 +13,141 @@ var (
 	ErrAmbiguous = errors.New("ambiguous")
 )
 
-// Find returns the backup that ref names: a backup id, a unique prefix of one
-// (4 or more characters), VOLUME_ID@latest, or VOLUME_ID@TIME (the newest
-// complete backup at or before TIME, see parseWhen).
-// Volume ids can be shortened likewise. Errors wrap ErrNoBackup or
-// ErrAmbiguous.
+// Found is what a Ref names.
+type Found struct {
+	Backup *Backup
+	// Notes say what the operator should know of how it was found: that a name could have meant
+	// something else, or is a former one, or which moment a relative time is.
+	Notes []string
+}
+
+// FoundVolume is the volume that a Ref names.
+type FoundVolume struct {
+	ID    string
+	Notes []string // as those of Found
+}
+
+// Find returns the backup that ref names, as Lookup does.
 func (c *Catalog) Find(ref string) (*Backup, error) {
-	ref = strings.TrimSpace(ref)
-	volume, when, ok := strings.Cut(ref, "@")
-	if ok {
-		return c.findByTime(volume, when)
-	}
-	if len(ref) < 4 {
-		return nil, fmt.Errorf("%w: %q is too short, give 4 characters of its id or more", ErrNoBackup, ref)
-	}
-	var found, volumes candidates
-	var match *Backup
-	for _, b := range c.Backups() {
-		if hasPrefixFold(b.ID, ref) {
-			found.add(b.ID)
-			match = b
-		}
-		if hasPrefixFold(b.VolumeID, ref) {
-			volumes.add(b.VolumeID)
-		}
-	}
-	if len(c.Backups()) == 0 {
-		return nil, c.errEmpty(ref)
-	}
-	if found.n == 0 && volumes.n > 0 {
-		return nil, fmt.Errorf("%w: %s is a volume; its newest backup is %s@latest, \"restorefs list --volume %s\" shows all", ErrNoBackup, ref, ref, ref)
-	}
-	return match, found.unique("backup", ref, c.share)
+	f, err := c.Lookup(ref)
+	return f.Backup, err
 }
 
-func (c *Catalog) errEmpty(ref string) error {
-	return fmt.Errorf("%w as %s: there are none at all on %s: is the share mounted, and is this its directory?", ErrNoBackup, ref, c)
+// Lookup returns the backup that ref names (see [ParseRef] and [Select]), and what should be told
+// of that. Times count from now, and from the local zone of the process. Errors wrap ErrNoBackup or
+// ErrAmbiguous.
+func (c *Catalog) Lookup(ref string) (Found, error) {
+	r, err := ParseRef(ref, time.Now())
+	if err != nil {
+		return Found{}, err
+	}
+	f, err := Select(c.Backups(), r)
+	return f, c.nowhere(r, err)
 }
 
-func (c *Catalog) findByTime(volume, when string) (*Backup, error) {
-	until := time.Unix(1<<40, 0)
-	before := ""
-	if when != "latest" {
-		var err error
-		if until, err = parseWhen(when); err != nil {
-			return nil, err
+// LookupVolume returns the volume that ref names: its id, the start of it, or a name, as
+// [ParseVolumeRef] and [SelectVolume] take them. Errors are as those of Lookup.
+func (c *Catalog) LookupVolume(ref string) (FoundVolume, error) {
+	r, err := ParseVolumeRef(ref)
+	if err != nil {
+		return FoundVolume{}, err
+	}
+	f, err := SelectVolume(c.Backups(), r)
+	return f, c.nowhere(r, err)
+}
+
+// nowhere says of a Ref that names nothing where that is so.
+func (c *Catalog) nowhere(r Ref, err error) error {
+	missing, ok := errors.AsType[*notNamedError](err)
+	switch {
+	case ok && len(c.Backups()) == 0:
+		return fmt.Errorf("%w as %s: there are none at all on %s: is the share mounted, and is "+
+			"this its directory?", ErrNoBackup, shown(r.Name), c)
+	case ok:
+		missing.where = " on the share " + c.share.String()
+	}
+	return err
+}
+
+// Select returns the backup of a snapshot that r names. backups are ordered as those of
+// [Catalog.Backups].
+//
+// A Ref without a Moment names a backup by its id, by its name, or by the start of its id (4
+// characters or more), or a volume that has no other backup. One with a Moment names a volume by its
+// id, its newest name, a former one, the name of its backups, or the start of its id, and means the
+// newest complete backup at or before that moment. What comes first here wins, and what else could
+// have been meant is a note. Ids are taken in small and capital letters, names are not.
+//
+// Errors wrap ErrNoBackup, or are an *AmbiguousError.
+func Select(backups []*Backup, r Ref) (Found, error) {
+	f, err := selectOne(backups, r)
+	if _, missing := errors.AsType[*notNamedError](err); missing && r.Moment != nil {
+		// The text as a whole may be a name.
+		if whole, err := selectOne(backups, r.whole()); err == nil {
+			return whole, nil
 		}
-		before = " at or before " + when
 	}
-	if len(volume) < 4 {
-		return nil, fmt.Errorf("%w: %q is too short, give 4 characters of the volume's id or more", ErrNoBackup, volume)
+	return f, err
+}
+
+func selectOne(backups []*Backup, r Ref) (Found, error) {
+	names := newNaming(backups)
+	if r.Moment == nil {
+		return names.backup(r)
 	}
-	var volumes candidates
+	v, err := names.volume(r, true)
+	if err != nil {
+		return Found{}, err
+	}
+	b, err := v.at(*r.Moment)
+	notes := v.notes
+	if r.Moment.Relative {
+		notes = append(notes, fmt.Sprintf("%q is %s", r.Moment.Text, clock(r.Moment.Until)))
+	}
+	return Found{Backup: b, Notes: notes}, err
+}
+
+// SelectVolume returns the volume of a snapshot that r names: its id, its newest name, a former one,
+// or the start of its id. Errors are as those of Select.
+func SelectVolume(backups []*Backup, r Ref) (FoundVolume, error) {
+	v, err := newNaming(backups).volume(r, false)
+	if err != nil {
+		return FoundVolume{}, err
+	}
+	return FoundVolume{ID: v.id, Notes: v.notes}, nil
+}
+
+// at returns the newest complete backup of a volume at or before a moment.
+func (v *named) at(m Moment) (*Backup, error) {
 	var match, other *Backup
-	for _, b := range c.Backups() { // by volume, oldest first
-		if !hasPrefixFold(b.VolumeID, volume) {
-			continue
-		}
-		volumes.add(b.VolumeID)
+	for _, b := range v.backups { // oldest first
 		switch {
-		case b.CreatedAt.After(until):
+		case !m.Latest && b.CreatedAt.After(m.Until):
 		case b.State == Complete:
 			match = b
 		default:
 			other = b
 		}
 	}
-	if len(c.Backups()) == 0 {
-		return nil, c.errEmpty(volume)
-	}
-	if err := volumes.unique("backup of a volume", volume, c.share); err != nil {
-		return nil, err
+	before := ""
+	if !m.Latest {
+		before = " at or before " + m.Text
 	}
 	switch {
 	case match != nil:
 		return match, nil
 	case other != nil:
-		return nil, fmt.Errorf("%w: volume %s has no complete backup%s; %s is %s: %s", ErrNoBackup, volumes.first[0], before, other.ID, other.State, other.Problems[0])
+		return nil, fmt.Errorf("%w: volume %s has no complete backup%s; %s is %s: %s", ErrNoBackup,
+			v.id, before, other.ID, other.State, other.Problems[0])
 	}
-	return nil, fmt.Errorf("%w: volume %s has no backup%s; \"restorefs list --volume %s\" shows all", ErrNoBackup, volumes.first[0], before, volume)
+	return nil, fmt.Errorf("%w: volume %s has no backup%s, its oldest is of %s; "+
+		"\"restorefs list --volume %s\" shows all", ErrNoBackup, v.id, before,
+		clock(v.backups[0].CreatedAt), v.id)
 }
+
+// clock is a time as all of them are shown.
+func clock(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
 
 func hasPrefixFold(s, prefix string) bool {
 	return len(s) >= len(prefix) && strings.EqualFold(s[:len(prefix)], prefix)
-}
-
-// candidates are the ids that a prefix could mean, each once, given ids that are sorted or unique.
-type candidates struct {
-	n     int
-	first []string // some of them, for a message
-	last  string
-}
-
-func (c *candidates) add(id string) {
-	if id == c.last {
-		return
-	}
-	c.n, c.last = c.n+1, id
-	if len(c.first) < 5 {
-		c.first = append(c.first, id)
-	}
-}
-
-func (c *candidates) unique(what, ref string, where fmt.Stringer) error {
-	switch {
-	case c.n == 0:
-		hint := ""
-		if strings.Trim(ref, "0123456789abcdefABCDEF-") != "" {
-			hint = " (an id is wanted, names are not looked at)"
-		}
-		return fmt.Errorf("%w: no %s %s%s on the share %s; \"restorefs list --all\" shows what is there",
-			ErrNoBackup, what, ref, hint, where)
-	case c.n > 1:
-		more := ""
-		if c.n > len(c.first) {
-			more = fmt.Sprintf(" and %d more", c.n-len(c.first))
-		}
-		return fmt.Errorf("%w: %s could be %s%s; give more characters of it", ErrAmbiguous, ref, strings.Join(c.first, ", "), more)
-	}
-	return nil
 }

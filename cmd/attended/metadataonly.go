@@ -39,7 +39,7 @@ func metadataOnly(ctx context.Context, o Options) error {
 		return err
 	}
 	defer catalog.Close()
-	b, err := catalog.Find(o.Backup)
+	b, err := source.Find(catalog, o.Backup, o.Err)
 	if err != nil {
 		return err
 	}

@@ -64,7 +64,7 @@ func newRestoring(ctx context.Context, o Options) (*restoring, error) {
 func (r *restoring) outside(path string) error { return r.o.Engine.Keeper.Outside(path) }
 
 func (r *restoring) open(ctx context.Context) (err error) {
-	if r.backup, err = r.catalog.Find(r.o.Backup); err != nil {
+	if r.backup, err = source.Find(r.catalog, r.o.Backup, r.o.Err); err != nil {
 		return err
 	}
 	o := r.o.Engine

@@ -44,7 +44,7 @@ func Doubtful(name string, qcow2 bool, catalog *backupstore.Catalog) string {
 	if uuid.MatchString(name) {
 		return "it would be a new file whose name is an id"
 	}
-	if b, err := catalog.Find(name); errors.Is(err, backupstore.ErrAmbiguous) {
+	if b, err := catalog.Find("id=" + name); errors.Is(err, backupstore.ErrAmbiguous) {
 		return "it would be a new file whose name is the start of backups' ids: only one BACKUP is restored at a time"
 	} else if err == nil {
 		return fmt.Sprintf("it would be a new file whose name is the start of the id of backup %s: only one BACKUP is restored at a time", b.ID)

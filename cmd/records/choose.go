@@ -10,6 +10,7 @@ import (
 	"github.com/restorefs/restorefs/backupstore/share/cinderconf"
 	"github.com/restorefs/restorefs/cmd/cloud"
 	"github.com/restorefs/restorefs/cmd/cmdline"
+	"github.com/restorefs/restorefs/cmd/source"
 )
 
 // Selection says which records are wanted.
@@ -25,7 +26,7 @@ func (s Selection) Choose(catalog *backupstore.Catalog, told io.Writer) ([]backu
 	error) {
 	var chosen []*backupstore.Backup
 	for _, ref := range s.Backups {
-		b, err := catalog.Find(ref)
+		b, err := source.Find(catalog, ref, told)
 		if err != nil {
 			return nil, err
 		}

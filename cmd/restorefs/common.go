@@ -106,6 +106,11 @@ func (o common) open(ctx context.Context,
 	return source.Open(ctx, o.source(), store)
 }
 
+// find returns the backup that ref names.
+func (o common) find(catalog *backupstore.Catalog, ref string) (*backupstore.Backup, error) {
+	return source.Find(catalog, ref, o.Err)
+}
+
 func (o common) source() source.Options {
 	return source.Options{
 		Share: o.share, Cache: o.cache, MemoryFor: o.memory.EnoughFor(), Logger: o.log,

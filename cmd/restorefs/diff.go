@@ -40,11 +40,11 @@ func diff(ctx context.Context, o common) error {
 		return err
 	}
 	defer catalog.Close()
-	a, err := catalog.Find(o.arg(0))
+	a, err := o.find(catalog, o.arg(0))
 	if err != nil {
 		return err
 	}
-	b, err := catalog.Find(o.arg(1))
+	b, err := o.find(catalog, o.arg(1))
 	if err != nil {
 		return err
 	}

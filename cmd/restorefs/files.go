@@ -75,7 +75,7 @@ func (o filesOptions) run(ctx context.Context, usage string, least int,
 		return err
 	}
 	defer catalog.Close()
-	b, err := catalog.Find(o.arg(0))
+	b, err := o.find(catalog, o.arg(0))
 	if err != nil {
 		return err
 	}

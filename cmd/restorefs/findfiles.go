@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -76,7 +77,9 @@ func runFind(c *cli.Context) error {
 	o.want.MinBytes, errs[0] = sizeOf(c.String("min-size"))
 	o.want.MaxBytes, errs[1] = sizeOf(c.String("max-size"))
 	if when := c.String("newer"); when != "" {
-		o.want.Newer, errs[2] = backupstore.ParseSince(when)
+		var span backupstore.Span
+		span, errs[2] = backupstore.ParseTime(when, time.Now())
+		o.want.Newer = span.From
 	}
 	if err := cmp.Or(errs[0], errs[1], errs[2], o.want.Check()); err != nil {
 		return cmdline.WrongUsage(err)

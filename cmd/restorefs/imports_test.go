@@ -30,13 +30,13 @@ var mayImport = map[string][]string{
 	"cmd/places":      {"backupstore", "backupstore/share/locate", "cache/private", "cmd/cmdline", "fusefs"},
 	"cmd/process":     {"cache/disk", "cmd/cmdline", "cmd/console", "cmd/exitcode", "cmd/wording"},
 	"cmd/source": {
-		"backupstore", "backupstore/share/locate", "cmd/cmdline", "cmd/places", "cmd/report", "fusefs",
-		"fusefs/contents",
+		"backupstore", "backupstore/share/locate", "cmd/cmdline", "cmd/places", "cmd/report",
+		"cmd/wording", "fusefs", "fusefs/contents",
 	},
 	"cache/private/lock": {},
 	"cmd/records": {
 		"backupstore", "backupstore/share/cinderconf", "cmd/cloud", "cmd/cmdline", "cmd/exitcode",
-		"cmd/wording", "materialize/cinderapi",
+		"cmd/source", "cmd/wording", "materialize/cinderapi",
 	},
 	"cmd/report": {
 		"backupstore", "backupstore/format", "cmd/wording", "fusefs/contents", "fusefs/overlay",
@@ -112,7 +112,7 @@ var mayImport = map[string][]string{
 	},
 	"cmd/restorefs/needs64bit": {},
 	"backupstore": {
-		"backupstore/share", "backupstore/format", "backupstore/seekable", "backupstore/seekable/stream", "backupstore/seekable/inflate",
+		"backupstore/share", "backupstore/format", "backupstore/safetext", "backupstore/seekable", "backupstore/seekable/stream", "backupstore/seekable/inflate",
 		"backupstore/seekable/bunzip2", "backupstore/seekable/unzstd", "backupstore/seekable/index",
 	},
 	"backupstore/storetest":                 {}, // for tests: a second opinion, never an echo

@@ -90,7 +90,7 @@ func (o indexOptions) choose(catalog *backupstore.Catalog) (chosen []*backupstor
 		}
 	}
 	for _, ref := range o.args {
-		b, err := catalog.Find(ref)
+		b, err := o.find(catalog, ref)
 		if err != nil {
 			return nil, err
 		}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -23,7 +22,7 @@ func listCommand() *cli.Command {
 		Flags: []cli.Flag{
 			shareFlag(), jsonFlag(),
 			&cli.StringFlag{Name: "volume",
-				Usage: "only backups of the volume with this `ID` (or the start of it)"},
+				Usage: "only backups of the `VOLUME` with this id, the start of it, or this name"},
 			lookFlag(0,
 				"also look at each disk for that long at most, such as 10s: its partitions, file "+
 					"systems, and whether it was in use; this reads the backups"),
@@ -37,7 +36,7 @@ func listCommand() *cli.Command {
 // listOptions are what the flags of list ask for.
 type listOptions struct {
 	common
-	volume string        // only backups of volumes whose id begins so
+	volume string        // only backups of the volumes that this could name
 	all    bool          // incomplete ones too
 	look   time.Duration // at each disk
 }
@@ -60,11 +59,15 @@ func list(ctx context.Context, o listOptions) (err error) {
 	defer catalog.Close()
 	all := catalog.Backups()
 	defer func() { err = errors.Join(err, source.WholeShare(catalog, len(all))) }()
+	volumes, err := o.volumes(catalog)
+	if err != nil {
+		return err
+	}
 	var shown []*backupstore.Backup
 	hidden := 0
 	for _, b := range all {
 		switch {
-		case !strings.HasPrefix(b.VolumeID, strings.ToLower(o.volume)):
+		case o.volume != "" && !volumes[b.VolumeID]:
 		case b.State == backupstore.Incomplete && !o.all:
 			hidden++
 		default:
@@ -83,10 +86,28 @@ func list(ctx context.Context, o listOptions) (err error) {
 	if hidden > 0 && !o.JSON {
 		fmt.Fprintf(o.Err, "%d incomplete, not shown (--all)\n", hidden)
 	}
-	if len(shown) == 0 && o.volume != "" && len(all) > 0 {
-		return fmt.Errorf("%w of volume %s on %s", backupstore.ErrNoBackup, o.volume, catalog)
-	}
 	return nil
+}
+
+// volumes returns the ids of the volumes that --volume names. All that it could mean are listed:
+// that is how the operator finds out which one it is.
+func (o listOptions) volumes(catalog *backupstore.Catalog) (map[string]bool, error) {
+	if o.volume == "" || len(catalog.Backups()) == 0 {
+		return nil, nil
+	}
+	found, err := catalog.LookupVolume(o.volume)
+	source.Tell(o.Err, found.Notes)
+	ids := map[string]bool{found.ID: true}
+	if many, ok := errors.AsType[*backupstore.AmbiguousError](err); ok {
+		err = nil
+		for _, b := range many.Candidates {
+			ids[b.VolumeID] = true
+		}
+	}
+	if err != nil && o.JSON {
+		err = errors.Join(err, o.printList(nil, nil, nil))
+	}
+	return ids, err
 }
 
 // printList prints backups, with the names of their volumes and what is on some disks.

@@ -40,8 +40,8 @@ options are these flags without dashes, with _ for -: noauto,allow_other,memory=
 			overlayFlag("make the disks writable: what is written goes to this `DIR`, the backups stay"),
 			&cli.StringSliceFlag{Name: "backup", Usage: "only this `BACKUP`; may be given more than once"},
 			&cli.StringSliceFlag{Name: "volume",
-				Usage: "only backups of the volume with this `ID` (or the start of it), new ones " +
-					"too; may be given more than once"},
+				Usage: "only backups of the `VOLUME` with this id, the start of it, or this name, " +
+					"new ones too; may be given more than once"},
 			&cli.BoolFlag{Name: "allow-other", DisableDefaultText: true,
 				Usage: "let other users enter too, as far as the modes allow"},
 			&cli.StringFlag{Name: "uid", Usage: "everything belongs to this `USER`, a number or a name"},

@@ -140,10 +140,12 @@ func openDisks(ctx context.Context, o *mountOptions, catalog *backupstore.Catalo
 			"appear as soon as they are there",
 			"every", o.refresh)
 	}
-	var err error
-	if o.disks.Only, err = serve.Only(catalog, o.backups, o.volumes); err != nil {
+	only, notes, err := serve.Only(catalog, o.backups, o.volumes)
+	if err != nil {
 		return nil, err
 	}
+	source.Tell(o.Err, notes)
+	o.disks.Only = only
 	if dir := o.disks.DiskCache; dir != "" {
 		if err := places.MakeOwn(ctx, share, o.cache.Group, "disk-cache", dir); err != nil {
 			return nil, err

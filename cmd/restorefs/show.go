@@ -58,7 +58,7 @@ func show(ctx context.Context, o showOptions) error {
 		return err
 	}
 	defer catalog.Close()
-	b, err := catalog.Find(o.arg(0))
+	b, err := o.find(catalog, o.arg(0))
 	if err != nil {
 		return err
 	}

@@ -81,7 +81,7 @@ func verify(ctx context.Context, o verifyOptions) (err error) {
 	defer catalog.Close()
 	var backups []*backupstore.Backup
 	for _, ref := range o.args {
-		b, err := catalog.Find(ref)
+		b, err := o.find(catalog, ref)
 		if err != nil {
 			return err
 		}

@@ -3,49 +3,44 @@ package serve
 import (
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 
 	"github.com/restorefs/restorefs/backupstore"
 )
 
 // Only returns a rule for [Options]: which backups a mount serves. These are the backups that are
-// named, as [backupstore.Catalog.Find] takes names, and all present and future ones of the volumes,
-// which are named by their ids or the start of them; without either, all.
-func Only(catalog *backupstore.Catalog, backups, volumes []string) (func(*backupstore.Backup) bool, error) {
+// named, as [backupstore.Catalog.Lookup] takes names, and all present and future ones of the
+// volumes, which are named as for [backupstore.Catalog.LookupVolume]; without either, all. notes
+// say what should be told of how they were found.
+func Only(catalog *backupstore.Catalog, backups, volumes []string) (
+	rule func(*backupstore.Backup) bool, notes []string, err error) {
 	if len(backups)+len(volumes) == 0 {
-		return func(*backupstore.Backup) bool { return true }, nil
+		return func(*backupstore.Backup) bool { return true }, nil, nil
 	}
 	ids, volumeIDs := map[string]bool{}, map[string]bool{}
 	for _, ref := range backups {
-		b, err := catalog.Find(ref)
+		found, err := catalog.Lookup(ref)
 		if err != nil {
-			if errors.Is(err, backupstore.ErrNoBackup) && len(ref) >= 4 && len(volumesLike(catalog, ref)) > 0 {
-				err = fmt.Errorf("%w; --volume %s mounts all of them", err, ref)
-			}
-			return nil, err
+			return nil, nil, orItsVolume(catalog, ref, err)
 		}
-		ids[b.ID] = true
+		ids[found.Backup.ID] = true
+		notes = append(notes, found.Notes...)
 	}
 	for _, ref := range volumes {
-		like := volumesLike(catalog, ref)
-		switch {
-		case len(like) == 0:
-			return nil, fmt.Errorf("%w of volume %s on %s", backupstore.ErrNoBackup, ref, catalog)
-		case len(like) > 1:
-			return nil, fmt.Errorf("%w: volume %s could be %s; give more characters of it", backupstore.ErrAmbiguous, ref, strings.Join(like[:2], " or "))
+		found, err := catalog.LookupVolume(ref)
+		if err != nil {
+			return nil, nil, err
 		}
-		volumeIDs[like[0]] = true
+		volumeIDs[found.ID] = true
+		notes = append(notes, found.Notes...)
 	}
-	return func(b *backupstore.Backup) bool { return ids[b.ID] || volumeIDs[b.VolumeID] }, nil
+	return func(b *backupstore.Backup) bool { return ids[b.ID] || volumeIDs[b.VolumeID] }, notes, nil
 }
 
-// volumesLike returns the ids of volumes that begin with start.
-func volumesLike(catalog *backupstore.Catalog, start string) (ids []string) {
-	for _, b := range catalog.Backups() { // volume by volume
-		if strings.HasPrefix(b.VolumeID, strings.ToLower(start)) && !slices.Contains(ids, b.VolumeID) {
-			ids = append(ids, b.VolumeID)
-		}
+// orItsVolume adds to the error for a backup that is not found how to mount the volume of that name.
+func orItsVolume(catalog *backupstore.Catalog, ref string, err error) error {
+	if _, none := catalog.LookupVolume(ref); none != nil ||
+		!errors.Is(err, backupstore.ErrNoBackup) && !errors.Is(err, backupstore.ErrAmbiguous) {
+		return err
 	}
-	return ids
+	return fmt.Errorf("%w\n--volume %s mounts all of them", err, ref)
 }

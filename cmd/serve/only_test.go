@@ -42,7 +42,7 @@ func TestAMountOfSomeBackupsHasTheLatestOrNone(t *testing.T) {
 		"a volume, and a backup elsewhere": {[]string{else1}, []string{strings.ToUpper(volume)}, []string{older, newer, else1}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			only, err := Only(catalog, test.backups, test.volumes)
+			only, _, err := Only(catalog, test.backups, test.volumes)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -71,10 +71,10 @@ func TestAMountOfSomeBackupsHasTheLatestOrNone(t *testing.T) {
 	}
 	for says, refs := range map[string][2][]string{
 		"--volume " + volume + " mounts all of them": {{volume}, nil},
-		"no such backup of volume ffffffff":          {nil, {"ffffffff"}},
-		"could be ":                                  {nil, {""}},
+		"no such backup of volume \"ffffffff\"":      {nil, {"ffffffff"}},
+		"names no volume":                            {nil, {""}},
 	} {
-		if _, err := Only(catalog, refs[0], refs[1]); !errors.Is(err, backupstore.ErrNoBackup) && !errors.Is(err, backupstore.ErrAmbiguous) || !strings.Contains(err.Error(), says) {
+		if _, _, err := Only(catalog, refs[0], refs[1]); !errors.Is(err, backupstore.ErrNoBackup) && !errors.Is(err, backupstore.ErrAmbiguous) || !strings.Contains(err.Error(), says) {
 			t.Errorf("%q: %v", refs, err)
 		}
 	}
