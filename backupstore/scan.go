@@ -203,6 +203,8 @@ func (s *scanner) walk(ctx context.Context, dir string, depth int) error {
 		return fmt.Errorf("read the share %s: %w", s.share, advised(err))
 	case errors.Is(err, fs.ErrNotExist): // deleted meanwhile
 		return nil
+	case share.Away(err): // each other directory would wait as long
+		return err
 	case err != nil:
 		s.cannotRead(dir, err)
 		return nil
@@ -216,8 +218,13 @@ func (s *scanner) walk(ctx context.Context, dir string, depth int) error {
 		err := s.do(func() error {
 			file := path.Join(dir, set.name.Prefix)
 			b, err := s.load(ctx, set, s.before[file])
-			if ctx.Err() != nil {
+			switch {
+			case ctx.Err() != nil:
 				return ctx.Err()
+			case share.Away(err):
+				return err
+			case b != nil && share.Away(b.unread):
+				return b.unread
 			}
 			s.mu.Lock()
 			defer s.mu.Unlock()

@@ -2,8 +2,10 @@ package share
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"time"
 )
 
@@ -79,7 +81,7 @@ func (p Policy) Again(ctx context.Context, attempt func() (again bool, err error
 			return err
 		}
 		if time.Since(start) >= p.Limit() {
-			return &TimeoutError{After: p.Limit(), Err: err}
+			return &TimeoutError{After: p.Limit(), Err: err, Busy: true}
 		}
 		if pauseErr := p.Pause(ctx, try); pauseErr != nil {
 			return pauseErr
@@ -91,6 +93,7 @@ func (p Policy) Again(ctx context.Context, attempt func() (again bool, err error
 type TimeoutError struct {
 	After time.Duration
 	Err   error // what went wrong last; nil: the server said nothing
+	Busy  bool  // the server answers, and asks to be asked later
 }
 
 // Error implements error.
@@ -109,3 +112,13 @@ func (e *TimeoutError) Unwrap() error { return e.Err }
 
 // Timeout reports true, as of a net.Error.
 func (e *TimeoutError) Timeout() bool { return true }
+
+// Is reports whether target is os.ErrDeadlineExceeded.
+func (e *TimeoutError) Is(target error) bool { return target == os.ErrDeadlineExceeded }
+
+// Away reports whether err says that the server did not answer at all. Whatever else it is asked for
+// then would wait as long.
+func Away(err error) bool {
+	timeout, ok := errors.AsType[*TimeoutError](err)
+	return ok && !timeout.Busy
+}

@@ -3,6 +3,8 @@ package share
 import (
 	"context"
 	"errors"
+	"fmt"
+	"os"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -39,6 +41,20 @@ func TestWaitingForTheNextAttemptEndsWithTheContext(t *testing.T) {
 			t.Errorf("%v", err)
 		}
 	})
+}
+
+func TestAServerThatIsBusyIsNotAway(t *testing.T) {
+	p := Policy{Timeout: time.Millisecond}
+	busy := p.Again(t.Context(), func() (bool, error) { return true, errors.New("busy") })
+	silent := fmt.Errorf("read: %w", &TimeoutError{After: time.Minute})
+	for _, err := range []error{busy, silent} {
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("%v is no deadline that was exceeded", err)
+		}
+	}
+	if Away(busy) || !Away(silent) || Away(nil) {
+		t.Error(Away(busy), Away(silent), Away(nil))
+	}
 }
 
 // Each call that waits in the kernel holds a thread.

@@ -17,7 +17,12 @@ const (
 	// suffice where a round trip takes nearly no time. More would only pass through more memory.
 	minWindow, maxWindow = 2, 16
 	// maxStreams bounds the readers in sequence that are followed.
-	maxStreams = 16
+	maxStreams = 64
+	// least is the fewest blocks that following a reader takes: the one that it reads and the next.
+	least = 2
+	// forgotten is after how long a reader that has stopped gives its memory to others. One that is
+	// only waiting for its turn keeps it, or all would read everything twice.
+	forgotten = time.Second
 )
 
 // ahead reads ahead for all files of a server, so that a reader in sequence does not wait for a
@@ -26,8 +31,10 @@ const (
 type ahead struct {
 	trip atomic.Int64 // the shortest time that a small call took, in nanoseconds
 
+	total int // blocks that there is memory for
+
 	mu      sync.Mutex
-	left    int       // blocks that there is memory for
+	left    int       // blocks that there is memory for now
 	streams []*stream // the one used last is the last
 	pool    sync.Pool // of *[]byte
 }
@@ -38,6 +45,7 @@ type stream struct {
 	blocks []*block // in a row
 	at     int      // which of them was used last
 	window int      // blocks behind that one that are to be in flight or waiting
+	used   time.Time
 }
 
 // block is a piece of a file.
@@ -61,7 +69,8 @@ func newAhead(bytes int) *ahead {
 	if bytes == 0 {
 		bytes = defaultAhead
 	}
-	a := &ahead{left: max(0, bytes/maxPiece)}
+	total := max(0, bytes/maxPiece)
+	a := &ahead{total: total, left: total}
 	a.trip.Store(math.MaxInt64)
 	return a
 }
@@ -75,12 +84,16 @@ func (a *ahead) took(d time.Duration) {
 	}
 }
 
+// fair is how many blocks one reader may have.
+func (a *ahead) fair() int { return max(least, a.total/max(1, len(a.streams))) }
+
 // most is how many blocks one reader may have ahead: as many as a fast network carries in the time
 // of a round trip, and no more for several readers together than for one.
 func (a *ahead) most() int {
 	const perBlock = 400 * time.Microsecond // 10 Gbit/s
 	share := max(minWindow, maxWindow/max(1, len(a.streams)))
-	return min(share, int(min(maxWindow, minWindow+a.trip.Load()/int64(perBlock))))
+	trips := int(min(maxWindow, minWindow+a.trip.Load()/int64(perBlock)))
+	return min(share, trips, a.fair()-1)
 }
 
 // read is file.read with what was read ahead, and reads ahead.
@@ -147,6 +160,7 @@ func (a *ahead) take(f *file, off int64, n int) *block {
 				return nil
 			}
 			b.users++
+			s.used = time.Now()
 			a.streams = append(slices.Delete(a.streams, i, i+1), s)
 			a.advance(s, j)
 			return b
@@ -155,14 +169,18 @@ func (a *ahead) take(f *file, off int64, n int) *block {
 	return nil
 }
 
-// advance notes that block j of s is used. The one before it is kept: readers may overtake each
-// other a little.
+// advance notes that block j of s is used. The one before it is kept where there is memory: readers
+// may overtake each other a little.
 func (a *ahead) advance(s *stream, j int) {
 	if j > s.at {
 		s.window = min(a.most(), s.window*2)
 		s.at = j
 	}
-	if past := s.at - 1; past > 0 {
+	past := s.at
+	if a.fair() > s.window+1 {
+		past--
+	}
+	if past > 0 {
 		for _, b := range s.blocks[:past] {
 			a.free(b)
 		}
@@ -224,13 +242,37 @@ func (a *ahead) passed(f *file, from, to int64) {
 	if to >= f.Size() || slices.ContainsFunc(a.streams, func(s *stream) bool { return s.has(f, to) }) {
 		return
 	}
+	a.evict()
 	if len(a.streams) == maxStreams {
+		return
+	}
+	s := &stream{f: f, window: minWindow, used: time.Now()}
+	a.streams = append(a.streams, s)
+	s.window = min(s.window, a.most())
+	if !a.start(s, to) {
+		a.end(s)
+		return
+	}
+	a.extend(s)
+}
+
+// evict ends the streams of readers that have stopped.
+func (a *ahead) evict() {
+	for len(a.streams) > 0 && time.Since(a.streams[0].used) > forgotten {
 		a.end(a.streams[0])
 	}
-	s := &stream{f: f, window: minWindow}
-	a.streams = append(a.streams, s)
-	a.start(s, to)
-	a.extend(s)
+}
+
+// shrink takes from streams that have more than others may have what is farthest ahead.
+func (a *ahead) shrink() {
+	fair := a.fair()
+	for _, s := range a.streams {
+		for n := len(s.blocks) - 1; n >= fair && n > s.at && s.blocks[n].users == 0; n-- {
+			a.free(s.blocks[n])
+			s.blocks = s.blocks[:n]
+		}
+		s.window = max(1, min(s.window, fair-1))
+	}
 }
 
 // has reports whether the stream serves a reader of f that is at off.
@@ -253,11 +295,11 @@ func (a *ahead) extend(s *stream) {
 	}
 }
 
-// start begins to read the block of s at off. It takes memory from streams that were not used for
-// the longest time; false means that there is none.
+// start begins to read the block of s at off. If there is no memory it takes some from readers that
+// have stopped or have more than others; false means that there is none yet.
 func (a *ahead) start(s *stream, off int64) bool {
-	for a.left == 0 && len(a.streams) > 0 && a.streams[0] != s {
-		a.end(a.streams[0])
+	if a.left == 0 {
+		a.shrink()
 	}
 	if a.left == 0 || s.f.closed.Load() {
 		return false

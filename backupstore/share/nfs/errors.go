@@ -31,6 +31,7 @@ func (e *Error) Unwrap() error { return e.Err }
 // Advice says what can be done, in parentheses, or is "".
 func (e *Error) Advice() string {
 	switch {
+	case errors.Is(e.Err, proto.WrongSec): // says it already
 	case errors.Is(e.Err, fs.ErrPermission):
 		return denied(e.as)
 	case errors.Is(e.Err, proto.Stale):
@@ -56,13 +57,16 @@ func (s *Share) do(ctx context.Context, op, path string, f func() error) error {
 	defer call.End()
 	err := s.policy.Again(ctx, func() (bool, error) {
 		err := f()
-		return errors.Is(err, proto.Jukebox) || errors.Is(err, proto.Grace), err
+		return later(err), err
 	})
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
 	return s.wrap(op, path, err)
 }
+
+// later reports whether a server said that it is busy or has just started.
+func later(err error) bool { return errors.Is(err, proto.Jukebox) || errors.Is(err, proto.Grace) }
 
 func (s *Share) wrap(op, path string, err error) error {
 	if _, already := errors.AsType[*Error](err); already || err == nil {

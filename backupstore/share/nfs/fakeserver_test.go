@@ -33,6 +33,7 @@ type fakeServer struct {
 	noV4    bool // nor any version 4
 	noV41   bool // nor version 4.1
 	most41  int  // bytes of an answer in a session; 0: no limit
+	grace   bool // it has just started, and READs of version 4 wait, but for those past all locks
 	delays  int  // so many calls in a session are put off
 	clients map[uint64]*fakeClient
 	nextID  uint64

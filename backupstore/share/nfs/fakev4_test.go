@@ -49,7 +49,7 @@ func (s *fakeServer) v4(r *in, w *out, f fault) {
 		op := r.u32()
 		at := len(w.b)
 		w.u32(op, 0)
-		if i == 0 && minor == 1 && op != 53 && op != 42 && op != 43 {
+		if i == 0 && minor == 1 && op != 53 && op != 42 && op != 43 && op != 44 && op != 57 {
 			status = 10071
 		} else {
 			status = c.execute(op)
@@ -78,6 +78,10 @@ func (c *compound) execute(op uint32) uint32 {
 		return c.exchangeID()
 	case 43:
 		return c.createSession()
+	case 44:
+		return c.destroySession()
+	case 57:
+		return c.destroyClient()
 	case 58:
 		r.u32()
 		return 0
@@ -103,8 +107,10 @@ func (c *compound) execute(op uint32) uint32 {
 	case 27:
 		w.bytes(c.current.data)
 	case 25:
-		r.u64()
-		r.u64() // the stateid
+		first, rest := r.u64(), r.u64() // the stateid
+		if s.grace && first&rest != 1<<64-1 {
+			return 10013
+		}
 		p, end := s.part(c.current, r.u64(), r.u32(), c.f.short)
 		w.bool(end).bytes(p)
 	case 26:
@@ -241,9 +247,37 @@ func (c *compound) createSession() uint32 {
 	return 0
 }
 
-func (c *compound) sequence() uint32 {
+func (c *compound) sessionID() string {
 	id := string(c.r.b[:16])
 	c.r.b = c.r.b[16:]
+	return id
+}
+
+func (c *compound) destroySession() uint32 {
+	id := c.sessionID()
+	for _, known := range c.s.clients {
+		if known.session == id {
+			known.session = ""
+			return 0
+		}
+	}
+	return 10052
+}
+
+func (c *compound) destroyClient() uint32 {
+	id := c.r.u64()
+	switch client := c.s.clients[id]; {
+	case client == nil:
+		return 10022
+	case client.session != "":
+		return 10074
+	}
+	delete(c.s.clients, id)
+	return 0
+}
+
+func (c *compound) sequence() uint32 {
+	id := c.sessionID()
 	seq, slot, highest := c.r.u32(), c.r.u32(), c.r.u32()
 	c.r.u32()
 	var client *fakeClient

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path"
 	"strings"
 	"time"
@@ -111,8 +112,12 @@ func (l *listing) add(ctx context.Context, e *proto.Entry) error {
 	case mode != fs.ModeSymlink:
 		return nil
 	default:
-		if l.links++; l.links > maxLinks || !l.leadsOut(ctx, e.Node.Handle) {
+		if l.links++; l.links > maxLinks {
 			return nil
+		}
+		leads, err := l.leadsOut(ctx, e.Node.Handle)
+		if err != nil || !leads {
+			return err
 		}
 		out = share.Entry{Name: e.Name, Mode: fs.ModeSymlink}
 	}
@@ -123,13 +128,22 @@ func (l *listing) add(ctx context.Context, e *proto.Entry) error {
 	return nil
 }
 
+// ofAll reports whether an error is not about one name but about the server: all other names would
+// have it too, and wait for it as long.
+func ofAll(err error) bool {
+	return errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, proto.Grace)
+}
+
 // look asks for what the server has not told with the name. The error ends the listing.
 func (l *listing) look(ctx context.Context, e *proto.Entry) (share.Entry, error) {
 	err := e.Err
 	if !e.Known && err == nil {
 		e.Node, err = l.s.server.Lookup(ctx, l.handle, e.Name)
-		if ctx.Err() != nil {
+		switch {
+		case ctx.Err() != nil:
 			return share.Entry{}, ctx.Err()
+		case ofAll(err) || errors.Is(err, share.ErrStale): // it is the directory that is stale
+			return share.Entry{}, err
 		}
 	}
 	if err != nil {
@@ -148,16 +162,18 @@ func modTime(a proto.Attr) time.Time { return time.Unix(0, a.Stamp.Modified) }
 
 // leadsOut reports whether a symbolic link may lead out of the share, by its text: it is not
 // followed.
-func (l *listing) leadsOut(ctx context.Context, h proto.Handle) bool {
+func (l *listing) leadsOut(ctx context.Context, h proto.Handle) (bool, error) {
 	if h == "" {
-		return true
+		return true, nil
 	}
 	target, err := l.s.server.ReadLink(ctx, h)
-	if err != nil {
-		return !errors.Is(err, fs.ErrNotExist)
-	}
-	if strings.HasPrefix(target, "/") {
-		return true
+	switch {
+	case ctx.Err() != nil || ofAll(err):
+		return false, err
+	case err != nil: // a link that was deleted meanwhile leads nowhere
+		return !errors.Is(err, fs.ErrNotExist), nil
+	case strings.HasPrefix(target, "/"):
+		return true, nil
 	}
 	// Each .. is counted where it stands: a name before it may be a link itself.
 	depth := 0
@@ -169,11 +185,11 @@ func (l *listing) leadsOut(ctx context.Context, h proto.Handle) bool {
 		case "", ".":
 		case "..":
 			if depth--; depth < 0 {
-				return true
+				return true, nil
 			}
 		default:
 			depth++
 		}
 	}
-	return false
+	return false, nil
 }

@@ -30,9 +30,10 @@ func Open(ctx context.Context, spec Spec, o Options) (*Share, error) {
 	outage := share.NewOutage(spec.String(), o.Logger)
 	call := outage.Begin()
 	defer call.End()
+	host := rpc.NewHost(spec.Host)
 	var errs []error
 	for _, version := range versions(spec.Version) {
-		client, root, err := version.open(ctx, spec, o.Policy)
+		client, root, err := version.open(ctx, host, spec, o.Policy)
 		if err == nil {
 			o.Logger.Info("the share is read by restorefs's own NFS client", "share", spec.String(),
 				"version", client.Version())
@@ -52,18 +53,19 @@ func Open(ctx context.Context, spec Spec, o Options) (*Share, error) {
 // version is a way to reach a share.
 type version struct {
 	name string
-	dial func(context.Context, Spec, share.Policy) (proto.Client, error)
+	dial func(context.Context, *rpc.Host, Spec, share.Policy) (proto.Client, error)
 }
 
-func (v version) open(ctx context.Context, spec Spec, p share.Policy) (proto.Client, proto.Node, error) {
+func (v version) open(ctx context.Context, host *rpc.Host, spec Spec,
+	p share.Policy) (proto.Client, proto.Node, error) {
 	var root proto.Node
-	client, err := v.dial(ctx, spec, p)
+	client, err := v.dial(ctx, host, spec, p)
 	if err != nil {
 		return nil, root, err
 	}
 	err = p.Again(ctx, func() (bool, error) {
 		root, err = client.Root(ctx, spec.Path)
-		return errors.Is(err, proto.Jukebox) || errors.Is(err, proto.Grace), err
+		return later(err), err
 	})
 	if err == nil && !root.Attr.Mode.IsDir() {
 		err = proto.NotDir
@@ -78,17 +80,17 @@ func (v version) open(ctx context.Context, spec Spec, p share.Policy) (proto.Cli
 // versions returns the versions to try for one that is asked for, the best first.
 func versions(asked string) (all []version) {
 	known := []version{
-		{"4.1", func(_ context.Context, s Spec, p share.Policy) (proto.Client, error) {
-			return v4.New(v4.Options{Host: s.Host, Port: s.NFSPort, Minor: 1, Conns: conns,
+		{"4.1", func(_ context.Context, h *rpc.Host, s Spec, p share.Policy) (proto.Client, error) {
+			return v4.New(v4.Options{Host: h, Port: s.NFSPort, Minor: 1, Conns: conns,
 				Identity: s.Identity, Policy: p}), nil
 		}},
-		{"4.0", func(_ context.Context, s Spec, p share.Policy) (proto.Client, error) {
-			return v4.New(v4.Options{Host: s.Host, Port: s.NFSPort, Minor: 0, Conns: conns,
+		{"4.0", func(_ context.Context, h *rpc.Host, s Spec, p share.Policy) (proto.Client, error) {
+			return v4.New(v4.Options{Host: h, Port: s.NFSPort, Minor: 0, Conns: conns,
 				Identity: s.Identity, Policy: p}), nil
 		}},
-		{"3", func(ctx context.Context, s Spec, p share.Policy) (proto.Client, error) {
+		{"3", func(ctx context.Context, h *rpc.Host, s Spec, p share.Policy) (proto.Client, error) {
 			return v3.Dial(ctx, v3.Options{
-				Host: s.Host, NFSPort: s.NFSPort, MountPort: s.MountPort, Conns: conns,
+				Host: h, NFSPort: s.NFSPort, MountPort: s.MountPort, Conns: conns,
 				Identity: s.Identity, Policy: p,
 			})
 		}},
@@ -118,6 +120,7 @@ func opening(spec Spec, errs []error) error {
 	var advice string
 	var dns *net.DNSError
 	switch {
+	case errors.Is(err, proto.WrongSec): // says it already
 	case errors.Is(err, fs.ErrPermission):
 		advice = denied(spec.Identity)
 	case errors.As(err, &dns):

@@ -151,17 +151,14 @@ func names(op, name string) ([]string, error) {
 }
 
 // directory returns the handle of a directory. fresh says that nothing remembered is to be used.
-func (s *Share) directory(ctx context.Context, name string, fresh bool) (proto.Handle, error) {
+func (s *Share) directory(ctx context.Context, root proto.Handle, name string, fresh bool) (proto.Handle, error) {
 	parts, err := names("open", name)
 	if err != nil {
 		return "", err
 	}
-	s.mu.Lock()
-	h := s.root.Handle
-	s.mu.Unlock()
-	done := 0
+	h, done := root, 0
 	if !fresh {
-		h, done = s.remembered(parts, h)
+		h, done = s.remembered(parts, root)
 	}
 	for ; done < len(parts); done++ {
 		n, err := s.server.Lookup(ctx, h, parts[done])
@@ -201,46 +198,54 @@ func (s *Share) remember(name string, h proto.Handle) {
 
 // in calls f with the handle of a directory. If the server does not know the handle, or does not
 // find what f looks for, it is called once more with one that was just looked up, as the directory
-// may have been replaced.
+// may have been replaced, and once more if the root has another handle now.
 func (s *Share) in(ctx context.Context, name string, f func(proto.Handle) error) error {
-	for fresh := false; ; fresh = true {
-		h, err := s.directory(ctx, name, fresh)
-		if err == nil {
-			err = f(h)
-		}
-		gone := errors.Is(err, share.ErrStale) || errors.Is(err, fs.ErrNotExist)
-		switch {
-		case !gone:
+	root := s.rootHandle()
+	at := func(fresh bool) error {
+		h, err := s.directory(ctx, root, name, fresh)
+		if err != nil {
 			return err
-		case fresh:
-			if errors.Is(err, share.ErrStale) && !s.refound(ctx) {
-				return err
-			} else if !errors.Is(err, share.ErrStale) {
-				return err
-			}
-			h, err = s.directory(ctx, name, true)
-			if err != nil {
-				return err
-			}
-			return f(h)
 		}
+		return f(h)
 	}
+	err := at(false)
+	if errors.Is(err, share.ErrStale) || errors.Is(err, fs.ErrNotExist) {
+		err = at(true)
+	}
+	if errors.Is(err, share.ErrStale) && s.refound(ctx, root) {
+		root = s.rootHandle()
+		err = at(true)
+	}
+	return err
+}
+
+func (s *Share) rootHandle() proto.Handle {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.root.Handle
 }
 
 // refound looks the root up again after the server did not know a handle. It reports whether the
-// same directory has another handle now, which is then used.
-func (s *Share) refound(ctx context.Context) bool {
+// same directory has another handle now than was, which is then used.
+func (s *Share) refound(ctx context.Context, was proto.Handle) bool {
 	now, err := s.server.Root(ctx, s.spec.Path)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err != nil || !same(now, s.root) {
+	if err != nil {
+		if _, said := errors.AsType[proto.Status](err); said && !later(err) {
+			s.stale = true
+		}
+		return false
+	}
+	if !same(now, s.root) {
 		s.stale = true
 		return false
 	}
-	s.dirs.Purge()
-	changed := s.root.Handle != now.Handle
-	s.root = now
-	return changed
+	if s.root.Handle != now.Handle {
+		s.dirs.Purge()
+		s.root = now
+	}
+	return now.Handle != was
 }
 
 // Open implements share.Share.

@@ -97,9 +97,10 @@ func (s *Spec) set(name, value string) error {
 		}
 		s.Version = value
 	case "uid":
+		// Another user is not in the groups that this process is in, nor root's.
+		s.Identity.GIDs = nil
 		return number(name, value, &s.Identity.UID)
 	case "gid":
-		// Whoever says a group wants no others of this process.
 		s.Identity.GIDs = nil
 		return number(name, value, &s.Identity.GID)
 	case "nfsport":

@@ -19,7 +19,12 @@ const (
 	// MaxRead is the most bytes that one READ asks for. More gain nothing on any network, and each
 	// READ in flight holds a buffer of this size.
 	MaxRead = 1 << 20
+	// MinRead is what is asked for at least, whatever a server says: it may give less.
+	MinRead = 4 << 10
 )
+
+// ReadSize is how many bytes one READ asks for where a server says that it gives said at most.
+func ReadSize(said uint64) int64 { return int64(max(MinRead, min(said, MaxRead))) }
 
 // Handle names a file or directory to the server that gave it; its bytes mean nothing here.
 type Handle string

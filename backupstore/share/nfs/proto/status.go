@@ -21,6 +21,7 @@ const (
 	NotSupp           Status = 10004
 	Jukebox           Status = 10008 // Delay of version 4
 	Expired           Status = 10011
+	Locked            Status = 10012
 	Grace             Status = 10013
 	FHExpired         Status = 10014
 	WrongSec          Status = 10016
@@ -51,6 +52,9 @@ const (
 	PartnerNoAuth     Status = 10089
 )
 
+const wrongSec = "the export wants another security flavor than sys, probably Kerberos " +
+	"(mount it with the kernel's client and give the directory)"
+
 var statuses = map[Status]struct {
 	text  string
 	errno syscall.Errno
@@ -72,9 +76,10 @@ var statuses = map[Status]struct {
 	10006:             {"the server failed", syscall.EREMOTEIO},
 	Jukebox:           {"the server is busy with it", syscall.EAGAIN},
 	Expired:           {"the lease has expired", syscall.EIO},
+	Locked:            {"another client has locked the file", syscall.EAGAIN},
 	Grace:             {"the server has just started", syscall.EAGAIN},
 	FHExpired:         {"the file handle has expired", syscall.ESTALE},
-	WrongSec:          {"the export wants another security flavor, probably Kerberos", syscall.EPERM},
+	WrongSec:          {wrongSec, syscall.EPERM},
 	MinorVersMismatch: {"the server does not speak this minor version", syscall.EPROTONOSUPPORT},
 	StaleClientID:     {"the server does not know this client", syscall.EIO},
 	BadStateID:        {"the server wants the file to be opened first", syscall.EIO},

@@ -129,6 +129,21 @@ func (c *Client) lane() *lane {
 	return best
 }
 
+// Idle reports whether there is a connection, and no call under way.
+func (c *Client) Idle() bool {
+	connected := false
+	for _, l := range c.lanes {
+		l.mu.Lock()
+		connected = connected || l.conn != nil
+		busy := len(l.pending) > 0
+		l.mu.Unlock()
+		if busy {
+			return false
+		}
+	}
+	return connected
+}
+
 // start runs a lane's goroutine, unless the Client is closed.
 func (c *Client) start(l *lane) bool {
 	c.mu.Lock()

@@ -160,7 +160,7 @@ func TestAServerThatCannotBeReachedIsAnErrorAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	ln.Close()
-	c := client(t, Dialer(ln.Addr().String()), time.Minute)
+	c := client(t, NewHost("127.0.0.1").Dialer(ln.Addr().(*net.TCPAddr).Port), time.Minute)
 	start := time.Now()
 	if _, err := number(t.Context(), c); err == nil || !strings.Contains(err.Error(), "refused") {
 		t.Error(err)

@@ -6,7 +6,10 @@ import (
 	"math/rand/v2"
 	"net"
 	"os"
+	"strconv"
+	"sync"
 	"syscall"
+	"time"
 
 	"github.com/restorefs/restorefs/backupstore/share/nfs/xdr"
 )
@@ -45,24 +48,95 @@ func (id Identity) Credential() []byte {
 	return e.B
 }
 
-// Dialer returns a function that connects to address. If the process may, it uses a port below
-// 1024, as most exports demand ("secure" in exports(5)).
-func Dialer(address string) func(context.Context) (net.Conn, error) {
+// Host is a server by name or address. Its name is resolved once: all connections go to the address
+// that the first one found, as a name may have several, each of them another server. It is safe for
+// concurrent use.
+type Host struct {
+	name  string
+	first chan struct{} // held by whoever connects while no address is known
+
+	mu      sync.Mutex
+	address string // the one that connections go to; "": none is known
+}
+
+// NewHost returns the host of that name or address.
+func NewHost(name string) *Host { return &Host{name: name, first: make(chan struct{}, 1)} }
+
+// String returns the name.
+func (h *Host) String() string { return h.name }
+
+// known is the address that connections go to, "" if there is none yet.
+func (h *Host) known() string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.address
+}
+
+// Dialer returns a function that connects to a port of the host: where the last connection went, or
+// if that is not possible, wherever its name leads by now.
+func (h *Host) Dialer(port int) func(context.Context) (net.Conn, error) {
+	service := strconv.Itoa(port)
 	return func(ctx context.Context) (net.Conn, error) {
-		const first, last = 665, 1023 // as the kernel's client
-		for range 20 {
-			port := first + rand.IntN(last-first+1)
-			d := net.Dialer{LocalAddr: &net.TCPAddr{Port: port}}
-			conn, err := d.DialContext(ctx, "tcp", address)
-			switch {
-			case errors.Is(err, syscall.EADDRINUSE) || errors.Is(err, syscall.EADDRNOTAVAIL):
-				continue
-			case errors.Is(err, syscall.EACCES) || errors.Is(err, syscall.EPERM):
-			default:
+		if known := h.known(); known != "" {
+			conn, err := h.again(ctx, net.JoinHostPort(known, service))
+			if err == nil || net.ParseIP(h.name) != nil || ctx.Err() != nil {
 				return conn, err
 			}
-			break
+			return h.find(ctx, service)
 		}
-		return new(net.Dialer).DialContext(ctx, "tcp", address)
+		select {
+		case h.first <- struct{}{}:
+			defer func() { <-h.first }()
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+		if known := h.known(); known != "" {
+			return dial(ctx, net.JoinHostPort(known, service))
+		}
+		return h.find(ctx, service)
 	}
+}
+
+// again connects to an address that was of use. It leaves time for others.
+func (h *Host) again(ctx context.Context, address string) (net.Conn, error) {
+	if deadline, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, time.Until(deadline)/2)
+		defer cancel()
+	}
+	return dial(ctx, address)
+}
+
+// find connects to the first address of the name that answers, and notes it.
+func (h *Host) find(ctx context.Context, service string) (net.Conn, error) {
+	conn, err := dial(ctx, net.JoinHostPort(h.name, service))
+	if err != nil {
+		return nil, err
+	}
+	if address, _, err := net.SplitHostPort(conn.RemoteAddr().String()); err == nil {
+		h.mu.Lock()
+		h.address = address
+		h.mu.Unlock()
+	}
+	return conn, nil
+}
+
+// dial connects to address. If the process may, it uses a port below 1024, as most exports demand
+// ("secure" in exports(5)).
+func dial(ctx context.Context, address string) (net.Conn, error) {
+	const first, last = 665, 1023 // as the kernel's client
+	for range 20 {
+		port := first + rand.IntN(last-first+1)
+		d := net.Dialer{LocalAddr: &net.TCPAddr{Port: port}}
+		conn, err := d.DialContext(ctx, "tcp", address)
+		switch {
+		case errors.Is(err, syscall.EADDRINUSE) || errors.Is(err, syscall.EADDRNOTAVAIL):
+			continue
+		case errors.Is(err, syscall.EACCES) || errors.Is(err, syscall.EPERM):
+		default:
+			return conn, err
+		}
+		break
+	}
+	return new(net.Dialer).DialContext(ctx, "tcp", address)
 }

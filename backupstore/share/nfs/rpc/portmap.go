@@ -3,7 +3,6 @@ package rpc
 import (
 	"context"
 	"fmt"
-	"net"
 	"strconv"
 
 	"github.com/restorefs/restorefs/backupstore/share"
@@ -11,9 +10,9 @@ import (
 )
 
 // Port asks the port mapper of host (RFC 1833, version 2) where a program listens.
-func Port(ctx context.Context, host string, program, version uint32, p share.Policy) (int, error) {
+func Port(ctx context.Context, host *Host, program, version uint32, p share.Policy) (int, error) {
 	const portmapper, getPort, tcp = 100000, 3, 6
-	c := New(Options{Dial: Dialer(net.JoinHostPort(host, "111")), Policy: p})
+	c := New(Options{Dial: host.Dialer(111), Policy: p})
 	defer c.Close()
 	var e xdr.Encoder
 	e.Uint32(program, version, tcp, 0)

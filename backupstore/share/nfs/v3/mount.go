@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"slices"
-	"strconv"
 
 	"github.com/restorefs/restorefs/backupstore/share/nfs/proto"
 	"github.com/restorefs/restorefs/backupstore/share/nfs/rpc"
@@ -20,10 +18,6 @@ const (
 	maxFlavors   = 64
 )
 
-// errFlavor says that an export cannot be read with AUTH_SYS.
-var errFlavor = errors.New("the export wants another security flavor than sys, probably Kerberos " +
-	"(mount it with the kernel's client and give the directory)")
-
 // mount asks the server's mount daemon for the handle of a directory (RFC 1813, appendix I). The
 // daemon's list of clients, which it keeps for showmount(8), is not cared for.
 func (c *Client) mount(ctx context.Context, path string) (h proto.Handle, err error) {
@@ -34,7 +28,7 @@ func (c *Client) mount(ctx context.Context, path string) (h proto.Handle, err er
 		}
 	}
 	m := rpc.New(rpc.Options{
-		Dial:       rpc.Dialer(net.JoinHostPort(c.o.Host, strconv.Itoa(port))),
+		Dial:       c.o.Host.Dialer(port),
 		Credential: c.o.Identity.Credential(), Policy: c.o.Policy,
 	})
 	defer m.Close()
@@ -66,7 +60,7 @@ func decodeMount(d *xdr.Decoder) (proto.Handle, error) {
 	const none, sys = 0, 1
 	if d.Err() == nil && len(flavors) > 0 && !slices.Contains(flavors, sys) &&
 		!slices.Contains(flavors, none) {
-		return "", errFlavor
+		return "", proto.WrongSec
 	}
 	return h, nil
 }

@@ -6,8 +6,6 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"net"
-	"strconv"
 	"sync/atomic"
 
 	"github.com/restorefs/restorefs/backupstore/share"
@@ -37,7 +35,7 @@ const (
 
 // Options say how to reach a server.
 type Options struct {
-	Host               string
+	Host               *rpc.Host
 	NFSPort, MountPort int // 0: the port mapper is asked
 	Conns              int
 	Identity           rpc.Identity
@@ -64,7 +62,7 @@ func Dial(ctx context.Context, o Options) (*Client, error) {
 		}
 	}
 	c := &Client{o: o, rpc: rpc.New(rpc.Options{
-		Dial:  rpc.Dialer(net.JoinHostPort(o.Host, strconv.Itoa(port))),
+		Dial:  o.Host.Dialer(port),
 		Conns: o.Conns, Credential: o.Identity.Credential(), Policy: o.Policy,
 		MaxRecord: proto.MaxRead + answerBytes,
 	})}
@@ -121,7 +119,7 @@ func (c *Client) limits(ctx context.Context, root proto.Handle) error {
 		most = preferred
 	}
 	if most > 0 {
-		c.maxRead.Store(int64(min(most, proto.MaxRead)))
+		c.maxRead.Store(proto.ReadSize(uint64(most)))
 	}
 	return nil
 }

@@ -1,8 +1,9 @@
 package v4
 
 import (
+	"bytes"
 	"context"
-	"net"
+	"errors"
 	"strconv"
 	"strings"
 	"sync"
@@ -18,7 +19,8 @@ const (
 	program, version = 100003, 4
 	procCompound     = 1
 
-	maxHandle = 128
+	maxHandle    = 128
+	stateIDBytes = 16
 	// answerBytes is what an answer has besides the bytes that were read or listed, at most.
 	answerBytes = 1 << 10
 	// dirBytes is how much of a directory one answer may hold.
@@ -29,7 +31,7 @@ const (
 
 // Options say how to reach a server.
 type Options struct {
-	Host     string
+	Host     *rpc.Host
 	Port     int    // 0 means 2049
 	Minor    uint32 // the minor version, 0 or 1
 	Conns    int
@@ -59,7 +61,7 @@ func New(o Options) *Client {
 		o.Port = 2049
 	}
 	c := &Client{minor: o.Minor, policy: o.Policy, owner: ownerName(), rpc: rpc.New(rpc.Options{
-		Dial:  rpc.Dialer(net.JoinHostPort(o.Host, strconv.Itoa(o.Port))),
+		Dial:  o.Host.Dialer(o.Port),
 		Conns: o.Conns, Credential: o.Identity.Credential(), Policy: o.Policy,
 		MaxRecord: proto.MaxRead + answerBytes + 1<<10,
 	})}
@@ -76,8 +78,11 @@ func (c *Client) MaxRead() int {
 	return int(min(c.maxRead.Load(), c.maxSent.Load()-answerBytes))
 }
 
-// Close implements proto.Client. The server forgets the client when its lease expires.
-func (c *Client) Close() { c.rpc.Close() }
+// Close implements proto.Client. It takes leave of a server that is there.
+func (c *Client) Close() {
+	c.leave()
+	c.rpc.Close()
+}
 
 // Root implements proto.Client.
 func (c *Client) Root(ctx context.Context, path string) (n proto.Node, err error) {
@@ -105,7 +110,7 @@ func (c *Client) Root(ctx context.Context, path string) (n proto.Node, err error
 			return n, errNoAttributes
 		}
 		if maxRead > 0 {
-			c.maxRead.Store(int64(min(maxRead, proto.MaxRead)))
+			c.maxRead.Store(proto.ReadSize(maxRead))
 		}
 	}
 	return n, nil
@@ -139,13 +144,32 @@ func (c *Client) ReadLink(ctx context.Context, h proto.Handle) (target string, e
 	return target, err
 }
 
-// Read implements proto.Client.
-func (c *Client) Read(ctx context.Context, h proto.Handle, p []byte, off int64) (chunk proto.Chunk, err error) {
+// The special stateids (RFC 8881, section 8.2.3): the anonymous one heeds the locks of others, the
+// other one does not.
+var anonymous, bypass = [stateIDBytes]byte{}, [stateIDBytes]byte(bytes.Repeat([]byte{0xff}, stateIDBytes))
+
+// Read implements proto.Client. While a server that has started waits for its clients to say what
+// they had locked, it may refuse to read past locks that it does not know yet. Nothing that is read
+// here depends on a lock, so it is asked to read all the same, which Linux then does.
+func (c *Client) Read(ctx context.Context, h proto.Handle, p []byte, off int64) (proto.Chunk, error) {
+	chunk, err := c.read(ctx, h, p, off, &anonymous)
+	if !errors.Is(err, proto.Grace) && !errors.Is(err, proto.Locked) {
+		return chunk, err
+	}
+	past, pastErr := c.read(ctx, h, p, off, &bypass)
+	if _, refused := errors.AsType[proto.Status](pastErr); refused {
+		return chunk, err
+	}
+	return past, pastErr
+}
+
+func (c *Client) read(ctx context.Context, h proto.Handle, p []byte, off int64,
+	state *[stateIDBytes]byte) (chunk proto.Chunk, err error) {
 	p = p[:min(len(p), c.MaxRead())]
 	err = c.compound(ctx, putFH(h), op{
 		code: opRead,
 		args: func(e *xdr.Encoder) {
-			e.Fixed(make([]byte, 16)) // the anonymous stateid
+			e.Fixed(state[:])
 			e.Uint64(uint64(off))
 			e.Uint32(uint32(len(p)))
 		},

@@ -21,7 +21,9 @@ const (
 	opReadLink        = 27
 	opExchangeID      = 42
 	opCreateSession   = 43
+	opDestroySession  = 44
 	opSequence        = 53
+	opDestroyClientID = 57
 	opReclaimComplete = 58
 )
 

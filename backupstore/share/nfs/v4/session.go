@@ -29,6 +29,7 @@ const (
 // session is a session of version 4.1.
 type session struct {
 	id    [sessionIDBytes]byte
+	owner uint64 // the client's id
 	slots int
 	free  chan *slot
 	back  atomic.Uint64 // how many slots were given back
@@ -155,7 +156,6 @@ func (c *Client) in(ctx context.Context, s *session, limit <-chan time.Time, ops
 		err = c.rpc.Call(ctx, request)
 	}
 	var status proto.Status
-	var rejected *rpc.Rejection
 	switch {
 	case abandoned(ctx, err):
 		return err // Late has the slot
@@ -169,10 +169,9 @@ func (c *Client) in(ctx context.Context, s *session, limit <-chan time.Time, ops
 	case errors.As(err, &status):
 		sl.unused()
 		return renew(err)
-	case errors.As(err, &rejected):
-		sl.unused()
-		return err
 	}
+	// Not in the slot's order: it may have been executed before the connection broke, or be under way
+	// there still. That goes for a *rpc.Rejection too, which may be about its repetition.
 	c.lose(s)
 	return err
 }
@@ -278,6 +277,28 @@ func (c *Client) session(ctx context.Context, limit <-chan time.Time) (*session,
 	}
 }
 
+// leaving is how long taking leave may take.
+const leaving = 250 * time.Millisecond
+
+// leave tells the server that the session is not needed any more, and nor is what it knows of this
+// client. Without that both remain until the lease expires, so it does not matter if it fails.
+func (c *Client) leave() {
+	c.mu.Lock()
+	s := c.now
+	c.now = nil
+	c.mu.Unlock()
+	if s == nil || !c.rpc.Idle() {
+		return
+	}
+	s.end()
+	ctx, cancel := context.WithTimeout(context.Background(), leaving)
+	defer cancel()
+	err := c.call(ctx, op{code: opDestroySession, args: func(e *xdr.Encoder) { e.Fixed(s.id[:]) }})
+	if err == nil {
+		c.call(ctx, op{code: opDestroyClientID, args: func(e *xdr.Encoder) { e.Uint64(s.owner) }})
+	}
+}
+
 // ownerName is the name of a client: nobody else has it.
 func ownerName() string {
 	var id [16]byte
@@ -304,7 +325,7 @@ func (c *Client) establish(ctx context.Context, limit <-chan time.Time) (*sessio
 	if err != nil {
 		return nil, renew(err)
 	}
-	s := &session{gone: make(chan struct{})}
+	s := &session{owner: clientID, gone: make(chan struct{})}
 	var most int64
 	err = c.call(ctx, op{
 		code:   opCreateSession,
