@@ -40,7 +40,7 @@ func newCloudVolume(ctx context.Context, o Options, s *locate.Share) (*cloudVolu
 	}
 	again := append([]string{"restorefs", "materialize", "--metadata-only"},
 		o.Given.At(s.Place()).Only(
-			"share", "cinder-conf", "mount-options", "os-cloud", "metadata-rule")...)
+			"share", "cinder-conf", "mount-options", "share-timeout", "os-cloud", "metadata-rule")...)
 	return &cloudVolume{
 		client: client, Console: o.Console, keeper: o.keeper(ctx, s), again: again,
 	}, nil

@@ -142,7 +142,7 @@ func (r *restoring) maybeFinished(name string, occupied *restore.OccupiedError) 
 			"is still whole, and writes nothing:", occupied.Record)
 	}
 	words := append([]string{"restorefs", "verify"},
-		r.given.Only("share", "cinder-conf", "mount-options")...)
+		r.given.Only("share", "cinder-conf", "mount-options", "share-timeout")...)
 	return fmt.Errorf("%w\n%s\n  %s", occupied, says,
 		wording.ShellCommand(append(words, "--target", name, r.backup.ID)))
 }

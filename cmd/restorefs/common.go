@@ -5,10 +5,12 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/restorefs/restorefs/backupstore"
+	"github.com/restorefs/restorefs/backupstore/share"
 	"github.com/restorefs/restorefs/backupstore/share/cinderconf"
 	"github.com/restorefs/restorefs/backupstore/share/locate"
 	"github.com/restorefs/restorefs/cmd/cmdline"
@@ -29,6 +31,7 @@ type common struct {
 	cache   places.Cache
 	memory  process.Memory
 	jobs    int
+	waits   bool // --share-timeout is given
 	log     *slog.Logger
 }
 
@@ -54,6 +57,7 @@ func commonOf(c *cli.Context) common {
 		share: locate.Options{
 			Share: c.String("share"), Config: c.String("cinder-conf"), NeedConfig: c.IsSet("cinder-conf"),
 			MountOptions: c.String("mount-options"), Logger: log,
+			Policy: share.Policy{Timeout: c.Duration("share-timeout")},
 		},
 		cache: places.Cache{
 			Dir: c.String("cache-dir"), Named: c.IsSet("cache-dir"),
@@ -61,6 +65,7 @@ func commonOf(c *cli.Context) common {
 		},
 		memory: process.Memory{Text: c.String("memory"), Mount: c.Command.Name == "mount"},
 		jobs:   c.Int("jobs"),
+		waits:  c.IsSet("share-timeout"),
 		log:    log,
 	}
 }
@@ -72,6 +77,9 @@ func (o common) check(logFormat string) error {
 	switch n := o.jobs; {
 	case logFormat != "text" && logFormat != "json":
 		return cmdline.Usagef("--log-format is text or json, not %q", logFormat)
+	case o.waits && o.share.Policy.Timeout < time.Second:
+		return cmdline.Usagef("--share-timeout must be a second or more, not %v",
+			o.share.Policy.Timeout)
 	case n < 0:
 		return cmdline.Usagef("--jobs must not be less than 0")
 	case n > maxJobs:

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/restorefs/restorefs/backupstore/storetest"
@@ -56,5 +57,29 @@ func TestAServerThatIsNotThereIsToldAtOnce(t *testing.T) {
 	out, errOut, code = restorefs(t, "list", "--share", "nfs://127.0.0.1/export?vers=3")
 	if code != exitcode.Usage || !strings.Contains(errOut, "version, uid, gid, nfsport, mountport") {
 		t.Errorf("%d %s %s", code, out, errOut)
+	}
+}
+
+func TestAServerThatStandsStillIsWaitedForAsLongAsIsSaid(t *testing.T) {
+	firstPass(t)
+	server := ganesha.New(t, ganesha.Options{})
+	b := storetest.MustWrite(t, server.Export, storetest.Spec{
+		ID: storetest.ID("b"), VolumeID: storetest.ID("v"), Content: storetest.Random(1<<20, 1),
+	})
+	server.Signal(syscall.SIGSTOP)
+	for _, command := range [][]string{{"list"}, {"verify", b.ID}, {"show", b.ID}} {
+		args := append(command, "--share", server.URL(""), "--share-timeout", "1s")
+		_, errOut, code := restorefs(t, args...)
+		if code != 1 || !strings.Contains(errOut, "has not answered for 1s") {
+			t.Errorf("%v: %d %s", command, code, errOut)
+		}
+	}
+	server.Signal(syscall.SIGCONT)
+	if _, errOut, code := restorefs(t, "verify", "--share", server.URL(""), "--share-timeout", "40s"); code != 0 {
+		t.Errorf("%d %s", code, errOut)
+	}
+	_, errOut, code := restorefs(t, "list", "--share", server.URL(""), "--share-timeout", "0s")
+	if code != exitcode.Usage || !strings.Contains(errOut, "a second or more") {
+		t.Errorf("%d %s", code, errOut)
 	}
 }

@@ -2,11 +2,14 @@ package main
 
 import (
 	"github.com/urfave/cli/v2"
+
+	"github.com/restorefs/restorefs/backupstore/share"
 )
 
 const shareHelp = `SHARE is a directory (a mounted NFS export), or NFSHOST:/EXPORT[/DIR]: a mount of
 that is looked for, Cinder's own or another; else root mounts it, read-only and for
-this process alone; or nfs://NFSHOST/EXPORT[/DIR], which restorefs reads by itself.
+this process alone; where that is not possible restorefs reads it by itself, as it
+does nfs://NFSHOST/EXPORT[/DIR].
 Without --share it is what Cinder's configuration says.`
 
 func shareFlag() cli.Flag {
@@ -23,5 +26,7 @@ func shareFlags() []cli.Flag {
 		&cli.StringFlag{Name: "mount-options",
 			Usage: "`OPTIONS` to mount an export with, comma-separated; always " +
 				"ro,nosuid,nodev,noexec"},
+		&cli.DurationFlag{Name: "share-timeout", Value: share.DefaultTimeout,
+			Usage: "wait for a server that nfs:// names for this `TIME`, a second or more, then fail"},
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -54,7 +55,7 @@ type Options struct {
 	// Share is a directory, HOST:/EXPORT[/DIR], or nfs://HOST/EXPORT[/DIR] (see nfs.Spec). "" means
 	// the one in Cinder's configuration.
 	Share string
-	// Policy says how patient to be with a server that nfs://... names.
+	// Policy says how patient to be with a server that restorefs itself talks to.
 	Policy share.Policy
 	// Config is the path of Cinder's configuration, a file or a directory (see cinderconf.Load). It
 	// says where Cinder mounts its export, and with which options. "" means no configuration.
@@ -182,10 +183,75 @@ func (o Options) export(ctx context.Context, spec string, conf cinderconf.Config
 		how.Writable = func(dir string) error { return o.Writable(dir, export.String()) }
 	}
 	root, dir, err := nfsmount.Open(ctx, export, how)
+	if none, cannot := errors.AsType[*nfsmount.NoClientError](err); cannot {
+		return o.instead(ctx, spec, export, how.MountOptions, none)
+	}
 	if err != nil {
 		return nil, err
 	}
 	return &Share{Root: root, Given: spec, Dir: dir, Source: spec}, nil
+}
+
+// instead opens an export without the kernel, which has no client for it.
+func (o Options) instead(ctx context.Context, given string, export nfsmount.Export, mountOptions string,
+	none *nfsmount.NoClientError) (*Share, error) {
+	query, ok := withoutKernel(mountOptions)
+	if !ok {
+		return nil, none
+	}
+	spec, err := nfs.Parse(export.URL() + query)
+	if err != nil {
+		return nil, none
+	}
+	root, err := nfs.Open(ctx, spec, nfs.Options{Policy: o.Policy, Logger: o.Logger})
+	if err != nil {
+		return nil, fmt.Errorf("%w; restorefs read it itself, as it could not mount it: %w", err, none.Reason)
+	}
+	if o.Logger != nil {
+		o.Logger.Warn("the share is not mounted and cannot be mounted here, so restorefs reads it by its own NFS "+
+			"client", "share", given, "reason", none.Reason)
+	}
+	return &Share{Root: root, Given: given, Source: given}, nil
+}
+
+// withoutKernel returns the options of a mount that the own client knows, as the query of its URL.
+// false means that it must not be used instead: what they ask for is more than it can.
+func withoutKernel(mountOptions string) (query string, ok bool) {
+	known := url.Values{}
+	version, minor := "", ""
+	for option := range strings.SplitSeq(mountOptions, ",") {
+		name, value, _ := strings.Cut(strings.TrimSpace(option), "=")
+		switch name {
+		case "sec":
+			if value != "sys" {
+				return "", false
+			}
+		case "vers", "nfsvers":
+			version = value
+		case "minorversion":
+			minor = value
+		case "port":
+			known.Set("nfsport", value)
+		case "mountport":
+			known.Set("mountport", value)
+		}
+	}
+	if version == "4" && minor != "" {
+		version = "4." + minor
+	}
+	switch version {
+	case "4.2": // reading is the same
+		version = "4"
+	case "2":
+		return "", false
+	}
+	if version != "" {
+		known.Set("version", version)
+	}
+	if len(known) == 0 {
+		return "", true
+	}
+	return "?" + known.Encode(), true
 }
 
 // IsExport reports whether spec has the form of an NFS export and is not the name of an existing

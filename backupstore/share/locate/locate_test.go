@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +12,8 @@ import (
 
 	"github.com/restorefs/restorefs/backupstore/share/cinderconf"
 	"github.com/restorefs/restorefs/backupstore/share/locate"
+	"github.com/restorefs/restorefs/backupstore/share/nfsmount"
+	"github.com/restorefs/restorefs/backupstore/storetest/ganesha"
 )
 
 // The share of the posix driver is a directory that Cinder's configuration
@@ -117,4 +120,42 @@ func TestAConfigurationCountsWhereItIsNeededOrWasNamed(t *testing.T) {
 		t.Fatalf("a directory needs no configuration: %v", err)
 	}
 	s.Root.Close()
+}
+
+func TestAnExportThatCannotBeMountedIsReadWithoutTheKernel(t *testing.T) {
+	if os.Geteuid() == 0 {
+		known, err := os.ReadFile("/proc/filesystems")
+		if err != nil || strings.Contains(string(known), "\tnfs") {
+			t.Skip("not in this run: root can mount an export here")
+		}
+	}
+	server := ganesha.New(t, ganesha.Options{})
+	server.Write("file", []byte("123"), 0o644)
+	for options, works := range map[string]bool{
+		fmt.Sprintf("vers=4,minorversion=1,port=%d,rsize=4096", server.Port()): true,
+		fmt.Sprintf("port=%d,sec=krb5", server.Port()):                         false,
+		"nfsvers=2":                                                            false,
+	} {
+		var said strings.Builder
+		s, err := locate.Open(t.Context(), locate.Options{
+			Share: "127.0.0.1:/export", MountOptions: options, Logger: slog.New(slog.NewTextHandler(&said, nil)),
+		})
+		if !works {
+			if !errors.Is(err, nfsmount.ErrMount) {
+				t.Errorf("%s: %v", options, err)
+			}
+			continue
+		}
+		if err != nil {
+			t.Fatalf("%s: %v", options, err)
+		}
+		entries, err := s.Root.ReadDir(t.Context(), ".", func(string) bool { return true })
+		if err != nil || len(entries) != 1 || s.Dir != "" || s.Source != "127.0.0.1:/export" {
+			t.Errorf("%v %v %+v", entries, err, s)
+		}
+		if strings.Count(said.String(), "level=WARN") != 1 || !strings.Contains(said.String(), "own NFS client") {
+			t.Errorf("it says %s", said.String())
+		}
+		s.Root.Close()
+	}
 }

@@ -36,27 +36,56 @@ const (
 // ErrMount is wrapped by the errors of an export that could not be mounted.
 var ErrMount = errors.New("the share is not mounted and cannot be mounted")
 
+// NoClientError says that the kernel's client is not for this process: it cannot mount anything from
+// NFS. It wraps ErrMount.
+type NoClientError struct {
+	Export Export
+	Reason error
+}
+
+// Error implements error. It says what to do instead.
+func (e *NoClientError) Error() string {
+	return fmt.Sprintf("%v: %s: %v; %s", ErrMount, e.Export, e.Reason, byHand(e.Export))
+}
+
+// Unwrap returns the reason, and ErrMount.
+func (e *NoClientError) Unwrap() []error { return []error{ErrMount, e.Reason} }
+
+// byHand says how else an export can be read.
+func byHand(e Export) string {
+	return fmt.Sprintf("mount it yourself (mount -t nfs -o ro %s DIRECTORY) and give the DIRECTORY as the share, "+
+		"or give %s, which needs no mount", e, e.URL())
+}
+
 // ownOptions come last and thus override others. Reading needs no locks, which
 // for NFSv3 would need another service.
 const ownOptions = "ro,nosuid,nodev,noexec,nolock"
 
 // mountOwn mounts e, opens its root and detaches the mount.
 func mountOwn(ctx context.Context, e Export, o Options) (*share.Dir, error) {
-	byHand := fmt.Sprintf("mount it yourself (mount -t nfs -o ro %s DIRECTORY) and give the DIRECTORY as the share, "+
-		"or give %s, which needs no mount", e, e.URL())
 	if os.Geteuid() != 0 {
-		return nil, fmt.Errorf("%w: %s: only root can mount; %s", ErrMount, e, byHand)
+		return nil, &NoClientError{e, errNotRoot}
 	}
 	s, err := o.mountIn(ctx, e)
+	none, cannot := errors.AsType[*cannotError](err)
 	switch {
 	case err == nil:
 		o.Logger.Info("mounted the share", "share", e.String())
 		return s, nil
 	case ctx.Err() != nil:
 		return nil, fmt.Errorf("mount %s: %w", e, ctx.Err())
+	case cannot:
+		return nil, &NoClientError{e, none}
 	}
-	return nil, fmt.Errorf("%w: %s: %w; %s", ErrMount, e, err, byHand)
+	return nil, fmt.Errorf("%w: %s: %w; %s", ErrMount, e, err, byHand(e))
 }
+
+var errNotRoot = errors.New("only root can mount")
+
+// cannotError says why this machine, or this process, cannot mount anything from NFS.
+type cannotError struct{ why string }
+
+func (e *cannotError) Error() string { return e.why }
 
 // mountIn does the same in the runtime directory, which it locks.
 func (o Options) mountIn(ctx context.Context, e Export) (s *share.Dir, err error) {
@@ -183,11 +212,14 @@ func runMount(ctx context.Context, e Export, dir, options string) error {
 	if len(said) > 400 {
 		said = said[:400] + "..."
 	}
+	if why := missing(said); why != "" {
+		return &cannotError{fmt.Sprintf("%s (mount: %v: %s)", why, err, said)}
+	}
 	return fmt.Errorf("mount: %w: %s%s", err, said, advice(said))
 }
 
-// advice says what the operator can do about a failure to mount.
-func advice(said string) string {
+// missing says what mounting lacks here after it has failed, "" if nothing.
+func missing(said string) string {
 	_, err := exec.LookPath("mount.nfs")
 	for _, dir := range []string{"/sbin", "/usr/sbin"} {
 		if err != nil {
@@ -197,10 +229,28 @@ func advice(said string) string {
 	known, readErr := os.ReadFile("/proc/filesystems")
 	switch {
 	case err != nil:
-		return " (there is no mount.nfs here: install nfs-common, or nfs-utils as others call it)"
+		return "there is no mount.nfs here: install nfs-common, or nfs-utils as others call it"
 	case readErr == nil && !strings.Contains(string(known), "\tnfs"):
-		return " (the kernel here has no NFS client: load it with \"modprobe nfs\", or work on a machine that has one)"
-	case strings.Contains(said, "access denied"):
+		return "the kernel here has no NFS client: load it with \"modprobe nfs\", or work on a machine that has one"
+	case strings.Contains(said, "Operation not permitted") && !mayMount():
+		return "this process may not mount, as in a container without privileges"
+	}
+	return ""
+}
+
+// mayMount reports whether the process has CAP_SYS_ADMIN.
+func mayMount() bool {
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var data [2]unix.CapUserData
+	if unix.Capget(&header, &data[0]) != nil {
+		return true
+	}
+	return data[0].Effective&(1<<unix.CAP_SYS_ADMIN) != 0
+}
+
+// advice says what the operator can do about a failure to mount.
+func advice(said string) string {
+	if strings.Contains(said, "access denied") {
 		return " (the server does not export that to this machine: see its exports)"
 	}
 	return ""

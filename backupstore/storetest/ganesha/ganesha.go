@@ -123,6 +123,9 @@ func (s *Server) Signal(sig os.Signal) {
 	}
 }
 
+// Port is the port that it listens at.
+func (s *Server) Port() int { return s.port }
+
 // URL is the export as restorefs's own client reads it, with options such as "version=4.1".
 func (s *Server) URL(options string) string {
 	return fmt.Sprintf("nfs://127.0.0.1:%d/export?%s", s.port, options)
