@@ -70,7 +70,7 @@ func TestAServerThatStandsStillIsWaitedForAsLongAsIsSaid(t *testing.T) {
 	for _, command := range [][]string{{"list"}, {"verify", b.ID}, {"show", b.ID}} {
 		args := append(command, "--share", server.URL(""), "--share-timeout", "1s")
 		_, errOut, code := restorefs(t, args...)
-		if code != 1 || !strings.Contains(errOut, "has not answered for 1s") {
+		if code != 1 || !strings.Contains(errOut, " for 1s (see that") {
 			t.Errorf("%v: %d %s", command, code, errOut)
 		}
 	}

@@ -134,7 +134,7 @@ func TestAnExportThatCannotBeMountedIsReadWithoutTheKernel(t *testing.T) {
 	for options, works := range map[string]bool{
 		fmt.Sprintf("vers=4,minorversion=1,port=%d,rsize=4096", server.Port()): true,
 		fmt.Sprintf("port=%d,sec=krb5", server.Port()):                         false,
-		"nfsvers=2":                                                            false,
+		"nfsvers=2": false,
 	} {
 		var said strings.Builder
 		s, err := locate.Open(t.Context(), locate.Options{
