@@ -47,11 +47,11 @@ var mayImport = map[string][]string{
 	"cmd/serve":           {"backupstore", "backupstore/safetext", "cache", "cache/disk", "fusefs", "fusefs/overlay"},
 	"cmd/filereport": {
 		"backupstore", "backupstore/safetext", "cache", "cache/private", "cache/private/lock", "cmd/files", "cmd/wording",
-		"fusefs/contents", "fusefs/inside", "fusefs/inside/ext4", "fusefs/inside/lvm", "fusefs/inside/ntfs", "fusefs/inside/vfat", "fusefs/inside/xfs",
+		"fusefs/contents", "fusefs/inside", "fusefs/inside/btrfs", "fusefs/inside/ext4", "fusefs/inside/lvm", "fusefs/inside/ntfs", "fusefs/inside/vfat", "fusefs/inside/xfs",
 		"fusefs/overlay", "fusefs/parttable",
 	},
 	"cmd/files": {
-		"backupstore", "cache", "cache/private", "cache/private/lock", "fusefs/contents", "fusefs/inside", "fusefs/inside/ext4", "fusefs/inside/lvm", "fusefs/inside/ntfs", "fusefs/inside/vfat", "fusefs/inside/xfs", "fusefs/overlay",
+		"backupstore", "cache", "cache/private", "cache/private/lock", "fusefs/contents", "fusefs/inside", "fusefs/inside/btrfs", "fusefs/inside/ext4", "fusefs/inside/lvm", "fusefs/inside/ntfs", "fusefs/inside/vfat", "fusefs/inside/xfs", "fusefs/overlay",
 		"fusefs/parttable",
 	},
 	"cmd/restore": {
@@ -59,7 +59,8 @@ var mayImport = map[string][]string{
 	},
 	"fusefs":                       {"cache/private/lock", "fusefs/contents", "fusefs/mountinfo", "fusefs/parttable"},
 	"fusefs/contents":              {"fusefs/parttable"},
-	"fusefs/inside":                {"fusefs/contents", "fusefs/inside/ext4", "fusefs/inside/lvm", "fusefs/inside/ntfs", "fusefs/inside/vfat", "fusefs/inside/xfs", "fusefs/parttable"},
+	"fusefs/inside":                {"fusefs/contents", "fusefs/inside/btrfs", "fusefs/inside/ext4", "fusefs/inside/lvm", "fusefs/inside/ntfs", "fusefs/inside/vfat", "fusefs/inside/xfs", "fusefs/parttable"},
+	"fusefs/inside/btrfs":          {},
 	"fusefs/inside/ext4":           {},
 	"fusefs/inside/lvm":            {},
 	"fusefs/inside/ntfs":           {},

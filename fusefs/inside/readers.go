@@ -32,6 +32,7 @@ func readers() []reader {
 		{kinds: []string{"XFS"}, open: openXFS},
 		{kinds: []string{"FAT", "FAT32", "exFAT"}, open: openVFAT},
 		{kinds: []string{"NTFS"}, open: openNTFS},
+		{kinds: []string{"btrfs"}, open: openBtrfs},
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 func TestEachReaderIsFoundByItsKind(t *testing.T) {
 	for _, c := range []struct{ sample, kind, name string }{
 		{"ntfs/testdata/clusters4096.img.gz", "NTFS", "tiny.txt"},
+		{"btrfs/testdata/zstd.img.gz", "btrfs", "tiny.txt"},
 	} {
 		f, err := os.Open(c.sample)
 		if err != nil {
