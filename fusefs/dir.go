@@ -68,6 +68,15 @@ func (d *dirNode) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (
 			return d.lookupPartitions(ctx, e.backup, at, out)
 		}
 	}
+	if name == filesName && d.t.guests != nil {
+		e, no := d.t.at(ctx, d.path)
+		if no != 0 {
+			return nil, no
+		}
+		if e.backup != nil && d.t.hasFiles(e.backup) {
+			return d.lookupFiles(ctx, e.backup, at, out), 0
+		}
+	}
 	e, no := d.t.at(ctx, at)
 	if no != 0 {
 		return nil, no
@@ -122,6 +131,9 @@ func (d *dirNode) Readdir(ctx context.Context) (gofs.DirStream, syscall.Errno) {
 	}
 	if e.backup != nil && d.t.listPartitions(ctx, e.backup) {
 		list = append(list, fuse.DirEntry{Name: partitionsName, Mode: syscall.S_IFDIR, Ino: inode(d.join(partitionsName))})
+	}
+	if e.backup != nil && d.t.hasFiles(e.backup) {
+		list = append(list, fuse.DirEntry{Name: filesName, Mode: syscall.S_IFDIR, Ino: inode(d.join(filesName))})
 	}
 	return gofs.NewListDirStream(list), 0
 }

@@ -7,12 +7,13 @@
 // unmounting, and cleaning up a mount whose server died. What a backup is,
 // where its bytes come from, how they are decoded, verified, cached and read
 // ahead is behind [Catalog] and [Disk]; of the project, this package imports
-// only parttable and contents, which look at a disk, and mountinfo.
+// only parttable, contents and inside, which look at a disk, and mountinfo.
 //
 // # The tree
 //
 //	backups/<backup id>/volume.raw       the disk: exact size, mtime = created_at
 //	backups/<id>/partitions/<n>.raw      its partitions, if it has a partition table
+//	backups/<id>/files/<n>/              the files in that partition, with Options.Files
 //	backups/<backup id>/metadata.json    what a restore would put back
 //	backups/<backup id>/problem.txt      what is wrong with it; alone if nothing can be read
 //	volumes/<volume id>/<created_at>     -> ../../backups/<backup id>

@@ -58,7 +58,7 @@ func FuzzMountInfo(f *testing.F) {
 		if on := mountOf(mounts[len(before):], below); on == nil || *on != m {
 			t.Fatalf("%q is on %+v", below, on)
 		}
-		if at := locations(mounts, below); !inside(mounts, below, point) || len(at) == 0 || !lieWithin(at, locations(mounts, point)) {
+		if at := locations(mounts, below); !liesIn(mounts, below, point) || len(at) == 0 || !lieWithin(at, locations(mounts, point)) {
 			t.Fatalf("%q, at %v, is not inside of %q", below, at, point)
 		}
 	})

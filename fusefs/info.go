@@ -55,6 +55,39 @@ func (n *infoNode) Open(ctx context.Context, flags uint32) (gofs.FileHandle, uin
 	if err != nil {
 		lines = append(lines, fmt.Sprintf("not all of it could be looked at: %v", err))
 	}
+	if n.t.hasFiles(&n.backup) {
+		files, err := n.t.filesLines(ctx, &n.backup)
+		if err != nil {
+			return nil, 0, n.t.fail(ctx, "open the file systems", n.backup.ID, err, syscall.EIO)
+		}
+		lines = append(lines, files...)
+	}
 	text := fmt.Appendf(nil, "The disk of backup %s, %d bytes:\n%s\n", n.backup.ID, v.Size(), strings.Join(lines, "\n"))
 	return textHandle(text), fuse.FOPEN_DIRECT_IO | fuse.FOPEN_NOFLUSH, 0
+}
+
+// filesLines says of each file system below files/ what became of its journal, and what is odd
+// about it. It opens them.
+func (t *tree) filesLines(ctx context.Context, b *Backup) ([]string, error) {
+	var lines []string
+	err := t.guests.call(ctx, b, func(d *guestDisk, looked *lookedAt) error {
+		for _, p := range looked.Parts {
+			if !p.Readable() {
+				continue
+			}
+			name := filesName + "/" + partDirName(p)
+			f, err := d.fs(t.guests, looked, p.Name)
+			if err != nil {
+				lines = append(lines, fmt.Sprintf("%s: not readable: %v", name, err))
+				continue
+			}
+			info := f.Info()
+			lines = append(lines, fmt.Sprintf("%s: %s, journal: %s", name, info.Kind, info.Journal))
+			for _, note := range info.Notes {
+				lines = append(lines, name+": "+note)
+			}
+		}
+		return nil
+	})
+	return lines, err
 }

@@ -70,6 +70,9 @@ type Options struct {
 	// there is no such file. It must not touch the mount.
 	Status func() ([]byte, error)
 
+	// Files shows the files inside disks, beside their partitions; nil: it does not.
+	Files *FilesOptions
+
 	// Logger; nil: nothing is logged.
 	Logger *slog.Logger
 
@@ -132,7 +135,7 @@ func mount(path string, c Catalog, o Options, log *slog.Logger) (*Server, error)
 		MaxBackground:           maxBackground,
 		MaxInflightRequestBytes: maxWaiting,
 		ExtraCapabilities:       fuse.CAP_ASYNC_DIO,
-		DisableXAttrs:           true,
+		DisableXAttrs:           t.guests == nil,
 		// 1 MiB never fits into the pipe of a splice: go-fuse would try at every read, log a line,
 		// and fall back.
 		DisableSplice: true,
@@ -154,6 +157,9 @@ func mount(path string, c Catalog, o Options, log *slog.Logger) (*Server, error)
 		defer close(s.done)
 		server.Serve() // returns when every request has been handled
 		t.closeAll()
+		if t.guests != nil {
+			t.guests.close()
+		}
 	}()
 	err = server.WaitMount()
 	if err == nil {

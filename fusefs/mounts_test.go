@@ -46,7 +46,7 @@ func TestLocation(t *testing.T) {
 			t.Errorf("%s: %v, want %v", path, at, want)
 		}
 	}
-	overlaps := func(mounts []MountInfo, a, b string) bool { return inside(mounts, a, b) || inside(mounts, b, a) }
+	overlaps := func(mounts []MountInfo, a, b string) bool { return liesIn(mounts, a, b) || liesIn(mounts, b, a) }
 	if !overlaps(mounts, "/mnt/all/export", "/mnt/share") || overlaps(mounts, "/mnt/all/other", "/mnt/share") ||
 		!overlaps(mounts, "/bind", "/srv/data/cache") || overlaps(mounts, "/bind", "/mnt/share") {
 		t.Error("overlap")
@@ -76,7 +76,7 @@ func TestMountsOfOneExportAreOnePlace(t *testing.T) {
 		"an export of that name on another server":              {"/mnt/other/disk.raw", "/var/lib/cinder/mnt", false},
 		"another file system of that source":                    {"/mnt/fuse/disk.raw", "/var/lib/cinder/mnt", false},
 	} {
-		if got := inside(mounts, c.path, c.dir); got != c.want {
+		if got := liesIn(mounts, c.path, c.dir); got != c.want {
 			t.Errorf("%s: %v", what, got)
 		}
 	}

@@ -39,7 +39,7 @@ func checkOverlap(mounts []MountInfo, mountpoint string, avoid []string) error {
 		if err != nil {
 			return fmt.Errorf("compare the mountpoint with %s: %w", dir, err)
 		}
-		if inside(mounts, mountpoint, resolved) || inside(mounts, resolved, mountpoint) {
+		if liesIn(mounts, mountpoint, resolved) || liesIn(mounts, resolved, mountpoint) {
 			return fmt.Errorf("%w: %s and %s; choose a mountpoint apart from it", ErrOverlap, mountpoint, dir)
 		}
 	}
@@ -79,7 +79,7 @@ func Inside(path, dir string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return inside(mounts, path, dir) || below(path, dir), nil
+	return liesIn(mounts, path, dir) || below(path, dir), nil
 }
 
 // InsideExport is Inside for an NFS export, written HOST:/DIRECTORY, that need not be mounted here.
@@ -95,8 +95,8 @@ func InsideExport(path, export string) (bool, error) {
 	return ok && lieWithin(locations(mounts, path), []location{{"nfs " + host, dir}}), nil
 }
 
-// inside compares resolved paths: their names, and where they lie.
-func inside(mounts []MountInfo, path, dir string) bool {
+// liesIn compares resolved paths: their names, and where they lie.
+func liesIn(mounts []MountInfo, path, dir string) bool {
 	return within(path, dir) || lieWithin(locations(mounts, path), locations(mounts, dir))
 }
 

@@ -43,6 +43,7 @@ type tree struct {
 	root     *entry // layout(listing); nil: nothing was listed yet
 
 	tables tables
+	guests *guests // nil: files are not shown
 
 	handlesMu sync.Mutex
 	handles   map[*volumeHandle]struct{}
@@ -76,6 +77,9 @@ func newTree(c Catalog, o Options, log *slog.Logger) *tree {
 	}
 	// Whoever may read the files in a directory may enter it.
 	t.dirMode = t.fileMode | t.fileMode>>2
+	if o.Files != nil {
+		t.guests = newGuests(t, *o.Files)
+	}
 	if t.entryTimeout == 0 {
 		t.entryTimeout = defaultEntryTimeout
 	}

@@ -32,10 +32,21 @@ func filesShare(t *testing.T) (share string, b storetest.Backup, dir string) {
 	if err := errors.Join(os.Symlink("/etc/fstab", one+"/odd/link"), os.Symlink("etc", one+"/conf")); err != nil {
 		t.Fatal(err)
 	}
-	disk := make([]byte, 1<<20)
-	for i, from := range []string{one, two} {
+	var images []string
+	for _, from := range []string{one, two} {
 		image := filepath.Join(t.TempDir(), "image")
 		run(t, "mke2fs", "-q", "-t", "ext4", "-L", "file system", "-d", from, image, "4M")
+		images = append(images, image)
+	}
+	share, b = partitionedShare(t, images...)
+	return share, b, one
+}
+
+// partitionedShare makes a share with a backup of a disk whose partitions hold images.
+func partitionedShare(t *testing.T, images ...string) (share string, b storetest.Backup) {
+	t.Helper()
+	disk := make([]byte, 1<<20)
+	for i, image := range images {
 		data, err := os.ReadFile(image)
 		if err != nil {
 			t.Fatal(err)
@@ -55,7 +66,7 @@ func filesShare(t *testing.T) (share string, b storetest.Backup, dir string) {
 		storetest.Spec{ID: storetest.ID("files"), VolumeID: storetest.ID("volume"),
 			Content: storetest.Bytes(disk), Compression: "none"},
 	)
-	return share, b, one
+	return share, b
 }
 
 func TestFilesInsideABackup(t *testing.T) {

@@ -57,7 +57,7 @@ var mayImport = map[string][]string{
 	"cmd/restore": {
 		"backupstore", "backupstore/safetext", "cache", "cache/private", "fusefs", "fusefs/overlay", "materialize",
 	},
-	"fusefs":                       {"cache/private/lock", "fusefs/contents", "fusefs/mountinfo", "fusefs/parttable"},
+	"fusefs":                       {"cache/private/lock", "fusefs/contents", "fusefs/inside", "fusefs/mountinfo", "fusefs/parttable"},
 	"fusefs/contents":              {"fusefs/parttable"},
 	"fusefs/inside":                {"fusefs/contents", "fusefs/inside/btrfs", "fusefs/inside/ext4", "fusefs/inside/lvm", "fusefs/inside/ntfs", "fusefs/inside/vfat", "fusefs/inside/xfs", "fusefs/parttable"},
 	"fusefs/inside/btrfs":          {},

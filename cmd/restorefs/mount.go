@@ -49,6 +49,10 @@ options are these flags without dashes, with _ for -: noauto,allow_other,memory=
 			&cli.StringFlag{Name: "mode", Value: "0400",
 				Usage: "octal `MODE` of files; who reads may enter directories; writing counts " +
 					"with --overlay only"},
+			&cli.BoolFlag{Name: "files", DisableDefaultText: true,
+				Usage: "show the files inside each disk too, in files/ beside partitions/"},
+			&cli.BoolFlag{Name: "files-owner", DisableDefaultText: true,
+				Usage: "with --files: they belong to whoever mounts (or --uid, --gid), who can read them all"},
 			&cli.BoolFlag{Name: "daemon", DisableDefaultText: true,
 				Usage: "go to the background once the mount can be used"},
 			&cli.StringFlag{Name: "log-file",
@@ -87,6 +91,8 @@ func runMount(c *cli.Context) error {
 		metrics:       c.String("metrics-listen"),
 		run:           c.String("run"),
 		background:    c.Bool("daemon"),
+		files:         c.Bool("files"),
+		filesOwner:    c.Bool("files-owner"),
 		idle:          c.Duration("idle-timeout"),
 		refresh:       c.Duration("refresh"),
 		disks: serve.Options{

@@ -28,6 +28,8 @@ type mountOptions struct {
 	metrics          string // address, "": metrics are not served
 	run              string // command, "": the mount stays
 	background       bool
+	files            bool
+	filesOwner       bool          // files belong to whoever mounts
 	idle, refresh    time.Duration // idle 0: an unused mount stays
 
 	store backupstore.Options
@@ -65,6 +67,9 @@ func (o *mountOptions) prepare() (err error) {
 		}
 	}
 	o.store.DecoderBytes, o.disks.CacheBytes = bytes, bytes
+	if err := o.showFiles(bytes / filesPart); err != nil {
+		return err
+	}
 	o.disks.MemoryFor, o.disks.Version = o.memory.EnoughFor(), buildVersion()
 	o.fuse.Writable = o.disks.Overlay != ""
 	o.disks.Logger, o.fuse.Logger = o.log, o.log
@@ -75,6 +80,21 @@ func (o *mountOptions) prepare() (err error) {
 		return cmdline.Usagef("--idle-timeout must not be less than 0")
 	case o.run != "" && o.background:
 		return cmdline.Usagef("--run and --daemon exclude each other: --run ends when its command does")
+	}
+	return nil
+}
+
+// filesPart is the divisor of the cache's memory that the file systems that are open may have.
+const filesPart = 4
+
+// showFiles has the mount show the files inside disks, if that is asked for, with so much memory.
+func (o *mountOptions) showFiles(bytes int64) error {
+	switch {
+	case o.files:
+		o.fuse.Files = &fusefs.FilesOptions{Own: o.filesOwner, MemoryBytes: bytes}
+		o.disks.CacheBytes -= bytes
+	case o.filesOwner:
+		return cmdline.Usagef("--files-owner has no meaning without --files")
 	}
 	return nil
 }

@@ -1,0 +1,281 @@
+package fusefs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/restorefs/restorefs/fusefs/inside"
+)
+
+// FilesOptions say how the files inside disks are shown.
+type FilesOptions struct {
+	// Own shows all files as those of the owner of the tree, who can read them whatever
+	// their modes are; else owners and modes are those that the disk has.
+	Own bool
+
+	// MemoryBytes is what all file systems that are open may keep; 0: 32 MiB.
+	MemoryBytes int64
+}
+
+const (
+	// maxGuests bounds the disks whose file systems are open; the ones used last stay.
+	maxGuests = 4
+	// maxGuestCalls bounds the requests for files that are worked on, those that nobody
+	// waits for any more among them.
+	maxGuestCalls = 64
+
+	defaultGuestBytes = 32 << 20
+
+	// soon is how long a request is waited for before its caller is watched, which
+	// takes a goroutine.
+	soon = 2 * time.Millisecond
+
+	// readBytes is the most that one read of a file system pins in the cache.
+	readBytes = 1 << 20
+)
+
+// errGone is the error for the files of a disk that was written to.
+var errGone = errors.New("the disk was written to: its files can be had from its partitions, by the kernel")
+
+// guests are the disks whose file systems are open.
+type guests struct {
+	t   *tree
+	own bool
+	opt inside.Options
+
+	ctx   context.Context // ends with the mount
+	end   context.CancelFunc
+	slots chan struct{}
+	calls sync.WaitGroup
+
+	mu   sync.Mutex
+	open []*guestDisk // the one used last is the last
+}
+
+// guestDisk is a disk that is open for its files.
+type guestDisk struct {
+	key  tableKey
+	used int // calls that use it; under guests.mu
+
+	look lazy[*lookedAt]
+
+	mu    sync.Mutex
+	parts map[string]*lazy[inside.FS] // by the names of parts
+}
+
+// lookedAt is a disk and what lies on it.
+type lookedAt struct {
+	disk Disk
+	*inside.Disk
+}
+
+func newGuests(t *tree, o FilesOptions) *guests {
+	bytes := o.MemoryBytes
+	if bytes <= 0 {
+		bytes = defaultGuestBytes
+	}
+	g := &guests{t: t, own: o.Own, slots: make(chan struct{}, maxGuestCalls)}
+	g.opt = inside.Options{
+		CacheBytes: bytes / maxGuests / 4, JournalBytes: bytes / maxGuests * 3 / 4,
+	}
+	g.ctx, g.end = context.WithCancel(context.Background())
+	return g
+}
+
+// call calls fn with the disk of a backup. It returns when fn does, or when ctx ends; then
+// nothing that fn writes to may be looked at.
+func (g *guests) call(ctx context.Context, b *Backup, fn func(*guestDisk, *lookedAt) error) error {
+	if g.t.catalog.Written(b.ID) {
+		return errGone
+	}
+	select {
+	case g.slots <- struct{}{}:
+	default:
+		select {
+		case g.slots <- struct{}{}:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	done := make(chan error, 1)
+	g.calls.Go(func() {
+		defer func() { <-g.slots }()
+		d := g.get(b)
+		defer g.release(d)
+		looked, err := d.look.get(func() (*lookedAt, error) { return g.openDisk(b) })
+		if err == nil {
+			err = fn(d, looked)
+		}
+		done <- err
+	})
+	timer := time.NewTimer(soon)
+	defer timer.Stop()
+	select {
+	case err := <-done:
+		return err
+	case <-timer.C:
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// get returns the entry for the disk of a backup, which stays until release.
+func (g *guests) get(b *Backup) *guestDisk {
+	key := tableKey{b.ID, b.Size, b.CreatedAt.UnixNano()}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	at := slices.IndexFunc(g.open, func(d *guestDisk) bool { return d.key == key })
+	var d *guestDisk
+	if at >= 0 {
+		d = g.open[at]
+		g.open = slices.Delete(g.open, at, at+1)
+	} else {
+		d = &guestDisk{key: key, parts: map[string]*lazy[inside.FS]{}}
+	}
+	g.open = append(g.open, d)
+	d.used++
+	return d
+}
+
+// release gives up what get returned, and closes the disks that were used longest ago.
+func (g *guests) release(d *guestDisk) {
+	var closing []*guestDisk
+	g.mu.Lock()
+	d.used--
+	for i := 0; i < len(g.open) && len(g.open) > maxGuests; {
+		if g.open[i].used > 0 {
+			i++
+			continue
+		}
+		closing = append(closing, g.open[i])
+		g.open = slices.Delete(g.open, i, i+1)
+	}
+	g.mu.Unlock()
+	for _, d := range closing {
+		d.close(g.t)
+	}
+}
+
+// close closes all. No request may be running any more.
+func (g *guests) close() {
+	g.end()
+	g.calls.Wait()
+	for _, d := range g.open {
+		d.close(g.t)
+	}
+}
+
+func (d *guestDisk) close(t *tree) {
+	if looked, ok := d.look.made(); ok {
+		if err := looked.disk.Close(); err != nil {
+			t.log.Warn("cannot close the backup", "backup", d.key.id, "err", err)
+		}
+	}
+}
+
+// openDisk opens the disk of a backup, and looks what lies on it.
+func (g *guests) openDisk(b *Backup) (*lookedAt, error) {
+	disk, err := g.t.catalog.Open(g.ctx, b.ID)
+	if err != nil {
+		return nil, err
+	}
+	looked, err := inside.Look(&guestReader{g.ctx, disk}, disk.Size())
+	if err == nil {
+		err = g.ctx.Err()
+	}
+	if err != nil {
+		return nil, errors.Join(err, disk.Close())
+	}
+	return &lookedAt{disk, looked}, nil
+}
+
+// fs returns the file system in a part of the disk.
+func (d *guestDisk) fs(g *guests, looked *lookedAt, name string) (inside.FS, error) {
+	at := slices.IndexFunc(looked.Parts, func(p *inside.Part) bool { return p.Name == name })
+	if at < 0 {
+		return nil, fmt.Errorf("the disk has no part %s any more", name)
+	}
+	d.mu.Lock()
+	l := d.parts[name]
+	if l == nil {
+		l = &lazy[inside.FS]{}
+		d.parts[name] = l
+	}
+	d.mu.Unlock()
+	return l.get(func() (inside.FS, error) { return looked.Parts[at].Open(g.opt) })
+}
+
+// guestReader is a disk as an io.ReaderAt.
+type guestReader struct {
+	ctx  context.Context
+	disk Disk
+}
+
+// ReadAt implements io.ReaderAt. It gives all of p or an error.
+func (r *guestReader) ReadAt(p []byte, off int64) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	done := 0
+	for done < len(p) {
+		n := min(len(p)-done, readBytes)
+		data, err := r.disk.Read(r.ctx, off+int64(done), n)
+		if err != nil {
+			return 0, err
+		}
+		for _, s := range data.Slices() {
+			done += copy(p[done:], s)
+		}
+		data.Release()
+	}
+	return done, nil
+}
+
+// lazy is made at the first use, by one for all who want it. What failed is tried again.
+type lazy[T any] struct {
+	mu      sync.Mutex
+	waiting chan struct{} // closed when the one who makes it is done
+	ok      bool
+	value   T
+}
+
+func (l *lazy[T]) get(fn func() (T, error)) (T, error) {
+	l.mu.Lock()
+	for !l.ok && l.waiting != nil {
+		waiting := l.waiting
+		l.mu.Unlock()
+		<-waiting
+		l.mu.Lock()
+	}
+	if l.ok {
+		defer l.mu.Unlock()
+		return l.value, nil
+	}
+	done := make(chan struct{})
+	l.waiting = done
+	l.mu.Unlock()
+	value, err := fn()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err == nil {
+		l.value, l.ok = value, true
+	}
+	l.waiting = nil
+	close(done)
+	return value, err
+}
+
+// made returns what was made.
+func (l *lazy[T]) made() (T, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.value, l.ok
+}
