@@ -21,6 +21,8 @@ type Options struct {
 	// Overlay is a directory of overlays: what was written onto the backup through a
 	// mount counts. "": the backup as it is.
 	Overlay string
+	// Reads is told what is read of the disk; nil: nobody is.
+	Reads *Reads
 	// Logger; nil: nothing is logged.
 	Logger *slog.Logger
 }
@@ -52,7 +54,8 @@ func Open(
 	d.cache = cache.New(
 		cache.Options{MemoryBytes: o.CacheBytes, MemoryFor: o.MemoryFor, Logger: o.Logger},
 	)
-	d.reader = &diskReader{ctx: ctx, base: d.cache.Volume("of backup "+b.ID, volume).NewReader()}
+	d.reader = &diskReader{ctx: ctx, base: d.cache.Volume("of backup "+b.ID, volume).NewReader(),
+		reads: o.Reads}
 	if o.Overlay != "" {
 		key := overlay.Key{Backup: b.ID, Size: volume.Size(), Content: volume.Identity()}
 		below := cachedBase{volume, d.reader.base}
@@ -122,6 +125,8 @@ type diskReader struct {
 	ctx  context.Context
 	base *cache.Reader
 	over *overlay.Overlay // or nil
+
+	reads *Reads // or nil
 }
 
 var _ io.ReaderAt = (*diskReader)(nil)
@@ -131,6 +136,9 @@ func (r *diskReader) ReadAt(p []byte, off int64) (int, error) {
 	err := r.ctx.Err() // also of what is in the cache
 	if err != nil {
 		return 0, err
+	}
+	if r.reads != nil {
+		r.reads.add(off, int64(len(p)))
 	}
 	if r.over != nil {
 		err = r.over.ReadAt(r.ctx, p, off)

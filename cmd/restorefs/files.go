@@ -52,6 +52,7 @@ type filesRun struct {
 	damaged error // the first damage of the backup that a file met
 	failed  int   // files, or directories of which not all was read
 	noted   map[string]bool
+	about   string // what notes begin with
 }
 
 // run opens the disk of the backup that the first argument names, and calls fn. usage says which
@@ -103,7 +104,7 @@ func (r *filesRun) find(path string, follow bool) (*files.Node, error) {
 		return nil, err
 	}
 	if note != "" {
-		fmt.Fprintf(r.Err, "note    %s\n", wording.Printable(note))
+		r.note(note)
 	}
 	return n, nil
 }
@@ -147,7 +148,7 @@ func (r *filesRun) note(text string) {
 	}
 	if !r.noted[text] {
 		r.noted[text] = true
-		fmt.Fprintf(r.Err, "note    %s\n", wording.Printable(text))
+		fmt.Fprintf(r.Err, "note    %s%s\n", r.about, wording.Printable(text))
 	}
 }
 

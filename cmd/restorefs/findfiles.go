@@ -14,7 +14,6 @@ import (
 	"github.com/restorefs/restorefs/cmd/exitcode"
 	"github.com/restorefs/restorefs/cmd/filereport"
 	"github.com/restorefs/restorefs/cmd/files"
-	"github.com/restorefs/restorefs/cmd/wording"
 )
 
 func findFilesCommand() *cli.Command {
@@ -26,9 +25,15 @@ func findFilesCommand() *cli.Command {
 
 PATTERN is matched with the name, or with the whole path if there is a slash in it:
 * is any characters but a slash, ? one, [a-z] one of these. In quotes, or the shell
-takes it. Without PATTERN all files are meant. One path a line.`,
+takes it. Without PATTERN all files are meant. One path a line.
+
+With --all BACKUP is a volume, by its id or the start of it: in which of its backups
+is the file, of which size and time? One line each, the newest last.`,
 		Flags: filesFlagsOf(
 			jsonFlag(),
+			&cli.BoolFlag{Name: "all", DisableDefaultText: true,
+				Usage: "look in all backups of the volume that BACKUP names"},
+			&cli.StringFlag{Name: "name", Usage: "the `PATTERN`"},
 			&cli.StringFlag{Name: "below", Usage: "look below this `PATH`, not everywhere"},
 			&cli.StringFlag{
 				Name: "type",
@@ -63,7 +68,7 @@ takes it. Without PATTERN all files are meant. One path a line.`,
 	}
 }
 
-const findUsage = "BACKUP [PATTERN]"
+const findUsage = "BACKUP|VOLUME [PATTERN]"
 
 func runFind(c *cli.Context) error {
 	o := findOptions{
@@ -84,10 +89,19 @@ func runFind(c *cli.Context) error {
 	if err := cmp.Or(errs[0], errs[1], errs[2], o.want.Check()); err != nil {
 		return cmdline.WrongUsage(err)
 	}
+	if name := c.String("name"); name != "" {
+		if len(o.args) > 1 {
+			return cmdline.Usagef("find takes one PATTERN: --name %s, or %s", name, o.arg(1))
+		}
+		o.want.Pattern = name
+	}
 	if n := len(o.args); n > 2 {
 		return cmdline.Usagef("find takes one PATTERN, not %d: put it in quotes, or the shell "+
 			"makes names of it; "+
 			"--below says where to look", n-1)
+	}
+	if c.Bool("all") {
+		return o.findInAll(c.Context)
 	}
 	return o.run(c.Context, findUsage, 1, func(r *filesRun) error { return r.findFiles(c.Context, o) })
 }
@@ -157,12 +171,8 @@ func (r *filesRun) beginnings(below string) (nodes []*files.Node, err error) {
 			nodes = append(nodes, n)
 		case p.Container:
 		case p.Kind != "" && p.Kind != "swap":
-			fmt.Fprintf(
-				r.Err,
-				"note    %s is not searched: it is %s, whose files are not read here\n",
-				p.Name,
-				wording.Printable(p.Kind),
-			)
+			r.note(fmt.Sprintf(
+				"%s is not searched: it is %s, whose files are not read here", p.Name, p.Kind))
 		}
 	}
 	if len(nodes) == 0 {
@@ -170,7 +180,7 @@ func (r *filesRun) beginnings(below string) (nodes []*files.Node, err error) {
 	}
 	if failed != nil {
 		r.failed++
-		fmt.Fprintf(r.Err, "restorefs: %s\n", exitcode.Explain(advised(failed)))
+		fmt.Fprintf(r.Err, "restorefs: %s%s\n", r.about, exitcode.Explain(advised(failed)))
 	}
 	return nodes, nil
 }

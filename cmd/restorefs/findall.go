@@ -1,0 +1,236 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"github.com/restorefs/restorefs/backupstore"
+	"github.com/restorefs/restorefs/cmd/cmdline"
+	"github.com/restorefs/restorefs/cmd/exitcode"
+	"github.com/restorefs/restorefs/cmd/filereport"
+	"github.com/restorefs/restorefs/cmd/files"
+	"github.com/restorefs/restorefs/cmd/wording"
+)
+
+// maxKeptFound bounds the files that were found in one backup and are kept for the next one.
+const maxKeptFound = 10000
+
+// foundFile is a file that was found in a backup.
+type foundFile struct {
+	name string
+	filereport.Found
+}
+
+// findAll looks for files in all backups of a volume.
+type findAll struct {
+	findOptions
+	catalog *backupstore.Catalog
+	memory  int64
+	out     *filereport.FoundList // nil: lines
+
+	before *backupstore.Backup // the one that was looked at last, and not in vain
+	found  []foundFile
+	reads  *files.Reads // that it took
+
+	read    int // backups that were read, not known to be as the one before
+	with    int // that have such a file
+	failed  int
+	damaged error
+}
+
+// findInAll is the command with --all.
+func (o findOptions) findInAll(ctx context.Context) error {
+	switch {
+	case o.print0 || o.long:
+		return cmdline.Usagef("--all has lines of its own: leave --print0 and --long out")
+	case o.overlay != "":
+		return cmdline.Usagef("--overlay is of one backup, and --all looks in all of a volume")
+	case len(o.args) == 0:
+		return cmdline.Usagef("find --all takes VOLUME [PATTERN]; see \"restorefs find --help\"")
+	}
+	memory, err := o.memory.Bound()
+	if err != nil {
+		return err
+	}
+	catalog, _, err := o.open(ctx, backupstore.Options{DecoderBytes: memory})
+	if err != nil {
+		return err
+	}
+	defer catalog.Close()
+	backups, err := volumeBackups(catalog, o.arg(0))
+	if err != nil {
+		return err
+	}
+	f := &findAll{findOptions: o, catalog: catalog, memory: memory}
+	if o.JSON {
+		if f.out, err = filereport.NewFoundList(o.Out, backups[0].VolumeID); err != nil {
+			return err
+		}
+	}
+	for _, b := range backups {
+		if err := f.lookIn(ctx, b); err != nil {
+			return err
+		}
+	}
+	if f.out != nil {
+		if err := f.out.End(); err != nil {
+			return err
+		}
+	}
+	fmt.Fprintf(o.Err, "found in %d of %s; %d of them had to be read\n", f.with,
+		wording.Count(len(backups), "backup"), f.read)
+	r := filesRun{failed: f.failed, damaged: f.damaged}
+	return r.result("all was searched")
+}
+
+// volumeBackups returns the backups of a volume, oldest first. It is named by its id or the start
+// of that, or by one of its backups.
+func volumeBackups(catalog *backupstore.Catalog, ref string) ([]*backupstore.Backup, error) {
+	var ids []string
+	for _, b := range catalog.Backups() {
+		if len(ref) >= 4 && strings.HasPrefix(b.VolumeID, strings.ToLower(ref)) &&
+			!slices.Contains(ids, b.VolumeID) {
+			ids = append(ids, b.VolumeID)
+		}
+	}
+	if len(ids) == 0 {
+		b, err := catalog.Find(ref)
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, b.VolumeID)
+	}
+	if len(ids) > 1 {
+		return nil, fmt.Errorf("%w: volume %s could be %s; give more characters of it",
+			backupstore.ErrAmbiguous, ref, strings.Join(ids[:2], " or "))
+	}
+	var out []*backupstore.Backup
+	for _, b := range catalog.Backups() { // volume by volume, oldest first
+		if b.VolumeID == ids[0] {
+			out = append(out, b)
+		}
+	}
+	return out, nil
+}
+
+// lookIn looks for the files in one backup.
+func (f *findAll) lookIn(ctx context.Context, b *backupstore.Backup) error {
+	if f.reads != nil {
+		same, err := f.reads.Unchanged(ctx, f.catalog, f.before, b)
+		if err != nil {
+			return err
+		}
+		if same {
+			return f.again(b)
+		}
+	}
+	f.read++
+	f.before, f.found, f.reads = b, nil, nil
+	failed := f.failed
+	kept, reads, err := f.search(ctx, b)
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil && errors.As(err, new(*writeFailed)):
+		return err
+	case err != nil:
+		f.fail(b, "", advised(err))
+	case failed == f.failed:
+		f.found, f.reads = kept, reads
+	}
+	return nil
+}
+
+// writeFailed is an error of writing what was found.
+type writeFailed struct{ error }
+
+// again gives what was found before for a backup that is the same.
+func (f *findAll) again(b *backupstore.Backup) error {
+	for _, one := range f.found {
+		one.Backup, one.CreatedAt = b.ID, b.CreatedAt.UTC()
+		if err := f.give(one); err != nil {
+			return err
+		}
+	}
+	if len(f.found) > 0 {
+		f.with++
+	}
+	return nil
+}
+
+func (f *findAll) give(one foundFile) error {
+	if f.out != nil {
+		return f.out.Add(one.Found)
+	}
+	_, err := fmt.Fprintln(f.Out, one.Line(one.name))
+	return err
+}
+
+// fail tells what could not be read of a backup.
+func (f *findAll) fail(b *backupstore.Backup, path string, err error) {
+	f.failed++
+	if f.damaged == nil && files.Damaged(err) {
+		f.damaged = err
+	}
+	where := "backup " + b.ID
+	if path != "" {
+		where += ", " + filereport.Name(path)
+	}
+	fmt.Fprintf(f.Err, "restorefs: %s: %s\n", where, exitcode.Explain(err))
+	if f.out != nil {
+		f.out.Fail(b.ID, path, err.Error())
+	}
+}
+
+// search reads a backup. It returns what it found, and what that took; nil if that is too much to
+// be kept.
+func (f *findAll) search(ctx context.Context, b *backupstore.Backup) ([]foundFile, *files.Reads, error) {
+	reads := &files.Reads{}
+	disk, err := files.Open(ctx, f.catalog, b, files.Options{
+		CacheBytes: f.memory, MemoryFor: f.common.memory.EnoughFor(), Reads: reads, Logger: f.log,
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	defer disk.Close()
+	r := &filesRun{filesOptions: f.filesOptions, backup: b.ID, disk: disk, about: "backup " + b.ID + ": "}
+	nodes, err := r.beginnings(f.below)
+	if f.below != "" && errors.Is(err, fs.ErrNotExist) {
+		return nil, reads, nil
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	f.failed += r.failed
+	var kept []foundFile
+	n := 0
+	listing := files.Listing{Deep: true, Self: true, Select: f.want,
+		Failed: func(path string, err error) { f.fail(b, path, err) },
+		Found: func(node *files.Node) error {
+			one := foundFile{disk.Name(node), filereport.NewFound(b.ID, b.CreatedAt, node)}
+			if n++; n <= maxKeptFound {
+				kept = append(kept, one)
+			}
+			if err := f.give(one); err != nil {
+				return &writeFailed{err}
+			}
+			return nil
+		}}
+	for _, node := range nodes {
+		if err := listing.List(ctx, node); err != nil {
+			return nil, nil, err
+		}
+	}
+	r.notes()
+	if n > 0 {
+		f.with++
+	}
+	if n > maxKeptFound {
+		reads = nil
+	}
+	return kept, reads, nil
+}
