@@ -85,6 +85,7 @@ func TestFlagsMayStandAnywhere(t *testing.T) {
 
 // A variable that a script has not set must never mean the same as no flag.
 func TestNoFlagOfAnyCommandTakesAnEmptyValue(t *testing.T) {
+	unwatched(t)
 	n := 0
 	for _, command := range newApp().Commands {
 		for _, f := range command.Flags {
@@ -108,6 +109,7 @@ func TestNoFlagOfAnyCommandTakesAnEmptyValue(t *testing.T) {
 }
 
 func TestAnExportedVariableThatIsEmptyCountsAsNotSet(t *testing.T) {
+	unwatched(t)
 	share, b := smallShare(t)
 	for _, name := range []string{"RESTOREFS_CACHE_DIR", "RESTOREFS_SHARE", "RESTOREFS_CINDER_CONF", "OS_CLOUD"} {
 		t.Setenv(name, "")
@@ -128,6 +130,7 @@ func TestAnExportedVariableThatIsEmptyCountsAsNotSet(t *testing.T) {
 
 // A script with a variable that is not set must not mount over its working directory.
 func TestAnArgumentThatIsEmptyIsWrongUsage(t *testing.T) {
+	unwatched(t)
 	share, b := smallShare(t)
 	for _, args := range [][]string{{"mount", ""}, {"unmount", ""}, {"materialize", b.ID, ""}, {"verify", ""}, {"overlay", "list", ""}} {
 		cmd := program(t, args...)

@@ -46,7 +46,7 @@ func copiedInUse(t *testing.T) (share, used, clean string) {
 }
 
 func TestADiskThatWasInUseIsTold(t *testing.T) {
-	firstPass(t)
+	unwatched(t)
 	share, used, clean := copiedInUse(t)
 	const told, advice = `ext4 "system", in use when it was backed up`, "mount it with --overlay"
 	stdout, stderr, code := restorefs(t, "show", "--share", share, used)

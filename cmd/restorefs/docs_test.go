@@ -34,6 +34,7 @@ func documents(t *testing.T) map[string]string {
 }
 
 func TestEveryFlagIsInAGuide(t *testing.T) {
+	unwatched(t)
 	var guides strings.Builder
 	for path, text := range documents(t) {
 		if path == "README.md" || strings.HasPrefix(path, "docs/guide-") {
@@ -58,6 +59,7 @@ func TestEveryFlagIsInAGuide(t *testing.T) {
 }
 
 func TestEveryFlagInADocumentIsOne(t *testing.T) {
+	unwatched(t)
 	known := map[string]bool{"help": true, "version": true}
 	var look func(flags []cli.Flag, commands []*cli.Command)
 	look = func(flags []cli.Flag, commands []*cli.Command) {
@@ -93,6 +95,7 @@ func anchor(heading string) string {
 }
 
 func TestLinksInDocumentsLeadSomewhere(t *testing.T) {
+	unwatched(t)
 	all := documents(t)
 	anchors := func(path string) (list []string) {
 		fenced := false
@@ -128,6 +131,7 @@ func TestLinksInDocumentsLeadSomewhere(t *testing.T) {
 // The contents of a disk can mislead a program that guesses its format, so every command that reads
 // a disk names the format.
 func TestCommandsInDocumentsNameTheFormat(t *testing.T) {
+	unwatched(t)
 	texts := documents(t)
 	for _, pattern := range []string{"../../packaging/*", "../../cmd/records/*.sh", "../../cmd/restorefs/sample/README.md"} {
 		paths, err := filepath.Glob(pattern)
@@ -183,6 +187,7 @@ func unformatted(text string) []string {
 }
 
 func TestACommandThatGuessesTheFormatIsFound(t *testing.T) {
+	unwatched(t)
 	for command, bad := range map[string]bool{
 		"$ qemu-img convert -O qcow2 volume.raw disk.qcow2":                true,
 		"$ qemu-img convert -f raw -O qcow2 volume.raw disk.qcow2":         false,

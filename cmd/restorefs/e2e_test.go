@@ -199,7 +199,7 @@ func containsAny(s string, words []string) bool {
 }
 
 func TestListAndShow(t *testing.T) {
-	firstPass(t)
+	unwatched(t)
 	share, list := storetest.Fixtures(t)
 	stdout, stderr, code := restorefs(t, "list", "--share", share, "--all", "--json")
 	var all []report.Backup
@@ -228,6 +228,7 @@ func TestListAndShow(t *testing.T) {
 }
 
 func TestWrongUsageExitsWithTwoAndSaysWhatToDo(t *testing.T) {
+	unwatched(t)
 	share, _ := storetest.Fixtures(t)
 	t.Setenv("RESTOREFS_SHARE", "")
 	for args, says := range map[string]string{
@@ -249,6 +250,7 @@ func TestWrongUsageExitsWithTwoAndSaysWhatToDo(t *testing.T) {
 }
 
 func TestTheShareIsNeverATarget(t *testing.T) {
+	unwatched(t)
 	share, list := storetest.Fixtures(t)
 	_, stderr, code := restorefs(t, "materialize", "--share", share, list[0].ID, filepath.Join(share, "disk.raw"))
 	if code != exitcode.Usage || !strings.Contains(stderr, "share") {

@@ -137,6 +137,7 @@ var testsMayImport = map[string][]string{
 }
 
 func TestImportTable(t *testing.T) {
+	unwatched(t)
 	format := `{{.ImportPath}} {{join .Imports " "}} {{if not .DepOnly}}tests {{join .TestImports " "}} {{join .XTestImports " "}}{{end}}`
 	out, err := exec.Command("go", "list", "-deps", "-f", format, module+"...").Output()
 	if err != nil {

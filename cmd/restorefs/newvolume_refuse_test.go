@@ -14,6 +14,7 @@ import (
 )
 
 func TestANewVolumeNeedsFlagsThatFit(t *testing.T) {
+	unwatched(t)
 	for name, test := range map[string]struct{ args, want string }{
 		"no place":                {"--new-volume b", "--device-path lvm, nfs, ceph or a path with {id}; or --attach"},
 		"a target too":            {"--new-volume --device-path lvm b /dev/vdb", "TARGET /dev/vdb and the flags that find the volume's device exclude each other"},
@@ -41,6 +42,7 @@ func TestANewVolumeNeedsFlagsThatFit(t *testing.T) {
 }
 
 func TestAnEncryptedBackupNeedsItsVolumeTypeBeforeAnythingIsCreated(t *testing.T) {
+	unwatched(t)
 	const luks = "51260d28-399e-4c8b-ad10-1ad9bf0e132d"
 	share, id := cloudBackup(t, storetest.Volume{EncryptionKeyID: "4b5d7e4e-4a6b-4a53-a8f1-0d9f0e4bd2f0"})
 	for name, test := range map[string]struct {
@@ -120,6 +122,7 @@ func TestAReservationThatWasFoundStaysWhereNothingWasWritten(t *testing.T) {
 }
 
 func TestTheDeviceOfAVolumeThatIsThereIsFound(t *testing.T) {
+	unwatched(t)
 	share, id := cloudBackup(t, storetest.Volume{Name: "db"})
 	for name, test := range map[string]struct {
 		status string

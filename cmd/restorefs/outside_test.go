@@ -14,6 +14,7 @@ import (
 
 // The share is never written, whatever the name by which a command is told to.
 func TestNothingIsWrittenToTheShareByAnyName(t *testing.T) {
+	unwatched(t)
 	if os.Geteuid() != 0 {
 		skip(t, "needs root to mount")
 	}
@@ -105,6 +106,7 @@ func TestALoopDeviceOnTheShareIsNoTarget(t *testing.T) {
 // A directory that a mount writes must not lie below its mountpoint. It is not made either, because
 // the mountpoint could then not be used.
 func TestNothingIsMadeInTheMountpoint(t *testing.T) {
+	unwatched(t)
 	needMount(t)
 	share, _ := recordsShare(t)
 	for _, flag := range []string{"--overlay", "--disk-cache", "--cache-dir", "--log-file"} {

@@ -16,7 +16,7 @@ import (
 // A user who can write to a directory of restorefs could read and forge what is in it: caches, what
 // a virtual machine wrote, notes that make --force unnecessary.
 func TestDirectoriesThatOthersCanWriteToAreNotUsed(t *testing.T) {
-	firstPass(t)
+	unwatched(t)
 	if os.Geteuid() != 0 {
 		skip(t, "needs root to give directories away")
 	}
@@ -74,6 +74,7 @@ func TestDirectoriesThatOthersCanWriteToAreNotUsed(t *testing.T) {
 }
 
 func TestAGroupCanBeTrusted(t *testing.T) {
+	unwatched(t)
 	if os.Geteuid() != 0 {
 		skip(t, "needs root to give directories away")
 	}
@@ -123,6 +124,7 @@ func TestALinkInTheCacheDirectoryIsNotFollowed(t *testing.T) {
 
 // Any user can put a file beside a target in a directory that all can write to.
 func TestNothingPlantedBesideATargetIsBelievedOrWaitedFor(t *testing.T) {
+	unwatched(t)
 	if os.Geteuid() != 0 {
 		skip(t, "needs root to give files away")
 	}

@@ -46,6 +46,16 @@ func firstPass(t *testing.T) {
 	}
 }
 
+// unwatched is for tests of what commands and documents say and of what is refused. What of these
+// runs at once other tests have with the race detector, under which a start of the program takes
+// four times as long: the pass of make test without it has these.
+func unwatched(t *testing.T) {
+	t.Helper()
+	if watched {
+		t.Skip(testneed.NotInThisRun + "the pass of make test without the race detector has it")
+	}
+}
+
 func need(t *testing.T, programs ...string) {
 	t.Helper()
 	for _, p := range programs {

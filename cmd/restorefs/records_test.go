@@ -40,6 +40,7 @@ func recordsShare(t *testing.T) (share string, ids []string) {
 }
 
 func TestRecordsAreWhatCinderExports(t *testing.T) {
+	unwatched(t)
 	share, ids := recordsShare(t)
 	out, errOut, code := restorefs(t, "records", "--share", share, "--json", ids[2], ids[1])
 	if code != 0 || !containsAll(errOut, []string{"3 record(s), 3 GiB", "are incremental. Cinder 23.0.0 (2023.2) to 28 restores"}) {
@@ -85,6 +86,7 @@ func TestRecordsAreWhatCinderExports(t *testing.T) {
 }
 
 func TestABackupInTheRootOfTheShareHasTheEmptyContainer(t *testing.T) {
+	unwatched(t)
 	share, ids := recordsShare(t)
 	out, _, _ := restorefs(t, "records", "--share", share, "--json", ids[3])
 	if !strings.Contains(out, `"container": ""`) || !strings.Contains(out, `"object_count": 1`) {
@@ -93,6 +95,7 @@ func TestABackupInTheRootOfTheShareHasTheEmptyContainer(t *testing.T) {
 }
 
 func TestAShareThatIsNotCindersIsNoted(t *testing.T) {
+	unwatched(t)
 	share, ids := recordsShare(t)
 	if _, errOut, code := restorefs(t, "records", "--share", filepath.Join(share, ids[0][:2])); code != 0 || !strings.Contains(errOut, "1 of them lie where") {
 		t.Errorf("%d %s", code, errOut)
@@ -108,6 +111,7 @@ func TestAShareThatIsNotCindersIsNoted(t *testing.T) {
 }
 
 func TestBrokenBackupsGetNoRecord(t *testing.T) {
+	unwatched(t)
 	share, ids := recordsShare(t)
 	found, err := filepath.Glob(filepath.Join(share, "*", "*", ids[1], "*_metadata"))
 	if err != nil || len(found) != 1 {
@@ -127,6 +131,7 @@ func TestBrokenBackupsGetNoRecord(t *testing.T) {
 }
 
 func TestOnlyBackupsOfTheProjectGetRecords(t *testing.T) {
+	unwatched(t)
 	share, _ := recordsShare(t)
 	if out, _, code := restorefs(t, "records", "--share", share, "--project", recordsProject); code != 0 || strings.Count(out, "record import") != 4 {
 		t.Errorf("%d %s", code, out)

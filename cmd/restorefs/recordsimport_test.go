@@ -48,6 +48,7 @@ func (c *fakeCinder) importInto(t *testing.T, share string, flags ...string) (re
 }
 
 func TestRecordsAreImportedOnce(t *testing.T) {
+	unwatched(t)
 	share, ids := recordsShare(t)
 	c := newFakeCinder(t)
 	for _, want := range []cloud.RecordResult{cloud.RecordImported, cloud.RecordPresent} {
@@ -68,6 +69,7 @@ func TestRecordsAreImportedOnce(t *testing.T) {
 }
 
 func TestChildrenOfAFailedRecordAreNotTriedAndARerunGoesOn(t *testing.T) {
+	unwatched(t)
 	share, ids := recordsShare(t)
 	c := newFakeCinder(t)
 	c.Change(func() {
@@ -97,6 +99,7 @@ func TestChildrenOfAFailedRecordAreNotTriedAndARerunGoesOn(t *testing.T) {
 }
 
 func TestAFailureThatAllRecordsWouldMeetEndsTheImport(t *testing.T) {
+	unwatched(t)
 	share, ids := recordsShare(t)
 	answer := func(status int, message string) func(http.ResponseWriter, string) bool {
 		return func(w http.ResponseWriter, call string) bool {
@@ -134,6 +137,7 @@ func TestAFailureThatAllRecordsWouldMeetEndsTheImport(t *testing.T) {
 }
 
 func TestBackupsOfAnotherProjectAreRefused(t *testing.T) {
+	unwatched(t)
 	share, _ := recordsShare(t)
 	c := newFakeCinder(t)
 	t.Setenv("OS_PROJECT_ID", "unused")

@@ -12,6 +12,7 @@ import (
 )
 
 func TestRecordsTellWhatCinderCannotRestore(t *testing.T) {
+	unwatched(t)
 	share := t.TempDir()
 	content := storetest.Text(1<<20, 3)
 	raw := make([]byte, 1<<20)

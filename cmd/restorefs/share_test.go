@@ -41,6 +41,7 @@ func fakeNFS(t *testing.T, dir string) {
 }
 
 func TestTheShareOfCindersConfigurationIsUsed(t *testing.T) {
+	unwatched(t)
 	share, ids := recordsShare(t)
 	conf := cinderConf(t, "backup_driver = cinder.backup.drivers.posix.PosixBackupDriver", "state_path = "+filepath.Dir(share),
 		"backup_posix_path = $state_path/"+filepath.Base(share))
@@ -184,7 +185,7 @@ func noOwnMounts(t *testing.T) {
 }
 
 func TestAURLIsNoShare(t *testing.T) {
-	firstPass(t)
+	unwatched(t)
 	for spec, says := range map[string]string{
 		"s3://bucket": "object stores and Ceph are not read", "swift://": "object stores", "rbd://pool/image": "object stores",
 		"file:///srv/b": "its path, /srv/b",
@@ -199,6 +200,7 @@ func TestAURLIsNoShare(t *testing.T) {
 }
 
 func TestAnExportThatMakesNoSenseIsWrongUsage(t *testing.T) {
+	unwatched(t)
 	for _, spec := range []string{"nfs1:export", "n:/a/../b"} {
 		if _, errOut, code := restorefs(t, "list", "--share", spec); code != exitcode.Usage || !strings.Contains(errOut, "no NFS export such as") {
 			t.Errorf("%s: %d %s", spec, code, errOut)

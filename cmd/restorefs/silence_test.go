@@ -14,6 +14,7 @@ import (
 )
 
 func TestAShareWithoutBackupsIsNoSuccess(t *testing.T) {
+	unwatched(t)
 	empty := t.TempDir()
 	if err := os.MkdirAll(filepath.Join(empty, "aa/bb/deleted"), 0o700); err != nil {
 		t.Fatal(err)
@@ -34,6 +35,7 @@ func TestAShareWithoutBackupsIsNoSuccess(t *testing.T) {
 }
 
 func TestAVolumeWithoutBackupsIsTheSameInJSON(t *testing.T) {
+	unwatched(t)
 	share, _ := smallShare(t)
 	for _, flags := range [][]string{{}, {"--json"}} {
 		stdout, stderr, code := restorefs(t, append([]string{"list", "--share", share, "--volume", "ffffffff"}, flags...)...)
@@ -56,6 +58,7 @@ func TestAMountOfAShareWithoutBackupsWarns(t *testing.T) {
 }
 
 func TestAMountOfRestorefsIsNoShare(t *testing.T) {
+	unwatched(t)
 	needMount(t)
 	share, b := smallShare(t)
 	mountpoint, _ := mountShare(t, share)
@@ -71,6 +74,7 @@ func TestAMountOfRestorefsIsNoShare(t *testing.T) {
 }
 
 func TestWhatMayBeBackupsAndIsNotReadFailsAndJSONStaysWhole(t *testing.T) {
+	unwatched(t)
 	share, b := smallShare(t)
 	if err := os.Symlink("/etc", filepath.Join(share, "moved")); err != nil {
 		t.Fatal(err)

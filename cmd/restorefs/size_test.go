@@ -13,6 +13,7 @@ import (
 )
 
 func TestMoreJobsThanAnyMachineGainsFromAreWrongUsage(t *testing.T) {
+	unwatched(t)
 	for args, want := range map[string]int{"--jobs 0": exitcode.Done, "--jobs 1024": exitcode.Done, "-j 1025": exitcode.Usage, "--jobs -1": exitcode.Usage, "--jobs 2000000000": exitcode.Usage} {
 		app := newApp()
 		for _, c := range app.Commands {

@@ -12,6 +12,7 @@ import (
 )
 
 func TestADoubtfulTargetTakesAYes(t *testing.T) {
+	unwatched(t)
 	share, b := smallShare(t)
 	dir := t.TempDir()
 	in := func(args ...string) (string, int) {
@@ -58,6 +59,7 @@ func TestAFinishedRestoreThatIsRunAgainSaysHowToProveIt(t *testing.T) {
 }
 
 func TestADryRunOfAPipeAndOfAQcow2(t *testing.T) {
+	unwatched(t)
 	share, b := smallShare(t)
 	plan := func(args ...string) (p attended.Plan) {
 		t.Helper()

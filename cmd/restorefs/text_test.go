@@ -14,6 +14,7 @@ import (
 const nasty = "a\x1b[31m\u009b31m\u0085\x7f\u202eb\u2066\u200f\ufeff\U000e0041\u061c\u2028z"
 
 func TestCommandsPrintNothingThatSteersATerminal(t *testing.T) {
+	unwatched(t)
 	share := t.TempDir()
 	long := strings.Repeat("long", 200) // the catalogue keeps 1 KiB of a name
 	meta := `{"version": 2, "volume-base-metadata": {"id": "x", "display_name": ` + asJSON(t, nasty+long) + `}, "volume-metadata": {"k": ` + asJSON(t, nasty) + `}}`

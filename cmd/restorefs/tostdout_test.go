@@ -72,6 +72,7 @@ func TestADeviceIsNotWrittenByWayOfStdout(t *testing.T) {
 
 // Wherever a link is, nothing is written to the share through it.
 func TestALinkToTheShareIsNoTarget(t *testing.T) {
+	unwatched(t)
 	share, id := cloudBackup(t, storetest.Volume{})
 	victim := filepath.Join(share, "other")
 	if err := os.WriteFile(victim, []byte("precious"), 0o600); err != nil {
@@ -91,6 +92,7 @@ func TestALinkToTheShareIsNoTarget(t *testing.T) {
 }
 
 func TestFilesForTheOperatorAreNotLeftOnTheShare(t *testing.T) {
+	unwatched(t)
 	long := strings.Repeat("x", 300)
 	share, id := cloudBackup(t, storetest.Volume{Metadata: map[string]string{"long": long}})
 	before := names(t, share)
@@ -170,6 +172,7 @@ func names(t *testing.T, dir string) string {
 }
 
 func TestWhatCannotBeToldIsNoSuccess(t *testing.T) {
+	unwatched(t)
 	share, id := cloudBackup(t, storetest.Volume{Name: "db"})
 	for _, args := range []string{"list", "list --json", "show " + id, "diff " + id + " " + id, "verify " + id, "records", "records --script"} {
 		cmd := program(t, append(strings.Fields(args), "--share", share)...)

@@ -73,6 +73,7 @@ func TestVerifyOfGoodBackupsExitsWithZero(t *testing.T) {
 }
 
 func TestACommandForTheWholeShareFailsWhereThatIsNotSeen(t *testing.T) {
+	unwatched(t)
 	empty := t.TempDir()
 	for _, command := range []string{"verify", "verify --json", "verify --sample 5%", "index --all"} {
 		_, stderr, code := restorefs(t, append(strings.Fields(command), "--share", empty)...)
