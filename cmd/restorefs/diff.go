@@ -23,13 +23,23 @@ are read. Objects are decoded only where the digests of both say zero and the
 two share no object: whether that is so is then seen in the objects. Ranges are
 of whole blocks (32 KiB unless Cinder was configured otherwise); where one
 volume ends before the other it counts as zero. The table is offset and length
-in bytes.`,
-		Flags:  []cli.Flag{shareFlag(), jsonFlag()},
+in bytes.
+
+With --files it shows which files differ: added, removed, changed, and those with
+other metadata. Contents are read only of files that have a block that differs.`,
+		Flags: []cli.Flag{shareFlag(), jsonFlag(), memoryFlag(), cacheDirFlag(),
+			&cli.BoolFlag{Name: "files", DisableDefaultText: true,
+				Usage: "show which files inside the disks differ"}},
 		Action: runDiff,
 	}
 }
 
-func runDiff(c *cli.Context) error { return diff(c.Context, commonOf(c)) }
+func runDiff(c *cli.Context) error {
+	if c.Bool("files") {
+		return diffFiles(c.Context, commonOf(c))
+	}
+	return diff(c.Context, commonOf(c))
+}
 
 func diff(ctx context.Context, o common) error {
 	if err := o.wantArgs("A", "B"); err != nil {

@@ -103,3 +103,36 @@ func TestAFileIsFoundInAllBackupsOfAVolume(t *testing.T) {
 		}
 	}
 }
+
+func TestTheFilesThatDifferBetweenTwoBackups(t *testing.T) {
+	share, ids := historyShare(t)
+	for _, c := range []struct {
+		a, b int
+		want string
+	}{
+		{0, 1, ""},
+		{0, 2, "changed   /etc/one\nmetadata  /larger\nadded     /two\n"},
+		{2, 3, "removed   /etc/one\n"},
+		{3, 0, "added     /etc/one\nmetadata  /larger\nremoved   /two\n"},
+	} {
+		out, told, code := restorefs(t, "diff", "--files", "--share", share, ids[c.a], ids[c.b])
+		if code != 0 || out != c.want {
+			t.Errorf("%d and %d: exit %d: %s\n%s", c.a, c.b, code, out, told)
+		}
+	}
+	out, told, code := restorefs(t, "diff", "--files", "--json", "--share", share, ids[0], ids[2])
+	var list struct {
+		A, B  string
+		Files []struct {
+			Change, Part, Path, Type string
+			SizeA                    *int64 `json:"size_a"`
+			SizeB                    *int64 `json:"size_b"`
+		}
+		Failed []any
+	}
+	if err := json.Unmarshal([]byte(out), &list); err != nil || code != 0 || len(list.Files) != 3 || list.Failed == nil ||
+		list.A != ids[0] || list.B != ids[2] || *list.Files[0].SizeA != 2 || *list.Files[0].SizeB != 8 ||
+		list.Files[2].SizeA != nil || list.Files[2].Change != "added" {
+		t.Errorf("exit %d, %v: %s\n%s", code, err, out, told)
+	}
+}

@@ -1,0 +1,148 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/restorefs/restorefs/backupstore"
+	"github.com/restorefs/restorefs/cmd/filereport"
+	"github.com/restorefs/restorefs/cmd/files"
+	"github.com/restorefs/restorefs/fusefs/inside"
+)
+
+// maxDiffRanges bounds the ranges that are kept: what lies behind them counts as different.
+const maxDiffRanges = 1 << 19
+
+// diffFiles lists the files that differ between two backups.
+func diffFiles(ctx context.Context, o common) error {
+	if err := o.wantArgs("A", "B"); err != nil {
+		return err
+	}
+	memory, err := o.memory.Bound()
+	if err != nil {
+		return err
+	}
+	memory /= 2 // two disks are open
+	catalog, _, err := o.open(ctx, backupstore.Options{DecoderBytes: memory})
+	if err != nil {
+		return err
+	}
+	defer catalog.Close()
+	d := &filesDiff{}
+	for i := range d.sides {
+		b, err := catalog.Find(o.arg(i))
+		if err != nil {
+			return err
+		}
+		disk, err := files.Open(ctx, catalog, b,
+			files.Options{CacheBytes: memory, MemoryFor: o.memory.EnoughFor(), Logger: o.log})
+		if err != nil {
+			return err
+		}
+		defer disk.Close()
+		d.sides[i] = &filesRun{filesOptions: filesOptions{common: o}, backup: b.ID, disk: disk,
+			about: "backup " + b.ID + ": "}
+		d.backups[i] = b
+	}
+	if d.out, err = filereport.NewChanges(o.Out, o.JSON, d.backups[0].ID, d.backups[1].ID); err != nil {
+		return err
+	}
+	if err := d.differing(ctx, catalog); err != nil {
+		return err
+	}
+	if err := d.compare(ctx); err != nil {
+		return err
+	}
+	if err := d.out.End(); err != nil {
+		return err
+	}
+	for _, side := range d.sides {
+		side.notes()
+	}
+	fmt.Fprintln(o.Err, d.out.Words())
+	return d.sides[1].result("all was compared")
+}
+
+// filesDiff compares the files of two backups.
+type filesDiff struct {
+	backups [2]*backupstore.Backup
+	sides   [2]*filesRun
+	differs []backupstore.Range
+	out     *filereport.Changes
+}
+
+// differing finds out in which ranges the disks differ.
+func (d *filesDiff) differing(ctx context.Context, catalog *backupstore.Catalog) error {
+	for r, err := range catalog.Diff(ctx, d.backups[0], d.backups[1]) {
+		if err != nil {
+			return err
+		}
+		if len(d.differs) == maxDiffRanges {
+			last := &d.differs[maxDiffRanges-1]
+			last.Len = max(d.backups[0].Size, d.backups[1].Size) - last.Off
+			return nil
+		}
+		d.differs = append(d.differs, r)
+	}
+	return nil
+}
+
+// compare compares the parts of both disks that have the same name.
+func (d *filesDiff) compare(ctx context.Context) error {
+	a, b := d.sides[0], d.sides[1]
+	compared := 0
+	for _, p := range b.disk.Parts {
+		other := partOf(a.disk, p.Name)
+		switch {
+		case !p.Readable():
+			if !p.Container && p.Kind != "" && p.Kind != "swap" {
+				b.note(fmt.Sprintf("%s is not compared: it is %s, whose files are not read here", p.Name, p.Kind))
+			}
+			continue
+		case other == nil || !other.Readable():
+			b.note(p.Name + " is not compared: the other disk has no such part whose files are read here")
+			continue
+		}
+		compared++
+		if err := d.comparePart(ctx, p.Name); err != nil {
+			return err
+		}
+	}
+	if compared == 0 {
+		return fmt.Errorf("the disks of %s and %s have no part in common whose files are read here%s",
+			a.backup, b.backup, adviceFor(b.disk.Parts, false))
+	}
+	return nil
+}
+
+// comparePart compares the files of one part.
+func (d *filesDiff) comparePart(ctx context.Context, part string) error {
+	a, b := d.sides[0], d.sides[1]
+	var roots [2]*files.Node
+	for i, side := range d.sides {
+		root, err := side.find(part+":/", true)
+		if err != nil {
+			b.told("backup "+side.backup+", "+part, err)
+			d.out.Fail(part, err)
+			return ctx.Err()
+		}
+		roots[i] = root
+	}
+	return files.Compare(ctx, a.disk, b.disk, roots[0], roots[1], d.differs, files.CompareOptions{
+		Found: func(c files.Change) error { return d.out.Add(c, b.disk.Name(c.Node())) },
+		Failed: func(path string, err error) {
+			b.told(path, err)
+			d.out.Fail(path, err)
+		},
+	})
+}
+
+// partOf returns the part of a name, or nil.
+func partOf(d *files.Disk, name string) *inside.Part {
+	for _, p := range d.Parts {
+		if p.Name == name {
+			return p
+		}
+	}
+	return nil
+}
