@@ -44,8 +44,8 @@ func (e *AmbiguousError) Error() string {
 			break
 		}
 		if e.Volumes {
-			text += fmt.Sprintf("\n  %s %s  newest backup %s", b.VolumeID,
-				shown(e.names[b.VolumeID]), clock(b.CreatedAt))
+			text += fmt.Sprintf("\n  %s %s  newest backup %s, %s", b.VolumeID,
+				shown(e.names[b.VolumeID]), clock(b.CreatedAt), b.State)
 			continue
 		}
 		text += fmt.Sprintf("\n  %s  %s  %s  of volume %s %s", b.ID, clock(b.CreatedAt), b.State,
@@ -131,9 +131,9 @@ func (e *notNamedError) Error() string {
 		text += "; " + odd.Error()
 	}
 	if len(e.like) > 0 {
-		text += "; did you mean " + strings.Join(e.like, " or ") + "?"
+		return text + "; did you mean " + strings.Join(e.like, " or ") + "?"
 	}
-	return text + " \"restorefs list --all\" shows what is there"
+	return text + "; \"restorefs list --all\" shows what is there"
 }
 
 // notNamed returns the error for a Ref that names nothing, with the names that are like it.

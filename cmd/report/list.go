@@ -1,10 +1,7 @@
 package report
 
 import (
-	"fmt"
-	"io"
 	"slices"
-	"text/tabwriter"
 	"time"
 
 	"github.com/restorefs/restorefs/backupstore"
@@ -57,45 +54,6 @@ func NewBackup(b *backupstore.Backup) Backup {
 		Compression: append([]string{}, b.Compression...),
 		Container:   b.Container,
 		Problems:    append([]string{}, b.Problems...),
-	}
-}
-
-// PrintList lists backups, ordered by volume, for people. names are those of the volumes, see
-// [VolumeNames]; disks has what is on some of them, see [NewDisk].
-func PrintList(out io.Writer, backups []*backupstore.Backup, names map[string][]string,
-	disks map[*backupstore.Backup]*Disk) {
-	w := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
-	defer w.Flush()
-	volume := ""
-	for _, b := range backups {
-		if b.VolumeID != volume {
-			volume = b.VolumeID
-			w.Flush()
-			fmt.Fprintf(out, "volume %s%s\n", volume, namesText(names[volume]))
-		}
-		kind := "full"
-		if b.Incremental() {
-			kind = "on " + b.ParentID[:8]
-		}
-		name := ""
-		if b.Name != nil {
-			name = wording.Printable(wording.Cut(*b.Name, wording.MaxName))
-		}
-		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\t%s stored\t%s\t%s\n", b.ID,
-			b.CreatedAt.Format("2006-01-02 15:04:05"), kind, wording.VolumeSize(b.Size),
-			wording.Size(b.StoredBytes), b.State, name)
-		if b.State != backupstore.Complete {
-			w.Flush()
-			for _, p := range b.Problems {
-				fmt.Fprintf(out, "      %s\n", wording.Printable(wording.Cut(p, wording.MaxValue)))
-			}
-		}
-		if d := disks[b]; d != nil {
-			w.Flush()
-			for _, line := range d.Lines() {
-				fmt.Fprintf(out, "      %s\n", wording.Printable(line))
-			}
-		}
 	}
 }
 

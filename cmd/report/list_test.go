@@ -34,8 +34,8 @@ func TestAVolumeIsListedByItsNewestName(t *testing.T) {
 		}
 	}
 	var out bytes.Buffer
-	PrintList(&out, all[:1], names, nil) // the listed one has no name itself
-	if !strings.HasPrefix(out.String(), `volume a "new", before: "first", "second"`) {
+	Listing{Backups: all[:1], Names: names}.Print(&out) // the listed one has no name itself
+	if !strings.Contains(out.String(), "\n"+`volume a "new", before: "first", "second"`) {
 		t.Errorf("%s", out.String())
 	}
 }

@@ -1,0 +1,121 @@
+package report
+
+import (
+	"unicode/utf8"
+
+	"github.com/restorefs/restorefs/backupstore"
+)
+
+// rows returns the lines of the table: the backups in their order, or below their parents.
+func (l Listing) rows() []row {
+	if !l.Graph {
+		out := make([]row, 0, len(l.Backups))
+		for _, b := range l.Backups {
+			out = append(out, row{volume: b.VolumeID, backup: b})
+		}
+		return out
+	}
+	var out []row
+	for start, end := 0, 0; start < len(l.Backups); start = end {
+		for end < len(l.Backups) && l.Backups[end].VolumeID == l.Backups[start].VolumeID {
+			end++
+		}
+		out = append(out, chains(l.Backups[start:end])...)
+	}
+	return out
+}
+
+// graph draws the chains of a volume: each backup below its parent. Of several that are on one
+// parent, all but the last stand indented, with what is on them, so that a chain goes straight down
+// however long it is.
+type graph struct {
+	children map[string][]*backupstore.Backup // by the id of the parent
+	todo     map[*backupstore.Backup]bool     // not drawn yet
+	out      []row
+}
+
+// chains draws the backups of a volume.
+func chains(backups []*backupstore.Backup) []row {
+	g := graph{
+		children: map[string][]*backupstore.Backup{}, todo: map[*backupstore.Backup]bool{},
+	}
+	listed := map[string]bool{}
+	for _, b := range backups {
+		g.todo[b], listed[b.ID] = true, true
+		g.children[b.ParentID] = append(g.children[b.ParentID], b)
+	}
+	full := g.children[""]
+	delete(g.children, "")
+	for _, b := range full {
+		g.chain(b, "", "")
+	}
+	for _, b := range backups {
+		if listed[b.ParentID] || !g.todo[b] {
+			continue
+		}
+		why := "not on the share"
+		if b.Parent() != nil {
+			why = "not listed"
+		}
+		g.out = append(g.out, row{
+			volume: b.VolumeID, tree: "┬ ", missing: b.ParentID, why: why,
+		})
+		g.below(b.ParentID, "")
+	}
+	for _, b := range backups { // parents that lead back to themselves: only a forged share has any
+		if g.todo[b] {
+			g.chain(b, "", "")
+		}
+	}
+	return g.out
+}
+
+// chain draws a backup that begins a line of the tree, and what is on it; first is what stands
+// before it, "" at the top.
+func (g *graph) chain(b *backupstore.Backup, indent, first string) {
+	g.todo[b] = false
+	switch {
+	case first != "":
+	case len(g.children[b.ID]) > 0:
+		first = "┬ "
+	default:
+		first = "─ "
+	}
+	g.out = append(g.out, row{volume: b.VolumeID, tree: indent + first, backup: b})
+	g.below(b.ID, indent)
+}
+
+// maxIndent bounds how far a tree is indented.
+const maxIndent = 20
+
+// below draws what is on a parent, whose line of the tree is so indented.
+func (g *graph) below(parent, indent string) {
+	for children := g.children[parent]; len(children) > 0; children = g.children[parent] {
+		last := children[len(children)-1]
+		aside := indent
+		if utf8.RuneCountInString(indent) < 2*maxIndent {
+			aside += "│ "
+		}
+		for _, b := range children[:len(children)-1] {
+			if g.todo[b] {
+				g.chain(b, aside, g.lineOf(b))
+			}
+		}
+		if !g.todo[last] {
+			return
+		}
+		g.todo[last] = false
+		g.out = append(g.out, row{
+			volume: last.VolumeID, tree: indent + g.lineOf(last), backup: last,
+		})
+		parent = last.ID
+	}
+}
+
+// lineOf returns what stands before a backup that is not the first of its chain.
+func (g *graph) lineOf(b *backupstore.Backup) string {
+	if len(g.children[b.ID]) > 0 {
+		return "├ "
+	}
+	return "└ "
+}

@@ -1,0 +1,148 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/restorefs/restorefs/backupstore"
+	"github.com/restorefs/restorefs/cmd/wording"
+)
+
+// Listing is what list prints for people.
+type Listing struct {
+	Backups []*backupstore.Backup // volume by volume
+	Names   map[string][]string   // of the volumes, see [VolumeNames]
+	Disks   map[*backupstore.Backup]*Disk
+	Now     time.Time
+	Colour  bool
+	Graph   bool // backups stand below their parents
+}
+
+// row is a line of the table: a backup, or a parent that is not there.
+type row struct {
+	volume  string
+	tree    string // what is drawn before the id
+	backup  *backupstore.Backup
+	missing string // the id of the parent
+	why     string // it is not there
+}
+
+// columns of the table. The last one is not padded.
+var columns = []string{"BACKUP", "MADE (UTC)", "", "KIND", "SIZE", "STORED", "STATE", "NAME"}
+
+const stateColumn = 6
+
+// cells returns what stands in the columns.
+func (l Listing) cells(r row) []string {
+	b := r.backup
+	if b == nil {
+		return []string{r.tree + r.missing, r.why}
+	}
+	kind, name := "full", ""
+	if b.Incremental() {
+		kind = "on " + b.ParentID[:min(8, len(b.ParentID))]
+	}
+	if b.Name != nil {
+		name = wording.Printable(wording.Cut(*b.Name, wording.MaxName))
+	}
+	return []string{
+		r.tree + b.ID, b.CreatedAt.Format("2006-01-02 15:04:05"), wording.Ago(b.CreatedAt, l.Now), kind,
+		wording.VolumeSize(b.Size), wording.Size(b.StoredBytes), b.State.String(), name,
+	}
+}
+
+// Print prints the list: a line for each volume, with its names, and one for each of its backups,
+// with what is wrong with it; then what there is in all.
+func (l Listing) Print(out io.Writer) {
+	if len(l.Backups) == 0 {
+		return
+	}
+	rows := l.rows()
+	widths := make([]int, len(columns))
+	for i, title := range columns {
+		widths[i] = len(title)
+	}
+	for _, r := range rows {
+		for i, cell := range l.cells(r) {
+			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+		}
+	}
+	l.line(out, columns, widths, nil)
+	volume := ""
+	for _, r := range rows {
+		if r.volume != volume {
+			volume = r.volume
+			fmt.Fprintf(out, "volume %s%s\n", volume, namesText(l.Names[volume]))
+		}
+		l.line(out, l.cells(r), widths, r.backup)
+		l.remarks(out, r.backup)
+	}
+	fmt.Fprintln(out, l.total())
+}
+
+// line prints the cells of a row, b's or another's.
+func (l Listing) line(out io.Writer, cells []string, widths []int, b *backupstore.Backup) {
+	var line strings.Builder
+	for i, cell := range cells {
+		pad := ""
+		if i < len(cells)-1 {
+			pad = strings.Repeat(" ", 2+widths[i]-utf8.RuneCountInString(cell))
+		}
+		if i == stateColumn && b != nil {
+			cell = l.coloured(b.State)
+		}
+		line.WriteString(cell + pad)
+	}
+	fmt.Fprintln(out, strings.TrimRight("  "+line.String(), " "))
+}
+
+// coloured returns a state as it stands in the table.
+func (l Listing) coloured(s backupstore.State) string {
+	switch {
+	case !l.Colour || s == backupstore.Complete:
+		return s.String()
+	case s == backupstore.Broken:
+		return "\033[31m" + s.String() + "\033[0m"
+	}
+	return "\033[33m" + s.String() + "\033[0m"
+}
+
+// remarks prints what is wrong with a backup, and what is on its disk.
+func (l Listing) remarks(out io.Writer, b *backupstore.Backup) {
+	if b == nil {
+		return
+	}
+	if b.State != backupstore.Complete {
+		for _, p := range b.Problems {
+			fmt.Fprintf(out, "      %s\n", wording.Printable(wording.Cut(p, wording.MaxValue)))
+		}
+	}
+	if d := l.Disks[b]; d != nil {
+		for _, line := range d.Lines() {
+			fmt.Fprintf(out, "      %s\n", wording.Printable(line))
+		}
+	}
+}
+
+// total says what there is in all.
+func (l Listing) total() string {
+	volumes := map[string]bool{}
+	count := map[backupstore.State]int{}
+	var stored int64
+	for _, b := range l.Backups {
+		volumes[b.VolumeID] = true
+		count[b.State]++
+		stored += b.StoredBytes
+	}
+	text := fmt.Sprintf("%s of %s, %s stored", wording.Count(len(l.Backups), "backup"),
+		wording.Count(len(volumes), "volume"), wording.Size(stored))
+	for _, s := range []backupstore.State{backupstore.Broken, backupstore.Incomplete} {
+		if count[s] > 0 {
+			text += fmt.Sprintf("; %d %s", count[s], s)
+		}
+	}
+	return text
+}
