@@ -38,7 +38,8 @@ build: ## build build/restorefs, one static file
 install: $(if $(shell command -v $(GO)),build) ## install it below PREFIX (/usr/local), with units for systemd and a helper for mount
 	install -D -m 0755 $(BUILD)/restorefs $(DESTDIR)$(PREFIX)/bin/restorefs
 	install -d $(DESTDIR)$(UNITS) $(DESTDIR)$(DOC)
-	for file in $(UNITS)/restorefs@.service $(DOC)/mnt-restore.mount $(DOC)/restorefs-user.conf; do \
+	for file in $(addprefix $(UNITS)/,restorefs@.service restorefs-verify.service restorefs-verify.timer) \
+	  $(addprefix $(DOC)/,mnt-restore.mount restorefs-user.conf prometheus-alerts.yaml grafana-dashboard.json); do \
 	  sed 's:/usr/local/bin/restorefs:$(PREFIX)/bin/restorefs:' packaging/$${file##*/} >$(DESTDIR)$$file && chmod 0644 $(DESTDIR)$$file || exit 1; \
 	done
 	[ -z "$(SBIN)" ] || { install -d $(DESTDIR)$(SBIN) && ln -sfn $(PREFIX)/bin/restorefs $(DESTDIR)$(SBIN)/mount.fuse.restorefs; }

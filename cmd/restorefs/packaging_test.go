@@ -16,7 +16,8 @@ func TestSystemdAcceptsTheUnits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for unit, as := range map[string]string{"restorefs@.service": "restorefs@mnt-restore.service", "mnt-restore.mount": "mnt-restore.mount"} {
+	for unit, as := range map[string]string{"restorefs@.service": "restorefs@mnt-restore.service", "mnt-restore.mount": "mnt-restore.mount",
+		"restorefs-verify.service": "restorefs-verify.service", "restorefs-verify.timer": "restorefs-verify.timer"} {
 		t.Run(unit, func(t *testing.T) {
 			text, err := os.ReadFile(filepath.Join("../../packaging", unit))
 			if err != nil {
@@ -24,9 +25,15 @@ func TestSystemdAcceptsTheUnits(t *testing.T) {
 			}
 			// systemd checks that the programs exist.
 			here := strings.ReplaceAll(string(text), "/usr/local/bin/restorefs", self)
-			path := filepath.Join(t.TempDir(), as)
+			dir := t.TempDir()
+			path := filepath.Join(dir, as)
 			if err := os.WriteFile(path, []byte(here), 0o644); err != nil {
 				t.Fatal(err)
+			}
+			if timer, ok := strings.CutSuffix(as, ".timer"); ok { // it needs what it starts
+				if err := os.WriteFile(filepath.Join(dir, timer+".service"), []byte("[Service]\nExecStart="+self+"\n"), 0o644); err != nil {
+					t.Fatal(err)
+				}
 			}
 			out, err := exec.Command("systemd-analyze", "verify", "--man=no", path).CombinedOutput()
 			if err != nil {
