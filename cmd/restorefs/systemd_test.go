@@ -42,6 +42,8 @@ func TestUnderSystemd(t *testing.T) {
 			"a wrong flag is not tried again",
 			"a share that comes late is found",
 			"a killed server is started anew",
+			"the proof of the night finds damage",
+			"the proof of the night passes what is whole",
 			"the service runs as another user",
 			"a user without the drop-in is told what is missing",
 			"what a mount of fstab has to say is in the journal",

@@ -68,6 +68,16 @@ live() {
 	result "a killed server is started anew"
 	reset
 
+	proof=restorefs-verify.service
+	flags; echo 'RESTOREFS_VERIFY=--sample=100%' >>/etc/default/restorefs
+	! systemctl start $proof 2>/dev/null && [ "$(systemctl show -p ExecMainStatus --value $proof)" = 3 ] &&
+		journal -u $proof | grep -q "$BROKEN.*DAMAGED"
+	result "the proof of the night finds damage"
+	flags; echo "RESTOREFS_VERIFY=--sample=100% $ID" >>/etc/default/restorefs
+	systemctl start $proof && journal -u $proof | grep -q "$ID.*ok" && systemctl cat restorefs-verify.timer >/dev/null
+	result "the proof of the night passes what is whole"
+	systemctl reset-failed; flags
+
 	mkdir -p /etc/systemd/system/restorefs@.service.d
 	sed 's/^User=.*/User=backup/' /usr/local/share/doc/restorefs/restorefs-user.conf >/etc/systemd/system/restorefs@.service.d/user.conf
 	systemctl daemon-reload; chown backup /mnt/restore; chmod -R a+rX /srv/share; echo user_allow_other >/etc/fuse.conf
