@@ -16,6 +16,9 @@ type group struct {
 	text    *section
 	sources map[string]Source // physical volumes that are here, by id
 	left    *int              // segments
+	made    map[string]*Volume
+	pools   map[string]pooled
+	room    *int // for pools
 }
 
 // Look finds the logical volumes in physical volumes. problems says what is wrong with these.
@@ -43,7 +46,7 @@ func Look(sources []Source) (volumes []*Volume, problems []string) {
 			}
 		}
 	}
-	left := maxSegments
+	left, room := maxSegments, maxPools
 	var order []*group
 	for _, g := range groups {
 		order = append(order, g)
@@ -53,7 +56,8 @@ func Look(sources []Source) (volumes []*Volume, problems []string) {
 		func(a, b *group) int { return strings.Compare(a.name+"/"+a.id, b.name+"/"+b.id) },
 	)
 	for _, g := range order {
-		g.sources, g.left = ids, &left
+		g.sources, g.left, g.room = ids, &left, &room
+		g.made, g.pools = map[string]*Volume{}, map[string]pooled{}
 		volumes = append(volumes, g.volumes(told)...)
 	}
 	if len(volumes) > maxVolumes {
@@ -98,10 +102,10 @@ func wellNamed(name string) bool {
 
 // volumes returns the logical volumes that people see.
 func (g *group) volumes(told func(string, ...any)) (out []*Volume) {
-	all := g.text.section("logical_volumes")
+	all, stores := g.text.section("logical_volumes"), g.stores()
 	for _, name := range all.names {
 		body, ok := all.values[name].(*section)
-		if !ok || !body.has("status", "VISIBLE") {
+		if !ok || !body.has("status", "VISIBLE") && stores[name] == "" || holds(body) {
 			continue
 		}
 		if !wellNamed(name) {
@@ -112,7 +116,10 @@ func (g *group) volumes(told func(string, ...any)) (out []*Volume) {
 			break
 		}
 		v := &Volume{Group: g.name, Name: name}
-		if err := g.fill(v, body); err != nil {
+		if origin := stores[name]; origin != "" {
+			v.Problem = fmt.Sprintf("it is a snapshot of %s that is not thin: it holds what was there "+
+				"before that was changed", origin)
+		} else if err := g.fill(v, body, 0); err != nil {
 			v.Problem = err.Error()
 		}
 		out = append(out, v)
@@ -120,8 +127,8 @@ func (g *group) volumes(told func(string, ...any)) (out []*Volume) {
 	return out
 }
 
-// fill makes the segments of a volume.
-func (g *group) fill(v *Volume, body *section) error {
+// fill makes the segments of a volume, on which so many others lie.
+func (g *group) fill(v *Volume, body *section, depth int) error {
 	count, _ := body.number("segment_count")
 	var failed error
 	for i := int64(1); i <= count; i++ {
@@ -140,10 +147,11 @@ func (g *group) fill(v *Volume, body *section) error {
 			return fmt.Errorf("its segment %d has %d extents from extent %d on", i, extents, start)
 		}
 		s := segment{start: v.Size, length: extents * g.extent}
-		if err := g.locate(&s, text); err != nil && failed == nil {
+		if err := g.locate(&s, text, depth); err != nil && failed == nil {
 			failed = err
 		}
 		v.segments = append(v.segments, s)
+		v.thin = v.thin || s.isThin()
 		v.Size += s.length
 	}
 	if v.Size == 0 && failed == nil {
@@ -153,14 +161,26 @@ func (g *group) fill(v *Volume, body *section) error {
 }
 
 // locate finds where the bytes of a segment are.
-func (g *group) locate(s *segment, text *section) error {
+func (g *group) locate(s *segment, text *section, depth int) error {
 	kind := text.text("type")
-	if base, _, _ := strings.Cut(kind, "+"); base != "striped" && base != "linear" {
-		return fmt.Errorf(
-			"it is of the type %q, of which LVM keeps the bytes in another way than is read here",
-			kind,
-		)
+	switch base, _, _ := strings.Cut(kind, "+"); base {
+	case "striped", "linear":
+		return g.striped(s, text, depth)
+	case "raid1":
+		return g.mirrored(s, text.list("raids"), 1, depth) // each has a volume for its state first
+	case "mirror":
+		return g.mirrored(s, text.list("mirrors"), 0, depth)
+	case "thin":
+		return g.thin(s, text, depth)
 	}
+	return fmt.Errorf(
+		"it is of the type %q, of which LVM keeps the bytes in another way than is read here",
+		kind,
+	)
+}
+
+// striped finds the bytes of a segment in one piece, or in stripes.
+func (g *group) striped(s *segment, text *section, depth int) error {
 	count, _ := text.number("stripe_count")
 	list := text.list("stripes")
 	if count < 1 || count > maxStripes || int64(len(list)) != 2*count ||
@@ -180,7 +200,7 @@ func (g *group) locate(s *segment, text *section) error {
 		if name == "" || !ok {
 			return fmt.Errorf("one of its segments says not where it is")
 		}
-		one, err := g.stripe(name, first, s.length/count)
+		one, err := g.stripe(name, first, s.length/count, depth)
 		if err != nil {
 			return err
 		}
@@ -190,8 +210,19 @@ func (g *group) locate(s *segment, text *section) error {
 }
 
 // stripe returns the place of so many bytes on a physical volume, from an extent of it on.
-func (g *group) stripe(name string, extent, length int64) (stripe, error) {
+// That can be a logical one that it lies on.
+func (g *group) stripe(name string, extent, length int64, depth int) (stripe, error) {
 	body, ok := g.text.section("physical_volumes").values[name].(*section)
+	if _, logical := g.text.section("logical_volumes").values[name]; !ok && logical {
+		v, err := g.below(name, depth)
+		if err == nil && (extent < 0 || extent > v.Size/g.extent || length > v.Size-extent*g.extent) {
+			err = fmt.Errorf("it would reach behind the end of %s", name)
+		}
+		if err != nil {
+			return stripe{}, err
+		}
+		return stripe{Source{Name: name, R: v, Size: v.Size}, extent * g.extent}, nil
+	}
 	if !ok {
 		return stripe{}, fmt.Errorf(
 			"it lies on a physical volume %q, of which nothing is said",

@@ -8,5 +8,8 @@ const (
 	maxVolumes  = 4096     // that are told of
 	maxSegments = 1 << 18  // of all volumes
 	maxStripes  = 128      // of a segment, as in LVM
+	maxLayers   = 8        // volumes that lie on each other
+	maxPools    = 16       // of thin volumes, each of which has nodes in memory
+	maxChunk    = 1 << 30  // bytes of a block of a pool, as in LVM
 	maxProblems = 16
 )

@@ -125,7 +125,7 @@ func placeOf(i int) int {
 
 func TestWhatIsWrongIsTold(t *testing.T) {
 	for old, c := range map[string]struct{ now, want string }{
-		`"striped"`:        {`"thin-pool"`, `type "thin-pool"`},
+		`"striped"`:        {`"writecache"`, `type "writecache"`},
 		`stripe_size = 4`:  {`stripe_size = 0`, "stripes of 0 sectors"},
 		`"pv0", 5`:         {`"pv0", 500`, "extent 500"},
 		`"pv0", 20`:        {`"pv0", 95`, "behind the end"},

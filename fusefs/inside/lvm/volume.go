@@ -14,6 +14,7 @@ type Volume struct {
 	Problem     string // why it cannot be read, as the end of a sentence
 
 	segments []segment
+	thin     bool // it, or what it lies on, is in a pool
 }
 
 // segment is a run of extents of a volume.
@@ -21,6 +22,7 @@ type segment struct {
 	start, length int64 // in bytes, of the volume
 	stripe        int64 // bytes that lie in one piece, if there are several stripes
 	stripes       []stripe
+	thin          *thinDevice // or this
 }
 
 // stripe is where the bytes of a segment are, or its share of them.
@@ -49,15 +51,27 @@ func (v *Volume) ReadAt(p []byte, off int64) (n int, err error) {
 	for n < len(p) {
 		at := off + int64(n)
 		i := sort.Search(len(v.segments), func(i int) bool { return v.segments[i].start > at }) - 1
-		source, from, run := v.segments[i].place(at)
-		piece := p[n:][:min(int64(len(p)-n), run)]
-		got, failed := source.R.ReadAt(piece, from)
-		if n += got; got < len(piece) {
-			if failed == nil || errors.Is(failed, io.EOF) {
-				failed = io.ErrUnexpectedEOF
-			}
+		got, failed := v.segments[i].readAt(p[n:], at)
+		if n += got; failed != nil {
 			return n, failed
 		}
+	}
+	return n, err
+}
+
+// readAt reads what lies in one piece. It gives some bytes or an error.
+func (s *segment) readAt(p []byte, at int64) (int, error) {
+	if s.thin != nil {
+		return s.thin.readAt(p[:min(int64(len(p)), s.start+s.length-at)], at-s.start)
+	}
+	source, from, run := s.place(at)
+	p = p[:min(int64(len(p)), run)]
+	n, err := source.R.ReadAt(p, from)
+	if n == len(p) {
+		return n, nil
+	}
+	if err == nil || errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF
 	}
 	return n, err
 }
@@ -73,4 +87,14 @@ func (s *segment) place(at int64) (source Source, off, run int64) {
 	count := int64(len(s.stripes))
 	one := s.stripes[piece%count]
 	return one.source, one.off + piece/count*s.stripe + in, s.stripe - in
+}
+
+// isThin says whether a segment, or what it lies on, is in a pool.
+func (s *segment) isThin() bool {
+	for _, one := range s.stripes {
+		if v, ok := one.source.R.(*Volume); ok && v.thin {
+			return true
+		}
+	}
+	return s.thin != nil
 }
