@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -77,12 +78,13 @@ func needMount(t *testing.T) {
 	}
 }
 
-// program returns a command of restorefs, ready to run.
+// program returns a command of restorefs, ready to run. RESTOREFS_TEST_PROGRAM names another build of
+// it, to see which tests an older one fails.
 func program(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	t.Cleanup(cancel)
-	cmd := exec.CommandContext(ctx, os.Args[0], args...)
+	cmd := exec.CommandContext(ctx, cmp.Or(os.Getenv("RESTOREFS_TEST_PROGRAM"), os.Args[0]), args...)
 	cmd.Env = append(os.Environ(), "RESTOREFS_TEST_MAIN=1", "XDG_CACHE_HOME="+t.TempDir())
 	return cmd
 }
