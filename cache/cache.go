@@ -169,8 +169,8 @@ func (v *Cached) check(off int64, n int) error {
 		if v.c.memoryFor != nil {
 			advice = fmt.Sprintf("give --memory %dMiB or more", (v.c.memoryFor(need)+1<<20-1)>>20)
 		}
-		return fmt.Errorf("read volume %s: its blocks of %d bytes need a cache of %d bytes or more, there are %d: %s",
-			v.id.Value().id, v.align, need, v.c.mem.limit, advice)
+		return fmt.Errorf("read volume %s: %w: its blocks of %d bytes need %d bytes or more, there are %d: %s",
+			v.id.Value().id, ErrMemory, v.align, need, v.c.mem.limit, advice)
 	}
 	return nil
 }

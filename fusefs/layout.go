@@ -87,7 +87,7 @@ func layout(list []Backup) *entry {
 			d.add("metadata.json", &entry{kind: metadataKind, mtime: b.CreatedAt, backup: b})
 			d.add(infoName, &entry{kind: infoKind, mtime: b.CreatedAt, backup: b})
 		}
-		if b.Problem != "" {
+		if b.Problem != "" || b.Short != "" {
 			d.add(problemName, &entry{kind: problemKind, mtime: b.CreatedAt, backup: b})
 		}
 		byVolume[b.VolumeID] = append(byVolume[b.VolumeID], b)

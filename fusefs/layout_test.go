@@ -38,6 +38,12 @@ func TestTheTreeIsLaidOutFromTheListOfBackups(t *testing.T) {
 		"a backup with a problem has only that": {
 			[]Backup{{ID: "a", VolumeID: "v", Problem: "broken"}}, "backups",
 			[]string{"a/problem.txt"}},
+		"one that is right but cannot be read as a whole here has both": {
+			[]Backup{{ID: "a", VolumeID: "v", Short: "too little memory"}}, "backups",
+			[]string{"a/info.txt", "a/metadata.json", "a/problem.txt", "a/volume.raw"}},
+		"one that cannot be read as a whole here is the latest all the same": {
+			[]Backup{{ID: "a", VolumeID: "v", CreatedAt: at(1), Short: "too little memory"}}, "volumes",
+			[]string{"v/2026-03-04T13:00:00Z -> a", "v/latest -> a"}},
 		"a hostile id stays a name": {
 			[]Backup{{ID: "../a", VolumeID: "v", Problem: "broken"}}, "backups",
 			[]string{"%2E.%2Fa/problem.txt"}},

@@ -3,6 +3,7 @@ package fusefs
 import (
 	"context"
 	"fmt"
+	"strings"
 	"syscall"
 
 	gofs "github.com/hanwen/go-fuse/v2/fs"
@@ -44,11 +45,13 @@ func problemText(b *Backup) []byte {
 	if b.VolumeName != "" {
 		name = fmt.Sprintf(" (%q)", b.VolumeName)
 	}
-	if b.Partial {
+	problem := b.Problem
+	if b.Partial || b.Short != "" {
 		served = "is served as far as it can be read; what cannot gives an I/O error"
+		problem = strings.Trim(problem+"\n"+b.Short, "\n")
 	}
 	return fmt.Appendf(nil, "Backup %s of volume %s%s, made %s, %s:\n%s\n",
-		b.ID, b.VolumeID, name, timeName(b.CreatedAt), served, b.Problem)
+		b.ID, b.VolumeID, name, timeName(b.CreatedAt), served, problem)
 }
 
 func (n *textNode) attr(out *fuse.Attr) {

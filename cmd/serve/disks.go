@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -71,8 +72,9 @@ type Disks struct {
 	backups []fusefs.Backup
 	byID    map[string]*backupstore.Backup
 	open    map[diskKey]*openVolume
-	looked  time.Time // when the share was last looked at successfully
-	lookErr error     // of the last look
+	short   map[diskKey]string // why not all of a backup can be read with the memory that there is
+	looked  time.Time          // when the share was last looked at successfully
+	lookErr error              // of the last look
 }
 
 var _ fusefs.Catalog = (*Disks)(nil)
@@ -82,7 +84,7 @@ var _ fusefs.Catalog = (*Disks)(nil)
 // cache/private. An overlay that does not belong to the contents of its backup is an error now,
 // because later it would only show as a disk that cannot be opened.
 func New(ctx context.Context, catalog *backupstore.Catalog, o Options) (*Disks, error) {
-	s := &Disks{catalog: catalog, o: o, only: o.Only, log: o.Logger, open: map[diskKey]*openVolume{},
+	s := &Disks{catalog: catalog, o: o, only: o.Only, log: o.Logger, open: map[diskKey]*openVolume{}, short: map[diskKey]string{},
 		started: time.Now().UTC().Truncate(time.Second), lookErr: errors.Join(catalog.Unread()...)}
 	if s.only == nil {
 		s.only = func(*backupstore.Backup) bool { return true }
@@ -153,12 +155,16 @@ func (s *Disks) publish() {
 	byID := map[string]*backupstore.Backup{}
 	all := s.catalog.Backups()
 	newest := newestOf(all)
+	s.mu.Lock()
+	short := maps.Clone(s.short)
+	s.mu.Unlock()
 	for _, b := range all {
 		if !s.only(b) {
 			continue
 		}
 		byID[b.ID] = b
 		shown := fusefs.Backup{ID: b.ID, VolumeID: b.VolumeID, VolumeName: b.VolumeName(), CreatedAt: b.CreatedAt, Size: b.Size}
+		shown.Short = short[keyOf(b)]
 		if n := newest[b.VolumeID]; n != nil && !s.only(n) {
 			shown.Superseded = true
 		}
@@ -180,6 +186,7 @@ func (s *Disks) publish() {
 	if !slices.Equal(backups, s.backups) { // else the tree stays as it is
 		s.backups = backups
 	}
+	maps.DeleteFunc(s.short, func(k diskKey, _ string) bool { return byID[k.id] == nil })
 	s.byID, s.looked = byID, time.Now()
 }
 

@@ -2,10 +2,12 @@ package serve
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/restorefs/restorefs/backupstore"
+	"github.com/restorefs/restorefs/backupstore/safetext"
 	"github.com/restorefs/restorefs/cache"
 	"github.com/restorefs/restorefs/fusefs"
 )
@@ -52,7 +54,25 @@ func (s *Disks) share(ctx context.Context, id string) (*Disk, error) {
 		v.users++
 		s.mu.Unlock()
 	}
-	return &Disk{Volume: v.volume, cached: v.cached, reader: v.cached.NewReader(), close: func() { s.release(key, v) }, indexer: s.indexer, meter: s.meter}, nil
+	return &Disk{Volume: v.volume, cached: v.cached, reader: v.cached.NewReader(), close: func() { s.release(key, v) }, indexer: s.indexer, meter: s.meter,
+		tooShort: func(err error) { s.tooShort(key, err) }}, nil
+}
+
+// tooShort notes that a backup needs more memory than this mount has, if err says so: its
+// problem.txt tells that from then on.
+func (s *Disks) tooShort(key diskKey, err error) {
+	if !errors.Is(err, backupstore.ErrMemory) && !errors.Is(err, cache.ErrMemory) {
+		return
+	}
+	s.mu.Lock()
+	_, known := s.short[key]
+	if !known {
+		s.short[key] = safetext.Printable("this mount has too little memory for it: " + err.Error())
+	}
+	s.mu.Unlock()
+	if !known {
+		s.publish()
+	}
 }
 
 // spansOf returns the name of a volume in the cache. The id alone would not do: another backup may
@@ -87,6 +107,8 @@ type Disk struct {
 	close   func()
 	indexer *indexer
 	meter   *meter
+	// tooShort is told of reads that failed; nil: nobody is.
+	tooShort func(error)
 }
 
 // Read implements fusefs.Disk.
@@ -98,6 +120,9 @@ func (v *Disk) Read(ctx context.Context, off int64, n int) (fusefs.Data, error) 
 	view, err := v.reader.Read(ctx, off, n)
 	if err != nil {
 		v.meter.failed(ctx, err)
+		if v.tooShort != nil {
+			v.tooShort(err)
+		}
 		return nil, err // not a nil *cache.View in an interface
 	}
 	v.meter.read(start, view)
