@@ -20,6 +20,8 @@ const (
 	maxStreams = 64
 	// least is the fewest blocks that following a reader takes: the one that it reads and the next.
 	least = 2
+	// perBlock is how long a fast network takes for a block: 10 Gbit/s.
+	perBlock = 400 * time.Microsecond
 	// forgotten is after how long a reader that has stopped gives its memory to others. One that is
 	// only waiting for its turn keeps it, or all would read everything twice.
 	forgotten = time.Second
@@ -90,7 +92,6 @@ func (a *ahead) fair() int { return max(least, a.total/max(1, len(a.streams))) }
 // most is how many blocks one reader may have ahead: as many as a fast network carries in the time
 // of a round trip, and no more for several readers together than for one.
 func (a *ahead) most() int {
-	const perBlock = 400 * time.Microsecond // 10 Gbit/s
 	share := max(minWindow, maxWindow/max(1, len(a.streams)))
 	trips := int(min(maxWindow, minWindow+a.trip.Load()/int64(perBlock)))
 	return min(share, trips, a.fair()-1)
@@ -239,6 +240,11 @@ func (a *ahead) passed(f *file, from, to int64) {
 		return
 	}
 	f.ends[i] = to
+	// A large read has READs in flight itself. Where a round trip takes nearly no time more gain
+	// nothing, and each byte that was read ahead is copied once more.
+	if to-from >= int64(2*f.piece()) && a.trip.Load() < int64(perBlock) {
+		return
+	}
 	if to >= f.Size() || slices.ContainsFunc(a.streams, func(s *stream) bool { return s.has(f, to) }) {
 		return
 	}

@@ -157,6 +157,28 @@ func TestManyReadersInSequenceDoNotTakeEachOthersReadAhead(t *testing.T) {
 	}
 }
 
+func TestALargeReadIsReadAheadForWhereRoundTripsTakeTime(t *testing.T) {
+	server := newFakeServer(t)
+	server.put("object", 1, random(8<<20))
+	for trip, followed := range map[time.Duration]int{10 * time.Microsecond: 0, 5 * time.Millisecond: 1} {
+		s := mustOpen(t, server.url("version=3"), Options{})
+		f := mustOpenFile(t, s, "object")
+		s.server.ahead.trip.Store(int64(trip))
+		p := make([]byte, 2<<20)
+		for off := range int64(3) {
+			if _, err := f.ReadAt(t.Context(), p, off*int64(len(p))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		a := s.server.ahead
+		a.mu.Lock()
+		if len(a.streams) != followed {
+			t.Errorf("with a round trip of %v %d readers are followed, not %d", trip, len(a.streams), followed)
+		}
+		a.mu.Unlock()
+	}
+}
+
 func TestAnotherUserIsInNoneOfThisProcesssGroups(t *testing.T) {
 	for _, given := range []string{"uid=5", "gid=5", "uid=5&gid=6"} {
 		spec, err := Parse("nfs://h/e?" + given)

@@ -10,9 +10,14 @@ import (
 )
 
 const (
-	bufferBytes  = 64 << 10
-	maxFragments = 1 << 12 // of one record
-	lastFragment = 1 << 31
+	bufferBytes = 64 << 10
+	// headBytes suffices for an answer to READ up to its data, which is then received to where it
+	// belongs and not copied.
+	headBytes = 256
+	// straightBytes is from which length data is received to where it belongs.
+	straightBytes = 4 << 10
+	maxFragments  = 1 << 12 // of one record
+	lastFragment  = 1 << 31
 )
 
 var (
@@ -30,20 +35,23 @@ type stream struct {
 	interrupted func() error
 	heard       func() // called when something was received
 	buf         []byte // what was received and not yet read
+	next        int    // bytes to receive into space at once
 	space       [bufferBytes]byte
 }
 
 // Read implements io.Reader. With an error it may have read something all the same.
 func (s *stream) Read(p []byte) (int, error) {
 	if len(s.buf) == 0 {
-		if len(p) >= len(s.space)/2 {
+		if len(p) >= straightBytes {
+			s.next = headBytes // the next answer is probably of the same kind
 			return s.receive(p)
 		}
-		n, err := s.receive(s.space[:])
+		n, err := s.receive(s.space[:max(headBytes, s.next)])
 		if n == 0 {
 			return 0, err
 		}
 		s.buf = s.space[:n]
+		s.next = len(s.space)
 	}
 	n := copy(p, s.buf)
 	s.buf = s.buf[n:]
