@@ -59,7 +59,7 @@ func metricsOf(t reflect.Type, above []int) (table []metric) {
 				name, value, _ := strings.Cut(label, "=")
 				names, m.labels = []string{name}, []string{value}
 			}
-			m.desc = prometheus.NewDesc("restorefs_"+name, f.Tag.Get("help"), names, nil)
+			m.desc = prometheus.NewDesc("restorefs_"+name, helpOf(name), names, nil)
 			table = append(table, m)
 		case f.IsExported() && inner.Kind() == reflect.Struct:
 			table = append(table, metricsOf(inner, at)...)

@@ -20,21 +20,21 @@ type Status struct {
 	Problems    int       `json:"problems"`                  // finished backups that cannot be read completely
 	Problem     []string  `json:"problem_backups,omitempty"` // ids of the first 20
 	Incomplete  int       `json:"incomplete"`                // backups that Cinder is writing, or has given up
-	OpenVolumes int       `json:"open_volumes" metric:"open_volumes" help:"Disks that somebody has open."`
+	OpenVolumes int       `json:"open_volumes" metric:"open_volumes"`
 	Looked      time.Time `json:"looked"` // when the share was last looked at successfully
 	LookError   string    `json:"look_error,omitempty"`
 	Figures
 
 	States      StateFigures `json:"-"`
-	LookedAt    float64      `json:"-" metric:"share_look_timestamp_seconds" help:"When the share was last looked at with success."`
-	LookFailing bool         `json:"-" metric:"share_look_failing" help:"1 while not all of the share can be looked at."`
+	LookedAt    float64      `json:"-" metric:"share_look_timestamp_seconds"`
+	LookFailing bool         `json:"-" metric:"share_look_failing"`
 }
 
 // StateFigures are the backups that are served, by state.
 type StateFigures struct {
-	Complete   int `metric:"backups{state=complete}" help:"Backups that are mounted, by state."`
-	Incomplete int `metric:"backups{state=incomplete}" help:"Backups that are mounted, by state."`
-	Broken     int `metric:"backups{state=broken}" help:"Backups that are mounted, by state."`
+	Complete   int `metric:"backups{state=complete}"`
+	Incomplete int `metric:"backups{state=incomplete}"`
+	Broken     int `metric:"backups{state=broken}"`
 }
 
 // maxProblemIDs bounds the number of ids in Status.
