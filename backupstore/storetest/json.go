@@ -135,18 +135,24 @@ func (v Volume) meta(s *Spec) string {
 	}
 	when := quote(s.Created.Add(-time.Hour).Format("2006-01-02T15:04:05.000000"))
 	var b strings.Builder
-	fmt.Fprintf(&b, `{"version": 2, "volume-base-metadata": {"created_at": %s, "updated_at": null, `+
-		`"deleted_at": null, "deleted": false, "id": %s, "_name_id": null, "use_quota": true, "ec2_id": null, `+
-		`"user_id": "0a8f5c1e7d2b4c6f8e9d0b1a2c3d4e5f", "project_id": "5f1d8d6c3b0a4f8d9a4c0c6a4c3e2b11", `+
-		`"snapshot_id": null, "cluster_name": null, "host": "node-1@lvm#LVM", "size": %d, "availability_zone": "nova", `+
-		`"status": "backing-up", "attach_status": "detached", "migration_status": null, "scheduled_at": %s, `+
-		`"launched_at": %s, "terminated_at": null, "display_name": %s, "display_description": %s, `,
+	fmt.Fprintf(&b,
+		`{"version": 2, "volume-base-metadata": {"created_at": %s, "updated_at": null, `+
+			`"deleted_at": null, "deleted": false, "id": %s, "_name_id": null, "use_quota": true, `+
+			`"ec2_id": null, "user_id": "0a8f5c1e7d2b4c6f8e9d0b1a2c3d4e5f", `+
+			`"project_id": "5f1d8d6c3b0a4f8d9a4c0c6a4c3e2b11", "snapshot_id": null, `+
+			`"cluster_name": null, "host": "node-1@lvm#LVM", "size": %d, `+
+			`"availability_zone": "nova", "status": "backing-up", "attach_status": "detached", `+
+			`"migration_status": null, "scheduled_at": %s, "launched_at": %s, `+
+			`"terminated_at": null, "display_name": %s, "display_description": %s, `,
 		when, quote(s.VolumeID), size, when, when, quoteOrNull(v.Name), quoteOrNull(v.Description))
-	fmt.Fprintf(&b, `"provider_location": "127.0.0.1:3260,1 iqn.2010-10.org.openstack:volume-%s iscsi 0", `+
-		`"provider_auth": null, "provider_geometry": null, "provider_id": null, "volume_type_id": %s, `+
-		`"source_volid": null, "encryption_key_id": %s, "consistencygroup_id": null, "group_id": null, "bootable": %t, `+
-		`"multiattach": false, "replication_status": null, "replication_extended_status": null, `+
-		`"replication_driver_data": null, "previous_status": null, "service_uuid": %s, "shared_targets": false}`,
+	fmt.Fprintf(&b,
+		`"provider_location": "127.0.0.1:3260,1 iqn.2010-10.org.openstack:volume-%s iscsi 0", `+
+			`"provider_auth": null, "provider_geometry": null, "provider_id": null, `+
+			`"volume_type_id": %s, "source_volid": null, "encryption_key_id": %s, `+
+			`"consistencygroup_id": null, "group_id": null, "bootable": %t, "multiattach": false, `+
+			`"replication_status": null, "replication_extended_status": null, `+
+			`"replication_driver_data": null, "previous_status": null, "service_uuid": %s, `+
+			`"shared_targets": false}`,
 		s.VolumeID, quote(ID("volume type")), quoteOrNull(v.EncryptionKeyID), v.Bootable, quote(ID("service")))
 	section(&b, "volume-metadata", v.Metadata)
 	section(&b, "volume-glance-metadata", v.ImageMetadata)

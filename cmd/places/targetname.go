@@ -13,7 +13,8 @@ import (
 )
 
 // deviceName matches names that disks have below /dev on Linux.
-var deviceName = regexp.MustCompile(`^((sd|vd|xvd|hd|ub)[a-z]{1,3}[0-9]*|nvme[0-9]+n[0-9]+(p[0-9]+)?|(mmcblk|loop|nbd|rbd)[0-9]+(p[0-9]+)?|(dm-|md|drbd|bcache|zd|ram)[0-9]+)$`)
+var deviceName = regexp.MustCompile(`^((sd|vd|xvd|hd|ub)[a-z]{1,3}[0-9]*|nvme[0-9]+n[0-9]+(p[0-9]+)?|` +
+	`(mmcblk|loop|nbd|rbd)[0-9]+(p[0-9]+)?|(dm-|md|drbd|bcache|zd|ram)[0-9]+)$`)
 
 var uuid = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
 

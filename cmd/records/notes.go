@@ -39,16 +39,7 @@ func PrintNotes(w io.Writer, chosen []backupstore.Importable) {
 		}
 	}
 	fmt.Fprintf(w, "%d record(s), %d GiB of the quota of backups\n", len(chosen), gib)
-	if len(projects) > 1 {
-		fmt.Fprintf(w,
-			"they are of %d projects, and the caller's project gets all; import those of each "+
-				"one with its credentials and --project:\n",
-			len(projects))
-		for _, p := range slices.Sorted(maps.Keys(projects)) {
-			fmt.Fprintf(w, "  %s  %d\n", wording.Printable(wording.Cut(cmp.Or(p, "(not known)"),
-				wording.MaxName)), projects[p])
-		}
-	}
+	printProjects(w, projects)
 	for _, dir := range slices.Sorted(maps.Keys(before)) {
 		fmt.Fprintf(w,
 			"%d of them lie in %s/ where Cinder would not have put them: if its backup_share "+
@@ -81,5 +72,20 @@ func PrintNotes(w io.Writer, chosen []backupstore.Importable) {
 			"%d have no _sha256file: Cinder can restore them, but make no incremental backup on "+
 				"top of them\n",
 			bare)
+	}
+}
+
+// printProjects says of which projects the records are, and how many of each, if of several.
+func printProjects(w io.Writer, projects map[string]int) {
+	if len(projects) <= 1 {
+		return
+	}
+	fmt.Fprintf(w,
+		"they are of %d projects, and the caller's project gets all; import those of each "+
+			"one with its credentials and --project:\n",
+		len(projects))
+	for _, p := range slices.Sorted(maps.Keys(projects)) {
+		fmt.Fprintf(w, "  %s  %d\n", wording.Printable(wording.Cut(cmp.Or(p, "(not known)"),
+			wording.MaxName)), projects[p])
 	}
 }

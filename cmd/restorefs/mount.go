@@ -20,7 +20,8 @@ func mountCommand() *cli.Command {
 		Name:      "mount",
 		Usage:     "mount the backups: each one a raw disk file, readable at once",
 		ArgsUsage: "MOUNTPOINT",
-		Description: `The disks are at MOUNTPOINT/backups/BACKUP_ID/volume.raw, and under volumes/ and
+		Description: "The disks are at MOUNTPOINT/backups/BACKUP_ID/volume.raw, and under " +
+			`volumes/ and
 names/ by volume. Nothing is decompressed before it is read. The mount stays until
 Ctrl-C, SIGTERM or "restorefs unmount MOUNTPOINT". SIGHUP looks at the share anew, and
 opens the log file anew.
@@ -74,7 +75,8 @@ options are these flags without dashes, with _ for -: noauto,allow_other,memory=
 }
 
 // ownerHelp explains what else other users need besides a mode.
-const ownerHelp = `Files belong to whoever mounts and are for them alone. Others need both a MODE (or
+const ownerHelp = "Files belong to whoever mounts and are for them alone. " +
+	`Others need both a MODE (or
 --uid, --gid) that lets them read and --allow-other, which for anybody but root needs
 the line user_allow_other in /etc/fuse.conf. Think first: backups hold secrets.`
 

@@ -22,7 +22,8 @@ func overlayCommand() *cli.Command {
 		Name:      "overlay",
 		Usage:     "list or discard what was written onto mounted backups",
 		ArgsUsage: "list DIR | discard DIR [BACKUP]",
-		Description: `DIR is that of "restorefs mount --overlay DIR". "discard" deletes what was written,
+		Description: `DIR is that of "restorefs mount --overlay DIR". "discard" deletes what was ` +
+			`written,
 onto BACKUP (its id, or the start of it) or onto all; the backups themselves are as
 they were, always. An overlay in use is not discarded; what is not known for an
 overlay, as its map is lost or damaged, only by its name.`,

@@ -24,7 +24,9 @@ func OtherVolume(path, id string) *Claim { return contradiction(namesOf(path), i
 // volumeInName matches a volume's id, or the part of it that fits into a serial number, in the name
 // of a device or file: Cinder's volume-<id>, and names that udev makes of the serial number that
 // Nova sets.
-var volumeInName = regexp.MustCompile(`(?i)(?:^|[^0-9a-z])(?:volume-|virtio-|harddisk_|serial-)([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-(?:[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]))(?:$|[^0-9a-f-]|-lun|-part)`)
+var volumeInName = regexp.MustCompile(`(?i)(?:^|[^0-9a-z])(?:volume-|virtio-|harddisk_|serial-)` +
+	`([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-(?:[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]))` +
+	`(?:$|[^0-9a-f-]|-lun|-part)`)
 
 func contradiction(names []string, id string) *Claim {
 	for _, name := range names {

@@ -85,7 +85,8 @@ const libdeflateC = `
 #include <libdeflate.h>
 static size_t decode(const void *in, size_t n, void *out, size_t m) {
 	size_t got = 0;
-	libdeflate_deflate_decompress(libdeflate_alloc_decompressor(), (const char *)in + 2, n - 2, out, m, &got);
+	libdeflate_deflate_decompress(libdeflate_alloc_decompressor(), (const char *)in + 2, n - 2,
+		out, m, &got);
 	return got;
 }
 `

@@ -41,12 +41,12 @@ type Server struct {
 
 // Attr_Expiration_Time has it see at once what tests write behind its back.
 const conf = `
-NFS_CORE_PARAM { Protocols = 4; Bind_addr = 127.0.0.1; NFS_Port = %d; Enable_NLM = false; Enable_RQUOTA = false;
-                 Enable_UDP = false; }
-NFSv4 { Graceless = %v; Grace_Period = 3; Lease_Lifetime = 3; RecoveryBackend = fs; RecoveryRoot = %s;
-        Only_Numeric_Owners = true; }
-EXPORT { Export_Id = 1; Path = %s; Pseudo = /export; Access_Type = RO; Squash = %s; SecType = sys; Protocols = 4;
-         Transports = TCP; Attr_Expiration_Time = 0; FSAL { Name = VFS; } }
+NFS_CORE_PARAM { Protocols = 4; Bind_addr = 127.0.0.1; NFS_Port = %d; Enable_NLM = false;
+                 Enable_RQUOTA = false; Enable_UDP = false; }
+NFSv4 { Graceless = %v; Grace_Period = 3; Lease_Lifetime = 3; RecoveryBackend = fs;
+        RecoveryRoot = %s; Only_Numeric_Owners = true; }
+EXPORT { Export_Id = 1; Path = %s; Pseudo = /export; Access_Type = RO; Squash = %s; SecType = sys;
+         Protocols = 4; Transports = TCP; Attr_Expiration_Time = 0; FSAL { Name = VFS; } }
 LOG { Default_Log_Level = EVENT; }
 `
 

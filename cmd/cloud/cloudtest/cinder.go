@@ -88,7 +88,8 @@ func (f *Cinder) answer(w http.ResponseWriter, r *http.Request, body request, te
 	reply := func(v any) { json.NewEncoder(w).Encode(v) }
 	switch r.Method + " " + r.URL.Path {
 	case "GET /v3/":
-		io.WriteString(w, `{"versions": [{"id": "v3.0", "status": "CURRENT", "version": "3.70", "min_version": "3.0"}]}`)
+		io.WriteString(w, `{"versions": [{"id": "v3.0", "status": "CURRENT", `+
+			`"version": "3.70", "min_version": "3.0"}]}`)
 	case "GET " + root:
 		if f.looks++; f.OnLook != nil {
 			f.OnLook(f.looks)

@@ -181,10 +181,14 @@ func (s *Cloud) answers() map[string]func(w http.ResponseWriter, last string, bo
 			fmt.Fprintf(w, `{"messages": [{"resource_uuid": %q, "user_message": %q}]}`, VolumeID, s.Message)
 		},
 		"types": func(w http.ResponseWriter, _ string, _ []byte) {
-			io.WriteString(w, `{"volume_types": [{"id": "51260d28-399e-4c8b-ad10-1ad9bf0e132d", "name": "LUKS"}, {"id": "22222222-0000-4000-8000-000000000000", "name": "gold"}]}`)
+			io.WriteString(w, `{"volume_types": [`+
+				`{"id": "51260d28-399e-4c8b-ad10-1ad9bf0e132d", "name": "LUKS"}, `+
+				`{"id": "22222222-0000-4000-8000-000000000000", "name": "gold"}]}`)
 		},
 		"server": func(w http.ResponseWriter, _ string, _ []byte) {
-			fmt.Fprintf(w, `{"server": {"id": %q, "name": "rescue", "status": "ACTIVE", "tenant_id": %q, "addresses": {}, "links": []}}`, ServerID, Project)
+			fmt.Fprintf(w, `{"server": {"id": %q, "name": "rescue", "status": "ACTIVE", `+
+				`"tenant_id": %q, `+
+				`"addresses": {}, "links": []}}`, ServerID, Project)
 		},
 	}
 }

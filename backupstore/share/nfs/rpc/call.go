@@ -17,8 +17,9 @@ type Request struct {
 	// run again if the connection breaks, and must not wait for anything but the Decoder.
 	Decode func(*xdr.Decoder) error
 	// Late, if not nil, is called once if Call returned with the context's error or a
-	// *share.TimeoutError: with nil when the answer arrives after all, with ErrUnsent if the request
-	// was never sent, or with another error when no answer can arrive any more. It must not block.
+	// *share.TimeoutError: with nil when the answer arrives after all, with ErrUnsent if the
+	// request was never sent, or with another error when no answer can arrive any more. It must not
+	// block.
 	Late func(error)
 }
 
