@@ -1,7 +1,6 @@
 package backupstore
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,8 +24,6 @@ const (
 	// scanParallel bounds the directories and files that are read at the same time. On NFS the time
 	// goes to round trips, not to the processor.
 	scanParallel = 16
-	// maxUnread is how many errors of directories are reported one by one.
-	maxUnread = 10
 )
 
 // ignoredDirs are directories that servers and file systems add by themselves. Those with snapshots
@@ -50,19 +47,6 @@ type scanner struct {
 
 	mu   sync.Mutex
 	look look
-}
-
-// look is what was found, and what could not be looked at.
-type look struct {
-	backups map[string]*Scanned // by path, without the suffixes of its files
-	unread  map[string]error    // by directory
-	tooDeep string              // a directory that is too deep
-	odd     error               // about the share as a whole
-
-	nameless map[string]error // by file: a _metadata that should identify its backup, and does not
-	left     []string         // directories with an old backup's files but no _metadata
-	links    []string         // symbolic links out of the share
-	bucket   string           // a directory with backups of object store drivers
 }
 
 // scan looks at every directory of the share for backups, and does not resolve their parents. Those
@@ -89,93 +73,6 @@ func scan(ctx context.Context, s share.Share, seed maphash.Seed, before map[stri
 		}
 	}
 	return sc.look, nil
-}
-
-// lost reports whether dir or one above it could not be read.
-func (l *look) lost(dir string) bool {
-	for ; ; dir = path.Dir(dir) {
-		if l.unread[dir] != nil {
-			return true
-		}
-		if dir == "." {
-			return false
-		}
-	}
-}
-
-// errors returns what an operator has to know about what could not be looked at; again says that
-// there was an earlier look.
-func (l *look) errors(again bool) []error {
-	seen := "backups in it are not seen"
-	if again {
-		seen = "backups in it are shown as they were, new ones are not seen"
-	}
-	var all []error
-	for dir, err := range l.unread {
-		all = append(all, fmt.Errorf("directory %s cannot be read, %s: %w", dir, seen, advised(err)))
-	}
-	all = few(all, "directories cannot be read")
-	var nameless []error
-	for file, err := range l.nameless {
-		nameless = append(nameless, fmt.Errorf("%s_metadata cannot be used, and it alone says which backup it is (of a Cinder before 11.0); "+
-			"that backup is not seen: %w", file, advised(err)))
-	}
-	all = append(all, few(nameless, "such files cannot be used")...)
-	var links []error
-	for _, link := range l.links {
-		links = append(links, fmt.Errorf("%s is a symbolic link that leads out of the share: it is not followed, and backups behind it "+
-			"are not seen (give the directory that it leads to as the share, or bind-mount it in the link's place)", link))
-	}
-	all = append(all, few(links, "symbolic links lead out of the share")...)
-	if l.bucket != "" {
-		all = append(all, fmt.Errorf("directory %s holds files of Cinder's S3, Swift or Google backup driver "+
-			"(volume_ID/TIME/az_ZONE_backup_ID-00001), as in a copy of a bucket: restorefs does not read these yet, "+
-			"only what the NFS and posix drivers wrote", l.bucket))
-	}
-	if l.odd != nil {
-		all = append(all, l.odd)
-	}
-	if l.tooDeep != "" {
-		all = append(all, fmt.Errorf("directory %s is more than %d levels deep: it and others like it are not looked at", l.tooDeep, scanDepth))
-	}
-	return all
-}
-
-// few sorts errors and keeps maxUnread of them; what says what the others are about.
-func few(all []error, what string) []error {
-	slices.SortFunc(all, func(a, b error) int { return cmp.Compare(a.Error(), b.Error()) })
-	if n := len(all) - maxUnread; n > 0 {
-		all = append(all[:maxUnread], fmt.Errorf("%d more %s", n, what))
-	}
-	return all
-}
-
-// notes returns what is no error, but an operator may want to know.
-func (l *look) notes() []string {
-	slices.Sort(l.left)
-	var all []string
-	for _, dir := range l.left[:min(len(l.left), maxUnread)] {
-		all = append(all, fmt.Sprintf("directory %s holds files of a backup that a Cinder before 11.0 did not finish or delete as a whole: "+
-			"%s-00001 and others, and no %s_metadata, so that nothing says of which volume they are", dir, format.OldPrefix, format.OldPrefix))
-	}
-	if n := len(l.left) - maxUnread; n > 0 {
-		all = append(all, fmt.Sprintf("%d more directories hold such files", n))
-	}
-	return all
-}
-
-// advised adds to an error what to do about it.
-func advised(err error) error {
-	var says interface{ Advice() string } // shares that know better
-	switch {
-	case errors.As(err, &says) && says.Advice() != "":
-		return err
-	case errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("%w (run restorefs as root or as the user that cinder-backup runs as; on an export with root_squash only the latter may)", err)
-	case errors.Is(err, share.ErrStale):
-		return fmt.Errorf("%w (the server does not know this mount any more: mount the share again)", err)
-	}
-	return err
 }
 
 // do runs f in parallel if the limit allows it, or else at once.

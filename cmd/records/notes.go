@@ -40,18 +40,7 @@ func PrintNotes(w io.Writer, chosen []backupstore.Importable) {
 	}
 	fmt.Fprintf(w, "%d record(s), %d GiB of the quota of backups\n", len(chosen), gib)
 	printProjects(w, projects)
-	for _, dir := range slices.Sorted(maps.Keys(before)) {
-		fmt.Fprintf(w,
-			"%d of them lie in %s/ where Cinder would not have put them: if its backup_share "+
-				"ends with that directory, give that as --share\n",
-			before[dir], wording.Printable(dir))
-	}
-	if below > 0 {
-		fmt.Fprintf(w,
-			"%d of them lie where Cinder would not have put them, as if --share were a directory "+
-				"below its backup_share: give that itself\n",
-			below)
-	}
+	printMisplaced(w, before, below)
 	if encrypted > 0 {
 		fmt.Fprintf(w,
 			"%d are of encrypted volumes. The share does not tell their own copy of the key: "+
@@ -87,5 +76,22 @@ func printProjects(w io.Writer, projects map[string]int) {
 	for _, p := range slices.Sorted(maps.Keys(projects)) {
 		fmt.Fprintf(w, "  %s  %d\n", wording.Printable(wording.Cut(cmp.Or(p, "(not known)"),
 			wording.MaxName)), projects[p])
+	}
+}
+
+// printMisplaced says which records lie where Cinder would not have put them: before, by the
+// directory above them, and below.
+func printMisplaced(w io.Writer, before map[string]int, below int) {
+	for _, dir := range slices.Sorted(maps.Keys(before)) {
+		fmt.Fprintf(w,
+			"%d of them lie in %s/ where Cinder would not have put them: if its backup_share "+
+				"ends with that directory, give that as --share\n",
+			before[dir], wording.Printable(dir))
+	}
+	if below > 0 {
+		fmt.Fprintf(w,
+			"%d of them lie where Cinder would not have put them, as if --share were a directory "+
+				"below its backup_share: give that itself\n",
+			below)
 	}
 }
