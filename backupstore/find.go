@@ -73,10 +73,10 @@ func (c *Catalog) nowhere(r Ref, err error) error {
 // [Catalog.Backups].
 //
 // A Ref without a Moment names a backup by its id, by its name, or by the start of its id (4
-// characters or more), or a volume that has no other backup. One with a Moment names a volume by its
-// id, its newest name, a former one, the name of its backups, or the start of its id, and means the
-// newest complete backup at or before that moment. What comes first here wins, and what else could
-// have been meant is a note. Ids are taken in small and capital letters, names are not.
+// characters or more), or a volume that has no other backup. One with a Moment names a volume by
+// its id, its newest name, a former one, the name of its backups, or the start of its id, and means
+// the newest complete backup at or before that moment. What comes first here wins, and what else
+// could have been meant is a note. Ids are taken in small and capital letters, names are not.
 //
 // Errors wrap ErrNoBackup, or are an *AmbiguousError.
 func Select(backups []*Backup, r Ref) (Found, error) {
@@ -107,8 +107,8 @@ func selectOne(backups []*Backup, r Ref) (Found, error) {
 	return Found{Backup: b, Notes: notes}, err
 }
 
-// SelectVolume returns the volume of a snapshot that r names: its id, its newest name, a former one,
-// or the start of its id. Errors are as those of Select.
+// SelectVolume returns the volume of a snapshot that r names: its id, its newest name, a former
+// one, or the start of its id. Errors are as those of Select.
 func SelectVolume(backups []*Backup, r Ref) (FoundVolume, error) {
 	v, err := newNaming(backups).volume(r, false)
 	if err != nil {

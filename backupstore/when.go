@@ -32,8 +32,8 @@ const TimeExamples = "2026-11-22 (the day), \"2026-11-22 18:46\" or 2026-11-22T1
 //   - what date prints in English, also with -R, --iso-8601 or --rfc-3339.
 //
 // Behind a date or a time of day stands nothing, Z, UTC, or an offset such as +01:00, +0100 or +01.
-// Without a zone it is UTC, as all times are that are shown. What date prints may have the name of a
-// zone that is in force at now's location.
+// Without a zone it is UTC, as all times are that are shown. What date prints may have the name of
+// a zone that is in force at now's location.
 //
 // A minute is the moment at which it begins: a backup that was made after the moment of an accident
 // must never be taken for one before it. A second lasts until its end, because times are shown

@@ -82,8 +82,8 @@ func (o Options) checkFindsDevice() error {
 		return cmdline.Usagef("TARGET %s and the flags that find the volume's device exclude "+
 			"each other", o.Target)
 	case len(o.Args) != 1:
-		return cmdline.Usagef("materialize with --new-volume, --device-path or --attach takes "+
-			"BACKUP, %s given", wording.Count(len(o.Args), "argument"))
+		return cmdline.Usagef("%s with --new-volume, --device-path or --attach takes BACKUP, %s "+
+			"given", o.Command, wording.Count(len(o.Args), "argument"))
 	case f.NewVolume && f.Volume != "":
 		return cmdline.Usagef("--new-volume creates a volume, --volume %s is one that is there: "+
 			"say one of them", f.Volume)

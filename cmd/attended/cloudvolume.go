@@ -38,7 +38,7 @@ func newCloudVolume(ctx context.Context, o Options, s *locate.Share) (*cloudVolu
 	if err != nil {
 		return nil, err
 	}
-	again := append([]string{"restorefs", "materialize", "--metadata-only"},
+	again := append([]string{"restorefs", o.Command, "--metadata-only"},
 		o.Given.At(s.Place()).Only(
 			"share", "cinder-conf", "mount-options", "share-timeout", "os-cloud", "metadata-rule")...)
 	return &cloudVolume{

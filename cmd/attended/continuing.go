@@ -10,8 +10,8 @@ import (
 // continuing returns the command that continues a materialize that ended early: with the flags that
 // were given except those in drop, and with more at the end. noted says that the target has a note
 // of the run; without one the command needs --delta and --force.
-func continuing(g cmdline.Given, noted bool, drop []string, more ...string) string {
-	words := []string{"restorefs", "materialize"}
+func (o Options) continuing(g cmdline.Given, noted bool, drop []string, more ...string) string {
+	words := []string{"restorefs", o.Command}
 	for _, f := range g {
 		if f.Name != "dry-run" && !slices.Contains(drop, f.Name) {
 			words = append(words, f.Words...)

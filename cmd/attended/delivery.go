@@ -187,5 +187,5 @@ func (d *delivery) resumeCommand(e *cloud.RemainsError) string {
 	drop := []string{
 		"new-volume", "type", "availability-zone", "name", "size", "cleanup", "volume",
 	}
-	return continuing(d.given, e.Noted, drop, "--volume", e.Volume.ID, d.backup.ID)
+	return d.o.continuing(d.given, e.Noted, drop, "--volume", e.Volume.ID, d.backup.ID)
 }

@@ -28,7 +28,7 @@ type restoredMetadata struct {
 // metadataOnly is materialize --metadata-only.
 func metadataOnly(ctx context.Context, o Options) error {
 	if n := len(o.Args); n != 1 && n != 2 {
-		return cmdline.Usagef("materialize --metadata-only takes BACKUP, %s given",
+		return cmdline.Usagef("%s --metadata-only takes BACKUP, %s given", o.Command,
 			wording.Count(n, "argument"))
 	}
 	if _, err := o.destinationOptions(); err != nil {

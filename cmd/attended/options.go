@@ -19,6 +19,7 @@ type Options struct {
 	console.Console
 	Source         source.Options
 	Memory         process.Memory
+	Command        string        // the name by which the command was called
 	Given          cmdline.Given // as they can be repeated in another command
 	Args           []string      // all that were given, to be counted
 	Backup, Target string        // as they were named; Target is "" if it is to be found

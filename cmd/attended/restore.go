@@ -25,7 +25,7 @@ func Restore(ctx context.Context, o Options) error {
 
 // toTarget restores to the TARGET that the operator names.
 func toTarget(ctx context.Context, o Options) error {
-	if err := cmdline.WantArgs("materialize", o.Args, "", "BACKUP", "TARGET"); err != nil {
+	if err := cmdline.WantArgs(o.Command, o.Args, "", "BACKUP", "TARGET"); err != nil {
 		return err
 	}
 	r, err := newRestoring(ctx, o)

@@ -2,6 +2,7 @@ package cmdline
 
 import (
 	"math"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -11,9 +12,24 @@ import (
 // minRate is the least --bwlimit, in bytes a second: with less, a GiB takes more than three days.
 const minRate = 4 << 10
 
-// ParseRate parses --bwlimit, bytes a second.
+var bitRate = regexp.MustCompile(`^(?i)([0-9.]+) ?([kmg]?)(?:bits?|bps)$`)
+
+// ParseRate parses --bwlimit and returns bytes a second: a size, with or without /s, or bits as
+// networks count them, such as 40Mbit, whose units are decimal.
 func ParseRate(s string) (int64, error) {
-	n, err := ParseSize(s)
+	t := strings.TrimSpace(s)
+	if i := len(t) - len("/s"); i > 0 && strings.EqualFold(t[i:], "/s") {
+		t = strings.TrimSpace(t[:i])
+	}
+	n, err := ParseSize(t)
+	if m := bitRate.FindStringSubmatch(t); m != nil {
+		bits, bad := strconv.ParseFloat(m[1], 64)
+		if bad != nil {
+			return 0, Usagef("%q is not a rate such as 5M, 50MiB or 40Mbit", s)
+		}
+		unit := map[string]float64{"": 1, "k": 1e3, "m": 1e6, "g": 1e9}[strings.ToLower(m[2])]
+		n, err = int64(min(bits*unit/8, 1<<60)), nil
+	}
 	if err != nil || n >= minRate || strings.Trim(s, "0") == "" { // 0: no limit
 		return n, err
 	}

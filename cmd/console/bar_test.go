@@ -6,7 +6,7 @@ import (
 )
 
 func TestTheBarFitsTheTerminal(t *testing.T) {
-	s := State{Stage: "copying", Done: 3 << 30, Total: 10 << 30, Rate: 100 << 20, Healed: 32 << 10}
+	s := State{Stage: "copying", Done: 3 << 30, Total: 10 << 30, Rate: 100 << 20, Healed: 32 << 10, LeftMin: 72, LeftMax: 72}
 	for columns := 1; columns < 250; columns++ {
 		line := barLine(s, columns)
 		if len(line) > columns {

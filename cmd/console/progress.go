@@ -3,6 +3,7 @@ package console
 import (
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"time"
 
@@ -24,6 +25,10 @@ type State struct {
 	Skipped int64  `json:"skipped"` // found right on the target
 	Healed  int64  `json:"healed"`  // damaged and read from siblings so far
 	Rate    int64  `json:"rate"`    // of Done, in bytes a second, over the last seconds
+	// LeftMin and LeftMax are the least and the most seconds that this stage may still take; not
+	// there while that cannot be said.
+	LeftMin float64 `json:"left_min,omitempty"`
+	LeftMax float64 `json:"left_max,omitempty"`
 }
 
 // CheckProgress refuses another --progress than there is.
@@ -47,12 +52,15 @@ func (o Console) ShowProgress(now func() State) (stop func()) {
 	return ShowLine(o.Err, LineEvery, measured)
 }
 
-// WithRate adds the rate to what now returns.
+// WithRate adds to what now returns the rate, and how long it will take.
 func WithRate(now func() State) func() State {
-	window := newWindow()
+	window := newWindow(rateWindow)
+	guess := &estimate{recent: newWindow(leftWindow)}
 	return func() State {
-		s := now()
-		s.Rate = window.rate(time.Now(), s.Stage, s.Done)
+		s, at := now(), time.Now()
+		s.Rate = window.rate(at, s.Stage, s.Done)
+		least, most := guess.left(at, s)
+		s.LeftMin, s.LeftMax = math.Round(least.Seconds()), math.Round(most.Seconds())
 		return s
 	}
 }
@@ -130,10 +138,8 @@ func stateLine(s State) string {
 // rateWords says how fast it goes, how long it will take, and how much there is.
 func rateWords(s State) string {
 	words := wording.Size(s.Rate) + "/s"
-	if s.Rate > 0 && s.Done < s.Total {
-		left := time.Duration(float64(s.Total-s.Done) / float64(s.Rate) * float64(time.Second))
-		words += fmt.Sprintf("  %s left", left.Round(time.Second))
-	}
+	seconds := func(n float64) time.Duration { return time.Duration(n * float64(time.Second)) }
+	words += leftWords(seconds(s.LeftMin), seconds(s.LeftMax))
 	if s.Healed > 0 {
 		words += fmt.Sprintf("  %s healed", wording.Size(s.Healed))
 	}

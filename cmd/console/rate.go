@@ -8,6 +8,7 @@ const rateWindow = 5 * time.Second
 
 // window keeps the last samples of a counter, of one stage only.
 type window struct {
+	span    time.Duration
 	stage   string
 	samples []mark
 }
@@ -17,7 +18,9 @@ type mark struct {
 	done int64
 }
 
-func newWindow() *window { return &window{samples: []mark{{at: time.Now()}}} }
+func newWindow(span time.Duration) *window {
+	return &window{span: span, samples: []mark{{at: time.Now()}}}
+}
 
 // rate adds a sample and returns bytes a second since the oldest sample that the window needs.
 func (w *window) rate(now time.Time, stage string, done int64) int64 {
@@ -26,7 +29,7 @@ func (w *window) rate(now time.Time, stage string, done int64) int64 {
 	}
 	w.stage = stage
 	w.samples = append(w.samples, mark{now, done})
-	for len(w.samples) > 2 && now.Sub(w.samples[1].at) >= rateWindow {
+	for len(w.samples) > 2 && now.Sub(w.samples[1].at) >= w.span {
 		w.samples = w.samples[1:]
 	}
 	first := w.samples[0]

@@ -7,7 +7,7 @@ import (
 
 func TestTheRateIsThatOfTheLastSeconds(t *testing.T) {
 	start := time.Unix(1000, 0)
-	w := &window{samples: []mark{{at: start}}}
+	w := &window{span: rateWindow, samples: []mark{{at: start}}}
 	at := func(tenths int) time.Time { return start.Add(time.Duration(tenths) * 100 * time.Millisecond) }
 	var got int64
 	for i := 1; i <= 100; i++ { // 10 s at 100 a tenth

@@ -51,7 +51,7 @@ func commonOf(c *cli.Context) common {
 			Out: c.App.Writer, Err: c.App.ErrWriter,
 			JSON: c.Bool("json"), Yes: c.Bool("yes"), Progress: c.String("progress"),
 		},
-		command: c.Command.Name,
+		command: calledAs(c),
 		args:    c.Args().Slice(),
 		given:   givenFlagsOf(c),
 		share: locate.Options{
@@ -68,6 +68,16 @@ func commonOf(c *cli.Context) common {
 		waits:  c.IsSet("share-timeout"),
 		log:    log,
 	}
+}
+
+// calledAs returns the name by which the command was called: its own, or another one that it has.
+func calledAs(c *cli.Context) string {
+	for _, above := range c.Lineage()[1:] {
+		if word := above.Args().First(); above.Command != c.Command && c.Command.HasName(word) {
+			return word
+		}
+	}
+	return c.Command.Name
 }
 
 // check refuses values that no command can use.

@@ -33,7 +33,8 @@ func listCommand() *cli.Command {
 			&cli.StringFlag{Name: "state",
 				Usage: "only backups in this `STATE`: complete, broken, incomplete, or some of them " +
 					"with commas"},
-			&cli.StringFlag{Name: "since", Usage: "only backups made at this `TIME` (as in BACKUP) or later"},
+			&cli.StringFlag{Name: "since",
+				Usage: "only backups made at this `TIME` (as in BACKUP) or later"},
 			&cli.StringFlag{Name: "min-size", Usage: "only backups of volumes of this `SIZE` or more"},
 			&cli.BoolFlag{Name: "all", Usage: "incomplete backups too (Cinder did not finish them)",
 				DisableDefaultText: true},
@@ -166,8 +167,8 @@ func (o listOptions) tellHidden(all, shown, hidden int) {
 	}
 }
 
-// volumesNamed returns the ids of the volumes that --volume names. All that it could mean are listed:
-// that is how the operator finds out which one it is.
+// volumesNamed returns the ids of the volumes that --volume names. All that it could mean are
+// listed: that is how the operator finds out which one it is.
 func (o listOptions) volumesNamed(catalog *backupstore.Catalog) (map[string]bool, error) {
 	if o.volume == "" || len(catalog.Backups()) == 0 {
 		return nil, nil

@@ -60,6 +60,7 @@ func execute(ctx context.Context, args []string) int {
 	app := newApp()
 	out := &console.CheckedWriter{W: os.Stdout}
 	app.Writer = out
+	given := args
 	args, err := cmdline.MountHelper(app, args)
 	if err == nil && args != nil {
 		cmdline.EmptyIsUnset(app)
@@ -70,8 +71,12 @@ func execute(ctx context.Context, args []string) int {
 	if err == nil {
 		err = out.Failure()
 	}
-	var status exitcode.Status
-	if err != nil && !errors.As(err, &status) {
+	_, said := errors.AsType[exitcode.Status](err)
+	switch {
+	case err == nil || said:
+	case cmdline.WantsJSON(given):
+		exitcode.WriteJSON(os.Stderr, err)
+	default:
 		fmt.Fprintln(os.Stderr, "restorefs:", exitcode.Explain(err))
 	}
 	return exitcode.Of(err)

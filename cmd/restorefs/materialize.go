@@ -51,8 +51,8 @@ it says what is left and how to continue.`,
 			overlayFlag("restore with what was written in a mount with --overlay `DIR`"),
 			newSalvageFlag(), formatFlag(), progressFlag(), niceFlag(),
 			&cli.StringFlag{Name: "bwlimit",
-				Usage: "read no more than `SIZE` of data a second from the backup, such as 50MiB " +
-					"(a number alone is bytes)"},
+				Usage: "read no more than this `RATE` of data a second from the backup: 50MiB or " +
+					"400Mbit (a number alone is bytes)"},
 			&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, DisableDefaultText: true,
 				Usage: "do not ask"},
 			&cli.IntFlag{Name: "jobs", Aliases: []string{"j"},
@@ -73,6 +73,7 @@ func runMaterialize(c *cli.Context) error {
 		Console:     o.Console,
 		Source:      o.source(),
 		Memory:      o.memory,
+		Command:     o.command,
 		Given:       o.given,
 		Args:        o.args,
 		Backup:      c.Args().Get(0),

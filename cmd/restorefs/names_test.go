@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 	"time"
@@ -55,6 +56,33 @@ func TestABackupIsAskedForByTheNameOfItsVolume(t *testing.T) {
 		if code != c.code || !strings.Contains(out, c.out) || !strings.Contains(errOut, c.says) ||
 			c.never != "" && strings.Contains(out, c.never) {
 			t.Errorf("%s: exit %d: %s%s", c.args, code, out, errOut)
+		}
+	}
+}
+
+func TestAnErrorIsJSONWhereJSONIsAskedFor(t *testing.T) {
+	for _, args := range [][]string{
+		{"show", "--json", "x", "--share", "/nonexistent"},
+		{"--json", "shw"},
+		{"list", "--format", "json", "--nonsense"},
+		{"records", "--json", "--backup-service", ""},
+	} {
+		stdout, stderr, code := restorefs(t, args...)
+		lines := strings.Split(strings.TrimSpace(stderr), "\n")
+		var got exitcode.Reported
+		err := json.Unmarshal([]byte(lines[len(lines)-1]), &got)
+		if err != nil || got.Error == "" || got.Exit != code || code == exitcode.Done || stdout != "" {
+			t.Errorf("%q: exit %d, %v: %s%s", args, code, err, stdout, stderr)
+		}
+	}
+}
+
+func TestACommandIsCalledAsItWasCalled(t *testing.T) {
+	for _, name := range []string{"restore", "materialize"} {
+		_, stderr, code := restorefs(t, name, "--share", t.TempDir(), "8473")
+		if code != exitcode.Usage || !strings.Contains(stderr, name+" takes BACKUP and TARGET") ||
+			!strings.Contains(stderr, "restorefs "+name+" --help") {
+			t.Errorf("%s: exit %d: %s", name, code, stderr)
 		}
 	}
 }

@@ -29,8 +29,13 @@ func Quoted(name string) string {
 }
 
 // WriteJSON writes v as indented JSON that steers no terminal either.
-func WriteJSON(w io.Writer, v any) error {
-	text, err := safetext.JSON(v, true)
+func WriteJSON(w io.Writer, v any) error { return writeJSON(w, v, true) }
+
+// WriteJSONLine writes v as one line of such JSON.
+func WriteJSONLine(w io.Writer, v any) error { return writeJSON(w, v, false) }
+
+func writeJSON(w io.Writer, v any, indent bool) error {
+	text, err := safetext.JSON(v, indent)
 	if err != nil {
 		return err
 	}
