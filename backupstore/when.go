@@ -103,7 +103,7 @@ func parseDateOutput(text string, now time.Time) (Span, bool) {
 		// A zone whose name now's location does not have would be taken for one without an offset.
 		here := now.Location()
 		t, err := time.ParseInLocation(layout, text, here)
-		if err != nil || t.Format("Mon") != text[:3] {
+		if err != nil || !strings.EqualFold(t.Format("Mon"), text[:3]) {
 			continue
 		}
 		if name, _ := t.Zone(); strings.Contains(layout, "MST") && t.Location() != here &&
