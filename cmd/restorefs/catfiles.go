@@ -24,7 +24,7 @@ func catCommand() *cli.Command {
 		ArgsUsage: catUsage,
 		Description: backupHelp + "\n" + filesHelp + "\n\n" +
 			"On a terminal, what would steer it is replaced.",
-		Flags:  filesFlagsOf(),
+		Flags:  filesFlagsOf(memoryToLook),
 		Action: runCat,
 	}
 }

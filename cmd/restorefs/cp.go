@@ -26,6 +26,7 @@ holes, each file with its time and its mode less the umask. DEST is the director
 into which all goes, or the new name of the one PATH. Files that are there are left
 as they are. A file that cannot be read is told, and the others go on.`,
 		Flags: filesFlagsOf(
+			memoryToCopy,
 			jsonFlag(),
 			&cli.BoolFlag{Name: "archive", Aliases: []string{"a"}, DisableDefaultText: true,
 				Usage: "keep also owners (as root), all of the mode, extended attributes, " +

@@ -118,7 +118,7 @@ func TestFilesInsideABackup(t *testing.T) {
 	do(2, "cat", id)
 	do(2, "find", id, "a", "b")
 	do(2, "find", id, "[a")
-	do(2, "find", id, "--newer", "yesterday")
+	do(2, "find", id, "--newer", "someday")
 	do(2, "find", id, "--type", "x")
 	do(2, "cp", id, "/etc", "-")
 	do(2, "cp", id, "/etc", share)

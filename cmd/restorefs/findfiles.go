@@ -30,6 +30,7 @@ takes it. Without PATTERN all files are meant. One path a line.
 With --all BACKUP is a volume, by its id or the start of it: in which of its backups
 is the file, of which size and time? One line each, the newest last.`,
 		Flags: filesFlagsOf(
+			memoryToLook,
 			jsonFlag(),
 			&cli.BoolFlag{Name: "all", DisableDefaultText: true,
 				Usage: "look in all backups of the volume that BACKUP names"},

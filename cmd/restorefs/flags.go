@@ -24,8 +24,11 @@ func trustGroupFlag() cli.Flag {
 		Usage: "use directories of caches and overlays that members of `GROUP` can write to"}
 }
 
-func memoryFlag() cli.Flag {
-	return &cli.StringFlag{Name: "memory", Value: "256MiB",
+func memoryFlag() cli.Flag { return memoryFlagOf("256MiB") }
+
+// memoryFlagOf is memoryFlag with another default.
+func memoryFlagOf(size string) cli.Flag {
+	return &cli.StringFlag{Name: "memory", Value: size,
 		Usage: "`SIZE` of memory to use, 64MiB or more"}
 }
 

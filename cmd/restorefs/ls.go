@@ -21,6 +21,7 @@ func lsCommand() *cli.Command {
 Without a PATH it lists the root of the one file system, or the parts of the disk if
 files could be in several. Times are UTC; owners are the numbers that the disk has.`,
 		Flags: filesFlagsOf(
+			memoryToLook,
 			jsonFlag(),
 			&cli.BoolFlag{
 				Name:               "recursive",

@@ -24,7 +24,7 @@ func tarCommand() *cli.Command {
 The tar is of the pax format, with owners, times, extended attributes, links and
 devices; names are without the first slash. Holes are zeros in it. What cannot be
 read of a file is zeros too, and told.`,
-		Flags:  filesFlagsOf(),
+		Flags:  filesFlagsOf(memoryToCopy),
 		Action: runTar,
 	}
 }
