@@ -54,6 +54,7 @@ type guests struct {
 
 	mu   sync.Mutex
 	open []*guestDisk // the one used last is the last
+	free sync.Cond    // a disk is no longer used
 }
 
 // guestDisk is a disk that is open for its files.
@@ -82,6 +83,7 @@ func newGuests(t *tree, o FilesOptions) *guests {
 	g.opt = inside.Options{
 		CacheBytes: bytes / maxGuests / 4, JournalBytes: bytes / maxGuests * 3 / 4,
 	}
+	g.free.L = &g.mu
 	g.ctx, g.end = context.WithCancel(context.Background())
 	return g
 }
@@ -127,12 +129,20 @@ func (g *guests) call(ctx context.Context, b *Backup, fn func(*guestDisk, *looke
 	}
 }
 
-// get returns the entry for the disk of a backup, which stays until release.
+// get returns the entry for the disk of a backup, which stays until release. It waits while as many
+// others as may be are used: no call uses two.
 func (g *guests) get(b *Backup) *guestDisk {
 	key := tableKey{b.ID, b.Size, b.CreatedAt.UnixNano()}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	at := slices.IndexFunc(g.open, func(d *guestDisk) bool { return d.key == key })
+	find := func() int {
+		return slices.IndexFunc(g.open, func(d *guestDisk) bool { return d.key == key })
+	}
+	at := find()
+	for at < 0 && g.busy() >= maxGuests {
+		g.free.Wait()
+		at = find()
+	}
 	var d *guestDisk
 	if at >= 0 {
 		d = g.open[at]
@@ -145,11 +155,22 @@ func (g *guests) get(b *Backup) *guestDisk {
 	return d
 }
 
+// busy returns how many disks are used. g.mu is held.
+func (g *guests) busy() (n int) {
+	for _, d := range g.open {
+		if d.used > 0 {
+			n++
+		}
+	}
+	return n
+}
+
 // release gives up what get returned, and closes the disks that were used longest ago.
 func (g *guests) release(d *guestDisk) {
 	var closing []*guestDisk
 	g.mu.Lock()
 	d.used--
+	g.free.Broadcast()
 	for i := 0; i < len(g.open) && len(g.open) > maxGuests; {
 		if g.open[i].used > 0 {
 			i++

@@ -211,6 +211,16 @@ func TestFewDisksStayOpenForTheirFiles(t *testing.T) {
 		paths = append(paths, "backups/"+b.ID+"/files/disk/file")
 	}
 	mountpoint, _ := mountShare(t, share, "--files")
+	t.Run("at the same time", func(t *testing.T) {
+		for _, path := range paths {
+			t.Run("", func(t *testing.T) {
+				t.Parallel()
+				if text, err := os.ReadFile(filepath.Join(mountpoint, path)); string(text) != "text" {
+					t.Errorf("%s: %q, %v", path, text, err)
+				}
+			})
+		}
+	})
 	var open []*os.File
 	for range 2 {
 		for _, path := range paths {
