@@ -89,5 +89,8 @@ func (t *tree) filesLines(ctx context.Context, b *Backup) ([]string, error) {
 		}
 		return nil
 	})
-	return lines, err
+	if err != nil {
+		return nil, err // lines may still be written to
+	}
+	return lines, nil
 }
