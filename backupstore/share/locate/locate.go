@@ -228,6 +228,8 @@ func withoutKernel(mountOptions string) (query string, ok bool) {
 			}
 		case "vers", "nfsvers":
 			version = value
+		case "v2", "v3", "v4", "v4.0", "v4.1", "v4.2":
+			version = name[1:]
 		case "minorversion":
 			minor = value
 		case "port":

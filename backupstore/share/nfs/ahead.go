@@ -269,10 +269,14 @@ func (a *ahead) evict() {
 	}
 }
 
-// shrink takes from streams that have more than others may have what is farthest ahead.
-func (a *ahead) shrink() {
+// shrink takes from streams that have more than they may have what is farthest ahead, for one of the
+// others.
+func (a *ahead) shrink(other *stream) {
 	fair := a.fair()
 	for _, s := range a.streams {
+		if s == other {
+			continue
+		}
 		for n := len(s.blocks) - 1; n >= fair && n > s.at && s.blocks[n].users == 0; n-- {
 			a.free(s.blocks[n])
 			s.blocks = s.blocks[:n]
@@ -304,8 +308,8 @@ func (a *ahead) extend(s *stream) {
 // start begins to read the block of s at off. If there is no memory it takes some from readers that
 // have stopped or have more than others; false means that there is none yet.
 func (a *ahead) start(s *stream, off int64) bool {
-	if a.left == 0 {
-		a.shrink()
+	if a.left == 0 && len(s.blocks) < a.fair() {
+		a.shrink(s)
 	}
 	if a.left == 0 || s.f.closed.Load() {
 		return false
