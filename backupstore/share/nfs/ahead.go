@@ -33,7 +33,8 @@ const (
 type ahead struct {
 	trip atomic.Int64 // the shortest time that a small call took, in nanoseconds
 
-	total int // blocks that there is memory for
+	total     int           // blocks that there is memory for
+	forgotten time.Duration // see the constant
 
 	mu      sync.Mutex
 	left    int       // blocks that there is memory for now
@@ -72,7 +73,7 @@ func newAhead(bytes int) *ahead {
 		bytes = defaultAhead
 	}
 	total := max(0, bytes/maxPiece)
-	a := &ahead{total: total, left: total}
+	a := &ahead{total: total, left: total, forgotten: forgotten}
 	a.trip.Store(math.MaxInt64)
 	return a
 }
@@ -264,7 +265,7 @@ func (a *ahead) passed(f *file, from, to int64) {
 
 // evict ends the streams of readers that have stopped.
 func (a *ahead) evict() {
-	for len(a.streams) > 0 && time.Since(a.streams[0].used) > forgotten {
+	for len(a.streams) > 0 && time.Since(a.streams[0].used) > a.forgotten {
 		a.end(a.streams[0])
 	}
 }
