@@ -157,6 +157,8 @@ func others(d *disk, head []byte) (Contents, bool) {
 		{"SquashFS", 0, "hsqs"},
 		{"BitLocker volume", 3, "-FVE-FS-"},
 		{"bcache or bcachefs", 4096 + 24, "\xc6\x85\x73\xf6\x4e\x1a\x45\xca\x82\x65\xf5\x7f\x48\xba\x6d\x81"},
+		// The first of what a label of ZFS says, a list of names and values in XDR.
+		{"ZFS", 16<<10 + 20, "\x00\x00\x00\x07version\x00"},
 		{"JFS", 0x8000, "JFS1"},
 		{"ISO 9660", 0x8001, "CD001"},
 		{"ReiserFS", 0x10034, "ReIsEr"},

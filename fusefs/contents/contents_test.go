@@ -190,9 +190,11 @@ func TestFileSystemsAreIdentifiedAndTheirStateIsKnown(t *testing.T) {
 		detail string // a part of Contents.Detail; "": it is empty
 		holds  bool
 	}{
-		"nothing":                         {},
-		"a disk smaller than a sector":    {size: 511},
-		"a disk of one sector":            {size: 512},
+		"nothing":                      {},
+		"a disk smaller than a sector": {size: 511},
+		"a disk of one sector":         {size: 512},
+		"a disk of ZFS": {pieces: map[int64][]byte{16 << 10: []byte("\x01\x01\x00\x00" +
+			"\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x24\x00\x00\x00\x20\x00\x00\x00\x07version\x00")}, kind: "ZFS"},
 		"ext4, unmounted":                 {pieces: extSuper(4, 0x42, 0, 1, 0), kind: "ext4", state: Clean},
 		"ext4, mounted":                   {pieces: extSuper(4, 0x46, 0, 1, 0), kind: "ext4", state: InUse, detail: "journal"},
 		"ext4, mounted, with errors":      {pieces: extSuper(4, 0x46, 0, 3, 0), kind: "ext4", state: InUse, detail: "has noted errors"},

@@ -1,6 +1,7 @@
 package btrfs
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"time"
@@ -110,6 +111,9 @@ func (f *FS) Readlink(ino uint64) (string, error) {
 	b := make([]byte, file.Size())
 	if _, err := file.ReadAt(b, 0); err != nil {
 		return "", fmt.Errorf("read link of %s: %w", n.name(), err)
+	}
+	if bytes.IndexByte(b, 0) >= 0 {
+		return "", corrupt(n.name(), "its target cannot be one: %q", b)
 	}
 	return string(b), nil
 }

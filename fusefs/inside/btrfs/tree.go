@@ -95,7 +95,7 @@ func (c *cursor) settle() (ok bool, err error) {
 	if c.slots[0] < c.nodes[0].count {
 		return true, nil
 	}
-	level := 1
+	leaf, level := c.nodes[0], 1
 	for ; level <= int(c.top); level++ {
 		if c.slots[level]++; c.slots[level] < c.nodes[level].count {
 			break
@@ -113,6 +113,10 @@ func (c *cursor) settle() (ok bool, err error) {
 			return false, err
 		}
 		c.nodes[level-1], c.slots[level-1] = n, 0
+	}
+	// Else few blocks that point to each other would be a walk without an end.
+	if leaf.count > 0 && leaf.key(leaf.count-1).compare(c.nodes[0].key(0)) >= 0 {
+		return false, corrupt("a tree", "a block begins before the end of the one before it")
 	}
 	return true, nil
 }

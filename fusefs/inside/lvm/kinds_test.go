@@ -81,7 +81,7 @@ func TestVolumesAreThoseOfTheTools(t *testing.T) {
 		guest.Must(t, os.WriteFile("testdata/thin.meta.gz", out.Bytes(), 0o644))
 	}
 	const begin = 1 << 20
-	path := noise(t, "disk", 36)
+	path := noise(t, "disk", 20)
 	l := newTools(t, path)
 	l.run("pvcreate", "-q", "-ff", "-y", l.loops[0])
 	l.run("vgcreate", "-q", "-s", "64k", "group", l.loops[0])

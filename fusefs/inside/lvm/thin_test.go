@@ -15,7 +15,7 @@ import (
 
 const (
 	thinExtent  = 64 << 10 // of the group, and the blocks of its pool
-	thinExtents = 512
+	thinExtents = 280
 	metaExtents = 64
 	dataExtents = 128
 	thinBlocks  = 500 // of a thin volume
@@ -178,9 +178,10 @@ func contents(disk []byte, begin int, name string) (out []byte) {
 		}
 		return out
 	}
+	mappings := thinMappings()
 	device := map[string]int{"thin": 0, "snapshot": 1, "external": 2}[name]
 	for i := range map[string]int{"thin": thinBlocks, "snapshot": thinBlocks, "external": 300}[name] {
-		if block, ok := thinMappings()[device][i]; ok {
+		if block, ok := mappings[device][i]; ok {
 			out = append(out, extent(32+metaExtents+block)...)
 		} else if device == 2 && i < 16 {
 			out = append(out, extent(i)...)

@@ -104,7 +104,7 @@ func (n *inode) names(fn func(entry) error, bad func(error)) error {
 	if err != nil {
 		return err
 	}
-	if size < minRecord || size > maxRecord || size&(size-1) != 0 || blocks.first.size > n.f.bytes {
+	if size < minRecord || size > maxRecord || size&(size-1) != 0 || blocks.first.size > n.f.dev.size {
 		return corrupt(where, "it has %d bytes in blocks of %d", blocks.first.size, size)
 	}
 	used, err := n.open(attrBitmap, wide(indexName))
@@ -131,6 +131,10 @@ func (n *inode) blocks(blocks, used *stream, size int64, fn func(entry) error,
 			if err := used.meta(bits[:left], i/8); err != nil {
 				return err
 			}
+		}
+		if bits[bit/8] == 0 {
+			i |= 7 // none of these eight
+			continue
 		}
 		if bits[bit/8]>>(bit%8)&1 == 0 {
 			continue
