@@ -159,8 +159,9 @@ func TestNamesAreTakenWhereverIdsAre(t *testing.T) {
 		"id=dddd":                  {id: "dddd5555"},
 		"dbdata@latest":            {is: ErrNoBackup, says: "did you mean \"db data\"?"},
 		"DB-Data@latest":           {is: ErrNoBackup, says: "did you mean \"db data\"?"},
-		"bbbb":                     {id: "7777000a", notes: "the start of the id of backup bbbb3333: the name counts; id=... is the other"},
-		"bbbb@latest":              {id: "7777000a", notes: "the start of the id of backup bbbb3333"},
+		"bbbb":                     {is: ErrAmbiguous, says: "say name=... or id=...:\n  7777000a"},
+		"name=bbbb":                {id: "7777000a"},
+		"bbbb@latest":              {id: "7777000a", notes: "also the start of the id of backup bbbb3333"},
 		"id=bbbb":                  {id: "bbbb3333"},
 		"cccc4444":                 {id: "cccc4444", notes: "the id of a backup, and a name as well: the id counts"},
 		"cccc4444@latest":          {id: "7777000b", notes: "the start of the id of backup cccc4444"},
@@ -185,6 +186,7 @@ func TestAVolumeIsFoundByItsIdOrName(t *testing.T) {
 		own("aaaa3333", "", ofVolume("eeee0002"), at("2026-01-03T10:00:00Z"), called("", "web")),
 		own("aaaa4444", "", ofVolume("ffff0003"), at("2026-01-04T10:00:00Z"), called("", "twin")),
 		own("aaaa5555", "", ofVolume("ffff0004"), at("2026-01-05T10:00:00Z"), called("", "twin")),
+		own("aaaa6666", "", ofVolume("ffff0005"), at("2026-01-06T10:00:00Z"), called("", "eeee000")),
 	).backups
 	for ref, want := range map[string]wanted{
 		"eeee0001":       {id: "eeee0001"},
@@ -196,6 +198,8 @@ func TestAVolumeIsFoundByItsIdOrName(t *testing.T) {
 		"id=eeee0002":    {id: "eeee0002"},
 		"twin":           {is: ErrAmbiguous, says: "ffff0003 \"twin\""},
 		"eeee":           {is: ErrAmbiguous, says: "2 volumes; give more characters"},
+		"eeee000":        {is: ErrAmbiguous, says: "say name=... or id=...:\n  ffff0005"},
+		"name=eeee000":   {id: "ffff0005"},
 		"first":          {is: ErrNoBackup, says: "backups are called so, such as aaaa1111 of volume eeee0001"},
 		"aaaa1111":       {is: ErrNoBackup, says: "aaaa1111 is a backup, its volume is eeee0001"},
 		" ":              {is: ErrNoBackup, says: "names no volume"},

@@ -60,7 +60,7 @@ func (e *AmbiguousError) Error() string {
 // Unwrap returns ErrAmbiguous.
 func (e *AmbiguousError) Unwrap() error { return ErrAmbiguous }
 
-func ambiguousVolumes(r Ref, volumes []*named) error {
+func ambiguousVolumes(r Ref, volumes []*named) *AmbiguousError {
 	e := &AmbiguousError{Ref: r.Text, Volumes: true, names: map[string]string{}, advice: byID}
 	for _, v := range volumes {
 		e.names[v.id] = v.name
@@ -73,7 +73,7 @@ func ambiguousVolumes(r Ref, volumes []*named) error {
 }
 
 // ambiguousBackups is the error for all these backups, some or all of which are those of volumes.
-func ambiguousBackups(r Ref, volumes []*named, all []*Backup) error {
+func ambiguousBackups(r Ref, volumes []*named, all []*Backup) *AmbiguousError {
 	e := &AmbiguousError{Ref: r.Text, Candidates: all, names: map[string]string{}}
 	for _, v := range volumes {
 		e.names[v.id] = v.name
@@ -96,7 +96,14 @@ func ambiguousBackups(r Ref, volumes []*named, all []*Backup) error {
 	return e.sorted()
 }
 
-func (e *AmbiguousError) sorted() error {
+// whichKind advises to say whether a name is meant or the start of an id.
+func (e *AmbiguousError) whichKind(r Ref) *AmbiguousError {
+	e.advice = fmt.Sprintf("%s is a name, and an id begins so as well: say name=... or id=...",
+		shown(r.Name))
+	return e
+}
+
+func (e *AmbiguousError) sorted() *AmbiguousError {
 	slices.SortStableFunc(e.Candidates,
 		func(a, b *Backup) int { return b.CreatedAt.Compare(a.CreatedAt) })
 	return e

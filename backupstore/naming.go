@@ -143,7 +143,15 @@ func (n naming) volumeCalled(r Ref, byBackup bool) (*named, error) {
 	case note != "":
 		found[0].notes = append(found[0].notes, note)
 	}
-	found[0].notes = append(found[0].notes, n.alsoStarts(r)...)
+	if started, v := n.starting(r.Name); r.Kind == RefAny {
+		if others := without(v, found); len(others) > 0 {
+			return nil, ambiguousVolumes(r, append(others, found...)).whichKind(r)
+		}
+		if len(started) > 0 {
+			found[0].notes = append(found[0].notes, fmt.Sprintf("%s is also the start of the id of backup "+
+				"%s, which is not meant by what has an @", shown(r.Name), started[0].ID))
+		}
+	}
 	return found[0], nil
 }
 
@@ -167,9 +175,10 @@ func (n naming) backup(r Ref) (Found, error) {
 			volumes = n.matching(func(v *named) bool { return v.formerly(r.Name) })
 		}
 		if len(backups)+len(volumes) > 0 {
-			f, err := n.only(r, volumes, backups)
-			f.Notes = append(f.Notes, n.alsoStarts(r)...)
-			return f, err
+			if err := n.alsoStarts(r, volumes, meant(r, volumes, backups)); err != nil {
+				return Found{}, err
+			}
+			return n.only(r, volumes, backups)
 		}
 	}
 	if r.Kind != RefName {
@@ -182,8 +191,8 @@ func (n naming) backup(r Ref) (Found, error) {
 	return Found{}, n.notNamed(r)
 }
 
-// only returns the one backup that is meant by backups and volumes.
-func (n naming) only(r Ref, volumes []*named, backups []*Backup) (Found, error) {
+// meant returns the backups, and those of the volumes.
+func meant(r Ref, volumes []*named, backups []*Backup) []*Backup {
 	all := slices.Clone(backups)
 	for _, v := range volumes {
 		for _, b := range v.backups {
@@ -192,6 +201,12 @@ func (n naming) only(r Ref, volumes []*named, backups []*Backup) (Found, error) 
 			}
 		}
 	}
+	return all
+}
+
+// only returns the one backup that is meant by backups and volumes.
+func (n naming) only(r Ref, volumes []*named, backups []*Backup) (Found, error) {
+	all := meant(r, volumes, backups)
 	if len(all) != 1 {
 		return Found{}, ambiguousBackups(r, volumes, all)
 	}
@@ -212,20 +227,28 @@ func (n naming) otherwise(r Ref, what string, called func(*named) bool) []string
 		"name=... is the other", shown(r.Name), what)}
 }
 
-// alsoStarts is the note that a name is also the start of an id.
-func (n naming) alsoStarts(r Ref) []string {
-	backups, volumes := n.starting(r.Name)
-	var id string
-	switch {
-	case r.Kind == RefName:
-	case len(backups) > 0:
-		id = "backup " + backups[0].ID
-	case len(volumes) > 0:
-		id = "volume " + volumes[0].id
-	}
-	if id == "" {
+// alsoStarts is the error for a name that is also the start of the id of something else than all:
+// whoever gives a volume or a backup its name must not decide what the start of another's id means.
+func (n naming) alsoStarts(r Ref, named []*named, all []*Backup) error {
+	if r.Kind != RefAny {
 		return nil
 	}
-	return []string{fmt.Sprintf("%s is a name, and the start of the id of %s: the name counts; "+
-		"id=... is the other", shown(r.Name), id)}
+	others, volumes := n.starting(r.Name)
+	for _, v := range volumes {
+		others = append(others, v.backups...)
+	}
+	if others = without(others, all); len(others) == 0 {
+		return nil
+	}
+	return ambiguousBackups(r, append(volumes, named...), append(others, all...)).whichKind(r)
+}
+
+// without returns what of list is not in others.
+func without[T comparable](list, others []T) (out []T) {
+	for _, v := range list {
+		if !slices.Contains(others, v) && !slices.Contains(out, v) {
+			out = append(out, v)
+		}
+	}
+	return out
 }
