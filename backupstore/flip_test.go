@@ -145,11 +145,15 @@ func positions(t *testing.T, path string, body int64) []int64 {
 }
 
 // flipAll flips one bit after the other, each time another one, and flips it
-// back.
+// back. Under the race detector, which is no better at wrong bytes and takes
+// several times as long, it does a fifth of them.
 func flipAll(t *testing.T, path string, at []int64, try func(what string) outcome) map[outcome]int {
 	t.Helper()
 	seen := map[outcome]int{}
 	for i, off := range at {
+		if watched && i%5 > 0 {
+			continue
+		}
 		bit := uint(i*5) % 8
 		if err := flip(path, off, bit); err != nil {
 			t.Fatal(err)

@@ -1,0 +1,5 @@
+//go:build !race
+
+package backupstore_test
+
+const watched = false
