@@ -62,13 +62,18 @@ func (n *guestNode) inode(ino uint64) uint64 {
 
 // with calls fn with the file system.
 func (n *guestNode) with(ctx context.Context, fn func(inside.FS) error) error {
+	return n.withDisk(ctx, func(_ *guestDisk, f inside.FS) error { return fn(f) })
+}
+
+// withDisk calls fn with the disk and the file system.
+func (n *guestNode) withDisk(ctx context.Context, fn func(*guestDisk, inside.FS) error) error {
 	g := n.t.guests
 	return g.call(ctx, &n.backup, func(d *guestDisk, looked *lookedAt) error {
 		f, err := d.fs(g, looked, n.part)
 		if err != nil {
 			return err
 		}
-		return fn(f)
+		return fn(d, f)
 	})
 }
 
@@ -249,26 +254,41 @@ type guestHandle struct {
 // openedFile is a file as a file system has it open.
 type openedFile struct {
 	fs   inside.FS
+	disk *guestDisk
 	file inside.File
 }
 
 var _ = (gofs.FileReader)((*guestHandle)(nil))
+var _ = (gofs.FileReleaser)((*guestHandle)(nil))
 var _ = (gofs.FileLseeker)((*guestHandle)(nil))
 
 // with calls fn with the contents.
 func (h *guestHandle) with(ctx context.Context, fn func(inside.File) error) error {
-	return h.n.with(ctx, func(f inside.FS) error {
+	return h.n.withDisk(ctx, func(d *guestDisk, f inside.FS) error {
 		last := h.last.Load()
 		if last == nil || last.fs != f {
 			file, err := f.Open(h.n.ino)
 			if err != nil {
 				return err
 			}
-			last = &openedFile{f, file}
+			last = &openedFile{f, d, file}
+			d.mu.Lock()
+			d.handles[h] = true
+			d.mu.Unlock()
 			h.last.Store(last)
 		}
 		return fn(last.file)
 	})
+}
+
+// Release implements gofs.FileReleaser.
+func (h *guestHandle) Release(context.Context) syscall.Errno {
+	if last := h.last.Load(); last != nil {
+		last.disk.mu.Lock()
+		delete(last.disk.handles, h)
+		last.disk.mu.Unlock()
+	}
+	return 0
 }
 
 // Read implements gofs.FileReader.

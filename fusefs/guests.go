@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -64,8 +65,9 @@ type guestDisk struct {
 
 	look lazy[*lookedAt]
 
-	mu    sync.Mutex
-	parts map[string]*lazy[inside.FS] // by the names of parts
+	mu      sync.Mutex
+	parts   map[string]*lazy[inside.FS] // by the names of parts
+	handles map[*guestHandle]bool       // those that hold a file of it
 }
 
 // lookedAt is a disk and what lies on it.
@@ -108,11 +110,13 @@ func (g *guests) call(ctx context.Context, b *Backup, fn func(*guestDisk, *looke
 		defer func() { <-g.slots }()
 		d := g.get(b)
 		defer g.release(d)
-		looked, err := d.look.get(func() (*lookedAt, error) { return g.openDisk(b) })
-		if err == nil {
-			err = fn(d, looked)
-		}
-		done <- err
+		done <- g.guarded(d, func() error {
+			looked, err := d.look.get(func() (*lookedAt, error) { return g.openDisk(b) })
+			if err != nil {
+				return err
+			}
+			return fn(d, looked)
+		})
 	})
 	timer := time.NewTimer(soon)
 	defer timer.Stop()
@@ -127,6 +131,22 @@ func (g *guests) call(ctx context.Context, b *Backup, fn func(*guestDisk, *looke
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// guarded calls fn. A fault of the reader of a file system, which a guest wrote, is an error: other
+// disks are served by the same process. What was open of the disk is opened anew, as it may hold locks.
+func (g *guests) guarded(d *guestDisk, fn func() error) (err error) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			g.t.log.Error("a fault of restorefs while it read the files inside a disk: please report it",
+				"backup", d.key.id, "fault", fault, "stack", string(debug.Stack()))
+			d.mu.Lock()
+			clear(d.parts)
+			d.mu.Unlock()
+			err = fmt.Errorf("a fault of restorefs: %v", fault)
+		}
+	}()
+	return fn()
 }
 
 // get returns the entry for the disk of a backup, which stays until release. It waits while as many
@@ -148,7 +168,7 @@ func (g *guests) get(b *Backup) *guestDisk {
 		d = g.open[at]
 		g.open = slices.Delete(g.open, at, at+1)
 	} else {
-		d = &guestDisk{key: key, parts: map[string]*lazy[inside.FS]{}}
+		d = &guestDisk{key: key, parts: map[string]*lazy[inside.FS]{}, handles: map[*guestHandle]bool{}}
 	}
 	g.open = append(g.open, d)
 	d.used++
@@ -195,6 +215,11 @@ func (g *guests) close() {
 }
 
 func (d *guestDisk) close(t *tree) {
+	d.mu.Lock()
+	for h := range d.handles {
+		h.last.Store(nil) // it would keep the file system in memory
+	}
+	d.mu.Unlock()
 	if looked, ok := d.look.made(); ok {
 		if err := looked.disk.Close(); err != nil {
 			t.log.Warn("cannot close the backup", "backup", d.key.id, "err", err)
@@ -283,14 +308,18 @@ func (l *lazy[T]) get(fn func() (T, error)) (T, error) {
 	done := make(chan struct{})
 	l.waiting = done
 	l.mu.Unlock()
-	value, err := fn()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if err == nil {
-		l.value, l.ok = value, true
-	}
-	l.waiting = nil
-	close(done)
+	var value T
+	err := errors.New("it was not made")
+	defer func() { // also when fn panics: others wait
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if err == nil {
+			l.value, l.ok = value, true
+		}
+		l.waiting = nil
+		close(done)
+	}()
+	value, err = fn()
 	return value, err
 }
 

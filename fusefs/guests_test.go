@@ -1,0 +1,52 @@
+package fusefs
+
+import (
+	"bytes"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/restorefs/restorefs/fusefs/inside"
+)
+
+// One disk must not end the process that serves all.
+func TestAFaultInsideADiskIsAnErrorOfThatDisk(t *testing.T) {
+	var log bytes.Buffer
+	g := newGuests(&tree{log: slog.New(slog.NewTextHandler(&log, nil))}, FilesOptions{})
+	defer g.close()
+	d := &guestDisk{key: tableKey{id: "the backup"}, parts: map[string]*lazy[inside.FS]{"p1": {}}}
+	var none []int
+	err := g.guarded(d, func() error { return map[bool]error{}[none[0] == 0] })
+	if err == nil || !strings.Contains(err.Error(), "index out of range") {
+		t.Errorf("%v", err)
+	}
+	if !strings.Contains(log.String(), "the backup") || !strings.Contains(log.String(), "guests_test.go") {
+		t.Errorf("the log does not say where: %s", &log)
+	}
+	if len(d.parts) != 0 {
+		t.Error("what the fault left locked is used again")
+	}
+	if err := g.guarded(d, func() error { return nil }); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestWhoWaitsForWhatFailsByAFaultGoesOn(t *testing.T) {
+	var l lazy[int]
+	var wait sync.WaitGroup
+	begun := make(chan bool)
+	wait.Go(func() {
+		defer func() {
+			if recover() == nil {
+				t.Error("the fault was swallowed")
+			}
+		}()
+		_, _ = l.get(func() (int, error) { close(begun); panic("fault") })
+	})
+	<-begun
+	if v, err := l.get(func() (int, error) { return 7, nil }); v != 7 || err != nil {
+		t.Error(v, err)
+	}
+	wait.Wait()
+}
