@@ -2,11 +2,11 @@ package backupstore
 
 import (
 	"fmt"
-	"path"
 	"slices"
 	"time"
 
 	"github.com/restorefs/restorefs/backupstore/format"
+	"github.com/restorefs/restorefs/backupstore/scanned"
 )
 
 // State says how far a backup can be used.
@@ -44,37 +44,33 @@ type Backup struct {
 // Scanned is what a backup's own files say, whatever else is on the share. It is kept from one look
 // at the share to the next while the files stay as they are.
 type Scanned struct {
-	ID          string
-	VolumeID    string
-	ParentID    string  // "" for a full backup
-	Name        *string // nil: none
-	Description *string
-	CreatedAt   time.Time // UTC; for an incomplete backup the start, from its file names
-	Container   string    // directory below the share's root, "." for the root itself
-	Prefix      string    // of its files' names; Cinder's service_metadata
-	StoredBytes int64     // of all its files
-	Objects     int
-	Compression []string // those of the objects, sorted, each once
-	HasDigests  bool     // it has a _sha256file
+	*Facts
+	*judged
+}
 
-	// VolumeMeta is the part of the volume's own record that is kept for each backup, nil if there
-	// is none. ReadVolumeMeta reads all of it.
-	VolumeMeta *format.VolumeSummary
+// Facts are what a backup's own files say.
+type Facts = scanned.Facts
 
+// judged is what a look at the share makes of a backup's own files. It is immutable, and most
+// backups have the same one.
+type judged struct {
 	alone    Verdict // on the backup without its parents
 	unread   error   // why its _metadata could not be read
 	readable bool    // its _metadata is good
-	dataEnd  int64   // end of its last object in the volume
-	metadata fileInfo
-	// volumeMeta is the place of the volume's own record in _metadata.
-	volumeMeta format.Part
-	digests    fileInfo
-	rows       int64  // of _sha256file, where the size is not recorded; else 0
-	rowBytes   int64  // of the volume that each row covers
-	listing    uint64 // changes if one of its files does
-	list       objectList
+	rows     int64   // of _sha256file, where the size is not recorded; else 0
+	rowBytes int64   // of the volume that each row covers
+	list     objectList
 	// oddMetadata says that _metadata differs from what Cinder writes.
 	oddMetadata bool
+}
+
+// fine is what most backups are.
+var fine = &judged{alone: Verdict{State: Complete}, readable: true}
+
+// isFine reports whether nothing but the facts need be kept.
+func (b *Scanned) isFine() bool {
+	return b.readable && b.alone.State == Complete && len(b.alone.Problems) == 0 && b.HasDigests &&
+		!b.oddMetadata && b.rows == 0
 }
 
 // Status is what becomes of a backup together with its ancestors on the share.
@@ -141,10 +137,10 @@ func (s *Scanned) VolumeName() string {
 	return *s.VolumeMeta.Base.Name
 }
 
-func (s *Scanned) file(suffix string) string { return path.Join(s.Container, s.Prefix+suffix) }
+func (s *Scanned) file(suffix string) string { return s.Path + suffix }
 
 func (s *Scanned) objectFile(number uint32) string {
-	return path.Join(s.Container, format.ObjectName(s.Prefix, number))
+	return format.ObjectName(s.Path, number)
 }
 
 // Parent returns the backup that b is an increment of: nil for a full backup, and if the parent is

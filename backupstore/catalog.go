@@ -5,14 +5,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/maphash"
 	"log/slog"
+	"maps"
 	"runtime"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 
+	"github.com/restorefs/restorefs/backupstore/scanned"
 	"github.com/restorefs/restorefs/backupstore/seekable"
 	"github.com/restorefs/restorefs/backupstore/seekable/index"
 	"github.com/restorefs/restorefs/backupstore/share"
@@ -33,6 +34,9 @@ type Options struct {
 	// NoIndexBuild uses existing indexes and lets reads build none: for callers that read a volume
 	// once, from front to back.
 	NoIndexBuild bool
+	// Known keeps what was seen on the share for the next process, see package scanned. The zero File
+	// keeps nothing.
+	Known scanned.File
 	// Logger gets what an operator should know and no function returns. nil: nothing is logged.
 	Logger *slog.Logger
 }
@@ -49,7 +53,7 @@ type Catalog struct {
 	zeros   *zeroSums
 	layers  *layerCache
 	blocks  *blockMemory
-	seed    maphash.Seed // of Scanned.listing
+	known   known
 	count   counters
 	// needing is Options.MemoryFor, or nil.
 	needing func(decoderBytes int64) int64
@@ -67,6 +71,8 @@ type snapshot struct {
 	unread  []error
 	notes   []string
 	scanned map[string]*Scanned // by path; never changed
+	root    *scanned.Dir        // see memory; never changed
+	changes uint64              // how many snapshots before it showed something else
 }
 
 // NewCatalog returns the empty catalogue of s: Refresh fills it. The Catalog
@@ -90,8 +96,8 @@ func NewCatalog(s share.Share, o Options) *Catalog {
 	files := newOpenFiles(s, maxOpenFiles)
 	return &Catalog{
 		share: s, log: o.Logger, indexes: indexes, engine: engine,
-		files: files, live: newLiveObjects(engine, files), rows: newRowCache(), zeros: newZeroSums(), layers: newLayerCache(), blocks: newBlockMemory(o.DecoderBytes), seed: maphash.MakeSeed(),
-		needing: o.MemoryFor, cores: runtime.GOMAXPROCS(0),
+		files: files, live: newLiveObjects(engine, files), rows: newRowCache(), zeros: newZeroSums(), layers: newLayerCache(), blocks: newBlockMemory(o.DecoderBytes),
+		known: recall(o.Known, o.Logger), needing: o.MemoryFor, cores: runtime.GOMAXPROCS(0),
 	}
 }
 
@@ -112,6 +118,7 @@ func (c *Catalog) Close() error {
 	if c.indexes != nil {
 		c.indexes.Close()
 	}
+	c.keep(0)
 	return c.share.Close()
 }
 
@@ -123,12 +130,19 @@ func (c *Catalog) KeepsIndexes() bool { return c.indexes != nil }
 
 // Refresh looks at the share again. On error the catalogue stays as it was. A directory that could
 // be read before and cannot now keeps its backups. Backups whose files have not changed are not
-// read again.
-func (c *Catalog) Refresh(ctx context.Context) error {
+// read again, nor are directories whose stamps say that they hold the same names.
+func (c *Catalog) Refresh(ctx context.Context) error { return c.refresh(ctx, false) }
+
+// Glance is a Refresh that leaves out directories with only one name in them, in which few new
+// backups show: those of Cinder are in a directory each, two levels deep. It takes a fraction of the
+// calls.
+func (c *Catalog) Glance(ctx context.Context) error { return c.refresh(ctx, true) }
+
+func (c *Catalog) refresh(ctx context.Context, glance bool) error {
 	c.mu.Lock()
 	before := c.snapshot
 	c.mu.Unlock()
-	found, err := c.look(ctx, before)
+	found, err := c.look(ctx, before, glance)
 	if err != nil {
 		if ctx.Err() == nil {
 			c.count.share.Add(1)
@@ -137,42 +151,67 @@ func (c *Catalog) Refresh(ctx context.Context) error {
 		return fmt.Errorf("look for backups on %s: %w", c, err)
 	}
 	c.count.share.Add(uint64(len(found.errors(true))))
-	s := snapshot{byID: make(map[string]*Backup, len(found.backups)), scanned: found.backups, unread: found.errors(before.scanned != nil), notes: found.notes()}
-	same := map[string][]*Scanned{}
-	for file, b := range found.backups {
-		if was := before.scanned[file]; was != nil && was.listing != b.listing {
+	s := snapshot{scanned: found.backups, root: found.root, unread: found.errors(before.scanned != nil), notes: found.notes(),
+		backups: before.backups, byID: before.byID, changes: before.changes}
+	if before.scanned == nil || !maps.Equal(before.scanned, found.backups) {
+		s.backups, s.byID, s.changes = nil, make(map[string]*Backup, len(found.backups)), before.changes+1
+		c.resolve(&s, before)
+	}
+	c.mu.Lock()
+	c.snapshot = s
+	c.mu.Unlock()
+	c.keep(keepEvery)
+	return nil
+}
+
+// resolve makes the backups of what was scanned.
+func (c *Catalog) resolve(s *snapshot, before snapshot) {
+	copies := map[string][]*Scanned{} // of those that are there more than once
+	only := make(map[string]*Scanned, len(s.scanned))
+	for file, b := range s.scanned {
+		if was := before.scanned[file]; was != nil && was.Listing != b.Listing {
 			// A damaged object may have been replaced by a good one, which volumes opened from now
 			// on must read.
 			c.live.forget(file)
 			c.files.forgetBackup(file)
 		}
-		same[b.ID] = append(same[b.ID], b)
+		switch first := only[b.ID]; {
+		case first == nil:
+			only[b.ID] = b
+		case copies[b.ID] == nil:
+			copies[b.ID] = []*Scanned{first, b}
+		default:
+			copies[b.ID] = append(copies[b.ID], b)
+		}
 	}
-	for id, copies := range same {
-		b := preferred(copies)
+	s.backups = make([]*Backup, 0, len(only))
+	for id, scanned := range only {
+		var b *Backup
+		if all := copies[id]; all != nil {
+			b = preferred(all)
+		} else {
+			b = newBackup(scanned)
+		}
 		b.catalog = c
 		s.backups, s.byID[id] = append(s.backups, b), b
 	}
 	slices.SortFunc(s.backups, byVolumeAndTime)
-	resolve(s)
-	c.mu.Lock()
-	c.snapshot = s
-	c.mu.Unlock()
-	return nil
+	resolve(*s)
 }
 
 // look looks at the share, or at its replacement.
-func (c *Catalog) look(ctx context.Context, before snapshot) (look, error) {
+func (c *Catalog) look(ctx context.Context, before snapshot, glance bool) (look, error) {
+	m := c.memory(before, glance)
 	if before.scanned == nil { // it has just been opened
-		return scan(ctx, c.share, c.seed, nil)
+		return scan(ctx, c.share, m)
 	}
-	found, renewed, odd := c.renew(ctx, before)
+	found, renewed, odd := c.renew(ctx, before, m)
 	if renewed || ctx.Err() != nil {
 		return found, ctx.Err()
 	}
-	found, err := scan(ctx, c.share, c.seed, before.scanned)
+	found, err := scan(ctx, c.share, m)
 	if errors.Is(err, share.ErrStale) { // the scan found out only now
-		if found, renewed, odd = c.renew(ctx, before); renewed {
+		if found, renewed, odd = c.renew(ctx, before, m); renewed {
 			return found, nil
 		}
 	}
@@ -184,7 +223,7 @@ func (c *Catalog) look(ctx context.Context, before snapshot) (look, error) {
 
 // renew looks at what has replaced the share, if something has, and adopts it if it has backups.
 // Open volumes keep the files that they have open, and open others in the new place.
-func (c *Catalog) renew(ctx context.Context, before snapshot) (found look, renewed bool, odd error) {
+func (c *Catalog) renew(ctx context.Context, before snapshot, m memory) (found look, renewed bool, odd error) {
 	next, err := c.share.Successor(ctx)
 	if err != nil {
 		return look{}, false, fmt.Errorf("see whether it is still the same: %w", err)
@@ -192,7 +231,8 @@ func (c *Catalog) renew(ctx context.Context, before snapshot) (found look, renew
 	if next == nil {
 		return look{}, false, nil
 	}
-	found, err = scan(ctx, next, c.seed, before.scanned)
+	m.glance = false
+	found, err = scan(ctx, next, m)
 	if err == nil && len(found.backups) == 0 && len(before.backups) > 0 {
 		err = errNoBackups
 	}
@@ -238,6 +278,13 @@ func (c *Catalog) Backups() []*Backup {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.snapshot.backups
+}
+
+// Changes counts how often a look at the share has found something else than the one before.
+func (c *Catalog) Changes() uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.snapshot.changes
 }
 
 // Unread returns what the last Refresh could not look at, or saw and could not read: there may be

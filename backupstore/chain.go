@@ -49,7 +49,7 @@ func judge(b *Backup) {
 	if p := b.parent; p != nil {
 		b.layers += p.layers
 	}
-	end, culprit := b.dataEnd, b
+	end, culprit := b.DataEnd, b
 	switch p := b.parent; {
 	case !b.usable, !b.Incremental():
 	case p == nil:

@@ -9,11 +9,15 @@ import (
 	"testing"
 
 	"github.com/restorefs/restorefs/backupstore/format"
+	"github.com/restorefs/restorefs/backupstore/scanned"
 )
 
 // own makes a backup as a scan finds it.
 func own(id, parent string, change ...func(*Scanned)) *Scanned {
-	b := &Scanned{ID: id, ParentID: parent, VolumeID: "volume", alone: Verdict{State: Complete}, readable: true, dataEnd: 100}
+	b := &Scanned{
+		&scanned.Facts{ID: id, ParentID: parent, VolumeID: "volume", DataEnd: 100},
+		&judged{alone: Verdict{State: Complete}, readable: true},
+	}
 	for _, f := range change {
 		f(b)
 	}
@@ -36,8 +40,8 @@ func ofSize(gib int64) func(*Scanned) {
 
 func resolved(backups ...*Scanned) snapshot {
 	s := snapshot{byID: map[string]*Backup{}}
-	for _, scanned := range backups {
-		b := newBackup(scanned)
+	for _, own := range backups {
+		b := newBackup(own)
 		s.backups, s.byID[b.ID] = append(s.backups, b), b
 	}
 	resolve(s)
@@ -150,10 +154,10 @@ func TestTheSizeIsTheLargestThatIsSaid(t *testing.T) {
 		"digests tell":                   {own("b", "a", rows(10, 64)), 640},
 		"the last block is short":        {own("b", "a", rows(8, 64)), 500},
 		"digests tell less":              {own("b", "a", rows(2, 64)), 500},
-		"the data go on behind its size": {own("b", "a", ofSize(1), func(b *Scanned) { b.dataEnd = 1<<30 + 1 }), 1<<30 + 1},
+		"the data go on behind its size": {own("b", "a", ofSize(1), func(b *Scanned) { b.DataEnd = 1<<30 + 1 }), 1<<30 + 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := resolved(own("a", "", func(b *Scanned) { b.dataEnd = 500 }), c.b).byID[c.b.ID]
+			b := resolved(own("a", "", func(b *Scanned) { b.DataEnd = 500 }), c.b).byID[c.b.ID]
 			if b.Size != c.want {
 				t.Errorf("%d, want %d: %q", b.Size, c.want, b.Problems)
 			}

@@ -40,8 +40,12 @@ func (c *Catalog) digests(ctx context.Context, b *Backup) (digests, error) {
 	if !b.HasDigests {
 		return out, nil
 	}
-	src := &storedFile{c.files, b.file("_sha256file"), b.digests}
-	d, err := format.OpenDigests(ctx, src)
+	src := &storedFile{files: c.files, path: b.file("_sha256file")}
+	var d *format.Digests
+	var err error
+	if src.fileInfo, err = c.files.stat(ctx, src.path); err == nil {
+		d, err = format.OpenDigests(ctx, src)
+	}
 	if err == nil && (d.BackupID != b.ID || d.VolumeID != b.VolumeID) {
 		err = fmt.Errorf("%w: it is of backup %s of volume %s", format.ErrDigests, d.BackupID, d.VolumeID)
 	}

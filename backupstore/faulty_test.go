@@ -13,7 +13,7 @@ import (
 )
 
 // faultyShare is a share on which any call can be made to fail. Fault is asked
-// before every call; op is readdir, open, read or stat.
+// before every call; op is readdir, open, read, stat or look.
 type faultyShare struct {
 	share.Share
 	mu    sync.Mutex
@@ -44,17 +44,32 @@ func (s *faultyShare) count(op string) int {
 	return s.calls[op]
 }
 
-func (s *faultyShare) ReadDir(ctx context.Context, dir string, want func(string) bool) ([]share.Entry, error) {
+func (s *faultyShare) ReadDir(ctx context.Context, dir string,
+	want func(string) bool) ([]share.Entry, share.Stamp, error) {
 	if err := s.call("readdir", dir); err != nil {
-		return nil, err
+		return nil, share.Stamp{}, err
 	}
-	entries, err := s.Share.ReadDir(ctx, dir, want)
+	entries, own, err := s.Share.ReadDir(ctx, dir, want)
 	for i, e := range entries {
 		if err := s.call("stat", path.Join(dir, e.Name)); err != nil {
 			entries[i] = share.Entry{Name: e.Name, Err: err}
 		}
 	}
-	return entries, err
+	return entries, own, err
+}
+
+// Look is a call for the directory and one for each file.
+func (s *faultyShare) Look(ctx context.Context, dir string, files []string) (share.Stamp, []share.Stamp, error) {
+	err := s.call("look", dir)
+	for _, name := range files {
+		if err == nil {
+			err = s.call("look", path.Join(dir, name))
+		}
+	}
+	if err != nil {
+		return share.Stamp{}, nil, err
+	}
+	return s.Share.Look(ctx, dir, files)
 }
 
 func (s *faultyShare) Open(ctx context.Context, name string) (share.File, error) {

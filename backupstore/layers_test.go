@@ -150,8 +150,9 @@ func TestObjectsThatAreKeptAreBounded(t *testing.T) {
 	}
 	full := c.lru.Len()
 	for i := range 40 { // each of them 11
-		other := *b
-		other.listing = uint64(i + 1)
+		other, facts := *b, *b.Facts
+		facts.Listing = uint64(i + 1)
+		other.Facts = &facts
 		objectsOf(t, c, s, &other)
 		counted := 0
 		for _, objects := range c.lru.Values() {
@@ -172,8 +173,9 @@ func TestManyMayAskForTheObjectsAtOnce(t *testing.T) {
 	var all sync.WaitGroup
 	for i := range 16 {
 		all.Go(func() {
-			other := *b
-			other.listing = uint64(i % 3)
+			other, facts := *b, *b.Facts
+			facts.Listing = uint64(i % 3)
+			other.Facts = &facts
 			for range 10 {
 				n := 0
 				err := c.each(t.Context(), s, &other, func(o format.Object) error {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/restorefs/restorefs/backupstore/format"
+	"github.com/restorefs/restorefs/backupstore/scanned"
 	"github.com/restorefs/restorefs/backupstore/share"
 )
 
@@ -25,17 +26,29 @@ var errUnfinished = errors.New("no _metadata")
 // error is that of ctx or, for an old backup only, why its id is not known.
 func (s *scanner) load(ctx context.Context, set *fileSet, before *Scanned) (*Scanned, error) {
 	// A backup with problems is read again, because they may have passed.
-	if before != nil && before.readable && len(before.alone.Problems) == 0 && before.listing == set.listing && len(set.errs)+len(set.odd) == 0 {
+	if before != nil && before.readable && len(before.alone.Problems) == 0 && before.Listing == set.listing && len(set.errs)+len(set.odd) == 0 {
 		return before, nil
 	}
+	b, err := s.read(ctx, set, before)
+	switch {
+	case err != nil:
+		return nil, err
+	case b.isFine():
+		b.judged = fine
+	case before != nil && before.Listing == b.Listing && before.alone.State == b.alone.State && slices.Equal(before.alone.Problems, b.alone.Problems):
+		return before, nil // so that all see that nothing has changed
+	}
+	return b, nil
+}
+
+// read is load without before, but for who a backup is whose _metadata does not say it any more.
+func (s *scanner) read(ctx context.Context, set *fileSet, before *Scanned) (*Scanned, error) {
 	b := &Scanned{
-		ID: set.name.BackupID, VolumeID: set.name.VolumeID, Container: set.dir, Prefix: set.name.Prefix,
-		alone: Verdict{State: Complete}, StoredBytes: set.stored, Objects: len(set.objects), HasDigests: set.digests != nil, listing: set.listing,
+		&scanned.Facts{StoredBytes: set.stored, Objects: len(set.objects), HasDigests: set.digests != nil, Listing: set.listing},
+		&judged{alone: Verdict{State: Complete}},
 	}
+	b.In(set.dir, set.name.Prefix)
 	b.CreatedAt = started(set.name)
-	if set.digests != nil {
-		b.digests = fileInfo{set.digests.Size, set.digests.ModTime}
-	}
 	if set.old() {
 		if set.metadata == nil {
 			return nil, errUnfinished
@@ -52,12 +65,12 @@ func (s *scanner) load(ctx context.Context, set *fileSet, before *Scanned) (*Sca
 		b.alone.problem("unfinished: it has no _metadata, which Cinder writes last; %s (last write %s)", hint, set.newest.ModTime.UTC().Format(time.RFC3339))
 		return b, nil
 	}
-	b.metadata = fileInfo{set.metadata.Size, set.metadata.ModTime}
-	err := set.parse(ctx, s.share, b)
+	b.Metadata = scanned.Of(set.metadata.Stamp)
+	err := set.parse(ctx, s.share, s.memory.interned, b)
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	if errors.Is(err, format.ErrCut) && writtenJustNow(b.metadata.modTime) {
+	if errors.Is(err, format.ErrCut) && writtenJustNow(set.metadata.ModTime) {
 		err = fmt.Errorf("%w; it was written just now, maybe Cinder is not done yet: look again in some minutes", err)
 	}
 	if err != nil && b.ID == "" {
@@ -104,7 +117,7 @@ func (set *fileSet) report(b *Scanned) {
 }
 
 // parse fills b from _metadata and compares it with the existing files.
-func (set *fileSet) parse(ctx context.Context, s share.Share, b *Scanned) error {
+func (set *fileSet) parse(ctx context.Context, s share.Share, interned *scanned.Interner, b *Scanned) error {
 	var missing, short []uint32
 	count := 0
 	m, err := readMetadata(ctx, s, b, func(o format.Object) error {
@@ -113,7 +126,7 @@ func (set *fileSet) parse(ctx context.Context, s share.Share, b *Scanned) error 
 		if name := o.Compression.String(); !slices.Contains(b.Compression, name) {
 			b.Compression = append(b.Compression, name)
 		}
-		b.dataEnd = max(b.dataEnd, o.End())
+		b.DataEnd = max(b.DataEnd, o.End())
 		size, ok := set.objects[o.Number]
 		switch {
 		case !ok:
@@ -125,11 +138,14 @@ func (set *fileSet) parse(ctx context.Context, s share.Share, b *Scanned) error 
 		return nil
 	})
 	if err != nil {
-		b.Compression, b.dataEnd, b.list = nil, 0, objectList{}
+		b.Compression, b.DataEnd, b.list = nil, 0, objectList{}
 		return err
 	}
-	b.ID, b.VolumeID = m.BackupID, m.VolumeID
-	b.ParentID, b.Name, b.Description, b.Objects = m.ParentID, m.BackupName, m.Description, count
+	if b.ID == "" {
+		b.ID, b.VolumeID = m.BackupID, m.VolumeID
+	}
+	b.ParentID, b.Name, b.Description, b.Objects = interned.Text(m.ParentID), m.BackupName, m.Description, count
+	b.Grain = b.list.grain
 	switch from := "from the file names"; {
 	case !m.CreatedAt.IsZero():
 		b.CreatedAt = m.CreatedAt
@@ -140,7 +156,8 @@ func (set *fileSet) parse(ctx context.Context, s share.Share, b *Scanned) error 
 		b.alone.problem("created_at in _metadata is no time: taken %s", from)
 	}
 	slices.Sort(b.Compression)
-	b.VolumeMeta, b.volumeMeta = m.Volume, m.VolumeMeta
+	b.Compression = interned.Compression(b.Compression)
+	b.VolumeMeta, b.VolumePart = interned.Summary(m.Volume), m.VolumeMeta
 	if m.VolumeErr != nil {
 		b.alone.problem("the data is usable, the volume's metadata is not, or not all of it: %v", m.VolumeErr)
 	}
@@ -165,8 +182,8 @@ func (set *fileSet) parse(ctx context.Context, s share.Share, b *Scanned) error 
 
 // readMetadata reads and checks b's _metadata.
 func readMetadata(ctx context.Context, s share.Share, b *Scanned, each func(format.Object) error) (format.Metadata, error) {
-	if b.metadata.size > format.MaxMetadataBytes {
-		return format.Metadata{}, fmt.Errorf("%w: %d bytes", format.ErrTooLarge, b.metadata.size)
+	if b.Metadata.Size > format.MaxMetadataBytes {
+		return format.Metadata{}, fmt.Errorf("%w: %d bytes", format.ErrTooLarge, b.Metadata.Size)
 	}
 	f, err := s.Open(ctx, b.file("_metadata"))
 	if err != nil {

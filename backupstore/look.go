@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/restorefs/restorefs/backupstore/format"
+	"github.com/restorefs/restorefs/backupstore/scanned"
 	"github.com/restorefs/restorefs/backupstore/share"
 )
 
@@ -21,6 +22,8 @@ type look struct {
 	unread  map[string]error    // by directory
 	tooDeep string              // a directory that is too deep
 	odd     error               // about the share as a whole
+
+	root *scanned.Dir // to be known by the next look
 
 	nameless map[string]error // by file: a _metadata that should identify its backup, and does not
 	left     []string         // directories with an old backup's files but no _metadata

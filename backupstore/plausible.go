@@ -173,10 +173,11 @@ func (s *scanner) place(ctx context.Context) error {
 			block = known
 		}
 		if why := b.list.misplaced(block, b.VolumeMeta.SizeBytes()); why != "" {
-			changed := *b // a copy, because b may be published already
-			changed.alone.Problems = slices.Clone(b.alone.Problems)
+			judged := *b.judged // a copy, because b may be published already
+			judged.alone.Problems = slices.Clone(b.alone.Problems)
+			changed := &Scanned{b.Facts, &judged}
 			changed.inDoubt(why)
-			s.look.backups[file] = &changed
+			s.look.backups[file] = changed
 		}
 	}
 	return nil

@@ -178,7 +178,7 @@ func (r *reading) list(ctx context.Context, b *Backup) (map[uint32]share.Entry, 
 	if l := r.listed[b]; l != nil {
 		return l, nil
 	}
-	entries, err := r.volume.catalog.share.ReadDir(ctx, b.Container, func(name string) bool { return strings.HasPrefix(name, b.Prefix+"-") })
+	entries, _, err := r.volume.catalog.share.ReadDir(ctx, b.Container, func(name string) bool { return strings.HasPrefix(name, b.Prefix+"-") })
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("backup %s: list %s: %w", b.ID, path.Clean(b.Container), err)
 	}

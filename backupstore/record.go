@@ -63,12 +63,12 @@ func (c *Catalog) readVolumeMeta(ctx context.Context, b *Backup) (*format.Volume
 		return nil, err
 	}
 	defer f.Close()
-	part := io.NewSectionReader(withContext{ctx, f}, b.volumeMeta.Off, b.volumeMeta.Len)
+	part := io.NewSectionReader(withContext{ctx, f}, b.VolumePart.Off, b.VolumePart.Len)
 	m, err := format.ReadVolumeMeta(part)
 	switch {
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
-	case f.Size() != b.metadata.size || !f.ModTime().Equal(b.metadata.modTime):
+	case f.Size() != b.Metadata.Size || f.ModTime().UnixNano() != b.Metadata.Modified:
 		return nil, fmt.Errorf("%w: %w", errLayer, ErrDamaged)
 	case m != nil && errors.Is(err, format.ErrJSON):
 		return m, nil // in part, as when it was listed

@@ -74,6 +74,13 @@ func (s *sharedLRU[T]) release(e *shared[T]) {
 	}
 }
 
+// paths returns the paths of the values that are kept.
+func (s *sharedLRU[T]) paths() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.lru.Keys()
+}
+
 // forget drops the value of path. If it is in use, its last user closes it.
 func (s *sharedLRU[T]) forget(path string) {
 	s.mu.Lock()

@@ -231,7 +231,7 @@ func (v *Volume) settleZero(ctx context.Context, b []byte, off int64, damage err
 // misplaces reports whether _metadata of a layer differs from what Cinder writes.
 func (v *Volume) misplaces() bool {
 	for _, b := range v.chain {
-		if b.oddMetadata || b.Incremental() && b.list.grain%v.rows.block != 0 {
+		if b.oddMetadata || b.Incremental() && b.Grain%v.rows.block != 0 {
 			return true
 		}
 	}

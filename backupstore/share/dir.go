@@ -1,14 +1,12 @@
 package share
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
 	"os"
-	"path"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -36,6 +34,8 @@ type root struct {
 
 	// remote says that a read may hang as long as a server does not answer.
 	remote bool
+	// stamped says that a directory's times change whenever a name in it does.
+	stamped bool
 	// openat2 says that openat2(2) can be called: since Linux 5.6, and not in
 	// every container.
 	openat2 bool
@@ -88,7 +88,8 @@ func openRoot(path string) (*root, error) {
 		opened.Close()
 		return nil, err
 	}
-	r := &root{root: opened, top: top, remote: isRemote(int(top.Fd())), openat2: true}
+	r := &root{root: opened, top: top, openat2: true}
+	r.remote, r.stamped = kindOf(int(top.Fd()))
 	if r.id, err = identify(top); err != nil {
 		r.close()
 		return nil, err
@@ -106,19 +107,24 @@ func (r *root) close() {
 	r.root.Close()
 }
 
-// isRemote reports whether reads may wait for a server or another process;
-// false for file systems that only wait for a local disk.
-func isRemote(fd int) bool {
+// kindOf says what is known of a file system. remote: reads may wait for a server or another
+// process; not so for file systems that only wait for a local disk. stamped: the times of its
+// directories tell when a name comes or goes, which those of object stores, say, do not.
+func kindOf(fd int) (remote, stamped bool) {
 	var st unix.Statfs_t
 	if unix.Fstatfs(fd, &st) != nil {
-		return true
+		return true, false
 	}
 	switch int64(st.Type) {
 	case unix.EXT4_SUPER_MAGIC, unix.XFS_SUPER_MAGIC, unix.BTRFS_SUPER_MAGIC,
-		unix.TMPFS_MAGIC, unix.OVERLAYFS_SUPER_MAGIC, unix.F2FS_SUPER_MAGIC:
-		return false
+		unix.TMPFS_MAGIC, unix.F2FS_SUPER_MAGIC:
+		return false, true
+	case unix.OVERLAYFS_SUPER_MAGIC:
+		return false, false
+	case unix.NFS_SUPER_MAGIC:
+		return true, true
 	}
-	return true
+	return true, false
 }
 
 // String returns the directory's path, or the name given to OpenDirAs.
@@ -186,36 +192,6 @@ func (r *root) openFile(name string, flags int) (*os.File, error) {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: err}
 	}
 	return os.NewFile(uintptr(fd), name), nil
-}
-
-// ReadDir implements Share.
-func (d *Dir) ReadDir(ctx context.Context, dir string, want func(name string) bool) ([]Entry, error) {
-	return with(ctx, d, func(r *root) ([]Entry, error) { return r.readDir(ctx, dir, want) }, nil)
-}
-
-func (r *root) readDir(ctx context.Context, dir string, want func(name string) bool) ([]Entry, error) {
-	f, err := r.openFile(dir, unix.O_DIRECTORY)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	conn, err := f.SyscallConn()
-	if err != nil {
-		return nil, err
-	}
-	buf, _ := r.records.Get().(*[recordBytes]byte)
-	if buf == nil {
-		buf = new([recordBytes]byte)
-	}
-	defer r.records.Put(buf)
-	var entries []Entry
-	var listErr error
-	leadsOut := func(name string) bool { return r.leadsOut(path.Join(dir, name)) }
-	err = conn.Control(func(fd uintptr) { entries, listErr = list(ctx, int(fd), buf[:], want, leadsOut) })
-	if err = cmp.Or(err, listErr); err != nil {
-		return nil, &fs.PathError{Op: "read", Path: dir, Err: err}
-	}
-	return entries, nil
 }
 
 // leadsOut reports whether a symbolic link may lead to a directory outside the

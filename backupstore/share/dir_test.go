@@ -76,7 +76,7 @@ func TestOnlyRegularFilesInsideAreOpened(t *testing.T) {
 		if n, err := f.ReadAt(t.Context(), p, 3); n != 4 || err != nil || string(p) != "3456" || f.Size() != 10 {
 			t.Fatalf("read %d %v %q size %d", n, err, p, f.Size())
 		}
-		entries, err := d.ReadDir(t.Context(), ".", anyName)
+		entries, _, err := d.ReadDir(t.Context(), ".", anyName)
 		must(t, err)
 		kinds := map[string]fs.FileMode{}
 		for _, e := range entries {
@@ -86,7 +86,7 @@ func TestOnlyRegularFilesInsideAreOpened(t *testing.T) {
 			t.Fatalf("entries: %v", kinds)
 		}
 		for _, name := range []string{"outdir", "good", "fifo", "..", "none", secret} {
-			if _, err := d.ReadDir(t.Context(), name, anyName); err == nil {
+			if _, _, err := d.ReadDir(t.Context(), name, anyName); err == nil {
 				t.Errorf("%s was listed", name)
 			}
 		}
@@ -102,7 +102,7 @@ func TestAListHasDirectoriesAndWhatIsWanted(t *testing.T) {
 		must(t, os.WriteFile(filepath.Join(dir, "wanted"), []byte("12345"), 0o600))
 		must(t, os.Mkdir(filepath.Join(dir, "latin1 \xfc"), 0o700))
 		asked := map[string]int{}
-		entries, err := d.ReadDir(t.Context(), ".", func(name string) bool { asked[name]++; return name == "wanted" })
+		entries, _, err := d.ReadDir(t.Context(), ".", func(name string) bool { asked[name]++; return name == "wanted" })
 		must(t, err)
 		if len(entries) != 2 || len(asked) != n+2 {
 			t.Fatalf("%v, %d names asked for", entries, len(asked))
@@ -112,12 +112,12 @@ func TestAListHasDirectoriesAndWhatIsWanted(t *testing.T) {
 				t.Errorf("%+v", e)
 			}
 		}
-		if _, err := d.ReadDir(t.Context(), "latin1 \xfc", anyName); err != nil {
+		if _, _, err := d.ReadDir(t.Context(), "latin1 \xfc", anyName); err != nil {
 			t.Error(err)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		if _, err := d.ReadDir(ctx, ".", anyName); !errors.Is(err, context.Canceled) {
+		if _, _, err := d.ReadDir(ctx, ".", anyName); !errors.Is(err, context.Canceled) {
 			t.Errorf("got %v", err)
 		}
 	})

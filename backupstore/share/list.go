@@ -55,7 +55,9 @@ func list(ctx context.Context, fd int, buf []byte, want, leadsOut func(name stri
 				if kind == unix.DT_LNK && !wanted {
 					e.Mode = fs.ModeSymlink
 				} else if kind != unix.DT_DIR {
-					e = statAt(fd, s)
+					if e = statAt(fd, s); e.Mode.IsDir() {
+						e.Stamp = Stamp{} // which of them tell something is for Look to know
+					}
 				}
 				if e.Mode == fs.ModeSymlink && !wanted {
 					if links++; links > maxLinks || !leadsOut(s) {
@@ -83,7 +85,17 @@ func statAt(dir int, name string) Entry {
 	if err != nil {
 		return Entry{Name: name, Err: &fs.PathError{Op: "stat", Path: name, Err: err}}
 	}
-	return Entry{Name: name, Mode: typeOf(st.Mode), Size: st.Size, ModTime: time.Unix(st.Mtim.Unix())}
+	return Entry{
+		Name: name, Mode: typeOf(st.Mode), Size: st.Size, ModTime: time.Unix(st.Mtim.Unix()),
+		Stamp: stampOf(&st),
+	}
+}
+
+func stampOf(st *unix.Stat_t) Stamp {
+	return Stamp{
+		Device: uint64(st.Dev), Inode: st.Ino, Size: st.Size,
+		Modified: st.Mtim.Nano(), Changed: st.Ctim.Nano(),
+	}
 }
 
 func typeOf(mode uint32) fs.FileMode {

@@ -110,7 +110,7 @@ func TestAStaleRootHasASuccessorThoughItLooksTheSame(t *testing.T) {
 		t.Errorf("gone: %v, %v", next, err)
 	}
 	d.Close()
-	if _, err := d.ReadDir(t.Context(), ".", anyName); !errors.Is(err, fs.ErrClosed) {
+	if _, _, err := d.ReadDir(t.Context(), ".", anyName); !errors.Is(err, fs.ErrClosed) {
 		t.Errorf("closed: %v", err)
 	}
 }

@@ -3,6 +3,7 @@ package attended
 import (
 	"cmp"
 	"context"
+	"log/slog"
 
 	"github.com/restorefs/restorefs/backupstore/share/locate"
 	"github.com/restorefs/restorefs/cmd/cloud"
@@ -104,7 +105,7 @@ func (o Options) keeper(ctx context.Context, s *locate.Share) restore.Keeper {
 // used.
 func (o Options) stateDir(ctx context.Context, s *locate.Share) string {
 	const without = "an interrupted run onto a device will need --delta --force to be continued"
-	dir, err := o.Source.Cache.Sub(ctx, s, "state", without)
+	dir, err := o.Source.Cache.Sub(ctx, s, "state", slog.LevelWarn, without)
 	if err != nil {
 		o.Source.Logger.Warn(without, "err", err)
 	}

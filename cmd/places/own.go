@@ -73,10 +73,11 @@ type Cache struct {
 	Logger *slog.Logger
 }
 
-// Sub makes a directory below the cache: "index" or "state". It returns "" if that is not possible,
-// because commands work without it, and logs what happens without. It fails only if the directory
-// is on the share, or if the operator named one that is not private.
-func (c Cache) Sub(ctx context.Context, s *locate.Share, name, without string) (string, error) {
+// Sub makes a directory below the cache: "index", "scanned" or "state". It returns "" if that is not
+// possible, because commands work without it, and logs what happens without. It fails only if the
+// directory is on the share, or if the operator named one that is not private.
+func (c Cache) Sub(ctx context.Context, s *locate.Share, name string, level slog.Level,
+	without string) (string, error) {
 	if c.Dir == "" {
 		return "", nil
 	}
@@ -93,7 +94,7 @@ func (c Cache) Sub(ctx context.Context, s *locate.Share, name, without string) (
 	case errors.As(err, &usage), errors.Is(err, private.ErrForeign) && c.Named:
 		return "", err
 	}
-	c.Logger.Warn(without, "dir", filepath.Join(c.Dir, name), "err", err)
+	c.Logger.Log(ctx, level, without, "dir", filepath.Join(c.Dir, name), "err", err)
 	return "", nil
 }
 

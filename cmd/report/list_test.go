@@ -12,8 +12,8 @@ import (
 
 func TestAVolumeIsListedByItsNewestName(t *testing.T) {
 	backup := func(volume, name string) *backupstore.Backup {
-		b := &backupstore.Backup{Scanned: backupstore.Scanned{ID: storetest.ID(volume + name),
-			VolumeID: volume}}
+		b := &backupstore.Backup{Scanned: backupstore.Scanned{Facts: &backupstore.Facts{
+			ID: storetest.ID(volume + name), VolumeID: volume}}}
 		b.State = backupstore.Complete
 		if name != "" {
 			b.VolumeMeta = &format.VolumeSummary{}

@@ -14,10 +14,10 @@ var listedAt = time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC)
 
 // listed returns a backup of a volume of that name, so many days old.
 func listed(id, parent, volume, name string, days int) *backupstore.Backup {
-	b := &backupstore.Backup{Scanned: backupstore.Scanned{
+	b := &backupstore.Backup{Scanned: backupstore.Scanned{Facts: &backupstore.Facts{
 		ID: id, ParentID: parent, VolumeID: volume, StoredBytes: 1 << 20, Objects: 1,
 		CreatedAt: listedAt.AddDate(0, 0, -days), VolumeMeta: &format.VolumeSummary{},
-	}}
+	}}}
 	b.State, b.Size = backupstore.Complete, 1<<30
 	b.VolumeMeta.Base.Name = &name
 	return b

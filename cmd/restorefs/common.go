@@ -132,6 +132,7 @@ func (o common) find(catalog *backupstore.Catalog, ref string) (*backupstore.Bac
 func (o common) source() source.Options {
 	return source.Options{
 		Share: o.share, Cache: o.cache, MemoryFor: o.memory.EnoughFor(), Logger: o.log,
+		Indexes: o.memory.Text != "", // which the commands have that decode much
 	}
 }
 

@@ -30,7 +30,7 @@ var mayImport = map[string][]string{
 	"cmd/places":      {"backupstore", "backupstore/share/locate", "cache/private", "cmd/cmdline", "fusefs"},
 	"cmd/process":     {"cache/disk", "cmd/cmdline", "cmd/console", "cmd/exitcode", "cmd/wording"},
 	"cmd/source": {
-		"backupstore", "backupstore/share/locate", "cmd/cmdline", "cmd/places", "cmd/report",
+		"backupstore", "backupstore/scanned", "backupstore/share/locate", "cmd/cmdline", "cmd/places", "cmd/report",
 		"cmd/wording", "fusefs", "fusefs/contents",
 	},
 	"cache/private/lock": {},
@@ -112,8 +112,9 @@ var mayImport = map[string][]string{
 		"backupstore/seekable/inflate", "backupstore/seekable/stream", "backupstore/storetest",
 	},
 	"cmd/restorefs/needs64bit": {},
+	"backupstore/scanned":      {"backupstore/format", "backupstore/share", "cache/private"},
 	"backupstore": {
-		"backupstore/share", "backupstore/format", "backupstore/safetext", "backupstore/seekable", "backupstore/seekable/stream", "backupstore/seekable/inflate",
+		"backupstore/share", "backupstore/format", "backupstore/safetext", "backupstore/scanned", "backupstore/seekable", "backupstore/seekable/stream", "backupstore/seekable/inflate",
 		"backupstore/seekable/bunzip2", "backupstore/seekable/unzstd", "backupstore/seekable/index",
 	},
 	"backupstore/storetest":                 {}, // for tests: a second opinion, never an echo

@@ -22,7 +22,7 @@ func listCommand() *cli.Command {
 		Name:  "list",
 		Usage: "list the backups on the share, oldest first by volume",
 		Flags: []cli.Flag{
-			shareFlag(), jsonFlag(),
+			shareFlag(), jsonFlag(), cacheDirFlag(),
 			&cli.StringFlag{Name: "volume",
 				Usage: "only backups of the `VOLUME` with this id, the start of it, or this name"},
 			&cli.StringFlag{Name: "name",

@@ -32,7 +32,7 @@ be an admin (of that project: log in there, with --project for its backups only)
 counts it against the project's quota. The share that Cinder has as backup_share must
 be --share, not a directory above or below it.`,
 		Flags: []cli.Flag{
-			shareFlag(), jsonFlag(),
+			shareFlag(), jsonFlag(), cacheDirFlag(),
 			&cli.BoolFlag{Name: "script",
 				Usage:              "write a shell script to stdout that imports the records",
 				DisableDefaultText: true},

@@ -21,7 +21,7 @@ func showCommand() *cli.Command {
 		Usage:       "show everything known about a backup",
 		ArgsUsage:   "BACKUP",
 		Description: backupHelp,
-		Flags: []cli.Flag{shareFlag(), jsonFlag(),
+		Flags: []cli.Flag{shareFlag(), jsonFlag(), cacheDirFlag(),
 			overlayFlag("also show what was written onto BACKUP where it was mounted with --overlay `DIR`"),
 			lookFlag(10*time.Second,
 				"look at the disk for that long at most: its partitions, file systems, and "+

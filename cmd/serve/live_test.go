@@ -23,11 +23,19 @@ type flaky struct {
 	away atomic.Bool
 }
 
-func (f *flaky) ReadDir(ctx context.Context, dir string, want func(string) bool) ([]share.Entry, error) {
+func (f *flaky) ReadDir(ctx context.Context, dir string,
+	want func(string) bool) ([]share.Entry, share.Stamp, error) {
 	if f.away.Load() {
-		return nil, syscall.ESTALE
+		return nil, share.Stamp{}, syscall.ESTALE
 	}
 	return f.Share.ReadDir(ctx, dir, want)
+}
+
+func (f *flaky) Look(ctx context.Context, dir string, files []string) (share.Stamp, []share.Stamp, error) {
+	if f.away.Load() {
+		return share.Stamp{}, nil, syscall.ESTALE
+	}
+	return f.Share.Look(ctx, dir, files)
 }
 
 func TestWhatWasSeenStaysWhileTheShareIsAway(t *testing.T) {

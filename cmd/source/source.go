@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 
 	"github.com/restorefs/restorefs/backupstore"
+	"github.com/restorefs/restorefs/backupstore/scanned"
 	"github.com/restorefs/restorefs/backupstore/share/locate"
 	"github.com/restorefs/restorefs/cmd/places"
 )
@@ -21,6 +22,7 @@ import (
 type Options struct {
 	Share     locate.Options
 	Cache     places.Cache
+	Indexes   bool                    // keep those of objects in Cache
 	MemoryFor func(share int64) int64 // see [backupstore.Options]
 	Logger    *slog.Logger
 }
@@ -33,13 +35,9 @@ func Open(ctx context.Context, o Options, store backupstore.Options) (*backupsto
 	}
 	store.Logger = o.Logger
 	store.MemoryFor = o.MemoryFor
-	store.IndexDir, err = o.Cache.Sub(ctx, s, "index", "indexes cannot be kept: the next run decodes again what this one does")
-	if err != nil {
+	if err := o.keepIn(ctx, s, &store); err != nil {
 		s.Root.Close()
 		return nil, nil, err
-	}
-	if abs, err := filepath.Abs(store.IndexDir); err == nil && store.IndexDir != "" {
-		store.IndexDir = abs // a mount in the background changes its directory
 	}
 	catalog := backupstore.NewCatalog(s.Root, store)
 	if err := catalog.Refresh(ctx); err != nil {
@@ -53,6 +51,32 @@ func Open(ctx context.Context, o Options, store backupstore.Options) (*backupsto
 		o.Logger.Warn(note)
 	}
 	return catalog, s, nil
+}
+
+// keepIn has the catalogue keep in the cache what the next process can use.
+func (o Options) keepIn(ctx context.Context, s *locate.Share, store *backupstore.Options) error {
+	// In full, as a mount in the background changes its directory.
+	sub := func(name string, level slog.Level, without string) (string, error) {
+		dir, err := o.Cache.Sub(ctx, s, name, level, without)
+		if abs, failed := filepath.Abs(dir); failed == nil && dir != "" {
+			dir = abs
+		}
+		return dir, err
+	}
+	var err error
+	if o.Indexes {
+		store.IndexDir, err = sub("index", slog.LevelWarn,
+			"indexes cannot be kept: the next run decodes again what this one does")
+		if err != nil {
+			return err
+		}
+	}
+	dir, err := sub("scanned", slog.LevelInfo,
+		"what is seen on the share cannot be kept: the next run reads it again")
+	if err == nil && dir != "" {
+		store.Known = scanned.At(dir, places.InFull(s))
+	}
+	return err
 }
 
 // WholeShare is the error of a command that had to look at the whole share and could not, or found

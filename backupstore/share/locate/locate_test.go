@@ -149,7 +149,7 @@ func TestAnExportThatCannotBeMountedIsReadWithoutTheKernel(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", options, err)
 		}
-		entries, err := s.Root.ReadDir(t.Context(), ".", func(string) bool { return true })
+		entries, _, err := s.Root.ReadDir(t.Context(), ".", func(string) bool { return true })
 		if err != nil || len(entries) != 1 || s.Dir != "" || s.Source != "127.0.0.1:/export" {
 			t.Errorf("%v %v %+v", entries, err, s)
 		}

@@ -64,7 +64,7 @@ func TestARealServerIsReadAsItsDirectory(t *testing.T) {
 // listed returns a directory in words.
 func listed(t *testing.T, s share.Share, dir string) string {
 	t.Helper()
-	entries, err := s.ReadDir(t.Context(), dir, all)
+	entries, _, err := s.ReadDir(t.Context(), dir, all)
 	if err != nil {
 		t.Fatal(err)
 	}

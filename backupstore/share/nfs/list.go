@@ -26,26 +26,28 @@ const (
 )
 
 // ReadDir implements share.Share.
-func (s *Share) ReadDir(ctx context.Context, name string, want func(string) bool) (entries []share.Entry, err error) {
+func (s *Share) ReadDir(ctx context.Context, name string,
+	want func(string) bool) (entries []share.Entry, own share.Stamp, err error) {
 	if s.closed.Load() {
-		return nil, s.wrap("read directory", name, fs.ErrClosed)
+		return nil, own, s.wrap("read directory", name, fs.ErrClosed)
 	}
 	err = s.do(ctx, "read directory", name, func() error {
 		return s.in(ctx, name, func(h proto.Handle) (err error) {
-			entries, err = s.list(ctx, name, h, want)
+			entries, own, err = s.list(ctx, name, h, want)
 			return err
 		})
 	})
-	return entries, err
+	return entries, own, err
 }
 
-func (s *Share) list(ctx context.Context, dir string, h proto.Handle, want func(string) bool) ([]share.Entry, error) {
+func (s *Share) list(ctx context.Context, dir string, h proto.Handle,
+	want func(string) bool) ([]share.Entry, share.Stamp, error) {
 	for restarts := 0; ; restarts++ {
 		l := listing{s: s, dir: dir, handle: h, want: want}
 		err := l.read(ctx)
 		changed := errors.Is(err, proto.BadCookie) || errors.Is(err, proto.NotSame)
 		if !changed || restarts == maxRestarts {
-			return l.entries, err
+			return l.entries, l.own, err
 		}
 	}
 }
@@ -58,6 +60,7 @@ type listing struct {
 	want    func(string) bool
 	links   int
 	entries []share.Entry
+	own     share.Stamp // of the directory, before it was listed
 }
 
 func (l *listing) read(ctx context.Context) error {
@@ -66,6 +69,9 @@ func (l *listing) read(ctx context.Context) error {
 		page, err := l.s.server.ReadDir(ctx, l.handle, at)
 		if err != nil {
 			return err
+		}
+		if at == (proto.Place{}) {
+			l.own = page.Dir.Stamp
 		}
 		for i := range page.Entries {
 			if err := l.add(ctx, &page.Entries[i]); err != nil {
@@ -104,7 +110,7 @@ func (l *listing) add(ctx context.Context, e *proto.Entry) error {
 		return nil // deleted since it was listed
 	case out.Err != nil:
 	case mode.IsDir():
-		out = share.Entry{Name: e.Name, Mode: fs.ModeDir}
+		out = share.Entry{Name: e.Name, Mode: fs.ModeDir, Stamp: out.Stamp}
 		if e.Node.Handle != "" {
 			l.s.remember(path.Join(l.dir, e.Name), e.Node.Handle)
 		}
@@ -151,7 +157,9 @@ func (l *listing) look(ctx context.Context, e *proto.Entry) (share.Entry, error)
 		return share.Entry{Name: e.Name, Err: err}, nil
 	}
 	a := e.Node.Attr
-	out := share.Entry{Name: e.Name, Mode: a.Mode, Size: a.Stamp.Size, ModTime: modTime(a)}
+	out := share.Entry{
+		Name: e.Name, Mode: a.Mode, Size: a.Stamp.Size, ModTime: modTime(a), Stamp: a.Stamp,
+	}
 	if !a.Mode.IsRegular() {
 		out.Size = 0
 	}

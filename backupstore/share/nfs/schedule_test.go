@@ -126,7 +126,7 @@ func (s *schedule) all() error {
 	if err != nil {
 		return err
 	}
-	entries, err := s.share.ReadDir(s.t.Context(), "a", all)
+	entries, _, err := s.share.ReadDir(s.t.Context(), "a", all)
 	if err == nil && len(entries) != 2 {
 		s.t.Errorf("after the trouble: %v", entries)
 	}

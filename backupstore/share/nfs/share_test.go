@@ -152,7 +152,7 @@ func TestADirectoryIsListedWhole(t *testing.T) {
 		server.put("d/out", 5, []byte("../../elsewhere"))
 		server.put("d/root", 5, []byte("/etc"))
 		s := mustOpen(t, server.url(options), Options{})
-		entries, err := s.ReadDir(t.Context(), "d", func(name string) bool {
+		entries, _, err := s.ReadDir(t.Context(), "d", func(name string) bool {
 			return strings.HasPrefix(name, "file") && name != "file3" || name == "fifo"
 		})
 		if err != nil {
@@ -173,10 +173,10 @@ func TestADirectoryIsListedWhole(t *testing.T) {
 		if !slices.Contains(names, "out") || !slices.Contains(names, "root") || slices.Contains(names, "in") {
 			t.Error(names)
 		}
-		if _, err := s.ReadDir(t.Context(), "none", all); !errors.Is(err, fs.ErrNotExist) {
+		if _, _, err := s.ReadDir(t.Context(), "none", all); !errors.Is(err, fs.ErrNotExist) {
 			t.Error(err)
 		}
-		if _, err := s.ReadDir(t.Context(), "d/file1", all); err == nil {
+		if _, _, err := s.ReadDir(t.Context(), "d/file1", all); err == nil {
 			t.Error("a file is listed")
 		}
 	})

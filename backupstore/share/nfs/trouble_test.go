@@ -97,7 +97,7 @@ func TestAnOutageIsWaitedForOnceInAListing(t *testing.T) {
 			return f
 		}
 	})
-	_, err := s.ReadDir(t.Context(), "d", all)
+	_, _, err := s.ReadDir(t.Context(), "d", all)
 	if !share.Away(err) || !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Error(err)
 	}

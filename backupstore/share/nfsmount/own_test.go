@@ -92,7 +92,7 @@ func TestAnOwnMountIsDetachedAndCanBeRead(t *testing.T) {
 	if left, err := os.ReadDir(o.runtime); err != nil || len(left) != 0 {
 		t.Errorf("left: %v %v", left, err)
 	}
-	entries, err := s.ReadDir(t.Context(), ".", func(string) bool { return true })
+	entries, _, err := s.ReadDir(t.Context(), ".", func(string) bool { return true })
 	if err != nil || len(entries) != 1 {
 		t.Fatalf("%v %v", entries, err)
 	}

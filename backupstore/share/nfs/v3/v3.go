@@ -248,7 +248,7 @@ func (c *Client) readDir(ctx context.Context, proc uint32, dir proto.Handle, fro
 
 func decodeReadDir(d *xdr.Decoder, plus bool) (page proto.Page, err error) {
 	status := proto.Status(d.Uint32())
-	postOpAttr(d)
+	page.Dir, _ = postOpAttr(d)
 	if status != 0 {
 		return page, status
 	}

@@ -184,7 +184,13 @@ func (c *Client) read(ctx context.Context, h proto.Handle, p []byte, off int64,
 // ReadDir implements proto.Client.
 func (c *Client) ReadDir(ctx context.Context, dir proto.Handle, from proto.Place) (page proto.Page, err error) {
 	most := uint32(min(dirBytes, c.maxSent.Load()-answerBytes))
-	err = c.compound(ctx, putFH(dir), op{
+	ops := []op{putFH(dir)}
+	var known bool
+	var own proto.Attr
+	if from == (proto.Place{}) {
+		ops = append(ops, stat(&own, &known)) // before it is listed
+	}
+	err = c.compound(ctx, append(ops, op{
 		code: opReadDir,
 		args: func(e *xdr.Encoder) {
 			e.Uint64(from.Cookie)
@@ -193,7 +199,8 @@ func (c *Client) ReadDir(ctx context.Context, dir proto.Handle, from proto.Place
 			dirAttrs.encode(e)
 		},
 		result: func(d *xdr.Decoder) { page = decodePage(d) },
-	})
+	})...)
+	page.Dir = own
 	return page, err
 }
 

@@ -1,0 +1,257 @@
+package scanned
+
+import (
+	"errors"
+	"hash/crc32"
+	"math"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/restorefs/restorefs/backupstore/format"
+)
+
+// errMalformed says that a file is none of this version, or is damaged.
+var errMalformed = errors.New("it is damaged, or was written by another version")
+
+const (
+	// maxDepth bounds the depth of directories that are remembered.
+	maxDepth = 32
+	// leastBackup and leastDir are the fewest bytes that a backup and a directory take: they bound
+	// what a count can make the decoder allocate.
+	leastBackup, leastDir = 40, 4
+)
+
+// decoder reads from s, whose bytes the decoded texts share. After an error it gives zeros.
+type decoder struct {
+	s   string
+	bad bool
+
+	summaries    []*format.VolumeSummary
+	compressions [][]string
+}
+
+func (d *decoder) fail() { d.bad, d.s = true, "" }
+
+// uvarint reads what binary.AppendUvarint wrote.
+func (d *decoder) uvarint() (n uint64) {
+	for i := range min(len(d.s), 10) {
+		b := d.s[i]
+		n |= uint64(b&0x7f) << (7 * i)
+		if b < 0x80 {
+			d.s = d.s[i+1:]
+			return n
+		}
+	}
+	d.fail()
+	return 0
+}
+
+// number reads what binary.AppendVarint wrote.
+func (d *decoder) number() int64 {
+	n := d.uvarint()
+	return int64(n>>1) ^ -int64(n&1)
+}
+
+// size is number for what cannot be negative.
+func (d *decoder) size() int64 {
+	n := d.number()
+	if n < 0 {
+		d.fail()
+		return 0
+	}
+	return n
+}
+
+// count reads how many things of at least so many bytes follow.
+func (d *decoder) count(least int) int {
+	n := d.uvarint()
+	if n > uint64(len(d.s)/least) {
+		d.fail()
+		return 0
+	}
+	return int(n)
+}
+
+// index reads a place in a table of n.
+func (d *decoder) index(n int) int {
+	i := d.uvarint()
+	if i >= uint64(n) {
+		d.fail()
+		return 0
+	}
+	return int(i)
+}
+
+func (d *decoder) text() string {
+	n := d.count(1)
+	t := d.s[:n]
+	d.s = d.s[n:]
+	return t
+}
+
+func (d *decoder) word() uint64 {
+	if len(d.s) < 8 {
+		d.fail()
+		return 0
+	}
+	n := littleEndian(d.s[:8])
+	d.s = d.s[8:]
+	return n
+}
+
+func (d *decoder) flags(f ...*bool) {
+	if d.s == "" {
+		d.fail()
+		return
+	}
+	b := d.s[0]
+	d.s = d.s[1:]
+	for i, flag := range f {
+		*flag = b>>i&1 != 0
+	}
+	if b>>len(f) != 0 {
+		d.fail()
+	}
+}
+
+func (d *decoder) maybe() *string {
+	var is bool
+	if d.flags(&is); !is {
+		return nil
+	}
+	s := d.text()
+	return &s
+}
+
+func (d *decoder) stamp() (s Stamp) {
+	s.Inode, s.Size, s.Modified = d.uvarint(), d.size(), d.number()
+	s.Changed, s.Change = s.Modified+d.number(), d.uvarint()
+	return s
+}
+
+func (d *decoder) summary() *format.VolumeSummary {
+	s := new(format.VolumeSummary)
+	d.flags(&s.Base.Bootable, &s.Base.Multiattach, &s.FromImage)
+	s.Base.SizeGiB = d.number()
+	for _, t := range texts(&s.Base) {
+		*t = d.maybe()
+	}
+	return s
+}
+
+func (d *decoder) tables() {
+	d.summaries = make([]*format.VolumeSummary, d.count(9))
+	for i := range d.summaries {
+		d.summaries[i] = d.summary()
+	}
+	d.compressions = make([][]string, d.count(1))
+	for i := range d.compressions {
+		names := make([]string, d.count(1))
+		for k := range names {
+			names[k] = d.text()
+		}
+		d.compressions[i] = names
+	}
+}
+
+func (d *decoder) facts(f *Facts, dir string) {
+	f.at(d.text())
+	if n, ok := format.ParseName(f.Prefix + "_metadata"); !ok || n.BackupID == "" || f.Container != dir {
+		d.fail() // those without ids in their names are not remembered
+	}
+	var parent, volume bool
+	d.flags(&f.HasDigests, &parent, &volume)
+	if parent {
+		if f.ParentID = d.text(); !format.IsID(f.ParentID) {
+			d.fail()
+		}
+	}
+	if volume {
+		if i := d.index(len(d.summaries)); !d.bad {
+			f.VolumeMeta = d.summaries[i]
+		}
+	}
+	if i := d.index(len(d.compressions)); !d.bad {
+		f.Compression = d.compressions[i]
+	}
+	f.Name, f.Description = d.maybe(), d.maybe()
+	f.CreatedAt = time.Unix(d.number(), int64(d.uvarint()%1e9)).UTC()
+	f.StoredBytes = d.size()
+	f.Objects = int(min(d.uvarint(), math.MaxInt32))
+	f.DataEnd, f.Grain = d.size(), d.size()
+	f.Metadata = d.stamp()
+	f.VolumePart = format.Part{Off: d.size(), Len: d.size()}
+	f.Listing = d.word()
+	if f.DataEnd > 2*format.MaxVolumeBytes || f.Metadata == (Stamp{}) {
+		d.fail()
+	}
+}
+
+func (d *decoder) dir(out *Dir, above string, depth int) {
+	out.Name = d.text()
+	where := path.Join(above, out.Name)
+	if depth > maxDepth || out.Name == "" || out.Name == ".." || strings.ContainsAny(out.Name, "/\x00") ||
+		(out.Name == ".") != (depth == 0) {
+		d.fail()
+		return
+	}
+	var stamped bool
+	if d.flags(&stamped); stamped {
+		out.Stamp = d.stamp()
+	}
+	if n := d.count(leastBackup); n > 0 {
+		all := make([]Facts, n)
+		out.Backups = make([]*Facts, n)
+		for i := range all {
+			d.facts(&all[i], where)
+			out.Backups[i] = &all[i]
+		}
+	}
+	if n := d.count(leastDir); n > 0 {
+		all := make([]Dir, n)
+		out.Dirs = make([]*Dir, n)
+		for i := range all {
+			if d.dir(&all[i], where, depth+1); d.bad {
+				return
+			}
+			out.Dirs[i] = &all[i]
+		}
+	}
+}
+
+// decode returns the tree that a file has. The tree's texts share the bytes of text.
+func decode(text string) (*Tree, error) {
+	body := len(text) - crc32.Size
+	if body < len(magic) || !strings.HasPrefix(text, magic) {
+		return nil, errMalformed
+	}
+	if littleEndian(text[body:]) != uint64(checksum(text[:body])) {
+		return nil, errMalformed
+	}
+	d := decoder{s: text[len(magic):body]}
+	t := &Tree{Key: d.word(), Root: new(Dir)}
+	d.tables()
+	d.dir(t.Root, "", 0)
+	if d.bad || d.s != "" {
+		return nil, errMalformed
+	}
+	return t, nil
+}
+
+func littleEndian(s string) (n uint64) {
+	for i := range len(s) {
+		n |= uint64(s[i]) << (8 * i)
+	}
+	return n
+}
+
+// checksum makes no copy of s as a whole, which is large.
+func checksum(s string) (sum uint32) {
+	var buf [32 << 10]byte
+	for len(s) > 0 {
+		n := copy(buf[:], s)
+		sum, s = crc32.Update(sum, castagnoli, buf[:n]), s[n:]
+	}
+	return sum
+}

@@ -1,0 +1,126 @@
+package scanned
+
+import (
+	"strings"
+	"time"
+
+	"github.com/restorefs/restorefs/backupstore/format"
+	"github.com/restorefs/restorefs/backupstore/share"
+)
+
+// Stamp is a share.Stamp without the number of the file system: an NFS mount has another one each
+// time it is made. The zero Stamp recognises nothing.
+type Stamp struct {
+	Inode             uint64
+	Size              int64  // bytes
+	Modified, Changed int64  // mtime and ctime, Unix nanoseconds
+	Change            uint64 // see share.Stamp
+}
+
+// Of returns the Stamp of what has the stamp s.
+func Of(s share.Stamp) Stamp {
+	return Stamp{s.Inode, s.Size, s.Modified, s.Changed, s.Change}
+}
+
+// Known reports whether the stamp recognises something.
+func (s Stamp) Known() bool { return s != Stamp{} }
+
+// Is reports whether what had the stamp s is unchanged if it has the stamp now.
+func (s Stamp) Is(now share.Stamp) bool { return s != (Stamp{}) && s == Of(now) }
+
+// Settled reports whether every write after now would give another stamp. Not so if it was written
+// within the margin, or after now by another clock: it may be written again within the same tick.
+// Where times are whole seconds the tick may be as long, and nothing is known of the clock.
+func (s Stamp) Settled(now time.Time, margin time.Duration) bool {
+	const second, coarse = int64(time.Second), 60
+	if s.Modified%second == 0 && s.Changed%second == 0 {
+		margin *= coarse
+	}
+	return s.Known() && max(s.Modified, s.Changed) < now.Add(-margin).UnixNano()
+}
+
+// Dir is a directory as it was seen.
+type Dir struct {
+	Name string // the last element of its path; "." for the root
+	// Stamp is zero if the directory is to be listed again, whatever stamp it has.
+	Stamp   Stamp
+	Dirs    []*Dir
+	Backups []*Facts // those that have files here
+}
+
+// Facts are what a backup's own files say. They are immutable.
+type Facts struct {
+	ID          string
+	VolumeID    string
+	ParentID    string  // "" for a full backup
+	Name        *string // nil: none
+	Description *string
+	CreatedAt   time.Time // UTC; for an incomplete backup the start, from its file names
+	Path        string    // of its files, without their suffixes
+	Container   string    // directory below the share's root, "." for the root itself
+	Prefix      string    // of its files' names; Cinder's service_metadata
+	StoredBytes int64     // of all its files
+	Objects     int
+	Compression []string // those of the objects, sorted, each once
+	HasDigests  bool     // it has a _sha256file
+
+	// VolumeMeta is the part of the volume's own record that is kept for each backup, nil if there
+	// is none. Backups of a volume may share it.
+	VolumeMeta *format.VolumeSummary
+
+	DataEnd    int64       // end of its last object in the volume
+	Grain      int64       // greatest number that divides each object's offset; 0: all are 0
+	Metadata   Stamp       // of _metadata
+	VolumePart format.Part // the place of the volume's own record in _metadata
+	// Listing changes if one of the backup's files does. Only listings of one Tree.Key compare.
+	Listing uint64
+}
+
+// In sets where the files are. The strings share their bytes.
+func (f *Facts) In(dir, prefix string) {
+	f.Path = prefix
+	if dir != "." {
+		f.Path = dir + "/" + prefix
+	}
+	f.at(f.Path)
+}
+
+func (f *Facts) at(path string) {
+	f.Path, f.Container, f.Prefix = path, ".", path
+	if i := strings.LastIndexByte(path, '/'); i >= 0 {
+		f.Container, f.Prefix = path[:i], path[i+1:]
+	}
+	if p := f.Prefix; len(p) == format.PrefixLen { // else it is format.OldPrefix
+		const id = 36
+		f.VolumeID, f.ID = p[len("volume_"):len("volume_")+id], p[len(p)-id:]
+	}
+}
+
+// Tree is what was seen of a share.
+type Tree struct {
+	// Key is a number that nobody who writes on the share knows, for Facts.Listing.
+	Key  uint64
+	Root *Dir
+}
+
+// All calls each with the facts of every backup that is remembered, by directory, until it returns
+// false.
+func (t *Tree) All(each func(*Facts) bool) {
+	var walk func(d *Dir) bool
+	walk = func(d *Dir) bool {
+		for _, f := range d.Backups {
+			if !each(f) {
+				return false
+			}
+		}
+		for _, sub := range d.Dirs {
+			if !walk(sub) {
+				return false
+			}
+		}
+		return true
+	}
+	if t != nil && t.Root != nil {
+		walk(t.Root)
+	}
+}

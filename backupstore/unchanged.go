@@ -1,0 +1,60 @@
+package backupstore
+
+import (
+	"context"
+
+	"github.com/restorefs/restorefs/backupstore/share"
+)
+
+// manyBackups is from how many in one directory on listing it takes fewer calls than asking for each
+// _metadata, of a share whose listings tell stamps.
+const manyBackups = 4
+
+// unchanged reports whether a directory holds the names that are remembered, with the same
+// _metadata. Those of a share are seldom listed again: their own stamp says that no name has come or
+// gone. The error is that of ctx, or says
+// that the server is away.
+func (s *scanner) unchanged(ctx context.Context, v *visit) (bool, error) {
+	w := v.was
+	if w == nil {
+		return false, nil
+	}
+	toldSo := v.told != (share.Stamp{})
+	if toldSo && !w.Stamp.Is(v.told) || !toldSo && !w.Stamp.Known() {
+		return false, nil
+	}
+	for _, f := range w.Backups {
+		if s.memory.busy(f.Path) {
+			return false, nil // an object that was repaired in its place must be noticed
+		}
+	}
+	within := len(w.Dirs) + len(w.Backups)
+	switch {
+	case v.depth == 0 && len(w.Backups) == 0:
+		return false, nil // listing it may tell the stamps of all below
+	case s.memory.glance && (toldSo || within < 2):
+		return true, nil
+	case toldSo && len(w.Backups) == 0:
+		return len(w.Dirs) < 2, nil // as above
+	case toldSo && len(w.Backups) > manyBackups:
+		return false, nil
+	}
+	names := make([]string, len(w.Backups))
+	for i, f := range w.Backups {
+		names[i] = f.Prefix + "_metadata"
+	}
+	own, of, err := s.share.Look(ctx, v.dir, names)
+	switch {
+	case ctx.Err() != nil:
+		return false, ctx.Err()
+	case share.Away(err):
+		return false, err
+	case err != nil:
+		return false, nil // listing it will say what is wrong
+	}
+	same := w.Stamp.Is(own)
+	for i, f := range w.Backups {
+		same = same && f.Metadata.Is(of[i])
+	}
+	return same, nil
+}

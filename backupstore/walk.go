@@ -1,0 +1,273 @@
+package backupstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/restorefs/restorefs/backupstore/format"
+	"github.com/restorefs/restorefs/backupstore/scanned"
+	"github.com/restorefs/restorefs/backupstore/share"
+)
+
+// do runs f in parallel if the limit allows it, or else at once.
+func (s *scanner) do(f func() error) error {
+	if s.group.TryGo(f) {
+		return nil
+	}
+	return f()
+}
+
+// visit is a directory that is being looked at. Each has one goroutine at a time, and those below
+// theirs.
+type visit struct {
+	dir   string
+	depth int
+	told  share.Stamp  // what the listing of the directory above told; zero: nothing
+	was   *scanned.Dir // nil: it is not remembered
+	now   *scanned.Dir // without what is below it
+	facts []*scanned.Facts
+	below []*visit
+}
+
+func (v *visit) to(name string, told share.Stamp) *visit {
+	n := &visit{
+		dir: path.Join(v.dir, name), depth: v.depth + 1, told: told, now: &scanned.Dir{Name: name},
+	}
+	if v.was != nil {
+		if i, ok := slices.BinarySearchFunc(v.was.Dirs, name, func(d *scanned.Dir, name string) int {
+			return strings.Compare(d.Name, name)
+		}); ok {
+			n.was = v.was.Dirs[i]
+		}
+	}
+	v.below = append(v.below, n)
+	return n
+}
+
+// known returns what is remembered of the backup with a prefix here, nil if nothing is.
+func (v *visit) known(prefix string) *scanned.Facts {
+	if v.was == nil {
+		return nil
+	}
+	i, ok := slices.BinarySearchFunc(v.was.Backups, prefix, func(f *scanned.Facts, prefix string) int {
+		return strings.Compare(f.Prefix, prefix)
+	})
+	if !ok {
+		return nil
+	}
+	return v.was.Backups[i]
+}
+
+// remember returns what the next look has to know, when all below has been visited: what was known
+// before, if nothing has changed.
+func (v *visit) remember() *scanned.Dir {
+	d := v.now
+	for _, f := range v.facts {
+		if f == nil { // it has to be looked at again
+			d.Stamp = scanned.Stamp{}
+			continue
+		}
+		d.Backups = append(d.Backups, f)
+	}
+	if len(v.below) > 0 {
+		d.Dirs = make([]*scanned.Dir, len(v.below))
+	}
+	for i, sub := range v.below {
+		d.Dirs[i] = sub.remember()
+	}
+	if w := v.was; w != nil && w.Name == d.Name && w.Stamp == d.Stamp &&
+		slices.Equal(w.Backups, d.Backups) && slices.Equal(w.Dirs, d.Dirs) {
+		return w
+	}
+	return d
+}
+
+// walk visits a directory and those below it.
+func (s *scanner) walk(ctx context.Context, v *visit) error {
+	if v.depth > scanDepth {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.look.tooDeep == "" || v.dir < s.look.tooDeep {
+			s.look.tooDeep = v.dir
+		}
+		return nil
+	}
+	same, err := s.unchanged(ctx, v)
+	if err != nil {
+		return err
+	}
+	if same {
+		s.keep(v)
+	} else if err := s.list(ctx, v); err != nil {
+		return err
+	}
+	for _, sub := range v.below {
+		if err := s.do(func() error { return s.walk(ctx, sub) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// keep takes from memory what is in a directory itself.
+func (s *scanner) keep(v *visit) {
+	v.now.Stamp, v.facts = v.was.Stamp, v.was.Backups
+	if len(v.facts) > 0 {
+		s.mu.Lock()
+		for _, f := range v.facts {
+			s.look.backups[f.Path] = s.remembered(f)
+		}
+		s.mu.Unlock()
+	}
+	v.below = make([]*visit, 0, len(v.was.Dirs))
+	for _, d := range v.was.Dirs {
+		v.to(d.Name, share.Stamp{})
+	}
+}
+
+// remembered returns the backup that f was said of.
+func (s *scanner) remembered(f *scanned.Facts) *Scanned {
+	if was := s.memory.backups[f.Path]; was != nil && was.Facts == f {
+		return was
+	}
+	return &Scanned{f, fine}
+}
+
+// list reads a directory.
+func (s *scanner) list(ctx context.Context, v *visit) error {
+	entries, own, err := s.share.ReadDir(ctx, v.dir, maybeBackup)
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil && v.dir == ".":
+		return fmt.Errorf("read the share %s: %w", s.share, advised(err))
+	case errors.Is(err, fs.ErrNotExist): // deleted meanwhile
+		return nil
+	case share.Away(err): // each other directory would wait as long
+		return err
+	case err != nil:
+		s.cannotRead(v.dir, err)
+		if v.was != nil {
+			s.forgetStamp(v)
+		}
+		return nil
+	}
+	sets, subdirs, unread := s.sort(v.dir, entries)
+	for sub, err := range unread {
+		s.cannotRead(sub, err)
+	}
+	other := s.otherThan(v.dir, entries)
+	if now := scanned.Of(own); now.Settled(s.began, s.memory.margin) && len(unread) == 0 && !other {
+		v.now.Stamp = now
+	}
+	slices.SortFunc(subdirs, func(a, b share.Entry) int { return strings.Compare(a.Name, b.Name) })
+	for i := range subdirs {
+		v.to(subdirs[i].Name, subdirs[i].Stamp)
+	}
+	v.facts = make([]*scanned.Facts, len(sets))
+	for i, prefix := range slices.Sorted(maps.Keys(sets)) {
+		set := sets[prefix]
+		set.known = v.known(prefix)
+		if err := s.do(func() (err error) { v.facts[i], err = s.take(ctx, set); return err }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// forgetStamp keeps what is known below a directory that cannot be read now.
+func (s *scanner) forgetStamp(v *visit) {
+	*v.now = *v.was
+	v.now.Stamp = scanned.Stamp{}
+}
+
+// take loads a backup. It returns what is to be remembered of it.
+func (s *scanner) take(ctx context.Context, set *fileSet) (*scanned.Facts, error) {
+	file := path.Join(set.dir, set.name.Prefix)
+	before := s.memory.backups[file]
+	if before == nil && set.known != nil {
+		before = s.remembered(set.known)
+	}
+	b, err := s.load(ctx, set, before)
+	switch {
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case share.Away(err):
+		return nil, err
+	case b != nil && share.Away(b.unread):
+		return nil, b.unread
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case errors.Is(err, errUnfinished):
+		s.look.left = append(s.look.left, set.dir)
+	case err != nil:
+		s.look.nameless[file] = err
+	default:
+		s.look.backups[file] = b
+		if b.isFine() && !set.fresh && !set.old() {
+			return b.Facts, nil
+		}
+	}
+	return nil, nil
+}
+
+func (s *scanner) cannotRead(dir string, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.look.unread[dir] = err
+}
+
+// maybeBackup reports whether a name may be that of a backup's file. Files with other names, such
+// as the ".nfs..." of files that were deleted while open, are not looked at.
+func maybeBackup(name string) bool {
+	return len(name) > format.PrefixLen && strings.HasPrefix(name, "volume_") ||
+		strings.HasPrefix(name, format.OldPrefix) || ofBucket(name)
+}
+
+// ofBucket recognizes one or two files of each backup by the drivers of object stores
+// (chunkeddriver.py of S3, Swift, Google: volume_ID/TIME/az_ZONE_backup_ID, where the zone is any
+// text).
+func ofBucket(name string) bool {
+	name, ok := strings.CutSuffix(name, "_metadata")
+	if !ok {
+		if name, ok = strings.CutSuffix(name, "-00001"); !ok {
+			return false
+		}
+	}
+	const idLen = 36
+	if len(name) <= idLen || strings.HasPrefix(name, "volume_") {
+		return false
+	}
+	rest, id := name[:len(name)-idLen], name[len(name)-idLen:]
+	return format.IsID(id) && strings.HasSuffix(rest, "_backup_")
+}
+
+// otherThan notes what in a directory may be backups but is not read, and reports whether there is
+// anything.
+func (s *scanner) otherThan(dir string, entries []share.Entry) (found bool) {
+	for i := range entries {
+		switch e := &entries[i]; {
+		case e.Err == nil && e.Mode == fs.ModeSymlink && !maybeBackup(e.Name):
+			found = true
+			s.mu.Lock()
+			s.look.links = append(s.look.links, path.Join(dir, e.Name))
+			s.mu.Unlock()
+		case e.Err == nil && e.Mode.IsRegular() && ofBucket(e.Name):
+			found = true
+			s.mu.Lock()
+			if s.look.bucket == "" || dir < s.look.bucket {
+				s.look.bucket = dir
+			}
+			s.mu.Unlock()
+		}
+	}
+	return found
+}
