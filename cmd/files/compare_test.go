@@ -3,6 +3,7 @@ package files
 import (
 	"bytes"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -77,4 +78,30 @@ func TestAFileThatBecameADirectoryIsBoth(t *testing.T) {
 	if got := strings.Join(lines, "; "); !strings.HasPrefix(got, "removed /x; added /x; added /x/y") {
 		t.Error(got)
 	}
+}
+
+// What btrfs reads it compares with checksums: where a file lies is not found out without reading.
+func TestASoundBtrfsIsCompared(t *testing.T) {
+	from := t.TempDir()
+	write(t, filepath.Join(from, "same"), strings.Repeat("THE SAME. ", 30000))
+	write(t, filepath.Join(from, "other"), strings.Repeat("IT WAS. ", 30000))
+	was := btrfs(t, from)
+	if lines, _ := compared(t, was, was); len(lines) > 0 {
+		t.Errorf("with itself: %q", lines)
+	}
+	write(t, filepath.Join(from, "other"), strings.Repeat("IT IS.. ", 30000))
+	if lines, _ := compared(t, was, btrfs(t, from)); !slices.Equal(lines, []string{"changed /other"}) {
+		t.Errorf("with another one: %q", lines)
+	}
+}
+
+func btrfs(t *testing.T, from string) []byte {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "image")
+	must(t, os.WriteFile(path, nil, 0o600))
+	must(t, os.Truncate(path, 16<<20))
+	command(t, "mkfs.btrfs", "-q", "-f", "--mixed", "-n", "4096", "--rootdir", from, path)
+	b, err := os.ReadFile(path)
+	must(t, err)
+	return b
 }
