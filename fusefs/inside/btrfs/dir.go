@@ -58,7 +58,8 @@ func (f *FS) entriesByName(root pointer, dir uint64, kind uint8, name string) (l
 
 // wellNamed says whether a name is one name in one directory.
 func wellNamed(name string) bool {
-	return name != "" && name != "." && name != ".." && !strings.ContainsAny(name, "/\x00")
+	return name != "" && name != "." && name != ".." && len(name) <= maxName &&
+		!strings.ContainsAny(name, "/\x00")
 }
 
 // directory finds a directory.
@@ -88,7 +89,7 @@ func (f *FS) ReadDir(ino uint64, fn func(Dirent) error) error {
 			bad = err
 		}
 		for _, e := range list {
-			below, err := f.below(n.sub, ino, e)
+			below, err := f.below(n.sub, e)
 			if err == nil && !wellNamed(e.name) {
 				err = corrupt(n.name(), "a name that cannot be one: %q", e.name)
 			}
@@ -136,15 +137,12 @@ func (f *FS) Lookup(dir uint64, name string) (uint64, error) {
 			return 0, fmt.Errorf("look up %q in %s: %w", name, n.name(), err)
 		}
 		if len(list) > 0 && wellNamed(name) {
-			return f.below(n.sub, dir, list[0])
+			return f.below(n.sub, list[0])
 		}
 	}
 	if dir == f.Root() && n.sub.id != topLevel {
-		if number, err := f.subvolume(topLevel); err == nil {
-			f.subMu.Lock()
-			top := f.subvolumes[number].dir
-			f.subMu.Unlock()
-			return f.Lookup(top, name)
+		if top, err := f.subvolume(topLevel); err == nil {
+			return f.Lookup(top.dir, name)
 		}
 	}
 	return 0, fmt.Errorf("look up %q in %s: %w", name, n.name(), fs.ErrNotExist)

@@ -5,8 +5,8 @@
 // [io.ReaderAt]), which partition holds a file system, and paths.
 //
 // The root is that of the default subvolume, as a mount shows it, and subvolumes are
-// directories. A file is named by its number within its subvolume and, above that, by a
-// number that its subvolume is given when it is first met.
+// directories. A file is named by its number within its subvolume and, above that, by the
+// number of that subvolume.
 //
 // # Sources
 //

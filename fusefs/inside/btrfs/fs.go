@@ -1,7 +1,6 @@
 package btrfs
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"sync"
@@ -79,9 +78,9 @@ type FS struct {
 	mu    sync.Mutex
 	cache []cached // each address has one place
 
+	shown      uint64 // the number of the root directory
 	subMu      sync.Mutex
-	subvolumes []subvolume // the first is the root that is shown
-	numbers    map[uint64]uint64
+	subvolumes map[uint64]subvolume // some, by their numbers
 }
 
 // Open opens the file system that begins at offset 0 of r. size is how much of r
@@ -91,7 +90,7 @@ func Open(r io.ReaderAt, size int64, opt Options) (*FS, error) {
 	if opt.CacheBytes <= 0 {
 		opt.CacheBytes = defaultCache
 	}
-	f := &FS{r: r, size: size, numbers: map[uint64]uint64{}}
+	f := &FS{r: r, size: size, subvolumes: map[uint64]subvolume{}}
 	if err := f.readSuper(); err != nil {
 		return nil, err
 	}
@@ -136,6 +135,4 @@ func (f *FS) note(format string, args ...any) {
 func (f *FS) Info() Info { return f.info }
 
 // Root returns the number of the root directory.
-func (f *FS) Root() uint64 { return f.subvolumes[0].dir }
-
-var errNotHere = errors.New("no such inode has been met")
+func (f *FS) Root() uint64 { return f.shown }

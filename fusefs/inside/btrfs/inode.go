@@ -33,9 +33,10 @@ func (n *inode) name() string { return fmt.Sprintf("inode %d of subvolume %d", n
 
 // inode finds a file.
 func (f *FS) inode(ino uint64) (*inode, error) {
-	sub, object, err := f.of(ino)
+	id, object := parseIno(ino)
+	sub, err := f.subvolume(id)
 	n := &inode{f: f, sub: sub, object: object}
-	if err == nil && object == emptyDir {
+	if err == nil && object >= emptyDir {
 		return n, nil
 	}
 	var it item

@@ -7,9 +7,11 @@ import (
 
 const (
 	rootItemBytes = 239
-	numberBits    = 48 // of a file within its subvolume
+	numberBits    = 40 // of a file within its subvolume
 	fileNumbers   = 1<<numberBits - 1
-	emptyDir      = 2 // the number of a directory in place of a subvolume that is elsewhere
+	// emptyDir, and the number of the subvolume, is the number of a directory in place of
+	// one that is elsewhere.
+	emptyDir = 1 << (numberBits - 1)
 )
 
 // subvolume is a tree of files.
@@ -17,6 +19,16 @@ type subvolume struct {
 	id   uint64
 	root pointer
 	dir  uint64 // the number of its root directory
+}
+
+// ino returns the number that a file of the subvolume has outside. Who keeps it may ask for it
+// after the file system was closed and opened again: it follows from the disk alone. In the top
+// level it is that of the file.
+func (s subvolume) ino(object uint64) uint64 { return (s.id^topLevel)<<numberBits | object }
+
+// parseIno returns of which subvolume a file is, and its number there.
+func parseIno(ino uint64) (id, object uint64) {
+	return ino>>numberBits ^ topLevel, ino & fileNumbers
 }
 
 // rootItem finds a tree by its number.
@@ -43,20 +55,22 @@ func (f *FS) rootItem(id uint64) (s subvolume, err error) {
 func (f *FS) openRoot() error {
 	id := uint64(topLevel)
 	ids, err := f.entriesByName(f.super.root, f.rootDir, kindDirItem, "default")
-	if err == nil && len(ids) > 0 && ids[0].location.kind == kindRoot {
+	switch {
+	case err != nil:
+		f.note("which subvolume is the default one cannot be read (%v): the top level is shown", err)
+	case len(ids) > 0 && ids[0].location.kind == kindRoot:
 		id = ids[0].location.object
 	}
-	if _, err := f.subvolume(id); err != nil {
-		if id == topLevel {
-			return err
-		}
+	s, err := f.subvolume(id)
+	if err != nil && id != topLevel {
 		f.note("the default subvolume cannot be opened (%v): the top level is shown", err)
-		id = topLevel
-		if _, err := f.subvolume(id); err != nil {
-			return err
-		}
+		s, err = f.subvolume(topLevel)
 	}
-	if id != topLevel {
+	if err != nil {
+		return err
+	}
+	f.shown = s.dir
+	if s.id != topLevel {
 		f.note("the default subvolume is shown; what else there is has a path from the top level, " +
 			"such as @/home")
 		if _, err := f.subvolume(topLevel); err != nil {
@@ -66,71 +80,69 @@ func (f *FS) openRoot() error {
 	return nil
 }
 
-// subvolume returns the number that a subvolume has here, which it is given if it has none.
-func (f *FS) subvolume(id uint64) (uint64, error) {
+// checkID checks that a number can be that of a subvolume.
+func checkID(id uint64) error {
+	switch {
+	case id >= maxSubvolume:
+		return fmt.Errorf("%w: a subvolume of the number %d", ErrUnsupported, id)
+	case id != topLevel && id < firstObject:
+		return corrupt("the tree of trees", "the tree %d is no subvolume", id)
+	}
+	return nil
+}
+
+// subvolume returns a subvolume by its number.
+func (f *FS) subvolume(id uint64) (subvolume, error) {
+	if err := checkID(id); err != nil {
+		return subvolume{id: id}, err
+	}
 	f.subMu.Lock()
-	number, known := f.numbers[id]
+	s, known := f.subvolumes[id]
 	f.subMu.Unlock()
 	if known {
-		return number, nil
+		return s, nil
 	}
 	s, err := f.rootItem(id)
 	if err != nil {
-		return 0, err
+		return subvolume{id: id}, err
 	}
-	if s.dir < firstObject || s.dir > fileNumbers {
-		return 0, corrupt("the tree of trees", "the tree %d has the root directory %d", id, s.dir)
+	if s.dir < firstObject || s.dir >= emptyDir {
+		return s, corrupt("the tree of trees", "the tree %d has the root directory %d", id, s.dir)
 	}
+	s.dir = s.ino(s.dir)
 	f.subMu.Lock()
 	defer f.subMu.Unlock()
-	if number, known := f.numbers[id]; known {
-		return number, nil
+	if len(f.subvolumes) >= keptSubvolumes {
+		clear(f.subvolumes)
 	}
-	number = uint64(len(f.subvolumes))
-	if number >= maxSubvolumes {
-		return 0, fmt.Errorf("%w: more than %d subvolumes", ErrUnsupported, maxSubvolumes)
-	}
-	s.dir |= number << numberBits
-	f.subvolumes, f.numbers[id] = append(f.subvolumes, s), number
-	return number, nil
-}
-
-// of returns the subvolume of a file, and its number there.
-func (f *FS) of(ino uint64) (s subvolume, object uint64, err error) {
-	f.subMu.Lock()
-	defer f.subMu.Unlock()
-	number := ino >> numberBits
-	if number >= uint64(len(f.subvolumes)) {
-		return s, 0, errNotHere
-	}
-	return f.subvolumes[number], ino & fileNumbers, nil
+	f.subvolumes[id] = s
+	return s, nil
 }
 
 // below returns the number of what an entry of a directory leads to.
-func (f *FS) below(s subvolume, dir uint64, e dirEntry) (ino uint64, err error) {
+func (f *FS) below(s subvolume, e dirEntry) (ino uint64, err error) {
+	to := e.location.object
 	switch e.location.kind {
 	case kindInode:
-		if e.location.object > fileNumbers {
-			return 0, corrupt("a directory", "an entry leads to the inode %d", e.location.object)
+		if to >= emptyDir {
+			return 0, corrupt("a directory", "an entry leads to the inode %d", to)
 		}
-		return s.dir&^fileNumbers | e.location.object, nil
+		return s.ino(to), nil
 	case kindRoot:
 	default:
 		return 0, corrupt("a directory", "an entry leads to an item of the type %d", e.location.kind)
 	}
+	if err := checkID(to); err != nil {
+		return 0, err
+	}
 	// A snapshot has the names of the subvolumes within what it is of, and not these.
-	_, err = f.find(f.super.root, key{s.id, kindRootRef, e.location.object})
+	_, err = f.find(f.super.root, key{s.id, kindRootRef, to})
 	if errors.Is(err, errNoItem) {
-		return s.dir&^fileNumbers | emptyDir, nil
+		return s.ino(emptyDir | to), nil
 	}
 	if err != nil {
 		return 0, err
 	}
-	number, err := f.subvolume(e.location.object)
-	if err != nil {
-		return 0, err
-	}
-	f.subMu.Lock()
-	defer f.subMu.Unlock()
-	return f.subvolumes[number].dir, nil
+	s, err = f.subvolume(to)
+	return s.dir, err
 }
