@@ -53,7 +53,7 @@ func (f *FS) parseChunk(logical uint64, b []byte) (c chunk, size int, err error)
 	for i := range stripes {
 		s := b[chunkHead+32*i:]
 		off := le.Uint64(s[8:])
-		if le.Uint64(s) == f.device && off <= 1<<62 {
+		if le.Uint64(s) == f.device && off <= 1<<62 && len(c.copies) < maxCopies {
 			c.copies = append(c.copies, int64(off))
 		}
 	}

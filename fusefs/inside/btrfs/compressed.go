@@ -78,8 +78,8 @@ func unzlib(out, in []byte, sector int) error {
 	return err
 }
 
-// maxWindow is that of what btrfs compresses, with room for other writers.
-const maxWindow = 8 << 20
+// maxWindow bounds the memory to decompress: no frame needs more than what it becomes.
+const maxWindow = maxExtent
 
 func unzstd(out, in []byte, sector int) error {
 	z, err := zstd.NewReader(bytes.NewReader(in), zstd.WithDecoderConcurrency(1),

@@ -116,17 +116,33 @@ func (file *File) readBlocks(p []byte, logical uint64) error {
 		if n%uint64(f.sector) != 0 {
 			return corrupt("the tree of chunks", "one ends within a block")
 		}
-		check, err := file.checker(logical, int(n)/int(f.sector))
-		if err != nil {
-			return err
+		err = file.readCopies(p[:n], logical)
+		// Each block is taken from the copy that is right there.
+		if sector := uint64(f.sector); err != nil && len(c.copies) > 1 && n > sector {
+			err = nil
+			for at := uint64(0); at < n && err == nil; at += sector {
+				err = file.readCopies(p[at:][:sector], logical+at)
+			}
 		}
-		if err := f.readLogical(p[:n], logical, check); err != nil {
+		if err != nil {
 			return err
 		}
 		p, logical = p[n:], logical+n
 	}
 	return nil
 }
+
+// readCopies fills p with whole blocks from an address from the first copy that is right.
+func (file *File) readCopies(p []byte, logical uint64) error {
+	check, err := file.checker(logical, len(p)/int(file.f.sector))
+	if err != nil {
+		return err
+	}
+	return file.f.readLogical(p, logical, check)
+}
+
+// errNoSum is the error for bytes that should have a checksum: nothing says that they are right.
+var errNoSum = errors.New("it has no checksum, and should have one")
 
 // checker returns what compares so many blocks from an address on with their checksums. Some
 // files are kept without.
@@ -135,13 +151,16 @@ func (file *File) checker(logical uint64, blocks int) (func([]byte) error, error
 	if file.flags()&flagNoSums != 0 || !f.readable {
 		return func([]byte) error { return nil }, nil
 	}
-	sums, err := f.sums(logical, blocks)
+	sums, found, err := f.sums(logical, blocks)
 	if err != nil {
 		return nil, fmt.Errorf("find the checksums of what has the address %d: %w", logical, err)
 	}
 	return func(p []byte) error {
-		for sums := sums; len(p) > 0; sums, p = sums[f.checksum.size:], p[f.sector:] {
-			if !allZero(sums[:f.checksum.size]) && !f.checksum.right(sums, p[:f.sector]) {
+		for i := range found {
+			switch {
+			case !found[i]:
+				return errNoSum
+			case !f.checksum.right(sums[i*f.checksum.size:], p[int64(i)*f.sector:][:f.sector]):
 				return errChecksum
 			}
 		}

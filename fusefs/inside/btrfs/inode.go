@@ -11,6 +11,7 @@ import (
 
 const (
 	inodeBytes    = 160
+	xattrBytes    = 64 // what an extended attribute takes beside its name and value
 	flagNoSums    = 1
 	flagVerity    = 1 << 32 // a flag of those that older kernels cannot write
 	modeDir       = 0x4000
@@ -132,7 +133,10 @@ func (f *FS) Xattrs(ino uint64) (list []Xattr, err error) {
 		}
 		entries, err := parseEntries(it.data)
 		for _, e := range entries {
-			if left -= len(e.name) + len(e.data); left < 0 {
+			if e.name == "" {
+				return false, corrupt(n.name(), "an extended attribute without a name")
+			}
+			if left -= xattrBytes + len(e.name) + len(e.data); left < 0 {
 				return false, corrupt(n.name(), "its extended attributes have more than %d bytes",
 					maxXattrs)
 			}

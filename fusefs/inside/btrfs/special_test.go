@@ -36,13 +36,13 @@ func TestTheSecondCopiesAreUsed(t *testing.T) {
 	f := opened(t, image)
 	want := ownView(f)
 	file := changed(t, image)
-	spoil := func(logical uint64, n int) {
+	spoil := func(logical uint64, n, of int) {
 		c, in, err := f.chunkAt(logical)
 		guest.Must(t, err)
 		if len(c.copies) != 2 {
 			t.Fatalf("what has the address %d has %d copies", logical, len(c.copies))
 		}
-		_, err = file.WriteAt(bytes.Repeat([]byte("?"), n), c.copies[0]+in)
+		_, err = file.WriteAt(bytes.Repeat([]byte("?"), n), c.copies[of]+in)
 		guest.Must(t, err)
 	}
 	ino, err := f.Lookup(f.Root(), "big")
@@ -51,10 +51,11 @@ func TestTheSecondCopiesAreUsed(t *testing.T) {
 	guest.Must(t, err)
 	e, err := big.extentAt(0)
 	guest.Must(t, err)
-	spoil(e.logical, 4096)
+	spoil(e.logical, 4096, 0)
+	spoil(e.logical+8192, 4096, 1) // neither copy is right as a whole
 	for _, c := range f.cache {
 		if c.node != nil {
-			spoil(c.logical, int(f.super.node))
+			spoil(c.logical, int(f.super.node), 0)
 		}
 	}
 	_, err = file.WriteAt(make([]byte, superBytes), superPlaces[0])

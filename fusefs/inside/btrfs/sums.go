@@ -2,19 +2,18 @@ package btrfs
 
 import "errors"
 
-// sums returns the checksums of so many blocks from an address on. Of a block that has none
-// it is zeros.
-func (f *FS) sums(logical uint64, blocks int) ([]byte, error) {
+// sums returns the checksums of so many blocks from an address on, and which of them have one.
+func (f *FS) sums(logical uint64, blocks int) (out []byte, found []bool, err error) {
 	size := uint64(f.checksum.size)
-	out := make([]byte, size*uint64(blocks))
+	out, found = make([]byte, size*uint64(blocks)), make([]bool, blocks)
 	end := logical + uint64(blocks)*uint64(f.sector)
 	from := key{checksumObject, kindChecksum, logical}
 	if it, err := f.before(f.checksums, from); err == nil {
 		from = it.key // it may reach as far
 	} else if !errors.Is(err, errNoItem) {
-		return nil, err
+		return nil, nil, err
 	}
-	err := f.walk(f.checksums, from, func(it item) (bool, error) {
+	err = f.walk(f.checksums, from, func(it item) (bool, error) {
 		if it.object != checksumObject || it.kind != kindChecksum || it.offset >= end {
 			return it.compareBefore(from), nil
 		}
@@ -27,22 +26,15 @@ func (f *FS) sums(logical uint64, blocks int) ([]byte, error) {
 			if at >= end {
 				return false, nil
 			}
-			copy(out[(at-logical)/uint64(f.sector)*size:], it.data[i*size:][:size])
+			block := (at - logical) / uint64(f.sector)
+			copy(out[block*size:], it.data[i*size:][:size])
+			found[block] = true
 			i++
 		}
 		return true, nil
 	})
-	return out, err
+	return out, found, err
 }
 
 // compareBefore says whether an item is not behind a key.
 func (it item) compareBefore(k key) bool { return it.compare(k) <= 0 }
-
-func allZero(b []byte) bool {
-	for _, c := range b {
-		if c != 0 {
-			return false
-		}
-	}
-	return true
-}
