@@ -76,7 +76,7 @@ func readFlipped(t *testing.T, dir string, want []byte, what string) outcome {
 		t.Fatalf("%s: %v", what, err)
 	}
 	want = bytes.Clone(want[:n])
-	for _, r := range salvage.Bad() {
+	for _, r := range salvage.Lost() {
 		clear(want[min(r.Off, n):min(r.Off+r.Len, n)])
 	}
 	if !bytes.Equal(got, want) {
@@ -84,8 +84,8 @@ func readFlipped(t *testing.T, dir string, want []byte, what string) outcome {
 	}
 	// A reader that does not salvage must not get through either.
 	err = v.ReadAt(t.Context(), got, 0)
-	if damaged := len(salvage.Bad()) > 0; errors.Is(err, backupstore.ErrDamaged) != damaged || err != nil && !damaged {
-		t.Fatalf("%s: bad %v, reading says %v", what, salvage.Bad(), err)
+	if damaged := len(salvage.Lost()) > 0; errors.Is(err, backupstore.ErrDamaged) != damaged || err != nil && !damaged {
+		t.Fatalf("%s: bad %v, reading says %v", what, salvage.Lost(), err)
 	}
 	if err != nil {
 		return noticed
@@ -246,8 +246,8 @@ func TestAnEndThatTheLastDigestDoesNotConfirmMakesNoZeros(t *testing.T) {
 	}
 	s := backupstore.NewSalvage(v, nil)
 	p := make([]byte, 4096)
-	if err := s.ReadAt(t.Context(), p, end-4096); err != nil || len(s.Bad()) != 1 || s.Bad()[0].Off+s.Bad()[0].Len != end {
-		t.Error(err, s.Bad())
+	if err := s.ReadAt(t.Context(), p, end-4096); err != nil || len(s.Lost()) != 1 || s.Lost()[0].Off+s.Lost()[0].Len != end {
+		t.Error(err, s.Lost())
 	}
 }
 
@@ -373,7 +373,7 @@ func readChain(t *testing.T, g ground, what string) outcome {
 		t.Fatalf("%s: %v", what, err)
 	}
 	want := bytes.Clone(g.want[:n])
-	for _, r := range salvage.Bad() {
+	for _, r := range salvage.Lost() {
 		clear(want[min(r.Off, n):min(r.Off+r.Len, n)])
 	}
 	if !bytes.Equal(got, want) {
@@ -387,11 +387,11 @@ func readChain(t *testing.T, g ground, what string) outcome {
 		if err == nil && !bytes.Equal(got, g.want[:n]) {
 			t.Fatalf("%s: silently wrong bytes were copied", what)
 		}
-		if (err == nil) != (len(salvage.Bad()) == 0) {
-			t.Fatalf("%s: copying says %v, lost is %v", what, err, salvage.Bad())
+		if (err == nil) != (len(salvage.Lost()) == 0) {
+			t.Fatalf("%s: copying says %v, lost is %v", what, err, salvage.Lost())
 		}
 	}
-	if len(salvage.Bad()) > 0 {
+	if len(salvage.Lost()) > 0 {
 		return noticed
 	}
 	return harmless

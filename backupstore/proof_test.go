@@ -109,7 +109,7 @@ func TestDamageOfOneObjectIsNotHeldAgainstAnother(t *testing.T) {
 		if err := s.ReadAt(t.Context(), make([]byte, content.Size()), 0); err != nil {
 			t.Fatal(err)
 		}
-		if bad := s.Bad(); len(bad) != 1 || bad[0] != (backupstore.Range{Off: 64 << 10, Len: 32 << 10}) {
+		if bad := s.Lost(); len(bad) != 1 || bad[0] != (backupstore.Range{Off: 64 << 10, Len: 32 << 10}) {
 			t.Errorf("%d bytes of memory: %v are lost", memory, bad)
 		}
 	}
@@ -131,7 +131,7 @@ func TestVerifyOfABackupWithoutDigestsSaysWhatReadingDoes(t *testing.T) {
 				t.Fatal(err)
 			}
 			var lost int64
-			for _, r := range s.Bad() {
+			for _, r := range s.Lost() {
 				lost += r.Len
 			}
 			r := verify(t, c, backupstore.VerifyOptions{}, c.Backups()...)[child.ID]
@@ -140,7 +140,7 @@ func TestVerifyOfABackupWithoutDigestsSaysWhatReadingDoes(t *testing.T) {
 				found += d.Length
 			}
 			if r.OK || lost != content.Size() || found != lost-4096 {
-				t.Errorf("ok %v, %+v; reading loses %v", r.OK, r.Damaged, s.Bad())
+				t.Errorf("ok %v, %+v; reading loses %v", r.OK, r.Damaged, s.Lost())
 			}
 		})
 	}

@@ -82,7 +82,7 @@ func TestDecodingGoesOnAtACheckpointBehindTheDamage(t *testing.T) {
 							t.Fatal(err)
 						}
 					}
-					bad := s.Bad()
+					bad := s.Lost()
 					if len(bad) == 0 {
 						t.Fatal("the damage was not noticed")
 					}
@@ -197,7 +197,7 @@ func TestDecodingGoesOnBehindDamageWithoutAnIndex(t *testing.T) {
 							}
 						}
 						expect, lost, end := bytes.Clone(want), int64(0), int64(0)
-						for _, r := range s.Bad() {
+						for _, r := range s.Lost() {
 							clear(expect[r.Off : r.Off+r.Len])
 							lost, end = lost+r.Len, r.Off+r.Len
 						}
@@ -205,7 +205,7 @@ func TestDecodingGoesOnBehindDamageWithoutAnIndex(t *testing.T) {
 							t.Errorf("read in pieces of %d: wrong bytes", piece)
 						}
 						if lost > c.lost || end == content.Size() {
-							t.Errorf("read in pieces of %d: lost %v", piece, s.Bad())
+							t.Errorf("read in pieces of %d: lost %v", piece, s.Lost())
 						}
 					}
 				})
@@ -255,12 +255,12 @@ func TestCheckpointsFromBehindDamageMisleadNobody(t *testing.T) {
 				}
 			}
 			expect, lost := bytes.Clone(want), int64(0)
-			for _, r := range s.Bad() {
+			for _, r := range s.Lost() {
 				clear(expect[r.Off : r.Off+r.Len])
 				lost += r.Len
 			}
 			if lost == 0 || lost > 1<<20 {
-				t.Errorf("read in pieces of %d, build %v: lost %v", piece, build, s.Bad())
+				t.Errorf("read in pieces of %d, build %v: lost %v", piece, build, s.Lost())
 			}
 			if !bytes.Equal(got, expect) {
 				t.Errorf("read in pieces of %d, build %v: wrong bytes", piece, build)

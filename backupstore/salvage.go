@@ -15,8 +15,8 @@ type Salvage struct {
 	*Volume
 	keep func(p []byte, off int64) error
 
-	mu  sync.Mutex
-	bad ranges
+	mu   sync.Mutex
+	lost ranges
 }
 
 // NewSalvage returns the Salvage of v. keep, if not nil, fills p with what is to be at off of the
@@ -36,8 +36,8 @@ func (s *Salvage) Load(ctx context.Context, p []byte, off int64) error { return 
 // Differs is Volume.Differs. What replaces damaged bytes does not differ.
 func (s *Salvage) Differs(ctx context.Context, p []byte, off int64) ([]Range, error) {
 	all, err := s.Volume.Differs(ctx, p, off)
-	bad := s.Bad()
-	if len(all) == 0 || len(bad) == 0 || err != nil {
+	lost := s.Lost()
+	if len(all) == 0 || len(lost) == 0 || err != nil {
 		return all, err
 	}
 	var out ranges
@@ -45,7 +45,7 @@ func (s *Salvage) Differs(ctx context.Context, p []byte, off int64) ([]Range, er
 	for _, r := range all {
 		for at := r.Off; at < r.Off+r.Len; at += block {
 			n := min(block, r.Off+r.Len-at)
-			if !ranges(bad).has(at) || s.keep == nil && !isZero(p[at-off:at-off+n]) {
+			if !ranges(lost).has(at) || s.keep == nil && !isZero(p[at-off:at-off+n]) {
 				out.add(at, n)
 			}
 		}
@@ -55,9 +55,9 @@ func (s *Salvage) Differs(ctx context.Context, p []byte, off int64) ([]Range, er
 
 func (s *Salvage) replace(p []byte, off int64, d *DamageError) error {
 	s.mu.Lock()
-	before := len(s.bad)
-	s.bad.add(off, int64(len(p)))
-	more := len(s.bad) > before
+	before := len(s.lost)
+	s.lost.add(off, int64(len(p)))
+	more := len(s.lost) > before
 	s.mu.Unlock()
 	if more {
 		s.catalog.log.Warn("bytes are lost", "backup", d.Backup, "object", d.Object, "offset", d.Offset, "reason", d.Reason)
@@ -69,17 +69,17 @@ func (s *Salvage) replace(p []byte, off int64, d *DamageError) error {
 	return nil
 }
 
-// Bad returns the lost ranges among those that were read so far, in order.
-func (s *Salvage) Bad() []Range {
+// Lost returns the lost ranges among those that were read so far, in order.
+func (s *Salvage) Lost() []Range {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.Clone(s.bad)
+	return slices.Clone(s.lost)
 }
 
 // WriteMap writes a map file of GNU ddrescue (its manual, "Mapfile structure") for size bytes: the
-// ranges in bad, in order, are "-", failed, all others "+", rescued. With it ddrescue can fill the
-// bad ranges from another copy.
-func WriteMap(w io.Writer, size int64, bad []Range, comment string) error {
+// ranges in lost, in order, are "-", failed, all others "+", rescued. With it ddrescue can fill the
+// lost ranges from another copy.
+func WriteMap(w io.Writer, size int64, lost []Range, comment string) error {
 	b := bufio.NewWriter(w)
 	fmt.Fprintf(b, "# Mapfile. Created by restorefs\n# %s\n# current_pos  current_status  current_pass\n", comment)
 	fmt.Fprintf(b, "0x%08X     +               1\n#      pos        size  status\n", max(0, size-1))
@@ -89,7 +89,7 @@ func WriteMap(w io.Writer, size int64, bad []Range, comment string) error {
 		}
 	}
 	var at int64
-	for _, r := range bad {
+	for _, r := range lost {
 		line(at, r.Off, '+')
 		line(r.Off, r.Off+r.Len, '-')
 		at = r.Off + r.Len

@@ -46,10 +46,10 @@ func TestSalvageReadsAroundTheDamage(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
-				if f.HealedBy != "" && len(s.Bad()) > 0 || f.HealedBy == "" && len(s.Bad()) == 0 {
-					t.Fatalf("bad: %v", s.Bad())
+				if f.HealedBy != "" && len(s.Lost()) > 0 || f.HealedBy == "" && len(s.Lost()) == 0 {
+					t.Fatalf("bad: %v", s.Lost())
 				}
-				for _, r := range s.Bad() {
+				for _, r := range s.Lost() {
 					if !slices.ContainsFunc(f.Damaged, func(d storetest.Extent) bool {
 						return d.Offset < r.Off+r.Len && r.Off < d.Offset+d.Length
 					}) {

@@ -85,8 +85,8 @@ func TestALongRunOfRowsThatCallDataZeroGivesTheObjectsBytes(t *testing.T) {
 				}
 				s := backupstore.NewSalvage(open(t, c, b.ID), nil)
 				got := make([]byte, size)
-				if err := s.ReadAt(t.Context(), got, 0); err != nil || !bytes.Equal(got, want) || len(s.Bad()) > 0 {
-					t.Error(err, s.Bad())
+				if err := s.ReadAt(t.Context(), got, 0); err != nil || !bytes.Equal(got, want) || len(s.Lost()) > 0 {
+					t.Error(err, s.Lost())
 				}
 				r := verify(t, c, backupstore.VerifyOptions{}, c.Backups()...)[b.ID]
 				if r.OK || len(r.Damaged) != 2 || r.Damaged[1].Offset != lyingRanges[1].Off || !strings.HasSuffix(r.Damaged[0].Object, "_sha256file") {

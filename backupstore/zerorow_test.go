@@ -63,8 +63,8 @@ func TestARowThatCallsABlockZeroDoesNotBeatAnObjectThatIsRight(t *testing.T) {
 			}
 			s := backupstore.NewSalvage(open(t, openCatalog(t, dir, backupstore.Options{}), b.ID), nil)
 			p := bytes.Repeat([]byte("x"), 32<<10)
-			if err := s.ReadAt(t.Context(), p, 0); err != nil || len(s.Bad()) > 0 || len(bytes.Trim(p, "\x00")) > 0 {
-				t.Error(err, s.Bad())
+			if err := s.ReadAt(t.Context(), p, 0); err != nil || len(s.Lost()) > 0 || len(bytes.Trim(p, "\x00")) > 0 {
+				t.Error(err, s.Lost())
 			}
 		})
 	}
@@ -128,8 +128,8 @@ func TestAnObjectThatAllRowsCallZeroIsHeldToItsMD5(t *testing.T) {
 			}
 			salvage := backupstore.NewSalvage(open(t, c, b.ID), nil)
 			got := make([]byte, len(want))
-			if err := salvage.ReadAt(t.Context(), got, 0); err != nil || !bytes.Equal(got, want) || len(salvage.Bad()) > 0 {
-				t.Error(err, salvage.Bad())
+			if err := salvage.ReadAt(t.Context(), got, 0); err != nil || !bytes.Equal(got, want) || len(salvage.Lost()) > 0 {
+				t.Error(err, salvage.Lost())
 			}
 			r := verify(t, c, backupstore.VerifyOptions{}, c.Backups()...)[b.ID]
 			if r.OK || len(r.Damaged) != 1 || r.Damaged[0].Offset != 1<<20 || r.Damaged[0].Length != 1<<20 || !strings.HasSuffix(r.Damaged[0].Object, "_sha256file") {

@@ -12,7 +12,7 @@ type Stats struct {
 	LoadErrors     uint64 // calls of Source.Load that failed and were not cancelled
 	LoadedBytes    uint64 // bytes delivered by calls of Source.Load that succeeded
 	Turns          uint64 // loads given up by a cancelled reader while others waited
-	Salvages       uint64 // damaged spans read block by block
+	Blockwise      uint64 // damaged spans read block by block
 	Prefetched     uint64 // spans loaded ahead of a reader
 	PrefetchWasted uint64 // of those, evicted before they were read
 	Evictions      uint64 // spans evicted
@@ -27,7 +27,7 @@ type Stats struct {
 // counters is what Stats is read from.
 type counters struct {
 	hits, misses, zeros                               atomic.Uint64
-	loads, loadErrors, loadedBytes, turns, salvages   atomic.Uint64
+	loads, loadErrors, loadedBytes, turns, blockwise  atomic.Uint64
 	prefetched, prefetchWasted, evictions, memoryWait atomic.Uint64
 	views                                             atomic.Int64
 }
@@ -42,7 +42,7 @@ func (c *Cache) Stats() Stats {
 		LoadErrors:     c.count.loadErrors.Load(),
 		LoadedBytes:    c.count.loadedBytes.Load(),
 		Turns:          c.count.turns.Load(),
-		Salvages:       c.count.salvages.Load(),
+		Blockwise:      c.count.blockwise.Load(),
 		Prefetched:     c.count.prefetched.Load(),
 		PrefetchWasted: c.count.prefetchWasted.Load(),
 		Evictions:      c.count.evictions.Load(),

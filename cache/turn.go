@@ -118,7 +118,7 @@ func (v *Cached) fetch(ctx context.Context, wants []want) error {
 			}
 			continue
 		}
-		if err := r.salvage(ctx); err != nil {
+		if err := r.loadBlockwise(ctx); err != nil {
 			return err
 		}
 		if err := r.load(ctx); err != nil {

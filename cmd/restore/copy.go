@@ -100,7 +100,7 @@ func (r *Restore) To(ctx context.Context, name string, guard Guard) (Result, err
 		}
 	}
 	out.Restored = true
-	out.Healed, out.Lost = r.composed.Healed(), r.salvage.Bad()
+	out.Healed, out.Lost = r.composed.Healed(), r.salvage.Lost()
 	out.Record, out.RecordErr = r.writeRecord(ctx, target)
 	out.Map, out.MapErr = r.writeMap(target, out.Lost)
 	return out, nil

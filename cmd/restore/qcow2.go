@@ -94,7 +94,7 @@ func (r *Restore) ToQcow2(ctx context.Context, name string) (_ Result, err error
 		Size: x.size, BytesWritten: data, BytesZeroed: x.size - data, Verified: r.o.Copy.VerifyAfter, Duration: time.Since(begin),
 	}
 	out.Restored = true
-	out.Healed, out.Lost = volume.Healed(), r.salvage.Bad()
+	out.Healed, out.Lost = volume.Healed(), r.salvage.Lost()
 	out.Record, out.RecordErr = r.writeRecord(ctx, target)
 	return out, nil
 }

@@ -23,8 +23,8 @@ func (v *Cached) blocks(w *want) (from, to int64) {
 	return w.off / align * align, min((w.off+int64(w.n)+align-1)/align*align, v.size)
 }
 
-// salvage loads the blocks that the reader asked for from spans that failed.
-func (r *request) salvage(ctx context.Context) error {
+// loadBlockwise loads the blocks that the reader asked for from spans that failed.
+func (r *request) loadBlockwise(ctx context.Context) error {
 	for i := range r.wants {
 		w := &r.wants[i]
 		if w.failed == nil {
@@ -45,7 +45,7 @@ func (v *Cached) loadBlocks(ctx context.Context, w *want) error {
 		return err
 	}
 	defer c.leave()
-	c.count.salvages.Add(1)
+	c.count.blockwise.Add(1)
 	start := w.index * int64(v.span)
 	from, to := v.blocks(w)
 	for off := from; off < to; off += int64(v.align) {
