@@ -15,7 +15,7 @@ const (
 	dropWait = 50 * time.Millisecond
 )
 
-// drops makes the kernel write back and drop cached pages of a disk, for writes through a window.
+// drops makes the kernel write back and drop cached pages of a disk, for writes through a part.
 // Windows themselves are not cached while disks can be written, and the cache of a disk that is not
 // open is dropped when the disk is opened.
 //
@@ -121,7 +121,7 @@ func (t *tree) dropCached(id string, off, n int64) {
 	nodes := map[*volumeNode]span{}
 	t.handlesMu.Lock()
 	for h := range t.handles {
-		if h.id == id && !h.node.window {
+		if h.id == id && !h.node.part {
 			nodes[h.node] = span{off, off + n}
 		}
 	}

@@ -173,7 +173,7 @@ func (d *partitionsDir) Lookup(ctx context.Context, name string, out *fuse.Entry
 	}
 	for _, p := range table.Partitions {
 		if name == partitionName(p) {
-			n := &volumeNode{node: node{t: d.t}, backup: d.backup, size: p.Size, window: true, start: p.Start}
+			n := &volumeNode{node: node{t: d.t}, backup: d.backup, size: p.Size, part: true, start: p.Start}
 			n.attr(&out.Attr)
 			return d.NewInode(ctx, n, stable(syscall.S_IFREG, at, p.Start, p.Size, d.backup.CreatedAt.UnixNano())), 0
 		}
@@ -204,23 +204,23 @@ func (d *partitionsDir) Readdir(ctx context.Context) (gofs.DirStream, syscall.Er
 	return gofs.NewListDirStream(list), 0
 }
 
-// openVolume opens the disk or, for a window, the part of the disk.
+// openVolume opens the disk or, for a part, that part of the disk.
 func (n *volumeNode) openVolume(ctx context.Context) (Disk, error) {
 	v, err := n.t.catalog.Open(ctx, n.backup.ID)
 	if err != nil {
 		return nil, err
 	}
 	switch size := v.Size(); {
-	case !n.window && size != n.size:
+	case !n.part && size != n.size:
 		err = fmt.Errorf("the volume has %d bytes, the catalogue says %d", size, n.size)
-	case n.window && (n.size > size || n.start > size-n.size):
+	case n.part && (n.size > size || n.start > size-n.size):
 		err = fmt.Errorf("the volume has %d bytes, the partition lies at %d and has %d", size, n.start, n.size)
-	case n.window:
-		w := window{v, n.start, n.size}
+	case n.part:
+		part := diskPart{v, n.start, n.size}
 		if writable, ok := v.(WritableDisk); ok {
-			return &writableWindow{w, writable, func(off, size int64) { n.t.dropCached(n.backup.ID, off, size) }}, nil
+			return &writablePart{part, writable, func(off, size int64) { n.t.dropCached(n.backup.ID, off, size) }}, nil
 		}
-		return &w, nil
+		return &part, nil
 	}
 	if err != nil {
 		return nil, errors.Join(err, v.Close())

@@ -14,13 +14,13 @@ import (
 // 1024, and go-fuse puts two headers in front.
 const maxSlices = 1022
 
-// volumeNode is a volume.raw or, as a window, a part of one: a partition.
+// volumeNode is a volume.raw or a part of one: a partition.
 type volumeNode struct {
 	node
 	backup Backup
 	size   int64
-	window bool
-	start  int64 // of the window
+	part   bool
+	start  int64 // of the part
 }
 
 var _ = (gofs.NodeOpener)((*volumeNode)(nil))

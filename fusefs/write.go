@@ -32,7 +32,7 @@ func (t *tree) mayOpen(flags uint32) syscall.Errno {
 // The kernel writes through its page cache (no FUSE_WRITEBACK_CACHE): a write
 // is acknowledged by the Disk, or fails, before write(2) returns. The cache
 // of one file is coherent for all its users, direct I/O and mappings included.
-// A window is another file with the same bytes, so it has no cache, and a write
+// A part is another file with the same bytes, so it has no cache, and a write
 // through it drops the disk's cached pages (dropCached). What was cached of a
 // disk that nobody had open is dropped when it is opened.
 func (h *volumeHandle) openFor(flags uint32) (fuseFlags uint32, no syscall.Errno) {
@@ -43,7 +43,7 @@ func (h *volumeHandle) openFor(flags uint32) (fuseFlags uint32, no syscall.Errno
 		}
 		return fuse.FOPEN_KEEP_CACHE | fuse.FOPEN_NOFLUSH, 0
 	}
-	if h.node.window {
+	if h.node.part {
 		fuseFlags = fuse.FOPEN_DIRECT_IO
 	}
 	if !writes(flags) {
