@@ -28,14 +28,22 @@
 //   - span: some adjacent blocks, the unit that is decoded and cached at once.
 //   - checkpoint: a place inside an object at which decoding can resume; an
 //     object's checkpoints are its index. window: the decoded bytes before a
-//     checkpoint to which the bytes after it refer.
+//     checkpoint to which the bytes after it refer. Read-ahead has one too, what is
+//     loaded ahead of a reader, and so has a rate, the time that it is measured
+//     over. A partition is a part of a disk, and no window.
 //   - complete, incomplete, broken: states of a backup. Incomplete: Cinder did
 //     not finish it (there is no _metadata). Broken: something is missing or not
 //     as Cinder writes it; the problems say what.
 //   - damage: a range of a volume whose bytes cannot be had, or fail their
 //     digest. heal: to take such a range from a sibling, another backup of the
-//     same volume.
-//   - target: what a volume is copied onto.
+//     same volume. lost: what is damaged and cannot be healed either. salvage: to
+//     read on past that. bad is said of the bytes of formats alone.
+//   - target: what a volume is copied onto. marker: the file that says of a target,
+//     until its restore is complete, which backup is being written.
+//   - note: a remark for the operator, in output and in JSON.
+//   - record: what Cinder's database has, or had, of a backup or a volume; of the
+//     volume it is also the file beside a target. Formats of others (XFS, NTFS,
+//     RPC) have records of their own.
 //   - refresh: to bring the catalogue up to date. scan: to read the share's
 //     directories for that; a look is what one scan has found. renew: to go over
 //     to the directory that has replaced the share's.

@@ -114,7 +114,7 @@ func TestARunFailsIfItsTargetDoesNotReadBackAsWritten(t *testing.T) {
 	if !ok || res.Verified || !slices.Equal(wrong.Comparison.Differing, []Range{{Off: 5 << 20, Len: testBlock}}) || !strings.Contains(err.Error(), "do not use it") {
 		t.Fatalf("%+v %v", res, err)
 	}
-	if _, err := os.Stat(tg.Note()); err != nil {
+	if _, err := os.Stat(tg.Marker()); err != nil {
 		t.Errorf("nothing says that it is not whole: %v", err)
 	}
 }

@@ -2,8 +2,8 @@
 // or a block device.
 //
 // It owns the target (what it is, whether it may be written, how it is zeroed), the pipeline that
-// copies, the comparison of a target with a backup, and the note by which an interrupted run can be
-// continued. It knows nothing of backups, objects or compression: those are behind Source, and
+// copies, the comparison of a target with a backup, and the marker by which an interrupted run can
+// be continued. It knows nothing of backups, objects or compression: those are behind Source, and
 // every byte that a Source returns is verified. Bytes that the kernel copies for a Copier are
 // verified on the target.
 //
@@ -12,7 +12,7 @@
 //	Open      resolve the name, open exclusively, examine the machine and
 //	          the target's content, accept or refuse it; writes nothing
 //	Plan      say what a run would do; writes nothing
-//	Run       write the note, copy or compare and copy, flush, remove the note
+//	Run       write the marker, copy or compare and copy, flush, remove it
 //	Compare   read a target past the page cache and compare it by digests
 //	Stream    instead of all these: write the volume from front to back into a pipe
 //

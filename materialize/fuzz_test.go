@@ -25,30 +25,30 @@ func FuzzNote(f *testing.F) {
 	f.Add([]byte(`{"version":1,"size":-1,"head":[null,"` + "\xff" + `"],"started":"0001-01-01T00:00:00+23:59"}`))
 	f.Add([]byte(`{"version":1,"head":{}}`))
 	f.Add([]byte("[1]"))
-	f.Add(append([]byte(`{"version":1}`), bytes.Repeat([]byte(" "), noteMaxBytes)...))
+	f.Add(append([]byte(`{"version":1}`), bytes.Repeat([]byte(" "), markerMaxBytes)...))
 	at := filepath.Join(f.TempDir(), "note")
 	f.Fuzz(func(t *testing.T, text []byte) {
 		if err := os.WriteFile(at, text, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		n := readNote(at)
+		n := readMarker(at)
 		if n == nil {
 			return
 		}
-		if n.Version != noteVersion || len(n.Head) > noteMaxBytes/2 || len(n.Backup)+len(n.Target)+len(n.Path) > 3*noteMaxBytes {
+		if n.Version != markerVersion || len(n.Head) > markerMaxBytes/2 || len(n.Backup)+len(n.Target)+len(n.Path) > 3*markerMaxBytes {
 			t.Fatalf("%+v", n)
 		}
 		whole, err := json.Marshal(n)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(whole) > noteMaxBytes {
+		if len(whole) > markerMaxBytes {
 			return
 		}
 		if err := private.Replace(at, whole); err != nil {
 			t.Fatal(err)
 		}
-		again := readNote(at)
+		again := readMarker(at)
 		if again == nil || !again.Started.Equal(n.Started) {
 			t.Fatalf("%+v became %+v", n, again)
 		}

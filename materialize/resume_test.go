@@ -92,7 +92,7 @@ func TestARunThatWasKilledIsContinued(t *testing.T) {
 				cmd.Wait()
 
 				missing := differing(t, vol, path)
-				note := path + noteSuffix
+				note := path + markerSuffix
 				if kind == "device" {
 					notes, _ := filepath.Glob(filepath.Join(state, "*"))
 					note = strings.Join(append(notes, ""), "")

@@ -29,7 +29,7 @@ type Options struct {
 	// can do so copies them. They are then verified on the target.
 	Reflink bool
 
-	// Whole, if not nil, is called when all data is on stable storage, before the note is removed
+	// Whole, if not nil, is called when all data is on stable storage, before the marker is removed
 	// that says that the target is unfinished: if this run is killed meanwhile, the next run calls
 	// it again.
 	Whole func()
@@ -126,8 +126,8 @@ func (p *pipeline) run(ctx context.Context) (verified bool, err error) {
 	if p.o.Whole != nil {
 		p.o.Whole()
 	}
-	if err := p.t.removeNote(); err != nil {
-		p.o.Logger.Warn("the target is complete, but the note of its restore could not be removed", "note", p.t.note, "err", err)
+	if err := p.t.removeMarker(); err != nil {
+		p.o.Logger.Warn("the target is complete, but the marker of its restore could not be removed", "marker", p.t.marker, "err", err)
 	}
 	p.o.Progress.stage.Store(int32(StageDone))
 	return p.o.VerifyAfter, nil
@@ -146,7 +146,7 @@ func worse(ctx context.Context, err, flush error) error {
 }
 
 // prepare does everything that must precede the first byte of data: the last check, creating the
-// file, the note, the size.
+// file, the marker, the size.
 func (p *pipeline) prepare(ctx context.Context) error {
 	t := p.t
 	if err := t.stillFree(); err != nil {
@@ -160,14 +160,14 @@ func (p *pipeline) prepare(ctx context.Context) error {
 	if err := t.create(); err != nil {
 		return err
 	}
-	if t.note != "" && t.continues == nil {
+	if t.marker != "" && t.continues == nil {
 		head, err := t.head()
 		if err != nil {
 			return err
 		}
-		if err := t.writeNote(head); err != nil {
-			p.o.Logger.Warn("no note of this restore can be written: if it is interrupted, --delta --force continues it", "note", t.note, "err", cause(err))
-			t.note = ""
+		if err := t.writeMarker(head); err != nil {
+			p.o.Logger.Warn("no marker of this restore can be written: if it is interrupted, --delta --force continues it", "marker", t.marker, "err", cause(err))
+			t.marker = ""
 		}
 	}
 	if t.kind == KindDevice && t.direct == nil {

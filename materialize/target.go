@@ -44,10 +44,10 @@ type Target struct {
 	overridden []Reason
 	notes      []string
 
-	backup    string // the backup's id
-	key       string // lasting identity, for the note
-	note      string // the note's path, or ""
-	continues *note  // of the run that is continued, or nil
+	backup    string  // the backup's id
+	key       string  // lasting identity, for the marker
+	marker    string  // the marker's path, or ""
+	continues *marker // of the run that is continued, or nil
 	force     bool
 }
 
@@ -56,11 +56,11 @@ type OpenOptions struct {
 	Size  int64 // of the volume, in bytes
 	Force bool  // overwrite what the target holds; overrides no other check
 
-	// Backup is the backup's id. With it an interrupted run leaves a note, and
+	// Backup is the backup's id. With it an interrupted run leaves a marker, and
 	// the next run of this backup onto this target continues it without Force.
 	Backup string
-	// StateDir is an existing directory for the notes of devices; "" means that runs onto devices
-	// leave no notes. Notes for files lie beside the files.
+	// StateDir is an existing directory for the markers of devices; "" means that runs onto devices
+	// leave no markers. Those of files lie beside the files.
 	StateDir string
 }
 
@@ -108,7 +108,7 @@ func (t *Target) judge(ctx context.Context, f facts, o OpenOptions) error {
 			t.key = theHost.deviceKey(f.machine, t.id.rdev)
 		}
 	}
-	t.findNote(o, &f)
+	t.findMarker(o, &f)
 	refused := false
 	reasons := judge(f, o.Size)
 	for _, r := range reasons {
@@ -176,12 +176,12 @@ func (t *Target) openAs(flags int) (*os.File, error) {
 	return f, nil
 }
 
-// findNote looks for the note of an interrupted run.
-func (t *Target) findNote(o OpenOptions, f *facts) {
-	if t.note = t.notePath(o); t.note == "" || t.f == nil {
+// findMarker looks for the marker of an interrupted run.
+func (t *Target) findMarker(o OpenOptions, f *facts) {
+	if t.marker = t.markerPath(o); t.marker == "" || t.f == nil {
 		return
 	}
-	n := readNote(t.note)
+	n := readMarker(t.marker)
 	switch {
 	case n == nil || n.Target != t.key || t.key == "":
 	case n.Backup == o.Backup && n.Size == o.Size:
@@ -240,9 +240,9 @@ func (t *Target) Overridden() []Reason { return t.overridden }
 // Notes are sentences that the operator should read before confirming.
 func (t *Target) Notes() []string { return t.notes }
 
-// Note is the path of the file that says, until a run is complete, which backup is being written;
+// Marker is the path of the file that says, until a run is complete, which backup is being written;
 // "" if there is none.
-func (t *Target) Note() string { return t.note }
+func (t *Target) Marker() string { return t.marker }
 
 // Close closes the target. Only a nil error of Run means that it is on stable storage.
 func (t *Target) Close() error {

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// Options.Whole is called while the note exists, so that the same command
+// Options.Whole is called while the marker exists, so that the same command
 // continues a run that is killed in between.
 func TestWholeIsCalledBeforeTheNoteIsRemoved(t *testing.T) {
 	vol := newFakeVolume(3<<20, 5)
@@ -14,7 +14,7 @@ func TestWholeIsCalledBeforeTheNoteIsRemoved(t *testing.T) {
 	calls := 0
 	whole := func() {
 		calls++
-		if _, err := os.Stat(path + noteSuffix); err != nil {
+		if _, err := os.Stat(path + markerSuffix); err != nil {
 			t.Errorf("the note is gone before: %v", err)
 		}
 		checkFile(t, path, vol)
@@ -27,7 +27,7 @@ func TestWholeIsCalledBeforeTheNoteIsRemoved(t *testing.T) {
 	if _, err := Run(t.Context(), vol, tg, Options{Whole: whole}); err != nil || calls != 1 {
 		t.Errorf("%v, %d calls", err, calls)
 	}
-	if _, err := os.Stat(path + noteSuffix); !os.IsNotExist(err) {
+	if _, err := os.Stat(path + markerSuffix); !os.IsNotExist(err) {
 		t.Errorf("the note stays: %v", err)
 	}
 }

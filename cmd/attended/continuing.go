@@ -8,9 +8,9 @@ import (
 )
 
 // continuing returns the command that continues a materialize that ended early: with the flags that
-// were given except those in drop, and with more at the end. noted says that the target has a note
+// were given except those in drop, and with more at the end. marked says that the target has a marker
 // of the run; without one the command needs --delta and --force.
-func (o Options) continuing(g cmdline.Given, noted bool, drop []string, more ...string) string {
+func (o Options) continuing(g cmdline.Given, marked bool, drop []string, more ...string) string {
 	words := []string{"restorefs", o.Command}
 	for _, f := range g {
 		if f.Name != "dry-run" && !slices.Contains(drop, f.Name) {
@@ -18,7 +18,7 @@ func (o Options) continuing(g cmdline.Given, noted bool, drop []string, more ...
 		}
 	}
 	for _, name := range []string{"delta", "force"} {
-		if !noted && len(g.Only(name)) == 0 {
+		if !marked && len(g.Only(name)) == 0 {
 			words = append(words, "--"+name)
 		}
 	}

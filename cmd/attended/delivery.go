@@ -135,8 +135,8 @@ func (d *delivery) deliver(ctx context.Context) error {
 	if !ok {
 		return err
 	}
-	if note := d.done.Note; remains.Deleted && note != "" {
-		os.Remove(note) // a deleted volume is not continued
+	if marker := d.done.Marker; remains.Deleted && marker != "" {
+		os.Remove(marker) // a deleted volume is not continued
 	}
 	return d.explainRemains(remains)
 }
@@ -187,5 +187,5 @@ func (d *delivery) resumeCommand(e *cloud.RemainsError) string {
 	drop := []string{
 		"new-volume", "type", "availability-zone", "name", "size", "cleanup", "volume",
 	}
-	return d.o.continuing(d.given, e.Noted, drop, "--volume", e.Volume.ID, d.backup.ID)
+	return d.o.continuing(d.given, e.Marked, drop, "--volume", e.Volume.ID, d.backup.ID)
 }

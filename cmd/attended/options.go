@@ -101,7 +101,7 @@ func (o Options) keeper(ctx context.Context, s *locate.Share) restore.Keeper {
 	}
 }
 
-// stateDir returns the directory for the note that a device is half written, "" if it cannot be
+// stateDir returns the directory for the marker that a device is half written, "" if it cannot be
 // used.
 func (o Options) stateDir(ctx context.Context, s *locate.Share) string {
 	const without = "an interrupted run onto a device will need --delta --force to be continued"

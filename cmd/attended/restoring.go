@@ -129,7 +129,7 @@ func (r *restoring) howToContinue(name string, failed *restore.CopyError) error 
 		return failed
 	}
 	return fmt.Errorf("%w\nto continue:  %s", failed,
-		r.o.continuing(r.given, failed.Noted, nil, r.backup.ID, name))
+		r.o.continuing(r.given, failed.Marked, nil, r.backup.ID, name))
 }
 
 // maybeFinished adds to the refusal of a target that holds something how to find out whether it is

@@ -168,8 +168,8 @@ func (d *Delivery) remains(ctx context.Context, err error, held bool) error {
 		return err // nothing remains, or err says how to look for the volume
 	}
 	r := &RemainsError{Err: err, Volume: d.Volume, Created: created}
-	// The note of an interrupted run does not outlast a device that appears anew each time.
-	r.Noted = d.found == nil || d.found.Lasting || !d.written.Begun
+	// The marker of an interrupted run does not outlast a device that appears anew each time.
+	r.Marked = d.found == nil || d.found.Lasting || !d.written.Begun
 	if created && d.o.Cleanup && !held {
 		d.o.Tell(fmt.Sprintf("deleting volume %s, created for this restore", d.Volume.ID))
 		r.NotDeleted = d.client.DeleteCreated(ctx, d.Volume.ID, d.run)

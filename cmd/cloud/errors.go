@@ -14,9 +14,9 @@ type RemainsError struct {
 	// Deleted says that the volume was deleted again (Options.Cleanup), NotDeleted why that failed.
 	Deleted    bool
 	NotDeleted error
-	// Noted says that a note tells the next run onto the volume what this one has written. Without
+	// Marked says that a marker tells the next run onto the volume what this one has written. Without
 	// it the next run has to compare and overwrite.
-	Noted bool
+	Marked bool
 }
 
 // Error implements error.

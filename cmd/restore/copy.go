@@ -30,7 +30,7 @@ type Result struct {
 
 	Begun    bool   // something may have been written
 	Restored bool   // all data is on the target, on stable storage
-	Note     string // file that marks the target as half written, "" if there is none
+	Marker   string // file that marks the target as half written, "" if there is none
 
 	// Healed lists damaged ranges that were read from other backups of the volume instead, Lost
 	// those that could not be read at all (Options.Salvage). Both are in order.
@@ -47,8 +47,8 @@ type Result struct {
 
 // CopyError is the failure of a copy after it began. Running the same restore again continues it.
 type CopyError struct {
-	Err   error
-	Noted bool // the target is marked as half written; else continuing needs Delta and Force
+	Err    error
+	Marked bool // the target is marked as half written; else continuing needs Delta and Force
 	// Unproven ranges were written but not proven: the object that they come from is damaged, or
 	// was not read to its end.
 	Unproven []Range
@@ -73,7 +73,7 @@ func (r *Restore) To(ctx context.Context, name string, guard Guard) (Result, err
 		return Result{}, r.occupied(name, err)
 	}
 	defer target.Close()
-	out := Result{Target: target.String(), Path: target.Path(), Notes: target.Notes(), Note: target.Note()}
+	out := Result{Target: target.String(), Path: target.Path(), Notes: target.Notes(), Marker: target.Marker()}
 	if guard.Opened != nil {
 		if err := guard.Opened(target); err != nil {
 			return out, err
@@ -132,7 +132,7 @@ func (r *Restore) copy(ctx context.Context, target *materialize.Target) (materia
 	if err == nil {
 		return result, nil
 	}
-	failed := &CopyError{Err: err, Noted: target.Note() != ""}
+	failed := &CopyError{Err: err, Marked: target.Marker() != ""}
 	if once != nil {
 		failed.Unproven = once.Unproven()
 	}

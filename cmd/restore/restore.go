@@ -37,7 +37,7 @@ type Options struct {
 	// restored without Salvage but can be planned (see Restore.Broken).
 	PlanOnly bool
 
-	// StateDir is a directory for the note that a device is half written, with which an interrupted
+	// StateDir is a directory for the marker that a device is half written, with which an interrupted
 	// run can be continued; "" for none.
 	StateDir string
 	// Record is the file for the volume's name, metadata and more. "" means TARGET.metadata.json if

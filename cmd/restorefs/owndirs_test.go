@@ -151,7 +151,7 @@ func TestNothingPlantedBesideATargetIsBelievedOrWaitedFor(t *testing.T) {
 			if err := plant(target + ".restorefs-partial"); err != nil {
 				t.Fatal(err)
 			}
-			if _, stderr, code := restorefs(t, "materialize", "--share", share, b.ID, target); code != 0 || !strings.Contains(stderr, "no note of this restore can be written") {
+			if _, stderr, code := restorefs(t, "materialize", "--share", share, b.ID, target); code != 0 || !strings.Contains(stderr, "no marker of this restore can be written") {
 				t.Errorf("exit %d, %s", code, stderr)
 			}
 			if text, err := os.ReadFile(precious); err != nil || string(text) != "precious" {

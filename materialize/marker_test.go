@@ -11,7 +11,7 @@ import (
 	"github.com/restorefs/restorefs/backupstore/storetest/leaktest/need"
 )
 
-// With a note no --force is needed, so a note counts only if no other user can
+// With a marker no --force is needed, so a marker counts only if no other user can
 // have made it.
 func TestANoteThatAnotherUserMayHaveMadeIsNotBelieved(t *testing.T) {
 	if os.Geteuid() != 0 {
@@ -33,7 +33,7 @@ func TestANoteThatAnotherUserMayHaveMadeIsNotBelieved(t *testing.T) {
 				t.Fatal("not even as it was left: ", err)
 			}
 			tg.Close()
-			if err := spoil(path + noteSuffix); err != nil {
+			if err := spoil(path + markerSuffix); err != nil {
 				t.Fatal(err)
 			}
 			tg, err = Open(t.Context(), path, OpenOptions{Size: vol.Size(), Backup: "b11"})

@@ -16,24 +16,24 @@ import (
 	"github.com/restorefs/restorefs/cache/private"
 )
 
-// noteSuffix is the end of a note's name, beside a file or in the state
+// markerSuffix is the end of a marker's name, beside a file or in the state
 // directory.
-const noteSuffix = ".restorefs-partial"
+const markerSuffix = ".restorefs-partial"
 
 const (
-	noteVersion  = 1
-	noteMaxBytes = 1 << 16
-	headBytes    = 1 << 20
+	markerVersion  = 1
+	markerMaxBytes = 1 << 16
+	headBytes      = 1 << 20
 )
 
-// note says that restorefs began to write a backup onto a target and has not
+// marker says that restorefs began to write a backup onto a target and has not
 // finished. With it, the next run of the same backup onto the same target needs
 // no --force. It does not say how far the first run got: comparing the target
 // does.
 //
 //	{"version":1,"backup":"4f...","target":"inode 12 born 1780000000.5",
 //	 "path":"/srv/vm.raw","size":1073741824,"started":"2026-11-22T20:23:47Z","head":["9f2c..",""]}
-type note struct {
+type marker struct {
 	Version int       `json:"version"`
 	Backup  string    `json:"backup"`
 	Target  string    `json:"target"` // identity, see fileKey and deviceKey
@@ -47,24 +47,24 @@ type note struct {
 	Head []string `json:"head"`
 }
 
-// notePath returns the path of the target's note, or "" if it has none.
-func (t *Target) notePath(o OpenOptions) string {
+// markerPath returns the path of the target's marker, or "" if it has none.
+func (t *Target) markerPath(o OpenOptions) string {
 	switch {
 	case o.Backup == "":
 		return ""
 	case t.kind == KindFile:
-		return t.path + noteSuffix
+		return t.path + markerSuffix
 	case o.StateDir == "" || t.key == "":
 		return ""
 	}
 	sum := sha256.Sum256([]byte(t.key))
-	return filepath.Join(o.StateDir, fmt.Sprintf("%x%s", sum[:12], noteSuffix))
+	return filepath.Join(o.StateDir, fmt.Sprintf("%x%s", sum[:12], markerSuffix))
 }
 
-// readNote returns the note at path, or nil. A note that is not valid, or that
+// readMarker returns the marker at path, or nil. A marker that is not valid, or that
 // another user may have made, does not count: the operator is then asked for
 // --force.
-func readNote(path string) *note {
+func readMarker(path string) *marker {
 	f, err := os.OpenFile(path, os.O_RDONLY|private.Flags, 0)
 	if err != nil {
 		return nil
@@ -73,39 +73,39 @@ func readNote(path string) *note {
 	if private.Mine(f) != nil {
 		return nil
 	}
-	p := make([]byte, noteMaxBytes)
+	p := make([]byte, markerMaxBytes)
 	k, _ := f.ReadAt(p, 0)
-	n := new(note)
-	if json.Unmarshal(p[:k], n) != nil || n.Version != noteVersion {
+	n := new(marker)
+	if json.Unmarshal(p[:k], n) != nil || n.Version != markerVersion {
 		return nil
 	}
 	return n
 }
 
-// writeNote makes the note durable before the first byte is written.
-func (t *Target) writeNote(head []string) error {
-	data, err := json.Marshal(note{Version: noteVersion, Backup: t.backup, Target: t.key, Path: t.path,
+// writeMarker makes the marker durable before the first byte is written.
+func (t *Target) writeMarker(head []string) error {
+	data, err := json.Marshal(marker{Version: markerVersion, Backup: t.backup, Target: t.key, Path: t.path,
 		Size: t.need, Started: time.Now().UTC().Truncate(time.Second), Head: head})
 	if err != nil {
 		return err
 	}
-	if _, err := os.Lstat(t.note); err == nil && readNote(t.note) == nil {
-		return fmt.Errorf("write %s: there is something of that name that is not a note of this user", t.note)
+	if _, err := os.Lstat(t.marker); err == nil && readMarker(t.marker) == nil {
+		return fmt.Errorf("write %s: there is something of that name that is not a marker of this user", t.marker)
 	}
-	return private.Replace(t.note, data)
+	return private.Replace(t.marker, data)
 }
 
-func (t *Target) removeNote() error {
-	if t.note == "" {
+func (t *Target) removeMarker() error {
+	if t.marker == "" {
 		return nil
 	}
-	if err := os.Remove(t.note); err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err := os.Remove(t.marker); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	return private.SyncDir(filepath.Dir(t.note), nil)
+	return private.SyncDir(filepath.Dir(t.marker), nil)
 }
 
-// head returns note.Head for the target as it is.
+// head returns marker.Head for the target as it is.
 func (t *Target) head() ([]string, error) {
 	if t.blank {
 		return nil, nil
