@@ -7,6 +7,17 @@
 // how a compressed object is entered in the middle (seekable), what is kept in
 // memory (cache), and both ways out (fusefs, materialize).
 //
+// # Stability
+//
+// Other programs may use this package, share and locate to open a share,
+// materialize to restore, fusefs and cmd/serve to mount, fusefs/overlay and
+// cmd/files, and above these cmd/restore and cmd/cloud, which know no flags and
+// print nothing; cmd/cloud, cmd/restore and cmd/serve have examples. All other
+// packages serve these. Their Go names may change until the first release; they
+// are no contract yet. Contracts, which are only added to, are what is written
+// and served: the JSON of commands and of a mount's status, the names of metrics,
+// exit codes, and the formats that have pages in docs.
+//
 // # Glossary
 //
 // These words mean the same in code, flags, documents and log lines:

@@ -82,4 +82,8 @@
 //
 // A killed server leaves a mountpoint that answers ENOTCONN; Mount and Unmount
 // clear it.
+//
+// # Stability
+//
+// The Go names may change until the first release.
 package fusefs

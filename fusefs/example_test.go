@@ -14,7 +14,8 @@ import (
 var catalog fusefs.Catalog
 
 // Serve until the mount is unmounted or a signal comes, then give readers ten
-// seconds to finish.
+// seconds to finish. This one is not run: it would need a process to serve and
+// another one to read. The example of cmd/serve mounts a share in the tests.
 func ExampleMount() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()

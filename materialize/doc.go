@@ -32,4 +32,8 @@
 //
 // Not guaranteed: the order in which ranges are written; after an error some
 // ranges are written and others are not. Running again continues.
+//
+// # Stability
+//
+// The Go names may change until the first release.
 package materialize

@@ -29,4 +29,8 @@
 // Hazard: Cinder does not know that a volume is written. A volume that is not reserved, which is
 // always so if the operator names the device, can be attached elsewhere meanwhile; Undisturbed
 // finds that out only afterwards.
+//
+// # Stability
+//
+// The Go names may change until the first release.
 package cloud

@@ -27,4 +27,8 @@
 //
 // Hazard: set Keeper.Outside, which keeps files off the share. This package does not otherwise
 // compare the names that it is given with the share.
+//
+// # Stability
+//
+// The Go names may change until the first release.
 package restore
