@@ -5,6 +5,7 @@ import "fmt"
 // geometry is where everything lies, in bytes if nothing else is said.
 type geometry struct {
 	bytes   int64 // of the whole
+	sector  int64
 	cluster int64
 	record  int64 // of a record of the MFT
 	mft     int64 // where record 0 is
@@ -42,7 +43,7 @@ func (f *FS) setGeometry(head []byte) error {
 	if sector < 256 || sector > 4096 || sector&(sector-1) != 0 {
 		return corrupt(where, "sectors of %d bytes", sector)
 	}
-	g := geometry{cluster: sector * int64(head[13]), serial: le.Uint64(head[72:])}
+	g := geometry{sector: sector, cluster: sector * int64(head[13]), serial: le.Uint64(head[72:])}
 	if head[13] > 0x80 {
 		g.cluster = sector << min(256-int(head[13]), 32)
 	}

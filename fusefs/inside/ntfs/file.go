@@ -113,15 +113,20 @@ func (file *File) NextData(off int64) (begin, end int64, err error) {
 		}
 		return off, file.size, nil
 	}
-	for begin = off; begin < file.written; {
-		end, hole, err := file.dataEnd(begin)
+	for rounds := 1; off < file.written; rounds++ {
+		if rounds%aliveRounds == 0 {
+			if err := file.n.f.dev.alive(); err != nil {
+				return 0, 0, err
+			}
+		}
+		end, hole, err := file.dataEnd(off)
 		if err != nil {
 			return 0, 0, err
 		}
 		if !hole {
-			return begin, min(end, file.written), nil
+			return off, min(end, file.written), nil
 		}
-		begin = end
+		off = end
 	}
 	return 0, 0, io.EOF
 }

@@ -128,8 +128,16 @@ func (n *inode) blocks(blocks, used *stream, size int64, fn func(entry) error,
 				return nil
 			}
 			clear(bits[:])
-			if err := used.meta(bits[:left], i/8); err != nil {
+			err := used.meta(bits[:left], i/8)
+			if i > 0 && err == nil {
+				err = n.f.dev.alive()
+			}
+			if err != nil {
 				return err
+			}
+			if bits == [len(bits)]byte{} {
+				i += 8*int64(len(bits)) - 1
+				continue
 			}
 		}
 		if bits[bit/8] == 0 {
@@ -143,6 +151,9 @@ func (n *inode) blocks(blocks, used *stream, size int64, fn func(entry) error,
 		err := blocks.meta(b, i*size)
 		if err == nil {
 			err = fixups(b, indexMagic, where)
+		}
+		if err == nil && !n.f.isBlockAt(b, i*size) {
+			err = corrupt(where, "it is the block of another place, %d", le.Uint64(b[16:]))
 		}
 		if err == nil {
 			var mine error
@@ -159,6 +170,17 @@ func (n *inode) blocks(blocks, used *stream, size int64, fn func(entry) error,
 		}
 	}
 	return nil
+}
+
+// isBlockAt says whether a block of an index is the one that belongs to an offset. Otherwise a
+// few blocks that a list of runs repeats are a directory without end. Blocks that are smaller
+// than a cluster are counted by sectors, of whose size drivers have two opinions.
+func (f *FS) isBlockAt(b []byte, off int64) bool {
+	number := le.Uint64(b[16:])
+	if int64(len(b)) >= f.cluster {
+		return number == uint64(off/f.cluster)
+	}
+	return number == uint64(off/sectorBytes) || number == uint64(off/f.sector)
 }
 
 // indexEntries calls fn for the entries of a node of an index, whose head b begins with.

@@ -104,11 +104,10 @@ func (n *inode) target() (string, error) {
 		return "", corrupt(recordName(n.number), "its target has %d bytes at byte %d", length, at)
 	}
 	target := wideName(b[names+at:][:length])
-	for _, prefix := range []string{`\??\UNC\`, `\??\`} {
-		if rest, ok := strings.CutPrefix(target, prefix); ok {
-			target = rest
-			break
-		}
+	if share, ok := strings.CutPrefix(target, `\??\UNC\`); ok {
+		target = `\\` + share // of another computer: two slashes, as Windows has it
+	} else {
+		target = strings.TrimPrefix(target, `\??\`)
 	}
 	target = strings.ReplaceAll(target, `\`, "/")
 	return target, checkTarget(n, target)

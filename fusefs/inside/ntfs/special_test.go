@@ -43,6 +43,7 @@ func TestWhatWindowsPutsInPlaceOfFilesIsToldOrFollowed(t *testing.T) {
 		"absolute":     {tag: tagSymlink, data: windowsLink(`\??\C:\x\y`, "\x00\x00\x00\x00"), target: "C:/x/y"},
 		"directory":    {dir: true, tag: tagSymlink, data: windowsLink(`d`, relative), target: "d"},
 		"junction":     {dir: true, tag: tagJunction, data: windowsLink(`\??\C:\Users`, ""), target: "C:/Users"},
+		"share":        {dir: true, tag: tagSymlink, data: windowsLink(`\??\UNC\server\x`, "\x00\x00\x00\x00"), target: "//server/x"},
 		"of Linux":     {tag: tagLinuxLink, data: "\x02\x00\x00\x00/usr/bin", target: "/usr/bin"},
 		"compact":      {tag: tagCompact, data: strings.Repeat("\x01\x00\x00\x00", 4), told: "Compact OS"},
 		"deduplicated": {tag: tagDeduplicated, data: strings.Repeat("d", 100), told: "deduplicated"},
