@@ -26,11 +26,11 @@ func newChange(c files.Change) Change {
 	out := Change{Change: c.Kind, Part: n.Part().Name, Path: n.Path, PathBytes: notText(n.Path),
 		Type: n.Kind()}
 	if c.A != nil {
-		at := c.A.Attr.Mtime.UTC()
+		at := when(c.A.Attr.Mtime)
 		out.SizeA, out.ModifiedA = &c.A.Attr.Size, &at
 	}
 	if c.B != nil {
-		at := c.B.Attr.Mtime.UTC()
+		at := when(c.B.Attr.Mtime)
 		out.SizeB, out.ModifiedB = &c.B.Attr.Size, &at
 	}
 	return out

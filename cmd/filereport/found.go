@@ -17,7 +17,7 @@ type Found struct {
 
 // NewFound describes a file.
 func NewFound(backup string, created time.Time, n *files.Node) Found {
-	return Found{Backup: backup, CreatedAt: created.UTC(), File: newFile(n)}
+	return Found{Backup: backup, CreatedAt: when(created), File: newFile(n)}
 }
 
 // Line is a file of a backup as people read it: when the backup was made, its id, and the file's

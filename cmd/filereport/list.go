@@ -151,11 +151,11 @@ func newFile(n *files.Node) File {
 		Part: n.Part().Name, Path: n.Path, PathBytes: notText(n.Path), Type: n.Kind(),
 		Mode: fmt.Sprintf("%04o", a.Mode&0o7777), UID: a.UID, GID: a.GID,
 		Size: a.Size, Links: a.Nlink, Inode: n.Ino,
-		Modified: a.Mtime.UTC(), Accessed: a.Atime.UTC(), Changed: a.Ctime.UTC(),
+		Modified: when(a.Mtime), Accessed: when(a.Atime), Changed: when(a.Ctime),
 		Encrypted: a.Encrypted,
 	}
 	if !a.Btime.IsZero() {
-		t := a.Btime.UTC()
+		t := when(a.Btime)
 		l.Created = &t
 	}
 	if n.IsDevice() {
@@ -165,6 +165,19 @@ func newFile(n *files.Node) File {
 		l.Target, l.TargetBytes = &target, notText(target)
 	}
 	return l
+}
+
+// when is a time as JSON can have it, in UTC: those that a guest has of another age than the years
+// 0 to 9999 are the first or the last of these.
+func when(t time.Time) time.Time {
+	t = t.UTC()
+	switch year := t.Year(); {
+	case year < 0:
+		return time.Date(0, 1, 1, 0, 0, 0, 0, time.UTC)
+	case year > 9999:
+		return time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
+	}
+	return t
 }
 
 // notText is the bytes of what is no UTF-8, nil for what is.

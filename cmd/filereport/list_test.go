@@ -1,6 +1,22 @@
 package filereport
 
-import "testing"
+import (
+	"encoding/json"
+	"testing"
+	"time"
+)
+
+func TestTimesThatJSONCannotHaveAreTheNearestThatItCan(t *testing.T) {
+	for second, want := range map[int64]string{
+		1 << 55: "9999-12-31T23:59:59Z", -(1 << 55): "0000-01-01T00:00:00Z", 0: "1970-01-01T00:00:00Z",
+		253402300800: "9999-12-31T23:59:59Z", -62167219201: "0000-01-01T00:00:00Z",
+	} {
+		text, err := json.Marshal(when(time.Unix(second, 0)))
+		if got := string(text); err != nil || got != `"`+want+`"` {
+			t.Errorf("%d: %s, %v", second, got, err)
+		}
+	}
+}
 
 func TestNames(t *testing.T) {
 	for name, want := range map[string]string{
