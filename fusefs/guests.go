@@ -18,13 +18,16 @@ type FilesOptions struct {
 	// their modes are; else owners and modes are those that the disk has.
 	Own bool
 
-	// MemoryBytes is what all file systems that are open may keep; 0: 32 MiB.
+	// MemoryBytes is what all file systems that are open may keep where each disk has one; 0:
+	// 32 MiB. Of a disk with more up to four are open, each with as much as one.
 	MemoryBytes int64
 }
 
 const (
 	// maxGuests bounds the disks whose file systems are open; the ones used last stay.
 	maxGuests = 4
+	// maxGuestParts bounds the file systems of one disk that are open; the ones used last stay.
+	maxGuestParts = 4
 	// maxGuestCalls bounds the requests for files that are worked on, those that nobody
 	// waits for any more among them.
 	maxGuestCalls = 64
@@ -67,6 +70,7 @@ type guestDisk struct {
 
 	mu      sync.Mutex
 	parts   map[string]*lazy[inside.FS] // by the names of parts
+	order   []string                    // of the names of parts: the one used last is the last
 	handles map[*guestHandle]bool       // those that hold a file of it
 }
 
@@ -249,14 +253,31 @@ func (d *guestDisk) fs(g *guests, looked *lookedAt, name string) (inside.FS, err
 	if at < 0 {
 		return nil, fmt.Errorf("the disk has no part %s any more", name)
 	}
+	return d.part(name).get(func() (inside.FS, error) { return looked.Parts[at].Open(g.opt) })
+}
+
+// part returns the entry for the file system in a part, and gives up those that were used longest
+// ago: a disk can have thousands of volumes, each with a journal.
+func (d *guestDisk) part(name string) *lazy[inside.FS] {
 	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.order = append(slices.DeleteFunc(d.order, func(s string) bool { return s == name }), name)
+	for len(d.order) > maxGuestParts {
+		old := d.order[0]
+		d.order = d.order[1:]
+		delete(d.parts, old)
+		for h := range d.handles {
+			if h.n.part == old {
+				h.last.Store(nil)
+			}
+		}
+	}
 	l := d.parts[name]
 	if l == nil {
 		l = &lazy[inside.FS]{}
 		d.parts[name] = l
 	}
-	d.mu.Unlock()
-	return l.get(func() (inside.FS, error) { return looked.Parts[at].Open(g.opt) })
+	return l
 }
 
 // guestReader is a disk as an io.ReaderAt.

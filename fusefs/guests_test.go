@@ -3,6 +3,7 @@ package fusefs
 import (
 	"bytes"
 	"log/slog"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -49,4 +50,24 @@ func TestWhoWaitsForWhatFailsByAFaultGoesOn(t *testing.T) {
 		t.Error(v, err)
 	}
 	wait.Wait()
+}
+
+func TestNoMoreFileSystemsOfADiskAreOpenThanFour(t *testing.T) {
+	d := &guestDisk{parts: map[string]*lazy[inside.FS]{}, handles: map[*guestHandle]bool{}}
+	h := &guestHandle{n: &guestNode{part: "0"}}
+	h.last.Store(&openedFile{disk: d})
+	d.handles[h] = true
+	zero, one := d.part("0"), d.part("1")
+	for i := range 100 {
+		d.part(strconv.Itoa(i))
+		if d.part("1") != one {
+			t.Fatal("the one that is used was given up")
+		}
+	}
+	if len(d.parts) != maxGuestParts || d.part("0") == zero {
+		t.Errorf("%d file systems are open", len(d.parts))
+	}
+	if h.last.Load() != nil {
+		t.Error("an open file keeps a file system that was given up")
+	}
 }

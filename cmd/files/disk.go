@@ -34,6 +34,8 @@ type Disk struct {
 	overlay *overlay.Overlay // or nil
 	cache   *cache.Cache
 	open    map[*inside.Part]*tree
+	order   []*inside.Part               // that are open, in the order in which they were opened
+	infos   map[*inside.Part]inside.Info // of what was opened
 	inner   inside.Options
 	probe   *probe // or nil
 }
@@ -50,7 +52,7 @@ func Open(
 	if err != nil {
 		return nil, err
 	}
-	d := &Disk{open: map[*inside.Part]*tree{}}
+	d := &Disk{open: map[*inside.Part]*tree{}, infos: map[*inside.Part]inside.Info{}}
 	d.inner, o.CacheBytes = shares(o.CacheBytes)
 	d.cache = cache.New(
 		cache.Options{MemoryBytes: o.CacheBytes, MemoryFor: o.MemoryFor, Logger: o.Logger},
