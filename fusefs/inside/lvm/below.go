@@ -33,13 +33,21 @@ func (g *group) below(name string, depth int) (*Volume, error) {
 }
 
 // mirrored finds the bytes of a volume that is kept several times: on the first of its copies
-// that is here.
+// that is here and whole.
 // Two entries of the list are for one copy, of which one is its name.
 func (g *group) mirrored(s *segment, list []any, name, depth int) error {
 	var first error
+	states := g.states(list, name, depth)
 	for i := name; i < len(list) && i < 2*maxStripes; i += 2 {
 		image, _ := list[i].(string)
-		v, err := g.below(image, depth)
+		err := g.stale(image)
+		if err == nil {
+			err = states.stale(image, i/2)
+		}
+		var v *Volume
+		if err == nil {
+			v, err = g.below(image, depth)
+		}
 		if err == nil && v.Size < s.length {
 			err = fmt.Errorf("its copy %s has %d bytes instead of %d", image, v.Size, s.length)
 		}
@@ -60,6 +68,18 @@ func (g *group) mirrored(s *segment, list []any, name, depth int) error {
 // holds says whether a volume is one that only holds others, or what they need.
 func holds(body *section) bool {
 	return strings.HasSuffix(body.section("segment1").text("type"), "-pool")
+}
+
+// merged returns the volumes into which a snapshot is merged.
+func (g *group) merged() map[string]bool {
+	merging := map[string]bool{}
+	all := g.text.section("logical_volumes")
+	for _, name := range all.names {
+		if text := all.section(name).section("segment1"); text.text("merging_store") != "" {
+			merging[text.text("origin")] = true
+		}
+	}
+	return merging
 }
 
 // stores returns of which volume each store of a snapshot is.

@@ -1,6 +1,7 @@
 package lvm
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -14,6 +15,9 @@ type group struct {
 	number  int64 // of the state; the highest one counts
 	extent  int64 // bytes
 	text    *section
+	nodes   int // of the text
+	bytes   int
+	merging map[string]bool   // volumes into which a snapshot is merged
 	sources map[string]Source // physical volumes that are here, by id
 	left    *int              // segments
 	made    map[string]*Volume
@@ -29,26 +33,32 @@ func Look(sources []Source) (volumes []*Volume, problems []string) {
 		}
 	}
 	ids := map[string]Source{}
-	groups := map[string]*group{} // by id
+	found := newTexts()
+	var twice []string
 	for _, s := range sources {
 		id, areas, err := s.label()
 		if err != nil {
 			told("%s: %v", s.Name, err)
 			continue
 		}
+		if other, known := ids[id]; known {
+			told("%s and %s have the same id: what lies on them is not read, as it may be on either",
+				other.Name, s.Name)
+			twice = append(twice, id)
+		}
 		ids[id] = s
 		for _, a := range areas {
-			g, err := s.group(a)
-			if err != nil {
+			if err := found.add(s, a); err != nil {
 				told("%s: %v", s.Name, err)
-			} else if g != nil && (groups[g.id] == nil || groups[g.id].number < g.number) {
-				groups[g.id] = g
 			}
 		}
 	}
+	for _, id := range twice {
+		delete(ids, id)
+	}
 	left, room := maxSegments, maxPools
 	var order []*group
-	for _, g := range groups {
+	for _, g := range found.groups {
 		order = append(order, g)
 	}
 	slices.SortFunc(
@@ -57,7 +67,7 @@ func Look(sources []Source) (volumes []*Volume, problems []string) {
 	)
 	for _, g := range order {
 		g.sources, g.left, g.room = ids, &left, &room
-		g.made, g.pools = map[string]*Volume{}, map[string]pooled{}
+		g.made, g.pools, g.merging = map[string]*Volume{}, map[string]pooled{}, g.merged()
 		volumes = append(volumes, g.volumes(told)...)
 	}
 	if len(volumes) > maxVolumes {
@@ -65,32 +75,6 @@ func Look(sources []Source) (volumes []*Volume, problems []string) {
 		volumes = volumes[:maxVolumes]
 	}
 	return volumes, problems
-}
-
-// group reads the volume group in an area of metadata; nil if there is none.
-func (s Source) group(a area) (*group, error) {
-	text, err := s.text(a)
-	if err != nil || text == "" {
-		return nil, err
-	}
-	top, err := parse(text)
-	if err != nil {
-		return nil, err
-	}
-	for _, name := range top.names {
-		body, ok := top.values[name].(*section)
-		if !ok {
-			continue
-		}
-		sectors, _ := body.number("extent_size")
-		if !wellNamed(name) || sectors <= 0 || sectors > math.MaxInt32 {
-			return nil, fmt.Errorf("the volume group %q has extents of %d sectors", name, sectors)
-		}
-		g := &group{name: name, id: body.text("id"), extent: sectors * sectorBytes, text: body}
-		g.number, _ = body.number("seqno")
-		return g, nil
-	}
-	return nil, fmt.Errorf("%w: it has no volume group", errText)
 }
 
 // wellNamed says whether LVM could have given a name.
@@ -131,6 +115,9 @@ func (g *group) volumes(told func(string, ...any)) (out []*Volume) {
 func (g *group) fill(v *Volume, body *section, depth int) error {
 	count, _ := body.number("segment_count")
 	var failed error
+	if g.merging[v.Name] {
+		failed = errors.New("a snapshot is being merged into it: part of what it holds is there")
+	}
 	for i := int64(1); i <= count; i++ {
 		if *g.left--; *g.left < 0 {
 			return fmt.Errorf("there are more than %d segments", maxSegments)

@@ -55,14 +55,14 @@ type parser struct {
 
 var errText = errors.New("its metadata is no text of LVM2")
 
-// parse reads a text.
-func parse(text string) (*section, error) {
-	p := &parser{rest: text, left: maxNodes}
+// parse reads a text of so many nodes at most, and returns how many it has.
+func parse(text string, most int) (*section, int, error) {
+	p := &parser{rest: text, left: most}
 	s, err := p.section(0)
 	if err == nil && p.rest != "" {
 		err = errText
 	}
-	return s, err
+	return s, most - p.left, err
 }
 
 // skip leaves out white space and comments.
