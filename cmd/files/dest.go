@@ -192,7 +192,7 @@ func (c *copier) dress(n *Node, fd int) error {
 		mode &^= 0o6000 // it would run as somebody else than it did
 	}
 	// Before the mode: who may not write a file may not set its attributes.
-	list, err := n.tree.fs.Xattrs(n.Ino)
+	list, err := n.xattrs(c.Problem)
 	if err != nil {
 		return fmt.Errorf("read its extended attributes: %w", err)
 	}

@@ -38,6 +38,7 @@ type Disk struct {
 	infos   map[*inside.Part]inside.Info // of what was opened
 	inner   inside.Options
 	probe   *probe // or nil
+	size    int64
 }
 
 // Open opens the disk of a backup. What is read until Close is read with ctx. The
@@ -52,7 +53,8 @@ func Open(
 	if err != nil {
 		return nil, err
 	}
-	d := &Disk{open: map[*inside.Part]*tree{}, infos: map[*inside.Part]inside.Info{}}
+	d := &Disk{open: map[*inside.Part]*tree{}, infos: map[*inside.Part]inside.Info{},
+		size: volume.Size()}
 	d.inner, o.CacheBytes = shares(o.CacheBytes)
 	d.cache = cache.New(
 		cache.Options{MemoryBytes: o.CacheBytes, MemoryFor: o.MemoryFor, Logger: o.Logger},

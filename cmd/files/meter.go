@@ -15,7 +15,11 @@ const sharedTimes = 100
 // otherwise more than any target can hold, out of a disk of a MiB.
 type meter map[*tree]*measure
 
-type measure struct{ taken, most int64 }
+// holeBytes is how many zeros of holes may come out of any file system. Out of a large one that may
+// be what data may.
+const holeBytes = 1 << 40
+
+type measure struct{ taken, most, holes int64 }
 
 // sharedError says that more came out of a file system than it can hold.
 type sharedError struct {
@@ -26,29 +30,47 @@ type sharedError struct {
 func (e *sharedError) Error() string {
 	return fmt.Sprintf(
 		"more than %d bytes came out of %s, which is more than it can hold: its files claim the same "+
-			"blocks, as it is damaged or hostile; the rest was left out (name what is wanted of it)",
+			"blocks, or holes without end, as it is damaged or hostile; the rest was left out (name what is wanted of it)",
 		e.bytes, e.part.Name)
 }
 
 // take counts bytes of a file. names is how many files become of the one.
 func (m meter) take(n *Node, bytes int, names uint32) error {
-	at := m[n.tree]
-	if at == nil {
-		at = &measure{most: n.tree.mostBytes()}
-		m[n.tree] = at
-	}
+	at := m.of(n.tree)
 	if at.taken += int64(bytes) / int64(max(names, 1)); at.taken > at.most {
 		return &sharedError{n.Part(), at.most}
 	}
 	return nil
 }
 
+// hole counts bytes of a hole that are written as zeros. What a file claims to have of these costs
+// its writer nothing.
+func (m meter) hole(n *Node, bytes int64) error {
+	at := m.of(n.tree)
+	most := max(at.most, holeBytes)
+	if at.holes += bytes; at.holes > most {
+		return &sharedError{n.Part(), most}
+	}
+	return nil
+}
+
+func (m meter) of(t *tree) *measure {
+	at := m[t]
+	if at == nil {
+		at = &measure{most: t.mostBytes()}
+		m[t] = at
+	}
+	return at
+}
+
 // mostBytes is how much data the files of a file system can have.
 func (t *tree) mostBytes() int64 {
 	info := t.fs.Info()
 	most := info.Bytes
-	if size := t.part.Size; size > 0 {
-		most = min(most, size)
+	for _, size := range []int64{t.part.Size, t.disk} {
+		if size > 0 {
+			most = min(most, size)
+		}
 	}
 	switch info.Kind {
 	case "ext2", "ext3", "ext4", "FAT12", "FAT16", "FAT32", "exFAT":

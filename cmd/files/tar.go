@@ -153,7 +153,7 @@ func (t *tarrer) write(n *Node, content inside.File, size int64) error {
 		if off < begin {
 			piece = piece[:min(int64(len(piece)), begin-off)]
 			clear(piece)
-			if err := t.ctx.Err(); err != nil {
+			if err := cmp.Or(t.ctx.Err(), t.meter.hole(n, int64(len(piece)))); err != nil {
 				return err
 			}
 		} else {
@@ -231,7 +231,7 @@ func (t *tarrer) header(n *Node) (*tar.Header, error) {
 	default:
 		return nil, errors.New("its type is not known")
 	}
-	list, err := n.tree.fs.Xattrs(n.Ino)
+	list, err := n.xattrs(t.Problem)
 	if err != nil {
 		return nil, fmt.Errorf("read its extended attributes: %w", err)
 	}

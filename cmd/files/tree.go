@@ -11,6 +11,7 @@ type tree struct {
 	part *inside.Part
 	fs   inside.FS
 	err  error
+	disk int64 // bytes of the disk; a volume can claim more
 }
 
 // maxTrees bounds the file systems that are open, but for those of which files are held: a disk can
@@ -26,7 +27,7 @@ func (d *Disk) tree(p *inside.Part) *tree {
 		delete(d.open, d.order[0])
 		d.order = d.order[1:]
 	}
-	t := &tree{part: p}
+	t := &tree{part: p, disk: d.size}
 	t.fs, t.err = p.Open(d.inner)
 	if t.err == nil {
 		d.infos[p] = t.fs.Info()
@@ -111,6 +112,17 @@ func (n *Node) Target() (string, error) {
 		return "", nil
 	}
 	return n.tree.fs.Readlink(n.Ino)
+}
+
+// xattrs returns the extended attributes of a file. Those of NTFS are streams: one that cannot be
+// read is told, and the file is as good without it. Others can say who may read the file.
+func (n *Node) xattrs(told func(path string, err error)) ([]inside.Xattr, error) {
+	list, err := n.tree.fs.Xattrs(n.Ino)
+	if err != nil && n.tree.fs.Info().Kind == "NTFS" {
+		told(n.Path, fmt.Errorf("it is there without some of its streams: %w", err))
+		err = nil
+	}
+	return list, err
 }
 
 // maxPath bounds the bytes of a path: a walk keeps those of all directories that it is

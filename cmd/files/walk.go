@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"slices"
 
 	"github.com/restorefs/restorefs/fusefs/inside"
@@ -33,7 +34,7 @@ type Visitor interface {
 // Walk visits a file and, if it is a directory, all that is in it, by name. The
 // error is one of the visitor or that of ctx.
 func Walk(ctx context.Context, start *Node, v Visitor) error {
-	w := &walk{ctx: ctx, v: v, room: entryBytes}
+	w := &walk{ctx: ctx, v: v, room: entryBytes, seed: maphash.MakeSeed()}
 	return w.visit(start, 0)
 }
 
@@ -42,14 +43,23 @@ type walk struct {
 	v    Visitor
 	seen inodes // directories
 	room int    // what is left of entryBytes
+
+	seed  maphash.Seed
+	links int // that are kept, of all directories that the walk is in
 }
+
+// maxKeptLinks bounds them.
+const maxKeptLinks = 1 << 18
 
 var (
 	errTwice = errors.New(
 		"the file system is damaged: this directory is in two places, and was visited in the other one",
 	)
 	// Who unpacks a tar would follow a symbolic link, and put the second one behind it.
-	errSame = errors.New("the file system is damaged: its directory has this name twice")
+	errSame  = errors.New("the file system is damaged: its directory has this name twice")
+	errLinks = errors.New(
+		"more symbolic links are in directories of this size than are kept in mind: name this file alone",
+	)
 	errDeep = fmt.Errorf("it lies deeper than %d directories, and is not gone into", maxDepth)
 )
 
@@ -80,20 +90,34 @@ func (w *walk) visit(n *Node, depth int) error {
 // inside visits what is in a directory.
 func (w *walk) inside(dir *Node, depth int) error {
 	last := "" // no entry has no name
-	visit := func(e inside.Dirent) error {
-		if e.Name == last {
+	links := map[uint64]bool{}
+	defer func() { w.links -= len(links) }()
+	visit := func(e inside.Dirent, more bool) error {
+		hash := uint64(0)
+		if more || len(links) > 0 {
+			hash = maphash.String(w.seed, e.Name)
+		}
+		if e.Name == last || links[hash] {
 			return w.problem(join(dir.Path, e.Name), errSame)
 		}
 		last = e.Name
 		n, err := dir.child(e.Name, e.Ino)
+		if err == nil && more && n.IsLink() {
+			if w.links == maxKeptLinks {
+				err = errLinks
+			} else {
+				links[hash] = true
+				w.links++
+			}
+		}
 		if err != nil {
 			return w.problem(join(dir.Path, e.Name), err)
 		}
 		return w.visit(n, depth+1)
 	}
 	var stop error // of a visit, as opposed to one of the directory
-	err := w.entries(dir, func(e inside.Dirent) error {
-		stop = visit(e)
+	err := w.entries(dir, func(e inside.Dirent, more bool) error {
+		stop = visit(e, more)
 		return stop
 	})
 	if stop != nil {
@@ -115,15 +139,17 @@ func (w *walk) problem(path string, err error) error {
 }
 
 // entries calls fn for each entry of a directory, in the order of their names as
-// far as there is room for them.
-func (w *walk) entries(dir *Node, fn func(inside.Dirent) error) error {
+// far as there is room for them. more says that others may come behind them that are not in that
+// order, with the same names too.
+func (w *walk) entries(dir *Node, fn func(e inside.Dirent, more bool) error) error {
 	var list []inside.Dirent
 	taken := 0
-	flush := func() error {
+	flush := func(more bool) error {
 		w.room -= taken
 		defer func() { w.room += taken; list, taken = nil, 0 }()
+		slices.SortFunc(list, func(a, b inside.Dirent) int { return cmp.Compare(a.Name, b.Name) })
 		for _, e := range list {
-			if err := fn(e); err != nil {
+			if err := fn(e, more); err != nil {
 				return err
 			}
 		}
@@ -134,10 +160,9 @@ func (w *walk) entries(dir *Node, fn func(inside.Dirent) error) error {
 		if taken += len(e.Name) + 64; taken < w.room {
 			return nil
 		}
-		return flush()
+		return flush(true)
 	})
-	slices.SortFunc(list, func(a, b inside.Dirent) int { return cmp.Compare(a.Name, b.Name) })
-	if err := flush(); err != nil {
+	if err := flush(false); err != nil {
 		return err
 	}
 	return failed

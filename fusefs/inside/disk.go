@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sync/atomic"
 
 	"github.com/restorefs/restorefs/fusefs/contents"
 	"github.com/restorefs/restorefs/fusefs/inside/lvm"
@@ -75,8 +76,10 @@ func (d *Disk) addVolumes() {
 	for _, text := range problems {
 		d.Problems = append(d.Problems, "LVM: "+text)
 	}
+	used := map[string]int{}
 	for _, v := range volumes {
 		part := &Part{Name: v.Group + "/" + v.Name, Size: v.Size, r: v}
+		part.Name = another(used, part.Name)
 		if v.Problem != "" {
 			part.Kind, part.Holds = "an LVM volume", true
 			part.Err = errors.New(v.Problem)
@@ -85,6 +88,14 @@ func (d *Disk) addVolumes() {
 		}
 		d.Parts = append(d.Parts, part)
 	}
+}
+
+// another returns a name that no other volume has: two groups can have one. LVM has no ~ in names.
+func another(used map[string]int, name string) string {
+	if used[name]++; used[name] > 1 {
+		return fmt.Sprintf("%s~%d", name, used[name])
+	}
+	return name
 }
 
 // Readable says whether there is a reader for what the part holds.
@@ -111,11 +122,12 @@ func (e *UnreadableError) Unwrap() error { return e.Part.Err }
 // there is no reader for it. Where nothing is known each reader is tried: the
 // superblock that tells the kind may be the one that is damaged.
 func (p *Part) Open(opt Options) (FS, error) {
+	noted := &notingReader{r: p.r}
 	for _, reader := range readers() {
 		if p.Kind != "" && !slices.Contains(reader.kinds, p.Kind) {
 			continue
 		}
-		f, err := reader.open(p.r, p.Size, opt)
+		f, err := reader.open(noted, p.Size, opt)
 		if err == nil {
 			return f, nil
 		}
@@ -123,5 +135,30 @@ func (p *Part) Open(opt Options) (FS, error) {
 			return nil, fmt.Errorf("open the %s in %s: %w", p.Kind, p.Name, err)
 		}
 	}
+	if err := noted.failed(); err != nil { // it may well hold something
+		return nil, fmt.Errorf("look what %s holds: %w", p.Name, err)
+	}
 	return nil, &UnreadableError{p}
+}
+
+// notingReader keeps the first error of a reader.
+type notingReader struct {
+	r   io.ReaderAt
+	err atomic.Pointer[error]
+}
+
+// ReadAt implements io.ReaderAt.
+func (n *notingReader) ReadAt(p []byte, off int64) (int, error) {
+	done, err := n.r.ReadAt(p, off)
+	if err != nil && !errors.Is(err, io.EOF) {
+		n.err.CompareAndSwap(nil, &err)
+	}
+	return done, err
+}
+
+func (n *notingReader) failed() error {
+	if err := n.err.Load(); err != nil {
+		return *err
+	}
+	return nil
 }

@@ -72,3 +72,26 @@ func TestAFileWithADamagedRecordOfItsNamesKeepsItsContents(t *testing.T) {
 		t.Errorf("%+v, %v", a, err)
 	}
 }
+
+func TestAStreamThatCannotBeReadLeavesTheOthers(t *testing.T) {
+	image := sample(t, 1)
+	damaged := 0
+	for at := 0; ; at++ {
+		next := bytes.Index(image[at:], []byte(wide("large")))
+		if next < 0 {
+			break
+		}
+		at += next
+		if b := image[at-64:]; le.Uint32(b) == attrData && b[8] == 1 { // not resident
+			b[le.Uint16(b[32:])] = 0x99 // its list of runs
+			damaged++
+		}
+	}
+	f := openBytes(t, image)
+	ino, err := f.Lookup(f.Root(), "resident")
+	guest.Must(t, err)
+	list, err := f.Xattrs(ino)
+	if damaged != 1 || err == nil || len(list) != 1 || list[0].Name != "user.Zone.Identifier" {
+		t.Errorf("%d are damaged: %d are left, %v", damaged, len(list), err)
+	}
+}

@@ -60,7 +60,7 @@ func (f *FS) lookupStream(ino uint64, name string) (uint64, error) {
 }
 
 // Xattrs returns the streams of a file that fit into extended attributes: of 64 KiB at
-// most, and of 1 MiB in all.
+// most, and of 1 MiB in all. Those that can be read are returned with the error too.
 func (f *FS) Xattrs(ino uint64) (list []Xattr, err error) {
 	n, err := f.inode(ino)
 	if err != nil || ino>>numberBits != 0 {
@@ -76,15 +76,19 @@ func (f *FS) Xattrs(ino uint64) (list []Xattr, err error) {
 		}
 		left -= a.size
 		x := Xattr{Name: "user." + name, Value: make([]byte, a.size)}
-		var file *File
-		if file, failed = n.file(a); failed == nil && a.size > 0 {
-			_, failed = file.ReadAt(x.Value, 0)
+		file, err := n.file(a)
+		if err == nil && a.size > 0 {
+			_, err = file.ReadAt(x.Value, 0)
+		}
+		if err != nil {
+			failed = err
+			return true
 		}
 		list = append(list, x)
-		return failed == nil
+		return true
 	})
 	if failed != nil {
-		return nil, fmt.Errorf("read the streams of %s: %w", recordName(n.number), failed)
+		return list, fmt.Errorf("read the streams of %s: %w", recordName(n.number), failed)
 	}
 	return list, err
 }
