@@ -103,28 +103,11 @@ func (c *comparer) whole(kind string, n *Node) error {
 
 // kind says how two files of the same type differ, "" if they do not.
 func (c *comparer) kind(a, b *Node) (string, error) {
-	switch {
-	case b.IsRegular():
-		same, err := c.sameContents(a, b)
-		if err != nil {
-			return "", err
-		}
-		if !same {
-			return Changed, nil
-		}
-	case b.IsLink():
-		one, err := a.Target()
-		if err != nil {
-			return "", err
-		}
-		other, err := b.Target()
-		if err != nil {
-			return "", err
-		}
-		if one != other {
-			return Changed, nil
-		}
-	case b.IsDevice() && a.Attr.Rdev != b.Attr.Rdev:
+	differs, err := c.holdsOther(a, b)
+	if err != nil {
+		return "", err
+	}
+	if differs {
 		return Changed, nil
 	}
 	x, y := a.Attr, b.Attr
@@ -136,6 +119,29 @@ func (c *comparer) kind(a, b *Node) (string, error) {
 		return "", nil // attributes do not change without that time
 	}
 	return c.attributes(a, b)
+}
+
+// holdsOther reports whether what two nodes of one kind hold differs.
+func (c *comparer) holdsOther(a, b *Node) (bool, error) {
+	switch {
+	case b.IsRegular():
+		same, err := c.sameContents(a, b)
+		if err != nil {
+			return false, err
+		}
+		return !same, nil
+	case b.IsLink():
+		one, err := a.Target()
+		if err != nil {
+			return false, err
+		}
+		other, err := b.Target()
+		if err != nil {
+			return false, err
+		}
+		return one != other, nil
+	}
+	return b.IsDevice() && a.Attr.Rdev != b.Attr.Rdev, nil
 }
 
 // attributes compares the extended attributes.

@@ -57,16 +57,21 @@ func (r *Reads) Unchanged(
 	for _, piece := range slices.Sorted(maps.Keys(r.pieces)) {
 		end := min((piece+1)*readPiece, is.Size)
 		for off := max(piece*readPiece/align*align, seen); off < end; off += align {
-			a, known, err := before.Digest(ctx, off)
-			if err != nil || !known {
-				return false, err
-			}
-			b, known, err := now.Digest(ctx, off)
-			if err != nil || !known || a != b {
+			if same, err := sameBlock(ctx, before, now, off); err != nil || !same {
 				return false, err
 			}
 			seen = off + align
 		}
 	}
 	return true, nil
+}
+
+// sameBlock reports whether both have a digest of the block at off, and the same one.
+func sameBlock(ctx context.Context, one, other *backupstore.Digests, off int64) (bool, error) {
+	a, known, err := one.Digest(ctx, off)
+	if err != nil || !known {
+		return false, err
+	}
+	b, known, err := other.Digest(ctx, off)
+	return err == nil && known && a == b, err
 }

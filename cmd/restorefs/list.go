@@ -92,6 +92,11 @@ func (o *listOptions) read(c *cli.Context) (err error) {
 		o.sort != report.BySize:
 		return fmt.Errorf("--sort %s: it is name, time or size", o.sort)
 	}
+	return o.readFilter(c)
+}
+
+// readFilter reads which backups are listed.
+func (o *listOptions) readFilter(c *cli.Context) (err error) {
 	if c.Bool("all") {
 		o.States = report.AnyState()
 	}

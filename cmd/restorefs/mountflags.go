@@ -48,23 +48,11 @@ func (o *mountOptions) prepare() (err error) {
 	if err != nil {
 		return err
 	}
-	if o.disks.DiskCache == "" && o.given.Has("disk-cache-size") {
-		return cmdline.Usagef("--disk-cache-size has no meaning without --disk-cache DIRECTORY")
-	}
-	if o.disks.DiskCache != "" {
-		if o.memory, o.disks.DiskCacheBytes, err = o.memory.WithDiskCache(o.diskCacheSize); err != nil {
-			return err
-		}
-		bytes -= o.memory.Disk
-	}
-	if o.fuse.Mode, err = cmdline.ParseMode(o.mode); err != nil {
+	if bytes, err = o.prepareDiskCache(bytes); err != nil {
 		return err
 	}
-	if o.uid != "" || o.gid != "" {
-		o.fuse.Owner = &fusefs.Owner{}
-		if o.fuse.Owner.UID, o.fuse.Owner.GID, err = cmdline.ParseOwner(o.uid, o.gid); err != nil {
-			return err
-		}
+	if err := o.prepareOwner(); err != nil {
+		return err
 	}
 	o.store.DecoderBytes, o.disks.CacheBytes = bytes, bytes
 	if err := o.showFiles(bytes / filesPart); err != nil {
@@ -80,6 +68,34 @@ func (o *mountOptions) prepare() (err error) {
 		return cmdline.Usagef("--idle-timeout must not be less than 0")
 	case o.run != "" && o.background:
 		return cmdline.Usagef("--run and --daemon exclude each other: --run ends when its command does")
+	}
+	return nil
+}
+
+// prepareDiskCache gives the disk cache its memory, and returns what of bytes is left.
+func (o *mountOptions) prepareDiskCache(bytes int64) (left int64, err error) {
+	if o.disks.DiskCache == "" && o.given.Has("disk-cache-size") {
+		return 0, cmdline.Usagef("--disk-cache-size has no meaning without --disk-cache DIRECTORY")
+	}
+	if o.disks.DiskCache != "" {
+		if o.memory, o.disks.DiskCacheBytes, err = o.memory.WithDiskCache(o.diskCacheSize); err != nil {
+			return 0, err
+		}
+		bytes -= o.memory.Disk
+	}
+	return bytes, nil
+}
+
+// prepareOwner settles whose the files are, and their mode.
+func (o *mountOptions) prepareOwner() (err error) {
+	if o.fuse.Mode, err = cmdline.ParseMode(o.mode); err != nil {
+		return err
+	}
+	if o.uid != "" || o.gid != "" {
+		o.fuse.Owner = &fusefs.Owner{}
+		if o.fuse.Owner.UID, o.fuse.Owner.GID, err = cmdline.ParseOwner(o.uid, o.gid); err != nil {
+			return err
+		}
 	}
 	return nil
 }
