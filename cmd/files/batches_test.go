@@ -57,3 +57,13 @@ func TestHolesWithoutEndEndATar(t *testing.T) {
 		t.Error("more than may be")
 	}
 }
+
+func TestAVolumeThatIsNotThereIsToldAsSuch(t *testing.T) {
+	for volume, want := range map[string]bool{"vg/root": true, "p1": false} {
+		d := &Disk{Disk: &inside.Disk{Parts: []*inside.Part{{Name: volume}}}}
+		_, _, err := d.choose("vg/rooot:/etc")
+		if _, told := errors.AsType[*NoPartError](err); told != want {
+			t.Errorf("on a disk with %s: %v", volume, err)
+		}
+	}
+}

@@ -122,7 +122,7 @@ func (d *Disk) choose(path string) (parts []*inside.Part, inPart string, err err
 	}
 	p := d.part(name)
 	switch {
-	case p == nil && looksLikePart(name):
+	case p == nil && (looksLikePart(name) || d.looksLikeVolume(name, rest)):
 		return nil, "", &NoPartError{Name: name}
 	case p == nil:
 		return d.Parts, path, nil
@@ -149,6 +149,12 @@ func (d *Disk) part(name string) *inside.Part {
 func looksLikePart(name string) bool {
 	digits := strings.TrimPrefix(name, "p")
 	return name == inside.Whole || digits != "" && strings.Trim(digits, "0123456789") == ""
+}
+
+// looksLikeVolume says whether somebody who wrote it meant a logical volume, on a disk that has some.
+func (d *Disk) looksLikeVolume(name, rest string) bool {
+	return strings.Count(name, "/") == 1 && strings.HasPrefix(rest, "/") &&
+		slices.ContainsFunc(d.Parts, func(p *inside.Part) bool { return strings.Contains(p.Name, "/") })
 }
 
 // errNoDirectory is the error for a path that goes through a file.
