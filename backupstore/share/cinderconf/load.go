@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -59,10 +60,10 @@ func Load(path string) (Config, error) {
 		return Config{}, fmt.Errorf("read Cinder's configuration: %w", err)
 	}
 	if st.IsDir() {
-		files, err = filepath.Glob(filepath.Join(escaped(path), "*.conf"))
+		files, err = listed(path)
 	} else {
 		var more []string
-		more, err = filepath.Glob(filepath.Join(escaped(path+".d"), "*.conf"))
+		more, err = listed(path + ".d")
 		files = append(files, more...)
 	}
 	if err != nil {
@@ -85,9 +86,20 @@ func Load(path string) (Config, error) {
 	return c, nil
 }
 
-// escaped escapes a directory's name for Glob.
-func escaped(dir string) string {
-	return strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`).Replace(dir)
+// listed returns the files *.conf of a directory, by name; none if there is no such directory. One
+// that may not be read is an error: what stands there may say where the backups are, and how safely
+// they are to be mounted.
+func listed(dir string) (files []string, err error) {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) {
+		return nil, nil
+	}
+	for _, e := range entries {
+		if strings.HasSuffix(e.Name(), ".conf") {
+			files = append(files, filepath.Join(dir, e.Name()))
+		}
+	}
+	return files, err
 }
 
 func read(path string) (string, error) {

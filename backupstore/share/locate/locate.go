@@ -12,7 +12,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -107,7 +106,7 @@ func Open(ctx context.Context, o Options) (*Share, error) {
 		return o.network(ctx)
 	}
 	given := o.Share
-	var conf cinderconf.Config
+	var conf cinders
 	if given == "" || IsExport(given) {
 		var err error
 		if conf, err = o.config(given == ""); err != nil {
@@ -128,11 +127,12 @@ func Open(ctx context.Context, o Options) (*Share, error) {
 
 // config reads Cinder's configuration. An error counts only if the file was named, or must say
 // where the backups are: the default file may be missing, or belong to a Cinder with other backups.
-func (o Options) config(must bool) (cinderconf.Config, error) {
-	conf, err := cinderconf.Config{}, error(ErrNoConfig)
+func (o Options) config(must bool) (cinders, error) {
+	conf, err := cinders{}, error(ErrNoConfig)
 	if o.Config != "" {
-		conf, err = cinderconf.Load(o.Config)
+		conf.Config, err = cinderconf.Load(o.Config)
 	}
+	conf.err = err
 	named := o.NeedConfig && !errors.Is(err, cinderconf.ErrNoBackups)
 	if err != nil && (named || must) {
 		return conf, &ConfigError{Err: err, Named: named}
@@ -169,7 +169,7 @@ func (o Options) network(ctx context.Context) (*Share, error) {
 	return &Share{Root: root, Given: o.Share, Source: spec.Export()}, nil
 }
 
-func (o Options) export(ctx context.Context, spec string, conf cinderconf.Config) (*Share, error) {
+func (o Options) export(ctx context.Context, spec string, conf cinders) (*Share, error) {
 	export, err := nfsmount.ParseExport(spec)
 	if err != nil {
 		return nil, &SpecError{err}
@@ -184,76 +184,12 @@ func (o Options) export(ctx context.Context, spec string, conf cinderconf.Config
 	}
 	root, dir, err := nfsmount.Open(ctx, export, how)
 	if none, cannot := errors.AsType[*nfsmount.NoClientError](err); cannot {
-		return o.instead(ctx, spec, export, how.MountOptions, none)
+		return o.instead(ctx, spec, export, how.MountOptions, conf, none)
 	}
 	if err != nil {
 		return nil, err
 	}
 	return &Share{Root: root, Given: spec, Dir: dir, Source: spec}, nil
-}
-
-// instead opens an export without the kernel, which has no client for it.
-func (o Options) instead(ctx context.Context, given string, export nfsmount.Export, mountOptions string,
-	none *nfsmount.NoClientError) (*Share, error) {
-	query, ok := withoutKernel(mountOptions)
-	if !ok {
-		return nil, none
-	}
-	spec, err := nfs.Parse(export.URL() + query)
-	if err != nil {
-		return nil, none
-	}
-	root, err := nfs.Open(ctx, spec, nfs.Options{Policy: o.Policy, Logger: o.Logger})
-	if err != nil {
-		return nil, fmt.Errorf("%w; restorefs read it itself, as it could not mount it: %w", err, none.Reason)
-	}
-	if o.Logger != nil {
-		o.Logger.Warn("the share is not mounted and cannot be mounted here, so restorefs reads it by its own NFS "+
-			"client", "share", given, "reason", none.Reason)
-	}
-	return &Share{Root: root, Given: given, Source: given}, nil
-}
-
-// withoutKernel returns the options of a mount that the own client knows, as the query of its URL.
-// false means that it must not be used instead: what they ask for is more than it can.
-func withoutKernel(mountOptions string) (query string, ok bool) {
-	known := url.Values{}
-	version, minor := "", ""
-	for option := range strings.SplitSeq(mountOptions, ",") {
-		name, value, _ := strings.Cut(strings.TrimSpace(option), "=")
-		switch name {
-		case "sec":
-			if value != "sys" {
-				return "", false
-			}
-		case "vers", "nfsvers":
-			version = value
-		case "v2", "v3", "v4", "v4.0", "v4.1", "v4.2":
-			version = name[1:]
-		case "minorversion":
-			minor = value
-		case "port":
-			known.Set("nfsport", value)
-		case "mountport":
-			known.Set("mountport", value)
-		}
-	}
-	if version == "4" && minor != "" {
-		version = "4." + minor
-	}
-	switch version {
-	case "4.2": // reading is the same
-		version = "4"
-	case "2":
-		return "", false
-	}
-	if version != "" {
-		known.Set("version", version)
-	}
-	if len(known) == 0 {
-		return "", true
-	}
-	return "?" + known.Encode(), true
 }
 
 // IsExport reports whether spec has the form of an NFS export and is not the name of an existing

@@ -134,7 +134,9 @@ func TestAnExportThatCannotBeMountedIsReadWithoutTheKernel(t *testing.T) {
 	for options, works := range map[string]bool{
 		fmt.Sprintf("vers=4,minorversion=1,port=%d,rsize=4096", server.Port()): true,
 		fmt.Sprintf("port=%d,sec=krb5", server.Port()):                         false,
-		"nfsvers=2": false,
+		"nfsvers=2":   false,
+		"xprtsec=tls": false,
+		"port=1,ro":   false, // nobody is there
 	} {
 		var said strings.Builder
 		s, err := locate.Open(t.Context(), locate.Options{

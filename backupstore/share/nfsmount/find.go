@@ -70,9 +70,21 @@ func Open(ctx context.Context, e Export, o Options) (s *share.Dir, dir string, e
 	}
 	s, err = mountOwn(ctx, e, o)
 	if err != nil {
-		return nil, "", errors.Join(append([]error{err}, unusable...)...)
+		return nil, "", explained(err, unusable)
 	}
 	return s, "", nil
+}
+
+// explained is the error of an export that could not be mounted, with what is wrong with the mounts
+// of it that there are. With any it is no NoClientError: the kernel has a client for the export, and
+// what the server or that mount refuses is not to be asked for in another way.
+func explained(err error, unusable []error) error {
+	none, cannot := errors.AsType[*NoClientError](err)
+	if len(unusable) == 0 || !cannot {
+		return errors.Join(append([]error{err}, unusable...)...)
+	}
+	return fmt.Errorf("%s: %w; it cannot be mounted anew: %w; %s", none.Export, errors.Join(unusable...), none.Reason,
+		byHand(none.Export))
 }
 
 // first opens the first directory that answers, and returns why those before it cannot be used. It

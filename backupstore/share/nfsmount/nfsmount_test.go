@@ -181,3 +181,21 @@ func TestOpenDoesNotWaitForAServerThatDoesNotAnswer(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestAMountThatRefusesThisUserIsNotGoneRound(t *testing.T) {
+	e := export(t, "n:/e")
+	cannot := &NoClientError{e, errNotRoot}
+	refused := fmt.Errorf("it is mounted on /m: %w", os.ErrPermission)
+	err := explained(cannot, []error{refused})
+	if _, none := errors.AsType[*NoClientError](err); none || !errors.Is(err, os.ErrPermission) ||
+		!errors.Is(err, errNotRoot) {
+		t.Error(err)
+	}
+	if none, is := errors.AsType[*NoClientError](explained(cannot, nil)); !is || none != cannot {
+		t.Error("without a mount another client may be used")
+	}
+	full := fmt.Errorf("%w: no space", ErrMount)
+	if err := explained(full, []error{refused}); !errors.Is(err, full) || !errors.Is(err, refused) {
+		t.Error(err)
+	}
+}
