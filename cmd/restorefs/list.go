@@ -68,16 +68,26 @@ func runList(c *cli.Context) error {
 		common: commonOf(c), volume: c.String("volume"), sort: c.String("sort"),
 		graph: c.Bool("graph"), look: c.Duration("look"),
 	}
-	if err := o.read(c); err != nil {
+	o.Project = c.String("project")
+	err := o.parse(listWords{
+		format: c.String("format"), all: c.Bool("all"), state: c.String("state"),
+		name: c.String("name"), since: c.String("since"), minSize: c.String("min-size"),
+	})
+	if err != nil {
 		return cmdline.WrongUsage(err)
 	}
 	return list(c.Context, o)
 }
 
-// read reads the flags whose values have forms.
-func (o *listOptions) read(c *cli.Context) (err error) {
-	o.Project = c.String("project")
-	switch format := c.String("format"); {
+// listWords are the values of flags as they were given, which are to be parsed.
+type listWords struct {
+	format, state, name, since, minSize string
+	all                                 bool
+}
+
+// parse checks the flags, and parses those whose values have forms.
+func (o *listOptions) parse(given listWords) error {
+	switch format := given.format; {
 	case format != "table" && format != "json" && format != "csv":
 		return fmt.Errorf("--format %s: it is table, json or csv", format)
 	case o.JSON && o.given.Has("format") && format != "json":
@@ -92,32 +102,32 @@ func (o *listOptions) read(c *cli.Context) (err error) {
 		o.sort != report.BySize:
 		return fmt.Errorf("--sort %s: it is name, time or size", o.sort)
 	}
-	return o.readFilter(c)
+	return o.parseFilter(given)
 }
 
-// readFilter reads which backups are listed.
-func (o *listOptions) readFilter(c *cli.Context) (err error) {
-	if c.Bool("all") {
+// parseFilter parses which backups are listed.
+func (o *listOptions) parseFilter(given listWords) (err error) {
+	if given.all {
 		o.States = report.AnyState()
 	}
-	if text := c.String("state"); text != "" {
+	if text := given.state; text != "" {
 		if o.States, err = report.ParseStates(text); err != nil {
 			return err
 		}
 	}
-	if text := c.String("name"); text != "" {
+	if text := given.name; text != "" {
 		if o.Name, err = report.ParseGlob(text); err != nil {
 			return fmt.Errorf("--name: %w", err)
 		}
 	}
-	if text := c.String("since"); text != "" {
+	if text := given.since; text != "" {
 		span, err := backupstore.ParseTime(text, time.Now())
 		if err != nil {
 			return fmt.Errorf("--since: %w", err)
 		}
 		o.Since = span.From
 	}
-	o.MinSize, err = sizeOf(c.String("min-size"))
+	o.MinSize, err = sizeOf(given.minSize)
 	return err
 }
 
