@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -233,5 +234,33 @@ func must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+func TestARemoteDirectoryHasTheStampsOfALocalOne(t *testing.T) {
+	t.Parallel()
+	d, dir := openTemp(t)
+	if !d.now.root.stamped {
+		need.Missing(t, "the directory for temporary files is on a file system without stamps")
+	}
+	must(t, os.WriteFile(filepath.Join(dir, "file"), []byte("0123456789"), 0o600))
+	must(t, os.Symlink("file", filepath.Join(dir, "link")))
+	entries, listed, err := d.ReadDir(t.Context(), ".", anyName)
+	must(t, err)
+	d.now.root.remote = true
+	own, of, err := d.Look(t.Context(), ".", []string{"file", "link", "none"})
+	must(t, err)
+	if own != listed || own == (Stamp{}) {
+		t.Errorf("%+v, %+v", own, listed)
+	}
+	i := slices.IndexFunc(entries, func(e Entry) bool { return e.Name == "file" })
+	if of[0] != entries[i].Stamp || of[1] != (Stamp{}) || of[2] != (Stamp{}) {
+		t.Errorf("%+v", of)
+	}
+	f, err := d.Open(t.Context(), "file")
+	must(t, err)
+	defer f.Close()
+	if now, err := f.Stamp(t.Context()); err != nil || now != of[0] {
+		t.Errorf("%+v, %v", now, err)
 	}
 }

@@ -7,8 +7,6 @@ import (
 	"os"
 	"sync"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 type dirFile struct {
@@ -21,8 +19,7 @@ type dirFile struct {
 func (f *dirFile) Size() int64        { return f.size }
 func (f *dirFile) ModTime() time.Time { return f.modTime }
 
-// Stamp implements File. With AT_STATX_FORCE_SYNC the kernel asks an NFS server
-// instead of using attributes that it got some seconds ago (statx(2)).
+// Stamp implements File.
 func (f *dirFile) Stamp(ctx context.Context) (Stamp, error) {
 	if err := ctx.Err(); err != nil {
 		return Stamp{}, err
@@ -32,27 +29,14 @@ func (f *dirFile) Stamp(ctx context.Context) (Stamp, error) {
 		if err != nil {
 			return st, err
 		}
-		flags := unix.AT_EMPTY_PATH
-		if f.remote != nil {
-			flags |= unix.AT_STATX_FORCE_SYNC
-		}
-		var x unix.Statx_t
 		ctlErr := conn.Control(func(fd uintptr) {
-			for {
-				err = unix.Statx(int(fd), "", flags, unix.STATX_BASIC_STATS, &x)
-				if err != unix.EINTR {
-					return
-				}
-			}
+			e := statx(int(fd), "", f.remote != nil)
+			st, err = e.Stamp, e.Err
 		})
 		if err = cmp.Or(ctlErr, err); err != nil {
-			return st, &fs.PathError{Op: "stat", Path: f.f.Name(), Err: err}
+			return Stamp{}, &fs.PathError{Op: "stat", Path: f.f.Name(), Err: err}
 		}
-		nanos := func(t unix.StatxTimestamp) int64 { return t.Sec*1e9 + int64(t.Nsec) }
-		return Stamp{
-			Device: unix.Mkdev(x.Dev_major, x.Dev_minor), Inode: x.Ino, Size: int64(x.Size),
-			Modified: nanos(x.Mtime), Changed: nanos(x.Ctime),
-		}, nil
+		return st, nil
 	}, nil)
 }
 

@@ -91,6 +91,32 @@ func statAt(dir int, name string) Entry {
 	}
 }
 
+// statx is statAt, and with "" for a name looks at the open file itself. With ask the kernel asks an
+// NFS server instead of using attributes that it got up to some minutes ago (AT_STATX_FORCE_SYNC).
+func statx(fd int, name string, ask bool) Entry {
+	flags := unix.AT_SYMLINK_NOFOLLOW | unix.AT_EMPTY_PATH
+	if ask {
+		flags |= unix.AT_STATX_FORCE_SYNC
+	}
+	var x unix.Statx_t
+	err := unix.Statx(fd, name, flags, unix.STATX_BASIC_STATS, &x)
+	for err == unix.EINTR {
+		err = unix.Statx(fd, name, flags, unix.STATX_BASIC_STATS, &x)
+	}
+	if err != nil {
+		return Entry{Name: name, Err: err}
+	}
+	nanos := func(t unix.StatxTimestamp) int64 { return t.Sec*1e9 + int64(t.Nsec) }
+	return Entry{
+		Name: name, Mode: typeOf(uint32(x.Mode)), Size: int64(x.Size),
+		ModTime: time.Unix(0, nanos(x.Mtime)),
+		Stamp: Stamp{
+			Device: unix.Mkdev(x.Dev_major, x.Dev_minor), Inode: x.Ino, Size: int64(x.Size),
+			Modified: nanos(x.Mtime), Changed: nanos(x.Ctime),
+		},
+	}
+}
+
 func stampOf(st *unix.Stat_t) Stamp {
 	return Stamp{
 		Device: uint64(st.Dev), Inode: st.Ino, Size: st.Size,

@@ -63,7 +63,7 @@ func (r *root) lookIn(ctx context.Context, dir string, files []string) (s stamps
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			if e := statAt(fd, name); e.Err == nil && e.Mode.IsRegular() {
+			if e := statx(fd, name, r.remote); e.Err == nil && e.Mode.IsRegular() {
 				s.of[i] = e.Stamp
 			}
 		}
@@ -90,18 +90,21 @@ func (r *root) inDir(dir string, flags int, f func(fd int) error) error {
 	return nil
 }
 
-// stampOf returns the stamp of an open directory, zero where that would say nothing.
+// stampOf returns the stamp of an open directory, zero where that would say nothing. Of an NFS mount
+// the server tells it, not the kernel's memory: what comes or goes on other machines shows at once,
+// and a listing that the kernel has kept is given up if it is of another stamp.
 func (r *root) stampOf(fd int) (Stamp, error) {
 	if !r.stamped {
 		return Stamp{}, nil
 	}
-	var st unix.Stat_t
-	err := unix.Fstat(fd, &st)
-	for err == unix.EINTR {
-		err = unix.Fstat(fd, &st)
+	e := statx(fd, "", r.remote)
+	switch {
+	case e.Err == unix.ENOSYS || e.Err == unix.EPERM: // an old kernel, or a container's rules
+		return Stamp{}, nil
+	case e.Err != nil:
+		return Stamp{}, e.Err
+	case e.Stamp.Device != r.id.dev: // something of another kind may be mounted there
+		return Stamp{}, nil
 	}
-	if uint64(st.Dev) != r.id.dev {
-		return Stamp{}, err // something of another kind may be mounted there
-	}
-	return stampOf(&st), err
+	return e.Stamp, nil
 }

@@ -73,6 +73,28 @@ func TestDirectoriesThatOthersCanWriteToAreNotUsed(t *testing.T) {
 	}
 }
 
+// What a listing keeps is a help and no more.
+func TestACacheThatCannotBeUsedIsNoErrorOfAList(t *testing.T) {
+	share, ids := recordsShare(t)
+	for name, cache := range map[string]string{
+		"the default one is on the share": "XDG_CACHE_HOME=" + share,
+		"the named one is on the share":   "RESTOREFS_CACHE_DIR=" + filepath.Join(share, "cache"),
+		"it is a file":                    "RESTOREFS_CACHE_DIR=/dev/null",
+	} {
+		cmd := program(t, "list", "--share", share)
+		cmd.Env = append(cmd.Env, cache)
+		out, err := cmd.CombinedOutput()
+		if err != nil || !strings.Contains(string(out), ids[0]) {
+			t.Errorf("%s: %v %s", name, err, out)
+		}
+		for _, made := range []string{"restorefs", "cache"} {
+			if _, err := os.Lstat(filepath.Join(share, made)); err == nil {
+				t.Errorf("%s: %s is made on the share", name, made)
+			}
+		}
+	}
+}
+
 func TestAGroupCanBeTrusted(t *testing.T) {
 	unwatched(t)
 	if os.Geteuid() != 0 {

@@ -63,20 +63,26 @@ func (o Options) keepIn(ctx context.Context, s *locate.Share, store *backupstore
 		}
 		return dir, err
 	}
-	var err error
 	if o.Indexes {
+		var err error
 		store.IndexDir, err = sub("index", slog.LevelWarn,
 			"indexes cannot be kept: the next run decodes again what this one does")
 		if err != nil {
 			return err
 		}
 	}
-	dir, err := sub("scanned", slog.LevelInfo,
-		"what is seen on the share cannot be kept: the next run reads it again")
-	if err == nil && dir != "" {
+	// A listing needs no cache, so that one that cannot be used is never its error.
+	const without = "what is seen on the share cannot be kept: the next run reads it again"
+	dir, err := sub("scanned", slog.LevelInfo, without)
+	switch {
+	case err != nil && o.Cache.Named:
+		o.Logger.Warn(without, "err", err)
+	case err != nil:
+		o.Logger.Info(without, "err", err)
+	case dir != "":
 		store.Known = scanned.At(dir, places.InFull(s))
 	}
-	return err
+	return nil
 }
 
 // WholeShare is the error of a command that had to look at the whole share and could not, or found

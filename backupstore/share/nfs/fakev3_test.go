@@ -84,9 +84,11 @@ func (s *fakeServer) read3(n *fakeNode, r *in, w *out, status uint32, short bool
 
 func (s *fakeServer) readDir3(n *fakeNode, r *in, w *out, status uint32) {
 	from := r.u64()
-	if w.u32(status, 0); status != 0 {
+	if status != 0 {
+		w.u32(status, 0)
 		return
 	}
+	s.attr(w.u32(0, 1), n)
 	w.u64(0)
 	names := append([]string{".", ".."}, n.names...)
 	end := min(len(names), int(from)+s.perPage)

@@ -182,6 +182,28 @@ func TestADirectoryIsListedWhole(t *testing.T) {
 	})
 }
 
+// A name that comes while a directory is listed may be missing in the listing, so that the stamp must
+// not say that it is in it.
+func TestTheStampOfAListingIsFromBeforeIt(t *testing.T) {
+	server := newFakeServer(t)
+	d := server.put("d", 2, nil)
+	server.put("d/file", 1, nil)
+	d.mtime = 100
+	server.set(func() {
+		server.fault = func(what string) fault {
+			if what == "100003.3.17" {
+				d.mtime = 200
+			}
+			return fault{}
+		}
+	})
+	s := mustOpen(t, server.url("version=3"), Options{})
+	entries, own, err := s.ReadDir(t.Context(), "d", all)
+	if err != nil || len(entries) != 1 || own.Modified/1e9 != 100 {
+		t.Errorf("%v, %+v, %v", entries, own, err)
+	}
+}
+
 func TestOnlyRegularFilesBelowTheShareAreOpened(t *testing.T) {
 	forEachVersion(t, func(t *testing.T, server *fakeServer, options string) {
 		server.put("dir/file", 1, nil)

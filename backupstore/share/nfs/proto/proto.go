@@ -61,7 +61,7 @@ type Place struct {
 type Page struct {
 	Entries []Entry
 	Next    Place // where the next page begins
-	Dir     Attr  // of the directory, with its first page
+	Dir     Attr  // of the directory before it was listed, with its first page
 	End     bool  // there is none
 }
 

@@ -209,8 +209,21 @@ func decodeRead(d *xdr.Decoder, p []byte) (chunk proto.Chunk, err error) {
 	return chunk, nil
 }
 
-// ReadDir implements proto.Client.
+// ReadDir implements proto.Client. What a listing says of the directory itself is from after it was
+// read (RFC 1813, 3.3.16 and 3.3.17), so that is asked for before.
 func (c *Client) ReadDir(ctx context.Context, dir proto.Handle, from proto.Place) (page proto.Page, err error) {
+	var own proto.Attr
+	if from == (proto.Place{}) {
+		if own, err = c.Attr(ctx, dir); err != nil {
+			return page, err
+		}
+	}
+	page, err = c.readPage(ctx, dir, from)
+	page.Dir = own
+	return page, err
+}
+
+func (c *Client) readPage(ctx context.Context, dir proto.Handle, from proto.Place) (page proto.Page, err error) {
 	if !c.noPlus.Load() {
 		page, err = c.readDir(ctx, procReadDirPlus, dir, from)
 		if !isUnsupported(err) {
@@ -248,7 +261,7 @@ func (c *Client) readDir(ctx context.Context, proc uint32, dir proto.Handle, fro
 
 func decodeReadDir(d *xdr.Decoder, plus bool) (page proto.Page, err error) {
 	status := proto.Status(d.Uint32())
-	page.Dir, _ = postOpAttr(d)
+	postOpAttr(d)
 	if status != 0 {
 		return page, status
 	}
