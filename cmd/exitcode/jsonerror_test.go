@@ -14,8 +14,8 @@ import (
 
 func TestAnErrorAsJSONIsOneLineWithItsExitCode(t *testing.T) {
 	two := []*backupstore.Backup{
-		{Scanned: backupstore.Scanned{ID: "b1", VolumeID: "v1"}},
-		{Scanned: backupstore.Scanned{ID: "b2", VolumeID: "v2"}},
+		{Scanned: backupstore.Scanned{Facts: &backupstore.Facts{ID: "b1", VolumeID: "v1"}}},
+		{Scanned: backupstore.Scanned{Facts: &backupstore.Facts{ID: "b2", VolumeID: "v2"}}},
 	}
 	for _, c := range []struct {
 		err  error
