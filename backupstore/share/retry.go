@@ -77,8 +77,11 @@ func (p Policy) Again(ctx context.Context, attempt func() (again bool, err error
 	start := time.Now()
 	for try := 1; ; try++ {
 		again, err := attempt()
-		if !again || ctx.Err() != nil {
+		if !again {
 			return err
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
 		}
 		if time.Since(start) >= p.Limit() {
 			return &TimeoutError{After: p.Limit(), Err: err, Busy: true}

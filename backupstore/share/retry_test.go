@@ -43,6 +43,17 @@ func TestWaitingForTheNextAttemptEndsWithTheContext(t *testing.T) {
 	})
 }
 
+func TestAnAttemptThatWouldBeRepeatedEndsAsItsContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	err := Policy{}.Again(ctx, func() (bool, error) {
+		cancel()
+		return true, errors.New("busy")
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestAServerThatIsBusyIsNotAway(t *testing.T) {
 	p := Policy{Timeout: time.Millisecond}
 	busy := p.Again(t.Context(), func() (bool, error) { return true, errors.New("busy") })

@@ -27,6 +27,7 @@ func shareFlags() []cli.Flag {
 			Usage: "`OPTIONS` to mount an export with, comma-separated; always " +
 				"ro,nosuid,nodev,noexec"},
 		&cli.DurationFlag{Name: "share-timeout", Value: share.DefaultTimeout,
-			Usage: "wait for a server that nfs:// names for this `TIME`, a second or more, then fail"},
+			Usage: "wait for a server, where restorefs reads without a mount, for this `TIME`, " +
+				"a second or more, then fail"},
 	}
 }

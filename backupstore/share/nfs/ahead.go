@@ -102,7 +102,7 @@ func (a *ahead) most() int {
 func (a *ahead) read(ctx context.Context, f *file, p []byte, off int64) (int, error) {
 	done := 0
 	for done < len(p) {
-		b := a.take(f, off+int64(done), len(p)-done)
+		b, late := a.take(f, off+int64(done))
 		if b == nil {
 			break
 		}
@@ -112,6 +112,9 @@ func (a *ahead) read(ctx context.Context, f *file, p []byte, off int64) (int, er
 		switch {
 		case ctx.Err() != nil:
 			return 0, ctx.Err()
+		case late && share.Away(err): // the reader has waited, and would wait as long again
+			a.forget(f, nil)
+			return 0, err
 		case err != nil: // asked for directly, for the reader to know what is wrong
 			a.forget(f, nil)
 		case end:
@@ -145,8 +148,9 @@ func (b *block) copy(ctx context.Context, p []byte, off int64) (n int, end bool,
 	return n, n < len(p) && b.n < len(*b.buf), nil
 }
 
-// take returns the block that has off, for give to be called with, or nil.
-func (a *ahead) take(f *file, off int64, n int) *block {
+// take returns the block that has off, for give to be called with, or nil. late means that it is to
+// be waited for.
+func (a *ahead) take(f *file, off int64) (b *block, late bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for i, s := range a.streams {
@@ -159,16 +163,16 @@ func (a *ahead) take(f *file, off int64, n int) *block {
 			}
 			if b.spoiled() {
 				a.end(s)
-				return nil
+				return nil, false
 			}
 			b.users++
 			s.used = time.Now()
 			a.streams = append(slices.Delete(a.streams, i, i+1), s)
 			a.advance(s, j)
-			return b
+			return b, !b.ready
 		}
 	}
-	return nil
+	return nil, false
 }
 
 // advance notes that block j of s is used. The one before it is kept where there is memory: readers

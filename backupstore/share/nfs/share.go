@@ -261,7 +261,9 @@ func (s *Share) Open(ctx context.Context, name string) (share.File, error) {
 		return s.in(ctx, path.Dir(name), func(h proto.Handle) (err error) {
 			start := time.Now()
 			n, err = s.server.Lookup(ctx, h, path.Base(name))
-			s.server.ahead.took(time.Since(start))
+			if _, said := errors.AsType[proto.Status](err); err == nil || said {
+				s.server.ahead.took(time.Since(start)) // what was given up tells nothing of the network
+			}
 			return err
 		})
 	})

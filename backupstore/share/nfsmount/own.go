@@ -230,12 +230,19 @@ func missing(said string) string {
 	switch {
 	case err != nil:
 		return "there is no mount.nfs here: install nfs-common, or nfs-utils as others call it"
-	case readErr == nil && !strings.Contains(string(known), "\tnfs"):
+	case readErr == nil && !hasClient(string(known)):
 		return "the kernel here has no NFS client: load it with \"modprobe nfs\", or work on a machine that has one"
 	case strings.Contains(said, "Operation not permitted") && !mayMount():
 		return "this process may not mount, as in a container without privileges"
 	}
 	return ""
+}
+
+// hasClient reports whether the kernel's client is among /proc/filesystems, where its server nfsd may
+// be too.
+func hasClient(known string) bool {
+	names := strings.Fields(known)
+	return slices.Contains(names, "nfs") || slices.Contains(names, "nfs4")
 }
 
 // mayMount reports whether the process has CAP_SYS_ADMIN.

@@ -253,3 +253,13 @@ func TestADeadMountIsSkipped(t *testing.T) {
 	}
 	s.Close()
 }
+
+func TestTheKernelsServerIsNotTakenForItsClient(t *testing.T) {
+	for known, want := range map[string]bool{
+		"nodev\tsysfs\nnodev\tnfsd\n": false, "nodev\tnfsd\nnodev\tnfs\n": true, "nodev\tnfs4\n": true, "": false,
+	} {
+		if hasClient(known) != want {
+			t.Errorf("%q", known)
+		}
+	}
+}

@@ -129,13 +129,13 @@ func (c *Client) lane() *lane {
 	return best
 }
 
-// Idle reports whether there is a connection, and no call under way.
+// Idle reports whether there is a connection, and no call that somebody waits for.
 func (c *Client) Idle() bool {
 	connected := false
 	for _, l := range c.lanes {
 		l.mu.Lock()
 		connected = connected || l.conn != nil
-		busy := len(l.pending) > 0
+		busy := len(l.pending) > l.abandoned
 		l.mu.Unlock()
 		if busy {
 			return false

@@ -216,6 +216,25 @@ func TestAnAnswerThatBreaksOffIsNoEndOfAFile(t *testing.T) {
 	}
 }
 
+// mute is a connection on which nothing can be sent.
+type mute struct{ net.Conn }
+
+var errMute = errors.New("nothing can be sent")
+
+func (mute) Write([]byte) (int, error) { return 0, errMute }
+
+func TestWhatSendingFailedWithIsTold(t *testing.T) {
+	t.Parallel()
+	connect := server(t, func(int, []byte) []byte { return nil })
+	c := client(t, func(ctx context.Context) (net.Conn, error) {
+		conn, err := connect(ctx)
+		return mute{conn}, err
+	}, time.Minute)
+	if err := c.Call(t.Context(), Request{}); !errors.Is(err, errMute) {
+		t.Error(err)
+	}
+}
+
 // Otherwise whoever is to be told waits for an answer on a connection that has not got the request.
 func TestLateIsToldOfACallThatIsGivenUpBetweenConnections(t *testing.T) {
 	asked := make(chan struct{}, 10)

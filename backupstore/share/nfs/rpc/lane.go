@@ -282,7 +282,8 @@ func (l *lane) serve(conn net.Conn) (answered bool, err error) {
 	l.c.wg.Go(func() { received <- l.receive(conn, &answered) })
 	err = l.send(conn, received)
 	conn.Close()
-	if receiveErr := <-received; receiveErr != nil {
+	// That this end closed the connection tells nothing where sending failed.
+	if receiveErr := <-received; err == nil || receiveErr != nil && !errors.Is(receiveErr, net.ErrClosed) {
 		err = receiveErr
 	}
 	l.mu.Lock()
