@@ -211,3 +211,28 @@ func TestASizeOfReadsThatIsOfNoUseIsNotBelieved(t *testing.T) {
 		}
 	}
 }
+
+func TestASessionWithACallThatIsNeverAnsweredIsMadeAnew(t *testing.T) {
+	t.Parallel()
+	server := newFakeServer(t)
+	server.put("object", 1, []byte("123"))
+	s := mustOpen(t, server.url("version=4.1"),
+		Options{ReadAhead: -1, Policy: share.Policy{Timeout: 600 * time.Millisecond}})
+	f := mustOpenFile(t, s, "object")
+	server.set(func() { server.fault = func(string) fault { return fault{drop: true} } })
+	p := make([]byte, 3)
+	if _, err := f.ReadAt(t.Context(), p, 0); !share.Away(err) {
+		t.Error(err)
+	}
+	server.set(func() { server.fault = nil })
+	for try := 0; ; try++ { // a connection that was silent may have to be made again first
+		if _, err := f.ReadAt(t.Context(), p, 0); err == nil {
+			break
+		} else if try == 50 {
+			t.Fatal(err)
+		}
+	}
+	if n := server.count("op 43"); n < 2 || string(p) != "123" {
+		t.Errorf("%d sessions, %q", n, p)
+	}
+}

@@ -157,6 +157,9 @@ func (c *Client) in(ctx context.Context, s *session, limit <-chan time.Time, ops
 	}
 	var status proto.Status
 	switch {
+	case share.Away(err):
+		c.lose(s) // an answer that is due for so long may never come, and its slot not come back
+		return err
 	case abandoned(ctx, err):
 		return err // Late has the slot
 	case seen:
