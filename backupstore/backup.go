@@ -2,7 +2,10 @@ package backupstore
 
 import (
 	"fmt"
+	"runtime/debug"
 	"slices"
+	"strconv"
+	"sync"
 	"time"
 
 	"github.com/restorefs/restorefs/backupstore/format"
@@ -62,10 +65,40 @@ type judged struct {
 	list     objectList
 	// oddMetadata says that _metadata differs from what Cinder writes.
 	oddMetadata bool
+	// fresh says that it was read so shortly after it was written that the same stamps may be those
+	// of another write.
+	fresh bool
 }
 
-// fine is what most backups are.
-var fine = &judged{alone: Verdict{State: Complete}, readable: true}
+// fine is what most backups are, and fineYet what they are as long as they are fresh.
+var (
+	fine    = &judged{alone: Verdict{State: Complete}, readable: true}
+	fineYet = &judged{alone: Verdict{State: Complete}, readable: true, fresh: true}
+)
+
+// same reports whether two looks have found the same of a backup.
+func (s *Scanned) same(o *Scanned) bool {
+	isFine := func(j *judged) bool { return j == fine || j == fineYet }
+	return s == o || s.Facts == o.Facts && (s.judged == o.judged || isFine(s.judged) && isFine(o.judged))
+}
+
+// judgement counts the changes of what isFine calls fine, and of what Facts say of the same files:
+// what an earlier one let pass is read again.
+const judgement = 1
+
+// judgedBy names this program as one that judges backups.
+var judgedBy = sync.OnceValue(func() string {
+	name := strconv.Itoa(judgement)
+	if info, ok := debug.ReadBuildInfo(); ok {
+		name += " " + info.Main.Version
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" {
+				name += " " + s.Value
+			}
+		}
+	}
+	return name
+})
 
 // isFine reports whether nothing but the facts need be kept.
 func (b *Scanned) isFine() bool {

@@ -131,18 +131,12 @@ func (c *Catalog) KeepsIndexes() bool { return c.indexes != nil }
 // Refresh looks at the share again. On error the catalogue stays as it was. A directory that could
 // be read before and cannot now keeps its backups. Backups whose files have not changed are not
 // read again, nor are directories whose stamps say that they hold the same names.
-func (c *Catalog) Refresh(ctx context.Context) error { return c.refresh(ctx, false) }
-
-// Glance is a Refresh that leaves out directories with only one name in them, in which few new
-// backups show: those of Cinder are in a directory each, two levels deep. It takes a fraction of the
-// calls.
-func (c *Catalog) Glance(ctx context.Context) error { return c.refresh(ctx, true) }
-
-func (c *Catalog) refresh(ctx context.Context, glance bool) error {
+func (c *Catalog) Refresh(ctx context.Context) error {
 	c.mu.Lock()
 	before := c.snapshot
 	c.mu.Unlock()
-	found, err := c.look(ctx, before, glance)
+	m := c.memory(before)
+	found, err := c.look(ctx, before, m)
 	if err != nil {
 		if ctx.Err() == nil {
 			c.count.share.Add(1)
@@ -153,13 +147,14 @@ func (c *Catalog) refresh(ctx context.Context, glance bool) error {
 	c.count.share.Add(uint64(len(found.errors(true))))
 	s := snapshot{scanned: found.backups, root: found.root, unread: found.errors(before.scanned != nil), notes: found.notes(),
 		backups: before.backups, byID: before.byID, changes: before.changes}
-	if before.scanned == nil || !maps.Equal(before.scanned, found.backups) {
+	if before.scanned == nil || !maps.EqualFunc(before.scanned, found.backups, (*Scanned).same) {
 		s.backups, s.byID, s.changes = nil, make(map[string]*Backup, len(found.backups)), before.changes+1
 		c.resolve(&s, before)
 	}
 	c.mu.Lock()
 	c.snapshot = s
 	c.mu.Unlock()
+	c.known.looked(m)
 	c.keep(keepEvery)
 	return nil
 }
@@ -200,8 +195,7 @@ func (c *Catalog) resolve(s *snapshot, before snapshot) {
 }
 
 // look looks at the share, or at its replacement.
-func (c *Catalog) look(ctx context.Context, before snapshot, glance bool) (look, error) {
-	m := c.memory(before, glance)
+func (c *Catalog) look(ctx context.Context, before snapshot, m memory) (look, error) {
 	if before.scanned == nil { // it has just been opened
 		return scan(ctx, c.share, m)
 	}
@@ -231,7 +225,6 @@ func (c *Catalog) renew(ctx context.Context, before snapshot, m memory) (found l
 	if next == nil {
 		return look{}, false, nil
 	}
-	m.glance = false
 	found, err = scan(ctx, next, m)
 	if err == nil && len(found.backups) == 0 && len(before.backups) > 0 {
 		err = errNoBackups

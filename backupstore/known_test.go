@@ -286,36 +286,93 @@ func TestProcessesMayLookAtOnce(t *testing.T) {
 	isRight(t, dir, c)
 }
 
-func TestAGlanceSeesWhatComesAndLooksAtLittle(t *testing.T) {
+func TestOnceADayAllDirectoriesAreListed(t *testing.T) {
+	dir, all := fineChain(t)
+	file := scanned.At(t.TempDir(), "share")
+	nextProcess(t, dir, file, true)
+	_, listsAll := nextProcess(t, dir, scanned.File{}, true)
+	for name, full := range map[string]time.Time{
+		"a day ago": time.Now().Add(-24 * time.Hour), "by a clock that is ahead": time.Now().Add(time.Hour),
+	} {
+		tree, err := file.Load()
+		if err != nil {
+			t.Fatal(err)
+		}
+		tree.Full = full
+		if err := file.Save(tree); err != nil {
+			t.Fatal(err)
+		}
+		c, s := nextProcess(t, dir, file, true)
+		if s.count("readdir") != listsAll.count("readdir") || s.count("open") != 0 || len(c.Backups()) != len(all) {
+			t.Errorf("%s: %v", name, s.calls)
+		}
+		if _, s = nextProcess(t, dir, file, true); s.count("readdir") != 1 {
+			t.Errorf("%s, the next: %v", name, s.calls)
+		}
+	}
+}
+
+// tellingShare is a share whose listings tell stamps, as one without the kernel is.
+type tellingShare struct{ *faultyShare }
+
+func (tellingShare) TellsStamps() bool { return true }
+
+func TestADirectoryWithManyBackupsIsListedWhereThatTellsTheirStamps(t *testing.T) {
 	dir := t.TempDir()
-	all, err := storetest.WriteMany(dir, 64, 1)
+	for i := range 6 {
+		storetest.MustWrite(t, dir, storetest.Spec{ID: storetest.ID(fmt.Sprint(i)), VolumeID: storetest.ID("v"),
+			Container: "all", Content: storetest.Random(100, 1)})
+	}
+	d, err := share.OpenDir(t.Context(), dir, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, s := faultyCatalog(t, dir)
+	s := &faultyShare{Share: d, calls: map[string]int{}}
+	c := backupstore.NewCatalog(tellingShare{s}, backupstore.Options{})
+	t.Cleanup(func() { c.Close() })
 	c.RememberAtOnce()
 	refresh(t, c)
-	changes := c.Changes()
 	s.set(nil)
-	if err := c.Glance(t.Context()); err != nil || c.Changes() != changes {
-		t.Errorf("%v, %d changes", err, c.Changes()-changes)
+	refresh(t, c)
+	if s.count("readdir") != 2 || s.count("look") != 0 || s.count("open") != 0 || len(c.Backups()) != 6 {
+		t.Errorf("%v", s.calls)
 	}
-	if n := s.count("look") + s.count("readdir"); n > 20 {
-		t.Errorf("a glance takes %v", s.calls)
-	}
-	made := storetest.MustWrite(t, dir, storetest.Spec{ID: storetest.ID("new"), VolumeID: storetest.ID("v"), Content: storetest.Random(100, 1)})
-	if err := c.Glance(t.Context()); err != nil || c.Changes() == changes {
-		t.Errorf("%v, %d changes", err, c.Changes()-changes)
-	}
-	find(t, c, made.ID)
-	if err := os.RemoveAll(all[5].Dir); err != nil {
+}
+
+func TestWhatAnotherVersionJudgedIsNotUsed(t *testing.T) {
+	dir, all := fineChain(t)
+	file := scanned.At(t.TempDir(), "share")
+	nextProcess(t, dir, file, true)
+	tree, err := file.Load()
+	if err != nil {
 		t.Fatal(err)
 	}
-	refresh(t, c)
-	if len(c.Backups()) != len(all) {
-		t.Errorf("%d backups", len(c.Backups()))
+	tree.Judge += " of yore"
+	if err := file.Save(tree); err != nil {
+		t.Fatal(err)
 	}
-	isRight(t, dir, c)
+	if _, s := nextProcess(t, dir, file, true); s.count("open") != len(all) {
+		t.Errorf("%v", s.calls)
+	}
+}
+
+// A second write within the tick of the first leaves the same stamps.
+func TestWhatWasFreshWhenItWasReadIsReadOnceMore(t *testing.T) {
+	dir, all := fineChain(t)
+	c, s := faultyCatalog(t, dir)
+	c.RememberNothingYet()
+	refresh(t, c)
+	changes := c.Changes()
+	for i, want := range []int{0, len(all), 0} {
+		if i == 1 {
+			c.RememberAtOnce()
+		}
+		s.set(nil)
+		refresh(t, c)
+		if n := s.count("open"); n != want || c.Changes() != changes {
+			t.Errorf("look %d opens %d files, not %d; %d changes", i, n, want, c.Changes()-changes)
+		}
+	}
 }
 
 // An operator may copy a good object over a damaged one.

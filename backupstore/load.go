@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"slices"
 	"time"
 
@@ -25,8 +26,10 @@ var errUnfinished = errors.New("no _metadata")
 // load finds out what a backup's files say. It reads _metadata unless before still says it. An
 // error is that of ctx or, for an old backup only, why its id is not known.
 func (s *scanner) load(ctx context.Context, set *fileSet, before *Scanned) (*Scanned, error) {
-	// A backup with problems is read again, because they may have passed.
-	if before != nil && before.readable && len(before.alone.Problems) == 0 && before.Listing == set.listing && len(set.errs)+len(set.odd) == 0 {
+	// A backup with problems is read again, because they may have passed; one that was fresh, because
+	// it may have been written once more within the same tick of the clock.
+	unsure := before != nil && before.fresh && !set.fresh
+	if before != nil && !unsure && before.readable && len(before.alone.Problems) == 0 && before.Listing == set.listing && len(set.errs)+len(set.odd) == 0 {
 		return before, nil
 	}
 	b, err := s.read(ctx, set, before)
@@ -34,8 +37,13 @@ func (s *scanner) load(ctx context.Context, set *fileSet, before *Scanned) (*Sca
 	case err != nil:
 		return nil, err
 	case b.isFine():
-		b.judged = fine
-	case before != nil && before.Listing == b.Listing && before.alone.State == b.alone.State && slices.Equal(before.alone.Problems, b.alone.Problems):
+		if b.judged = fine; set.fresh {
+			b.judged = fineYet
+		}
+		if unsure && reflect.DeepEqual(b.Facts, before.Facts) {
+			b.Facts = before.Facts
+		}
+	case before != nil && !unsure && before.Listing == b.Listing && before.alone.State == b.alone.State && slices.Equal(before.alone.Problems, b.alone.Problems):
 		return before, nil // so that all see that nothing has changed
 	}
 	return b, nil
@@ -45,7 +53,7 @@ func (s *scanner) load(ctx context.Context, set *fileSet, before *Scanned) (*Sca
 func (s *scanner) read(ctx context.Context, set *fileSet, before *Scanned) (*Scanned, error) {
 	b := &Scanned{
 		&scanned.Facts{StoredBytes: set.stored, Objects: len(set.objects), HasDigests: set.digests != nil, Listing: set.listing},
-		&judged{alone: Verdict{State: Complete}},
+		&judged{alone: Verdict{State: Complete}, fresh: set.fresh},
 	}
 	b.In(set.dir, set.name.Prefix)
 	b.CreatedAt = started(set.name)

@@ -38,6 +38,7 @@ type scanner struct {
 	memory memory
 	group  *errgroup.Group
 	began  time.Time
+	tells  bool // a listing of the share tells the stamps of what is in the directory
 
 	mu   sync.Mutex
 	look look
@@ -50,10 +51,10 @@ type memory struct {
 	root     *scanned.Dir        // nil: nothing is known
 	interned *scanned.Interner
 	margin   time.Duration          // see scanned.Stamp.Settled
+	began    time.Time              // this look
 	busy     func(path string) bool // files of the backup are in use
-	// glance says that directories with one name in them are as they were: of Cinder's own
-	// containers only those are looked at in which most new backups show.
-	glance bool
+	// anew says that no directory is taken as unchanged by its stamp.
+	anew bool
 }
 
 // scan looks at every directory of the share for backups, and does not resolve their parents. Those
@@ -62,8 +63,11 @@ func scan(ctx context.Context, s share.Share, m memory) (look, error) {
 	whole := ctx
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(scanParallel)
-	sc := &scanner{share: s, memory: m, group: group, began: time.Now(),
+	sc := &scanner{share: s, memory: m, group: group, began: m.began,
 		look: look{backups: make(map[string]*Scanned, len(m.backups)), unread: map[string]error{}, nameless: map[string]error{}}}
+	if t, ok := s.(interface{ TellsStamps() bool }); ok {
+		sc.tells = t.TellsStamps()
+	}
 	top := &visit{dir: ".", was: m.root, now: &scanned.Dir{Name: "."}}
 	group.Go(func() error { return sc.walk(ctx, top) })
 	if err := group.Wait(); err != nil {

@@ -12,11 +12,10 @@ const manyBackups = 4
 
 // unchanged reports whether a directory holds the names that are remembered, with the same
 // _metadata. Those of a share are seldom listed again: their own stamp says that no name has come or
-// gone. The error is that of ctx, or says
-// that the server is away.
+// gone. The error is that of ctx, or says that the server is away.
 func (s *scanner) unchanged(ctx context.Context, v *visit) (bool, error) {
 	w := v.was
-	if w == nil {
+	if w == nil || s.memory.anew {
 		return false, nil
 	}
 	toldSo := v.told != (share.Stamp{})
@@ -28,15 +27,12 @@ func (s *scanner) unchanged(ctx context.Context, v *visit) (bool, error) {
 			return false, nil // an object that was repaired in its place must be noticed
 		}
 	}
-	within := len(w.Dirs) + len(w.Backups)
 	switch {
 	case v.depth == 0 && len(w.Backups) == 0:
 		return false, nil // listing it may tell the stamps of all below
-	case s.memory.glance && (toldSo || within < 2):
-		return true, nil
 	case toldSo && len(w.Backups) == 0:
 		return len(w.Dirs) < 2, nil // as above
-	case toldSo && len(w.Backups) > manyBackups:
+	case len(w.Backups) > manyBackups && (toldSo || s.tells):
 		return false, nil
 	}
 	names := make([]string, len(w.Backups))

@@ -153,7 +153,8 @@ func (s *scanner) list(ctx context.Context, v *visit) error {
 		return err
 	case err != nil:
 		s.cannotRead(v.dir, err)
-		if v.was != nil {
+		// The stamps below it would outlive a look that trusts none.
+		if v.was != nil && !s.memory.anew {
 			s.forgetStamp(v)
 		}
 		return nil
@@ -212,7 +213,7 @@ func (s *scanner) take(ctx context.Context, set *fileSet) (*scanned.Facts, error
 		s.look.nameless[file] = err
 	default:
 		s.look.backups[file] = b
-		if b.isFine() && !set.fresh && !set.old() {
+		if b.isFine() && !b.fresh && !set.fresh && !set.old() {
 			return b.Facts, nil
 		}
 	}

@@ -18,8 +18,8 @@ const (
 	// maxDepth bounds the depth of directories that are remembered.
 	maxDepth = 32
 	// leastBackup and leastDir are the fewest bytes that a backup and a directory take: they bound
-	// what a count can make the decoder allocate.
-	leastBackup, leastDir = 40, 4
+	// what all counts together can make the decoder allocate.
+	leastBackup, leastDir = format.PrefixLen + 20, 5
 )
 
 // decoder reads from s, whose bytes the decoded texts share. After an error it gives zeros.
@@ -29,6 +29,8 @@ type decoder struct {
 
 	summaries    []*format.VolumeSummary
 	compressions [][]string
+
+	backups, dirs int // how many of them the rest may have, whatever it says
 }
 
 func (d *decoder) fail() { d.bad, d.s = true, "" }
@@ -71,6 +73,17 @@ func (d *decoder) count(least int) int {
 		return 0
 	}
 	return int(n)
+}
+
+// several is count for what may be within each other: left is how many there may be yet in all.
+func (d *decoder) several(left *int, least int) int {
+	n := d.count(least)
+	if n > *left {
+		d.fail()
+		return 0
+	}
+	*left -= n
+	return n
 }
 
 // index reads a place in a table of n.
@@ -200,15 +213,17 @@ func (d *decoder) dir(out *Dir, above string, depth int) {
 	if d.flags(&stamped); stamped {
 		out.Stamp = d.stamp()
 	}
-	if n := d.count(leastBackup); n > 0 {
+	if n := d.several(&d.backups, leastBackup); n > 0 {
 		all := make([]Facts, n)
 		out.Backups = make([]*Facts, n)
 		for i := range all {
-			d.facts(&all[i], where)
+			if d.facts(&all[i], where); d.bad {
+				return
+			}
 			out.Backups[i] = &all[i]
 		}
 	}
-	if n := d.count(leastDir); n > 0 {
+	if n := d.several(&d.dirs, leastDir); n > 0 {
 		all := make([]Dir, n)
 		out.Dirs = make([]*Dir, n)
 		for i := range all {
@@ -230,7 +245,8 @@ func decode(text string) (*Tree, error) {
 		return nil, errMalformed
 	}
 	d := decoder{s: text[len(magic):body]}
-	t := &Tree{Key: d.word(), Root: new(Dir)}
+	d.backups, d.dirs = len(d.s)/leastBackup, len(d.s)/leastDir
+	t := &Tree{Key: d.word(), Judge: d.text(), Full: time.Unix(0, d.number()), Root: new(Dir)}
 	d.tables()
 	d.dir(t.Root, "", 0)
 	if d.bad || d.s != "" {

@@ -8,10 +8,10 @@ import (
 	"github.com/restorefs/restorefs/backupstore/format"
 )
 
-// The file: magic, which has the version; the key; the tables of volumes' records and of lists of
+// The file: magic, which has the version; the key; who judged and when all was listed; the tables of volumes' records and of lists of
 // compressions; the directories, parents first, each with its backups; and a checksum of all
 // before it. Numbers are varints of encoding/binary, texts have their length before them.
-const magic = "restorefs scanned 1\n"
+const magic = "restorefs scanned 2\n"
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
@@ -105,6 +105,7 @@ func (t *tables) write(e *encoder, f *Facts) {
 	e.word(f.Listing)
 }
 
+// dir writes a directory and those below it. It ends early where the file becomes too large.
 func (t *tables) dir(e *encoder, d *Dir) {
 	e.text(d.Name)
 	e.flags(d.Stamp != Stamp{})
@@ -113,26 +114,41 @@ func (t *tables) dir(e *encoder, d *Dir) {
 	}
 	e.count(len(d.Backups))
 	for _, f := range d.Backups {
-		t.write(e, f)
+		if t.write(e, f); len(e.b) > MaxBytes {
+			return
+		}
 	}
 	e.count(len(d.Dirs))
 	for _, sub := range d.Dirs {
-		t.dir(e, sub)
+		if t.dir(e, sub); len(e.b) > MaxBytes {
+			return
+		}
 	}
 }
 
-// encode returns the file of t.
+// encode returns the file of t, nil if it would be too large.
 func (t *Tree) encode() []byte {
 	tab := tables{summaries: map[*format.VolumeSummary]int{}, compressions: map[string]int{}}
 	backups := 0
-	t.All(func(f *Facts) bool { tab.gather(f); backups++; return true })
+	t.All(func(f *Facts) bool {
+		tab.gather(f)
+		backups++
+		return backups <= MaxBytes/leastBackup && len(tab.e.b)+len(tab.c.b) <= MaxBytes
+	})
+	if backups > MaxBytes/leastBackup || len(tab.e.b)+len(tab.c.b) > MaxBytes {
+		return nil
+	}
 	e := encoder{make([]byte, 0, 4<<10+len(tab.e.b)+backups*320)}
 	e.b = append(e.b, magic...)
 	e.word(t.Key)
+	e.text(t.Judge)
+	e.number(t.Full.UnixNano())
 	e.count(len(tab.summaries))
 	e.b = append(e.b, tab.e.b...)
 	e.count(len(tab.compressions))
 	e.b = append(e.b, tab.c.b...)
-	tab.dir(&e, t.Root)
+	if tab.dir(&e, t.Root); len(e.b) > MaxBytes {
+		return nil
+	}
 	return binary.LittleEndian.AppendUint32(e.b, crc32.Checksum(e.b, castagnoli))
 }

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/restorefs/restorefs/cache/private"
 )
@@ -74,11 +75,12 @@ func (f File) Save(t *Tree) error {
 	if f.path == "" || t == nil || t.Root == nil {
 		return nil
 	}
+	f.sweep()
 	text := t.encode()
-	if len(text) > MaxBytes {
+	if text == nil {
 		return fmt.Errorf("write %s: %w", f.path, ErrTooLarge)
 	}
-	temp, err := os.CreateTemp(filepath.Dir(f.path), ".restorefs-*")
+	temp, err := os.CreateTemp(filepath.Dir(f.path), temporary)
 	if err != nil {
 		return err
 	}
@@ -88,4 +90,18 @@ func (f File) Save(t *Tree) error {
 		return err
 	}
 	return os.Rename(temp.Name(), f.path)
+}
+
+// temporary is the pattern of the names that files have until they are whole.
+const temporary = ".restorefs-*"
+
+// sweep removes what processes left that were killed while they wrote.
+func (f File) sweep() {
+	const old = time.Hour
+	left, _ := filepath.Glob(filepath.Join(filepath.Dir(f.path), temporary))
+	for _, path := range left {
+		if info, err := os.Lstat(path); err == nil && time.Since(info.ModTime()) > old {
+			os.Remove(path)
+		}
+	}
 }

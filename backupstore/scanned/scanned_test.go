@@ -9,8 +9,11 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"runtime"
+	"strings"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/restorefs/restorefs/backupstore/format"
 	"github.com/restorefs/restorefs/backupstore/storetest"
@@ -41,7 +44,7 @@ func sample() *Tree {
 		}
 		return f
 	}
-	return &Tree{Key: 42, Root: &Dir{Name: ".", Backups: []*Facts{facts(".", 3)}, Dirs: []*Dir{
+	return &Tree{Key: 42, Judge: "1 v1.0", Full: time.Unix(0, 1.7e18), Root: &Dir{Name: ".", Backups: []*Facts{facts(".", 3)}, Dirs: []*Dir{
 		{Name: "a b", Stamp: stamp, Backups: []*Facts{facts("a b", 0), facts("a b", 1)}},
 		{Name: "latin1 \xfc", Dirs: []*Dir{{Name: "c", Stamp: stamp, Backups: []*Facts{facts("latin1 \xfc/c", 2)}}}},
 	}}}
@@ -190,6 +193,13 @@ func TestAStampIsSettledWhenItsClockHasMovedOn(t *testing.T) {
 	if whole.Settled(now, 2*time.Second) || !whole.Settled(now.Add(time.Minute+1), 2*time.Second) {
 		t.Error("where times are whole seconds more of them must have gone by")
 	}
+	for _, untimed := range []Stamp{{Inode: 1, Modified: 1}, {Inode: 1, Changed: 1}} {
+		counted := untimed
+		counted.Change = 1
+		if untimed.Settled(now, 0) || !counted.Settled(now, 0) {
+			t.Errorf("%+v", untimed)
+		}
+	}
 	if (Stamp{}).Settled(now, 0) || (Stamp{}).Known() {
 		t.Error("no stamp is none")
 	}
@@ -210,5 +220,55 @@ func TestEqualThingsBecomeOne(t *testing.T) {
 	x, y := n.Compression([]string{"none", "zlib"}), n.Compression([]string{"none", "zlib"})
 	if &x[0] != &y[0] || len(n.Compression(nil)) != 0 {
 		t.Error("compressions")
+	}
+}
+
+func TestADirectoryWithinAnotherCannotSayMoreThanTheFileHolds(t *testing.T) {
+	e := encoder{[]byte(magic)}
+	e.word(1)
+	e.text("")
+	e.number(1)
+	e.count(0)
+	e.count(0)
+	for _, name := range "." + strings.Repeat("a", 7) {
+		e.text(string(name))
+		e.flags(false)
+		e.count(0)
+		e.count(1 << 20)
+	}
+	e.b = append(e.b, make([]byte, leastDir<<20)...)
+	text := summed(e.b)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, err := decode(text)
+	runtime.ReadMemStats(&after)
+	if err == nil {
+		t.Error("it is read")
+	}
+	one := uint64(unsafe.Sizeof(Dir{})+8) << 20
+	if got := after.TotalAlloc - before.TotalAlloc; got > 2*one {
+		t.Errorf("%d bytes for directories of %d", got, one)
+	}
+}
+
+func TestWhatAKilledProcessLeftIsSwept(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for name, age := range map[string]time.Duration{"old": 2 * time.Hour, "new": 0} {
+		path := filepath.Join(dir, ".restorefs-"+name)
+		if err := os.WriteFile(path, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		at := time.Now().Add(-age)
+		if err := os.Chtimes(path, at, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := At(dir, "share").Save(sample()); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := filepath.Glob(filepath.Join(dir, ".restorefs-*")); err != nil ||
+		len(left) != 1 || filepath.Base(left[0]) != ".restorefs-new" {
+		t.Errorf("%v, %v", left, err)
 	}
 }

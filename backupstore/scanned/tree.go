@@ -31,8 +31,12 @@ func (s Stamp) Is(now share.Stamp) bool { return s != (Stamp{}) && s == Of(now) 
 // Settled reports whether every write after now would give another stamp. Not so if it was written
 // within the margin, or after now by another clock: it may be written again within the same tick.
 // Where times are whole seconds the tick may be as long, and nothing is known of the clock.
+// One without a time tells nothing, unless the server counts changes.
 func (s Stamp) Settled(now time.Time, margin time.Duration) bool {
 	const second, coarse = int64(time.Second), 60
+	if s.Change == 0 && (s.Modified == 0 || s.Changed == 0) {
+		return false
+	}
 	if s.Modified%second == 0 && s.Changed%second == 0 {
 		margin *= coarse
 	}
@@ -99,7 +103,11 @@ func (f *Facts) at(path string) {
 // Tree is what was seen of a share.
 type Tree struct {
 	// Key is a number that nobody who writes on the share knows, for Facts.Listing.
-	Key  uint64
+	Key uint64
+	// Judge says who judged: what one program calls good another one may not.
+	Judge string
+	// Full is when all directories were last listed, whatever their stamps said.
+	Full time.Time
 	Root *Dir
 }
 

@@ -34,6 +34,9 @@ func (s *Share) Look(ctx context.Context, dir string,
 	return own, of[:len(files)], err
 }
 
+// TellsStamps says that ReadDir has the stamps of directories, and asks for few files one by one.
+func (s *Share) TellsStamps() bool { return true }
+
 // lookFrom looks from the deepest directory whose handle is remembered, and again by all of the path
 // where that does not find it.
 func (s *Share) lookFrom(ctx context.Context, dir, file string) (own, of share.Stamp, err error) {
