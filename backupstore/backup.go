@@ -79,7 +79,8 @@ var (
 // same reports whether two looks have found the same of a backup.
 func (s *Scanned) same(o *Scanned) bool {
 	isFine := func(j *judged) bool { return j == fine || j == fineYet }
-	return s == o || s.Facts == o.Facts && (s.judged == o.judged || isFine(s.judged) && isFine(o.judged))
+	return s == o ||
+		s.Facts == o.Facts && (s.judged == o.judged || isFine(s.judged) && isFine(o.judged))
 }
 
 // judgement counts the changes of what isFine calls fine, and of what Facts say of the same files:

@@ -27,7 +27,8 @@ func (v *Volume) blockBuffer(ctx context.Context, n int64) (b []byte, free func(
 	}
 	m := v.catalog.blocks
 	if n > m.limit {
-		return nil, nil, &MemoryError{Backup: v.chain[0].ID, Block: int64(v.Align()), Needs: n, Has: m.limit, Total: v.catalog.memoryFor(n)}
+		return nil, nil, &MemoryError{Backup: v.chain[0].ID, Block: int64(v.Align()), Needs: n,
+			Has: m.limit, Total: v.catalog.memoryFor(n)}
 	}
 	if !m.left.TryAcquire(n) {
 		v.catalog.engine.LetGo(ctx) // readers with such a buffer wait for decoders

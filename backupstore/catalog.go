@@ -34,8 +34,8 @@ type Options struct {
 	// NoIndexBuild uses existing indexes and lets reads build none: for callers that read a volume
 	// once, from front to back.
 	NoIndexBuild bool
-	// Known keeps what was seen on the share for the next process, see package scanned. The zero File
-	// keeps nothing.
+	// Known keeps what was seen on the share for the next process, see package scanned. The zero
+	// File keeps nothing.
 	Known scanned.File
 	// Logger gets what an operator should know and no function returns. nil: nothing is logged.
 	Logger *slog.Logger
@@ -87,16 +87,20 @@ func NewCatalog(s share.Share, o Options) *Catalog {
 	var indexes *index.Store
 	if o.IndexDir != "" {
 		var err error
-		if indexes, err = index.OpenStore(o.IndexDir, cmp.Or(o.IndexBytes, 1<<30), o.Logger); err != nil {
-			o.Logger.Warn("indexes cannot be kept: the next run decodes again what this one does", "dir", o.IndexDir, "err", err)
+		if indexes, err = index.OpenStore(o.IndexDir, cmp.Or(o.IndexBytes, 1<<30),
+			o.Logger); err != nil {
+			o.Logger.Warn("indexes cannot be kept: the next run decodes again what this one does",
+				"dir", o.IndexDir, "err", err)
 			indexes = nil
 		}
 	}
-	engine := seekable.NewEngine(seekable.Options{MemoryBytes: o.DecoderBytes, Indexes: indexes, NoBuild: o.NoIndexBuild})
+	engine := seekable.NewEngine(seekable.Options{MemoryBytes: o.DecoderBytes, Indexes: indexes,
+		NoBuild: o.NoIndexBuild})
 	files := newOpenFiles(s, maxOpenFiles)
 	return &Catalog{
 		share: s, log: o.Logger, indexes: indexes, engine: engine,
-		files: files, live: newLiveObjects(engine, files), rows: newRowCache(), zeros: newZeroSums(), layers: newLayerCache(), blocks: newBlockMemory(o.DecoderBytes),
+		files: files, live: newLiveObjects(engine, files), rows: newRowCache(),
+		zeros: newZeroSums(), layers: newLayerCache(), blocks: newBlockMemory(o.DecoderBytes),
 		known: recall(o.Known, o.Logger), needing: o.MemoryFor, cores: runtime.GOMAXPROCS(0),
 	}
 }
@@ -145,10 +149,12 @@ func (c *Catalog) Refresh(ctx context.Context) error {
 		return fmt.Errorf("look for backups on %s: %w", c, err)
 	}
 	c.count.share.Add(uint64(len(found.errors(true))))
-	s := snapshot{scanned: found.backups, root: found.root, unread: found.errors(before.scanned != nil), notes: found.notes(),
+	s := snapshot{scanned: found.backups, root: found.root,
+		unread: found.errors(before.scanned != nil), notes: found.notes(),
 		backups: before.backups, byID: before.byID, changes: before.changes}
 	if before.scanned == nil || !maps.EqualFunc(before.scanned, found.backups, (*Scanned).same) {
-		s.backups, s.byID, s.changes = nil, make(map[string]*Backup, len(found.backups)), before.changes+1
+		s.backups, s.byID, s.changes = nil, make(map[string]*Backup,
+			len(found.backups)), before.changes+1
 		c.resolve(&s, before)
 	}
 	c.mu.Lock()
@@ -217,7 +223,8 @@ func (c *Catalog) look(ctx context.Context, before snapshot, m memory) (look, er
 
 // renew looks at what has replaced the share, if something has, and adopts it if it has backups.
 // Open volumes keep the files that they have open, and open others in the new place.
-func (c *Catalog) renew(ctx context.Context, before snapshot, m memory) (found look, renewed bool, odd error) {
+func (c *Catalog) renew(ctx context.Context, before snapshot, m memory) (found look, renewed bool,
+	odd error) {
 	next, err := c.share.Successor(ctx)
 	if err != nil {
 		return look{}, false, fmt.Errorf("see whether it is still the same: %w", err)
@@ -236,25 +243,29 @@ func (c *Catalog) renew(ctx context.Context, before snapshot, m memory) (found l
 	c.share.Become(next)
 	c.live.forgetAll()
 	c.files.forgetAll()
-	c.log.Warn("the share's directory is another one now, as after a remount; from now on this one is read", "share", c.share.String())
+	c.log.Warn("the share's directory is another one now, as after a remount; from now on this "+
+		"one is read", "share", c.share.String())
 	return found, true, nil
 }
 
 // errNoBackups says that the share's path now names something that cannot be meant.
-var errNoBackups = errors.New("its path now names another directory, without any backup, as when an export is unmounted; the one that was opened is kept")
+var errNoBackups = errors.New("its path now names another directory, without any backup, " +
+	"as when an export is unmounted; the one that was opened is kept")
 
 // preferred chooses between directories with the same backup, of which a manual copy leaves
 // several: the best state counts, then the first name.
 func preferred(copies []*Scanned) *Backup {
 	slices.SortFunc(copies, func(a, b *Scanned) int {
-		return cmp.Or(cmp.Compare(a.alone.State, b.alone.State), strings.Compare(a.file(""), b.file("")))
+		return cmp.Or(cmp.Compare(a.alone.State, b.alone.State),
+			strings.Compare(a.file(""), b.file("")))
 	})
 	b := newBackup(copies[0])
 	switch n := len(copies); {
 	case n == 2:
 		b.problem("the same backup is also in %s, which is not used", copies[1].Container)
 	case n > 2:
-		b.problem("the same backup is also in %s and %d more directories, which are not used", copies[1].Container, n-2)
+		b.problem("the same backup is also in %s and %d more directories, which are not used",
+			copies[1].Container, n-2)
 	}
 	return b
 }
@@ -262,7 +273,8 @@ func preferred(copies []*Scanned) *Backup {
 // byVolumeAndTime sorts by volume id and then by time, oldest first. If volumes were sorted by
 // their first backup, they would change places as backups are deleted.
 func byVolumeAndTime(a, b *Backup) int {
-	return cmp.Or(strings.Compare(a.VolumeID, b.VolumeID), a.CreatedAt.Compare(b.CreatedAt), strings.Compare(a.ID, b.ID))
+	return cmp.Or(strings.Compare(a.VolumeID, b.VolumeID), a.CreatedAt.Compare(b.CreatedAt),
+		strings.Compare(a.ID, b.ID))
 }
 
 // Backups returns all backups of the last Refresh, by volume, oldest first. The

@@ -53,7 +53,8 @@ func judge(b *Backup) {
 	switch p := b.parent; {
 	case !b.usable, !b.Incremental():
 	case p == nil:
-		b.broken("its parent %s is not on the share: without it, only what changed since then is here", b.ParentID)
+		b.broken("its parent %s is not on the share: without it, only what changed since "+
+			"then is here", b.ParentID)
 	case p.VolumeID != b.VolumeID:
 		b.broken("its parent %s is a backup of another volume, %s", p.ID, p.VolumeID)
 		b.usable = false
@@ -90,7 +91,8 @@ func judge(b *Backup) {
 	case gib == 0:
 		b.Size = max(end, covered(b.rows, b.rowBytes, end))
 	case end > gib:
-		b.problem("its data ends at byte %d, beyond the volume's recorded size of %d: the larger one counts", end, gib)
+		b.problem("its data ends at byte %d, beyond the volume's recorded size of %d: "+
+			"the larger one counts", end, gib)
 		b.Size = end
 	default:
 		b.Size = gib
@@ -99,7 +101,9 @@ func judge(b *Backup) {
 
 // coveredBytes is the volume offset at which the digest rows end, given where
 // the data ends: the last block may be short.
-func coveredBytes(d *format.Digests, end int64) int64 { return covered(d.Rows(), d.BlockBytes(), end) }
+func coveredBytes(d *format.Digests, end int64) int64 {
+	return covered(d.Rows(), d.BlockBytes(), end)
+}
 
 func covered(rows, rowBytes, end int64) int64 {
 	all := rows * rowBytes

@@ -51,7 +51,8 @@ func (c *Catalog) CinderCannotRestore(ctx context.Context, b *Backup) (string, e
 	for _, o := range looked {
 		head, err := c.objectHead(ctx, b, o)
 		if err != nil {
-			return "", fmt.Errorf("read the head of object %05d of backup %s: %w", o.Number, b.ID, err)
+			return "", fmt.Errorf("read the head of object %05d of backup %s: %w",
+				o.Number, b.ID, err)
 		}
 		if why := zstdRefused(head, o.Length); why != "" {
 			return fmt.Sprintf("object %05d %s", o.Number, why), nil
@@ -111,7 +112,8 @@ func zstdRefused(head []byte, length int64) string {
 		size += 256
 	}
 	if size < uint64(length) {
-		return fmt.Sprintf("is of several zstd frames: the first has %d of its %d bytes", size, length)
+		return fmt.Sprintf("is of several zstd frames: the first has %d of its %d bytes",
+			size, length)
 	}
 	return ""
 }

@@ -72,7 +72,8 @@ func (c *Copying) Runs(ctx context.Context) iter.Seq2[Range, error] {
 // ReadAt is Volume.ReadAt, except that the bytes may not be proven yet.
 func (c *Copying) ReadAt(ctx context.Context, p []byte, off int64) error {
 	if off < 0 || off > c.size || int64(len(p)) > c.size-off {
-		return fmt.Errorf("read of %d bytes at %d is outside the volume of %d bytes", len(p), off, c.size)
+		return fmt.Errorf("read of %d bytes at %d is outside the volume of %d bytes", len(p),
+			off, c.size)
 	}
 	at, end := off, off+int64(len(p))
 	for _, e := range from(c.extents, off) {

@@ -30,12 +30,14 @@ func (v *Volume) CopyRange(ctx context.Context, dst *os.File, off, n int64) (int
 	n, err := v.copyObject(ctx, o, dst, off, n)
 	if err != nil {
 		b := v.chain[o.layer]
-		return 0, fmt.Errorf("backup %s: copy object %s for byte %d of the volume inside the kernel: %w", b.ID, b.objectFile(o.Number), off, err)
+		return 0, fmt.Errorf("backup %s: copy object %s for byte %d of the volume inside "+
+			"the kernel: %w", b.ID, b.objectFile(o.Number), off, err)
 	}
 	return n, nil
 }
 
-func (v *Volume) copyObject(ctx context.Context, o *objectRef, dst *os.File, off, n int64) (int64, error) {
+func (v *Volume) copyObject(ctx context.Context, o *objectRef, dst *os.File,
+	off, n int64) (int64, error) {
 	files, path := v.catalog.files, v.chain[o.layer].objectFile(o.Number)
 	f, err := files.acquire(ctx, path)
 	if err != nil {

@@ -59,10 +59,12 @@ type MemoryError struct {
 // Error implements error.
 func (e *MemoryError) Error() string {
 	mib := func(n int64) int64 { return (n + 1<<20 - 1) >> 20 }
-	s := fmt.Sprintf("backup %s: object %s needs a window of %d MiB, %d MiB of memory with what goes with it, and decoders may have %d MiB",
+	s := fmt.Sprintf("backup %s: object %s needs a window of %d MiB, %d MiB of memory with what "+
+		"goes with it, and decoders may have %d MiB",
 		e.Backup, e.Object, mib(e.Window), mib(e.Needs), e.Has>>20)
 	if e.Block > 0 {
-		s = fmt.Sprintf("backup %s: its digest blocks of %d MiB are read as a whole, and blocks may have %d MiB", e.Backup, mib(e.Block), e.Has>>20)
+		s = fmt.Sprintf("backup %s: its digest blocks of %d MiB are read as a whole, "+
+			"and blocks may have %d MiB", e.Backup, mib(e.Block), e.Has>>20)
 	}
 	if e.Total > 0 {
 		s += fmt.Sprintf(": give --memory %dMiB or more", mib(e.Total))

@@ -32,7 +32,8 @@ func (c *Catalog) Diff(ctx context.Context, a, b *Backup) iter.Seq2[Range, error
 			d.b, err = c.openSide(ctx, b)
 		}
 		if err == nil && d.a.rows.block != d.b.rows.block {
-			err = fmt.Errorf("%w: %s has blocks of %d bytes, %s of %d (backup_sha_block_size_bytes was changed in between)",
+			err = fmt.Errorf("%w: %s has blocks of %d bytes, %s of %d "+
+				"(backup_sha_block_size_bytes was changed in between)",
 				ErrIncomparable, a.ID, d.a.rows.block, b.ID, d.b.rows.block)
 		}
 		if err == nil {
@@ -59,7 +60,8 @@ func (c *Catalog) openSide(ctx context.Context, b *Backup) (side, error) {
 		return side{}, fmt.Errorf("%w: backup %s has no usable _sha256file", ErrIncomparable, b.ID)
 	}
 	if b.chainEnd > v.rows.end {
-		return side{}, fmt.Errorf("%w: the digests of backup %s end at byte %d, its data at %d", ErrIncomparable, b.ID, v.rows.end, b.chainEnd)
+		return side{}, fmt.Errorf("%w: the digests of backup %s end at byte %d, its data at %d",
+			ErrIncomparable, b.ID, v.rows.end, b.chainEnd)
 	}
 	return side{v}, nil
 }
@@ -79,7 +81,8 @@ func (s side) page(ctx context.Context, n int64) ([]format.Digest, error) {
 
 // at returns the digest of block i, the k-th of page, how many bytes it is
 // about, and whether they are zero.
-func (s side) at(page []format.Digest, k int, i int64) (row format.Digest, covers int64, zero bool) {
+func (s side) at(page []format.Digest, k int, i int64) (row format.Digest, covers int64,
+	zero bool) {
 	if k >= len(page) {
 		return row, 0, true
 	}
@@ -132,7 +135,8 @@ func (d *differ) all(ctx context.Context) error {
 	d.flush()
 	for _, s := range []side{d.a, d.b} {
 		if err := s.rows.whyUnread(); err != nil && !d.stopped {
-			return fmt.Errorf("backup %s: not all of its digests can be read, and blocks without count as different: %w", s.Backup().ID, advised(err))
+			return fmt.Errorf("backup %s: not all of its digests can be read, and blocks without "+
+				"count as different: %w", s.Backup().ID, advised(err))
 		}
 	}
 	return nil
@@ -183,7 +187,8 @@ func sharedUntil(a, b *Volume, off int64) int64 {
 	for {
 		pieceA := pieceAt(a.extents, rowGrid{}, off, math.MaxInt64)
 		pieceB := pieceAt(b.extents, rowGrid{}, off, math.MaxInt64)
-		if pieceA.by != pieceB.by || pieceA.by == byMD5 && a.sourceOf(pieceA.object) != b.sourceOf(pieceB.object) {
+		if pieceA.by != pieceB.by ||
+			pieceA.by == byMD5 && a.sourceOf(pieceA.object) != b.sourceOf(pieceB.object) {
 			return off
 		}
 		if off = min(pieceA.end, pieceB.end); off == math.MaxInt64 {

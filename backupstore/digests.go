@@ -47,7 +47,8 @@ func (c *Catalog) digests(ctx context.Context, b *Backup) (digests, error) {
 		d, err = format.OpenDigests(ctx, src)
 	}
 	if err == nil && (d.BackupID != b.ID || d.VolumeID != b.VolumeID) {
-		err = fmt.Errorf("%w: it is of backup %s of volume %s", format.ErrDigests, d.BackupID, d.VolumeID)
+		err = fmt.Errorf("%w: it is of backup %s of volume %s", format.ErrDigests,
+			d.BackupID, d.VolumeID)
 	}
 	switch {
 	case err == nil:
@@ -55,30 +56,36 @@ func (c *Catalog) digests(ctx context.Context, b *Backup) (digests, error) {
 			c.log.Warn(why, "backup", b.ID)
 		}
 		out.rows = newDigestRows(c.rows, d, b.chainEnd, func(err error) {
-			c.log.Warn("some digests cannot be read; objects of those blocks are checked against their MD5 instead", "backup", b.ID, "err", advised(err))
+			c.log.Warn("some digests cannot be read; objects of those blocks are checked against "+
+				"their MD5 instead", "backup", b.ID, "err", advised(err))
 		})
 	case ctx.Err() != nil:
 		return digests{}, fmt.Errorf("open backup %s: %w", b.ID, ctx.Err())
 	case errors.Is(err, format.ErrDigests) || errors.Is(err, format.ErrVersion):
-		c.log.Warn("digest file cannot be used; objects are checked against their MD5 instead", "backup", b.ID, "err", err)
+		c.log.Warn("digest file cannot be used; objects are checked against their MD5 instead",
+			"backup", b.ID, "err", err)
 	default:
 		out.unread = err
-		c.log.Warn("digest file cannot be read; objects are checked against their MD5 instead", "backup", b.ID, "err", advised(err))
+		c.log.Warn("digest file cannot be read; objects are checked against their MD5 instead",
+			"backup", b.ID, "err", advised(err))
 	}
 	return out, nil
 }
 
-// sizeDoubt says in words that d are the digests of a volume of another size than the one that b has,
-// "" if they are not. Cinder takes a digest of each block up to the volume's end (chunkeddriver.py),
-// and volumes have whole GiB: digests that end elsewhere were made of something else, and say nothing.
+// sizeDoubt says in words that d are the digests of a volume of another size than the one that b
+// has, "" if they are not. Cinder takes a digest of each block up to the volume's end
+// (chunkeddriver.py), and volumes have whole GiB: digests that end elsewhere were made of something
+// else, and say nothing.
 func sizeDoubt(b *Backup, d *format.Digests) string {
 	const gib = 1 << 30
 	end := d.Rows() * d.BlockBytes()
 	if b.VolumeMeta.SizeBytes() == 0 || end == b.Size || end%gib != 0 {
 		return ""
 	}
-	return fmt.Sprintf("its digests are those of a volume of %d GiB, but its size is %d GiB by its _metadata: "+
-		"one of the two is wrong, and the disk may be too short or too long", end/gib, b.Size/gib)
+	return fmt.Sprintf(
+		"its digests are those of a volume of %d GiB, but its size is %d GiB by its _metadata: "+
+			"one of the two is wrong, and the disk may be too short or too long",
+		end/gib, b.Size/gib)
 }
 
 // whyUnread returns why existing digests could not be read, nil if they could.
@@ -117,7 +124,8 @@ func (d *digests) digest(ctx context.Context, p piece) (format.Digest, error) {
 // Digest returns the digest of the block at off, a multiple of Align; ok is false if no row of
 // _sha256file covers all of it. Blocks with the same digest have the same bytes, in whatever backup
 // they are.
-func (d *digests) Digest(ctx context.Context, off int64) (digest [sha256.Size]byte, ok bool, err error) {
+func (d *digests) Digest(ctx context.Context, off int64) (digest [sha256.Size]byte, ok bool,
+	err error) {
 	// Where the objects are makes no difference: a row that covers a whole block proves all of it.
 	p := pieceAt(nil, d.grid(), off, off+1)
 	if p.by != byRow || p.covers < d.rows.block {

@@ -59,7 +59,8 @@ type storedFile struct {
 }
 
 // errChanged reports that a file was replaced since the backup was opened.
-var errChanged = fmt.Errorf("changed since the backup was opened (nobody but Cinder may write on the share): %w", fs.ErrInvalid)
+var errChanged = fmt.Errorf("changed since the backup was opened (nobody but Cinder may write on "+
+	"the share): %w", fs.ErrInvalid)
 
 // Size implements stream.Source.
 func (s *storedFile) Size() int64 { return s.size }

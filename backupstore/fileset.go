@@ -32,7 +32,8 @@ const unseen = -1
 
 // sort splits a directory's entries into backups and subdirectories, and finds those that may be
 // either and cannot be looked at. Links are neither.
-func (s *scanner) sort(dir string, entries []share.Entry) (sets map[string]*fileSet, subdirs []share.Entry, unread map[string]error) {
+func (s *scanner) sort(dir string, entries []share.Entry) (sets map[string]*fileSet,
+	subdirs []share.Entry, unread map[string]error) {
 	sets, unread = map[string]*fileSet{}, map[string]error{}
 	odd := map[string]string{}
 	for i := range entries {

@@ -38,7 +38,8 @@ func (v *Volume) fill(ctx context.Context, p []byte, off int64, damaged onDamage
 			err = v.composeBlock(ctx, b, off, &lost)
 		}
 		if err == nil {
-			if err = v.check(ctx, b, off); errors.Is(err, ErrDamaged) && !v.zeroByRow(ctx, off, int64(len(b))) {
+			if err = v.check(ctx, b, off); errors.Is(err, ErrDamaged) &&
+				!v.zeroByRow(ctx, off, int64(len(b))) {
 				err = v.reread(ctx, b, off, err)
 			}
 		}
@@ -70,8 +71,8 @@ func (v *Volume) check(ctx context.Context, b []byte, off int64) error {
 	return v.verify(ctx, b, off)
 }
 
-// zeroByDigest reports whether a block is zero and its digest is that of zeros. This is quicker than
-// hashing it.
+// zeroByDigest reports whether a block is zero and its digest is that of zeros. This is quicker
+// than hashing it.
 func (v *Volume) zeroByDigest(ctx context.Context, b []byte, off int64) bool {
 	zero, n, err := v.known(ctx, off)
 	return err == nil && zero && n >= int64(len(b)) && isZero(b)

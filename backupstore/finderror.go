@@ -12,8 +12,8 @@ import (
 // AmbiguousError says that a Ref could mean several backups, or volumes. It wraps ErrAmbiguous.
 type AmbiguousError struct {
 	Ref string // as it was given
-	// Candidates are what it could mean, the newest first: all of the backups, or of each volume its
-	// newest.
+	// Candidates are what it could mean, the newest first: all of the backups, or of each volume
+	// its newest.
 	Candidates []*Backup
 	Volumes    bool // it could mean several volumes
 
@@ -123,7 +123,8 @@ func (e *notNamedError) Error() string {
 	text := fmt.Sprintf("%v: no volume or backup%s is called %s", ErrNoBackup, e.where,
 		shown(r.Name))
 	if r.volume {
-		text = fmt.Sprintf("%v of volume %s: none%s is called so", ErrNoBackup, shown(r.Name), e.where)
+		text = fmt.Sprintf("%v of volume %s: none%s is called so", ErrNoBackup,
+			shown(r.Name), e.where)
 	}
 	switch {
 	case r.Kind == RefID && len(r.Name) < minPrefix, r.Kind == RefAny && len(r.Name) < minPrefix:

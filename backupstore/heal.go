@@ -11,7 +11,8 @@ import (
 )
 
 // mend heals a block or reports it.
-func (v *Volume) mend(ctx context.Context, b []byte, off int64, damage error, damaged onDamage) error {
+func (v *Volume) mend(ctx context.Context, b []byte, off int64, damage error,
+	damaged onDamage) error {
 	if !v.mode.unhealed {
 		healed, err := v.heal(ctx, b, off)
 		if healed || err != nil {
@@ -117,7 +118,8 @@ func (v *Volume) noteHealed(from *Backup, off, n int64) {
 	}
 	s.mu.Unlock()
 	if first {
-		v.catalog.log.Warn("an object is damaged; the same bytes are taken from another backup of the volume and verified",
+		v.catalog.log.Warn("an object is damaged; the same bytes are taken from another backup "+
+			"of the volume and verified",
 			"backup", v.chain[0].ID, "object", object, "offset", off, "from", from.ID)
 	}
 }

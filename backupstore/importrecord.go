@@ -24,22 +24,24 @@ import (
 // volume_meta must not replace it, because Cinder would delete it together with the backup. If
 // encryption_key_id is null, Cinder uses the volume's key for a restore.
 type ImportRecord struct {
-	ID                  string            `json:"id"`
-	UserID              *string           `json:"user_id"`    // the volume's owner
-	ProjectID           *string           `json:"project_id"` // the volume's
-	VolumeID            string            `json:"volume_id"`
-	Host                *string           `json:"host"`
-	AvailabilityZone    *string           `json:"availability_zone"`
-	Container           string            `json:"container"` // below backup_share; "" is backup_share itself
-	ParentID            *string           `json:"parent_id"`
-	Status              string            `json:"status"`
-	FailReason          *string           `json:"fail_reason"`
-	SizeGiB             int64             `json:"size"`
-	Name                *string           `json:"display_name"`
-	Description         *string           `json:"display_description"`
-	ServiceMetadata     string            `json:"service_metadata"` // the prefix
-	Service             string            `json:"service"`          // the driver
-	ObjectCount         int               `json:"object_count"`     // objects with data; the number of the last one
+	ID               string  `json:"id"`
+	UserID           *string `json:"user_id"`    // the volume's owner
+	ProjectID        *string `json:"project_id"` // the volume's
+	VolumeID         string  `json:"volume_id"`
+	Host             *string `json:"host"`
+	AvailabilityZone *string `json:"availability_zone"`
+	// below backup_share; "" is backup_share itself
+	Container       string  `json:"container"`
+	ParentID        *string `json:"parent_id"`
+	Status          string  `json:"status"`
+	FailReason      *string `json:"fail_reason"`
+	SizeGiB         int64   `json:"size"`
+	Name            *string `json:"display_name"`
+	Description     *string `json:"display_description"`
+	ServiceMetadata string  `json:"service_metadata"` // the prefix
+	Service         string  `json:"service"`          // the driver
+	// objects with data; the number of the last one
+	ObjectCount         int               `json:"object_count"`
 	TempVolumeID        *string           `json:"temp_volume_id"`
 	TempSnapshotID      *string           `json:"temp_snapshot_id"`
 	NumDependentBackups int               `json:"num_dependent_backups"`
@@ -83,7 +85,8 @@ func (c *Catalog) ImportRecords(backups []*Backup, service string) ([]Importable
 	done := map[string]bool{}
 	for _, b := range backups {
 		if b.State != Complete {
-			return nil, fmt.Errorf("backup %s is %s: %s: %w", b.ID, b.State, b.Problems[0], ErrDamaged)
+			return nil, fmt.Errorf("backup %s is %s: %s: %w", b.ID, b.State,
+				b.Problems[0], ErrDamaged)
 		}
 		first := len(all)
 		for l := b; l != nil && !done[l.ID]; l = l.Parent() {
@@ -100,8 +103,9 @@ func (b *Backup) importRecord(service string, children int) ImportRecord {
 	r := ImportRecord{
 		ID: b.ID, VolumeID: b.VolumeID, Container: b.Container, Status: "available",
 		SizeGiB: (b.Size + gib - 1) / gib, Name: b.Name, Description: b.Description,
-		ServiceMetadata: b.Prefix, Service: service, ObjectCount: b.Objects, NumDependentBackups: children,
-		Metadata: map[string]string{},
+		ServiceMetadata: b.Prefix, Service: service, ObjectCount: b.Objects,
+		NumDependentBackups: children,
+		Metadata:            map[string]string{},
 	}
 	if r.Container == "." {
 		r.Container = ""

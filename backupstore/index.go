@@ -118,7 +118,8 @@ func (b *indexing) object(ctx context.Context, ref int) error {
 
 // advance moves the frontier of o by a step; there says that it was at the end. The object is
 // released in between, so that a builder that Yield keeps waiting holds nothing.
-func (b *indexing) advance(ctx context.Context, o *objectRef) (there bool, covered int64, complete bool, err error) {
+func (b *indexing) advance(ctx context.Context, o *objectRef) (there bool, covered int64,
+	complete bool, err error) {
 	live, err := b.volume.catalog.live.get(ctx, b.volume.chain[o.layer], o.Object)
 	if err != nil {
 		return false, 0, false, err

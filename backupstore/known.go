@@ -55,8 +55,8 @@ func recall(file scanned.File, log *slog.Logger) known {
 	}
 }
 
-// keep writes down what the last look saw, if it is something else than in the file and the file has
-// not been written for so long.
+// keep writes down what the last look saw, if it is something else than in the file and the file
+// has not been written for so long.
 func (c *Catalog) keep(every time.Duration) {
 	c.mu.Lock()
 	root := c.snapshot.root
@@ -74,7 +74,8 @@ func (c *Catalog) keep(every time.Duration) {
 	}
 	tree := scanned.Tree{Key: k.key, Judge: judgedBy(), Full: full, Root: root}
 	if err := k.file.Save(&tree); err != nil {
-		c.log.Info("what was seen on the share cannot be kept: the next process reads it again", "err", err)
+		c.log.Info("what was seen on the share cannot be kept: the next process reads it again",
+			"err", err)
 		return
 	}
 	k.mu.Lock()
@@ -85,8 +86,9 @@ func (c *Catalog) keep(every time.Duration) {
 // memory returns what a look has to know.
 func (c *Catalog) memory(before snapshot) memory {
 	m := memory{
-		key: c.known.key, backups: before.scanned, root: before.root, interned: scanned.NewInterner(),
-		margin: c.known.margin, began: time.Now(),
+		key: c.known.key, backups: before.scanned, root: before.root,
+		interned: scanned.NewInterner(),
+		margin:   c.known.margin, began: time.Now(),
 	}
 	k := &c.known
 	k.mu.Lock()

@@ -44,7 +44,8 @@ func newLayerCache() *layerCache {
 func cost(objects []format.Object) int { return len(objects) + 1 }
 
 // each is readMetadata for the objects alone.
-func (c *layerCache) each(ctx context.Context, s share.Share, b *Backup, each func(format.Object) error) error {
+func (c *layerCache) each(ctx context.Context, s share.Share, b *Backup,
+	each func(format.Object) error) error {
 	key := layerKey{b.file(""), b.Listing}
 	// If a backup has problems, not all of its files were seen, so a change of them may be missed.
 	kept := len(b.Problems) == 0 && b.Objects <= maxLayerShare

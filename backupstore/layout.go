@@ -50,7 +50,8 @@ func (l *layout) read(ctx context.Context, c *Catalog, i int) ([]extent, error) 
 	var layer []extent
 	err := c.layers.each(ctx, c.share, b, func(o format.Object) error {
 		if o.End() > l.size {
-			return fmt.Errorf("%w: object %05d ends at byte %d, beyond the volume's end at %d", errLayer, o.Number, o.End(), l.size)
+			return fmt.Errorf("%w: object %05d ends at byte %d, beyond the volume's end at %d",
+				errLayer, o.Number, o.End(), l.size)
 		}
 		layer = append(layer, extent{o.Offset, o.End(), len(l.objects)})
 		l.objects = append(l.objects, objectRef{o, int32(i)})
@@ -60,7 +61,8 @@ func (l *layout) read(ctx context.Context, c *Catalog, i int) ([]extent, error) 
 		err = fmt.Errorf("_metadata of %s: %w", b.ID, err)
 	}
 	// An error of the share, which may pass, is not damage.
-	for _, cause := range []error{format.ErrJSON, format.ErrCut, format.ErrVersion, format.ErrCompression, format.ErrTooLarge, fs.ErrNotExist, share.ErrNotRegular, errLayer} {
+	for _, cause := range []error{format.ErrJSON, format.ErrCut, format.ErrVersion,
+		format.ErrCompression, format.ErrTooLarge, fs.ErrNotExist, share.ErrNotRegular, errLayer} {
 		if errors.Is(err, cause) {
 			return nil, fmt.Errorf("%w: %w", err, ErrDamaged)
 		}

@@ -26,10 +26,11 @@ var errUnfinished = errors.New("no _metadata")
 // load finds out what a backup's files say. It reads _metadata unless before still says it. An
 // error is that of ctx or, for an old backup only, why its id is not known.
 func (s *scanner) load(ctx context.Context, set *fileSet, before *Scanned) (*Scanned, error) {
-	// A backup with problems is read again, because they may have passed; one that was fresh, because
-	// it may have been written once more within the same tick of the clock.
+	// A backup with problems is read again, because they may have passed; one that was fresh,
+	// because it may have been written once more within the same tick of the clock.
 	unsure := before != nil && before.fresh && !set.fresh
-	if before != nil && !unsure && before.readable && len(before.alone.Problems) == 0 && before.Listing == set.listing && len(set.errs)+len(set.odd) == 0 {
+	if before != nil && !unsure && before.readable && len(before.alone.Problems) == 0 &&
+		before.Listing == set.listing && len(set.errs)+len(set.odd) == 0 {
 		return before, nil
 	}
 	b, err := s.read(ctx, set, before)
@@ -43,7 +44,9 @@ func (s *scanner) load(ctx context.Context, set *fileSet, before *Scanned) (*Sca
 		if unsure && reflect.DeepEqual(b.Facts, before.Facts) {
 			b.Facts = before.Facts
 		}
-	case before != nil && !unsure && before.Listing == b.Listing && before.alone.State == b.alone.State && slices.Equal(before.alone.Problems, b.alone.Problems):
+	case before != nil && !unsure && before.Listing == b.Listing &&
+		before.alone.State == b.alone.State &&
+		slices.Equal(before.alone.Problems, b.alone.Problems):
 		return before, nil // so that all see that nothing has changed
 	}
 	return b, nil
@@ -52,7 +55,8 @@ func (s *scanner) load(ctx context.Context, set *fileSet, before *Scanned) (*Sca
 // read is load without before, but for who a backup is whose _metadata does not say it any more.
 func (s *scanner) read(ctx context.Context, set *fileSet, before *Scanned) (*Scanned, error) {
 	b := &Scanned{
-		&scanned.Facts{StoredBytes: set.stored, Objects: len(set.objects), HasDigests: set.digests != nil, Listing: set.listing},
+		&scanned.Facts{StoredBytes: set.stored, Objects: len(set.objects),
+			HasDigests: set.digests != nil, Listing: set.listing},
 		&judged{alone: Verdict{State: Complete}, fresh: set.fresh},
 	}
 	b.In(set.dir, set.name.Prefix)
@@ -70,7 +74,8 @@ func (s *scanner) read(ctx context.Context, set *fileSet, before *Scanned) (*Sca
 		if writtenJustNow(set.newest.ModTime) {
 			hint = "Cinder is still writing this backup, or was stopped just now"
 		}
-		b.alone.problem("unfinished: it has no _metadata, which Cinder writes last; %s (last write %s)", hint, set.newest.ModTime.UTC().Format(time.RFC3339))
+		b.alone.problem("unfinished: it has no _metadata, which Cinder writes last; %s "+
+			"(last write %s)", hint, set.newest.ModTime.UTC().Format(time.RFC3339))
 		return b, nil
 	}
 	b.Metadata = scanned.Of(set.metadata.Stamp)
@@ -79,7 +84,8 @@ func (s *scanner) read(ctx context.Context, set *fileSet, before *Scanned) (*Sca
 		return nil, ctx.Err()
 	}
 	if errors.Is(err, format.ErrCut) && writtenJustNow(set.metadata.ModTime) {
-		err = fmt.Errorf("%w; it was written just now, maybe Cinder is not done yet: look again in some minutes", err)
+		err = fmt.Errorf("%w; it was written just now, maybe Cinder is not done yet: "+
+			"look again in some minutes", err)
 	}
 	if err != nil && b.ID == "" {
 		if before == nil {
@@ -96,7 +102,8 @@ func (s *scanner) read(ctx context.Context, set *fileSet, before *Scanned) (*Sca
 	}
 	b.readable = true
 	if set.digests == nil {
-		b.alone.problem("no _sha256file: each object is checked against its MD5 as a whole before its first byte is used, which is slow")
+		b.alone.problem("no _sha256file: each object is checked against its MD5 as a whole " +
+			"before its first byte is used, which is slow")
 	}
 	if b.VolumeMeta.SizeBytes() == 0 && b.HasDigests {
 		return b, s.sizeFromDigests(ctx, b)
@@ -125,7 +132,8 @@ func (set *fileSet) report(b *Scanned) {
 }
 
 // parse fills b from _metadata and compares it with the existing files.
-func (set *fileSet) parse(ctx context.Context, s share.Share, interned *scanned.Interner, b *Scanned) error {
+func (set *fileSet) parse(ctx context.Context, s share.Share, interned *scanned.Interner,
+	b *Scanned) error {
 	var missing, short []uint32
 	count := 0
 	m, err := readMetadata(ctx, s, b, func(o format.Object) error {
@@ -152,7 +160,8 @@ func (set *fileSet) parse(ctx context.Context, s share.Share, interned *scanned.
 	if b.ID == "" {
 		b.ID, b.VolumeID = m.BackupID, m.VolumeID
 	}
-	b.ParentID, b.Name, b.Description, b.Objects = interned.Text(m.ParentID), m.BackupName, m.Description, count
+	b.ParentID, b.Name, b.Description, b.Objects = interned.Text(m.ParentID), m.BackupName,
+		m.Description, count
 	b.Grain = b.list.grain
 	switch from := "from the file names"; {
 	case !m.CreatedAt.IsZero():
@@ -167,7 +176,8 @@ func (set *fileSet) parse(ctx context.Context, s share.Share, interned *scanned.
 	b.Compression = interned.Compression(b.Compression)
 	b.VolumeMeta, b.VolumePart = interned.Summary(m.Volume), m.VolumeMeta
 	if m.VolumeErr != nil {
-		b.alone.problem("the data is usable, the volume's metadata is not, or not all of it: %v", m.VolumeErr)
+		b.alone.problem("the data is usable, the volume's metadata is not, or not all of it: %v",
+			m.VolumeErr)
 	}
 	if len(missing) > 0 {
 		b.alone.broken("%s missing", objectNumbers(missing))
@@ -176,20 +186,23 @@ func (set *fileSet) parse(ctx context.Context, s share.Share, interned *scanned.
 		b.alone.broken("%s shorter than _metadata says", objectNumbers(short))
 	}
 	if len(m.Unknown) > 0 {
-		b.alone.problem("its _metadata has %q, which no %s writes: a newer one may mean by it what this restorefs does not know",
+		b.alone.problem("its _metadata has %q, which no %s writes: a newer one may mean by it "+
+			"what this restorefs does not know",
 			m.Unknown, format.KnownReleases)
 	}
 	if why := b.list.doubt(m); why != "" {
 		b.inDoubt(why)
 	}
 	if extra := len(set.objects) - (count - len(missing)); extra > 0 {
-		b.alone.problem("%d object file(s) that _metadata does not know (Cinder's own restore refuses such a directory)", extra)
+		b.alone.problem("%d object file(s) that _metadata does not know (Cinder's own restore "+
+			"refuses such a directory)", extra)
 	}
 	return nil
 }
 
 // readMetadata reads and checks b's _metadata.
-func readMetadata(ctx context.Context, s share.Share, b *Scanned, each func(format.Object) error) (format.Metadata, error) {
+func readMetadata(ctx context.Context, s share.Share, b *Scanned,
+	each func(format.Object) error) (format.Metadata, error) {
 	if b.Metadata.Size > format.MaxMetadataBytes {
 		return format.Metadata{}, fmt.Errorf("%w: %d bytes", format.ErrTooLarge, b.Metadata.Size)
 	}
@@ -198,13 +211,16 @@ func readMetadata(ctx context.Context, s share.Share, b *Scanned, each func(form
 		return format.Metadata{}, err
 	}
 	defer f.Close()
-	m, err := format.ParseMetadata(io.NewSectionReader(withContext{ctx, f}, 0, f.Size()), b.Prefix, each)
+	m, err := format.ParseMetadata(io.NewSectionReader(withContext{ctx, f}, 0, f.Size()),
+		b.Prefix, each)
 	if err == nil && b.ID != "" && (m.BackupID != b.ID || m.VolumeID != b.VolumeID) {
 		says := "the file names say otherwise"
 		if b.Prefix == format.OldPrefix {
-			says = "another one was here before: a Cinder before 11.0 writes over a backup in the same container"
+			says = "another one was here before: a Cinder before 11.0 writes over a backup in " +
+				"the same container"
 		}
-		err = fmt.Errorf("%w: it is of backup %s of volume %s, %s", format.ErrJSON, m.BackupID, m.VolumeID, says)
+		err = fmt.Errorf("%w: it is of backup %s of volume %s, %s", format.ErrJSON, m.BackupID,
+			m.VolumeID, says)
 	}
 	return m, err
 }
@@ -235,7 +251,8 @@ func (s *scanner) sizeFromDigests(ctx context.Context, b *Scanned) error {
 		return ctx.Err()
 	}
 	if err != nil {
-		b.alone.problem("the volume's size is not recorded and its digests do not tell it (%v): taken from the end of the data", err)
+		b.alone.problem("the volume's size is not recorded and its digests do not tell it (%v): "+
+			"taken from the end of the data", err)
 	}
 	return nil
 }

@@ -52,31 +52,43 @@ func (l *look) errors(again bool) []error {
 	}
 	var all []error
 	for dir, err := range l.unread {
-		all = append(all, fmt.Errorf("directory %s cannot be read, %s: %w", dir, seen, advised(err)))
+		all = append(all, fmt.Errorf("directory %s cannot be read, %s: %w", dir, seen,
+			advised(err)))
 	}
 	all = few(all, "directories cannot be read")
 	var nameless []error
 	for file, err := range l.nameless {
-		nameless = append(nameless, fmt.Errorf("%s_metadata cannot be used, and it alone says which backup it is (of a Cinder before 11.0); "+
-			"that backup is not seen: %w", file, advised(err)))
+		nameless = append(nameless,
+			fmt.Errorf("%s_metadata cannot be used, and it alone says which backup it is (of a "+
+				"Cinder before 11.0); "+
+				"that backup is not seen: %w", file, advised(err)))
 	}
 	all = append(all, few(nameless, "such files cannot be used")...)
 	var links []error
 	for _, link := range l.links {
-		links = append(links, fmt.Errorf("%s is a symbolic link that leads out of the share: it is not followed, and backups behind it "+
-			"are not seen (give the directory that it leads to as the share, or bind-mount it in the link's place)", link))
+		links = append(links,
+			fmt.Errorf("%s is a symbolic link that leads out of the share: it is not followed, "+
+				"and backups behind it "+
+				"are not seen (give the directory that it leads to as the share, "+
+				"or bind-mount it in "+
+				"the link's place)", link))
 	}
 	all = append(all, few(links, "symbolic links lead out of the share")...)
 	if l.bucket != "" {
-		all = append(all, fmt.Errorf("directory %s holds files of Cinder's S3, Swift or Google backup driver "+
-			"(volume_ID/TIME/az_ZONE_backup_ID-00001), as in a copy of a bucket: restorefs does not read these yet, "+
-			"only what the NFS and posix drivers wrote", l.bucket))
+		all = append(all,
+			fmt.Errorf("directory %s holds files of Cinder's S3, Swift or Google backup driver "+
+				"(volume_ID/TIME/az_ZONE_backup_ID-00001), as in a copy of a bucket: "+
+				"restorefs does "+
+				"not read these yet, "+
+				"only what the NFS and posix drivers wrote", l.bucket))
 	}
 	if l.odd != nil {
 		all = append(all, l.odd)
 	}
 	if l.tooDeep != "" {
-		all = append(all, fmt.Errorf("directory %s is more than %d levels deep: it and others like it are not looked at", l.tooDeep, scanDepth))
+		all = append(all,
+			fmt.Errorf("directory %s is more than %d levels deep: it and others like it are "+
+				"not looked at", l.tooDeep, scanDepth))
 	}
 	return all
 }
@@ -95,8 +107,11 @@ func (l *look) notes() []string {
 	slices.Sort(l.left)
 	var all []string
 	for _, dir := range l.left[:min(len(l.left), maxUnread)] {
-		all = append(all, fmt.Sprintf("directory %s holds files of a backup that a Cinder before 11.0 did not finish or delete as a whole: "+
-			"%s-00001 and others, and no %s_metadata, so that nothing says of which volume they are", dir, format.OldPrefix, format.OldPrefix))
+		all = append(all,
+			fmt.Sprintf("directory %s holds files of a backup that a Cinder before 11.0 did not "+
+				"finish or delete as a whole: "+
+				"%s-00001 and others, and no %s_metadata, so that nothing says of which "+
+				"volume they are", dir, format.OldPrefix, format.OldPrefix))
 	}
 	if n := len(l.left) - maxUnread; n > 0 {
 		all = append(all, fmt.Sprintf("%d more directories hold such files", n))
@@ -111,9 +126,11 @@ func advised(err error) error {
 	case errors.As(err, &says) && says.Advice() != "":
 		return err
 	case errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("%w (run restorefs as root or as the user that cinder-backup runs as; on an export with root_squash only the latter may)", err)
+		return fmt.Errorf("%w (run restorefs as root or as the user that cinder-backup runs as; "+
+			"on an export with root_squash only the latter may)", err)
 	case errors.Is(err, share.ErrStale):
-		return fmt.Errorf("%w (the server does not know this mount any more: mount the share again)", err)
+		return fmt.Errorf("%w (the server does not know this mount any more: "+
+			"mount the share again)", err)
 	}
 	return err
 }

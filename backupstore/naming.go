@@ -81,7 +81,9 @@ func (n naming) starting(text string) ([]*Backup, []*named) {
 // volume returns the volume that r names; byBackup says that it may be named by its backups' name.
 func (n naming) volume(r Ref, byBackup bool) (*named, error) {
 	if r.Kind != RefName {
-		if v := n.matching(func(v *named) bool { return strings.EqualFold(v.id, r.Name) }); len(v) > 0 {
+		if v := n.matching(func(v *named) bool {
+			return strings.EqualFold(v.id, r.Name)
+		}); len(v) > 0 {
 			v[0].notes = n.otherwise(r, "a volume",
 				func(o *named) bool { return o != v[0] && is(o.name, r.Name) })
 			return v[0], nil
@@ -101,15 +103,19 @@ func (n naming) volume(r Ref, byBackup bool) (*named, error) {
 		case len(v) > 1:
 			return nil, ambiguousVolumes(r, v)
 		case len(backups) > 0 && !byBackup:
-			return nil, fmt.Errorf("%w of a volume %s: %s is a backup, its volume is %s", ErrNoBackup,
+			return nil, fmt.Errorf("%w of a volume %s: %s is a backup, its volume is %s",
+				ErrNoBackup,
 				shown(r.Name), backups[0].ID, backups[0].VolumeID)
 		case len(backups) > 0:
-			return nil, fmt.Errorf("%w of a volume %s: %s is a backup by itself; its volume is %s, "+
-				"so it is %s@%s", ErrNoBackup, shown(r.Name), backups[0].ID, backups[0].VolumeID,
+			return nil, fmt.Errorf(
+				"%w of a volume %s: %s is a backup by itself; its volume is %s, "+
+					"so it is %s@%s", ErrNoBackup, shown(r.Name), backups[0].ID,
+				backups[0].VolumeID,
 				backups[0].VolumeID, r.Moment.Text)
 		}
 	}
-	if b := n.having(func(b *Backup) bool { return b.called(r.Name) }); len(b) > 0 && r.Kind != RefID {
+	if b := n.having(func(b *Backup) bool { return b.called(r.Name) }); len(b) > 0 &&
+		r.Kind != RefID {
 		return nil, fmt.Errorf("%w of a volume %s: backups are called so, such as %s of volume %s",
 			ErrNoBackup, shown(r.Name), b[0].ID, b[0].VolumeID)
 	}
@@ -128,7 +134,8 @@ func (n naming) volumeCalled(r Ref, byBackup bool) (*named, error) {
 			shown(r.Name), former[0].id)
 	case len(former) > 0:
 		found = former
-		note = fmt.Sprintf("%s is a former name of volume %s, which is now called %s", shown(r.Name),
+		note = fmt.Sprintf("%s is a former name of volume %s, which is now called %s",
+			shown(r.Name),
 			former[0].id, shown(former[0].name))
 	case len(now) == 0 && byBackup:
 		found = n.matching(func(v *named) bool {
@@ -148,8 +155,9 @@ func (n naming) volumeCalled(r Ref, byBackup bool) (*named, error) {
 			return nil, ambiguousVolumes(r, append(others, found...)).whichKind(r)
 		}
 		if len(started) > 0 {
-			found[0].notes = append(found[0].notes, fmt.Sprintf("%s is also the start of the id of backup "+
-				"%s, which is not meant by what has an @", shown(r.Name), started[0].ID))
+			found[0].notes = append(found[0].notes,
+				fmt.Sprintf("%s is also the start of the id of backup "+
+					"%s, which is not meant by what has an @", shown(r.Name), started[0].ID))
 		}
 	}
 	return found[0], nil
@@ -158,13 +166,18 @@ func (n naming) volumeCalled(r Ref, byBackup bool) (*named, error) {
 // backup returns the backup that r names, which has no Moment.
 func (n naming) backup(r Ref) (Found, error) {
 	if r.Kind != RefName {
-		if b := n.having(func(b *Backup) bool { return strings.EqualFold(b.ID, r.Name) }); len(b) > 0 {
+		if b := n.having(func(b *Backup) bool {
+			return strings.EqualFold(b.ID, r.Name)
+		}); len(b) > 0 {
 			return Found{
 				Backup: b[0],
-				Notes:  n.otherwise(r, "a backup", func(v *named) bool { return is(v.name, r.Name) }),
+				Notes: n.otherwise(r, "a backup",
+					func(v *named) bool { return is(v.name, r.Name) }),
 			}, nil
 		}
-		if v := n.matching(func(v *named) bool { return strings.EqualFold(v.id, r.Name) }); len(v) > 0 {
+		if v := n.matching(func(v *named) bool {
+			return strings.EqualFold(v.id, r.Name)
+		}); len(v) > 0 {
 			return n.only(r, v, nil)
 		}
 	}

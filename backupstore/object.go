@@ -55,7 +55,8 @@ func newLiveObjects(e *seekable.Engine, files *openFiles) *liveObjects {
 }
 
 // get returns the object o of backup b; release gives it back.
-func (l *liveObjects) get(ctx context.Context, b *Backup, o format.Object) (*shared[*liveObject], error) {
+func (l *liveObjects) get(ctx context.Context, b *Backup,
+	o format.Object) (*shared[*liveObject], error) {
 	path := b.objectFile(o.Number)
 	if live := l.peek(path); live != nil {
 		return live, nil
@@ -64,14 +65,16 @@ func (l *liveObjects) get(ctx context.Context, b *Backup, o format.Object) (*sha
 	if err != nil {
 		return nil, err
 	}
-	made := &liveObject{Object: l.engine.NewObject(&storedFile{l.files, path, info}, algorithm(o.Compression), o.Length,
+	made := &liveObject{Object: l.engine.NewObject(&storedFile{l.files, path, info},
+		algorithm(o.Compression), o.Length,
 		seekable.Identity{Path: path, ModTime: info.modTime, MD5: o.MD5})}
 	return l.kept.add(path, made), nil
 }
 
 // getOf is get for a file with the stamp st. The index and the decoders of a file with another
 // stamp are dropped.
-func (l *liveObjects) getOf(ctx context.Context, b *Backup, o format.Object, st share.Stamp) (*shared[*liveObject], error) {
+func (l *liveObjects) getOf(ctx context.Context, b *Backup, o format.Object,
+	st share.Stamp) (*shared[*liveObject], error) {
 	for {
 		live, err := l.get(ctx, b, o)
 		if err != nil {
@@ -150,10 +153,12 @@ func (v *Volume) objectError(ctx context.Context, o *objectRef, off, n int64, er
 	}
 	b := v.chain[o.layer]
 	if short, ok := errors.AsType[*seekable.MemoryError](err); ok {
-		return &MemoryError{Backup: b.ID, Object: b.objectFile(o.Number), Window: short.Window, Needs: short.Needs, Has: short.Has,
+		return &MemoryError{Backup: b.ID, Object: b.objectFile(o.Number), Window: short.Window,
+			Needs: short.Needs, Has: short.Has,
 			Total: v.catalog.memoryFor(short.Needs)}
 	}
-	damage := &DamageError{Backup: b.ID, Object: b.objectFile(o.Number), Offset: off, Length: n, Err: err}
+	damage := &DamageError{Backup: b.ID, Object: b.objectFile(o.Number), Offset: off,
+		Length: n, Err: err}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		damage.Reason = "the object is missing"
@@ -162,11 +167,13 @@ func (v *Volume) objectError(ctx context.Context, o *objectRef, off, n int64, er
 	case errors.Is(err, unzstd.ErrUnsupported):
 		damage.Reason = "the object cannot be decoded"
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		damage.Reason = fmt.Sprintf("the object ends before the %d bytes of its length in _metadata", o.Length)
+		damage.Reason = fmt.Sprintf(
+			"the object ends before the %d bytes of its length in _metadata", o.Length)
 	case errors.Is(err, stream.ErrCorrupt):
 		damage.Reason = "the object cannot be decoded"
 	default:
-		return fmt.Errorf("backup %s: read object %s for byte %d of the volume: %w", b.ID, b.objectFile(o.Number), off, advised(err))
+		return fmt.Errorf("backup %s: read object %s for byte %d of the volume: %w", b.ID,
+			b.objectFile(o.Number), off, advised(err))
 	}
 	return damage
 }

@@ -41,7 +41,8 @@ func (l *objectList) add(o format.Object) {
 	l.objects++
 	l.numbered = l.numbered || o.Number != l.objects
 	if o.Offset != l.end && l.gap == "" {
-		l.gap = fmt.Sprintf("bytes %d to %d before its object %05d are in none", l.end, o.Offset, o.Number)
+		l.gap = fmt.Sprintf("bytes %d to %d before its object %05d are in none", l.end,
+			o.Offset, o.Number)
 	}
 	l.end = o.End()
 	l.odd = l.odd || l.last%sector != 0
@@ -65,7 +66,8 @@ func (l *objectList) doubt(m format.Metadata) string {
 	case len(m.Missing) > 0:
 		return fmt.Sprintf("it lacks %s, which Cinder always writes", strings.Join(m.Missing, ", "))
 	case m.OddEntry != 0:
-		return fmt.Sprintf("the entry of object %05d is not in the form in which Cinder writes it", m.OddEntry)
+		return fmt.Sprintf("the entry of object %05d is not in the form in which Cinder writes it",
+			m.OddEntry)
 	case full && l.objects == 0:
 		return "a full backup without any object"
 	case full && l.gap != "":
@@ -99,13 +101,16 @@ func (l *objectList) misplaced(block, size int64) string {
 		return "one of its objects ends inside a sector, and is not the last"
 	case l.grain%least == 0:
 	case l.first.Offset%least != 0:
-		return fmt.Sprintf("its object %05d begins at byte %d, which is no multiple of the %d bytes of a digest block",
+		return fmt.Sprintf("its object %05d begins at byte %d, which is no multiple of the %d "+
+			"bytes of a digest block",
 			l.first.Number, l.first.Offset, least)
 	default:
-		return fmt.Sprintf("not all of its objects begin at multiples of the %d bytes of a digest block", least)
+		return fmt.Sprintf("not all of its objects begin at multiples of the %d bytes of a "+
+			"digest block", least)
 	}
 	if least < usualBlock && max(size, l.end) > toldByDigits(least) {
-		return fmt.Sprintf("its digest blocks have %d bytes, which is too little for a wrong offset to be noticed "+
+		return fmt.Sprintf("its digest blocks have %d bytes, which is too little for a wrong "+
+			"offset to be noticed "+
 			"in a volume of this size", least)
 	}
 	return ""
@@ -113,8 +118,8 @@ func (l *objectList) misplaced(block, size int64) string {
 
 // toldByDigits returns the size of the largest volume in which an offset with one flipped bit is
 // always outside of it or no multiple of block, which is a power of two or a multiple of one. A
-// flipped bit makes a digit another one, so the offset changes by 1, 2, 4 or 8 times a power of ten.
-// With 32 KiB it is 8 TB.
+// flipped bit makes a digit another one, so the offset changes by 1, 2, 4 or 8 times a power of
+// ten. With 32 KiB it is 8 TB.
 func toldByDigits(block int64) int64 {
 	change := int64(8)
 	for twos := int64(16); block%twos == 0 && change < format.MaxVolumeBytes/10; twos *= 2 {
@@ -128,11 +133,13 @@ func toldByDigits(block int64) int64 {
 func (b *Scanned) inDoubt(why string) {
 	b.oddMetadata = true
 	if b.HasDigests {
-		b.alone.problem("its _metadata is not as Cinder writes it: %s; only its digests prove what is read", why)
+		b.alone.problem("its _metadata is not as Cinder writes it: %s; only its digests prove "+
+			"what is read", why)
 		return
 	}
 	only := b.alone.State == Complete
-	b.alone.broken("its _metadata is not as Cinder writes it, and without digests nothing proves that it is right: %s", why)
+	b.alone.broken("its _metadata is not as Cinder writes it, and without digests nothing proves "+
+		"that it is right: %s", why)
 	b.alone.doubtful = only
 }
 
@@ -161,7 +168,8 @@ func (s *scanner) place(ctx context.Context) error {
 			continue
 		}
 		var block int64
-		for l, n := byID[b.ParentID], 0; l != nil && block == 0 && n < maxChain; l, n = byID[l.ParentID], n+1 {
+		for l, n := byID[b.ParentID], 0; l != nil && block == 0 &&
+			n < maxChain; l, n = byID[l.ParentID], n+1 {
 			known, looked := blocks[l.ID]
 			if !looked {
 				var err error

@@ -113,7 +113,8 @@ type proofs struct {
 }
 
 func newProofs() *proofs {
-	return &proofs{done: map[int]share.Stamp{}, failed: map[int]error{}, oddEnds: map[int]error{}, running: map[int]chan struct{}{}}
+	return &proofs{done: map[int]share.Stamp{}, failed: map[int]error{}, oddEnds: map[int]error{},
+		running: map[int]chan struct{}{}}
 }
 
 // of returns the stamp of the file whose MD5 was right.
@@ -146,7 +147,8 @@ func (v *Volume) changed(ref int, was share.Stamp) {
 	path := v.objectPath(ref)
 	v.catalog.live.forget(path)
 	v.catalog.files.forget(path)
-	v.catalog.log.Warn("an object changed while it was in use (nobody but Cinder may write on the share): it is compared with its MD5 again",
+	v.catalog.log.Warn("an object changed while it was in use (nobody but Cinder may write on "+
+		"the share): it is compared with its MD5 again",
 		"backup", v.chain[v.objects[ref].layer].ID, "object", path)
 }
 
@@ -172,7 +174,8 @@ func (v *Volume) checkMD5(ctx context.Context, ref int, passed func(n int64)) (s
 		case before == after:
 			return before, err
 		case tries == maxChanges:
-			return before, v.objectError(ctx, o, o.Offset, o.Length, fmt.Errorf("%s %w", path, errChanged))
+			return before, v.objectError(ctx, o, o.Offset, o.Length,
+				fmt.Errorf("%s %w", path, errChanged))
 		}
 		v.catalog.live.forget(path)
 		v.catalog.files.forget(path)
@@ -180,7 +183,8 @@ func (v *Volume) checkMD5(ctx context.Context, ref int, passed func(n int64)) (s
 }
 
 // compareMD5 decodes an object, whose file has the stamp st, and compares its MD5.
-func (v *Volume) compareMD5(ctx context.Context, ref int, st share.Stamp, passed func(n int64)) error {
+func (v *Volume) compareMD5(ctx context.Context, ref int, st share.Stamp,
+	passed func(n int64)) error {
 	o, start := &v.objects[ref], time.Now()
 	b := v.chain[o.layer]
 	live, err := v.catalog.live.getOf(ctx, b, o.Object, st)
@@ -201,13 +205,15 @@ func (v *Volume) compareMD5(ctx context.Context, ref int, st share.Stamp, passed
 	if oddEnd != nil {
 		v.noteOddEnd(ref, oddEnd)
 	}
-	v.catalog.log.Debug("object checked against its MD5", "backup", b.ID, "object", b.objectFile(o.Number), "took", time.Since(start))
+	v.catalog.log.Debug("object checked against its MD5", "backup", b.ID,
+		"object", b.objectFile(o.Number), "took", time.Since(start))
 	return nil
 }
 
 func (v *Volume) wrongMD5(o *objectRef) error {
 	b := v.chain[o.layer]
-	return &DamageError{Backup: b.ID, Object: b.objectFile(o.Number), Offset: o.Offset, Length: o.Length,
+	return &DamageError{Backup: b.ID, Object: b.objectFile(o.Number), Offset: o.Offset,
+		Length: o.Length,
 		Reason: "the object does not have the MD5 that _metadata gives"}
 }
 
@@ -219,7 +225,8 @@ func (v *Volume) noteOddEnd(ref int, oddEnd error) {
 	v.proofs.oddEnds[ref] = oddEnd
 	v.proofs.mu.Unlock()
 	if !said {
-		v.catalog.log.Warn("an object has the MD5 that _metadata gives, so it is used, though it does not end as it should",
+		v.catalog.log.Warn("an object has the MD5 that _metadata gives, so it is used, "+
+			"though it does not end as it should",
 			"object", v.objectPath(ref), "err", oddEnd)
 	}
 }

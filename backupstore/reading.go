@@ -50,8 +50,10 @@ func (c *Copying) Reading(ctx context.Context, ranges iter.Seq2[Range, error]) (
 	return c.reading(ctx, ranges, true)
 }
 
-func (v *Volume) reading(ctx context.Context, ranges iter.Seq2[Range, error], once bool) (Reading, error) {
-	r := reading{volume: v, once: once, listed: map[*Backup]map[uint32]share.Entry{}, open: map[int]*objectReading{}}
+func (v *Volume) reading(ctx context.Context, ranges iter.Seq2[Range, error],
+	once bool) (Reading, error) {
+	r := reading{volume: v, once: once, listed: map[*Backup]map[uint32]share.Entry{},
+		open: map[int]*objectReading{}}
 	defer r.close()
 	for part, err := range ranges {
 		if err == nil {
@@ -64,7 +66,8 @@ func (v *Volume) reading(ctx context.Context, ranges iter.Seq2[Range, error], on
 	for ref := range r.open {
 		r.finish(ref)
 	}
-	slices.SortFunc(r.out.Missing, func(a, b MissingObject) int { return int(min(max(a.Offset-b.Offset, -1), 1)) })
+	slices.SortFunc(r.out.Missing,
+		func(a, b MissingObject) int { return int(min(max(a.Offset-b.Offset, -1), 1)) })
 	return r.out, nil
 }
 
@@ -149,7 +152,8 @@ func (r *reading) object(ctx context.Context, ref int) (*objectReading, error) {
 	entry, there := entries[stored.Number]
 	o.entry = entry
 	lacks := func(format string, args ...any) {
-		o.missing = &MissingObject{Backup: b.ID, Object: b.objectFile(stored.Number), Reason: fmt.Sprintf(format, args...), Offset: -1}
+		o.missing = &MissingObject{Backup: b.ID, Object: b.objectFile(stored.Number),
+			Reason: fmt.Sprintf(format, args...), Offset: -1}
 	}
 	alg := algorithm(stored.Compression)
 	switch {
@@ -166,7 +170,8 @@ func (r *reading) object(ctx context.Context, ref int) (*objectReading, error) {
 	}
 	if o.missing == nil && alg.Indexed(stored.Length) {
 		path := b.objectFile(stored.Number)
-		o.index = v.catalog.engine.NewObject(&storedFile{v.catalog.files, path, fileInfo{entry.Size, entry.ModTime}}, alg, stored.Length,
+		o.index = v.catalog.engine.NewObject(&storedFile{v.catalog.files, path,
+			fileInfo{entry.Size, entry.ModTime}}, alg, stored.Length,
 			seekable.Identity{Path: path, ModTime: entry.ModTime, MD5: stored.MD5})
 	}
 	r.open[ref] = o
@@ -178,13 +183,15 @@ func (r *reading) list(ctx context.Context, b *Backup) (map[uint32]share.Entry, 
 	if l := r.listed[b]; l != nil {
 		return l, nil
 	}
-	entries, _, err := r.volume.catalog.share.ReadDir(ctx, b.Container, func(name string) bool { return strings.HasPrefix(name, b.Prefix+"-") })
+	entries, _, err := r.volume.catalog.share.ReadDir(ctx, b.Container,
+		func(name string) bool { return strings.HasPrefix(name, b.Prefix+"-") })
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("backup %s: list %s: %w", b.ID, path.Clean(b.Container), err)
 	}
 	l := map[uint32]share.Entry{}
 	for _, e := range entries {
-		if n, ok := format.ParseName(e.Name); ok && n.Kind == format.KindObject && n.Prefix == b.Prefix {
+		if n, ok := format.ParseName(e.Name); ok && n.Kind == format.KindObject &&
+			n.Prefix == b.Prefix {
 			l[n.Number] = e
 		}
 	}
@@ -244,7 +251,8 @@ func (r *reading) finish(ref int) {
 		return
 	}
 	r.out.DecodedBytes += o.decoded
-	r.out.StoredBytes += int64(float64(o.entry.Size) * (float64(o.decoded) / float64(stored.Length)))
+	r.out.StoredBytes += int64(float64(o.entry.Size) *
+		(float64(o.decoded) / float64(stored.Length)))
 }
 
 // HasDigests reports whether there are digests to compare blocks with. Without them each object is

@@ -52,7 +52,8 @@ func (b *Backup) ReadVolumeMeta(ctx context.Context) (*format.VolumeMeta, error)
 	}
 	m, err := b.catalog.readVolumeMeta(ctx, b)
 	if err != nil {
-		return nil, fmt.Errorf("backup %s: read its volume's metadata from %s: %w", b.ID, b.file("_metadata"), advised(err))
+		return nil, fmt.Errorf("backup %s: read its volume's metadata from %s: %w", b.ID,
+			b.file("_metadata"), advised(err))
 	}
 	return m, nil
 }
@@ -84,8 +85,10 @@ func (b *Backup) Record(ctx context.Context) (Record, error) {
 		return Record{}, err
 	}
 	r := Record{
-		Backup: BackupRecord{ID: b.ID, Name: b.Name, Description: b.Description, CreatedAt: b.CreatedAt},
-		Volume: VolumeRecord{ID: b.VolumeID, SizeBytes: b.Size, Metadata: map[string]string{}, ImageMetadata: map[string]string{}},
+		Backup: BackupRecord{ID: b.ID, Name: b.Name, Description: b.Description,
+			CreatedAt: b.CreatedAt},
+		Volume: VolumeRecord{ID: b.VolumeID, SizeBytes: b.Size, Metadata: map[string]string{},
+			ImageMetadata: map[string]string{}},
 	}
 	if b.ParentID != "" {
 		r.Backup.ParentID = &b.ParentID

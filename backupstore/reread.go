@@ -7,7 +7,8 @@ import (
 
 // reread tries other ways to read a block that was decoded wrongly.
 func (v *Volume) reread(ctx context.Context, b []byte, off int64, damage error) error {
-	for _, again := range []func(context.Context, []byte, int64) (bool, error){v.reenter, v.readPlain} {
+	for _, again := range []func(context.Context, []byte, int64) (bool, error){v.reenter,
+		v.readPlain} {
 		tried, err := again(ctx, b, off)
 		if !tried {
 			continue
@@ -22,7 +23,8 @@ func (v *Volume) reread(ctx context.Context, b []byte, off int64, damage error) 
 // resync has the objects of a block that could not be had look for where decoding can continue
 // after the damage, for later blocks. A block that is itself after that place is read again. found
 // says that the objects return other bytes from now on.
-func (v *Volume) resync(ctx context.Context, b []byte, off int64, damage error) (found bool, err error) {
+func (v *Volume) resync(ctx context.Context, b []byte, off int64,
+	damage error) (found bool, err error) {
 	behind := false
 	for _, e := range from(v.extents, off) {
 		if e.off >= off+int64(len(b)) {
@@ -39,7 +41,8 @@ func (v *Volume) resync(ctx context.Context, b []byte, off int64, damage error) 
 			found = true
 			entry := live.value.Entry()
 			behind = behind || entry <= start
-			v.catalog.log.Info("an object is damaged; decoding goes on behind the damage", "object", v.chain[o.layer].objectFile(o.Number), "offset", o.Offset+entry)
+			v.catalog.log.Info("an object is damaged; decoding goes on behind the damage",
+				"object", v.chain[o.layer].objectFile(o.Number), "offset", o.Offset+entry)
 		}
 		v.catalog.live.release(live)
 		if err != nil {

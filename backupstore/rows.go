@@ -66,8 +66,10 @@ type digestRows struct {
 
 // newDigestRows returns the rows of file. told is called once, with the first error of the share
 // that prevents reading rows.
-func newDigestRows(cache *rowCache, file *format.Digests, dataEnd int64, told func(error)) *digestRows {
-	r := &digestRows{rowGrid: rowGrid{file.BlockBytes(), coveredBytes(file, dataEnd)}, cache: cache, file: file, told: told}
+func newDigestRows(cache *rowCache, file *format.Digests, dataEnd int64,
+	told func(error)) *digestRows {
+	r := &digestRows{rowGrid: rowGrid{file.BlockBytes(), coveredBytes(file, dataEnd)}, cache: cache,
+		file: file, told: told}
 	r.zero = digestOfZeros(r.block)
 	r.lastZero = digestOfZeros(r.end - max(0, file.Rows()-1)*r.block)
 	return r
@@ -100,7 +102,8 @@ func (r *digestRows) at(ctx context.Context, i int64) (format.Digest, error) {
 // unreadable; an error is that of ctx.
 func (r *digestRows) page(ctx context.Context, n int64) ([]format.Digest, error) {
 	key := pageKey{r, n}
-	if page, ok := r.cache.pages.Get(key); ok && (page.again.IsZero() || time.Now().Before(page.again)) {
+	if page, ok := r.cache.pages.Get(key); ok && (page.again.IsZero() ||
+		time.Now().Before(page.again)) {
 		return page.rows, nil
 	}
 	page := rowPage{rows: make([]format.Digest, min(pageRows, r.file.Rows()-n*pageRows))}
@@ -119,7 +122,8 @@ func (r *digestRows) page(ctx context.Context, n int64) ([]format.Digest, error)
 }
 
 // read reads the rows from first on. unread is why rows could not be read from the share.
-func (r *digestRows) read(ctx context.Context, first int64, rows []format.Digest) (unread, err error) {
+func (r *digestRows) read(ctx context.Context, first int64,
+	rows []format.Digest) (unread, err error) {
 	err = r.file.Read(ctx, first, rows)
 	damaged := errors.Is(err, format.ErrDigests)
 	switch {

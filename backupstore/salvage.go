@@ -31,7 +31,9 @@ func (s *Salvage) ReadAt(ctx context.Context, p []byte, off int64) error {
 }
 
 // Load is ReadAt.
-func (s *Salvage) Load(ctx context.Context, p []byte, off int64) error { return s.ReadAt(ctx, p, off) }
+func (s *Salvage) Load(ctx context.Context, p []byte, off int64) error {
+	return s.ReadAt(ctx, p, off)
+}
 
 // Differs is Volume.Differs. What replaces damaged bytes does not differ.
 func (s *Salvage) Differs(ctx context.Context, p []byte, off int64) ([]Range, error) {
@@ -60,7 +62,8 @@ func (s *Salvage) replace(p []byte, off int64, d *DamageError) error {
 	more := len(s.lost) > before
 	s.mu.Unlock()
 	if more {
-		s.catalog.log.Warn("bytes are lost", "backup", d.Backup, "object", d.Object, "offset", d.Offset, "reason", d.Reason)
+		s.catalog.log.Warn("bytes are lost", "backup", d.Backup, "object", d.Object,
+			"offset", d.Offset, "reason", d.Reason)
 	}
 	if s.keep != nil {
 		return s.keep(p, off)
@@ -81,7 +84,9 @@ func (s *Salvage) Lost() []Range {
 // lost ranges from another copy.
 func WriteMap(w io.Writer, size int64, lost []Range, comment string) error {
 	b := bufio.NewWriter(w)
-	fmt.Fprintf(b, "# Mapfile. Created by restorefs\n# %s\n# current_pos  current_status  current_pass\n", comment)
+	fmt.Fprintf(b,
+		"# Mapfile. Created by restorefs\n# %s\n# current_pos  current_status  current_pass\n",
+		comment)
 	fmt.Fprintf(b, "0x%08X     +               1\n#      pos        size  status\n", max(0, size-1))
 	line := func(off, end int64, status byte) {
 		if off < end {

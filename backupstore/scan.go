@@ -64,7 +64,8 @@ func scan(ctx context.Context, s share.Share, m memory) (look, error) {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(scanParallel)
 	sc := &scanner{share: s, memory: m, group: group, began: m.began,
-		look: look{backups: make(map[string]*Scanned, len(m.backups)), unread: map[string]error{}, nameless: map[string]error{}}}
+		look: look{backups: make(map[string]*Scanned, len(m.backups)), unread: map[string]error{},
+			nameless: map[string]error{}}}
 	if t, ok := s.(interface{ TellsStamps() bool }); ok {
 		sc.tells = t.TellsStamps()
 	}

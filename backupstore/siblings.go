@@ -58,7 +58,8 @@ func (s *siblings) list(v *Volume) []*sibling {
 		}
 	}
 	distance := func(o *Backup) time.Duration { return o.CreatedAt.Sub(b.CreatedAt).Abs() }
-	slices.SortStableFunc(near, func(x, y *Backup) int { return cmp.Compare(distance(x), distance(y)) })
+	slices.SortStableFunc(near,
+		func(x, y *Backup) int { return cmp.Compare(distance(x), distance(y)) })
 	// Backups on the same full backup get half of the places, so that they do not exclude the
 	// others, however many they are.
 	room := map[bool]int{true: maxSiblings / 2, false: maxSiblings / 2}
@@ -108,7 +109,8 @@ func (s *sibling) composed(ctx context.Context, v *Volume, p piece, want format.
 		err := s.open(ctx, v, d)
 		<-s.turn
 		if err != nil {
-			v.catalog.log.Debug("a backup cannot be used for healing", "backup", s.backup.ID, "err", err)
+			v.catalog.log.Debug("a backup cannot be used for healing", "backup", s.backup.ID,
+				"err", err)
 			return nil
 		}
 	}
@@ -126,7 +128,8 @@ func (s *sibling) equals(ctx context.Context, d *digests, p piece, want format.D
 }
 
 // errNotForHealing says why a sibling that can be read is skipped.
-var errNotForHealing = errors.New("it has no digests of the same block size, or others have been asked")
+var errNotForHealing = errors.New("it has no digests of the same block size, " +
+	"or others have been asked")
 
 // open opens the sibling one step further: its digests if known is nil, otherwise its objects. It
 // does nothing if another goroutine has just done so. The caller holds turn.
@@ -147,7 +150,8 @@ func (s *sibling) open(ctx context.Context, v *Volume, known *digests) error {
 	defer s.mu.Unlock()
 	if err != nil {
 		// After an error that may pass, the next block tries again.
-		s.failed = errors.Is(err, errNotForHealing) || errors.Is(err, ErrDamaged) || errors.Is(err, fs.ErrNotExist)
+		s.failed = errors.Is(err, errNotForHealing) || errors.Is(err, ErrDamaged) ||
+			errors.Is(err, fs.ErrNotExist)
 		if !s.failed && known != nil {
 			v.siblings.oneLess()
 		}

@@ -30,8 +30,10 @@ type counters struct{ unverified, healed, damaged, share atomic.Uint64 }
 // Stats returns what was done so far.
 func (c *Catalog) Stats() Stats {
 	return Stats{
-		Decoders: c.engine.Stats(), VerificationFailures: c.count.unverified.Load(), HealedBlocks: c.count.healed.Load(),
-		DamagedBlocks: c.count.damaged.Load(), ShareErrors: c.count.share.Load() + c.files.errors.Load(),
-		ShareWaiting: c.share.Waiting(),
+		Decoders: c.engine.Stats(), VerificationFailures: c.count.unverified.Load(),
+		HealedBlocks:  c.count.healed.Load(),
+		DamagedBlocks: c.count.damaged.Load(),
+		ShareErrors:   c.count.share.Load() + c.files.errors.Load(),
+		ShareWaiting:  c.share.Waiting(),
 	}
 }

@@ -6,13 +6,13 @@ import (
 	"github.com/restorefs/restorefs/backupstore/share"
 )
 
-// manyBackups is from how many in one directory on listing it takes fewer calls than asking for each
-// _metadata, of a share whose listings tell stamps.
+// manyBackups is from how many in one directory on listing it takes fewer calls than asking for
+// each _metadata, of a share whose listings tell stamps.
 const manyBackups = 4
 
 // unchanged reports whether a directory holds the names that are remembered, with the same
-// _metadata. Those of a share are seldom listed again: their own stamp says that no name has come or
-// gone. The error is that of ctx, or says that the server is away.
+// _metadata. Those of a share are seldom listed again: their own stamp says that no name has come
+// or gone. The error is that of ctx, or says that the server is away.
 func (s *scanner) unchanged(ctx context.Context, v *visit) (bool, error) {
 	w := v.was
 	if w == nil || s.memory.anew {

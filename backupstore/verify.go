@@ -83,14 +83,16 @@ type Damage struct {
 // MD5. What a backup has from its parent is proven by equal digest rows in both; if rows differ, or
 // cannot be compared, the composed block is decoded. Nothing is healed. Unless Options.NoIndexBuild
 // is set, the indexes of the objects are complete afterwards.
-func (c *Catalog) Verify(ctx context.Context, backups []*Backup, o VerifyOptions, each func(Report) error) error {
+func (c *Catalog) Verify(ctx context.Context, backups []*Backup, o VerifyOptions,
+	each func(Report) error) error {
 	if o.Jobs <= 0 {
 		o.Jobs = runtime.GOMAXPROCS(0)
 	}
 	if o.Progress == nil {
 		o.Progress = new(VerifyProgress)
 	}
-	v := &verifier{catalog: c, o: o, wanted: map[*Backup]bool{}, done: map[*Backup]*layerProof{}, md5: map[source]error{}, turns: newTurns(), each: each}
+	v := &verifier{catalog: c, o: o, wanted: map[*Backup]bool{}, done: map[*Backup]*layerProof{},
+		md5: map[source]error{}, turns: newTurns(), each: each}
 	for _, b := range backups {
 		v.wanted[b] = true
 	}
@@ -220,7 +222,8 @@ func (v *verifier) open(ctx context.Context, b *Backup) (*layerProof, error) {
 
 // unusable returns the damage of a backup whose chain cannot be composed: all of it.
 func (b *Backup) unusable() Damage {
-	d := Damage{Length: b.Size, Reason: fmt.Sprintf("the backup is %s: %s", b.State, strings.Join(b.Problems, "; "))}
+	d := Damage{Length: b.Size, Reason: fmt.Sprintf("the backup is %s: %s", b.State,
+		strings.Join(b.Problems, "; "))}
 	if why := b.notRead(); why != nil {
 		d = d.because(why)
 	}
@@ -229,15 +232,18 @@ func (b *Backup) unusable() Damage {
 
 // finding reports whether err is about what is on the share, and not about reaching it.
 func finding(ctx context.Context, err error) bool {
-	return ctx.Err() == nil && (errors.Is(err, ErrDamaged) || errors.Is(err, fs.ErrNotExist) || notGiven(err) != 0)
+	return ctx.Err() == nil && (errors.Is(err, ErrDamaged) || errors.Is(err, fs.ErrNotExist) ||
+		notGiven(err) != 0)
 }
 
 // unreadable makes damage of an error of the share about one object.
-func (v *verifier) unreadable(ctx context.Context, l *layerProof, ref int, off, end int64, err error) error {
+func (v *verifier) unreadable(ctx context.Context, l *layerProof, ref int, off, end int64,
+	err error) error {
 	if err == nil || !finding(ctx, err) {
 		return err
 	}
-	l.damage(Damage{Offset: off, Length: end - off, Object: l.backup.objectFile(l.own.objects[ref].Number)}.because(err))
+	l.damage(Damage{Offset: off, Length: end - off,
+		Object: l.backup.objectFile(l.own.objects[ref].Number)}.because(err))
 	return nil
 }
 

@@ -33,10 +33,14 @@ func (v *verifier) finish(ctx context.Context, l *layerProof) error {
 		}
 	}
 	if l.needless > 0 {
-		l.notes = append(l.notes, fmt.Sprintf("blocks that are zero by their digests, so that nothing is lost, in damaged objects: %d, first in %s", l.needless, l.needlessAt))
+		l.notes = append(l.notes,
+			fmt.Sprintf("blocks that are zero by their digests, so that nothing is lost, "+
+				"in damaged objects: %d, first in %s", l.needless, l.needlessAt))
 	}
 	if l.oddEnds > 0 {
-		l.notes = append(l.notes, fmt.Sprintf("objects that do not end where _metadata says, though what is used of them is right: %d, first %s", l.oddEnds, l.oddEnd))
+		l.notes = append(l.notes,
+			fmt.Sprintf("objects that do not end where _metadata says, though what is used of "+
+				"them is right: %d, first %s", l.oddEnds, l.oddEnd))
 	}
 	l.damaged = joined(l.damaged)
 	v.done[l.backup] = l
@@ -46,7 +50,8 @@ func (v *verifier) finish(ctx context.Context, l *layerProof) error {
 		return nil
 	}
 	damaged, unread := split(l.damaged)
-	r := Report{Backup: l.backup, OK: len(l.damaged)+len(l.unread) == 0 && l.own != nil, Bytes: l.backup.Size,
+	r := Report{Backup: l.backup, OK: len(l.damaged)+len(l.unread) == 0 && l.own != nil,
+		Bytes:   l.backup.Size,
 		Damaged: damaged, Unread: append(l.unread, unread...), Notes: l.notes}
 	if l.rows != nil {
 		r.Blocks = l.rows.file.Rows()
@@ -80,7 +85,8 @@ func (f *finisher) compare(ctx context.Context) error {
 	rows := f.layerProof.rows
 	if rows == nil {
 		if f.backup.HasDigests && f.own.unread == nil {
-			f.notes = append(f.notes, "its _sha256file cannot be used: objects were checked against their MD5")
+			f.notes = append(f.notes,
+				"its _sha256file cannot be used: objects were checked against their MD5")
 		}
 		f.note()
 		return f.undigested(ctx, 0)
@@ -125,7 +131,9 @@ func (f *finisher) compare(ctx context.Context) error {
 		if rows.whyUnread() != nil {
 			what = "are damaged or cannot be read"
 		}
-		f.notes = append(f.notes, fmt.Sprintf("%d of the %d rows of its _sha256file %s: those blocks were checked otherwise", f.rowless, rows.file.Rows(), what))
+		f.notes = append(f.notes,
+			fmt.Sprintf("%d of the %d rows of its _sha256file %s: those blocks were "+
+				"checked otherwise", f.rowless, rows.file.Rows(), what))
 	}
 	if err := flush(); err != nil {
 		return err
@@ -182,7 +190,8 @@ func (f *finisher) undigested(ctx context.Context, off int64) error {
 			part.Offset, part.Length = p.off, p.end-p.off
 			f.damage(f.describe(ctx, f.full, &part))
 		} else if err != nil {
-			f.damage(Damage{Offset: p.off, Length: p.end - p.off, Object: src.backup.objectFile(src.object)}.because(err))
+			f.damage(Damage{Offset: p.off, Length: p.end - p.off,
+				Object: src.backup.objectFile(src.object)}.because(err))
 		}
 	}
 	return nil
@@ -190,7 +199,8 @@ func (f *finisher) undigested(ctx context.Context, off int64) error {
 
 // parentPage returns the parent's digest rows, nil if they cannot be compared.
 func (f *finisher) parentPage(ctx context.Context, n int64) (page []format.Digest, err error) {
-	if f.parent == nil || f.parent.rows == nil || f.parent.rows.block != f.layerProof.rows.block || n*pageRows >= f.parent.rows.file.Rows() {
+	if f.parent == nil || f.parent.rows == nil || f.parent.rows.block != f.layerProof.rows.block ||
+		n*pageRows >= f.parent.rows.file.Rows() {
 		return nil, nil
 	}
 	if page, err = f.parent.rows.page(ctx, n); err != nil {
@@ -234,12 +244,14 @@ func (f *finisher) decode(ctx context.Context, r Range) error {
 	if err == nil {
 		// Not by reading, which skips what rows call zero.
 		err = f.full.fill(ctx, buf, r.Off, func(_ []byte, _ int64, d *DamageError) error {
-			if zero, n, err := f.full.known(ctx, d.Offset); err == nil && zero && n >= d.Length && !errors.Is(d, errZeroRow) {
+			if zero, n, err := f.full.known(ctx, d.Offset); err == nil && zero && n >= d.Length &&
+				!errors.Is(d, errZeroRow) {
 				f.spare(d)
 				return nil
 			}
 			if errors.Is(d, errZeroRow) {
-				f.damage(Damage{Offset: d.Offset, Length: d.Length, Object: d.Object, Reason: d.Reason + ": " + errZeroRow.Error()})
+				f.damage(Damage{Offset: d.Offset, Length: d.Length, Object: d.Object,
+					Reason: d.Reason + ": " + errZeroRow.Error()})
 				return nil
 			}
 			f.damage(f.describe(ctx, f.full, d))
@@ -299,7 +311,8 @@ func joined(all []Damage) []Damage {
 	var out []Damage
 	for _, d := range all {
 		if k := len(out) - 1; k >= 0 && d.Offset <= out[k].Offset+out[k].Length &&
-			d.Object == out[k].Object && d.Reason == out[k].Reason && d.Sibling == out[k].Sibling && d.unread == out[k].unread {
+			d.Object == out[k].Object && d.Reason == out[k].Reason && d.Sibling == out[k].Sibling &&
+			d.unread == out[k].unread {
 			out[k].Length = max(out[k].Length, d.Offset+d.Length-out[k].Offset)
 			continue
 		}

@@ -96,7 +96,8 @@ func (v *verifier) prove(ctx context.Context, l *layerProof, e extent, off, end 
 		err := own.fill(ctx, buf[:stop-at], at, func(_ []byte, _ int64, d *DamageError) error {
 			hurt = true
 			if errors.Is(d, errZeroRow) {
-				l.damage(Damage{Offset: d.Offset, Length: d.Length, Object: d.Object, Reason: d.Reason + ": " + errZeroRow.Error()})
+				l.damage(Damage{Offset: d.Offset, Length: d.Length, Object: d.Object,
+					Reason: d.Reason + ": " + errZeroRow.Error()})
 				return nil
 			}
 			if zero, n, err := own.known(ctx, d.Offset); err == nil && zero && n >= d.Length {

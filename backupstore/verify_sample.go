@@ -88,7 +88,8 @@ func (v *verifier) sampleOne(ctx context.Context, b *Backup) (Report, error) {
 
 // sampleRun reads some blocks of a run. It calls each for every block with data that begins in it:
 // with n 0 if it was not chosen, with its n bytes if it is right, or else with its damage.
-func (v *Volume) sampleRun(ctx context.Context, run Range, part float64, each func(n int64, d *DamageError)) error {
+func (v *Volume) sampleRun(ctx context.Context, run Range, part float64,
+	each func(n int64, d *DamageError)) error {
 	ctx, done := v.catalog.engine.Hold(ctx)
 	defer done()
 	block, end := int64(v.Align()), run.Off+run.Len

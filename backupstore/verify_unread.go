@@ -81,10 +81,12 @@ func split(all []Damage) (damaged []Damage, unread []error) {
 			n += r.Len
 		}
 		if c.short != nil {
-			unread = append(unread, fmt.Errorf("%d bytes of the volume in %d range(s): %w", n, len(c.ranges), c.short))
+			unread = append(unread, fmt.Errorf("%d bytes of the volume in %d range(s): %w", n,
+				len(c.ranges), c.short))
 			continue
 		}
-		unread = append(unread, fmt.Errorf("%s, %d bytes of the volume in %d range(s): %w", what, n, len(c.ranges), advised(c.errno)))
+		unread = append(unread, fmt.Errorf("%s, %d bytes of the volume in %d range(s): %w", what, n,
+			len(c.ranges), advised(c.errno)))
 	}
 	return damaged, unread
 }

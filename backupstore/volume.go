@@ -45,7 +45,8 @@ func (c *Catalog) Outline(ctx context.Context, b *Backup) (*Volume, error) {
 func (c *Catalog) open(ctx context.Context, b *Backup, m mode) (*Volume, error) {
 	chain := b.Chain()
 	if chain == nil && b.notRead() != nil {
-		return nil, fmt.Errorf("backup %s cannot be opened, as _metadata of its chain cannot be read: %w", b.ID, advised(b.notRead()))
+		return nil, fmt.Errorf("backup %s cannot be opened, as _metadata of its chain cannot "+
+			"be read: %w", b.ID, advised(b.notRead()))
 	}
 	if chain == nil {
 		return nil, fmt.Errorf("backup %s is %s: %s: %w", b.ID, b.State, b.Problems[0], ErrDamaged)
@@ -68,7 +69,8 @@ func (c *Catalog) openChain(ctx context.Context, chain []*Backup, m mode) (*Volu
 
 // newVolume returns the volume whose bytes l says where to find and d proves.
 func newVolume(c *Catalog, l layout, d digests, m mode) *Volume {
-	return &Volume{catalog: c, layout: l, digests: d, mode: m, proofs: newProofs(), zeros: newZeroChecks(), siblings: new(siblings)}
+	return &Volume{catalog: c, layout: l, digests: d, mode: m, proofs: newProofs(),
+		zeros: newZeroChecks(), siblings: new(siblings)}
 }
 
 // Backup returns the backup whose volume this is.
@@ -87,7 +89,8 @@ func (v *Volume) ReadAt(ctx context.Context, p []byte, off int64) error {
 
 func (v *Volume) read(ctx context.Context, p []byte, off int64, damaged onDamage) error {
 	if off < 0 || off > v.size || int64(len(p)) > v.size-off {
-		return fmt.Errorf("read of %d bytes at %d is outside the volume of %d bytes", len(p), off, v.size)
+		return fmt.Errorf("read of %d bytes at %d is outside the volume of %d bytes", len(p),
+			off, v.size)
 	}
 	block := int64(v.Align())
 	var edge []byte
@@ -123,7 +126,9 @@ func (v *Volume) read(ctx context.Context, p []byte, off int64, damaged onDamage
 }
 
 // Load is ReadAt for aligned ranges, for the cache.
-func (v *Volume) Load(ctx context.Context, p []byte, off int64) error { return v.ReadAt(ctx, p, off) }
+func (v *Volume) Load(ctx context.Context, p []byte, off int64) error {
+	return v.ReadAt(ctx, p, off)
+}
 
 // load fills p, which starts on a block and ends on one or with the volume.
 func (v *Volume) load(ctx context.Context, p []byte, off int64, damaged onDamage) error {
@@ -156,7 +161,8 @@ func (v *Volume) compose(ctx context.Context, p []byte, off int64) error {
 		}
 		start, stop := max(e.off, at), min(e.end, end)
 		clear(p[at-off : start-off])
-		if err := v.readObject(ctx, e.object, p[start-off:stop-off], start-v.objects[e.object].Offset); err != nil {
+		if err := v.readObject(ctx, e.object, p[start-off:stop-off],
+			start-v.objects[e.object].Offset); err != nil {
 			return err
 		}
 		at = stop

@@ -40,9 +40,10 @@ func (v *visit) to(name string, told share.Stamp) *visit {
 		dir: path.Join(v.dir, name), depth: v.depth + 1, told: told, now: &scanned.Dir{Name: name},
 	}
 	if v.was != nil {
-		if i, ok := slices.BinarySearchFunc(v.was.Dirs, name, func(d *scanned.Dir, name string) int {
-			return strings.Compare(d.Name, name)
-		}); ok {
+		if i, ok := slices.BinarySearchFunc(v.was.Dirs, name,
+			func(d *scanned.Dir, name string) int {
+				return strings.Compare(d.Name, name)
+			}); ok {
 			n.was = v.was.Dirs[i]
 		}
 	}
@@ -55,9 +56,10 @@ func (v *visit) known(prefix string) *scanned.Facts {
 	if v.was == nil {
 		return nil
 	}
-	i, ok := slices.BinarySearchFunc(v.was.Backups, prefix, func(f *scanned.Facts, prefix string) int {
-		return strings.Compare(f.Prefix, prefix)
-	})
+	i, ok := slices.BinarySearchFunc(v.was.Backups, prefix,
+		func(f *scanned.Facts, prefix string) int {
+			return strings.Compare(f.Prefix, prefix)
+		})
 	if !ok {
 		return nil
 	}
@@ -175,7 +177,11 @@ func (s *scanner) list(ctx context.Context, v *visit) error {
 	for i, prefix := range slices.Sorted(maps.Keys(sets)) {
 		set := sets[prefix]
 		set.known = v.known(prefix)
-		if err := s.do(func() (err error) { v.facts[i], err = s.take(ctx, set); return err }); err != nil {
+		if err := s.do(func() (err error) {
+			v.facts[i], err = s.take(ctx,
+				set)
+			return err
+		}); err != nil {
 			return err
 		}
 	}

@@ -20,7 +20,8 @@ type Span struct {
 
 // TimeExamples says how times can be written.
 const TimeExamples = "2026-11-22 (the day), \"2026-11-22 18:46\" or 2026-11-22T18:46:01, each " +
-	"with Z, UTC, +01:00 or +0100 behind it or else in UTC; what date prints; \"yesterday 18:00\"; " +
+	"with Z, UTC, +01:00 or +0100 behind it or else in UTC; what date prints; " +
+	"\"yesterday 18:00\"; " +
 	"2h (ago)"
 
 // ParseTime takes a time as people write it, and as programs print it; now is the moment at which

@@ -229,7 +229,8 @@ var zeroBuffers = sync.Pool{New: func() any { return new([256 << 10]byte) }}
 
 // compareZeroRange compares those bytes of [off, end) that are in an object, and notes what is not
 // zero.
-func (v *Volume) compareZeroRange(ctx context.Context, ref int, c *zeroCheck, off, end int64) error {
+func (v *Volume) compareZeroRange(ctx context.Context, ref int, c *zeroCheck,
+	off, end int64) error {
 	buf := zeroBuffers.Get().(*[256 << 10]byte)
 	defer zeroBuffers.Put(buf)
 	for _, e := range from(v.extents, off) {

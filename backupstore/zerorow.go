@@ -20,7 +20,8 @@ const compareBytes = 1 << 20
 
 // errZeroRow is wrapped by a DamageError about a row that wrongly calls a block zero: the digest
 // file is damaged.
-var errZeroRow = errors.New("the digest file is damaged, the object is right by its MD5, and its bytes are used")
+var errZeroRow = errors.New("the digest file is damaged, the object is right by its MD5, " +
+	"and its bytes are used")
 
 // zeroRun is the long run of rows that NextData is in.
 type zeroRun struct {
@@ -182,7 +183,8 @@ func (v *Volume) zeroBesideDamage(ctx context.Context, b []byte, off int64) (zer
 // settleZero decides about a block that its row calls zero and its objects do not return as zero.
 // If they are right by their MD5, and _metadata places them as Cinder does, the row is wrong. Else
 // the row is right, and the damage to the objects does no harm.
-func (v *Volume) settleZero(ctx context.Context, b []byte, off int64, damage error, damaged onDamage) error {
+func (v *Volume) settleZero(ctx context.Context, b []byte, off int64, damage error,
+	damaged onDamage) error {
 	d, ok := errors.AsType[*DamageError](damage)
 	if !ok {
 		return damage
@@ -216,13 +218,15 @@ func (v *Volume) settleZero(ctx context.Context, b []byte, off int64, damage err
 	case isZero(b):
 		return nil
 	case v.misplaces():
-		whole.Reason = "its digest says that it is zero, its object, which has the right MD5, does not, and _metadata is not as Cinder writes it"
+		whole.Reason = "its digest says that it is zero, its object, which has the right MD5, " +
+			"does not, and _metadata is not as Cinder writes it"
 		v.catalog.count.damaged.Add(1)
 		return damaged(b, off, &whole)
 	}
 	v.noteZeroRow(off, int64(len(b)))
 	if v.mode.unhealed {
-		whole.Object, whole.Reason, whole.Err = v.chain[0].file("_sha256file"), "the digest says that the block is zero, and it is not", errZeroRow
+		whole.Object, whole.Reason, whole.Err = v.chain[0].file("_sha256file"),
+			"the digest says that the block is zero, and it is not", errZeroRow
 		return damaged(b, off, &whole)
 	}
 	return nil
@@ -242,7 +246,9 @@ func (v *Volume) misplaces() bool {
 func (v *Volume) noteZeroRow(off, n int64) {
 	v.zeros.deny(off, off+n)
 	if v.zeros.said.CompareAndSwap(false, true) {
-		v.catalog.log.Warn("the digest file is damaged: it calls a block zero that is not, in an object that is right by its MD5; the object's bytes are used",
-			"backup", v.chain[0].ID, "file", path.Base(v.chain[0].file("_sha256file")), "offset", off)
+		v.catalog.log.Warn("the digest file is damaged: it calls a block zero that is not, "+
+			"in an object that is right by its MD5; the object's bytes are used",
+			"backup", v.chain[0].ID, "file", path.Base(v.chain[0].file("_sha256file")),
+			"offset", off)
 	}
 }

@@ -103,7 +103,8 @@ func New(o Options) *Cache {
 		zero:        make([]byte, o.SpanBytes),
 		log:         o.Logger,
 		loading:     make(map[key]*span),
-		mem:         memory{limit: max(o.MemoryBytes, minSpans*int64(o.SpanBytes)), free: make(map[int][][]byte)},
+		mem: memory{limit: max(o.MemoryBytes, minSpans*int64(o.SpanBytes)),
+			free: make(map[int][][]byte)},
 	}
 	c.background, c.stop = context.WithCancel(context.Background())
 	c.work = sync.NewCond(&c.mu)
@@ -162,14 +163,16 @@ func (v *Cached) Size() int64 { return v.size }
 // into the memory.
 func (v *Cached) check(off int64, n int) error {
 	if off < 0 || n < 0 || off > v.size || int64(n) > v.size-off {
-		return fmt.Errorf("read %d bytes at %d of volume %s (%d bytes): %w", n, off, v.id.Value().id, v.size, ErrRange)
+		return fmt.Errorf("read %d bytes at %d of volume %s (%d bytes): %w", n, off,
+			v.id.Value().id, v.size, ErrRange)
 	}
 	if int64(v.span) > v.c.mem.limit/4 {
 		need, advice := 4*int64(v.span), "raise the memory limit"
 		if v.c.memoryFor != nil {
 			advice = fmt.Sprintf("give --memory %dMiB or more", (v.c.memoryFor(need)+1<<20-1)>>20)
 		}
-		return fmt.Errorf("read volume %s: %w: its blocks of %d bytes need %d bytes or more, there are %d: %s",
+		return fmt.Errorf("read volume %s: %w: its blocks of %d bytes need %d bytes or more, "+
+			"there are %d: %s",
 			v.id.Value().id, ErrMemory, v.align, need, v.c.mem.limit, advice)
 	}
 	return nil

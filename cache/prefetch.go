@@ -207,7 +207,8 @@ func (c *Cache) prefetch() {
 func (s *stream) load(l *load) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			s.v.c.log.Error("panic: a bug of restorefs, please report it", "panic", v, "stack", string(debug.Stack()))
+			s.v.c.log.Error("panic: a bug of restorefs, please report it", "panic", v,
+				"stack", string(debug.Stack()))
 			err = fmt.Errorf("panic: %v", v)
 		}
 	}()
@@ -224,9 +225,11 @@ func (s *stream) next(from, to int64) (first, end, zeros int64) {
 		return none, none, 0
 	}
 	start, stop := from, from
-	for at, until := from, min(to, v.size); start >= stop; at, until = until, min(until+holeStep, v.size) {
+	for at, until := from, min(to, v.size); start >= stop; at, until = until, min(until+holeStep,
+		v.size) {
 		var err error
-		if start, stop, err = v.src.NextData(s.ctx, at, until); err != nil || at >= min(to+maxHole, v.size) {
+		if start, stop, err = v.src.NextData(s.ctx, at, until); err != nil ||
+			at >= min(to+maxHole, v.size) {
 			return none, none, 0
 		}
 	}

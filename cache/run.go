@@ -189,7 +189,8 @@ func (v *Cached) load(ctx context.Context, p []byte, off int64) (Origin, error) 
 			return origin, ctx.Err()
 		}
 		n.loadErrors.Add(1)
-		return origin, fmt.Errorf("load %d bytes at %d of volume %s: %w", len(p), off, v.id.Value().id, err)
+		return origin, fmt.Errorf("load %d bytes at %d of volume %s: %w", len(p), off,
+			v.id.Value().id, err)
 	}
 	n.loadedBytes.Add(uint64(len(p)))
 	return origin, nil

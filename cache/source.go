@@ -54,7 +54,8 @@ var (
 	// ErrClosed is returned by reads of a closed Cache.
 	ErrClosed = errors.New("cache is closed")
 
-	// ErrMemory is returned by reads of a volume whose blocks do not fit into the memory of the cache.
+	// ErrMemory is returned by reads of a volume whose blocks do not fit into the memory of the
+	// cache.
 	ErrMemory = errors.New("not enough memory for the cache")
 	// ErrRange is returned by reads that are not wholly inside the volume. A read is never short,
 	// so callers must clip requests at the end of the volume.

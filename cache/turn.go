@@ -191,7 +191,8 @@ func (r *request) claim(first bool) (bool, error) {
 		if n := len(r.claims); n > 0 {
 			last = r.claims[n-1]
 		}
-		if last == nil || last.alone || w.alone || last.first+int64(len(last.spans)) != w.index || len(last.spans) == v.most {
+		if last == nil || last.alone || w.alone || last.first+int64(len(last.spans)) != w.index ||
+			len(last.spans) == v.most {
 			last = newLoad(w.index)
 			last.alone = w.alone
 			r.claims = append(r.claims, last)

@@ -31,7 +31,8 @@ func (v *Cached) markZeros(ctx context.Context, wants []want) error {
 		if from >= stop {
 			var err error
 			if start, stop, err = v.src.NextData(ctx, from, end); err != nil {
-				return fmt.Errorf("look for data of volume %s at %d: %w", v.id.Value().id, from, err)
+				return fmt.Errorf("look for data of volume %s at %d: %w", v.id.Value().id, from,
+					err)
 			}
 			if start >= stop {
 				start, stop = end, end

@@ -84,8 +84,8 @@ type Backup struct {
 	// read.
 	Partial bool
 
-	// Short says that a backup without a problem cannot be read as a whole here, and why: problem.txt
-	// has it. Unlike a Problem it makes no other backup the latest.
+	// Short says that a backup without a problem cannot be read as a whole here, and why:
+	// problem.txt has it. Unlike a Problem it makes no other backup the latest.
 	Short string
 
 	// Superseded says that a newer backup of the volume without a problem exists that is not in the

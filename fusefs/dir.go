@@ -52,7 +52,8 @@ func (d *dirNode) Getattr(ctx context.Context, _ gofs.FileHandle, out *fuse.Attr
 	return 0
 }
 
-func (d *dirNode) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (*gofs.Inode, syscall.Errno) {
+func (d *dirNode) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (*gofs.Inode,
+	syscall.Errno) {
 	at := d.join(name)
 	if at == statusDirName && d.t.status != nil {
 		n := &statusDir{node{t: d.t}}
@@ -130,10 +131,12 @@ func (d *dirNode) Readdir(ctx context.Context) (gofs.DirStream, syscall.Errno) {
 			Name: name, Mode: typeBits(e.children[name].kind), Ino: inode(d.join(name))})
 	}
 	if e.backup != nil && d.t.listPartitions(ctx, e.backup) {
-		list = append(list, fuse.DirEntry{Name: partitionsName, Mode: syscall.S_IFDIR, Ino: inode(d.join(partitionsName))})
+		list = append(list, fuse.DirEntry{Name: partitionsName, Mode: syscall.S_IFDIR,
+			Ino: inode(d.join(partitionsName))})
 	}
 	if e.backup != nil && d.t.hasFiles(e.backup) {
-		list = append(list, fuse.DirEntry{Name: filesName, Mode: syscall.S_IFDIR, Ino: inode(d.join(filesName))})
+		list = append(list, fuse.DirEntry{Name: filesName, Mode: syscall.S_IFDIR,
+			Ino: inode(d.join(filesName))})
 	}
 	return gofs.NewListDirStream(list), 0
 }

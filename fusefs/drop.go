@@ -128,7 +128,8 @@ func (t *tree) dropCached(id string, off, n int64) {
 	t.handlesMu.Unlock()
 	t.drops.drop(nodes, func(node *volumeNode, s span) {
 		if no := node.NotifyContent(s.off, s.end-s.off); no != 0 && no != syscall.ENOENT {
-			t.log.Error("volume.raw may still show the bytes from before a write to a partition", "backup", node.backup.ID, "offset", s.off, "length", s.end-s.off, "err", no)
+			t.log.Error("volume.raw may still show the bytes from before a write to a partition",
+				"backup", node.backup.ID, "offset", s.off, "length", s.end-s.off, "err", no)
 		}
 	})
 }

@@ -30,7 +30,8 @@ var _ = (gofs.NodeGetattrer)((*filesDir)(nil))
 func (t *tree) hasFiles(b *Backup) bool { return t.guests != nil && !t.catalog.Written(b.ID) }
 
 // lookupFiles looks up files/.
-func (d *dirNode) lookupFiles(ctx context.Context, b *Backup, at string, out *fuse.EntryOut) *gofs.Inode {
+func (d *dirNode) lookupFiles(ctx context.Context, b *Backup, at string,
+	out *fuse.EntryOut) *gofs.Inode {
 	n := &filesDir{node: node{t: d.t}, path: at, backup: *b}
 	n.attr(&out.Attr)
 	out.SetEntryTimeout(d.t.entryTimeout)
@@ -61,7 +62,8 @@ func partDirName(p *inside.Part) string {
 }
 
 // Lookup implements gofs.NodeLookuper. It opens the file system.
-func (d *filesDir) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (*gofs.Inode, syscall.Errno) {
+func (d *filesDir) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (*gofs.Inode,
+	syscall.Errno) {
 	ctx, answered := patient(ctx)
 	defer answered()
 	g := d.t.guests
@@ -87,7 +89,8 @@ func (d *filesDir) Lookup(ctx context.Context, name string, out *fuse.EntryOut) 
 		return nil
 	})
 	if err != nil {
-		return nil, d.t.fail(ctx, "open the file system", d.backup.ID, err, syscall.EIO, "part", name)
+		return nil, d.t.fail(ctx, "open the file system", d.backup.ID, err, syscall.EIO,
+			"part", name)
 	}
 	if found == nil {
 		return nil, syscall.ENOENT
@@ -188,7 +191,8 @@ func (d *guestDir) load(ctx context.Context) syscall.Errno {
 	var bad error
 	err := d.n.with(ctx, func(f inside.FS) error {
 		for _, name := range []string{".", ".."} {
-			if err := add(fuse.DirEntry{Name: name, Mode: syscall.S_IFDIR, Ino: d.n.StableAttr().Ino}); err != nil {
+			if err := add(fuse.DirEntry{Name: name, Mode: syscall.S_IFDIR,
+				Ino: d.n.StableAttr().Ino}); err != nil {
 				return err
 			}
 		}
@@ -197,7 +201,8 @@ func (d *guestDir) load(ctx context.Context) syscall.Errno {
 				bad = errBadName
 				return nil
 			}
-			return add(fuse.DirEntry{Name: e.Name, Mode: uint32(e.Type) << 12, Ino: d.n.inode(e.Ino)})
+			return add(fuse.DirEntry{Name: e.Name, Mode: uint32(e.Type) << 12,
+				Ino: d.n.inode(e.Ino)})
 		})
 	})
 	whole := !errors.Is(err, errBatch)

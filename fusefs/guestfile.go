@@ -85,7 +85,8 @@ func (n *guestNode) fail(ctx context.Context, doing string, err error) syscall.E
 }
 
 // entry makes the inode of a file, and tells the kernel its attributes.
-func (n *guestNode) entry(ctx context.Context, parent *gofs.Inode, a inside.Attr, out *fuse.EntryOut) *gofs.Inode {
+func (n *guestNode) entry(ctx context.Context, parent *gofs.Inode, a inside.Attr,
+	out *fuse.EntryOut) *gofs.Inode {
 	n.fill(&out.Attr, a)
 	out.SetEntryTimeout(fileAttrTimeout)
 	out.SetAttrTimeout(fileAttrTimeout)
@@ -119,7 +120,8 @@ func known(mode uint32) bool {
 }
 
 // Lookup implements gofs.NodeLookuper.
-func (n *guestNode) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (*gofs.Inode, syscall.Errno) {
+func (n *guestNode) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (*gofs.Inode,
+	syscall.Errno) {
 	ctx, answered := patient(ctx)
 	defer answered()
 	var ino uint64
@@ -144,7 +146,8 @@ func (n *guestNode) Lookup(ctx context.Context, name string, out *fuse.EntryOut)
 }
 
 // Getattr implements gofs.NodeGetattrer.
-func (n *guestNode) Getattr(ctx context.Context, _ gofs.FileHandle, out *fuse.AttrOut) syscall.Errno {
+func (n *guestNode) Getattr(ctx context.Context, _ gofs.FileHandle,
+	out *fuse.AttrOut) syscall.Errno {
 	ctx, answered := patient(ctx)
 	defer answered()
 	var a inside.Attr
@@ -191,7 +194,8 @@ func (n *guestNode) xattrs(ctx context.Context) ([]inside.Xattr, syscall.Errno) 
 }
 
 // Getxattr implements gofs.NodeGetxattrer.
-func (n *guestNode) Getxattr(ctx context.Context, name string, dest []byte) (uint32, syscall.Errno) {
+func (n *guestNode) Getxattr(ctx context.Context, name string,
+	dest []byte) (uint32, syscall.Errno) {
 	list, no := n.xattrs(ctx)
 	if no != 0 {
 		return 0, no
@@ -226,12 +230,14 @@ func given(value, dest []byte) (uint32, syscall.Errno) {
 }
 
 // OpendirHandle implements gofs.NodeOpendirHandler.
-func (n *guestNode) OpendirHandle(context.Context, uint32) (gofs.FileHandle, uint32, syscall.Errno) {
+func (n *guestNode) OpendirHandle(context.Context, uint32) (gofs.FileHandle, uint32,
+	syscall.Errno) {
 	return &guestDir{n: n}, fuse.FOPEN_CACHE_DIR | fuse.FOPEN_KEEP_CACHE, 0
 }
 
 // Open implements gofs.NodeOpener.
-func (n *guestNode) Open(ctx context.Context, flags uint32) (gofs.FileHandle, uint32, syscall.Errno) {
+func (n *guestNode) Open(ctx context.Context, flags uint32) (gofs.FileHandle, uint32,
+	syscall.Errno) {
 	if writes(flags) {
 		return nil, 0, syscall.EROFS
 	}
@@ -292,7 +298,8 @@ func (h *guestHandle) Release(context.Context) syscall.Errno {
 }
 
 // Read implements gofs.FileReader.
-func (h *guestHandle) Read(ctx context.Context, dest []byte, off int64) (fuse.ReadResult, syscall.Errno) {
+func (h *guestHandle) Read(ctx context.Context, dest []byte, off int64) (fuse.ReadResult,
+	syscall.Errno) {
 	ctx, answered := patient(ctx)
 	defer answered()
 	n, buffer := 0, make([]byte, len(dest)) // dest is another request's if this one is given up
@@ -310,7 +317,8 @@ func (h *guestHandle) Read(ctx context.Context, dest []byte, off int64) (fuse.Re
 }
 
 // Lseek implements gofs.FileLseeker.
-func (h *guestHandle) Lseek(ctx context.Context, off uint64, whence uint32) (uint64, syscall.Errno) {
+func (h *guestHandle) Lseek(ctx context.Context, off uint64,
+	whence uint32) (uint64, syscall.Errno) {
 	ctx, answered := patient(ctx)
 	defer answered()
 	var at int64

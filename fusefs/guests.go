@@ -43,7 +43,8 @@ const (
 )
 
 // errGone is the error for the files of a disk that was written to.
-var errGone = errors.New("the disk was written to: its files can be had from its partitions, by the kernel")
+var errGone = errors.New("the disk was written to: its files can be had from its partitions, " +
+	"by the kernel")
 
 // guests are the disks whose file systems are open.
 type guests struct {
@@ -138,11 +139,13 @@ func (g *guests) call(ctx context.Context, b *Backup, fn func(*guestDisk, *looke
 }
 
 // guarded calls fn. A fault of the reader of a file system, which a guest wrote, is an error: other
-// disks are served by the same process. What was open of the disk is opened anew, as it may hold locks.
+// disks are served by the same process. What was open of the disk is opened anew, as it may hold
+// locks.
 func (g *guests) guarded(d *guestDisk, fn func() error) (err error) {
 	defer func() {
 		if fault := recover(); fault != nil {
-			g.t.log.Error("a fault of restorefs while it read the files inside a disk: please report it",
+			g.t.log.Error("a fault of restorefs while it read the files inside a disk: "+
+				"please report it",
 				"backup", d.key.id, "fault", fault, "stack", string(debug.Stack()))
 			d.mu.Lock()
 			clear(d.parts)
@@ -172,7 +175,8 @@ func (g *guests) get(b *Backup) *guestDisk {
 		d = g.open[at]
 		g.open = slices.Delete(g.open, at, at+1)
 	} else {
-		d = &guestDisk{key: key, parts: map[string]*lazy[inside.FS]{}, handles: map[*guestHandle]bool{}}
+		d = &guestDisk{key: key, parts: map[string]*lazy[inside.FS]{},
+			handles: map[*guestHandle]bool{}}
 	}
 	g.open = append(g.open, d)
 	d.used++

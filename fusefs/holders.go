@@ -52,13 +52,15 @@ func findHolders(mountpoint string) []Holder {
 		text, err := os.ReadFile(file)
 		if path := strings.TrimSpace(string(text)); err == nil && within(path, mountpoint) {
 			name := strings.Split(file, "/")[3]
-			found = append(found, Holder{Command: "/dev/" + name, Path: path, Above: usedFor("/sys/block/"+name, mounts)})
+			found = append(found, Holder{Command: "/dev/" + name, Path: path,
+				Above: usedFor("/sys/block/"+name, mounts)})
 		}
 	}
 	if err == nil {
 		for _, m := range mounts {
 			if m.Mountpoint != mountpoint && within(m.Mountpoint, mountpoint) {
-				found = append(found, Holder{Command: "a mount of type " + m.Type, Path: m.Mountpoint})
+				found = append(found, Holder{Command: "a mount of type " + m.Type,
+					Path: m.Mountpoint})
 			}
 		}
 	}
@@ -119,7 +121,8 @@ func keptBy(device string) string {
 		for _, m := range mounts {
 			if m.Device == device && m.Type == fstype {
 				who := Holder{PID: pid, Command: command(dir), Path: m.Mountpoint}
-				found = append(found, fmt.Sprintf("%s (end it, or: nsenter -t %d -m umount %s)", who, pid, m.Mountpoint))
+				found = append(found, fmt.Sprintf("%s (end it, or: nsenter -t %d -m umount %s)",
+					who, pid, m.Mountpoint))
 				return
 			}
 		}
@@ -128,7 +131,8 @@ func keptBy(device string) string {
 	case len(found) > 0:
 		return "in another mount namespace, with " + strings.Join(found, ", ")
 	case hidden > 0:
-		return fmt.Sprintf("by an open file, or in the mount namespace of one of %d processes that only root may look into", hidden)
+		return fmt.Sprintf("by an open file, or in the mount namespace of one of %d processes "+
+			"that only root may look into", hidden)
 	}
 	return "by a file that is still open"
 }
@@ -164,7 +168,8 @@ func mountsOfNamespace(path string) (mounts []MountInfo, err error) {
 			return
 		}
 		var fd int
-		if fd, err = unix.Openat(int(proc.Fd()), "thread-self/mountinfo", unix.O_RDONLY|unix.O_CLOEXEC, 0); err != nil {
+		if fd, err = unix.Openat(int(proc.Fd()),
+			"thread-self/mountinfo", unix.O_RDONLY|unix.O_CLOEXEC, 0); err != nil {
 			return
 		}
 		f := os.NewFile(uintptr(fd), mountinfo.Own)

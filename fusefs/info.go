@@ -36,7 +36,8 @@ func (n *infoNode) Getattr(_ context.Context, _ gofs.FileHandle, out *fuse.AttrO
 }
 
 // Open tells what it found even if a part of the disk could not be read.
-func (n *infoNode) Open(ctx context.Context, flags uint32) (gofs.FileHandle, uint32, syscall.Errno) {
+func (n *infoNode) Open(ctx context.Context, flags uint32) (gofs.FileHandle, uint32,
+	syscall.Errno) {
 	if writes(flags) {
 		return nil, 0, syscall.EROFS
 	}
@@ -62,7 +63,8 @@ func (n *infoNode) Open(ctx context.Context, flags uint32) (gofs.FileHandle, uin
 		}
 		lines = append(lines, files...)
 	}
-	text := fmt.Appendf(nil, "The disk of backup %s, %d bytes:\n%s\n", n.backup.ID, v.Size(), strings.Join(lines, "\n"))
+	text := fmt.Appendf(nil, "The disk of backup %s, %d bytes:\n%s\n", n.backup.ID, v.Size(),
+		strings.Join(lines, "\n"))
 	return textHandle(text), fuse.FOPEN_DIRECT_IO | fuse.FOPEN_NOFLUSH, 0
 }
 

@@ -26,7 +26,8 @@ import (
 
 // endSignals are the signals that tell a program to end. The kernel turns those
 // that will be fatal into a SIGKILL.
-const endSignals = 1<<(syscall.SIGKILL-1) | 1<<(syscall.SIGINT-1) | 1<<(syscall.SIGTERM-1) | 1<<(syscall.SIGHUP-1) | 1<<(syscall.SIGQUIT-1)
+const endSignals = 1<<(syscall.SIGKILL-1) | 1<<(syscall.SIGINT-1) | 1<<(syscall.SIGTERM-1) |
+	1<<(syscall.SIGHUP-1) | 1<<(syscall.SIGQUIT-1)
 
 const (
 	// endPoll is the interval at which an interrupted caller is looked at.
@@ -165,7 +166,8 @@ func aborted() bool {
 	if _, err := unix.Poll(devices, 0); err != nil {
 		return false // EINTR: the next poll will tell
 	}
-	return slices.ContainsFunc(devices, func(d unix.PollFd) bool { return d.Revents&(unix.POLLERR|unix.POLLNVAL) != 0 })
+	return slices.ContainsFunc(devices,
+		func(d unix.PollFd) bool { return d.Revents&(unix.POLLERR|unix.POLLNVAL) != 0 })
 }
 
 func signalMask(status []byte, name string) uint64 {

@@ -12,7 +12,8 @@ import (
 // unwanted is how go-fuse's line begins when the kernel refuses an answer
 // because the request no longer exists (ENOENT of fuse_dev_do_write in
 // fs/fuse/dev.c): it was interrupted, or the process that made it was killed.
-var unwanted = "writer: Write/Writev failed, err: " + fuse.Status(syscall.ENOENT).String() + ". opcode: "
+var unwanted = "writer: Write/Writev failed, err: " + fuse.Status(syscall.ENOENT).String() +
+	". opcode: "
 
 // requestLog returns a log for go-fuse. Its lines become warnings, except for
 // those that say that a reader has gone.

@@ -125,9 +125,10 @@ func mount(path string, c Catalog, o Options, log *slog.Logger) (*Server, error)
 		Logger:         lines,
 	})
 	server, err := fuse.NewServer(raw, path, &fuse.MountOptions{
-		FsName:                  cmp.Or(o.Source, fsName),
-		Name:                    fsName,
-		Options:                 []string{access, "nosuid", "nodev", "noexec", "default_permissions"},
+		FsName: cmp.Or(o.Source, fsName),
+		Name:   fsName,
+		Options: []string{access, "nosuid", "nodev", "noexec",
+			"default_permissions"},
 		AllowOther:              o.AllowOther,
 		DirectMountStrict:       os.Geteuid() == 0,
 		DirectMountFlags:        flags | unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC,
@@ -141,7 +142,8 @@ func mount(path string, c Catalog, o Options, log *slog.Logger) (*Server, error)
 		DisableSplice: true,
 		Logger:        lines,
 		PanicHandler: func(v any) fuse.Status {
-			log.Error("panic: a bug of restorefs, please report it", "panic", v, "stack", string(debug.Stack()))
+			log.Error("panic: a bug of restorefs, please report it", "panic", v,
+				"stack", string(debug.Stack()))
 			return fuse.EIO
 		},
 	})
@@ -226,7 +228,9 @@ func (s *Server) setReadAhead() {
 		if errors.Is(err, fs.ErrPermission) {
 			level = slog.LevelInfo // as expected of an ordinary user
 		}
-		s.log.Log(context.Background(), level, "the kernel's read-ahead cannot be raised; large sequential reads will be slower", "err", err)
+		s.log.Log(context.Background(), level,
+			"the kernel's read-ahead cannot be raised; large sequential reads will be slower",
+			"err", err)
 	}
 }
 

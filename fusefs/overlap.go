@@ -40,7 +40,8 @@ func checkOverlap(mounts []MountInfo, mountpoint string, avoid []string) error {
 			return fmt.Errorf("compare the mountpoint with %s: %w", dir, err)
 		}
 		if liesIn(mounts, mountpoint, resolved) || liesIn(mounts, resolved, mountpoint) {
-			return fmt.Errorf("%w: %s and %s; choose a mountpoint apart from it", ErrOverlap, mountpoint, dir)
+			return fmt.Errorf("%w: %s and %s; choose a mountpoint apart from it", ErrOverlap,
+				mountpoint, dir)
 		}
 	}
 	return nil
@@ -125,7 +126,8 @@ type location struct {
 
 func lieWithin(a, b []location) bool {
 	return slices.ContainsFunc(a, func(a location) bool {
-		return slices.ContainsFunc(b, func(b location) bool { return a.fs == b.fs && within(a.path, b.path) })
+		return slices.ContainsFunc(b,
+			func(b location) bool { return a.fs == b.fs && within(a.path, b.path) })
 	})
 }
 

@@ -58,7 +58,8 @@ func (t *tree) table(ctx context.Context, b *Backup) (parttable.Table, error) {
 	}
 	if len(table.Problems) > 0 {
 		if _, ok := t.throttle.pass("table\x00" + b.ID); ok {
-			t.log.Warn("the table of partitions is not as it should be", "backup", b.ID, "problems", strings.Join(table.Problems, "; "))
+			t.log.Warn("the table of partitions is not as it should be", "backup", b.ID,
+				"problems", strings.Join(table.Problems, "; "))
 		}
 	}
 	if !written && !t.catalog.Written(b.ID) { // writing may have begun meanwhile
@@ -105,7 +106,8 @@ var _ = (gofs.NodeReaddirer)((*partitionsDir)(nil))
 var _ = (gofs.NodeGetattrer)((*partitionsDir)(nil))
 
 // lookupPartitions looks up partitions/, which a disk without a partition table does not have.
-func (d *dirNode) lookupPartitions(ctx context.Context, b *Backup, at string, out *fuse.EntryOut) (*gofs.Inode, syscall.Errno) {
+func (d *dirNode) lookupPartitions(ctx context.Context, b *Backup, at string,
+	out *fuse.EntryOut) (*gofs.Inode, syscall.Errno) {
 	ctx, answered := patient(ctx)
 	defer answered()
 	table, err := d.t.table(ctx, b)
@@ -146,7 +148,8 @@ func (d *partitionsDir) attr(out *fuse.Attr) {
 	d.t.attr(out, syscall.S_IFDIR|d.t.dirMode, 0, d.backup.CreatedAt)
 }
 
-func (d *partitionsDir) Getattr(_ context.Context, _ gofs.FileHandle, out *fuse.AttrOut) syscall.Errno {
+func (d *partitionsDir) Getattr(_ context.Context, _ gofs.FileHandle,
+	out *fuse.AttrOut) syscall.Errno {
 	d.attr(&out.Attr)
 	out.SetTimeout(d.t.entryTimeout)
 	return 0
@@ -154,7 +157,8 @@ func (d *partitionsDir) Getattr(_ context.Context, _ gofs.FileHandle, out *fuse.
 
 func partitionName(p parttable.Partition) string { return fmt.Sprintf("%d.raw", p.Number) }
 
-func (d *partitionsDir) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (*gofs.Inode, syscall.Errno) {
+func (d *partitionsDir) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (*gofs.Inode,
+	syscall.Errno) {
 	ctx, answered := patient(ctx)
 	defer answered()
 	table, err := d.t.table(ctx, &d.backup)
@@ -165,7 +169,8 @@ func (d *partitionsDir) Lookup(ctx context.Context, name string, out *fuse.Entry
 	out.SetAttrTimeout(fileAttrTimeout)
 	at := d.path + "/" + name
 	if name == problemName && len(table.Problems) > 0 {
-		text := fmt.Appendf(nil, "The table of partitions on the disk of backup %s is not as it should be:\n%s\n",
+		text := fmt.Appendf(nil,
+			"The table of partitions on the disk of backup %s is not as it should be:\n%s\n",
 			d.backup.ID, strings.Join(table.Problems, "\n"))
 		n := &textNode{node: node{t: d.t}, backup: d.backup, text: text, size: int64(len(text))}
 		n.attr(&out.Attr)
@@ -173,9 +178,11 @@ func (d *partitionsDir) Lookup(ctx context.Context, name string, out *fuse.Entry
 	}
 	for _, p := range table.Partitions {
 		if name == partitionName(p) {
-			n := &volumeNode{node: node{t: d.t}, backup: d.backup, size: p.Size, part: true, start: p.Start}
+			n := &volumeNode{node: node{t: d.t}, backup: d.backup, size: p.Size, part: true,
+				start: p.Start}
 			n.attr(&out.Attr)
-			return d.NewInode(ctx, n, stable(syscall.S_IFREG, at, p.Start, p.Size, d.backup.CreatedAt.UnixNano())), 0
+			return d.NewInode(ctx, n, stable(syscall.S_IFREG, at, p.Start, p.Size,
+				d.backup.CreatedAt.UnixNano())), 0
 		}
 	}
 	return nil, syscall.ENOENT
@@ -190,10 +197,12 @@ func (d *partitionsDir) Readdir(ctx context.Context) (gofs.DirStream, syscall.Er
 	}
 	list := []fuse.DirEntry{
 		{Name: ".", Mode: syscall.S_IFDIR, Ino: inode(d.path)},
-		{Name: "..", Mode: syscall.S_IFDIR, Ino: inode(strings.TrimSuffix(d.path, "/"+partitionsName))},
+		{Name: "..", Mode: syscall.S_IFDIR,
+			Ino: inode(strings.TrimSuffix(d.path, "/"+partitionsName))},
 	}
 	add := func(name string) {
-		list = append(list, fuse.DirEntry{Name: name, Mode: syscall.S_IFREG, Ino: inode(d.path + "/" + name)})
+		list = append(list, fuse.DirEntry{Name: name, Mode: syscall.S_IFREG,
+			Ino: inode(d.path + "/" + name)})
 	}
 	for _, p := range table.Partitions {
 		add(partitionName(p))
@@ -214,11 +223,13 @@ func (n *volumeNode) openVolume(ctx context.Context) (Disk, error) {
 	case !n.part && size != n.size:
 		err = fmt.Errorf("the volume has %d bytes, the catalogue says %d", size, n.size)
 	case n.part && (n.size > size || n.start > size-n.size):
-		err = fmt.Errorf("the volume has %d bytes, the partition lies at %d and has %d", size, n.start, n.size)
+		err = fmt.Errorf("the volume has %d bytes, the partition lies at %d and has %d", size,
+			n.start, n.size)
 	case n.part:
 		part := diskPart{v, n.start, n.size}
 		if writable, ok := v.(WritableDisk); ok {
-			return &writablePart{part, writable, func(off, size int64) { n.t.dropCached(n.backup.ID, off, size) }}, nil
+			return &writablePart{part, writable,
+				func(off, size int64) { n.t.dropCached(n.backup.ID, off, size) }}, nil
 		}
 		return &part, nil
 	}

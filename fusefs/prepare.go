@@ -40,7 +40,8 @@ const (
 // prepare checks everything that can be checked before mounting, clears away a dead restorefs
 // mount, and returns the mountpoint without symbolic links. Until claim is closed prepare does not
 // return the same mountpoint to another process.
-func prepare(ctx context.Context, mountpoint string, o Options, log *slog.Logger) (path string, claim io.Closer, err error) {
+func prepare(ctx context.Context, mountpoint string, o Options, log *slog.Logger) (path string,
+	claim io.Closer, err error) {
 	if err := ctx.Err(); err != nil {
 		return "", nil, err
 	}
@@ -80,7 +81,8 @@ func noMountpoint(mountpoint string) error {
 }
 
 func occupied(m *MountInfo) error {
-	return fmt.Errorf("%w: %s is mounted there already (type %s); unmount it or choose another directory", ErrMountpoint, m.Source, m.Type)
+	return fmt.Errorf("%w: %s is mounted there already (type %s); unmount it or choose "+
+		"another directory", ErrMountpoint, m.Source, m.Type)
 }
 
 // clearMountpoint resolves a mountpoint and clears away dead restorefs mounts on it.
@@ -103,7 +105,8 @@ func clearMountpoint(mountpoint string, log *slog.Logger) (string, error) {
 		log.Warn("clearing away a restorefs mount whose server died", "mountpoint", path)
 		// otherwise another process was faster
 		if err := m.detachDead(); err != nil && m.exists() && dead(m) {
-			return "", fmt.Errorf("clear away a restorefs mount whose server died (try umount -l %s): %w", path, err)
+			return "", fmt.Errorf(
+				"clear away a restorefs mount whose server died (try umount -l %s): %w", path, err)
 		}
 		if mounts, err = readMountInfo(); err != nil {
 			return "", err
@@ -185,7 +188,8 @@ func claimDirectory(ctx context.Context, path string) (*os.File, error) {
 func checkEmpty(d *os.File) error {
 	_, err := d.Readdirnames(1)
 	if err == nil {
-		return fmt.Errorf("%w: it is not empty, and the mount would hide what is in it; choose an empty directory", ErrMountpoint)
+		return fmt.Errorf("%w: it is not empty, and the mount would hide what is in it; "+
+			"choose an empty directory", ErrMountpoint)
 	}
 	if !errors.Is(err, io.EOF) {
 		return err
@@ -197,7 +201,8 @@ func checkEmpty(d *os.File) error {
 func checkFUSE(path string, o Options) error {
 	_, err := os.Stat(devFuse)
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%w: there is no %s; try modprobe fuse, or give the container the device (--device %s --cap-add SYS_ADMIN)",
+		return fmt.Errorf("%w: there is no %s; try modprobe fuse, or give the container the "+
+			"device (--device %s --cap-add SYS_ADMIN)",
 			ErrNoFUSE, devFuse, devFuse)
 	}
 	if err != nil {
@@ -206,7 +211,8 @@ func checkFUSE(path string, o Options) error {
 	if os.Geteuid() == 0 {
 		f, err := os.OpenFile(devFuse, os.O_RDWR, 0)
 		if err != nil {
-			return fmt.Errorf("%w: %w; in a container, give it the device (--device %s --cap-add SYS_ADMIN)", ErrNoFUSE, err, devFuse)
+			return fmt.Errorf("%w: %w; in a container, give it the device (--device %s "+
+				"--cap-add SYS_ADMIN)", ErrNoFUSE, err, devFuse)
 		}
 		return f.Close()
 	}
@@ -218,26 +224,32 @@ func checkFUSE(path string, o Options) error {
 		return err
 	}
 	if set, _ := unix.PrctlRetInt(unix.PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0); set == 1 {
-		return fmt.Errorf("%w: fusermount3 is setuid root, and no_new_privs of this process keeps it from that; "+
-			"a service of systemd needs NoNewPrivileges=no and nothing that implies it, as restorefs-user.conf has it", ErrNoFUSE)
+		return fmt.Errorf(
+			"%w: fusermount3 is setuid root, and no_new_privs of this process keeps it from that; "+
+				"a service of systemd needs NoNewPrivileges=no and nothing that implies it, "+
+				"as restorefs-user.conf has it", ErrNoFUSE)
 	}
 	if unix.Access(path, unix.W_OK) != nil {
-		return fmt.Errorf("%w: you may not write to it, which mounting without root requires", ErrMountpoint)
+		return fmt.Errorf("%w: you may not write to it, which mounting without root requires",
+			ErrMountpoint)
 	}
 	if o.AllowOther && !userAllowOther() {
-		return fmt.Errorf("%w: only root may let other users in, unless %s has the line user_allow_other", ErrNoFUSE, fuseConf)
+		return fmt.Errorf("%w: only root may let other users in, unless %s has the line "+
+			"user_allow_other", ErrNoFUSE, fuseConf)
 	}
 	return nil
 }
 
 // fusermount finds the setuid helper; PATH may be empty under systemd.
 func fusermount() (string, error) {
-	for _, name := range []string{"fusermount3", "/bin/fusermount3", "fusermount", "/bin/fusermount"} {
+	for _, name := range []string{"fusermount3", "/bin/fusermount3", "fusermount",
+		"/bin/fusermount"} {
 		if path, err := exec.LookPath(name); err == nil {
 			return path, nil
 		}
 	}
-	return "", fmt.Errorf("%w: mounting without root needs fusermount3; install the package fuse3", ErrNoFUSE)
+	return "", fmt.Errorf("%w: mounting without root needs fusermount3; install the package fuse3",
+		ErrNoFUSE)
 }
 
 // checkSetuid says why a setuid helper cannot become root. A helper with file capabilities, as in
@@ -253,10 +265,12 @@ func checkSetuid(bin string) error {
 	}
 	switch {
 	case st.Uid != 0 || st.Mode&unix.S_ISUID == 0:
-		return fmt.Errorf("%w: %s is not setuid root, without which only root may mount; install the package fuse3 again, or as root: "+
+		return fmt.Errorf("%w: %s is not setuid root, without which only root may mount; "+
+			"install the package fuse3 again, or as root: "+
 			"chown root %s && chmod u+s %s", ErrNoFUSE, bin, bin, bin)
 	case on.Flags&unix.ST_NOSUID != 0:
-		return fmt.Errorf("%w: %s lies on a file system that is mounted nosuid, where it cannot become root, without which only root may mount", ErrNoFUSE, bin)
+		return fmt.Errorf("%w: %s lies on a file system that is mounted nosuid, where it cannot "+
+			"become root, without which only root may mount", ErrNoFUSE, bin)
 	}
 	return nil
 }
@@ -279,13 +293,16 @@ func userAllowOther() bool {
 func explainMount(err error) error {
 	switch {
 	case errors.Is(err, syscall.EPERM):
-		return fmt.Errorf("%w: %w: CAP_SYS_ADMIN is missing; in a container, add it (--cap-add SYS_ADMIN) and see its AppArmor profile", ErrNoFUSE, err)
+		return fmt.Errorf("%w: %w: CAP_SYS_ADMIN is missing; in a container, add it (--cap-add "+
+			"SYS_ADMIN) and see its AppArmor profile", ErrNoFUSE, err)
 	case errors.Is(err, syscall.ENODEV):
 		return fmt.Errorf("%w: %w: the kernel has no FUSE; try modprobe fuse", ErrNoFUSE, err)
 	case os.Geteuid() != 0:
 		// go-fuse returns only the wait status of fusermount3.
-		return fmt.Errorf("fusermount3 did not mount; it wrote the reason to standard error (it must be setuid root, of the package fuse3, " +
-			"no service with NoNewPrivileges may have started restorefs, and a container needs CAP_SYS_ADMIN and /dev/fuse)")
+		return fmt.Errorf("fusermount3 did not mount; it wrote the reason to standard error (it " +
+			"must be setuid root, of the package fuse3, " +
+			"no service with NoNewPrivileges may have started restorefs, and a container needs " +
+			"CAP_SYS_ADMIN and /dev/fuse)")
 	default:
 		return err
 	}

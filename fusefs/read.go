@@ -30,13 +30,15 @@ func (n *volumeNode) attr(out *fuse.Attr) {
 	n.t.attr(out, syscall.S_IFREG|n.t.diskMode, n.size, n.backup.CreatedAt)
 }
 
-func (n *volumeNode) Getattr(_ context.Context, _ gofs.FileHandle, out *fuse.AttrOut) syscall.Errno {
+func (n *volumeNode) Getattr(_ context.Context, _ gofs.FileHandle,
+	out *fuse.AttrOut) syscall.Errno {
 	n.attr(&out.Attr)
 	out.SetTimeout(fileAttrTimeout)
 	return 0
 }
 
-func (n *volumeNode) Open(ctx context.Context, flags uint32) (gofs.FileHandle, uint32, syscall.Errno) {
+func (n *volumeNode) Open(ctx context.Context, flags uint32) (gofs.FileHandle, uint32,
+	syscall.Errno) {
 	ctx, answered := patient(ctx)
 	defer answered()
 	if no := n.t.mayOpen(flags); no != 0 {
@@ -75,7 +77,8 @@ var _ = (gofs.FileReader)((*volumeHandle)(nil))
 var _ = (gofs.FileLseeker)((*volumeHandle)(nil))
 var _ = (gofs.FileReleaser)((*volumeHandle)(nil))
 
-func (h *volumeHandle) Read(ctx context.Context, dest []byte, off int64) (fuse.ReadResult, syscall.Errno) {
+func (h *volumeHandle) Read(ctx context.Context, dest []byte,
+	off int64) (fuse.ReadResult, syscall.Errno) {
 	if off < 0 || off >= h.size {
 		return fuse.ReadResultData(nil), 0
 	}
@@ -105,7 +108,8 @@ func (h *volumeHandle) Read(ctx context.Context, dest []byte, off int64) (fuse.R
 
 // Lseek finds data and holes, for cp, qemu-img and the like. Where NextData fails it reports data:
 // reading that gives the error.
-func (h *volumeHandle) Lseek(ctx context.Context, off uint64, whence uint32) (uint64, syscall.Errno) {
+func (h *volumeHandle) Lseek(ctx context.Context, off uint64,
+	whence uint32) (uint64, syscall.Errno) {
 	if off >= uint64(h.size) {
 		return 0, syscall.ENXIO
 	}
@@ -136,7 +140,8 @@ func (h *volumeHandle) Lseek(ctx context.Context, off uint64, whence uint32) (ui
 	}
 }
 
-func (h *volumeHandle) nextData(ctx context.Context, off int64) (start, stop int64, no syscall.Errno) {
+func (h *volumeHandle) nextData(ctx context.Context, off int64) (start, stop int64,
+	no syscall.Errno) {
 	if ctx.Err() != nil {
 		return 0, 0, syscall.EINTR
 	}
@@ -145,10 +150,12 @@ func (h *volumeHandle) nextData(ctx context.Context, off int64) (start, stop int
 		return start, h.size, 0
 	}
 	if err == nil && (start < off || stop <= start || stop > h.size) {
-		err = fmt.Errorf("got the range [%d, %d): a bug of restorefs, please report it", start, stop)
+		err = fmt.Errorf("got the range [%d, %d): a bug of restorefs, please report it",
+			start, stop)
 	}
 	if err != nil {
-		if h.t.fail(ctx, "look for holes", h.id, err, syscall.ESTALE, "offset", off, "length", h.size-off) == syscall.EINTR {
+		if h.t.fail(ctx, "look for holes", h.id, err, syscall.ESTALE, "offset", off,
+			"length", h.size-off) == syscall.EINTR {
 			return 0, 0, syscall.EINTR
 		}
 		return off, h.size, 0

@@ -94,7 +94,8 @@ func (s serverProcess) wait(ctx context.Context, exit bool, log *slog.Logger) er
 	const poll = 20 * time.Millisecond
 	tell := time.Now().Add(tellAfter)
 	for {
-		ready, err := unix.Poll([]unix.PollFd{{Fd: int32(s.pidfd), Events: unix.POLLIN}}, int(poll.Milliseconds()))
+		ready, err := unix.Poll([]unix.PollFd{{Fd: int32(s.pidfd), Events: unix.POLLIN}},
+			int(poll.Milliseconds()))
 		if err != nil && !errors.Is(err, unix.EINTR) {
 			return fmt.Errorf("wait for process %d: %w", s.pid, err)
 		}
@@ -121,5 +122,6 @@ func (s serverProcess) unfinished() string {
 	if serves("/proc/"+strconv.Itoa(s.pid), s.minor) {
 		why = "; it is still in use, " + keptBy("0:"+s.minor)
 	}
-	return fmt.Sprintf("unmounted, but the process that served it (%d) has not finished%s", s.pid, why)
+	return fmt.Sprintf("unmounted, but the process that served it (%d) has not finished%s", s.pid,
+		why)
 }

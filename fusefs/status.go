@@ -28,7 +28,8 @@ func (d *statusDir) Getattr(_ context.Context, _ gofs.FileHandle, out *fuse.Attr
 	return 0
 }
 
-func (d *statusDir) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (*gofs.Inode, syscall.Errno) {
+func (d *statusDir) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (*gofs.Inode,
+	syscall.Errno) {
 	if name != statusFileName {
 		return nil, syscall.ENOENT
 	}
@@ -56,12 +57,14 @@ func (n *statusNode) attr(out *fuse.Attr) {
 	n.t.attr(out, syscall.S_IFREG|n.t.fileMode, 0, n.t.mounted)
 }
 
-func (n *statusNode) Getattr(_ context.Context, _ gofs.FileHandle, out *fuse.AttrOut) syscall.Errno {
+func (n *statusNode) Getattr(_ context.Context, _ gofs.FileHandle,
+	out *fuse.AttrOut) syscall.Errno {
 	n.attr(&out.Attr)
 	return 0
 }
 
-func (n *statusNode) Open(ctx context.Context, flags uint32) (gofs.FileHandle, uint32, syscall.Errno) {
+func (n *statusNode) Open(ctx context.Context, flags uint32) (gofs.FileHandle, uint32,
+	syscall.Errno) {
 	if writes(flags) {
 		return nil, 0, syscall.EROFS
 	}

@@ -70,7 +70,8 @@ func (s *tables) put(k tableKey, t parttable.Table) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.known == nil || s.bytes > maxTablesBytes {
-		s.known, s.witnesses, s.bytes = make(map[tableKey]parttable.Table), make(map[witnessKey][]witness), 0
+		s.known, s.witnesses, s.bytes = make(map[tableKey]parttable.Table),
+			make(map[witnessKey][]witness), 0
 	}
 	if _, ok := s.known[k]; !ok {
 		s.bytes += size
@@ -98,7 +99,8 @@ next:
 }
 
 // witness notes the blocks that a table was read from.
-func (s *tables) witness(ctx context.Context, b *Backup, d Digests, read []byteRange, table parttable.Table) {
+func (s *tables) witness(ctx context.Context, b *Backup, d Digests, read []byteRange,
+	table parttable.Table) {
 	align := int64(d.Align())
 	w := witness{table: table}
 	seen := map[int64]bool{}

@@ -65,7 +65,8 @@ func (n *textNode) Getattr(_ context.Context, _ gofs.FileHandle, out *fuse.AttrO
 	return 0
 }
 
-func (n *textNode) Open(ctx context.Context, flags uint32) (gofs.FileHandle, uint32, syscall.Errno) {
+func (n *textNode) Open(ctx context.Context, flags uint32) (gofs.FileHandle, uint32,
+	syscall.Errno) {
 	if writes(flags) {
 		return nil, 0, syscall.EROFS
 	}
@@ -80,7 +81,8 @@ type textHandle []byte
 
 var _ = (gofs.FileReader)(textHandle(nil))
 
-func (h textHandle) Read(_ context.Context, dest []byte, off int64) (fuse.ReadResult, syscall.Errno) {
+func (h textHandle) Read(_ context.Context, dest []byte, off int64) (fuse.ReadResult,
+	syscall.Errno) {
 	if off >= int64(len(h)) {
 		return fuse.ReadResultData(nil), 0
 	}

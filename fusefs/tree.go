@@ -124,7 +124,8 @@ func (t *tree) layout(list []Backup) *entry {
 
 // fail turns an error into an errno, and logs the error unless the caller gave
 // up.
-func (t *tree) fail(ctx context.Context, doing, backup string, err error, gone syscall.Errno, attrs ...any) syscall.Errno {
+func (t *tree) fail(ctx context.Context, doing, backup string, err error, gone syscall.Errno,
+	attrs ...any) syscall.Errno {
 	no := errno(ctx, err, gone)
 	if no == 0 || no == syscall.EINTR {
 		return no

@@ -27,7 +27,9 @@ type BusyError struct {
 func (e *BusyError) Error() string {
 	const hint = "; end what uses it and try again, or unmount lazily"
 	if len(e.Holders) == 0 {
-		return e.Mountpoint + " is in use, but what uses it was not found (it may be in another mount namespace, or a process of another user)" + hint
+		return e.Mountpoint +
+			" is in use, but what uses it was not found (it may be in another mount namespace, " +
+			"or a process of another user)" + hint
 	}
 	var who []string
 	for _, h := range e.Holders {
@@ -72,11 +74,13 @@ func (s *Server) Unmount(ctx context.Context, o UnmountOptions) error {
 	}
 	// The mount may have been moved, detached, or covered since. Its id may belong to another mount
 	// by now, but not its device, as long as it is served.
-	i := slices.IndexFunc(mounts, func(m MountInfo) bool { return m.ID == s.mount.ID && m.Device == s.mount.Device })
+	i := slices.IndexFunc(mounts,
+		func(m MountInfo) bool { return m.ID == s.mount.ID && m.Device == s.mount.Device })
 	if i >= 0 {
 		at := mounts[i].Mountpoint
 		if top := mountAt(mounts, at); !mounts[i].is(*top) {
-			return fmt.Errorf("unmount %s: another mount (%s, type %s) covers it; unmount that first", at, top.Source, top.Type)
+			return fmt.Errorf("unmount %s: another mount (%s, type %s) covers it; "+
+				"unmount that first", at, top.Source, top.Type)
 		}
 		lazily, err := takeDown(ctx, &mounts[i], o)
 		if err != nil || lazily {
@@ -87,7 +91,8 @@ func (s *Server) Unmount(ctx context.Context, o UnmountOptions) error {
 	case <-s.done:
 		return nil
 	case <-ctx.Done():
-		return fmt.Errorf("unmounted %s, but it is still in use, %s: %w", s.mountpoint, keptBy(s.mount.Device), ctx.Err())
+		return fmt.Errorf("unmounted %s, but it is still in use, %s: %w", s.mountpoint,
+			keptBy(s.mount.Device), ctx.Err())
 	}
 }
 
@@ -111,7 +116,8 @@ func Unmount(ctx context.Context, mountpoint string, o UnmountOptions) error {
 		return fmt.Errorf("unmount %s: %w: nothing is mounted there", mountpoint, ErrNotMounted)
 	}
 	if m.Type != fstype {
-		return fmt.Errorf("unmount %s: %w: it is %s, of type %s", mountpoint, ErrNotMounted, m.Source, m.Type)
+		return fmt.Errorf("unmount %s: %w: it is %s, of type %s", mountpoint, ErrNotMounted,
+			m.Source, m.Type)
 	}
 	servers := findServers(m)
 	defer func() {
@@ -179,7 +185,8 @@ func (m *MountInfo) onTop() error {
 		return err
 	}
 	if top := mountAt(mounts, m.Mountpoint); top == nil || !m.is(*top) {
-		return fmt.Errorf("unmount %s: it is another mount by now, or none: %w", m.Mountpoint, syscall.EINVAL)
+		return fmt.Errorf("unmount %s: it is another mount by now, or none: %w", m.Mountpoint,
+			syscall.EINVAL)
 	}
 	return nil
 }
@@ -187,7 +194,8 @@ func (m *MountInfo) onTop() error {
 // open returns a descriptor for the root of a mount without touching it. As long as the descriptor
 // is open, the mount's id is not used again.
 func (m *MountInfo) open() (*os.File, error) {
-	fd, err := unix.Open(m.Mountpoint, unix.O_PATH|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	fd, err := unix.Open(m.Mountpoint, unix.O_PATH|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC,
+		0)
 	if err != nil {
 		return nil, &os.PathError{Op: "open", Path: m.Mountpoint, Err: err}
 	}
@@ -196,7 +204,8 @@ func (m *MountInfo) open() (*os.File, error) {
 		var info []byte
 		info, err = os.ReadFile(fmt.Sprintf("/proc/self/fdinfo/%d", fd))
 		if err == nil && !strings.Contains("\n"+string(info), "\nmnt_id:\t"+m.ID+"\n") {
-			err = fmt.Errorf("unmount %s: it is another mount by now: %w", m.Mountpoint, syscall.EINVAL)
+			err = fmt.Errorf("unmount %s: it is another mount by now: %w", m.Mountpoint,
+				syscall.EINVAL)
 		}
 	}
 	if err != nil {

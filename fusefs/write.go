@@ -76,7 +76,8 @@ func (h *volumeHandle) Write(ctx context.Context, data []byte, off int64) (uint3
 		err = h.writes.Sync(ctx)
 	}
 	if err != nil {
-		return 0, h.t.fail(ctx, "write", h.id, err, syscall.ESTALE, "offset", off, "length", len(data))
+		return 0, h.t.fail(ctx, "write", h.id, err, syscall.ESTALE, "offset", off,
+			"length", len(data))
 	}
 	return uint32(len(data)), 0
 }
@@ -132,7 +133,8 @@ func (h *volumeHandle) Allocate(ctx context.Context, off, size uint64, mode uint
 
 // Setattr accepts a truncation to the present size, and ignores changes of
 // times. It refuses everything else.
-func (n *volumeNode) Setattr(_ context.Context, _ gofs.FileHandle, in *fuse.SetAttrIn, out *fuse.AttrOut) syscall.Errno {
+func (n *volumeNode) Setattr(_ context.Context, _ gofs.FileHandle, in *fuse.SetAttrIn,
+	out *fuse.AttrOut) syscall.Errno {
 	if size, ok := in.GetSize(); ok && size != uint64(n.size) {
 		return syscall.EPERM
 	}

@@ -33,7 +33,8 @@ func newBuffers(memoryBytes int64, n int, block int64) (*buffers, int) {
 	unit *= 2
 	size := max(min(memoryBytes/int64(2*n), maxPieceBytes)/unit, 1) * unit
 	count := max(memoryBytes/size, 2)
-	b := &buffers{size: int(size), free: make(chan []byte, count), fresh: make(chan struct{}, count)}
+	b := &buffers{size: int(size), free: make(chan []byte, count),
+		fresh: make(chan struct{}, count)}
 	for range count {
 		b.fresh <- struct{}{}
 	}

@@ -33,7 +33,8 @@ func judge(f facts, need int64) (out []Reason) {
 		}
 	}()
 	no := func(k ReasonKind, format string, args ...any) {
-		out = append(out, Reason{Kind: k, Text: fmt.Sprintf(format, args...), Forceable: k == ReasonContent})
+		out = append(out, Reason{Kind: k, Text: fmt.Sprintf(format, args...),
+			Forceable: k == ReasonContent})
 	}
 	if f.kind == KindOther {
 		no(ReasonNotATarget, "it is a %s, not a regular file or block device", f.what)
@@ -49,21 +50,26 @@ func judge(f facts, need int64) (out []Reason) {
 		}
 	}
 	if f.locked {
-		no(ReasonOpen, "another process holds a lock on it (a running virtual machine, or another restorefs)")
+		no(ReasonOpen,
+			"another process holds a lock on it (a running virtual machine, or another restorefs)")
 	}
 	if f.busy && len(out) == 0 {
 		pools := ""
 		if f.machine != nil && len(f.machine.pools) > 0 {
-			pools = fmt.Sprintf("part of a ZFS pool, which are %s here, ", strings.Join(f.machine.pools, ", "))
+			pools = fmt.Sprintf("part of a ZFS pool, which are %s here, ",
+				strings.Join(f.machine.pools, ", "))
 		}
-		no(ReasonOpen, "the kernel says that it is in use (mounted elsewhere, part of a volume group or array, "+
-			"%sor opened exclusively by another process)", pools)
+		no(ReasonOpen,
+			"the kernel says that it is in use (mounted elsewhere, part of a volume "+
+				"group or array, "+
+				"%sor opened exclusively by another process)", pools)
 	}
 	if f.readOnly {
 		no(ReasonReadOnly, "it is read-only")
 	}
 	if f.kind == KindDevice && f.size < need {
-		no(ReasonTooSmall, "it has %d bytes, the backup needs %d: %d too few", f.size, need, need-f.size)
+		no(ReasonTooSmall, "it has %d bytes, the backup needs %d: %d too few", f.size, need,
+			need-f.size)
 	}
 	switch {
 	case f.continues: // it holds what that run wrote
@@ -173,7 +179,8 @@ func (u *usage) twins(rdev uint64, users func(uint64)) {
 		n := len(u.out)
 		if users(twin.rdev); len(u.out) > n {
 			u.out = slices.Insert(u.out, n, Reason{Kind: ReasonHeld,
-				Text: fmt.Sprintf("/dev/%s has the same bytes as %s and is in use", twin.name, u.name(rdev))})
+				Text: fmt.Sprintf("/dev/%s has the same bytes as %s and is in use", twin.name,
+					u.name(rdev))})
 		}
 	}
 }
@@ -216,7 +223,8 @@ func (u *usage) itself(rdev uint64) {
 			u.add(ReasonHeld, "%s is registered with bcache", u.name(rdev))
 		}
 		for _, h := range b.holders {
-			u.add(ReasonHeld, "%s (device mapper, LVM, md or similar) stands on %s", u.m.name(h), u.name(rdev))
+			u.add(ReasonHeld, "%s (device mapper, LVM, md or similar) stands on %s", u.m.name(h),
+				u.name(rdev))
 			u.above(h)
 		}
 	}
@@ -226,7 +234,8 @@ func (u *usage) itself(rdev uint64) {
 // those that do not overlap the part shown by the loop device except.
 func (u *usage) loops(backing identity, except *block) {
 	for _, b := range u.m.sorted() {
-		if b.loop == nil || b.loop.backing != backing || u.seen[b.rdev] || except != nil && !b.loop.overlaps(except.loop) {
+		if b.loop == nil || b.loop.backing != backing || u.seen[b.rdev] ||
+			except != nil && !b.loop.overlaps(except.loop) {
 			continue
 		}
 		u.add(ReasonHeld, "the loop device /dev/%s shows %s", b.name, b.loop.path)

@@ -36,7 +36,8 @@ type MismatchError struct {
 
 // Error implements error.
 func (e *MismatchError) Error() string {
-	return fmt.Sprintf("%d of %d bytes of target %s are not what was written, the first at offset %d: do not use it, and check its hardware",
+	return fmt.Sprintf("%d of %d bytes of target %s are not what was written, the first at "+
+		"offset %d: do not use it, and check its hardware",
 		e.Comparison.DifferingBytes, e.Comparison.Size, e.Target, e.Comparison.Differing[0].Off)
 }
 
@@ -93,14 +94,15 @@ func (p *pipeline) verify(ctx context.Context) (Comparison, error) {
 	defer r.close()
 	end := min(size, p.t.size)
 	var all []change
-	err := p.compareAll(ctx, r, end, func(n int64) { p.o.Progress.verified.Add(n) }, func(cs []change) {
-		for _, ch := range cs {
-			c.DifferingBytes += ch.n
-		}
-		room := maxRanges - len(all)
-		c.Truncated = c.Truncated || len(cs) > room
-		all = append(all, cs[:min(room, len(cs))]...)
-	})
+	err := p.compareAll(ctx, r, end, func(n int64) { p.o.Progress.verified.Add(n) },
+		func(cs []change) {
+			for _, ch := range cs {
+				c.DifferingBytes += ch.n
+			}
+			room := maxRanges - len(all)
+			c.Truncated = c.Truncated || len(cs) > room
+			all = append(all, cs[:min(room, len(cs))]...)
+		})
 	if err != nil {
 		return c, fmt.Errorf("compare target %s with the backup: %w", p.t, err)
 	}
@@ -135,7 +137,8 @@ func pastCache(t *Target) *directReader {
 // not possible. It opens the descriptor in /proc, so it is the same file even
 // if its name now means another one.
 func (t *Target) openDirect(flags int) *os.File {
-	f, err := os.OpenFile(fmt.Sprintf("/proc/self/fd/%d", t.fd()), flags|unix.O_DIRECT|unix.O_CLOEXEC, 0)
+	f, err := os.OpenFile(fmt.Sprintf("/proc/self/fd/%d", t.fd()),
+		flags|unix.O_DIRECT|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil
 	}

@@ -96,7 +96,8 @@ func (w *worker) apply(ctx context.Context, c change) error {
 
 // join appends c, or extends the last change if c continues it.
 func join(changes []change, c change) []change {
-	if k := len(changes) - 1; k >= 0 && changes[k].zero == c.zero && changes[k].off+changes[k].n == c.off {
+	if k := len(changes) - 1; k >= 0 && changes[k].zero == c.zero &&
+		changes[k].off+changes[k].n == c.off {
 		changes[k].n += c.n
 		return changes
 	}
@@ -104,7 +105,8 @@ func join(changes []change, c change) []change {
 }
 
 // compare lists the changes in [off, end), which is at most half a buffer long.
-func (p *pipeline) compare(ctx context.Context, r reader, off, end int64) (out []change, err error) {
+func (p *pipeline) compare(ctx context.Context, r reader, off, end int64) (out []change,
+	err error) {
 	buf, err := p.bufs.get(ctx)
 	if err != nil {
 		return nil, err
@@ -128,7 +130,8 @@ func (p *pipeline) compare(ctx context.Context, r reader, off, end int64) (out [
 
 // compareZeros adds the blocks of [off, end) in which the target is not zero.
 // It does not read the target's holes.
-func (p *pipeline) compareZeros(r reader, buf []byte, off, end int64, out []change) ([]change, error) {
+func (p *pipeline) compareZeros(r reader, buf []byte, off, end int64,
+	out []change) ([]change, error) {
 	for off < end {
 		start, stop := p.t.nextData(off, end)
 		if start >= stop {
@@ -153,7 +156,8 @@ func (p *pipeline) compareZeros(r reader, buf []byte, off, end int64, out []chan
 
 // compareData adds the ranges of [off, end) that differ: by digests or, where
 // there are none, by their bytes.
-func (p *pipeline) compareData(ctx context.Context, r reader, buf []byte, off, end int64, out []change) ([]change, error) {
+func (p *pipeline) compareData(ctx context.Context, r reader, buf []byte, off, end int64,
+	out []change) ([]change, error) {
 	if off == end {
 		return out, nil
 	}
@@ -175,7 +179,8 @@ func (p *pipeline) compareData(ctx context.Context, r reader, buf []byte, off, e
 	if errors.Is(err, ErrNoDigests) {
 		want := buf[len(buf)/2:][:end-off]
 		if err := p.vol.ReadAt(ctx, want, off); err != nil {
-			return nil, fmt.Errorf("read %d bytes of the backup at offset %d: %w", len(want), off, err)
+			return nil, fmt.Errorf("read %d bytes of the backup at offset %d: %w",
+				len(want), off, err)
 		}
 		for i := int64(0); i < int64(len(q)); i += p.block {
 			n := min(p.block, int64(len(q))-i)
@@ -191,7 +196,8 @@ func (p *pipeline) compareData(ctx context.Context, r reader, buf []byte, off, e
 	at := off
 	for _, d := range ranges {
 		if d.Off < at || d.Len <= 0 || d.Len > end-d.Off {
-			return nil, fmt.Errorf("digests of the backup at offset %d: differences out of order", off)
+			return nil, fmt.Errorf("digests of the backup at offset %d: differences out of order",
+				off)
 		}
 		out, at = join(out, change{off: d.Off, n: d.Len}), d.Off+d.Len
 	}
@@ -200,7 +206,8 @@ func (p *pipeline) compareData(ctx context.Context, r reader, buf []byte, off, e
 
 // compareAll compares [0, end) with Jobs readers. It passes the changes of each
 // part to found, one call at a time, in any order.
-func (p *pipeline) compareAll(ctx context.Context, r reader, end int64, done func(n int64), found func([]change)) error {
+func (p *pipeline) compareAll(ctx context.Context, r reader, end int64, done func(n int64),
+	found func([]change)) error {
 	part := roundUp(8<<20, p.block)
 	g, ctx := errgroup.WithContext(ctx)
 	var mu sync.Mutex

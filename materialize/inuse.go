@@ -128,7 +128,8 @@ func (h host) readBlocks(m *machine) error {
 		b.holders = devnosIn(filepath.Join(dir, "holders"))
 		b.slaves = devnosIn(filepath.Join(dir, "slaves"))
 		b.loop = h.readLoop(m, dir, b)
-		if to, err := os.Readlink(filepath.Join(dir, "device")); err == nil && scsiAddress.MatchString(filepath.Base(to)) {
+		if to, err := os.Readlink(filepath.Join(dir, "device")); err == nil &&
+			scsiAddress.MatchString(filepath.Base(to)) {
 			b.scsi = filepath.Base(to)
 		}
 		_, err = os.Stat(filepath.Join(dir, "bcache"))
@@ -151,7 +152,8 @@ func (h host) readLoop(m *machine, dir string, b *block) *loop {
 	l.limit = readInt(filepath.Join(dir, "loop/sizelimit"))
 	// The ioctl identifies the file itself, even if its name was deleted or
 	// means another file in this mount namespace.
-	if f, err := os.OpenFile(filepath.Join(h.dev, b.name), os.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0); err == nil {
+	if f, err := os.OpenFile(filepath.Join(h.dev, b.name),
+		os.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0); err == nil {
 		defer f.Close()
 		var st unix.Stat_t
 		if unix.Fstat(int(f.Fd()), &st) == nil && identify(&st) == (identity{rdev: b.rdev}) {

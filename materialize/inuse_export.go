@@ -34,14 +34,16 @@ func (h host) readExports(m *machine) {
 	for _, path := range h.glob(config, "nvmet/subsystems/*/namespaces/*/device_path") {
 		if dir := filepath.Dir(path); firstLine(filepath.Join(dir, "enable")) != "0" {
 			nsid, subsystem := filepath.Base(dir), filepath.Base(filepath.Dir(filepath.Dir(dir)))
-			m.exported(firstLine(path), fmt.Sprintf("NVMe namespace %s of %s (nvmet)", nsid, subsystem))
+			m.exported(firstLine(path), fmt.Sprintf("NVMe namespace %s of %s (nvmet)",
+				nsid, subsystem))
 		}
 	}
 	for _, path := range h.glob(config, "usb_gadget/*/functions/mass_storage.*/lun.*/file") {
 		m.exported(firstLine(path), "a USB mass storage gadget")
 	}
 	for _, path := range h.glob(h.sys, "kernel/scst_tgt/devices/*/filename") {
-		m.exported(firstLine(path), fmt.Sprintf("the SCST device %s", filepath.Base(filepath.Dir(path))))
+		m.exported(firstLine(path), fmt.Sprintf("the SCST device %s",
+			filepath.Base(filepath.Dir(path))))
 	}
 }
 

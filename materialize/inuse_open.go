@@ -17,7 +17,8 @@ import (
 )
 
 // related returns the target and what shares its bytes without standing on it: its partitions, the
-// disk that it is a partition of, the file behind a loop device, and other devices with these bytes.
+// disk that it is a partition of, the file behind a loop device, and other devices with these
+// bytes.
 func (m *machine) related(target identity) map[identity]bool {
 	out := map[identity]bool{target: true}
 	b := m.blocks[target.rdev]
@@ -60,7 +61,8 @@ func (h host) readOpeners(m *machine, files map[identity]bool) {
 		name, err := o.open(pid)
 		switch {
 		case name != "":
-			m.opens = append(m.opens, fmt.Sprintf("%s has %s open for writing", h.process(pid), name))
+			m.opens = append(m.opens, fmt.Sprintf("%s has %s open for writing",
+				h.process(pid), name))
 		case errors.Is(err, fs.ErrPermission) && h.isProgram(pid):
 			hidden++
 		}
@@ -71,7 +73,8 @@ func (h host) readOpeners(m *machine, files map[identity]bool) {
 	for _, mount := range slices.Sorted(maps.Keys(o.hung)) {
 		m.cannotSee("what processes have open on %s, which does not answer", mount)
 	}
-	if ns, err := os.Readlink(filepath.Join(h.proc, "self/ns/pid")); err == nil && ns != initialPIDNamespace {
+	if ns, err := os.Readlink(filepath.Join(h.proc, "self/ns/pid")); err == nil &&
+		ns != initialPIDNamespace {
 		m.cannotSee("what processes outside of this container have open")
 	} else if h.hidesProcesses() {
 		m.cannotSee("what hidden processes have open (/proc is mounted with hidepid)")
@@ -134,7 +137,8 @@ func (o *openers) open(pid string) (name string, err error) {
 		// The name comes first: sockets and the like need no further look.
 		link := filepath.Join(dir, "fd", fd.Name())
 		name, err := os.Readlink(link)
-		if err != nil || !strings.HasPrefix(name, "/") || !writable(filepath.Join(dir, "fdinfo", fd.Name())) {
+		if err != nil || !strings.HasPrefix(name, "/") ||
+			!writable(filepath.Join(dir, "fdinfo", fd.Name())) {
 			continue
 		}
 		if o.is(link, name) {
@@ -146,7 +150,8 @@ func (o *openers) open(pid string) (name string, err error) {
 	}
 	text, _ := os.ReadFile(filepath.Join(dir, "maps"))
 	for line := range strings.Lines(string(text)) {
-		if link, name, ok := mappedForWriting(line); ok && o.is(filepath.Join(dir, "map_files", link), name) {
+		if link, name, ok := mappedForWriting(line); ok &&
+			o.is(filepath.Join(dir, "map_files", link), name) {
 			return name, nil
 		}
 	}
@@ -164,7 +169,8 @@ func mappedForWriting(line string) (link, name string, ok bool) {
 	name = strings.TrimLeft(f[5], " ")
 	// Here low addresses have eight digits, there no leading zeros.
 	start, end, _ := strings.Cut(f[0], "-")
-	return strings.TrimLeft(start, "0") + "-" + strings.TrimLeft(end, "0"), name, strings.HasPrefix(name, "/")
+	return strings.TrimLeft(start, "0") + "-" +
+		strings.TrimLeft(end, "0"), name, strings.HasPrefix(name, "/")
 }
 
 // statWait is how long a file system may take to identify an open file: a local one takes no time,

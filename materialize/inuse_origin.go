@@ -23,7 +23,8 @@ var (
 	iscsiSession = regexp.MustCompile(`/(session(\d+))/target`)
 )
 
-// originOf finds the origin of a block device that is no partition, whose directory in sysfs is dir.
+// originOf finds the origin of a block device that is no partition, whose directory in sysfs is
+// dir.
 func (h host) originOf(m *machine, dir string, b *block) origin {
 	if f := rbdDevice.FindStringSubmatch(b.name); f != nil {
 		return h.rbdImage(m, filepath.Join(h.sys, "bus/rbd/devices", f[1]), b)
@@ -146,8 +147,10 @@ func (m *machine) key(rdev uint64) string {
 func (m *machine) elsewhere(target identity) (notes []string) {
 	if target.rdev == 0 { // where a file lies is no matter of the file
 		if len(m.pools) > 0 {
-			notes = append(notes, fmt.Sprintf("cannot see on which disks and files the ZFS pools %s are "+
-				"(zpool status -P tells): make sure that the target is none of them", strings.Join(m.pools, ", ")))
+			notes = append(notes,
+				fmt.Sprintf("cannot see on which disks and files the ZFS pools %s are "+
+					"(zpool status -P tells): make sure that the target is none of them",
+					strings.Join(m.pools, ", ")))
 		}
 		return notes
 	}

@@ -84,13 +84,15 @@ func readMarker(path string) *marker {
 
 // writeMarker makes the marker durable before the first byte is written.
 func (t *Target) writeMarker(head []string) error {
-	data, err := json.Marshal(marker{Version: markerVersion, Backup: t.backup, Target: t.key, Path: t.path,
+	data, err := json.Marshal(marker{Version: markerVersion, Backup: t.backup, Target: t.key,
+		Path: t.path,
 		Size: t.need, Started: time.Now().UTC().Truncate(time.Second), Head: head})
 	if err != nil {
 		return err
 	}
 	if _, err := os.Lstat(t.marker); err == nil && readMarker(t.marker) == nil {
-		return fmt.Errorf("write %s: there is something of that name that is not a marker of this user", t.marker)
+		return fmt.Errorf("write %s: there is something of that name that is not a marker "+
+			"of this user", t.marker)
 	}
 	return private.Replace(t.marker, data)
 }
@@ -160,13 +162,17 @@ func (t *Target) stillOurs(ctx context.Context, vol Source) error {
 			}
 			if !fetched {
 				if err := vol.ReadAt(ctx, want, off); err != nil {
-					return fmt.Errorf("read %d bytes of the backup at offset %d: %w", len(want), off, err)
+					return fmt.Errorf("read %d bytes of the backup at offset %d: %w",
+						len(want), off, err)
 				}
 				fetched = true
 			}
 			if have[k] != want[k] {
-				return &RefusedError{Target: t.String(), Reasons: []Reason{{Kind: ReasonContent, Forceable: true,
-					Text: fmt.Sprintf("it was written by something else, near offset %d, since its restore of %s was interrupted", off+k, t.continues.Started.Format(time.RFC3339))}}}
+				return &RefusedError{Target: t.String(),
+					Reasons: []Reason{{Kind: ReasonContent, Forceable: true,
+						Text: fmt.Sprintf("it was written by something else, near offset %d, "+
+							"since its restore of %s was interrupted", off+k,
+							t.continues.Started.Format(time.RFC3339))}}}
 			}
 		}
 	}
@@ -177,7 +183,8 @@ func (t *Target) stillOurs(ctx context.Context, vol Source) error {
 // known, its time of birth.
 func fileKey(fd int) string {
 	var st unix.Statx_t
-	if err := unix.Statx(fd, "", unix.AT_EMPTY_PATH, unix.STATX_INO|unix.STATX_BTIME, &st); err != nil {
+	if err := unix.Statx(fd, "", unix.AT_EMPTY_PATH, unix.STATX_INO|unix.STATX_BTIME,
+		&st); err != nil {
 		return ""
 	}
 	key := fmt.Sprintf("inode %d", st.Ino)
@@ -195,7 +202,8 @@ func (h host) deviceKey(m *machine, rdev uint64) string {
 	if b == nil {
 		return ""
 	}
-	dir := filepath.Join(h.sys, "dev/block", fmt.Sprintf("%d:%d", unix.Major(rdev), unix.Minor(rdev)))
+	dir := filepath.Join(h.sys, "dev/block", fmt.Sprintf("%d:%d", unix.Major(rdev),
+		unix.Minor(rdev)))
 	read := func(name string) string {
 		p, _ := os.ReadFile(filepath.Join(dir, name))
 		return strings.TrimSpace(string(p))
@@ -207,9 +215,11 @@ func (h host) deviceKey(m *machine, rdev uint64) string {
 		return ""
 	}
 	if b.loop != nil {
-		return fmt.Sprintf("loop on %d:%d:%d at %d", b.loop.backing.rdev, b.loop.backing.dev, b.loop.backing.ino, b.loop.off)
+		return fmt.Sprintf("loop on %d:%d:%d at %d", b.loop.backing.rdev, b.loop.backing.dev,
+			b.loop.backing.ino, b.loop.off)
 	}
-	for _, name := range []string{"dm/uuid", "md/uuid", "wwid", "device/wwid", "serial", "device/serial"} {
+	for _, name := range []string{"dm/uuid", "md/uuid", "wwid", "device/wwid", "serial",
+		"device/serial"} {
 		if v := read(name); v != "" {
 			return name + " " + v
 		}

@@ -49,10 +49,12 @@ func newPipeline(vol Source, t *Target, o Options) (*pipeline, error) {
 		if o.MemoryFor != nil {
 			advice = fmt.Sprintf(": give --memory %dMiB or more", (o.MemoryFor(need)+1<<20-1)>>20)
 		}
-		return nil, fmt.Errorf("the backup's digest blocks of %d MiB need %d MiB of buffers, there are %d MiB%s",
+		return nil, fmt.Errorf("the backup's digest blocks of %d MiB need %d MiB of buffers, "+
+			"there are %d MiB%s",
 			(block+1<<20-1)>>20, need>>20, o.MemoryBytes>>20, advice)
 	}
-	p := &pipeline{vol: vol, t: t, o: o, block: block, hole: roundUp(holeBytes, block), pace: &pace{perSecond: o.BytesPerSecond}}
+	p := &pipeline{vol: vol, t: t, o: o, block: block, hole: roundUp(holeBytes, block),
+		pace: &pace{perSecond: o.BytesPerSecond}}
 	p.bufs, p.o.Jobs = newBuffers(o.MemoryBytes, o.Jobs, block)
 	if c, ok := vol.(Copier); ok && o.Reflink && t.kind == KindFile {
 		p.inner = &inKernel{from: c}
@@ -108,7 +110,8 @@ func (p *pipeline) feed(ctx context.Context, runs chan<- Range) error {
 			return fmt.Errorf("plan the reading of the backup at offset %d: %w", end, err)
 		}
 		if r.Off != end || r.Len < 0 || r.Len > size-end {
-			return fmt.Errorf("plan the reading of the backup: after offset %d comes %d, %d bytes long, of %d", end, r.Off, r.Len, size)
+			return fmt.Errorf("plan the reading of the backup: after offset %d comes %d, %d "+
+				"bytes long, of %d", end, r.Off, r.Len, size)
 		}
 		end += r.Len
 		to := end
@@ -192,7 +195,8 @@ func (p *pipeline) nextData(ctx context.Context, off, end int64) (start, stop in
 		return end, end, nil
 	}
 	if start < off || stop < start || stop > end {
-		return 0, 0, fmt.Errorf("find data of the backup in [%d, %d): got [%d, %d)", off, end, start, stop)
+		return 0, 0, fmt.Errorf("find data of the backup in [%d, %d): got [%d, %d)", off, end,
+			start, stop)
 	}
 	return max(off, start/p.block*p.block), min(end, roundUp(stop, p.block)), nil
 }

@@ -32,7 +32,8 @@ type Estimate struct {
 // Plan says what Open and Run with the same options would do. It writes nothing. With
 // Options.Delta, and if an interrupted run would be continued, it reads the target and compares it.
 // A target that would be refused is not an error of Plan; Estimate.Refused says why.
-func Plan(ctx context.Context, vol Source, name string, open OpenOptions, o Options) (Estimate, error) {
+func Plan(ctx context.Context, vol Source, name string, open OpenOptions,
+	o Options) (Estimate, error) {
 	open.Size = vol.Size()
 	e, err := PlanUnseen(ctx, vol, name)
 	if err != nil {
@@ -47,7 +48,8 @@ func Plan(ctx context.Context, vol Source, name string, open OpenOptions, o Opti
 		return e, err
 	}
 	defer t.Close()
-	e.Target, e.Continues, e.Overridden, e.Notes = t.String(), t.continues != nil, t.overridden, t.notes
+	e.Target, e.Continues, e.Overridden, e.Notes = t.String(), t.continues !=
+		nil, t.overridden, t.notes
 	e.Exact = t.blank
 	if t.blank || !o.Delta && t.continues == nil {
 		return e, nil
@@ -86,7 +88,8 @@ func Plan(ctx context.Context, vol Source, name string, open OpenOptions, o Opti
 
 // PlanUnseen is Plan for a target that does not exist yet. The Estimate is not Exact.
 func PlanUnseen(ctx context.Context, vol Source, name string) (Estimate, error) {
-	e := Estimate{Target: name, Size: vol.Size(), Writes: func(ctx context.Context) iter.Seq2[Range, error] { return data(ctx, vol) }}
+	e := Estimate{Target: name, Size: vol.Size(),
+		Writes: func(ctx context.Context) iter.Seq2[Range, error] { return data(ctx, vol) }}
 	err := e.volume(ctx, vol)
 	e.WriteBytes, e.ZeroBytes = e.DataBytes, e.Size-e.DataBytes
 	return e, err

@@ -50,7 +50,8 @@ func (w *worker) copyInKernel(ctx context.Context, off, n int64) (int64, error) 
 	}
 	if err != nil {
 		if errors.Is(err, errors.ErrUnsupported) && !w.inner.never.Swap(true) {
-			w.o.Logger.Warn("nothing can be copied inside the kernel between the share and the target; the restore only takes longer", "target", w.t.path, "err", err)
+			w.o.Logger.Warn("nothing can be copied inside the kernel between the share and the "+
+				"target; the restore only takes longer", "target", w.t.path, "err", err)
 		}
 		done = 0 // reading gives the error, if there is one
 	}

@@ -89,7 +89,8 @@ func Run(ctx context.Context, vol Source, t *Target, o Options) (Result, error) 
 
 func (p *pipeline) run(ctx context.Context) (verified bool, err error) {
 	if p.vol.Size() != p.t.need {
-		return false, fmt.Errorf("the target was opened for a volume of %d bytes, this one has %d", p.t.need, p.vol.Size())
+		return false, fmt.Errorf("the target was opened for a volume of %d bytes, this one has %d",
+			p.t.need, p.vol.Size())
 	}
 	if err := ctx.Err(); err != nil {
 		return false, err
@@ -127,7 +128,8 @@ func (p *pipeline) run(ctx context.Context) (verified bool, err error) {
 		p.o.Whole()
 	}
 	if err := p.t.removeMarker(); err != nil {
-		p.o.Logger.Warn("the target is complete, but the marker of its restore could not be removed", "marker", p.t.marker, "err", err)
+		p.o.Logger.Warn("the target is complete, but the marker of its restore could "+
+			"not be removed", "marker", p.t.marker, "err", err)
 	}
 	p.o.Progress.stage.Store(int32(StageDone))
 	return p.o.VerifyAfter, nil
@@ -166,7 +168,8 @@ func (p *pipeline) prepare(ctx context.Context) error {
 			return err
 		}
 		if err := t.writeMarker(head); err != nil {
-			p.o.Logger.Warn("no marker of this restore can be written: if it is interrupted, --delta --force continues it", "marker", t.marker, "err", cause(err))
+			p.o.Logger.Warn("no marker of this restore can be written: if it is interrupted, "+
+				"--delta --force continues it", "marker", t.marker, "err", cause(err))
 			t.marker = ""
 		}
 	}

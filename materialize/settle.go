@@ -63,7 +63,9 @@ func (s *settler) start() error {
 func (s *settler) finish() error {
 	r := s.onWay[0]
 	s.onWay, s.onWayN = s.onWay[1:], s.onWayN-r.Len
-	if err := s.t.syncRange(r, unix.SYNC_FILE_RANGE_WAIT_BEFORE|unix.SYNC_FILE_RANGE_WRITE|unix.SYNC_FILE_RANGE_WAIT_AFTER); err != nil {
+	if err := s.t.syncRange(r,
+		unix.SYNC_FILE_RANGE_WAIT_BEFORE|unix.SYNC_FILE_RANGE_WRITE|
+			unix.SYNC_FILE_RANGE_WAIT_AFTER); err != nil {
 		return err
 	}
 	s.t.dropCache(r)
@@ -85,7 +87,8 @@ func (s *settler) drain() error {
 
 func (t *Target) syncRange(r Range, flags int) error {
 	err := ignoringEINTR(func() error { return unix.SyncFileRange(t.fd(), r.Off, r.Len, flags) })
-	if err == nil || errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ESPIPE) {
+	if err == nil || errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EOPNOTSUPP) ||
+		errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ESPIPE) {
 		return nil
 	}
 	return &TargetError{Target: t.path, Op: "flush", Off: r.Off, Len: r.Len, Err: err}

@@ -30,7 +30,8 @@ var magics = []struct {
 	{"FAT32 filesystem", 82, "FAT32   "},
 	{"FAT filesystem", 54, "FAT1"},
 	{"VMFS filesystem", 0x100000, "\x0d\xd0\x01\xc0"},
-	{"bcache or bcachefs", 4096 + 24, "\xc6\x85\x73\xf6\x4e\x1a\x45\xca\x82\x65\xf5\x7f\x48\xba\x6d\x81"},
+	{"bcache or bcachefs", 4096 + 24,
+		"\xc6\x85\x73\xf6\x4e\x1a\x45\xca\x82\x65\xf5\x7f\x48\xba\x6d\x81"},
 	{"Ceph BlueStore", 0, "bluestore block device"},
 	{"Oracle ASM disk", 32, "ORCLDISK"},
 	{"BitLocker volume", 3, "-FVE-FS-"},
@@ -159,7 +160,8 @@ func (s *signer) mdEnd() {
 func (s *signer) zfs() {
 	ring := s.at(128<<10, 128<<10)
 	for i := 0; i+8 <= len(ring); i += 1024 {
-		if binary.LittleEndian.Uint64(ring[i:]) == 0x00bab10c || binary.BigEndian.Uint64(ring[i:]) == 0x00bab10c {
+		if binary.LittleEndian.Uint64(ring[i:]) == 0x00bab10c ||
+			binary.BigEndian.Uint64(ring[i:]) == 0x00bab10c {
 			s.found("ZFS pool member")
 			return
 		}

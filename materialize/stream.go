@@ -27,7 +27,8 @@ func Stream(ctx context.Context, vol Source, out io.Writer, o Options) (Result, 
 		p.o.Progress.stage.Store(int32(StageDone))
 	}
 	s := p.o.Progress.Counts()
-	return Result{Size: vol.Size(), BytesWritten: s.Written, BytesZeroed: s.Zeroed, Duration: time.Since(begin)}, err
+	return Result{Size: vol.Size(), BytesWritten: s.Written, BytesZeroed: s.Zeroed,
+		Duration: time.Since(begin)}, err
 }
 
 // stream reads Jobs runs at a time, each with a worker and a channel of its
@@ -103,7 +104,8 @@ func (w *worker) emit(ctx context.Context, out io.Writer, pc piece) error {
 			err = io.ErrShortWrite
 		}
 		if err != nil {
-			return fmt.Errorf("write the output at offset %d: %w; what was written is not complete", pc.off+int64(n), cause(err))
+			return fmt.Errorf("write the output at offset %d: %w; what was written is not complete",
+				pc.off+int64(n), cause(err))
 		}
 		pc.off, pc.n = pc.off+int64(n), pc.n-int64(n)
 	}

@@ -88,7 +88,8 @@ func (t *Target) judge(ctx context.Context, f facts, o OpenOptions) error {
 		}
 		f.machine = m
 		for _, what := range m.unseen {
-			t.notes = append(t.notes, "cannot see "+what+": make sure that the target is not in use there")
+			t.notes = append(t.notes,
+				"cannot see "+what+": make sure that the target is not in use there")
 		}
 		t.notes = append(t.notes, m.elsewhere(f.id)...)
 	}
@@ -119,7 +120,9 @@ func (t *Target) judge(ctx context.Context, f facts, o OpenOptions) error {
 	}
 	t.overridden = reasons
 	if t.size > o.Size {
-		t.notes = append(t.notes, fmt.Sprintf("the target is larger than the backup: its last %d bytes stay as they are", t.size-o.Size))
+		t.notes = append(t.notes,
+			fmt.Sprintf("the target is larger than the backup: its last %d bytes stay as they are",
+				t.size-o.Size))
 	}
 	return nil
 }
@@ -171,7 +174,8 @@ func (t *Target) openAs(flags int) (*os.File, error) {
 	}
 	if identify(&st) != t.id {
 		f.Close()
-		return nil, fmt.Errorf("%s became another device or file while it was being opened: try again", t.path)
+		return nil, fmt.Errorf(
+			"%s became another device or file while it was being opened: try again", t.path)
 	}
 	return f, nil
 }
@@ -186,7 +190,9 @@ func (t *Target) findMarker(o OpenOptions, f *facts) {
 	case n == nil || n.Target != t.key || t.key == "":
 	case n.Backup == o.Backup && n.Size == o.Size:
 		t.continues, f.continues = n, true
-		t.notes = append(t.notes, fmt.Sprintf("continues the restore of backup %s that was begun at %s", printable(n.Backup), n.Started.Format(time.RFC3339)))
+		t.notes = append(t.notes,
+			fmt.Sprintf("continues the restore of backup %s that was begun at %s",
+				printable(n.Backup), n.Started.Format(time.RFC3339)))
 	default:
 		f.holds = append(f.holds, "an unfinished restore of backup "+n.Backup)
 	}

@@ -40,7 +40,8 @@ func (t *Target) openDevice() (facts, error) {
 	}
 	f.size = t.size
 	t.blockBytes = 512
-	if n, err := unix.IoctlGetUint32(t.fd(), unix.BLKSSZGET); err == nil && n >= 512 && n&(n-1) == 0 {
+	if n, err := unix.IoctlGetUint32(t.fd(), unix.BLKSSZGET); err == nil && n >= 512 &&
+		n&(n-1) == 0 {
 		t.blockBytes = int64(n)
 	}
 	return f, nil

@@ -21,11 +21,13 @@ func (t *Target) toBeCreated(resolving error) (readOnly bool, err error) {
 		return false, fmt.Errorf("resolve target %s: %w", t.name, cause(resolving))
 	}
 	if to, err := os.Readlink(t.name); err == nil {
-		return false, fmt.Errorf("target %s is a symbolic link to %s, which does not exist", t.name, to)
+		return false, fmt.Errorf("target %s is a symbolic link to %s, which does not exist", t.name,
+			to)
 	}
 	dir, err := filepath.EvalSymlinks(filepath.Dir(t.name))
 	if err != nil {
-		return false, fmt.Errorf("target %s: the directory %s: %w; make it, or name another target", t.name, filepath.Dir(t.name), cause(err))
+		return false, fmt.Errorf("target %s: the directory %s: %w; make it, or name another target",
+			t.name, filepath.Dir(t.name), cause(err))
 	}
 	if dir, err = filepath.Abs(dir); err != nil {
 		return false, fmt.Errorf("resolve target %s: %w", t.name, err)
@@ -39,7 +41,8 @@ func (t *Target) toBeCreated(resolving error) (readOnly bool, err error) {
 	case errors.Is(err, unix.EROFS):
 		return true, nil
 	case err != nil:
-		return false, fmt.Errorf("target %s: nothing can be created in its directory %s: %w", t.name, filepath.Dir(t.path), err)
+		return false, fmt.Errorf("target %s: nothing can be created in its directory %s: %w",
+			t.name, filepath.Dir(t.path), err)
 	}
 	return false, nil
 }
@@ -95,7 +98,8 @@ func (t *Target) create() error {
 		t.blank = t.blank && t.isHole()
 		return nil
 	}
-	f, err := os.OpenFile(t.path, os.O_RDWR|os.O_CREATE|os.O_EXCL|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0o600)
+	f, err := os.OpenFile(t.path, os.O_RDWR|os.O_CREATE|os.O_EXCL|unix.O_CLOEXEC|unix.O_NOFOLLOW,
+		0o600)
 	if err != nil {
 		return &TargetError{Target: t.path, Op: "create", Err: cause(err)}
 	}

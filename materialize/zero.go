@@ -70,7 +70,8 @@ func (t *Target) zeroRange(off, n int64) error {
 		switch {
 		case err == nil:
 			return nil
-		case errors.Is(err, unix.EOPNOTSUPP), errors.Is(err, unix.ENOSYS), errors.Is(err, unix.EINVAL), errors.Is(err, unix.ENODEV):
+		case errors.Is(err, unix.EOPNOTSUPP), errors.Is(err, unix.ENOSYS), errors.Is(err,
+			unix.EINVAL), errors.Is(err, unix.ENODEV):
 			t.zeroMode.CompareAndSwap(m, m+1)
 		default:
 			return err

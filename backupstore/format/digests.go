@@ -106,10 +106,12 @@ func OpenDigests(ctx context.Context, src Source) (*Digests, error) {
 		return nil, fmt.Errorf("%w: %w", ErrDigests, err)
 	}
 	if f.Version != Version {
-		return nil, fmt.Errorf("digest file: %w", versionError(fmt.Sprintf("%q", clip(f.Version)), fmt.Sprintf("%q", Version)))
+		return nil, fmt.Errorf("digest file: %w", versionError(fmt.Sprintf("%q", clip(f.Version)),
+			fmt.Sprintf("%q", Version)))
 	}
 	if f.ChunkSize < 512 || f.ChunkSize > MaxBlockBytes {
-		return nil, fmt.Errorf("%w: chunk_size %d is not within 512..%d", ErrDigests, f.ChunkSize, MaxBlockBytes)
+		return nil, fmt.Errorf("%w: chunk_size %d is not within 512..%d", ErrDigests, f.ChunkSize,
+			MaxBlockBytes)
 	}
 	if d.rows > MaxVolumeBytes/f.ChunkSize {
 		return nil, fmt.Errorf("%w: %d rows of %d bytes", ErrDigests, d.rows, f.ChunkSize)
@@ -168,7 +170,8 @@ func (d *Digests) findStride(ctx context.Context, rest []byte) (int64, error) {
 // they should be.
 func (d *Digests) Read(ctx context.Context, first int64, dst []Digest) error {
 	if first < 0 || first+int64(len(dst)) > d.rows {
-		return fmt.Errorf("%w: rows %d to %d of %d", ErrDigests, first, first+int64(len(dst)), d.rows)
+		return fmt.Errorf("%w: rows %d to %d of %d", ErrDigests, first, first+int64(len(dst)),
+			d.rows)
 	}
 	if len(dst) == 0 {
 		return nil
@@ -182,7 +185,8 @@ func (d *Digests) Read(ctx context.Context, first int64, dst []Digest) error {
 	}
 	for i := range dst {
 		row := buf[int64(i)*d.stride:]
-		if !decodeRow(&dst[i], row[:rowBytes]) || i+1 < len(dst) && !bytes.Equal(row[rowBytes:d.stride], d.separator) {
+		if !decodeRow(&dst[i], row[:rowBytes]) ||
+			i+1 < len(dst) && !bytes.Equal(row[rowBytes:d.stride], d.separator) {
 			return fmt.Errorf("%w: row %d is not a SHA-256", ErrDigests, first+int64(i))
 		}
 	}

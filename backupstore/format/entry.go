@@ -33,7 +33,8 @@ func parseEntry(b []byte, prefix string) (o Object, ok bool) {
 	if o.Compression == 0 || o.Compression == None && string(compression) != None.String() {
 		return Object{}, false
 	}
-	if n, err := hex.Decode(o.MD5[:], sum[:min(len(sum), 32)]); err != nil || n != len(o.MD5) || len(sum) != 32 {
+	if n, err := hex.Decode(o.MD5[:], sum[:min(len(sum), 32)]); err != nil || n != len(o.MD5) ||
+		len(sum) != 32 {
 		return Object{}, false
 	}
 	o.Offset, o.Length = e.integer(offset), e.integer(length)
@@ -47,7 +48,8 @@ func isOdd(b []byte, prefix string) bool {
 	if !bytes.HasPrefix(b, []byte("{\n      \"")) {
 		return false
 	}
-	_, known := parseEntry(bytes.ToLower(bytes.ReplaceAll(b, []byte(", \n"), []byte(",\n"))), prefix)
+	_, known := parseEntry(bytes.ToLower(bytes.ReplaceAll(b, []byte(", \n"), []byte(",\n"))),
+		prefix)
 	return !known
 }
 

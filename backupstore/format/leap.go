@@ -77,8 +77,8 @@ func (in *nesting) leap(b []byte) (n, decoded int) {
 	}
 }
 
-// escapeLen is the length of \\u6f22: how a text inside a text has a character that is not ASCII, as
-// Cinder writes it.
+// escapeLen is the length of \\u6f22: how a text inside a text has a character that is not ASCII,
+// as Cinder writes it.
 const escapeLen = 7
 
 // escapes returns the number of such escapes at the start of b. It may leave out the last one.
@@ -128,7 +128,8 @@ func stride(b []byte) (n, quotes int) {
 			if usual(binary.LittleEndian.Uint64(p[1:]), binary.LittleEndian.Uint64(p[0:]))&
 				usual(binary.LittleEndian.Uint64(p[9:]), binary.LittleEndian.Uint64(p[8:]))&
 				usual(binary.LittleEndian.Uint64(p[17:]), binary.LittleEndian.Uint64(p[16:]))&
-				usual(binary.LittleEndian.Uint64(p[25:]), binary.LittleEndian.Uint64(p[24:]))&tops != tops {
+				usual(binary.LittleEndian.Uint64(p[25:]), binary.LittleEndian.Uint64(p[24:]))&
+				tops != tops {
 				break
 			}
 			n += 32

@@ -26,7 +26,8 @@ const KnownReleases = "Cinder up to 29.0.0 (2026.2)"
 
 // versionError says that a file has a version that no release has written that is known.
 func versionError(found, known string) error {
-	return fmt.Errorf("%w %s: %s writes %s, and no other is known; what a newer one has written, a newer restorefs may read",
+	return fmt.Errorf("%w %s: %s writes %s, and no other is known; what a newer one has written, "+
+		"a newer restorefs may read",
 		ErrVersion, found, KnownReleases, known)
 }
 
@@ -70,7 +71,8 @@ type Metadata struct {
 	// Missing lists names that Cinder always writes and that are missing, but that a restore of the
 	// data does not need.
 	Missing []string
-	// Unknown lists names that no release of Cinder up to KnownReleases writes, a few of them at most.
+	// Unknown lists names that no release of Cinder up to KnownReleases writes, a few of them at
+	// most.
 	Unknown []string
 	// OddEntry is the number of the first object whose entry is almost like Cinder's: with an
 	// additional blank, for example. 0: none.
@@ -89,7 +91,8 @@ func ParseMetadata(r io.Reader, prefix string, each func(Object) error) (Metadat
 	return parseLimited(r, MaxMetadataBytes, prefix, each)
 }
 
-func parseLimited(r io.Reader, limit int64, prefix string, each func(Object) error) (Metadata, error) {
+func parseLimited(r io.Reader, limit int64, prefix string,
+	each func(Object) error) (Metadata, error) {
 	v := newValues(io.LimitReader(r, limit+1))
 	m, err := parseMetadata(v, prefix, each)
 	switch {
@@ -149,7 +152,8 @@ func parseMetadata(v *values, prefix string, each func(Object) error) (Metadata,
 	case !IsID(m.BackupID) || !IsID(m.VolumeID) || m.ParentID != "" && !IsID(m.ParentID):
 		return m, fmt.Errorf("%w: backup_id, volume_id or parent_id is no UUID", ErrJSON)
 	}
-	for _, name := range []string{"backup_description", "backup_name", "created_at", "volume_meta"} {
+	for _, name := range []string{"backup_description", "backup_name", "created_at",
+		"volume_meta"} {
 		if !seen[name] {
 			m.Missing = append(m.Missing, name)
 		}
@@ -158,7 +162,8 @@ func parseMetadata(v *values, prefix string, each func(Object) error) (Metadata,
 }
 
 // knownKeys are all names that Cinder writes (chunkeddriver.py, _write_metadata).
-var knownKeys = []string{"version", "backup_id", "backup_name", "backup_description", "created_at", "parent_id",
+var knownKeys = []string{"version", "backup_id", "backup_name", "backup_description", "created_at",
+	"parent_id",
 	"volume_id", "volume_meta", "objects", "extra_metadata"}
 
 // maxUnknown bounds Metadata.Unknown.
@@ -264,10 +269,12 @@ func (m *Metadata) parseObjects(v *values, prefix string, each func(Object) erro
 			}
 		}
 		if o.Offset < last.End() {
-			return fmt.Errorf("%w: object %05d at offset %d overlaps the one before it, which ends at %d", ErrJSON, o.Number, o.Offset, last.End())
+			return fmt.Errorf("%w: object %05d at offset %d overlaps the one before it, "+
+				"which ends at %d", ErrJSON, o.Number, o.Offset, last.End())
 		}
 		if o.Number <= last.Number {
-			return fmt.Errorf("%w: object %05d comes after object %05d", ErrJSON, o.Number, last.Number)
+			return fmt.Errorf("%w: object %05d comes after object %05d", ErrJSON, o.Number,
+				last.Number)
 		}
 		last = o
 		if err := each(o); err != nil {
@@ -283,7 +290,8 @@ func parseAnyEntry(b []byte, prefix string) (Object, error) {
 		return Object{}, fmt.Errorf("%w: \"objects\": %w", ErrJSON, err)
 	}
 	if len(entry) != 1 {
-		return Object{}, fmt.Errorf("%w: an entry of \"objects\" has %d names, not 1", ErrJSON, len(entry))
+		return Object{}, fmt.Errorf("%w: an entry of \"objects\" has %d names, not 1",
+			ErrJSON, len(entry))
 	}
 	var name string
 	var fields objectFields
@@ -292,7 +300,8 @@ func parseAnyEntry(b []byte, prefix string) (Object, error) {
 	}
 	suffix, ok := strings.CutPrefix(name, prefix)
 	if !ok {
-		return Object{}, fmt.Errorf("%w: object %q: the name does not start with the backup's prefix", ErrJSON, clip(name))
+		return Object{}, fmt.Errorf(
+			"%w: object %q: the name does not start with the backup's prefix", ErrJSON, clip(name))
 	}
 	return fields.check(suffix)
 }
@@ -300,7 +309,8 @@ func parseAnyEntry(b []byte, prefix string) (Object, error) {
 // check makes an object of the fields; suffix is the part of its name after the prefix.
 func (f objectFields) check(suffix string) (Object, error) {
 	bad := func(format string, args ...any) (Object, error) {
-		return Object{}, fmt.Errorf("%w: object %q: %s", ErrJSON, clip(suffix), fmt.Sprintf(format, args...))
+		return Object{}, fmt.Errorf("%w: object %q: %s", ErrJSON, clip(suffix),
+			fmt.Sprintf(format, args...))
 	}
 	var o Object
 	var ok bool
@@ -333,7 +343,8 @@ func (f objectFields) check(suffix string) (Object, error) {
 // ParseTime parses created_at as Cinder writes it, str(datetime) with or without microseconds and
 // zone. Without a zone it is UTC.
 func ParseTime(s string) (time.Time, error) {
-	for _, layout := range []string{"2006-01-02 15:04:05Z07:00", "2006-01-02T15:04:05Z07:00", "2006-01-02 15:04:05", "2006-01-02T15:04:05"} {
+	for _, layout := range []string{"2006-01-02 15:04:05Z07:00", "2006-01-02T15:04:05Z07:00",
+		"2006-01-02 15:04:05", "2006-01-02T15:04:05"} {
 		if t, err := time.Parse(layout, s); err == nil {
 			return t.UTC(), nil
 		}

@@ -60,7 +60,8 @@ func ParseName(name string) (n Name, ok bool) {
 	n.VolumeID, rest = rest[:idLen], rest[idLen:]
 	n.Time, rest = rest[1:1+timeLen], rest[1+timeLen:]
 	n.BackupID, ok = strings.CutPrefix(rest, "_backup_")
-	if !ok || n.Prefix[len("volume_")+idLen] != '_' || !IsID(n.VolumeID) || !IsID(n.BackupID) || !isDigits(n.Time) {
+	if !ok || n.Prefix[len("volume_")+idLen] != '_' || !IsID(n.VolumeID) || !IsID(n.BackupID) ||
+		!isDigits(n.Time) {
 		return Name{}, false
 	}
 	return n, n.parseSuffix(name[PrefixLen:])
@@ -83,7 +84,8 @@ func (n *Name) parseSuffix(suffix string) (ok bool) {
 
 // parseNumber parses "-00001". It accepts exactly what fmt's "-%05d" writes.
 func parseNumber(suffix string) (uint32, bool) {
-	if len(suffix) < 6 || suffix[0] != '-' || !isDigits(suffix[1:]) || (len(suffix) > 6 && suffix[1] == '0') {
+	if len(suffix) < 6 || suffix[0] != '-' || !isDigits(suffix[1:]) ||
+		(len(suffix) > 6 && suffix[1] == '0') {
 		return 0, false
 	}
 	v, err := strconv.ParseUint(suffix[1:], 10, 32)

@@ -10,8 +10,8 @@ import "golang.org/x/sys/cpu"
 //go:noescape
 func usualBlocks(b []byte) (n int)
 
-// escapeBlocks returns the number of escapes at the start of b, as escapes does, counted by fours, up
-// to the first four of which one is not. Only where usesBlocks.
+// escapeBlocks returns the number of escapes at the start of b, as escapes does, counted by fours,
+// up to the first four of which one is not. Only where usesBlocks.
 //
 //go:noescape
 func escapeBlocks(b []byte) (count int)

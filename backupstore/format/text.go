@@ -78,7 +78,8 @@ func (t *text) Read(p []byte) (n int, err error) {
 		t.v.next += k
 		switch {
 		case k == len(run):
-		case k+1 < len(run) && run[k] == '\\' && (run[k+1] == '"' || run[k+1] == '\\'): // the usual escapes
+		// the usual escapes
+		case k+1 < len(run) && run[k] == '\\' && (run[k+1] == '"' || run[k+1] == '\\'):
 			p[n] = run[k+1]
 			n, t.v.next = n+1, t.v.next+2
 		default:

@@ -81,7 +81,8 @@ func (v *values) expect(want byte) error {
 		return err
 	}
 	if c != want {
-		return fmt.Errorf("%w: %q where %q belongs, at byte %d", ErrJSON, c, want, v.read-int64(v.end-v.next))
+		return fmt.Errorf("%w: %q where %q belongs, at byte %d", ErrJSON, c, want,
+			v.read-int64(v.end-v.next))
 	}
 	v.next++
 	return nil

@@ -68,7 +68,8 @@ func (m *VolumeMeta) summary() *VolumeSummary {
 	}
 	s := &VolumeSummary{Base: m.Base, FromImage: len(m.Image) > 0}
 	b := &s.Base
-	for _, text := range []**string{&b.Name, &b.Description, &b.VolumeTypeID, &b.AvailabilityZone, &b.EncryptionKeyID, &b.ProjectID, &b.UserID} {
+	for _, text := range []**string{&b.Name, &b.Description, &b.VolumeTypeID, &b.AvailabilityZone,
+		&b.EncryptionKeyID, &b.ProjectID, &b.UserID} {
 		if *text == nil {
 			continue
 		}

@@ -22,7 +22,8 @@ import (
 // them. The joiners of scripts and emoji are harmless and wanted.
 func Steers(r rune) bool {
 	const nonJoiner, joiner = 0x200c, 0x200d
-	return r != nonJoiner && r != joiner && unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp)
+	return r != nonJoiner && r != joiner && unicode.In(r, unicode.Cc, unicode.Cf,
+		unicode.Zl, unicode.Zp)
 }
 
 // Printable is s with U+FFFD for each character that steers a terminal.
@@ -68,7 +69,10 @@ func JSON(v any, indent bool) ([]byte, error) {
 // Escape escapes in JSON what is not printed by itself. Outside of strings there
 // is nothing of the kind but white space.
 func Escape(text []byte) []byte {
-	hidden := func(r rune) bool { return r != '\n' && r != '\t' && r != '\r' && !unicode.IsPrint(r) }
+	hidden := func(r rune) bool {
+		return r != '\n' && r != '\t' && r != '\r' &&
+			!unicode.IsPrint(r)
+	}
 	if bytes.IndexFunc(text, hidden) < 0 {
 		return text
 	}

@@ -170,7 +170,8 @@ func (d *decoder) tables() {
 
 func (d *decoder) facts(f *Facts, dir string) {
 	f.at(d.text())
-	if n, ok := format.ParseName(f.Prefix + "_metadata"); !ok || n.BackupID == "" || f.Container != dir {
+	if n, ok := format.ParseName(f.Prefix + "_metadata"); !ok || n.BackupID == "" ||
+		f.Container != dir {
 		d.fail() // those without ids in their names are not remembered
 	}
 	var parent, volume bool
@@ -204,7 +205,8 @@ func (d *decoder) facts(f *Facts, dir string) {
 func (d *decoder) dir(out *Dir, above string, depth int) {
 	out.Name = d.text()
 	where := path.Join(above, out.Name)
-	if depth > maxDepth || out.Name == "" || out.Name == ".." || strings.ContainsAny(out.Name, "/\x00") ||
+	if depth > maxDepth || out.Name == "" || out.Name == ".." ||
+		strings.ContainsAny(out.Name, "/\x00") ||
 		(out.Name == ".") != (depth == 0) {
 		d.fail()
 		return

@@ -8,9 +8,10 @@ import (
 	"github.com/restorefs/restorefs/backupstore/format"
 )
 
-// The file: magic, which has the version; the key; who judged and when all was listed; the tables of volumes' records and of lists of
-// compressions; the directories, parents first, each with its backups; and a checksum of all
-// before it. Numbers are varints of encoding/binary, texts have their length before them.
+// The file: magic, which has the version; the key; who judged and when all was listed; the tables
+// of volumes' records and of lists of compressions; the directories, parents first, each with its
+// backups; and a checksum of all before it. Numbers are varints of encoding/binary, texts have
+// their length before them.
 const magic = "restorefs scanned 2\n"
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)

@@ -19,13 +19,15 @@ type another interface {
 	Another(ctx context.Context) bool
 }
 
-const onlyFirst = "which is not read: of several in one object only the first counts, for Cinder too"
+const onlyFirst = "which is not read: of several in one object only the first counts, " +
+	"for Cinder too"
 
 // ended is the error of a decoder that has come to the end of its stream before that of the object.
 // Other errors it returns as they are.
 func ended(ctx context.Context, d *decoder, err error) error {
 	if a, ok := d.Decoder.(another); ok && errors.Is(err, io.EOF) && a.Another(ctx) {
-		return fmt.Errorf("%w: its first zlib stream ends after %d bytes, and another one follows, %s",
+		return fmt.Errorf("%w: its first zlib stream ends after %d bytes, and another one "+
+			"follows, %s",
 			io.ErrUnexpectedEOF, d.Offset(), onlyFirst)
 	}
 	return err

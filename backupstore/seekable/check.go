@@ -33,13 +33,15 @@ func (o *Object) Check(ctx context.Context, each func([]byte)) (oddEnd, err erro
 
 // check is Check with one decoder, from done on. Again says that another with
 // more memory has to go on where this one came to.
-func (o *Object) check(ctx context.Context, buf []byte, done int64, each func([]byte)) (at int64, again bool, oddEnd, err error) {
+func (o *Object) check(ctx context.Context, buf []byte, done int64, each func([]byte)) (at int64,
+	again bool, oddEnd, err error) {
 	held := o.decoderBytes(false)
 	if err := o.engine.reserve(ctx, held); err != nil {
 		return done, false, nil, err
 	}
 	o.engine.count.starts.Add(1)
-	s := settings{buffers: &o.engine.buffers, workers: 1, checksum: true, most: held, length: o.length}
+	s := settings{buffers: &o.engine.buffers, workers: 1, checksum: true, most: held,
+		length: o.length}
 	d := &decoder{Decoder: newDecoder(o.alg, o.src, s), object: o, held: held}
 	defer o.engine.drop(d)
 	_, err = d.Skip(ctx, done)

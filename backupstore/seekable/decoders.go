@@ -47,8 +47,8 @@ type codec struct {
 
 	start   func(src stream.Source, s settings) stream.Decoder // at the start of the stream
 	restart func(src stream.Source, cp stream.Checkpoint, s settings) (stream.Decoder, error)
-	// find looks in the stream, from stored byte in on, for a place where decoding can begin without
-	// what is before it; nil where there is none.
+	// find looks in the stream, from stored byte in on, for a place where decoding can begin
+	// without what is before it; nil where there is none.
 	find func(ctx context.Context, src stream.Source, in int64) (stream.Checkpoint, bool, error)
 }
 
@@ -64,7 +64,9 @@ var codecs = [...]codec{
 			}
 			return c.widest(share-1, budget)
 		},
-		start: func(src stream.Source, s settings) stream.Decoder { return inflate.New(src, s.inflate()) },
+		start: func(src stream.Source, s settings) stream.Decoder {
+			return inflate.New(src, s.inflate())
+		},
 		restart: func(src stream.Source, cp stream.Checkpoint, s settings) (stream.Decoder, error) {
 			s.checksum = false // what came before the checkpoint is part of it
 			return resumed(inflate.Resume(src, cp, s.inflate()))
@@ -77,7 +79,9 @@ var codecs = [...]codec{
 			least = 9 << 20 * int64(cores)
 			return least, least
 		},
-		start: func(src stream.Source, s settings) stream.Decoder { return bunzip2.New(src, s.bunzip2()) },
+		start: func(src stream.Source, s settings) stream.Decoder {
+			return bunzip2.New(src, s.bunzip2())
+		},
 		restart: func(src stream.Source, cp stream.Checkpoint, s settings) (stream.Decoder, error) {
 			return resumed(bunzip2.Resume(src, cp, s.bunzip2()))
 		},
@@ -92,7 +96,9 @@ var codecs = [...]codec{
 			}
 			return 2, c.held
 		},
-		start: func(src stream.Source, s settings) stream.Decoder { return unzstd.New(src, s.unzstd()) },
+		start: func(src stream.Source, s settings) stream.Decoder {
+			return unzstd.New(src, s.unzstd())
+		},
 		restart: func(src stream.Source, cp stream.Checkpoint, s settings) (stream.Decoder, error) {
 			return resumed(unzstd.Resume(src, cp, s.unzstd()))
 		},
@@ -123,12 +129,14 @@ func newDecoder(alg Algorithm, src stream.Source, s settings) stream.Decoder {
 }
 
 // resumeDecoder returns a decoder of a stream that stands at a checkpoint.
-func resumeDecoder(alg Algorithm, src stream.Source, cp stream.Checkpoint, s settings) (stream.Decoder, error) {
+func resumeDecoder(alg Algorithm, src stream.Source, cp stream.Checkpoint,
+	s settings) (stream.Decoder, error) {
 	return codecs[alg].restart(src, cp, s)
 }
 
 func (s settings) inflate() inflate.Options {
-	return inflate.Options{Observer: s.observer, NoChecksum: !s.checksum, Workers: s.workers, MaxBytes: s.bytes}
+	return inflate.Options{Observer: s.observer, NoChecksum: !s.checksum, Workers: s.workers,
+		MaxBytes: s.bytes}
 }
 
 func (s settings) bunzip2() bunzip2.Options {
@@ -136,7 +144,8 @@ func (s settings) bunzip2() bunzip2.Options {
 }
 
 func (s settings) unzstd() unzstd.Options {
-	return unzstd.Options{Observer: s.observer, Buffers: s.buffers.unzstd, Ahead: s.workers > 1, MaxBytes: s.most, Length: s.length}
+	return unzstd.Options{Observer: s.observer, Buffers: s.buffers.unzstd, Ahead: s.workers > 1,
+		MaxBytes: s.most, Length: s.length}
 }
 
 // resumed keeps a nil pointer from becoming a decoder.

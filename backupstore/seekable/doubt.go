@@ -114,7 +114,8 @@ func (o *Object) skipPlain(ctx context.Context, off int64) (*decoder, error) {
 		return nil, err
 	}
 	o.engine.count.starts.Add(1)
-	d.Decoder = newDecoder(o.alg, o.src, settings{buffers: &o.engine.buffers, workers: 1, most: d.held, length: o.length})
+	d.Decoder = newDecoder(o.alg, o.src, settings{buffers: &o.engine.buffers, workers: 1,
+		most: d.held, length: o.length})
 	_, err := d.Skip(ctx, off)
 	return d, err
 }
@@ -153,5 +154,6 @@ func (o *Object) misled(ctx context.Context, d *decoder, at int64, err error) bo
 
 // corrupt reports whether err says that what is stored is at fault.
 func corrupt(err error) bool {
-	return errors.Is(err, stream.ErrCorrupt) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+	return errors.Is(err, stream.ErrCorrupt) || errors.Is(err, io.EOF) ||
+		errors.Is(err, io.ErrUnexpectedEOF)
 }

@@ -94,7 +94,8 @@ func NewEngine(o Options) *Engine {
 		o.Workers = runtime.GOMAXPROCS(0)
 	}
 	spare := spareBytes(o.MemoryBytes)
-	return &Engine{indexes: o.Indexes, workers: o.Workers, noBuild: o.NoBuild, budget: o.MemoryBytes, limit: o.MemoryBytes - spare,
+	return &Engine{indexes: o.Indexes, workers: o.Workers, noBuild: o.NoBuild,
+		budget: o.MemoryBytes, limit: o.MemoryBytes - spare,
 		buffers: buffers{unzstd: unzstd.NewBuffers(spare)}, parked: list.New()}
 }
 
@@ -231,7 +232,8 @@ func (e *Engine) park(ctx context.Context, d *decoder) {
 		raise(o.needs.of(d.build != nil), now)
 	}
 	fits := e.held <= e.limit || e.held == now && e.limit > 0
-	keep := (e.waiting.Len() == 0 || h != nil) && fits && !o.closed && d.sinceDrop == (o.trust.index == indexDropped)
+	keep := (e.waiting.Len() == 0 || h != nil) && fits && !o.closed &&
+		d.sinceDrop == (o.trust.index == indexDropped)
 	d.hold = nil
 	var victims []*decoder
 	if keep {

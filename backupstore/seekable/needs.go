@@ -32,7 +32,8 @@ type MemoryError struct {
 
 // Error implements error.
 func (e *MemoryError) Error() string {
-	return fmt.Sprintf("it needs a window of %d MiB, %d MiB of memory to be decoded, and decoders may have %d MiB",
+	return fmt.Sprintf("it needs a window of %d MiB, %d MiB of memory to be decoded, "+
+		"and decoders may have %d MiB",
 		mebibytes(e.Window), mebibytes(e.Needs), e.Has>>20)
 }
 

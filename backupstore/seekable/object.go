@@ -73,7 +73,8 @@ func (e *Engine) NewObject(src stream.Source, alg Algorithm, length int64, id Id
 	o := &Object{engine: e, src: src, alg: alg, length: length, moved: make(chan struct{})}
 	if alg.Indexed(length) {
 		o.index = e.indexes.Index(index.Key{
-			Object: id.Path, Algorithm: uint8(alg), StoredBytes: src.Size(), ModTime: id.ModTime, MetadataMD5: id.MD5, DecodedBytes: length,
+			Object: id.Path, Algorithm: uint8(alg), StoredBytes: src.Size(), ModTime: id.ModTime,
+			MetadataMD5: id.MD5, DecodedBytes: length,
 		})
 	}
 	return o
@@ -102,7 +103,8 @@ func (o *Object) Close() {
 // ends, the work done so far is kept for the next read.
 func (o *Object) ReadAt(ctx context.Context, p []byte, off int64) error {
 	if off < 0 || off > o.length || int64(len(p)) > o.length-off {
-		return fmt.Errorf("read of %d bytes at %d is outside the object's %d bytes", len(p), off, o.length)
+		return fmt.Errorf("read of %d bytes at %d is outside the object's %d bytes", len(p),
+			off, o.length)
 	}
 	o.engine.readers.Add(1)
 	defer o.engine.readers.Add(-1)
@@ -227,7 +229,8 @@ func (o *Object) settle(ctx context.Context, d *decoder, err error) error {
 // was looked for when d was made, or at the object's start. Again says that the
 // checkpoint was no good and has been forgotten, with the others: there is no
 // decoder, the caller has to look again.
-func (o *Object) start(ctx context.Context, d *decoder, at index.Entry, found bool) (again bool, err error) {
+func (o *Object) start(ctx context.Context, d *decoder, at index.Entry,
+	found bool) (again bool, err error) {
 	e := o.engine
 	s := settings{buffers: &e.buffers, workers: 1, length: o.length}
 	switch {
@@ -264,7 +267,8 @@ func (o *Object) start(ctx context.Context, d *decoder, at index.Entry, found bo
 			e.count.resumes.Add(1)
 			return false, nil
 		}
-		if errors.Is(err, index.ErrGone) || errors.Is(err, stream.ErrCorrupt) && !d.sinceDrop && o.Distrust() {
+		if errors.Is(err, index.ErrGone) || errors.Is(err, stream.ErrCorrupt) && !d.sinceDrop &&
+			o.Distrust() {
 			e.drop(d)
 			return true, nil
 		}

@@ -125,7 +125,8 @@ func (o *Object) findEntry(ctx context.Context, off int64) (*entry, error) {
 		o.engine.release(held)
 		o.engine.mu.Unlock()
 	}()
-	n, in, err := o.toTheEnd(ctx, newDecoder(o.alg, o.src, settings{buffers: &o.engine.buffers, workers: 1}))
+	n, in, err := o.toTheEnd(ctx,
+		newDecoder(o.alg, o.src, settings{buffers: &o.engine.buffers, workers: 1}))
 	switch {
 	case err == nil && n == o.length:
 		return nil, nil // what is wrong stays where it is

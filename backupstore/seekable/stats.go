@@ -20,8 +20,9 @@ type counters struct{ starts, resumes, continuations atomic.Uint64 }
 // Stats returns what the Engine has done so far.
 func (e *Engine) Stats() Stats {
 	s := Stats{
-		Starts: e.count.starts.Load(), Resumes: e.count.resumes.Load(), Continuations: e.count.continuations.Load(),
-		MemoryBytes: e.budget,
+		Starts: e.count.starts.Load(), Resumes: e.count.resumes.Load(),
+		Continuations: e.count.continuations.Load(),
+		MemoryBytes:   e.budget,
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -70,7 +70,8 @@ func openDir(ctx context.Context, path string, o *Outage) (*Dir, error) {
 		err = of.Err // the message below names the path
 	}
 	if errors.Is(err, fs.ErrPermission) {
-		err = fmt.Errorf("%w (run restorefs as root or as the user that cinder-backup runs as)", err)
+		err = fmt.Errorf("%w (run restorefs as root or as the user that cinder-backup runs as)",
+			err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open share %s: %w", o.name, err)
@@ -216,12 +217,14 @@ func (r *root) leadsOut(name string) bool {
 		unix.Close(fd)
 		return false
 	}
-	return !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.ENOTDIR) && !errors.Is(err, unix.ELOOP)
+	return !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.ENOTDIR) &&
+		!errors.Is(err, unix.ELOOP)
 }
 
 // Open implements Share.
 func (d *Dir) Open(ctx context.Context, name string) (File, error) {
-	f, err := with(ctx, d, func(r *root) (*dirFile, error) { return r.open(name, d.outage) }, func(f *dirFile) { f.Close() })
+	f, err := with(ctx, d, func(r *root) (*dirFile, error) { return r.open(name, d.outage) },
+		func(f *dirFile) { f.Close() })
 	if err != nil {
 		return nil, err
 	}
@@ -271,7 +274,8 @@ func (r *root) look(name string) (fs.FileInfo, error) {
 // interruptible calls fn and returns its result, or ctx's error as soon as ctx
 // ends; fn then finishes in its goroutine and its result goes to discard. If o
 // is nil, fn cannot hang and is called directly.
-func interruptible[T any](ctx context.Context, o *Outage, fn func() (T, error), discard func(T)) (T, error) {
+func interruptible[T any](ctx context.Context, o *Outage, fn func() (T, error),
+	discard func(T)) (T, error) {
 	if o == nil || ctx.Done() == nil {
 		return fn()
 	}

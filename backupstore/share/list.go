@@ -24,7 +24,8 @@ const maxLinks = 100
 //
 // leadsOut is called for symbolic links that are not wanted, at most maxLinks
 // of them.
-func list(ctx context.Context, fd int, buf []byte, want, leadsOut func(name string) bool) ([]Entry, error) {
+func list(ctx context.Context, fd int, buf []byte,
+	want, leadsOut func(name string) bool) ([]Entry, error) {
 	const typeAt, nameAt = 18, 19
 	var entries []Entry
 	links := 0
@@ -50,7 +51,8 @@ func list(ctx context.Context, fd int, buf []byte, want, leadsOut func(name stri
 			kind := record[typeAt]
 			if s := string(name); s == "." || s == ".." {
 				continue
-			} else if wanted := want(s); wanted || kind == unix.DT_DIR || kind == unix.DT_LNK || kind == unix.DT_UNKNOWN {
+			} else if wanted := want(s); wanted || kind == unix.DT_DIR || kind == unix.DT_LNK ||
+				kind == unix.DT_UNKNOWN {
 				e := Entry{Name: s, Mode: fs.ModeDir}
 				if kind == unix.DT_LNK && !wanted {
 					e.Mode = fs.ModeSymlink
@@ -65,7 +67,8 @@ func list(ctx context.Context, fd int, buf []byte, want, leadsOut func(name stri
 					}
 					e = Entry{Name: s, Mode: fs.ModeSymlink}
 				}
-				if errors.Is(e.Err, fs.ErrNotExist) || e.Err == nil && !wanted && e.Mode != fs.ModeSymlink && !e.Mode.IsDir() {
+				if errors.Is(e.Err, fs.ErrNotExist) ||
+					e.Err == nil && !wanted && e.Mode != fs.ModeSymlink && !e.Mode.IsDir() {
 					continue // deleted since it was listed, or not wanted
 				}
 				entries = append(entries, e)
@@ -91,8 +94,9 @@ func statAt(dir int, name string) Entry {
 	}
 }
 
-// statx is statAt, and with "" for a name looks at the open file itself. With ask the kernel asks an
-// NFS server instead of using attributes that it got up to some minutes ago (AT_STATX_FORCE_SYNC).
+// statx is statAt, and with "" for a name looks at the open file itself. With ask the kernel asks
+// an NFS server instead of using attributes that it got up to some minutes ago
+// (AT_STATX_FORCE_SYNC).
 func statx(fd int, name string, ask bool) Entry {
 	flags := unix.AT_SYMLINK_NOFOLLOW | unix.AT_EMPTY_PATH
 	if ask {

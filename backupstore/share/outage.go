@@ -115,6 +115,7 @@ func (c *Call) End() {
 	since := o.since
 	o.mu.Unlock()
 	if last {
-		o.log.Warn("the share answers again", "share", o.name, "after", time.Since(since).Round(time.Second))
+		o.log.Warn("the share answers again", "share", o.name,
+			"after", time.Since(since).Round(time.Second))
 	}
 }

@@ -10,7 +10,8 @@ import (
 )
 
 // ReadDir implements Share.
-func (d *Dir) ReadDir(ctx context.Context, dir string, want func(name string) bool) ([]Entry, Stamp, error) {
+func (d *Dir) ReadDir(ctx context.Context, dir string, want func(name string) bool) ([]Entry,
+	Stamp, error) {
 	l, err := with(ctx, d, func(r *root) (listing, error) { return r.readDir(ctx, dir, want) }, nil)
 	return l.entries, l.own, err
 }
@@ -21,7 +22,8 @@ type listing struct {
 	own     Stamp
 }
 
-func (r *root) readDir(ctx context.Context, dir string, want func(name string) bool) (l listing, err error) {
+func (r *root) readDir(ctx context.Context, dir string, want func(name string) bool) (l listing,
+	err error) {
 	buf, _ := r.records.Get().(*[recordBytes]byte)
 	if buf == nil {
 		buf = new([recordBytes]byte)
@@ -90,9 +92,9 @@ func (r *root) inDir(dir string, flags int, f func(fd int) error) error {
 	return nil
 }
 
-// stampOf returns the stamp of an open directory, zero where that would say nothing. Of an NFS mount
-// the server tells it, not the kernel's memory: what comes or goes on other machines shows at once,
-// and a listing that the kernel has kept is given up if it is of another stamp.
+// stampOf returns the stamp of an open directory, zero where that would say nothing. Of an NFS
+// mount the server tells it, not the kernel's memory: what comes or goes on other machines shows at
+// once, and a listing that the kernel has kept is given up if it is of another stamp.
 func (r *root) stampOf(fd int) (Stamp, error) {
 	if !r.stamped {
 		return Stamp{}, nil

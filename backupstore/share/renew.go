@@ -76,7 +76,8 @@ func (c *current) replace(next *root) {
 }
 
 // with is interruptible for a call that uses the root.
-func with[T any](ctx context.Context, d *Dir, fn func(*root) (T, error), discard func(T)) (T, error) {
+func with[T any](ctx context.Context, d *Dir, fn func(*root) (T, error),
+	discard func(T)) (T, error) {
 	var none T
 	c := &d.now
 	r, err := c.take()

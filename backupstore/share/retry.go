@@ -119,8 +119,8 @@ func (e *TimeoutError) Timeout() bool { return true }
 // Is reports whether target is os.ErrDeadlineExceeded.
 func (e *TimeoutError) Is(target error) bool { return target == os.ErrDeadlineExceeded }
 
-// Away reports whether err says that the server did not answer at all. Whatever else it is asked for
-// then would wait as long.
+// Away reports whether err says that the server did not answer at all. Whatever else it is asked
+// for then would wait as long.
 func Away(err error) bool {
 	timeout, ok := errors.AsType[*TimeoutError](err)
 	return ok && !timeout.Busy

@@ -25,10 +25,11 @@ type Share interface {
 	// want returns true, and symbolic links that may lead to a directory outside the share (not
 	// all, if there are very many). Other names are skipped and take no memory: a directory may
 	// hold a million files of other programs. own is the directory's stamp before it was listed.
-	ReadDir(ctx context.Context, dir string, want func(name string) bool) (entries []Entry, own Stamp, err error)
-	// Look returns the stamps of a directory and of files in it, by their names, without listing it.
-	// A name that is not there, or is no regular file, has the zero Stamp. The error is about the
-	// directory.
+	ReadDir(ctx context.Context, dir string, want func(name string) bool) (entries []Entry,
+		own Stamp, err error)
+	// Look returns the stamps of a directory and of files in it, by their names, without listing
+	// it. A name that is not there, or is no regular file, has the zero Stamp. The error is about
+	// the directory.
 	Look(ctx context.Context, dir string, files []string) (own Stamp, of []Stamp, err error)
 	// Open opens a regular file. The error is fs.ErrNotExist, ErrNotRegular, or the system's.
 	Open(ctx context.Context, name string) (File, error)
@@ -67,8 +68,8 @@ type File interface {
 // the same bytes. The change time detects a write after which the modification time was set back. A
 // second write within one tick of the server's clock is not detected.
 //
-// The stamp of a directory changes when a name in it comes, goes, or becomes another file's; not when
-// one of its files is written. It is zero where a file system is not known to keep to that.
+// The stamp of a directory changes when a name in it comes, goes, or becomes another file's; not
+// when one of its files is written. It is zero where a file system is not known to keep to that.
 type Stamp struct {
 	Device, Inode     uint64
 	Size              int64  // bytes

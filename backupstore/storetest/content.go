@@ -62,7 +62,8 @@ func Overlay(base, with Content, extents ...Extent) Content {
 	at := int64(0)
 	for _, e := range sorted {
 		if e.Offset < at || e.Length <= 0 || e.Offset+e.Length > min(base.Size(), with.Size()) {
-			panic(fmt.Sprintf("storetest: extent %+v overlaps another or reaches beyond the content", e))
+			panic(fmt.Sprintf(
+				"storetest: extent %+v overlaps another or reaches beyond the content", e))
 		}
 		at = e.Offset + e.Length
 	}

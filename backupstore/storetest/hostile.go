@@ -16,7 +16,8 @@ func Symlinks(t testing.TB, shareDir string) []Fixture {
 	write := func(share, label string) Backup {
 		return MustWrite(t, share, Spec{
 			ID: ID("symlink " + label), VolumeID: ID("symlink volume " + label), Name: label,
-			Content: Text(4*DefaultShaBlock, 7), FileSize: 2 * DefaultShaBlock, Volume: Volume{Name: label},
+			Content: Text(4*DefaultShaBlock, 7), FileSize: 2 * DefaultShaBlock,
+			Volume: Volume{Name: label},
 		})
 	}
 	link := func(target, name string) {
@@ -42,15 +43,18 @@ func Symlinks(t testing.TB, shareDir string) []Fixture {
 
 	fixture := func(b Backup, state, seen string) Fixture {
 		return Fixture{
-			Label: "symlink", ID: b.ID, VolumeID: b.VolumeID, Container: b.Container, Prefix: b.Prefix,
+			Label: "symlink", ID: b.ID, VolumeID: b.VolumeID, Container: b.Container,
+			Prefix:    b.Prefix,
 			VolumeGiB: 1, Objects: len(b.Objects), State: state, Seen: seen, DataBytes: b.DataBytes,
 		}
 	}
 	o := fixture(object, Broken, "names")
-	o.Label, o.Words = "object is a symbolic link out of the share", []string{"link", "regular", "missing"}
+	o.Label, o.Words = "object is a symbolic link out of the share", []string{"link",
+		"regular", "missing"}
 	o.Damaged = []Extent{{object.Objects[1].Offset, object.Objects[1].Length}}
 	m := fixture(metadata, Broken, "names")
-	m.Label, m.Words = "_metadata is a symbolic link out of the share", []string{"link", "regular", "_metadata"}
+	m.Label, m.Words = "_metadata is a symbolic link out of the share", []string{"link", "regular",
+		"_metadata"}
 	m.Note = "listing it as incomplete, or not at all, is right as well"
 	c := fixture(container, Unseen, "names")
 	c.Label, c.Container = "container is a symbolic link out of the share", "linked"

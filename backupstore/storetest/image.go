@@ -107,7 +107,8 @@ func overwrite(img []byte, dir, prefix string) error {
 				return fmt.Errorf("object %s: %w", name, err)
 			}
 			if int64(len(data)) != o.Length || o.Offset < 0 || o.Offset+o.Length > int64(len(img)) {
-				return fmt.Errorf("object %s: %d bytes, recorded as %d at %d", name, len(data), o.Length, o.Offset)
+				return fmt.Errorf("object %s: %d bytes, recorded as %d at %d", name, len(data),
+					o.Length, o.Offset)
 			}
 			copy(img[o.Offset:], data)
 		}

@@ -20,9 +20,11 @@ import (
 func (w *writer) digests(f *os.File) error {
 	s := &w.spec
 	out := bufio.NewWriterSize(f, 256<<10)
-	fmt.Fprintf(out, "{\n  \"backup_description\": %s,\n  \"backup_id\": %s,\n  \"backup_name\": %s,\n"+
-		"  \"chunk_size\": %d,\n  \"created_at\": %s,\n  \"sha256s\": [",
-		quoteOrNull(s.Description), quote(s.ID), quoteOrNull(s.Name), s.ShaBlock, quote(createdAt(s.Created)))
+	fmt.Fprintf(out,
+		"{\n  \"backup_description\": %s,\n  \"backup_id\": %s,\n  \"backup_name\": %s,\n"+
+			"  \"chunk_size\": %d,\n  \"created_at\": %s,\n  \"sha256s\": [",
+		quoteOrNull(s.Description), quote(s.ID), quoteOrNull(s.Name), s.ShaBlock,
+		quote(createdAt(s.Created)))
 	w.rows = rowWriter{out: out, block: s.ShaBlock}
 	size := s.Content.Size()
 	for off := int64(0); off < size; off += s.FileSize {
@@ -46,15 +48,17 @@ func (w *writer) digests(f *os.File) error {
 func (w *writer) metadata(f *os.File) error {
 	s := &w.spec
 	out := bufio.NewWriterSize(f, 64<<10)
-	fmt.Fprintf(out, "{\n  \"backup_description\": %s,\n  \"backup_id\": %s,\n  \"backup_name\": %s,\n"+
-		"  \"created_at\": %s,\n  \"objects\": [",
+	fmt.Fprintf(out,
+		"{\n  \"backup_description\": %s,\n  \"backup_id\": %s,\n  \"backup_name\": %s,\n"+
+			"  \"created_at\": %s,\n  \"objects\": [",
 		quoteOrNull(s.Description), quote(s.ID), quoteOrNull(s.Name), quote(createdAt(s.Created)))
 	for i, o := range w.backup.Objects {
 		if i > 0 {
 			out.WriteString(",")
 		}
-		fmt.Fprintf(out, "\n    {\n      %s: {\n        \"compression\": %s,\n        \"length\": %d,\n"+
-			"        \"md5\": %s,\n        \"offset\": %d\n      }\n    }",
+		fmt.Fprintf(out,
+			"\n    {\n      %s: {\n        \"compression\": %s,\n        \"length\": %d,\n"+
+				"        \"md5\": %s,\n        \"offset\": %d\n      }\n    }",
 			quote(o.Name), quote(o.Compression), o.Length, quote(o.MD5), o.Offset)
 	}
 	if len(w.backup.Objects) > 0 {
@@ -64,7 +68,9 @@ func (w *writer) metadata(f *os.File) error {
 	if s.VolumeMeta != "null" {
 		meta = quote(s.VolumeMeta)
 	}
-	fmt.Fprintf(out, "],\n  \"parent_id\": %s,\n  \"version\": \"1.0.0\",\n  \"volume_id\": %s,\n  \"volume_meta\": %s\n}",
+	fmt.Fprintf(out,
+		"],\n  \"parent_id\": %s,\n  \"version\": \"1.0.0\",\n  \"volume_id\": %s,\n  "+
+			"\"volume_meta\": %s\n}",
 		quoteOrNull(s.ParentID), quote(s.VolumeID), meta)
 	return out.Flush()
 }
@@ -102,7 +108,8 @@ func (r *rowWriter) zeros(n int64) {
 	rows := n / int64(r.block)
 	if r.blank == nil {
 		one := sha256.Sum256(make([]byte, r.block))
-		r.blank = []byte(strings.Repeat(fmt.Sprintf(",\n    \"%x\"", one), max(1, stepBytes/r.block)))
+		r.blank = []byte(strings.Repeat(fmt.Sprintf(",\n    \"%x\"", one),
+			max(1, stepBytes/r.block)))
 	}
 	const rowBytes = 72
 	p := r.blank[:rows*rowBytes]
@@ -153,7 +160,8 @@ func (v Volume) meta(s *Spec) string {
 			`"replication_status": null, "replication_extended_status": null, `+
 			`"replication_driver_data": null, "previous_status": null, "service_uuid": %s, `+
 			`"shared_targets": false}`,
-		s.VolumeID, quote(ID("volume type")), quoteOrNull(v.EncryptionKeyID), v.Bootable, quote(ID("service")))
+		s.VolumeID, quote(ID("volume type")), quoteOrNull(v.EncryptionKeyID), v.Bootable,
+		quote(ID("service")))
 	section(&b, "volume-metadata", v.Metadata)
 	section(&b, "volume-glance-metadata", v.ImageMetadata)
 	b.WriteString("}")

@@ -108,8 +108,9 @@ func Write(shareDir string, s Spec) (Backup, error) {
 	b := Backup{
 		ID: s.ID, VolumeID: s.VolumeID, ParentID: s.ParentID,
 		Container: s.Container, DataBytes: s.Content.Size(),
-		Prefix: "volume_" + s.VolumeID + "_" + s.Created.Format("20060102150405") + "_backup_" + s.ID,
-		Dir:    filepath.Join(shareDir, filepath.FromSlash(s.Container)),
+		Prefix: "volume_" + s.VolumeID + "_" + s.Created.Format("20060102150405") +
+			"_backup_" + s.ID,
+		Dir: filepath.Join(shareDir, filepath.FromSlash(s.Container)),
 	}
 	if s.OldNames {
 		b.Prefix = "backup"
@@ -137,7 +138,8 @@ func (s *Spec) complete() error {
 		return errors.New("a backup needs content, and a parent's id and content together")
 	}
 	if s.Parent != nil && s.Parent.Size() != s.Content.Size() {
-		return fmt.Errorf("the parent holds %d bytes, the volume %d", s.Parent.Size(), s.Content.Size())
+		return fmt.Errorf("the parent holds %d bytes, the volume %d", s.Parent.Size(),
+			s.Content.Size())
 	}
 	if s.FileSize == 0 {
 		s.FileSize = DefaultFileSize
@@ -146,7 +148,8 @@ func (s *Spec) complete() error {
 		s.ShaBlock = DefaultShaBlock
 	}
 	if s.FileSize <= 0 || s.ShaBlock <= 0 || s.FileSize%int64(s.ShaBlock) != 0 {
-		return fmt.Errorf("file size %d is no multiple of the digest block, %d", s.FileSize, s.ShaBlock)
+		return fmt.Errorf("file size %d is no multiple of the digest block, %d",
+			s.FileSize, s.ShaBlock)
 	}
 	if s.Created.IsZero() {
 		s.Created = time.Date(2026, 2, 1, 12, 0, 0, 0, time.UTC)

@@ -86,7 +86,8 @@ func Open(o Options) (*Cache, error) { return open(o, slabBytes) }
 
 func open(o Options, most int64) (*Cache, error) {
 	if o.Bytes < MinBytes && most == slabBytes {
-		return nil, fmt.Errorf("a disk cache of %d bytes is too small: it needs %d or more", o.Bytes, int64(MinBytes))
+		return nil, fmt.Errorf("a disk cache of %d bytes is too small: it needs %d or more",
+			o.Bytes, int64(MinBytes))
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -116,8 +117,10 @@ func open(o Options, most int64) (*Cache, error) {
 	}
 	c := &Cache{
 		root: root, lock: held, log: o.Logger, limit: o.Bytes, most: most, seed: maphash.MakeSeed(),
-		queue: make(chan item, queueBytes/unitBytes), spare: make(chan []byte, queueBytes/unitBytes), stop: make(chan struct{}), loaded: make(chan struct{}),
-		table: newTable(int(o.Bytes / unitBytes)), slabs: map[int]*slab{}, classes: map[int64]*class{},
+		queue: make(chan item, queueBytes/unitBytes), spare: make(chan []byte,
+			queueBytes/unitBytes), stop: make(chan struct{}), loaded: make(chan struct{}),
+		table: newTable(int(o.Bytes / unitBytes)), slabs: map[int]*slab{},
+		classes: map[int64]*class{},
 	}
 	var cancel context.CancelFunc
 	c.ended, cancel = context.WithCancel(context.Background())
@@ -208,6 +211,7 @@ func (c *Cache) wrong(k *key, what string, err error) {
 		_, _ = s.file.WriteAt(make([]byte, keyBytes), s.keyAt(i))
 	}
 	if !c.warned.Swap(true) {
-		c.log.Warn("an entry of the disk cache "+what+" and is read from the share instead; more of these are only counted", "err", err)
+		c.log.Warn("an entry of the disk cache "+what+
+			" and is read from the share instead; more of these are only counted", "err", err)
 	}
 }

@@ -77,7 +77,8 @@ func (c *Cache) makeSlab(number int, unit int64, slots int) (*slab, error) {
 		c.root.Remove(name)
 		return nil, err
 	}
-	return &slab{number: number, file: f, unit: unit, tags: make([]uint64, slots), recent: make([]bool, slots)}, nil
+	return &slab{number: number, file: f, unit: unit, tags: make([]uint64, slots),
+		recent: make([]bool, slots)}, nil
 }
 
 // openSlab opens an existing slab file and returns the keys in it. After any error the file is of
@@ -116,12 +117,14 @@ func readSlab(f *os.File, number int) (*slab, []byte, error) {
 	slots := int(binary.LittleEndian.Uint32(h[len(magic)+8:]))
 	switch {
 	case !bytes.Equal(h, header(unit, slots)),
-		unit < unitBytes, unit > maxUnit, slots < 1, slots > maxSlots, st.Size() != slabSize(unit, slots):
+		unit < unitBytes, unit > maxUnit, slots < 1, slots > maxSlots,
+		st.Size() != slabSize(unit, slots):
 		return nil, nil, errSlab
 	}
 	keys := make([]byte, slots*keyBytes)
 	if _, err := f.ReadAt(keys, headerBytes); err != nil {
 		return nil, nil, err
 	}
-	return &slab{number: number, file: f, unit: unit, tags: make([]uint64, slots), recent: make([]bool, slots)}, keys, nil
+	return &slab{number: number, file: f, unit: unit, tags: make([]uint64, slots),
+		recent: make([]bool, slots)}, keys, nil
 }

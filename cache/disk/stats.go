@@ -26,9 +26,11 @@ type counters struct {
 // Stats returns what the cache has done so far.
 func (c *Cache) Stats() Stats {
 	s := Stats{
-		Hits: c.count.hits.Load(), HitBytes: c.count.hitBytes.Load(), Misses: c.count.misses.Load(), Stored: c.count.stored.Load(),
-		Dropped: c.count.dropped.Load(), Evictions: c.count.evictions.Load(), Corrupt: c.count.corrupt.Load(),
-		Limit: c.limit, Full: c.full.Load(),
+		Hits: c.count.hits.Load(), HitBytes: c.count.hitBytes.Load(), Misses: c.count.misses.Load(),
+		Stored:  c.count.stored.Load(),
+		Dropped: c.count.dropped.Load(), Evictions: c.count.evictions.Load(),
+		Corrupt: c.count.corrupt.Load(),
+		Limit:   c.limit, Full: c.full.Load(),
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -16,7 +16,9 @@ func newTable(n int) table {
 }
 
 // slot returns the slab and the slot that id stands for. Under mu.
-func (c *Cache) slot(id uint32) (*slab, int) { return c.slabs[int(id/maxSlots)], int(id % maxSlots) }
+func (c *Cache) slot(id uint32) (*slab, int) {
+	return c.slabs[int(id/maxSlots)], int(id % maxSlots)
+}
 
 func (s *slab) id(i int) uint32 { return uint32(s.number*maxSlots + i) }
 

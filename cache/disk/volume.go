@@ -155,7 +155,8 @@ func (v *Kept) load(ctx context.Context, p []byte, off int64) error {
 		return err
 	}
 	end := off + int64(len(p))
-	for at := (off + v.unit - 1) / v.unit * v.unit; at+v.unit <= end && !v.c.full.Load(); at += v.unit {
+	for at := (off + v.unit - 1) / v.unit * v.unit; at+v.unit <= end &&
+		!v.c.full.Load(); at += v.unit {
 		start, stop, err := v.NextData(ctx, at, at+v.unit)
 		if err != nil {
 			return nil // the bytes asked for were loaded

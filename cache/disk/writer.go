@@ -82,7 +82,8 @@ func (c *Cache) store(it item) {
 	}
 	if err != nil {
 		c.full.Store(true)
-		c.log.Warn("the disk cache cannot be written; it is still read, but nothing is added to it until the next start", "dir", c.root.Name(), "err", err)
+		c.log.Warn("the disk cache cannot be written; it is still read, but nothing is added to "+
+			"it until the next start", "dir", c.root.Name(), "err", err)
 		return
 	}
 	c.count.stored.Add(1)
@@ -97,18 +98,21 @@ func (c *Cache) store(it item) {
 func (c *Cache) load() {
 	dir, err := c.root.Open(".")
 	if err != nil {
-		c.log.Warn("the directory of the disk cache cannot be listed", "dir", c.root.Name(), "err", err)
+		c.log.Warn("the directory of the disk cache cannot be listed",
+			"dir", c.root.Name(), "err", err)
 		return
 	}
 	names, err := dir.Readdirnames(-1)
 	dir.Close()
 	if err != nil {
-		c.log.Warn("the directory of the disk cache cannot be listed", "dir", c.root.Name(), "err", err)
+		c.log.Warn("the directory of the disk cache cannot be listed",
+			"dir", c.root.Name(), "err", err)
 	}
 	var numbers []int
 	for _, name := range names {
 		var n int
-		if _, err := fmt.Sscanf(name, slabPattern, &n); err == nil && name == slabName(n) && n >= 0 && n <= 99999 {
+		if _, err := fmt.Sscanf(name, slabPattern, &n); err == nil && name == slabName(n) &&
+			n >= 0 && n <= 99999 {
 			numbers = append(numbers, n)
 		}
 	}
@@ -131,7 +135,8 @@ func (c *Cache) load() {
 		if err != nil {
 			c.log.Info("a file of the disk cache is of no use and is removed", "err", err)
 			if err := c.root.Remove(slabName(n)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				c.log.Warn("a file of the disk cache cannot be removed, so nothing is added to the cache", "err", err)
+				c.log.Warn("a file of the disk cache cannot be removed, so nothing is added "+
+					"to the cache", "err", err)
 				c.full.Store(true)
 			}
 			continue

@@ -113,23 +113,28 @@ func (r Rule) check(path string) error {
 		return &fs.PathError{Op: "lstat", Path: path, Err: err}
 	}
 	if st.Mode&unix.S_IFMT != unix.S_IFDIR {
-		return &Error{path, "it is a " + kind(st.Mode) + ", not a directory", "move it away, or choose another directory"}
+		return &Error{path, "it is a " + kind(st.Mode) + ", not a directory",
+			"move it away, or choose another directory"}
 	}
 	mode := fmt.Sprintf("its mode is %04o", st.Mode&0o7777)
 	trusted := r.Group != 0 && int(st.Gid) == r.Group
 	if !ours(st.Uid) && !trusted {
 		do := "choose another directory, or chown it"
 		if st.Gid != 0 { // a Rule cannot name group 0
-			do += fmt.Sprintf("; --trust-group %s trusts the members of that group", groupName(st.Gid))
+			do += fmt.Sprintf("; --trust-group %s trusts the members of that group",
+				groupName(st.Gid))
 		}
-		return &Error{path, fmt.Sprintf("it belongs to user %s, not to %s (%s, group %s)", userName(st.Uid), userName(uint32(os.Geteuid())), mode, groupName(st.Gid)), do}
+		return &Error{path, fmt.Sprintf("it belongs to user %s, not to %s (%s, group %s)",
+			userName(st.Uid), userName(uint32(os.Geteuid())), mode, groupName(st.Gid)), do}
 	}
 	if st.Mode&0o002 != 0 {
-		return &Error{path, fmt.Sprintf("all users can write to it (%s, user %s)", mode, userName(st.Uid)), "choose another directory, or chmod o-w it"}
+		return &Error{path, fmt.Sprintf("all users can write to it (%s, user %s)", mode,
+			userName(st.Uid)), "choose another directory, or chmod o-w it"}
 	}
 	if st.Mode&0o020 != 0 && !trusted && !ownGroup(st.Gid) {
 		group := groupName(st.Gid)
-		return &Error{path, fmt.Sprintf("members of the group %s can write to it (%s, user %s)", group, mode, userName(st.Uid)),
+		return &Error{path, fmt.Sprintf("members of the group %s can write to it (%s, user %s)",
+			group, mode, userName(st.Uid)),
 			trustHint(st.Gid)}
 	}
 	return nil
@@ -148,7 +153,8 @@ func (r Rule) checkLink(path string) error {
 	if unix.Lstat(path, &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFLNK || ours(st.Uid) {
 		return nil
 	}
-	return &Error{path, fmt.Sprintf("it is a symbolic link of user %s", userName(st.Uid)), "name the directory itself"}
+	return &Error{path, fmt.Sprintf("it is a symbolic link of user %s", userName(st.Uid)),
+		"name the directory itself"}
 }
 
 // checkAbove refuses a directory in which others can rename: its owner always can, those who may
@@ -167,11 +173,14 @@ func (r Rule) checkAbove(path string) error {
 		if st.Gid != 0 { // a Rule cannot name group 0
 			do += ", or trust its group: --trust-group " + groupName(st.Gid)
 		}
-		return &Error{path, fmt.Sprintf("user %s, to whom it belongs, can rename what is in it", userName(st.Uid)), do}
+		return &Error{path, fmt.Sprintf("user %s, to whom it belongs, can rename what is in it",
+			userName(st.Uid)), do}
 	case st.Mode&0o002 != 0 && !sticky:
-		return &Error{path, fmt.Sprintf("all users can rename what is in it (%s)", mode), "choose a directory elsewhere, or chmod o-w it"}
+		return &Error{path, fmt.Sprintf("all users can rename what is in it (%s)", mode),
+			"choose a directory elsewhere, or chmod o-w it"}
 	case st.Mode&0o020 != 0 && !sticky && !trusted && !ownGroup(st.Gid):
-		return &Error{path, fmt.Sprintf("members of the group %s can rename what is in it (%s)", groupName(st.Gid), mode), trustHint(st.Gid)}
+		return &Error{path, fmt.Sprintf("members of the group %s can rename what is in it (%s)",
+			groupName(st.Gid), mode), trustHint(st.Gid)}
 	}
 	return nil
 }

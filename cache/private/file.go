@@ -37,7 +37,9 @@ func Check(f *os.File) error {
 		return &fs.PathError{Op: "fcntl", Path: f.Name(), Err: err}
 	}
 	if st.Nlink > 1 && flags&unix.O_ACCMODE != unix.O_RDONLY {
-		return &Error{f.Name(), fmt.Sprintf("it has %d names (hard links), and what is written would change the others too", st.Nlink),
+		return &Error{f.Name(),
+			fmt.Sprintf("it has %d names (hard links), and what is written would change "+
+				"the others too", st.Nlink),
 			"make it a file of its own: cp --sparse=always"}
 	}
 	return nil

@@ -40,7 +40,8 @@ func newCloudVolume(ctx context.Context, o Options, s *locate.Share) (*cloudVolu
 	}
 	again := append([]string{"restorefs", o.Command, "--metadata-only"},
 		o.Given.At(s.Place()).Only(
-			"share", "cinder-conf", "mount-options", "share-timeout", "os-cloud", "metadata-rule")...)
+			"share", "cinder-conf", "mount-options", "share-timeout", "os-cloud",
+			"metadata-rule")...)
 	return &cloudVolume{
 		client: client, Console: o.Console, keeper: o.keeper(ctx, s), again: again,
 	}, nil
@@ -124,7 +125,8 @@ func volumeMissing(target string, err error) error {
 	}
 	return &materialize.RefusedError{Target: target, Reasons: []materialize.Reason{{
 		Kind: materialize.ReasonNotATarget,
-		Text: "it is not there, and a volume's device or file is: is this the machine that has it? " +
+		Text: "it is not there, and a volume's device or file is: is this the machine " +
+			"that has it? " +
 			"To restore to a new file, leave --volume out",
 	}}}
 }

@@ -8,8 +8,8 @@ import (
 )
 
 // continuing returns the command that continues a materialize that ended early: with the flags that
-// were given except those in drop, and with more at the end. marked says that the target has a marker
-// of the run; without one the command needs --delta and --force.
+// were given except those in drop, and with more at the end. marked says that the target has a
+// marker of the run; without one the command needs --delta and --force.
 func (o Options) continuing(g cmdline.Given, marked bool, drop []string, more ...string) string {
 	words := []string{"restorefs", o.Command}
 	for _, f := range g {

@@ -117,7 +117,8 @@ func printMissing(w io.Writer, missing []restore.Missing) {
 		}
 		fmt.Fprintf(w, "missing   %s: %s", what, wording.Printable(m.Reason))
 		if m.Bytes > 0 {
-			fmt.Fprintf(w, "; %s of the volume, the first at byte %d", wording.Size(m.Bytes), m.Offset)
+			fmt.Fprintf(w, "; %s of the volume, the first at byte %d", wording.Size(m.Bytes),
+				m.Offset)
 		}
 		fmt.Fprintln(w)
 	}

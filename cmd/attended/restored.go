@@ -43,10 +43,12 @@ func (r *restoring) finish(ctx context.Context) error {
 	b, done := r.backup, r.done
 	out := Result{
 		Backup: b.ID, Target: done.Path, Size: done.Size,
-		BytesWritten: done.BytesWritten, BytesZeroed: done.BytesZeroed, BytesSkipped: done.BytesSkipped,
-		Verified: len(done.Lost) == 0 && b.Doubt() == "", Seconds: done.Duration.Seconds(),
+		BytesWritten: done.BytesWritten, BytesZeroed: done.BytesZeroed,
+		BytesSkipped: done.BytesSkipped,
+		Verified:     len(done.Lost) == 0 && b.Doubt() == "", Seconds: done.Duration.Seconds(),
 		Healed: report.Ranges(done.Healed), Lost: report.Ranges(done.Lost), Notes: done.Notes,
-		Metadata: done.Record, Overlay: r.o.Engine.Overlay, Disk: lookAtTarget(done.Path, done.Size),
+		Metadata: done.Record, Overlay: r.o.Engine.Overlay,
+		Disk: lookAtTarget(done.Path, done.Size),
 	}
 	if r.cloud != nil {
 		out.VolumeID = r.cloud.Volume.ID

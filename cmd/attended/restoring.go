@@ -70,7 +70,8 @@ func (r *restoring) open(ctx context.Context) (err error) {
 	o := r.o.Engine
 	o.Confirm = r.confirm
 	o.Watch = func(now func() restore.Progress) (stop func()) {
-		if r.o.qcow2 { // the mount that qemu-img reads is there, and so are the workers of read-ahead
+		// the mount that qemu-img reads is there, and so are the workers of read-ahead
+		if r.o.qcow2 {
 			process.SpareThread()
 		}
 		return r.o.ShowProgress(func() console.State { return stateOf(now()) })

@@ -41,7 +41,8 @@ func (r *restoring) toStdout(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(r.o.Err, "wrote %s in %.1f s\n", wording.Size(r.done.Size), r.done.Duration.Seconds())
+	fmt.Fprintf(r.o.Err, "wrote %s in %.1f s\n", wording.Size(r.done.Size),
+		r.done.Duration.Seconds())
 	tellContents(ctx, r.o.Err, r.engine.Volume())
 	data := "the data is written; "
 	if len(r.done.Lost) > 0 {

@@ -26,8 +26,9 @@ type RestoredVolume struct {
 	// Left is what differs from what was wanted; LeftFile is a file with the same, "" for none.
 	Left     []cinderapi.Difference `json:"metadata_left"`
 	LeftFile string                 `json:"metadata_left_file"`
-	Error    string                 `json:"metadata_error,omitempty"`   // why it ended early
-	Again    string                 `json:"metadata_command,omitempty"` // repeats it, if that can help
+	Error    string                 `json:"metadata_error,omitempty"` // why it ended early
+	// repeats it, if that can help
+	Again string `json:"metadata_command,omitempty"`
 }
 
 // restoreMetadata restores the volume's metadata after its data, and reports it unless that is left
@@ -143,7 +144,8 @@ func (v *cloudVolume) nothingLeft() {
 		err = os.Remove(path)
 	}
 	if err != nil {
-		fmt.Fprintf(v.Err, "what an earlier run left is restored now, but its file stays: %v\n", err)
+		fmt.Fprintf(v.Err, "what an earlier run left is restored now, but its file stays: %v\n",
+			err)
 		return
 	}
 	fmt.Fprintf(v.Err, "removed %s: nothing is left any more\n", path)

@@ -62,7 +62,8 @@ type TakenError struct {
 
 // Error implements error.
 func (e *TakenError) Error() string {
-	return fmt.Sprintf("the data is written, but volume %s was taken meanwhile: %s. What is on it now need not be the backup", e.Volume, e.Why)
+	return fmt.Sprintf("the data is written, but volume %s was taken meanwhile: %s. "+
+		"What is on it now need not be the backup", e.Volume, e.Why)
 }
 
 // Undisturbed checks, after the data is written, whether the volume was taken meanwhile, because
@@ -74,7 +75,8 @@ func (d *Destination) Undisturbed(ctx context.Context) error {
 	defer cancel()
 	now, err := d.client.GetVolume(ctx, d.Volume.ID)
 	if err != nil {
-		d.o.Logger.Warn("whether somebody took the volume while it was written is not known", "volume", d.Volume.ID, "err", err)
+		d.o.Logger.Warn("whether somebody took the volume while it was written is not known",
+			"volume", d.Volume.ID, "err", err)
 		return nil
 	}
 	after := *d
@@ -90,7 +92,8 @@ func (d *Destination) tooSmall(b *backupstore.Backup) string {
 	if d.Volume.SizeGiB<<30 >= b.Size {
 		return ""
 	}
-	return fmt.Sprintf("it has %d GiB, the backup's volume %d GiB: extend it or make a larger one", d.Volume.SizeGiB, wholeGiB(b.Size))
+	return fmt.Sprintf("it has %d GiB, the backup's volume %d GiB: extend it or make a larger one",
+		d.Volume.SizeGiB, wholeGiB(b.Size))
 }
 
 // wholeGiB returns a size in GiB, rounded up.
@@ -107,7 +110,8 @@ func (d *Destination) taken(ctx context.Context) (string, error) {
 		return "", nil
 	}
 	if migrating[v.Migration] {
-		return fmt.Sprintf("Cinder is migrating it (%s), and what is written meanwhile may be lost: wait until that is done", v.Migration), nil
+		return fmt.Sprintf("Cinder is migrating it (%s), and what is written meanwhile may be "+
+			"lost: wait until that is done", v.Migration), nil
 	}
 	return d.elsewhere(ctx)
 }
@@ -118,7 +122,8 @@ func (d *Destination) elsewhere(ctx context.Context) (string, error) {
 	if d.Volume.Status != "in-use" {
 		return "", nil
 	}
-	const inUse, advice = "its status is in-use, not available", "detach it first, or run this where it is attached"
+	const inUse, advice = "its status is in-use, not available", "detach it first, " +
+		"or run this where it is attached"
 	if len(d.Volume.Attachments) == 0 {
 		return inUse + ": " + advice, nil
 	}
@@ -135,11 +140,13 @@ func (d *Destination) elsewhere(ctx context.Context) (string, error) {
 	for _, a := range d.Volume.Attachments {
 		switch {
 		case a.ServerID != "" && !strings.EqualFold(a.ServerID, server):
-			return fmt.Sprintf("%s: it is attached to server %s: %s%s", inUse, safetext.Printable(a.ServerID), advice, hint), nil
+			return fmt.Sprintf("%s: it is attached to server %s: %s%s", inUse,
+				safetext.Printable(a.ServerID), advice, hint), nil
 		case a.ServerID == "" && a.HostName == "":
 			return inUse + ", and Cinder does not tell where it is attached: " + advice, nil
 		case a.ServerID == "" && !strings.EqualFold(a.HostName, host):
-			return fmt.Sprintf("%s: it is attached to host %s: %s", inUse, safetext.Printable(a.HostName), advice), nil
+			return fmt.Sprintf("%s: it is attached to host %s: %s", inUse,
+				safetext.Printable(a.HostName), advice), nil
 		}
 	}
 	return "", nil
@@ -147,19 +154,25 @@ func (d *Destination) elsewhere(ctx context.Context) (string, error) {
 
 // Notes returns what the operator should know about the volume before its data is written. The
 // error is why its metadata will not be restored.
-func (d *Destination) Notes(ctx context.Context, b *backupstore.Backup) (notes []string, err error) {
+func (d *Destination) Notes(ctx context.Context, b *backupstore.Backup) (notes []string,
+	err error) {
 	v := d.Volume
 	switch {
 	case d.ownReservation():
-		notes = append(notes, "the volume is still reserved by an earlier run; if that one is not at an end, say no")
+		notes = append(notes,
+			"the volume is still reserved by an earlier run; if that one is not at an end, say no")
 	case strings.HasPrefix(v.Status, "error"):
-		notes = append(notes, fmt.Sprintf("its status is %s, and stays so until an administrator changes it: openstack volume set --state available %s", v.Status, v.ID))
+		notes = append(notes,
+			fmt.Sprintf("its status is %s, and stays so until an administrator changes it: "+
+				"openstack volume set --state available %s", v.Status, v.ID))
 	}
 	changes, err := d.Changes(ctx, b)
 	for _, c := range changes {
 		if c.Field == "encryption_key_id" {
-			notes = append(notes, fmt.Sprintf("the data is encrypted with the key %s, which the volume does not have and the API cannot give it: "+
-				"an administrator of the cloud must, before it can be read", *c.Wanted))
+			notes = append(notes,
+				fmt.Sprintf("the data is encrypted with the key %s, which the volume does not "+
+					"have and the API cannot give it: "+
+					"an administrator of the cloud must, before it can be read", *c.Wanted))
 		}
 	}
 	return notes, err

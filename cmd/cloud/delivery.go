@@ -53,7 +53,8 @@ type undoing struct {
 // ToVolume plans a restore of b, with the content data, to the volume with that id. It looks at the
 // volume and changes nothing. If the volume must not be written, the error is a
 // *materialize.RefusedError.
-func ToVolume(ctx context.Context, client *cinderapi.Client, id string, b *backupstore.Backup, data Data, o Options) (*Delivery, error) {
+func ToVolume(ctx context.Context, client *cinderapi.Client, id string, b *backupstore.Backup,
+	data Data, o Options) (*Delivery, error) {
 	destination, err := Find(ctx, client, id, o)
 	if err != nil {
 		return nil, err
@@ -137,7 +138,8 @@ func (d *Delivery) create(ctx context.Context) error {
 		return err
 	}
 	if v.SizeGiB < d.Wanted.SizeGiB {
-		return fmt.Errorf("volume %s has %d GiB, %d were asked for", v.ID, v.SizeGiB, d.Wanted.SizeGiB)
+		return fmt.Errorf("volume %s has %d GiB, %d were asked for", v.ID, v.SizeGiB,
+			d.Wanted.SizeGiB)
 	}
 	return d.Check(ctx, d.backup)
 }

@@ -55,7 +55,8 @@ type Destination struct {
 
 // Find looks up a volume of the cloud by its id. The client must stay open while the Destination is
 // used.
-func Find(ctx context.Context, client *cinderapi.Client, id string, o Options) (*Destination, error) {
+func Find(ctx context.Context, client *cinderapi.Client, id string,
+	o Options) (*Destination, error) {
 	d := newDestination(client, o)
 	var err error
 	if d.Volume, err = client.GetVolume(ctx, id); err != nil {
@@ -107,7 +108,8 @@ func (d *Destination) CheckNames(path string) error {
 	if other == nil {
 		return nil
 	}
-	text := fmt.Sprintf("it is volume %s by the name %s, and the volume to restore to is %s", other.Volume, safetext.Printable(other.Name), d.Volume.ID)
+	text := fmt.Sprintf("it is volume %s by the name %s, and the volume to restore to is %s",
+		other.Volume, safetext.Printable(other.Name), d.Volume.ID)
 	if advice := d.o.Advice.DataAlone; advice != "" {
 		text += "; if Cinder migrated the volume, so that its device has another id, " + advice
 	}
@@ -125,7 +127,8 @@ func (d *Destination) Prove(ctx context.Context, path string, data Data) (*devic
 	found, err := device.Prove(ctx, path, wanted)
 	wrong, ok := errors.AsType[*device.WrongError](err)
 	if advice := d.o.Advice.DataAlone; ok && wrong.TooLarge && advice != "" {
-		wrong.Reason += "; if it is the volume all the same, because its storage rounds sizes up, " + advice
+		wrong.Reason += "; if it is the volume all the same, because its storage " +
+			"rounds sizes up, " + advice
 	}
 	return found, err
 }
@@ -156,5 +159,6 @@ func quoted(name string) string {
 }
 
 func refusal(target string, kind materialize.ReasonKind, text string) error {
-	return &materialize.RefusedError{Target: target, Reasons: []materialize.Reason{{Kind: kind, Text: text}}}
+	return &materialize.RefusedError{Target: target,
+		Reasons: []materialize.Reason{{Kind: kind, Text: text}}}
 }

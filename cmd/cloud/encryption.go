@@ -18,11 +18,13 @@ func (d *Destination) encryption(ctx context.Context, b *backupstore.Backup) (st
 	case m == nil:
 		return "", nil
 	case m.Base.EncryptionKeyID == nil && d.Volume.Encrypted:
-		return "it is encrypted, the backup is not: what is written as it is could not be read through its encryption", nil
+		return "it is encrypted, the backup is not: what is written as it is could not be read " +
+			"through its encryption", nil
 	case m.Base.EncryptionKeyID == nil:
 		return "", nil
 	case !d.Volume.Encrypted:
-		return "the backup is of an encrypted volume (its data is encrypted), this one is not: make a volume of the same volume type" + typeHint(m.Base.VolumeTypeID), nil
+		return "the backup is of an encrypted volume (its data is encrypted), this one is not: " +
+			"make a volume of the same volume type" + typeHint(m.Base.VolumeTypeID), nil
 	case m.Base.VolumeTypeID == nil:
 		return "", nil
 	}
@@ -37,7 +39,8 @@ func (d *Destination) encryption(ctx context.Context, b *backupstore.Backup) (st
 		have = t.ID
 	}
 	if have != *m.Base.VolumeTypeID {
-		return fmt.Sprintf("the backup is encrypted and can only be read on a volume of the same volume type%s; this one's is %s", typeHint(m.Base.VolumeTypeID), have), nil
+		return fmt.Sprintf("the backup is encrypted and can only be read on a volume of the same "+
+			"volume type%s; this one's is %s", typeHint(m.Base.VolumeTypeID), have), nil
 	}
 	return "", nil
 }
@@ -58,7 +61,8 @@ type NoTypeError struct {
 
 // Error implements error.
 func (e *NoTypeError) Error() string {
-	return fmt.Sprintf("backup %s is of an encrypted volume, which can only be read on a volume of the same volume type; it was %s", e.Backup, e.Was)
+	return fmt.Sprintf("backup %s is of an encrypted volume, which can only be read on a volume "+
+		"of the same volume type; it was %s", e.Backup, e.Was)
 }
 
 // Encrypted reports whether the backup's data is encrypted. Such data can be used only where a
@@ -69,7 +73,8 @@ func Encrypted(b *backupstore.Backup) bool {
 
 // sameEncryption refuses to create a volume for an encrypted backup unless it gets the volume type
 // that the backup's volume had.
-func (d *Destination) sameEncryption(ctx context.Context, b *backupstore.Backup, wanted string) error {
+func (d *Destination) sameEncryption(ctx context.Context, b *backupstore.Backup,
+	wanted string) error {
 	if !Encrypted(b) {
 		return nil
 	}
@@ -88,7 +93,8 @@ func (d *Destination) sameEncryption(ctx context.Context, b *backupstore.Backup,
 		return nil
 	}
 	return refusal("a volume of type "+wanted, materialize.ReasonNotATarget,
-		fmt.Sprintf("the backup is encrypted and can only be read on a volume of the same volume type: it was %s, this one is %s (id %s)",
+		fmt.Sprintf("the backup is encrypted and can only be read on a volume of the same volume "+
+			"type: it was %s, this one is %s (id %s)",
 			d.typeWords(ctx, was), safetext.Printable(t.Name), safetext.Printable(t.ID)))
 }
 
@@ -99,7 +105,8 @@ func (d *Destination) typeWords(ctx context.Context, id *string) string {
 	}
 	t, err := d.client.FindVolumeType(ctx, *id)
 	if err != nil {
-		return fmt.Sprintf("of a type that this project does not have (id %s)", safetext.Printable(*id))
+		return fmt.Sprintf("of a type that this project does not have (id %s)",
+			safetext.Printable(*id))
 	}
 	return fmt.Sprintf("of type %s (id %s)", safetext.Printable(t.Name), safetext.Printable(t.ID))
 }

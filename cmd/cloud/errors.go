@@ -14,8 +14,8 @@ type RemainsError struct {
 	// Deleted says that the volume was deleted again (Options.Cleanup), NotDeleted why that failed.
 	Deleted    bool
 	NotDeleted error
-	// Marked says that a marker tells the next run onto the volume what this one has written. Without
-	// it the next run has to compare and overwrite.
+	// Marked says that a marker tells the next run onto the volume what this one has written.
+	// Without it the next run has to compare and overwrite.
 	Marked bool
 }
 

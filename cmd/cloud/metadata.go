@@ -10,7 +10,8 @@ import (
 
 // RestoreMetadata restores the volume's metadata after the data was written, and reads it back:
 // left is what differs from what was wanted. After an error, calling it again does the rest.
-func (d *Destination) RestoreMetadata(ctx context.Context, b *backupstore.Backup) (left []cinderapi.Difference, err error) {
+func (d *Destination) RestoreMetadata(ctx context.Context,
+	b *backupstore.Backup) (left []cinderapi.Difference, err error) {
 	if !d.RestoresMetadata() {
 		return nil, nil
 	}
@@ -27,7 +28,8 @@ func (d *Destination) RestoreMetadata(ctx context.Context, b *backupstore.Backup
 }
 
 // Changes returns how the volume's metadata would be changed.
-func (d *Destination) Changes(ctx context.Context, b *backupstore.Backup) ([]cinderapi.Difference, error) {
+func (d *Destination) Changes(ctx context.Context,
+	b *backupstore.Backup) ([]cinderapi.Difference, error) {
 	if !d.RestoresMetadata() {
 		return nil, nil
 	}
@@ -53,11 +55,13 @@ func (d *Destination) origin(ctx context.Context, b *backupstore.Backup) (cinder
 			break
 		}
 		if l.Incremental() && l.Parent() == nil {
-			return o, fmt.Errorf("the metadata rule %q needs all parents: %s of backup %s is not on the share: %w", d.o.Rule, l.ParentID, l.ID, backupstore.ErrDamaged)
+			return o, fmt.Errorf("the metadata rule %q needs all parents: %s of backup %s is not "+
+				"on the share: %w", d.o.Rule, l.ParentID, l.ID, backupstore.ErrDamaged)
 		}
 	}
 	if o.Chain[0] == nil && d.o.Rule == cinderapi.RuleBackup {
-		return o, fmt.Errorf("backup %s has no usable record of its volume's metadata (see restorefs show): there is nothing to restore it from", b.ID)
+		return o, fmt.Errorf("backup %s has no usable record of its volume's metadata (see "+
+			"restorefs show): there is nothing to restore it from", b.ID)
 	}
 	return o, nil
 }
@@ -69,7 +73,8 @@ func layerOf(ctx context.Context, b *backupstore.Backup) (*cinderapi.Layer, erro
 		return nil, err
 	}
 	return &cinderapi.Layer{
-		Version: m.Version, Name: m.Base.Name, Description: m.Base.Description, Bootable: m.Base.Bootable, Metadata: m.Metadata,
+		Version: m.Version, Name: m.Base.Name, Description: m.Base.Description,
+		Bootable: m.Base.Bootable, Metadata: m.Metadata,
 		Image: m.Image, VolumeTypeID: m.Base.VolumeTypeID, EncryptionKeyID: m.Base.EncryptionKeyID,
 	}, nil
 }

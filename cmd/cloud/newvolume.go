@@ -24,10 +24,13 @@ type Wish struct {
 // NewVolume plans a restore of b, with the content data, to a volume that Deliver creates. Nothing
 // is created yet. If the volume could not hold the backup, the error is a *NoTypeError or a
 // *materialize.RefusedError.
-func NewVolume(ctx context.Context, client *cinderapi.Client, b *backupstore.Backup, data Data, w Wish, o Options) (*Delivery, error) {
-	d := &Delivery{Destination: newDestination(client, o), backup: b, data: data, wish: w, run: rand.Text()}
+func NewVolume(ctx context.Context, client *cinderapi.Client, b *backupstore.Backup, data Data,
+	w Wish, o Options) (*Delivery, error) {
+	d := &Delivery{Destination: newDestination(client, o), backup: b, data: data, wish: w,
+		run: rand.Text()}
 	size := max(b.Size, data.Size(), b.VolumeMeta.SizeBytes())
-	d.Wanted = &cinderapi.NewVolume{SizeGiB: max(wholeGiB(size), w.SizeGiB, 1), Type: w.Type, Zone: w.Zone, Name: w.Name, Run: d.run}
+	d.Wanted = &cinderapi.NewVolume{SizeGiB: max(wholeGiB(size), w.SizeGiB, 1), Type: w.Type,
+		Zone: w.Zone, Name: w.Name, Run: d.run}
 	// RestoreMetadata gives an unnamed volume the name and description that it had; a named one
 	// gets the description here. Cinder's own restore names new volumes in its own way
 	// (cinder/backup/api.py, restore).
@@ -71,15 +74,19 @@ func (d *Delivery) Notes(ctx context.Context) ([]string, error) {
 	}
 	var notes []string
 	if d.wish.SizeGiB > 0 && d.Wanted.SizeGiB > d.wish.SizeGiB {
-		notes = append(notes, fmt.Sprintf("the %d GiB that were asked for are too small for the backup", d.wish.SizeGiB))
+		notes = append(notes,
+			fmt.Sprintf("the %d GiB that were asked for are too small for the backup",
+				d.wish.SizeGiB))
 	}
 	m := d.backup.VolumeMeta
 	if m == nil {
 		return notes, nil
 	}
 	if m.Base.EncryptionKeyID != nil {
-		notes = append(notes, "the data stays encrypted with key "+*m.Base.EncryptionKeyID+"; Cinder as a rule gives the new volume another one, which the API cannot change: "+
-			"an administrator does it in Cinder's database, or cryptsetup changes the key of the data")
+		notes = append(notes, "the data stays encrypted with key "+*m.Base.EncryptionKeyID+
+			"; Cinder as a rule gives the new volume another one, which the API cannot change: "+
+			"an administrator does it in Cinder's database, or cryptsetup changes the key "+
+			"of the data")
 	}
 	if m.Base.VolumeTypeID != nil && d.Wanted.Type == "" {
 		if was := d.typeWords(ctx, m.Base.VolumeTypeID); !strings.Contains(was, "__DEFAULT__") {

@@ -20,7 +20,8 @@ type Place interface {
 	reserves() bool
 	// find makes the device appear. It calls add with each undoing before the step to be undone,
 	// which may fail half done.
-	find(ctx context.Context, v device.Sought, add func(undoing), tell func(string)) (*device.Device, error)
+	find(ctx context.Context, v device.Sought, add func(undoing),
+		tell func(string)) (*device.Device, error)
 }
 
 // OnThisMachine is the place of volumes whose devices exist on this machine already, as on a
@@ -35,7 +36,8 @@ type here struct{ device.Finder }
 
 func (here) reserves() bool { return true }
 
-func (h here) find(ctx context.Context, v device.Sought, add func(undoing), _ func(string)) (*device.Device, error) {
+func (h here) find(ctx context.Context, v device.Sought, add func(undoing),
+	_ func(string)) (*device.Device, error) {
 	d, err := findDevice(ctx, h, v)
 	if err != nil {
 		return nil, err
@@ -56,10 +58,12 @@ func (attached) reserves() bool { return false }
 
 func (a attached) String() string {
 	s := a.attacher.Server
-	return fmt.Sprintf("attached to this server, %s%s, then in %s", safetext.Printable(s.ID), quoted(s.Name), a.Attached)
+	return fmt.Sprintf("attached to this server, %s%s, then in %s", safetext.Printable(s.ID),
+		quoted(s.Name), a.Attached)
 }
 
-func (a attached) find(ctx context.Context, v device.Sought, add func(undoing), tell func(string)) (*device.Device, error) {
+func (a attached) find(ctx context.Context, v device.Sought, add func(undoing),
+	tell func(string)) (*device.Device, error) {
 	server := a.attacher.Server.ID
 	already, err := a.attacher.Attached(ctx, v.ID)
 	if err != nil {

@@ -63,7 +63,8 @@ func stopped(err error) error { return &StoppedError{err} }
 //
 // It returns the result of every record. The error is an *OtherProjectsError if nothing was tried,
 // or a *StoppedError if the rest was not tried. Records that failed on their own are no error.
-func ImportRecords(ctx context.Context, client *cinderapi.Client, records []backupstore.Importable, o ImportOptions) ([]ImportedRecord, error) {
+func ImportRecords(ctx context.Context, client *cinderapi.Client, records []backupstore.Importable,
+	o ImportOptions) ([]ImportedRecord, error) {
 	if !o.AnyProject {
 		if err := sameProject(records, client.ProjectID()); err != nil {
 			return nil, err
@@ -99,14 +100,17 @@ const recordTimeout = 2 * time.Minute
 
 // importRecord makes sure that Cinder has the record of b, and returns whether it had it already.
 // The error is a *StoppedError if other records would fail as well.
-func importRecord(ctx context.Context, client *cinderapi.Client, b backupstore.Importable) (RecordResult, error) {
+func importRecord(ctx context.Context, client *cinderapi.Client,
+	b backupstore.Importable) (RecordResult, error) {
 	limited, cancel := context.WithTimeout(ctx, recordTimeout)
 	defer cancel()
 	result, err := tryRecord(limited, client, b)
 	if limited.Err() != nil && ctx.Err() == nil {
-		err = stopped(fmt.Errorf("the import of backup %s is not finished after %v, see the log of cinder-backup. "+
-			"If the backup stays in status \"creating\", set that to \"error\" "+
-			"(cinder backup-reset-state --state error %s) and run this again: %w", b.ID, recordTimeout, b.ID, err))
+		err = stopped(fmt.Errorf(
+			"the import of backup %s is not finished after %v, see the log of cinder-backup. "+
+				"If the backup stays in status \"creating\", set that to \"error\" "+
+				"(cinder backup-reset-state --state error %s) and run this again: %w", b.ID,
+			recordTimeout, b.ID, err))
 	}
 	if err != nil {
 		return RecordFailed, err
@@ -114,7 +118,8 @@ func importRecord(ctx context.Context, client *cinderapi.Client, b backupstore.I
 	return result, nil
 }
 
-func tryRecord(ctx context.Context, client *cinderapi.Client, b backupstore.Importable) (RecordResult, error) {
+func tryRecord(ctx context.Context, client *cinderapi.Client,
+	b backupstore.Importable) (RecordResult, error) {
 	url, err := b.Record.URL()
 	if err != nil {
 		return "", err

@@ -25,7 +25,8 @@ func (e *OtherProjectsError) Error() string {
 	for _, p := range slices.Sorted(maps.Keys(e.Others)) {
 		fmt.Fprintf(&list, "\n  %s  %d", p, e.Others[p])
 	}
-	return fmt.Sprintf("%d of %d backups are of volumes of other projects than %s:%s", e.Count(), e.Records, e.Project, list.String())
+	return fmt.Sprintf("%d of %d backups are of volumes of other projects than %s:%s", e.Count(),
+		e.Records, e.Project, list.String())
 }
 
 // Count returns how many backups belong to other projects.
@@ -76,7 +77,8 @@ func importError(err error) error {
 	case http.StatusBadRequest:
 		return err // concerns this record alone
 	case http.StatusForbidden:
-		advice = "Importing records takes an admin, unless the policy backup:backup-import of the cloud says otherwise"
+		advice = "Importing records takes an admin, unless the policy backup:backup-import of " +
+			"the cloud says otherwise"
 	case http.StatusRequestEntityTooLarge:
 		advice = "Raise it: openstack quota set --backups NUMBER --backup-gigabytes NUMBER PROJECT"
 	case http.StatusServiceUnavailable:
@@ -100,18 +102,23 @@ func usable(have *cinderapi.Backup, want backupstore.ImportRecord) error {
 	case have.FailedImport():
 		return fmt.Errorf("the import failed in Cinder%s", reason)
 	case have.Status == "error" && have.VolumeID == want.VolumeID:
-		return fmt.Errorf("it is in Cinder already, in status error%s. Deleting it would delete its files; "+
-			"cinder backup-reset-state --state available %s makes it usable as it is", reason, want.ID)
+		return fmt.Errorf(
+			"it is in Cinder already, in status error%s. Deleting it would delete its files; "+
+				"cinder backup-reset-state --state available %s makes it usable as it is",
+			reason, want.ID)
 	case have.Status != "available" && have.Status != "restoring" && have.Status != "backing-up":
-		return fmt.Errorf("it is in Cinder already, in status %s%s. Deleting it would delete its files", have.Status, reason)
+		return fmt.Errorf("it is in Cinder already, in status %s%s. Deleting it would "+
+			"delete its files", have.Status, reason)
 	case !strings.EqualFold(have.VolumeID, want.VolumeID):
-		return fmt.Errorf("a backup of this id is in Cinder already, but of volume %s, not %s", have.VolumeID, want.VolumeID)
+		return fmt.Errorf("a backup of this id is in Cinder already, but of volume %s, not %s",
+			have.VolumeID, want.VolumeID)
 	case have.Container == nil || *have.Container != want.Container:
 		in := "no container"
 		if have.Container != nil {
 			in = fmt.Sprintf("container %q", *have.Container)
 		}
-		return fmt.Errorf("it is in Cinder already, but in %s, not in %q: is the share the directory that Cinder has as its backup_share?", in, want.Container)
+		return fmt.Errorf("it is in Cinder already, but in %s, not in %q: is the share the "+
+			"directory that Cinder has as its backup_share?", in, want.Container)
 	}
 	return nil
 }

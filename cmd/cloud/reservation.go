@@ -14,7 +14,8 @@ import (
 // reserve prevents others from attaching the volume meanwhile, and first adds to undo the step that
 // ends this. An existing volume is marked with run before, so that after a run was killed the next
 // one recognizes its reservation.
-func (d *Destination) reserve(ctx context.Context, created bool, run string, undo func(undoing)) error {
+func (d *Destination) reserve(ctx context.Context, created bool, run string,
+	undo func(undoing)) error {
 	v := d.Volume
 	if d.ownReservation() {
 		// The reservation may belong to a run that is still at work.
@@ -43,7 +44,8 @@ func (d *Destination) reserve(ctx context.Context, created bool, run string, und
 	var why string
 	var err error
 	if held, why, err = d.client.Reserve(ctx, v.ID); !held && err == nil {
-		d.o.Logger.Warn("the volume cannot be reserved: see to it that nobody attaches it now", "volume", v.ID, "err", why)
+		d.o.Logger.Warn("the volume cannot be reserved: see to it that nobody attaches it now",
+			"volume", v.ID, "err", why)
 	}
 	return err
 }
@@ -60,7 +62,8 @@ func (d *Destination) mark(ctx context.Context, run string) error {
 		return err
 	}
 	d.marked = false
-	d.o.Logger.Warn("the volume cannot be marked: if this run is killed, an administrator must end its reservation", "volume", d.Volume.ID, "err", err)
+	d.o.Logger.Warn("the volume cannot be marked: if this run is killed, an administrator must "+
+		"end its reservation", "volume", d.Volume.ID, "err", err)
 	return nil
 }
 
@@ -70,7 +73,8 @@ func (d *Destination) endReservation(ctx context.Context) error {
 	defer cancel()
 	id := d.Volume.ID
 	if err := d.client.Unreserve(ctx, id); err != nil {
-		return fmt.Errorf("%w; volume %s stays reserved (attaching) until an administrator does: openstack volume set --state available %s", err, id, id)
+		return fmt.Errorf("%w; volume %s stays reserved (attaching) until an administrator does: "+
+			"openstack volume set --state available %s", err, id, id)
 	}
 	return d.unmark(ctx)
 }
@@ -81,7 +85,8 @@ func (d *Destination) unmark(ctx context.Context) error {
 		return nil
 	}
 	if err := d.client.Forget(ctx, d.Volume.ID, cinderapi.ReservedKey); err != nil {
-		return fmt.Errorf("%w; remove it with: openstack volume unset --property %s %s", err, cinderapi.ReservedKey, d.Volume.ID)
+		return fmt.Errorf("%w; remove it with: openstack volume unset --property %s %s", err,
+			cinderapi.ReservedKey, d.Volume.ID)
 	}
 	return nil
 }

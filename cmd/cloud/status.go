@@ -22,14 +22,17 @@ var statuses = map[string]statusRule{
 	"in-use":    {}, // elsewhere finds out where
 
 	// These volumes are not in use. Restoring is what helps after a failed restore of Cinder.
-	"error":             {},
-	"error_restoring":   {},
-	"error_extending":   {},
-	"error_backing-up":  {},
-	"attaching":         {"somebody is about to attach it: wait, or, if nobody uses it, have an administrator free it: openstack volume set --state available", true},
-	"reserved":          {"somebody is about to attach it: wait, or, if nobody uses it, have an administrator free it: openstack volume set --state available", true},
-	"detaching":         {"wait until it is detached", true},
-	"awaiting-transfer": {"it is offered to another project: openstack volume transfer request list", false},
+	"error":            {},
+	"error_restoring":  {},
+	"error_extending":  {},
+	"error_backing-up": {},
+	"attaching": {"somebody is about to attach it: wait, or, if nobody uses it, " +
+		"have an administrator free it: openstack volume set --state available", true},
+	"reserved": {"somebody is about to attach it: wait, or, if nobody uses it, " +
+		"have an administrator free it: openstack volume set --state available", true},
+	"detaching": {"wait until it is detached", true},
+	"awaiting-transfer": {
+		"it is offered to another project: openstack volume transfer request list", false},
 
 	"deleting":                {leaving, false},
 	"error_deleting":          {leaving, false},
@@ -51,5 +54,6 @@ var migrating = map[string]bool{"migrating": true, "starting": true, "completing
 // ownReservation reports whether the volume was reserved by a run that did not end the reservation.
 func (d *Destination) ownReservation() bool {
 	m := d.Volume.Metadata
-	return d.Volume.Status == "attaching" && (m[cinderapi.RunKey] != "" || m[cinderapi.ReservedKey] != "")
+	return d.Volume.Status == "attaching" && (m[cinderapi.RunKey] != "" ||
+		m[cinderapi.ReservedKey] != "")
 }

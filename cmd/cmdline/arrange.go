@@ -26,7 +26,8 @@ func Arrange(app *cli.App, args []string) ([]string, error) {
 	out := append([]string{args[0]}, own...)
 	if len(words) == 0 {
 		if len(early) > 0 {
-			return nil, Usagef("no command: %s alone does nothing; \"restorefs --help\" lists the commands", wording.ShellWord(early[0]))
+			return nil, Usagef("no command: %s alone does nothing; \"restorefs --help\" lists "+
+				"the commands", wording.ShellWord(early[0]))
 		}
 		return out, nil
 	}
@@ -51,7 +52,8 @@ func untilCommand(app *cli.App, words []string) (own, early, rest []string, err 
 	for i := 0; i < len(words); i++ {
 		w := words[i]
 		if w == "--" {
-			return nil, nil, nil, Usagef("\"--\" stands before the command: write it behind, before the arguments that it is for")
+			return nil, nil, nil, Usagef("\"--\" stands before the command: write it behind, " +
+				"before the arguments that it is for")
 		}
 		if !isFlag(w) {
 			return own, early, words[i:], nil
@@ -69,9 +71,12 @@ func untilCommand(app *cli.App, words []string) (own, early, rest []string, err 
 		}
 		switch {
 		case len(takes) > 1:
-			return nil, nil, nil, Usagef("%s means different things to different commands: write it behind the command", FlagWord(name))
+			return nil, nil, nil, Usagef("%s means different things to different commands: "+
+				"write it behind the command", FlagWord(name))
 		case len(takes) == 0:
-			return nil, nil, nil, Usagef("no command has the flag %s; \"restorefs --help\" lists the commands, and \"restorefs COMMAND --help\" the flags of one", wording.ShellWord(w))
+			return nil, nil, nil, Usagef(
+				"no command has the flag %s; \"restorefs --help\" lists the commands, "+
+					"and \"restorefs COMMAND --help\" the flags of one", wording.ShellWord(w))
 		}
 		early = append(early, w)
 		if takes[0] == ValueNeeded && !hasValue {
@@ -108,8 +113,8 @@ func splitFlags(command *cli.Command, words []string) (flags, rest []string, err
 	return flags, rest, nil
 }
 
-// flagAt returns the flag that the word at i is, or the flags, and behind the last one the next word
-// if that is its value.
+// flagAt returns the flag that the word at i is, or the flags, and behind the last one the next
+// word if that is its value.
 func flagAt(command *cli.Command, words []string, i int) (flags []string, err error) {
 	w := words[i]
 	name, value, hasValue := cutFlag(w)
@@ -148,7 +153,8 @@ func flagAt(command *cli.Command, words []string, i int) (flags []string, err er
 func switches(command *cli.Command, word string, letters []string) (flags []string, err error) {
 	for _, f := range letters {
 		if KindOf(findFlag(command, f)) == ValueNeeded {
-			return nil, Usagef("%s: -%s takes a value, so write it by itself: -%s VALUE", word, f, f)
+			return nil, Usagef("%s: -%s takes a value, so write it by itself: -%s VALUE", word, f,
+				f)
 		}
 		flags = append(flags, "-"+f)
 	}
@@ -216,7 +222,8 @@ func findFlag(command *cli.Command, name string) cli.Flag {
 func needsValue(name string, words []string, at int) error {
 	flag := FlagWord(name)
 	if at < len(words) && words[at] != "--" {
-		return Usagef("%s needs a value, and %s looks like another flag; if it is the value, write %s=%s", flag, wording.ShellWord(words[at]), flag, wording.ShellWord(words[at]))
+		return Usagef("%s needs a value, and %s looks like another flag; if it is the value, "+
+			"write %s=%s", flag, wording.ShellWord(words[at]), flag, wording.ShellWord(words[at]))
 	}
 	return Usagef("%s needs a value: write %s VALUE, or leave it out", flag, flag)
 }
@@ -238,7 +245,8 @@ func noFlag(command *cli.Command, name string) error {
 	if s := cli.SuggestFlag(command.Flags, name, false); alike(strings.TrimLeft(s, "-"), name) {
 		hint = fmt.Sprintf(": did you mean %s?", s)
 	}
-	return Usagef("%s has no flag %s%s; \"restorefs %s --help\" lists them", command.Name, wording.ShellWord(FlagWord(name)), hint, command.Name)
+	return Usagef("%s has no flag %s%s; \"restorefs %s --help\" lists them", command.Name,
+		wording.ShellWord(FlagWord(name)), hint, command.Name)
 }
 
 // alike reports whether a suggestion is close enough to be printed: it has most of the letters that

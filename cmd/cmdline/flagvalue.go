@@ -51,7 +51,10 @@ func checkValue(f cli.Flag, name, value string) error {
 	if strings.TrimSpace(value) == "" {
 		return Usagef("%s has an empty value: give it one, or leave %s out", flag, flag)
 	}
-	wrong := func(wanted string) error { return Usagef("%s %s: it is %s", flag, wording.ShellWord(value), wanted) }
+	wrong := func(wanted string) error {
+		return Usagef("%s %s: it is %s", flag,
+			wording.ShellWord(value), wanted)
+	}
 	switch f := f.(type) {
 	case ManyValued:
 		if value != "true" && !isFlagValue(f.(cli.Flag), value) {

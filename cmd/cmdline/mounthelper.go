@@ -14,11 +14,16 @@ import (
 // nosuid, nodev and noexec in any case, read-only unless there is an overlay (which ro excludes),
 // and times are never written. Options that begin with x- or X- are for other programs, too.
 var genericOptions = []string{
-	"defaults", "ro", "rw", "suid", "nosuid", "dev", "nodev", "exec", "noexec", "sync", "async", "dirsync",
-	"atime", "noatime", "diratime", "nodiratime", "relatime", "norelatime", "strictatime", "nostrictatime", "lazytime", "nolazytime",
-	"auto", "noauto", "user", "nouser", "users", "owner", "group", "nofail", "_netdev", "comment", "default_permissions",
-	"silent", "loud", "mand", "nomand", "iversion", "noiversion", "symfollow", "nosymfollow", // of mount(8) and the kernel, for any file system
-	"nonempty", "auto_unmount", "fsname", "subtype", // of libfuse: the name is the share's, and what the process leaves is cleared by the next
+	"defaults", "ro", "rw", "suid", "nosuid", "dev", "nodev", "exec", "noexec", "sync",
+	"async", "dirsync",
+	"atime", "noatime", "diratime", "nodiratime", "relatime", "norelatime", "strictatime",
+	"nostrictatime", "lazytime", "nolazytime",
+	"auto", "noauto", "user", "nouser", "users", "owner", "group", "nofail", "_netdev", "comment",
+	"default_permissions",
+	// of mount(8) and the kernel, for any file system
+	"silent", "loud", "mand", "nomand", "iversion", "noiversion", "symfollow", "nosymfollow",
+	// of libfuse: the name is the share's, and what the process leaves is cleared by the next
+	"nonempty", "auto_unmount", "fsname", "subtype",
 }
 
 // labelOptions are options of SELinux that would have to reach the kernel. If they were ignored,
@@ -44,7 +49,8 @@ func MountHelper(app *cli.App, args []string) ([]string, error) {
 		return args, nil
 	}
 	byName := strings.HasPrefix(filepath.Base(args[0]), "mount.")
-	bySpec := strings.ContainsAny(args[1], "/:") && !strings.HasPrefix(args[1], "-") && !strings.HasPrefix(args[2], "-")
+	bySpec := strings.ContainsAny(args[1], "/:") && !strings.HasPrefix(args[1], "-") &&
+		!strings.HasPrefix(args[2], "-")
 	if !byName && !bySpec {
 		return args, nil
 	}
@@ -83,13 +89,15 @@ func parseHelperCall(args []string) (call helperCall, err error) {
 			call.sloppy = call.sloppy || strings.Contains(a, "s")
 			call.fake = call.fake || strings.Contains(a, "f")
 		case strings.HasPrefix(a, "-"):
-			return call, Usagef("%s is no option of a mount helper; it is called as: %s SHARE DIRECTORY [-sfnv] [-o OPTIONS]", a, args[0])
+			return call, Usagef("%s is no option of a mount helper; it is called as: %s SHARE "+
+				"DIRECTORY [-sfnv] [-o OPTIONS]", a, args[0])
 		default:
 			words = append(words, a)
 		}
 	}
 	if len(words) != 2 {
-		return call, Usagef("a mount helper takes SHARE and DIRECTORY, %s given", wording.Count(len(words), "argument"))
+		return call, Usagef("a mount helper takes SHARE and DIRECTORY, %s given",
+			wording.Count(len(words), "argument"))
 	}
 	call.share, call.dir = words[0], words[1]
 	return call, nil
@@ -111,7 +119,8 @@ func (call helperCall) flags(mount *cli.Command) (flags []string, err error) {
 		}
 	}
 	if readOnly && overlay {
-		return nil, Usagef("the options ro and overlay exclude each other: an overlay makes the disks writable")
+		return nil, Usagef("the options ro and overlay exclude each other: an overlay makes the " +
+			"disks writable")
 	}
 	return flags, nil
 }
@@ -119,20 +128,26 @@ func (call helperCall) flags(mount *cli.Command) (flags []string, err error) {
 // flag returns the flag of mount that an option stands for, "" if there is nothing to do for it.
 func (call helperCall) flag(mount *cli.Command, option string) (string, error) {
 	name, _, hasValue := strings.Cut(option, "=")
-	if option == "" || slices.Contains(genericOptions, name) || strings.HasPrefix(strings.ToLower(name), "x-") {
+	if option == "" || slices.Contains(genericOptions, name) ||
+		strings.HasPrefix(strings.ToLower(name), "x-") {
 		return "", nil
 	}
 	takesValue, known := optionFlag(mount, name)
 	switch {
 	case name == "remount" || name == "bind" || name == "move":
-		return "", Usagef("a mount of restorefs cannot be changed by %q: unmount it and mount it again with the options that it is to have", name)
+		return "", Usagef("a mount of restorefs cannot be changed by %q: unmount it and mount it "+
+			"again with the options that it is to have", name)
 	case slices.Contains(labelOptions, name):
-		return "", Usagef("%s is not supported: a mount of restorefs has the label that the host's policy gives to FUSE (fusefs_t); "+
-			"leave the option out, and let virtual machines read it with \"setsebool -P virt_use_fusefs on\"", name)
+		return "", Usagef("%s is not supported: a mount of restorefs has the label that the "+
+			"host's policy gives to FUSE (fusefs_t); "+
+			"leave the option out, and let virtual machines read it with \"setsebool -P "+
+			"virt_use_fusefs on\"", name)
 	case !known && call.sloppy:
 		return "", nil
 	case !known:
-		return "", Usagef("%q is no option of restorefs; the options are the flags of \"restorefs mount --help\" without their dashes, with _ for -, except for %s", name, notOptionsText)
+		return "", Usagef("%q is no option of restorefs; the options are the flags of "+
+			"\"restorefs mount --help\" without their dashes, with _ for -, except for %s", name,
+			notOptionsText)
 	case takesValue && !hasValue:
 		return "", Usagef("the option %s needs a value: %s=...", name, name)
 	case !takesValue && hasValue:

@@ -37,8 +37,9 @@ func ParseRate(s string) (int64, error) {
 	if _, err := strconv.ParseFloat(s, 64); err == nil {
 		mib = s
 	}
-	return 0, Usagef("--bwlimit %s is %s a second, and 4KiB is the least; a number alone is bytes, "+
-		"MiB are written as %sMiB", s, wording.Count(int(n), "byte"), mib)
+	return 0, Usagef(
+		"--bwlimit %s is %s a second, and 4KiB is the least; a number alone is bytes, "+
+			"MiB are written as %sMiB", s, wording.Count(int(n), "byte"), mib)
 }
 
 // ParseSize parses a size such as 4096, 64M, 256MiB or 1.5G; all units are binary.

@@ -2,8 +2,8 @@ package cmdline
 
 import "slices"
 
-// WantsJSON says whether a command line asks for JSON, whatever else is wrong with it: a script must
-// be able to read why.
+// WantsJSON says whether a command line asks for JSON, whatever else is wrong with it: a script
+// must be able to read why.
 func WantsJSON(args []string) bool {
 	if end := slices.Index(args, "--"); end >= 0 {
 		args = args[:end]

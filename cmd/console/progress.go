@@ -132,7 +132,8 @@ func stateLine(s State) string {
 	if s.Total == 0 {
 		return s.Stage
 	}
-	return fmt.Sprintf("%s  %3.0f %%  %s", s.Stage, 100*float64(s.Done)/float64(s.Total), rateWords(s))
+	return fmt.Sprintf("%s  %3.0f %%  %s", s.Stage, 100*float64(s.Done)/float64(s.Total),
+		rateWords(s))
 }
 
 // rateWords says how fast it goes, how long it will take, and how much there is.

@@ -50,7 +50,8 @@ func Of(err error) int {
 		return Done
 	case errors.As(err, &status):
 		return int(status)
-	case errors.As(err, &usage), errors.Is(err, backupstore.ErrNoBackup), errors.Is(err, backupstore.ErrAmbiguous):
+	case errors.As(err, &usage), errors.Is(err, backupstore.ErrNoBackup), errors.Is(err,
+		backupstore.ErrAmbiguous):
 		return Usage
 	case errors.As(err, &refused), errors.As(err, &wrong):
 		return Refused

@@ -92,7 +92,8 @@ func (l *Changes) Fail(path string, err error) { l.failed.Add(path, err.Error())
 // Words says how many there are.
 func (l *Changes) Words() string {
 	return fmt.Sprintf("%d added, %d removed, %d changed, %d with other metadata",
-		l.counts[files.Added], l.counts[files.Removed], l.counts[files.Changed], l.counts[files.Metadata])
+		l.counts[files.Added], l.counts[files.Removed], l.counts[files.Changed],
+		l.counts[files.Metadata])
 }
 
 // End ends the object of JSON.

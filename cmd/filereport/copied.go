@@ -30,7 +30,8 @@ type Copied struct {
 // NewCopied is what was copied, but for what failed.
 func NewCopied(backup, dest string, done files.Copied) Copied {
 	return Copied{
-		Backup: backup, Dest: dest, Files: done.Files, Directories: done.Directories, Links: done.Links,
+		Backup: backup, Dest: dest, Files: done.Files, Directories: done.Directories,
+		Links:  done.Links,
 		Others: done.Others, Bytes: done.Bytes, Failed: Failures{}, Left: Failures{},
 	}
 }
@@ -49,7 +50,8 @@ func CopyNotes(w io.Writer, done files.Copied) {
 	if done.Separate {
 		fmt.Fprintf(
 			w,
-			"note    there are so many files with several names that some names became files of their own\n",
+			"note    there are so many files with several names that some names became files of "+
+				"their own\n",
 		)
 	}
 }

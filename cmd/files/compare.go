@@ -112,7 +112,8 @@ func (c *comparer) kind(a, b *Node) (string, error) {
 	}
 	x, y := a.Attr, b.Attr
 	// The time of a directory is that of what was made in it, which is told.
-	if x.Mode != y.Mode || x.UID != y.UID || x.GID != y.GID || !b.IsDir() && !x.Mtime.Equal(y.Mtime) {
+	if x.Mode != y.Mode || x.UID != y.UID || x.GID != y.GID ||
+		!b.IsDir() && !x.Mtime.Equal(y.Mtime) {
 		return Metadata, nil
 	}
 	if a.Ino == b.Ino && x.Ctime.Equal(y.Ctime) {

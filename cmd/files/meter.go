@@ -29,8 +29,10 @@ type sharedError struct {
 
 func (e *sharedError) Error() string {
 	return fmt.Sprintf(
-		"more than %d bytes came out of %s, which is more than it can hold: its files claim the same "+
-			"blocks, or holes without end, as it is damaged or hostile; the rest was left out (name what is wanted of it)",
+		"more than %d bytes came out of %s, which is more than it can hold: "+
+			"its files claim the same "+
+			"blocks, or holes without end, as it is damaged or hostile; the rest was left out "+
+			"(name what is wanted of it)",
 		e.bytes, e.part.Name)
 }
 

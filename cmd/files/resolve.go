@@ -151,10 +151,12 @@ func looksLikePart(name string) bool {
 	return name == inside.Whole || digits != "" && strings.Trim(digits, "0123456789") == ""
 }
 
-// looksLikeVolume says whether somebody who wrote it meant a logical volume, on a disk that has some.
+// looksLikeVolume says whether somebody who wrote it meant a logical volume, on a disk that has
+// some.
 func (d *Disk) looksLikeVolume(name, rest string) bool {
 	return strings.Count(name, "/") == 1 && strings.HasPrefix(rest, "/") &&
-		slices.ContainsFunc(d.Parts, func(p *inside.Part) bool { return strings.Contains(p.Name, "/") })
+		slices.ContainsFunc(d.Parts,
+			func(p *inside.Part) bool { return strings.Contains(p.Name, "/") })
 }
 
 // errNoDirectory is the error for a path that goes through a file.

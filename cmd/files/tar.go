@@ -242,7 +242,8 @@ func (t *tarrer) header(n *Node) (*tar.Header, error) {
 			return nil, fmt.Errorf("its extended attributes have more than %d bytes", maxXattrs)
 		}
 		if x.Name == "" || strings.ContainsRune(x.Name, 0) { // no record can have it
-			t.o.Left(n.Path, fmt.Sprintf("its extended attribute %q, which a tar cannot have", x.Name))
+			t.o.Left(n.Path, fmt.Sprintf("its extended attribute %q, which a tar cannot have",
+				x.Name))
 			continue
 		}
 		h.PAXRecords["SCHILY.xattr."+xattrKeyword.Replace(x.Name)] = string(x.Value)

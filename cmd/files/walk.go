@@ -53,12 +53,14 @@ const maxKeptLinks = 1 << 18
 
 var (
 	errTwice = errors.New(
-		"the file system is damaged: this directory is in two places, and was visited in the other one",
+		"the file system is damaged: this directory is in two places, and was visited in " +
+			"the other one",
 	)
 	// Who unpacks a tar would follow a symbolic link, and put the second one behind it.
 	errSame  = errors.New("the file system is damaged: its directory has this name twice")
 	errLinks = errors.New(
-		"more symbolic links are in directories of this size than are kept in mind: name this file alone",
+		"more symbolic links are in directories of this size than are kept in mind: " +
+			"name this file alone",
 	)
 	errDeep = fmt.Errorf("it lies deeper than %d directories, and is not gone into", maxDepth)
 )

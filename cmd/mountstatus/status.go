@@ -115,8 +115,9 @@ func lookAt(m fusefs.MountInfo) Mount {
 		}
 	case <-time.After(answerTime):
 		s.State = Silent
-		s.Advice = fmt.Sprintf("its server hangs, or the share does; see the server's log, or end it: "+
-			"\"restorefs unmount --lazy %s\" and kill its process",
+		s.Advice = fmt.Sprintf(
+			"its server hangs, or the share does; see the server's log, or end it: "+
+				"\"restorefs unmount --lazy %s\" and kill its process",
 			m.Mountpoint)
 	}
 	return s

@@ -73,9 +73,9 @@ type Cache struct {
 	Logger *slog.Logger
 }
 
-// Sub makes a directory below the cache: "index", "scanned" or "state". It returns "" if that is not
-// possible, because commands work without it, and logs what happens without. It fails only if the
-// directory is on the share, or if the operator named one that is not private.
+// Sub makes a directory below the cache: "index", "scanned" or "state". It returns "" if that is
+// not possible, because commands work without it, and logs what happens without. It fails only if
+// the directory is on the share, or if the operator named one that is not private.
 func (c Cache) Sub(ctx context.Context, s *locate.Share, name string, level slog.Level,
 	without string) (string, error) {
 	if c.Dir == "" {

@@ -13,8 +13,9 @@ import (
 )
 
 // deviceName matches names that disks have below /dev on Linux.
-var deviceName = regexp.MustCompile(`^((sd|vd|xvd|hd|ub)[a-z]{1,3}[0-9]*|nvme[0-9]+n[0-9]+(p[0-9]+)?|` +
-	`(mmcblk|loop|nbd|rbd)[0-9]+(p[0-9]+)?|(dm-|md|drbd|bcache|zd|ram)[0-9]+)$`)
+var deviceName = regexp.MustCompile(
+	`^((sd|vd|xvd|hd|ub)[a-z]{1,3}[0-9]*|nvme[0-9]+n[0-9]+(p[0-9]+)?|` +
+		`(mmcblk|loop|nbd|rbd)[0-9]+(p[0-9]+)?|(dm-|md|drbd|bcache|zd|ram)[0-9]+)$`)
 
 var uuid = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
 
@@ -35,7 +36,8 @@ func Doubtful(name string, qcow2 bool, catalog *backupstore.Catalog) string {
 		return ""
 	}
 	if below := strings.TrimPrefix(filepath.Clean(name), "dev/"); !filepath.IsAbs(name) {
-		if st, err := os.Stat("/dev/" + below); err == nil && st.Mode()&os.ModeDevice != 0 || deviceName.MatchString(below) {
+		if st, err := os.Stat("/dev/" + below); err == nil && st.Mode()&os.ModeDevice != 0 ||
+			deviceName.MatchString(below) {
 			return fmt.Sprintf("it would be a new file, not the device /dev/%s", below)
 		}
 	}
@@ -46,9 +48,11 @@ func Doubtful(name string, qcow2 bool, catalog *backupstore.Catalog) string {
 		return "it would be a new file whose name is an id"
 	}
 	if b, err := catalog.Find("id=" + name); errors.Is(err, backupstore.ErrAmbiguous) {
-		return "it would be a new file whose name is the start of backups' ids: only one BACKUP is restored at a time"
+		return "it would be a new file whose name is the start of backups' ids: only one BACKUP " +
+			"is restored at a time"
 	} else if err == nil {
-		return fmt.Sprintf("it would be a new file whose name is the start of the id of backup %s: only one BACKUP is restored at a time", b.ID)
+		return fmt.Sprintf("it would be a new file whose name is the start of the id of "+
+			"backup %s: only one BACKUP is restored at a time", b.ID)
 	}
 	return ""
 }

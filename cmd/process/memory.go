@@ -66,7 +66,8 @@ func (m Memory) WithDiskCache(size string) (Memory, int64, error) {
 		return m, 0, err
 	}
 	if bytes < disk.MinBytes {
-		return m, 0, cmdline.Usagef("--disk-cache-size %s is too little, %s is the least", size, wording.Size(disk.MinBytes))
+		return m, 0, cmdline.Usagef("--disk-cache-size %s is too little, %s is the least", size,
+			wording.Size(disk.MinBytes))
 	}
 	total, err := cmdline.ParseSize(m.Text)
 	if err != nil {
@@ -74,7 +75,8 @@ func (m Memory) WithDiskCache(size string) (Memory, int64, error) {
 	}
 	needs := disk.MemoryBytes(bytes)
 	if needs > total/diskCachePart {
-		return m, 0, cmdline.Usagef("a disk cache of %s takes %s of memory: give --memory %dMiB or more, or a smaller --disk-cache-size",
+		return m, 0, cmdline.Usagef("a disk cache of %s takes %s of memory: give --memory %dMiB "+
+			"or more, or a smaller --disk-cache-size",
 			wording.Size(bytes), wording.Size(needs), (needs*diskCachePart+1<<20-1)>>20)
 	}
 	m.Disk = needs / 2 // decoders and cache both give a half

@@ -51,8 +51,10 @@ func PrintNotes(w io.Writer, chosen []backupstore.Importable) {
 	}
 	if incremental > 0 {
 		fmt.Fprintf(w,
-			"%d are incremental. Cinder 23.0.0 (2023.2) to 28 restores such a backup into a new volume without "+
-				"the zeros that came after the full one, and old data is in their place: restore with restorefs "+
+			"%d are incremental. Cinder 23.0.0 (2023.2) to 28 restores such a backup into a new "+
+				"volume without "+
+				"the zeros that came after the full one, and old data is in their place: "+
+				"restore with restorefs "+
 				"or onto an existing volume there\n",
 			incremental)
 	}

@@ -13,7 +13,8 @@ import (
 
 // csvColumns are those of list's CSV, named as the fields of its JSON; they are a contract.
 var csvColumns = []string{
-	"id", "volume_id", "volume_name", "name", "description", "created_at", "parent_id", "incremental",
+	"id", "volume_id", "volume_name", "name", "description", "created_at", "parent_id",
+	"incremental",
 	"state", "size", "stored_bytes", "objects", "compression", "container", "problems",
 }
 
@@ -31,9 +32,11 @@ func WriteCSV(out io.Writer, backups []*backupstore.Backup) error {
 		}
 		if err := w.Write([]string{
 			l.ID, l.VolumeID, csvText(l.VolumeName), csvText(l.Name), csvText(l.Description),
-			l.CreatedAt.Format(time.RFC3339Nano), parent, strconv.FormatBool(l.Incremental), l.State,
+			l.CreatedAt.Format(time.RFC3339Nano), parent, strconv.FormatBool(l.Incremental),
+			l.State,
 			strconv.FormatInt(l.Size, 10), strconv.FormatInt(l.StoredBytes, 10),
-			strconv.Itoa(l.Objects), strings.Join(l.Compression, " "), wording.Printable(l.Container),
+			strconv.Itoa(l.Objects), strings.Join(l.Compression, " "),
+			wording.Printable(l.Container),
 			wording.Printable(strings.Join(l.Problems, "; ")),
 		}); err != nil {
 			return err

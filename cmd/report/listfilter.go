@@ -40,7 +40,8 @@ func (f Filter) Has(b *backupstore.Backup, names []string) bool {
 	if b.Name != nil {
 		called = append(called, *b.Name)
 	}
-	return slices.ContainsFunc(called, func(s string) bool { return s != "" && f.Name.MatchString(s) })
+	return slices.ContainsFunc(called,
+		func(s string) bool { return s != "" && f.Name.MatchString(s) })
 }
 
 // HasState says whether a backup of that state is listed.
@@ -76,8 +77,9 @@ func ParseStates(text string) (map[backupstore.State]bool, error) {
 			}
 		}
 		if !found {
-			return nil, fmt.Errorf("--state %s: it is complete, broken or incomplete, or several of "+
-				"these with commas", text)
+			return nil, fmt.Errorf(
+				"--state %s: it is complete, broken or incomplete, or several of "+
+					"these with commas", text)
 		}
 	}
 	return states, nil

@@ -49,7 +49,8 @@ func (l Listing) cells(r row) []string {
 		name = wording.Printable(wording.Cut(*b.Name, wording.MaxName))
 	}
 	return []string{
-		r.tree + b.ID, b.CreatedAt.Format("2006-01-02 15:04:05"), wording.Ago(b.CreatedAt, l.Now), kind,
+		r.tree + b.ID, b.CreatedAt.Format("2006-01-02 15:04:05"), wording.Ago(b.CreatedAt, l.Now),
+		kind,
 		wording.VolumeSize(b.Size), wording.Size(b.StoredBytes), b.State.String(), name,
 	}
 }

@@ -73,7 +73,8 @@ func (r *Restore) To(ctx context.Context, name string, guard Guard) (Result, err
 		return Result{}, r.occupied(name, err)
 	}
 	defer target.Close()
-	out := Result{Target: target.String(), Path: target.Path(), Notes: target.Notes(), Marker: target.Marker()}
+	out := Result{Target: target.String(), Path: target.Path(), Notes: target.Notes(),
+		Marker: target.Marker()}
 	if guard.Opened != nil {
 		if err := guard.Opened(target); err != nil {
 			return out, err
@@ -116,7 +117,8 @@ func (r *Restore) targetHolds(p []byte, off int64) error {
 }
 
 // copy copies onto an open target.
-func (r *Restore) copy(ctx context.Context, target *materialize.Target) (materialize.Result, error) {
+func (r *Restore) copy(ctx context.Context,
+	target *materialize.Target) (materialize.Result, error) {
 	r.target = target
 	o := r.o.Copy
 	o.Whole = func() {
@@ -150,7 +152,8 @@ func (r *Restore) once(target *materialize.Target) *backupstore.Copying {
 }
 
 func (r *Restore) openOptions() materialize.OpenOptions {
-	return materialize.OpenOptions{Size: r.volume.Size(), Force: r.o.Keeper.Force, Backup: r.Backup.ID, StateDir: r.o.StateDir}
+	return materialize.OpenOptions{Size: r.volume.Size(), Force: r.o.Keeper.Force,
+		Backup: r.Backup.ID, StateDir: r.o.StateDir}
 }
 
 // OccupiedError is the refusal of a target that holds something. It may hold this very backup, if

@@ -26,7 +26,8 @@ type disk struct {
 func newDisk(v *backupstore.Volume, spans *cache.Cache) *disk {
 	b := v.Backup()
 	return &disk{volume: v, cached: spans.Volume("of backup "+b.ID, v), listed: []fusefs.Backup{
-		{ID: b.ID, VolumeID: b.VolumeID, VolumeName: b.VolumeName(), CreatedAt: b.CreatedAt, Size: v.Size()}}}
+		{ID: b.ID, VolumeID: b.VolumeID, VolumeName: b.VolumeName(), CreatedAt: b.CreatedAt,
+			Size: v.Size()}}}
 }
 
 // Backups implements fusefs.Catalog.
@@ -38,7 +39,8 @@ func (d *disk) Size(context.Context, string) (int64, error) { return d.volume.Si
 // Open implements fusefs.Catalog.
 func (d *disk) Open(_ context.Context, id string) (fusefs.Disk, error) {
 	if b := d.volume.Backup().ID; id != b {
-		return nil, fmt.Errorf("backup %s is not the one that is restored, %s: %w", id, b, fs.ErrNotExist)
+		return nil, fmt.Errorf("backup %s is not the one that is restored, %s: %w", id, b,
+			fs.ErrNotExist)
 	}
 	return &diskFile{d, d.cached.NewReader()}, nil
 }

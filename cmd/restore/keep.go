@@ -37,7 +37,8 @@ func sealed(data []byte) []byte {
 
 // isSealed reports whether data is exactly what sealed returned.
 func isSealed(data []byte) bool {
-	if n := len(data) - len(fmt.Sprintf(jsonSealed, sha256.Sum256(nil))); n > 0 && bytes.HasSuffix(data, []byte(jsonEnd)) {
+	if n := len(data) - len(fmt.Sprintf(jsonSealed, sha256.Sum256(nil))); n > 0 &&
+		bytes.HasSuffix(data, []byte(jsonEnd)) {
 		return bytes.Equal(data, sealed(append(bytes.Clone(data[:n]), jsonEnd...)))
 	}
 	lines := bytes.SplitAfterN(data, []byte("\n"), 3)
@@ -86,11 +87,14 @@ func (k Keeper) May(path string) error {
 	info, err := os.Lstat(path)
 	switch {
 	case err == nil && !info.Mode().IsRegular() && info.Mode().Type() != fs.ModeSymlink:
-		return &materialize.RefusedError{Target: path, Reasons: []materialize.Reason{{Kind: materialize.ReasonNotATarget,
-			Text: "it is there, and not a regular file"}}}
+		return &materialize.RefusedError{Target: path,
+			Reasons: []materialize.Reason{{Kind: materialize.ReasonNotATarget,
+				Text: "it is there, and not a regular file"}}}
 	case err == nil && !k.Force && !ours(path):
-		return &materialize.RefusedError{Target: path, Reasons: []materialize.Reason{{Kind: materialize.ReasonContent, Forceable: true,
-			Text: "it exists, and is not a file that restorefs wrote or has been changed since"}}}
+		return &materialize.RefusedError{Target: path,
+			Reasons: []materialize.Reason{{Kind: materialize.ReasonContent, Forceable: true,
+				Text: "it exists, and is not a file that restorefs wrote or has been " +
+					"changed since"}}}
 	}
 	dir := filepath.Dir(path)
 	if err := unix.Access(dir, unix.W_OK|unix.X_OK); err != nil {

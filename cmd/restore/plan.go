@@ -107,7 +107,8 @@ func (r *Restore) PlanQcow2(ctx context.Context, name string) (Plan, error) {
 	} else if err != nil {
 		return Plan{}, err
 	} else {
-		e.Notes = append(e.Notes, "as qcow2: zeros take no room, and its tables some more than the data")
+		e.Notes = append(e.Notes,
+			"as qcow2: zeros take no room, and its tables some more than the data")
 		target.Close()
 	}
 	p, err := r.plan(ctx, e)
@@ -122,18 +123,22 @@ func (r *Restore) PlanQcow2(ctx context.Context, name string) (Plan, error) {
 // plan makes a Plan of an estimate and adds what reading the backup will need.
 func (r *Restore) plan(ctx context.Context, e materialize.Estimate) (Plan, error) {
 	p := Plan{
-		Backup: r.Backup.ID, Target: e.Target, Size: e.Size, DataBytes: e.DataBytes, WriteBytes: e.WriteBytes, ZeroBytes: e.ZeroBytes,
-		SkipBytes: e.SkipBytes, Exact: e.Exact, Continues: e.Continues, Refused: e.Refused != nil, Digests: r.composed.HasDigests(), Notes: e.Notes,
+		Backup: r.Backup.ID, Target: e.Target, Size: e.Size, DataBytes: e.DataBytes,
+		WriteBytes: e.WriteBytes, ZeroBytes: e.ZeroBytes,
+		SkipBytes: e.SkipBytes, Exact: e.Exact, Continues: e.Continues, Refused: e.Refused != nil,
+		Digests: r.composed.HasDigests(), Notes: e.Notes,
 	}
 	read := r.composed.Reading
-	if once := r.composed.Copying(); once != nil && r.volume == materialize.Source(r.composed) && !r.o.Copy.Delta && !e.Continues {
+	if once := r.composed.Copying(); once != nil && r.volume == materialize.Source(r.composed) &&
+		!r.o.Copy.Delta && !e.Continues {
 		read = once.Reading
 	}
 	reading, err := read(ctx, e.Writes(ctx))
 	if err != nil {
 		return p, err
 	}
-	p.Objects, p.StoredBytes, p.DecodedBytes = reading.Objects, reading.StoredBytes, reading.DecodedBytes
+	p.Objects, p.StoredBytes, p.DecodedBytes = reading.Objects, reading.StoredBytes,
+		reading.DecodedBytes
 	for _, m := range reading.Missing {
 		p.Missing = append(p.Missing, Missing{m.Backup, m.Object, m.Reason, m.Offset, m.Bytes})
 	}

@@ -89,7 +89,8 @@ func spread(n int, use func(i int) bool) {
 
 // readSome reads the first data of a run, about most bytes, and calls read with the length of each
 // piece.
-func readSome(ctx context.Context, vol materialize.Source, r materialize.Range, most int64, read func(n int64)) {
+func readSome(ctx context.Context, vol materialize.Source, r materialize.Range, most int64,
+	read func(n int64)) {
 	block := int64(vol.Align())
 	piece := make([]byte, max(probePiece/block, 1)*block)
 	end, left := r.Off+r.Len, most

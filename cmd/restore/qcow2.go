@@ -55,7 +55,8 @@ func (r *Restore) ToQcow2(ctx context.Context, name string) (_ Result, err error
 		return Result{}, err
 	}
 	if r.volume != materialize.Source(volume) {
-		return Result{}, errors.New("a qcow2 is made of a whole backup as it is, without an overlay: restore into a raw file and convert that")
+		return Result{}, errors.New("a qcow2 is made of a whole backup as it is, without an " +
+			"overlay: restore into a raw file and convert that")
 	}
 	x := &conversion{size: volume.Size()}
 	x.stage.Store("starting")
@@ -78,7 +79,8 @@ func (r *Restore) ToQcow2(ctx context.Context, name string) (_ Result, err error
 	if err != nil {
 		return out, err
 	}
-	spans := cache.New(cache.Options{MemoryBytes: r.o.Copy.MemoryBytes, MemoryFor: r.o.MemoryFor, Logger: r.o.Copy.Logger})
+	spans := cache.New(cache.Options{MemoryBytes: r.o.Copy.MemoryBytes, MemoryFor: r.o.MemoryFor,
+		Logger: r.o.Copy.Logger})
 	defer spans.Close()
 	x.source = newDisk(volume, spans)
 	unmount, err := x.mount(ctx, r.o)
@@ -91,7 +93,8 @@ func (r *Restore) ToQcow2(ctx context.Context, name string) (_ Result, err error
 		return out, err
 	}
 	out.Result = materialize.Result{
-		Size: x.size, BytesWritten: data, BytesZeroed: x.size - data, Verified: r.o.Copy.VerifyAfter, Duration: time.Since(begin),
+		Size: x.size, BytesWritten: data, BytesZeroed: x.size - data,
+		Verified: r.o.Copy.VerifyAfter, Duration: time.Since(begin),
 	}
 	out.Restored = true
 	out.Healed, out.Lost = volume.Healed(), r.salvage.Lost()
@@ -122,7 +125,8 @@ func (r *Restore) makeQcow2(ctx context.Context, x *conversion, target *material
 }
 
 // openNewFile checks a target that will be replaced as strictly as one that will be written.
-func openNewFile(ctx context.Context, name string, size int64, force bool) (*materialize.Target, error) {
+func openNewFile(ctx context.Context, name string, size int64,
+	force bool) (*materialize.Target, error) {
 	if _, err := os.Lstat(name); err == nil && !force {
 		return nil, &materialize.RefusedError{Target: name, Reasons: []materialize.Reason{
 			{Kind: materialize.ReasonContent, Text: "it exists already", Forceable: true}}}
@@ -133,8 +137,10 @@ func openNewFile(ctx context.Context, name string, size int64, force bool) (*mat
 	}
 	if target.Kind() != materialize.KindFile {
 		target.Close()
-		return nil, &materialize.RefusedError{Target: target.String(), Reasons: []materialize.Reason{
-			{Kind: materialize.ReasonNotATarget, Text: "qcow2 is a format of files, and this is a device"}}}
+		return nil, &materialize.RefusedError{Target: target.String(),
+			Reasons: []materialize.Reason{
+				{Kind: materialize.ReasonNotATarget,
+					Text: "qcow2 is a format of files, and this is a device"}}}
 	}
 	return target, nil
 }
@@ -161,18 +167,22 @@ func (x *conversion) mount(ctx context.Context, o Options) (unmount func() error
 	}
 	dir, err := os.MkdirTemp("", "restorefs-qcow2-") // 0700
 	if err != nil {
-		return nil, fmt.Errorf("make a directory in %s, which is for temporary files (TMPDIR chooses another): %w", os.TempDir(), err)
+		return nil, fmt.Errorf("make a directory in %s, which is for temporary files (TMPDIR "+
+			"chooses another): %w", os.TempDir(), err)
 	}
-	server, err := fusefs.Mount(ctx, dir, x.source, fusefs.Options{Avoid: o.Avoid, Logger: o.Copy.Logger})
+	server, err := fusefs.Mount(ctx, dir, x.source,
+		fusefs.Options{Avoid: o.Avoid, Logger: o.Copy.Logger})
 	if err != nil {
 		os.Remove(dir)
-		return nil, fmt.Errorf("a qcow2 takes FUSE, through which qemu-img gets the volume: %w", err)
+		return nil, fmt.Errorf("a qcow2 takes FUSE, through which qemu-img gets the volume: %w",
+			err)
 	}
 	x.image = filepath.Join(dir, "backups", x.source.volume.Backup().ID, "volume.raw")
 	return func() error {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 		defer cancel()
-		if err := server.Unmount(ctx, fusefs.UnmountOptions{Lazy: true, Logger: o.Copy.Logger}); err != nil {
+		if err := server.Unmount(ctx,
+			fusefs.UnmountOptions{Lazy: true, Logger: o.Copy.Logger}); err != nil {
 			return err
 		}
 		server.Wait()

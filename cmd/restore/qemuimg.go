@@ -38,7 +38,8 @@ func (x *conversion) convert(ctx context.Context, compare bool) error {
 			return fmt.Errorf("read the qcow2 file past the page cache: %w", err)
 		}
 		x.stage.Store("verifying")
-		if err := x.qemu(ctx, "compare", "-p", "-f", "raw", "-F", "qcow2", x.image, temp); err != nil {
+		if err := x.qemu(ctx, "compare", "-p", "-f", "raw", "-F", "qcow2", x.image,
+			temp); err != nil {
 			return err
 		}
 	}
@@ -91,7 +92,8 @@ func (p *percentage) Write(text []byte) (int, error) {
 	if end := bytes.LastIndex(rest, []byte("/100%)")); end >= 0 {
 		rest = rest[:end]
 		start := bytes.LastIndexByte(rest, '(') + 1
-		if v, err := strconv.ParseFloat(string(rest[start:]), 64); err == nil && v >= 0 && v <= 100 {
+		if v, err := strconv.ParseFloat(string(rest[start:]), 64); err == nil &&
+			v >= 0 && v <= 100 {
 			p.hundredths.Store(int64(math.Round(v * 100)))
 		}
 	}

@@ -129,7 +129,8 @@ func SameFile(a, b string) bool {
 	}
 	dirA, err := os.Stat(filepath.Dir(a))
 	dirB, errB := os.Stat(filepath.Dir(b))
-	return err == nil && errB == nil && os.SameFile(dirA, dirB) && filepath.Base(a) == filepath.Base(b)
+	return err == nil && errB == nil && os.SameFile(dirA, dirB) &&
+		filepath.Base(a) == filepath.Base(b)
 }
 
 // Resolve returns the absolute path of a target without symbolic links. The target itself need not

@@ -37,8 +37,8 @@ type Options struct {
 	// restored without Salvage but can be planned (see Restore.Broken).
 	PlanOnly bool
 
-	// StateDir is a directory for the marker that a device is half written, with which an interrupted
-	// run can be continued; "" for none.
+	// StateDir is a directory for the marker that a device is half written, with which an
+	// interrupted run can be continued; "" for none.
 	StateDir string
 	// Record is the file for the volume's name, metadata and more. "" means TARGET.metadata.json if
 	// the target is a file, else no file.
@@ -84,7 +84,8 @@ var ErrNothingWritten = errors.New("nothing was written")
 // Open opens a backup of the catalogue for a restore; the catalogue must stay open. Nothing is
 // written. The error is a *BrokenError for a backup that cannot be restored, and wraps
 // ErrNothingWritten.
-func Open(ctx context.Context, catalog *backupstore.Catalog, b *backupstore.Backup, o Options) (*Restore, error) {
+func Open(ctx context.Context, catalog *backupstore.Catalog, b *backupstore.Backup,
+	o Options) (*Restore, error) {
 	r := &Restore{Backup: b, o: o}
 	if r.o.Copy.Progress == nil {
 		r.o.Copy.Progress = &materialize.Progress{}
@@ -115,7 +116,8 @@ func Open(ctx context.Context, catalog *backupstore.Catalog, b *backupstore.Back
 		return r, nil
 	}
 	key := overlay.Key{Backup: b.ID, Size: r.composed.Size(), Content: r.composed.Identity()}
-	if r.overlay, err = overlay.OpenReadOnly(ctx, o.Overlay, key, r.volume, overlay.Options{Logger: o.Copy.Logger}); err != nil {
+	if r.overlay, err = overlay.OpenReadOnly(ctx, o.Overlay, key, r.volume,
+		overlay.Options{Logger: o.Copy.Logger}); err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
 			err = fmt.Errorf("%w onto backup %s in %s: %w", ErrNothingWritten, b.ID, o.Overlay, err)
 		}
@@ -159,7 +161,8 @@ type Progress struct {
 
 func (r *Restore) progress() Progress {
 	s := r.o.Copy.Progress.Counts()
-	p := Progress{Stage: s.Stage.String(), Done: s.Done, Total: s.Total, Written: s.Written, Zeroed: s.Zeroed, Skipped: s.Skipped}
+	p := Progress{Stage: s.Stage.String(), Done: s.Done, Total: s.Total, Written: s.Written,
+		Zeroed: s.Zeroed, Skipped: s.Skipped}
 	for _, h := range r.composed.Healed() {
 		p.Healed += h.Len
 	}
@@ -186,7 +189,8 @@ type BrokenError struct{ Backup *backupstore.Backup }
 
 // Error implements error.
 func (e *BrokenError) Error() string {
-	return fmt.Sprintf("backup %s is %s: %s: %v", e.Backup.ID, e.Backup.State, strings.Join(e.Backup.Problems, "; "), backupstore.ErrDamaged)
+	return fmt.Sprintf("backup %s is %s: %s: %v", e.Backup.ID, e.Backup.State,
+		strings.Join(e.Backup.Problems, "; "), backupstore.ErrDamaged)
 }
 
 // Unwrap returns backupstore.ErrDamaged.

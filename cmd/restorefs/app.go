@@ -24,7 +24,8 @@ func newApp() *cli.App {
 	app := &cli.App{
 		Name:  "restorefs",
 		Usage: "mount and restore OpenStack Cinder backups straight from their NFS share",
-		Description: "No Cinder is needed: restorefs reads the backups' files, checks every byte\n" +
+		Description: "No Cinder is needed: restorefs reads the backups' files, " +
+			"checks every byte\n" +
 			"against their digests, and writes nothing to the share.\n\n" + exitHelp,
 		Version:                buildVersion(),
 		UseShortOptionHandling: true,
@@ -35,12 +36,15 @@ func newApp() *cli.App {
 			lsCommand(), findFilesCommand(), catCommand(), cpCommand(), tarCommand(),
 			indexCommand(), recordsCommand(), overlayCommand(), demoCommand(),
 		},
-		OnUsageError: func(_ *cli.Context, err error, _ bool) error { return cmdline.WrongUsage(err) },
+		OnUsageError: func(_ *cli.Context, err error, _ bool) error {
+			return cmdline.WrongUsage(err)
+		},
 		// The library would end the process itself.
 		ExitErrHandler: func(*cli.Context, error) {},
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
-				return cmdline.Usagef("no command %q; \"restorefs --help\" lists them", c.Args().First())
+				return cmdline.Usagef("no command %q; \"restorefs --help\" lists them",
+					c.Args().First())
 			}
 			return cli.ShowAppHelp(c)
 		},
@@ -57,8 +61,10 @@ func newApp() *cli.App {
 		cmd.Flags = append(cmd.Flags,
 			&cli.BoolFlag{Name: "verbose", DisableDefaultText: true,
 				Usage: "log what happens to stderr"},
-			&cli.BoolFlag{Name: "debug", Usage: "log every detail to stderr", DisableDefaultText: true},
-			&cli.StringFlag{Name: "log-format", Value: "text", Usage: "log as `FORMAT`: text or json"})
+			&cli.BoolFlag{Name: "debug", Usage: "log every detail to stderr",
+				DisableDefaultText: true},
+			&cli.StringFlag{Name: "log-format", Value: "text",
+				Usage: "log as `FORMAT`: text or json"})
 		cmd.Before = func(c *cli.Context) error { return commonOf(c).check(c.String("log-format")) }
 		if !strings.Contains(cmd.Description, "EXIT STATUS") {
 			cmd.Description = strings.TrimSpace(cmd.Description + "\n\n" + exitHelp)

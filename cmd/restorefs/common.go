@@ -55,7 +55,8 @@ func commonOf(c *cli.Context) common {
 		args:    c.Args().Slice(),
 		given:   givenFlagsOf(c),
 		share: locate.Options{
-			Share: c.String("share"), Config: c.String("cinder-conf"), NeedConfig: c.IsSet("cinder-conf"),
+			Share: c.String("share"), Config: c.String("cinder-conf"),
+			NeedConfig:   c.IsSet("cinder-conf"),
 			MountOptions: c.String("mount-options"), Logger: log,
 			Policy: share.Policy{Timeout: c.Duration("share-timeout")},
 		},

@@ -54,8 +54,9 @@ func (r *filesRun) cp(ctx context.Context, o files.CopyOptions) error {
 	last := len(r.paths) - 1
 	dest := r.paths[last]
 	if dest == "-" {
-		return cmdline.Usagef("cp copies into a directory: \"restorefs cat\" writes a file to stdout, " +
-			"\"restorefs tar\" a tree")
+		return cmdline.Usagef(
+			"cp copies into a directory: \"restorefs cat\" writes a file to stdout, " +
+				"\"restorefs tar\" a tree")
 	}
 	if err := places.Outside(ctx, r.share, dest); err != nil {
 		return err

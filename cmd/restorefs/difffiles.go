@@ -44,7 +44,8 @@ func diffFiles(ctx context.Context, o common) error {
 			about: "backup " + b.ID + ": "}
 		d.backups[i] = b
 	}
-	if d.out, err = filereport.NewChanges(o.Out, o.JSON, d.backups[0].ID, d.backups[1].ID); err != nil {
+	if d.out, err = filereport.NewChanges(o.Out, o.JSON, d.backups[0].ID,
+		d.backups[1].ID); err != nil {
 		return err
 	}
 	if err := d.differing(ctx, catalog); err != nil {
@@ -96,11 +97,13 @@ func (d *filesDiff) compare(ctx context.Context) error {
 		switch {
 		case !p.Readable():
 			if !p.Container && p.Kind != "" && p.Kind != "swap" {
-				b.note(fmt.Sprintf("%s is not compared: it is %s, whose files are not read here", p.Name, p.Kind))
+				b.note(fmt.Sprintf("%s is not compared: it is %s, whose files are not read here",
+					p.Name, p.Kind))
 			}
 			continue
 		case other == nil || !other.Readable():
-			b.note(p.Name + " is not compared: the other disk has no such part whose files are read here")
+			b.note(p.Name +
+				" is not compared: the other disk has no such part whose files are read here")
 			continue
 		}
 		compared++
@@ -109,7 +112,8 @@ func (d *filesDiff) compare(ctx context.Context) error {
 		}
 	}
 	if compared == 0 {
-		return fmt.Errorf("the disks of %s and %s have no part in common whose files are read here%s",
+		return fmt.Errorf("the disks of %s and %s have no part in common whose files are "+
+			"read here%s",
 			a.backup, b.backup, adviceFor(b.disk.Parts, false))
 	}
 	return nil

@@ -68,7 +68,8 @@ type filesRun struct {
 func (o filesOptions) run(ctx context.Context, usage string, least int,
 	fn func(*filesRun) error) error {
 	if len(o.args) < least {
-		return cmdline.Usagef("%s takes %s; see \"restorefs %s --help\"", o.command, usage, o.command)
+		return cmdline.Usagef("%s takes %s; see \"restorefs %s --help\"", o.command,
+			usage, o.command)
 	}
 	memory, err := o.memory.Bound()
 	if err != nil {
@@ -92,8 +93,9 @@ func (o filesOptions) run(ctx context.Context, usage string, least int,
 		CacheBytes: memory, MemoryFor: o.memory.EnoughFor(), Overlay: o.overlay, Logger: o.log,
 	})
 	if o.overlay != "" && errors.Is(err, fs.ErrNotExist) {
-		return cmdline.Usagef("nothing was written onto backup %s in %s: leave --overlay out, or see "+
-			"\"restorefs overlay list %s\"", b.ID, o.overlay, o.overlay)
+		return cmdline.Usagef(
+			"nothing was written onto backup %s in %s: leave --overlay out, or see "+
+				"\"restorefs overlay list %s\"", b.ID, o.overlay, o.overlay)
 	}
 	if err != nil {
 		return err
@@ -225,7 +227,8 @@ func adviceFor(parts []*inside.Part, dirty bool) string {
 		text += "\n(files are read here of " + inside.Kinds() + ")"
 	}
 	if other || dirty {
-		text += "\n(they can be had from \"restorefs mount --overlay DIR MOUNTPOINT\", with the kernel " +
+		text += "\n(they can be had from \"restorefs mount --overlay DIR MOUNTPOINT\", " +
+			"with the kernel " +
 			"or guestmount: \"Reading a disk\" in the guide to mounts)"
 	}
 	if held {

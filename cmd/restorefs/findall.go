@@ -188,7 +188,8 @@ func (f *findAll) fail(b *backupstore.Backup, path string, err error) {
 
 // search reads a backup. It returns what it found, and what that took; nil if that is too much to
 // be kept.
-func (f *findAll) search(ctx context.Context, b *backupstore.Backup) ([]foundFile, *files.Reads, error) {
+func (f *findAll) search(ctx context.Context, b *backupstore.Backup) ([]foundFile,
+	*files.Reads, error) {
 	reads := &files.Reads{}
 	disk, err := files.Open(ctx, f.catalog, b, files.Options{
 		CacheBytes: f.memory, MemoryFor: f.common.memory.EnoughFor(), Reads: reads, Logger: f.log,
@@ -197,7 +198,8 @@ func (f *findAll) search(ctx context.Context, b *backupstore.Backup) ([]foundFil
 		return nil, nil, err
 	}
 	defer disk.Close()
-	r := &filesRun{filesOptions: f.filesOptions, backup: b.ID, disk: disk, about: "backup " + b.ID + ": "}
+	r := &filesRun{filesOptions: f.filesOptions, backup: b.ID, disk: disk,
+		about: "backup " + b.ID + ": "}
 	nodes, err := r.beginnings(f.below)
 	if f.below != "" && errors.Is(err, fs.ErrNotExist) {
 		return nil, reads, nil

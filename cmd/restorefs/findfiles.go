@@ -38,7 +38,8 @@ is the file, of which size and time? One line each, the newest last.`,
 			&cli.StringFlag{Name: "below", Usage: "look below this `PATH`, not everywhere"},
 			&cli.StringFlag{
 				Name: "type",
-				Usage: "only these `TYPES`: f file, d directory, l symbolic link, p pipe, s socket, " +
+				Usage: "only these `TYPES`: f file, d directory, l symbolic link, " +
+					"p pipe, s socket, " +
 					"b and c devices",
 			},
 			&cli.StringFlag{
@@ -60,8 +61,9 @@ is the file, of which size and time? One line each, the newest last.`,
 				DisableDefaultText: true,
 			},
 			&cli.BoolFlag{
-				Name:               "print0",
-				Usage:              "print the paths as they are, each with a NUL behind it, for xargs -0",
+				Name: "print0",
+				Usage: "print the paths as they are, each with a NUL behind it, " +
+					"for xargs -0",
 				DisableDefaultText: true,
 			},
 		),
@@ -104,7 +106,8 @@ func runFind(c *cli.Context) error {
 	if c.Bool("all") {
 		return o.findInAll(c.Context)
 	}
-	return o.run(c.Context, findUsage, 1, func(r *filesRun) error { return r.findFiles(c.Context, o) })
+	return o.run(c.Context, findUsage, 1,
+		func(r *filesRun) error { return r.findFiles(c.Context, o) })
 }
 
 // sizeOf is parseSize of a flag that need not be given.

@@ -15,7 +15,8 @@ func jsonFlag() cli.Flag {
 func cacheDirFlag() cli.Flag {
 	return &cli.StringFlag{Name: "cache-dir", EnvVars: []string{"RESTOREFS_CACHE_DIR"},
 		Value: places.DefaultCache(),
-		Usage: "keep indexes, of a GiB at most, and what was seen on shares below this `DIRECTORY`; " +
+		Usage: "keep indexes, of a GiB at most, and what was seen on shares below this " +
+			"`DIRECTORY`; " +
 			"losing it loses only time"}
 }
 

@@ -31,15 +31,18 @@ func listCommand() *cli.Command {
 			&cli.StringFlag{Name: "project",
 				Usage: "only backups of volumes of the project with this `ID`"},
 			&cli.StringFlag{Name: "state",
-				Usage: "only backups in this `STATE`: complete, broken, incomplete, or some of them " +
+				Usage: "only backups in this `STATE`: complete, broken, incomplete, " +
+					"or some of them " +
 					"with commas"},
 			&cli.StringFlag{Name: "since",
 				Usage: "only backups made at this `TIME` (as in BACKUP) or later"},
-			&cli.StringFlag{Name: "min-size", Usage: "only backups of volumes of this `SIZE` or more"},
+			&cli.StringFlag{Name: "min-size",
+				Usage: "only backups of volumes of this `SIZE` or more"},
 			&cli.BoolFlag{Name: "all", Usage: "incomplete backups too (Cinder did not finish them)",
 				DisableDefaultText: true},
 			&cli.StringFlag{Name: "sort", DefaultText: "volumes by their ids",
-				Usage: "volumes in the `ORDER` name, time (newest backup last) or size (largest first)"},
+				Usage: "volumes in the `ORDER` name, time (newest backup last) or size " +
+					"(largest first)"},
 			&cli.StringFlag{Name: "format", Value: "table",
 				Usage: "`FORMAT` is table, json (as --json) or csv"},
 			&cli.BoolFlag{Name: "graph", DisableDefaultText: true,

@@ -84,7 +84,8 @@ func (m *liveMount) wait(ctx context.Context, rescan chan<- struct{}) error {
 		case <-m.hup:
 			if m.closes && !console.HasTerminal() {
 				m.n.TerminalClosed()
-				fmt.Fprintf(m.err, "unmounting %s: its terminal was closed\n", m.server.Mountpoint())
+				fmt.Fprintf(m.err, "unmounting %s: its terminal was closed\n",
+					m.server.Mountpoint())
 				return m.takeDown(ctx)
 			}
 			if err := m.n.ReopenLog(); err != nil {
@@ -96,7 +97,8 @@ func (m *liveMount) wait(ctx context.Context, rescan chan<- struct{}) error {
 			}
 		case <-idle:
 			if m.disks.Idle() >= m.o.idle && m.takeDownIdle(ctx) {
-				fmt.Fprintf(m.err, "unmounted %s: nobody used it for %v\n", m.server.Mountpoint(), m.o.idle)
+				fmt.Fprintf(m.err, "unmounted %s: nobody used it for %v\n", m.server.Mountpoint(),
+					m.o.idle)
 				return nil
 			}
 		case <-ctx.Done():

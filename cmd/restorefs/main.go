@@ -31,8 +31,8 @@ func init() {
 
 func main() {
 	if n := runtime.NumCPU(); runtime.GOMAXPROCS(0) > n {
-		// Whoever sets that for another machine wants no more than this one has: decoders on threads
-		// that take turns drive each other out of the processors' caches.
+		// Whoever sets that for another machine wants no more than this one has: decoders on
+		// threads that take turns drive each other out of the processors' caches.
 		runtime.GOMAXPROCS(n)
 	}
 	behind := process.IsServer() // before the mount takes over

@@ -87,7 +87,8 @@ func runMaterialize(c *cli.Context) error {
 		Cloud: attended.CloudOptions{
 			Name: c.String("os-cloud"), Volume: c.String("volume"), Rule: c.String("metadata-rule"),
 			NoMetadata: c.Bool("no-metadata"), MetadataOnly: c.Bool("metadata-only"),
-			NewVolume: c.Bool("new-volume"), DevicePath: c.String("device-path"), Attach: c.Bool("attach"),
+			NewVolume: c.Bool("new-volume"), DevicePath: c.String("device-path"),
+			Attach: c.Bool("attach"),
 			Server: c.String("server"), Cleanup: c.Bool("cleanup"),
 			Wish: cloud.Wish{
 				Name: c.String("name"), Type: c.String("type"), Zone: c.String("availability-zone"),
@@ -95,7 +96,8 @@ func runMaterialize(c *cli.Context) error {
 			},
 		},
 		Engine: restore.Options{
-			Salvage: restore.Salvage(fmt.Sprint(c.Generic("salvage"))), Overlay: c.String("overlay"),
+			Salvage: restore.Salvage(fmt.Sprint(c.Generic("salvage"))),
+			Overlay: c.String("overlay"),
 			Copy: materialize.Options{
 				Jobs: c.Int("jobs"), Delta: c.Bool("delta"), VerifyAfter: c.Bool("verify-after"),
 				Reflink: c.Bool("reflink"),

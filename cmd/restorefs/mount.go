@@ -44,22 +44,27 @@ options are these flags without dashes, with _ for -: noauto,allow_other,memory=
 func mountFlags() []cli.Flag {
 	return append([]cli.Flag{
 		shareFlag(), memoryFlag(), cacheDirFlag(),
-		overlayFlag("make the disks writable: what is written goes to this `DIR`, the backups stay"),
-		&cli.StringSliceFlag{Name: "backup", Usage: "only this `BACKUP`; may be given more than once"},
+		overlayFlag("make the disks writable: what is written goes to this `DIR`, " +
+			"the backups stay"),
+		&cli.StringSliceFlag{Name: "backup",
+			Usage: "only this `BACKUP`; may be given more than once"},
 		&cli.StringSliceFlag{Name: "volume",
 			Usage: "only backups of the `VOLUME` with this id, the start of it, or this name, " +
 				"new ones too; may be given more than once"},
 		&cli.BoolFlag{Name: "allow-other", DisableDefaultText: true,
 			Usage: "let other users enter too, as far as the modes allow"},
-		&cli.StringFlag{Name: "uid", Usage: "everything belongs to this `USER`, a number or a name"},
-		&cli.StringFlag{Name: "gid", Usage: "everything belongs to this `GROUP`, a number or a name"},
+		&cli.StringFlag{Name: "uid",
+			Usage: "everything belongs to this `USER`, a number or a name"},
+		&cli.StringFlag{Name: "gid",
+			Usage: "everything belongs to this `GROUP`, a number or a name"},
 		&cli.StringFlag{Name: "mode", Value: "0400",
 			Usage: "octal `MODE` of files; who reads may enter directories; writing counts " +
 				"with --overlay only"},
 		&cli.BoolFlag{Name: "files", DisableDefaultText: true,
 			Usage: "show the files inside each disk too, in files/ beside partitions/"},
 		&cli.BoolFlag{Name: "files-owner", DisableDefaultText: true,
-			Usage: "with --files: they belong to whoever mounts (or --uid, --gid), who can read them all"},
+			Usage: "with --files: they belong to whoever mounts (or --uid, --gid), " +
+				"who can read them all"},
 		&cli.BoolFlag{Name: "daemon", DisableDefaultText: true,
 			Usage: "go to the background once the mount can be used"},
 		&cli.StringFlag{Name: "log-file",

@@ -67,7 +67,8 @@ func (o *mountOptions) prepare() (err error) {
 	case o.idle < 0:
 		return cmdline.Usagef("--idle-timeout must not be less than 0")
 	case o.run != "" && o.background:
-		return cmdline.Usagef("--run and --daemon exclude each other: --run ends when its command does")
+		return cmdline.Usagef("--run and --daemon exclude each other: --run ends when its " +
+			"command does")
 	}
 	return nil
 }
@@ -78,7 +79,8 @@ func (o *mountOptions) prepareDiskCache(bytes int64) (left int64, err error) {
 		return 0, cmdline.Usagef("--disk-cache-size has no meaning without --disk-cache DIRECTORY")
 	}
 	if o.disks.DiskCache != "" {
-		if o.memory, o.disks.DiskCacheBytes, err = o.memory.WithDiskCache(o.diskCacheSize); err != nil {
+		if o.memory, o.disks.DiskCacheBytes, err = o.memory.WithDiskCache(o.diskCacheSize); err !=
+			nil {
 			return 0, err
 		}
 		bytes -= o.memory.Disk

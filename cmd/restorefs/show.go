@@ -22,7 +22,8 @@ func showCommand() *cli.Command {
 		ArgsUsage:   "BACKUP",
 		Description: backupHelp,
 		Flags: []cli.Flag{shareFlag(), jsonFlag(), cacheDirFlag(),
-			overlayFlag("also show what was written onto BACKUP where it was mounted with --overlay `DIR`"),
+			overlayFlag("also show what was written onto BACKUP where it was mounted with " +
+				"--overlay `DIR`"),
 			lookFlag(10*time.Second,
 				"look at the disk for that long at most: its partitions, file systems, and "+
 					"whether it was in use; 0 for not at all"),

@@ -17,7 +17,8 @@ func statusCommand() *cli.Command {
 		Name:      "status",
 		Usage:     "list the mounts of this machine, dead ones too, and what to do about those",
 		ArgsUsage: "[MOUNTPOINT...]",
-		Description: `Each mount tells about itself in MOUNTPOINT/` + fusefs.StatusFile + ` (not listed by ls), as
+		Description: `Each mount tells about itself in MOUNTPOINT/` + fusefs.StatusFile +
+			` (not listed by ls), as
 far as you may read it. States: serving, not answering, dead (its server is gone). The
 exit code is 1 if one is not serving, or if nothing is mounted on a MOUNTPOINT given.`,
 		Flags:  []cli.Flag{jsonFlag()},

@@ -35,7 +35,8 @@ BACKUP. It may be in use; it is not written. Ranges that differ: exit status 1.`
 			&cli.IntFlag{Name: "jobs", Aliases: []string{"j"},
 				Usage: "read `N` objects in parallel (0: one for each processor)"},
 			&cli.StringFlag{Name: "sample",
-				Usage: "prove only this `PART` of the blocks with data, chosen at random, such as 5%"},
+				Usage: "prove only this `PART` of the blocks with data, chosen at " +
+					"random, such as 5%"},
 			progressFlag(),
 			&cli.StringFlag{Name: "target", Usage: "compare this `DEVICE` or file with BACKUP"},
 		},

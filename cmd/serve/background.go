@@ -33,7 +33,8 @@ type indexer struct {
 }
 
 func newIndexer(log *slog.Logger, catalog *backupstore.Catalog) *indexer {
-	return &indexer{log: log, open: catalog.Open, seen: map[diskKey]bool{}, more: make(chan struct{}, 1)}
+	return &indexer{log: log, open: catalog.Open, seen: map[diskKey]bool{},
+		more: make(chan struct{}, 1)}
 }
 
 // add queues the volume of a backup unless it has been queued before.
@@ -79,7 +80,8 @@ func (x *indexer) run(ctx context.Context) {
 func (x *indexer) build(ctx context.Context, b *backupstore.Backup) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			x.log.Error("panic: a bug of restorefs, please report it", "panic", p, "stack", string(debug.Stack()))
+			x.log.Error("panic: a bug of restorefs, please report it", "panic", p,
+				"stack", string(debug.Stack()))
 			err = fmt.Errorf("panic: %v", p)
 		}
 	}()
@@ -87,11 +89,12 @@ func (x *indexer) build(ctx context.Context, b *backupstore.Backup) (err error) 
 	if err != nil {
 		return err
 	}
-	return v.BuildIndex(ctx, backupstore.IndexOptions{Yield: x.yield, Progress: func(done, total int64) {
-		x.mu.Lock()
-		defer x.mu.Unlock()
-		x.now = IndexProgress{Backup: b.ID, BytesDone: done, BytesTotal: total}
-	}})
+	return v.BuildIndex(ctx, backupstore.IndexOptions{Yield: x.yield,
+		Progress: func(done, total int64) {
+			x.mu.Lock()
+			defer x.mu.Unlock()
+			x.now = IndexProgress{Backup: b.ID, BytesDone: done, BytesTotal: total}
+		}})
 }
 
 func (x *indexer) progress() IndexProgress {

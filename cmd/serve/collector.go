@@ -13,7 +13,8 @@ import (
 // newCollector add theirs.
 func newRegistry() *prometheus.Registry {
 	r := prometheus.NewRegistry()
-	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	r.MustRegister(collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return r
 }
 
@@ -33,7 +34,8 @@ type metric struct {
 }
 
 func newCollector(s *Disks) *collector {
-	build := prometheus.NewDesc("restorefs_build_info", "1, with the version.", []string{"version"}, nil)
+	build := prometheus.NewDesc("restorefs_build_info", "1, with the version.",
+		[]string{"version"}, nil)
 	return &collector{s: s, table: metricsOf(reflect.TypeFor[Status](), nil),
 		build: prometheus.MustNewConstMetric(build, prometheus.GaugeValue, 1, s.o.Version)}
 }

@@ -84,7 +84,8 @@ var _ fusefs.Catalog = (*Disks)(nil)
 // cache/private. An overlay that does not belong to the contents of its backup is an error now,
 // because later it would only show as a disk that cannot be opened.
 func New(ctx context.Context, catalog *backupstore.Catalog, o Options) (*Disks, error) {
-	s := &Disks{catalog: catalog, o: o, only: o.Only, log: o.Logger, open: map[diskKey]*openVolume{}, short: map[diskKey]string{},
+	s := &Disks{catalog: catalog, o: o, only: o.Only, log: o.Logger,
+		open: map[diskKey]*openVolume{}, short: map[diskKey]string{},
 		started: time.Now().UTC().Truncate(time.Second), lookErr: errors.Join(catalog.Unread()...)}
 	if s.only == nil {
 		s.only = func(*backupstore.Backup) bool { return true }
@@ -99,13 +100,15 @@ func New(ctx context.Context, catalog *backupstore.Catalog, o Options) (*Disks, 
 		}
 	}
 	if o.DiskCache != "" {
-		kept, err := disk.Open(disk.Options{Dir: o.DiskCache, Bytes: o.DiskCacheBytes, Logger: s.log})
+		kept, err := disk.Open(disk.Options{Dir: o.DiskCache, Bytes: o.DiskCacheBytes,
+			Logger: s.log})
 		if err != nil {
 			return nil, err
 		}
 		s.disk = kept
 	}
-	s.cache = cache.New(cache.Options{MemoryBytes: o.CacheBytes, MemoryFor: o.MemoryFor, Logger: s.log})
+	s.cache = cache.New(cache.Options{MemoryBytes: o.CacheBytes, MemoryFor: o.MemoryFor,
+		Logger: s.log})
 	if o.Index && catalog.KeepsIndexes() {
 		s.indexer = newIndexer(s.log, catalog)
 	}
@@ -163,7 +166,8 @@ func (s *Disks) publish() {
 			continue
 		}
 		byID[b.ID] = b
-		shown := fusefs.Backup{ID: b.ID, VolumeID: b.VolumeID, VolumeName: b.VolumeName(), CreatedAt: b.CreatedAt, Size: b.Size}
+		shown := fusefs.Backup{ID: b.ID, VolumeID: b.VolumeID, VolumeName: b.VolumeName(),
+			CreatedAt: b.CreatedAt, Size: b.Size}
 		shown.Short = short[keyOf(b)]
 		if n := newest[b.VolumeID]; n != nil && !s.only(n) {
 			shown.Superseded = true
@@ -171,7 +175,8 @@ func (s *Disks) publish() {
 		// A broken backup with a chain that can be composed is served: damaged ranges give EIO, and
 		// the others may be all that is needed.
 		if b.State != backupstore.Complete {
-			shown.Problem = safetext.Printable(fmt.Sprintf("%s: %s", b.State, strings.Join(b.Problems, "; ")))
+			shown.Problem = safetext.Printable(fmt.Sprintf("%s: %s", b.State,
+				strings.Join(b.Problems, "; ")))
 			shown.Partial = b.Chain() != nil
 		}
 		backups = append(backups, shown)
@@ -180,7 +185,8 @@ func (s *Disks) publish() {
 	defer s.mu.Unlock()
 	for k := range s.open {
 		if byID[k.id] == nil && s.byID[k.id] != nil {
-			s.log.Warn("a backup that somebody reads is gone from the share: what of it is not open already gives errors from now on", "backup", k.id)
+			s.log.Warn("a backup that somebody reads is gone from the share: what of it is not "+
+				"open already gives errors from now on", "backup", k.id)
 		}
 	}
 	if !slices.Equal(backups, s.backups) { // else the tree stays as it is
@@ -196,7 +202,8 @@ func newestOf(all []*backupstore.Backup) map[string]*backupstore.Backup {
 	newest := map[string]*backupstore.Backup{}
 	for _, b := range all {
 		n := newest[b.VolumeID]
-		if b.State == backupstore.Complete && (n == nil || cmp.Or(b.CreatedAt.Compare(n.CreatedAt), strings.Compare(b.ID, n.ID)) > 0) {
+		if b.State == backupstore.Complete && (n == nil ||
+			cmp.Or(b.CreatedAt.Compare(n.CreatedAt), strings.Compare(b.ID, n.ID)) > 0) {
 			newest[b.VolumeID] = b
 		}
 	}
@@ -227,7 +234,8 @@ func (s *Disks) note(err error) {
 	case err == nil && before != nil:
 		s.log.Warn("the share can be looked at again")
 	case err != nil && (before == nil || before.Error() != err.Error()):
-		s.log.Warn("not all of the share can be looked at; what was seen there last stays", "err", err)
+		s.log.Warn("not all of the share can be looked at; what was seen there last stays",
+			"err", err)
 	}
 }
 

@@ -6,18 +6,20 @@ import (
 )
 
 // Figures are what a mount reports about its work, in its status and as metrics. Each is one field,
-// with tags for its name in the JSON and for the name and the labels of its metric; what each metric
-// is stands in help. A figure of the metrics alone has the JSON name "-", and one of the status
-// alone has no metric tag. Metrics that end with _total are counters, all others gauges. The names
-// are a contract, see docs/metrics.md.
+// with tags for its name in the JSON and for the name and the labels of its metric; what each
+// metric is stands in help. A figure of the metrics alone has the JSON name "-", and one of the
+// status alone has no metric tag. Metrics that end with _total are counters, all others gauges. The
+// names are a contract, see docs/metrics.md.
 type Figures struct {
-	Metrics   string            `json:"metrics,omitempty"` // the address at which metrics are served
+	// the address at which metrics are served
+	Metrics   string            `json:"metrics,omitempty"`
 	Cache     CacheFigures      `json:"cache"`
 	DiskCache *DiskCacheFigures `json:"disk_cache,omitempty"` // nil: there is none
 	Decoders  DecoderFigures    `json:"decoders"`
-	Indexing  *IndexProgress    `json:"indexing,omitempty"` // nil: nothing is indexed in the background
-	Damage    DamageFigures     `json:"damage"`
-	Errors    ErrorFigures      `json:"errors"`
+	// nil: nothing is indexed in the background
+	Indexing *IndexProgress `json:"indexing,omitempty"`
+	Damage   DamageFigures  `json:"damage"`
+	Errors   ErrorFigures   `json:"errors"`
 }
 
 // CacheFigures are those of the cache of decoded data in memory. A span is 128 KiB.
@@ -92,17 +94,22 @@ type ErrorFigures struct {
 func (s *Disks) figures() Figures {
 	f := Figures{Metrics: s.o.MetricsAddress}
 	c := s.cache.Stats()
-	f.Cache = CacheFigures{BudgetBytes: c.MemoryBytes, UsedBytes: c.UsedBytes, SpareBytes: c.SpareBytes, Hits: c.Hits, Misses: c.Misses,
-		Zeros: c.Zeros, Evictions: c.Evictions, ReadAhead: c.Prefetched, ReadAheadWasted: c.PrefetchWasted, Loads: c.Loads,
+	f.Cache = CacheFigures{BudgetBytes: c.MemoryBytes, UsedBytes: c.UsedBytes,
+		SpareBytes: c.SpareBytes, Hits: c.Hits, Misses: c.Misses,
+		Zeros: c.Zeros, Evictions: c.Evictions, ReadAhead: c.Prefetched,
+		ReadAheadWasted: c.PrefetchWasted, Loads: c.Loads,
 		LoadErrors: c.LoadErrors, LoadedBytes: c.LoadedBytes, MemoryWaits: c.MemoryWaits}
 	if s.disk != nil {
 		d := s.disk.Stats()
-		f.DiskCache = &DiskCacheFigures{BudgetBytes: d.Limit, UsedBytes: d.UsedBytes, Entries: d.Entries, Hits: d.Hits, HitBytes: d.HitBytes,
-			Misses: d.Misses, Stored: d.Stored, Dropped: d.Dropped, Evictions: d.Evictions, Corrupt: d.Corrupt, Full: d.Full}
+		f.DiskCache = &DiskCacheFigures{BudgetBytes: d.Limit, UsedBytes: d.UsedBytes,
+			Entries: d.Entries, Hits: d.Hits, HitBytes: d.HitBytes,
+			Misses: d.Misses, Stored: d.Stored, Dropped: d.Dropped, Evictions: d.Evictions,
+			Corrupt: d.Corrupt, Full: d.Full}
 	}
 	b := s.catalog.Stats()
 	d := b.Decoders
-	f.Decoders = DecoderFigures{BudgetBytes: d.MemoryBytes, UsedBytes: d.HeldBytes, Starts: d.Starts, Resumes: d.Resumes,
+	f.Decoders = DecoderFigures{BudgetBytes: d.MemoryBytes, UsedBytes: d.HeldBytes,
+		Starts: d.Starts, Resumes: d.Resumes,
 		Continuations: d.Continuations, Parked: d.Parked, Waiting: d.Waiting}
 	f.Damage = DamageFigures{b.VerificationFailures, b.HealedBlocks, b.DamagedBlocks}
 	f.Errors.Share, f.Errors.Waits = b.ShareErrors, int64(b.ShareWaiting.Seconds())

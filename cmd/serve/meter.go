@@ -18,7 +18,8 @@ import (
 const fromOverlay = cache.Made + 1
 
 // origins are the labels of reads of mounted disks in metrics, see cache.Origin.
-var origins = [...]string{cache.Zeros: "zero", cache.Memory: "memory", cache.Kept: "disk", cache.Made: "decode", fromOverlay: "overlay"}
+var origins = [...]string{cache.Zeros: "zero", cache.Memory: "memory", cache.Kept: "disk",
+	cache.Made: "decode", fromOverlay: "overlay"}
 
 // Kinds of errors of reads, in ErrorFigures.Reads.
 const (
@@ -46,14 +47,20 @@ type meter struct {
 func newMeter(r prometheus.Registerer) *meter {
 	m := &meter{errors: map[string]prometheus.Counter{}, counts: map[string]uint64{}}
 	seconds := prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Name: "restorefs_read_duration_seconds", Help: "Time that a read of a mounted disk took, by where the dearest of its bytes came from.",
-		Buckets: []float64{5e-6, 1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 2.5e-2, 5e-2, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30},
+		Name: "restorefs_read_duration_seconds",
+		Help: "Time that a read of a mounted disk took, by where the dearest of its " +
+			"bytes came from.",
+		Buckets: []float64{5e-6, 1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2,
+			2.5e-2, 5e-2, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30},
 	}, []string{"source"})
 	bytes := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "restorefs_read_bytes_total", Help: "Bytes that reads of mounted disks got, by where the dearest of a read's bytes came from.",
+		Name: "restorefs_read_bytes_total",
+		Help: "Bytes that reads of mounted disks got, by where the dearest of a read's " +
+			"bytes came from.",
 	}, []string{"source"})
 	failed := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "restorefs_read_errors_total", Help: "Reads of mounted disks that failed, by kind: damage, share, overlay, interrupted.",
+		Name: "restorefs_read_errors_total",
+		Help: "Reads of mounted disks that failed, by kind: damage, share, overlay, interrupted.",
 	}, []string{"kind"})
 	r.MustRegister(seconds, bytes, failed)
 	for i, name := range origins {

@@ -33,10 +33,13 @@ func Only(catalog *backupstore.Catalog, backups, volumes []string) (
 		volumeIDs[found.ID] = true
 		notes = append(notes, found.Notes...)
 	}
-	return func(b *backupstore.Backup) bool { return ids[b.ID] || volumeIDs[b.VolumeID] }, notes, nil
+	return func(b *backupstore.Backup) bool {
+		return ids[b.ID] || volumeIDs[b.VolumeID]
+	}, notes, nil
 }
 
-// orItsVolume adds to the error for a backup that is not found how to mount the volume of that name.
+// orItsVolume adds to the error for a backup that is not found how to mount the volume of that
+// name.
 func orItsVolume(catalog *backupstore.Catalog, ref string, err error) error {
 	if _, none := catalog.LookupVolume(ref); none != nil ||
 		!errors.Is(err, backupstore.ErrNoBackup) && !errors.Is(err, backupstore.ErrAmbiguous) {

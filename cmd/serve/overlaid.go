@@ -24,7 +24,8 @@ var _ fusefs.WritableDisk = (*overlaidVolume)(nil)
 func (v *overlaidVolume) Size() int64 { return v.Overlay.Size() }
 
 // NextData implements fusefs.Disk.
-func (v *overlaidVolume) NextData(ctx context.Context, off, end int64) (start, stop int64, err error) {
+func (v *overlaidVolume) NextData(ctx context.Context, off, end int64) (start, stop int64,
+	err error) {
 	return v.Overlay.NextData(ctx, off, end)
 }
 

@@ -37,7 +37,8 @@ func overlayKey(v *backupstore.Volume) overlay.Key {
 
 // check refuses a directory with overlays that do not belong to the contents of the backups that
 // are served. It is called before anything is mounted.
-func (l *overlays) check(ctx context.Context, catalog *backupstore.Catalog, only func(*backupstore.Backup) bool) error {
+func (l *overlays) check(ctx context.Context, catalog *backupstore.Catalog,
+	only func(*backupstore.Backup) bool) error {
 	list, err := overlay.List(l.dir)
 	if err != nil {
 		return err
@@ -48,23 +49,27 @@ func (l *overlays) check(ctx context.Context, catalog *backupstore.Catalog, only
 			continue
 		}
 		if info.InUse {
-			l.log.Warn("a disk cannot be opened until its overlay is free: another process has it", "backup", b.ID, "dir", l.dir)
+			l.log.Warn("a disk cannot be opened until its overlay is free: another process has it",
+				"backup", b.ID, "dir", l.dir)
 			continue
 		}
 		if err := l.checkOne(ctx, catalog, b); err != nil {
 			return err
 		}
 		if info.Problem != "" { // with a part of the disk only: the rest can be used
-			l.log.Warn("not all of a disk can be read or written", "backup", b.ID, "dir", l.dir, "problem", info.Problem)
+			l.log.Warn("not all of a disk can be read or written", "backup", b.ID, "dir", l.dir,
+				"problem", info.Problem)
 		}
 	}
 	return nil
 }
 
-func (l *overlays) checkOne(ctx context.Context, catalog *backupstore.Catalog, b *backupstore.Backup) error {
+func (l *overlays) checkOne(ctx context.Context, catalog *backupstore.Catalog,
+	b *backupstore.Backup) error {
 	v, err := catalog.Open(ctx, b)
 	if err != nil {
-		l.log.Warn("an overlay cannot be used, as its backup cannot be opened", "backup", b.ID, "err", err)
+		l.log.Warn("an overlay cannot be used, as its backup cannot be opened",
+			"backup", b.ID, "err", err)
 		return ctx.Err()
 	}
 	o, err := overlay.OpenReadOnly(ctx, l.dir, overlayKey(v), v, overlay.Options{Logger: l.log})
@@ -82,7 +87,8 @@ func (l *overlays) checkOne(ctx context.Context, catalog *backupstore.Catalog, b
 
 // acquire opens the overlay of a backup, or shares it if it is open. release closes it after its
 // last user has released it.
-func (l *overlays) acquire(ctx context.Context, key overlay.Key, base overlay.Base) (o *overlay.Overlay, release func() error, err error) {
+func (l *overlays) acquire(ctx context.Context, key overlay.Key,
+	base overlay.Base) (o *overlay.Overlay, release func() error, err error) {
 	for {
 		l.mu.Lock()
 		s := l.open[key.Backup]
@@ -98,7 +104,8 @@ func (l *overlays) acquire(ctx context.Context, key overlay.Key, base overlay.Ba
 		switch {
 		case s.key != key:
 			l.mu.Unlock()
-			return nil, nil, fmt.Errorf("the overlay of backup %s is in use with what the backup was before it changed on the share: %w", key.Backup, overlay.ErrOther)
+			return nil, nil, fmt.Errorf("the overlay of backup %s is in use with what the backup "+
+				"was before it changed on the share: %w", key.Backup, overlay.ErrOther)
 		case busy == nil:
 			s.users++
 			l.mu.Unlock()

@@ -11,15 +11,18 @@ import (
 // Status is what a mount reports about itself, as JSON (fusefs.StatusFile) and as metrics, with
 // tags like those of Figures. Its JSON fields are a contract.
 type Status struct {
-	PID         int       `json:"pid"`
-	Version     string    `json:"version"`
-	Started     time.Time `json:"started"`
-	Share       string    `json:"share"`
-	Overlay     string    `json:"overlay,omitempty"` // directory for writes; without it disks are read-only
-	Backups     int       `json:"backups"`
-	Problems    int       `json:"problems"`                  // finished backups that cannot be read completely
-	Problem     []string  `json:"problem_backups,omitempty"` // ids of the first 20
-	Incomplete  int       `json:"incomplete"`                // backups that Cinder is writing, or has given up
+	PID     int       `json:"pid"`
+	Version string    `json:"version"`
+	Started time.Time `json:"started"`
+	Share   string    `json:"share"`
+	// directory for writes; without it disks are read-only
+	Overlay string `json:"overlay,omitempty"`
+	Backups int    `json:"backups"`
+	// finished backups that cannot be read completely
+	Problems int      `json:"problems"`
+	Problem  []string `json:"problem_backups,omitempty"` // ids of the first 20
+	// backups that Cinder is writing, or has given up
+	Incomplete  int       `json:"incomplete"`
 	OpenVolumes int       `json:"open_volumes" metric:"open_volumes"`
 	Looked      time.Time `json:"looked"` // when the share was last looked at successfully
 	LookError   string    `json:"look_error,omitempty"`
@@ -41,10 +44,12 @@ type StateFigures struct {
 const maxProblemIDs = 20
 
 func (s *Disks) status() Status {
-	f := Status{PID: os.Getpid(), Version: s.o.Version, Started: s.started, Share: s.o.Share, Overlay: s.o.Overlay, Figures: s.figures()}
+	f := Status{PID: os.Getpid(), Version: s.o.Version, Started: s.started, Share: s.o.Share,
+		Overlay: s.o.Overlay, Figures: s.figures()}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	f.Backups, f.OpenVolumes, f.Looked = len(s.backups), len(s.open), s.looked.UTC().Truncate(time.Second)
+	f.Backups, f.OpenVolumes, f.Looked = len(s.backups), len(s.open), s.looked.UTC().Truncate(
+		time.Second)
 	f.LookedAt, f.LookFailing = float64(s.looked.UnixMilli())/1000, s.lookErr != nil
 	if s.lookErr != nil {
 		f.LookError = s.lookErr.Error()

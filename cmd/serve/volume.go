@@ -48,13 +48,15 @@ func (s *Disks) share(ctx context.Context, id string) (*Disk, error) {
 		}
 		s.mu.Lock()
 		if v = s.open[key]; v == nil { // not opened meanwhile by another goroutine
-			v = &openVolume{cached: s.cache.Volume(spansOf(composed), s.source(composed)), volume: composed}
+			v = &openVolume{cached: s.cache.Volume(spansOf(composed), s.source(composed)),
+				volume: composed}
 			s.open[key] = v
 		}
 		v.users++
 		s.mu.Unlock()
 	}
-	return &Disk{Volume: v.volume, cached: v.cached, reader: v.cached.NewReader(), close: func() { s.release(key, v) }, indexer: s.indexer, meter: s.meter,
+	return &Disk{Volume: v.volume, cached: v.cached, reader: v.cached.NewReader(),
+		close: func() { s.release(key, v) }, indexer: s.indexer, meter: s.meter,
 		tooShort: func(err error) { s.tooShort(key, err) }}, nil
 }
 

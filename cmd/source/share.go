@@ -24,7 +24,8 @@ func openShare(ctx context.Context, o locate.Options) (*locate.Share, error) {
 		if conf.Named {
 			return nil, fmt.Errorf("%w; --share says where the backups are", conf)
 		}
-		return nil, cmdline.Usagef("no share given: say --share DIRECTORY or NFSHOST:/EXPORT, or set RESTOREFS_SHARE (%w)", conf)
+		return nil, cmdline.Usagef("no share given: say --share DIRECTORY or NFSHOST:/EXPORT, "+
+			"or set RESTOREFS_SHARE (%w)", conf)
 	}
 	if err != nil {
 		return nil, err
@@ -45,7 +46,8 @@ func noMountOfOurs(s *locate.Share) error {
 	}
 	for _, m := range mounts {
 		if m.Device == fmt.Sprintf("%d:%d", unix.Major(dev), unix.Minor(dev)) {
-			return fmt.Errorf("%s is no share: it is a restorefs mount (type %s, on %s), which shows backups as disks; "+
+			return fmt.Errorf("%s is no share: it is a restorefs mount (type %s, on %s), "+
+				"which shows backups as disks; "+
 				"the share is where Cinder writes them, %s", s.Root, m.Type, m.Mountpoint, m.Source)
 		}
 	}

@@ -28,7 +28,8 @@ type Options struct {
 }
 
 // Open opens the share and looks at it. It completes store. The caller closes the catalogue.
-func Open(ctx context.Context, o Options, store backupstore.Options) (*backupstore.Catalog, *locate.Share, error) {
+func Open(ctx context.Context, o Options, store backupstore.Options) (*backupstore.Catalog,
+	*locate.Share, error) {
 	s, err := openShare(ctx, o.Share)
 	if err != nil {
 		return nil, nil, err
@@ -105,7 +106,8 @@ func None(catalog *backupstore.Catalog) error {
 // looked fails if a part of the share could not be read, which has been logged.
 func looked(catalog *backupstore.Catalog) error {
 	if len(catalog.Unread()) > 0 {
-		return errors.New("not all of the share could be looked at, see above: there may be more backups on it")
+		return errors.New("not all of the share could be looked at, see above: there may be more " +
+			"backups on it")
 	}
 	return nil
 }

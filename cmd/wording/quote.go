@@ -11,7 +11,8 @@ import (
 // byte, so that the word looks like what it means.
 func ShellWord(s string) string {
 	plain := func(r rune) bool {
-		return r < utf8.RuneSelf && (unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("-_./:@%+,=", r))
+		return r < utf8.RuneSelf && (unicode.IsLetter(r) || unicode.IsDigit(r) ||
+			strings.ContainsRune("-_./:@%+,=", r))
 	}
 	if s != "" && strings.IndexFunc(s, func(r rune) bool { return !plain(r) }) < 0 {
 		return s

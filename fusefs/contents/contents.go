@@ -92,7 +92,8 @@ func (d *disk) identify() Contents {
 		return Contents{}
 	}
 	head = append(head, make([]byte, headBytes-len(head))...)
-	for _, look := range []func(*disk, []byte) (Contents, bool){luks, lvm, md, xfs, ext, swap, ntfs, exfat, fat, btrfs, others} {
+	for _, look := range []func(*disk, []byte) (Contents, bool){luks, lvm, md, xfs, ext, swap, ntfs,
+		exfat, fat, btrfs, others} {
 		if c, ok := look(d, head); ok || d.err != nil {
 			return c
 		}
@@ -105,7 +106,8 @@ func luks(_ *disk, head []byte) (Contents, bool) {
 	if !bytes.HasPrefix(head, []byte("LUKS\xba\xbe")) {
 		return Contents{}, false
 	}
-	return Contents{Kind: fmt.Sprintf("LUKS%d", binary.BigEndian.Uint16(head[6:])), Holds: true}, true
+	return Contents{Kind: fmt.Sprintf("LUKS%d", binary.BigEndian.Uint16(head[6:])),
+		Holds: true}, true
 }
 
 // lvm: lib/format_text/layout.h of LVM2; the label is in one of four sectors
@@ -113,7 +115,8 @@ func luks(_ *disk, head []byte) (Contents, bool) {
 func lvm(_ *disk, head []byte) (Contents, bool) {
 	for i := range 4 {
 		label := head[512*i:]
-		if string(label[:8]) == "LABELONE" && binary.LittleEndian.Uint64(label[8:]) == uint64(i) && string(label[24:32]) == "LVM2 001" {
+		if string(label[:8]) == "LABELONE" && binary.LittleEndian.Uint64(label[8:]) == uint64(i) &&
+			string(label[24:32]) == "LVM2 001" {
 			return Contents{Kind: "LVM physical volume", Holds: true}, true
 		}
 	}
@@ -131,7 +134,8 @@ func md(d *disk, head []byte) (Contents, bool) {
 			return Contents{}, false
 		}
 	}
-	return Contents{Kind: "member of a RAID array (md)", Label: string(sb[32:64]), Holds: true}, true
+	return Contents{Kind: "member of a RAID array (md)", Label: string(sb[32:64]),
+		Holds: true}, true
 }
 
 // swap: include/linux/swap.h; the magic ends a page of 4096 bytes.
@@ -140,7 +144,9 @@ func swap(_ *disk, head []byte) (Contents, bool) {
 	case "SWAPSPACE2", "SWAP-SPACE":
 		return Contents{Kind: "swap", Label: string(head[1052:1068])}, true
 	case "S1SUSPEND\x00", "S2SUSPEND\x00", "ULSUSPEND\x00":
-		return Contents{Kind: "swap", State: InUse, Detail: "holds the memory of a machine that hibernated: its file systems must not be written to before it wakes up"}, true
+		return Contents{Kind: "swap", State: InUse,
+			Detail: "holds the memory of a machine that hibernated: its file systems must not be " +
+				"written to before it wakes up"}, true
 	}
 	return Contents{}, false
 }
@@ -156,7 +162,8 @@ func others(d *disk, head []byte) (Contents, bool) {
 		{"EROFS", 1024, "\xe2\xe1\xf5\xe0"},
 		{"SquashFS", 0, "hsqs"},
 		{"BitLocker volume", 3, "-FVE-FS-"},
-		{"bcache or bcachefs", 4096 + 24, "\xc6\x85\x73\xf6\x4e\x1a\x45\xca\x82\x65\xf5\x7f\x48\xba\x6d\x81"},
+		{"bcache or bcachefs", 4096 + 24,
+			"\xc6\x85\x73\xf6\x4e\x1a\x45\xca\x82\x65\xf5\x7f\x48\xba\x6d\x81"},
 		// The first of what a label of ZFS says, a list of names and values in XDR.
 		{"ZFS", 16<<10 + 20, "\x00\x00\x00\x07version\x00"},
 		{"JFS", 0x8000, "JFS1"},

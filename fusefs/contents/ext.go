@@ -18,7 +18,8 @@ func ext(_ *disk, head []byte) (Contents, bool) {
 	if le.Uint16(sb[0x38:]) != 0xEF53 || le.Uint32(sb[0x18:]) > 6 || le.Uint32(sb[0x4C:]) > 1 {
 		return Contents{}, false
 	}
-	compatible, incompatible, readOnly := le.Uint32(sb[0x5C:]), le.Uint32(sb[0x60:]), le.Uint32(sb[0x64:])
+	compatible, incompatible, readOnly := le.Uint32(sb[0x5C:]), le.Uint32(sb[0x60:]),
+		le.Uint32(sb[0x64:])
 	c := Contents{Kind: "ext2", State: Clean, Label: string(sb[0x78:0x88])}
 	if compatible&hasJournal != 0 {
 		c.Kind = "ext3"

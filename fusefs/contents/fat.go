@@ -10,8 +10,10 @@ import (
 func fat(_ *disk, head []byte) (Contents, bool) {
 	le := binary.LittleEndian
 	sector, cluster, fats, media := le.Uint16(head[11:]), head[13], head[16], head[21]
-	if head[510] != 0x55 || head[511] != 0xAA || sector < 512 || sector > 4096 || sector&(sector-1) != 0 ||
-		cluster == 0 || cluster&(cluster-1) != 0 || le.Uint16(head[14:]) == 0 || fats == 0 || fats > 2 || media < 0xF8 && media != 0xF0 {
+	if head[510] != 0x55 || head[511] != 0xAA || sector < 512 || sector > 4096 ||
+		sector&(sector-1) != 0 ||
+		cluster == 0 || cluster&(cluster-1) != 0 || le.Uint16(head[14:]) == 0 || fats == 0 ||
+		fats > 2 || media < 0xF8 && media != 0xF0 {
 		return Contents{}, false
 	}
 	c := Contents{Kind: "FAT", State: Clean, Label: strings.TrimRight(string(head[43:54]), " ")}

@@ -74,7 +74,8 @@ func newNTFSVolume(d *disk, head []byte) (v ntfsVol, ok bool) {
 		v.recordBytes = 1 << n
 	}
 	mft := le.Uint64(head[48:])
-	if v.recordBytes < 512 || v.recordBytes > ntfsMaxRecord || mft >= uint64(d.size/v.clusterBytes) {
+	if v.recordBytes < 512 || v.recordBytes > ntfsMaxRecord ||
+		mft >= uint64(d.size/v.clusterBytes) {
 		return v, false
 	}
 	v.mft = int64(mft) * v.clusterBytes
@@ -125,7 +126,8 @@ func resident(a []byte) []byte {
 	if len(a) < 24 || a[8] != 0 {
 		return nil
 	}
-	length, at := int64(binary.LittleEndian.Uint32(a[16:])), int64(binary.LittleEndian.Uint16(a[20:]))
+	length, at := int64(binary.LittleEndian.Uint32(a[16:])),
+		int64(binary.LittleEndian.Uint16(a[20:]))
 	if at > int64(len(a)) || length > int64(len(a))-at {
 		return nil
 	}
@@ -156,7 +158,8 @@ func (v ntfsVol) logClean(record []byte) (clean, known bool) {
 		}
 		if lsn := le.Uint64(page[at:]); !known || lsn > newest {
 			newest = lsn
-			clean = le.Uint16(page[at+12:]) == ntfsNoClient || le.Uint16(page[at+14:])&ntfsLogClean != 0
+			clean = le.Uint16(page[at+12:]) == ntfsNoClient ||
+				le.Uint16(page[at+14:])&ntfsLogClean != 0
 			known = true
 		}
 	}

@@ -41,11 +41,13 @@ func Look(r io.ReaderAt, size int64) (Survey, error) {
 	}
 	for i, p := range places {
 		if i == maxParts {
-			s.Table.Problems = append(s.Table.Problems, fmt.Sprintf("only the first %d partitions were looked into", maxParts))
+			s.Table.Problems = append(s.Table.Problems,
+				fmt.Sprintf("only the first %d partitions were looked into", maxParts))
 			break
 		}
 		part := Part{Partition: p}
-		if part.Contents, part.Err = Identify(io.NewSectionReader(r, p.Start, p.Size), p.Size); part.Err != nil {
+		if part.Contents, part.Err = Identify(io.NewSectionReader(r, p.Start, p.Size),
+			p.Size); part.Err != nil {
 			errs = append(errs, fmt.Errorf("look into %s: %w", part.name(), part.Err))
 		}
 		s.Parts = append(s.Parts, part)
@@ -138,21 +140,31 @@ func (s Survey) Advice(writable bool) []string {
 	switch {
 	case s.State() != InUse:
 	case writable:
-		out = append(out, "it was in use when it was backed up: its first mount must be able to write, so that its journal is replayed; "+
-			"with noload or norecovery, up to all recent files are missing")
+		out = append(out,
+			"it was in use when it was backed up: its first mount must be able to write, "+
+				"so that its journal is replayed; "+
+				"with noload or norecovery, up to all recent files are missing")
 	default:
-		out = append(out, "it was in use when it was backed up: mount it with --overlay so that its journal is replayed; "+
-			"without, up to all recent files are missing")
+		out = append(out,
+			"it was in use when it was backed up: mount it with --overlay so that its journal "+
+				"is replayed; "+
+				"without, up to all recent files are missing")
 	}
 	for _, p := range s.Parts {
 		if p.Holds {
-			out = append(out, fmt.Sprintf("%s holds its file systems inside (%s): whether they were in use cannot be seen from outside; "+
-				"\"LVM, LUKS, RAID\" in the guide to mounts says how to reach them", p.name(), p.Kind))
+			out = append(out,
+				fmt.Sprintf("%s holds its file systems inside (%s): whether they were in use "+
+					"cannot be seen from outside; "+
+					"\"LVM, LUKS, RAID\" in the guide to mounts says how to reach them",
+					p.name(), p.Kind))
 		}
 	}
 	if s.Image != "" {
-		out = append(out, fmt.Sprintf("the data begins as a %[1]s image does: name the format raw to programs that read it, or they take it for that image; "+
-			"if Cinder kept this volume as a %[1]s file, as its NFS driver can, the disk is inside it", s.Image))
+		out = append(out,
+			fmt.Sprintf("the data begins as a %[1]s image does: name the format raw to programs "+
+				"that read it, or they take it for that image; "+
+				"if Cinder kept this volume as a %[1]s file, as its NFS driver can, "+
+				"the disk is inside it", s.Image))
 	}
 	return out
 }

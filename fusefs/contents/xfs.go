@@ -10,11 +10,13 @@ import (
 func xfs(d *disk, head []byte) (Contents, bool) {
 	be := binary.BigEndian
 	blockBytes := be.Uint32(head[4:])
-	if string(head[:4]) != "XFSB" || blockBytes < 512 || blockBytes > 64<<10 || bits.OnesCount32(blockBytes) != 1 {
+	if string(head[:4]) != "XFSB" || blockBytes < 512 || blockBytes > 64<<10 ||
+		bits.OnesCount32(blockBytes) != 1 {
 		return Contents{}, false
 	}
 	c := Contents{Kind: "XFS", Label: string(head[108:120])}
-	start, groupBlocks, groups, blocks, shift := be.Uint64(head[48:]), be.Uint32(head[84:]), be.Uint32(head[88:]), be.Uint32(head[96:]), head[124]
+	start, groupBlocks, groups, blocks, shift := be.Uint64(head[48:]), be.Uint32(head[84:]),
+		be.Uint32(head[88:]), be.Uint32(head[96:]), head[124]
 	if start == 0 {
 		c.Detail = "its log is on another device: it cannot be told whether it was in use"
 		return c, true
@@ -33,7 +35,8 @@ func xfs(d *disk, head []byte) (Contents, bool) {
 	}
 	off := group*uint64(groupBlocks) + block // below 2^64, as both factors are below 2^32
 	size := uint64(blocks) * uint64(blockBytes)
-	if all := uint64(d.size) / uint64(blockBytes); off >= all || uint64(blocks) > all-off || size < 4*logBlock {
+	if all := uint64(d.size) / uint64(blockBytes); off >= all || uint64(blocks) > all-off ||
+		size < 4*logBlock {
 		return unread()
 	}
 	l := xfsLog{d: d, off: int64(off) * int64(blockBytes), blocks: int64(size / logBlock)}
@@ -65,7 +68,9 @@ type xfsLog struct {
 	blocks int64
 }
 
-func (l *xfsLog) read(block, n int64) []byte { return l.d.at(l.off+block*logBlock, int(n)*logBlock) }
+func (l *xfsLog) read(block, n int64) []byte {
+	return l.d.at(l.off+block*logBlock, int(n)*logBlock)
+}
 
 func (l *xfsLog) cycle(block int64) uint32 {
 	b := l.d.at(l.off+block*logBlock, 8)
@@ -131,12 +136,15 @@ func (l *xfsLog) before(head, n int64) []byte {
 // operation with that flag, and the right length.
 func unmounts(record []byte) bool {
 	be := binary.BigEndian
-	version, length, operations := be.Uint32(record[8:]), int64(be.Uint32(record[12:])), be.Uint32(record[40:])
+	version, length, operations := be.Uint32(record[8:]), int64(be.Uint32(record[12:])),
+		be.Uint32(record[40:])
 	headers := int64(1)
 	if size := int64(be.Uint32(record[320:])); version&2 != 0 && size > logSplit {
 		headers = (min(size, maxLogRecord) + logSplit - 1) / logSplit
 	}
-	if operations != 1 || length > maxLogRecord || headers*logBlock+(length+logBlock-1)/logBlock*logBlock != int64(len(record)) || length < 12 {
+	if operations != 1 || length > maxLogRecord ||
+		headers*logBlock+(length+logBlock-1)/logBlock*logBlock != int64(len(record)) ||
+		length < 12 {
 		return false
 	}
 	return record[headers*logBlock+9]&logUnmount != 0

@@ -31,7 +31,8 @@ var (
 
 	// ErrFailed: data could not be written to stable storage, and the overlay
 	// accepts no more writes until it is opened again.
-	ErrFailed error = &kindError{text: "an earlier write could not be made safe; nothing is written any more until the overlay is opened anew"}
+	ErrFailed error = &kindError{text: "an earlier write could not be made safe; nothing is " +
+		"written any more until the overlay is opened anew"}
 
 	// ErrClosed: the overlay is closed.
 	ErrClosed error = &kindError{text: "the overlay is closed"}

@@ -74,7 +74,8 @@ func (o *Overlay) parts(ctx context.Context, off, end, align int64) iter.Seq2[pa
 
 // merge fills p with the bytes at off. below reads the volume below, in ranges of blocks of align
 // bytes; it is not called for blocks that are completely in the overlay.
-func (o *Overlay) merge(ctx context.Context, p []byte, off, align int64, below func(p []byte, off int64) error) error {
+func (o *Overlay) merge(ctx context.Context, p []byte, off, align int64,
+	below func(p []byte, off int64) error) error {
 	for part, err := range o.parts(ctx, off, off+int64(len(p)), align) {
 		if err != nil {
 			return err
@@ -86,7 +87,8 @@ func (o *Overlay) merge(ctx context.Context, p []byte, off, align int64, below f
 		case part.touched:
 			if err = below(q, part.off); err == nil {
 				// Overwrite with the overlay's own blocks: all that was read below lies in these.
-				err = o.merge(ctx, q, part.off, blockBytes, func([]byte, int64) error { return nil })
+				err = o.merge(ctx, q, part.off, blockBytes,
+					func([]byte, int64) error { return nil })
 			}
 		default:
 			err = below(q, part.off)
@@ -101,7 +103,8 @@ func (o *Overlay) merge(ctx context.Context, p []byte, off, align int64, below f
 // Merge is ReadAt for a caller that reads the volume below in a way of its own. below fills p with
 // the bytes at off; it is called for one range after another, in order, and its error is returned
 // unchanged.
-func (o *Overlay) Merge(ctx context.Context, p []byte, off int64, below func(p []byte, off int64) error) error {
+func (o *Overlay) Merge(ctx context.Context, p []byte, off int64,
+	below func(p []byte, off int64) error) error {
 	if err := o.check(off, int64(len(p))); err != nil {
 		return err
 	}
@@ -110,7 +113,8 @@ func (o *Overlay) Merge(ctx context.Context, p []byte, off int64, below func(p [
 
 // ReadAt fills all of p with the bytes at off, written ones or the Base's, or fails.
 func (o *Overlay) ReadAt(ctx context.Context, p []byte, off int64) error {
-	return o.Merge(ctx, p, off, func(p []byte, off int64) error { return o.base.ReadAt(ctx, p, off) })
+	return o.Merge(ctx, p, off,
+		func(p []byte, off int64) error { return o.base.ReadAt(ctx, p, off) })
 }
 
 // NextData returns the first range [start, stop) within [off, end) of bytes that are not known to
@@ -139,7 +143,8 @@ func (o *Overlay) NextData(ctx context.Context, off, end int64) (start, stop int
 // ReadAt fills all of p with the bytes at off, or fails. It reads each block of the volume below at
 // most once, and none that is completely in the overlay.
 func (l *Layered) ReadAt(ctx context.Context, p []byte, off int64) error {
-	return l.over.merge(ctx, p, off, int64(l.Align()), func(p []byte, off int64) error { return l.Lower.ReadAt(ctx, p, off) })
+	return l.over.merge(ctx, p, off, int64(l.Align()),
+		func(p []byte, off int64) error { return l.Lower.ReadAt(ctx, p, off) })
 }
 
 // NextData is Overlay.NextData.

@@ -146,7 +146,8 @@ func written(index file, h *header) (n int64, err error) {
 		}
 		if p.words != nil {
 			n += count(p.words) * blockBytes
-			if last := h.key.blocks() - 1; last/pageBlocks == i && nextSet(p.words, int(last%pageBlocks), pageBlocks) < pageBlocks {
+			if last := h.key.blocks() - 1; last/pageBlocks == i &&
+				nextSet(p.words, int(last%pageBlocks), pageBlocks) < pageBlocks {
 				n -= h.key.blocks()*blockBytes - h.key.Size // the last block is short
 			}
 		}

@@ -33,11 +33,13 @@ func Open(ctx context.Context, dir string, key Key, base Base, o Options) (*Over
 
 // OpenReadOnly opens an overlay for reading, which several processes can do at
 // the same time. It fails with fs.ErrNotExist if nothing was ever written.
-func OpenReadOnly(ctx context.Context, dir string, key Key, base Base, o Options) (*Overlay, error) {
+func OpenReadOnly(ctx context.Context, dir string, key Key, base Base,
+	o Options) (*Overlay, error) {
 	return open(ctx, dir, key, base, o, os.O_RDONLY, lock.Shared)
 }
 
-func open(ctx context.Context, dir string, key Key, base Base, o Options, flags int, m lock.Mode) (*Overlay, error) {
+func open(ctx context.Context, dir string, key Key, base Base, o Options, flags int,
+	m lock.Mode) (*Overlay, error) {
 	if err := key.check(); err != nil {
 		return nil, err
 	}
@@ -117,9 +119,11 @@ func (o *Overlay) attach() error {
 	case h.key.Backup != o.key.Backup:
 		return fmt.Errorf("%w: it was made on backup %s", ErrOther, h.key.Backup)
 	case h.key.Size != o.key.Size:
-		return fmt.Errorf("%w: it was made on a volume of %d bytes, this one has %d", ErrOther, h.key.Size, o.key.Size)
+		return fmt.Errorf("%w: it was made on a volume of %d bytes, this one has %d", ErrOther,
+			h.key.Size, o.key.Size)
 	case h.key.Content != o.key.Content:
-		return fmt.Errorf("%w: when it was made, %s, the backup of this id had other contents; use another directory, or discard it",
+		return fmt.Errorf("%w: when it was made, %s, the backup of this id had other contents; "+
+			"use another directory, or discard it",
 			ErrOther, h.created.Format(time.DateTime))
 	}
 	data, err := openData(o.dir, h)

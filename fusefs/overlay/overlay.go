@@ -112,7 +112,8 @@ func (o *Overlay) give() { <-o.token }
 // check says whether a range lies inside the volume.
 func (o *Overlay) check(off, n int64) error {
 	if off < 0 || n < 0 || off > o.key.Size || n > o.key.Size-off {
-		return fmt.Errorf("%d bytes at %d are outside of the volume of %d bytes", n, off, o.key.Size)
+		return fmt.Errorf("%d bytes at %d are outside of the volume of %d bytes", n,
+			off, o.key.Size)
 	}
 	return nil
 }

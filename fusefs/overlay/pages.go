@@ -111,7 +111,8 @@ func (o *Overlay) load(p *page) error {
 		return fmt.Errorf("read the map of backup %s: %w", o.key.Backup, err)
 	}
 	if doubt {
-		o.log.Warn("a write of the overlay's map was cut off, as by a power failure; what was synced before is used",
+		o.log.Warn("a write of the overlay's map was cut off, as by a power failure; "+
+			"what was synced before is used",
 			"backup", o.key.Backup, "page", p.index)
 	}
 	p.words, p.generation = words, generation

@@ -27,7 +27,8 @@ func (o *Overlay) Next(ctx context.Context, off, end int64) (stop int64, written
 }
 
 // nextInPage is Next, but ends at the end of a page of the map.
-func (o *Overlay) nextInPage(ctx context.Context, off, end int64) (stop int64, written bool, err error) {
+func (o *Overlay) nextInPage(ctx context.Context, off, end int64) (stop int64, written bool,
+	err error) {
 	if !o.has() {
 		return end, false, nil
 	}

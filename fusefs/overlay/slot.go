@@ -84,7 +84,8 @@ func decodeSlot(b []byte, p place, blocks int64) *slot {
 		if allZero(sector) {
 			continue
 		}
-		s.stamps[k] = stamp{binary.LittleEndian.Uint64(sector[8:]), binary.LittleEndian.Uint32(sector[4:])}
+		s.stamps[k] = stamp{binary.LittleEndian.Uint64(sector[8:]),
+			binary.LittleEndian.Uint32(sector[4:])}
 		words := s.words[k*sectorWords:][:sectorWords]
 		for i := range words {
 			words[i] = binary.LittleEndian.Uint64(sector[sectorHead+8*i:])
@@ -93,7 +94,8 @@ func decodeSlot(b []byte, p place, blocks int64) *slot {
 		outside := max(0, int(min(blocks, pageBlocks))-first)
 		s.bad[k] = binary.LittleEndian.Uint32(sector) != p.checksum(k, sector) ||
 			s.stamps[k].generation == 0 || slotFor(s.stamps[k].generation) != p.slot ||
-			nextSet(&s.words, first+min(outside, sectorWords*64), first+sectorWords*64) < first+sectorWords*64
+			nextSet(&s.words, first+min(outside, sectorWords*64), first+sectorWords*64) < first+
+				sectorWords*64
 	}
 	return s
 }
@@ -138,11 +140,13 @@ func (s *slot) mayHold(last uint64) (later, cutOff bool) {
 // bits, or nil if none is set, and their generation. doubt says that a write of
 // the page was interrupted, or that a slot that is not needed is damaged. The
 // error is ErrDamaged: data that was reported as safe may be lost.
-func decodePage(both []byte, nonce [16]byte, index, blocks int64) (words *[pageWords]uint64, generation uint64, doubt bool, err error) {
+func decodePage(both []byte, nonce [16]byte, index, blocks int64) (words *[pageWords]uint64,
+	generation uint64, doubt bool, err error) {
 	var slots [2]*slot
 	var whole [2]uint64
 	for i := range slots {
-		slots[i] = decodeSlot(both[i*slotBytes:][:slotBytes], place{nonce, index, i}, blocks-index*pageBlocks)
+		slots[i] = decodeSlot(both[i*slotBytes:][:slotBytes], place{nonce, index, i},
+			blocks-index*pageBlocks)
 		whole[i] = slots[i].complete()
 	}
 	generation = max(whole[0], whole[1])
@@ -153,8 +157,10 @@ func decodePage(both []byte, nonce [16]byte, index, blocks int64) (words *[pageW
 		}
 		later, cutOff := s.mayHold(generation)
 		if later || whole[i] > 0 && whole[i] != generation-1 {
-			return nil, 0, true, damaged("page %d of its map, for %d bytes from %d on: put both files back from a copy, or discard the overlay",
-				index, min(pageBlocks, blocks-index*pageBlocks)*blockBytes, index*pageBlocks*blockBytes)
+			return nil, 0, true, damaged("page %d of its map, for %d bytes from %d on: "+
+				"put both files back from a copy, or discard the overlay",
+				index, min(pageBlocks, blocks-index*pageBlocks)*blockBytes,
+				index*pageBlocks*blockBytes)
 		}
 		doubt = doubt || cutOff
 	}

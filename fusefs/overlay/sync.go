@@ -131,7 +131,8 @@ func (o *Overlay) flushLater() {
 	if err == nil || errors.Is(err, ErrClosed) {
 		return
 	}
-	o.log.Error("what was written onto a backup cannot be made safe", "backup", o.key.Backup, "err", err)
+	o.log.Error("what was written onto a backup cannot be made safe", "backup", o.key.Backup,
+		"err", err)
 	o.mu.Lock()
 	o.syncLater() // unless it has failed for good
 	o.mu.Unlock()

@@ -50,7 +50,8 @@ func (o *Overlay) cut() error {
 }
 
 func cutMap(key Key, size int64) error {
-	return damaged("its map %s has %d bytes, not %d: it was cut, or a copy of it was not finished; put the whole map back, or discard the overlay",
+	return damaged("its map %s has %d bytes, not %d: it was cut, or a copy of it was not "+
+		"finished; put the whole map back, or discard the overlay",
 		mapName(key.Backup), size, key.mapBytes())
 }
 
@@ -77,7 +78,8 @@ func openData(dir storage, h *header) (file, error) {
 	name := dataName(h.key.Backup)
 	data, err := dir.open(name)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, damaged("its data file %s is missing: put it back beside the map, or discard the overlay", name)
+		return nil, damaged("its data file %s is missing: put it back beside the map, "+
+			"or discard the overlay", name)
 	}
 	if err != nil {
 		return nil, err
@@ -96,17 +98,20 @@ func belongs(data file, h *header) error {
 		return err
 	}
 	if want := h.key.dataBytes(); size != want {
-		return damaged("its data file %s has %d bytes, not %d: it was cut, or a copy of it was not finished; put the whole file back, or discard the overlay",
+		return damaged("its data file %s has %d bytes, not %d: it was cut, or a copy of it was "+
+			"not finished; put the whole file back, or discard the overlay",
 			name, size, want)
 	}
 	seal, err := eitherHeader(data, h.key.sealOffset())
 	switch {
 	case errors.Is(err, ErrDamaged):
-		return damaged("the end of its data file %s is not as it was made: put the whole file back, or discard the overlay", name)
+		return damaged("the end of its data file %s is not as it was made: put the whole file "+
+			"back, or discard the overlay", name)
 	case err != nil:
 		return err
 	case seal.nonce != h.nonce:
-		return damaged("its data file %s belongs to another map, as if only one of the two had been copied: put both back, or discard the overlay", name)
+		return damaged("its data file %s belongs to another map, as if only one of the two had "+
+			"been copied: put both back, or discard the overlay", name)
 	}
 	return nil
 }
@@ -148,7 +153,8 @@ func lost(dir storage, backup string) error {
 	defer data.Close()
 	had, err := hadMap(data)
 	if err == nil && had {
-		err = damaged("its map %s is missing or cut off, and there is something in its data file %s: put the map back, or discard the overlay",
+		err = damaged("its map %s is missing or cut off, and there is something in its data "+
+			"file %s: put the map back, or discard the overlay",
 			mapName(backup), dataName(backup))
 	}
 	return err

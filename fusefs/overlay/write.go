@@ -64,7 +64,8 @@ func (o *Overlay) syncLater() {
 // eachPage calls f for each page of the map with the part of [off, end) that
 // lies in it. Space for the page is allocated in the map file, and the page is
 // pinned.
-func (o *Overlay) eachPage(ctx context.Context, off, end int64, f func(pg *page, from, to int64) error) error {
+func (o *Overlay) eachPage(ctx context.Context, off, end int64,
+	f func(pg *page, from, to int64) error) error {
 	for off < end {
 		to := min(end, pageEnd(off))
 		pg, err := o.room(ctx, off/pageSpan)

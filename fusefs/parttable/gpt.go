@@ -36,7 +36,8 @@ func (d *disk) readGPT() error {
 	try := func(which string, sectorBytes, sector int64) bool {
 		err := d.tryGPT(sectorBytes, sector)
 		if err != nil && !errors.Is(err, errNoHeader) { // a missing header is reported below
-			wrong = append(wrong, fmt.Errorf("the %s copy of the GPT cannot be used: %w", which, err))
+			wrong = append(wrong, fmt.Errorf("the %s copy of the GPT cannot be used: %w",
+				which, err))
 		}
 		return err == nil
 	}
@@ -54,7 +55,8 @@ func (d *disk) readGPT() error {
 		// On a disk that was enlarged, the second copy is still where the first
 		// one says.
 		if try("second", b, d.size/b-1) || try("second", b, d.alternate(b)) {
-			d.problem("%v; the second copy is used, which Linux does not do: it shows no partitions", lost)
+			d.problem("%v; the second copy is used, which Linux does not do: "+
+				"it shows no partitions", lost)
 			return nil
 		}
 	}
@@ -97,14 +99,18 @@ func (d *disk) tryGPT(sectorBytes, sector int64) error {
 // block/partitions/efi.c.
 func (d *disk) tellLinux(h gptHeader) {
 	if h.entryBytes != gptEntryMin {
-		d.problem("the entries of the GPT have %d bytes each; Linux wants %d, and shows no partitions", h.entryBytes, gptEntryMin)
+		d.problem("the entries of the GPT have %d bytes each; Linux wants %d, "+
+			"and shows no partitions", h.entryBytes, gptEntryMin)
 	}
-	if last := d.sectors() - 1; h.lastUsable > last || h.firstUsable > last || h.lastUsable < h.firstUsable {
-		d.problem("the GPT says that sectors %d to %d are for partitions, of a disk whose last one is %d; Linux refuses that, and shows no partitions",
+	if last := d.sectors() - 1; h.lastUsable > last || h.firstUsable > last ||
+		h.lastUsable < h.firstUsable {
+		d.problem("the GPT says that sectors %d to %d are for partitions, of a disk whose last "+
+			"one is %d; Linux refuses that, and shows no partitions",
 			h.firstUsable, h.lastUsable, last)
 	}
 	if d.SectorBytes != 512 {
-		d.problem("the GPT counts in sectors of %d bytes; where a device has sectors of 512, as loop devices have unless told otherwise, "+
+		d.problem("the GPT counts in sectors of %d bytes; where a device has sectors of 512, "+
+			"as loop devices have unless told otherwise, "+
 			"Linux shows no partitions", d.SectorBytes)
 	}
 }
@@ -154,11 +160,14 @@ func (d *disk) gptHeader(sectorBytes, sector int64) (gptHeader, error) {
 		return gptHeader{}, damaged("the checksum of its header is wrong")
 	}
 	if own := le.Uint64(b[24:]); own != uint64(sector) {
-		return gptHeader{}, damaged(fmt.Sprintf("its header is in sector %d and says that it belongs in sector %d", sector, own))
+		return gptHeader{}, damaged(fmt.Sprintf(
+			"its header is in sector %d and says that it belongs in sector %d", sector, own))
 	}
-	h := gptHeader{count: le.Uint32(b[80:]), entryBytes: le.Uint32(b[84:]), checksum: le.Uint32(b[88:]),
+	h := gptHeader{count: le.Uint32(b[80:]), entryBytes: le.Uint32(b[84:]),
+		checksum:    le.Uint32(b[88:]),
 		firstUsable: le.Uint64(b[40:]), lastUsable: le.Uint64(b[48:])}
-	if h.entryBytes < gptEntryMin || h.entryBytes > gptEntryMax || h.entryBytes&(h.entryBytes-1) != 0 {
+	if h.entryBytes < gptEntryMin || h.entryBytes > gptEntryMax ||
+		h.entryBytes&(h.entryBytes-1) != 0 {
 		return gptHeader{}, damaged(fmt.Sprintf("its entries have %d bytes each", h.entryBytes))
 	}
 	if h.count == 0 || h.bytes() > maxEntriesBytes {
@@ -200,14 +209,17 @@ func (d *disk) takeEntry(number int, e []byte) {
 	if bytes.Equal(e[:gptTypeBytes], make([]byte, gptTypeBytes)) {
 		return // unused
 	}
-	first, last := binary.LittleEndian.Uint64(e[gptEntryFirst:]), binary.LittleEndian.Uint64(e[gptEntryLast:])
+	first, last := binary.LittleEndian.Uint64(e[gptEntryFirst:]), binary.LittleEndian.Uint64(
+		e[gptEntryLast:])
 	if last < first {
-		d.problem("partition %d ends at sector %d, before it begins, at %d; it is left out (Linux shows it with a size that makes no sense)", number, last, first)
+		d.problem("partition %d ends at sector %d, before it begins, at %d; it is left out "+
+			"(Linux shows it with a size that makes no sense)", number, last, first)
 		return
 	}
 	if number >= maxPartitions && !d.beyond { // Linux counts from 0: the disk itself
 		d.beyond = true
-		d.problem("partition %d has a number that Linux leaves out: it shows those below %d", number, maxPartitions)
+		d.problem("partition %d has a number that Linux leaves out: it shows those below %d",
+			number, maxPartitions)
 	}
 	d.add(number, first, max(last-first, last-first+1)) // 2^64 sectors would overflow to 0
 }

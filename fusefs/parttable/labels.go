@@ -20,7 +20,8 @@ func (d *disk) nameOtherLabel() {
 		return
 	}
 	if label := otherLabel(b, d.size); label != "" {
-		d.problem("the disk has a disk label of %s, whose partitions are not shown here; Linux shows them where its kernel is built for such labels", label)
+		d.problem("the disk has a disk label of %s, whose partitions are not shown here; "+
+			"Linux shows them where its kernel is built for such labels", label)
 	}
 }
 
@@ -38,7 +39,8 @@ func otherLabel(b []byte, size int64) string {
 		return "Sun"
 	case be.Uint32(b) == 0x0BE5A941 && sum32 == 0:
 		return "SGI (dvh)"
-	case string(b[:2]) == "ER" && mapAt >= 512 && mapAt <= labelBytes-2 && string(b[mapAt:mapAt+2]) == "PM":
+	case string(b[:2]) == "ER" && mapAt >= 512 && mapAt <= labelBytes-2 &&
+		string(b[mapAt:mapAt+2]) == "PM":
 		return "Apple (Mac)"
 	case le.Uint32(b[512:]) == bsdMagic || le.Uint32(b[64:]) == bsdMagic:
 		return "BSD"
@@ -55,7 +57,8 @@ func otherLabel(b []byte, size int64) string {
 		start, sectors := be.Uint32(b[i+4:]), be.Uint32(b[i+8:])
 		switch string(b[i+1 : i+4]) {
 		case "GEM", "BGM", "XGM", "LNX", "SWP", "RAW", "MIX", "UNX":
-			if b[i]&1 != 0 && start > 0 && sectors > 0 && start <= all && sectors <= all-start && int64(start) < size/512 {
+			if b[i]&1 != 0 && start > 0 && sectors > 0 && start <= all && sectors <= all-start &&
+				int64(start) < size/512 {
 				return "Atari (AHDI)"
 			}
 		}
@@ -88,11 +91,13 @@ func (d *disk) nameInnerLabel(number int, e mbrEntry) {
 		label = "UnixWare"
 	}
 	if label != "" {
-		d.problem("partition %d has a disk label of %s in it, whose partitions are not shown here; Linux shows them behind the others, "+
+		d.problem("partition %d has a disk label of %s in it, whose partitions are not shown "+
+			"here; Linux shows them behind the others, "+
 			"where its kernel is built for such labels", number, label)
 	}
 	if e.kind == kindDynamic {
-		d.problem("partition %d belongs to a dynamic disk of Windows (LDM), whose volumes are not shown here; Linux shows them instead, "+
+		d.problem("partition %d belongs to a dynamic disk of Windows (LDM), whose volumes are "+
+			"not shown here; Linux shows them instead, "+
 			"where its kernel is built for it", number)
 	}
 }

@@ -30,7 +30,8 @@ func parseMBR(b []byte) (m mbr, ok bool) {
 	}
 	for i := range m {
 		e := b[mbrEntries+16*i:]
-		m[i] = mbrEntry{flag: e[0], kind: e[4], start: binary.LittleEndian.Uint32(e[8:]), sectors: binary.LittleEndian.Uint32(e[12:])}
+		m[i] = mbrEntry{flag: e[0], kind: e[4], start: binary.LittleEndian.Uint32(e[8:]),
+			sectors: binary.LittleEndian.Uint32(e[12:])}
 	}
 	return m, true
 }
@@ -100,7 +101,8 @@ func (d *disk) readMBR(m mbr, first []byte) {
 		return
 	}
 	if d.SectorBytes == 4096 {
-		d.problem("the MBR counts in sectors of 4096 bytes, as what the partitions hold shows; where a device has sectors of 512, " +
+		d.problem("the MBR counts in sectors of 4096 bytes, as what the partitions hold shows; " +
+			"where a device has sectors of 512, " +
 			"as loop devices have unless told otherwise, Linux shows other partitions")
 	}
 	for i, e := range m {
@@ -121,7 +123,8 @@ func (d *disk) readMBR(m mbr, first []byte) {
 func (d *disk) shownByLinux(m mbr, what string) {
 	for _, e := range m {
 		if e.used() && int64(e.start) < d.size/512 {
-			d.problem("the disk as a whole is %s; what looks like a list of partitions in its first sector is left out, but Linux shows partitions by it", what)
+			d.problem("the disk as a whole is %s; what looks like a list of partitions in its "+
+				"first sector is left out, but Linux shows partitions by it", what)
 			return
 		}
 	}
@@ -143,7 +146,8 @@ func (d *disk) readLogical(number int, in mbrEntry, next int) int {
 	seen := map[uint64]bool{}
 	link := uint64(in.start)
 	for range maxLinks {
-		what := fmt.Sprintf("the logical partitions in partition %d, from the %s one on, cannot be found: ", number, ordinal(next-4))
+		what := fmt.Sprintf("the logical partitions in partition %d, from the %s one on, "+
+			"cannot be found: ", number, ordinal(next-4))
 		if link >= d.sectors() {
 			d.problem("%sthe list at sector %d is behind the end of the disk", what, link)
 			return next
@@ -153,7 +157,8 @@ func (d *disk) readLogical(number int, in mbrEntry, next int) int {
 			if next > 5 {
 				linux = " (Linux shows these over and over)"
 			}
-			d.problem("%sthe list at sector %d was there before, it goes in a circle%s", what, link, linux)
+			d.problem("%sthe list at sector %d was there before, it goes in a circle%s", what,
+				link, linux)
 			return next
 		}
 		seen[link] = true
@@ -175,7 +180,8 @@ func (d *disk) readLogical(number int, in mbrEntry, next int) int {
 					follow = &m[i]
 				}
 			case !e.used():
-			case i >= 2 && (uint64(e.start)+uint64(e.sectors) > uint64(in.sectors) || link+uint64(e.start) < uint64(in.start) ||
+			case i >= 2 && (uint64(e.start)+uint64(e.sectors) > uint64(in.sectors) ||
+				link+uint64(e.start) < uint64(in.start) ||
 				link+uint64(e.start)+uint64(e.sectors) > uint64(in.start)+uint64(in.sectors)):
 			default:
 				d.add(next, link+uint64(e.start), uint64(e.sectors))
@@ -187,7 +193,8 @@ func (d *disk) readLogical(number int, in mbrEntry, next int) int {
 		}
 		link = uint64(in.start) + uint64(follow.start)
 	}
-	d.problem("the chain of logical partitions in partition %d has more than %d links; the rest is left out", number, maxLinks)
+	d.problem("the chain of logical partitions in partition %d has more than %d links; "+
+		"the rest is left out", number, maxLinks)
 	return next
 }
 

@@ -66,9 +66,11 @@ func (d *disk) begins(off, size int64, link, strict bool) (bool, error) {
 	switch {
 	case holdsFileSystem(b):
 		blocks := uint64(le.Uint32(b[extBlocks:])) | uint64(le.Uint32(b[extBlocksHi:]))<<32
-		return !strict || le.Uint16(b[extGroup:]) == 0 && blocks <= uint64(size)>>(10+le.Uint32(b[extShift:])), nil
+		return !strict || le.Uint16(b[extGroup:]) == 0 &&
+			blocks <= uint64(size)>>(10+le.Uint32(b[extShift:])), nil
 	case at(0, "XFSB"):
-		return !strict || be.Uint32(b[4:]) >= 512 && be.Uint64(b[8:]) <= uint64(size)/uint64(be.Uint32(b[4:])), nil
+		return !strict || be.Uint32(b[4:]) >= 512 &&
+			be.Uint64(b[8:]) <= uint64(size)/uint64(be.Uint32(b[4:])), nil
 	case at(510, "\x55\xaa"):
 		m, _ := parseMBR(b)
 		return isBootSector(b) || link && m.plausible(), nil
@@ -105,9 +107,11 @@ func (d *disk) sectorOf(m mbr, first []byte) int64 {
 			if !e.used() || e.start == 0 {
 				continue
 			}
-			known, err := d.begins(int64(e.start)*sector, int64(e.sectors)*sector, e.extended(), sector != 512)
+			known, err := d.begins(int64(e.start)*sector, int64(e.sectors)*sector, e.extended(),
+				sector != 512)
 			if err != nil {
-				d.problem("the size of sectors could not be found out, 512 bytes are assumed: %v", err)
+				d.problem("the size of sectors could not be found out, 512 bytes are assumed: %v",
+					err)
 				return 512
 			}
 			if known {

@@ -56,7 +56,8 @@ func Read(r io.ReaderAt, size int64) (Table, error) {
 			return Table{}, err
 		}
 		if d.isGPT && !m.announces() {
-			d.problem("the MBR's entry for the GPT does not begin at sector 1; Linux wants that, and shows no partitions")
+			d.problem("the MBR's entry for the GPT does not begin at sector 1; Linux wants that, " +
+				"and shows no partitions")
 		}
 	}
 	d.findOverlaps()
@@ -99,7 +100,8 @@ func (d *disk) sectors() uint64 { return uint64(d.size / d.SectorBytes) }
 func (d *disk) add(number int, start, sectors uint64) {
 	all := d.sectors()
 	if start >= all {
-		d.problem("partition %d begins at sector %d, behind the end of the disk, which has %d; it is left out", number, start, all)
+		d.problem("partition %d begins at sector %d, behind the end of the disk, which has %d; "+
+			"it is left out", number, start, all)
 		return
 	}
 	if len(d.Partitions) == maxPartitions {
@@ -114,10 +116,12 @@ func (d *disk) add(number int, start, sectors uint64) {
 		if d.isGPT {
 			linux = " (Linux leaves it out)"
 		}
-		d.problem("partition %d has %d sectors, %d of them behind the end of the disk; it ends there%s", number, sectors, sectors-left, linux)
+		d.problem("partition %d has %d sectors, %d of them behind the end of the disk; "+
+			"it ends there%s", number, sectors, sectors-left, linux)
 		sectors = left
 	}
-	d.Partitions = append(d.Partitions, Partition{number, int64(start) * d.SectorBytes, int64(sectors) * d.SectorBytes})
+	d.Partitions = append(d.Partitions, Partition{number, int64(start) * d.SectorBytes,
+		int64(sectors) * d.SectorBytes})
 }
 
 // findOverlaps reports partitions that overlap. They are shown nevertheless.

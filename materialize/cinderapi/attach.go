@@ -42,16 +42,19 @@ func (c *Client) NewAttacher(ctx context.Context, serverID string) (*Attacher, e
 	}
 	a := &Attacher{cinder: c, nova: nova, wait: attachWait}
 	var answer struct{ Server Server }
-	err = nova.Do(ctx, Call{Op: "get the record", On: "server " + serverID, Method: http.MethodGet, Path: "servers/" + url.PathEscape(serverID), Into: &answer})
+	err = nova.Do(ctx, Call{Op: "get the record", On: "server " + serverID, Method: http.MethodGet,
+		Path: "servers/" + url.PathEscape(serverID), Into: &answer})
 	if err != nil {
 		return nil, err
 	}
 	a.Server = answer.Server
 	if !strings.EqualFold(a.Server.ID, serverID) {
-		return nil, fmt.Errorf("get the record of server %s: the answer is not about that server", serverID)
+		return nil, fmt.Errorf("get the record of server %s: the answer is not about that server",
+			serverID)
 	}
 	if a.Server.Status != "ACTIVE" {
-		return nil, fmt.Errorf("server %s (%s) is %s, not ACTIVE: is it this machine?", serverID, oneLine(a.Server.Name, 100), oneLine(a.Server.Status, 40))
+		return nil, fmt.Errorf("server %s (%s) is %s, not ACTIVE: is it this machine?", serverID,
+			oneLine(a.Server.Name, 100), oneLine(a.Server.Status, 40))
 	}
 	return a, nil
 }
@@ -95,7 +98,8 @@ func (a *Attacher) Attach(ctx context.Context, id string) error {
 		case v.Status == "available" && (started || time.Since(begun) > 10*time.Second):
 			// Nova reserves the volume before it answers, and gives it back if its compute service
 			// cannot attach it.
-			return false, fmt.Errorf("%s of volume %s failed, Nova gave the volume back: see openstack server event list %s, or nova-compute's log", op, id, a.Server.ID)
+			return false, fmt.Errorf("%s of volume %s failed, Nova gave the volume back: "+
+				"see openstack server event list %s, or nova-compute's log", op, id, a.Server.ID)
 		}
 		started = started || v.Status != "available"
 		return false, nil
@@ -107,7 +111,8 @@ func (a *Attacher) Attach(ctx context.Context, id string) error {
 }
 
 func (a *Attacher) has(v *Volume) bool {
-	return slices.ContainsFunc(v.Attachments, func(t Attachment) bool { return strings.EqualFold(t.ServerID, a.Server.ID) })
+	return slices.ContainsFunc(v.Attachments,
+		func(t Attachment) bool { return strings.EqualFold(t.ServerID, a.Server.ID) })
 }
 
 // Detach detaches a volume and waits until it is available. It is no error if the volume is not
@@ -116,7 +121,8 @@ func (a *Attacher) Detach(ctx context.Context, id string) error {
 	ctx, cancel := context.WithTimeout(ctx, a.wait)
 	defer cancel()
 	left := func(err error) error {
-		return fmt.Errorf("volume %s may still be attached to server %s, detach it with: openstack server remove volume %s %s: %w", id, a.Server.ID, a.Server.ID, id, err)
+		return fmt.Errorf("volume %s may still be attached to server %s, detach it with: "+
+			"openstack server remove volume %s %s: %w", id, a.Server.ID, a.Server.ID, id, err)
 	}
 	// A volume that is still attaching can be detached only once it is attached.
 	v, err := a.cinder.WaitVolume(ctx, id, 0, func(v *Volume) (bool, error) {
@@ -129,10 +135,12 @@ func (a *Attacher) Detach(ctx context.Context, id string) error {
 		return nil
 	}
 	if !a.has(v) {
-		return fmt.Errorf("volume %s is %s and not attached to server %s, so it was left as it is", id, v.Status, a.Server.ID)
+		return fmt.Errorf("volume %s is %s and not attached to server %s, so it was left as it is",
+			id, v.Status, a.Server.ID)
 	}
 	err = a.nova.Do(ctx, Call{
-		Op: "the detachment from server " + a.Server.ID, On: "volume " + id, Method: http.MethodDelete, Path: a.path() + "/" + url.PathEscape(id),
+		Op: "the detachment from server " + a.Server.ID, On: "volume " + id,
+		Method: http.MethodDelete, Path: a.path() + "/" + url.PathEscape(id),
 	})
 	if err != nil && StatusOf(err) != http.StatusNotFound {
 		return left(err)
@@ -146,7 +154,8 @@ func (a *Attacher) Detach(ctx context.Context, id string) error {
 		case strings.HasPrefix(v.Status, "error"):
 			return false, fmt.Errorf("it is %s now", v.Status)
 		case v.Status == "in-use" && (started || time.Since(begun) > a.wait/2):
-			return false, errors.New("the server did not release it: is something using the device?")
+			return false, errors.New(
+				"the server did not release it: is something using the device?")
 		}
 		started = started || v.Status == "detaching"
 		return false, nil

@@ -30,7 +30,8 @@ type Backup struct {
 // manager.py sets container and driver last, and delete_backup calls no driver
 // if the record has none.)
 func (b *Backup) FailedImport() bool {
-	return b.Status == "error" && b.VolumeID == "00000000-0000-0000-0000-000000000000" && b.Container == nil
+	return b.Status == "error" && b.VolumeID == "00000000-0000-0000-0000-000000000000" &&
+		b.Container == nil
 }
 
 func backupPath(id string) (path, on string) {
@@ -49,7 +50,8 @@ func (c *Client) GetBackup(ctx context.Context, id string) (*Backup, error) {
 		return nil, err
 	}
 	if answer.Backup == nil || !strings.EqualFold(answer.Backup.ID, id) {
-		return nil, &Error{Op: call.Op, On: on, Err: errAnswer{fmt.Errorf("the answer is not about that backup")}}
+		return nil, &Error{Op: call.Op, On: on,
+			Err: errAnswer{fmt.Errorf("the answer is not about that backup")}}
 	}
 	return answer.Backup, nil
 }
@@ -60,18 +62,22 @@ func (c *Client) GetBackup(ctx context.Context, id string) (*Backup, error) {
 // may exist.
 func (c *Client) ImportBackup(ctx context.Context, id, service, recordURL string) error {
 	_, on := backupPath(id)
-	body := map[string]any{"backup-record": map[string]string{"backup_service": service, "backup_url": recordURL}}
-	return c.Do(ctx, Call{Op: "import the record", On: on, Method: http.MethodPost, Path: "backups/import_record", Body: body})
+	body := map[string]any{"backup-record": map[string]string{"backup_service": service,
+		"backup_url": recordURL}}
+	return c.Do(ctx, Call{Op: "import the record", On: on, Method: http.MethodPost,
+		Path: "backups/import_record", Body: body})
 }
 
 // DeleteFailedImport deletes the record b, which must be a FailedImport, and
 // waits until it is gone.
 func (c *Client) DeleteFailedImport(ctx context.Context, b *Backup) error {
 	if !b.FailedImport() {
-		return fmt.Errorf("backup %s is not deleted: its record is not that of a failed import", b.ID)
+		return fmt.Errorf("backup %s is not deleted: its record is not that of a failed import",
+			b.ID)
 	}
 	path, on := backupPath(b.ID)
-	err := c.Do(ctx, Call{Op: "delete the record of a failed import", On: on, Method: http.MethodDelete, Path: path})
+	err := c.Do(ctx, Call{Op: "delete the record of a failed import", On: on,
+		Method: http.MethodDelete, Path: path})
 	if err != nil && StatusOf(err) != http.StatusNotFound {
 		return err
 	}
@@ -82,11 +88,13 @@ func (c *Client) DeleteFailedImport(ctx context.Context, b *Backup) error {
 	case err != nil:
 		return err
 	}
-	return fmt.Errorf("backup %s: Cinder did not delete the record of a failed import, it is %s", b.ID, left.Status)
+	return fmt.Errorf("backup %s: Cinder did not delete the record of a failed import, it is %s",
+		b.ID, left.Status)
 }
 
 // WaitBackup gets the record repeatedly until done returns true or ctx ends.
-func (c *Client) WaitBackup(ctx context.Context, id string, done func(*Backup) bool) (*Backup, error) {
+func (c *Client) WaitBackup(ctx context.Context, id string,
+	done func(*Backup) bool) (*Backup, error) {
 	for pause := 50 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
 		b, err := c.GetBackup(ctx, id)
 		if err != nil || done(b) {

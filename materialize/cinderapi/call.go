@@ -50,7 +50,8 @@ func (s *Service) Do(ctx context.Context, c Call) error {
 		ok = []int{200, 201, 202, 203, 204}
 	}
 	return retry(ctx, s.options, c, func(ctx context.Context) error {
-		resp, err := sc.Request(ctx, c.Method, target, &gophercloud.RequestOpts{JSONBody: c.Body, OkCodes: ok, KeepResponseBody: true})
+		resp, err := sc.Request(ctx, c.Method, target, &gophercloud.RequestOpts{JSONBody: c.Body,
+			OkCodes: ok, KeepResponseBody: true})
 		if err != nil {
 			return err
 		}
@@ -102,11 +103,13 @@ func retry(ctx context.Context, o Options, c Call, attempt func(context.Context)
 func (e *Error) again(repeat bool, pause time.Duration) (time.Duration, bool) {
 	var dial *net.OpError
 	switch {
-	case e.Status == http.StatusTooManyRequests, e.Status == http.StatusRequestEntityTooLarge && e.RetryAfter > 0:
+	case e.Status == http.StatusTooManyRequests, e.Status == http.StatusRequestEntityTooLarge &&
+		e.RetryAfter > 0:
 		// The call was rejected before anything was done. Cinder also answers 413 for an exceeded
 		// quota, with a Retry-After of 0.
 		return max(pause, e.RetryAfter), true
-	case e.Status == http.StatusBadGateway, e.Status == http.StatusServiceUnavailable, e.Status == http.StatusGatewayTimeout:
+	case e.Status == http.StatusBadGateway, e.Status == http.StatusServiceUnavailable,
+		e.Status == http.StatusGatewayTimeout:
 		return max(pause, e.RetryAfter), repeat
 	case e.Status != 0:
 		return 0, false

@@ -44,7 +44,8 @@ type Client struct {
 // Connect reads the credentials, logs in and finds Cinder. The error wraps ErrCredentials if the
 // credentials cannot be used, and is an *Error if a call failed.
 func Connect(ctx context.Context, o Options) (*Client, error) {
-	o.CallTimeout, o.Patience = cmp.Or(o.CallTimeout, time.Minute), cmp.Or(o.Patience, 3*time.Minute)
+	o.CallTimeout, o.Patience = cmp.Or(o.CallTimeout, time.Minute), cmp.Or(o.Patience,
+		3*time.Minute)
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -95,9 +96,11 @@ func httpClient(tlsConfig *tls.Config, timeout time.Duration) http.Client {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.TLSClientConfig = tlsConfig
 	return http.Client{
-		Transport:     boundedTransport{t},
-		Timeout:       timeout,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		Transport: boundedTransport{t},
+		Timeout:   timeout,
+		CheckRedirect: func(*http.Request, []*http.Request) error {
+			return http.ErrUseLastResponse
+		},
 	}
 }
 
@@ -109,7 +112,8 @@ func (s settings) withoutKeystone() (*gophercloud.ProviderClient, string, error)
 		return nil, "", s.missing(s.name("project_id"))
 	}
 	if s.volumeEndpoint() == "" {
-		return nil, "", s.missing(s.name("volume_endpoint") + " (the address of Cinder, which no catalogue tells without Keystone)")
+		return nil, "", s.missing(s.name("volume_endpoint") +
+			" (the address of Cinder, which no catalogue tells without Keystone)")
 	}
 	p := new(gophercloud.ProviderClient)
 	p.UseTokenLock()
@@ -142,7 +146,8 @@ func (c *Client) logIn(ctx context.Context, o Options, auth gophercloud.AuthOpti
 	result := c.token()
 	catalog, err := result.ExtractServiceCatalog()
 	if err != nil {
-		return fmt.Errorf("log in at Keystone %s: its answer makes no sense: %w", auth.IdentityEndpoint, err)
+		return fmt.Errorf("log in at Keystone %s: its answer makes no sense: %w",
+			auth.IdentityEndpoint, err)
 	}
 	c.catalog = catalog.Entries
 	if p, err := result.ExtractProject(); err == nil && p != nil {
@@ -168,13 +173,15 @@ func (c *Client) isFor(scope *gophercloud.AuthScope) bool {
 		return true
 	}
 	p, err := c.token().ExtractProject()
-	return err == nil && p != nil && (p.ID == scope.ProjectID || scope.ProjectName != "" && p.Name == scope.ProjectName &&
-		(p.Domain.ID == scope.DomainID || p.Domain.Name == scope.DomainName))
+	return err == nil && p != nil && (p.ID == scope.ProjectID ||
+		scope.ProjectName != "" && p.Name == scope.ProjectName &&
+			(p.Domain.ID == scope.DomainID || p.Domain.Name == scope.DomainName))
 }
 
 // volumeEndpoint is the address of Cinder in the settings, "" if there is none.
 func (s settings) volumeEndpoint() string {
-	names := []string{"volume_endpoint", "volume_endpoint_override", "block_storage_endpoint_override"}
+	names := []string{"volume_endpoint", "volume_endpoint_override",
+		"block_storage_endpoint_override"}
 	if k, err := s.kind(); err == nil && k == noauth {
 		// Cinder's only if there is no Keystone
 		names = append(names, "cinder_endpoint", "endpoint")
@@ -187,12 +194,14 @@ func (c *Client) findCinder(ctx context.Context, o Options) error {
 	url := c.settings.volumeEndpoint()
 	if url == "" {
 		var err error
-		if url, err = c.endpoint("Cinder", "volume_endpoint", "volumev3", "block-storage", "block-store", "volume"); err != nil {
+		if url, err = c.endpoint("Cinder", "volume_endpoint", "volumev3", "block-storage",
+			"block-store", "volume"); err != nil {
 			return err
 		}
 	}
 	root, url := inProject(url, c.project)
-	c.Service = &Service{options: o, sc: &gophercloud.ServiceClient{ProviderClient: c.provider, Endpoint: url, Type: "block-storage"}}
+	c.Service = &Service{options: o, sc: &gophercloud.ServiceClient{ProviderClient: c.provider,
+		Endpoint: url, Type: "block-storage"}}
 	return c.chooseMicroversion(ctx, root)
 }
 
@@ -207,7 +216,8 @@ func (c *Client) Compute() (*Service, error) {
 	}
 	return &Service{
 		options: c.options,
-		sc:      &gophercloud.ServiceClient{ProviderClient: c.provider, Endpoint: gophercloud.NormalizeURL(url), Type: "compute"},
+		sc: &gophercloud.ServiceClient{ProviderClient: c.provider,
+			Endpoint: gophercloud.NormalizeURL(url), Type: "compute"},
 	}, nil
 }
 
@@ -226,7 +236,8 @@ func (c *Client) endpoint(service, setting string, types ...string) (string, err
 		regions = slices.Compact(regions)
 		switch {
 		case len(urls) > 0 && region == "" && len(regions) > 1:
-			return "", fmt.Errorf("%w: the cloud has %s in the regions %s: say which one with %s", ErrCredentials, service, strings.Join(regions, ", "), s.name("region_name"))
+			return "", fmt.Errorf("%w: the cloud has %s in the regions %s: say which one with %s",
+				ErrCredentials, service, strings.Join(regions, ", "), s.name("region_name"))
 		case len(urls) > 0:
 			return urls[0], nil
 		}
@@ -237,9 +248,11 @@ func (c *Client) endpoint(service, setting string, types ...string) (string, err
 	case c.project == "":
 		hint = "the token is not for a project: set " + s.name("project_name")
 	case len(regions) > 0:
-		hint = fmt.Sprintf("it is in the regions %s, %s says %q", strings.Join(regions, ", "), s.name("region_name"), region)
+		hint = fmt.Sprintf("it is in the regions %s, %s says %q", strings.Join(regions, ", "),
+			s.name("region_name"), region)
 	case len(interfaces) > 0:
-		hint = fmt.Sprintf("it is there for %s, %s says %q", strings.Join(slices.Compact(interfaces), ", "), s.name("interface"), want)
+		hint = fmt.Sprintf("it is there for %s, %s says %q",
+			strings.Join(slices.Compact(interfaces), ", "), s.name("interface"), want)
 	default:
 		hint = fmt.Sprintf("give its address in %s", s.name(setting))
 	}
@@ -279,7 +292,8 @@ func olderAPI(url string) bool {
 // inProject derives from Cinder's address the root of the API, which is the same for all projects,
 // and the address for calls of the project.
 func inProject(url, project string) (root, inside string) {
-	for _, p := range []string{"%(project_id)s", "$(project_id)s", "%(tenant_id)s", "$(tenant_id)s"} {
+	for _, p := range []string{"%(project_id)s", "$(project_id)s", "%(tenant_id)s",
+		"$(tenant_id)s"} {
 		url = strings.ReplaceAll(url, p, project)
 	}
 	url = strings.TrimRight(url, "/")
@@ -306,9 +320,12 @@ func (c *Client) chooseMicroversion(ctx context.Context, root string) error {
 			Version string `json:"version"`
 		} `json:"versions"`
 	}
-	err := c.Do(ctx, Call{Op: "ask Cinder for its API versions", Method: http.MethodGet, URL: root, Into: &answer, OK: []int{200, 300}})
-	if e, ok := asError(err); ok && (e.Status >= 400 && e.Status < 500 || errors.As(err, new(errAnswer))) {
-		c.options.Logger.Info("Cinder does not tell its API versions; version 3.0 is used", "err", err)
+	err := c.Do(ctx, Call{Op: "ask Cinder for its API versions", Method: http.MethodGet, URL: root,
+		Into: &answer, OK: []int{200, 300}})
+	if e, ok := asError(err); ok && (e.Status >= 400 && e.Status < 500 ||
+		errors.As(err, new(errAnswer))) {
+		c.options.Logger.Info("Cinder does not tell its API versions; version 3.0 is used",
+			"err", err)
 		return nil
 	}
 	if err != nil {

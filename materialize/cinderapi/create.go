@@ -31,7 +31,8 @@ type NewVolume struct {
 // searches for the volume by RunKey; it never asks for a volume twice.
 func (c *Client) CreateVolume(ctx context.Context, n NewVolume) (*Volume, error) {
 	body := map[string]any{"size": n.SizeGiB, "metadata": map[string]string{RunKey: n.Run}}
-	for key, value := range map[string]string{"volume_type": n.Type, "availability_zone": n.Zone, "name": n.Name, "description": n.Description} {
+	for key, value := range map[string]string{"volume_type": n.Type, "availability_zone": n.Zone,
+		"name": n.Name, "description": n.Description} {
 		if value != "" {
 			body[key] = value
 		}
@@ -40,7 +41,8 @@ func (c *Client) CreateVolume(ctx context.Context, n NewVolume) (*Volume, error)
 		Volume *Volume `json:"volume"`
 	}
 	err := c.Do(ctx, Call{
-		Op: "the creation", On: fmt.Sprintf("a volume of %d GiB", n.SizeGiB), Method: http.MethodPost, Path: "volumes",
+		Op: "the creation", On: fmt.Sprintf("a volume of %d GiB", n.SizeGiB),
+		Method: http.MethodPost, Path: "volumes",
 		Body: map[string]any{"volume": body}, Into: &answer,
 	})
 	if err == nil && (answer.Volume == nil || !isUUID(answer.Volume.ID)) {
@@ -57,12 +59,15 @@ func (c *Client) CreateVolume(ctx context.Context, n NewVolume) (*Volume, error)
 	case v != nil && ctx.Err() != nil:
 		return v, fmt.Errorf("the creation of volume %s: %w", v.ID, ctx.Err())
 	case v != nil:
-		c.options.Logger.Warn("the answer to the creation of the volume was lost, but the volume was created", "volume", v.ID, "err", err)
+		c.options.Logger.Warn("the answer to the creation of the volume was lost, "+
+			"but the volume was created", "volume", v.ID, "err", err)
 		return v, nil
 	case lookErr != nil:
-		return nil, fmt.Errorf("%w; whether the volume was created is not known: look for it with: openstack volume list --property %s=%s", err, RunKey, n.Run)
+		return nil, fmt.Errorf("%w; whether the volume was created is not known: look for it "+
+			"with: openstack volume list --property %s=%s", err, RunKey, n.Run)
 	}
-	return nil, fmt.Errorf("%w; no such volume is there now; look once more, before it is asked for again, with: openstack volume list --property %s=%s", err, RunKey, n.Run)
+	return nil, fmt.Errorf("%w; no such volume is there now; look once more, before it is asked "+
+		"for again, with: openstack volume list --property %s=%s", err, RunKey, n.Run)
 }
 
 // findRun searches for the volume of a run, up to three times, as Cinder may
@@ -83,7 +88,8 @@ func (c *Client) findRun(ctx context.Context, run string) (*Volume, error) {
 			Volumes []Volume `json:"volumes"`
 		}
 		err := c.Do(ctx, Call{
-			Op: "a search", On: "the volume just asked for", Method: http.MethodGet, Path: "volumes/detail?" + query.Encode(), Into: &answer,
+			Op: "a search", On: "the volume just asked for", Method: http.MethodGet,
+			Path: "volumes/detail?" + query.Encode(), Into: &answer,
 		})
 		if err != nil {
 			return nil, err
@@ -104,7 +110,9 @@ const createWait = 15 * time.Minute
 // does not become available, the error says why, with Cinder's messages for
 // users.
 func (c *Client) WaitCreated(ctx context.Context, id string) (*Volume, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, createWait, fmt.Errorf("it did not become available in %s: is a cinder-volume service up? (openstack volume service list)", createWait))
+	ctx, cancel := context.WithTimeoutCause(ctx, createWait,
+		fmt.Errorf("it did not become available in %s: is a cinder-volume service up? (openstack "+
+			"volume service list)", createWait))
 	defer cancel()
 	v, err := c.WaitVolume(ctx, id, 0, func(v *Volume) (bool, error) {
 		switch {
@@ -113,9 +121,11 @@ func (c *Client) WaitCreated(ctx context.Context, id string) (*Volume, error) {
 		case v.Status == "creating":
 			return false, nil
 		case strings.HasPrefix(v.Status, "error"):
-			return false, fmt.Errorf("volume %s could not be created, its status is %s%s", id, v.Status, c.why(ctx, id))
+			return false, fmt.Errorf("volume %s could not be created, its status is %s%s", id,
+				v.Status, c.why(ctx, id))
 		}
-		return false, fmt.Errorf("volume %s became %s where it should become available: somebody else uses it", id, v.Status)
+		return false, fmt.Errorf("volume %s became %s where it should become available: "+
+			"somebody else uses it", id, v.Status)
 	})
 	if err != nil && ctx.Err() != nil && !errors.Is(context.Cause(ctx), ctx.Err()) {
 		err = fmt.Errorf("volume %s: %w", id, context.Cause(ctx))
@@ -126,7 +136,8 @@ func (c *Client) WaitCreated(ctx context.Context, id string) (*Volume, error) {
 // why returns Cinder's user messages about a volume (since 3.3, with this
 // filter since 3.5), newest first.
 func (c *Client) why(ctx context.Context, id string) string {
-	const nothing = "; why, Cinder tells an admin, in the logs of cinder-scheduler and cinder-volume"
+	const nothing = "; why, Cinder tells an admin, in the logs of cinder-scheduler and " +
+		"cinder-volume"
 	if c.Microversion() < 5 {
 		return nothing
 	}
@@ -139,10 +150,12 @@ func (c *Client) why(ctx context.Context, id string) string {
 		} `json:"messages"`
 	}
 	err := c.Do(ctx, Call{
-		Op: "the messages", On: "volume " + id, Method: http.MethodGet, Path: "messages?" + url.Values{"resource_uuid": {id}}.Encode(), Into: &answer,
+		Op: "the messages", On: "volume " + id, Method: http.MethodGet,
+		Path: "messages?" + url.Values{"resource_uuid": {id}}.Encode(), Into: &answer,
 	})
 	if err != nil {
-		c.options.Logger.Info("Cinder's messages about the volume could not be read", "volume", id, "err", err)
+		c.options.Logger.Info("Cinder's messages about the volume could not be read",
+			"volume", id, "err", err)
 		return nothing
 	}
 	var texts []string
@@ -177,12 +190,14 @@ func (c *Client) DeleteCreated(ctx context.Context, id, run string) error {
 		return fmt.Errorf("volume %s does not carry the mark of this run, so it is not deleted", id)
 	}
 	path, on := volumePath(id)
-	if err := c.Do(ctx, Call{Op: "the deletion", On: on, Method: http.MethodDelete, Path: path}); err != nil && StatusOf(err) != http.StatusNotFound {
+	if err := c.Do(ctx, Call{Op: "the deletion", On: on, Method: http.MethodDelete,
+		Path: path}); err != nil && StatusOf(err) != http.StatusNotFound {
 		return err
 	}
 	_, err = c.WaitVolume(ctx, id, 0, func(v *Volume) (bool, error) {
 		if strings.HasPrefix(v.Status, "error") {
-			return false, fmt.Errorf("volume %s could not be deleted, its status is %s%s", id, v.Status, c.why(ctx, id))
+			return false, fmt.Errorf("volume %s could not be deleted, its status is %s%s", id,
+				v.Status, c.why(ctx, id))
 		}
 		return false, nil
 	})

@@ -30,7 +30,8 @@ const (
 
 func (s settings) missing(what string) error {
 	if len(s.values) == 0 {
-		return fmt.Errorf("%w: source an openrc file, or name a cloud of clouds.yaml with --os-cloud or OS_CLOUD", ErrCredentials)
+		return fmt.Errorf("%w: source an openrc file, or name a cloud of clouds.yaml with "+
+			"--os-cloud or OS_CLOUD", ErrCredentials)
 	}
 	return fmt.Errorf("%w: %s is not set", ErrCredentials, what)
 }
@@ -49,8 +50,10 @@ func (s settings) kind() (kind, error) {
 	case "noauth", "none":
 		return noauth, nil
 	default:
-		return 0, fmt.Errorf("%w: %s is %q, which is not supported; log in with the openstack client, "+
-			"take a token (openstack token issue), and set OS_TOKEN and OS_AUTH_TYPE=token", ErrCredentials, s.name("auth_type"), t)
+		return 0, fmt.Errorf(
+			"%w: %s is %q, which is not supported; log in with the openstack client, "+
+				"take a token (openstack token issue), and set OS_TOKEN and OS_AUTH_TYPE=token",
+			ErrCredentials, s.name("auth_type"), t)
 	}
 	switch {
 	case s.get("application_credential_id", "application_credential_name") != "":
@@ -118,10 +121,12 @@ func (s settings) authOptions(k kind) (gophercloud.AuthOptions, error) {
 		if o.ApplicationCredentialSecret == "" {
 			return o, s.missing(s.name("application_credential_secret"))
 		}
-		if o.ApplicationCredentialID = s.get("application_credential_id"); o.ApplicationCredentialID != "" {
+		if o.ApplicationCredentialID = s.get(
+			"application_credential_id"); o.ApplicationCredentialID != "" {
 			return o, nil
 		}
-		if o.ApplicationCredentialName = s.get("application_credential_name"); o.ApplicationCredentialName == "" {
+		if o.ApplicationCredentialName = s.get(
+			"application_credential_name"); o.ApplicationCredentialName == "" {
 			return o, s.missing(s.name("application_credential_id"))
 		}
 		return o, s.user(&o)
@@ -171,7 +176,8 @@ func (s settings) tls() (*tls.Config, error) {
 		}
 		c.RootCAs = x509.NewCertPool()
 		if !c.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("%w: %s has no certificate in PEM format: %s", ErrCredentials, s.name("cacert"), ca)
+			return nil, fmt.Errorf("%w: %s has no certificate in PEM format: %s", ErrCredentials,
+				s.name("cacert"), ca)
 		}
 	}
 	cert, key := s.get("cert"), s.get("key")

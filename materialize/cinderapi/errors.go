@@ -80,25 +80,32 @@ func (e *Error) advice() string {
 	case 0:
 		return e.adviceUnanswered()
 	case http.StatusUnauthorized:
-		return "the credentials are not accepted, or no longer: check user, password, project and their domains (or the token's age) and run it again"
+		return "the credentials are not accepted, or no longer: check user, password, " +
+			"project and their domains (or the token's age) and run it again"
 	case http.StatusForbidden:
-		return "this user may not do that in this project: it takes the role member (or owner) in the project of the volume, or an admin"
+		return "this user may not do that in this project: it takes the role member (or owner) " +
+			"in the project of the volume, or an admin"
 	case http.StatusNotFound:
-		return "there is no such thing in this project: check the id, and that the credentials are those of its project and region"
+		return "there is no such thing in this project: check the id, and that the credentials " +
+			"are those of its project and region"
 	case http.StatusConflict, http.StatusBadRequest:
 		if !strings.HasPrefix(e.On, "volume ") {
 			return ""
 		}
-		return "the cloud does not take it as it is now: see the status of the volume (openstack volume show)"
+		return "the cloud does not take it as it is now: see the status of the volume (openstack " +
+			"volume show)"
 	case http.StatusRequestEntityTooLarge:
-		return "a quota of the project is used up, or calls come too fast: see openstack quota show, or run it again later"
+		return "a quota of the project is used up, or calls come too fast: see openstack quota " +
+			"show, or run it again later"
 	case http.StatusTooManyRequests:
 		return "the cloud limits how many calls it takes: run it again later"
-	case http.StatusMultipleChoices, http.StatusMovedPermanently, http.StatusFound, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
+	case http.StatusMultipleChoices, http.StatusMovedPermanently, http.StatusFound,
+		http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
 		return "redirects are not followed: correct the address (https instead of http?)"
 	}
 	if e.Status >= 500 {
-		return "the fault is the cloud's: see its logs for the request, and run it again when it is well"
+		return "the fault is the cloud's: see its logs for the request, and run it again " +
+			"when it is well"
 	}
 	return ""
 }
@@ -181,7 +188,8 @@ func newError(c Call, err error) *Error {
 	}
 	var code gophercloud.ErrUnexpectedResponseCode
 	if errors.As(err, &code) {
-		e.Status, e.Message, e.RetryAfter = code.Actual, message(code.Body), retryAfter(code.ResponseHeader)
+		e.Status, e.Message, e.RetryAfter = code.Actual, message(code.Body), retryAfter(
+			code.ResponseHeader)
 		e.RequestID = oneLine(code.ResponseHeader.Get("X-Openstack-Request-Id"), 60)
 		return e
 	}
@@ -221,7 +229,8 @@ func message(body []byte) string {
 
 // oneLine makes text of others fit for a message: one printable line of most characters.
 func oneLine(s string, most int) string {
-	s = strings.Join(strings.FieldsFunc(strings.ToValidUTF8(s, "?"), func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }), " ")
+	s = strings.Join(strings.FieldsFunc(strings.ToValidUTF8(s, "?"),
+		func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }), " ")
 	if r := []rune(s); len(r) > most {
 		return string(r[:most]) + "..."
 	}

@@ -45,7 +45,8 @@ func (h Here) ServerID(ctx context.Context) (string, error) {
 		}
 		dmiErr = fmt.Errorf("%s holds no UUID", path)
 	}
-	return "", fmt.Errorf("which server this machine is cannot be told: %w", errors.Join(err, dmiErr))
+	return "", fmt.Errorf("which server this machine is cannot be told: %w",
+		errors.Join(err, dmiErr))
 }
 
 func (h Here) fromMetadata(ctx context.Context) (string, error) {
@@ -64,12 +65,14 @@ func (h Here) fromMetadata(ctx context.Context) (string, error) {
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return "", fmt.Errorf("ask the metadata service at %s: %s", address, oneLine(resp.Status, 60))
+		return "", fmt.Errorf("ask the metadata service at %s: %s", address,
+			oneLine(resp.Status, 60))
 	}
 	var answer struct {
 		UUID string `json:"uuid"`
 	}
-	if err := json.NewDecoder(io.LimitReader(resp.Body, 1<<20)).Decode(&answer); err != nil || !isUUID(answer.UUID) {
+	if err := json.NewDecoder(io.LimitReader(resp.Body, 1<<20)).Decode(&answer); err != nil ||
+		!isUUID(answer.UUID) {
 		return "", fmt.Errorf("ask the metadata service at %s: the answer names no server", address)
 	}
 	return strings.ToLower(answer.UUID), nil

@@ -24,7 +24,8 @@ func DoubtfulPair(key, value string) string {
 	case len(key) > sureText || !sureKey.MatchString(key):
 		return "not every Cinder takes other keys than 1 to 255 letters, digits, spaces and -_:./"
 	case utf8.RuneCountInString(value) > sureText:
-		return fmt.Sprintf("not every Cinder takes values of more than %d characters, this one has %d", sureText, utf8.RuneCountInString(value))
+		return fmt.Sprintf("not every Cinder takes values of more than %d characters, "+
+			"this one has %d", sureText, utf8.RuneCountInString(value))
 	}
 	return ""
 }
@@ -37,7 +38,8 @@ func DoubtfulText(s *string) string {
 	}
 	// Cinder strips surrounding white space before it counts and stores the text.
 	if n := utf8.RuneCountInString(strings.TrimSpace(*s)); n > sureText {
-		return fmt.Sprintf("not every Cinder takes more than %d characters, this has %d", sureText, n)
+		return fmt.Sprintf("not every Cinder takes more than %d characters, this has %d",
+			sureText, n)
 	}
 	return ""
 }

@@ -16,13 +16,15 @@ const ReservedKey = "restorefs_reserved"
 func (c *Client) Mark(ctx context.Context, id, key, run string) error {
 	path, on := volumePath(id)
 	body := map[string]any{"metadata": map[string]string{key: run}}
-	return c.Do(ctx, Call{Op: "the mark", On: on, Method: http.MethodPost, Path: path + "/metadata", Body: body, Harmless: true})
+	return c.Do(ctx, Call{Op: "the mark", On: on, Method: http.MethodPost, Path: path + "/metadata",
+		Body: body, Harmless: true})
 }
 
 // Forget removes one of these keys from a volume's metadata, if it is set.
 func (c *Client) Forget(ctx context.Context, id, key string) error {
 	path, on := volumePath(id)
-	err := c.Do(ctx, Call{Op: "the removal of the mark", On: on, Method: http.MethodDelete, Path: path + "/metadata/" + key})
+	err := c.Do(ctx, Call{Op: "the removal of the mark", On: on, Method: http.MethodDelete,
+		Path: path + "/metadata/" + key})
 	if StatusOf(err) == http.StatusNotFound {
 		return nil
 	}
@@ -43,7 +45,8 @@ func (c *Client) Reserve(ctx context.Context, id string) (held bool, why string,
 	switch {
 	case err != nil:
 		return false, "", fmt.Errorf("%w; then %w", call, err)
-	case v.Status == "attaching" && (Lost(call) || ctx.Err() != nil || StatusOf(call) >= http.StatusInternalServerError):
+	case v.Status == "attaching" && (Lost(call) || ctx.Err() != nil ||
+		StatusOf(call) >= http.StatusInternalServerError):
 		// It was available a moment ago: this reservation is the run's, and only the answer is
 		// lost.
 		return true, "", interrupted(ctx, id)
@@ -52,7 +55,8 @@ func (c *Client) Reserve(ctx context.Context, id string) (held bool, why string,
 	case v.Status == "available" && StatusOf(call) != 0:
 		return false, call.Error(), nil
 	}
-	return false, "", fmt.Errorf("volume %s is %s now, so somebody else uses it: %w", id, v.Status, call)
+	return false, "", fmt.Errorf("volume %s is %s now, so somebody else uses it: %w", id,
+		v.Status, call)
 }
 
 func interrupted(ctx context.Context, id string) error {

@@ -74,8 +74,10 @@ func Differences(wanted, found State) []Difference {
 		w, f := strconv.FormatBool(wanted.Bootable), strconv.FormatBool(found.Bootable)
 		all = append(all, Difference{Field: "bootable", Wanted: &w, Found: &f})
 	}
-	if w := wanted.EncryptionKeyID; w != nil && str(w) != str(found.EncryptionKeyID) && *w != fixedKeyID {
-		all = append(all, Difference{Field: "encryption_key_id", Wanted: w, Found: found.EncryptionKeyID, Why: "the API cannot change it", Permanent: true})
+	if w := wanted.EncryptionKeyID; w != nil && str(w) != str(found.EncryptionKeyID) &&
+		*w != fixedKeyID {
+		all = append(all, Difference{Field: "encryption_key_id", Wanted: w,
+			Found: found.EncryptionKeyID, Why: "the API cannot change it", Permanent: true})
 	}
 	return all
 }
@@ -111,13 +113,16 @@ type restoring struct {
 // the differences say why. Nothing is held back because some release has a
 // limit. Any other error ends the call; the differences are then those known so
 // far.
-func (c *Client) RestoreMetadata(ctx context.Context, id string, wanted State) ([]Difference, error) {
+func (c *Client) RestoreMetadata(ctx context.Context, id string,
+	wanted State) ([]Difference, error) {
 	v, err := c.GetVolume(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	r := &restoring{client: c, id: id, wanted: wanted, found: v.State(), why: map[string]string{}, never: map[string]bool{}}
-	for _, step := range []func(context.Context) error{r.metadata, r.imageMetadata, r.bootable, r.names} {
+	r := &restoring{client: c, id: id, wanted: wanted, found: v.State(), why: map[string]string{},
+		never: map[string]bool{}}
+	for _, step := range []func(context.Context) error{r.metadata, r.imageMetadata,
+		r.bootable, r.names} {
 		if err = step(ctx); err != nil {
 			return r.differences(), err
 		}
@@ -133,7 +138,8 @@ func (r *restoring) differences() []Difference {
 	all := Differences(r.wanted, r.found)
 	for i := range all {
 		name := all[i].String()
-		all[i].Why, all[i].Permanent = cmp.Or(r.why[name], all[i].Why), all[i].Permanent || r.never[name]
+		all[i].Why, all[i].Permanent = cmp.Or(r.why[name], all[i].Why), all[i].Permanent ||
+			r.never[name]
 	}
 	return all
 }
@@ -151,7 +157,8 @@ func (r *restoring) refused(err error, all ...Difference) error {
 		return nil
 	}
 	var e *Error
-	if !errors.As(err, &e) || e.Status < 400 || e.Status >= 500 || e.Status == http.StatusUnauthorized || e.Status == http.StatusTooManyRequests {
+	if !errors.As(err, &e) || e.Status < 400 || e.Status >= 500 ||
+		e.Status == http.StatusUnauthorized || e.Status == http.StatusTooManyRequests {
 		return err
 	}
 	for _, d := range all {
@@ -167,7 +174,8 @@ func (r *restoring) impossible(d Difference, why string) {
 
 func (r *restoring) do(ctx context.Context, op, method, path string, body any) error {
 	p, on := volumePath(r.id)
-	return r.client.Do(ctx, Call{Op: op, On: on, Method: method, Path: p + path, Body: body, Harmless: true})
+	return r.client.Do(ctx, Call{Op: op, On: on, Method: method, Path: p + path, Body: body,
+		Harmless: true})
 }
 
 func (r *restoring) action(ctx context.Context, op, action string, arguments any) error {
@@ -179,7 +187,8 @@ func (r *restoring) action(ctx context.Context, op, action string, arguments any
 func (r *restoring) metadata(ctx context.Context) error {
 	differing := r.open("metadata")
 	add := func(pairs map[string]string) error {
-		return r.do(ctx, "set the metadata", http.MethodPost, "/metadata", map[string]any{"metadata": pairs})
+		return r.do(ctx, "set the metadata", http.MethodPost,
+			"/metadata", map[string]any{"metadata": pairs})
 	}
 	if !slices.ContainsFunc(differing, func(d Difference) bool { return d.Wanted == nil }) {
 		return r.set("metadata", pick(r.wanted.Metadata, differing), &r.found.Metadata, add)
@@ -199,10 +208,12 @@ func (r *restoring) metadata(ctx context.Context) error {
 		if replacement == nil {
 			replacement = map[string]string{}
 		}
-		err = r.do(ctx, "replace the metadata", http.MethodPut, "/metadata", map[string]any{"metadata": replacement})
+		err = r.do(ctx, "replace the metadata", http.MethodPut,
+			"/metadata", map[string]any{"metadata": replacement})
 		if err == nil {
 			r.found.Metadata = replacement
-			return r.set("metadata", pick(r.wanted.Metadata, r.open("metadata")), &r.found.Metadata, add)
+			return r.set("metadata", pick(r.wanted.Metadata, r.open("metadata")),
+				&r.found.Metadata, add)
 		}
 		if !refusesBody(err) {
 			break
@@ -218,16 +229,19 @@ func (r *restoring) imageMetadata(ctx context.Context) error {
 		if d.Wanted != nil {
 			continue
 		}
-		err := r.action(ctx, "remove image metadata", "os-unset_image_metadata", map[string]string{"key": d.Key})
+		err := r.action(ctx, "remove image metadata",
+			"os-unset_image_metadata", map[string]string{"key": d.Key})
 		if err == nil || StatusOf(err) == http.StatusNotFound {
 			delete(r.found.Image, d.Key)
 		} else if err := r.refused(err, d); err != nil {
 			return err
 		}
 	}
-	return r.set("image_metadata", pick(r.wanted.Image, differing), &r.found.Image, func(pairs map[string]string) error {
-		return r.action(ctx, "set the image metadata", "os-set_image_metadata", map[string]any{"metadata": pairs})
-	})
+	return r.set("image_metadata", pick(r.wanted.Image, differing), &r.found.Image,
+		func(pairs map[string]string) error {
+			return r.action(ctx, "set the image metadata",
+				"os-set_image_metadata", map[string]any{"metadata": pairs})
+		})
 }
 
 // pick returns those of the pairs that differ.
@@ -246,7 +260,8 @@ func (r *restoring) bootable(ctx context.Context) error {
 	if len(differing) == 0 {
 		return nil
 	}
-	if err := r.action(ctx, "set the bootable flag", "os-set_bootable", map[string]bool{"bootable": r.wanted.Bootable}); err != nil {
+	if err := r.action(ctx, "set the bootable flag",
+		"os-set_bootable", map[string]bool{"bootable": r.wanted.Bootable}); err != nil {
 		return r.refused(err, differing...)
 	}
 	r.found.Bootable = r.wanted.Bootable
@@ -280,7 +295,8 @@ func (r *restoring) rename(ctx context.Context, differing ...Difference) error {
 	if len(change) == 0 {
 		return nil
 	}
-	if err := r.do(ctx, "set the name and description", http.MethodPut, "", map[string]any{"volume": change}); err != nil {
+	if err := r.do(ctx, "set the name and description", http.MethodPut,
+		"", map[string]any{"volume": change}); err != nil {
 		return err
 	}
 	for _, d := range differing {
@@ -301,6 +317,7 @@ func (r *restoring) refusedText(err error, differing ...Difference) error {
 	d := differing[0]
 	e, _ := asError(err)
 	named := strings.Contains(strings.ToLower(e.Message), d.Field)
-	r.refusedContent(d, fmt.Sprintf("%d characters", utf8.RuneCountInString(str(d.Wanted))), named, e)
+	r.refusedContent(d, fmt.Sprintf("%d characters", utf8.RuneCountInString(str(d.Wanted))), named,
+		e)
 	return nil
 }

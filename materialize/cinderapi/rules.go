@@ -54,7 +54,8 @@ type State struct {
 // among the metadata but keeps elsewhere.
 func (v *Volume) State() State {
 	s := State{
-		Name: v.Name, Description: v.Description, Metadata: maps.Clone(v.Metadata), Image: maps.Clone(v.ImageMetadata),
+		Name: v.Name, Description: v.Description, Metadata: maps.Clone(v.Metadata),
+		Image:    maps.Clone(v.ImageMetadata),
 		Bootable: v.Bootable == "true", EncryptionKeyID: v.EncryptionKeyID,
 	}
 	maps.DeleteFunc(s.Metadata, adminMetadata)
@@ -82,7 +83,8 @@ func (o Origin) Wanted(rule Rule, volumeID string, present State) State {
 		s.become(o.Chain[0])
 	}
 	// cinder/backup/manager.py, the end of restore_backup.
-	if old := s.Metadata["src_backup_id"]; o.VolumeID != volumeID || old != "" && old != o.BackupID {
+	if old := s.Metadata["src_backup_id"]; o.VolumeID != volumeID ||
+		old != "" && old != o.BackupID {
 		if s.Metadata == nil {
 			s.Metadata = map[string]string{}
 		}

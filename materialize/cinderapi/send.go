@@ -18,13 +18,15 @@ const maxRefused = 64
 // rate of calls.
 func refusesBody(err error) bool {
 	e, ok := asError(err)
-	return ok && (e.Status == http.StatusBadRequest || e.Status == http.StatusRequestEntityTooLarge && e.RetryAfter == 0)
+	return ok && (e.Status == http.StatusBadRequest ||
+		e.Status == http.StatusRequestEntityTooLarge && e.RetryAfter == 0)
 }
 
 // set sends pairs in one call. If that is refused it sends smaller parts: first
 // what every Cinder accepts apart from the rest, then halves, until each
 // refused pair has been sent alone and no longer keeps others from being set.
-func (r *restoring) set(field string, pairs map[string]string, found *map[string]string, send func(map[string]string) error) error {
+func (r *restoring) set(field string, pairs map[string]string, found *map[string]string,
+	send func(map[string]string) error) error {
 	parts := [][]string{slices.Sorted(maps.Keys(pairs))}
 	for refused := 0; len(parts) > 0 && len(pairs) > 0; {
 		keys := parts[0]
@@ -37,7 +39,8 @@ func (r *restoring) set(field string, pairs map[string]string, found *map[string
 		}
 		if refused == maxRefused {
 			for _, d := range of {
-				r.why[d.String()] = fmt.Sprintf("not sent: the cloud refused %d calls before, run it again", refused)
+				r.why[d.String()] = fmt.Sprintf("not sent: the cloud refused %d calls before, "+
+					"run it again", refused)
 			}
 			continue
 		}
@@ -84,7 +87,8 @@ func split(keys []string, pairs map[string]string) [][]string {
 // refusedPair notes why the cloud refused a pair that was sent alone.
 func (r *restoring) refusedPair(d Difference, value string, err error) {
 	e, _ := asError(err)
-	what := fmt.Sprintf("key of %d characters, value of %d", utf8.RuneCountInString(d.Key), utf8.RuneCountInString(value))
+	what := fmt.Sprintf("key of %d characters, value of %d", utf8.RuneCountInString(d.Key),
+		utf8.RuneCountInString(value))
 	r.refusedContent(d, what, strings.Contains(e.Message, d.Key), e)
 }
 
@@ -96,7 +100,8 @@ func (r *restoring) refusedContent(d Difference, what string, named bool, e *Err
 		r.why[d.String()] = e.Error()
 		return
 	}
-	why := fmt.Sprintf("this cloud does not take it (%s): %d %s", what, e.Status, http.StatusText(e.Status))
+	why := fmt.Sprintf("this cloud does not take it (%s): %d %s", what, e.Status,
+		http.StatusText(e.Status))
 	if m := middleCut(e.Message, 240); m != "" {
 		why += ": " + m
 	}
@@ -109,7 +114,8 @@ func (r *restoring) refusedContent(d Difference, what string, named bool, e *Err
 // validation reports whether a message of Cinder is about the content that it
 // was sent.
 func validation(message string) bool {
-	for _, s := range []string{"Invalid input for field/attribute", "Invalid volume metadata", "Additional properties", "is too long", " characters"} {
+	for _, s := range []string{"Invalid input for field/attribute", "Invalid volume metadata",
+		"Additional properties", "is too long", " characters"} {
 		if strings.Contains(message, s) {
 			return true
 		}

@@ -101,7 +101,8 @@ func findClouds(given string) (string, error) {
 			}
 		}
 	}
-	return "", fmt.Errorf("no clouds.yaml in %s; OS_CLIENT_CONFIG_FILE may name one elsewhere", strings.Join(places, ", "))
+	return "", fmt.Errorf("no clouds.yaml in %s; OS_CLIENT_CONFIG_FILE may name one elsewhere",
+		strings.Join(places, ", "))
 }
 
 // readCloud reads one cloud of clouds.yaml. Settings of secure.yaml in the same directory override
@@ -113,7 +114,8 @@ func readCloud(file, cloud string) (map[string]string, error) {
 	}
 	entry, ok := all[cloud]
 	if !ok {
-		return nil, fmt.Errorf("there is no cloud %q in %s; it has %s", cloud, file, strings.Join(slices.Sorted(maps.Keys(all)), ", "))
+		return nil, fmt.Errorf("there is no cloud %q in %s; it has %s", cloud, file,
+			strings.Join(slices.Sorted(maps.Keys(all)), ", "))
 	}
 	beside := func(name string) (string, bool) {
 		path := filepath.Join(filepath.Dir(file), name+filepath.Ext(file))
@@ -130,14 +132,16 @@ func readCloud(file, cloud string) (map[string]string, error) {
 	if profile := cmp.Or(entry["profile"], entry["cloud"]); profile != "" {
 		path, ok := beside("clouds-public")
 		if !ok {
-			return nil, fmt.Errorf("cloud %q in %s is of profile %q, but there is no %s with it", cloud, file, profile, path)
+			return nil, fmt.Errorf("cloud %q in %s is of profile %q, but there is no %s with it",
+				cloud, file, profile, path)
 		}
 		public, err := readClouds(path, "public-clouds")
 		if err != nil {
 			return nil, err
 		}
 		if public[profile] == nil {
-			return nil, fmt.Errorf("cloud %q in %s is of profile %q, which %s does not have", cloud, file, profile, path)
+			return nil, fmt.Errorf("cloud %q in %s is of profile %q, which %s does not have", cloud,
+				file, profile, path)
 		}
 		maps.Copy(public[profile], entry)
 		entry = public[profile]
@@ -180,7 +184,8 @@ func readClouds(path, section string) (map[string]map[string]string, error) {
 	}
 	if err != nil {
 		// yaml's errors quote the text at fault, which may be a password.
-		return nil, fmt.Errorf("%s is not YAML as clouds.yaml should be: a section %q with an entry for each cloud", path, section)
+		return nil, fmt.Errorf("%s is not YAML as clouds.yaml should be: a section %q with an "+
+			"entry for each cloud", path, section)
 	}
 	clouds := map[string]map[string]string{}
 	for name, entry := range all {

@@ -28,9 +28,10 @@ type Volume struct {
 	Metadata      map[string]string `json:"metadata"`
 	ImageMetadata map[string]string `json:"volume_image_metadata"`
 	ProjectID     string            `json:"os-vol-tenant-attr:tenant_id"`
-	Host          string            `json:"os-vol-host-attr:host"`          // for admins
-	Migration     string            `json:"os-vol-mig-status-attr:migstat"` // for admins; "" for none
-	Attachments   []Attachment      `json:"attachments"`
+	Host          string            `json:"os-vol-host-attr:host"` // for admins
+	// for admins; "" for none
+	Migration   string       `json:"os-vol-mig-status-attr:migstat"`
+	Attachments []Attachment `json:"attachments"`
 }
 
 // Attachment is where a volume is attached.
@@ -56,20 +57,23 @@ func (c *Client) GetVolume(ctx context.Context, id string) (*Volume, error) {
 		return nil, err
 	}
 	if answer.Volume == nil || !strings.EqualFold(answer.Volume.ID, id) {
-		return nil, &Error{Op: call.Op, On: on, Err: errAnswer{fmt.Errorf("the answer is not about that volume")}}
+		return nil, &Error{Op: call.Op, On: on,
+			Err: errAnswer{fmt.Errorf("the answer is not about that volume")}}
 	}
 	return answer.Volume, nil
 }
 
 // WaitVolume gets a volume repeatedly until done returns true or an error, or
 // ctx ends; every is the interval, 0 meaning half a second.
-func (c *Client) WaitVolume(ctx context.Context, id string, every time.Duration, done func(*Volume) (bool, error)) (*Volume, error) {
+func (c *Client) WaitVolume(ctx context.Context, id string, every time.Duration,
+	done func(*Volume) (bool, error)) (*Volume, error) {
 	every = cmp.Or(every, c.poll, 500*time.Millisecond)
 	var last *Volume
 	for {
 		v, err := c.GetVolume(ctx, id)
 		if err != nil && ctx.Err() != nil && last != nil {
-			return last, fmt.Errorf("wait for volume %s, which is %s: %w", id, last.Status, ctx.Err())
+			return last, fmt.Errorf("wait for volume %s, which is %s: %w", id,
+				last.Status, ctx.Err())
 		}
 		if err != nil {
 			return nil, err
@@ -89,9 +93,11 @@ func (c *Client) WaitVolume(ctx context.Context, id string, every time.Duration,
 
 // Action posts one of Cinder's actions on a volume, such as os-reserve.
 // harmless says that it may be repeated without harm.
-func (c *Client) Action(ctx context.Context, id, op, action string, arguments any, harmless bool) error {
+func (c *Client) Action(ctx context.Context, id, op, action string, arguments any,
+	harmless bool) error {
 	path, on := volumePath(id)
-	return c.Do(ctx, Call{Op: op, On: on, Method: http.MethodPost, Path: path + "/action", Body: map[string]any{action: arguments}, Harmless: harmless})
+	return c.Do(ctx, Call{Op: op, On: on, Method: http.MethodPost, Path: path + "/action",
+		Body: map[string]any{action: arguments}, Harmless: harmless})
 }
 
 // VolumeType is a type of volumes.
@@ -106,7 +112,8 @@ func (c *Client) FindVolumeType(ctx context.Context, idOrName string) (*VolumeTy
 	var answer struct {
 		Types []VolumeType `json:"volume_types"`
 	}
-	call := Call{Op: "find the record", On: "volume type " + idOrName, Method: http.MethodGet, Path: "types", Into: &answer}
+	call := Call{Op: "find the record", On: "volume type " + idOrName, Method: http.MethodGet,
+		Path: "types", Into: &answer}
 	if err := c.Do(ctx, call); err != nil {
 		return nil, err
 	}

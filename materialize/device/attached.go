@@ -50,8 +50,10 @@ func (a *Attached) Find(ctx context.Context, v Sought) (*Device, error) {
 	}
 	if !ok {
 		return nil, &NotFoundError{
-			Volume: v.ID, Where: a.dir() + " by that id", After: time.Since(begin).Round(time.Second),
-			Hint: "is this machine the server it was attached to, and does udev run here? lsblk -o NAME,SIZE,SERIAL shows the disks",
+			Volume: v.ID, Where: a.dir() + " by that id",
+			After: time.Since(begin).Round(time.Second),
+			Hint: "is this machine the server it was attached to, and does udev run here? lsblk " +
+				"-o NAME,SIZE,SERIAL shows the disks",
 		}
 	}
 	d, err := look(path, v)
@@ -88,7 +90,9 @@ func (a *Attached) link(v Sought) (string, bool, error) {
 			return "", false, nil
 		}
 		if real != "" && to != real {
-			return "", false, &WrongError{Volume: v.ID, Path: path, Reason: fmt.Sprintf("it is %s, but %s is %s: which of them is the volume cannot be told", to, first, real)}
+			return "", false, &WrongError{Volume: v.ID, Path: path,
+				Reason: fmt.Sprintf("it is %s, but %s is %s: which of them is the volume "+
+					"cannot be told", to, first, real)}
 		}
 		if real == "" {
 			first, real = path, to
@@ -114,7 +118,9 @@ func (a *Attached) serial(path string, v Sought) error {
 	}
 	serial, id := strings.ToLower(serials[0]), strings.ToLower(v.ID)
 	if serial != id && serial != id[:serialBytes] {
-		return &WrongError{Volume: v.ID, Path: path, Reason: fmt.Sprintf("%s has the serial number %q, which is another disk's", real, serial)}
+		return &WrongError{Volume: v.ID, Path: path,
+			Reason: fmt.Sprintf("%s has the serial number %q, which is another disk's",
+				real, serial)}
 	}
 	return nil
 }

@@ -29,7 +29,8 @@ func (c *Ceph) image(id string) string { return c.Pool + "/volume-" + id }
 // Check implements Finder.
 func (c *Ceph) Check(context.Context) error {
 	if _, err := exec.LookPath("rbd"); err != nil {
-		return fmt.Errorf("the program rbd is needed to map the volume: install ceph-common (%w)", err)
+		return fmt.Errorf("the program rbd is needed to map the volume: install ceph-common (%w)",
+			err)
 	}
 	return nil
 }
@@ -55,11 +56,13 @@ func (c *Ceph) Find(ctx context.Context, v Sought) (*Device, error) {
 	}
 	path := strings.TrimSpace(string(out))
 	if !strings.HasPrefix(path, "/dev/") || strings.ContainsFunc(path, unicode.IsSpace) {
-		return nil, fmt.Errorf("rbd map %s named no device, but said %q: rbd showmapped tells whether there is one", image, shortened(path))
+		return nil, fmt.Errorf("rbd map %s named no device, but said %q: rbd showmapped tells "+
+			"whether there is one", image, shortened(path))
 	}
 	release := func(ctx context.Context) error {
 		if _, err := c.rbd(ctx, "unmap", path); err != nil {
-			return fmt.Errorf("%s is still mapped, unmap it with: rbd unmap %s: %w", image, path, err)
+			return fmt.Errorf("%s is still mapped, unmap it with: rbd unmap %s: %w",
+				image, path, err)
 		}
 		return nil
 	}
@@ -71,7 +74,8 @@ func (c *Ceph) Find(ctx context.Context, v Sought) (*Device, error) {
 		return d, err == nil, err
 	})
 	if err == nil && !ok {
-		err = &NotFoundError{Volume: v.ID, Where: path, After: c.wait(), Hint: "rbd map made it, but it does not show: does udev run here?"}
+		err = &NotFoundError{Volume: v.ID, Where: path, After: c.wait(),
+			Hint: "rbd map made it, but it does not show: does udev run here?"}
 	}
 	if err != nil {
 		return nil, errors.Join(err, release(context.WithoutCancel(ctx)))
@@ -95,7 +99,8 @@ func (c *Ceph) unused(ctx context.Context, v Sought) error {
 			Watchers []struct{ Address string }
 		}
 		if err := json.Unmarshal(out, &status); err != nil {
-			return struct{}{}, false, fmt.Errorf("rbd status %s: its output cannot be understood: %w", image, err)
+			return struct{}{}, false, fmt.Errorf(
+				"rbd status %s: its output cannot be understood: %w", image, err)
 		}
 		var addresses []string
 		for _, w := range status.Watchers {
@@ -105,7 +110,8 @@ func (c *Ceph) unused(ctx context.Context, v Sought) error {
 		return struct{}{}, len(addresses) == 0, nil
 	})
 	if err == nil && !ok {
-		err = &WrongError{Volume: v.ID, Path: image, Reason: "it is open elsewhere, by " + users + ": is it in use? (rbd status " + image + ")"}
+		err = &WrongError{Volume: v.ID, Path: image, Reason: "it is open elsewhere, by " + users +
+			": is it in use? (rbd status " + image + ")"}
 	}
 	return err
 }

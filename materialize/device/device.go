@@ -96,7 +96,8 @@ type WrongError struct {
 
 // Error implements error.
 func (e *WrongError) Error() string {
-	return fmt.Sprintf("%s is not to be written as volume %s, nothing was: %s", e.Path, e.Volume, e.Reason)
+	return fmt.Sprintf("%s is not to be written as volume %s, nothing was: %s", e.Path,
+		e.Volume, e.Reason)
 }
 
 // validID is the form of Cinder's ids. They go into paths and patterns.
@@ -187,9 +188,11 @@ func unfit(f *os.File, d *Device, v Sought) (string, error) {
 	}
 	switch qcow2 := d.File && string(magic[:]) == qcow2Magic; {
 	case qcow2 && !v.Qcow2:
-		return "the file is in qcow2 format (nfs_qcow2_volumes of Cinder's driver), not the raw disk: attach the volume to a machine and write to its device there", nil
+		return "the file is in qcow2 format (nfs_qcow2_volumes of Cinder's driver), " +
+			"not the raw disk: attach the volume to a machine and write to its device there", nil
 	case !qcow2 && v.Qcow2:
-		return "the backup is of a qcow2 file, as Cinder's NFS driver makes of an encrypted volume, and this is none: make the volume on such storage", nil
+		return "the backup is of a qcow2 file, as Cinder's NFS driver makes of an encrypted " +
+			"volume, and this is none: make the volume on such storage", nil
 	case !d.File:
 		return "", nil
 	}
@@ -199,7 +202,9 @@ func unfit(f *os.File, d *Device, v Sought) (string, error) {
 	}
 	switch _, err := os.Lstat(path + ".info"); {
 	case err == nil:
-		return "the volume has or had snapshots (" + filepath.Base(path) + ".info is there), its data is in several files: attach it to a machine and write to its device there", nil
+		return "the volume has or had snapshots (" + filepath.Base(path) +
+			".info is there), its data is in several files: attach it to a machine and write to " +
+			"its device there", nil
 	case !errors.Is(err, os.ErrNotExist):
 		return "", err
 	}
@@ -228,7 +233,8 @@ func apart[T any](ctx context.Context, f func() (T, error)) (T, error) {
 }
 
 // await calls ask repeatedly until that returns true or an error, but no longer than wait.
-func await[T any](ctx context.Context, wait time.Duration, ask func() (T, bool, error)) (T, bool, error) {
+func await[T any](ctx context.Context, wait time.Duration, ask func() (T, bool, error)) (T,
+	bool, error) {
 	type answer struct {
 		value T
 		ok    bool

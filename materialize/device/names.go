@@ -51,7 +51,8 @@ func namesOf(path string) []string {
 	if unix.Stat(path, &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFBLK {
 		return names
 	}
-	dir := fmt.Sprintf("/sys/dev/block/%d:%d", unix.Major(uint64(st.Rdev)), unix.Minor(uint64(st.Rdev)))
+	dir := fmt.Sprintf("/sys/dev/block/%d:%d", unix.Major(uint64(st.Rdev)),
+		unix.Minor(uint64(st.Rdev)))
 	return append(names, namesInSysfs(dir)...)
 }
 

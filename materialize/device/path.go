@@ -72,7 +72,8 @@ func (p *Path) Check(ctx context.Context) error {
 		return fmt.Errorf("look for %s: %w", dir, err)
 	}
 	if len(found) == 0 && !isGroup(ctx, dir) {
-		return fmt.Errorf("there is no %s on this machine, so no volume will show at %s: %s", dir, p.Template, p.hint())
+		return fmt.Errorf("there is no %s on this machine, so no volume will show at %s: %s", dir,
+			p.Template, p.hint())
 	}
 	return nil
 }
@@ -92,9 +93,12 @@ func isGroup(ctx context.Context, dir string) bool {
 func (p *Path) hint() string {
 	switch {
 	case p.Template == nfsTemplate:
-		return "give the place below nfs_mount_point_base of cinder.conf as a path with {id}, on the machine where cinder-volume has the share mounted"
+		return "give the place below nfs_mount_point_base of cinder.conf as a path with {id}, " +
+			"on the machine where cinder-volume has the share mounted"
 	case strings.HasPrefix(p.Template, "/dev/"):
-		return "is this the storage node that has the volume, and is that the volume group (volume_group of cinder.conf)? lvs shows them; an inactive one appears with lvchange -ay -K"
+		return "is this the storage node that has the volume, and is that the volume group " +
+			"(volume_group of cinder.conf)? lvs shows them; an inactive one appears with " +
+			"lvchange -ay -K"
 	}
 	return "is this the machine that has the volume, and is that the place?"
 }
@@ -115,7 +119,8 @@ func (p *Path) Find(ctx context.Context, v Sought) (*Device, error) {
 		return nil, err
 	}
 	if !ok {
-		return nil, &NotFoundError{Volume: v.ID, Where: pattern, After: time.Since(begin).Round(time.Second), Hint: p.hint()}
+		return nil, &NotFoundError{Volume: v.ID, Where: pattern,
+			After: time.Since(begin).Round(time.Second), Hint: p.hint()}
 	}
 	return apart(ctx, func() (*Device, error) { return look(path, v) })
 }
@@ -137,7 +142,8 @@ func one(pattern string, v Sought) (string, bool, error) {
 	}
 	slices.Sort(real)
 	if real = slices.Compact(real); len(real) > 1 {
-		return "", false, &WrongError{Volume: v.ID, Path: pattern, Reason: "it matches several: " + strings.Join(real, ", ")}
+		return "", false, &WrongError{Volume: v.ID, Path: pattern,
+			Reason: "it matches several: " + strings.Join(real, ", ")}
 	}
 	return matches[0], true, nil
 }

@@ -49,22 +49,41 @@ func (b bench) load(path string) (memory, error) {
 func runContender(ctx context.Context, name string, in inputs) error {
 	b := bench{ctx, in}
 	f, ok := map[string]func() (string, error){
-		"inflate":        func() (string, error) { return b.decode(in.zlib(), newInflate, cpuTime) },
-		"inflate-adler":  func() (string, error) { return b.decode(in.zlib(), newZlib, cpuTime) },
-		"inflate-wall":   func() (string, error) { return b.decode(in.zlib(), newInflate, wallTime) },
+		"inflate": func() (string, error) {
+			return b.decode(in.zlib(), newInflate, cpuTime)
+		},
+		"inflate-adler": func() (string, error) { return b.decode(in.zlib(), newZlib, cpuTime) },
+		"inflate-wall": func() (string, error) {
+			return b.decode(in.zlib(), newInflate,
+				wallTime)
+		},
 		"unzstd":         func() (string, error) { return b.decode(in.zstd(), newUnzstd, cpuTime) },
 		"flate":          b.flate,
 		"zstd-klauspost": b.zstdKlauspost,
 		"inflate-index":  b.indexPass,
 		"index-size":     b.indexSize,
-		"random-zlib":    func() (string, error) { return b.random(in.zlib(), seekable.Zlib, bothFigures) },
-		"random-zstd":    func() (string, error) { return b.random(in.zstd(), seekable.Zstd, bothFigures) },
-		"random-bzip2":   func() (string, error) { return b.random(in.bzip2(), seekable.Bzip2, bothFigures) },
-		"p50-zstd":       func() (string, error) { return b.random(in.zstd(), seekable.Zstd, medianSeconds) },
-		"start-zstd":     b.zstdFromStart,
-		"bunzip2-index":  b.bunzip2Indexed,
+		"random-zlib": func() (string, error) {
+			return b.random(in.zlib(), seekable.Zlib,
+				bothFigures)
+		},
+		"random-zstd": func() (string, error) {
+			return b.random(in.zstd(), seekable.Zstd,
+				bothFigures)
+		},
+		"random-bzip2": func() (string, error) {
+			return b.random(in.bzip2(), seekable.Bzip2,
+				bothFigures)
+		},
+		"p50-zstd": func() (string, error) {
+			return b.random(in.zstd(), seekable.Zstd,
+				medianSeconds)
+		},
+		"start-zstd":    b.zstdFromStart,
+		"bunzip2-index": b.bunzip2Indexed,
 		"bunzip2-first": func() (string, error) {
-			return b.decode(in.bzip2(), func(s stream.Source) stream.Decoder { return bunzip2.New(s, bunzip2.Options{Workers: 2}) }, wallTime)
+			return b.decode(in.bzip2(), func(s stream.Source) stream.Decoder {
+				return bunzip2.New(s, bunzip2.Options{Workers: 2})
+			}, wallTime)
 		},
 		"touch-1":      func() (string, error) { return b.touch(1) },
 		"touch-2":      func() (string, error) { return b.touch(2) },
@@ -110,7 +129,8 @@ func seconds(c clock, f func() error) (string, error) {
 }
 
 // decode reads a whole stream in pieces.
-func (b bench) decode(path string, open func(stream.Source) stream.Decoder, c clock) (string, error) {
+func (b bench) decode(path string, open func(stream.Source) stream.Decoder,
+	c clock) (string, error) {
 	src, err := b.load(path)
 	if err != nil {
 		return "", err
@@ -142,7 +162,8 @@ func (b bench) flate() (string, error) {
 	}
 	buf := make([]byte, pieceBytes)
 	return seconds(cpuTime, func() error {
-		_, err := io.CopyBuffer(onlyWriter{io.Discard}, flate.NewReader(bytes.NewReader(src[2:])), buf)
+		_, err := io.CopyBuffer(onlyWriter{io.Discard}, flate.NewReader(bytes.NewReader(src[2:])),
+			buf)
 		return err
 	})
 }
@@ -213,5 +234,6 @@ func (b bench) indexPass() (string, error) {
 
 func (b bench) newIndex(src memory) *index.Index {
 	var none *index.Store
-	return none.Index(index.Key{Object: "bench", Algorithm: 1, StoredBytes: src.Size(), DecodedBytes: 1 << 62})
+	return none.Index(index.Key{Object: "bench", Algorithm: 1, StoredBytes: src.Size(),
+		DecodedBytes: 1 << 62})
 }

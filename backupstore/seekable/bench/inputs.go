@@ -13,10 +13,12 @@ import (
 // inputs are the files that are decoded, kept in dir from run to run.
 type inputs struct{ dir, image string }
 
-func (in inputs) raw() string   { return filepath.Join(in.dir, "image.raw") }
-func (in inputs) zlib() string  { return filepath.Join(in.dir, "image.zlib") }
-func (in inputs) zstd() string  { return filepath.Join(in.dir, "image.zst") }
-func (in inputs) bzip2() string { return filepath.Join(in.dir, "slice.bz2") } // of a dense part: bzip2 is slow
+func (in inputs) raw() string  { return filepath.Join(in.dir, "image.raw") }
+func (in inputs) zlib() string { return filepath.Join(in.dir, "image.zlib") }
+func (in inputs) zstd() string { return filepath.Join(in.dir, "image.zst") }
+
+// of a dense part: bzip2 is slow
+func (in inputs) bzip2() string { return filepath.Join(in.dir, "slice.bz2") }
 
 // The part of the image in bzip2.
 const (
@@ -77,7 +79,8 @@ func (in inputs) makeImage(ctx context.Context) error {
 		return err
 	}
 	made := in.raw() + ".new"
-	if out, err := exec.CommandContext(ctx, "mkfs.ext4", "-q", "-F", "-d", root, made, "1G").CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(ctx, "mkfs.ext4", "-q", "-F", "-d", root, made,
+		"1G").CombinedOutput(); err != nil {
 		return fmt.Errorf("mkfs.ext4: %w\n%s", err, out)
 	}
 	return os.Rename(made, in.raw())

@@ -20,10 +20,12 @@ import (
 
 func main() {
 	image := flag.String("image", "", "raw disk image to compress; made from /usr when not given")
-	dir := flag.String("dir", os.TempDir()+"/restorefs-bench", "where inputs are made and kept for the next run")
+	dir := flag.String("dir", os.TempDir()+"/restorefs-bench",
+		"where inputs are made and kept for the next run")
 	rounds := flag.Int("rounds", 5, "how often each contender runs")
 	only := flag.String("only", "", "measure only rows that contain this text")
-	contender := flag.String("contender", "", "(used by bench itself) run this contender and print its seconds")
+	contender := flag.String("contender",
+		"", "(used by bench itself) run this contender and print its seconds")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -50,20 +52,33 @@ type row struct {
 }
 
 var rows = []row{
-	{what: "inflate, ext4 image of real files", against: "klauspost/compress/flate", floor: "2.3x", goal: "3.0x", a: "inflate", b: "flate"},
-	{what: "", against: "libdeflate (raw deflate)", floor: "0.70x", goal: "0.90x", a: "inflate", b: "libdeflate"},
-	{what: "", against: "zlib (Python), both with Adler-32", floor: "1.8x", goal: "2.2x", a: "inflate-adler", b: "zlib"},
-	{what: "index pass, digests on another core", against: "own plain inflate", floor: "0.85x", goal: "0.95x", a: "inflate-index", b: "inflate-wall"},
-	{what: "index size, zlib, 512 KiB spacing", against: "32 KiB a checkpoint", floor: "1/8", goal: "1/16", a: "index-size", figures: true},
-	{what: "random 4 KiB, zlib, p50 / p99", floor: "1 ms / 4 ms", goal: "0.4 ms / 1.5 ms", a: "random-zlib", figures: true},
+	{what: "inflate, ext4 image of real files", against: "klauspost/compress/flate", floor: "2.3x",
+		goal: "3.0x", a: "inflate", b: "flate"},
+	{what: "", against: "libdeflate (raw deflate)", floor: "0.70x", goal: "0.90x", a: "inflate",
+		b: "libdeflate"},
+	{what: "", against: "zlib (Python), both with Adler-32", floor: "1.8x", goal: "2.2x",
+		a: "inflate-adler", b: "zlib"},
+	{what: "index pass, digests on another core", against: "own plain inflate", floor: "0.85x",
+		goal: "0.95x", a: "inflate-index", b: "inflate-wall"},
+	{what: "index size, zlib, 512 KiB spacing", against: "32 KiB a checkpoint", floor: "1/8",
+		goal: "1/16", a: "index-size", figures: true},
+	{what: "random 4 KiB, zlib, p50 / p99", floor: "1 ms / 4 ms", goal: "0.4 ms / 1.5 ms",
+		a: "random-zlib", figures: true},
 	{what: "random 4 KiB, zstd, p50 / p99", floor: "-", goal: "-", a: "random-zstd", figures: true},
-	{what: "random 4 KiB, zstd, p50", against: "klauspost from frame start", floor: "100x", goal: "400x", a: "p50-zstd", b: "start-zstd"},
-	{what: "random 4 KiB, bzip2, p50 / p99", floor: "-", goal: "15 ms", a: "random-bzip2", figures: true},
-	{what: "zstd, front to back", against: "klauspost/compress/zstd", floor: "0.95x", goal: "1.1x", a: "unzstd", b: "zstd-klauspost"},
-	{what: "bzip2 decode with index", against: "libbz2", floor: "2.0x", goal: "2.8x", a: "bunzip2-index", b: "libbz2"},
-	{what: "bzip2 first pass, 2 cores", against: "lbzip2 -n2", floor: "1.0x", goal: "1.5x", a: "bunzip2-first", b: "lbzip2"},
-	{what: "first touch at the far end, zlib, 2 cores", against: "own, 1 core", floor: "1.3x", goal: "1.7x", a: "touch-2", b: "touch-1"},
-	{what: "sequential read, indexed zlib, 2 cores", against: "own, 1 core", floor: "1.7x", goal: "1.95x", a: "sequential-2", b: "sequential-1"},
+	{what: "random 4 KiB, zstd, p50", against: "klauspost from frame start", floor: "100x",
+		goal: "400x", a: "p50-zstd", b: "start-zstd"},
+	{what: "random 4 KiB, bzip2, p50 / p99", floor: "-", goal: "15 ms", a: "random-bzip2",
+		figures: true},
+	{what: "zstd, front to back", against: "klauspost/compress/zstd", floor: "0.95x", goal: "1.1x",
+		a: "unzstd", b: "zstd-klauspost"},
+	{what: "bzip2 decode with index", against: "libbz2", floor: "2.0x", goal: "2.8x",
+		a: "bunzip2-index", b: "libbz2"},
+	{what: "bzip2 first pass, 2 cores", against: "lbzip2 -n2", floor: "1.0x", goal: "1.5x",
+		a: "bunzip2-first", b: "lbzip2"},
+	{what: "first touch at the far end, zlib, 2 cores", against: "own, 1 core", floor: "1.3x",
+		goal: "1.7x", a: "touch-2", b: "touch-1"},
+	{what: "sequential read, indexed zlib, 2 cores", against: "own, 1 core", floor: "1.7x",
+		goal: "1.95x", a: "sequential-2", b: "sequential-1"},
 }
 
 func table(ctx context.Context, in inputs, rounds int, only string) error {

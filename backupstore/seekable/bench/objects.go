@@ -23,7 +23,8 @@ import (
 
 // open returns the object in path behind an engine whose index is complete and
 // on disk.
-func (b bench) open(path string, alg seekable.Algorithm, workers int, build bool) (*seekable.Object, string, error) {
+func (b bench) open(path string, alg seekable.Algorithm, workers int,
+	build bool) (*seekable.Object, string, error) {
 	src, err := b.load(path)
 	if err != nil {
 		return nil, "", err
@@ -46,7 +47,8 @@ func (b bench) open(path string, alg seekable.Algorithm, workers int, build bool
 	if err != nil {
 		return nil, "", err
 	}
-	e := seekable.NewEngine(seekable.Options{MemoryBytes: 128 << 20, Indexes: store, Workers: workers})
+	e := seekable.NewEngine(seekable.Options{MemoryBytes: 128 << 20, Indexes: store,
+		Workers: workers})
 	o := e.NewObject(src, alg, length, seekable.Identity{Path: path})
 	for done := !build; !done; {
 		if done, err = o.Build(b.ctx, 64<<20); err != nil {
@@ -79,22 +81,27 @@ func (b bench) indexSize() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("**1/%.1f** (%d checkpoints, %.2f MiB, %.2f %% of the object)", float64(checkpoints)*(32<<10)/float64(bytes),
+	return fmt.Sprintf("**1/%.1f** (%d checkpoints, %.2f MiB, %.2f %% of the object)",
+		float64(checkpoints)*(32<<10)/float64(bytes),
 		checkpoints, float64(bytes)/(1<<20), 100*float64(bytes)/float64(st.Size())), nil
 }
 
 // How random presents its times.
 func bothFigures(times []time.Duration) string {
-	return fmt.Sprintf("**%.2f ms / %.2f ms**", ms(times[len(times)/2]), ms(times[len(times)*99/100]))
+	return fmt.Sprintf("**%.2f ms / %.2f ms**", ms(times[len(times)/2]),
+		ms(times[len(times)*99/100]))
 }
 
-func medianSeconds(times []time.Duration) string { return fmt.Sprint(times[len(times)/2].Seconds()) }
+func medianSeconds(times []time.Duration) string {
+	return fmt.Sprint(times[len(times)/2].Seconds())
+}
 
 func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
 // random reads 4 KiB at random places with a complete index on disk. No two
 // reads are near each other, so that no parked decoder helps.
-func (b bench) random(path string, alg seekable.Algorithm, present func([]time.Duration) string) (string, error) {
+func (b bench) random(path string, alg seekable.Algorithm,
+	present func([]time.Duration) string) (string, error) {
 	o, _, err := b.open(path, alg, 1, true)
 	if err != nil {
 		return "", err
@@ -191,7 +198,8 @@ func (b bench) touch(workers int) (string, error) {
 	}
 	defer os.RemoveAll(dir)
 	defer o.Close()
-	return seconds(wallTime, func() error { return o.ReadAt(b.ctx, make([]byte, 4096), o.Length()-4096) })
+	return seconds(wallTime,
+		func() error { return o.ReadAt(b.ctx, make([]byte, 4096), o.Length()-4096) })
 }
 
 // sequential reads a whole indexed object, in as many parts at a time as there

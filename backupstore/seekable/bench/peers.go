@@ -51,7 +51,8 @@ func runC(ctx context.Context, in inputs, name, lib, source, file, size string) 
 		if err := os.WriteFile(binary+".c", []byte(commonC+source), 0o600); err != nil {
 			return "", err
 		}
-		if out, err := exec.CommandContext(ctx, "cc", "-O2", "-o", binary, binary+".c", lib).CombinedOutput(); err != nil {
+		if out, err := exec.CommandContext(ctx, "cc", "-O2", "-o", binary, binary+".c",
+			lib).CombinedOutput(); err != nil {
 			return "", fmt.Errorf("%s cannot be compiled (its -dev package?): %.100s", name, out)
 		}
 	}

@@ -118,7 +118,9 @@ func (s *scratch) walkSegments(count int) {
 		rows[l], lane[l] = g.first>>rowShift, g
 	}
 	tt, out := &s.next, &s.bytes
-	r0, r1, r2, r3, r4, r5, r6, r7, r8, r9, r10, r11, r12, r13, r14, r15 := rows[0], rows[1], rows[2], rows[3], rows[4], rows[5], rows[6], rows[7], rows[8], rows[9], rows[10], rows[11], rows[12], rows[13], rows[14], rows[15]
+	r0, r1, r2, r3, r4, r5, r6, r7, r8, r9, r10, r11, r12, r13, r14, r15 := rows[0], rows[1],
+		rows[2], rows[3], rows[4], rows[5], rows[6], rows[7], rows[8], rows[9], rows[10], rows[11],
+		rows[12], rows[13], rows[14], rows[15]
 	for i := 1; i < laneBytes; i++ {
 		e := tt[r0&(rowCount-1)]
 		out[i] = byte(e)
@@ -215,6 +217,8 @@ func (s *scratch) walkSegments(count int) {
 			}
 			return
 		}
-		r0, r1, r2, r3, r4, r5, r6, r7, r8, r9, r10, r11, r12, r13, r14, r15 = rows[0], rows[1], rows[2], rows[3], rows[4], rows[5], rows[6], rows[7], rows[8], rows[9], rows[10], rows[11], rows[12], rows[13], rows[14], rows[15]
+		r0, r1, r2, r3, r4, r5, r6, r7, r8, r9, r10, r11, r12, r13, r14, r15 = rows[0], rows[1],
+			rows[2], rows[3], rows[4], rows[5], rows[6], rows[7], rows[8], rows[9], rows[10],
+			rows[11], rows[12], rows[13], rows[14], rows[15]
 	}
 }

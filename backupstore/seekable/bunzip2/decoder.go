@@ -73,7 +73,8 @@ func New(src stream.Source, opt Options) *Decoder {
 func Resume(src stream.Source, cp stream.Checkpoint, opt Options) (*Decoder, error) {
 	if cp.In < 0 || cp.In > src.Size()*8 || cp.Out < 0 ||
 		len(cp.State) != 1 || cp.State[0] < '1' || cp.State[0] > '9' {
-		return nil, &stream.CorruptError{Format: "bzip2", In: cp.In / 8, Out: cp.Out, Reason: "impossible checkpoint"}
+		return nil, &stream.CorruptError{Format: "bzip2", In: cp.In / 8, Out: cp.Out,
+			Reason: "impossible checkpoint"}
 	}
 	d := New(src, opt)
 	d.at, d.first, d.resumed = atBlock, false, true
@@ -172,7 +173,8 @@ func (d *Decoder) need(ctx context.Context, several bool) error {
 	d.cur, d.x = k, expander{}
 	d.end = d.offset + k.out
 	if o := d.opt.Observer; o != nil {
-		o.Checkpoint(stream.Checkpoint{In: d.next, Out: d.offset, State: []byte{'0' + byte(d.level)}})
+		o.Checkpoint(stream.Checkpoint{In: d.next, Out: d.offset,
+			State: []byte{'0' + byte(d.level)}})
 		for _, z := range k.zeros {
 			o.Zeros(d.offset+z.off, z.n)
 		}
@@ -190,7 +192,8 @@ func (d *Decoder) fail(err error) error {
 	case errors.As(err, &f):
 		err = &stream.CorruptError{Format: "bzip2", In: at, Out: d.offset, Reason: string(f)}
 	case err == io.ErrUnexpectedEOF:
-		err = fmt.Errorf("bzip2: the stored object ends inside what starts at stored byte %d (decoded byte %d): %w", at, d.offset, err)
+		err = fmt.Errorf("bzip2: the stored object ends inside what starts at stored byte %d "+
+			"(decoded byte %d): %w", at, d.offset, err)
 	}
 	d.err = err
 	return err

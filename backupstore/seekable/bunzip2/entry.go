@@ -11,7 +11,8 @@ import (
 // in, that looks like one, as Resume takes it; found is false if there is none.
 // Blocks depend on nothing before them. Out, which is 0, is for the caller to
 // find out.
-func FindEntry(ctx context.Context, src stream.Source, in int64) (cp stream.Checkpoint, found bool, err error) {
+func FindEntry(ctx context.Context, src stream.Source, in int64) (cp stream.Checkpoint, found bool,
+	err error) {
 	f := newFinder()
 	buf := make([]byte, scanBytes)
 	const overlap = 8 // a magic may lie across two reads

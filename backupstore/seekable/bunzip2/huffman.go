@@ -126,7 +126,8 @@ func (t *tree) item(root *[tableLength]uint16, v uint) item {
 			if n == 0 || used+n > rootBits || s <= 1 || s == t.last {
 				return e
 			}
-			return pairItem | t.value(s)<<runShift | e&(valueMask<<valueShift) | 2*oneSymbol | item(used+n)
+			return pairItem | t.value(s)<<runShift | e&(valueMask<<valueShift) | 2*oneSymbol |
+				item(used+n)
 		}
 		run += 1 << s << digits
 		digits++

@@ -73,7 +73,8 @@ func (b *Builder) openFile() bool {
 	}
 	if size > 0 {
 		if c, b.end, err = readPartial(f, size, x.key); err != nil {
-			x.store.log.Info("unfinished seek index discarded", "object", x.key.Object, "reason", err)
+			x.store.log.Info("unfinished seek index discarded", "object", x.key.Object,
+				"reason", err)
 			c, b.end = contents{}, 0
 		}
 	}
@@ -130,7 +131,8 @@ func (b *Builder) Resume() (Entry, bool) { return b.x.Before(b.x.key.DecodedByte
 func (b *Builder) Checkpoint(c stream.Checkpoint) {
 	x := b.x
 	x.mu.Lock()
-	ok := x.builder == b && x.key.holds(c.In, c.Out) && x.c.follows(c.In, c.Out) && x.c.wants(c.Out) &&
+	ok := x.builder == b && x.key.holds(c.In, c.Out) && x.c.follows(c.In, c.Out) &&
+		x.c.wants(c.Out) &&
 		len(c.State) <= MaxStateBytes
 	b.buf = b.buf[:0]
 	if ok && b.f != nil {
@@ -208,7 +210,8 @@ func (b *Builder) Zeros(off, n int64) {
 	x := b.x
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if x.builder != b || off < 0 || n <= 0 || off > x.key.DecodedBytes || n > x.key.DecodedBytes-off {
+	if x.builder != b || off < 0 || n <= 0 || off > x.key.DecodedBytes ||
+		n > x.key.DecodedBytes-off {
 		return
 	}
 	x.c.zeros.add(off, off+n)

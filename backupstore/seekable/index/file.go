@@ -101,9 +101,11 @@ func readComplete(r io.ReaderAt, size int64, key Key) (c contents, err error) {
 	slots, zeros := int64(le.Uint32(foot[16:])), int64(le.Uint32(foot[20:]))
 	length := slots*slotRowBytes + zeros*zeroRowBytes
 	switch {
-	case string(foot[:8]) != footerMagic || crc32c(foot[:60]) != le.Uint32(foot[60:]) || le.Uint32(foot[56:]) != 0:
+	case string(foot[:8]) != footerMagic || crc32c(foot[:60]) != le.Uint32(foot[60:]) ||
+		le.Uint32(foot[56:]) != 0:
 		return c, damagedf("no footer")
-	case slots > maxCheckpoints || zeros > maxZeros || int64(dir) < first || int64(dir)+length+footerBytes != size:
+	case slots > maxCheckpoints || zeros > maxZeros || int64(dir) < first ||
+		int64(dir)+length+footerBytes != size:
 		return c, damagedf("footer does not fit a file of %d bytes", size)
 	}
 	directory := make([]byte, length)
@@ -122,13 +124,17 @@ func parseDirectory(p []byte, slots int, first, dir int64, key Key) (c contents,
 	le := binary.LittleEndian
 	c.slots = make([]slot, 0, slots)
 	for at := first; slots > 0; slots-- {
-		s := slot{out: int64(le.Uint64(p)), in: int64(le.Uint64(p[8:])), loc: location(le.Uint64(p[16:]))}
+		s := slot{out: int64(le.Uint64(p)), in: int64(le.Uint64(p[8:])),
+			loc: location(le.Uint64(p[16:]))}
 		p = p[slotRowBytes:]
 		switch {
 		case !key.holds(s.in, s.out) || !c.follows(s.in, s.out):
-			return contents{}, damagedf("checkpoint at bit %d, byte %d is out of place", s.in, s.out)
-		case s.loc.off() < at || s.loc.len() < recordMin || s.loc.len() > recordMax || s.loc.end() > dir:
-			return contents{}, damagedf("record of %d bytes at %d is out of place", s.loc.len(), s.loc.off())
+			return contents{}, damagedf("checkpoint at bit %d, byte %d is out of place",
+				s.in, s.out)
+		case s.loc.off() < at || s.loc.len() < recordMin || s.loc.len() > recordMax ||
+			s.loc.end() > dir:
+			return contents{}, damagedf("record of %d bytes at %d is out of place", s.loc.len(),
+				s.loc.off())
 		}
 		at = s.loc.end()
 		c.slots = append(c.slots, s)
@@ -158,7 +164,8 @@ func readPartial(r io.ReaderAt, size int64, key Key) (c contents, end int64, err
 	for at := end; ; {
 		h, err := readRecord(in)
 		if err != nil {
-			if errors.Is(err, errDamaged) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+			if errors.Is(err, errDamaged) || errors.Is(err, io.EOF) ||
+				errors.Is(err, io.ErrUnexpectedEOF) {
 				break // the tail that was being written, or never was one
 			}
 			return contents{}, 0, fmt.Errorf("read record at %d: %w", at, err)

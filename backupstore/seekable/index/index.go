@@ -186,7 +186,8 @@ func (x *Index) Drop() {
 // Renew is Drop where nothing is known to be wrong, but nothing would tell
 // either.
 func (x *Index) Renew() {
-	x.forget(x.now(), slog.LevelDebug, errors.New("what is decoded with it has no digests that would prove it"))
+	x.forget(x.now(), slog.LevelDebug,
+		errors.New("what is decoded with it has no digests that would prove it"))
 }
 
 // now is the index's generation.
@@ -213,7 +214,8 @@ func (x *Index) forget(generation uint32, level slog.Level, why error) {
 		x.memory = true
 	}
 	x.mu.Unlock()
-	x.store.log.Log(context.Background(), level, "seek index dropped, it is built anew", "object", x.key.Object, "reason", why)
+	x.store.log.Log(context.Background(), level, "seek index dropped, it is built anew",
+		"object", x.key.Object, "reason", why)
 	x.store.remove(x.name+partialSuffix, locked)
 	x.store.remove(x.name, true)
 }

@@ -36,7 +36,8 @@ func (k Key) normal() Key {
 
 // holds reports whether a checkpoint can be at these places in the object.
 func (k Key) holds(in, out int64) bool {
-	return in >= 0 && out >= 0 && out <= k.DecodedBytes && (in+7)>>3 <= k.StoredBytes && in <= maxBits
+	return in >= 0 && out >= 0 && out <= k.DecodedBytes && (in+7)>>3 <= k.StoredBytes &&
+		in <= maxBits
 }
 
 // maxBits keeps sums of bit positions away from overflow.

@@ -39,7 +39,8 @@ type Store struct {
 // *Store can be used in its place.
 func OpenStore(dir string, maxBytes int64, log *slog.Logger) (*Store, error) {
 	if maxBytes <= 0 {
-		return nil, fmt.Errorf("open the index store %s: size bound %d is not positive", dir, maxBytes)
+		return nil, fmt.Errorf("open the index store %s: size bound %d is not positive",
+			dir, maxBytes)
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("create the index store: %w", err)
@@ -199,9 +200,11 @@ func (s *Store) remove(name string, own bool) bool {
 func (s *Store) report(name string, key Key, err error) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-	case errors.Is(err, errStale), errors.Is(err, errDamaged), errors.Is(err, private.ErrForeign), errors.Is(err, syscall.ELOOP):
+	case errors.Is(err, errStale), errors.Is(err, errDamaged), errors.Is(err, private.ErrForeign),
+		errors.Is(err, syscall.ELOOP):
 		if s.remove(name, !strings.HasSuffix(name, partialSuffix)) {
-			s.log.Info("seek index dropped, it is built anew", "object", key.Object, "file", name, "reason", err)
+			s.log.Info("seek index dropped, it is built anew", "object", key.Object, "file", name,
+				"reason", err)
 		}
 	default:
 		s.failed("read", name, err)
@@ -211,7 +214,8 @@ func (s *Store) report(name string, key Key, err error) {
 // failed logs, once, that the directory does not do its service.
 func (s *Store) failed(doing, name string, err error) {
 	s.warned.Do(func() {
-		s.log.Warn("seek indexes are not stored: reading goes on, but has to be indexed again next time; check room and rights of the cache directory",
+		s.log.Warn("seek indexes are not stored: reading goes on, but has to be indexed again "+
+			"next time; check room and rights of the cache directory",
 			"doing", doing, "file", name, "err", err)
 	})
 }
@@ -243,7 +247,8 @@ func (s *Store) trim(n int64) error {
 	var total int64
 	// What cannot be read is not counted.
 	_ = fs.WalkDir(s.root.FS(), ".", func(name string, d fs.DirEntry, err error) error {
-		if err != nil || !d.Type().IsRegular() || !strings.HasSuffix(strings.TrimSuffix(name, partialSuffix), finalSuffix) {
+		if err != nil || !d.Type().IsRegular() ||
+			!strings.HasSuffix(strings.TrimSuffix(name, partialSuffix), finalSuffix) {
 			return nil
 		}
 		if fi, err := d.Info(); err == nil {

@@ -144,7 +144,8 @@ func (m *marks) zeros(c *core, r run) {
 	}
 	start, end := c.base+int64(r.start), c.base+int64(r.end)
 	m.postpone(end - start)
-	if gap := start - m.zeroEnd; m.zeroEnd == 0 || gap > joinMax || gap > int64(r.start) || !allZero(c.out[r.start-int(gap):r.start]) {
+	if gap := start - m.zeroEnd; m.zeroEnd == 0 || gap > joinMax || gap > int64(r.start) ||
+		!allZero(c.out[r.start-int(gap):r.start]) {
 		m.flushZeros()
 		m.zeroStart = start
 	}

@@ -234,7 +234,8 @@ func (c *core) decode16(ctx context.Context, limit int) error {
 // chunk. It reports false if one is of the first bytes of the window, which
 // are not there.
 func resolve(dst []byte, values []uint16, lut *[256 + windowBytes]byte, missing int) bool {
-	if missing > 0 && slices.ContainsFunc(values, func(v uint16) bool { return v >= 256 && int(v) < 256+missing }) {
+	if missing > 0 && slices.ContainsFunc(values,
+		func(v uint16) bool { return v >= 256 && int(v) < 256+missing }) {
 		return false
 	}
 	dst = dst[:len(values)]

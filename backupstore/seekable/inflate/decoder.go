@@ -84,7 +84,8 @@ func New(src stream.Source, opt Options) *Decoder {
 // is a *stream.CorruptError and means that cp does not belong to src.
 func Resume(src stream.Source, cp stream.Checkpoint, opt Options) (*Decoder, error) {
 	bad := func(reason string) error {
-		return &stream.CorruptError{Format: "zlib", In: cp.In / 8, Out: cp.Out, Reason: "checkpoint: " + reason}
+		return &stream.CorruptError{Format: "zlib", In: cp.In / 8, Out: cp.Out,
+			Reason: "checkpoint: " + reason}
 	}
 	delta, n := binary.Uvarint(cp.State)
 	switch {
@@ -375,7 +376,8 @@ func (d *Decoder) checkTrailer() (wrong string) {
 	binary.LittleEndian.PutUint16(be[:], uint16(hi))
 	binary.LittleEndian.PutUint16(be[2:], uint16(lo))
 	if want := binary.BigEndian.Uint32(be[:]); d.summing && want != d.summed.sum() {
-		return fmt.Sprintf("checksum of the stream is %08x, of the decoded bytes %08x", want, d.summed.sum())
+		return fmt.Sprintf("checksum of the stream is %08x, of the decoded bytes %08x", want,
+			d.summed.sum())
 	}
 	return ""
 }

@@ -13,7 +13,8 @@ import (
 // copied from there come out wrong, though never too few or too many. Out is for
 // the caller to find out. The first block, of a stream whose header is damaged,
 // is one that has nothing before it.
-func FindEntry(ctx context.Context, src stream.Source, in int64) (cp stream.Checkpoint, found bool, err error) {
+func FindEntry(ctx context.Context, src stream.Source, in int64) (cp stream.Checkpoint, found bool,
+	err error) {
 	state := stream.AppendWindow(binary.AppendUvarint(nil, 0), nil, nil)
 	if in <= headerEnd {
 		return stream.Checkpoint{In: 8 * headerEnd, State: state}, true, nil

@@ -148,7 +148,8 @@ func (c *core) fast(stop int) (wrong string) {
 		dist := uint64(d>>16) + bits&(1<<(d&63)-1)>>(d>>8&63)
 		bits >>= d & 63
 		left -= uint64(d)
-		if avail := uint64(uintptr(outp) - low); dist > avail && !c.note(int(dist-avail), int(length)) {
+		if avail := uint64(uintptr(outp) - low); dist > avail &&
+			!c.note(int(dist-avail), int(length)) {
 			wrong = badDistance
 			break
 		}
@@ -188,7 +189,8 @@ func (c *core) fast(stop int) (wrong string) {
 					mask := uint64(1)<<(period&63) - 1
 					again := bits & mask
 					start := outp
-					for bits&mask == again && uintptr(outp) < uintptr(outEnd) && uintptr(inp) <= uintptr(inEnd) {
+					for bits&mask == again && uintptr(outp) < uintptr(outEnd) &&
+						uintptr(inp) <= uintptr(inEnd) {
 						bits >>= period & 63
 						left -= period
 						bits |= load64(inp) << (left & 63)
@@ -197,7 +199,8 @@ func (c *core) fast(stop int) (wrong string) {
 						outp = unsafe.Add(outp, matchMax)
 					}
 					if start != outp {
-						c.run = run{int(uintptr(start) - uintptr(outBase)), int(uintptr(outp) - uintptr(outBase))}
+						c.run = run{int(uintptr(start) - uintptr(outBase)),
+							int(uintptr(outp) - uintptr(outBase))}
 						break
 					}
 				}

@@ -95,7 +95,8 @@ type CorruptError struct {
 
 // Error implements error.
 func (e *CorruptError) Error() string {
-	return fmt.Sprintf("%s: %s (at stored byte %d, decoded byte %d)", e.Format, e.Reason, e.In, e.Out)
+	return fmt.Sprintf("%s: %s (at stored byte %d, decoded byte %d)", e.Format, e.Reason,
+		e.In, e.Out)
 }
 
 // Unwrap makes errors.Is(err, ErrCorrupt) true.

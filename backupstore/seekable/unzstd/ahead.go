@@ -54,12 +54,14 @@ type parser struct {
 
 // aheadBytes is what a parser holds at most: its input, the units, and tables
 // as a Decoder has.
-const aheadBytes = inputSize + aheadUnits*(maxBlock+slack+12*maxSequences) + decoderBytes + treeBytes
+const aheadBytes = inputSize + aheadUnits*(maxBlock+slack+12*maxSequences) +
+	decoderBytes + treeBytes
 
 // goAhead gives the parsing to a goroutine, from the next step on.
 func (d *Decoder) goAhead() {
 	ctx, cancel := context.WithCancel(context.Background())
-	p := &parser{units: make(chan *unit, aheadUnits), free: make(chan *unit, aheadUnits), cancel: cancel}
+	p := &parser{units: make(chan *unit, aheadUnits), free: make(chan *unit, aheadUnits),
+		cancel: cancel}
 	for range aheadUnits {
 		p.free <- &unit{buf: make([]byte, maxBlock+slack)}
 	}

@@ -139,7 +139,8 @@ func (d *Decoder) Finish(ctx context.Context) error {
 	case err != nil:
 		return err
 	}
-	return &stream.CorruptError{Format: formatName, In: d.in.off, Out: d.out, Reason: "more decoded bytes follow where the stream should end"}
+	return &stream.CorruptError{Format: formatName, In: d.in.off, Out: d.out,
+		Reason: "more decoded bytes follow where the stream should end"}
 }
 
 // MemoryBytes implements stream.Decoder.
@@ -205,9 +206,11 @@ func (d *Decoder) explain(err error) error {
 	case err == io.EOF || isMemoryError(err):
 		return err
 	case errors.As(err, &failed):
-		return fmt.Errorf("zstd: read the stored object at %d (decoded byte %d): %w", failed.off, d.out, failed.err)
+		return fmt.Errorf("zstd: read the stored object at %d (decoded byte %d): %w", failed.off,
+			d.out, failed.err)
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		return fmt.Errorf("zstd: the stored object ends at byte %d, too early (at decoded byte %d): %w", d.in.src.Size(), d.out, io.ErrUnexpectedEOF)
+		return fmt.Errorf("zstd: the stored object ends at byte %d, too early (at decoded "+
+			"byte %d): %w", d.in.src.Size(), d.out, io.ErrUnexpectedEOF)
 	case errors.Is(err, ErrUnsupported):
 		return fmt.Errorf("%w (at stored byte %d)", err, d.in.off)
 	}

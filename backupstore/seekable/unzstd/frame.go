@@ -57,7 +57,8 @@ func parseFrame(b []byte) (f frame, n int, err error) {
 	}
 	for _, c := range b[:dict] {
 		if c != 0 {
-			return f, 0, fmt.Errorf("%w: it needs a dictionary, which no backup has", ErrUnsupported)
+			return f, 0, fmt.Errorf("%w: it needs a dictionary, which no backup has",
+				ErrUnsupported)
 		}
 	}
 	b = b[dict:]
@@ -78,7 +79,8 @@ func parseFrame(b []byte) (f frame, n int, err error) {
 	if single {
 		f.window = max(f.content, minWindow)
 	} else if f.window > MaxWindow {
-		return f, 0, fmt.Errorf("%w: it needs a window of %d MiB, and %d MiB is the most that zstd has",
+		return f, 0, fmt.Errorf(
+			"%w: it needs a window of %d MiB, and %d MiB is the most that zstd has",
 			ErrUnsupported, f.window>>20, MaxWindow>>20)
 	}
 	f.checksum = desc&4 != 0

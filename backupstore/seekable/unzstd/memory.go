@@ -26,12 +26,14 @@ const (
 // object may well be right.
 type MemoryError struct {
 	Window int64 // bytes of the object that must be at hand to decode others
-	Needs  int64 // Options.MaxBytes must be that, at least; math.MaxInt64: with an Observer nothing suffices
+	// Options.MaxBytes must be that, at least; math.MaxInt64: with an Observer nothing suffices
+	Needs int64
 }
 
 // Error implements error.
 func (e *MemoryError) Error() string {
-	return fmt.Sprintf("zstd: it needs a window of %d MiB, more than there is memory for", mebibytes(e.Window))
+	return fmt.Sprintf("zstd: it needs a window of %d MiB, more than there is memory for",
+		mebibytes(e.Window))
 }
 
 func mebibytes(n int64) int64 { return (n + 1<<20 - 1) >> 20 }

@@ -48,7 +48,8 @@ func (l *refLog) add(seqs []sequence, at int) {
 		refs[k] = ref(at) | ref(s.offset)<<17 | ref(min(s.length, s.offset)-1)<<45
 		k += uint(at-int(s.offset)) >> 63 // without a branch: neither case is rare
 		at += int(s.length)
-		if k >= uint(len(refs)) { // after the last one: tells the compiler that refs[k] is in bounds
+		// after the last one: tells the compiler that refs[k] is in bounds
+		if k >= uint(len(refs)) {
 			break
 		}
 	}

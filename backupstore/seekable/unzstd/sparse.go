@@ -49,7 +49,8 @@ func (s *sparse) collect(l *refLog, out int64, reach int) {
 				break
 			}
 			back := r.back() - before
-			into[k] = use{uint32(reach - back), uint32(min(r.length(), back)), b.out + int64(r.at())}
+			into[k] = use{uint32(reach - back), uint32(min(r.length(), back)),
+				b.out + int64(r.at())}
 			k += uint(-back) >> 63
 		}
 		s.uses = s.uses[:len(s.uses)+int(k)]

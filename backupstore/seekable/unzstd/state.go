@@ -83,7 +83,8 @@ func Resume(src stream.Source, cp stream.Checkpoint, opt Options) (*Decoder, err
 		if isMemoryError(err) {
 			return nil, err
 		}
-		return nil, &stream.CorruptError{Format: formatName, In: cp.In / 8, Out: cp.Out, Reason: "checkpoint: " + err.Error()}
+		return nil, &stream.CorruptError{Format: formatName, In: cp.In / 8, Out: cp.Out,
+			Reason: "checkpoint: " + err.Error()}
 	}
 	return d, nil
 }

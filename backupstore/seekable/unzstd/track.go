@@ -117,7 +117,8 @@ func (t *tracker) startFrame(f *frame, in, out int64) {
 // begin is told of a block that is about to be decoded.
 func (t *tracker) begin(d *Decoder) {
 	if d.frame.done > 0 && t.wants(d.out) && !t.crowded(d.out) {
-		c := candidate{target: t.target, in: d.in.off, out: d.out, frame: d.frame, reps: d.block.seqs.reps}
+		c := candidate{target: t.target, in: d.in.off, out: d.out, frame: d.frame,
+			reps: d.block.seqs.reps}
 		for i := range d.block.tables {
 			c.desc[i] = bytes.Clone(d.block.tables[i].desc)
 		}

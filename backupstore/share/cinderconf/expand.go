@@ -26,7 +26,8 @@ func (s source) get(name string) (value string, ok bool, err error) {
 
 func (s source) expand(name string, depth int, left *int) (string, bool, error) {
 	if *left--; depth > maxDepth || *left < 0 {
-		return "", false, fmt.Errorf("option %s: it stands for itself, or for too many others", name)
+		return "", false, fmt.Errorf("option %s: it stands for itself, or for too many others",
+			name)
 	}
 	v, ok := s.values[name]
 	if !ok {
@@ -88,5 +89,6 @@ func reference(s string) (name, rest string) {
 }
 
 func inName(c byte, first bool) bool {
-	return c == '_' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || !first && (c == '.' || c >= '0' && c <= '9')
+	return c == '_' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' ||
+		!first && (c == '.' || c >= '0' && c <= '9')
 }

@@ -150,7 +150,8 @@ func (s source) config() (Config, error) {
 	switch {
 	case share:
 		if c.Share = get("backup_share"); c.Share == "" && all == nil {
-			return c, fmt.Errorf("%w are configured: backup_driver is %s, but backup_share is not set", ErrNoBackups, c.Driver)
+			return c, fmt.Errorf("%w are configured: backup_driver is %s, "+
+				"but backup_share is not set", ErrNoBackups, c.Driver)
 		}
 		sum := md5.Sum([]byte(c.Share)) // os_brick/remotefs/remotefs.py, get_mount_point
 		c.MountPoint = filepath.Join(get("backup_mount_point_base"), hex.EncodeToString(sum[:]))

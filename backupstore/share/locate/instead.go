@@ -34,7 +34,8 @@ func (c cinders) unknown(path string) error {
 }
 
 // instead opens an export without the kernel, which has no client for it.
-func (o Options) instead(ctx context.Context, given string, export nfsmount.Export, mountOptions string,
+func (o Options) instead(ctx context.Context, given string, export nfsmount.Export,
+	mountOptions string,
 	conf cinders, none *nfsmount.NoClientError) (*Share, error) {
 	query, err := o.allowed(mountOptions, conf)
 	if err != nil {
@@ -50,22 +51,25 @@ func (o Options) instead(ctx context.Context, given string, export nfsmount.Expo
 			nfsmount.ErrMount, none.Reason)
 	}
 	if o.Logger != nil {
-		o.Logger.Warn("the share is not mounted and cannot be mounted here, so restorefs reads it by its own NFS "+
+		o.Logger.Warn("the share is not mounted and cannot be mounted here, so restorefs reads "+
+			"it by its own NFS "+
 			"client", "share", given, "reason", none.Reason)
 	}
 	return &Share{Root: root, Given: given, Source: given}, nil
 }
 
-// allowed returns the query of the URL by which the own client reads an export that is to be mounted
-// with options. It is an error if the own client must not be used instead.
+// allowed returns the query of the URL by which the own client reads an export that is to be
+// mounted with options. It is an error if the own client must not be used instead.
 //
 // Unless the operator says how to mount, the configuration's options must allow it whatever export
 // they are for: the same one may have another name there.
 func (o Options) allowed(mountOptions string, conf cinders) (query string, err error) {
 	if o.MountOptions == "" {
 		if err := conf.unknown(o.Config); err != nil {
-			return "", fmt.Errorf("the configuration cannot be read, so it is not known which security is wanted (%w); "+
-				"say --mount-options sec=sys, or nfs://", err)
+			return "", fmt.Errorf(
+				"the configuration cannot be read, so it is not known which security is "+
+					"wanted (%w); "+
+					"say --mount-options sec=sys, or nfs://", err)
 		}
 		if _, err := withoutKernel(conf.MountOptions); err != nil {
 			return "", fmt.Errorf("%s has %w", o.Config, err)
@@ -108,7 +112,8 @@ func withoutKernel(mountOptions string) (query string, err error) {
 			known.Set("mountport", value)
 		default:
 			if !plain(name, value) {
-				return "", fmt.Errorf("the mount option %q, for which its own NFS client has nothing", option)
+				return "", fmt.Errorf(
+					"the mount option %q, for which its own NFS client has nothing", option)
 			}
 		}
 	}

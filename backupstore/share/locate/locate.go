@@ -1,6 +1,6 @@
-// Package locate opens a share as people name it: by a directory, by an NFS export (HOST:/EXPORT, or
-// nfs://HOST/EXPORT for restorefs's own client), or not at all, in which case Cinder's configuration
-// says where its backups are.
+// Package locate opens a share as people name it: by a directory, by an NFS export (HOST:/EXPORT,
+// or nfs://HOST/EXPORT for restorefs's own client), or not at all, in which case Cinder's
+// configuration says where its backups are.
 //
 // It owns the decision which of these is meant. nfsmount reaches an export through the kernel, nfs
 // without it, cinderconf reads the configuration, and package share reads the share.
@@ -116,7 +116,8 @@ func Open(ctx context.Context, o Options) (*Share, error) {
 	if given == "" {
 		given = cmp.Or(conf.Share, conf.Path)
 		if o.Logger != nil {
-			o.Logger.Info("the share is from Cinder's configuration", "share", given, "file", o.Config)
+			o.Logger.Info("the share is from Cinder's configuration", "share", given,
+				"file", o.Config)
 		}
 	}
 	if IsExport(given) {
@@ -175,7 +176,8 @@ func (o Options) export(ctx context.Context, spec string, conf cinders) (*Share,
 		return nil, &SpecError{err}
 	}
 	how := nfsmount.Options{MountOptions: o.MountOptions, Logger: o.Logger}
-	if of, err := nfsmount.ParseExport(conf.Share); err == nil && of.Host == export.Host && of.Path == export.Path {
+	if of, err := nfsmount.ParseExport(conf.Share); err == nil && of.Host == export.Host &&
+		of.Path == export.Path {
 		how.Own = conf.MountPoint
 		how.MountOptions = cmp.Or(o.MountOptions, conf.MountOptions)
 	}
@@ -224,11 +226,13 @@ func notURL(spec string) error {
 	if isNFS(spec) {
 		return nil
 	}
-	what := "backups of Cinder's NFS and POSIX drivers are files; those of object stores and Ceph are not read"
+	what := "backups of Cinder's NFS and POSIX drivers are files; those of object stores and " +
+		"Ceph are not read"
 	switch scheme {
 	case "file":
 		what = "a directory is written as its path, " + cmp.Or(rest, "/DIRECTORY")
 	}
-	return &SpecError{fmt.Errorf("%q is a URL, and SHARE is none: it is a directory, NFSHOST:/EXPORT[/DIR], or "+
-		"nfs://NFSHOST/EXPORT[/DIR]; %s", spec, what)}
+	return &SpecError{
+		fmt.Errorf("%q is a URL, and SHARE is none: it is a directory, NFSHOST:/EXPORT[/DIR], or "+
+			"nfs://NFSHOST/EXPORT[/DIR]; %s", spec, what)}
 }

@@ -28,8 +28,8 @@ const (
 )
 
 // ahead reads ahead for all files of a server, so that a reader in sequence does not wait for a
-// round trip each time. A reader that begins where one of the last reads of its file ended becomes a
-// stream; its window of blocks in flight grows while it goes on.
+// round trip each time. A reader that begins where one of the last reads of its file ended becomes
+// a stream; its window of blocks in flight grows while it goes on.
 type ahead struct {
 	trip atomic.Int64 // the shortest time that a small call took, in nanoseconds
 
@@ -250,7 +250,8 @@ func (a *ahead) passed(f *file, from, to int64) {
 	if to-from >= int64(2*f.piece()) && a.trip.Load() < int64(perBlock) {
 		return
 	}
-	if to >= f.Size() || slices.ContainsFunc(a.streams, func(s *stream) bool { return s.has(f, to) }) {
+	if to >= f.Size() ||
+		slices.ContainsFunc(a.streams, func(s *stream) bool { return s.has(f, to) }) {
 		return
 	}
 	a.evict()
@@ -274,8 +275,8 @@ func (a *ahead) evict() {
 	}
 }
 
-// shrink takes from streams that have more than they may have what is farthest ahead, for one of the
-// others.
+// shrink takes from streams that have more than they may have what is farthest ahead, for one of
+// the others.
 func (a *ahead) shrink(other *stream) {
 	fair := a.fair()
 	for _, s := range a.streams {

@@ -138,7 +138,8 @@ func (f *file) read(ctx context.Context, p []byte, off int64) (int, error) {
 }
 
 // readPiece reads p, with one READ if the server gives all at once. The chunk is that of the last.
-func (f *file) readPiece(ctx context.Context, p []byte, off int64) (n int, last proto.Chunk, err error) {
+func (f *file) readPiece(ctx context.Context, p []byte, off int64) (n int, last proto.Chunk,
+	err error) {
 	for n < len(p) {
 		last, err = f.server.Read(ctx, f.node.Handle, p[n:], off+int64(n))
 		if err != nil {

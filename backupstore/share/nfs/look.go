@@ -37,8 +37,8 @@ func (s *Share) Look(ctx context.Context, dir string,
 // TellsStamps says that ReadDir has the stamps of directories, and asks for few files one by one.
 func (s *Share) TellsStamps() bool { return true }
 
-// lookFrom looks from the deepest directory whose handle is remembered, and again by all of the path
-// where that does not find it.
+// lookFrom looks from the deepest directory whose handle is remembered, and again by all of the
+// path where that does not find it.
 func (s *Share) lookFrom(ctx context.Context, dir, file string) (own, of share.Stamp, err error) {
 	parts, err := names("look at", dir)
 	if err != nil {

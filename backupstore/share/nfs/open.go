@@ -37,7 +37,8 @@ func Open(ctx context.Context, spec Spec, o Options) (*Share, error) {
 		if err == nil {
 			o.Logger.Info("the share is read by restorefs's own NFS client", "share", spec.String(),
 				"version", client.Version())
-			return of(spec, o, outage, &server{Client: client, ahead: newAhead(o.ReadAhead)}, root), nil
+			return of(spec, o, outage, &server{Client: client, ahead: newAhead(o.ReadAhead)},
+				root), nil
 		}
 		if ctx.Err() != nil {
 			return nil, fmt.Errorf("open share %s: %w", spec, ctx.Err())

@@ -151,7 +151,8 @@ func names(op, name string) ([]string, error) {
 }
 
 // directory returns the handle of a directory. fresh says that nothing remembered is to be used.
-func (s *Share) directory(ctx context.Context, root proto.Handle, name string, fresh bool) (proto.Handle, error) {
+func (s *Share) directory(ctx context.Context, root proto.Handle, name string,
+	fresh bool) (proto.Handle, error) {
 	parts, err := names("open", name)
 	if err != nil {
 		return "", err
@@ -262,7 +263,8 @@ func (s *Share) Open(ctx context.Context, name string) (share.File, error) {
 			start := time.Now()
 			n, err = s.server.Lookup(ctx, h, path.Base(name))
 			if _, said := errors.AsType[proto.Status](err); err == nil || said {
-				s.server.ahead.took(time.Since(start)) // what was given up tells nothing of the network
+				// what was given up tells nothing of the network
+				s.server.ahead.took(time.Since(start))
 			}
 			return err
 		})

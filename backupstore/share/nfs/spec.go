@@ -43,7 +43,8 @@ func (s Spec) Export() string {
 // Parse parses a URL. Its errors say how one is written.
 func Parse(text string) (Spec, error) {
 	bad := func(format string, args ...any) (Spec, error) {
-		return Spec{}, fmt.Errorf("%q is no NFS share such as nfs://nfs1/export/backups?uid=64061&gid=64061: %s",
+		return Spec{}, fmt.Errorf(
+			"%q is no NFS share such as nfs://nfs1/export/backups?uid=64061&gid=64061: %s",
 			text, fmt.Sprintf(format, args...))
 	}
 	u, err := url.Parse(text)

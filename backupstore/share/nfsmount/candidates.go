@@ -58,7 +58,8 @@ func candidates(mounts []mountinfo.Mount, e Export, own string) []candidate {
 			above = append(above, candidate{m, path.Join(m.Mountpoint, rest)})
 		}
 	}
-	slices.SortStableFunc(above, func(a, b candidate) int { return cmp.Compare(a.depth(), b.depth()) })
+	slices.SortStableFunc(above,
+		func(a, b candidate) int { return cmp.Compare(a.depth(), b.depth()) })
 	return slices.Concat(first, exact, above)
 }
 

@@ -51,7 +51,8 @@ func split(s string) (host, dir string, ok bool) {
 func ParseExport(s string) (Export, error) {
 	host, dir, ok := split(s)
 	bad := func(why string) (Export, error) {
-		return Export{}, fmt.Errorf("%q is no NFS export such as nfs1:/export/backups or [fd00::5]:/export: %s", s, why)
+		return Export{}, fmt.Errorf(
+			"%q is no NFS export such as nfs1:/export/backups or [fd00::5]:/export: %s", s, why)
 	}
 	if !ok {
 		return bad("there is no host, no colon or no absolute path")
@@ -61,7 +62,8 @@ func ParseExport(s string) (Export, error) {
 			return bad("what is in brackets is no IPv6 address")
 		}
 	}
-	if strings.HasPrefix(host, "-") || strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f }) || strings.ContainsAny(host, " \t,") {
+	if strings.HasPrefix(host, "-") || strings.ContainsFunc(s,
+		func(r rune) bool { return r < ' ' || r == 0x7f }) || strings.ContainsAny(host, " \t,") {
 		return bad("there is a character in it that must not be")
 	}
 	for _, part := range strings.Split(dir, "/") {

@@ -24,8 +24,8 @@ type Options struct {
 	Own string
 	// MountOptions are comma-separated options for a mount that Open makes.
 	MountOptions string
-	// Writable is asked before a directory is made for a mount, with the path of that directory; its
-	// error is returned. nil: everything may be written.
+	// Writable is asked before a directory is made for a mount, with the path of that directory;
+	// its error is returned. nil: everything may be written.
 	Writable func(dir string) error
 	// Logger is told which mount is used and why others are not.
 	Logger *slog.Logger
@@ -47,7 +47,8 @@ func Open(ctx context.Context, e Export, o Options) (s *share.Dir, dir string, e
 	o.mountinfo = cmp.Or(o.mountinfo, mountinfo.Own)
 	o.runtime = cmp.Or(o.runtime, runtimeDir)
 	waiting := time.AfterFunc(o.tellAfter, func() {
-		o.Logger.Warn("the server of the share does not answer, waiting for it; Ctrl-C ends the waiting", "share", e.String(), "for", o.tellAfter)
+		o.Logger.Warn("the server of the share does not answer, waiting for it; Ctrl-C ends "+
+			"the waiting", "share", e.String(), "for", o.tellAfter)
 	})
 	defer waiting.Stop()
 	mounts, err := mountinfo.Read(o.mountinfo)
@@ -76,20 +77,22 @@ func Open(ctx context.Context, e Export, o Options) (s *share.Dir, dir string, e
 }
 
 // explained is the error of an export that could not be mounted, with what is wrong with the mounts
-// of it that there are. With any it is no NoClientError: the kernel has a client for the export, and
-// what the server or that mount refuses is not to be asked for in another way.
+// of it that there are. With any it is no NoClientError: the kernel has a client for the export,
+// and what the server or that mount refuses is not to be asked for in another way.
 func explained(err error, unusable []error) error {
 	none, cannot := errors.AsType[*NoClientError](err)
 	if len(unusable) == 0 || !cannot {
 		return errors.Join(append([]error{err}, unusable...)...)
 	}
-	return fmt.Errorf("%s: %w; it cannot be mounted anew: %w; %s", none.Export, errors.Join(unusable...), none.Reason,
+	return fmt.Errorf("%s: %w; it cannot be mounted anew: %w; %s", none.Export,
+		errors.Join(unusable...), none.Reason,
 		byHand(none.Export))
 }
 
 // first opens the first directory that answers, and returns why those before it cannot be used. It
 // asks all at the same time, so that it waits only once if several servers do not answer.
-func (o Options) first(ctx context.Context, all []candidate) (s *share.Dir, dir string, unusable []error) {
+func (o Options) first(ctx context.Context, all []candidate) (s *share.Dir, dir string,
+	unusable []error) {
 	if len(all) > maxCandidates {
 		all = all[:maxCandidates]
 	}
@@ -103,7 +106,8 @@ func (o Options) first(ctx context.Context, all []candidate) (s *share.Dir, dir 
 	for i, c := range all {
 		answers[i] = make(chan answer, 1)
 		go func() {
-			s, err := limited(ctx, o.patience, func() (*share.Dir, error) { return c.open(o.Logger) })
+			s, err := limited(ctx, o.patience,
+				func() (*share.Dir, error) { return c.open(o.Logger) })
 			answers[i] <- answer{s, err}
 		}()
 	}
@@ -111,7 +115,8 @@ func (o Options) first(ctx context.Context, all []candidate) (s *share.Dir, dir 
 		a := <-answers[i]
 		switch {
 		case a.err != nil && s == nil:
-			unusable = append(unusable, fmt.Errorf("it is mounted on %s, but %s cannot be used: %w", c.mount.Mountpoint, c.dir, a.err))
+			unusable = append(unusable, fmt.Errorf("it is mounted on %s, but %s cannot be used: %w",
+				c.mount.Mountpoint, c.dir, a.err))
 		case a.err == nil && s == nil:
 			s, dir = a.s, c.dir
 			cancel()
@@ -136,7 +141,8 @@ func (c candidate) open(log *slog.Logger) (*share.Dir, error) {
 		if err := unix.Stat(c.mount.Mountpoint, &st); err != nil {
 			return nil, &os.PathError{Op: "stat", Path: c.mount.Mountpoint, Err: err}
 		}
-		if fmt.Sprintf("%d:%d", unix.Major(uint64(st.Dev)), unix.Minor(uint64(st.Dev))) != c.mount.Device {
+		if fmt.Sprintf("%d:%d", unix.Major(uint64(st.Dev)), unix.Minor(uint64(st.Dev))) !=
+			c.mount.Device {
 			return nil, errHidden
 		}
 	}
@@ -165,7 +171,8 @@ var errSilent = errors.New("its server does not answer")
 
 // limited calls open and waits for it as long as limit and ctx allow. A share that is opened after
 // that is closed.
-func limited(ctx context.Context, limit time.Duration, open func() (*share.Dir, error)) (*share.Dir, error) {
+func limited(ctx context.Context, limit time.Duration,
+	open func() (*share.Dir, error)) (*share.Dir, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("%w for %v", errSilent, limit))
 	defer cancel()
 	type result struct {

@@ -36,8 +36,8 @@ const (
 // ErrMount is wrapped by the errors of an export that could not be mounted.
 var ErrMount = errors.New("the share is not mounted and cannot be mounted")
 
-// NoClientError says that the kernel's client is not for this process: it cannot mount anything from
-// NFS. It wraps ErrMount.
+// NoClientError says that the kernel's client is not for this process: it cannot mount anything
+// from NFS. It wraps ErrMount.
 type NoClientError struct {
 	Export Export
 	Reason error
@@ -53,8 +53,9 @@ func (e *NoClientError) Unwrap() []error { return []error{ErrMount, e.Reason} }
 
 // byHand says how else an export can be read.
 func byHand(e Export) string {
-	return fmt.Sprintf("mount it yourself (mount -t nfs -o ro %s DIRECTORY) and give the DIRECTORY as the share, "+
-		"or give %s, which needs no mount", e, e.URL())
+	return fmt.Sprintf(
+		"mount it yourself (mount -t nfs -o ro %s DIRECTORY) and give the DIRECTORY as the share, "+
+			"or give %s, which needs no mount", e, e.URL())
 }
 
 // ownOptions come last and thus override others. Reading needs no locks, which
@@ -117,7 +118,8 @@ func (o Options) mountIn(ctx context.Context, e Export) (s *share.Dir, err error
 	if !mounted {
 		return nil, errors.New("the program mount reports success, but nothing is mounted")
 	}
-	return limited(ctx, o.patience, func() (*share.Dir, error) { return openAnswering(dir, e.String(), o.Logger) })
+	return limited(ctx, o.patience,
+		func() (*share.Dir, error) { return openAnswering(dir, e.String(), o.Logger) })
 }
 
 // lockDir makes dir, which only root may be able to write, and locks it.
@@ -130,8 +132,10 @@ func lockDir(ctx context.Context, dir string) (unlock func(), err error) {
 		return nil, err
 	}
 	var st unix.Stat_t
-	if err = unix.Fstat(int(f.Fd()), &st); err == nil && (int(st.Uid) != os.Geteuid() || st.Mode&0o022 != 0) {
-		err = fmt.Errorf("%s belongs to others, or they may write to it: it must be root's own, mode 0700", dir)
+	if err = unix.Fstat(int(f.Fd()), &st); err == nil && (int(st.Uid) != os.Geteuid() ||
+		st.Mode&0o022 != 0) {
+		err = fmt.Errorf("%s belongs to others, or they may write to it: it must be root's "+
+			"own, mode 0700", dir)
 	}
 	if err == nil {
 		err = lock.Wait(ctx, f, lock.Exclusive, lock.Forever)
@@ -180,7 +184,8 @@ func runMount(ctx context.Context, e Export, dir, options string) error {
 	if strings.ContainsFunc(options, func(r rune) bool { return r <= ' ' || r == 0x7f }) {
 		return fmt.Errorf("there is a space in the mount options %q", options)
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, mountTimeout, fmt.Errorf("%w for %v", errSilent, mountTimeout))
+	ctx, cancel := context.WithTimeoutCause(ctx, mountTimeout,
+		fmt.Errorf("%w for %v", errSilent, mountTimeout))
 	defer cancel()
 	cmd := exec.Command("mount", "-n", "-t", "nfs", "-o", options, e.String(), dir)
 	cmd.Env = append(os.Environ(), "LC_ALL=C")
@@ -231,15 +236,16 @@ func missing(said string) string {
 	case err != nil:
 		return "there is no mount.nfs here: install nfs-common, or nfs-utils as others call it"
 	case readErr == nil && !hasClient(string(known)):
-		return "the kernel here has no NFS client: load it with \"modprobe nfs\", or work on a machine that has one"
+		return "the kernel here has no NFS client: load it with \"modprobe nfs\", " +
+			"or work on a machine that has one"
 	case strings.Contains(said, "Operation not permitted") && !mayMount():
 		return "this process may not mount, as in a container without privileges"
 	}
 	return ""
 }
 
-// hasClient reports whether the kernel's client is among /proc/filesystems, where its server nfsd may
-// be too.
+// hasClient reports whether the kernel's client is among /proc/filesystems, where its server nfsd
+// may be too.
 func hasClient(known string) bool {
 	names := strings.Fields(known)
 	return slices.Contains(names, "nfs") || slices.Contains(names, "nfs4")

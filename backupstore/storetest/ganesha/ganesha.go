@@ -50,8 +50,8 @@ EXPORT { Export_Id = 1; Path = %s; Pseudo = /export; Access_Type = RO; Squash = 
 LOG { Default_Log_Level = EVENT; }
 `
 
-// New starts a server of an empty export, which ends with the test. It skips the test where there is
-// no such server.
+// New starts a server of an empty export, which ends with the test. It skips the test where there
+// is no such server.
 func New(t testing.TB, o Options) *Server {
 	t.Helper()
 	need.Root(t) // it opens files by their handles
@@ -69,7 +69,8 @@ func New(t testing.TB, o Options) *Server {
 	}
 	recovery := filepath.Join(s.dir, "recovery")
 	text := fmt.Sprintf(conf, s.port, !o.Grace, recovery, s.Export, squash)
-	err := errors.Join(os.Mkdir(recovery, 0o700), os.WriteFile(filepath.Join(s.dir, "conf"), []byte(text), 0o600))
+	err := errors.Join(os.Mkdir(recovery, 0o700), os.WriteFile(filepath.Join(s.dir, "conf"),
+		[]byte(text), 0o600))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,7 +136,8 @@ func (s *Server) URL(options string) string {
 func (s *Server) Write(name string, data []byte, mode fs.FileMode) {
 	s.t.Helper()
 	path := filepath.Join(s.Export, name)
-	if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, data, mode)); err != nil {
+	if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755),
+		os.WriteFile(path, data, mode)); err != nil {
 		s.t.Fatal(err)
 	}
 }

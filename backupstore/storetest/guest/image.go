@@ -50,11 +50,13 @@ func Mounted(t testing.TB, image, kind, options string, fn func(root string)) {
 	fn(root)
 }
 
-// MountLoop mounts an image through a loop device, and returns what mount(8) printed. It tries again
-// where another process was given the same device: mount(8) chooses one and attaches it in two steps.
+// MountLoop mounts an image through a loop device, and returns what mount(8) printed. It tries
+// again where another process was given the same device: mount(8) chooses one and attaches it in
+// two steps.
 func MountLoop(kind, options, image, root string) (out []byte, err error) {
 	for i := range 20 {
-		out, err = exec.Command("mount", "-t", kind, "-o", "loop,"+options, image, root).CombinedOutput()
+		out, err = exec.Command("mount", "-t", kind, "-o", "loop,"+options, image,
+			root).CombinedOutput()
 		if err == nil || !bytes.Contains(out, []byte("already mounted or mount point busy")) {
 			break
 		}

@@ -104,7 +104,8 @@ func populateSpecial(t testing.TB, root string) {
 			mode         uint32
 			major, minor uint32
 		}{
-			"fifo": {unix.S_IFIFO, 0, 0}, "socket": {unix.S_IFSOCK, 0, 0}, "chr": {unix.S_IFCHR, 1, 3},
+			"fifo": {unix.S_IFIFO, 0, 0}, "socket": {unix.S_IFSOCK, 0, 0},
+			"chr": {unix.S_IFCHR, 1, 3},
 			"blk": {unix.S_IFBLK, 8, 255}, "large": {unix.S_IFBLK, 300, 70000},
 		} {
 			Must(t, unix.Mknod(in(name), d.mode|0o640, int(unix.Mkdev(d.major, d.minor))))
@@ -112,9 +113,10 @@ func populateSpecial(t testing.TB, root string) {
 		Must(t, os.Chown(in("mid"), 70000, 123456))
 		Ignore(unix.Setxattr(in("mid"), "trusted.t", []byte("trusted"), 0))
 		Ignore(unix.Setxattr(in("mid"), "security.s", []byte("s"), 0))
-		acl := []byte("\x02\x00\x00\x00\x01\x00\x07\x00\xff\xff\xff\xff\x02\x00\x05\x00\x05\x00\x00\x00" +
-			"\x04\x00\x05\x00\xff\xff\xff\xff\x08\x00\x04\x00\x09\x00\x00\x00" +
-			"\x10\x00\x05\x00\xff\xff\xff\xff\x20\x00\x01\x00\xff\xff\xff\xff")
+		acl := []byte(
+			"\x02\x00\x00\x00\x01\x00\x07\x00\xff\xff\xff\xff\x02\x00\x05\x00\x05\x00\x00\x00" +
+				"\x04\x00\x05\x00\xff\xff\xff\xff\x08\x00\x04\x00\x09\x00\x00\x00" +
+				"\x10\x00\x05\x00\xff\xff\xff\xff\x20\x00\x01\x00\xff\xff\xff\xff")
 		Ignore(unix.Setxattr(in("block"), "system.posix_acl_access", acl, 0))
 		Ignore(unix.Setxattr(in("emptydir"), "system.posix_acl_default", acl, 0))
 	}
@@ -122,11 +124,13 @@ func populateSpecial(t testing.TB, root string) {
 	for name, size := range map[string]int{
 		"user.small": 1, "user.empty": 0, "user.mid": 300, "user.large": 30_000,
 	} {
-		Ignore(unix.Setxattr(in("tiny"), name, []byte(strings.Repeat("V", size)), 0)) // not all have room
+		// not all have room
+		Ignore(unix.Setxattr(in("tiny"), name, []byte(strings.Repeat("V", size)), 0))
 	}
 	Ignore(unix.Setxattr(in("whole"), "user.a", []byte("b"), 0))
 	Ignore(unix.Setxattr(in("many"), "user.on-a-directory", []byte("b"), 0))
-	for name, s := range map[string]int64{"empty": -5, "sixty": 4102444800, "block": 9_000_000_000} {
+	for name, s := range map[string]int64{"empty": -5, "sixty": 4102444800,
+		"block": 9_000_000_000} {
 		times := []unix.Timespec{{Sec: s, Nsec: 999}, {Sec: s, Nsec: 123456789}}
 		Must(t, unix.UtimesNanoAt(unix.AT_FDCWD, in(name), times, 0))
 	}

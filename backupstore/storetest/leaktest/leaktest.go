@@ -101,16 +101,19 @@ func below(dir string) (left []string) {
 	loops, _ := filepath.Glob("/sys/block/loop*/loop/backing_file")
 	for _, loop := range loops {
 		if file, err := os.ReadFile(loop); err == nil && strings.Contains(string(file), name) {
-			left = append(left, "loop device "+strings.Split(loop, "/")[3]+" of "+strings.TrimSpace(string(file)))
+			left = append(left, "loop device "+strings.Split(loop, "/")[3]+" of "+
+				strings.TrimSpace(string(file)))
 		}
 	}
 	environments, _ := filepath.Glob("/proc/[0-9]*/environ")
 	for _, path := range environments {
 		env, err := os.ReadFile(path)
 		pid := strings.Split(path, "/")[2]
-		if err == nil && pid != fmt.Sprint(os.Getpid()) && bytes.Contains(env, []byte("TMPDIR="+dir+"\x00")) {
+		if err == nil && pid != fmt.Sprint(os.Getpid()) &&
+			bytes.Contains(env, []byte("TMPDIR="+dir+"\x00")) {
 			command, _ := os.ReadFile("/proc/" + pid + "/cmdline")
-			left = append(left, "process "+pid+": "+strings.ReplaceAll(string(command), "\x00", " "))
+			left = append(left,
+				"process "+pid+": "+strings.ReplaceAll(string(command), "\x00", " "))
 		}
 	}
 	files, _ := os.ReadDir(dir)
@@ -125,7 +128,8 @@ func below(dir string) (left []string) {
 func own(goroutines int, files map[string]string) (left []string) {
 	if n := runtime.NumGoroutine(); n > goroutines {
 		stacks := make([]byte, 1<<20)
-		left = append(left, fmt.Sprintf("%d goroutines, among\n%s", n-goroutines, stacks[:runtime.Stack(stacks, true)]))
+		left = append(left, fmt.Sprintf("%d goroutines, among\n%s", n-goroutines,
+			stacks[:runtime.Stack(stacks, true)]))
 	}
 	for fd, what := range openFiles() {
 		if files[fd] == "" && !strings.HasPrefix(what, "anon_inode:[event") { // the runtime's own

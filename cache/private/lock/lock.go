@@ -96,9 +96,11 @@ func Holder(path string) string {
 	}
 	defer f.Close()
 	// 1: FLOCK  ADVISORY  WRITE 123 fd:01:4711 0 EOF
-	where := fmt.Sprintf("%02x:%02x:%d", unix.Major(uint64(st.Dev)), unix.Minor(uint64(st.Dev)), st.Ino)
+	where := fmt.Sprintf("%02x:%02x:%d", unix.Major(uint64(st.Dev)), unix.Minor(uint64(st.Dev)),
+		st.Ino)
 	for lines := bufio.NewScanner(io.LimitReader(f, 1<<20)); lines.Scan(); {
-		if fields := strings.Fields(lines.Text()); len(fields) > 5 && fields[1] == "FLOCK" && fields[5] == where {
+		if fields := strings.Fields(lines.Text()); len(fields) > 5 && fields[1] == "FLOCK" &&
+			fields[5] == where {
 			name, _ := os.ReadFile("/proc/" + fields[4] + "/comm")
 			return fmt.Sprintf(" (process %s, %s)", fields[4], strings.TrimSpace(string(name)))
 		}

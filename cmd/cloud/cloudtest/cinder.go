@@ -34,7 +34,8 @@ type Cinder struct {
 
 // Env returns the variables of an openrc with which programs find the server.
 func (f *Cinder) Env() []string {
-	return []string{"OS_AUTH_TYPE=noauth", "OS_PROJECT_ID=" + Project, "OS_VOLUME_ENDPOINT=" + f.URL + "/v3"}
+	return []string{"OS_AUTH_TYPE=noauth", "OS_PROJECT_ID=" + Project,
+		"OS_VOLUME_ENDPOINT=" + f.URL + "/v3"}
 }
 
 // Project is the id of the only project.
@@ -43,9 +44,11 @@ const Project = "0123456789abcdef0123456789abcdef"
 // NewCinder starts a server. Its volume has that id, is available and of 1 GiB, unless volume says
 // otherwise. The caller closes it.
 func NewCinder(id string, volume map[string]any) *Cinder {
-	f := &Cinder{id: id, Metadata: map[string]string{"own": "x"}, Image: map[string]string{"own_img": "y"}}
+	f := &Cinder{id: id, Metadata: map[string]string{"own": "x"},
+		Image: map[string]string{"own_img": "y"}}
 	f.Volume = map[string]any{
-		"id": id, "status": "available", "size": 1, "name": nil, "description": nil, "bootable": "false", "encrypted": false,
+		"id": id, "status": "available", "size": 1, "name": nil, "description": nil,
+		"bootable": "false", "encrypted": false,
 		"volume_type": "__DEFAULT__", "volume_type_id": "6fdc0d8b-acc9-411a-b9f7-70577c13ca9d",
 	}
 	maps.Copy(f.Volume, volume)
@@ -77,7 +80,8 @@ func (f *Cinder) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	if why := schemaRefusal(body.Metadata) + schemaRefusal(body.Set.Metadata); why != "" {
 		w.WriteHeader(http.StatusBadRequest)
-		json.NewEncoder(w).Encode(map[string]any{"badRequest": map[string]any{"code": 400, "message": why}})
+		json.NewEncoder(w).Encode(map[string]any{"badRequest": map[string]any{"code": 400,
+			"message": why}})
 		return
 	}
 	f.answer(w, r, body, text)
@@ -119,7 +123,9 @@ func (f *Cinder) answer(w http.ResponseWriter, r *http.Request, body request, te
 		}
 	default:
 		w.WriteHeader(404)
-		fmt.Fprintf(w, `{"itemNotFound": {"code": 404, "message": "Volume %s could not be found."}}`, filepath.Base(r.URL.Path))
+		fmt.Fprintf(w,
+			`{"itemNotFound": {"code": 404, "message": "Volume %s could not be found."}}`,
+			filepath.Base(r.URL.Path))
 	}
 }
 
@@ -131,9 +137,11 @@ func schemaRefusal(pairs map[string]string) string {
 	for k, v := range pairs {
 		switch {
 		case len(k) > 255 || !schemaKey.MatchString(k):
-			return fmt.Sprintf("Invalid input for field/attribute metadata. Value: %v. Additional properties are not allowed ('%s' was unexpected)", pairs, k)
+			return fmt.Sprintf("Invalid input for field/attribute metadata. Value: %v. "+
+				"Additional properties are not allowed ('%s' was unexpected)", pairs, k)
 		case utf8.RuneCountInString(v) > 255:
-			return fmt.Sprintf("Invalid input for field/attribute %s. Value: %s. '%s' is too long", k, v, v)
+			return fmt.Sprintf("Invalid input for field/attribute %s. Value: %s. '%s' is too long",
+				k, v, v)
 		}
 	}
 	return ""

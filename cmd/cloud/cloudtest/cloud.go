@@ -138,7 +138,8 @@ func (s *Cloud) serve(w http.ResponseWriter, r *http.Request) {
 	name := callName(r, string(text))
 	s.lock.Lock()
 	defer s.lock.Unlock()
-	if !slices.Contains([]string{"", "get", "messages", "types", "server"}, name) && (name != "metadata" || !slices.Contains(s.record, name)) {
+	if !slices.Contains([]string{"", "get", "messages", "types", "server"}, name) &&
+		(name != "metadata" || !slices.Contains(s.record, name)) {
 		s.record = append(s.record, name)
 	}
 	if s.Before != nil && s.Before(name, w) {
@@ -178,7 +179,8 @@ func (s *Cloud) answers() map[string]func(w http.ResponseWriter, last string, bo
 		},
 		"forget": func(_ http.ResponseWriter, key string, _ []byte) { delete(s.Metadata, key) },
 		"messages": func(w http.ResponseWriter, _ string, _ []byte) {
-			fmt.Fprintf(w, `{"messages": [{"resource_uuid": %q, "user_message": %q}]}`, VolumeID, s.Message)
+			fmt.Fprintf(w, `{"messages": [{"resource_uuid": %q, "user_message": %q}]}`,
+				VolumeID, s.Message)
 		},
 		"types": func(w http.ResponseWriter, _ string, _ []byte) {
 			io.WriteString(w, `{"volume_types": [`+
@@ -215,7 +217,8 @@ func (s *Cloud) create(w http.ResponseWriter, _ string, text []byte) {
 func (s *Cloud) get(w http.ResponseWriter, _ string, _ []byte) {
 	if !s.There {
 		w.WriteHeader(404)
-		io.WriteString(w, `{"itemNotFound": {"code": 404, "message": "Volume could not be found."}}`)
+		io.WriteString(w,
+			`{"itemNotFound": {"code": 404, "message": "Volume could not be found."}}`)
 		return
 	}
 	s.show(w, "volume", s.Volume)
@@ -230,8 +233,11 @@ func (s *Cloud) attach(w http.ResponseWriter, _ string, _ []byte) {
 	}
 	const id = "26cc6e5f-3ed7-43a6-8d37-6125fb65d94d" // of the attachment
 	s.Volume["status"] = "in-use"
-	s.Volume["attachments"] = []any{map[string]any{"server_id": ServerID, "attachment_id": id, "volume_id": VolumeID, "device": "/dev/vdb"}}
-	fmt.Fprintf(w, `{"volumeAttachment": {"id": %q, "volumeId": %q, "serverId": %q, "device": "/dev/vdb"}}`, VolumeID, VolumeID, ServerID)
+	s.Volume["attachments"] = []any{map[string]any{"server_id": ServerID, "attachment_id": id,
+		"volume_id": VolumeID, "device": "/dev/vdb"}}
+	fmt.Fprintf(w,
+		`{"volumeAttachment": {"id": %q, "volumeId": %q, "serverId": %q, "device": "/dev/vdb"}}`,
+		VolumeID, VolumeID, ServerID)
 }
 
 func (s *Cloud) detach(w http.ResponseWriter, _ string, _ []byte) {

@@ -39,7 +39,8 @@ func NewRecords() *Records {
 	mux := http.NewServeMux()
 	p := "/v3/" + Project + "/backups/"
 	mux.HandleFunc("GET /v3/", func(w http.ResponseWriter, r *http.Request) {
-		fmt.Fprint(w, `{"versions":[{"id":"v3.0","status":"CURRENT","version":"3.70","min_version":"3.0"}]}`)
+		fmt.Fprint(w,
+			`{"versions":[{"id":"v3.0","status":"CURRENT","version":"3.70","min_version":"3.0"}]}`)
 	})
 	mux.HandleFunc("GET "+p+"{id}", c.get)
 	mux.HandleFunc("DELETE "+p+"{id}", c.remove)
@@ -50,7 +51,8 @@ func NewRecords() *Records {
 
 // Env returns the variables of an openrc with which programs find the server.
 func (c *Records) Env() []string {
-	return []string{"OS_AUTH_TYPE=noauth", "OS_PROJECT_ID=" + Project, "CINDER_ENDPOINT=" + c.URL + "/v3"}
+	return []string{"OS_AUTH_TYPE=noauth", "OS_PROJECT_ID=" + Project,
+		"CINDER_ENDPOINT=" + c.URL + "/v3"}
 }
 
 // Change changes what the server holds or does.
@@ -71,7 +73,8 @@ func (c *Records) get(w http.ResponseWriter, r *http.Request) {
 	defer c.mu.Unlock()
 	b := c.Backups[r.PathValue("id")]
 	if b == nil {
-		c.say(w, 404, map[string]any{"itemNotFound": map[string]any{"code": 404, "message": "Backup could not be found."}})
+		c.say(w, 404, map[string]any{"itemNotFound": map[string]any{"code": 404,
+			"message": "Backup could not be found."}})
 		return
 	}
 	if b.polls++; b.polls > 2 && b.Status == "deleting" {
@@ -110,10 +113,12 @@ func (c *Records) importRecord(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if c.Backups[record.ID] != nil {
-		c.say(w, 400, map[string]any{"badRequest": map[string]any{"code": 400, "message": "Invalid backup: Backup already exists in database."}})
+		c.say(w, 400, map[string]any{"badRequest": map[string]any{"code": 400,
+			"message": "Invalid backup: Backup already exists in database."}})
 		return
 	}
-	b := &Backup{ID: record.ID, Status: "creating", VolumeID: "00000000-0000-0000-0000-000000000000"}
+	b := &Backup{ID: record.ID, Status: "creating",
+		VolumeID: "00000000-0000-0000-0000-000000000000"}
 	if c.Fails != nil {
 		if reason := c.Fails(record.ID, body.Record.Service); reason != "" {
 			b.Status, b.FailReason = "error", &reason

@@ -26,12 +26,15 @@ import (
 )
 
 func main() {
-	dir := flag.String("dir", os.TempDir()+"/restorefs-bench", "where image.raw is (backupstore/seekable/bench makes one) and all else is made and kept")
+	dir := flag.String("dir", os.TempDir()+"/restorefs-bench",
+		"where image.raw is (backupstore/seekable/bench makes one) and all else is made and kept")
 	rounds := flag.Int("rounds", 3, "how often each contender runs")
 	only := flag.String("only", "", "measure only rows that contain this text")
 	prepare := flag.Bool("prepare", false, "make the backups and measure nothing")
-	mounts := flag.Bool("mounts", false, "measure mounts, for docs/benchmarks.md (needs root, qemu-img, nbdkit), not restores")
-	contender := flag.String("contender", "", "(used by bench itself) run this contender on the object or target that is the argument")
+	mounts := flag.Bool("mounts", false,
+		"measure mounts, for docs/benchmarks.md (needs root, qemu-img, nbdkit), not restores")
+	contender := flag.String("contender", "",
+		"(used by bench itself) run this contender on the object or target that is the argument")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -77,7 +80,8 @@ func (b *bench) prepare(ctx context.Context) error {
 		if err := os.RemoveAll(b.path("share")); err != nil {
 			return err
 		}
-		cmd := exec.CommandContext(ctx, python, "cmd/restorefs/bench/with_cinder.py", "backup", b.dir)
+		cmd := exec.CommandContext(ctx, python, "cmd/restorefs/bench/with_cinder.py",
+			"backup", b.dir)
 		cmd.Stderr = os.Stderr
 		if err := cmd.Run(); err != nil {
 			return fmt.Errorf("back up with Cinder: %w", err)
@@ -90,7 +94,8 @@ func (b *bench) prepare(ctx context.Context) error {
 	if err := json.Unmarshal(text, &b.rows); err != nil {
 		return err
 	}
-	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", b.path("restorefs"), "./cmd/restorefs")
+	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", b.path("restorefs"),
+		"./cmd/restorefs")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("build restorefs: %w\n%s", err, out)
@@ -117,7 +122,8 @@ func timed(cmd *exec.Cmd) (taken, error) {
 		return taken{}, fmt.Errorf("%v: %w\n%s", cmd.Args, err, said.String())
 	}
 	u := cmd.ProcessState.SysUsage().(*syscall.Rusage)
-	return taken{time.Since(start).Seconds(), time.Duration(u.Utime.Nano() + u.Stime.Nano()).Seconds(), u.Maxrss << 10}, nil
+	return taken{time.Since(start).Seconds(),
+		time.Duration(u.Utime.Nano() + u.Stime.Nano()).Seconds(), u.Maxrss << 10}, nil
 }
 
 // fresh removes the target of the previous run and waits until the disk is idle.
@@ -132,7 +138,8 @@ func (b *bench) fresh(names ...string) error {
 }
 
 func (b *bench) restorefs(ctx context.Context, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, b.path("restorefs"), args[0], "--share", b.path("share"), "--cache-dir", b.path("cache"))
+	cmd := exec.CommandContext(ctx, b.path("restorefs"), args[0], "--share", b.path("share"),
+		"--cache-dir", b.path("cache"))
 	cmd.Args = append(cmd.Args, args[1:]...)
 	return cmd
 }
@@ -172,7 +179,8 @@ func (b *bench) delta(label string) contender {
 		if err := b.fresh("cache"); err != nil {
 			return taken{}, err
 		}
-		return timed(b.restorefs(ctx, "materialize", "--delta", "--force", "--yes", b.rows[label].ID, b.path("target")))
+		return timed(b.restorefs(ctx, "materialize", "--delta", "--force", "--yes",
+			b.rows[label].ID, b.path("target")))
 	}
 }
 
@@ -181,7 +189,8 @@ func (b *bench) cinder(label string) contender {
 		if err := b.fresh("cinder-target"); err != nil {
 			return taken{}, err
 		}
-		cmd := exec.CommandContext(ctx, python, "cmd/restorefs/bench/with_cinder.py", "restore", b.dir, label, b.path("cinder-target"))
+		cmd := exec.CommandContext(ctx, python, "cmd/restorefs/bench/with_cinder.py", "restore",
+			b.dir, label, b.path("cinder-target"))
 		out, err := cmd.Output()
 		if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 			err = fmt.Errorf("%w\n%s", err, exit.Stderr)
@@ -198,7 +207,8 @@ func (b *bench) dd(ctx context.Context) (taken, error) {
 	if err := b.fresh("dd-target"); err != nil {
 		return taken{}, err
 	}
-	return timed(exec.CommandContext(ctx, "dd", "if="+b.path("image.raw"), "of="+b.path("dd-target"), "bs=4M", "conv=sparse,fsync", "status=none"))
+	return timed(exec.CommandContext(ctx, "dd", "if="+b.path("image.raw"),
+		"of="+b.path("dd-target"), "bs=4M", "conv=sparse,fsync", "status=none"))
 }
 
 // own runs a contender of contenders.go in a separate process.
@@ -225,7 +235,8 @@ func (b *bench) check(ctx context.Context, label string) error {
 	if err != nil {
 		return err
 	}
-	out, err := exec.CommandContext(ctx, "cmp", "-n", fmt.Sprint(size), image, b.path("target")).CombinedOutput()
+	out, err := exec.CommandContext(ctx, "cmp", "-n", fmt.Sprint(size), image,
+		b.path("target")).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("%s is not restored right: %w: %s", label, err, out)
 	}

@@ -35,9 +35,11 @@ func serveMemory(ctx context.Context, arg string) error {
 	}
 	root := &gofs.Inode{}
 	server, err := gofs.Mount(dir, root, &gofs.Options{
-		MountOptions: fuse.MountOptions{FsName: "memory", DirectMount: true, DisableXAttrs: true, MaxWrite: 1 << 20, DisableSplice: true},
+		MountOptions: fuse.MountOptions{FsName: "memory", DirectMount: true, DisableXAttrs: true,
+			MaxWrite: 1 << 20, DisableSplice: true},
 		OnAdd: func(ctx context.Context) {
-			root.AddChild(memoryFile, root.NewPersistentInode(ctx, &gofs.MemRegularFile{Data: data, Attr: fuse.Attr{Mode: 0o400}}, gofs.StableAttr{}), false)
+			root.AddChild(memoryFile, root.NewPersistentInode(ctx, &gofs.MemRegularFile{Data: data,
+				Attr: fuse.Attr{Mode: 0o400}}, gofs.StableAttr{}), false)
 		},
 	})
 	if err != nil {
@@ -62,7 +64,8 @@ func readRandom(arg string) error {
 	}
 	defer f.Close()
 	// Aligned, for O_DIRECT.
-	buf, err := unix.Mmap(-1, 0, 1<<20, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
+	buf, err := unix.Mmap(-1, 0, 1<<20, unix.PROT_READ|unix.PROT_WRITE,
+		unix.MAP_ANON|unix.MAP_PRIVATE)
 	if err != nil {
 		return err
 	}

@@ -72,9 +72,11 @@ func (b *bench) mountReads(ctx context.Context, null contender) error {
 			b.ddMount("zlib", "fullblock"), null, "0.7x", "0.9x"},
 		{"the same with `iflag=direct`", toNull,
 			b.ddMount("zlib", "direct"), null, "0.6x", "0.8x"},
-		{"random 4 KiB reads past the page cache, warm", "go-fuse serving the same bytes from memory",
+		{"random 4 KiB reads past the page cache, warm",
+			"go-fuse serving the same bytes from memory",
 			b.randomMount("zlib"), b.randomMemory, "0.7x", "0.9x"},
-		{"`qemu-img convert` of a mostly empty volume, indexed", "nbdkit serving the raw image file",
+		{"`qemu-img convert` of a mostly empty volume, indexed",
+			"nbdkit serving the raw image file",
 			b.convert, b.convertNBD, "0.8x", "1.5x"},
 		{"8 readers on 8 backups at once, indexed", oneByOne,
 			b.readAllReaders(true, "indexes"), b.readAllReaders(false, "indexes"), "1.5x", "1.9x"},
@@ -115,7 +117,8 @@ func (b *bench) mountOverhead(ctx context.Context, null contender) error {
 		}
 		mine, its, gib := median(ours, cpu), median(theirs, cpu), float64(size)/(1<<30)
 		measured := fmt.Sprintf("**%.2f s/GiB** (%.2f s less %.2f s)", (mine-its)/gib, mine, its)
-		line(r.what+", server and `dd`", "CPU of materialize to /dev/null", measured, r.floor, r.goal)
+		line(r.what+", server and `dd`", "CPU of materialize to /dev/null", measured,
+			r.floor, r.goal)
 	}
 	return nil
 }

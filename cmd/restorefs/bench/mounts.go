@@ -21,7 +21,8 @@ import (
 )
 
 // twoGB is a backup with one object of Cinder's default size.
-var twoGB = storetest.Spec{ID: storetest.ID("2 GB"), VolumeID: storetest.ID("2 GB volume"), Content: storetest.Disk(storetest.DefaultFileSize, 1)}
+var twoGB = storetest.Spec{ID: storetest.ID("2 GB"), VolumeID: storetest.ID("2 GB volume"),
+	Content: storetest.Disk(storetest.DefaultFileSize, 1)}
 
 const readers = 8
 
@@ -69,7 +70,8 @@ func (b *bench) writeReaders(dir string) error {
 	}
 	part := st.Size() / readers / (1 << 20) << 20
 	for i := range readers {
-		spec := storetest.Spec{ID: readerID(i), VolumeID: storetest.ID(fmt.Sprint("reader volume ", i)), Content: io.NewSectionReader(image, int64(i)*part, part)}
+		spec := storetest.Spec{ID: readerID(i), VolumeID: storetest.ID(fmt.Sprint("reader volume ",
+			i)), Content: io.NewSectionReader(image, int64(i)*part, part)}
 		if _, err := storetest.Write(dir, spec); err != nil {
 			return err
 		}
@@ -118,14 +120,16 @@ func (b *bench) mount(ctx context.Context, share, cache string) (*served, error)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
-	return serve(exec.CommandContext(ctx, b.path("restorefs"), "mount", "--share", b.path(share), "--cache-dir", b.path(cache), dir), dir)
+	return serve(exec.CommandContext(ctx, b.path("restorefs"), "mount", "--share", b.path(share),
+		"--cache-dir", b.path(cache), dir), dir)
 }
 
 func (s *served) disk(id string) string { return filepath.Join(s.dir, "backups", id, "volume.raw") }
 
 // throughMount runs use on a new mount of a share, and adds the processor time and the memory of
 // the server to what use returns.
-func (b *bench) throughMount(share, cache string, use func(ctx context.Context, s *served) (taken, error)) contender {
+func (b *bench) throughMount(share, cache string,
+	use func(ctx context.Context, s *served) (taken, error)) contender {
 	return func(ctx context.Context) (taken, error) {
 		s, err := b.mount(ctx, share, cache)
 		if err != nil {
@@ -146,7 +150,8 @@ func readAll(ctx context.Context, flags string, disks ...string) (taken, error) 
 	var g errgroup.Group
 	for i, disk := range disks {
 		g.Go(func() (err error) {
-			all[i], err = timed(exec.CommandContext(ctx, "dd", "if="+disk, "of=/dev/null", "bs=1M", "iflag="+flags, "status=none"))
+			all[i], err = timed(exec.CommandContext(ctx, "dd", "if="+disk,
+				"of=/dev/null", "bs=1M", "iflag="+flags, "status=none"))
 			return err
 		})
 	}
@@ -168,13 +173,16 @@ func (b *bench) ddMount(label, flags string) contender {
 // indexed is toNull with an index.
 func (b *bench) indexed(label string) contender {
 	return func(ctx context.Context) (taken, error) {
-		return timed(exec.CommandContext(ctx, b.path("restorefs"), "materialize", "--share", b.path("share"), "--cache-dir", b.path("indexes"), b.rows[label].ID, "-"))
+		return timed(exec.CommandContext(ctx, b.path("restorefs"), "materialize", "--share",
+			b.path("share"), "--cache-dir", b.path("indexes"), b.rows[label].ID, "-"))
 	}
 }
 
 // index makes the indexes of a share's backups.
 func (b *bench) index(ctx context.Context, share, cache string, which ...string) error {
-	_, err := timed(exec.CommandContext(ctx, b.path("restorefs"), append([]string{"index", "--share", b.path(share), "--cache-dir", b.path(cache)}, which...)...))
+	_, err := timed(exec.CommandContext(ctx, b.path("restorefs"),
+		append([]string{"index", "--share", b.path(share), "--cache-dir", b.path(cache)},
+			which...)...))
 	return err
 }
 
@@ -212,7 +220,8 @@ func (b *bench) convert(ctx context.Context) (taken, error) {
 		return taken{}, err
 	}
 	return b.throughMount("share", "indexes", func(ctx context.Context, s *served) (taken, error) {
-		return timed(exec.CommandContext(ctx, "qemu-img", "convert", "-f", "raw", "-O", "raw", s.disk(b.rows["sparse"].ID), b.path("target")))
+		return timed(exec.CommandContext(ctx, "qemu-img", "convert", "-f", "raw", "-O", "raw",
+			s.disk(b.rows["sparse"].ID), b.path("target")))
 	})(ctx)
 }
 
@@ -221,31 +230,33 @@ func (b *bench) convertNBD(ctx context.Context) (taken, error) {
 	if err := b.fresh("target"); err != nil {
 		return taken{}, err
 	}
-	return timed(exec.CommandContext(ctx, "nbdkit", "-U", "-", "file", b.path(b.rows["sparse"].Image),
+	return timed(exec.CommandContext(ctx,
+		"nbdkit", "-U", "-", "file", b.path(b.rows["sparse"].Image),
 		"--run", `qemu-img convert -f raw -O raw "$uri" '`+b.path("target")+`'`))
 }
 
 // readAllReaders reads the disks of share-readers, at the same time or one after another.
 func (b *bench) readAllReaders(atOnce bool, cache string) contender {
-	read := b.throughMount("share-readers", cache, func(ctx context.Context, s *served) (taken, error) {
-		var disks []string
-		for i := range readers {
-			disks = append(disks, s.disk(readerID(i)))
-		}
-		if atOnce {
-			return readAll(ctx, "direct", disks...)
-		}
-		var sum taken
-		for _, disk := range disks {
-			t, err := readAll(ctx, "direct", disk)
-			if err != nil {
-				return taken{}, err
+	read := b.throughMount("share-readers", cache,
+		func(ctx context.Context, s *served) (taken, error) {
+			var disks []string
+			for i := range readers {
+				disks = append(disks, s.disk(readerID(i)))
 			}
-			sum.Seconds += t.Seconds
-			sum.CPUSeconds += t.CPUSeconds
-		}
-		return sum, nil
-	})
+			if atOnce {
+				return readAll(ctx, "direct", disks...)
+			}
+			var sum taken
+			for _, disk := range disks {
+				t, err := readAll(ctx, "direct", disk)
+				if err != nil {
+					return taken{}, err
+				}
+				sum.Seconds += t.Seconds
+				sum.CPUSeconds += t.CPUSeconds
+			}
+			return sum, nil
+		})
 	return func(ctx context.Context) (taken, error) {
 		if cache == "cache" { // not the one that has the indexes
 			if err := b.fresh(cache); err != nil {
@@ -269,7 +280,8 @@ func random(ctx context.Context, disk string, start int64) (taken, error) {
 		return taken{}, err
 	}
 	var t taken
-	out, err := exec.CommandContext(ctx, self, "-contender", "random", fmt.Sprintf("%s@%d", disk, start)).Output()
+	out, err := exec.CommandContext(ctx, self, "-contender", "random", fmt.Sprintf("%s@%d", disk,
+		start)).Output()
 	if err == nil {
 		err = json.Unmarshal(out, &t)
 	}
@@ -292,7 +304,8 @@ func (b *bench) randomMemory(ctx context.Context) (taken, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return taken{}, err
 	}
-	s, err := serve(exec.CommandContext(ctx, self, "-contender", "memory", b.path("image.raw")+"@"+dir), dir)
+	s, err := serve(exec.CommandContext(ctx, self, "-contender", "memory", b.path("image.raw")+
+		"@"+dir), dir)
 	if err != nil {
 		return taken{}, err
 	}

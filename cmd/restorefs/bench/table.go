@@ -33,14 +33,17 @@ func (b *bench) table(ctx context.Context) error {
 			return err
 		}
 		mine, its := median(ours, wall), median(theirs, wall)
-		line(r.what, "Cinder's restore", fmt.Sprintf("**%.1fx** (%.2f s against %.2f s; %.0f MiB against %.0f MiB)", its/mine, mine, its,
-			median(ours, peak)/(1<<20), median(theirs, peak)/(1<<20)), r.floor, r.goal)
+		line(r.what, "Cinder's restore",
+			fmt.Sprintf("**%.1fx** (%.2f s against %.2f s; %.0f MiB against %.0f MiB)",
+				its/mine, mine, its,
+				median(ours, peak)/(1<<20), median(theirs, peak)/(1<<20)), r.floor, r.goal)
 		if part := median(ours, peak) / median(theirs, peak); part > memory {
 			memory = part
 		}
 	}
 	if memory > 0 {
-		line("peak memory, the worst of these rows", "Cinder's", fmt.Sprintf("**1/%.1f**", 1/memory), "1/8", "1/20")
+		line("peak memory, the worst of these rows", "Cinder's", fmt.Sprintf("**1/%.1f**",
+			1/memory), "1/8", "1/20")
 	}
 	for _, r := range b.pairs() {
 		if !strings.Contains(r.what, b.only) {
@@ -55,7 +58,8 @@ func (b *bench) table(ctx context.Context) error {
 		if r.inverse {
 			ratio = mine / its
 		}
-		line(r.what, r.against, fmt.Sprintf("**%.2fx** (%.2f s against %.2f s)", ratio, mine, its), r.floor, r.goal)
+		line(r.what, r.against, fmt.Sprintf("**%.2fx** (%.2f s against %.2f s)", ratio, mine, its),
+			r.floor, r.goal)
 	}
 	return b.fresh("target", "target.metadata.json", "cinder-target", "dd-target", "cache")
 }
@@ -72,11 +76,16 @@ type pair struct {
 func (b *bench) pairs() []pair {
 	zlib := b.object("zlib")
 	return []pair{
-		{"restore, zlib, Cinder's object size", "`dd bs=4M conv=sparse,fsync` of the raw image", b.materialize("zlib"), b.dd, wall, true, "1.6x its time", "1.15x"},
-		{"`--delta` of an unchanged volume", "reading it with SHA-256 on all cores", b.delta("zlib"), own("hash", b.path("target")), wall, false, "0.85x", "0.95x"},
-		{"verify, zlib", "own materialize to /dev/null", b.verify("zlib"), b.toNull("zlib"), wall, false, "0.9x", "1.0x"},
-		{"CPU time of materialize to /dev/null, zlib", "bare inflate and SHA-256", b.toNull("zlib"), own("decode", zlib), cpu, true, "1.3x", "1.1x"},
-		{"CPU time of verify, zlib", "bare inflate and SHA-256", b.verify("zlib"), own("decode", zlib), cpu, true, "-", "-"},
+		{"restore, zlib, Cinder's object size", "`dd bs=4M conv=sparse,fsync` of the raw image",
+			b.materialize("zlib"), b.dd, wall, true, "1.6x its time", "1.15x"},
+		{"`--delta` of an unchanged volume", "reading it with SHA-256 on all cores",
+			b.delta("zlib"), own("hash", b.path("target")), wall, false, "0.85x", "0.95x"},
+		{"verify, zlib", "own materialize to /dev/null", b.verify("zlib"), b.toNull("zlib"), wall,
+			false, "0.9x", "1.0x"},
+		{"CPU time of materialize to /dev/null, zlib", "bare inflate and SHA-256", b.toNull("zlib"),
+			own("decode", zlib), cpu, true, "1.3x", "1.1x"},
+		{"CPU time of verify, zlib", "bare inflate and SHA-256", b.verify("zlib"),
+			own("decode", zlib), cpu, true, "-", "-"},
 	}
 }
 
@@ -101,7 +110,8 @@ func (b *bench) against(ctx context.Context, label string) (ours, theirs []taken
 }
 
 // alternate alternates two contenders.
-func (b *bench) alternate(ctx context.Context, first, second contender) (one, two []taken, err error) {
+func (b *bench) alternate(ctx context.Context, first, second contender) (one, two []taken,
+	err error) {
 	for range b.rounds {
 		t, err := first(ctx)
 		if err != nil {

@@ -90,17 +90,18 @@ func (f *FS) readChunks() error {
 		return err
 	}
 	var all []chunk
-	err := f.walk(f.chunkRoot, key{object: chunkObject, kind: kindChunk}, func(it item) (bool, error) {
-		if it.object != chunkObject || it.kind != kindChunk {
-			return false, nil
-		}
-		c, _, err := f.parseChunk(it.offset, it.data)
-		if err == nil && len(all) >= maxChunks {
-			err = corrupt("the tree of chunks", "it has more than %d", maxChunks)
-		}
-		all = append(all, c)
-		return true, err
-	})
+	err := f.walk(f.chunkRoot, key{object: chunkObject, kind: kindChunk},
+		func(it item) (bool, error) {
+			if it.object != chunkObject || it.kind != kindChunk {
+				return false, nil
+			}
+			c, _, err := f.parseChunk(it.offset, it.data)
+			if err == nil && len(all) >= maxChunks {
+				err = corrupt("the tree of chunks", "it has more than %d", maxChunks)
+			}
+			all = append(all, c)
+			return true, err
+		})
 	if err != nil {
 		return fmt.Errorf("read the tree of chunks: %w", err)
 	}
@@ -133,7 +134,8 @@ func (f *FS) chunkAt(logical uint64) (chunk, int64, error) {
 	}
 	c := f.chunks[i]
 	if c.why != "" {
-		return c, 0, fmt.Errorf("read what has the address %d: %w: %s", logical, ErrUnsupported, c.why)
+		return c, 0, fmt.Errorf("read what has the address %d: %w: %s", logical,
+			ErrUnsupported, c.why)
 	}
 	return c, int64(logical - c.logical), nil
 }
@@ -149,7 +151,8 @@ func (f *FS) readLogical(p []byte, logical uint64, check func([]byte) error) err
 		return err
 	}
 	if uint64(len(p)) > c.length-uint64(in) {
-		return corrupt("the tree of chunks", "%d bytes at the address %d are in two", len(p), logical)
+		return corrupt("the tree of chunks", "%d bytes at the address %d are in two",
+			len(p), logical)
 	}
 	var first error
 	for _, off := range c.copies {

@@ -33,7 +33,8 @@ func (file *File) readCompressed(p []byte, e extent, off int64) error {
 		file.mu.Unlock()
 	}
 	if off < 0 || off > int64(len(data)) || int64(len(p)) > int64(len(data))-off {
-		return corrupt(file.name(), "an extent of %d bytes has no %d at byte %d", len(data), len(p), off)
+		return corrupt(file.name(), "an extent of %d bytes has no %d at byte %d", len(data),
+			len(p), off)
 	}
 	copy(p, data[off:])
 	return nil

@@ -95,7 +95,8 @@ func (f *FS) ReadDir(ino uint64, fn func(Dirent) error) error {
 			}
 			if err != nil {
 				bad = fmt.Errorf("%q: %w", e.name, err)
-			} else if mine = fn(Dirent{Name: e.name, Ino: below, Type: typeOf(e.kind)}); mine != nil {
+			} else if mine = fn(Dirent{Name: e.name, Ino: below,
+				Type: typeOf(e.kind)}); mine != nil {
 				return false, nil
 			}
 		}

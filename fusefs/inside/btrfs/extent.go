@@ -98,7 +98,8 @@ func (n *inode) parseExtent(it item) (e extent, err error) {
 		length > whole-e.offset || e.compression != 0 && e.length > maxExtent ||
 		e.length%n.f.sector != 0 || e.logical%uint64(n.f.sector) != 0 ||
 		e.compression == 0 && e.offset%n.f.sector != 0) {
-		return e, corrupt(n.name(), "an extent of %d bytes, from %d on of %d", length, e.offset, whole)
+		return e, corrupt(n.name(), "an extent of %d bytes, from %d on of %d", length,
+			e.offset, whole)
 	}
 	return e, n.checkEnd(e)
 }

@@ -83,7 +83,8 @@ func (file *File) readExtent(p []byte, e extent, in int64) error {
 	at := e.offset + in
 	for len(p) > 0 {
 		skip := at % sector
-		n := min((skip+int64(len(p))+sector-1)/sector*sector, max(readBytes, sector), e.length-at+skip)
+		n := min((skip+int64(len(p))+sector-1)/sector*sector, max(readBytes, sector),
+			e.length-at+skip)
 		if n <= 0 {
 			return corrupt(file.name(), "an extent of %d bytes has no byte %d", e.length, at)
 		}

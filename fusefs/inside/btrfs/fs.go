@@ -103,7 +103,8 @@ func Open(r io.ReaderAt, size int64, opt Options) (*FS, error) {
 	}
 	tree, err := f.rootItem(checksumTree)
 	if f.checksums, f.readable = tree.root, err == nil; err != nil {
-		f.note("the checksums of files cannot be read (%v): contents are not compared with them", err)
+		f.note("the checksums of files cannot be read (%v): contents are not compared with them",
+			err)
 	}
 	f.tell()
 	return f, nil

@@ -72,7 +72,8 @@ func (f *FS) Stat(ino uint64) (Attr, error) {
 	}
 	if n.data == nil {
 		up, err := f.Stat(n.sub.dir) // it has no times of its own
-		return Attr{Mode: n.mode(), Nlink: 1, Atime: up.Atime, Mtime: up.Mtime, Ctime: up.Ctime}, err
+		return Attr{Mode: n.mode(), Nlink: 1, Atime: up.Atime, Mtime: up.Mtime,
+			Ctime: up.Ctime}, err
 	}
 	b := n.data
 	at := Attr{

@@ -64,7 +64,8 @@ func (f *FS) parseNode(b []byte, p pointer) (*node, error) {
 	case le.Uint64(b[48:]) != p.logical:
 		return nil, corrupt(where, "it says that it has the address %d", le.Uint64(b[48:]))
 	case le.Uint64(b[80:]) != p.generation:
-		return nil, corrupt(where, "it is of the generation %d, not %d", le.Uint64(b[80:]), p.generation)
+		return nil, corrupt(where, "it is of the generation %d, not %d", le.Uint64(b[80:]),
+			p.generation)
 	case n.level != p.level || n.level >= maxLevel:
 		return nil, corrupt(where, "it is of the level %d, not %d", n.level, p.level)
 	}

@@ -57,7 +57,8 @@ func (f *FS) openRoot() error {
 	ids, err := f.entriesByName(f.super.root, f.rootDir, kindDirItem, "default")
 	switch {
 	case err != nil:
-		f.note("which subvolume is the default one cannot be read (%v): the top level is shown", err)
+		f.note("which subvolume is the default one cannot be read (%v): the top level is shown",
+			err)
 	case len(ids) > 0 && ids[0].location.kind == kindRoot:
 		id = ids[0].location.object
 	}
@@ -71,8 +72,9 @@ func (f *FS) openRoot() error {
 	}
 	f.shown = s.dir
 	if s.id != topLevel {
-		f.note("the default subvolume is shown; what else there is has a path from the top level, " +
-			"such as @/home")
+		f.note(
+			"the default subvolume is shown; what else there is has a path from the top level, " +
+				"such as @/home")
 		if _, err := f.subvolume(topLevel); err != nil {
 			f.note("the top level cannot be opened: %v", err)
 		}
@@ -130,7 +132,8 @@ func (f *FS) below(s subvolume, e dirEntry) (ino uint64, err error) {
 		return s.ino(to), nil
 	case kindRoot:
 	default:
-		return 0, corrupt("a directory", "an entry leads to an item of the type %d", e.location.kind)
+		return 0, corrupt("a directory", "an entry leads to an item of the type %d",
+			e.location.kind)
 	}
 	if err := checkID(to); err != nil {
 		return 0, err

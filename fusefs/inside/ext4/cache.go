@@ -114,7 +114,8 @@ func (f *FS) readWithin(p []byte, number uint64, skip int64) error {
 // inside says whether blocks are in the file system.
 func (f *FS) inside(number uint64, count int64) error {
 	if number >= f.sb.blocks || uint64(count) > f.sb.blocks-number {
-		return corrupt(blockName(number), "it is beyond the %d blocks of the file system", f.sb.blocks)
+		return corrupt(blockName(number), "it is beyond the %d blocks of the file system",
+			f.sb.blocks)
 	}
 	return nil
 }

@@ -126,7 +126,8 @@ func (f *FS) directory(ino uint64) (*inode, error) {
 		return nil, fmt.Errorf("read directory of inode %d: it is no directory", ino)
 	}
 	if in.flags&flagEncrypt != 0 {
-		return nil, fmt.Errorf("read directory of inode %d: %w: its names are encrypted", ino, ErrUnsupported)
+		return nil, fmt.Errorf("read directory of inode %d: %w: its names are encrypted", ino,
+			ErrUnsupported)
 	}
 	return in, nil
 }

@@ -10,7 +10,8 @@ const (
 
 // eachInBlock calls fn for each entry in a block of a directory. It returns an
 // entryError if that fails.
-func (f *FS) eachInBlock(in *inode, disk, block uint64, fn func([]byte, uint32, uint8) error) error {
+func (f *FS) eachInBlock(in *inode, disk, block uint64,
+	fn func([]byte, uint32, uint8) error) error {
 	b, err := f.directoryBlock(in, disk, block)
 	if err != nil {
 		return err
@@ -34,11 +35,14 @@ func (f *FS) directoryBlock(in *inode, disk, block uint64) ([]byte, error) {
 		}
 	} else {
 		tail := b.data[len(b.data)-direntTail:]
-		if le.Uint32(tail) != 0 || le.Uint16(tail[4:]) != direntTail || tail[6] != 0 || tail[7] != tailType {
-			return nil, corrupt(blockName(disk), "a block of the directory of inode %d has no checksum", in.ino)
+		if le.Uint32(tail) != 0 || le.Uint16(tail[4:]) != direntTail || tail[6] != 0 ||
+			tail[7] != tailType {
+			return nil, corrupt(blockName(disk),
+				"a block of the directory of inode %d has no checksum", in.ino)
 		}
 		if crc32c(in.seed, b.data[:len(b.data)-direntTail]) != le.Uint32(tail[8:]) {
-			return nil, corrupt(blockName(disk), "the checksum of a block of the directory of inode %d is wrong", in.ino)
+			return nil, corrupt(blockName(disk),
+				"the checksum of a block of the directory of inode %d is wrong", in.ino)
 		}
 	}
 	b.proved.Store(as)
@@ -56,11 +60,13 @@ func (f *FS) recordBytes(b []byte) int {
 }
 
 // entries calls fn for each entry in b, which is a block or inline.
-func (f *FS) entries(b []byte, where string, in *inode, fn func([]byte, uint32, uint8) error) error {
+func (f *FS) entries(b []byte, where string, in *inode,
+	fn func([]byte, uint32, uint8) error) error {
 	for len(b) >= direntBytes {
 		n, nameLen := f.recordBytes(b), int(b[6])
 		if n < direntBytes+4 || n&3 != 0 || n > len(b) || nameLen+direntBytes > n {
-			return corrupt(where, "an entry of the directory of inode %d has a length of %d", in.ino, n)
+			return corrupt(where, "an entry of the directory of inode %d has a length of %d",
+				in.ino, n)
 		}
 		ino, name := le.Uint32(b), b[direntBytes:][:nameLen]
 		kind := uint8(typeUnknown)

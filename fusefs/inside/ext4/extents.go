@@ -30,7 +30,8 @@ func (n extentNode) child(i int) uint64 {
 
 func (n extentNode) extent(i int) run {
 	e := n.at(i)
-	r := run{from: n.from(i), disk: uint64(le.Uint32(e[8:])) | uint64(le.Uint16(e[6:]))<<32, data: true}
+	r := run{from: n.from(i), disk: uint64(le.Uint32(e[8:])) | uint64(le.Uint16(e[6:]))<<32,
+		data: true}
 	length := uint64(le.Uint16(e[4:]))
 	if length > maxExtent {
 		length, r.data, r.disk = length-maxExtent, false, 0
@@ -188,7 +189,8 @@ func (f *FS) extentBlock(in *inode, number uint64, depth int) (extentNode, error
 			return n, corrupt(blockName(number), "a node of extents has no room for its checksum")
 		}
 		if crc32c(in.seed, b.data[:end]) != le.Uint32(b.data[end:]) {
-			return n, corrupt(blockName(number), "the checksum of these extents of inode %d is wrong", in.ino)
+			return n, corrupt(blockName(number),
+				"the checksum of these extents of inode %d is wrong", in.ino)
 		}
 	}
 	if err := f.checkExtents(n, blockName(number)); err != nil {

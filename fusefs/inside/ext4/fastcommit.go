@@ -148,7 +148,8 @@ func applyFast(records []fastRecord) *fastCommits {
 			ranges[ino] = append(ranges[ino], extentNode{entries: r.value[4:]}.extent(0))
 		case fastDelRange:
 			from := uint64(le.Uint32(r.value[4:]))
-			ranges[ino] = append(ranges[ino], run{from: from, to: from + uint64(le.Uint32(r.value[8:]))})
+			ranges[ino] = append(ranges[ino],
+				run{from: from, to: from + uint64(le.Uint32(r.value[8:]))})
 		case fastInodeTag:
 			raw := r.value[4:]
 			if was := inode(ino).raw; was != nil && le.Uint32(was[0x64:]) != le.Uint32(raw[0x64:]) {

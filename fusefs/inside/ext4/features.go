@@ -51,15 +51,18 @@ var (
 	roNames = map[uint32]string{
 		roSparse: "sparse_super", 0x2: "large_file", 0x4: "btree_dir", roHugeFile: "huge_file",
 		roGDTCsum: "uninit_bg", 0x20: "dir_nlink", 0x40: "extra_isize", 0x100: "quota",
-		roBigalloc: "bigalloc", roMetadataCsum: "metadata_csum", 0x800: "replica", 0x1000: "read-only",
+		roBigalloc: "bigalloc", roMetadataCsum: "metadata_csum", 0x800: "replica",
+		0x1000: "read-only",
 		0x2000: "project", 0x4000: "shared_blocks", 0x8000: "verity", roOrphans: "orphan_present",
 	}
 )
 
 // readable are the incompatible features that this package reads. Compression
 // and dirdata are missing: the kernel's ext4 reads neither.
-const readable = incompatFiletype | incompatRecover | incompatMetaBG | incompatExtents | incompat64Bit |
-	0x100 | 0x200 | incompatEAInode | incompatCsumSeed | incompatLargeDir | incompatInlineData | 0x10000 |
+const readable = incompatFiletype | incompatRecover | incompatMetaBG | incompatExtents |
+	incompat64Bit |
+	0x100 | 0x200 | incompatEAInode | incompatCsumSeed | incompatLargeDir | incompatInlineData |
+	0x10000 |
 	incompatCasefold
 
 // words names the bits of a set of features; unknown ones as FEATURE_<set><bit>.
@@ -88,7 +91,8 @@ func (sb *super) featureWords() []string {
 // checkReadable refuses a file system with features that are not read.
 func (sb *super) checkReadable() error {
 	if sb.incompat&incompatJournalDev != 0 {
-		return fmt.Errorf("%w: this is the journal of another file system, on a device of its own", ErrUnsupported)
+		return fmt.Errorf("%w: this is the journal of another file system, on a device of its own",
+			ErrUnsupported)
 	}
 	if other := sb.incompat &^ readable; other != 0 {
 		return fmt.Errorf("%w: the file system has the features %s", ErrUnsupported,

@@ -101,7 +101,8 @@ func (f *FS) describe() {
 	i.Bytes = int64(sb.blocks) << sb.logBlock
 	i.Features = sb.featureWords()
 	if i.Bytes > f.dev.size {
-		f.note("the file system is larger than the disk: what is beyond offset %d is missing", f.dev.size)
+		f.note("the file system is larger than the disk: what is beyond offset %d is missing",
+			f.dev.size)
 	}
 	if sb.state&stateErrors != 0 {
 		f.note("the kernel has noticed errors in this file system: e2fsck was due")
@@ -117,10 +118,12 @@ const (
 
 // kind names the file system as blkid does.
 func (sb *super) kind() string {
-	const ext4Only = incompatExtents | incompat64Bit | incompatMetaBG | 0x200 | incompatEAInode | incompatInlineData |
+	const ext4Only = incompatExtents | incompat64Bit | incompatMetaBG | 0x200 | incompatEAInode |
+		incompatInlineData |
 		incompatLargeDir | incompatCsumSeed | incompatCasefold | 0x10000 | 0x100
 	switch {
-	case sb.incompat&ext4Only != 0 || sb.ro&(roHugeFile|roGDTCsum|0x20|0x40|roBigalloc|roMetadataCsum) != 0:
+	case sb.incompat&ext4Only != 0 ||
+		sb.ro&(roHugeFile|roGDTCsum|0x20|0x40|roBigalloc|roMetadataCsum) != 0:
 		return "ext4"
 	case sb.compat&compatHasJournal != 0:
 		return "ext3"

@@ -94,7 +94,8 @@ func (f *FS) inodeTableIn(at, group uint64) (uint64, error) {
 	}
 	blocks := (int64(f.sb.groupInodes)*int64(f.sb.inodeBytes) + f.bs - 1) >> f.sb.logBlock
 	if table < uint64(f.sb.firstData) || f.inside(table, blocks) != nil || table == 0 {
-		return 0, corrupt(fmt.Sprintf("descriptor of group %d", group), "its inodes would be at block %d", table)
+		return 0, corrupt(fmt.Sprintf("descriptor of group %d", group),
+			"its inodes would be at block %d", table)
 	}
 	return table, nil
 }

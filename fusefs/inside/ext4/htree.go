@@ -69,12 +69,14 @@ func (f *FS) checkIndex(in *inode, b []byte, block, disk uint64) error {
 	limit := int(le.Uint16(b[min(at, len(b)-2):]))
 	tail := at + limit*indexEntry
 	if !ok || tail+8 > len(b) {
-		return corrupt(blockName(disk), "the index of the directory of inode %d has no checksum", in.ino)
+		return corrupt(blockName(disk), "the index of the directory of inode %d has no checksum",
+			in.ino)
 	}
 	c := crc32c(in.seed, b[:at+n.count*indexEntry])
 	c = crc32c(crc32c(c, b[tail:tail+4]), zeros[:])
 	if c != le.Uint32(b[tail+4:]) {
-		return corrupt(blockName(disk), "the checksum of the index of the directory of inode %d is wrong", in.ino)
+		return corrupt(blockName(disk),
+			"the checksum of the index of the directory of inode %d is wrong", in.ino)
 	}
 	return nil
 }

@@ -11,7 +11,8 @@ func (f *FS) inlineData(in *inode) ([]byte, error) {
 	for _, e := range entries {
 		if e.index == xattrSystem && e.name == "data" {
 			if e.inode != 0 {
-				return nil, corrupt(in.String(), "its inline data is said to be in inode %d", e.inode)
+				return nil, corrupt(in.String(), "its inline data is said to be in inode %d",
+					e.inode)
 			}
 			data = append(data, e.value...)
 		}

@@ -109,7 +109,8 @@ func (f *FS) openJournal() (*journal, error) {
 	}
 	if b := f.sb.journalBackup; b != nil {
 		if j, err := f.journalIn(f.backupJournal(b), nil); err == nil {
-			f.note("the journal was found by its copy in the superblock: its inode cannot be used: %v", first)
+			f.note("the journal was found by its copy in the superblock: its inode cannot "+
+				"be used: %v", first)
 			return j, nil
 		}
 	}
@@ -176,7 +177,8 @@ func (f *FS) journalIn(in *inode, err error) (*journal, error) {
 			j.last = j.blocks - n
 		}
 	}
-	if j.first < 1 || j.first >= j.last || j.start != 0 && (j.start < j.first || j.start >= j.last) {
+	if j.first < 1 || j.first >= j.last ||
+		j.start != 0 && (j.start < j.first || j.start >= j.last) {
 		return bad("the log has the blocks %d to %d and begins at %d", j.first, j.last, j.start)
 	}
 	return j, nil

@@ -12,7 +12,8 @@ func (f *FS) Readlink(ino uint64) (string, error) {
 		return "", fmt.Errorf("read link of inode %d: it is no symbolic link", ino)
 	}
 	if in.flags&flagEncrypt != 0 {
-		return "", fmt.Errorf("read link of inode %d: %w: its target is encrypted", ino, ErrUnsupported)
+		return "", fmt.Errorf("read link of inode %d: %w: its target is encrypted", ino,
+			ErrUnsupported)
 	}
 	if f.fastLink(in) {
 		return text(in.iblock()[:in.size]), nil

@@ -45,7 +45,8 @@ func (f *FS) filedOrphans() (n int) {
 	}
 	b := make([]byte, f.bs)
 	for off := int64(0); off < in.size && off>>f.sb.logBlock < 1024; off += f.bs {
-		if got, err := file.ReadAt(b, off); err != nil || got < len(b) || le.Uint32(b[len(b)-8:]) != orphanMagic {
+		if got, err := file.ReadAt(b, off); err != nil || got < len(b) ||
+			le.Uint32(b[len(b)-8:]) != orphanMagic {
 			continue
 		}
 		for at := 0; at+4 <= len(b)-8; at += 4 {

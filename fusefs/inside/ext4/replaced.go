@@ -34,7 +34,8 @@ func newReplacements(all []replacement) replacements {
 }
 
 func (rs replacements) find(block uint64) (int, bool) {
-	return slices.BinarySearchFunc(rs, block, func(r replacement, b uint64) int { return cmp.Compare(r.block, b) })
+	return slices.BinarySearchFunc(rs, block,
+		func(r replacement, b uint64) int { return cmp.Compare(r.block, b) })
 }
 
 // next returns how many blocks from one on are not replaced.
@@ -54,7 +55,8 @@ func (f *FS) readReplaced(p []byte, number uint64, skip int64) error {
 	i, _ := f.replaced.find(number)
 	r := f.replaced[i]
 	if r.how&damaged != 0 {
-		return corrupt(blockName(number), "its newest contents, in the journal, have a wrong checksum")
+		return corrupt(blockName(number),
+			"its newest contents, in the journal, have a wrong checksum")
 	}
 	if err := f.dev.read(p, int64(r.from)<<f.sb.logBlock+skip); err != nil {
 		return err

@@ -11,7 +11,8 @@ func (f *FS) replay(opt Options) {
 	why, err := f.tryReplay(opt)
 	if err != nil {
 		why = "not replayed: " + err.Error()
-		f.note("what is shown may be older than what was on the disk, or contradict itself: the journal was not replayed")
+		f.note("what is shown may be older than what was on the disk, or contradict itself: " +
+			"the journal was not replayed")
 	}
 	f.info.Journal = why
 }
@@ -57,7 +58,8 @@ func (f *FS) tryReplay(opt Options) (string, error) {
 	if j.has(journalFastCommit) {
 		n, err := f.readFastCommits(j, t.done.tid, opt.JournalBytes)
 		if err != nil {
-			f.note("behind commit %d and %d fast commits more were not replayed: %v", t.done.tid-1, n, err)
+			f.note("behind commit %d and %d fast commits more were not replayed: %v",
+				t.done.tid-1, n, err)
 		}
 		if n > 0 {
 			done += fmt.Sprintf(" and %d fast commits", n)
@@ -70,7 +72,8 @@ func (f *FS) tryReplay(opt Options) (string, error) {
 // the list of orphans begins, or how large the file system has become.
 func (f *FS) rereadSuper() {
 	b := make([]byte, superBytes)
-	if f.sb.groupNumber != 0 || f.readWithin(b, superOffset>>f.sb.logBlock, superOffset&(f.bs-1)) != nil {
+	if f.sb.groupNumber != 0 ||
+		f.readWithin(b, superOffset>>f.sb.logBlock, superOffset&(f.bs-1)) != nil {
 		return
 	}
 	sb, err := parseSuper(b)
@@ -82,7 +85,9 @@ func (f *FS) rereadSuper() {
 
 // sameGeometry says whether blocks and inodes of two superblocks are in the same places.
 func (sb *super) sameGeometry(o *super) bool {
-	return sb.logBlock == o.logBlock && sb.logCluster == o.logCluster && sb.groupBlocks == o.groupBlocks &&
-		sb.groupInodes == o.groupInodes && sb.inodeBytes == o.inodeBytes && sb.descBytes == o.descBytes &&
+	return sb.logBlock == o.logBlock && sb.logCluster == o.logCluster &&
+		sb.groupBlocks == o.groupBlocks &&
+		sb.groupInodes == o.groupInodes && sb.inodeBytes == o.inodeBytes &&
+		sb.descBytes == o.descBytes &&
 		sb.firstData == o.firstData && sb.blocks <= o.blocks && slices.Equal(sb.uuid[:], o.uuid[:])
 }

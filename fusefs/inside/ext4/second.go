@@ -17,12 +17,15 @@ func findSuper(d *device) (sb *super, notes []string, err error) {
 		why = "it is that of another group"
 	}
 	if sb, off := findBackup(d); sb != nil {
-		return sb, []string{fmt.Sprintf("the backup superblock at offset %d is used, as the first one cannot be: %s", off, why)}, nil
+		return sb, []string{
+			fmt.Sprintf("the backup superblock at offset %d is used, as the first one "+
+				"cannot be: %s", off, why)}, nil
 	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("read superblock: %w", err)
 	}
-	return first, []string{"the superblock is used all the same, as no backup of it was found: " + why}, nil
+	return first, []string{"the superblock is used all the same, as no backup of it was found: " +
+		why}, nil
 }
 
 // backupGroups are the groups that have a superblock with sparse_super, and the

@@ -153,10 +153,12 @@ func (sb *super) check() error {
 	if sb.groupInodes == 0 || int64(sb.groupInodes) > bs*8 {
 		return bad("%d inodes in a group", sb.groupInodes)
 	}
-	if sb.blocks > 1<<48 || sb.blocks > 1<<62>>sb.logBlock || uint64(sb.firstData) >= sb.blocks || sb.firstData > 1 {
+	if sb.blocks > 1<<48 || sb.blocks > 1<<62>>sb.logBlock || uint64(sb.firstData) >= sb.blocks ||
+		sb.firstData > 1 {
 		return bad("%d blocks, the first of them %d", sb.blocks, sb.firstData)
 	}
-	if g := sb.groups(); g > 1<<32-1 || uint64(sb.inodes) > g*uint64(sb.groupInodes) || sb.inodes < 11 {
+	if g := sb.groups(); g > 1<<32-1 || uint64(sb.inodes) > g*uint64(sb.groupInodes) ||
+		sb.inodes < 11 {
 		return bad("%d inodes in %d groups", sb.inodes, g)
 	}
 	return nil

@@ -204,7 +204,8 @@ func (t *transactions) replacements() replacements {
 	})
 	out := make([]replacement, 0, len(t.tags))
 	for _, tag := range t.tags {
-		i, ok := slices.BinarySearchFunc(t.revoked, tag.block, func(r revocation, b uint64) int { return cmp.Compare(r.block, b) })
+		i, ok := slices.BinarySearchFunc(t.revoked, tag.block,
+			func(r revocation, b uint64) int { return cmp.Compare(r.block, b) })
 		if ok && int32(t.revoked[i].tid-tag.tid) >= 0 {
 			continue
 		}

@@ -72,7 +72,8 @@ func (f *FS) xattrs(in *inode) ([]Xattr, error) {
 		x := Xattr{Name: prefix + e.name, Value: e.value}
 		if e.inode != 0 {
 			if total += int(e.size); total > maxXattrs {
-				return nil, corrupt(in.String(), "more than %d bytes of extended attributes", maxXattrs)
+				return nil, corrupt(in.String(), "more than %d bytes of extended attributes",
+					maxXattrs)
 			}
 			if x.Value, err = f.inodeValue(e); err != nil {
 				return nil, err
@@ -154,7 +155,8 @@ func parseXattrs(b, values []byte, where string) (list []xattrEntry, err error) 
 		if e.inode == 0 {
 			off := uint32(le.Uint16(b[2:]))
 			if off+e.size > uint32(len(values)) {
-				return nil, corrupt(where, "the value of an extended attribute is outside of where they are")
+				return nil, corrupt(where,
+					"the value of an extended attribute is outside of where they are")
 			}
 			e.value = values[off:][:e.size]
 		}

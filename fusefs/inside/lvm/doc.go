@@ -10,8 +10,8 @@
 // # Sources
 //
 // lib/format_text/layout.h, lib/label/label.h, lib/misc/crc.c and lib/format_text/import_vsn1.c
-// of LVM2, and the manual page lvm.conf(5) for the syntax of the text; drivers/md/dm-thin-metadata.c
-// and drivers/md/persistent-data of Linux for pools of thin volumes.
+// of LVM2, and the manual page lvm.conf(5) for the syntax of the text;
+// drivers/md/dm-thin-metadata.c and drivers/md/persistent-data of Linux for pools of thin volumes.
 //
 // # Invariants
 //

@@ -42,7 +42,8 @@ func Look(sources []Source) (volumes []*Volume, problems []string) {
 			continue
 		}
 		if other, known := ids[id]; known {
-			told("%s and %s have the same id: what lies on them is not read, as it may be on either",
+			told("%s and %s have the same id: what lies on them is not read, "+
+				"as it may be on either",
 				other.Name, s.Name)
 			twice = append(twice, id)
 		}
@@ -101,8 +102,9 @@ func (g *group) volumes(told func(string, ...any)) (out []*Volume) {
 		}
 		v := &Volume{Group: g.name, Name: name}
 		if origin := stores[name]; origin != "" {
-			v.Problem = fmt.Sprintf("it is a snapshot of %s that is not thin: it holds what was there "+
-				"before that was changed", origin)
+			v.Problem = fmt.Sprintf(
+				"it is a snapshot of %s that is not thin: it holds what was there "+
+					"before that was changed", origin)
 		} else if err := g.fill(v, body, 0); err != nil {
 			v.Problem = err.Error()
 		}
@@ -202,7 +204,8 @@ func (g *group) stripe(name string, extent, length int64, depth int) (stripe, er
 	body, ok := g.text.section("physical_volumes").values[name].(*section)
 	if _, logical := g.text.section("logical_volumes").values[name]; !ok && logical {
 		v, err := g.below(name, depth)
-		if err == nil && (extent < 0 || extent > v.Size/g.extent || length > v.Size-extent*g.extent) {
+		if err == nil && (extent < 0 || extent > v.Size/g.extent ||
+			length > v.Size-extent*g.extent) {
 			err = fmt.Errorf("it would reach behind the end of %s", name)
 		}
 		if err != nil {

@@ -74,7 +74,8 @@ func (states raidStates) stale(name string, at int) error {
 	case at < maxRaidBit && latest.failed>>at&1 != 0, latest.events-s.events > 1:
 		return fmt.Errorf("its copy %s failed, and misses what was written since", name)
 	case s.recovered != math.MaxUint64:
-		return fmt.Errorf("its copy %s was made anew, and is whole up to sector %d", name, s.recovered)
+		return fmt.Errorf("its copy %s was made anew, and is whole up to sector %d", name,
+			s.recovered)
 	}
 	return nil
 }
@@ -82,7 +83,10 @@ func (states raidStates) stale(name string, at int) error {
 // stale says why LVM itself does not take a copy for whole, nil if it does.
 func (g *group) stale(name string) error {
 	body := g.text.section("logical_volumes").section(name)
-	marked := func(s *section, word string) bool { return s.has("status", word) || s.has("flags", word) }
+	marked := func(s *section, word string) bool {
+		return s.has("status", word) ||
+			s.has("flags", word)
+	}
 	if marked(body, "REBUILD") {
 		return fmt.Errorf("its copy %s is to be made anew", name)
 	}

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// section is a part of the text between braces: values and sections by their names, and the order of
-// the names.
+// section is a part of the text between braces: values and sections by their names, and the order
+// of the names.
 type section struct {
 	names  []string
 	values map[string]any // string, int64, []any of these, *section

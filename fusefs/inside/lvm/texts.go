@@ -21,7 +21,8 @@ func newTexts() *texts {
 
 var errTooMuch = errors.New("there is more metadata than is read")
 
-// add adds the volume group in an area of metadata, if there is one that is newer than what is known.
+// add adds the volume group in an area of metadata, if there is one that is newer than what is
+// known.
 func (t *texts) add(s Source, a area) error {
 	text, err := s.text(a)
 	if err != nil || text == "" {

@@ -106,7 +106,8 @@ func (p *thinPool) find(root, key uint64, size int) (value []byte, ok bool, err 
 			want = size
 		}
 		if width != want || room > (thinBlock-thinNodeHead)/(8+want) || count > room {
-			return nil, false, fmt.Errorf("%w: a node has %d of %d values of %d bytes", errThin, count,
+			return nil, false, fmt.Errorf("%w: a node has %d of %d values of %d bytes",
+				errThin, count,
 				room, width)
 		}
 		keyAt := func(i int) uint64 { return le.Uint64(b[thinNodeHead+8*i:]) }
@@ -135,7 +136,8 @@ func (p *thinPool) node(number uint64) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if kind := le.Uint32(b[4:]) & (thinInternal | thinLeaf); kind != thinInternal && kind != thinLeaf {
+	if kind := le.Uint32(b[4:]) & (thinInternal | thinLeaf); kind != thinInternal &&
+		kind != thinLeaf {
 		return nil, fmt.Errorf("%w: its block %d is no node", errThin, number)
 	}
 	p.mu.Lock()

@@ -104,7 +104,8 @@ func (n *inode) names(fn func(entry) error, bad func(error)) error {
 	if err != nil {
 		return err
 	}
-	if size < minRecord || size > maxRecord || size&(size-1) != 0 || blocks.first.size > n.f.dev.size {
+	if size < minRecord || size > maxRecord || size&(size-1) != 0 ||
+		blocks.first.size > n.f.dev.size {
 		return corrupt(where, "it has %d bytes in blocks of %d", blocks.first.size, size)
 	}
 	used, err := n.open(attrBitmap, wide(indexName))

@@ -198,7 +198,8 @@ func (f *FS) readLabel() {
 			switch {
 			case f.ex && slot[0] == exLabel && slot[1] <= 11:
 				f.info.Label = wideName(slot[2 : 2+2*int(slot[1])])
-			case !f.ex && slot[0] != slotDeleted && slot[11]&(attrVolume|attrDir) == attrVolume && slot[11]&attrMask != attrLong:
+			case !f.ex && slot[0] != slotDeleted && slot[11]&(attrVolume|attrDir) == attrVolume &&
+				slot[11]&attrMask != attrLong:
 				f.info.Label = label(slot[:11])
 			default:
 				return nil

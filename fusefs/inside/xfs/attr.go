@@ -58,7 +58,8 @@ func (f *FS) attr(in *inode) Attr {
 // since the first second that the former can have, which is in 1901.
 func (in *inode) time(at int) time.Time {
 	if in.flags2&flag2BigTime == 0 {
-		return time.Unix(int64(int32(be.Uint32(in.raw[at:]))), int64(int32(be.Uint32(in.raw[at+4:]))))
+		return time.Unix(int64(int32(be.Uint32(in.raw[at:]))),
+			int64(int32(be.Uint32(in.raw[at+4:]))))
 	}
 	n := be.Uint64(in.raw[at:])
 	return time.Unix(int64(n/1e9)-1<<31, int64(n%1e9))

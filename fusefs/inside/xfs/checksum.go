@@ -36,8 +36,9 @@ var (
 // is that of an older copy of the disk, and what it has does not fit to the rest.
 func (f *FS) checkAge(lsn uint64) {
 	if f.newest > 0 && lsn > f.newest && lsn != ^uint64(0) {
-		f.note("some of it is newer than its log, which was made empty or belongs to an older copy: " +
-			"what is shown may contradict itself, and xfs_repair was due")
+		f.note(
+			"some of it is newer than its log, which was made empty or belongs to an older copy: " +
+				"what is shown may contradict itself, and xfs_repair was due")
 	}
 }
 

@@ -38,7 +38,8 @@ func (f *FS) namesBlock(in *inode, block uint64, c *cursor) (*names, error) {
 	case single:
 		count := int64(be.Uint32(b.data[n.end-8:]))
 		if count*8 > int64(n.end-8-n.begin) {
-			return nil, corrupt(n.where, "the directory of inode %d has %d hashes in one block", in.ino,
+			return nil, corrupt(n.where, "the directory of inode %d has %d hashes in one block",
+				in.ino,
 				count)
 		}
 		n.end -= 8 + int(count)*8

@@ -75,13 +75,16 @@ func (f *FS) hashBlock(in *inode, block uint64) (*hashNode, error) {
 	case leaves:
 	case tree:
 		if n.level = int(be.Uint16(counted[2:])); n.level < 1 || n.level > maxTreeLevels {
-			return nil, corrupt(blockName(at), "hashes of inode %d are %d above the leaves", in.ino, n.level)
+			return nil, corrupt(blockName(at), "hashes of inode %d are %d above the leaves",
+				in.ino, n.level)
 		}
 	default:
-		return nil, corrupt(blockName(at), "no hashes of the directory of inode %d are there", in.ino)
+		return nil, corrupt(blockName(at), "no hashes of the directory of inode %d are there",
+			in.ino)
 	}
 	if count*hashBytes > len(b.data)-begin {
-		return nil, corrupt(blockName(at), "a block of hashes of inode %d has %d of them", in.ino, count)
+		return nil, corrupt(blockName(at), "a block of hashes of inode %d has %d of them",
+			in.ino, count)
 	}
 	n.entries = b.data[begin:][:count*hashBytes]
 	return n, nil

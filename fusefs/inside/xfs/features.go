@@ -37,7 +37,8 @@ var (
 	versionNames = map[uint32]string{
 		versionAttr: "attr", 0x20: "nlink", 0x40: "quota", versionAlign: "align",
 		0x100: "dalign", 0x200: "shared", versionLogV2: "logv2", 0x800: "sector",
-		versionExtFl: "extflg", versionDirV2: "dirv2", versionCI: "ascii-ci", versionMore: "morebits",
+		versionExtFl: "extflg", versionDirV2: "dirv2", versionCI: "ascii-ci",
+		versionMore: "morebits",
 	}
 	more2Names = map[uint32]string{
 		0x2: "lazy-count", 0x8: "attr2", 0x10: "parent", 0x80: "projid32bit",

@@ -31,7 +31,8 @@ func (f *FS) Open(ino uint64) (*File, error) {
 			ErrUnsupported)
 	}
 	if f.unfinished[ino].data {
-		return nil, fmt.Errorf("open inode %d: %w: its contents were being exchanged with another file's",
+		return nil, fmt.Errorf("open inode %d: %w: its contents were being exchanged with "+
+			"another file's",
 			ino, ErrUnsupported)
 	}
 	if k := in.data.form; k != formExtents && k != formTree {
@@ -58,7 +59,8 @@ func (file *File) ReadAt(p []byte, off int64) (n int, err error) {
 	for n < len(p) {
 		got, failed := file.readRun(p[n:], off+int64(n))
 		if n += got; failed != nil {
-			return n, fmt.Errorf("read inode %d at offset %d: %w", file.in.ino, off+int64(n), failed)
+			return n, fmt.Errorf("read inode %d at offset %d: %w", file.in.ino,
+				off+int64(n), failed)
 		}
 	}
 	return n, err
@@ -72,7 +74,8 @@ func (file *File) readRun(p []byte, off int64) (int, error) {
 		return 0, err
 	}
 	skip := off & (f.bs - 1)
-	if room := r.to - r.from; room < 1<<31 { // else p is shorter anyway, and the product may not fit
+	// else p is shorter anyway, and the product may not fit
+	if room := r.to - r.from; room < 1<<31 {
 		p = p[:min(int64(len(p)), int64(room)<<f.sb.logBlock-skip)]
 	}
 	if !r.data {
@@ -107,7 +110,8 @@ func (file *File) NextData(off int64) (begin, end int64, err error) {
 		}
 		r, err := f.runAt(file.in, &file.in.data, uint64(off>>log), &file.at)
 		if err != nil {
-			return 0, 0, fmt.Errorf("find data of inode %d from offset %d on: %w", file.in.ino, off, err)
+			return 0, 0, fmt.Errorf("find data of inode %d from offset %d on: %w",
+				file.in.ino, off, err)
 		}
 		end := size
 		if r.to < uint64(size>>log)+1 {

@@ -100,7 +100,8 @@ func (f *FS) describe() {
 	i.BlockBytes, i.Bytes = f.bs, int64(sb.blocks)<<sb.logBlock
 	i.Features = sb.featureWords()
 	if i.Bytes > f.dev.size {
-		f.note("the file system is larger than the disk: what is beyond offset %d is missing", f.dev.size)
+		f.note("the file system is larger than the disk: what is beyond offset %d is missing",
+			f.dev.size)
 	}
 	if !f.dev.replaced(0, superBytes) {
 		f.checkAge(sb.lsn)

@@ -62,7 +62,8 @@ func (f *FS) visible(ino uint64) (*inode, error) {
 		f.sb.rtInodes[0], f.sb.rtInodes[1], f.sb.quotas[0], f.sb.quotas[1], f.sb.quotas[2],
 	} {
 		if ino == hidden {
-			return nil, corrupt(inodeName(ino), "a file system keeps it for itself, it is no file's")
+			return nil, corrupt(inodeName(ino),
+				"a file system keeps it for itself, it is no file's")
 		}
 	}
 	in, err := f.inode(ino)
@@ -86,7 +87,8 @@ func (f *FS) inode(ino uint64) (*inode, error) {
 		return nil, fmt.Errorf("read inode %d: %w", ino, err)
 	}
 	raw := b.data[skip:][:f.sb.inodeBytes()]
-	replaced := b.replaced && f.dev.replaced(int64(block)<<f.sb.logBlock+int64(skip), int64(len(raw)))
+	replaced := b.replaced && f.dev.replaced(int64(block)<<f.sb.logBlock+int64(skip),
+		int64(len(raw)))
 	if err := f.checkInode(raw, ino, !replaced); err != nil {
 		return nil, err
 	}
@@ -150,7 +152,8 @@ func (f *FS) parseInode(ino uint64, raw []byte) (*inode, error) {
 	}
 	if off := int(raw[82]) << 3; off != 0 {
 		if off >= len(in.data.b) {
-			return nil, corrupt(in.String(), "its attributes would begin %d bytes behind its fields", off)
+			return nil, corrupt(in.String(),
+				"its attributes would begin %d bytes behind its fields", off)
 		}
 		in.data.b, in.attr.b = in.data.b[:off:off], in.data.b[off:]
 	}

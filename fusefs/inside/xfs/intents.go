@@ -94,7 +94,8 @@ func (f *FS) finishIntents(open map[uint64]intent) error {
 func (f *FS) leave(ino uint64, u unfinished) {
 	now := f.unfinished[ino]
 	f.unfinished[ino] = unfinished{data: now.data || u.data, attr: now.attr || u.attr}
-	f.note("a change of inode %d was under way, and is not finished: it cannot be read in whole", ino)
+	f.note("a change of inode %d was under way, and is not finished: it cannot be read in whole",
+		ino)
 }
 
 // change finishes a change of the extents of a file.
@@ -135,7 +136,8 @@ func (c changes) with(r run) changes {
 	out := make(changes, 0, len(c)+2)
 	for _, old := range c {
 		if old.from < r.from {
-			out = append(out, run{from: old.from, to: min(old.to, r.from), disk: old.disk, data: old.data})
+			out = append(out, run{from: old.from, to: min(old.to, r.from), disk: old.disk,
+				data: old.data})
 		}
 		if old.to > r.to {
 			out = append(out, old.tail(max(old.from, r.to)))

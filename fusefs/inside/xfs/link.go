@@ -59,7 +59,8 @@ func (f *FS) linkPart(in *inode, c *cached, block uint64, known int) ([]byte, er
 	if be.Uint32(b) != linkMagic {
 		return nil, corrupt(blockName(block), "no target of a symbolic link is there")
 	}
-	if err := f.identify(c, block, valueHeader, in.ino, "the target of a symbolic link"); err != nil {
+	if err := f.identify(c, block, valueHeader, in.ino,
+		"the target of a symbolic link"); err != nil {
 		return nil, err
 	}
 	n := min(left, len(b)-valueHeaderBytes)

@@ -43,7 +43,8 @@ func (f *FS) openLog() (*logReader, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &logReader{f: f, begin: int64(at) << sb.logBlock, v2: sb.v5() || sb.version&versionLogV2 != 0}
+	l := &logReader{f: f, begin: int64(at) << sb.logBlock,
+		v2: sb.v5() || sb.version&versionLogV2 != 0}
 	l.sectors = int64(sb.logBlocks) << (sb.logBlock - sectorShift)
 	if l.sectors < 2*maxInFlight || l.sectors > maxLogSectors {
 		return nil, corrupt("superblock", "a log of %d blocks", sb.logBlocks)
@@ -118,7 +119,8 @@ func (l *logReader) header(sector int64) (*record, error) {
 	}
 	r := &record{
 		sector: l.wrap(sector), headers: 1, bytes: int(be.Uint32(b[12:])),
-		crc: le.Uint32(b[32:]), lsn: be.Uint64(b[16:]), tail: be.Uint64(b[24:]), ops: be.Uint32(b[40:]),
+		crc: le.Uint32(b[32:]), lsn: be.Uint64(b[16:]), tail: be.Uint64(b[24:]),
+		ops: be.Uint32(b[40:]),
 		raw: b,
 	}
 	most := maxRecordV1
@@ -177,7 +179,8 @@ func (r *record) rightChecksum(payload []byte) bool {
 		c := crc32.Update(0, castagnoli, r.raw[:32])
 		c = crc32.Update(c, castagnoli, zeros[:])
 		c = crc32.Update(c, castagnoli, r.raw[36:size])
-		for i := 1; i*maxRecordV1 < len(payload); i++ { // of the other headers those that are in use
+		// of the other headers those that are in use
+		for i := 1; i*maxRecordV1 < len(payload); i++ {
 			c = crc32.Update(c, castagnoli, r.raw[i<<sectorShift:][:4+cyclesInHeader*4])
 		}
 		if crc32.Update(c, castagnoli, payload) == r.crc {

@@ -59,7 +59,8 @@ func (l *logReader) settle(s *span) error {
 	var err error
 	s.tail = sectorOf(s.last.tail)
 	if s.tail >= l.sectors {
-		return l.corrupt(s.last.sector, "the tail of the log would be sector %d of %d", s.tail, l.sectors)
+		return l.corrupt(s.last.sector, "the tail of the log would be sector %d of %d",
+			s.tail, l.sectors)
 	}
 	s.clean = false
 	if l.end(s.last) == s.head {

@@ -90,7 +90,8 @@ func (o *overlay) room(n int, had bool) (slot, error) {
 		o.left -= slotBytes
 	}
 	if o.left < 0 {
-		return slot{}, fmt.Errorf("it replaces more sectors than there is memory for (%d so far)", len(o.slots))
+		return slot{}, fmt.Errorf("it replaces more sectors than there is memory for (%d so far)",
+			len(o.slots))
 	}
 	if len(o.pages) == 0 || o.used+n > pageBytes {
 		o.pages, o.used = append(o.pages, make([]byte, pageBytes)), 0

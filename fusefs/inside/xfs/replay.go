@@ -105,7 +105,8 @@ func (f *FS) replay(opt Options) error {
 	f.dev.over = r.over
 	f.info.Journal = fmt.Sprintf("replayed to record %d:%d", s.last.lsn>>32, sectorOf(s.last.lsn))
 	if r.damaged > 0 {
-		f.note("%d inodes that the log changes are damaged on the disk: they cannot be read", r.damaged)
+		f.note("%d inodes that the log changes are damaged on the disk: they cannot be read",
+			r.damaged)
 	}
 	if err := f.superAgain(); err != nil {
 		return err
@@ -122,7 +123,8 @@ func (f *FS) superAgain() error {
 	if err != nil {
 		return err
 	}
-	if sb.logBlock != f.sb.logBlock || sb.logStart != f.sb.logStart || sb.logBlocks != f.sb.logBlocks {
+	if sb.logBlock != f.sb.logBlock || sb.logStart != f.sb.logStart ||
+		sb.logBlocks != f.sb.logBlocks {
 		return corrupt("superblock", "the log changes where it is itself")
 	}
 	f.sb = sb
@@ -221,9 +223,11 @@ func (l *logReader) moveTail(s *span, bad int64) bool {
 	}
 	for n := int64(1); n < min(left, l.window()); n++ {
 		at := l.wrap(bad + n)
-		if r, err := l.header(at); err == nil && r.lsn>>32 <= s.last.lsn>>32 && sectorOf(r.lsn) == at {
+		if r, err := l.header(at); err == nil && r.lsn>>32 <= s.last.lsn>>32 &&
+			sectorOf(r.lsn) == at {
 			s.tail = at
-			l.f.note("the oldest records of the log are overwritten: what they changed was in its place")
+			l.f.note("the oldest records of the log are overwritten: what they changed was " +
+				"in its place")
 			return true
 		}
 	}

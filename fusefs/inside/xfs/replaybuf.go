@@ -48,7 +48,8 @@ func (r *replayer) bufferOf(it *item) (*buffer, error) {
 	end := max(int64(r.f.sb.blocks)<<(r.f.sb.logBlock-sectorShift), r.f.dev.size>>sectorShift)
 	if k := out.key; k.sector < 0 || k.count < 1 || k.count > maxBuffer ||
 		k.sector > end-int64(k.count) {
-		return nil, fmt.Errorf("it has a buffer of %d sectors at sector %d of %d", k.count, k.sector, end)
+		return nil, fmt.Errorf("it has a buffer of %d sectors at sector %d of %d", k.count,
+			k.sector, end)
 	}
 	return out, nil
 }
@@ -115,7 +116,8 @@ func (r *replayer) chunks(it *item, b *buffer, head []byte) error {
 		}
 		count = min(count, len(data)/bufferChunk) // a run of chunks may have been logged in parts
 		if count == 0 || (first+count)*bufferChunk > int(b.key.count)<<sectorShift {
-			return fmt.Errorf("it changes a buffer at sector %d from byte %d on, and has %d bytes for that",
+			return fmt.Errorf("it changes a buffer at sector %d from byte %d on, and has %d "+
+				"bytes for that",
 				b.key.sector, first*bufferChunk, len(data))
 		}
 		if region == 1 && b.kind == typeTree && r.otherTree(first, data, head) {
@@ -143,7 +145,8 @@ func (r *replayer) grow() error {
 		return corrupt("superblock", "the log makes groups of %d blocks of such of %d",
 			sb.groupBlocks, r.f.sb.groupBlocks)
 	}
-	if sb.blocks > r.f.sb.blocks { // else it is older than what was on the disk: version 4 allows that
+	// else it is older than what was on the disk: version 4 allows that
+	if sb.blocks > r.f.sb.blocks {
 		r.f.sb.blocks, r.f.sb.groups = sb.blocks, sb.groups
 	}
 	return nil

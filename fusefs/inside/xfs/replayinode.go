@@ -254,7 +254,8 @@ func (r *replayer) replayRoot(fork, b []byte) error {
 	}
 	count, most, room := int(be.Uint16(b[6:])), (len(b)-begin)/16, (len(fork)-4)/16
 	if count > most || count > room {
-		return fmt.Errorf("it has a root of %d extents in %d bytes, for %d", count, len(b), len(fork))
+		return fmt.Errorf("it has a root of %d extents in %d bytes, for %d", count,
+			len(b), len(fork))
 	}
 	copy(fork[:4], b[4:8])
 	copy(fork[4:], b[begin:][:count*8])

@@ -8,7 +8,8 @@ func readSuper(d *device) (sb *super, notes []string, err error) {
 	sb, ok, err := superAt(d, 0, false)
 	if err == nil {
 		if !ok && !d.replaced(0, int64(sb.sectorBytes)) {
-			notes = append(notes, "the checksum of the superblock is wrong; it is used all the same")
+			notes = append(notes,
+				"the checksum of the superblock is wrong; it is used all the same")
 		}
 		return sb, notes, nil
 	}
@@ -86,7 +87,8 @@ func (d *device) second(off int64) *super {
 	}
 	for _, g := range groups {
 		other, ok, err := superAt(d, off*int64(g), true)
-		if err == nil && ok && other.uuid == sb.uuid && other.root != 0 && other.root != ^uint64(0) {
+		if err == nil && ok && other.uuid == sb.uuid && other.root != 0 &&
+			other.root != ^uint64(0) {
 			sb.root = other.root
 			return sb
 		}

@@ -90,7 +90,8 @@ func parseSuper(b []byte) (*super, error) {
 		groupBlocks: be.Uint32(b[84:]), groups: be.Uint32(b[88:]),
 		version: uint32(be.Uint16(b[100:])), sectorBytes: int(be.Uint16(b[102:])),
 		label:    text(b[108:120]),
-		logBlock: uint(b[120]), logInode: uint(b[122]), logPerBlock: uint(b[123]), logGroup: uint(b[124]),
+		logBlock: uint(b[120]), logInode: uint(b[122]), logPerBlock: uint(b[123]),
+		logGroup:    uint(b[124]),
 		logDirBlock: uint(b[192]), unfinished: b[126] != 0, realtime: be.Uint64(b[16:]),
 		quotas:    [3]uint64{be.Uint64(b[160:]), be.Uint64(b[168:]), 0},
 		logSector: int(be.Uint16(b[194:])), logUnit: be.Uint32(b[196:]),
@@ -132,7 +133,8 @@ func (sb *super) checkGroups() error {
 	if sb.logDirBlock+sb.logBlock > 16 {
 		return bad("directory blocks of 2^%d blocks", sb.logDirBlock)
 	}
-	if n := uint64(sb.groupBlocks); sb.logGroup > 31 || n > 1<<sb.logGroup || n < 1<<sb.logGroup>>1 ||
+	if n := uint64(sb.groupBlocks); sb.logGroup > 31 || n > 1<<sb.logGroup ||
+		n < 1<<sb.logGroup>>1 ||
 		n < 8 {
 		return bad("groups of %d blocks, or of up to 2^%d", n, sb.logGroup)
 	}

@@ -81,7 +81,8 @@ func (c *collector) operation(r *record, id uint32, flags uint8, p piece) error 
 	if t == nil {
 		if flags&opStart != 0 {
 			if len(c.open) >= maxTransactions {
-				return c.l.corrupt(r.sector, "more than %d transactions at the same time", maxTransactions)
+				return c.l.corrupt(r.sector, "more than %d transactions at the same time",
+					maxTransactions)
 			}
 			c.open[id] = &transaction{lsn: r.lsn}
 		}

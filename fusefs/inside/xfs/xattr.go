@@ -33,7 +33,8 @@ func (f *FS) Xattrs(ino uint64) ([]Xattr, error) {
 		return nil, err
 	}
 	if f.unfinished[ino].attr {
-		return nil, fmt.Errorf("read extended attributes of inode %d: %w: they were being changed", ino,
+		return nil, fmt.Errorf("read extended attributes of inode %d: %w: they were being changed",
+			ino,
 			ErrUnsupported)
 	}
 	x := &xattrs{f: f, in: in}
@@ -149,7 +150,8 @@ func (x *xattrs) first() ([]byte, string, error) {
 	for err == nil && level > 0 {
 		begin, above := x.header(16, 64), level
 		if level > maxTreeLevels || be.Uint16(b[x.header(12, 56):]) == 0 {
-			return nil, "", corrupt(where, "an index of attributes of inode %d leads nowhere", x.in.ino)
+			return nil, "", corrupt(where, "an index of attributes of inode %d leads nowhere",
+				x.in.ino)
 		}
 		if b, where, level, err = x.block(be.Uint32(b[begin+4:])); err == nil && level != above-1 {
 			return nil, "", corrupt(where,
@@ -265,14 +267,17 @@ func (x *xattrs) remote(number, size uint32) ([]byte, error) {
 		part := b.data
 		if f.sb.v5() {
 			if be.Uint32(part) != valueMagic {
-				return nil, corrupt(blockName(r.disk), "no value of an attribute of inode %d is there",
+				return nil, corrupt(blockName(r.disk),
+					"no value of an attribute of inode %d is there",
 					x.in.ino)
 			}
-			if err := f.identify(b, r.disk, valueHeader, x.in.ino, "the value of an attribute"); err != nil {
+			if err := f.identify(b, r.disk, valueHeader, x.in.ino,
+				"the value of an attribute"); err != nil {
 				return nil, err
 			}
 			if int(be.Uint32(part[4:])) != len(value) {
-				return nil, corrupt(blockName(r.disk), "it has another part of the value of an attribute")
+				return nil, corrupt(blockName(r.disk),
+					"it has another part of the value of an attribute")
 			}
 			part = part[valueHeaderBytes:]
 		}

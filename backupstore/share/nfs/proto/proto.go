@@ -79,8 +79,9 @@ type Client interface {
 	Root(ctx context.Context, path string) (Node, error)
 	// Lookup returns what name is in a directory. Links are not followed.
 	Lookup(ctx context.Context, dir Handle, name string) (Node, error)
-	// Look returns the attributes of the directory that is reached from another one by names, and of
-	// a file in it. The file is none if its name is "" or not there: then its attributes are zero.
+	// Look returns the attributes of the directory that is reached from another one by names, and
+	// of a file in it. The file is none if its name is "" or not there: then its attributes are
+	// zero.
 	Look(ctx context.Context, from Handle, names []string, file string) (dir, of Attr, err error)
 	// Attr returns the present attributes.
 	Attr(ctx context.Context, h Handle) (Attr, error)

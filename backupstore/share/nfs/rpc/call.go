@@ -115,8 +115,9 @@ func (r *Rejection) Error() string {
 			return "the server wants another kind of authentication, probably Kerberos " +
 				"(mount the export with the kernel's client and give the directory)"
 		}
-		return fmt.Sprintf("the server does not accept the user (auth_stat %d; does its export allow "+
-			"this host, sec=sys, and ports above 1023, \"insecure\"?)", r.Auth)
+		return fmt.Sprintf(
+			"the server does not accept the user (auth_stat %d; does its export allow "+
+				"this host, sec=sys, and ports above 1023, \"insecure\"?)", r.Auth)
 	}
 	return "the server does not speak version 2 of RPC"
 }
@@ -135,7 +136,8 @@ func accepted(d *xdr.Decoder) error {
 	case 0:
 		return d.Err()
 	case 2:
-		return orMalformed(d, &Rejection{Reason: ProgramMismatch, Low: d.Uint32(), High: d.Uint32()})
+		return orMalformed(d, &Rejection{Reason: ProgramMismatch, Low: d.Uint32(),
+			High: d.Uint32()})
 	case 1, 3, 4, 5:
 		return orMalformed(d, &Rejection{Reason: Reason(stat)})
 	default:

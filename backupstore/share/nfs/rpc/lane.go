@@ -283,7 +283,8 @@ func (l *lane) serve(conn net.Conn) (answered bool, err error) {
 	err = l.send(conn, received)
 	conn.Close()
 	// That this end closed the connection tells nothing where sending failed.
-	if receiveErr := <-received; err == nil || receiveErr != nil && !errors.Is(receiveErr, net.ErrClosed) {
+	if receiveErr := <-received; err == nil ||
+		receiveErr != nil && !errors.Is(receiveErr, net.ErrClosed) {
 		err = receiveErr
 	}
 	l.mu.Lock()

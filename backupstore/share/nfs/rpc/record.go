@@ -114,10 +114,12 @@ func (r *record) fragment() error {
 	r.left = int(n &^ lastFragment)
 	r.fragments++
 	if r.left > r.limit {
-		return r.fail(fmt.Errorf("%w: an answer is longer than anything that was asked for", errFraming))
+		return r.fail(fmt.Errorf("%w: an answer is longer than anything that was asked for",
+			errFraming))
 	}
 	if r.fragments > maxFragments {
-		return r.fail(fmt.Errorf("%w: an answer has more than %d fragments", errFraming, maxFragments))
+		return r.fail(fmt.Errorf("%w: an answer has more than %d fragments", errFraming,
+			maxFragments))
 	}
 	r.limit -= r.left
 	return nil

@@ -79,7 +79,8 @@ func (c *Client) MaxRead() int { return int(c.maxRead.Load()) }
 // Close implements proto.Client.
 func (c *Client) Close() { c.rpc.Close() }
 
-func (c *Client) call(ctx context.Context, procedure uint32, e *xdr.Encoder, decode func(*xdr.Decoder) error) error {
+func (c *Client) call(ctx context.Context, procedure uint32, e *xdr.Encoder,
+	decode func(*xdr.Decoder) error) error {
 	return c.rpc.Call(ctx, rpc.Request{
 		Program: program, Version: version, Procedure: procedure, Args: e.B, Decode: decode,
 	})
@@ -139,7 +140,8 @@ func (c *Client) Attr(ctx context.Context, h proto.Handle) (a proto.Attr, err er
 }
 
 // Lookup implements proto.Client.
-func (c *Client) Lookup(ctx context.Context, dir proto.Handle, name string) (n proto.Node, err error) {
+func (c *Client) Lookup(ctx context.Context, dir proto.Handle,
+	name string) (n proto.Node, err error) {
 	var e xdr.Encoder
 	e.String(string(dir))
 	e.String(name)
@@ -181,7 +183,8 @@ func (c *Client) ReadLink(ctx context.Context, h proto.Handle) (target string, e
 }
 
 // Read implements proto.Client.
-func (c *Client) Read(ctx context.Context, h proto.Handle, p []byte, off int64) (chunk proto.Chunk, err error) {
+func (c *Client) Read(ctx context.Context, h proto.Handle, p []byte, off int64) (chunk proto.Chunk,
+	err error) {
 	p = p[:min(len(p), c.MaxRead())]
 	var e xdr.Encoder
 	e.String(string(h))
@@ -211,7 +214,8 @@ func decodeRead(d *xdr.Decoder, p []byte) (chunk proto.Chunk, err error) {
 
 // ReadDir implements proto.Client. What a listing says of the directory itself is from after it was
 // read (RFC 1813, 3.3.16 and 3.3.17), so that is asked for before.
-func (c *Client) ReadDir(ctx context.Context, dir proto.Handle, from proto.Place) (page proto.Page, err error) {
+func (c *Client) ReadDir(ctx context.Context, dir proto.Handle, from proto.Place) (page proto.Page,
+	err error) {
 	var own proto.Attr
 	if from == (proto.Place{}) {
 		if own, err = c.Attr(ctx, dir); err != nil {
@@ -223,7 +227,8 @@ func (c *Client) ReadDir(ctx context.Context, dir proto.Handle, from proto.Place
 	return page, err
 }
 
-func (c *Client) readPage(ctx context.Context, dir proto.Handle, from proto.Place) (page proto.Page, err error) {
+func (c *Client) readPage(ctx context.Context, dir proto.Handle, from proto.Place) (page proto.Page,
+	err error) {
 	if !c.noPlus.Load() {
 		page, err = c.readDir(ctx, procReadDirPlus, dir, from)
 		if !isUnsupported(err) {
@@ -242,7 +247,8 @@ func isUnsupported(err error) bool {
 	return errors.As(err, &r) && r.Reason == rpc.ProcedureUnavailable
 }
 
-func (c *Client) readDir(ctx context.Context, proc uint32, dir proto.Handle, from proto.Place) (page proto.Page, err error) {
+func (c *Client) readDir(ctx context.Context, proc uint32, dir proto.Handle,
+	from proto.Place) (page proto.Page, err error) {
 	plus := proc == procReadDirPlus
 	var e xdr.Encoder
 	e.String(string(dir))

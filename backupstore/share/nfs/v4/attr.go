@@ -43,8 +43,10 @@ func (b bitmap) encode(e *xdr.Encoder) {
 }
 
 var (
-	statAttrs = bitmapOf(attrType, attrChange, attrSize, attrFSID, attrFileID, attrTimeMetadata, attrTimeModify)
-	rootAttrs = bitmapOf(attrType, attrChange, attrSize, attrFSID, attrFileID, attrMaxRead, attrTimeMetadata,
+	statAttrs = bitmapOf(attrType, attrChange, attrSize, attrFSID, attrFileID, attrTimeMetadata,
+		attrTimeModify)
+	rootAttrs = bitmapOf(attrType, attrChange, attrSize, attrFSID, attrFileID, attrMaxRead,
+		attrTimeMetadata,
 		attrTimeModify)
 	dirAttrs = bitmapOf(attrType, attrChange, attrSize, attrFSID, attrError, attrHandle, attrFileID,
 		attrTimeMetadata, attrTimeModify)

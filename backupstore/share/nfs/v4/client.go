@@ -117,7 +117,8 @@ func (c *Client) Root(ctx context.Context, path string) (n proto.Node, err error
 }
 
 // Lookup implements proto.Client.
-func (c *Client) Lookup(ctx context.Context, dir proto.Handle, name string) (n proto.Node, err error) {
+func (c *Client) Lookup(ctx context.Context, dir proto.Handle,
+	name string) (n proto.Node, err error) {
 	known := false
 	err = c.compound(ctx, putFH(dir), lookup(name), getFH(&n.Handle), stat(&n.Attr, &known))
 	if err == nil && !known {
@@ -146,12 +147,14 @@ func (c *Client) ReadLink(ctx context.Context, h proto.Handle) (target string, e
 
 // The special stateids (RFC 8881, section 8.2.3): the anonymous one heeds the locks of others, the
 // other one does not.
-var anonymous, bypass = [stateIDBytes]byte{}, [stateIDBytes]byte(bytes.Repeat([]byte{0xff}, stateIDBytes))
+var anonymous, bypass = [stateIDBytes]byte{}, [stateIDBytes]byte(bytes.Repeat([]byte{0xff},
+	stateIDBytes))
 
 // Read implements proto.Client. While a server that has started waits for its clients to say what
 // they had locked, it may refuse to read past locks that it does not know yet. Nothing that is read
 // here depends on a lock, so it is asked to read all the same, which Linux then does.
-func (c *Client) Read(ctx context.Context, h proto.Handle, p []byte, off int64) (proto.Chunk, error) {
+func (c *Client) Read(ctx context.Context, h proto.Handle, p []byte,
+	off int64) (proto.Chunk, error) {
 	chunk, err := c.read(ctx, h, p, off, &anonymous)
 	if !errors.Is(err, proto.Grace) && !errors.Is(err, proto.Locked) {
 		return chunk, err
@@ -182,7 +185,8 @@ func (c *Client) read(ctx context.Context, h proto.Handle, p []byte, off int64,
 }
 
 // ReadDir implements proto.Client.
-func (c *Client) ReadDir(ctx context.Context, dir proto.Handle, from proto.Place) (page proto.Page, err error) {
+func (c *Client) ReadDir(ctx context.Context, dir proto.Handle, from proto.Place) (page proto.Page,
+	err error) {
 	most := uint32(min(dirBytes, c.maxSent.Load()-answerBytes))
 	ops := []op{putFH(dir)}
 	var known bool

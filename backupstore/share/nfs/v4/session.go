@@ -146,8 +146,8 @@ func (c *Client) in(ctx context.Context, s *session, limit <-chan time.Time, ops
 	}
 	err = c.rpc.Call(ctx, request)
 	for try := 1; !seen && errors.Is(err, proto.Jukebox); try++ {
-		// The server may be executing it, if a connection that broke brought it before. Another call
-		// in this slot would be taken for it, and get its answer (RFC 8881, section 15.1.1.3).
+		// The server may be executing it, if a connection that broke brought it before. Another
+		// call in this slot would be taken for it, and get its answer (RFC 8881, section 15.1.1.3).
 		putOff = true
 		if err := c.again(ctx, try, limit); err != nil {
 			c.lose(s)
@@ -173,8 +173,8 @@ func (c *Client) in(ctx context.Context, s *session, limit <-chan time.Time, ops
 		sl.unused()
 		return renew(err)
 	}
-	// Not in the slot's order: it may have been executed before the connection broke, or be under way
-	// there still. That goes for a *rpc.Rejection too, which may be about its repetition.
+	// Not in the slot's order: it may have been executed before the connection broke, or be under
+	// way there still. That goes for a *rpc.Rejection too, which may be about its repetition.
 	c.lose(s)
 	return err
 }
@@ -339,7 +339,8 @@ func (c *Client) establish(ctx context.Context, limit <-chan time.Time) (*sessio
 		return nil, renew(err)
 	}
 	if s.slots < 1 || most < answerBytes+4<<10 {
-		return nil, errors.New("the server allows answers of 4 KiB at most, too short to read files")
+		return nil, errors.New("the server allows answers of 4 KiB at most, " +
+			"too short to read files")
 	}
 	c.maxSent.Store(most)
 	s.free = make(chan *slot, s.slots)

@@ -62,7 +62,9 @@ func run(ctx context.Context, each time.Duration, parallel int) error {
 	}
 	// A target that hangs, or builds for ever, must not use up the time of the whole run.
 	most := 2*time.Duration(n)*(each+3*time.Second) + 5*time.Minute
-	r := &runner{each: each, parallel: parallel, cache: filepath.Join(strings.TrimSpace(string(cache)), "fuzz/github.com/restorefs/restorefs")}
+	r := &runner{each: each, parallel: parallel,
+		cache: filepath.Join(strings.TrimSpace(string(cache)),
+			"fuzz/github.com/restorefs/restorefs")}
 	ctx, stop := context.WithCancel(ctx)
 	builds := make(chan built)
 	var building sync.WaitGroup
@@ -94,7 +96,8 @@ func run(ctx context.Context, each time.Duration, parallel int) error {
 			return err
 		}
 	}
-	fmt.Printf("%d fuzz targets of %d packages ran for %v each, in %.0fs, of which waiting for builds took %.0fs\n",
+	fmt.Printf("%d fuzz targets of %d packages ran for %v each, in %.0fs, of which waiting for "+
+		"builds took %.0fs\n",
 		r.ran, len(all), each, time.Since(begin).Seconds(), waited.Seconds())
 	if len(left) > 0 {
 		err = fmt.Errorf("%v were over before all targets ran: %s", most, strings.Join(left, ", "))
@@ -113,7 +116,8 @@ type built struct {
 func buildAll(ctx context.Context, tmp string, dirs []string, done chan<- built) {
 	for i, dir := range dirs {
 		b := built{dir: dir, binary: filepath.Join(tmp, fmt.Sprintf("test%d", i))}
-		build := command(ctx, "test", "-c", "-vet=off", "-fuzz=Fuzz", "-ldflags=-s -w", "-o", b.binary, "./"+dir)
+		build := command(ctx, "test", "-c", "-vet=off", "-fuzz=Fuzz", "-ldflags=-s -w",
+			"-o", b.binary, "./"+dir)
 		if out, err := build.CombinedOutput(); err != nil {
 			b.err = fmt.Errorf("build the tests of %s: %w\n%s", dir, err, out)
 		}
@@ -148,9 +152,11 @@ func (r *runner) problem() error {
 // fuzz runs one target. Its error is that of ctx; a target that fails is noted.
 func (r *runner) fuzz(ctx context.Context, b built, name string) error {
 	at, before := time.Now(), inputs(b.dir, name)
-	test := exec.CommandContext(ctx, b.binary, "-test.run=^$", "-test.fuzz=^"+name+"$", "-test.fuzztime="+r.each.String(),
+	test := exec.CommandContext(ctx, b.binary, "-test.run=^$", "-test.fuzz=^"+name+"$",
+		"-test.fuzztime="+r.each.String(),
 		// By default go test spends up to a minute on minimizing each new input.
-		"-test.fuzzminimizetime=100x", fmt.Sprintf("-test.parallel=%d", r.parallel), "-test.timeout="+(2*r.each+time.Minute).String(),
+		"-test.fuzzminimizetime=100x", fmt.Sprintf("-test.parallel=%d", r.parallel),
+		"-test.timeout="+(2*r.each+time.Minute).String(),
 		"-test.fuzzcachedir="+filepath.Join(r.cache, b.dir))
 	test.Dir = b.dir
 	out, err := test.CombinedOutput()
@@ -163,7 +169,8 @@ func (r *runner) fuzz(ctx context.Context, b built, name string) error {
 		return nil
 	}
 	if outOfTime(out) {
-		fmt.Printf("  its time was over before all seeds had been tried: no failure, but give it more than %v\n", r.each)
+		fmt.Printf("  its time was over before all seeds had been tried: no failure, "+
+			"but give it more than %v\n", r.each)
 		return nil
 	}
 	what := fmt.Sprintf("%s %s: %v", b.dir, name, err)
@@ -195,7 +202,8 @@ func targets(root string) (map[string][]string, error) {
 		switch {
 		case err != nil:
 			return err
-		case e.IsDir() && path != root && (strings.HasPrefix(e.Name(), ".") || e.Name() == "testdata" || e.Name() == "build"):
+		case e.IsDir() && path != root && (strings.HasPrefix(e.Name(), ".") ||
+			e.Name() == "testdata" || e.Name() == "build"):
 			return fs.SkipDir
 		case e.IsDir() || !strings.HasSuffix(path, "_test.go"):
 			return nil
@@ -224,7 +232,8 @@ func inputs(dir, name string) []string {
 func outOfTime(out []byte) bool {
 	_, why, failed := strings.Cut(string(out), "--- FAIL: ")
 	lines := strings.Split(strings.TrimSpace(why), "\n")
-	return failed && len(lines) == 3 && strings.TrimSpace(lines[1]) == "context deadline exceeded" && lines[2] == "FAIL"
+	return failed && len(lines) == 3 &&
+		strings.TrimSpace(lines[1]) == "context deadline exceeded" && lines[2] == "FAIL"
 }
 
 var counted = regexp.MustCompile(`execs: (\d+) .*new interesting: (\d+) \(total: (\d+)\)`)

@@ -26,7 +26,8 @@ import (
 
 func main() {
 	signal.Ignore(os.Interrupt) // go test gets it too, and ends
-	cmd := exec.Command(cmp.Or(os.Getenv("GO"), "go"), append([]string{"test", "-json"}, os.Args[1:]...)...)
+	cmd := exec.Command(cmp.Or(os.Getenv("GO"), "go"),
+		append([]string{"test", "-json"}, os.Args[1:]...)...)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err == nil {
@@ -108,7 +109,8 @@ func (r *report) take(e event) {
 		delete(r.lines, key)
 	case e.Action == "skip":
 		why := reason(r.lines[key])
-		r.reasons[why] = append(r.reasons[why], e.Package[strings.LastIndexByte(e.Package, '/')+1:]+"."+e.Test)
+		r.reasons[why] = append(r.reasons[why],
+			e.Package[strings.LastIndexByte(e.Package, '/')+1:]+"."+e.Test)
 		delete(r.lines, key)
 	}
 }
@@ -120,7 +122,8 @@ var location = regexp.MustCompile(`^\s*[\w.-]+\.go:\d+: `)
 func reason(lines []string) string {
 	var said []string
 	for _, line := range lines {
-		if !strings.HasPrefix(line, "=== ") && !strings.HasPrefix(strings.TrimSpace(line), "--- SKIP") {
+		if !strings.HasPrefix(line, "=== ") && !strings.HasPrefix(strings.TrimSpace(line),
+			"--- SKIP") {
 			said = append(said, strings.TrimSpace(location.ReplaceAllString(line, "")))
 		}
 	}
@@ -141,6 +144,8 @@ func (r *report) skipped() (missing int) {
 		}
 		fmt.Fprintf(r.out, "%4d skipped, %s: %s\n", len(tests), why, names)
 	}
-	fmt.Fprintf(r.out, "%d tests ran; %d were skipped for want of something (make setup installs what they use; root, /dev/fuse)\n", r.ran, missing)
+	fmt.Fprintf(r.out,
+		"%d tests ran; %d were skipped for want of something (make setup installs what they use; "+
+			"root, /dev/fuse)\n", r.ran, missing)
 	return missing
 }
