@@ -22,7 +22,7 @@ func TestAStatusAllowsDataOrMetadataOrNothing(t *testing.T) {
 		for _, o := range []Options{{NoData: true}, {}} {
 			d := newDestination(nil, o)
 			d.Volume = &cinderapi.Volume{ID: "v", Status: status, SizeGiB: 1}
-			err := d.Check(t.Context(), &backupstore.Backup{})
+			err := d.Check(t.Context(), &backupstore.Backup{Scanned: backupstore.Scanned{Facts: &backupstore.Facts{}}})
 			if refused := (*materialize.RefusedError)(nil); err != nil && !errors.As(err, &refused) {
 				t.Fatal(err)
 			}
