@@ -54,6 +54,7 @@
 // # Locks
 //
 // Reader.mu is taken before Cache.mu, and neither is held while a method of a Source runs. One
-// mutex for the whole cache is on purpose: it is held for a map look-up and some pointers.
+// mutex for the whole cache is on purpose: it is held for a map look-up and some pointers, and,
+// while the cache fills up, for an allocation.
 // Releasing a View takes no lock unless memory is short.
 package cache

@@ -1,14 +1,9 @@
 package console
 
-import (
-	"os"
-
-	"golang.org/x/term"
-)
+import "os"
 
 // Colour reports whether what is written to stdout may be coloured: it is a terminal, and nobody
 // objects by NO_COLOR (https://no-color.org).
 func Colour() bool {
-	return os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" &&
-		term.IsTerminal(int(os.Stdout.Fd()))
+	return os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && OutIsTerminal()
 }

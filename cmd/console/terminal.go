@@ -4,7 +4,11 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+	"golang.org/x/term"
 )
+
+// OutIsTerminal reports whether what is written to stdout shows on a terminal.
+func OutIsTerminal() bool { return term.IsTerminal(int(os.Stdout.Fd())) }
 
 // HasTerminal reports whether we have a controlling terminal.
 func HasTerminal() bool {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -9,16 +8,6 @@ import (
 
 	"github.com/restorefs/restorefs/cmd/cmdline"
 )
-
-const backupHelp = `BACKUP is a backup's id, the start of one (4 or more characters), its name, or
-VOLUME@latest or VOLUME@TIME (newest complete backup at or before TIME), where VOLUME
-is the volume's id, the start of it, or its name. TIME is 2026-01-05 (its end),
-"2026-01-05 11:30", 2026-01-05T11:30:00+0100, "yesterday 18:00", 2h (ago), or what
-date prints. id=... and name=... say what is meant where something is both.`
-
-const exitHelp = `EXIT STATUS: 0 done, 1 failed, 2 wrong usage, 3 backup damaged or incomplete,
-4 target refused and nothing written, 5 data restored and verified but its
-metadata not written.`
 
 func newApp() *cli.App {
 	app := &cli.App{
@@ -33,7 +22,7 @@ func newApp() *cli.App {
 		Commands: []*cli.Command{
 			listCommand(), showCommand(), mountCommand(), unmountCommand(), statusCommand(),
 			materializeCommand(), verifyCommand(), diffCommand(),
-			lsCommand(), findFilesCommand(), catCommand(), cpCommand(), tarCommand(),
+			lsCommand(), findCommand(), catCommand(), cpCommand(), tarCommand(),
 			indexCommand(), recordsCommand(), overlayCommand(), demoCommand(),
 		},
 		OnUsageError: func(_ *cli.Context, err error, _ bool) error {
@@ -77,17 +66,4 @@ func hasFlag(cmd *cli.Command, name string) bool {
 	return slices.ContainsFunc(cmd.Flags, func(f cli.Flag) bool {
 		return slices.Contains(f.Names(), name)
 	})
-}
-
-// version is set by the linker, see Makefile; "" in a build without it.
-var version string
-
-func buildVersion() string {
-	if version != "" {
-		return version
-	}
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		return info.Main.Version
-	}
-	return "(unknown)"
 }

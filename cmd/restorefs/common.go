@@ -1,17 +1,13 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"log/slog"
 	"slices"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/restorefs/restorefs/backupstore"
 	"github.com/restorefs/restorefs/backupstore/share"
-	"github.com/restorefs/restorefs/backupstore/share/cinderconf"
 	"github.com/restorefs/restorefs/backupstore/share/locate"
 	"github.com/restorefs/restorefs/cmd/cmdline"
 	"github.com/restorefs/restorefs/cmd/console"
@@ -119,28 +115,9 @@ func (o common) arg(i int) string {
 	return ""
 }
 
-// open opens the share and looks at it. The caller closes the catalogue.
-func (o common) open(ctx context.Context,
-	store backupstore.Options) (*backupstore.Catalog, *locate.Share, error) {
-	return source.Open(ctx, o.source(), store)
-}
-
-// find returns the backup that ref names.
-func (o common) find(catalog *backupstore.Catalog, ref string) (*backupstore.Backup, error) {
-	return source.Find(catalog, ref, o.Err)
-}
-
 func (o common) source() source.Options {
 	return source.Options{
 		Share: o.share, Cache: o.cache, MemoryFor: o.memory.EnoughFor(), Logger: o.log,
 		Indexes: o.memory.Text != "", // which the commands have that decode much
 	}
-}
-
-// cinderConfig reads other settings from Cinder's configuration. counts says that err matters: a
-// configuration was asked for and could not be read.
-func (o common) cinderConfig() (conf cinderconf.Config, counts bool, err error) {
-	conf, err = cinderconf.Load(o.share.Config)
-	counts = err != nil && o.share.NeedConfig && !errors.Is(err, cinderconf.ErrNoBackups)
-	return conf, counts, err
 }

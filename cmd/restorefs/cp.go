@@ -1,17 +1,10 @@
 package main
 
 import (
-	"cmp"
-	"context"
-	"fmt"
-
 	"github.com/urfave/cli/v2"
 
-	"github.com/restorefs/restorefs/cmd/cmdline"
-	"github.com/restorefs/restorefs/cmd/filereport"
+	"github.com/restorefs/restorefs/cmd/browse"
 	"github.com/restorefs/restorefs/cmd/files"
-	"github.com/restorefs/restorefs/cmd/places"
-	"github.com/restorefs/restorefs/cmd/wording"
 )
 
 func cpCommand() *cli.Command {
@@ -45,47 +38,12 @@ as they are. A file that cannot be read is told, and the others go on.`,
 const cpUsage = "BACKUP PATH... DEST"
 
 func runCp(c *cli.Context) error {
-	o := files.CopyOptions{All: c.Bool("archive"), Replace: c.Bool("force")}
-	return filesOptionsOf(c).run(c.Context, cpUsage, 3,
-		func(r *filesRun) error { return r.cp(c.Context, o) })
-}
-
-func (r *filesRun) cp(ctx context.Context, o files.CopyOptions) error {
-	last := len(r.paths) - 1
-	dest := r.paths[last]
-	if dest == "-" {
-		return cmdline.Usagef(
-			"cp copies into a directory: \"restorefs cat\" writes a file to stdout, " +
-				"\"restorefs tar\" a tree")
-	}
-	if err := places.Outside(ctx, r.share, dest); err != nil {
-		return err
-	}
-	nodes, err := r.findAll(r.paths[:last])
+	o, err := filesOptionsOf(c, cpUsage, 3)
 	if err != nil {
 		return err
 	}
-	r.notes()
-	var failed, left filereport.Failures
-	o.Failed = func(path string, err error) {
-		r.told(path, err)
-		failed.Add(path, err.Error())
-	}
-	o.Left = func(path, why string) {
-		r.left(path, why)
-		left.Add(path, why)
-	}
-	done, ended := files.Copy(ctx, nodes, dest, o)
-	filereport.CopyNotes(r.Err, done)
-	if r.JSON {
-		said := filereport.NewCopied(r.backup, dest, done)
-		said.Failed, said.Left = append(said.Failed, failed...), append(said.Left, left...)
-		if ended != nil {
-			said.Error = ended.Error()
-		}
-		err = wording.WriteJSON(r.Out, said)
-	} else if ended == nil {
-		_, err = fmt.Fprintf(r.Out, "copied to %s: %s\n", dest, filereport.CopiedWords(done))
-	}
-	return cmp.Or(ended, err, r.result("all was copied"))
+	paths := c.Args().Tail()
+	last := len(paths) - 1
+	how := files.CopyOptions{All: c.Bool("archive"), Replace: c.Bool("force")}
+	return browse.Cp(c.Context, o, paths[:last], paths[last], how)
 }

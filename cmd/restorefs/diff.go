@@ -1,14 +1,10 @@
 package main
 
 import (
-	"context"
-	"fmt"
-
 	"github.com/urfave/cli/v2"
 
-	"github.com/restorefs/restorefs/backupstore"
-	"github.com/restorefs/restorefs/cmd/report"
-	"github.com/restorefs/restorefs/cmd/wording"
+	"github.com/restorefs/restorefs/cmd/browse"
+	"github.com/restorefs/restorefs/cmd/inspect"
 )
 
 func diffCommand() *cli.Command {
@@ -35,46 +31,14 @@ other metadata. Contents are read only of files that have a block that differs.`
 }
 
 func runDiff(c *cli.Context) error {
-	if c.Bool("files") {
-		return diffFiles(c.Context, commonOf(c))
-	}
-	return diff(c.Context, commonOf(c))
-}
-
-func diff(ctx context.Context, o common) error {
+	o := commonOf(c)
 	if err := o.wantArgs("A", "B"); err != nil {
 		return err
 	}
-	catalog, _, err := o.open(ctx, backupstore.Options{DecoderBytes: 16 << 20})
-	if err != nil {
-		return err
+	if c.Bool("files") {
+		return browse.Diff(c.Context, browse.Options{Console: o.Console, Source: o.source(),
+			Memory: o.memory, Backup: o.arg(0)}, o.arg(1))
 	}
-	defer catalog.Close()
-	a, err := o.find(catalog, o.arg(0))
-	if err != nil {
-		return err
-	}
-	b, err := o.find(catalog, o.arg(1))
-	if err != nil {
-		return err
-	}
-	out := report.Ranged{W: o.Out, JSON: o.JSON}
-	for r, err := range catalog.Diff(ctx, a, b) {
-		if err == nil {
-			err = out.Add(r)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	if o.JSON {
-		return out.End()
-	}
-	out.PrintSum(max(a.Size, b.Size))
-	if a.Size != b.Size {
-		fmt.Fprintf(o.Err,
-			"the volumes have %s and %s: the shorter one counts as zero behind its end\n",
-			wording.Size(a.Size), wording.Size(b.Size))
-	}
-	return nil
+	return inspect.Diff(c.Context, inspect.DiffOptions{Console: o.Console, Source: o.source(),
+		A: o.arg(0), B: o.arg(1)})
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/restorefs/restorefs/cmd/cmdline"
 	"github.com/restorefs/restorefs/cmd/places"
 )
 
@@ -44,6 +45,8 @@ func diskCacheFlags() []cli.Flag {
 	}
 }
 
+func overlayFlag(usage string) cli.Flag { return &cli.StringFlag{Name: "overlay", Usage: usage} }
+
 func progressFlag() cli.Flag {
 	return &cli.StringFlag{Name: "progress", Value: "auto",
 		Usage: "on stderr: `HOW` is auto, json (a line each second) or none"}
@@ -51,4 +54,12 @@ func progressFlag() cli.Flag {
 
 func lookFlag(value time.Duration, usage string) cli.Flag {
 	return &cli.DurationFlag{Name: "look", Value: value, Usage: usage}
+}
+
+// sizeOf is [cmdline.ParseSize] of a flag that need not be given.
+func sizeOf(s string) (int64, error) {
+	if s == "" {
+		return 0, nil
+	}
+	return cmdline.ParseSize(s)
 }

@@ -20,6 +20,22 @@ var mayImport = map[string][]string{
 		"cmd/places", "cmd/process", "cmd/report", "cmd/restore", "cmd/source", "cmd/wording",
 		"fusefs/contents", "materialize", "materialize/cinderapi", "materialize/device",
 	},
+	"cmd/mount": {
+		"backupstore", "backupstore/share/locate", "cmd/cmdline", "cmd/console", "cmd/exitcode",
+		"cmd/metrics", "cmd/places", "cmd/process", "cmd/serve", "cmd/source", "cmd/wording", "fusefs",
+	},
+	"cmd/browse": {
+		"backupstore", "backupstore/safetext", "backupstore/share/locate", "cmd/cmdline", "cmd/console",
+		"cmd/exitcode", "cmd/filereport", "cmd/files", "cmd/places", "cmd/process", "cmd/source",
+		"cmd/wording", "fusefs/inside",
+	},
+	"cmd/inspect": {
+		"backupstore", "cmd/cmdline", "cmd/console", "cmd/overlays", "cmd/process", "cmd/report",
+		"cmd/source", "cmd/wording", "materialize",
+	},
+	"cmd/overlays": {
+		"cmd/cmdline", "cmd/console", "cmd/places", "cmd/report", "cmd/wording", "fusefs/overlay",
+	},
 	"cmd/wording":     {"backupstore/safetext"},
 	"cmd/cmdline":     {"cmd/wording"},
 	"cmd/console":     {"backupstore/safetext", "cmd/cmdline", "cmd/wording"},
@@ -35,7 +51,7 @@ var mayImport = map[string][]string{
 	},
 	"cache/private/lock": {},
 	"cmd/records": {
-		"backupstore", "backupstore/share/cinderconf", "cmd/cloud", "cmd/cmdline", "cmd/exitcode",
+		"backupstore", "backupstore/share/cinderconf", "cmd/cloud", "cmd/cmdline", "cmd/console", "cmd/exitcode",
 		"cmd/source", "cmd/wording", "materialize/cinderapi",
 	},
 	"cmd/report": {

@@ -1,8 +1,8 @@
 // Command restorefs mounts and restores OpenStack Cinder backups straight from the share to which
 // they were written.
 //
-// This package owns the command line: flags, wiring of the other packages, output for people and
-// scripts, exit codes and signals. It decides nothing about data. Each command has a file.
+// This package owns the command line: commands, their flags and help; signals and the exit code. A
+// command has a file, which turns its flags into the options of a room below cmd and calls that.
 package main
 
 import (

@@ -1,16 +1,11 @@
 package main
 
 import (
-	"context"
-	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/restorefs/restorefs/cmd/metrics"
-	"github.com/restorefs/restorefs/cmd/process"
+	"github.com/restorefs/restorefs/cmd/mount"
 	"github.com/restorefs/restorefs/cmd/serve"
 	"github.com/restorefs/restorefs/fusefs"
 )
@@ -90,84 +85,32 @@ const ownerHelp = "Files belong to whoever mounts and are for them alone. " +
 the line user_allow_other in /etc/fuse.conf. Think first: backups hold secrets.`
 
 func runMount(c *cli.Context) error {
-	o := mountOptions{
-		common:        commonOf(c),
-		backups:       c.StringSlice("backup"),
-		volumes:       c.StringSlice("volume"),
-		diskCacheSize: c.String("disk-cache-size"),
-		uid:           c.String("uid"),
-		gid:           c.String("gid"),
-		mode:          c.String("mode"),
-		logFile:       c.String("log-file"),
-		metrics:       c.String("metrics-listen"),
-		run:           c.String("run"),
-		background:    c.Bool("daemon"),
-		files:         c.Bool("files"),
-		filesOwner:    c.Bool("files-owner"),
-		idle:          c.Duration("idle-timeout"),
-		refresh:       c.Duration("refresh"),
-		disks: serve.Options{
+	o := commonOf(c)
+	return mount.Run(c.Context, mount.Options{
+		Err:           o.Err,
+		Source:        o.source(),
+		Memory:        o.memory,
+		Command:       o.command,
+		Given:         o.given,
+		Args:          o.args,
+		Backups:       c.StringSlice("backup"),
+		Volumes:       c.StringSlice("volume"),
+		DiskCacheSize: c.String("disk-cache-size"),
+		UID:           c.String("uid"),
+		GID:           c.String("gid"),
+		Mode:          c.String("mode"),
+		LogFile:       c.String("log-file"),
+		Metrics:       c.String("metrics-listen"),
+		Run:           c.String("run"),
+		Background:    c.Bool("daemon"),
+		Files:         c.Bool("files"),
+		FilesOwner:    c.Bool("files-owner"),
+		Idle:          c.Duration("idle-timeout"),
+		Refresh:       c.Duration("refresh"),
+		Disks: serve.Options{
 			DiskCache: c.String("disk-cache"), Overlay: c.String("overlay"),
-			Index: !c.Bool("no-background-index"),
+			Index: !c.Bool("no-background-index"), Version: buildVersion(),
 		},
-		fuse: fusefs.Options{AllowOther: c.Bool("allow-other")},
-	}
-	if err := o.prepare(); err != nil {
-		return err
-	}
-	if o.background && !process.IsServer() {
-		return process.Daemonize(c.Context)
-	}
-	return mount(c.Context, o)
-}
-
-// mount serves the disks until the mount has ended.
-func mount(ctx context.Context, o mountOptions) error {
-	if err := fusefs.CheckMountpoint(o.mountpoint, o.makes()); err != nil {
-		return err
-	}
-	n := process.NewNotifier()
-	if n.InBackground() {
-		if err := o.makeAbsolute(); err != nil {
-			return err
-		}
-	}
-	if err := fusefs.CheckApart(o.mountpoint, o.writes()); err != nil {
-		return err
-	}
-	measured, err := metrics.Listen(ctx, o.metrics)
-	if err != nil {
-		return err
-	}
-	defer measured.Close()
-	catalog, share, err := o.open(ctx, o.store)
-	if err != nil {
-		return err
-	}
-	defer catalog.Close()
-	if err := o.logTo(ctx, share, n); err != nil {
-		return err
-	}
-	o.disks.MetricsAddress = measured.Address()
-	disks, err := openDisks(ctx, &o, catalog, share)
-	if err != nil {
-		return err
-	}
-	defer disks.Close()
-	measured.Serve(disks.Metrics(), o.log)
-	defer measured.Close() // before the disks, which it reports on
-	hup := make(chan os.Signal, 1)
-	closes := n.ClosesWithTerminal()
-	signal.Notify(hup, syscall.SIGHUP) // unhandled, it would leave a dead mount
-	defer signal.Stop(hup)
-	o.fuse.Status, o.fuse.Source, o.fuse.Avoid = disks.StatusFile, share.Source, o.avoid(share)
-	server, err := fusefs.Mount(ctx, o.mountpoint, disks, o.fuse)
-	if err != nil {
-		return err
-	}
-	m := &liveMount{
-		o: o, server: server, disks: disks, n: n, hup: hup, closes: closes,
-		gone: make(chan struct{}), err: o.Err,
-	}
-	return m.keep(ctx)
+		FUSE: fusefs.Options{AllowOther: c.Bool("allow-other")},
+	})
 }

@@ -1,18 +1,9 @@
 package main
 
 import (
-	"bufio"
-	"cmp"
-	"context"
-	"errors"
-
 	"github.com/urfave/cli/v2"
 
-	"github.com/restorefs/restorefs/backupstore"
-	"github.com/restorefs/restorefs/cmd/cloud"
-	"github.com/restorefs/restorefs/cmd/cmdline"
 	"github.com/restorefs/restorefs/cmd/records"
-	"github.com/restorefs/restorefs/cmd/source"
 )
 
 func recordsCommand() *cli.Command {
@@ -54,97 +45,17 @@ be --share, not a directory above or below it.`,
 	}
 }
 
-// recordsOptions are what the flags of records ask for.
-type recordsOptions struct {
-	common
-	records.Selection
-	driver     string // as it was named
-	cloud      string // of clouds.yaml
-	script     bool
-	imports    bool // through Cinder's API
-	anyProject bool
-}
-
 func runRecords(c *cli.Context) error {
-	o := recordsOptions{
-		common:     commonOf(c),
-		driver:     c.String("backup-service"),
-		cloud:      c.String("os-cloud"),
-		script:     c.Bool("script"),
-		imports:    c.Bool("import"),
-		anyProject: c.Bool("any-project"),
-	}
-	o.Selection = records.Selection{Backups: o.args, Project: c.String("project")}
-	return makeRecords(c.Context, o)
-}
-
-func makeRecords(ctx context.Context, o recordsOptions) (err error) {
-	if o.script && (o.JSON || o.imports) {
-		return cmdline.Usagef("--script excludes --json and --import")
-	}
-	if o.Service, err = o.backupService(); err != nil {
-		return err
-	}
-	catalog, _, err := o.open(ctx, backupstore.Options{})
-	if err != nil {
-		return err
-	}
-	defer catalog.Close()
-	if len(catalog.Backups()) == 0 && len(o.Backups) == 0 {
-		return source.WholeShare(catalog, 0)
-	}
-	chosen, err := o.Choose(catalog, o.Err)
-	if err != nil {
-		return err
-	}
-	records.PrintNotes(o.Err, chosen)
-	odd, err := records.Unrestorable(ctx, catalog, chosen, o.Err)
-	if err != nil {
-		return err
-	}
-	if len(o.Backups) == 0 {
-		defer func() { err = errors.Join(err, source.WholeShare(catalog, len(chosen))) }()
-	}
-	if !o.imports {
-		return o.print(catalog, chosen, odd)
-	}
-	client, err := o.connect(ctx, o.cloud)
-	if err != nil {
-		return err
-	}
-	defer client.Close()
-	how := cloud.ImportOptions{AnyProject: o.anyProject}
-	return records.Import(ctx, client, chosen, how, o.JSON, o.Out, o.Err)
-}
-
-// print prints the records in the form that was asked for. odd is why Cinder cannot restore some of
-// them, by id.
-func (o recordsOptions) print(catalog *backupstore.Catalog, chosen []backupstore.Importable,
-	odd map[string]string) (err error) {
-	out := bufio.NewWriter(o.Out)
-	switch {
-	case o.JSON:
-		err = records.PrintJSON(out, chosen, odd)
-	case o.script:
-		err = records.PrintScript(out, chosen, catalog.String())
-	default:
-		err = records.PrintCommands(out, chosen)
-	}
-	return cmp.Or(err, out.Flush())
-}
-
-// backupService returns the full name of the driver that is to import.
-func (o recordsOptions) backupService() (string, error) {
-	driver := o.driver
-	if !o.given.Has("backup-service") {
-		driver = "nfs"
-		conf, counts, err := o.cinderConfig()
-		if counts {
-			return "", err
-		}
-		if err == nil {
-			driver = conf.Driver
-		}
-	}
-	return records.Driver(driver)
+	o := commonOf(c)
+	return records.Make(c.Context, records.Options{
+		Console:    o.Console,
+		Source:     o.source(),
+		Selection:  records.Selection{Backups: o.args, Project: c.String("project")},
+		Driver:     c.String("backup-service"),
+		Named:      c.IsSet("backup-service"),
+		Cloud:      c.String("os-cloud"),
+		Script:     c.Bool("script"),
+		Import:     c.Bool("import"),
+		AnyProject: c.Bool("any-project"),
+	})
 }

@@ -1,4 +1,4 @@
-package main
+package browse
 
 import (
 	"context"
@@ -13,6 +13,7 @@ import (
 	"github.com/restorefs/restorefs/cmd/exitcode"
 	"github.com/restorefs/restorefs/cmd/filereport"
 	"github.com/restorefs/restorefs/cmd/files"
+	"github.com/restorefs/restorefs/cmd/source"
 	"github.com/restorefs/restorefs/cmd/wording"
 )
 
@@ -27,45 +28,45 @@ type foundFile struct {
 
 // findAll looks for files in all backups of a volume.
 type findAll struct {
-	findOptions
+	FindOptions
 	catalog *backupstore.Catalog
-	memory  int64
+	bytes   int64                 // of memory for each large user
 	out     *filereport.FoundList // nil: lines
 
 	before *backupstore.Backup // the one that was looked at last, and not in vain
 	found  []foundFile
 	reads  *files.Reads // that it took
 
-	read    int // backups that were read, not known to be as the one before
-	with    int // that have such a file
-	failed  int
-	damaged error
+	read int // backups that were read, not known to be as the one before
+	with int // that have such a file
+	tally
 }
 
-// findInAll is the command with --all.
-func (o findOptions) findInAll(ctx context.Context) error {
+// FindAll finds files in all backups of the volume that o.Backup names. A backup whose bytes that
+// the one before took are the same is not read.
+func FindAll(ctx context.Context, o FindOptions) error {
 	switch {
-	case o.print0 || o.long:
+	case o.Print0 || o.Long:
 		return cmdline.Usagef("--all has lines of its own: leave --print0 and --long out")
-	case o.overlay != "":
+	case o.Overlay != "":
 		return cmdline.Usagef("--overlay is of one backup, and --all looks in all of a volume")
-	case len(o.args) == 0:
+	case o.Backup == "":
 		return cmdline.Usagef("find --all takes VOLUME [PATTERN]; see \"restorefs find --help\"")
 	}
-	memory, err := o.memory.Bound()
+	memory, err := o.Memory.Bound()
 	if err != nil {
 		return err
 	}
-	catalog, _, err := o.open(ctx, backupstore.Options{DecoderBytes: memory})
+	catalog, _, err := source.Open(ctx, o.Source, backupstore.Options{DecoderBytes: memory})
 	if err != nil {
 		return err
 	}
 	defer catalog.Close()
-	backups, err := volumeBackups(catalog, o.arg(0))
+	backups, err := volumeBackups(catalog, o.Backup)
 	if err != nil {
 		return err
 	}
-	f := &findAll{findOptions: o, catalog: catalog, memory: memory}
+	f := &findAll{FindOptions: o, catalog: catalog, bytes: memory}
 	if o.JSON {
 		if f.out, err = filereport.NewFoundList(o.Out, backups[0].VolumeID); err != nil {
 			return err
@@ -83,8 +84,7 @@ func (o findOptions) findInAll(ctx context.Context) error {
 	}
 	fmt.Fprintf(o.Err, "found in %d of %s; %d of them had to be read\n", f.with,
 		wording.Count(len(backups), "backup"), f.read)
-	r := filesRun{failed: f.failed, damaged: f.damaged}
-	return r.result("all was searched")
+	return f.result("all was searched")
 }
 
 // volumeBackups returns the backups of a volume, oldest first. It is named by its id or the start
@@ -172,10 +172,7 @@ func (f *findAll) give(one foundFile) error {
 
 // fail tells what could not be read of a backup.
 func (f *findAll) fail(b *backupstore.Backup, path string, err error) {
-	f.failed++
-	if f.damaged == nil && files.Damaged(err) {
-		f.damaged = err
-	}
+	f.add(err)
 	where := "backup " + b.ID
 	if path != "" {
 		where += ", " + filereport.Name(path)
@@ -188,32 +185,34 @@ func (f *findAll) fail(b *backupstore.Backup, path string, err error) {
 
 // search reads a backup. It returns what it found, and what that took; nil if that is too much to
 // be kept.
-func (f *findAll) search(ctx context.Context, b *backupstore.Backup) ([]foundFile,
+func (f *findAll) search(ctx context.Context, backup *backupstore.Backup) ([]foundFile,
 	*files.Reads, error) {
 	reads := &files.Reads{}
-	disk, err := files.Open(ctx, f.catalog, b, files.Options{
-		CacheBytes: f.memory, MemoryFor: f.common.memory.EnoughFor(), Reads: reads, Logger: f.log,
+	disk, err := files.Open(ctx, f.catalog, backup, files.Options{
+		CacheBytes: f.bytes, MemoryFor: f.Memory.EnoughFor(), Reads: reads,
+		Logger: f.Source.Logger,
 	})
 	if err != nil {
 		return nil, nil, err
 	}
 	defer disk.Close()
-	r := &filesRun{filesOptions: f.filesOptions, backup: b.ID, disk: disk,
-		about: "backup " + b.ID + ": "}
-	nodes, err := r.beginnings(f.below)
-	if f.below != "" && errors.Is(err, fs.ErrNotExist) {
+	b := &browser{out: f.Out, err: f.Err, backup: backup.ID, disk: disk,
+		about: "backup " + backup.ID + ": "}
+	nodes, err := b.beginnings(f.Below)
+	if f.Below != "" && errors.Is(err, fs.ErrNotExist) {
 		return nil, reads, nil
 	}
 	if err != nil {
 		return nil, nil, err
 	}
-	f.failed += r.failed
+	f.failed += b.failed
 	var kept []foundFile
 	n := 0
-	listing := files.Listing{Deep: true, Self: true, Select: f.want,
-		Failed: func(path string, err error) { f.fail(b, path, err) },
+	listing := files.Listing{Deep: true, Self: true, Select: f.Want,
+		Failed: func(path string, err error) { f.fail(backup, path, err) },
 		Found: func(node *files.Node) error {
-			one := foundFile{disk.Name(node), filereport.NewFound(b.ID, b.CreatedAt, node)}
+			one := foundFile{disk.Name(node),
+				filereport.NewFound(backup.ID, backup.CreatedAt, node)}
 			if n++; n <= maxKeptFound {
 				kept = append(kept, one)
 			}
@@ -227,7 +226,7 @@ func (f *findAll) search(ctx context.Context, b *backupstore.Backup) ([]foundFil
 			return nil, nil, err
 		}
 	}
-	r.notes()
+	b.notes()
 	if n > 0 {
 		f.with++
 	}

@@ -1,4 +1,4 @@
-package main
+package browse
 
 import (
 	"context"
@@ -7,40 +7,38 @@ import (
 	"github.com/restorefs/restorefs/backupstore"
 	"github.com/restorefs/restorefs/cmd/filereport"
 	"github.com/restorefs/restorefs/cmd/files"
+	"github.com/restorefs/restorefs/cmd/source"
 	"github.com/restorefs/restorefs/fusefs/inside"
 )
 
 // maxDiffRanges bounds the ranges that are kept: what lies behind them counts as different.
 const maxDiffRanges = 1 << 19
 
-// diffFiles lists the files that differ between two backups.
-func diffFiles(ctx context.Context, o common) error {
-	if err := o.wantArgs("A", "B"); err != nil {
-		return err
-	}
-	memory, err := o.memory.Bound()
+// Diff lists the files that differ between two backups: o.Backup and the one that other names.
+func Diff(ctx context.Context, o Options, other string) error {
+	memory, err := o.Memory.Bound()
 	if err != nil {
 		return err
 	}
 	memory /= 2 // two disks are open
-	catalog, _, err := o.open(ctx, backupstore.Options{DecoderBytes: memory})
+	catalog, _, err := source.Open(ctx, o.Source, backupstore.Options{DecoderBytes: memory})
 	if err != nil {
 		return err
 	}
 	defer catalog.Close()
-	d := &filesDiff{}
-	for i := range d.sides {
-		b, err := catalog.Find(o.arg(i))
+	d := &diff{}
+	for i, ref := range []string{o.Backup, other} {
+		b, err := catalog.Find(ref)
 		if err != nil {
 			return err
 		}
-		disk, err := files.Open(ctx, catalog, b,
-			files.Options{CacheBytes: memory, MemoryFor: o.memory.EnoughFor(), Logger: o.log})
+		disk, err := files.Open(ctx, catalog, b, files.Options{
+			CacheBytes: memory, MemoryFor: o.Memory.EnoughFor(), Logger: o.Source.Logger})
 		if err != nil {
 			return err
 		}
 		defer disk.Close()
-		d.sides[i] = &filesRun{filesOptions: filesOptions{common: o}, backup: b.ID, disk: disk,
+		d.sides[i] = &browser{out: o.Out, err: o.Err, backup: b.ID, disk: disk,
 			about: "backup " + b.ID + ": "}
 		d.backups[i] = b
 	}
@@ -64,16 +62,16 @@ func diffFiles(ctx context.Context, o common) error {
 	return d.sides[1].result("all was compared")
 }
 
-// filesDiff compares the files of two backups.
-type filesDiff struct {
+// diff compares the files of two backups.
+type diff struct {
 	backups [2]*backupstore.Backup
-	sides   [2]*filesRun
+	sides   [2]*browser
 	differs []backupstore.Range
 	out     *filereport.Changes
 }
 
 // differing finds out in which ranges the disks differ.
-func (d *filesDiff) differing(ctx context.Context, catalog *backupstore.Catalog) error {
+func (d *diff) differing(ctx context.Context, catalog *backupstore.Catalog) error {
 	for r, err := range catalog.Diff(ctx, d.backups[0], d.backups[1]) {
 		if err != nil {
 			return err
@@ -89,7 +87,7 @@ func (d *filesDiff) differing(ctx context.Context, catalog *backupstore.Catalog)
 }
 
 // compare compares the parts of both disks that have the same name.
-func (d *filesDiff) compare(ctx context.Context) error {
+func (d *diff) compare(ctx context.Context) error {
 	a, b := d.sides[0], d.sides[1]
 	compared := 0
 	for _, p := range b.disk.Parts {
@@ -120,7 +118,7 @@ func (d *filesDiff) compare(ctx context.Context) error {
 }
 
 // comparePart compares the files of one part.
-func (d *filesDiff) comparePart(ctx context.Context, part string) error {
+func (d *diff) comparePart(ctx context.Context, part string) error {
 	a, b := d.sides[0], d.sides[1]
 	var roots [2]*files.Node
 	for i, side := range d.sides {

@@ -1,10 +1,9 @@
-package main
+package mount
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"time"
 
@@ -15,39 +14,38 @@ import (
 	"github.com/restorefs/restorefs/fusefs"
 )
 
-// liveMount is a mount that can be used until it is unmounted.
-type liveMount struct {
-	o      mountOptions
+// live is a mount that can be used until it is unmounted.
+type live struct {
+	o      Options
 	server *fusefs.Server
 	disks  *serve.Disks
 	n      *process.Notifier
 	hup    <-chan os.Signal
 	closes bool          // with the terminal
 	gone   chan struct{} // closed when the mount has ended
-	err    io.Writer
 }
 
 // keep keeps the mount until it is unmounted, by this process or another, or until the command of
 // --run has ended.
-func (m *liveMount) keep(ctx context.Context) error {
+func (m *live) keep(ctx context.Context) error {
 	running, stop := context.WithCancel(ctx)
 	defer stop()
 	ended := make(chan struct{})
 	rescan := make(chan struct{}, 1)
 	go func() {
 		defer close(ended)
-		m.disks.Run(running, m.o.refresh, rescan)
+		m.disks.Run(running, m.o.Refresh, rescan)
 	}()
 	go func() {
 		defer close(m.gone)
 		m.server.Wait()
 	}()
 	defer func() { stop(); <-ended }()
-	if m.o.run != "" {
+	if m.o.Run != "" {
 		return m.runCommand(ctx)
 	}
 	at := m.server.Mountpoint()
-	fmt.Fprintf(m.err, "mounted on %s; %s\n", at, m.n.Ending(at))
+	fmt.Fprintf(m.o.Err, "mounted on %s; %s\n", at, m.n.Ending(at))
 	if err := m.n.Ready("mounted on " + at); err != nil {
 		return errors.Join(err, m.takeDown(ctx))
 	}
@@ -55,23 +53,23 @@ func (m *liveMount) keep(ctx context.Context) error {
 }
 
 // runCommand runs the command of --run, whose exit code is ours.
-func (m *liveMount) runCommand(ctx context.Context) error {
-	ended, err := process.RunCommand(ctx, m.o.run, m.server.Mountpoint())
+func (m *live) runCommand(ctx context.Context) error {
+	ended, err := process.RunCommand(ctx, m.o.Run, m.server.Mountpoint())
 	if err == nil {
 		err = <-ended
 	}
 	end := m.takeDown(ctx)
 	if end != nil && err != nil {
-		fmt.Fprintln(m.err, "restorefs:", exitcode.Explain(end)) // the exit code is the command's
+		fmt.Fprintln(m.o.Err, "restorefs:", exitcode.Explain(end)) // the exit code is the command's
 		return err
 	}
 	return errors.Join(err, end)
 }
 
 // wait returns when the mount has ended, and has the share looked at on SIGHUP.
-func (m *liveMount) wait(ctx context.Context, rescan chan<- struct{}) error {
+func (m *live) wait(ctx context.Context, rescan chan<- struct{}) error {
 	var idle <-chan time.Time
-	if limit := m.o.idle; limit > 0 {
+	if limit := m.o.Idle; limit > 0 {
 		m.disks.Used() // idle time counts from now on
 		tick := time.NewTicker(max(limit/4, 10*time.Millisecond))
 		defer tick.Stop()
@@ -84,21 +82,21 @@ func (m *liveMount) wait(ctx context.Context, rescan chan<- struct{}) error {
 		case <-m.hup:
 			if m.closes && !console.HasTerminal() {
 				m.n.TerminalClosed()
-				fmt.Fprintf(m.err, "unmounting %s: its terminal was closed\n",
+				fmt.Fprintf(m.o.Err, "unmounting %s: its terminal was closed\n",
 					m.server.Mountpoint())
 				return m.takeDown(ctx)
 			}
 			if err := m.n.ReopenLog(); err != nil {
-				m.o.log.Warn("the log file stays as it was", "err", err)
+				m.o.Source.Logger.Warn("the log file stays as it was", "err", err)
 			}
 			select {
 			case rescan <- struct{}{}:
 			default: // a look is pending already
 			}
 		case <-idle:
-			if m.disks.Idle() >= m.o.idle && m.takeDownIdle(ctx) {
-				fmt.Fprintf(m.err, "unmounted %s: nobody used it for %v\n", m.server.Mountpoint(),
-					m.o.idle)
+			if m.disks.Idle() >= m.o.Idle && m.takeDownIdle(ctx) {
+				fmt.Fprintf(m.o.Err, "unmounted %s: nobody used it for %v\n", m.server.Mountpoint(),
+					m.o.Idle)
 				return nil
 			}
 		case <-ctx.Done():
@@ -108,7 +106,7 @@ func (m *liveMount) wait(ctx context.Context, rescan chan<- struct{}) error {
 }
 
 // takeDownIdle unmounts unless the mount is in use after all, for example as a working directory.
-func (m *liveMount) takeDownIdle(ctx context.Context) bool {
+func (m *live) takeDownIdle(ctx context.Context) bool {
 	soon, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
 	defer cancel()
 	err := m.server.Unmount(soon, fusefs.UnmountOptions{})
@@ -125,21 +123,22 @@ func (m *liveMount) takeDownIdle(ctx context.Context) bool {
 
 // takeDown unmounts after a signal. A mount that is in use is unmounted lazily: open files keep it
 // until they are closed.
-func (m *liveMount) takeDown(ctx context.Context) error {
+func (m *live) takeDown(ctx context.Context) error {
 	if err := process.NotifySystemd("STOPPING=1"); err != nil {
-		m.o.log.Warn("cannot tell that the mount ends", "err", err)
+		m.o.Source.Logger.Warn("cannot tell that the mount ends", "err", err)
 	}
 	soon, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
-	if err := m.server.Unmount(soon, fusefs.UnmountOptions{Logger: m.o.log}); err != nil {
+	if err := m.server.Unmount(soon, fusefs.UnmountOptions{Logger: m.o.Source.Logger}); err != nil {
 		one := "a second signal"
 		if ctx.Err() == nil {
 			one = "a signal"
 			// Before it is said: the signal may come at once.
 			defer context.AfterFunc(ctx, process.EndAtOnce)()
 		}
-		fmt.Fprintf(m.err, "%v; waiting until it is no longer used, %s ends it at once\n", err, one)
-		how := fusefs.UnmountOptions{Lazy: true, Logger: m.o.log}
+		fmt.Fprintf(m.o.Err, "%v; waiting until it is no longer used, %s ends it at once\n", err,
+			one)
+		how := fusefs.UnmountOptions{Lazy: true, Logger: m.o.Source.Logger}
 		if err := m.server.Unmount(context.WithoutCancel(ctx), how); err != nil {
 			return err
 		}

@@ -1,4 +1,4 @@
-package main
+package mount
 
 import (
 	"log/slog"
@@ -10,12 +10,16 @@ import (
 
 	"github.com/restorefs/restorefs/backupstore"
 	"github.com/restorefs/restorefs/backupstore/share/locate"
+	"github.com/restorefs/restorefs/backupstore/storetest"
+	"github.com/restorefs/restorefs/cmd/source"
 )
 
 func TestAMountHasAThreadMoreThanWorkersOfReadAhead(t *testing.T) {
 	processors := runtime.GOMAXPROCS(0)
 	t.Cleanup(func() { runtime.GOMAXPROCS(processors) })
-	dir, _ := smallShare(t)
+	dir := t.TempDir()
+	storetest.MustWrite(t, dir, storetest.Spec{ID: storetest.ID("one"),
+		VolumeID: storetest.ID("volume"), Content: storetest.Text(1<<20, 7)})
 	s, err := locate.Open(t.Context(), locate.Options{Share: dir})
 	if err != nil {
 		t.Fatal(err)
@@ -25,7 +29,8 @@ func TestAMountHasAThreadMoreThanWorkersOfReadAhead(t *testing.T) {
 	if err := catalog.Refresh(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	disks, err := openDisks(t.Context(), &mountOptions{common: common{log: slog.New(slog.DiscardHandler)}}, catalog, s)
+	disks, err := openDisks(t.Context(), &Options{Source: source.Options{
+		Logger: slog.New(slog.DiscardHandler)}}, catalog, s)
 	if err != nil {
 		t.Fatal(err)
 	}

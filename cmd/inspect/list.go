@@ -1,0 +1,120 @@
+package inspect
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/restorefs/restorefs/backupstore"
+	"github.com/restorefs/restorefs/cmd/console"
+	"github.com/restorefs/restorefs/cmd/report"
+	"github.com/restorefs/restorefs/cmd/source"
+	"github.com/restorefs/restorefs/cmd/wording"
+)
+
+// ListOptions are what the flags of list ask for.
+type ListOptions struct {
+	console.Console
+	Source source.Options
+	report.Filter
+	Volume string // only backups of the volumes that this could name
+	Sort   string // see [report.Sort]
+	CSV    bool
+	Graph  bool
+	Look   time.Duration // at each disk
+}
+
+// List lists the backups on the share.
+func List(ctx context.Context, o ListOptions) (err error) {
+	catalog, _, err := source.Open(ctx, o.Source, backupstore.Options{})
+	if err != nil {
+		return err
+	}
+	defer catalog.Close()
+	all := catalog.Backups()
+	defer func() { err = errors.Join(err, source.WholeShare(catalog, len(all))) }()
+	if o.Volumes, err = o.volumesNamed(catalog); err != nil {
+		return err
+	}
+	names := report.VolumeNames(all)
+	var shown []*backupstore.Backup
+	hidden := 0
+	for _, b := range all {
+		switch {
+		case !o.Has(b, names[b.VolumeID]):
+		case !o.HasState(b.State):
+			hidden++
+		default:
+			shown = append(shown, b)
+		}
+	}
+	report.Sort(shown, names, o.Sort)
+	disks := map[*backupstore.Backup]*report.Disk{}
+	for _, b := range shown {
+		if disks[b], err = source.Look(ctx, catalog, b, o.Look); err != nil {
+			return err
+		}
+	}
+	if err := o.print(shown, names, disks); err != nil {
+		return err
+	}
+	o.tellHidden(len(all), len(shown), hidden)
+	return nil
+}
+
+// tellHidden says what is not listed.
+func (o ListOptions) tellHidden(all, shown, hidden int) {
+	switch {
+	case o.JSON || o.CSV:
+	case hidden > 0 && o.States == nil:
+		fmt.Fprintf(o.Err, "%d incomplete, not shown (--all)\n", hidden)
+	case shown == 0 && all > 0:
+		fmt.Fprintf(o.Err, "none of %s is like that\n", wording.Count(all, "backup"))
+	}
+}
+
+// volumesNamed returns the ids of the volumes that --volume names. All that it could mean are
+// listed: that is how the operator finds out which one it is.
+func (o ListOptions) volumesNamed(catalog *backupstore.Catalog) (map[string]bool, error) {
+	if o.Volume == "" || len(catalog.Backups()) == 0 {
+		return nil, nil
+	}
+	found, err := catalog.LookupVolume(o.Volume)
+	source.Tell(o.Err, found.Notes)
+	ids := map[string]bool{found.ID: true}
+	if many, ok := errors.AsType[*backupstore.AmbiguousError](err); ok {
+		err = nil
+		for _, b := range many.Candidates {
+			ids[b.VolumeID] = true
+		}
+	}
+	if err != nil && o.JSON {
+		err = errors.Join(err, o.print(nil, nil, nil))
+	}
+	return ids, err
+}
+
+// print prints backups, with the names of their volumes and what is on some disks.
+func (o ListOptions) print(backups []*backupstore.Backup, names map[string][]string,
+	disks map[*backupstore.Backup]*report.Disk) error {
+	if o.CSV {
+		return report.WriteCSV(o.Out, backups)
+	}
+	if o.JSON {
+		out := []report.Backup{}
+		for _, b := range backups {
+			l := report.NewBackup(b)
+			l.Disk = disks[b]
+			out = append(out, l)
+		}
+		return wording.WriteJSON(o.Out, out)
+	}
+	out := bufio.NewWriter(o.Out)
+	report.Listing{
+		Backups: backups, Names: names, Disks: disks, Now: time.Now(), Graph: o.Graph,
+		Colour: console.Colour(),
+	}.Print(out)
+	return out.Flush()
+}

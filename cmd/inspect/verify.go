@@ -1,0 +1,94 @@
+package inspect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/restorefs/restorefs/backupstore"
+	"github.com/restorefs/restorefs/cmd/console"
+	"github.com/restorefs/restorefs/cmd/report"
+	"github.com/restorefs/restorefs/cmd/source"
+	"github.com/restorefs/restorefs/cmd/wording"
+)
+
+// Verify proves that backups can be restored, or compares a target with one.
+func Verify(ctx context.Context, o VerifyOptions) (err error) {
+	if o.bytes, err = o.Memory.Bound(); err != nil {
+		return err
+	}
+	catalog, _, err := source.Open(ctx, o.Source,
+		backupstore.Options{DecoderBytes: o.bytes, NoIndexBuild: true})
+	if err != nil {
+		return err
+	}
+	defer catalog.Close()
+	var backups []*backupstore.Backup
+	for _, ref := range o.Backups {
+		b, err := source.Find(catalog, ref, o.Err)
+		if err != nil {
+			return err
+		}
+		backups = append(backups, b)
+	}
+	switch {
+	case o.Target != "":
+		return o.compare(ctx, catalog, backups[0])
+	case len(backups) > 0:
+		return o.verify(ctx, catalog, backups)
+	}
+	return o.verifyAll(ctx, catalog)
+}
+
+// verifyAll verifies all that Cinder completed.
+func (o VerifyOptions) verifyAll(ctx context.Context, catalog *backupstore.Catalog) error {
+	var backups []*backupstore.Backup
+	all := catalog.Backups()
+	for _, b := range all {
+		if b.State != backupstore.Incomplete {
+			backups = append(backups, b)
+		}
+	}
+	if n := len(all) - len(backups); n > 0 {
+		fmt.Fprintf(o.Err,
+			"%s left out that Cinder is writing or did not complete (list --all shows them)\n",
+			wording.Count(n, "backup"))
+	}
+	return errors.Join(o.verify(ctx, catalog, backups), source.WholeShare(catalog, len(all)))
+}
+
+func (o VerifyOptions) verify(ctx context.Context, catalog *backupstore.Catalog,
+	backups []*backupstore.Backup) error {
+	how := backupstore.VerifyOptions{Jobs: o.Jobs, Sample: o.Part,
+		Progress: &backupstore.VerifyProgress{}}
+	show := func() (stop func()) {
+		return o.ShowProgress(func() console.State {
+			done, total := how.Progress.Snapshot()
+			return console.State{Stage: "verifying", Done: done, Total: total}
+		})
+	}
+	stop := show()
+	out := []report.Verified{}
+	tally := report.Tally{}
+	err := catalog.Verify(ctx, backups, how, func(r backupstore.Report) error {
+		tally.Add(r)
+		if o.JSON {
+			out = append(out, report.NewVerified(r))
+			return nil
+		}
+		stop()
+		report.PrintVerified(o.Out, r, o.Part)
+		stop = show()
+		return nil
+	})
+	stop()
+	if err != nil {
+		return err
+	}
+	if o.JSON {
+		if err := wording.WriteJSON(o.Out, out); err != nil {
+			return err
+		}
+	}
+	return tally.Err(len(backups))
+}

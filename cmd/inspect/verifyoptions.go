@@ -1,0 +1,20 @@
+package inspect
+
+import (
+	"github.com/restorefs/restorefs/cmd/console"
+	"github.com/restorefs/restorefs/cmd/process"
+	"github.com/restorefs/restorefs/cmd/source"
+)
+
+// VerifyOptions are what the flags of verify ask for.
+type VerifyOptions struct {
+	console.Console
+	Source  source.Options
+	Memory  process.Memory
+	Backups []string // as they were named; none for all of the share
+	Jobs    int      // objects that are read in parallel, 0: one for each processor
+	Part    float64  // of the blocks with data that are verified, 0 for all
+	Target  string   // "": the backups are verified; else it is compared with the one backup
+
+	bytes int64 // of memory for each large user
+}
