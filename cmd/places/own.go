@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os/user"
 	"path/filepath"
@@ -71,6 +72,18 @@ type Cache struct {
 	Named  bool   // by the operator, so that one that is not private is an error
 	Group  string // --trust-group
 	Logger *slog.Logger
+}
+
+// Check refuses a cache that is there and is not private. It makes nothing.
+func (c Cache) Check() error {
+	rule, err := rule(c.Group)
+	if err != nil {
+		return err
+	}
+	if err := private.Existing(c.Dir, rule); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("--cache-dir: %w", err)
+	}
+	return nil
 }
 
 // Sub makes a directory below the cache: "index", "scanned" or "state". It returns "" if that is

@@ -23,7 +23,7 @@ func newApp() *cli.App {
 			listCommand(), showCommand(), mountCommand(), unmountCommand(), statusCommand(),
 			materializeCommand(), verifyCommand(), diffCommand(),
 			lsCommand(), findCommand(), catCommand(), cpCommand(), tarCommand(),
-			indexCommand(), recordsCommand(), overlayCommand(), demoCommand(),
+			indexCommand(), recordsCommand(), overlayCommand(), doctorCommand(), demoCommand(),
 		},
 		OnUsageError: func(_ *cli.Context, err error, _ bool) error {
 			return cmdline.WrongUsage(err)
