@@ -38,7 +38,7 @@ func (s *scanner) sort(dir string, entries []share.Entry) (sets map[string]*file
 	odd := map[string]string{}
 	for i := range entries {
 		e := &entries[i]
-		n, ok := format.ParseName(e.Name)
+		n, ok := format.ParseIn(dir, e.Name)
 		switch {
 		case !ok && e.Err != nil:
 			unread[path.Join(dir, e.Name)] = e.Err

@@ -30,7 +30,8 @@ type ImportRecord struct {
 	VolumeID         string  `json:"volume_id"`
 	Host             *string `json:"host"`
 	AvailabilityZone *string `json:"availability_zone"`
-	// below backup_share; "" is backup_share itself
+	// below backup_share, where "" is backup_share itself; of object stores the bucket's name, ""
+	// where the share does not tell it
 	Container       string  `json:"container"`
 	ParentID        *string `json:"parent_id"`
 	Status          string  `json:"status"`
@@ -38,7 +39,7 @@ type ImportRecord struct {
 	SizeGiB         int64   `json:"size"`
 	Name            *string `json:"display_name"`
 	Description     *string `json:"display_description"`
-	ServiceMetadata string  `json:"service_metadata"` // the prefix
+	ServiceMetadata string  `json:"service_metadata"` // the key
 	Service         string  `json:"service"`          // the driver
 	// objects with data; the number of the last one
 	ObjectCount         int               `json:"object_count"`
@@ -103,11 +104,14 @@ func (b *Backup) importRecord(service string, children int) ImportRecord {
 	r := ImportRecord{
 		ID: b.ID, VolumeID: b.VolumeID, Container: b.Container, Status: "available",
 		SizeGiB: (b.Size + gib - 1) / gib, Name: b.Name, Description: b.Description,
-		ServiceMetadata: b.Prefix, Service: service, ObjectCount: b.Objects,
+		ServiceMetadata: b.Key, Service: service, ObjectCount: b.Objects,
 		NumDependentBackups: children,
 		Metadata:            map[string]string{},
 	}
-	if r.Container == "." {
+	switch {
+	case b.InBucket():
+		r.Container = b.Bucket()
+	case r.Container == ".":
 		r.Container = ""
 	}
 	if b.Incremental() {
@@ -128,9 +132,22 @@ func (b *Backup) importRecord(service string, children int) ImportRecord {
 // leads there from a share that is too high up, or ""; below says that the share is a directory
 // below Cinder's.
 func (b *Backup) Misplaced() (above string, below bool) {
+	if b.InBucket() {
+		return "", false
+	}
 	own := path.Join(b.ID[:2], b.ID[2:4], b.ID)
 	if above, ok := strings.CutSuffix(b.Container, "/"+own); ok {
 		return above, false
 	}
 	return "", b.Container != own && strings.HasSuffix(own, "/"+b.Container)
+}
+
+// Bucket returns the name of the bucket of object stores that holds the backup, as far as the share
+// tells: that of the directory that a copy of the bucket is, or "". The files themselves name none.
+func (b *Backup) Bucket() string {
+	above := strings.TrimSuffix(strings.TrimSuffix(b.Path, b.Key), "/")
+	if !b.InBucket() || above == "" {
+		return ""
+	}
+	return path.Base(above)
 }

@@ -118,8 +118,9 @@ func (k *known) looked(m memory) {
 
 // withoutSuffix returns what the paths of a backup's files have in common.
 func withoutSuffix(path string) string {
-	base := path[strings.LastIndexByte(path, '/')+1:]
-	if n, ok := format.ParseName(base); ok {
+	at := strings.LastIndexByte(path, '/') + 1
+	base := path[at:]
+	if n, ok := format.ParseIn(path[:at], base); ok {
 		return path[:len(path)-len(base)+len(n.Prefix)]
 	}
 	return path

@@ -212,7 +212,7 @@ func readMetadata(ctx context.Context, s share.Share, b *Scanned,
 	}
 	defer f.Close()
 	m, err := format.ParseMetadata(io.NewSectionReader(withContext{ctx, f}, 0, f.Size()),
-		b.Prefix, each)
+		b.Key, each)
 	if err == nil && b.ID != "" && (m.BackupID != b.ID || m.VolumeID != b.VolumeID) {
 		says := "the file names say otherwise"
 		if b.Prefix == format.OldPrefix {

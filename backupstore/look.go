@@ -28,7 +28,7 @@ type look struct {
 	nameless map[string]error // by file: a _metadata that should identify its backup, and does not
 	left     []string         // directories with an old backup's files but no _metadata
 	links    []string         // symbolic links out of the share
-	bucket   string           // a directory with backups of object store drivers
+	bucket   string           // a directory with files of a bucket whose volume is not known
 }
 
 // lost reports whether dir or one above it could not be read.
@@ -76,11 +76,11 @@ func (l *look) errors(again bool) []error {
 	all = append(all, few(links, "symbolic links lead out of the share")...)
 	if l.bucket != "" {
 		all = append(all,
-			fmt.Errorf("directory %s holds files of Cinder's S3, Swift or Google backup driver "+
-				"(volume_ID/TIME/az_ZONE_backup_ID-00001), as in a copy of a bucket: "+
-				"restorefs does "+
-				"not read these yet, "+
-				"only what the NFS and posix drivers wrote", l.bucket))
+			fmt.Errorf("directory %s holds files of Cinder's S3, Swift or Google backup driver, "+
+				"but lies in no volume_ID/TIME, which says of which volume they are "+
+				"(the names are volume_ID/TIME/az_ZONE_backup_ID-00001): give the directory "+
+				"that has volume_ID as the share, and keep these names when a bucket "+
+				"is copied", l.bucket))
 	}
 	if l.odd != nil {
 		all = append(all, l.odd)

@@ -211,8 +211,8 @@ func TestWhatMayBeBackupsAndIsNotReadIsTold(t *testing.T) {
 		"a link to a file of the share":              {func(d string) error { return errors.Join(os.WriteFile(d+"/f", nil, 0o600), os.Symlink("f", d+"/g")) }, ""},
 		"a link to nothing in the share":             {func(d string) error { return os.Symlink("nothing", filepath.Join(d, "x")) }, ""},
 		"a link to itself":                           {func(d string) error { return os.Symlink("x", filepath.Join(d, "x")) }, ""},
-		"a copy of a bucket":                         {bucket("az_nova_backup_"), "volume_v/20261128174552 holds files of Cinder's S3, Swift or Google"},
-		"a bucket of a zone with odd characters":     {bucket("az_zone/ä b_backup_x_backup_"), "az_zone holds files of Cinder's S3"},
+		"a part of a copy of a bucket":               {bucket("az_nova_backup_"), "volume_v/20261128174552 holds files of Cinder's S3, Swift or Google"},
+		"the same of a zone with odd characters":     {bucket("az_zone/ä b_backup_x_backup_"), "az_zone holds files of Cinder's S3"},
 		"files that only look like those of buckets": {func(d string) error { return os.WriteFile(d+"/az_nova_backup_1_metadata", nil, 0o600) }, ""},
 	} {
 		dir := t.TempDir()
@@ -231,7 +231,7 @@ func TestWhatMayBeBackupsAndIsNotReadIsTold(t *testing.T) {
 	}
 }
 
-// bucket writes what the drivers of object stores leave, as files.
+// bucket writes what the drivers of object stores leave, as files in a directory that names no volume.
 func bucket(name string) func(dir string) error {
 	return func(dir string) error {
 		for _, suffix := range []string{"-00001", "-00002", "_metadata", "_sha256file"} {

@@ -190,7 +190,7 @@ func (r *reading) list(ctx context.Context, b *Backup) (map[uint32]share.Entry, 
 	}
 	l := map[uint32]share.Entry{}
 	for _, e := range entries {
-		if n, ok := format.ParseName(e.Name); ok && n.Kind == format.KindObject &&
+		if n, ok := format.ParseIn(b.Container, e.Name); ok && n.Kind == format.KindObject &&
 			n.Prefix == b.Prefix {
 			l[n.Number] = e
 		}

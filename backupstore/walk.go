@@ -236,25 +236,7 @@ func (s *scanner) cannotRead(dir string, err error) {
 // as the ".nfs..." of files that were deleted while open, are not looked at.
 func maybeBackup(name string) bool {
 	return len(name) > format.PrefixLen && strings.HasPrefix(name, "volume_") ||
-		strings.HasPrefix(name, format.OldPrefix) || ofBucket(name)
-}
-
-// ofBucket recognizes one or two files of each backup by the drivers of object stores
-// (chunkeddriver.py of S3, Swift, Google: volume_ID/TIME/az_ZONE_backup_ID, where the zone is any
-// text).
-func ofBucket(name string) bool {
-	name, ok := strings.CutSuffix(name, "_metadata")
-	if !ok {
-		if name, ok = strings.CutSuffix(name, "-00001"); !ok {
-			return false
-		}
-	}
-	const idLen = 36
-	if len(name) <= idLen || strings.HasPrefix(name, "volume_") {
-		return false
-	}
-	rest, id := name[:len(name)-idLen], name[len(name)-idLen:]
-	return format.IsID(id) && strings.HasSuffix(rest, "_backup_")
+		strings.HasPrefix(name, format.OldPrefix) || format.EndsAsKey(name)
 }
 
 // otherThan notes what in a directory may be backups but is not read, and reports whether there is
@@ -267,7 +249,7 @@ func (s *scanner) otherThan(dir string, entries []share.Entry) (found bool) {
 			s.mu.Lock()
 			s.look.links = append(s.look.links, path.Join(dir, e.Name))
 			s.mu.Unlock()
-		case e.Err == nil && e.Mode.IsRegular() && ofBucket(e.Name):
+		case e.Err == nil && e.Mode.IsRegular() && pastBucket(dir, e.Name):
 			found = true
 			s.mu.Lock()
 			if s.look.bucket == "" || dir < s.look.bucket {
@@ -277,4 +259,14 @@ func (s *scanner) otherThan(dir string, entries []share.Entry) (found bool) {
 		}
 	}
 	return found
+}
+
+// pastBucket reports whether a file is one of a bucket of which this directory shows too little to
+// tell the volume: the share is a directory inside the copy.
+func pastBucket(dir, name string) bool {
+	if !format.EndsAsKey(name) || strings.HasPrefix(name, "volume_") {
+		return false
+	}
+	_, ok := format.ParseIn(dir, name)
+	return !ok
 }

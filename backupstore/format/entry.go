@@ -3,11 +3,12 @@ package format
 import (
 	"bytes"
 	"encoding/hex"
+	"strings"
 )
 
 // parseEntry parses an entry of "objects" in exactly the form that Cinder writes,
 // json.dumps(sort_keys=True, indent=2), many times as fast as encoding/json. ok is false for other
-// forms, which parseAnyEntry parses, and for invalid entries.
+// forms, which parseAnyEntry parses, and for invalid entries. prefix is as inJSON gives it.
 func parseEntry(b []byte, prefix string) (o Object, ok bool) {
 	e := entry{b, true}
 	e.literal("{\n      \"")
@@ -49,7 +50,7 @@ func isOdd(b []byte, prefix string) bool {
 		return false
 	}
 	_, known := parseEntry(bytes.ToLower(bytes.ReplaceAll(b, []byte(", \n"), []byte(",\n"))),
-		prefix)
+		strings.ToLower(prefix))
 	return !known
 }
 

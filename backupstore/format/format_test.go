@@ -28,7 +28,7 @@ func TestNames(t *testing.T) {
 		prefix + "-100000":     {Kind: KindObject, Number: 100000},
 	} {
 		n, ok := ParseName(name)
-		want.Prefix, want.VolumeID, want.Time, want.BackupID = prefix, volID, "20261122184602", backID
+		want.Prefix, want.Key, want.VolumeID, want.Time, want.BackupID = prefix, prefix, volID, "20261122184602", backID
 		if !ok || n != want {
 			t.Errorf("%q: %+v %v", name, n, ok)
 		}
@@ -43,7 +43,7 @@ func TestNames(t *testing.T) {
 		"backup-100000":     {Kind: KindObject, Number: 100000},
 	} {
 		n, ok := ParseName(name)
-		want.Prefix = OldPrefix
+		want.Prefix, want.Key = OldPrefix, OldPrefix
 		if !ok || n != want {
 			t.Errorf("%q: %+v %v", name, n, ok)
 		}

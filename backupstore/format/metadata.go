@@ -82,11 +82,11 @@ type Metadata struct {
 // Part is a range of a file, in bytes; the zero Part is none.
 type Part struct{ Off, Len int64 }
 
-// ParseMetadata parses the _metadata of the backup whose files start with prefix. It calls each
-// with every object in the order of the file, in which both offsets and numbers rise; objects do
-// not overlap. It reads at most MaxMetadataBytes, holds one value in memory at a time and keeps no
-// objects. Errors wrap ErrJSON, ErrVersion, ErrCompression or ErrTooLarge, or are those of r or
-// each; that of a file that ends too early also wraps ErrCut.
+// ParseMetadata parses the _metadata of the backup whose objects' names start with prefix, a
+// Name.Key. It calls each with every object in the order of the file, in which both offsets and
+// numbers rise; objects do not overlap. It reads at most MaxMetadataBytes, holds one value in
+// memory at a time and keeps no objects. Errors wrap ErrJSON, ErrVersion, ErrCompression or
+// ErrTooLarge, or are those of r or each; that of a file that ends too early also wraps ErrCut.
 func ParseMetadata(r io.Reader, prefix string, each func(Object) error) (Metadata, error) {
 	return parseLimited(r, MaxMetadataBytes, prefix, each)
 }
@@ -249,6 +249,7 @@ func (m *Metadata) parseObjects(v *values, prefix string, each func(Object) erro
 		return err
 	}
 	var last Object
+	quoted := inJSON(prefix)
 	for first := true; ; first = false {
 		more, err := v.more(first, ']')
 		if err != nil || !more {
@@ -258,9 +259,9 @@ func (m *Metadata) parseObjects(v *values, prefix string, each func(Object) erro
 		if err != nil {
 			return named("objects", err)
 		}
-		o, ok := parseEntry(b, prefix)
+		o, ok := parseEntry(b, quoted)
 		if !ok {
-			odd := isOdd(b, prefix)
+			odd := isOdd(b, quoted)
 			if o, err = parseAnyEntry(b, prefix); err != nil {
 				return err
 			}

@@ -26,8 +26,11 @@ const OldPrefix = "backup"
 //
 //	volume_<volume id>_<YYYYmmddHHMMSS>_backup_<backup id>  or OldPrefix, then one of
 //	-<number, five digits or more>   _metadata   _sha256file
+//
+// or, of the drivers of object stores, the end of the key that [ParseIn] parses.
 type Name struct {
 	Prefix   string // everything before the suffix
+	Key      string // what the names of objects in _metadata begin with; as Prefix but for keys
 	VolumeID string // "" with OldPrefix, as is BackupID: _metadata has both
 	Time     string // start of the backup, UTC, YYYYmmddHHMMSS; "" with OldPrefix
 	BackupID string
@@ -38,15 +41,15 @@ type Name struct {
 const (
 	idLen   = 36
 	timeLen = 14
-	// PrefixLen is the length of every prefix except OldPrefix.
+	// PrefixLen is the length of every prefix except OldPrefix; no key is shorter.
 	PrefixLen = len("volume_") + idLen + 1 + timeLen + len("_backup_") + idLen
 )
 
-// ParseName parses a file name without a directory. ok is false for names that are not a backup's,
-// such as that of a copy "..._metadata.bak".
+// ParseName parses the name of a file of the NFS and posix drivers, without a directory. ok is
+// false for names that are not a backup's, such as that of a copy "..._metadata.bak".
 func ParseName(name string) (n Name, ok bool) {
 	if suffix, old := strings.CutPrefix(name, OldPrefix); old {
-		n.Prefix = OldPrefix
+		n.Prefix, n.Key = OldPrefix, OldPrefix
 		return n, n.parseSuffix(suffix)
 	}
 	if len(name) <= PrefixLen {
@@ -57,6 +60,7 @@ func ParseName(name string) (n Name, ok bool) {
 		return Name{}, false
 	}
 	n.Prefix = name[:PrefixLen]
+	n.Key = n.Prefix
 	n.VolumeID, rest = rest[:idLen], rest[idLen:]
 	n.Time, rest = rest[1:1+timeLen], rest[1+timeLen:]
 	n.BackupID, ok = strings.CutPrefix(rest, "_backup_")

@@ -170,8 +170,7 @@ func (d *decoder) tables() {
 
 func (d *decoder) facts(f *Facts, dir string) {
 	f.at(d.text())
-	if n, ok := format.ParseName(f.Prefix + "_metadata"); !ok || n.BackupID == "" ||
-		f.Container != dir {
+	if f.ID == "" || f.Container != dir {
 		d.fail() // those without ids in their names are not remembered
 	}
 	var parent, volume bool

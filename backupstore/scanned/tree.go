@@ -62,7 +62,8 @@ type Facts struct {
 	CreatedAt   time.Time // UTC; for an incomplete backup the start, from its file names
 	Path        string    // of its files, without their suffixes
 	Container   string    // directory below the share's root, "." for the root itself
-	Prefix      string    // of its files' names; Cinder's service_metadata
+	Prefix      string    // of its files' names
+	Key         string    // of its objects' names, see format.Name; Cinder's service_metadata
 	StoredBytes int64     // of all its files
 	Objects     int
 	Compression []string // those of the objects, sorted, each once
@@ -94,11 +95,16 @@ func (f *Facts) at(path string) {
 	if i := strings.LastIndexByte(path, '/'); i >= 0 {
 		f.Container, f.Prefix = path[:i], path[i+1:]
 	}
-	if p := f.Prefix; len(p) == format.PrefixLen { // else it is format.OldPrefix
-		const id = 36
-		f.VolumeID, f.ID = p[len("volume_"):len("volume_")+id], p[len(p)-id:]
+	f.Key = f.Prefix
+	if n, ok := format.ParseIn(f.Container, f.Prefix+"_metadata"); ok && n.BackupID != "" {
+		f.Key = f.Path[len(f.Path)-len(n.Key):]
+		const volume, id = len("volume_"), 36 // what they share are the bytes of path
+		f.VolumeID, f.ID = f.Key[volume:volume+id], f.Key[len(f.Key)-id:]
 	}
 }
+
+// InBucket reports whether the files are named as Cinder's drivers of object stores name them.
+func (f *Facts) InBucket() bool { return f.Key != f.Prefix }
 
 // Tree is what was seen of a share.
 type Tree struct {

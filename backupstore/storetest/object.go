@@ -69,11 +69,11 @@ func (w *writer) packer(algorithm string) (packer, error) {
 func (w *writer) object(e Extent) error {
 	number := len(w.backup.Objects) + 1
 	algorithm := w.spec.CompressionOf(number)
-	name := fmt.Sprintf("%s-%05d", w.backup.Prefix, number)
+	name := fmt.Sprintf("%s-%05d", w.backup.Key, number)
 	file := w.backup.Path(fmt.Sprintf("-%05d", number))
 	key, blank := zeroKey{e.Length, algorithm}, isZero(w.spec.Content, e.Offset, e.Length)
 	if same, ok := w.zero[key]; ok && blank {
-		if err := os.Link(w.backup.Path(same.Name[len(w.backup.Prefix):]), file); err != nil {
+		if err := os.Link(w.backup.Path(same.Name[len(w.backup.Key):]), file); err != nil {
 			return err
 		}
 		same.Name, same.Offset = name, e.Offset

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -45,6 +46,10 @@ type Spec struct {
 	// OldNames names the files as Cinder did before 11.0, when all names began
 	// with "backup".
 	OldNames bool
+	// Bucket names the files as the drivers of object stores do, whole keys as paths below
+	// Container, whose default is then the share's root. Zone is any text without "//"; "" is nova.
+	Bucket bool
+	Zone   string
 
 	FileSize int64 // the most bytes of an object; 0 is DefaultFileSize
 	ShaBlock int   // bytes of a digest block; 0 is DefaultShaBlock
@@ -59,7 +64,8 @@ type Spec struct {
 type Backup struct {
 	ID, VolumeID, ParentID string
 	Container              string // slash-separated; "" is the share's root
-	Prefix                 string
+	Prefix                 string // of the files' names
+	Key                    string // of the objects' names in _metadata; as Prefix without Bucket
 	Dir                    string // the container's place in the file system
 	DataBytes              int64
 	Objects                []Object
@@ -115,6 +121,13 @@ func Write(shareDir string, s Spec) (Backup, error) {
 	if s.OldNames {
 		b.Prefix = "backup"
 	}
+	if b.Key = b.Prefix; s.Bucket {
+		b.Key = "volume_" + s.VolumeID + "/" + s.Created.Format("20060102150405") + "/az_" +
+			cmp.Or(s.Zone, "nova") + "_backup_" + s.ID
+		dir, prefix := path.Split(path.Join(b.Container, b.Key))
+		b.Container, b.Prefix = path.Clean(dir), prefix
+		b.Dir = filepath.Join(shareDir, filepath.FromSlash(dir))
+	}
 	if err := os.MkdirAll(b.Dir, 0o770); err != nil {
 		return b, fmt.Errorf("write backup %s: %w", s.ID, err)
 	}
@@ -161,10 +174,10 @@ func (s *Spec) complete() error {
 	if s.CompressionOf == nil {
 		s.CompressionOf = func(int) string { return s.Compression }
 	}
-	switch s.Container {
-	case "":
+	switch {
+	case s.Container == "" && !s.Bucket:
 		s.Container = path.Join(s.ID[:2], s.ID[2:4], s.ID)
-	case ".":
+	case s.Container == ".":
 		s.Container = ""
 	}
 	if s.VolumeMeta == "" {

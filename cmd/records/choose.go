@@ -1,6 +1,7 @@
 package records
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -18,6 +19,9 @@ type Selection struct {
 	Backups []string // as they were named; none for all that Cinder could use
 	Service string   // full name of Cinder's driver, see [Driver]
 	Project string   // of the volumes, "" for all projects
+	// Bucket is the name that the backups' bucket has in Cinder's configuration; "": as the share
+	// tells it.
+	Bucket string
 }
 
 // Choose returns the records of the backups that were asked for, or of all that Cinder could use.
@@ -59,7 +63,39 @@ func (s Selection) Choose(catalog *backupstore.Catalog, told io.Writer) ([]backu
 		return nil, fmt.Errorf("%w that Cinder could import is on %s", backupstore.ErrNoBackup,
 			catalog)
 	}
-	return catalog.ImportRecords(chosen, s.Service)
+	all, err := catalog.ImportRecords(chosen, s.Service)
+	if err != nil {
+		return nil, err
+	}
+	return all, s.place(all)
+}
+
+// place completes the records of backups of object stores. Cinder's drivers of one kind cannot read
+// what those of the other kind have written.
+func (s Selection) place(all []backupstore.Importable) error {
+	files := s.Service == cinderconf.NFSDriver || s.Service == cinderconf.PosixDriver
+	stores := s.Service == cinderconf.S3Driver || s.Service == cinderconf.SwiftDriver ||
+		s.Service == cinderconf.GCSDriver
+	for i := range all {
+		b := &all[i]
+		switch {
+		case b.InBucket() && files:
+			return cmdline.Usagef("backup %s was written by one of Cinder's drivers for object "+
+				"stores, which its files do not name, and %s cannot read it: give "+
+				"--backup-service s3, swift or gcs", b.ID, s.Service)
+		case !b.InBucket() && stores:
+			return cmdline.Usagef("backup %s was written by Cinder's NFS or posix driver, and %s "+
+				"cannot read it: give --backup-service nfs or posix", b.ID, s.Service)
+		case b.InBucket():
+			b.Record.Container = cmp.Or(s.Bucket, b.Record.Container)
+			if b.Record.Container == "" {
+				return cmdline.Usagef("nothing on the share tells the name of the bucket or "+
+					"container from which backup %s was copied: give --bucket NAME (Cinder's "+
+					"default is volumebackups)", b.ID)
+			}
+		}
+	}
+	return nil
 }
 
 // Driver returns the full name of the driver that is to import, which people call nfs, posix, or by
@@ -70,10 +106,16 @@ func Driver(driver string) (string, error) {
 		return cinderconf.NFSDriver, nil
 	case driver == "posix":
 		return cinderconf.PosixDriver, nil
+	case driver == "s3":
+		return cinderconf.S3Driver, nil
+	case driver == "swift":
+		return cinderconf.SwiftDriver, nil
+	case driver == "gcs":
+		return cinderconf.GCSDriver, nil
 	case driver == "" || len(driver) > 255 || strings.ContainsFunc(driver,
 		func(r rune) bool { return r <= ' ' || r >= 0x7f }):
-		return "", cmdline.Usagef("--backup-service is nfs, posix, or what Cinder's " +
-			"configuration has as backup_driver")
+		return "", cmdline.Usagef("--backup-service is nfs, posix, s3, swift, gcs, or what " +
+			"Cinder's configuration has as backup_driver")
 	}
 	return driver, nil
 }

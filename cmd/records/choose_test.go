@@ -12,6 +12,7 @@ import (
 func TestADriverIsNamedShortOrWhole(t *testing.T) {
 	for in, want := range map[string]string{
 		"nfs": cinderconf.NFSDriver, "posix": cinderconf.PosixDriver, "a.b.C": "a.b.C",
+		"s3": cinderconf.S3Driver, "swift": cinderconf.SwiftDriver, "gcs": cinderconf.GCSDriver,
 		"": "", "a b": "", "a\n": "", "ü": "", strings.Repeat("a", 256): "",
 	} {
 		got, err := Driver(in)

@@ -123,8 +123,8 @@ func TestNoOddShareGivesWrongBytesOrSilence(t *testing.T) {
 		"_metadata is of a version to come": {"zlib", func(t *testing.T, s *oddShare) {
 			edit(t, s.child.Path("_metadata"), replaced(`"version": "1.0.0"`, `"version": "1.1.0"`))
 		}, "show", exitcode.Done, "Cinder up to 29.0.0", false},
-		"it is a copy of a bucket": {"zlib", func(t *testing.T, s *oddShare) {
-			dir := filepath.Join(s.dir, "volume_"+storetest.ID("v"), "20260101120000")
+		"it is a part of a copy of a bucket": {"zlib", func(t *testing.T, s *oddShare) {
+			dir := filepath.Join(s.dir, "20260101120000")
 			err := os.MkdirAll(dir, 0o700)
 			for _, end := range []string{"-00001", "_metadata"} {
 				err = errors.Join(err, os.WriteFile(filepath.Join(dir, "az_nova_backup_"+storetest.ID("b")+end), []byte("x"), 0o600))
@@ -132,7 +132,7 @@ func TestNoOddShareGivesWrongBytesOrSilence(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-		}, "list", exitcode.Failed, "S3, Swift or Google", false},
+		}, "list", exitcode.Failed, "give the directory that has volume_ID", false},
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()

@@ -33,8 +33,11 @@ be --share, not a directory above or below it.`,
 				DisableDefaultText: true},
 			cloudFlag(),
 			&cli.StringFlag{Name: "backup-service",
-				Usage: "Cinder's backup_driver there: `DRIVER` is nfs, posix, or its whole name " +
-					"(default: as in --cinder-conf, else nfs)"},
+				Usage: "Cinder's backup_driver there: `DRIVER` is nfs, posix, s3, swift, gcs, or " +
+					"its whole name (default: as in --cinder-conf, else nfs)"},
+			&cli.StringFlag{Name: "bucket",
+				Usage: "the bucket or container of object stores has this `NAME` there (default: " +
+					"that of the directory with volume_ID, as in a copy)"},
 			&cli.StringFlag{Name: "project",
 				Usage: "only backups of volumes of the project with this `ID`"},
 			&cli.BoolFlag{Name: "any-project",
@@ -48,9 +51,10 @@ be --share, not a directory above or below it.`,
 func runRecords(c *cli.Context) error {
 	o := commonOf(c)
 	return records.Make(c.Context, records.Options{
-		Console:    o.Console,
-		Source:     o.source(),
-		Selection:  records.Selection{Backups: o.args, Project: c.String("project")},
+		Console: o.Console,
+		Source:  o.source(),
+		Selection: records.Selection{Backups: o.args, Project: c.String("project"),
+			Bucket: c.String("bucket")},
 		Driver:     c.String("backup-service"),
 		Named:      c.IsSet("backup-service"),
 		Cloud:      c.String("os-cloud"),

@@ -12,6 +12,7 @@ import (
 
 	"github.com/restorefs/restorefs/backupstore/storetest"
 	"github.com/restorefs/restorefs/cmd/exitcode"
+	"github.com/restorefs/restorefs/cmd/records"
 )
 
 const recordsProject = "0123456789abcdef0123456789abcdef"
@@ -259,6 +260,42 @@ func TestCinderReadsTheRecordsAsTheyAreMeant(t *testing.T) {
 		delete(theirs[i], "updated_at")
 		if !reflect.DeepEqual(theirs[i], ours[i].Record) {
 			t.Errorf("Cinder makes\n%v\nof\n%v", theirs[i], ours[i].Record)
+		}
+	}
+}
+
+func TestRecordsOfABucketAreForADriverOfObjectStores(t *testing.T) {
+	unwatched(t)
+	share := t.TempDir()
+	in := func(container string) storetest.Backup {
+		return storetest.MustWrite(t, filepath.Join(share, container), storetest.Spec{
+			ID: storetest.ID("b"), VolumeID: storetest.ID("v"), Content: storetest.Text(1<<10, 1), Bucket: true, Zone: "z/1",
+		})
+	}
+	b := in("copies/cinder")
+	for _, c := range []struct {
+		dir, bucket string
+		args        []string
+	}{
+		{"", "cinder", []string{"--backup-service", "s3"}},
+		{"copies/cinder", "", []string{"--backup-service", "swift"}},
+		{"copies/cinder", "other", []string{"--backup-service", "gcs", "--bucket", "other"}},
+		{"", "", []string{"--backup-service", "posix"}},
+		{"", "", nil},
+	} {
+		out, errOut, code := restorefs(t, append([]string{"records", "--json", "--share", filepath.Join(share, c.dir)}, c.args...)...)
+		if c.bucket == "" {
+			if code != exitcode.Usage || !strings.Contains(errOut, "--b") {
+				t.Errorf("%v: exit %d: %s", c, code, errOut)
+			}
+			continue
+		}
+		var all []records.Record
+		if err := json.Unmarshal([]byte(out), &all); err != nil || code != 0 || len(all) != 1 {
+			t.Fatalf("%v: exit %d, %v: %s", c, code, err, errOut)
+		}
+		if r := all[0].Record; r.Container != c.bucket || r.ServiceMetadata != b.Key || !strings.Contains(r.Service, c.args[1]) {
+			t.Errorf("%v: %+v", c, r)
 		}
 	}
 }

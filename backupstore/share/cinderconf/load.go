@@ -32,6 +32,9 @@ type source struct{ values map[string]string }
 const (
 	NFSDriver   = "cinder.backup.drivers.nfs.NFSBackupDriver"
 	PosixDriver = "cinder.backup.drivers.posix.PosixBackupDriver"
+	S3Driver    = "cinder.backup.drivers.s3.S3BackupDriver"
+	SwiftDriver = "cinder.backup.drivers.swift.SwiftBackupDriver"
+	GCSDriver   = "cinder.backup.drivers.gcs.GoogleBackupDriver"
 )
 
 // Config is what Cinder's configuration says about backups.
