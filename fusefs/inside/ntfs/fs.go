@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"sync/atomic"
 	"time"
 )
 
@@ -86,9 +87,10 @@ type Xattr struct {
 type FS struct {
 	dev *device
 	geometry
-	mftRuns []run
-	mftSize int64
-	info    Info
+	mftRuns  []run
+	mftSize  int64
+	capitals atomic.Pointer[upcase] // nil: not read yet
+	info     Info
 }
 
 // Open opens the file system that begins at offset 0 of r. size is how much of r

@@ -1,41 +1,18 @@
 package ntfs
 
-import (
-	"errors"
-	"fmt"
-	"io/fs"
-	"strings"
-)
+import "fmt"
 
 const (
-	indexName     = "$I30" // of file names
-	entryLast     = 2      // a flag of an entry that has no name
-	nameHead      = 66     // bytes of a file's name before it
-	spaceDOS      = 2      // names that are short ones of others
 	fileDirectory = 0x10000000
 	fileReparse   = 0x400
 )
 
-// errStop ends a walk over entries.
-var errStop = errors.New("stop")
-
-// entry is an entry of a directory.
-type entry struct {
-	number   uint64
-	sequence uint16
-	name     string
-	flags    uint32 // as of a file's information
-}
-
 // list calls fn for each name of a directory, and leaves those out for which keep returns an
 // error. What is damaged is left out too, and told by the error at the end.
 func (f *FS) list(ino uint64, keep, fn func(entry) error) error {
-	n, err := f.inode(ino)
+	n, err := f.directory(ino)
 	if err != nil {
 		return err
-	}
-	if !n.isDir() || ino>>numberBits != 0 {
-		return fmt.Errorf("read directory of %s: it is no directory", recordName(n.number))
 	}
 	var mine, bad error
 	give := func(e entry) error {
@@ -66,6 +43,18 @@ func (f *FS) list(ino uint64, keep, fn func(entry) error) error {
 	return nil
 }
 
+// directory reads the record of a directory.
+func (f *FS) directory(ino uint64) (*inode, error) {
+	n, err := f.inode(ino)
+	if err != nil {
+		return nil, err
+	}
+	if !n.isDir() || ino>>numberBits != 0 {
+		return nil, fmt.Errorf("read directory of %s: it is no directory", recordName(n.number))
+	}
+	return n, nil
+}
+
 // checkSequence checks that a record is still that of the file which an entry means.
 func (f *FS) checkSequence(e entry) error {
 	if e.number >= uint64(f.mftSize/f.record) {
@@ -85,28 +74,19 @@ func (f *FS) checkSequence(e entry) error {
 // names calls fn for each name in the index of a directory, and bad for what is damaged.
 // All blocks that are in use are read one after the other, so that none is read twice.
 func (n *inode) names(fn func(entry) error, bad func(error)) error {
-	root, err := n.first(attrIndexRoot, wide(indexName))
+	root, size, err := n.indexRoot()
 	if err != nil {
 		return err
 	}
-	where := "the index of " + recordName(n.number)
-	if len(root.value) < 32 || !root.resident {
-		return corrupt(where, "it has %d bytes", len(root.value))
-	}
-	size := int64(le.Uint32(root.value[8:]))
-	if err := indexEntries(root.value[16:], where, fn); err != nil {
+	if err := indexEntries(root, indexOf(n), fn); err != nil {
 		return err
 	}
-	blocks, err := n.open(attrIndexBlocks, wide(indexName))
+	blocks, err := n.indexBlocks(size)
 	if isNotExist(err) {
 		return nil
 	}
 	if err != nil {
 		return err
-	}
-	if size < minRecord || size > maxRecord || size&(size-1) != 0 ||
-		blocks.first.size > n.f.dev.size {
-		return corrupt(where, "it has %d bytes in blocks of %d", blocks.first.size, size)
 	}
 	used, err := n.open(attrBitmap, wide(indexName))
 	if err != nil {
@@ -148,17 +128,11 @@ func (n *inode) blocks(blocks, used *stream, size int64, fn func(entry) error,
 		if bits[bit/8]>>(bit%8)&1 == 0 {
 			continue
 		}
-		where := fmt.Sprintf("block %d of the index of %s", i, recordName(n.number))
-		err := blocks.meta(b, i*size)
-		if err == nil {
-			err = fixups(b, indexMagic, where)
-		}
-		if err == nil && !n.f.isBlockAt(b, i*size) {
-			err = corrupt(where, "it is the block of another place, %d", le.Uint64(b[16:]))
-		}
+		where := fmt.Sprintf("block %d of %s", i, indexOf(n))
+		err := n.indexBlock(blocks, b, i*size, where)
 		if err == nil {
 			var mine error
-			err = indexEntries(b[24:], where, func(e entry) error { mine = fn(e); return mine })
+			err = indexEntries(b[nodeAt:], where, func(e entry) error { mine = fn(e); return mine })
 			if mine != nil {
 				return mine
 			}
@@ -171,51 +145,6 @@ func (n *inode) blocks(blocks, used *stream, size int64, fn func(entry) error,
 		}
 	}
 	return nil
-}
-
-// isBlockAt says whether a block of an index is the one that belongs to an offset. Otherwise a
-// few blocks that a list of runs repeats are a directory without end. Blocks that are smaller
-// than a cluster are counted by sectors, of whose size drivers have two opinions.
-func (f *FS) isBlockAt(b []byte, off int64) bool {
-	number := le.Uint64(b[16:])
-	if int64(len(b)) >= f.cluster {
-		return number == uint64(off/f.cluster)
-	}
-	return number == uint64(off/sectorBytes) || number == uint64(off/f.sector)
-}
-
-// indexEntries calls fn for the entries of a node of an index, whose head b begins with.
-func indexEntries(b []byte, where string, fn func(entry) error) error {
-	at, end := uint64(le.Uint32(b)), uint64(le.Uint32(b[4:]))
-	if end > uint64(len(b)) || at < 16 || at > end {
-		return corrupt(where, "its entries are from byte %d to %d of %d", at, end, len(b))
-	}
-	for b = b[at:end]; len(b) >= 16; {
-		length, key := int(le.Uint16(b[8:])), int(le.Uint16(b[10:]))
-		if le.Uint16(b[12:])&entryLast != 0 {
-			return nil
-		}
-		if length < 16+key || length > len(b) || key < nameHead {
-			return corrupt(where, "an entry of %d bytes with a name of %d", length, key)
-		}
-		name := b[16:][:key]
-		nameBytes := 2 * int(name[64])
-		if nameHead+nameBytes > key {
-			return corrupt(where, "a name of %d bytes in %d", nameBytes, key)
-		}
-		if name[65] != spaceDOS {
-			ref := le.Uint64(b)
-			err := fn(entry{
-				number: ref & recordNumbers, sequence: uint16(ref >> numberBits),
-				name: wideName(name[nameHead:][:nameBytes]), flags: le.Uint32(name[56:]),
-			})
-			if err != nil {
-				return err
-			}
-		}
-		b = b[length:]
-	}
-	return corrupt(where, "its entries have no end")
 }
 
 // ReadDir calls fn for each entry of a directory, in the order of the disk, without "."
@@ -238,44 +167,12 @@ func (f *FS) ReadDir(ino uint64, fn func(Dirent) error) error {
 	})
 }
 
-// Lookup returns the number of the file of a name in a directory: one that is equal, else
-// the first that is but for small and capital letters, else that of a stream for
-// NAME:STREAM. The error is fs.ErrNotExist (errors.Is) if there is none.
-func (f *FS) Lookup(dir uint64, name string) (uint64, error) {
-	ino, err := f.lookup(dir, name)
-	if at := strings.IndexByte(name, ':'); at > 0 && isNotExist(err) {
-		if file, failed := f.lookup(dir, name[:at]); failed == nil {
-			return f.lookupStream(file, name[at+1:])
-		}
-	}
-	return ino, err
-}
-
-func (f *FS) lookup(dir uint64, name string) (uint64, error) {
-	var equal, alike uint64
-	wanted := func(e entry) error { // a record is read for these alone
-		if !strings.EqualFold(e.name, name) {
+// indexEntries calls fn for the names of a node of an index but for short ones.
+func indexEntries(b []byte, where string, fn func(entry) error) error {
+	return nodeEntries(b, where, func(e nodeEntry) error {
+		if e.name == nil || e.short() {
 			return nil
 		}
-		return f.checkSequence(e)
-	}
-	err := f.list(dir, wanted, func(e entry) error {
-		switch {
-		case e.name == name:
-			equal = e.number
-			return errStop
-		case alike == 0 && strings.EqualFold(e.name, name):
-			alike = e.number
-		}
-		return nil
+		return fn(e.entry())
 	})
-	switch {
-	case equal != 0:
-		return equal, nil
-	case alike != 0:
-		return alike, nil
-	case err != nil:
-		return 0, err
-	}
-	return 0, fmt.Errorf("look up %q in %s: %w", name, recordName(dir), fs.ErrNotExist)
 }

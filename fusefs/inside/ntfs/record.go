@@ -58,6 +58,10 @@ func (f *FS) parseRecord(b []byte, number uint64) (record, error) {
 		number: number, sequence: le.Uint16(b[16:]), first: int(le.Uint16(b[20:])),
 		flags: le.Uint16(b[22:]), base: le.Uint64(b[32:]),
 	}
+	// Windows XP and later write the number of a record into it, where there is room.
+	if own := le.Uint32(b[44:]); r.first >= 48 && le.Uint16(b[4:]) >= 48 && own != uint32(number) {
+		return record{}, corrupt(where, "record %d is in its place", own)
+	}
 	used := int64(le.Uint32(b[24:]))
 	if used > int64(len(b)) || r.first < 42 || int64(r.first)+8 > used || r.first%4 != 0 {
 		return record{}, corrupt(where, "its attributes would be from byte %d to %d", r.first, used)
@@ -138,7 +142,7 @@ func (f *FS) openMFT() error {
 	if err != nil {
 		return fmt.Errorf("find the MFT: %w", err)
 	}
-	if a.resident || a.size < f.record || a.size > f.bytes {
+	if a.resident || a.size < f.record || a.size > min(f.bytes, f.dev.size) {
 		return corrupt("the MFT", "it would have %d bytes", a.size)
 	}
 	f.mftSize = a.size
@@ -147,20 +151,31 @@ func (f *FS) openMFT() error {
 	}
 	if err := n.readList(); err != nil {
 		f.note("the list of the pieces of the MFT cannot be read: %v", err)
-		return nil
 	}
 	for _, e := range n.entries(attrData, "") {
 		if e.vcn == 0 {
 			continue
 		}
 		more, err := n.attribute(e)
+		var longer []run
 		if err == nil {
-			f.mftRuns, err = f.runs(f.mftRuns, more)
+			longer, err = f.runs(f.mftRuns, more)
 		}
 		if err != nil {
-			f.note("a piece of the MFT cannot be found: %v", err)
-			return nil
+			f.note("a piece of the MFT cannot be found, nor those behind it: %v", err)
+			break
 		}
+		f.mftRuns = longer
 	}
+	f.boundMFT()
 	return nil
+}
+
+// boundMFT leaves of the size of the MFT what its runs have.
+func (f *FS) boundMFT() {
+	held := int64(0)
+	if n := len(f.mftRuns); n > 0 {
+		held = int64(f.mftRuns[n-1].vcn+f.mftRuns[n-1].count) * f.cluster
+	}
+	f.mftSize = min(f.mftSize, held)
 }
