@@ -278,9 +278,10 @@ func (h *guestHandle) with(ctx context.Context, fn func(inside.File) error) erro
 				return err
 			}
 			last = &openedFile{f, d, file}
-			d.mu.Lock()
+			g := h.n.t.guests
+			g.mu.Lock()
 			d.handles[h] = true
-			d.mu.Unlock()
+			g.mu.Unlock()
 			h.last.Store(last)
 		}
 		return fn(last.file)
@@ -290,9 +291,10 @@ func (h *guestHandle) with(ctx context.Context, fn func(inside.File) error) erro
 // Release implements gofs.FileReleaser.
 func (h *guestHandle) Release(context.Context) syscall.Errno {
 	if last := h.last.Load(); last != nil {
-		last.disk.mu.Lock()
+		g := h.n.t.guests
+		g.mu.Lock()
 		delete(last.disk.handles, h)
-		last.disk.mu.Unlock()
+		g.mu.Unlock()
 	}
 	return 0
 }

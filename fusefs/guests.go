@@ -18,16 +18,15 @@ type FilesOptions struct {
 	// their modes are; else owners and modes are those that the disk has.
 	Own bool
 
-	// MemoryBytes is what all file systems that are open may keep where each disk has one; 0:
-	// 32 MiB. Of a disk with more up to four are open, each with as much as one.
+	// MemoryBytes is what all file systems that are open may keep; 0: 32 MiB.
 	MemoryBytes int64
 }
 
 const (
 	// maxGuests bounds the disks whose file systems are open; the ones used last stay.
 	maxGuests = 4
-	// maxGuestParts bounds the file systems of one disk that are open; the ones used last stay.
-	maxGuestParts = 4
+	// maxGuestFS bounds the file systems that are open, of all disks; the ones used last stay.
+	maxGuestFS = 4
 	// maxGuestCalls bounds the requests for files that are worked on, those that nobody
 	// waits for any more among them.
 	maxGuestCalls = 64
@@ -57,22 +56,27 @@ type guests struct {
 	slots chan struct{}
 	calls sync.WaitGroup
 
-	mu   sync.Mutex
-	open []*guestDisk // the one used last is the last
-	free sync.Cond    // a disk is no longer used
+	mu    sync.Mutex
+	open  []*guestDisk // the one used last is the last
+	order []guestPart  // whose file systems are open: the one used last is the last
+	free  sync.Cond    // a disk is no longer used
 }
 
 // guestDisk is a disk that is open for its files.
 type guestDisk struct {
 	key  tableKey
-	used int // calls that use it; under guests.mu
-
 	look lazy[*lookedAt]
 
-	mu      sync.Mutex
+	// Under guests.mu:
+	used    int                         // calls that use it
 	parts   map[string]*lazy[inside.FS] // by the names of parts
-	order   []string                    // of the names of parts: the one used last is the last
 	handles map[*guestHandle]bool       // those that hold a file of it
+}
+
+// guestPart is a part of a disk.
+type guestPart struct {
+	disk *guestDisk
+	name string
 }
 
 // lookedAt is a disk and what lies on it.
@@ -88,7 +92,7 @@ func newGuests(t *tree, o FilesOptions) *guests {
 	}
 	g := &guests{t: t, own: o.Own, slots: make(chan struct{}, maxGuestCalls)}
 	g.opt = inside.Options{
-		CacheBytes: bytes / maxGuests / 4, JournalBytes: bytes / maxGuests * 3 / 4,
+		CacheBytes: bytes / maxGuestFS / 4, JournalBytes: bytes / maxGuestFS * 3 / 4,
 	}
 	g.free.L = &g.mu
 	g.ctx, g.end = context.WithCancel(context.Background())
@@ -147,9 +151,9 @@ func (g *guests) guarded(d *guestDisk, fn func() error) (err error) {
 			g.t.log.Error("a fault of restorefs while it read the files inside a disk: "+
 				"please report it",
 				"backup", d.key.id, "fault", fault, "stack", string(debug.Stack()))
-			d.mu.Lock()
-			clear(d.parts)
-			d.mu.Unlock()
+			g.mu.Lock()
+			g.giveUp(d)
+			g.mu.Unlock()
 			err = fmt.Errorf("a fault of restorefs: %v", fault)
 		}
 	}()
@@ -205,6 +209,7 @@ func (g *guests) release(d *guestDisk) {
 			continue
 		}
 		closing = append(closing, g.open[i])
+		g.giveUp(g.open[i])
 		g.open = slices.Delete(g.open, i, i+1)
 	}
 	g.mu.Unlock()
@@ -223,11 +228,6 @@ func (g *guests) close() {
 }
 
 func (d *guestDisk) close(t *tree) {
-	d.mu.Lock()
-	for h := range d.handles {
-		h.last.Store(nil) // it would keep the file system in memory
-	}
-	d.mu.Unlock()
 	if looked, ok := d.look.made(); ok {
 		if err := looked.disk.Close(); err != nil {
 			t.log.Warn("cannot close the backup", "backup", d.key.id, "err", err)
@@ -257,24 +257,19 @@ func (d *guestDisk) fs(g *guests, looked *lookedAt, name string) (inside.FS, err
 	if at < 0 {
 		return nil, fmt.Errorf("the disk has no part %s any more", name)
 	}
-	return d.part(name).get(func() (inside.FS, error) { return looked.Parts[at].Open(g.opt) })
+	return g.part(d, name).get(func() (inside.FS, error) { return looked.Parts[at].Open(g.opt) })
 }
 
 // part returns the entry for the file system in a part, and gives up those that were used longest
 // ago: a disk can have thousands of volumes, each with a journal.
-func (d *guestDisk) part(name string) *lazy[inside.FS] {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.order = append(slices.DeleteFunc(d.order, func(s string) bool { return s == name }), name)
-	for len(d.order) > maxGuestParts {
-		old := d.order[0]
-		d.order = d.order[1:]
-		delete(d.parts, old)
-		for h := range d.handles {
-			if h.n.part == old {
-				h.last.Store(nil)
-			}
-		}
+func (g *guests) part(d *guestDisk, name string) *lazy[inside.FS] {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	used := guestPart{d, name}
+	g.order = append(slices.DeleteFunc(g.order,
+		func(p guestPart) bool { return p == used }), used)
+	for len(g.order) > maxGuestFS {
+		g.giveUpPart(g.order[0])
 	}
 	l := d.parts[name]
 	if l == nil {
@@ -282,6 +277,24 @@ func (d *guestDisk) part(name string) *lazy[inside.FS] {
 		d.parts[name] = l
 	}
 	return l
+}
+
+// giveUp gives up the file systems of a disk. g.mu is held.
+func (g *guests) giveUp(d *guestDisk) {
+	for name := range d.parts {
+		g.giveUpPart(guestPart{d, name})
+	}
+}
+
+// giveUpPart gives up a file system. g.mu is held.
+func (g *guests) giveUpPart(p guestPart) {
+	g.order = slices.DeleteFunc(g.order, func(other guestPart) bool { return other == p })
+	delete(p.disk.parts, p.name)
+	for h := range p.disk.handles {
+		if h.n.part == p.name {
+			h.last.Store(nil) // it would keep the file system in memory
+		}
+	}
 }
 
 // guestReader is a disk as an io.ReaderAt.

@@ -3,6 +3,7 @@ package fusefs
 import (
 	"bytes"
 	"log/slog"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -52,22 +53,34 @@ func TestWhoWaitsForWhatFailsByAFaultGoesOn(t *testing.T) {
 	wait.Wait()
 }
 
-func TestNoMoreFileSystemsOfADiskAreOpenThanFour(t *testing.T) {
-	d := &guestDisk{parts: map[string]*lazy[inside.FS]{}, handles: map[*guestHandle]bool{}}
+func TestNoMoreFileSystemsAreOpenThanFour(t *testing.T) {
+	g := newGuests(&tree{}, FilesOptions{})
+	defer g.close()
+	var disks []*guestDisk
+	for range 2 {
+		disks = append(disks, &guestDisk{parts: map[string]*lazy[inside.FS]{},
+			handles: map[*guestHandle]bool{}})
+	}
 	h := &guestHandle{n: &guestNode{part: "0"}}
-	h.last.Store(&openedFile{disk: d})
-	d.handles[h] = true
-	zero, one := d.part("0"), d.part("1")
+	h.last.Store(&openedFile{disk: disks[0]})
+	disks[0].handles[h] = true
+	zero, one := g.part(disks[0], "0"), g.part(disks[1], "1")
 	for i := range 100 {
-		d.part(strconv.Itoa(i))
-		if d.part("1") != one {
+		g.part(disks[i%2], strconv.Itoa(i))
+		if g.part(disks[1], "1") != one {
 			t.Fatal("the one that is used was given up")
 		}
 	}
-	if len(d.parts) != maxGuestParts || d.part("0") == zero {
-		t.Errorf("%d file systems are open", len(d.parts))
+	if n := len(disks[0].parts) + len(disks[1].parts); n != maxGuestFS ||
+		len(g.order) != n || g.part(disks[0], "0") == zero {
+		t.Errorf("%d file systems are open", n)
 	}
 	if h.last.Load() != nil {
 		t.Error("an open file keeps a file system that was given up")
+	}
+	g.giveUp(disks[1])
+	if len(disks[1].parts) > 0 || slices.ContainsFunc(g.order,
+		func(p guestPart) bool { return p.disk == disks[1] }) {
+		t.Error("a disk that was closed keeps file systems")
 	}
 }
