@@ -3,7 +3,7 @@ package browse
 import (
 	"context"
 	"fmt"
-	"io"
+	"os"
 
 	"github.com/restorefs/restorefs/backupstore/share/locate"
 	"github.com/restorefs/restorefs/cmd/console"
@@ -23,7 +23,7 @@ func (b *browser) cat(ctx context.Context, paths []string) error {
 		defer screen.flush()
 		out = screen
 	}
-	to := &keptError{w: out}
+	to := &catWriter{w: out, file: regularFile(os.Stdout), tell: b.note}
 	for _, path := range paths {
 		err := b.catOne(ctx, path, to)
 		switch {
@@ -39,7 +39,7 @@ func (b *browser) cat(ctx context.Context, paths []string) error {
 }
 
 // catOne writes one file.
-func (b *browser) catOne(ctx context.Context, path string, out io.Writer) error {
+func (b *browser) catOne(ctx context.Context, path string, out *catWriter) error {
 	n, err := b.find(path, true)
 	if err != nil {
 		return err
@@ -51,23 +51,9 @@ func (b *browser) catOne(ctx context.Context, path string, out io.Writer) error 
 		)
 	}
 	b.notes()
+	out.path = filereport.Name(path)
 	if err := n.WriteTo(ctx, out); err != nil {
 		return fmt.Errorf("%s: %w", filereport.Name(path), err)
 	}
 	return nil
-}
-
-// keptError is a writer that remembers its error, which is not one of what is read.
-type keptError struct {
-	w   io.Writer
-	err error
-}
-
-// Write implements io.Writer.
-func (k *keptError) Write(p []byte) (int, error) {
-	n, err := k.w.Write(p)
-	if err != nil {
-		k.err = err
-	}
-	return n, err
 }

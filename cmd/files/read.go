@@ -20,25 +20,67 @@ func (n *Node) content() (inside.File, error) {
 	return n.tree.fs.Open(n.Ino)
 }
 
-// WriteTo writes what is in a regular file to w, holes as zeros.
+// HoleWriter is a writer of [Node.WriteTo] that is asked before zeros of a hole are written.
+type HoleWriter interface {
+	io.Writer
+
+	// WriteHole says whether it has made room for n zeros, so that they need not be written.
+	WriteHole(n int64) (made bool, err error)
+}
+
+// WriteTo writes what is in a regular file to w, which may be a [HoleWriter]. Holes are zeros.
 func (n *Node) WriteTo(ctx context.Context, w io.Writer) error {
 	file, err := n.content()
 	if err != nil {
 		return err
 	}
+	s := stretched{ctx: ctx, w: w}
 	p := make([]byte, min(pieceBytes, max(file.Size(), 1)))
-	for off := int64(0); off < file.Size(); {
-		if err := ctx.Err(); err != nil {
+	if err := eachData(ctx, file, p, s.data); err != nil {
+		return err
+	}
+	return s.zerosTo(file.Size())
+}
+
+// minHole is how much room is worth asking for.
+const minHole = 4096
+
+// stretched writes data, and zeros between.
+type stretched struct {
+	ctx   context.Context
+	w     io.Writer
+	at    int64  // where it is in the file
+	zeros []byte // made when they are needed
+}
+
+func (s *stretched) data(p []byte, off int64) error {
+	if err := s.zerosTo(off); err != nil {
+		return err
+	}
+	s.at += int64(len(p))
+	_, err := s.w.Write(p)
+	return err
+}
+
+// zerosTo writes zeros up to an offset.
+func (s *stretched) zerosTo(end int64) error {
+	if holes, ok := s.w.(HoleWriter); ok && end-s.at >= minHole {
+		if made, err := holes.WriteHole(end - s.at); made || err != nil {
+			s.at = end
 			return err
 		}
-		piece := p[:min(int64(len(p)), file.Size()-off)]
-		if _, err := file.ReadAt(piece, off); err != nil && !errors.Is(err, io.EOF) {
+	}
+	for s.at < end {
+		if err := s.ctx.Err(); err != nil {
 			return err
 		}
-		if _, err := w.Write(piece); err != nil {
+		if s.zeros == nil {
+			s.zeros = make([]byte, pieceBytes)
+		}
+		n, err := s.w.Write(s.zeros[:min(int64(len(s.zeros)), end-s.at)])
+		if s.at += int64(n); err != nil {
 			return err
 		}
-		off += int64(len(piece))
 	}
 	return nil
 }
