@@ -38,9 +38,11 @@ func noFiles(d *files.Disk) error {
 // adviceFor says how files can be had that are not read here; "" if that holds for none. dirty says
 // that a file system would have to be replayed first.
 func adviceFor(parts []*inside.Part, dirty bool) string {
-	other, held := false, false
+	other, held, elsewhere := false, false, false
 	for _, p := range parts {
 		switch {
+		case p.Elsewhere:
+			elsewhere = true
 		case p.Holds:
 			held = true
 		case p.Kind != "" && p.Kind != "swap":
@@ -55,6 +57,9 @@ func adviceFor(parts []*inside.Part, dirty bool) string {
 		text += "\n(they can be had from \"restorefs mount --overlay DIR MOUNTPOINT\", " +
 			"with the kernel " +
 			"or guestmount: \"Reading a disk\" in the guide to mounts)"
+	}
+	if elsewhere {
+		text += "\n(\"--with BACKUP\" adds a backup of another disk of the server)"
 	}
 	if held {
 		text += "\n(what lies within LVM, LUKS or RAID can be had from a mount: " +

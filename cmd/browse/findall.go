@@ -50,6 +50,8 @@ func FindAll(ctx context.Context, o FindOptions) error {
 		return cmdline.Usagef("--all has lines of its own: leave --print0 and --long out")
 	case o.Overlay != "":
 		return cmdline.Usagef("--overlay is of one backup, and --all looks in all of a volume")
+	case len(o.With) > 0:
+		return cmdline.Usagef("--with is of one backup, and --all looks in all of a volume")
 	case o.Backup == "":
 		return cmdline.Usagef("find --all takes VOLUME [PATTERN]; see \"restorefs find --help\"")
 	}

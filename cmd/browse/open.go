@@ -33,8 +33,12 @@ func with(ctx context.Context, o Options, fn func(*browser, *locate.Share) error
 	if err != nil {
 		return err
 	}
+	beside, err := besideOf(catalog, backup, o)
+	if err != nil {
+		return err
+	}
 	disk, err := files.Open(ctx, catalog, backup, files.Options{
-		CacheBytes: memory, MemoryFor: o.Memory.EnoughFor(), Overlay: o.Overlay,
+		CacheBytes: memory, MemoryFor: o.Memory.EnoughFor(), Overlay: o.Overlay, With: beside,
 		Logger: o.Source.Logger,
 	})
 	if o.Overlay != "" && errors.Is(err, fs.ErrNotExist) {
@@ -50,4 +54,21 @@ func with(ctx context.Context, o Options, fn func(*browser, *locate.Share) error
 	err = advised(fn(b, share))
 	b.notes() // what was noticed while files were read
 	return err
+}
+
+// besideOf finds the backups of other disks of the server.
+func besideOf(catalog *backupstore.Catalog, backup *backupstore.Backup,
+	o Options) (list []*backupstore.Backup, err error) {
+	for _, word := range o.With {
+		other, err := source.Find(catalog, word, o.Err)
+		if err != nil {
+			return nil, err
+		}
+		if other.VolumeID == backup.VolumeID {
+			return nil, cmdline.Usagef("--with %s is a backup of the same volume %s: it is for "+
+				"other disks of the server", word, backup.VolumeID)
+		}
+		list = append(list, other)
+	}
+	return list, nil
 }

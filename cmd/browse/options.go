@@ -11,6 +11,7 @@ type Options struct {
 	console.Console
 	Source  source.Options
 	Memory  process.Memory
-	Backup  string // as it was named; of [FindAll] the volume
-	Overlay string // directory of overlays, "" for none
+	Backup  string   // as it was named; of [FindAll] the volume
+	Overlay string   // directory of overlays, "" for none
+	With    []string // backups of other disks of the server, as they were named
 }

@@ -21,6 +21,8 @@ type Options struct {
 	// Overlay is a directory of overlays: what was written onto the backup through a
 	// mount counts. "": the backup as it is.
 	Overlay string
+	// With are backups of other disks of the same server: volumes of LVM can lie on them too.
+	With []*backupstore.Backup
 	// Reads is told what is read of the disk; nil: nobody is.
 	Reads *Reads
 	// Logger; nil: nothing is logged.
@@ -31,6 +33,7 @@ type Options struct {
 type Disk struct {
 	*inside.Disk
 	reader  *diskReader
+	others  []*cache.Reader  // of the disks beside it
 	overlay *overlay.Overlay // or nil
 	cache   *cache.Cache
 	open    map[*inside.Part]*tree
@@ -77,7 +80,11 @@ func Open(
 		}
 		d.overlay, d.reader.over = over, over
 	}
-	if d.Disk, err = inside.Look(d.reader, volume.Size()); err == nil {
+	beside, err := d.openOthers(ctx, catalog, o.With)
+	if err == nil {
+		d.Disk, err = inside.Look(d.reader, volume.Size(), beside...)
+	}
+	if err == nil {
 		err = ctx.Err() // what could not be read for that reason is no property of the disk
 	}
 	if err != nil {
@@ -85,6 +92,25 @@ func Open(
 		return nil, fmt.Errorf("backup %s: %w", b.ID, err)
 	}
 	return d, nil
+}
+
+// openOthers opens the disks beside it.
+func (d *Disk) openOthers(
+	ctx context.Context,
+	catalog *backupstore.Catalog,
+	with []*backupstore.Backup,
+) (out []inside.Beside, err error) {
+	for _, b := range with {
+		volume, err := catalog.Open(ctx, b)
+		if err != nil {
+			return nil, fmt.Errorf("open backup %s beside it: %w", b.ID, err)
+		}
+		r := d.cache.Volume("of backup "+b.ID, volume).NewReader()
+		d.others = append(d.others, r)
+		out = append(out, inside.Beside{Name: "backup " + b.ID, Size: volume.Size(),
+			R: &diskReader{ctx: ctx, base: r}})
+	}
+	return out, nil
 }
 
 // shares divides memory: what the readers of file systems may have, of which the rest is for the
@@ -118,6 +144,9 @@ func (d *Disk) Name(n *Node) string {
 // Close frees the cache.
 func (d *Disk) Close() error {
 	d.reader.base.Close()
+	for _, r := range d.others {
+		r.Close()
+	}
 	d.cache.Close()
 	if d.overlay != nil {
 		return d.overlay.Close()

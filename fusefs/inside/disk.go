@@ -31,13 +31,23 @@ type Part struct {
 	// Container says that what it holds is in other parts.
 	Container bool
 
+	// Elsewhere says that it cannot be read as a part of it lies on another disk, see [Beside].
+	Elsewhere bool
+
 	r io.ReaderAt
 }
 
+// Beside is another disk of the same machine.
+type Beside struct {
+	Name string // in messages
+	R    io.ReaderAt
+	Size int64
+}
+
 // Look says what lies on the size bytes of r, which must return all bytes asked
-// for or an error. The error says that the disk could not be read where its
-// table of partitions should be.
-func Look(r io.ReaderAt, size int64) (*Disk, error) {
+// for or an error. Of the disks beside it, what volumes of LVM need is used that lie on this one
+// too. The error says that a disk could not be read where its table of partitions should be.
+func Look(r io.ReaderAt, size int64, beside ...Beside) (*Disk, error) {
 	s, err := contents.Look(r, size)
 	if err != nil && len(s.Parts) == 0 {
 		return nil, fmt.Errorf("look at the disk: %w", err)
@@ -51,15 +61,43 @@ func Look(r io.ReaderAt, size int64) (*Disk, error) {
 		part.r = io.NewSectionReader(r, p.Start, p.Size)
 		d.Parts = append(d.Parts, part)
 	}
-	d.addVolumes()
+	var others []lvm.Source
+	for _, b := range beside {
+		more, err := b.sources()
+		if err != nil {
+			return nil, err
+		}
+		others = append(others, more...)
+	}
+	d.addVolumes(others)
 	return d, nil
 }
 
 // lvmKind is how contents names a physical volume.
 const lvmKind = "LVM physical volume"
 
-// addVolumes adds the logical volumes of LVM.
-func (d *Disk) addVolumes() {
+// sources returns the physical volumes of LVM on another disk.
+func (b Beside) sources() (list []lvm.Source, err error) {
+	s, err := contents.Look(b.R, b.Size)
+	if err != nil && len(s.Parts) == 0 {
+		return nil, fmt.Errorf("look at %s: %w", b.Name, err)
+	}
+	for _, p := range s.Parts {
+		if p.Kind != lvmKind {
+			continue
+		}
+		name := b.Name
+		if p.Number > 0 {
+			name = fmt.Sprintf("p%d of %s", p.Number, b.Name)
+		}
+		list = append(list, lvm.Source{Name: name, Size: p.Size, Beside: true,
+			R: io.NewSectionReader(b.R, p.Start, p.Size)})
+	}
+	return list, nil
+}
+
+// addVolumes adds the logical volumes of LVM, which can lie on physical volumes of other disks too.
+func (d *Disk) addVolumes(others []lvm.Source) {
 	var sources []lvm.Source
 	for _, p := range d.Parts {
 		if p.Kind == lvmKind {
@@ -69,7 +107,7 @@ func (d *Disk) addVolumes() {
 	if len(sources) == 0 {
 		return
 	}
-	volumes, problems := lvm.Look(sources)
+	volumes, problems := lvm.Look(append(sources, others...))
 	for _, p := range d.Parts {
 		p.Container = p.Kind == lvmKind && len(problems) == 0
 	}
@@ -81,7 +119,7 @@ func (d *Disk) addVolumes() {
 		part := &Part{Name: v.Group + "/" + v.Name, Size: v.Size, r: v}
 		part.Name = another(used, part.Name)
 		if v.Problem != "" {
-			part.Kind, part.Holds = "an LVM volume", true
+			part.Kind, part.Holds, part.Elsewhere = "an LVM volume", true, v.Elsewhere
 			part.Err = errors.New(v.Problem)
 		} else {
 			part.Contents, part.Err = contents.Identify(v, v.Size)

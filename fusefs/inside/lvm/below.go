@@ -1,6 +1,7 @@
 package lvm
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -9,7 +10,7 @@ import (
 func (g *group) below(name string, depth int) (*Volume, error) {
 	if v, ok := g.made[name]; ok {
 		if v.Problem != "" {
-			return nil, fmt.Errorf("%s: %s", name, v.Problem)
+			return nil, v.failure(name)
 		}
 		return v, nil
 	}
@@ -23,11 +24,11 @@ func (g *group) below(name string, depth int) (*Volume, error) {
 	g.made[name] = &Volume{Problem: "it would lie on itself"} // until it is made
 	v := &Volume{Group: g.name, Name: name}
 	if err := g.fill(v, body, depth+1); err != nil {
-		v.Problem = err.Error()
+		v.Problem, v.Elsewhere = err.Error(), errors.Is(err, errElsewhere)
 	}
 	g.made[name] = v
 	if v.Problem != "" {
-		return nil, fmt.Errorf("%s: %s", name, v.Problem)
+		return nil, v.failure(name)
 	}
 	return v, nil
 }

@@ -68,6 +68,9 @@ func Look(sources []Source) (volumes []*Volume, problems []string) {
 	)
 	for _, g := range order {
 		g.sources, g.left, g.room = ids, &left, &room
+		if g.isBeside() {
+			continue
+		}
 		g.made, g.pools, g.merging = map[string]*Volume{}, map[string]pooled{}, g.merged()
 		volumes = append(volumes, g.volumes(told)...)
 	}
@@ -77,6 +80,26 @@ func Look(sources []Source) (volumes []*Volume, problems []string) {
 	}
 	return volumes, problems
 }
+
+// isBeside says whether a group lies on physical volumes of other disks alone, as far as they are
+// here.
+func (g *group) isBeside() bool {
+	beside := false
+	all := g.text.section("physical_volumes")
+	for _, name := range all.names {
+		if body, ok := all.values[name].(*section); ok {
+			if s, here := g.sources[plainID(body)]; here && !s.Beside {
+				return false
+			} else if here {
+				beside = true
+			}
+		}
+	}
+	return beside
+}
+
+// plainID returns the id of a physical volume as its label has it.
+func plainID(body *section) string { return strings.ReplaceAll(body.text("id"), "-", "") }
 
 // wellNamed says whether LVM could have given a name.
 func wellNamed(name string) bool {
@@ -106,7 +129,7 @@ func (g *group) volumes(told func(string, ...any)) (out []*Volume) {
 				"it is a snapshot of %s that is not thin: it holds what was there "+
 					"before that was changed", origin)
 		} else if err := g.fill(v, body, 0); err != nil {
-			v.Problem = err.Error()
+			v.Problem, v.Elsewhere = err.Error(), errors.Is(err, errElsewhere)
 		}
 		out = append(out, v)
 	}
@@ -219,12 +242,9 @@ func (g *group) stripe(name string, extent, length int64, depth int) (stripe, er
 			name,
 		)
 	}
-	source, ok := g.sources[strings.ReplaceAll(body.text("id"), "-", "")]
+	source, ok := g.sources[plainID(body)]
 	if !ok {
-		return stripe{}, fmt.Errorf(
-			"a part of it lies on another disk, on the physical volume %s",
-			body.text("id"),
-		)
+		return stripe{}, fmt.Errorf("%w, on the physical volume %s", errElsewhere, body.text("id"))
 	}
 	begin, _ := body.number("pe_start")
 	if begin < 0 || begin > source.Size/sectorBytes || extent < 0 || extent > source.Size/g.extent {

@@ -28,6 +28,9 @@ type Source struct {
 	Name string // in messages
 	R    io.ReaderAt
 	Size int64
+
+	// Beside says that it is of another disk: groups that lie on such ones alone are not wanted.
+	Beside bool
 }
 
 // read reads n bytes that must lie inside.

@@ -66,7 +66,7 @@ func (l *tools) sources() (out []Source) {
 		l.t.Cleanup(func() { f.Close() })
 		fi, err := f.Stat()
 		guest.Must(l.t, err)
-		out = append(out, Source{filepath.Base(disk), f, fi.Size()})
+		out = append(out, Source{Name: filepath.Base(disk), R: f, Size: fi.Size()})
 	}
 	return out
 }

@@ -90,7 +90,7 @@ func made(text string, at uint64) []byte {
 }
 
 func look(disk []byte) ([]*Volume, []string) {
-	return Look([]Source{{"p1", bytes.NewReader(disk), int64(len(disk))}})
+	return Look([]Source{{Name: "p1", R: bytes.NewReader(disk), Size: int64(len(disk))}})
 }
 
 func TestTextThatGoesAroundTheEnd(t *testing.T) {

@@ -80,7 +80,8 @@ func TestAVolumeIntoWhichASnapshotIsMergedIsTold(t *testing.T) {
 func TestPhysicalVolumesOfOneIDAreTold(t *testing.T) {
 	disk := made(sampleText, 512)
 	volumes, problems := Look([]Source{
-		{"p1", bytes.NewReader(disk), int64(len(disk))}, {"p2", bytes.NewReader(disk), int64(len(disk))},
+		{Name: "p1", R: bytes.NewReader(disk), Size: int64(len(disk))},
+		{Name: "p2", R: bytes.NewReader(disk), Size: int64(len(disk))},
 	})
 	if len(problems) != 1 || !strings.Contains(problems[0], "p1 and p2 have the same id") ||
 		len(volumes) != 1 || volumes[0].Problem == "" {
@@ -90,7 +91,7 @@ func TestPhysicalVolumesOfOneIDAreTold(t *testing.T) {
 
 func TestGroupsAreBoundedTogether(t *testing.T) {
 	disk, other := made(sampleText, 512), made(strings.Replace(sampleText, `"group"`, `"other"`, 1), 512)
-	source := func(disk []byte) Source { return Source{"p1", bytes.NewReader(disk), int64(len(disk))} }
+	source := func(disk []byte) Source { return Source{Name: "p1", R: bytes.NewReader(disk), Size: int64(len(disk))} }
 	area := area{4096, 64 << 10}
 	found := newTexts()
 	found.nodes, found.unread = 100, 3*len(sampleText)

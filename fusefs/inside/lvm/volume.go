@@ -12,10 +12,27 @@ type Volume struct {
 	Group, Name string
 	Size        int64  // in bytes
 	Problem     string // why it cannot be read, as the end of a sentence
+	Elsewhere   bool   // because a part of it lies on another disk
 
 	segments []segment
 	thin     bool // it, or what it lies on, is in a pool
 }
+
+// failure is why what lies on a volume cannot be read.
+func (v *Volume) failure(name string) error {
+	err := fmt.Errorf("%s: %s", name, v.Problem)
+	if v.Elsewhere {
+		return elsewhereError{err}
+	}
+	return err
+}
+
+var errElsewhere = errors.New("a part of it lies on another disk")
+
+// elsewhereError is errElsewhere in other words.
+type elsewhereError struct{ error }
+
+func (elsewhereError) Is(target error) bool { return target == errElsewhere }
 
 // segment is a run of extents of a volume.
 type segment struct {
