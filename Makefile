@@ -6,12 +6,15 @@ PREFIX     ?= /usr/local
 SBIN       ?= $(if $(filter /usr /usr/local,$(PREFIX)),$(shell [ -L /sbin ] && echo /usr/sbin || echo /sbin))
 UNITS      ?= $(PREFIX)/lib/systemd/system
 DOC        ?= $(PREFIX)/share/doc/restorefs
+MAN        ?= $(PREFIX)/share/man
 BUILD      := build
 TEST_KERNEL := $(BUILD)/test-kernel
 TEST_MACHINE := $(BUILD)/test-machine
 # Go's own stamp fails where the clone is another user's, and says nothing of a tree without .git.
 GIT        := git -c safe.directory='$(CURDIR)'
 VERSION    ?= $(or $(shell [ ! -e .git ] || $(GIT) describe --tags --always --dirty 2>/dev/null),$(shell grep -v Format packaging/version),unknown)
+# The time of manual pages: that of the commit, of which packaging/version has the time in a tree without .git.
+SOURCE_DATE_EPOCH ?= $(or $(shell [ ! -e .git ] || $(GIT) log -1 --format=%ct 2>/dev/null),$(shell stat -c %Y packaging/version 2>/dev/null))
 export GOFLAGS := $(strip $(filter-out -buildvcs%,$(shell $(GO) env GOFLAGS 2>/dev/null)) -buildvcs=false)
 # The one version of the linter that the tree is clean under.
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
@@ -20,12 +23,12 @@ RACE       := $(shell command -v $$($(GO) env CC) >/dev/null 2>&1 && echo -race)
 # What makes test data and second opinions is nobody's to share, and slow when each access of it is watched for races.
 UNWATCHED  := $(and $(RACE),$(foreach package,compress/... hash/adler32 github.com/klauspost/compress/... ./backupstore/storetest,-gcflags=$(package)=-race=false))
 # What end-to-end tests use where it is installed; they skip, and say so, where not.
-TEST_PROGRAMS := qemu-utils xz-utils mmdebstrap fuse3 e2fsprogs xfsprogs lvm2 thin-provisioning-tools zstd gcc libc6-dev fdisk gdisk dosfstools mtools exfat-fuse btrfs-progs ntfs-3g exfatprogs qemu-system-x86 busybox-static python3-cinder fio gddrescue bzip2 python3-keystone qemu-user-static nfs-ganesha nfs-ganesha-vfs rsync
+TEST_PROGRAMS := qemu-utils xz-utils mmdebstrap fuse3 e2fsprogs xfsprogs lvm2 thin-provisioning-tools zstd gcc libc6-dev fdisk gdisk dosfstools mtools exfat-fuse btrfs-progs ntfs-3g exfatprogs qemu-system-x86 busybox-static python3-cinder fio gddrescue bzip2 python3-keystone qemu-user-static nfs-ganesha nfs-ganesha-vfs rsync man-db mandoc
 
 # First the one whose tests wait most, beside which the others run.
 PACKAGES   := ./cmd/restorefs ./...
 
-.PHONY: help build install demo test lint unit unit1 test-arch setup test-systemd soak flips fuzz bench bench-cinder bench-mount fixtures clean
+.PHONY: help build man install demo test lint unit unit1 test-arch setup test-systemd soak flips fuzz bench bench-cinder bench-mount fixtures clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z1-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -34,14 +37,20 @@ help: ## list the targets
 build: ## build build/restorefs, one static file
 	CGO_ENABLED=0 $(GO) build -trimpath -tags urfave_cli_no_docs -ldflags '-X main.version=$(VERSION)' -o $(BUILD)/restorefs ./cmd/restorefs
 
+man: build ## write the manual pages below build/man
+	rm -rf $(BUILD)/man
+	SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) $(BUILD)/restorefs man $(BUILD)/man
+
 # sudo often has a PATH without Go: what is built then is installed.
-install: $(if $(shell command -v $(GO)),build) ## install it below PREFIX (/usr/local), with units for systemd and a helper for mount
+install: $(if $(shell command -v $(GO)),build man) ## install it below PREFIX (/usr/local), with units for systemd and a helper for mount
 	install -D -m 0755 $(BUILD)/restorefs $(DESTDIR)$(PREFIX)/bin/restorefs
 	install -d $(DESTDIR)$(UNITS) $(DESTDIR)$(DOC)
 	for file in $(addprefix $(UNITS)/,restorefs@.service restorefs-verify.service restorefs-verify.timer) \
 	  $(addprefix $(DOC)/,mnt-restore.mount restorefs-user.conf prometheus-alerts.yaml grafana-dashboard.json); do \
 	  sed 's:/usr/local/bin/restorefs:$(PREFIX)/bin/restorefs:' packaging/$${file##*/} >$(DESTDIR)$$file && chmod 0644 $(DESTDIR)$$file || exit 1; \
 	done
+	[ ! -d $(BUILD)/man ] || for page in $$(cd $(BUILD)/man && ls -d man*/*); do \
+	  install -D -m 0644 $(BUILD)/man/$$page $(DESTDIR)$(MAN)/$$page || exit 1; done
 	[ -z "$(SBIN)" ] || { install -d $(DESTDIR)$(SBIN) && ln -sfn $(PREFIX)/bin/restorefs $(DESTDIR)$(SBIN)/mount.fuse.restorefs; }
 	@[ -n "$(SBIN)" ] || echo "mount(8) and /etc/fstab do not find it below $(PREFIX): SBIN=/usr/sbin would install their helper"
 	@[ -n "$(filter /usr/lib/systemd/system /usr/local/lib/systemd/system /etc/systemd/system /lib/systemd/system,$(UNITS))" ] || \
@@ -66,7 +75,7 @@ unit:
 
 # What starts no goroutine, decodes nothing and has no second form: one processor and pure Go change nothing there.
 UNCHANGED  := backupstore/safetext backupstore/seekable/stream backupstore/share/(cinderconf|locate) backupstore/storetest(/leaktest/gotest)? \
-  cache/private(/.*)? cmd/(cmdline|filereport|places|report|wording) fusefs/(contents|mountinfo|inside(/.*)?) materialize/cinderapi
+  cache/private(/.*)? cmd/(cmdline|filereport|manual|places|report|wording) fusefs/(contents|mountinfo|inside(/.*)?) materialize/cinderapi
 
 unit1: # again with one processor and pure Go
 	@# Where GOMAXPROCS is 1, go test runs one package at a time unless -p says otherwise.

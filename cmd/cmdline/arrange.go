@@ -33,7 +33,7 @@ func Arrange(app *cli.App, args []string) ([]string, error) {
 	}
 	command := findCommand(app, words[0])
 	if command == nil {
-		return nil, noCommand(app, words[0])
+		return nil, NoCommand(app, words[0])
 	}
 	flags, rest, err := splitFlags(command, slices.Concat(early, words[1:]))
 	if err != nil {
@@ -228,9 +228,10 @@ func needsValue(name string, words []string, at int) error {
 	return Usagef("%s needs a value: write %s VALUE, or leave it out", flag, flag)
 }
 
-func noCommand(app *cli.App, name string) error {
+// NoCommand is the error for the name of a command that there is not, with one that is like it.
+func NoCommand(app *cli.App, name string) error {
 	var names []cli.Flag // as flags, because the library compares with flags
-	for _, c := range app.Commands {
+	for _, c := range app.VisibleCommands() {
 		names = append(names, &cli.BoolFlag{Name: c.Name, Aliases: c.Aliases})
 	}
 	hint := ""

@@ -34,6 +34,9 @@ var labelOptions = []string{"context", "fscontext", "defcontext", "rootcontext"}
 // another way.
 var notOptions = []string{"share", "daemon", "run", "help", "h"}
 
+// IsMountOption reports whether a flag of mount is an option of mount(8) too, by the flag's name.
+func IsMountOption(flag string) bool { return !slices.Contains(notOptions, flag) }
+
 // notOptionsText is notOptions in a message.
 const notOptionsText = "share, daemon and run"
 

@@ -24,19 +24,13 @@ func newApp() *cli.App {
 			materializeCommand(), verifyCommand(), diffCommand(),
 			lsCommand(), findCommand(), catCommand(), cpCommand(), tarCommand(),
 			indexCommand(), recordsCommand(), overlayCommand(), doctorCommand(), demoCommand(),
+			helpCommand(), manCommand(),
 		},
 		OnUsageError: func(_ *cli.Context, err error, _ bool) error {
 			return cmdline.WrongUsage(err)
 		},
 		// The library would end the process itself.
 		ExitErrHandler: func(*cli.Context, error) {},
-		Action: func(c *cli.Context) error {
-			if c.Args().Present() {
-				return cmdline.Usagef("no command %q; \"restorefs --help\" lists them",
-					c.Args().First())
-			}
-			return cli.ShowAppHelp(c)
-		},
 	}
 	for _, cmd := range app.Commands {
 		cmd.OnUsageError = app.OnUsageError

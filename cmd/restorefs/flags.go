@@ -15,7 +15,7 @@ func jsonFlag() cli.Flag {
 
 func cacheDirFlag() cli.Flag {
 	return &cli.StringFlag{Name: "cache-dir", EnvVars: []string{"RESTOREFS_CACHE_DIR"},
-		Value: places.DefaultCache(),
+		Value: places.DefaultCache(), DefaultText: "restorefs in $XDG_CACHE_HOME or ~/.cache",
 		Usage: "keep indexes, of a GiB at most, and what was seen on shares below this " +
 			"`DIRECTORY`; " +
 			"losing it loses only time"}

@@ -46,6 +46,7 @@ var mayImport = map[string][]string{
 		"cmd/console", "cmd/exitcode", "cmd/places", "cmd/process", "cmd/source", "cmd/wording",
 		"fusefs/mountinfo", "materialize/cinderapi",
 	},
+	"cmd/manual":      {"cmd/cmdline", "cmd/wording"},
 	"cmd/metrics":     {"cmd/cmdline"},
 	"cmd/mountstatus": {"cmd/serve", "cmd/wording", "fusefs"},
 	"cmd/places":      {"backupstore", "backupstore/share/locate", "cache/private", "cmd/cmdline", "fusefs"},

@@ -28,6 +28,12 @@ func TestMakeInstallPutsAllInItsPlace(t *testing.T) {
 		if err != nil || !strings.Contains(string(unit), "ExecStart="+prefix+"/bin/restorefs mount") || strings.Contains(string(unit), "/usr/local") {
 			t.Errorf("%v: %s", err, unit)
 		}
+		for _, page := range []string{"man1/restorefs.1", "man1/restorefs-list.1", "man7/restorefs-share.7", "man8/mount.fuse.restorefs.8"} {
+			text, err := os.ReadFile(dest + prefix + "/share/man/" + page)
+			if err != nil || !strings.HasPrefix(string(text), ".TH ") {
+				t.Errorf("%v: %.40s", err, text)
+			}
+		}
 		for _, example := range []string{"mnt-restore.mount", "restorefs-user.conf"} {
 			if _, err := os.Stat(dest + prefix + "/share/doc/restorefs/" + example); err != nil {
 				t.Error(err)

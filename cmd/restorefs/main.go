@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/urfave/cli/v2"
+
 	"github.com/restorefs/restorefs/cmd/cmdline"
 	"github.com/restorefs/restorefs/cmd/console"
 	"github.com/restorefs/restorefs/cmd/exitcode"
@@ -51,6 +53,14 @@ func main() {
 	os.Exit(<-ended)
 }
 
+// runArranged runs a command line whose words are in order, or writes the help that it asks for.
+func runArranged(ctx context.Context, app *cli.App, args []string) error {
+	if command, asks := cmdline.AsksHelp(args); asks {
+		return book().Write(app.Writer, app, command, false)
+	}
+	return app.RunContext(ctx, args)
+}
+
 // execute runs the command in args and returns its exit code.
 func execute(ctx context.Context, args []string) int {
 	if os.Getenv("PATH") == "" {
@@ -65,7 +75,7 @@ func execute(ctx context.Context, args []string) int {
 	if err == nil && args != nil {
 		cmdline.EmptyIsUnset(app)
 		if args, err = cmdline.Arrange(app, args); err == nil {
-			err = app.RunContext(ctx, args)
+			err = runArranged(ctx, app, args)
 		}
 	}
 	if err == nil {

@@ -47,12 +47,12 @@ func newVolumeFlags() []cli.Flag {
 			Usage: "create a volume in the cloud and restore to it; its device is found by " +
 				"--device-path or --attach"},
 		&cli.StringFlag{Name: "type",
-			Usage: "with --new-volume: the volume's `TYPE` (the project's default unless given)"},
-		&cli.StringFlag{Name: "availability-zone", Usage: "with --new-volume: the volume's `ZONE`"},
+			Usage: "its `TYPE` (the project's default unless given)"},
+		&cli.StringFlag{Name: "availability-zone", Usage: "its `ZONE`"},
 		&cli.StringFlag{Name: "name",
-			Usage: "with --new-volume: the volume's `NAME` (the name it had unless given)"},
+			Usage: "its `NAME` (the name it had unless given)"},
 		&cli.Int64Flag{Name: "size", DefaultText: "as large as the backup's",
-			Usage: "with --new-volume: at least this many `GIB`"},
+			Usage: "at least this many `GIB`"},
 		&cli.StringFlag{Name: "device-path",
 			Usage: "instead of TARGET: `WHERE` the volume's device shows on this machine: " +
 				"lvm, nfs, ceph, ceph:POOL, or a path with {id}"},
@@ -63,6 +63,6 @@ func newVolumeFlags() []cli.Flag {
 			Usage: "the `ID` of the server of the cloud that this machine is, for --attach, or " +
 				"where --volume is attached (asked of the metadata service, or DMI, unless given)"},
 		&cli.BoolFlag{Name: "cleanup", DisableDefaultText: true,
-			Usage: "with --new-volume: delete the volume when the restore fails"},
+			Usage: "delete it when the restore fails"},
 	}
 }

@@ -176,8 +176,7 @@ func (o Options) export(ctx context.Context, spec string, conf cinders) (*Share,
 		return nil, &SpecError{err}
 	}
 	how := nfsmount.Options{MountOptions: o.MountOptions, Logger: o.Logger}
-	if of, err := nfsmount.ParseExport(conf.Share); err == nil && of.Host == export.Host &&
-		of.Path == export.Path {
+	if isCinders(export, conf) {
 		how.Own = conf.MountPoint
 		how.MountOptions = cmp.Or(o.MountOptions, conf.MountOptions)
 	}
@@ -192,6 +191,12 @@ func (o Options) export(ctx context.Context, spec string, conf cinders) (*Share,
 		return nil, err
 	}
 	return &Share{Root: root, Given: spec, Dir: dir, Source: spec}, nil
+}
+
+// isCinders reports whether an export is that of Cinder's configuration.
+func isCinders(export nfsmount.Export, conf cinders) bool {
+	of, err := nfsmount.ParseExport(conf.Share)
+	return err == nil && of.Host == export.Host && of.Path == export.Path
 }
 
 // IsExport reports whether spec has the form of an NFS export and is not the name of an existing

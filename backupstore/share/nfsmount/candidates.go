@@ -63,6 +63,17 @@ func candidates(mounts []mountinfo.Mount, e Export, own string) []candidate {
 	return slices.Concat(first, exact, above)
 }
 
+// Places returns the directories in which an export should be visible, the best first, by the
+// kernel's table alone: none of them is looked at. own is where Cinder mounts it, "" if that is not
+// known.
+func Places(e Export, own string) (dirs []string) {
+	mounts, _ := mountinfo.Read(mountinfo.Own) // those that could be read
+	for _, c := range candidates(visible(mounts), e, own) {
+		dirs = append(dirs, c.dir)
+	}
+	return dirs
+}
+
 // depth is the number of levels of the directory below its mount.
 func (c candidate) depth() int {
 	return strings.Count(strings.TrimPrefix(c.dir, c.mount.Mountpoint), "/")
