@@ -9,6 +9,8 @@ import (
 
 	"github.com/restorefs/restorefs/backupstore"
 	"github.com/restorefs/restorefs/cmd/console"
+	"github.com/restorefs/restorefs/cmd/places"
+	"github.com/restorefs/restorefs/cmd/proven"
 	"github.com/restorefs/restorefs/cmd/report"
 	"github.com/restorefs/restorefs/cmd/source"
 	"github.com/restorefs/restorefs/cmd/wording"
@@ -24,6 +26,9 @@ type ListOptions struct {
 	CSV    bool
 	Graph  bool
 	Look   time.Duration // at each disk
+	Record places.Record
+
+	book *proven.Book
 }
 
 // List lists the backups on the share.
@@ -33,6 +38,9 @@ func List(ctx context.Context, o ListOptions) (err error) {
 		return err
 	}
 	defer catalog.Close()
+	if o.book, err = source.Proven(o.Record); err != nil {
+		return err
+	}
 	all := catalog.Backups()
 	defer func() { err = errors.Join(err, source.WholeShare(catalog, len(all))) }()
 	if o.Volumes, err = o.volumesNamed(catalog); err != nil {
@@ -100,13 +108,13 @@ func (o ListOptions) volumesNamed(catalog *backupstore.Catalog) (map[string]bool
 func (o ListOptions) print(backups []*backupstore.Backup, names map[string][]string,
 	disks map[*backupstore.Backup]*report.Disk) error {
 	if o.CSV {
-		return report.WriteCSV(o.Out, backups)
+		return report.WriteCSV(o.Out, backups, o.book)
 	}
 	if o.JSON {
 		out := []report.Backup{}
 		for _, b := range backups {
 			l := report.NewBackup(b)
-			l.Disk = disks[b]
+			l.Disk, l.Proven = disks[b], report.NewProven(o.book.Of(b))
 			out = append(out, l)
 		}
 		return wording.WriteJSON(o.Out, out)
@@ -114,7 +122,7 @@ func (o ListOptions) print(backups []*backupstore.Backup, names map[string][]str
 	out := bufio.NewWriter(o.Out)
 	report.Listing{
 		Backups: backups, Names: names, Disks: disks, Now: time.Now(), Graph: o.Graph,
-		Colour: console.Colour(),
+		Colour: console.Colour(), Proven: o.book,
 	}.Print(out)
 	return out.Flush()
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/restorefs/restorefs/cmd/cmdline"
 	"github.com/restorefs/restorefs/cmd/console"
 	"github.com/restorefs/restorefs/cmd/overlays"
+	"github.com/restorefs/restorefs/cmd/places"
 	"github.com/restorefs/restorefs/cmd/report"
 	"github.com/restorefs/restorefs/cmd/source"
 	"github.com/restorefs/restorefs/cmd/wording"
@@ -22,6 +23,7 @@ type ShowOptions struct {
 	Overlay string        // directory of overlays, "" for none
 	Look    time.Duration // at the disk
 	Script  bool          // that restores the volume's metadata, and nothing else
+	Record  places.Record
 }
 
 // Show prints everything known about a backup.
@@ -43,6 +45,11 @@ func Show(ctx context.Context, o ShowOptions) error {
 		return err
 	}
 	s := report.NewShown(b, record.Volume)
+	book, err := source.Proven(o.Record)
+	if err != nil {
+		return err
+	}
+	s.Proven = report.NewProven(book.Of(b))
 	if o.Overlay != "" {
 		written := overlays.Options{Dir: o.Overlay, Group: o.Source.Cache.Group}
 		if s.Overlay, err = overlays.Of(written, b.ID); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/restorefs/restorefs/backupstore"
 	"github.com/restorefs/restorefs/cmd/console"
@@ -17,7 +18,7 @@ func Verify(ctx context.Context, o VerifyOptions) (err error) {
 	if o.bytes, err = o.Memory.Bound(); err != nil {
 		return err
 	}
-	catalog, _, err := source.Open(ctx, o.Source,
+	catalog, share, err := source.Open(ctx, o.Source,
 		backupstore.Options{DecoderBytes: o.bytes, NoIndexBuild: true})
 	if err != nil {
 		return err
@@ -31,17 +32,23 @@ func Verify(ctx context.Context, o VerifyOptions) (err error) {
 		}
 		backups = append(backups, b)
 	}
-	switch {
-	case o.Target != "":
+	if o.Target != "" {
 		return o.compare(ctx, catalog, backups[0])
-	case len(backups) > 0:
-		return o.verify(ctx, catalog, backups)
 	}
-	return o.verifyAll(ctx, catalog)
+	book, err := source.Keeping(ctx, o.Record, share)
+	if err != nil {
+		return err
+	}
+	kept := &keeper{o: o, book: book, at: time.Now()}
+	if len(backups) > 0 {
+		return o.verify(ctx, catalog, backups, kept)
+	}
+	return o.verifyAll(ctx, catalog, kept)
 }
 
 // verifyAll verifies all that Cinder completed.
-func (o VerifyOptions) verifyAll(ctx context.Context, catalog *backupstore.Catalog) error {
+func (o VerifyOptions) verifyAll(ctx context.Context, catalog *backupstore.Catalog,
+	kept *keeper) error {
 	var backups []*backupstore.Backup
 	all := catalog.Backups()
 	for _, b := range all {
@@ -54,11 +61,12 @@ func (o VerifyOptions) verifyAll(ctx context.Context, catalog *backupstore.Catal
 			"%s left out that Cinder is writing or did not complete (list --all shows them)\n",
 			wording.Count(n, "backup"))
 	}
-	return errors.Join(o.verify(ctx, catalog, backups), source.WholeShare(catalog, len(all)))
+	return errors.Join(o.verify(ctx, catalog, backups, kept),
+		source.WholeShare(catalog, len(all)))
 }
 
 func (o VerifyOptions) verify(ctx context.Context, catalog *backupstore.Catalog,
-	backups []*backupstore.Backup) error {
+	backups []*backupstore.Backup, kept *keeper) error {
 	how := backupstore.VerifyOptions{Jobs: o.Jobs, Sample: o.Part,
 		Progress: &backupstore.VerifyProgress{}}
 	show := func() (stop func()) {
@@ -72,6 +80,7 @@ func (o VerifyOptions) verify(ctx context.Context, catalog *backupstore.Catalog,
 	tally := report.Tally{}
 	err := catalog.Verify(ctx, backups, how, func(r backupstore.Report) error {
 		tally.Add(r)
+		kept.add(ctx, r)
 		if o.JSON {
 			out = append(out, report.NewVerified(r))
 			return nil
@@ -82,7 +91,7 @@ func (o VerifyOptions) verify(ctx context.Context, catalog *backupstore.Catalog,
 		return nil
 	})
 	stop()
-	if err != nil {
+	if err = errors.Join(err, kept.end()); err != nil {
 		return err
 	}
 	if o.JSON {

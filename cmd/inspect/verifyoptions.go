@@ -2,6 +2,7 @@ package inspect
 
 import (
 	"github.com/restorefs/restorefs/cmd/console"
+	"github.com/restorefs/restorefs/cmd/places"
 	"github.com/restorefs/restorefs/cmd/process"
 	"github.com/restorefs/restorefs/cmd/source"
 )
@@ -14,7 +15,8 @@ type VerifyOptions struct {
 	Backups []string // as they were named; none for all of the share
 	Jobs    int      // objects that are read in parallel, 0: one for each processor
 	Part    float64  // of the blocks with data that are verified, 0 for all
-	Target  string   // "": the backups are verified; else it is compared with the one backup
+	Record  places.Record
+	Target  string // "": the backups are verified; else it is compared with the one backup
 
 	bytes int64 // of memory for each large user
 }

@@ -26,22 +26,23 @@ func groups() []Group {
 		"volume device-path attach server metadata-rule no-metadata metadata-only")
 	of("verify", "what is proven", "sample target")
 	of("diff", "what is compared", "files")
-	of("ls", "what is listed", "recursive overlay")
-	of("find", "which files", "all name below type newer min-size max-size ignore-case overlay")
+	of("ls", "what is listed", "recursive overlay with")
+	of("find", "which files",
+		"all name below type newer min-size max-size ignore-case overlay with")
 	of("find", "what is printed", "long print0")
-	of("cp", "how it is copied", "archive force overlay")
+	of("cp", "how it is copied", "archive force overlay with")
 	of("index", "which backups", "all")
 	of("doctor", "what is examined", "cloud wait")
 	of("records", "what is made", "script import")
 	of("records", "which backups, and for whom",
 		"project any-project backup-service bucket")
 	of("overlay", "questions", "yes")
-	of("cat", "what is read", "overlay")
-	of("tar", "what is read", "overlay")
+	of("cat", "what is read", "overlay with")
+	of("tar", "what is read", "overlay with")
 	of("", "the cloud", "os-cloud")
 	of("", "speed and memory",
 		"jobs memory bwlimit nice-io disk-cache disk-cache-size cache-dir trust-group")
 	of("", "where the backups are", "share cinder-conf mount-options share-timeout")
-	of("", "what is said", "json progress verbose debug log-format")
+	of("", "what is said", "json progress record verbose debug log-format")
 	return out
 }

@@ -15,19 +15,45 @@ import (
 // unchanged, it is below the home of the user that restorefs runs as, because directories of other
 // users are not used.
 func DefaultCache() string {
-	if os.Getenv("XDG_CACHE_HOME") == "" {
-		var st unix.Stat_t
-		if unix.Stat(os.Getenv("HOME"), &st) == nil && int(st.Uid) != os.Geteuid() {
-			if u, err := user.LookupId(strconv.Itoa(os.Geteuid())); err == nil &&
-				filepath.IsAbs(u.HomeDir) {
-				return filepath.Join(u.HomeDir, ".cache", "restorefs")
-			}
-		}
+	if home := ownHome(); os.Getenv("XDG_CACHE_HOME") == "" && home != "" {
+		return filepath.Join(home, ".cache", "restorefs")
 	}
 	if dir, err := os.UserCacheDir(); err == nil {
 		return filepath.Join(dir, "restorefs")
 	}
 	return "/var/cache/restorefs"
+}
+
+// DefaultRecord returns where restorefs keeps what it cannot compute again without reading backups:
+// for root, whether from a shell or as a service, it is one place.
+func DefaultRecord() string {
+	if dir := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "restorefs")
+	}
+	if os.Geteuid() == 0 {
+		return "/var/lib/restorefs"
+	}
+	home := ownHome()
+	if home == "" {
+		home = os.Getenv("HOME")
+	}
+	if !filepath.IsAbs(home) {
+		return ""
+	}
+	return filepath.Join(home, ".local", "state", "restorefs")
+}
+
+// ownHome returns the home of the user that restorefs runs as, if HOME is another user's; else "".
+func ownHome() string {
+	var st unix.Stat_t
+	if unix.Stat(os.Getenv("HOME"), &st) != nil || int(st.Uid) == os.Geteuid() {
+		return ""
+	}
+	u, err := user.LookupId(strconv.Itoa(os.Geteuid()))
+	if err != nil || !filepath.IsAbs(u.HomeDir) {
+		return ""
+	}
+	return u.HomeDir
 }
 
 // InFull returns where a share is, independent of the working directory.

@@ -26,7 +26,8 @@ type Backup struct {
 	Container   string    `json:"container"`
 	Problems    []string  `json:"problems"`
 
-	Disk *Disk `json:"disk,omitempty"` // with --look
+	Disk   *Disk   `json:"disk,omitempty"` // with --look
+	Proven *Proven `json:"proven,omitempty"`
 }
 
 // NewBackup describes a backup, but for its disk.

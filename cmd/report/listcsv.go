@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/restorefs/restorefs/backupstore"
+	"github.com/restorefs/restorefs/cmd/proven"
 	"github.com/restorefs/restorefs/cmd/wording"
 )
 
@@ -16,10 +17,11 @@ var csvColumns = []string{
 	"id", "volume_id", "volume_name", "name", "description", "created_at", "parent_id",
 	"incremental",
 	"state", "size", "stored_bytes", "objects", "compression", "container", "problems",
+	"proven_ok", "proven_all_at", "proven_part_at",
 }
 
 // WriteCSV writes a line with the names of the columns, and one for each backup.
-func WriteCSV(out io.Writer, backups []*backupstore.Backup) error {
+func WriteCSV(out io.Writer, backups []*backupstore.Backup, book *proven.Book) error {
 	w := csv.NewWriter(out)
 	if err := w.Write(csvColumns); err != nil {
 		return err
@@ -30,7 +32,7 @@ func WriteCSV(out io.Writer, backups []*backupstore.Backup) error {
 		if l.ParentID != nil {
 			parent = *l.ParentID
 		}
-		if err := w.Write([]string{
+		if err := w.Write(append([]string{
 			l.ID, l.VolumeID, csvText(l.VolumeName), csvText(l.Name), csvText(l.Description),
 			l.CreatedAt.Format(time.RFC3339Nano), parent, strconv.FormatBool(l.Incremental),
 			l.State,
@@ -38,12 +40,26 @@ func WriteCSV(out io.Writer, backups []*backupstore.Backup) error {
 			strconv.Itoa(l.Objects), strings.Join(l.Compression, " "),
 			wording.Printable(l.Container),
 			wording.Printable(strings.Join(l.Problems, "; ")),
-		}); err != nil {
+		}, csvProven(NewProven(book.Of(b)))...)); err != nil {
 			return err
 		}
 	}
 	w.Flush()
 	return w.Error()
+}
+
+// csvProven returns the last columns, empty where nothing is known.
+func csvProven(p *Proven) []string {
+	if p == nil {
+		return []string{"", "", ""}
+	}
+	when := func(t *time.Time) string {
+		if t == nil {
+			return ""
+		}
+		return t.Format(time.RFC3339)
+	}
+	return []string{strconv.FormatBool(p.OK), when(p.AllAt), when(p.PartAt)}
 }
 
 // csvText returns a name that others chose. A spreadsheet would take one that begins as a formula

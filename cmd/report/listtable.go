@@ -3,11 +3,13 @@ package report
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
 
 	"github.com/restorefs/restorefs/backupstore"
+	"github.com/restorefs/restorefs/cmd/proven"
 	"github.com/restorefs/restorefs/cmd/wording"
 )
 
@@ -19,6 +21,7 @@ type Listing struct {
 	Now     time.Time
 	Colour  bool
 	Graph   bool // backups stand below their parents
+	Proven  *proven.Book
 }
 
 // row is a line of the table: a backup, or a parent that is not there.
@@ -31,9 +34,26 @@ type row struct {
 }
 
 // columns of the table. The last one is not padded.
-var columns = []string{"BACKUP", "MADE (UTC)", "", "KIND", "SIZE", "STORED", "STATE", "NAME"}
+var columns = []string{
+	"BACKUP", "MADE (UTC)", "", "KIND", "SIZE", "STORED", "STATE", "PROVEN", "NAME",
+}
 
-const stateColumn = 6
+const stateColumn, provenColumn = 6, 7
+
+// withoutProven returns a row of the table without the column that says when backups were proven,
+// where that is known of none.
+func withoutProven(cells []string) []string {
+	if len(cells) <= provenColumn {
+		return cells
+	}
+	return append(cells[:provenColumn:provenColumn], cells[provenColumn+1:]...)
+}
+
+// anyProven says whether of any backup something is known.
+func (l Listing) anyProven() bool {
+	return slices.ContainsFunc(l.Backups,
+		func(b *backupstore.Backup) bool { return l.Proven.Of(b).Known() })
+}
 
 // cells returns what stands in the columns.
 func (l Listing) cells(r row) []string {
@@ -51,7 +71,8 @@ func (l Listing) cells(r row) []string {
 	return []string{
 		r.tree + b.ID, b.CreatedAt.Format("2006-01-02 15:04:05"), wording.Ago(b.CreatedAt, l.Now),
 		kind,
-		wording.VolumeSize(b.Size), wording.Size(b.StoredBytes), b.State.String(), name,
+		wording.VolumeSize(b.Size), wording.Size(b.StoredBytes), b.State.String(),
+		ProvenText(l.Proven.Of(b), l.Now), name,
 	}
 }
 
@@ -62,23 +83,28 @@ func (l Listing) Print(out io.Writer) {
 		return
 	}
 	rows := l.rows()
-	widths := make([]int, len(columns))
-	for i, title := range columns {
+	shown := func(cells []string) []string { return cells }
+	if !l.anyProven() {
+		shown = withoutProven
+	}
+	titles := shown(columns)
+	widths := make([]int, len(titles))
+	for i, title := range titles {
 		widths[i] = len(title)
 	}
 	for _, r := range rows {
-		for i, cell := range l.cells(r) {
+		for i, cell := range shown(l.cells(r)) {
 			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
 		}
 	}
-	l.line(out, columns, widths, nil)
+	l.line(out, titles, widths, nil)
 	volume := ""
 	for _, r := range rows {
 		if r.volume != volume {
 			volume = r.volume
 			fmt.Fprintf(out, "volume %s%s\n", volume, namesText(l.Names[volume]))
 		}
-		l.line(out, l.cells(r), widths, r.backup)
+		l.line(out, shown(l.cells(r)), widths, r.backup)
 		l.remarks(out, r.backup)
 	}
 	fmt.Fprintln(out, l.total())

@@ -65,12 +65,12 @@ func TestNoSpreadsheetTakesANameForAFormula(t *testing.T) {
 	name := "a,\"b\"\n\x1b"
 	b.Name = &name
 	var out bytes.Buffer
-	if err := WriteCSV(&out, []*backupstore.Backup{b}); err != nil {
+	if err := WriteCSV(&out, []*backupstore.Backup{b}, nil); err != nil {
 		t.Fatal(err)
 	}
 	const want = `id,volume_id,volume_name,name,description,created_at,parent_id,incremental,state,size,` +
-		`stored_bytes,objects,compression,container,problems
-aaaa1111,v1,'=cmd|' /C calc'!A0,"a,""b""��",,2026-11-28T12:00:00Z,,false,complete,1073741824,1048576,1,,,
+		`stored_bytes,objects,compression,container,problems,proven_ok,proven_all_at,proven_part_at
+aaaa1111,v1,'=cmd|' /C calc'!A0,"a,""b""��",,2026-11-28T12:00:00Z,,false,complete,1073741824,1048576,1,,,,,,
 `
 	if out.String() != want {
 		t.Errorf("%s", out.String())

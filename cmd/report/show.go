@@ -81,6 +81,7 @@ func PrintShown(out io.Writer, s Shown, overlays string) {
 		digests = "none: objects are checked against their MD5"
 	}
 	w.row("digests", "%s", digests)
+	w.proven(s.Proven)
 	switch {
 	case s.Overlay != nil:
 		w.row("overlay", "%s, in %s", s.Overlay.state(), overlays)
@@ -92,6 +93,15 @@ func PrintShown(out io.Writer, s Shown, overlays string) {
 	w.chain(s.Chain)
 	fmt.Fprintln(w)
 	w.volume(s.Restores)
+}
+
+// proven prints what verify has found out.
+func (w rows) proven(p *Proven) {
+	name := "proven"
+	for _, line := range p.Lines() {
+		w.row(name, "%s", line)
+		name = ""
+	}
 }
 
 // disk prints what is on a disk that was looked at.

@@ -45,7 +45,7 @@ func TestOtherProcessorsRestoreTheSame(t *testing.T) {
 	on := func(name string, args ...string) string { // returns its standard output
 		t.Helper()
 		cmd := exec.CommandContext(t.Context(), programs[name][0], append(programs[name][1:len(programs[name]):len(programs[name])], args...)...)
-		cmd.Env = append(os.Environ(), "RESTOREFS_TEST_MAIN=1", "XDG_CACHE_HOME="+t.TempDir())
+		cmd.Env = append(os.Environ(), "RESTOREFS_TEST_MAIN=1", "XDG_CACHE_HOME="+t.TempDir(), "XDG_STATE_HOME="+t.TempDir())
 		var out, errOut bytes.Buffer
 		cmd.Stdout, cmd.Stderr = &out, &errOut
 		if err := cmd.Run(); err != nil {

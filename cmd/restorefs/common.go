@@ -25,6 +25,7 @@ type common struct {
 	given   cmdline.Given // as they can be repeated in another command
 	share   locate.Options
 	cache   places.Cache
+	record  places.Record
 	memory  process.Memory
 	jobs    int
 	waits   bool // --share-timeout is given
@@ -59,6 +60,10 @@ func commonOf(c *cli.Context) common {
 		cache: places.Cache{
 			Dir: c.String("cache-dir"), Named: c.IsSet("cache-dir"),
 			Group: c.String("trust-group"), Logger: log,
+		},
+		record: places.Record{
+			Dir: c.String("record"), Named: c.IsSet("record"), Group: c.String("trust-group"),
+			Logger: log,
 		},
 		memory: process.Memory{Text: c.String("memory"), Mount: c.Command.Name == "mount"},
 		jobs:   c.Int("jobs"),

@@ -21,6 +21,17 @@ func cacheDirFlag() cli.Flag {
 			"losing it loses only time"}
 }
 
+// recordFlag belongs to each command that keeps or shows what verify found out.
+func recordFlag(usage string) cli.Flag {
+	return &cli.StringFlag{Name: "record", EnvVars: []string{"RESTOREFS_RECORD"},
+		Value:       places.DefaultRecord(),
+		DefaultText: "/var/lib/restorefs for root, else restorefs in ~/.local/state",
+		Usage:       usage}
+}
+
+// recordShown is the usage of recordFlag for commands that show it.
+const recordShown = "show when backups were last proven, which verify keeps in `DIRECTORY`"
+
 // trustGroupFlag belongs to each command that keeps or reads something in a directory of restorefs.
 func trustGroupFlag() cli.Flag {
 	return &cli.StringFlag{Name: "trust-group",

@@ -30,8 +30,8 @@ var mayImport = map[string][]string{
 		"cmd/wording", "fusefs/inside",
 	},
 	"cmd/inspect": {
-		"backupstore", "cmd/cmdline", "cmd/console", "cmd/overlays", "cmd/process", "cmd/report",
-		"cmd/source", "cmd/wording", "materialize",
+		"backupstore", "cmd/cmdline", "cmd/console", "cmd/overlays", "cmd/places", "cmd/process",
+		"cmd/proven", "cmd/report", "cmd/source", "cmd/wording", "materialize",
 	},
 	"cmd/overlays": {
 		"cmd/cmdline", "cmd/console", "cmd/places", "cmd/report", "cmd/wording", "fusefs/overlay",
@@ -52,7 +52,7 @@ var mayImport = map[string][]string{
 	"cmd/places":      {"backupstore", "backupstore/share/locate", "cache/private", "cmd/cmdline", "fusefs"},
 	"cmd/process":     {"cache/disk", "cmd/cmdline", "cmd/console", "cmd/exitcode", "cmd/wording"},
 	"cmd/source": {
-		"backupstore", "backupstore/scanned", "backupstore/share/locate", "cmd/cmdline", "cmd/places", "cmd/report",
+		"backupstore", "backupstore/scanned", "backupstore/share/locate", "cmd/cmdline", "cmd/places", "cmd/proven", "cmd/report",
 		"cmd/wording", "fusefs", "fusefs/contents",
 	},
 	"cache/private/lock": {},
@@ -60,8 +60,9 @@ var mayImport = map[string][]string{
 		"backupstore", "backupstore/share/cinderconf", "cmd/cloud", "cmd/cmdline", "cmd/console", "cmd/exitcode",
 		"cmd/source", "cmd/wording", "materialize/cinderapi",
 	},
+	"cmd/proven": {"backupstore", "cache/private", "cache/private/lock"},
 	"cmd/report": {
-		"backupstore", "backupstore/format", "cmd/wording", "fusefs/contents", "fusefs/overlay",
+		"backupstore", "backupstore/format", "cmd/proven", "cmd/wording", "fusefs/contents", "fusefs/overlay",
 		"materialize", "materialize/cinderapi",
 	},
 	"cmd/cloud":           {"backupstore", "backupstore/safetext", "materialize", "materialize/cinderapi", "materialize/device"},

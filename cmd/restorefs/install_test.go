@@ -129,7 +129,7 @@ func TestTheInstalledHelperMounts(t *testing.T) {
 		umount ` + mountpoint + `
 		while grep -q '^State:.[^ZX]' /proc/$pid/status 2>/dev/null; do sleep 0.05; done`
 	cmd := exec.Command("unshare", "-m", "/bin/sh", "-c", script)
-	cmd.Env = append(os.Environ(), "XDG_CACHE_HOME="+filepath.Join(t.TempDir(), "cache"))
+	cmd.Env = append(os.Environ(), "XDG_CACHE_HOME="+filepath.Join(t.TempDir(), "cache"), "XDG_STATE_HOME="+t.TempDir())
 	if out, err := cmd.CombinedOutput(); err != nil || !strings.HasSuffix(string(out), "440 5\n") {
 		t.Errorf("%v: %s", err, out)
 	}

@@ -269,7 +269,7 @@ func asNobody(t *testing.T) (dir string, command func(args ...string) *exec.Cmd)
 	run(t, "chmod", "0755", program)
 	command = func(args ...string) *exec.Cmd {
 		cmd := exec.Command("setpriv", append([]string{"--reuid=65534", "--regid=65534", "--clear-groups"}, args...)...)
-		cmd.Env = append(os.Environ(), "RESTOREFS_TEST_MAIN=1", "HOME="+dir, "XDG_CACHE_HOME="+dir+"/cache")
+		cmd.Env = append(os.Environ(), "RESTOREFS_TEST_MAIN=1", "HOME="+dir, "XDG_CACHE_HOME="+dir+"/cache", "XDG_STATE_HOME="+dir+"/state")
 		cmd.Dir = dir
 		return cmd
 	}

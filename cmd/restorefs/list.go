@@ -43,6 +43,7 @@ func listCommand() *cli.Command {
 				Usage: "`FORMAT` is table, json (as --json) or csv"},
 			&cli.BoolFlag{Name: "graph", DisableDefaultText: true,
 				Usage: "in the table, draw each backup below the one that it is an increment of"},
+			recordFlag(recordShown),
 			lookFlag(0,
 				"also look at each disk for that long at most, such as 10s: its partitions, file "+
 					"systems, and whether it was in use; this reads the backups"),
@@ -58,7 +59,7 @@ func runList(c *cli.Context) error {
 	}
 	how := inspect.ListOptions{
 		Console: o.Console, Source: o.source(), Volume: c.String("volume"), Sort: c.String("sort"),
-		Graph: c.Bool("graph"), Look: c.Duration("look"),
+		Graph: c.Bool("graph"), Look: c.Duration("look"), Record: o.record,
 	}
 	how.Project = c.String("project")
 	err := listWords{

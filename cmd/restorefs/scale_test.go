@@ -34,7 +34,7 @@ func timed(b *testing.B, cmd *exec.Cmd) (time.Duration, int64) {
 
 func benchProgram(b *testing.B, args ...string) *exec.Cmd {
 	cmd := exec.Command(os.Args[0], args...)
-	cmd.Env = append(os.Environ(), "RESTOREFS_TEST_MAIN=1", "XDG_CACHE_HOME="+b.TempDir())
+	cmd.Env = append(os.Environ(), "RESTOREFS_TEST_MAIN=1", "XDG_CACHE_HOME="+b.TempDir(), "XDG_STATE_HOME="+b.TempDir())
 	return cmd
 }
 

@@ -20,6 +20,7 @@ func showCommand() *cli.Command {
 			lookFlag(10*time.Second,
 				"look at the disk for that long at most: its partitions, file systems, and "+
 					"whether it was in use; 0 for not at all"),
+			recordFlag(recordShown),
 			&cli.BoolFlag{Name: "script",
 				Usage: "print a script that restores the volume's metadata with the openstack " +
 					"client",
@@ -36,5 +37,6 @@ func runShow(c *cli.Context) error {
 	return inspect.Show(c.Context, inspect.ShowOptions{
 		Console: o.Console, Source: o.source(), Backup: o.arg(0), Overlay: c.String("overlay"),
 		Look: c.Duration("look"), Script: c.Bool("script"),
+		Record: o.record,
 	})
 }

@@ -30,6 +30,7 @@ BACKUP. It may be in use; it is not written. Ranges that differ: exit status 1.`
 				Usage: "prove only this `PART` of the blocks with data, chosen at " +
 					"random, such as 5%"},
 			progressFlag(),
+			recordFlag("keep what is found out in `DIRECTORY`, for list"),
 			&cli.StringFlag{Name: "target", Usage: "compare this `DEVICE` or file with BACKUP"},
 		},
 		Action: runVerify,
@@ -54,6 +55,6 @@ func runVerify(c *cli.Context) error {
 	}
 	return inspect.Verify(c.Context, inspect.VerifyOptions{
 		Console: o.Console, Source: o.source(), Memory: o.memory, Backups: o.args,
-		Jobs: c.Int("jobs"), Part: part, Target: target,
+		Jobs: c.Int("jobs"), Part: part, Target: target, Record: o.record,
 	})
 }

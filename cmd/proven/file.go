@@ -1,0 +1,103 @@
+package proven
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/restorefs/restorefs/cache/private"
+	"github.com/restorefs/restorefs/cache/private/lock"
+)
+
+const (
+	fileName = "proven.jsonl"
+	lockName = "proven.lock"
+
+	maxFile    = 64 << 20 // bytes
+	maxLine    = 16 << 10
+	maxEntries = 100_000 // the oldest go first
+	// lockWait is how long another process may take to save what it has.
+	lockWait = 10 * time.Second
+)
+
+// read reads the entries of a directory, by the ids of backups. One without the file has none.
+func read(dir string) (map[string]*entry, error) {
+	all := map[string]*entry{}
+	f, err := os.OpenFile(filepath.Join(dir, fileName), os.O_RDONLY|private.Flags, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return all, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if err := private.Check(f); err != nil {
+		return nil, err
+	}
+	lines := bufio.NewScanner(io.LimitReader(f, maxFile))
+	lines.Buffer(make([]byte, 4<<10), maxLine)
+	for lines.Scan() && len(all) < maxEntries {
+		var e entry
+		if json.Unmarshal(lines.Bytes(), &e) == nil && e.sound() {
+			all[e.Backup] = &e
+		}
+	}
+	if err := lines.Err(); err != nil && !errors.Is(err, bufio.ErrTooLong) {
+		return nil, err
+	}
+	return all, nil
+}
+
+// merge puts entries into the file of a directory, whose others stay.
+func merge(ctx context.Context, dir string, news map[string]*entry) error {
+	f, err := os.OpenFile(filepath.Join(dir, lockName), os.O_RDWR|os.O_CREATE|private.Flags, 0o600)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := private.Check(f); err != nil {
+		return err
+	}
+	// A file system without locks has the last one win, as it would anyway for one backup.
+	err = lock.Wait(ctx, f, lock.Exclusive, lockWait)
+	if err != nil && !errors.Is(err, unix.ENOLCK) && !errors.Is(err, errors.ErrUnsupported) {
+		return fmt.Errorf("lock %s: %w", f.Name(), err)
+	}
+	all, err := read(dir)
+	if err != nil {
+		return err
+	}
+	for id, e := range news {
+		if was := all[id]; was == nil || !was.last().After(e.last()) {
+			all[id] = e
+		}
+	}
+	newest := slices.SortedFunc(maps.Values(all), func(a, b *entry) int {
+		return cmp.Or(b.last().Compare(a.last()), cmp.Compare(a.Backup, b.Backup))
+	})
+	var text bytes.Buffer
+	for _, e := range newest[:min(len(newest), maxEntries)] {
+		line, err := json.Marshal(e)
+		if err != nil {
+			return err
+		}
+		if text.Len()+len(line) < maxFile && len(line) < maxLine {
+			text.Write(line)
+			text.WriteByte('\n')
+		}
+	}
+	return private.Replace(filepath.Join(dir, fileName), text.Bytes())
+}

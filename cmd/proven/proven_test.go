@@ -1,0 +1,157 @@
+package proven
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/restorefs/restorefs/backupstore"
+	"github.com/restorefs/restorefs/backupstore/storetest"
+	"github.com/restorefs/restorefs/backupstore/storetest/leaktest"
+)
+
+func TestMain(m *testing.M) { os.Exit(leaktest.Run(m)) }
+
+var now = time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC)
+
+// backup returns one whose files have a size.
+func backup(label string, bytes int64) *backupstore.Backup {
+	return &backupstore.Backup{Scanned: backupstore.Scanned{Facts: &backupstore.Facts{
+		ID: storetest.ID(label), StoredBytes: bytes, CreatedAt: now,
+	}}}
+}
+
+func right(b *backupstore.Backup) backupstore.Report {
+	return backupstore.Report{Backup: b, OK: true, Bytes: 100, Blocks: 5, SampledOf: 100}
+}
+
+func damaged(b *backupstore.Backup, sibling string) backupstore.Report {
+	return backupstore.Report{Backup: b,
+		Damaged: []backupstore.Damage{{Offset: 4096, Length: 512, Sibling: sibling}}}
+}
+
+func opened(t *testing.T, dir string) *Book {
+	t.Helper()
+	b, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func save(t *testing.T, b *Book) {
+	t.Helper()
+	if err := b.Save(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestWhatWasFoundOutIsKnownToTheNextProcess(t *testing.T) {
+	dir := t.TempDir()
+	a, b := backup("a", 1), backup("b", 1)
+	first := opened(t, dir)
+	first.Add(right(a), 0, now)
+	first.Add(damaged(b, "other"), 0, now)
+	save(t, first)
+	next := opened(t, dir)
+	if l := next.Of(a); l.All == nil || !l.All.At.Equal(now) || !l.All.OK || l.Some != nil || l.Bad != nil {
+		t.Errorf("%+v", l)
+	}
+	l := next.Of(b)
+	if l.Bad == nil || l.Bad.Lost != 512 || l.Bad.Healed != 512 || len(l.Bad.Damaged) != 1 || l.Bad.Damaged[0] != (Range{4096, 512, true}) {
+		t.Errorf("%+v", l.Bad)
+	}
+	if l := next.Of(backup("a", 2)); l.Known() {
+		t.Errorf("it is said of other files: %+v", l)
+	}
+}
+
+func TestAPartThatIsRightHidesNoDamage(t *testing.T) {
+	a := backup("a", 1)
+	book := opened(t, t.TempDir())
+	book.Add(damaged(a, ""), 0, now)
+	book.Add(right(a), 0.05, now.Add(time.Hour))
+	if l := book.Of(a); l.Bad == nil || l.Some == nil || l.Some.Part != 0.05 {
+		t.Errorf("%+v", l)
+	}
+	book.Add(backupstore.Report{Backup: a, Unread: []error{errors.New("permission denied")}}, 0, now.Add(2*time.Hour))
+	if l := book.Of(a); l.Bad == nil || l.All.OK {
+		t.Errorf("what could not be read proves nothing: %+v", l)
+	}
+	book.Add(right(a), 0, now.Add(3*time.Hour))
+	if l := book.Of(a); l.Bad != nil || l.Some != nil || !l.All.OK {
+		t.Errorf("all of it is right: %+v", l)
+	}
+	none := right(a)
+	none.Blocks = 0
+	book.Add(none, 0.05, now.Add(4*time.Hour))
+	if l := book.Of(a); l.Some != nil {
+		t.Errorf("no block was chosen: %+v", l.Some)
+	}
+}
+
+func TestTwoProcessesKeepWhatEachFoundOut(t *testing.T) {
+	dir := t.TempDir()
+	a, b := backup("a", 1), backup("b", 1)
+	one, other := opened(t, dir), opened(t, dir)
+	one.Add(right(a), 0, now)
+	other.Add(right(b), 0, now)
+	other.Add(right(a), 0.1, now.Add(-time.Hour))
+	save(t, one)
+	save(t, other)
+	if last := opened(t, dir); !last.Of(a).Known() || !last.Of(b).Known() || last.Of(a).All == nil {
+		t.Errorf("%+v %+v", last.Of(a), last.Of(b))
+	}
+}
+
+func TestWhatStandsInTheFileIsNotBelieved(t *testing.T) {
+	dir, a := t.TempDir(), backup("a", 1)
+	book := opened(t, dir)
+	book.Add(right(a), 0, now)
+	save(t, book)
+	path := filepath.Join(dir, fileName)
+	good, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, change := range map[string][2]string{
+		"a part that is none":         {`"part":1`, `"part":-1`},
+		"one of more than all":        {`"part":1`, `"part":1e300`},
+		"right, and damaged":          {`"part":1`, `"part":1,"lost":5`},
+		"a year that is none":         {`"at":"2026`, `"at":"0001`},
+		"a negative range":            {`"ok":true,"part":1`, `"ok":false,"part":1,"lost":1,"damaged":[{"offset":-1,"length":1}]`},
+		"an id that is none":          {`"backup":"`, `"backup":"\u001b`},
+		"a version that is none":      {`"of":"`, `"of":"../`},
+		"no proof at all":             {`"all":`, `"none":`},
+		"something else":              {`{`, `[`},
+		"a line that is longer":       {`{`, `{"x":"` + strings.Repeat("x", maxLine) + `",`},
+		"damage that is no damage":    {`"all":`, `"bad":`},
+		"more healed than is damaged": {`"ok":true,"part":1`, `"ok":false,"part":1,"healed":5`},
+	} {
+		text := strings.Replace(string(good), change[0], change[1], 1)
+		if text == string(good) {
+			t.Fatalf("%s: nothing changed in %s", what, good)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if l := opened(t, dir).Of(a); l.Known() {
+			t.Errorf("%s: %+v", what, l)
+		}
+	}
+	if err := os.WriteFile(path, append([]byte("\x00rubbish\n"), good...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if !opened(t, dir).Of(a).Known() {
+		t.Error("a line is lost because another makes no sense")
+	}
+	if err := os.Chmod(path, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(dir); err == nil {
+		t.Error("a file that everybody can write to is read")
+	}
+}

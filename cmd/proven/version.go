@@ -1,0 +1,36 @@
+package proven
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+
+	"github.com/restorefs/restorefs/backupstore"
+)
+
+// versions recognise the files of backups by what a look at the share has seen of them: a copy of
+// the share with other times is another version. No file is read for it.
+type versions map[*backupstore.Backup]string
+
+// of returns the version of a backup's files and of those of its parents.
+func (v versions) of(b *backupstore.Backup) string {
+	chain := b.Chain()
+	if chain == nil {
+		chain = []*backupstore.Backup{b}
+	}
+	below := ""
+	for i := len(chain) - 1; i >= 0; i-- {
+		l := chain[i]
+		known, ok := v[l]
+		if !ok {
+			h := sha256.New()
+			fmt.Fprintf(h, "%s %s %q %q %d %d %d %d %d %d", below, l.ID, l.VolumeID, l.ParentID,
+				l.CreatedAt.UnixNano(), l.StoredBytes, l.Objects, l.DataEnd, l.Metadata.Size,
+				l.Metadata.Modified)
+			known = hex.EncodeToString(h.Sum(nil))[:versionLen]
+			v[l] = known
+		}
+		below = known
+	}
+	return below
+}

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/restorefs/restorefs/backupstore/storetest"
+	"github.com/restorefs/restorefs/cmd/exitcode"
+	"github.com/restorefs/restorefs/cmd/report"
+)
+
+func TestListAndShowSayWhenABackupWasLastProven(t *testing.T) {
+	unwatched(t)
+	share, list := storetest.Fixtures(t)
+	good, part := storetest.Find(t, list, "chain 3"), storetest.Find(t, list, "full bz2")
+	bad := storetest.Find(t, list, "damaged with a sibling")
+	kept := filepath.Join(t.TempDir(), "state")
+	do := func(want int, args ...string) (stdout string) {
+		t.Helper()
+		stdout, stderr, code := restorefs(t, append(args, "--share", share, "--record", kept)...)
+		if code != want {
+			t.Fatalf("%s: exit %d: %s", args, code, stderr)
+		}
+		return stdout
+	}
+	if out := do(0, "list"); strings.Contains(out, "PROVEN") {
+		t.Errorf("nothing is known: %s", out)
+	}
+	if _, err := os.Stat(kept); err == nil {
+		t.Error("a list made the directory")
+	}
+	do(exitcode.Damaged, "verify", good.ID, bad.ID)
+	do(0, "verify", "--sample", "60%", part.ID)
+	var all []report.Backup
+	if err := json.Unmarshal([]byte(do(0, "list", "--json")), &all); err != nil {
+		t.Fatal(err)
+	}
+	for _, b := range all {
+		p := b.Proven
+		switch b.ID {
+		case good.ID:
+			if p == nil || !p.OK || p.AllAt == nil || p.PartAt != nil {
+				t.Errorf("%+v", p)
+			}
+		case part.ID:
+			if p == nil || !p.OK || p.AllAt != nil || p.PartAt == nil || p.Part <= 0 {
+				t.Errorf("%+v", p)
+			}
+		case bad.ID:
+			if p == nil || p.OK || p.DamagedBytes == 0 || p.HealedBytes != p.DamagedBytes {
+				t.Errorf("%+v", p)
+			}
+		default:
+			if p != nil {
+				t.Errorf("%s: %+v", b.ID, p)
+			}
+		}
+	}
+	table := do(0, "list")
+	if !strings.Contains(table, "PROVEN") || strings.Count(table, "  now  ") < 1 || !strings.Contains(table, "healed, now") {
+		t.Errorf("%s", table)
+	}
+	if out := do(0, "show", "--look", "0", good.ID); !strings.Contains(out, "proven       all of it, ") {
+		t.Errorf("%s", out)
+	}
+	// A backup whose files are others is another one.
+	if err := os.Chtimes(filepath.Join(share, good.Container, good.Prefix+"_metadata"), good.Created, good.Created); err != nil {
+		t.Fatal(err)
+	}
+	if out := do(0, "show", "--look", "0", good.ID); strings.Contains(out, "proven") {
+		t.Errorf("%s", out)
+	}
+}
+
+func TestWhatVerifyFindsOutIsKeptWhereItMayBe(t *testing.T) {
+	unwatched(t)
+	share, b := smallShare(t)
+	if _, stderr, code := restorefs(t, "verify", "--share", share, "--record", share+"/x", b.ID); code != exitcode.Usage || !strings.Contains(stderr, "on the share") {
+		t.Errorf("exit %d: %s", code, stderr)
+	}
+	open := t.TempDir()
+	if err := os.Chmod(open, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	for _, command := range []string{"verify", "list"} {
+		if _, stderr, code := restorefs(t, command, "--share", share, "--record", open); code != exitcode.Failed || !strings.Contains(stderr, "--record") {
+			t.Errorf("%s, a directory of others that was named: exit %d: %s", command, code, stderr)
+		}
+		cmd := program(t, command, "--share", share)
+		cmd.Env = append(cmd.Env, "XDG_STATE_HOME=/dev/null")
+		out, err := cmd.CombinedOutput()
+		if err != nil || strings.Contains(string(out), "cannot be kept") != (command == "verify") {
+			t.Errorf("%s, the usual one cannot be made: %v %s", command, err, out)
+		}
+	}
+}
