@@ -85,6 +85,7 @@ var mayImport = map[string][]string{
 	"fusefs/inside":                {"fusefs/contents", "fusefs/inside/btrfs", "fusefs/inside/ext4", "fusefs/inside/lvm", "fusefs/inside/ntfs", "fusefs/inside/vfat", "fusefs/inside/xfs", "fusefs/parttable"},
 	"fusefs/inside/btrfs":          {},
 	"fusefs/inside/ext4":           {},
+	"fusefs/inside/luks":           {},
 	"fusefs/inside/lvm":            {},
 	"fusefs/inside/ntfs":           {},
 	"fusefs/inside/vfat":           {},
