@@ -56,7 +56,7 @@ func TestACopyOfABucketIsAShare(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r := records[len(records)-1].Record
+		r := records[len(records)-1].ImportRecord()
 		bucket := filepath.Base(strings.TrimSuffix(got.Path, "/"+b.Key))
 		if r.ServiceMetadata != b.Key || r.Container != bucket || r.Service != "driver" || r.ObjectCount != len(b.Objects) {
 			t.Errorf("%+v", r)

@@ -1,6 +1,7 @@
 package backupstore
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -66,10 +67,14 @@ func (r ImportRecord) URL() (string, error) {
 	return base64.StdEncoding.EncodeToString(text), nil
 }
 
-// Importable is a backup with the record for its import.
+// Importable is a backup that has a record for its import.
 type Importable struct {
 	*Backup
-	Record ImportRecord
+	service  string
+	children int // complete increments of it on the share
+	// BucketName is the name of the bucket or container of an object store, if the caller knows it: ""
+	// is that which the share tells.
+	BucketName string
 }
 
 // ImportRecords returns the records of backups and of their chains, each once, every parent before
@@ -82,7 +87,7 @@ func (c *Catalog) ImportRecords(backups []*Backup, service string) ([]Importable
 			children[b.ParentID]++
 		}
 	}
-	var all []Importable
+	all := make([]Importable, 0, len(backups))
 	done := map[string]bool{}
 	for _, b := range backups {
 		if b.State != Complete {
@@ -92,25 +97,25 @@ func (c *Catalog) ImportRecords(backups []*Backup, service string) ([]Importable
 		first := len(all)
 		for l := b; l != nil && !done[l.ID]; l = l.Parent() {
 			done[l.ID] = true
-			all = append(all, Importable{l, l.importRecord(service, children[l.ID])})
+			all = append(all, Importable{Backup: l, service: service, children: children[l.ID]})
 		}
 		slices.Reverse(all[first:])
 	}
 	return all, nil
 }
 
-func (b *Backup) importRecord(service string, children int) ImportRecord {
-	const gib = 1 << 30
+// ImportRecord returns the record. It is made anew by each call: those of a whole share are large.
+func (b Importable) ImportRecord() ImportRecord {
 	r := ImportRecord{
 		ID: b.ID, VolumeID: b.VolumeID, Container: b.Container, Status: "available",
-		SizeGiB: (b.Size + gib - 1) / gib, Name: b.Name, Description: b.Description,
-		ServiceMetadata: b.Key, Service: service, ObjectCount: b.Objects,
-		NumDependentBackups: children,
+		SizeGiB: b.SizeGiB(), Name: b.Name, Description: b.Description,
+		ServiceMetadata: b.Key, Service: b.service, ObjectCount: b.Objects,
+		NumDependentBackups: b.children,
 		Metadata:            map[string]string{},
 	}
 	switch {
 	case b.InBucket():
-		r.Container = b.Bucket()
+		r.Container = cmp.Or(b.BucketName, b.Bucket())
 	case r.Container == ".":
 		r.Container = ""
 	}
@@ -125,6 +130,15 @@ func (b *Backup) importRecord(service string, children int) ImportRecord {
 		r.UserID, r.ProjectID = m.Base.UserID, m.Base.ProjectID
 	}
 	return r
+}
+
+// Service returns the name of Cinder's driver in the record.
+func (b Importable) Service() string { return b.service }
+
+// SizeGiB returns the size of the volume as Cinder counts it, in whole GiB.
+func (b Importable) SizeGiB() int64 {
+	const gib = 1 << 30
+	return (b.Size + gib - 1) / gib
 }
 
 // Misplaced reports whether the share that was opened is not the one that Cinder uses, by the

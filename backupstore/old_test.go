@@ -73,13 +73,14 @@ func TestBackupsByTheNamesOfOldCindersAreReadAndAreParents(t *testing.T) {
 	if err != nil || len(records) != 4 {
 		t.Fatalf("%d records, %v", len(records), err)
 	}
-	for i, r := range records {
-		if want := all[i].Prefix; r.Record.ServiceMetadata != want || r.Record.Container != all[i].Container || r.Record.ObjectCount != len(all[i].Objects) {
-			t.Errorf("%+v, want prefix %s", r.Record, want)
+	for i, b := range records {
+		r := b.ImportRecord()
+		if want := all[i].Prefix; r.ServiceMetadata != want || r.Container != all[i].Container || r.ObjectCount != len(all[i].Objects) {
+			t.Errorf("%+v, want prefix %s", r, want)
 		}
 	}
-	if records[0].Record.ServiceMetadata != "backup" {
-		t.Errorf("service_metadata is %q", records[0].Record.ServiceMetadata)
+	if records[0].ImportRecord().ServiceMetadata != "backup" {
+		t.Errorf("service_metadata is %q", records[0].ImportRecord().ServiceMetadata)
 	}
 	err = c.Verify(t.Context(), c.Backups(), backupstore.VerifyOptions{}, func(r backupstore.Report) error {
 		if !r.OK {

@@ -120,7 +120,8 @@ func importRecord(ctx context.Context, client *cinderapi.Client,
 
 func tryRecord(ctx context.Context, client *cinderapi.Client,
 	b backupstore.Importable) (RecordResult, error) {
-	url, err := b.Record.URL()
+	record := b.ImportRecord()
+	url, err := record.URL()
 	if err != nil {
 		return "", err
 	}
@@ -136,7 +137,7 @@ func tryRecord(ctx context.Context, client *cinderapi.Client,
 	result := RecordPresent
 	if there == nil {
 		result = RecordImported
-		lost := client.ImportBackup(ctx, b.ID, b.Record.Service, url)
+		lost := client.ImportBackup(ctx, b.ID, record.Service, url)
 		if lost != nil && !cinderapi.Lost(lost) {
 			return "", importError(lost)
 		}
@@ -150,5 +151,5 @@ func tryRecord(ctx context.Context, client *cinderapi.Client,
 			return "", stopped(err)
 		}
 	}
-	return result, usable(there, b.Record)
+	return result, usable(there, record)
 }

@@ -61,8 +61,12 @@ func List(ctx context.Context, o ListOptions) (err error) {
 	report.Sort(shown, names, o.Sort)
 	disks := map[*backupstore.Backup]*report.Disk{}
 	for _, b := range shown {
-		if disks[b], err = source.Look(ctx, catalog, b, o.Look); err != nil {
+		disk, err := source.Look(ctx, catalog, b, o.Look)
+		if err != nil {
 			return err
+		}
+		if disk != nil {
+			disks[b] = disk
 		}
 	}
 	if err := o.print(shown, names, disks); err != nil {
@@ -110,19 +114,14 @@ func (o ListOptions) print(backups []*backupstore.Backup, names map[string][]str
 	if o.CSV {
 		return report.WriteCSV(o.Out, backups, o.book)
 	}
-	if o.JSON {
-		out := []report.Backup{}
-		for _, b := range backups {
-			l := report.NewBackup(b)
-			l.Disk, l.Proven = disks[b], report.NewProven(o.book.Of(b))
-			out = append(out, l)
-		}
-		return wording.WriteJSON(o.Out, out)
-	}
 	out := bufio.NewWriter(o.Out)
-	report.Listing{
+	listing := report.Listing{
 		Backups: backups, Names: names, Disks: disks, Now: time.Now(), Graph: o.Graph,
 		Colour: console.Colour(), Proven: o.book,
-	}.Print(out)
+	}
+	if o.JSON {
+		return errors.Join(listing.WriteJSON(out), out.Flush())
+	}
+	listing.Print(out)
 	return out.Flush()
 }

@@ -87,8 +87,7 @@ func (s Selection) place(all []backupstore.Importable) error {
 			return cmdline.Usagef("backup %s was written by Cinder's NFS or posix driver, and %s "+
 				"cannot read it: give --backup-service nfs or posix", b.ID, s.Service)
 		case b.InBucket():
-			b.Record.Container = cmp.Or(s.Bucket, b.Record.Container)
-			if b.Record.Container == "" {
+			if b.BucketName = s.Bucket; cmp.Or(s.Bucket, b.Bucket()) == "" {
 				return cmdline.Usagef("nothing on the share tells the name of the bucket or "+
 					"container from which backup %s was copied: give --bucket NAME (Cinder's "+
 					"default is volumebackups)", b.ID)

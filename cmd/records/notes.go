@@ -19,7 +19,7 @@ func PrintNotes(w io.Writer, chosen []backupstore.Importable) {
 	before, projects := map[string]int{}, map[string]int{}
 	var gib int64
 	for _, b := range chosen {
-		gib += b.Record.SizeGiB
+		gib += b.SizeGiB()
 		projects[cloud.ProjectOf(b.Backup)]++
 		dir, inside := b.Misplaced()
 		if dir != "" {

@@ -23,20 +23,21 @@ type Record struct {
 
 // PrintJSON prints the records for scripts. odd is why Cinder cannot restore some of them, by id.
 func PrintJSON(w io.Writer, chosen []backupstore.Importable, odd map[string]string) error {
-	all := make([]Record, 0, len(chosen))
+	list := wording.NewJSONList(w)
 	for _, b := range chosen {
-		url, err := b.Record.URL()
+		r := b.ImportRecord()
+		url, err := r.URL()
 		if err != nil {
 			return err
 		}
-		all = append(all, Record{
-			ID: b.ID, VolumeID: b.VolumeID, ParentID: b.Record.ParentID,
-			ProjectID:     b.Record.ProjectID,
-			BackupService: b.Record.Service, BackupURL: url, Record: b.Record,
-			CannotRestore: odd[b.ID],
-		})
+		if err := list.Add(Record{
+			ID: b.ID, VolumeID: b.VolumeID, ParentID: r.ParentID, ProjectID: r.ProjectID,
+			BackupService: r.Service, BackupURL: url, Record: r, CannotRestore: odd[b.ID],
+		}); err != nil {
+			return err
+		}
 	}
-	return wording.WriteJSON(w, all)
+	return list.End()
 }
 
 // PrintCommands prints the commands that import them, each after a comment.
@@ -47,12 +48,12 @@ func PrintCommands(w io.Writer, chosen []backupstore.Importable) error {
 			volume = b.VolumeID
 			fmt.Fprintf(w, "# volume %s%s\n", volume, wording.Quoted(b.VolumeName()))
 		}
-		url, err := b.Record.URL()
+		url, err := b.ImportRecord().URL()
 		if err != nil {
 			return err
 		}
 		fmt.Fprintf(w, "# %s\nopenstack volume backup record import %s %s\n", describe(b),
-			wording.ShellWord(b.Record.Service), url)
+			wording.ShellWord(b.Service()), url)
 	}
 	return nil
 }
@@ -68,5 +69,5 @@ func describe(b backupstore.Importable) string {
 		name = wording.Quoted(*b.Name)
 	}
 	return fmt.Sprintf("%s  %s  %s  %d GiB%s", b.ID, b.CreatedAt.Format("2006-01-02 15:04:05"),
-		kind, b.Record.SizeGiB, name)
+		kind, b.SizeGiB(), name)
 }

@@ -25,7 +25,7 @@ func PrintScript(w io.Writer, chosen []backupstore.Importable, share string) err
 	fmt.Fprintf(w, "#!/bin/sh\n# %d backup record(s) for Cinder, made by restorefs from %s\n%s",
 		len(chosen), wording.Printable(share), script)
 	for _, b := range chosen {
-		url, err := b.Record.URL()
+		url, err := b.ImportRecord().URL()
 		if err != nil {
 			return err
 		}
@@ -34,7 +34,7 @@ func PrintScript(w io.Writer, chosen []backupstore.Importable, share string) err
 			parent = b.ParentID
 		}
 		fmt.Fprintf(w, "\n# %s\nrecord %s %s %s \\\n  %s\n", describe(b), b.ID, parent,
-			wording.ShellWord(b.Record.Service), url)
+			wording.ShellWord(b.Service()), url)
 	}
 	_, err := fmt.Fprint(w, "\nfinish\n")
 	return err

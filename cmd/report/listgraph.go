@@ -6,23 +6,27 @@ import (
 	"github.com/restorefs/restorefs/backupstore"
 )
 
-// rows returns the lines of the table: the backups in their order, or below their parents.
-func (l Listing) rows() []row {
+// rows gives the lines of the table: the backups in their order, or below their parents. What it
+// holds is no more than one volume's.
+func (l Listing) rows(each func(row) bool) {
 	if !l.Graph {
-		out := make([]row, 0, len(l.Backups))
 		for _, b := range l.Backups {
-			out = append(out, row{volume: b.VolumeID, backup: b})
+			if !each(row{volume: b.VolumeID, backup: b}) {
+				return
+			}
 		}
-		return out
+		return
 	}
-	var out []row
 	for start, end := 0, 0; start < len(l.Backups); start = end {
 		for end < len(l.Backups) && l.Backups[end].VolumeID == l.Backups[start].VolumeID {
 			end++
 		}
-		out = append(out, chains(l.Backups[start:end])...)
+		for _, r := range chains(l.Backups[start:end]) {
+			if !each(r) {
+				return
+			}
+		}
 	}
-	return out
 }
 
 // graph draws the chains of a volume: each backup below its parent. Of several that are on one

@@ -25,7 +25,7 @@ func TestAGraphHasEachBackupBelowItsParent(t *testing.T) {
 			all = append(all, listed(string(rune('a'+i)), strings.Trim(string(p), "-"), "v", "", 9-i))
 		}
 		var got []string
-		for _, r := range (Listing{Backups: all, Graph: true}).rows() {
+		for r := range (Listing{Backups: all, Graph: true}).rows {
 			if r.backup == nil {
 				got = append(got, r.tree+r.missing)
 				continue
@@ -45,7 +45,7 @@ func TestAGraphOfForgedParentsHasEachBackupOnce(t *testing.T) {
 		all = append(all, listed(fmt.Sprint(i), fmt.Sprint(i-2+i%2*-1), "v", "", 1))
 	}
 	seen := map[string]bool{}
-	for _, r := range (Listing{Backups: all, Graph: true}).rows() {
+	for r := range (Listing{Backups: all, Graph: true}).rows {
 		if len(r.tree) > 400 {
 			t.Fatalf("%q", r.tree)
 		}

@@ -82,7 +82,6 @@ func (l Listing) Print(out io.Writer) {
 	if len(l.Backups) == 0 {
 		return
 	}
-	rows := l.rows()
 	shown := func(cells []string) []string { return cells }
 	if !l.anyProven() {
 		shown = withoutProven
@@ -92,14 +91,14 @@ func (l Listing) Print(out io.Writer) {
 	for i, title := range titles {
 		widths[i] = len(title)
 	}
-	for _, r := range rows {
+	for r := range l.rows {
 		for i, cell := range shown(l.cells(r)) {
 			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
 		}
 	}
 	l.line(out, titles, widths, nil)
 	volume := ""
-	for _, r := range rows {
+	for r := range l.rows {
 		if r.volume != volume {
 			volume = r.volume
 			fmt.Fprintf(out, "volume %s%s\n", volume, namesText(l.Names[volume]))

@@ -31,6 +31,10 @@ func Quoted(name string) string {
 // WriteJSON writes v as indented JSON that steers no terminal either.
 func WriteJSON(w io.Writer, v any) error { return writeJSON(w, v, true) }
 
+// NewJSONList begins a list that becomes what WriteJSON writes of a slice, element by element: Add
+// each, then End.
+func NewJSONList(w io.Writer) *safetext.List { return safetext.NewList(w) }
+
 // WriteJSONLine writes v as one line of such JSON.
 func WriteJSONLine(w io.Writer, v any) error { return writeJSON(w, v, false) }
 
