@@ -116,6 +116,7 @@ type Status struct {
 	layers     int     // of its chain
 	usable     bool    // it is readable and has a place in its chain
 	composable bool    // all of its chain is usable
+	judging    judging // of resolve alone
 	chainEnd   int64   // end of the last object of all its chain in the volume
 	culprit    *Backup // the backup in the chain that makes it incomplete or broken
 }

@@ -13,24 +13,32 @@ func resolve(s snapshot) {
 			b.parent = s.byID[b.ParentID]
 		}
 	}
-	settled := map[*Backup]bool{}
+	var line []*Backup
 	for _, b := range s.backups {
 		// Ancestors first, so that each is judged once, however long the chain is.
-		var line []*Backup
-		onLine := map[*Backup]bool{}
-		for l := b; l != nil && !settled[l]; l = l.parent {
-			if onLine[l] {
+		line = line[:0]
+		for l := b; l != nil && l.judging != isJudged; l = l.parent {
+			if l.judging == onLine {
 				cut(line, l)
 				break
 			}
-			line, onLine[l] = append(line, l), true
+			line, l.judging = append(line, l), onLine
 		}
 		for i := len(line) - 1; i >= 0; i-- {
 			judge(line[i])
-			settled[line[i]] = true
+			line[i].judging = isJudged
 		}
 	}
 }
+
+// judging is how far resolve is with a backup.
+type judging uint8
+
+const (
+	unjudged judging = iota
+	onLine           // its ancestors are being looked for
+	isJudged         // its Status is complete
+)
 
 // cut breaks the cycle that starts at from: none of its backups can be used.
 func cut(line []*Backup, from *Backup) {

@@ -72,8 +72,8 @@ type Importable struct {
 	*Backup
 	service  string
 	children int // complete increments of it on the share
-	// BucketName is the name of the bucket or container of an object store, if the caller knows it: ""
-	// is that which the share tells.
+	// BucketName is the name of the bucket or container of an object store, if the caller knows
+	// it; "" is that which the share tells.
 	BucketName string
 }
 
@@ -104,7 +104,7 @@ func (c *Catalog) ImportRecords(backups []*Backup, service string) ([]Importable
 	return all, nil
 }
 
-// ImportRecord returns the record. It is made anew by each call: those of a whole share are large.
+// ImportRecord returns the record. It is made anew by each call: those of a share are large.
 func (b Importable) ImportRecord() ImportRecord {
 	r := ImportRecord{
 		ID: b.ID, VolumeID: b.VolumeID, Container: b.Container, Status: "available",

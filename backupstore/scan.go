@@ -69,8 +69,8 @@ func scan(ctx context.Context, s share.Share, m memory) (look, error) {
 	if t, ok := s.(interface{ TellsStamps() bool }); ok {
 		sc.tells = t.TellsStamps()
 	}
-	top := &visit{dir: ".", was: m.root, now: &scanned.Dir{Name: "."}}
-	group.Go(func() error { return sc.walk(ctx, top) })
+	top := &visit{was: m.root, now: &scanned.Dir{Name: "."}}
+	group.Go(func() error { return sc.walk(ctx, top, place{dir: "."}) })
 	if err := group.Wait(); err != nil {
 		return look{}, err
 	}

@@ -13,13 +13,13 @@ const manyBackups = 4
 // unchanged reports whether a directory holds the names that are remembered, with the same
 // _metadata. Those of a share are seldom listed again: their own stamp says that no name has come
 // or gone. The error is that of ctx, or says that the server is away.
-func (s *scanner) unchanged(ctx context.Context, v *visit) (bool, error) {
+func (s *scanner) unchanged(ctx context.Context, v *visit, at place) (bool, error) {
 	w := v.was
 	if w == nil || s.memory.anew {
 		return false, nil
 	}
-	toldSo := v.told != (share.Stamp{})
-	if toldSo && !w.Stamp.Is(v.told) || !toldSo && !w.Stamp.Known() {
+	toldSo := at.told != (share.Stamp{})
+	if toldSo && !w.Stamp.Is(at.told) || !toldSo && !w.Stamp.Known() {
 		return false, nil
 	}
 	for _, f := range w.Backups {
@@ -28,7 +28,7 @@ func (s *scanner) unchanged(ctx context.Context, v *visit) (bool, error) {
 		}
 	}
 	switch {
-	case v.depth == 0 && len(w.Backups) == 0:
+	case at.depth == 0 && len(w.Backups) == 0:
 		return false, nil // listing it may tell the stamps of all below
 	case toldSo && len(w.Backups) == 0:
 		return len(w.Dirs) < 2, nil // as above
@@ -39,7 +39,7 @@ func (s *scanner) unchanged(ctx context.Context, v *visit) (bool, error) {
 	for i, f := range w.Backups {
 		names[i] = f.Prefix + "_metadata"
 	}
-	own, of, err := s.share.Look(ctx, v.dir, names)
+	own, of, err := s.share.Look(ctx, at.dir, names)
 	switch {
 	case ctx.Err() != nil:
 		return false, ctx.Err()

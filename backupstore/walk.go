@@ -24,31 +24,50 @@ func (s *scanner) do(f func() error) error {
 }
 
 // visit is a directory that is being looked at. Each has one goroutine at a time, and those below
-// theirs.
+// theirs. All of a share's are in memory until the look is over, so they are small.
 type visit struct {
-	dir   string
-	depth int
-	told  share.Stamp  // what the listing of the directory above told; zero: nothing
 	was   *scanned.Dir // nil: it is not remembered
 	now   *scanned.Dir // without what is below it
 	facts []*scanned.Facts
-	below []*visit
+	below []visit
 }
 
-func (v *visit) to(name string, told share.Stamp) *visit {
-	n := &visit{
-		dir: path.Join(v.dir, name), depth: v.depth + 1, told: told, now: &scanned.Dir{Name: name},
+// place is where a visit is, and what is known of it before.
+type place struct {
+	dir   string
+	depth int
+	told  share.Stamp // what the listing of the directory above told; zero: nothing
+}
+
+func (p place) to(name string) place {
+	return place{dir: path.Join(p.dir, name), depth: p.depth + 1}
+}
+
+// descend prepares visits of that many directories below.
+func (v *visit) descend(n int, name func(i int) string) {
+	if n == 0 {
+		return
 	}
-	if v.was != nil {
-		if i, ok := slices.BinarySearchFunc(v.was.Dirs, name,
-			func(d *scanned.Dir, name string) int {
-				return strings.Compare(d.Name, name)
-			}); ok {
-			n.was = v.was.Dirs[i]
-		}
+	v.below = make([]visit, n)
+	now := make([]scanned.Dir, n)
+	for i := range v.below {
+		now[i].Name = name(i)
+		v.below[i] = visit{was: v.remembered(now[i].Name), now: &now[i]}
 	}
-	v.below = append(v.below, n)
-	return n
+}
+
+// remembered returns what is known of a directory in this one.
+func (v *visit) remembered(name string) *scanned.Dir {
+	if v.was == nil {
+		return nil
+	}
+	i, ok := slices.BinarySearchFunc(v.was.Dirs, name, func(d *scanned.Dir, name string) int {
+		return strings.Compare(d.Name, name)
+	})
+	if !ok {
+		return nil
+	}
+	return v.was.Dirs[i]
 }
 
 // known returns what is remembered of the backup with a prefix here, nil if nothing is.
@@ -67,22 +86,27 @@ func (v *visit) known(prefix string) *scanned.Facts {
 }
 
 // remember returns what the next look has to know, when all below has been visited: what was known
-// before, if nothing has changed.
+// before, if nothing has changed. The visit cannot be used any more.
 func (v *visit) remember() *scanned.Dir {
 	d := v.now
-	for _, f := range v.facts {
-		if f == nil { // it has to be looked at again
-			d.Stamp = scanned.Stamp{}
-			continue
+	if len(v.facts) > 0 {
+		d.Backups = v.facts
+	}
+	if slices.Contains(v.facts, nil) { // one that has to be looked at again
+		d.Stamp, d.Backups = scanned.Stamp{}, nil
+		for _, f := range v.facts {
+			if f != nil {
+				d.Backups = append(d.Backups, f)
+			}
 		}
-		d.Backups = append(d.Backups, f)
 	}
 	if len(v.below) > 0 {
 		d.Dirs = make([]*scanned.Dir, len(v.below))
 	}
-	for i, sub := range v.below {
-		d.Dirs[i] = sub.remember()
+	for i := range v.below {
+		d.Dirs[i] = v.below[i].remember()
 	}
+	v.below = nil
 	if w := v.was; w != nil && w.Name == d.Name && w.Stamp == d.Stamp &&
 		slices.Equal(w.Backups, d.Backups) && slices.Equal(w.Dirs, d.Dirs) {
 		return w
@@ -91,26 +115,32 @@ func (v *visit) remember() *scanned.Dir {
 }
 
 // walk visits a directory and those below it.
-func (s *scanner) walk(ctx context.Context, v *visit) error {
-	if v.depth > scanDepth {
+func (s *scanner) walk(ctx context.Context, v *visit, at place) error {
+	if at.depth > scanDepth {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		if s.look.tooDeep == "" || v.dir < s.look.tooDeep {
-			s.look.tooDeep = v.dir
+		if s.look.tooDeep == "" || at.dir < s.look.tooDeep {
+			s.look.tooDeep = at.dir
 		}
 		return nil
 	}
-	same, err := s.unchanged(ctx, v)
+	same, err := s.unchanged(ctx, v, at)
 	if err != nil {
 		return err
 	}
+	var subdirs []share.Entry // with their stamps; nil if they are those that are known
 	if same {
 		s.keep(v)
-	} else if err := s.list(ctx, v); err != nil {
+	} else if subdirs, err = s.list(ctx, v, at.dir); err != nil {
 		return err
 	}
-	for _, sub := range v.below {
-		if err := s.do(func() error { return s.walk(ctx, sub) }); err != nil {
+	for i := range v.below {
+		sub := &v.below[i]
+		below := at.to(sub.now.Name)
+		if subdirs != nil {
+			below.told = subdirs[i].Stamp
+		}
+		if err := s.do(func() error { return s.walk(ctx, sub, below) }); err != nil {
 			return err
 		}
 	}
@@ -127,10 +157,7 @@ func (s *scanner) keep(v *visit) {
 		}
 		s.mu.Unlock()
 	}
-	v.below = make([]*visit, 0, len(v.was.Dirs))
-	for _, d := range v.was.Dirs {
-		v.to(d.Name, share.Stamp{})
-	}
+	v.descend(len(v.was.Dirs), func(i int) string { return v.was.Dirs[i].Name })
 }
 
 // remembered returns the backup that f was said of.
@@ -141,51 +168,51 @@ func (s *scanner) remembered(f *scanned.Facts) *Scanned {
 	return &Scanned{f, fine}
 }
 
-// list reads a directory.
-func (s *scanner) list(ctx context.Context, v *visit) error {
-	entries, own, err := s.share.ReadDir(ctx, v.dir, maybeBackup)
+// list reads a directory. It returns the directories below, one for each visit.
+func (s *scanner) list(ctx context.Context, v *visit, dir string) ([]share.Entry, error) {
+	entries, own, err := s.share.ReadDir(ctx, dir, maybeBackup)
 	switch {
 	case ctx.Err() != nil:
-		return ctx.Err()
-	case err != nil && v.dir == ".":
-		return fmt.Errorf("read the share %s: %w", s.share, advised(err))
+		return nil, ctx.Err()
+	case err != nil && dir == ".":
+		return nil, fmt.Errorf("read the share %s: %w", s.share, advised(err))
 	case errors.Is(err, fs.ErrNotExist): // deleted meanwhile
-		return nil
+		return nil, nil
 	case share.Away(err): // each other directory would wait as long
-		return err
+		return nil, err
 	case err != nil:
-		s.cannotRead(v.dir, err)
+		s.cannotRead(dir, err)
 		// The stamps below it would outlive a look that trusts none.
 		if v.was != nil && !s.memory.anew {
 			s.forgetStamp(v)
 		}
-		return nil
+		return nil, nil
 	}
-	sets, subdirs, unread := s.sort(v.dir, entries)
+	sets, subdirs, unread := s.sort(dir, entries)
 	for sub, err := range unread {
 		s.cannotRead(sub, err)
 	}
-	other := s.otherThan(v.dir, entries)
+	other := s.otherThan(dir, entries)
 	if now := scanned.Of(own); now.Settled(s.began, s.memory.margin) && len(unread) == 0 && !other {
 		v.now.Stamp = now
 	}
 	slices.SortFunc(subdirs, func(a, b share.Entry) int { return strings.Compare(a.Name, b.Name) })
-	for i := range subdirs {
-		v.to(subdirs[i].Name, subdirs[i].Stamp)
+	v.descend(len(subdirs), func(i int) string { return subdirs[i].Name })
+	if len(sets) == 0 {
+		return subdirs, nil
 	}
 	v.facts = make([]*scanned.Facts, len(sets))
 	for i, prefix := range slices.Sorted(maps.Keys(sets)) {
 		set := sets[prefix]
 		set.known = v.known(prefix)
 		if err := s.do(func() (err error) {
-			v.facts[i], err = s.take(ctx,
-				set)
+			v.facts[i], err = s.take(ctx, set)
 			return err
 		}); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	return subdirs, nil
 }
 
 // forgetStamp keeps what is known below a directory that cannot be read now.
@@ -218,7 +245,7 @@ func (s *scanner) take(ctx context.Context, set *fileSet) (*scanned.Facts, error
 	case err != nil:
 		s.look.nameless[file] = err
 	default:
-		s.look.backups[file] = b
+		s.look.backups[b.Path] = b // not by file, which would be kept as well
 		if b.isFine() && !b.fresh && !set.fresh && !set.old() {
 			return b.Facts, nil
 		}

@@ -94,6 +94,7 @@ func ParseMetadata(r io.Reader, prefix string, each func(Object) error) (Metadat
 func parseLimited(r io.Reader, limit int64, prefix string,
 	each func(Object) error) (Metadata, error) {
 	v := newValues(io.LimitReader(r, limit+1))
+	defer v.done()
 	m, err := parseMetadata(v, prefix, each)
 	switch {
 	case v.read > limit:
@@ -112,9 +113,9 @@ func parseMetadata(v *values, prefix string, each func(Object) error) (Metadata,
 	if err := v.expect('{'); err != nil {
 		return m, err
 	}
-	seen := map[string]bool{}
+	var seen names
 	for {
-		more, err := v.more(len(seen) == 0, '}')
+		more, err := v.more(seen.count == 0, '}')
 		if err != nil {
 			return m, err
 		}
@@ -126,10 +127,10 @@ func parseMetadata(v *values, prefix string, each func(Object) error) (Metadata,
 			return m, err
 		}
 		// A second list of objects could overlap the first.
-		if seen[key] {
+		if !seen.add(key) {
 			return m, fmt.Errorf("%w: %q is there twice", ErrJSON, clip(key))
 		}
-		if seen[key] = true; len(seen) > maxKeys {
+		if seen.count > maxKeys {
 			return m, fmt.Errorf("%w: more than %d names", ErrTooLarge, maxKeys)
 		}
 		if err := v.expect(':'); err != nil {
@@ -145,26 +146,21 @@ func parseMetadata(v *values, prefix string, each func(Object) error) (Metadata,
 	switch {
 	case m.Version != Version:
 		return m, versionError(fmt.Sprintf("%q", clip(m.Version)), fmt.Sprintf("%q", Version))
-	case !seen["objects"]:
+	case !seen.has("objects"):
 		return m, fmt.Errorf("%w: no \"objects\"", ErrJSON)
-	case !seen["parent_id"]: // which may be null
+	case !seen.has("parent_id"): // which may be null
 		return m, fmt.Errorf("%w: no \"parent_id\", which a full backup has as well", ErrJSON)
 	case !IsID(m.BackupID) || !IsID(m.VolumeID) || m.ParentID != "" && !IsID(m.ParentID):
 		return m, fmt.Errorf("%w: backup_id, volume_id or parent_id is no UUID", ErrJSON)
 	}
 	for _, name := range []string{"backup_description", "backup_name", "created_at",
 		"volume_meta"} {
-		if !seen[name] {
+		if !seen.has(name) {
 			m.Missing = append(m.Missing, name)
 		}
 	}
 	return m, nil
 }
-
-// knownKeys are all names that Cinder writes (chunkeddriver.py, _write_metadata).
-var knownKeys = []string{"version", "backup_id", "backup_name", "backup_description", "created_at",
-	"parent_id",
-	"volume_id", "volume_meta", "objects", "extra_metadata"}
 
 // maxUnknown bounds Metadata.Unknown.
 const maxUnknown = 3
@@ -219,6 +215,9 @@ const maxKeyBytes = 256
 
 // key parses a name. If it is long, it returns its start and its hash instead.
 func (v *values) key() (string, error) {
+	if plain, ok := v.plain(maxKeyBytes - 1); ok {
+		return kept(plain), nil
+	}
 	t, err := v.text(maxValueBytes)
 	if err != nil {
 		return "", fmt.Errorf("a name: %w", err)

@@ -213,9 +213,30 @@ func (v *values) byte() (byte, error) {
 	return v.buf[v.next-1], nil
 }
 
+// plain is the next value if that is a string of at most so many bytes, all of it is in memory, and
+// each byte stands for itself: so is most of what Cinder writes. The bytes are valid until the next
+// call. If it returns false, it has skipped nothing but white space.
+func (v *values) plain(most int) ([]byte, bool) {
+	if c, err := v.peek(); err != nil || c != '"' {
+		return nil, false // whoever reads it in another way meets the error again
+	}
+	held := v.buf[v.next+1 : v.end]
+	held = held[:min(len(held), most+1)]
+	n := plainLen(held)
+	if n == len(held) || held[n] != '"' {
+		return nil, false
+	}
+	v.next += n + 2
+	return held[:n], true
+}
+
 // short parses the next value, a string or null, and keeps only as much of it as a message needs;
 // nil for null.
 func (v *values) short(name string) (*string, error) {
+	if plain, ok := v.plain(maxNameBytes - 1); ok {
+		s := string(plain)
+		return &s, nil
+	}
 	if c, err := v.peek(); err != nil || c != '"' {
 		if err != nil {
 			return nil, err

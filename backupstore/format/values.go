@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 )
 
 // maxValueBytes bounds every value of _metadata except the list of objects and volume_meta. Cinder
@@ -20,9 +21,31 @@ type values struct {
 	next int   // start of the unread bytes in buf
 	end  int   // of the bytes in buf
 	read int64 // bytes read so far
+
+	first *[valueBytes]byte // what buf was at the beginning
 }
 
-func newValues(r io.Reader) *values { return &values{r: r, buf: make([]byte, 8<<10)} }
+func newValues(r io.Reader) *values {
+	buf, _ := valueBuffers.Get().(*[valueBytes]byte)
+	if buf == nil {
+		buf = new([valueBytes]byte)
+	}
+	return &values{r: r, buf: buf[:], first: buf}
+}
+
+// valueBytes holds all of most backups' _metadata.
+const valueBytes = 8 << 10
+
+// valueBuffers holds what values begin with (*[valueBytes]byte): a share has many backups.
+var valueBuffers sync.Pool
+
+// done gives the first buffer back. Nothing that v returned as bytes may be used afterwards.
+func (v *values) done() {
+	if v.first != nil {
+		valueBuffers.Put(v.first)
+	}
+	*v = values{}
+}
 
 // fill reads on. It keeps the bytes from keep on, and moves them to the front.
 func (v *values) fill(keep int) error {

@@ -37,9 +37,11 @@ type VolumeBase struct {
 // ParseVolumeMeta parses the text of volume_meta and ignores unknown fields. If known fields have a
 // wrong type, it returns the others with an error that wraps ErrJSON; with any other error the
 // result is nil.
-func ParseVolumeMeta(text string) (*VolumeMeta, error) {
+func ParseVolumeMeta(text string) (*VolumeMeta, error) { return parseVolumeMeta([]byte(text)) }
+
+func parseVolumeMeta(text []byte) (*VolumeMeta, error) {
 	m := new(VolumeMeta)
-	err := json.Unmarshal([]byte(text), m)
+	err := json.Unmarshal(text, m)
 	var mistyped *json.UnmarshalTypeError
 	switch {
 	case errors.As(err, &mistyped) && mistyped.Field != "" && mistyped.Field != "version":
@@ -97,7 +99,8 @@ func (m *Metadata) volumeMeta(v *values) error {
 	if err != nil {
 		return err
 	}
-	head := &values{r: t, buf: make([]byte, 2<<10)}
+	head := newValues(t)
+	defer head.done()
 	for head.end < maxHeldBytes && head.fill(0) == nil {
 	}
 	switch {
@@ -106,7 +109,7 @@ func (m *Metadata) volumeMeta(v *values) error {
 	case t.ended && len(t.held) == 0:
 		if head.end > 0 {
 			var all *VolumeMeta
-			all, m.VolumeErr = ParseVolumeMeta(string(head.buf[:head.end]))
+			all, m.VolumeErr = parseVolumeMeta(head.buf[:head.end])
 			m.Volume = all.summary()
 		}
 	default:

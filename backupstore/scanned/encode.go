@@ -3,6 +3,7 @@ package scanned
 import (
 	"encoding/binary"
 	"hash/crc32"
+	"io"
 	"strings"
 
 	"github.com/restorefs/restorefs/backupstore/format"
@@ -67,12 +68,20 @@ type tables struct {
 	c            encoder
 }
 
+// joined is a list of compressions as a key.
+func joined(names []string) string {
+	if len(names) == 1 {
+		return names[0]
+	}
+	return strings.Join(names, "\x00")
+}
+
 func (t *tables) gather(f *Facts) {
 	if _, ok := t.summaries[f.VolumeMeta]; !ok && f.VolumeMeta != nil {
 		t.summaries[f.VolumeMeta] = len(t.summaries)
 		t.e.summary(f.VolumeMeta)
 	}
-	key := strings.Join(f.Compression, "\x00")
+	key := joined(f.Compression)
 	if _, ok := t.compressions[key]; !ok {
 		t.compressions[key] = len(t.compressions)
 		t.c.count(len(f.Compression))
@@ -91,7 +100,7 @@ func (t *tables) write(e *encoder, f *Facts) {
 	if f.VolumeMeta != nil {
 		e.count(t.summaries[f.VolumeMeta])
 	}
-	e.count(t.compressions[strings.Join(f.Compression, "\x00")])
+	e.count(t.compressions[joined(f.Compression)])
 	e.maybe(f.Name)
 	e.maybe(f.Description)
 	e.number(f.CreatedAt.Unix())
@@ -106,29 +115,57 @@ func (t *tables) write(e *encoder, f *Facts) {
 	e.word(f.Listing)
 }
 
-// dir writes a directory and those below it. It ends early where the file becomes too large.
-func (t *tables) dir(e *encoder, d *Dir) {
-	e.text(d.Name)
-	e.flags(d.Stamp != Stamp{})
+// output is an encoder whose bytes go on to w: a tree of many backups has some MiB.
+type output struct {
+	encoder
+	w     io.Writer
+	sum   uint32 // of what has gone on
+	bytes int
+	err   error
+}
+
+// spill passes on what there is, if that is worth a write.
+func (o *output) spill(least int) {
+	if len(o.b) < least || o.err != nil {
+		return
+	}
+	o.sum = crc32.Update(o.sum, castagnoli, o.b)
+	if o.bytes += len(o.b); o.bytes > MaxBytes {
+		o.err = ErrTooLarge
+		return
+	}
+	_, o.err = o.w.Write(o.b)
+	o.b = o.b[:0]
+}
+
+// outputBytes is how many bytes are written at once.
+const outputBytes = 64 << 10
+
+// dir writes a directory and those below it. It ends early after an error.
+func (t *tables) dir(o *output, d *Dir) {
+	o.text(d.Name)
+	o.flags(d.Stamp != Stamp{})
 	if d.Stamp != (Stamp{}) {
-		e.stamp(d.Stamp)
+		o.stamp(d.Stamp)
 	}
-	e.count(len(d.Backups))
+	o.count(len(d.Backups))
 	for _, f := range d.Backups {
-		if t.write(e, f); len(e.b) > MaxBytes {
+		if t.write(&o.encoder, f); o.err != nil {
 			return
 		}
+		o.spill(outputBytes)
 	}
-	e.count(len(d.Dirs))
+	o.count(len(d.Dirs))
 	for _, sub := range d.Dirs {
-		if t.dir(e, sub); len(e.b) > MaxBytes {
+		if t.dir(o, sub); o.err != nil {
 			return
 		}
+		o.spill(outputBytes)
 	}
 }
 
-// encode returns the file of t, nil if it would be too large.
-func (t *Tree) encode() []byte {
+// write writes the file of t. The error is ErrTooLarge, or that of w.
+func (t *Tree) write(w io.Writer) error {
 	tab := tables{summaries: map[*format.VolumeSummary]int{}, compressions: map[string]int{}}
 	backups := 0
 	t.All(func(f *Facts) bool {
@@ -137,19 +174,22 @@ func (t *Tree) encode() []byte {
 		return backups <= MaxBytes/leastBackup && len(tab.e.b)+len(tab.c.b) <= MaxBytes
 	})
 	if backups > MaxBytes/leastBackup || len(tab.e.b)+len(tab.c.b) > MaxBytes {
-		return nil
+		return ErrTooLarge
 	}
-	e := encoder{make([]byte, 0, 4<<10+len(tab.e.b)+backups*320)}
-	e.b = append(e.b, magic...)
-	e.word(t.Key)
-	e.text(t.Judge)
-	e.number(t.Full.UnixNano())
-	e.count(len(tab.summaries))
-	e.b = append(e.b, tab.e.b...)
-	e.count(len(tab.compressions))
-	e.b = append(e.b, tab.c.b...)
-	if tab.dir(&e, t.Root); len(e.b) > MaxBytes {
-		return nil
+	o := output{w: w}
+	o.b = append(make([]byte, 0, 2*outputBytes), magic...)
+	o.word(t.Key)
+	o.text(t.Judge)
+	o.number(t.Full.UnixNano())
+	o.count(len(tab.summaries))
+	o.b = append(o.b, tab.e.b...)
+	o.count(len(tab.compressions))
+	o.b = append(o.b, tab.c.b...)
+	tab.dir(&o, t.Root)
+	o.spill(0)
+	if o.err != nil {
+		return o.err
 	}
-	return binary.LittleEndian.AppendUint32(e.b, crc32.Checksum(e.b, castagnoli))
+	_, err := w.Write(binary.LittleEndian.AppendUint32(nil, o.sum))
+	return err
 }

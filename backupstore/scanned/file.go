@@ -1,7 +1,6 @@
 package scanned
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -76,18 +75,13 @@ func (f File) Save(t *Tree) error {
 		return nil
 	}
 	f.sweep()
-	text := t.encode()
-	if text == nil {
-		return fmt.Errorf("write %s: %w", f.path, ErrTooLarge)
-	}
 	temp, err := os.CreateTemp(filepath.Dir(f.path), temporary)
 	if err != nil {
 		return err
 	}
 	defer os.Remove(temp.Name()) // fails once it is renamed
-	_, err = io.Copy(temp, bytes.NewReader(text))
-	if err = errors.Join(err, temp.Close()); err != nil {
-		return err
+	if err = errors.Join(t.write(temp), temp.Close()); err != nil {
+		return fmt.Errorf("write %s: %w", f.path, err)
 	}
 	return os.Rename(temp.Name(), f.path)
 }

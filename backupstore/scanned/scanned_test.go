@@ -1,6 +1,7 @@
 package scanned
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -48,6 +49,15 @@ func sample() *Tree {
 		{Name: "a b", Stamp: stamp, Backups: []*Facts{facts("a b", 0), facts("a b", 1)}},
 		{Name: "latin1 \xfc", Dirs: []*Dir{{Name: "c", Stamp: stamp, Backups: []*Facts{facts("latin1 \xfc/c", 2)}}}},
 	}}}
+}
+
+// encode returns the file of t.
+func (t *Tree) encode() []byte {
+	var file bytes.Buffer
+	if err := t.write(&file); err != nil {
+		panic(err)
+	}
+	return file.Bytes()
 }
 
 func TestATreeIsReadAsItWasWritten(t *testing.T) {

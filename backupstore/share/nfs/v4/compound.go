@@ -3,6 +3,7 @@ package v4
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/restorefs/restorefs/backupstore/share/nfs/proto"
 	"github.com/restorefs/restorefs/backupstore/share/nfs/rpc"
@@ -113,10 +114,11 @@ func decode(d *xdr.Decoder, ops []op) error {
 	return d.Err()
 }
 
-// call makes a COMPOUND without a session.
-func (c *Client) call(ctx context.Context, ops ...op) error {
+// call makes a COMPOUND without a session. until is when it gives up, zero for as long as the
+// policy says.
+func (c *Client) call(ctx context.Context, until time.Time, ops ...op) error {
 	return c.rpc.Call(ctx, rpc.Request{
 		Program: program, Version: version, Procedure: procCompound, Args: encode(c.minor, ops),
-		Decode: func(d *xdr.Decoder) error { return decode(d, ops) },
+		Decode: func(d *xdr.Decoder) error { return decode(d, ops) }, Until: until,
 	})
 }
