@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"sync/atomic"
+	"time"
 
 	"github.com/restorefs/restorefs/backupstore/share/nfs/xdr"
 )
@@ -21,6 +22,9 @@ type Request struct {
 	// request was never sent, or with another error when no answer can arrive any more. It must not
 	// block.
 	Late func(error)
+	// Until is when Call gives up, if the caller has waited for something else before. Zero: when
+	// the policy's limit is reached.
+	Until time.Time
 }
 
 func (r *Request) late(err error) {

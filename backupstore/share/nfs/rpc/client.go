@@ -80,7 +80,11 @@ func (c *Client) Close() {
 // Call executes a request. The error is a *Rejection, xdr.ErrMalformed, that of Request.Decode, of
 // the context, or a *share.TimeoutError.
 func (c *Client) Call(ctx context.Context, r Request) error {
-	limit := time.NewTimer(c.o.Policy.Limit())
+	wait := c.o.Policy.Limit()
+	if !r.Until.IsZero() {
+		wait = time.Until(r.Until)
+	}
+	limit := time.NewTimer(wait)
 	defer limit.Stop()
 	select {
 	case c.under <- struct{}{}:

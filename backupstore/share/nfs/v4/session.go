@@ -61,18 +61,18 @@ func (s *slot) unused() {
 // errSession says that a call was not executed because its session is gone.
 var errSession = errors.New("the session with the server is gone")
 
-// compound makes a COMPOUND: in version 4.1 in a session, which is made anew if it is gone. It
-// waits for a session and a slot as long as the policy says, and then for the answer.
+// compound makes a COMPOUND: in version 4.1 in a session, which is made anew if it is gone. All of
+// it takes as long as the policy says at most.
 func (c *Client) compound(ctx context.Context, ops ...op) error {
 	if c.minor == 0 {
-		return c.call(ctx, ops...)
+		return c.call(ctx, time.Time{}, ops...)
 	}
-	limit := time.NewTimer(c.policy.Limit())
-	defer limit.Stop()
+	w := c.patience()
+	defer w.over.Stop()
 	for try := 1; ; try++ {
-		s, err := c.session(ctx, limit.C)
+		s, err := c.session(ctx, w)
 		if err == nil {
-			if err = c.in(ctx, s, limit.C, ops); errors.Is(err, errSession) {
+			if err = c.in(ctx, s, w, ops); errors.Is(err, errSession) {
 				c.lose(s)
 			}
 		}
@@ -92,7 +92,7 @@ func (c *Client) compound(ctx context.Context, ops ...op) error {
 
 // take takes a slot. If none comes back for as long as a connection may be silent, the session is
 // of no use: each slot is held by a call without an answer, which its caller may have given up.
-func (c *Client) take(ctx context.Context, s *session, limit <-chan time.Time) (*slot, error) {
+func (c *Client) take(ctx context.Context, s *session, w *wait) (*slot, error) {
 	select {
 	case sl := <-s.free:
 		return sl, nil
@@ -108,7 +108,7 @@ func (c *Client) take(ctx context.Context, s *session, limit <-chan time.Time) (
 			return nil, errSession
 		case <-ctx.Done():
 			return nil, ctx.Err()
-		case <-limit:
+		case <-w.over.C:
 			return nil, &share.TimeoutError{After: c.policy.Limit()}
 		case <-silence.C:
 			if s.back.Load() == back {
@@ -120,8 +120,8 @@ func (c *Client) take(ctx context.Context, s *session, limit <-chan time.Time) (
 }
 
 // in makes a COMPOUND in a session. The error wraps errSession if the session is of no use.
-func (c *Client) in(ctx context.Context, s *session, limit <-chan time.Time, ops []op) error {
-	sl, err := c.take(ctx, s, limit)
+func (c *Client) in(ctx context.Context, s *session, w *wait, ops []op) error {
+	sl, err := c.take(ctx, s, w)
 	if err != nil {
 		return err
 	}
@@ -143,13 +143,15 @@ func (c *Client) in(ctx context.Context, s *session, limit <-chan time.Time, ops
 				c.lose(s)
 			}
 		},
+		Until: w.until,
 	}
+	short := time.Until(w.until) < c.policy.Silence()
 	err = c.rpc.Call(ctx, request)
 	for try := 1; !seen && errors.Is(err, proto.Jukebox); try++ {
 		// The server may be executing it, if a connection that broke brought it before. Another
 		// call in this slot would be taken for it, and get its answer (RFC 8881, section 15.1.1.3).
 		putOff = true
-		if err := c.again(ctx, try, limit); err != nil {
+		if err := c.again(ctx, try, w); err != nil {
 			c.lose(s)
 			return err
 		}
@@ -157,7 +159,7 @@ func (c *Client) in(ctx context.Context, s *session, limit <-chan time.Time, ops
 	}
 	var status proto.Status
 	switch {
-	case share.Away(err):
+	case share.Away(err) && !short:
 		c.lose(s) // an answer that is due for so long may never come, and its slot not come back
 		return err
 	case abandoned(ctx, err):
@@ -177,16 +179,6 @@ func (c *Client) in(ctx context.Context, s *session, limit <-chan time.Time, ops
 	// way there still. That goes for a *rpc.Rejection too, which may be about its repetition.
 	c.lose(s)
 	return err
-}
-
-// again waits before a call that the server put off is made again. After limit it returns an error.
-func (c *Client) again(ctx context.Context, try int, limit <-chan time.Time) error {
-	select {
-	case <-limit:
-		return proto.Jukebox
-	default:
-		return c.policy.Pause(ctx, try)
-	}
 }
 
 func abandoned(ctx context.Context, err error) bool {
@@ -248,8 +240,8 @@ func (c *Client) lose(s *session) {
 }
 
 // session returns the present session. One caller at a time makes one; if it gives up, another
-// takes its turn. None waits longer for another than until limit.
-func (c *Client) session(ctx context.Context, limit <-chan time.Time) (*session, error) {
+// takes its turn. None waits longer for another than w says.
+func (c *Client) session(ctx context.Context, w *wait) (*session, error) {
 	for {
 		c.mu.Lock()
 		now, making := c.now, c.making
@@ -263,7 +255,7 @@ func (c *Client) session(ctx context.Context, limit <-chan time.Time) (*session,
 		case now != nil:
 			return now, nil
 		case mine:
-			s, err := c.establish(ctx, limit)
+			s, err := c.establish(ctx, w)
 			c.mu.Lock()
 			c.now, c.making = s, nil
 			c.mu.Unlock()
@@ -274,7 +266,7 @@ func (c *Client) session(ctx context.Context, limit <-chan time.Time) (*session,
 		case <-making:
 		case <-ctx.Done():
 			return nil, ctx.Err()
-		case <-limit:
+		case <-w.over.C:
 			return nil, &share.TimeoutError{After: c.policy.Limit()}
 		}
 	}
@@ -296,9 +288,14 @@ func (c *Client) leave() {
 	s.end()
 	ctx, cancel := context.WithTimeout(context.Background(), leaving)
 	defer cancel()
-	err := c.call(ctx, op{code: opDestroySession, args: func(e *xdr.Encoder) { e.Fixed(s.id[:]) }})
+	whole := time.Time{}
+	err := c.call(ctx, whole, op{
+		code: opDestroySession, args: func(e *xdr.Encoder) { e.Fixed(s.id[:]) },
+	})
 	if err == nil {
-		c.call(ctx, op{code: opDestroyClientID, args: func(e *xdr.Encoder) { e.Uint64(s.owner) }})
+		c.call(ctx, whole, op{
+			code: opDestroyClientID, args: func(e *xdr.Encoder) { e.Uint64(s.owner) },
+		})
 	}
 }
 
@@ -311,12 +308,12 @@ func ownerName() string {
 
 // establish makes a session (RFC 8881, section 2.10). The verifier is another one each time, as if
 // the client had started again: there is nothing on the server that could be kept.
-func (c *Client) establish(ctx context.Context, limit <-chan time.Time) (*session, error) {
+func (c *Client) establish(ctx context.Context, w *wait) (*session, error) {
 	var clientID uint64
 	var sequence uint32
 	var verifier [verifierBytes]byte
 	rand.Read(verifier[:])
-	err := c.call(ctx, op{
+	err := c.call(ctx, w.until, op{
 		code: opExchangeID,
 		args: func(e *xdr.Encoder) {
 			e.Fixed(verifier[:])
@@ -330,7 +327,7 @@ func (c *Client) establish(ctx context.Context, limit <-chan time.Time) (*sessio
 	}
 	s := &session{owner: clientID, gone: make(chan struct{})}
 	var most int64
-	err = c.call(ctx, op{
+	err = c.call(ctx, w.until, op{
 		code:   opCreateSession,
 		args:   func(e *xdr.Encoder) { encodeCreateSession(e, clientID, sequence) },
 		result: func(d *xdr.Decoder) { s.slots, most = decodeCreateSession(d, &s.id) },
@@ -348,7 +345,7 @@ func (c *Client) establish(ctx context.Context, limit <-chan time.Time) (*sessio
 		s.free <- &slot{of: s, number: uint32(i), next: 1}
 	}
 	// Servers may refuse calls until a client has said that it had nothing before.
-	err = c.in(ctx, s, limit, []op{{
+	err = c.in(ctx, s, w, []op{{
 		code: opReclaimComplete, args: func(e *xdr.Encoder) { e.Uint32(0) },
 	}})
 	if err != nil && !errors.Is(err, proto.CompleteAlready) {
