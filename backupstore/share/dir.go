@@ -17,9 +17,12 @@ import (
 
 // Dir is a share that the kernel has mounted (or any directory).
 type Dir struct {
-	path   string // "": it has no Successor
+	path   string // "": nothing leads there any more
 	outage *Outage
-	now    current
+	// again opens what replaces a root that has become stale where there is no path; nil: nothing
+	// does.
+	again func(ctx context.Context) (*Dir, error)
+	now   current
 }
 
 // root is the open directory at the top of a Dir.
@@ -53,12 +56,14 @@ func OpenDir(ctx context.Context, path string, log *slog.Logger) (*Dir, error) {
 	return openDir(ctx, path, NewOutage(path, log))
 }
 
-// OpenDirAs is OpenDir, but String returns name, and the share has no
-// Successor: the directory may be moved or unmounted while it is open.
-func OpenDirAs(ctx context.Context, path, name string, log *slog.Logger) (*Dir, error) {
+// OpenDirAs is OpenDir, but String returns name, and the directory may be moved or unmounted while
+// it is open. It has a Successor if its server no longer knows it: what again opens, which may be
+// nil.
+func OpenDirAs(ctx context.Context, path, name string, log *slog.Logger,
+	again func(ctx context.Context) (*Dir, error)) (*Dir, error) {
 	d, err := openDir(ctx, path, NewOutage(name, log))
 	if err == nil {
-		d.path = ""
+		d.path, d.again = "", again
 	}
 	return d, err
 }

@@ -109,7 +109,7 @@ func with[T any](ctx context.Context, d *Dir, fn func(*root) (T, error),
 // if something was mounted or unmounted there, or the directory was made anew.
 func (d *Dir) Successor(ctx context.Context) (Share, error) {
 	if d.path == "" {
-		return nil, nil
+		return d.anew(ctx)
 	}
 	next, err := openDir(ctx, d.path, d.outage)
 	if err != nil {
@@ -127,6 +127,38 @@ func (d *Dir) Successor(ctx context.Context) (Share, error) {
 		return nil, err
 	}
 	return next, nil
+}
+
+// anew is Successor for a directory to which no path leads: only one that is stale has any.
+func (d *Dir) anew(ctx context.Context) (Share, error) {
+	if d.again == nil {
+		return nil, nil
+	}
+	stale, err := with(ctx, d, (*root).isStale, nil)
+	if err != nil || !stale {
+		return nil, err
+	}
+	next, err := d.again(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return next, nil
+}
+
+// isStale reports whether the server no longer knows the root itself. A file that was deleted on
+// the server while it was open here is stale, too, and says nothing of the root.
+func (r *root) isStale() (bool, error) {
+	conn, err := r.top.SyscallConn()
+	if err != nil {
+		return false, err
+	}
+	var now Entry
+	if err := conn.Control(func(fd uintptr) { now = statx(int(fd), "", true) }); err != nil {
+		return false, err
+	}
+	stale := errors.Is(now.Err, ErrStale)
+	r.stale.Store(stale)
+	return stale, nil
 }
 
 // Become implements Share.

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -115,6 +116,74 @@ func TestAStaleRootHasASuccessorThoughItLooksTheSame(t *testing.T) {
 	}
 }
 
+func needFUSE(t *testing.T) {
+	t.Helper()
+	f, err := os.OpenFile("/dev/fuse", os.O_RDWR, 0)
+	if err != nil || os.Getuid() != 0 {
+		need.Missing(t, "needs root and /dev/fuse")
+	}
+	f.Close()
+}
+
+// forgetful is a file system whose server may no longer know it.
+type forgetful struct {
+	gofs.Inode
+	gone atomic.Bool
+}
+
+func (f *forgetful) Getattr(_ context.Context, _ gofs.FileHandle, out *fuse.AttrOut) syscall.Errno {
+	out.Mode = syscall.S_IFDIR | 0o755
+	if f.gone.Load() {
+		return syscall.ESTALE
+	}
+	return 0
+}
+
+func TestADirectoryWithoutAPathIsReplacedOnlyWhenItIsStaleItself(t *testing.T) {
+	needFUSE(t)
+	mountpoint := t.TempDir()
+	old := new(forgetful)
+	server, err := gofs.Mount(mountpoint, old, &gofs.Options{MountOptions: fuse.MountOptions{DirectMountStrict: true}})
+	if err != nil {
+		need.Missing(t, "cannot mount: %v", err)
+	}
+	refused := errors.New("not now")
+	called := 0
+	again := func(ctx context.Context) (*Dir, error) {
+		if called++; called == 1 {
+			return nil, refused
+		}
+		return OpenDir(ctx, dirWith(t, "new"), nil)
+	}
+	d, err := OpenDirAs(t.Context(), mountpoint, "n:/e", nil, again)
+	must(t, err)
+	defer func() {
+		d.Close()
+		for i := 0; server.Unmount() != nil && i < 100; i++ {
+			time.Sleep(50 * time.Millisecond)
+		}
+	}()
+	d.now.root.stale.Store(true) // as after a look at a file that was deleted on the server
+	if next, err := d.Successor(t.Context()); next != nil || err != nil || called > 0 {
+		t.Fatalf("it is whole, but there is %v, %v", next, err)
+	}
+	old.gone.Store(true)
+	if next, err := d.Successor(t.Context()); next != nil || !errors.Is(err, refused) {
+		t.Fatalf("%v, %v", next, err)
+	}
+	next, err := d.Successor(t.Context())
+	if next == nil || err != nil {
+		t.Fatalf("%v, %v", next, err)
+	}
+	d.Become(next)
+	f, err := d.Open(t.Context(), "new")
+	must(t, err)
+	must(t, f.Close())
+	if next, err := d.Successor(t.Context()); next != nil || err != nil || called != 2 {
+		t.Errorf("afterwards: %v, %v", next, err)
+	}
+}
+
 // hanging is a file system whose server does not answer.
 type hanging struct {
 	gofs.Inode
@@ -131,11 +200,7 @@ func (h *hanging) OpendirHandle(context.Context, uint32) (gofs.FileHandle, uint3
 }
 
 func TestOpeningAShareThatHangsCanBeInterrupted(t *testing.T) {
-	if f, err := os.OpenFile("/dev/fuse", os.O_RDWR, 0); err != nil || os.Getuid() != 0 {
-		need.Missing(t, "needs root and /dev/fuse")
-	} else {
-		f.Close()
-	}
+	needFUSE(t)
 	mountpoint := t.TempDir()
 	h := &hanging{asked: make(chan struct{}, 1), answer: make(chan struct{})}
 	server, err := gofs.Mount(mountpoint, h, &gofs.Options{MountOptions: fuse.MountOptions{DirectMountStrict: true}})

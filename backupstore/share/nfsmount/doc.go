@@ -16,5 +16,6 @@
 // Hazards: a thread that looks at a mount whose server does not answer stays in the kernel until
 // the server answers or the process ends; it is abandoned. Exports below the one that was mounted
 // do not appear in a detached mount; they must be named themselves. If the server no longer knows
-// the root of such a mount, it stays stale: the program must be started again.
+// the root of such a mount, as after a failover, the share's Successor mounts the export anew
+// beside it; the old mount ends with the last file that is open there.
 package nfsmount

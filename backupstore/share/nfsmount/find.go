@@ -146,24 +146,24 @@ func (c candidate) open(log *slog.Logger) (*share.Dir, error) {
 			return nil, errHidden
 		}
 	}
-	return openAnswering(c.dir, "", log)
+	if err := answers(c.dir); err != nil {
+		return nil, err
+	}
+	return share.OpenDir(context.Background(), c.dir, log) // the caller does not wait for it
 }
 
-// openAnswering opens dir as a share called name, if its server answers.
-func openAnswering(dir, name string, log *slog.Logger) (*share.Dir, error) {
+// answers reads a name in dir. The error may be that of its server.
+func answers(dir string) error {
 	f, err := os.Open(dir)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	_, err = f.Readdirnames(1)
 	f.Close()
-	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, err
+	if errors.Is(err, io.EOF) {
+		return nil
 	}
-	if name == "" {
-		return share.OpenDir(context.Background(), dir, log) // the caller does not wait for it
-	}
-	return share.OpenDirAs(context.Background(), dir, name, log)
+	return err
 }
 
 // errSilent is the error of a server that does not answer.

@@ -118,8 +118,13 @@ func (o Options) mountIn(ctx context.Context, e Export) (s *share.Dir, err error
 	if !mounted {
 		return nil, errors.New("the program mount reports success, but nothing is mounted")
 	}
-	return limited(ctx, o.patience,
-		func() (*share.Dir, error) { return openAnswering(dir, e.String(), o.Logger) })
+	return limited(ctx, o.patience, func() (*share.Dir, error) {
+		if err := answers(dir); err != nil {
+			return nil, err
+		}
+		return share.OpenDirAs(context.Background(), dir, e.String(), o.Logger,
+			func(ctx context.Context) (*share.Dir, error) { return mountOwn(ctx, e, o) })
+	})
 }
 
 // lockDir makes dir, which only root may be able to write, and locks it.
