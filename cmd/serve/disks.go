@@ -63,6 +63,7 @@ type Disks struct {
 	disk    *disk.Cache // nil: there is none
 	writes  *overlays   // nil: disks are read-only
 	meter   *meter
+	pace    *pace
 
 	registry  *prometheus.Registry
 	started   time.Time
@@ -85,7 +86,7 @@ var _ fusefs.Catalog = (*Disks)(nil)
 // because later it would only show as a disk that cannot be opened.
 func New(ctx context.Context, catalog *backupstore.Catalog, o Options) (*Disks, error) {
 	s := &Disks{catalog: catalog, o: o, only: o.Only, log: o.Logger,
-		open: map[diskKey]*openVolume{}, short: map[diskKey]string{},
+		open: map[diskKey]*openVolume{}, short: map[diskKey]string{}, pace: newPace(),
 		started: time.Now().UTC().Truncate(time.Second), lookErr: errors.Join(catalog.Unread()...)}
 	if s.only == nil {
 		s.only = func(*backupstore.Backup) bool { return true }
@@ -131,24 +132,20 @@ func (s *Disks) Close() {
 // Metrics are those of docs/metrics.md and of the process, for Prometheus.
 func (s *Disks) Metrics() prometheus.Gatherer { return s.registry }
 
-// Run looks at the share at the given interval and whenever now says so, and builds indexes while
-// there are no reads, until ctx ends.
+// Run looks at the share at the given interval, whenever now says so, and when the files of an open
+// disk turn out to be stale; it builds indexes while there are no reads. While nothing changes and
+// nobody lists the disks the interval grows up to mostPatience times. It returns when ctx ends.
 func (s *Disks) Run(ctx context.Context, every time.Duration, now <-chan struct{}) {
 	var indexing sync.WaitGroup
 	if s.indexer != nil {
 		indexing.Go(func() { s.indexer.run(ctx) })
 	}
 	defer indexing.Wait()
-	tick := time.NewTicker(every)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		case <-now:
-		}
-		s.Look(ctx)
+	s.pace.every = every
+	for quiet := false; s.pace.next(ctx, now, quiet); {
+		before := s.catalog.Changes()
+		ok := s.Look(ctx)
+		quiet = ok && s.catalog.Changes() == before
 	}
 }
 
@@ -210,17 +207,19 @@ func newestOf(all []*backupstore.Backup) map[string]*backupstore.Backup {
 	return newest
 }
 
-// Look looks at the share and publishes what is there now.
-func (s *Disks) Look(ctx context.Context) {
+// Look looks at the share and publishes what is there now. It reports whether all could be looked
+// at; why not, it logs.
+func (s *Disks) Look(ctx context.Context) bool {
 	err := s.catalog.Refresh(ctx)
 	if ctx.Err() != nil {
-		return
+		return false
 	}
 	if err == nil {
 		s.publish()
 		err = errors.Join(s.catalog.Unread()...)
 	}
 	s.note(err)
+	return err == nil
 }
 
 // note keeps the result of the last look at the share, and logs it if it differs from the one
@@ -255,6 +254,7 @@ func (s *Disks) Idle() time.Duration {
 // Backups implements fusefs.Catalog.
 func (s *Disks) Backups(context.Context) ([]fusefs.Backup, error) {
 	s.Used()
+	s.pace.ask()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.backups, nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"syscall"
 	"time"
 
 	"github.com/restorefs/restorefs/backupstore"
@@ -57,7 +58,15 @@ func (s *Disks) share(ctx context.Context, id string) (*Disk, error) {
 	}
 	return &Disk{Volume: v.volume, cached: v.cached, reader: v.cached.NewReader(),
 		close: func() { s.release(key, v) }, indexer: s.indexer, meter: s.meter,
-		tooShort: func(err error) { s.tooShort(key, err) }}, nil
+		failed: func(err error) { s.readFailed(key, err) }}, nil
+}
+
+// readFailed draws the conclusions from a read that failed.
+func (s *Disks) readFailed(key diskKey, err error) {
+	if errors.Is(err, syscall.ESTALE) {
+		s.pace.hurry() // the export may have to be mounted again
+	}
+	s.tooShort(key, err)
 }
 
 // tooShort notes that a backup needs more memory than this mount has, if err says so: its
@@ -109,8 +118,8 @@ type Disk struct {
 	close   func()
 	indexer *indexer
 	meter   *meter
-	// tooShort is told of reads that failed; nil: nobody is.
-	tooShort func(error)
+	// failed is told of reads that failed; nil: nobody is.
+	failed func(error)
 }
 
 // Read implements fusefs.Disk.
@@ -122,8 +131,8 @@ func (v *Disk) Read(ctx context.Context, off int64, n int) (fusefs.Data, error) 
 	view, err := v.reader.Read(ctx, off, n)
 	if err != nil {
 		v.meter.failed(ctx, err)
-		if v.tooShort != nil {
-			v.tooShort(err)
+		if v.failed != nil {
+			v.failed(err)
 		}
 		return nil, err // not a nil *cache.View in an interface
 	}
