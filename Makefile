@@ -19,16 +19,16 @@ export GOFLAGS := $(strip $(filter-out -buildvcs%,$(shell $(GO) env GOFLAGS 2>/d
 # The one version of the linter that the tree is clean under.
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # The race detector needs a C compiler; a machine without one tests without.
-RACE       := $(shell command -v $$($(GO) env CC) >/dev/null 2>&1 && echo -race)
+RACE       := $(shell command -v $$($(GO) env CC 2>/dev/null) >/dev/null 2>&1 && echo -race)
 # What makes test data and second opinions is nobody's to share, and slow when each access of it is watched for races.
 UNWATCHED  := $(and $(RACE),$(foreach package,compress/... hash/adler32 github.com/klauspost/compress/... ./backupstore/storetest,-gcflags=$(package)=-race=false))
 # What end-to-end tests use where it is installed; they skip, and say so, where not.
-TEST_PROGRAMS := qemu-utils xz-utils mmdebstrap fuse3 e2fsprogs xfsprogs lvm2 thin-provisioning-tools zstd gcc libc6-dev fdisk gdisk dosfstools mtools exfat-fuse btrfs-progs ntfs-3g exfatprogs qemu-system-x86 busybox-static python3-cinder fio gddrescue bzip2 python3-keystone qemu-user-static nfs-ganesha nfs-ganesha-vfs rsync cryptsetup-bin man-db mandoc
+TEST_PROGRAMS := qemu-utils xz-utils mmdebstrap fuse3 e2fsprogs xfsprogs lvm2 thin-provisioning-tools zstd gcc libc6-dev fdisk gdisk dosfstools mtools exfat-fuse btrfs-progs ntfs-3g exfatprogs qemu-system-x86 busybox-static python3-cinder fio gddrescue bzip2 python3-keystone qemu-user-static nfs-ganesha nfs-ganesha-vfs rsync cryptsetup-bin man-db mandoc rpm rpm2cpio cpio
 
 # First the one whose tests wait most, beside which the others run.
 PACKAGES   := ./cmd/restorefs ./...
 
-.PHONY: help build man install demo test lint unit unit1 test-arch setup test-systemd soak flips fuzz bench bench-cinder bench-mount fixtures clean
+.PHONY: help build man install packages version demo test lint unit unit1 test-arch test-packages setup test-systemd soak flips fuzz bench bench-cinder bench-mount fixtures clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z1-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -55,6 +55,12 @@ install: $(if $(shell command -v $(GO)),build man) ## install it below PREFIX (/
 	@[ -n "$(SBIN)" ] || echo "mount(8) and /etc/fstab do not find it below $(PREFIX): SBIN=/usr/sbin would install their helper"
 	@[ -n "$(filter /usr/lib/systemd/system /usr/local/lib/systemd/system /etc/systemd/system /lib/systemd/system,$(UNITS))" ] || \
 	  echo "systemd does not look into $(UNITS): systemctl link $(UNITS)/restorefs@.service"
+
+packages: ## deb, rpm and tarball for amd64 and arm64, in build/packages: the same bytes for the same commit
+	GO="$(GO)" VERSION='$(VERSION)' packaging/packages.sh $(BUILD)/packages
+
+version:
+	@echo '$(VERSION)'
 
 demo: build ## mount and restore the sample backup, in plain words
 	$(BUILD)/restorefs demo
@@ -139,6 +145,16 @@ $(TEST_MACHINE)/root.ext4:
 	mke2fs -q -t ext4 -O ^has_journal -d $(TEST_MACHINE).new/root $(TEST_MACHINE).new/root.ext4 600M
 	rm -rf $(TEST_MACHINE).new/root
 	mv $(TEST_MACHINE).new $(TEST_MACHINE)
+
+# Roots of the Debians in which the deb is tried, with what their systems have when new and what mounts.
+TEST_ROOTS := $(BUILD)/test-roots
+$(TEST_ROOTS)/%.tar:
+	mkdir -p $(TEST_ROOTS)
+	mmdebstrap --quiet --variant=essential --include=fuse3,mount $* $@.new.tar
+	mv $@.new.tar $@
+
+test-packages: $(TEST_ROOTS)/bookworm.tar $(TEST_ROOTS)/trixie.tar ## the packages, made twice; the deb installed, used, upgraded and removed on Debian 12 and 13
+	RESTOREFS_TEST_PACKAGES=1 GO="$(GO)" $(GO) test -count=1 -v -timeout 20m ./packaging
 
 test-systemd: ## the units and mount(8) in a virtual machine with systemd (after make setup)
 	RESTOREFS_TEST_SYSTEMD=1 $(GO) test -count=1 -v -timeout 40m -run '^TestUnderSystemd$$' ./cmd/restorefs

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"slices"
-	"strings"
 
 	"github.com/restorefs/restorefs/backupstore"
 	"github.com/restorefs/restorefs/cmd/cmdline"
@@ -64,7 +62,7 @@ func FindAll(ctx context.Context, o FindOptions) error {
 		return err
 	}
 	defer catalog.Close()
-	backups, err := volumeBackups(catalog, o.Backup)
+	backups, err := o.volumeBackups(catalog)
 	if err != nil {
 		return err
 	}
@@ -89,30 +87,23 @@ func FindAll(ctx context.Context, o FindOptions) error {
 	return f.result("all was searched")
 }
 
-// volumeBackups returns the backups of a volume, oldest first. It is named by its id or the start
-// of that, or by one of its backups.
-func volumeBackups(catalog *backupstore.Catalog, ref string) ([]*backupstore.Backup, error) {
-	var ids []string
-	for _, b := range catalog.Backups() {
-		if len(ref) >= 4 && strings.HasPrefix(b.VolumeID, strings.ToLower(ref)) &&
-			!slices.Contains(ids, b.VolumeID) {
-			ids = append(ids, b.VolumeID)
-		}
-	}
-	if len(ids) == 0 {
-		b, err := catalog.Find(ref)
+// volumeBackups returns the backups of a volume, oldest first. It is named as every volume is, or
+// by one of its backups.
+func (o FindOptions) volumeBackups(catalog *backupstore.Catalog) ([]*backupstore.Backup, error) {
+	volume, err := catalog.LookupVolume(o.Backup)
+	if _, many := errors.AsType[*backupstore.AmbiguousError](err); many {
+		return nil, err
+	} else if err != nil {
+		b, err := source.Find(catalog, o.Backup, o.Err)
 		if err != nil {
 			return nil, err
 		}
-		ids = append(ids, b.VolumeID)
+		volume = backupstore.FoundVolume{ID: b.VolumeID}
 	}
-	if len(ids) > 1 {
-		return nil, fmt.Errorf("%w: volume %s could be %s; give more characters of it",
-			backupstore.ErrAmbiguous, ref, strings.Join(ids[:2], " or "))
-	}
+	source.Tell(o.Err, volume.Notes)
 	var out []*backupstore.Backup
 	for _, b := range catalog.Backups() { // volume by volume, oldest first
-		if b.VolumeID == ids[0] {
+		if b.VolumeID == volume.ID {
 			out = append(out, b)
 		}
 	}

@@ -43,7 +43,10 @@ func List(ctx context.Context, o ListOptions) (err error) {
 	}
 	all := catalog.Backups()
 	defer func() { err = errors.Join(err, source.WholeShare(catalog, len(all))) }()
-	if o.Volumes, err = o.volumesNamed(catalog); err != nil {
+	if o.Volumes, err = volumesNamed(catalog, o.Volume, o.Err); err != nil {
+		if o.JSON {
+			err = errors.Join(err, o.print(nil, nil, nil))
+		}
 		return err
 	}
 	names := report.VolumeNames(all)
@@ -85,27 +88,6 @@ func (o ListOptions) tellHidden(all, shown, hidden int) {
 	case shown == 0 && all > 0:
 		fmt.Fprintf(o.Err, "none of %s is like that\n", wording.Count(all, "backup"))
 	}
-}
-
-// volumesNamed returns the ids of the volumes that --volume names. All that it could mean are
-// listed: that is how the operator finds out which one it is.
-func (o ListOptions) volumesNamed(catalog *backupstore.Catalog) (map[string]bool, error) {
-	if o.Volume == "" || len(catalog.Backups()) == 0 {
-		return nil, nil
-	}
-	found, err := catalog.LookupVolume(o.Volume)
-	source.Tell(o.Err, found.Notes)
-	ids := map[string]bool{found.ID: true}
-	if many, ok := errors.AsType[*backupstore.AmbiguousError](err); ok {
-		err = nil
-		for _, b := range many.Candidates {
-			ids[b.VolumeID] = true
-		}
-	}
-	if err != nil && o.JSON {
-		err = errors.Join(err, o.print(nil, nil, nil))
-	}
-	return ids, err
 }
 
 // print prints backups, with the names of their volumes and what is on some disks.

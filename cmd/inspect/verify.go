@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/restorefs/restorefs/backupstore"
+	"github.com/restorefs/restorefs/cmd/cmdline"
 	"github.com/restorefs/restorefs/cmd/console"
 	"github.com/restorefs/restorefs/cmd/report"
 	"github.com/restorefs/restorefs/cmd/source"
@@ -46,17 +47,28 @@ func Verify(ctx context.Context, o VerifyOptions) (err error) {
 	return o.verifyAll(ctx, catalog, kept)
 }
 
-// verifyAll verifies all that Cinder completed.
+// verifyAll verifies all that Cinder completed, or what is chosen of it.
 func (o VerifyOptions) verifyAll(ctx context.Context, catalog *backupstore.Catalog,
-	kept *keeper) error {
+	kept *keeper) (err error) {
+	if o.Volumes, err = volumesNamed(catalog, o.Volume, o.Err); err != nil {
+		return err
+	}
 	var backups []*backupstore.Backup
-	all := catalog.Backups()
+	all, n := catalog.Backups(), 0
 	for _, b := range all {
-		if b.State != backupstore.Incomplete {
+		switch {
+		case !o.Has(b, nil):
+		case b.State == backupstore.Incomplete:
+			n++
+		default:
 			backups = append(backups, b)
 		}
 	}
-	if n := len(all) - len(backups); n > 0 {
+	if o.Chosen && len(backups) == 0 && len(all) > 0 {
+		return cmdline.Usagef("none of %s is like that: nothing was verified",
+			wording.Count(len(all), "backup"))
+	}
+	if n > 0 {
 		fmt.Fprintf(o.Err,
 			"%s left out that Cinder is writing or did not complete (list --all shows them)\n",
 			wording.Count(n, "backup"))

@@ -34,6 +34,7 @@ var examples = map[string][]Usage{
 	"verify": {
 		{"Is every backup good?", "restorefs verify"},
 		{"Is this one, and all that it is made of?", "restorefs verify db-data@latest"},
+		{"Is every backup of a project?", "restorefs verify --project ID"},
 		{"Each night a part of all", "restorefs verify --sample 5%"},
 		{"Is the device what the backup is?",
 			"restorefs verify db-data@latest --target /dev/vdb"},

@@ -24,7 +24,7 @@ func groups() []Group {
 		"new-volume name type size availability-zone cleanup")
 	of("materialize", "a volume of the cloud",
 		"volume device-path attach server metadata-rule no-metadata metadata-only")
-	of("verify", "what is proven", "sample target")
+	of("verify", "what is proven", "volume project since sample target")
 	of("diff", "what is compared", "files")
 	of("ls", "what is listed", "recursive overlay with")
 	of("find", "which files",

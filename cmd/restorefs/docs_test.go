@@ -133,7 +133,7 @@ func TestLinksInDocumentsLeadSomewhere(t *testing.T) {
 func TestCommandsInDocumentsNameTheFormat(t *testing.T) {
 	unwatched(t)
 	texts := documents(t)
-	for _, pattern := range []string{"../../packaging/*", "../../cmd/records/*.sh", "../../cmd/restorefs/sample/README.md"} {
+	for _, pattern := range []string{"../../packaging/*.*", "../../packaging/Containerfile", "../../packaging/*/*.sh", "../../cmd/records/*.sh", "../../cmd/restorefs/sample/README.md"} {
 		paths, err := filepath.Glob(pattern)
 		if err != nil || len(paths) == 0 {
 			t.Fatal(pattern, err)

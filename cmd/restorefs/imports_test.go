@@ -148,6 +148,8 @@ var mayImport = map[string][]string{
 	"backupstore/storetest/leaktest/need":   {}, // for tests
 	"backupstore/storetest/leaktest/gotest": {"backupstore/storetest/leaktest/need"},
 	"backupstore/storetest/leaktest/gofuzz": {},
+	"packaging":                             {}, // tests of the packages, nothing else
+	"packaging/materials":                   {}, // a program of make packages
 }
 
 // testsMayImport is what the tests of a package may import besides what the package may, and

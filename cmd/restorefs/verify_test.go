@@ -179,3 +179,27 @@ func TestDiffShowsWhatDiffers(t *testing.T) {
 		}
 	}
 }
+
+func TestVerifyProvesWhatIsChosen(t *testing.T) {
+	unwatched(t)
+	share, list := storetest.Fixtures(t)
+	full, incremental := storetest.Find(t, list, "ext4 full"), storetest.Find(t, list, "ext4 incremental")
+	for args, want := range map[string]struct {
+		code  int
+		lines int
+		says  string
+	}{
+		"--volume " + full.VolumeID:                         {exitcode.Done, 2, ""},
+		"--volume " + full.VolumeID + " --since 2026-12-31": {exitcode.Usage, 0, "nothing was verified"},
+		"--project 0123":                                    {exitcode.Usage, 0, "nothing was verified"},
+		"--volume nonsense":                                 {exitcode.Usage, 0, "nonsense"},
+		"--since noon":                                      {exitcode.Usage, 0, "is no time such as"},
+		"--since 2026-01-01 " + incremental.ID:              {exitcode.Usage, 0, "does not go with BACKUP"},
+		"--project x --target /dev/null " + incremental.ID:  {exitcode.Usage, 0, "does not go with BACKUP"},
+	} {
+		out, stderr, code := restorefs(t, append([]string{"verify", "--share", share}, strings.Fields(args)...)...)
+		if code != want.code || strings.Count(out, "\n") != want.lines || !strings.Contains(stderr, want.says) {
+			t.Errorf("%s: exit %d: %s%s", args, code, out, stderr)
+		}
+	}
+}

@@ -1,0 +1,103 @@
+#!/bin/bash
+# Makes the packages: packaging/packages.sh DIRECTORY
+#
+# make packages calls this. The same commit gives the same bytes, on whatever machine,
+# in whatever directory and at whatever time: all times are that of the commit.
+#   GO           the go command
+#   VERSION      what "restorefs --version" says; by default as make build has it
+#   ARCHES       of amd64, arm64; by default both
+#   FORMATS      of deb, rpm, tar; by default all
+set -euo pipefail
+cd "$(dirname "$0")/.."
+umask 022
+export TZ=UTC LC_ALL=C GO=${GO:-go}
+# What is set for Go on this machine must not decide what is in a package.
+export GOFLAGS=-buildvcs=false GOAMD64=v1 GOARM64=v8.0 GOEXPERIMENT='' CGO_ENABLED=0
+unset GOOS GOARCH
+
+# The one version of the packager that the packages are checked with. It is no dependency of
+# the program.
+nfpm=github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.45.2
+# As make build has them.
+tags=urfave_cli_no_docs
+
+out=$(realpath -m "$1")
+version=${VERSION:-$(make -s version)}
+epoch=${SOURCE_DATE_EPOCH:-}
+if [ -z "$epoch" ] && [ -e .git ]; then
+  epoch=$(git -c safe.directory="$PWD" log -1 --format=%ct)
+elif [ -z "$epoch" ]; then
+  epoch=$(stat -c %Y packaging/version) # git archive gives all files the time of the commit
+fi
+export SOURCE_DATE_EPOCH=$epoch
+PACKAGE_VERSION=$(packaging/package-version.sh "$version")
+export PACKAGE_VERSION
+
+rm -rf "$out"
+mkdir -p "$out"
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# complete SHELL FILE: the completion of a shell, where the program has one.
+complete() {
+  if [ -e "$work/$1" ]; then
+    install -D -m 0644 "$work/$1" "$2"
+  fi
+}
+
+# stage PREFIX ROOT [SBIN]: below ROOT what make install installs of the program that is built, and
+# what goes with it.
+stage() {
+  local prefix=$1 root=$2 doc=$2$1/share/doc/restorefs
+  make -s install GO=none BUILD="$built" DESTDIR="$root" PREFIX="$prefix" \
+    UNITS="$prefix/lib/systemd/system" SBIN="${3-}" >/dev/null
+  mkdir -p "$doc/docs"
+  cp README.md CHANGELOG.md SECURITY.md LICENSE "$doc/"
+  cp docs/*.md "$doc/docs/"
+  cp "$built/THIRD-PARTY-NOTICES" "$built/restorefs.cdx.json" "$doc/"
+  find "$root$prefix/share/man" -type f -exec gzip -n9 {} +
+  complete bash "$root$prefix/share/bash-completion/completions/restorefs"
+  complete fish "$root$prefix/share/fish/vendor_completions.d/restorefs.fish"
+  complete zsh "$root$prefix/share/zsh/site-functions/_restorefs"
+  find "$root" ! -type l -exec chmod u+rwX,go+rX,go-w {} +
+  find "$root" -exec touch -h -d "@$epoch" {} +
+}
+
+"$GO" build -trimpath -o "$work/materials" ./packaging/materials
+# What the program itself writes: manual pages, and completion for shells.
+own=$work/$("$GO" env GOARCH)
+make -s man BUILD="$own" VERSION="$version"
+for shell in bash zsh fish; do
+  "$own/restorefs" completion "$shell" >"$work/$shell" 2>/dev/null || rm "$work/$shell"
+done
+for arch in ${ARCHES:-amd64 arm64}; do
+  built=$work/$arch
+  if [ "$built" != "$own" ]; then
+    GOOS=linux GOARCH=$arch make -s build BUILD="$built" VERSION="$version"
+    cp -r "$own/man" "$built/man"
+  fi
+  GOOS=linux GOARCH=$arch "$work/materials" -version "$version" -tags "$tags" -sbom "$built/restorefs.cdx.json" \
+    -notices "$built/THIRD-PARTY-NOTICES" "$built/restorefs"
+  cp "$built/restorefs.cdx.json" "$out/restorefs-$PACKAGE_VERSION-linux-$arch.cdx.json"
+  { cat packaging/copyright; echo; cat "$built/THIRD-PARTY-NOTICES"; } >"$built/copyright"
+  touch -d "@$epoch" "$built/copyright"
+  export ARCH=$arch STAGE=$built/stage COPYRIGHT=$built/copyright
+  stage /usr "$STAGE" /usr/sbin
+  for format in ${FORMATS:-deb rpm tar}; do
+    if [ "$format" = tar ]; then
+      name=restorefs-$PACKAGE_VERSION-linux-$arch
+      stage /usr/local "$built/tar"
+      mv "$built/tar/usr/local" "$built/$name"
+      touch -d "@$epoch" "$built/$name"
+      tar -C "$built" --sort=name --owner=0 --group=0 --numeric-owner --format=gnu -c "$name" |
+        gzip -n9 >"$out/$name.tar.gz"
+    else
+      "$GO" run "$nfpm" package --config packaging/nfpm.yaml \
+        --packager "$format" --target "$out/" >/dev/null
+    fi
+  done
+done
+cd "$out"
+sha256sum -- * >"$work/sums"
+mv "$work/sums" SHA256SUMS
+ls -l

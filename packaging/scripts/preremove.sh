@@ -1,0 +1,23 @@
+#!/bin/sh
+# Before a removal or an upgrade (deb: remove, upgrade NEW and others; rpm: 0, 1).
+#
+# The timer of the nightly proof stops: there is nothing left that it could start. Mounts
+# stay: a process that serves one has its program open, machines may run from it, and umount
+# takes it down without restorefs. So a removal tells them, and does not fail.
+set -e
+case ${1-} in
+remove | 0) ;;
+*) exit 0 ;;
+esac
+if [ -d /run/systemd/system ]; then
+  systemctl stop restorefs-verify.timer restorefs-verify.service || :
+  if [ "$1" = 0 ]; then # rpm knows no purge
+    systemctl --no-reload disable restorefs-verify.timer restorefs@.service || :
+  fi
+fi
+# Who may mount chose these names: they must steer no terminal.
+mounts=$(awk '$3 == "fuse.restorefs" { printf " %s", $2 }' /proc/mounts 2>/dev/null | tr -d '\000-\037\177') || :
+if [ -n "$mounts" ]; then
+  echo "restorefs: mounts that stay until they are unmounted (umount DIRECTORY):$mounts"
+fi
+exit 0
