@@ -161,14 +161,6 @@ type copier struct {
 	name  string // of start
 }
 
-// target is an open directory of the copy.
-type target struct {
-	fd   int
-	path string // below top, "" for top itself
-	name string // in the one before it
-	made bool   // by this copy
-}
-
 // at returns the directory into which the walk copies now.
 func (c *copier) at() *target { return &c.dirs[len(c.dirs)-1] }
 
@@ -265,7 +257,7 @@ func (c *copier) Leave(n *Node) error {
 	if d.name == "" || !d.made && !c.o.All {
 		return nil
 	}
-	err := c.dress(n, d.fd)
+	err := c.dress(n, d.fd, nil)
 	if lacks := 0o700 &^ n.Attr.Mode & 0o700; err == nil && !c.o.All && lacks != 0 {
 		var st unix.Stat_t
 		if err = unix.Fstat(d.fd, &st); err == nil {
@@ -291,8 +283,8 @@ func (c *copier) copyOne(n *Node, name string) error {
 		return nil
 	}
 	up := c.at()
-	if !c.o.Replace && exists(up.fd, name) {
-		return errors.New("it is there already, and was left as it is: --force replaces it")
+	if !c.o.Replace && !up.made && exists(up.fd, name) {
+		return errThere // before it is read; else moveTo tells
 	}
 	path := strings.TrimPrefix(up.path+"/"+name, "/")
 	if c.o.All {

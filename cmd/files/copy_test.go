@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -46,6 +47,32 @@ func TestACopyIsTheSource(t *testing.T) {
 		if done.Links != 6 || done.Bytes > 1<<20 {
 			t.Errorf("done: %+v", done)
 		}
+	}
+}
+
+// What a directory gives to files that are made in it, and what the umask takes, is not theirs.
+func TestACopyHasItsOwnModesAndOwners(t *testing.T) {
+	from := source(t)
+	for i, mode := range []uint32{0o644, 0o600, 0o666, 0o664, 0o444, 0o755, 0o2755, 0o644} {
+		name := filepath.Join(from, "modes", string(rune('a'+i)))
+		write(t, name, name)
+		if os.Geteuid() == 0 {
+			must(t, os.Chown(name, 1000*(i&1), 100*(i>>1&1)))
+		}
+		must(t, unix.Chmod(name, mode))
+		must(t, os.Chtimes(name, time.Unix(1, 0), time.Unix(2, 0))) // mke2fs keeps whole seconds
+	}
+	d := disk(t, image(t, from, 16))
+	dest := t.TempDir()
+	if os.Geteuid() == 0 {
+		must(t, os.Chown(dest, 0, 4711))
+	}
+	must(t, unix.Chmod(dest, 0o2777))
+	defer unix.Umask(unix.Umask(0o027))
+	copyTo(t, d, dest, CopyOptions{All: true}, "/modes")
+	want, got := described(t, filepath.Join(from, "modes"), true), described(t, filepath.Join(dest, "modes"), true)
+	if got != want || strings.Count(want, "\n") < 8 {
+		t.Errorf("want\n%s\ngot\n%s", want, got)
 	}
 }
 

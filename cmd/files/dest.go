@@ -6,8 +6,6 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/restorefs/restorefs/fusefs/inside"
 )
 
 // openDir opens a directory by one name, or by a path of the operator's.
@@ -27,6 +25,8 @@ func exists(fd int, name string) bool {
 	return unix.Fstatat(fd, name, &st, unix.AT_SYMLINK_NOFOLLOW) == nil
 }
 
+var errThere = errors.New("it is there already, and was left as it is: --force replaces it")
+
 // moveTo gives a file its name.
 func moveTo(fd int, temp, name string, replace bool) error {
 	flags := uint(unix.RENAME_NOREPLACE)
@@ -45,55 +45,11 @@ func moveTo(fd int, temp, name string, replace bool) error {
 			err = unix.Renameat(fd, temp, fd, name)
 		}
 	}
+	if !replace && errors.Is(err, unix.EEXIST) {
+		return errThere
+	}
 	if err != nil {
 		return fmt.Errorf("give it its name: %w", err)
-	}
-	return nil
-}
-
-// regular copies a regular file. The error is EEXIST if there is one of that name.
-func (c *copier) regular(n *Node, content inside.File, fd int, name string) (err error) {
-	mode := n.Attr.Mode & 0o777
-	if c.o.All {
-		mode = 0o600 // until it has its owner
-	}
-	out, err := unix.Openat(
-		fd,
-		name,
-		unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC,
-		mode,
-	)
-	if err != nil {
-		return fmt.Errorf("make the file: %w", err)
-	}
-	file := os.NewFile(uintptr(out), name)
-	defer func() { err = errors.Join(err, file.Close()) }()
-	if content.Size() > 0 {
-		if err := unix.Ftruncate(out, content.Size()); err != nil {
-			return fmt.Errorf("make the file %d bytes long: %w", content.Size(), err)
-		}
-	}
-	names := n.Attr.Nlink
-	if c.o.All && !c.links.full {
-		names = 1
-	}
-	err = eachData(c.ctx, content, c.buffer, func(p []byte, off int64) error {
-		if err := c.meter.take(n, len(p), names); err != nil {
-			return err
-		}
-		_, err := file.WriteAt(p, off)
-		c.done.Bytes += int64(len(p))
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	if err := c.dress(n, out); err != nil || !c.replaces {
-		return err
-	}
-	// What it replaces is safe, and must not be gone before this is.
-	if err := unix.Fsync(out); err != nil {
-		return fmt.Errorf("write it to stable storage: %w", err)
 	}
 	return nil
 }
@@ -173,40 +129,48 @@ func (c *copier) owner(n *Node, made int) error {
 	return nil
 }
 
-// dress gives an open file or directory all but its times, if all is to be kept.
-func (c *copier) dress(n *Node, fd int) error {
+// dress gives an open file or directory all but its times, if all is to be kept. has is what it has
+// already, nil if that is not known.
+func (c *copier) dress(n *Node, fd int, has *given) error {
 	if !c.o.All {
 		return nil
 	}
 	mode := n.Attr.Mode & 0o7777
-	if c.root {
-		if err := unix.Fchown(fd, int(n.Attr.UID), int(n.Attr.GID)); err != nil {
-			return fmt.Errorf(
-				"give it to the user %d and group %d: %w",
-				n.Attr.UID,
-				n.Attr.GID,
-				err,
-			)
+	uid, gid := int(n.Attr.UID), int(n.Attr.GID)
+	if !c.root {
+		if uid != os.Geteuid() || gid != os.Getegid() {
+			mode &^= 0o6000 // it would run as somebody else than it did
 		}
-	} else if int(n.Attr.UID) != os.Geteuid() || int(n.Attr.GID) != os.Getegid() {
-		mode &^= 0o6000 // it would run as somebody else than it did
-	}
-	// Before the mode: who may not write a file may not set its attributes.
-	list, err := n.xattrs(c.Problem)
-	if err != nil {
-		return fmt.Errorf("read its extended attributes: %w", err)
-	}
-	for _, x := range list {
-		if err := unix.Fsetxattr(fd, x.Name, x.Value, 0); full(err) && !hasRoom(fd) {
-			return fmt.Errorf("set an extended attribute: %w", err)
-		} else if err != nil { // as cp -a: the target cannot have it, or not from this user
-			c.unset(x.Name)
+	} else if has == nil || uid != has.uid || gid != has.gid {
+		if err := unix.Fchown(fd, uid, gid); err != nil {
+			return fmt.Errorf("give it to the user %d and group %d: %w", uid, gid, err)
 		}
+	}
+	// Before the mode: who may not write a file may not set its attributes, and one can change it.
+	any, err := c.setXattrs(n, fd)
+	if err != nil || !any && has != nil && has.mode == mode {
+		return err
 	}
 	if err := unix.Fchmod(fd, mode); err != nil {
 		return fmt.Errorf("set its mode: %w", err)
 	}
 	return nil
+}
+
+// setXattrs gives an open file or directory its extended attributes, if it has any.
+func (c *copier) setXattrs(n *Node, fd int) (any bool, err error) {
+	list, err := n.xattrs(c.Problem)
+	if err != nil {
+		return false, fmt.Errorf("read its extended attributes: %w", err)
+	}
+	for _, x := range list {
+		if err := unix.Fsetxattr(fd, x.Name, x.Value, 0); full(err) && !hasRoom(fd) {
+			return true, fmt.Errorf("set an extended attribute: %w", err)
+		} else if err != nil { // as cp -a: the target cannot have it, or not from this user
+			c.unset(x.Name)
+		}
+	}
+	return len(list) > 0, nil
 }
 
 // hasRoom says whether there is room for any extended attribute. Some file systems, such
