@@ -30,3 +30,12 @@ func OwnsTerminal() bool {
 	group, err := unix.IoctlGetInt(int(tty.Fd()), unix.TIOCGPGRP)
 	return err == nil && group == unix.Getpgrp()
 }
+
+// Columns returns how wide standard output is: a terminal's width, and 80 for anything else.
+func Columns() int {
+	const usual = 80
+	if wide, _, err := term.GetSize(int(os.Stdout.Fd())); err == nil && wide > 0 {
+		return wide
+	}
+	return usual
+}

@@ -79,6 +79,30 @@ func (o VerifyOptions) verifyAll(ctx context.Context, catalog *backupstore.Catal
 
 func (o VerifyOptions) verify(ctx context.Context, catalog *backupstore.Catalog,
 	backups []*backupstore.Backup, kept *keeper) error {
+	out := []report.Verified{}
+	tally := report.Tally{}
+	err := o.proof(ctx, catalog, backups, kept, func(r backupstore.Report) {
+		tally.Add(r)
+		if o.JSON {
+			out = append(out, report.NewVerified(r))
+			return
+		}
+		report.PrintVerified(o.Out, r, o.Part)
+	})
+	if err != nil {
+		return err
+	}
+	if o.JSON {
+		if err := wording.WriteJSON(o.Out, out); err != nil {
+			return err
+		}
+	}
+	return tally.Err(len(backups))
+}
+
+// proof proves backups, shows how far it is, calls each with what was found out, and keeps that.
+func (o VerifyOptions) proof(ctx context.Context, catalog *backupstore.Catalog,
+	backups []*backupstore.Backup, kept *keeper, each func(backupstore.Report)) error {
 	how := backupstore.VerifyOptions{Jobs: o.Jobs, Sample: o.Part,
 		Progress: &backupstore.VerifyProgress{}}
 	show := func() (stop func()) {
@@ -88,28 +112,15 @@ func (o VerifyOptions) verify(ctx context.Context, catalog *backupstore.Catalog,
 		})
 	}
 	stop := show()
-	out := []report.Verified{}
-	tally := report.Tally{}
 	err := catalog.Verify(ctx, backups, how, func(r backupstore.Report) error {
-		tally.Add(r)
 		kept.add(ctx, r)
-		if o.JSON {
-			out = append(out, report.NewVerified(r))
-			return nil
+		if !o.JSON {
+			stop() // while something is printed
+			defer func() { stop = show() }()
 		}
-		stop()
-		report.PrintVerified(o.Out, r, o.Part)
-		stop = show()
+		each(r)
 		return nil
 	})
 	stop()
-	if err = errors.Join(err, kept.end()); err != nil {
-		return err
-	}
-	if o.JSON {
-		if err := wording.WriteJSON(o.Out, out); err != nil {
-			return err
-		}
-	}
-	return tally.Err(len(backups))
+	return errors.Join(err, kept.end())
 }

@@ -25,6 +25,12 @@ var examples = map[string][]Usage{
 		{"What openstack commands give the volume its metadata back",
 			"restorefs show --script db-data@latest"},
 	},
+	"map": {
+		{"Where is the data, and from which backup of the chain?",
+			"restorefs map db-data@latest"},
+		{"As a picture, after proving all of it",
+			"restorefs map db-data@latest --verify --svg db-data.svg"},
+	},
 	"diff": {
 		{"How much changed since yesterday",
 			"restorefs diff db-data@yesterday db-data@latest"},

@@ -13,6 +13,7 @@ func groups() []Group {
 	of("list", "which backups", "volume name project state since min-size all")
 	of("list", "what it looks like", "format sort graph look")
 	of("show", "more of it", "look overlay script")
+	of("map", "what is drawn", "svg png force verify look")
 	of("mount", "what is shown", "backup volume files overlay refresh")
 	of("mount", "who may read it", "allow-other uid gid mode files-owner")
 	of("mount", "how it runs",

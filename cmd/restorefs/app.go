@@ -21,7 +21,7 @@ func newApp() *cli.App {
 		HideHelpCommand:        true,
 		Commands: []*cli.Command{
 			listCommand(), showCommand(), mountCommand(), unmountCommand(), statusCommand(),
-			materializeCommand(), verifyCommand(), diffCommand(),
+			materializeCommand(), verifyCommand(), diffCommand(), mapCommand(),
 			lsCommand(), findCommand(), catCommand(), cpCommand(), tarCommand(),
 			indexCommand(), recordsCommand(), overlayCommand(), doctorCommand(), demoCommand(),
 			helpCommand(), manCommand(),

@@ -63,6 +63,15 @@ func progressFlag() cli.Flag {
 		Usage: "on stderr: `HOW` is auto, json (a line each second) or none"}
 }
 
+func jobsFlag() cli.Flag {
+	return &cli.IntFlag{Name: "jobs", Aliases: []string{"j"},
+		Usage: "read `N` objects in parallel (0: one for each processor)"}
+}
+
+func forceFlag(usage string) cli.Flag {
+	return &cli.BoolFlag{Name: "force", Usage: usage, DisableDefaultText: true}
+}
+
 func lookFlag(value time.Duration, usage string) cli.Flag {
 	return &cli.DurationFlag{Name: "look", Value: value, Usage: usage}
 }

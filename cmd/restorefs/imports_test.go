@@ -30,8 +30,9 @@ var mayImport = map[string][]string{
 		"cmd/wording", "fusefs/inside",
 	},
 	"cmd/inspect": {
-		"backupstore", "cmd/cmdline", "cmd/console", "cmd/overlays", "cmd/places", "cmd/process",
-		"cmd/proven", "cmd/report", "cmd/source", "cmd/wording", "materialize",
+		"backupstore", "backupstore/share/locate", "cmd/cmdline", "cmd/console", "cmd/diskmap",
+		"cmd/overlays", "cmd/places", "cmd/process", "cmd/proven", "cmd/report", "cmd/source",
+		"fusefs/contents", "cmd/wording", "materialize",
 	},
 	"cmd/overlays": {
 		"cmd/cmdline", "cmd/console", "cmd/places", "cmd/report", "cmd/wording", "fusefs/overlay",
@@ -60,7 +61,8 @@ var mayImport = map[string][]string{
 		"backupstore", "backupstore/share/cinderconf", "cmd/cloud", "cmd/cmdline", "cmd/console", "cmd/exitcode",
 		"cmd/source", "cmd/wording", "materialize/cinderapi",
 	},
-	"cmd/proven": {"backupstore", "cache/private", "cache/private/lock"},
+	"cmd/diskmap": {"backupstore", "cmd/wording", "fusefs/contents"},
+	"cmd/proven":  {"backupstore", "cache/private", "cache/private/lock"},
 	"cmd/report": {
 		"backupstore", "backupstore/format", "cmd/proven", "cmd/wording", "fusefs/contents", "fusefs/overlay",
 		"materialize", "materialize/cinderapi",
@@ -161,6 +163,7 @@ var testsMayImport = map[string][]string{
 	"cmd/restore": {"backupstore/share"},
 	"cmd/files":   {"backupstore/share"},
 	"cmd/places":  {"backupstore/share"},
+	"cmd/diskmap": {"backupstore/format", "backupstore/share", "fusefs/parttable"},
 }
 
 func TestImportTable(t *testing.T) {

@@ -25,8 +25,7 @@ backup that has the same bytes, if any has.
 BACKUP. It may be in use; it is not written. Ranges that differ: exit status 1.`,
 		Flags: []cli.Flag{
 			shareFlag(), jsonFlag(), memoryFlag(), cacheDirFlag(),
-			&cli.IntFlag{Name: "jobs", Aliases: []string{"j"},
-				Usage: "read `N` objects in parallel (0: one for each processor)"},
+			jobsFlag(),
 			&cli.StringFlag{Name: "sample",
 				Usage: "prove only this `PART` of the blocks with data, chosen at " +
 					"random, such as 5%"},
