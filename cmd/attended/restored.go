@@ -120,7 +120,7 @@ func (o Options) reportTo() io.Writer {
 
 // printRecord writes the volume's metadata to stdout.
 func (r *restoring) printRecord(ctx context.Context) error {
-	text, err := restore.Record(ctx, r.backup)
+	text, err := restore.RecordText(ctx, r.backup)
 	if err != nil {
 		return err
 	}

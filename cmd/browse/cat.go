@@ -13,7 +13,7 @@ import (
 
 // Cat writes files to o.Out; on a terminal, what would steer it is replaced.
 func Cat(ctx context.Context, o Options, paths []string) error {
-	return with(ctx, o, func(b *browser, _ *locate.Share) error { return b.cat(ctx, paths) })
+	return opened(ctx, o, func(b *browser, _ *locate.Share) error { return b.cat(ctx, paths) })
 }
 
 func (b *browser) cat(ctx context.Context, paths []string) error {

@@ -15,7 +15,7 @@ import (
 
 // Cp copies files and trees into the directory dest, or one to the new name dest. It completes how.
 func Cp(ctx context.Context, o Options, paths []string, dest string, how files.CopyOptions) error {
-	return with(ctx, o, func(b *browser, share *locate.Share) error {
+	return opened(ctx, o, func(b *browser, share *locate.Share) error {
 		if dest == "-" {
 			return cmdline.Usagef(
 				"cp copies into a directory: \"restorefs cat\" writes a file to stdout, " +

@@ -19,7 +19,7 @@ type FindOptions struct {
 
 // Find finds files in one backup.
 func Find(ctx context.Context, o FindOptions) error {
-	return with(ctx, o.Options, func(b *browser, _ *locate.Share) error {
+	return opened(ctx, o.Options, func(b *browser, _ *locate.Share) error {
 		return b.findFiles(ctx, o)
 	})
 }

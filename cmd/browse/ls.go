@@ -13,7 +13,7 @@ import (
 // Ls lists files, and what is in directories; with deep also what is in directories in those.
 // Without paths it lists the root of the one file system, or the parts of the disk.
 func Ls(ctx context.Context, o Options, paths []string, deep bool) error {
-	return with(ctx, o, func(b *browser, _ *locate.Share) error { return b.ls(ctx, paths, deep) })
+	return opened(ctx, o, func(b *browser, _ *locate.Share) error { return b.ls(ctx, paths, deep) })
 }
 
 func (b *browser) ls(ctx context.Context, paths []string, deep bool) error {

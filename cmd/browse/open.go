@@ -13,8 +13,8 @@ import (
 	"github.com/restorefs/restorefs/cmd/source"
 )
 
-// with calls fn with the disk of the backup that o names, and the share that it is on.
-func with(ctx context.Context, o Options, fn func(*browser, *locate.Share) error) error {
+// opened calls fn with the disk of the backup that o names, and the share that it is on.
+func opened(ctx context.Context, o Options, fn func(*browser, *locate.Share) error) error {
 	memory, err := o.Memory.Bound()
 	if err != nil {
 		return err

@@ -12,7 +12,7 @@ import (
 
 // Tar writes files and trees to o.Out as a tar.
 func Tar(ctx context.Context, o Options, paths []string) error {
-	return with(ctx, o, func(b *browser, _ *locate.Share) error { return b.tar(ctx, paths) })
+	return opened(ctx, o, func(b *browser, _ *locate.Share) error { return b.tar(ctx, paths) })
 }
 
 func (b *browser) tar(ctx context.Context, paths []string) error {

@@ -29,26 +29,10 @@ type Delivery struct {
 	undo    []undoing // steps that undo what was done, in the order in which it was done
 }
 
-// Written is how far a Writer got.
-type Written struct {
-	Begun    bool // something may have been written
-	Restored bool // all data is on the volume, on stable storage
-	Lossy    bool // except for ranges that could not be read
-}
-
 // Writer copies the backup onto the volume's device, and then restores the volume's metadata
 // (RestoreMetadata) unless that is left alone. Before it writes, it must compare the device that it
 // opened with the one that was found. It returns how far it got even if it fails.
 type Writer func(ctx context.Context, d *device.Device) (Written, error)
-
-// undoing is a step that undoes an earlier one.
-type undoing struct {
-	message string // for the operator, empty for quick steps
-	step    func(context.Context) error
-	// onlyIfBegun is for a state that the run did not bring about itself. It is undone only if
-	// something was written, because otherwise another run may rely on it.
-	onlyIfBegun bool
-}
 
 // ToVolume plans a restore of b, with the content data, to the volume with that id. It looks at the
 // volume and changes nothing. If the volume must not be written, the error is a

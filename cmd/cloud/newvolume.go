@@ -11,16 +11,6 @@ import (
 	"github.com/restorefs/restorefs/materialize/cinderapi"
 )
 
-// Wish is what a new volume should be. Fields that are "" or 0 keep what the backup's volume had,
-// or are left to the cloud.
-type Wish struct {
-	Name string
-	Type string // volume type, by name or id
-	Zone string
-	// SizeGiB is the least size. It is raised to the size that the backup needs.
-	SizeGiB int64
-}
-
 // NewVolume plans a restore of b, with the content data, to a volume that Deliver creates. Nothing
 // is created yet. If the volume could not hold the backup, the error is a *NoTypeError or a
 // *materialize.RefusedError.

@@ -44,18 +44,6 @@ type ImportOptions struct {
 // ErrNotTried is the error of the records after the one that ended the import.
 var ErrNotTried = errors.New("not tried")
 
-// StoppedError is a failure that the next record would meet as well, and that therefore ended the
-// import.
-type StoppedError struct{ Err error }
-
-// Error implements error.
-func (e *StoppedError) Error() string { return e.Err.Error() }
-
-// Unwrap returns the cause.
-func (e *StoppedError) Unwrap() error { return e.Err }
-
-func stopped(err error) error { return &StoppedError{err} }
-
 // ImportRecords imports records into Cinder, one after another, in the order of backupstore's
 // ImportRecords: parents first. A record is not tried if its parent could not be imported. What a
 // failed import left behind is removed first, and what Cinder already has is left alone, so that

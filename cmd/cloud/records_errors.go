@@ -122,3 +122,15 @@ func usable(have *cinderapi.Backup, want backupstore.ImportRecord) error {
 	}
 	return nil
 }
+
+// StoppedError is a failure that the next record would meet as well, and that therefore ended the
+// import.
+type StoppedError struct{ Err error }
+
+// Error implements error.
+func (e *StoppedError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *StoppedError) Unwrap() error { return e.Err }
+
+func stopped(err error) error { return &StoppedError{err} }

@@ -189,14 +189,6 @@ func cutFlag(word string) (name, value string, hasValue bool) {
 	return strings.Cut(name, "=")
 }
 
-// FlagWord returns a flag as it is typed.
-func FlagWord(name string) string {
-	if len(name) == 1 {
-		return "-" + name
-	}
-	return "--" + name
-}
-
 func findCommand(app *cli.App, name string) *cli.Command {
 	for _, c := range app.Commands {
 		if c.HasName(name) {

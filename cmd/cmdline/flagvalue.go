@@ -100,3 +100,11 @@ func EmptyIsUnset(app *cli.App) {
 		}
 	}
 }
+
+// FlagWord returns a flag as it is typed.
+func FlagWord(name string) string {
+	if len(name) == 1 {
+		return "-" + name
+	}
+	return "--" + name
+}

@@ -11,25 +11,7 @@ import (
 
 	"github.com/restorefs/restorefs/backupstore/safetext"
 	"github.com/restorefs/restorefs/cmd/cmdline"
-	"github.com/restorefs/restorefs/cmd/wording"
 )
-
-// State is how far something has got. With --progress=json it is a line of stderr; its fields are a
-// contract. Other lines of stderr do not begin with {.
-type State struct {
-	Stage   string `json:"stage"`
-	Done    int64  `json:"done"` // bytes of the volume, in this stage
-	Total   int64  `json:"total"`
-	Written int64  `json:"written"`
-	Zeroed  int64  `json:"zeroed"`
-	Skipped int64  `json:"skipped"` // found right on the target
-	Healed  int64  `json:"healed"`  // damaged and read from siblings so far
-	Rate    int64  `json:"rate"`    // of Done, in bytes a second, over the last seconds
-	// LeftMin and LeftMax are the least and the most seconds that this stage may still take; not
-	// there while that cannot be said.
-	LeftMin float64 `json:"left_min,omitempty"`
-	LeftMax float64 `json:"left_max,omitempty"`
-}
 
 // CheckProgress refuses another --progress than there is.
 func (o Console) CheckProgress() error {
@@ -126,23 +108,4 @@ func ShowLine(w io.Writer, every time.Duration, now func() State) (stop func()) 
 		}
 	}()
 	return func() { close(quit); <-done }
-}
-
-func stateLine(s State) string {
-	if s.Total == 0 {
-		return s.Stage
-	}
-	return fmt.Sprintf("%s  %3.0f %%  %s", s.Stage, 100*float64(s.Done)/float64(s.Total),
-		rateWords(s))
-}
-
-// rateWords says how fast it goes, how long it will take, and how much there is.
-func rateWords(s State) string {
-	words := wording.Size(s.Rate) + "/s"
-	seconds := func(n float64) time.Duration { return time.Duration(n * float64(time.Second)) }
-	words += leftWords(seconds(s.LeftMin), seconds(s.LeftMax))
-	if s.Healed > 0 {
-		words += fmt.Sprintf("  %s healed", wording.Size(s.Healed))
-	}
-	return words + fmt.Sprintf("  %s of %s", wording.Size(s.Done), wording.Size(s.Total))
 }

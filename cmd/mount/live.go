@@ -41,7 +41,7 @@ func (m *live) keep(ctx context.Context) error {
 		m.server.Wait()
 	}()
 	defer func() { stop(); <-ended }()
-	if m.o.Run != "" {
+	if m.o.RunCommand != "" {
 		return m.runCommand(ctx)
 	}
 	at := m.server.Mountpoint()
@@ -54,7 +54,7 @@ func (m *live) keep(ctx context.Context) error {
 
 // runCommand runs the command of --run, whose exit code is ours.
 func (m *live) runCommand(ctx context.Context) error {
-	ended, err := process.RunCommand(ctx, m.o.Run, m.server.Mountpoint())
+	ended, err := process.RunCommand(ctx, m.o.RunCommand, m.server.Mountpoint())
 	if err == nil {
 		err = <-ended
 	}

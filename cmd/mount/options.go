@@ -30,7 +30,7 @@ type Options struct {
 	UID, GID, Mode   string
 	LogFile          string
 	Metrics          string // address, "": metrics are not served
-	Run              string // command, "": the mount stays
+	RunCommand       string // of --run, "": the mount stays
 	Background       bool
 	Files            bool          // are shown inside each disk, too
 	FilesOwner       bool          // files belong to whoever mounts
@@ -73,7 +73,7 @@ func (o *Options) prepare() (err error) {
 		return cmdline.Usagef("--refresh must be more than 0")
 	case o.Idle < 0:
 		return cmdline.Usagef("--idle-timeout must not be less than 0")
-	case o.Run != "" && o.Background:
+	case o.RunCommand != "" && o.Background:
 		return cmdline.Usagef("--run and --daemon exclude each other: --run ends when its " +
 			"command does")
 	}

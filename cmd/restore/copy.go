@@ -107,15 +107,6 @@ func (r *Restore) To(ctx context.Context, name string, guard Guard) (Result, err
 	return out, nil
 }
 
-// targetHolds fills p with what the target holds at off: zeros as long as there is none.
-func (r *Restore) targetHolds(p []byte, off int64) error {
-	if r.target == nil {
-		clear(p)
-		return nil
-	}
-	return r.target.ReadAt(p, off)
-}
-
 // copy copies onto an open target.
 func (r *Restore) copy(ctx context.Context,
 	target *materialize.Target) (materialize.Result, error) {

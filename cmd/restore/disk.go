@@ -56,7 +56,7 @@ func (d *disk) Written(string) bool { return false }
 
 // Metadata implements fusefs.Catalog.
 func (d *disk) Metadata(ctx context.Context, _ string) ([]byte, error) {
-	return Record(ctx, d.volume.Backup())
+	return RecordText(ctx, d.volume.Backup())
 }
 
 func (d *disk) failed(err error) {

@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"sync/atomic"
 	"time"
 
 	"github.com/restorefs/restorefs/backupstore"
@@ -28,19 +27,6 @@ func (e *NoQemuImgError) Error() string {
 
 // Unwrap returns the cause.
 func (e *NoQemuImgError) Unwrap() error { return e.Err }
-
-// conversion makes one qcow2: qemu-img reads the composed volume from a mount that only this
-// process's user can enter and that exists only meanwhile. It writes a temporary file, which is
-// renamed when it is complete.
-type conversion struct {
-	qemuImg  string
-	source   *disk
-	image    string // the volume in the mount; only qemu-img may touch it, see fusefs
-	temp     *os.File
-	size     int64
-	stage    atomic.Value // string
-	progress percentage
-}
 
 // ToQcow2 restores into a new qcow2 file, for which it needs qemu-img and FUSE. The file gets its
 // name when it is complete and checked, and replaces an existing one only with Keeper.Force. Of

@@ -4,11 +4,8 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"math"
 	"os/exec"
-	"strconv"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -81,21 +78,4 @@ func (x *conversion) state() Progress {
 		p.Done = int64(float64(x.size) * float64(x.progress.hundredths.Load()) / 10000)
 	}
 	return p
-}
-
-// percentage parses what qemu-img -p writes repeatedly: "    (12.34/100%)\r".
-type percentage struct{ hundredths atomic.Int64 }
-
-// Write implements io.Writer.
-func (p *percentage) Write(text []byte) (int, error) {
-	rest := text
-	if end := bytes.LastIndex(rest, []byte("/100%)")); end >= 0 {
-		rest = rest[:end]
-		start := bytes.LastIndexByte(rest, '(') + 1
-		if v, err := strconv.ParseFloat(string(rest[start:]), 64); err == nil &&
-			v >= 0 && v <= 100 {
-			p.hundredths.Store(int64(math.Round(v * 100)))
-		}
-	}
-	return len(text), nil
 }

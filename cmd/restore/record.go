@@ -65,15 +65,15 @@ func (r *Restore) writeRecord(ctx context.Context, t *materialize.Target) (strin
 
 // WriteRecord writes the metadata of a backup's volume to a file.
 func WriteRecord(ctx context.Context, b *backupstore.Backup, k Keeper, path string) error {
-	text, err := Record(ctx, b)
+	text, err := RecordText(ctx, b)
 	if err != nil {
 		return err
 	}
 	return k.Keep(path, text)
 }
 
-// Record returns the metadata of a backup's volume as indented JSON.
-func Record(ctx context.Context, b *backupstore.Backup) ([]byte, error) {
+// RecordText returns the metadata of a backup's volume as indented JSON.
+func RecordText(ctx context.Context, b *backupstore.Backup) ([]byte, error) {
 	record, err := b.Record(ctx)
 	if err != nil {
 		return nil, err

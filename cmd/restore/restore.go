@@ -198,3 +198,12 @@ func (e *BrokenError) Unwrap() error { return backupstore.ErrDamaged }
 
 // Salvageable reports whether Salvage would restore what can be read.
 func (e *BrokenError) Salvageable() bool { return e.Backup.Chain() != nil }
+
+// targetHolds fills p with what the target holds at off: zeros as long as there is none.
+func (r *Restore) targetHolds(p []byte, off int64) error {
+	if r.target == nil {
+		clear(p)
+		return nil
+	}
+	return r.target.ReadAt(p, off)
+}

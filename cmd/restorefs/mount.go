@@ -101,7 +101,7 @@ func runMount(c *cli.Context) error {
 		Mode:          c.String("mode"),
 		LogFile:       c.String("log-file"),
 		Metrics:       c.String("metrics-listen"),
-		Run:           c.String("run"),
+		RunCommand:    c.String("run"),
 		Background:    c.Bool("daemon"),
 		Files:         c.Bool("files"),
 		FilesOwner:    c.Bool("files-owner"),
