@@ -16,14 +16,6 @@ import (
 	"github.com/restorefs/restorefs/materialize/device"
 )
 
-// delivery is a restore to a volume of the cloud whose device is found, not given. It belongs to
-// one goroutine.
-type delivery struct {
-	*restoring
-	*cloud.Delivery
-	place cloud.Place
-}
-
 // toFoundDevice is materialize without TARGET.
 func toFoundDevice(ctx context.Context, o Options) error {
 	if err := o.checkFindsDevice(); err != nil {

@@ -5,17 +5,16 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/restorefs/restorefs/cmd/cloud"
 	"github.com/restorefs/restorefs/cmd/wording"
 )
 
-// PlannedVolume is the volume that would be created, in the JSON of --dry-run; its fields are a
-// contract.
-type PlannedVolume struct {
-	SizeGiB int64  `json:"size_gib"`
-	Type    string `json:"type"` // "" for the default one
-	Zone    string `json:"availability_zone"`
-	Name    string `json:"name"` // "": the one that it had
-	Device  string `json:"device"`
+// delivery is a restore to a volume of the cloud whose device is found, not given. It belongs to
+// one goroutine.
+type delivery struct {
+	*restoring
+	*cloud.Delivery
+	place cloud.Place
 }
 
 // dryRun prints what deliver would do. It creates, reserves, attaches and maps nothing, so the

@@ -1,7 +1,6 @@
 package attended
 
 import (
-	"cmp"
 	"context"
 	"log/slog"
 
@@ -50,47 +49,6 @@ type CloudOptions struct {
 	Attach       bool       // have Nova attach it
 	Server       string     // the id of this machine in the cloud, "" to find it out
 	Cleanup      bool       // delete a new volume when the restore fails
-}
-
-// prepare refuses flags that do not go together, before anything is opened, and completes the
-// options of the engine but for what needs an open share, which is newRestoring's.
-func (o *Options) prepare() (err error) {
-	if o.qcow2, err = o.wantsQcow2(); err != nil {
-		return err
-	}
-	if o.Cloud.Volume != "" && (o.qcow2 || o.Target == "-") {
-		return cmdline.Usagef("--volume goes with a TARGET that is the volume: its device or file")
-	}
-	if err := cmp.Or(o.CheckProgress(), o.checkReflink()); err != nil {
-		return err
-	}
-	to := &o.Engine.Copy
-	if to.MemoryBytes, err = o.Memory.Bound(); err != nil {
-		return err
-	}
-	if o.NiceIO {
-		if err := process.GiveWay(); err != nil {
-			return err
-		}
-	}
-	to.MemoryFor, o.Engine.MemoryFor = o.Memory.EnoughFor(), o.Memory.EnoughFor()
-	to.Logger = o.Source.Logger
-	o.Engine.PlanOnly = o.DryRun
-	o.Engine.Foreign = o.Cloud.Volume != "" || o.Cloud.NewVolume
-	o.Engine.Avoid = places.NotEmpty(o.Source.Cache.Dir, o.Engine.Overlay)
-	o.Engine.Record = o.MetadataOut
-	if o.MetadataOut == "-" {
-		o.Engine.Record, o.Engine.NoRecord = "", true
-	}
-	if o.Rate != "" {
-		if to.BytesPerSecond, err = cmdline.ParseRate(o.Rate); err != nil {
-			return err
-		}
-	}
-	if o.Engine.Overlay != "" {
-		return places.CheckOverlays(o.Source.Cache.Group, o.Engine.Overlay)
-	}
-	return nil
 }
 
 // keeper returns the rules for files beside a target.

@@ -139,3 +139,13 @@ func (r *restoring) lacking() error {
 	printMissing(r.o.Out, p.Missing)
 	return nil
 }
+
+// PlannedVolume is the volume that would be created, in the JSON of --dry-run; its fields are a
+// contract.
+type PlannedVolume struct {
+	SizeGiB int64  `json:"size_gib"`
+	Type    string `json:"type"` // "" for the default one
+	Zone    string `json:"availability_zone"`
+	Name    string `json:"name"` // "": the one that it had
+	Device  string `json:"device"`
+}

@@ -1,7 +1,6 @@
 package attended
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -9,11 +8,7 @@ import (
 	"github.com/restorefs/restorefs/backupstore"
 	"github.com/restorefs/restorefs/backupstore/share/locate"
 	"github.com/restorefs/restorefs/cmd/cmdline"
-	"github.com/restorefs/restorefs/cmd/console"
-	"github.com/restorefs/restorefs/cmd/places"
-	"github.com/restorefs/restorefs/cmd/process"
 	"github.com/restorefs/restorefs/cmd/restore"
-	"github.com/restorefs/restorefs/cmd/source"
 	"github.com/restorefs/restorefs/cmd/wording"
 	"github.com/restorefs/restorefs/materialize"
 	"github.com/restorefs/restorefs/materialize/device"
@@ -35,60 +30,8 @@ type restoring struct {
 	confirmed bool           // the operator has said yes already
 }
 
-// newRestoring opens the backup that materialize is to restore. Nothing is written. The caller
-// closes it.
-func newRestoring(ctx context.Context, o Options) (*restoring, error) {
-	if err := o.prepare(); err != nil {
-		return nil, err
-	}
-	catalog, share, err := source.Open(ctx, o.Source, backupstore.Options{
-		DecoderBytes: o.Engine.Copy.MemoryBytes, NoIndexBuild: true,
-	})
-	if err != nil {
-		return nil, err
-	}
-	o.Engine.Keeper = o.keeper(ctx, share)
-	o.Engine.Avoid = append(o.Engine.Avoid, places.NotEmpty(share.Dir)...)
-	if o.Target != "-" && !o.qcow2 {
-		o.Engine.StateDir = o.stateDir(ctx, share)
-	}
-	r := &restoring{o: o, share: share, given: o.Given.At(share.Place()), catalog: catalog}
-	if err := errors.Join(o.checkMetadataOut(), r.open(ctx)); err != nil {
-		r.close()
-		return nil, err
-	}
-	return r, nil
-}
-
 // outside refuses a path on the share.
 func (r *restoring) outside(path string) error { return r.o.Engine.Keeper.Outside(path) }
-
-func (r *restoring) open(ctx context.Context) (err error) {
-	if r.backup, err = source.Find(r.catalog, r.o.Backup, r.o.Err); err != nil {
-		return err
-	}
-	o := r.o.Engine
-	o.Confirm = r.confirm
-	o.Watch = func(now func() restore.Progress) (stop func()) {
-		// the mount that qemu-img reads is there, and so are the workers of read-ahead
-		if r.o.qcow2 {
-			process.SpareThread()
-		}
-		return r.o.ShowProgress(func() console.State { return stateOf(now()) })
-	}
-	r.engine, err = restore.Open(ctx, r.catalog, r.backup, o)
-	broken, isBroken := errors.AsType[*restore.BrokenError](err)
-	switch {
-	case isBroken && r.o.DryRun:
-		return errors.Join(r.lacking(), brokenWords(broken))
-	case isBroken:
-		return brokenWords(broken)
-	case errors.Is(err, restore.ErrNothingWritten):
-		return cmdline.Usagef("nothing was written onto backup %s in %s: leave --overlay out, or "+
-			"see \"restorefs overlay list %s\"", r.backup.ID, o.Overlay, o.Overlay)
-	}
-	return err
-}
 
 func (r *restoring) close() {
 	if r.engine != nil {
