@@ -13,6 +13,7 @@ type Backup struct {
 	ID          string    `json:"id"`
 	VolumeID    string    `json:"volume_id"`
 	VolumeName  *string   `json:"volume_name"`
+	ProjectID   *string   `json:"project_id"` // of the volume
 	Name        *string   `json:"name"`
 	Description *string   `json:"description"`
 	CreatedAt   time.Time `json:"created_at"`
@@ -32,9 +33,9 @@ type Backup struct {
 
 // NewBackup describes a backup, but for its disk.
 func NewBackup(b *backupstore.Backup) Backup {
-	var volumeName, parent *string
+	var volumeName, project, parent *string
 	if b.VolumeMeta != nil {
-		volumeName = b.VolumeMeta.Base.Name
+		volumeName, project = b.VolumeMeta.Base.Name, b.VolumeMeta.Base.ProjectID
 	}
 	if b.Incremental() {
 		parent = &b.ParentID
@@ -43,6 +44,7 @@ func NewBackup(b *backupstore.Backup) Backup {
 		ID:          b.ID,
 		VolumeID:    b.VolumeID,
 		VolumeName:  volumeName,
+		ProjectID:   project,
 		Name:        b.Name,
 		Description: b.Description,
 		CreatedAt:   b.CreatedAt,

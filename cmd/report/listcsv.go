@@ -17,7 +17,7 @@ var csvColumns = []string{
 	"id", "volume_id", "volume_name", "name", "description", "created_at", "parent_id",
 	"incremental",
 	"state", "size", "stored_bytes", "objects", "compression", "container", "problems",
-	"proven_ok", "proven_all_at", "proven_part_at",
+	"proven_ok", "proven_all_at", "proven_part_at", "project_id",
 }
 
 // WriteCSV writes a line with the names of the columns, and one for each backup.
@@ -40,7 +40,7 @@ func WriteCSV(out io.Writer, backups []*backupstore.Backup, book *proven.Book) e
 			strconv.Itoa(l.Objects), strings.Join(l.Compression, " "),
 			wording.Printable(l.Container),
 			wording.Printable(strings.Join(l.Problems, "; ")),
-		}, csvProven(NewProven(book.Of(b)))...)); err != nil {
+		}, append(csvProven(NewProven(book.Of(b))), csvText(l.ProjectID))...)); err != nil {
 			return err
 		}
 	}
@@ -48,7 +48,7 @@ func WriteCSV(out io.Writer, backups []*backupstore.Backup, book *proven.Book) e
 	return w.Error()
 }
 
-// csvProven returns the last columns, empty where nothing is known.
+// csvProven returns the columns of what was proven, empty where nothing is known.
 func csvProven(p *Proven) []string {
 	if p == nil {
 		return []string{"", "", ""}

@@ -69,6 +69,7 @@ func PrintShown(out io.Writer, s Shown, overlays string) {
 		w.row("problem", "%s", p)
 	}
 	w.row("created", "%s", s.CreatedAt.Format("2006-01-02 15:04:05 MST"))
+	w.text("project", s.ProjectID)
 	if s.Size > 0 {
 		w.row("volume size", "%s (%d bytes)", wording.Size(s.Size), s.Size)
 	} else {

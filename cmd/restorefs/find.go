@@ -23,13 +23,13 @@ PATTERN is matched with the name, or with the whole path if there is a slash in 
 * is any characters but a slash, ? one, [a-z] one of these. In quotes, or the shell
 takes it. Without PATTERN all files are meant. One path a line.
 
-With --all BACKUP is a volume, by its id or the start of it: in which of its backups
-is the file, of which size and time? One line each, the newest last.`,
+With --all it takes a volume, by its name, its id or the start of that: in which of its
+backups is the file, of which size and time of change? One line each, the newest last.`,
 		Flags: filesFlagsOf(
 			memoryToLook,
 			jsonFlag(),
 			&cli.BoolFlag{Name: "all", DisableDefaultText: true,
-				Usage: "look in all backups of the volume that BACKUP names"},
+				Usage: "look in all backups of the VOLUME"},
 			&cli.StringFlag{Name: "name", Usage: "the `PATTERN`"},
 			&cli.StringFlag{Name: "below", Usage: "look below this `PATH`, not everywhere"},
 			&cli.StringFlag{

@@ -45,8 +45,8 @@ func listCommand() *cli.Command {
 				Usage: "in the table, draw each backup below the one that it is an increment of"},
 			recordFlag(recordShown),
 			lookFlag(0,
-				"also look at each disk for that long at most, such as 10s: its partitions, file "+
-					"systems, and whether it was in use; this reads the backups"),
+				"also look at each disk for this `TIME` at most, such as 10s: its partitions, "+
+					"file systems, and whether it was in use; this reads the backups"),
 		},
 		Action: runList,
 	}

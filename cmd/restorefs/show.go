@@ -18,7 +18,7 @@ func showCommand() *cli.Command {
 			overlayFlag("also show what was written onto BACKUP where it was mounted with " +
 				"--overlay `DIR`"),
 			lookFlag(10*time.Second,
-				"look at the disk for that long at most: its partitions, file systems, and "+
+				"look at the disk for this `TIME` at most: its partitions, file systems, and "+
 					"whether it was in use; 0 for not at all"),
 			recordFlag(recordShown),
 			&cli.BoolFlag{Name: "script",

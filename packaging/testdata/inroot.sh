@@ -68,10 +68,10 @@ check 'and stops the nightly proof' grep -qx 'stop restorefs-verify.timer restor
 check 'a mount outlives the program' says 'Hello from a Cinder backup' cat /mnt/disk/hello.txt
 check 'umount takes it down' sh -c 'umount /mnt/disk && umount /mnt/restore'
 check 'its process ends' timeout 30 sh -c "while kill -0 $server 2>/dev/null; do sleep 0.1; done"
-check 'a removal keeps the cache, the overlay and the settings' test -d /var/cache/restorefs -a -n "$(ls /srv/overlay)" -a -e /etc/default/restorefs
+check 'a removal keeps the cache, the record, the overlay and the settings' test -d /var/cache/restorefs -a -d /var/lib/restorefs -a -n "$(ls /srv/overlay)" -a -e /etc/default/restorefs
 check 'nothing else is left' nothing /usr/bin/restorefs /usr/sbin/mount.fuse.restorefs /usr/lib/systemd/system/restorefs* /usr/share/doc/restorefs /usr/share/man/man?/*restorefs*
-check 'a purge removes the caches and links' dpkg -P restorefs
-check 'they are gone' nothing /var/cache/restorefs /etc/systemd/system/timers.target.wants/restorefs-verify.timer
+check 'a purge works' dpkg -P restorefs
+check 'caches, record and links are gone' nothing /var/cache/restorefs /var/lib/restorefs /etc/systemd/system/timers.target.wants/restorefs-verify.timer
 check 'what the operator made stays' test -n "$(ls /srv/overlay)" -a -e /etc/default/restorefs -a -s /srv/restore/disk.raw
 check 'dpkg has no complaint' says '' dpkg --audit
 echo END
