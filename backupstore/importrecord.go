@@ -157,8 +157,12 @@ func (b *Backup) Misplaced() (above string, below bool) {
 }
 
 // Bucket returns the name of the bucket of object stores that holds the backup, as far as the share
-// tells: that of the directory that a copy of the bucket is, or "". The files themselves name none.
+// tells: that of a share that is a bucket, else of the directory that a copy of it is, or "". The
+// files themselves name none.
 func (b *Backup) Bucket() string {
+	if s, ok := b.catalog.share.(interface{ Bucket() string }); ok && s.Bucket() != "" {
+		return s.Bucket()
+	}
 	above := strings.TrimSuffix(strings.TrimSuffix(b.Path, b.Key), "/")
 	if !b.InBucket() || above == "" {
 		return ""

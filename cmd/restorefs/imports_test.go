@@ -114,7 +114,10 @@ var mayImport = map[string][]string{
 		"backupstore/share", "backupstore/share/nfs/proto", "backupstore/share/nfs/rpc", "backupstore/share/nfs/v3",
 		"backupstore/share/nfs/v4", "backupstore/share/nfs/xdr",
 	},
+	"backupstore/share/objects": {"backupstore/share"},
+	"backupstore/share/s3":      {"backupstore/share", "backupstore/share/objects"},
 	"backupstore/share/locate": {
+		"backupstore/share/objects", "backupstore/share/s3",
 		"backupstore/share", "backupstore/share/cinderconf", "backupstore/share/nfs", "backupstore/share/nfsmount",
 		"backupstore/share/nfs/proto", "backupstore/share/nfs/rpc", "backupstore/share/nfs/v3",
 		"backupstore/share/nfs/v4", "backupstore/share/nfs/xdr",
@@ -145,6 +148,7 @@ var mayImport = map[string][]string{
 	},
 	"backupstore/storetest":                 {}, // for tests: a second opinion, never an echo
 	"backupstore/storetest/ganesha":         {"backupstore/storetest/leaktest/need"},
+	"backupstore/storetest/fakes3":          {},
 	"backupstore/storetest/guest":           {"backupstore/storetest/leaktest/need"},
 	"backupstore/storetest/leaktest":        {}, // for tests
 	"backupstore/storetest/leaktest/need":   {}, // for tests
@@ -188,7 +192,7 @@ func TestImportTable(t *testing.T) {
 			if f == "tests" {
 				who = "the tests of " + name
 				allowed = slices.Concat(allowed, testsMayImport[name], []string{
-					name, "backupstore/storetest", "backupstore/storetest/ganesha", "backupstore/storetest/guest", "backupstore/storetest/leaktest",
+					name, "backupstore/storetest", "backupstore/storetest/fakes3", "backupstore/storetest/ganesha", "backupstore/storetest/guest", "backupstore/storetest/leaktest",
 					"backupstore/storetest/leaktest/need",
 				})
 			}

@@ -14,7 +14,7 @@ Without --share it is what Cinder's configuration says.`
 
 func shareFlag() cli.Flag {
 	return &cli.StringFlag{Name: "share", EnvVars: []string{"RESTOREFS_SHARE"},
-		Usage: "where the backups are: a `DIRECTORY` or NFSHOST:/EXPORT"}
+		Usage: "where the backups are: a `DIRECTORY`, NFSHOST:/EXPORT or s3://BUCKET"}
 }
 
 // shareFlags belong to each command that has shareFlag.

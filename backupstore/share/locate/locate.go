@@ -1,9 +1,9 @@
 // Package locate opens a share as people name it: by a directory, by an NFS export (HOST:/EXPORT,
-// or nfs://HOST/EXPORT for restorefs's own client), or not at all, in which case Cinder's
-// configuration says where its backups are.
+// or nfs://HOST/EXPORT for restorefs's own client), by a bucket (s3://, gs://), or not at all, in
+// which case Cinder's configuration says where its backups are.
 //
 // It owns the decision which of these is meant. nfsmount reaches an export through the kernel, nfs
-// without it, cinderconf reads the configuration, and package share reads the share.
+// without it, s3 a bucket, cinderconf reads the configuration, and package share reads the share.
 package locate
 
 import (
@@ -104,6 +104,9 @@ func Open(ctx context.Context, o Options) (*Share, error) {
 	}
 	if isNFS(o.Share) {
 		return o.network(ctx)
+	}
+	if isBucket(o.Share) {
+		return o.bucket(ctx)
 	}
 	given := o.Share
 	var conf cinders
@@ -228,16 +231,16 @@ func notURL(spec string) error {
 	if _, err := os.Stat(spec); err == nil {
 		return nil // a directory can have any name
 	}
-	if isNFS(spec) {
+	if isNFS(spec) || isBucket(spec) {
 		return nil
 	}
-	what := "backups of Cinder's NFS and POSIX drivers are files; those of object stores and " +
-		"Ceph are not read"
+	what := "backups of Cinder's other drivers, as that for Ceph, are not read"
 	switch scheme {
 	case "file":
 		what = "a directory is written as its path, " + cmp.Or(rest, "/DIRECTORY")
 	}
 	return &SpecError{
 		fmt.Errorf("%q is a URL, and SHARE is none: it is a directory, NFSHOST:/EXPORT[/DIR], or "+
-			"nfs://NFSHOST/EXPORT[/DIR]; %s", spec, what)}
+			"nfs://NFSHOST/EXPORT[/DIR], or s3://BUCKET or gs://BUCKET of an object store; %s",
+			spec, what)}
 }

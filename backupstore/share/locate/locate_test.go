@@ -79,7 +79,7 @@ func TestADirectoryIsFoundByTheNameThatWasGiven(t *testing.T) {
 
 func TestWhatCannotBeAShareIsToldFromOneThatIsAway(t *testing.T) {
 	for given, says := range map[string]string{
-		"s3://bucket": "object stores", "nfs://h/../e": "there is a .. in it", "file:///srv/b": "its path, /srv/b",
+		"s3://": "there is no bucket", "rbd://x": "Ceph, are not read", "nfs://h/../e": "there is a .. in it", "file:///srv/b": "its path, /srv/b",
 		"host:export": "no NFS export such as", "h:/a/../b": "no NFS export such as",
 	} {
 		_, err := locate.Open(t.Context(), locate.Options{Share: given})
