@@ -4,32 +4,15 @@ import (
 	"context"
 	"runtime"
 	"strings"
-	"time"
 
-	"github.com/restorefs/restorefs/backupstore/share/locate"
-	"github.com/restorefs/restorefs/cmd/places"
 	"github.com/restorefs/restorefs/cmd/wording"
 )
-
-// Options say what the machine is examined for.
-type Options struct {
-	Machine Machine
-	Version string // of the program
-	Share   locate.Options
-	// ShareFlags are the words that name the share in other commands.
-	ShareFlags []string
-	Cache      places.Cache
-	Memory     int64         // in bytes, that a command would use
-	Wait       time.Duration // for the share
-	// Cloud logs in to the cloud; nil: only credentials are looked for.
-	Cloud func(context.Context) error
-}
 
 // Examine returns a finding for each check, in an order that does not change. It fails only if ctx
 // ends.
 func Examine(ctx context.Context, o Options) ([]Finding, error) {
 	m := o.Machine
-	all := []Finding{program(m, o.Version)}
+	all := []Finding{ourselves(m, o.Version)}
 	all = append(all, fuse(m)...)
 	all = append(all, nfsClient(m))
 	if o.Share.Config != "" {
@@ -47,7 +30,7 @@ func Examine(ctx context.Context, o Options) ([]Finding, error) {
 	return all, ctx.Err()
 }
 
-func program(m Machine, version string) Finding {
+func ourselves(m Machine, version string) Finding {
 	release := strings.TrimSpace(m.read("/proc/sys/kernel/osrelease"))
 	return ok("program", "restorefs %s, Linux %s, %s, %s", version, release, runtime.GOARCH,
 		wording.Count(runtime.NumCPU(), "processor"))

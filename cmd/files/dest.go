@@ -164,7 +164,7 @@ func (c *copier) setXattrs(n *Node, fd int) (any bool, err error) {
 		return false, fmt.Errorf("read its extended attributes: %w", err)
 	}
 	for _, x := range list {
-		if err := unix.Fsetxattr(fd, x.Name, x.Value, 0); full(err) && !hasRoom(fd) {
+		if err := unix.Fsetxattr(fd, x.Name, x.Value, 0); isFull(err) && !hasRoom(fd) {
 			return true, fmt.Errorf("set an extended attribute: %w", err)
 		} else if err != nil { // as cp -a: the target cannot have it, or not from this user
 			c.unset(x.Name)

@@ -220,3 +220,33 @@ type cachedBase struct {
 func (b cachedBase) ReadAt(ctx context.Context, p []byte, off int64) error {
 	return readThrough(ctx, b.reader, p, off)
 }
+
+// maxTrees bounds the file systems that are open, but for those of which files are held: a disk can
+// have thousands of volumes, each with a journal.
+const maxTrees = 4
+
+// tree opens the file system in a part, or returns it if it is open still.
+func (d *Disk) tree(p *inside.Part) *tree {
+	if t := d.open[p]; t != nil {
+		return t
+	}
+	if len(d.order) == maxTrees {
+		delete(d.open, d.order[0])
+		d.order = d.order[1:]
+	}
+	t := &tree{part: p, disk: d.size}
+	t.fs, t.err = p.Open(d.inner)
+	if t.err == nil {
+		d.infos[p] = t.fs.Info()
+	}
+	d.open[p] = t
+	d.order = append(d.order, p)
+	return t
+}
+
+// Opened returns what the file system in a part says of itself, if it has been
+// opened.
+func (d *Disk) Opened(p *inside.Part) (inside.Info, bool) {
+	info, ok := d.infos[p]
+	return info, ok
+}

@@ -8,16 +8,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// fileID is which file of the target something is.
-type fileID struct{ dev, ino uint64 }
-
-// idOf returns which file a directory has under a name.
-func idOf(fd int, name string) (fileID, error) {
-	var st unix.Stat_t
-	err := unix.Fstatat(fd, name, &st, unix.AT_SYMLINK_NOFOLLOW)
-	return fileID{uint64(st.Dev), st.Ino}, err
-}
-
 // remember takes note of what a file with several names became.
 func (c *copier) remember(n *Node, fd int, name string) {
 	key := linkKey{n.tree, n.Ino}

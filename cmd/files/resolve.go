@@ -31,13 +31,13 @@ type PlaceError struct {
 }
 
 func (e *PlaceError) Error() string {
-	text := fmt.Sprintf("%s: no such file on %s", e.Path, names(e.Looked))
+	text := fmt.Sprintf("%s: no such file on %s", e.Path, partNames(e.Looked))
 	switch {
 	case len(e.In) > 1:
 		text = fmt.Sprintf(
 			"%s is on %s: write the part before it, such as %s:%s",
 			e.Path,
-			names(e.In),
+			partNames(e.In),
 			e.In[0].Name,
 			e.Path,
 		)
@@ -63,7 +63,7 @@ func (e *PlaceError) Unwrap() []error {
 	return e.Unread
 }
 
-func names(parts []*inside.Part) string {
+func partNames(parts []*inside.Part) string {
 	var out []string
 	for _, p := range parts {
 		out = append(out, p.Name)
@@ -179,7 +179,7 @@ func (t *tree) find(path string, follow bool) (*Node, error) {
 	at := []*Node{root} // the way to where we are
 	todo := split(path)
 	follow = follow || strings.HasSuffix(path, "/")
-	links, steps := 0, 0
+	followed, steps := 0, 0
 	for len(todo) > 0 {
 		if steps++; steps > maxNames {
 			return nil, fmt.Errorf(
@@ -202,7 +202,7 @@ func (t *tree) find(path string, follow bool) (*Node, error) {
 			at = append(at, n)
 			continue
 		}
-		if links++; links > maxLinks {
+		if followed++; followed > maxLinks {
 			return nil, fmt.Errorf("%s: it has more than %d symbolic links", path, maxLinks)
 		}
 		target, err := n.Target()

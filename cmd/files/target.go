@@ -38,3 +38,13 @@ func (d *target) given(fd int, mode uint32) *given {
 	}
 	return &given{d.uid, d.gid, mode & d.bits}
 }
+
+// fileID is which file of the target something is.
+type fileID struct{ dev, ino uint64 }
+
+// idOf returns which file a directory has under a name.
+func idOf(fd int, name string) (fileID, error) {
+	var st unix.Stat_t
+	err := unix.Fstatat(fd, name, &st, unix.AT_SYMLINK_NOFOLLOW)
+	return fileID{uint64(st.Dev), st.Ino}, err
+}

@@ -13,12 +13,6 @@ type Book struct {
 	Date     time.Time // that manual pages have; zero for none
 }
 
-// Contents returns the book of restorefs's commands. topics are what their descriptions have in
-// common.
-func Contents(topics []Topic) Book {
-	return Book{Sections: sections(), Groups: groups(), Examples: examples, Topics: topics}
-}
-
 // Section is a part of the list of commands.
 type Section struct {
 	Title    string

@@ -8,13 +8,6 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// Sheet is a manual page.
-type Sheet struct {
-	Name    string
-	Section int    // 1 to 8
-	Roff    string // its text, for man(1)
-}
-
 // File returns the name of the page's file, below the directory of all pages.
 func (s Sheet) File() string { return fmt.Sprintf("man%d/%s.%d", s.Section, s.Name, s.Section) }
 
@@ -29,9 +22,6 @@ func (b Book) Sheets(app *cli.App) []Sheet {
 	}
 	return append(sheets, b.otherSheets(app)...)
 }
-
-// nameOf returns the name of a command's page.
-func nameOf(command string) string { return Program + "-" + command }
 
 func (b Book) commandSheet(c *cli.Command) Sheet {
 	p, r := b.Page(c), &roff{}

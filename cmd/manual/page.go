@@ -122,3 +122,28 @@ func (f Flag) Said() string {
 	}
 	return text
 }
+
+// usage returns how a command is called by one of its names.
+func (p Page) usage(name string) string {
+	words := Program + " " + name
+	if len(p.Groups) > 0 {
+		words += " [FLAGS]"
+	}
+	return strings.TrimSpace(words + " " + p.Args)
+}
+
+// brief returns a description without what topics say, and those topics.
+func (b Book) brief(said string) (string, []Topic) {
+	var found []Topic
+	for _, topic := range b.Topics {
+		full := strings.TrimSpace(topic.Text)
+		if strings.Contains(said, full) {
+			said = strings.ReplaceAll(said, full, topic.Brief)
+			found = append(found, topic)
+		}
+	}
+	return said, found
+}
+
+// nameOf returns the name of a command's page.
+func nameOf(command string) string { return Program + "-" + command }

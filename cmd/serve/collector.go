@@ -20,9 +20,9 @@ func newRegistry() *prometheus.Registry {
 
 // collector makes metrics of the Status of a mount when they are collected.
 type collector struct {
-	s     *Disks
-	table []metric
-	build prometheus.Metric
+	status func() Status
+	table  []metric
+	build  prometheus.Metric
 }
 
 // metric is a numeric field of Status with a metric tag.
@@ -33,11 +33,11 @@ type metric struct {
 	labels []string // values only
 }
 
-func newCollector(s *Disks) *collector {
+func newCollector(version string, status func() Status) *collector {
 	build := prometheus.NewDesc("restorefs_build_info", "1, with the version.",
 		[]string{"version"}, nil)
-	return &collector{s: s, table: metricsOf(reflect.TypeFor[Status](), nil),
-		build: prometheus.MustNewConstMetric(build, prometheus.GaugeValue, 1, s.o.Version)}
+	return &collector{status: status, table: metricsOf(reflect.TypeFor[Status](), nil),
+		build: prometheus.MustNewConstMetric(build, prometheus.GaugeValue, 1, version)}
 }
 
 // metricsOf finds the metrics among the fields of a struct and of the structs in it.
@@ -77,7 +77,7 @@ func (*collector) Describe(chan<- *prometheus.Desc) {}
 // Collect implements prometheus.Collector.
 func (c *collector) Collect(out chan<- prometheus.Metric) {
 	out <- c.build
-	status := reflect.ValueOf(c.s.status())
+	status := reflect.ValueOf(c.status())
 	for _, m := range c.table {
 		field, err := status.FieldByIndexErr(m.field)
 		if err != nil {

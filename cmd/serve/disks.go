@@ -1,15 +1,10 @@
 package serve
 
 import (
-	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"maps"
-	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -80,163 +75,8 @@ type Disks struct {
 
 var _ fusefs.Catalog = (*Disks)(nil)
 
-// New returns the disks of a catalogue that has looked at the share. The caller keeps the catalogue
-// and closes it after Close. The directories in o must exist and be acceptable to package
-// cache/private. An overlay that does not belong to the contents of its backup is an error now,
-// because later it would only show as a disk that cannot be opened.
-func New(ctx context.Context, catalog *backupstore.Catalog, o Options) (*Disks, error) {
-	s := &Disks{catalog: catalog, o: o, only: o.Only, log: o.Logger,
-		open: map[diskKey]*openVolume{}, short: map[diskKey]string{}, pace: newPace(),
-		started: time.Now().UTC().Truncate(time.Second), lookErr: errors.Join(catalog.Unread()...)}
-	if s.only == nil {
-		s.only = func(*backupstore.Backup) bool { return true }
-	}
-	if s.log == nil {
-		s.log = slog.New(slog.DiscardHandler)
-	}
-	if o.Overlay != "" {
-		s.writes = &overlays{dir: o.Overlay, log: s.log, open: map[string]*sharedOverlay{}}
-		if err := s.writes.check(ctx, catalog, s.only); err != nil {
-			return nil, err
-		}
-	}
-	if o.DiskCache != "" {
-		kept, err := disk.Open(disk.Options{Dir: o.DiskCache, Bytes: o.DiskCacheBytes,
-			Logger: s.log})
-		if err != nil {
-			return nil, err
-		}
-		s.disk = kept
-	}
-	s.cache = cache.New(cache.Options{MemoryBytes: o.CacheBytes, MemoryFor: o.MemoryFor,
-		Logger: s.log})
-	if o.Index && catalog.KeepsIndexes() {
-		s.indexer = newIndexer(s.log, catalog)
-	}
-	s.Used()
-	s.registry = newRegistry()
-	s.meter = newMeter(s.registry)
-	s.registry.MustRegister(newCollector(s))
-	s.publish()
-	return s, nil
-}
-
-// Close frees the caches. Call it last, after the mount has ended and Run has returned.
-func (s *Disks) Close() {
-	s.cache.Close()
-	if s.disk != nil {
-		s.disk.Close()
-	}
-}
-
 // Metrics are those of docs/metrics.md and of the process, for Prometheus.
 func (s *Disks) Metrics() prometheus.Gatherer { return s.registry }
-
-// Run looks at the share at the given interval, whenever now says so, and when the files of an open
-// disk turn out to be stale; it builds indexes while there are no reads. While nothing changes and
-// nobody lists the disks the interval grows up to mostPatience times. It returns when ctx ends.
-func (s *Disks) Run(ctx context.Context, every time.Duration, now <-chan struct{}) {
-	var indexing sync.WaitGroup
-	if s.indexer != nil {
-		indexing.Go(func() { s.indexer.run(ctx) })
-	}
-	defer indexing.Wait()
-	s.pace.every = every
-	for quiet := false; s.pace.next(ctx, now, quiet); {
-		before := s.catalog.Changes()
-		ok := s.Look(ctx)
-		quiet = ok && s.catalog.Changes() == before
-	}
-}
-
-// publish makes the disks those that the catalogue found last.
-func (s *Disks) publish() {
-	var backups []fusefs.Backup
-	byID := map[string]*backupstore.Backup{}
-	all := s.catalog.Backups()
-	newest := newestOf(all)
-	s.mu.Lock()
-	short := maps.Clone(s.short)
-	s.mu.Unlock()
-	for _, b := range all {
-		if !s.only(b) {
-			continue
-		}
-		byID[b.ID] = b
-		shown := fusefs.Backup{ID: b.ID, VolumeID: b.VolumeID, VolumeName: b.VolumeName(),
-			CreatedAt: b.CreatedAt, Size: b.Size}
-		shown.Short = short[keyOf(b)]
-		if n := newest[b.VolumeID]; n != nil && !s.only(n) {
-			shown.Superseded = true
-		}
-		// A broken backup with a chain that can be composed is served: damaged ranges give EIO, and
-		// the others may be all that is needed.
-		if b.State != backupstore.Complete {
-			shown.Problem = safetext.Printable(fmt.Sprintf("%s: %s", b.State,
-				strings.Join(b.Problems, "; ")))
-			shown.Partial = b.Chain() != nil
-		}
-		backups = append(backups, shown)
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for k := range s.open {
-		if byID[k.id] == nil && s.byID[k.id] != nil {
-			s.log.Warn("a backup that somebody reads is gone from the share: what of it is not "+
-				"open already gives errors from now on", "backup", k.id)
-		}
-	}
-	if !slices.Equal(backups, s.backups) { // else the tree stays as it is
-		s.backups = backups
-	}
-	maps.DeleteFunc(s.short, func(k diskKey, _ string) bool { return byID[k.id] == nil })
-	s.byID, s.looked = byID, time.Now()
-}
-
-// newestOf returns the newest complete backup of each volume. Of two from the same time it is the
-// one that fusefs takes as the latest.
-func newestOf(all []*backupstore.Backup) map[string]*backupstore.Backup {
-	newest := map[string]*backupstore.Backup{}
-	for _, b := range all {
-		n := newest[b.VolumeID]
-		if b.State == backupstore.Complete && (n == nil ||
-			cmp.Or(b.CreatedAt.Compare(n.CreatedAt), strings.Compare(b.ID, n.ID)) > 0) {
-			newest[b.VolumeID] = b
-		}
-	}
-	return newest
-}
-
-// Look looks at the share and publishes what is there now. It reports whether all could be looked
-// at; why not, it logs.
-func (s *Disks) Look(ctx context.Context) bool {
-	err := s.catalog.Refresh(ctx)
-	if ctx.Err() != nil {
-		return false
-	}
-	if err == nil {
-		s.publish()
-		err = errors.Join(s.catalog.Unread()...)
-	}
-	s.note(err)
-	return err == nil
-}
-
-// note keeps the result of the last look at the share, and logs it if it differs from the one
-// before.
-func (s *Disks) note(err error) {
-	s.mu.Lock()
-	before := s.lookErr
-	s.lookErr = err
-	s.mu.Unlock()
-	switch {
-	case err == nil && before != nil:
-		s.log.Warn("the share can be looked at again")
-	case err != nil && (before == nil || before.Error() != err.Error()):
-		s.log.Warn("not all of the share can be looked at; what was seen there last stays",
-			"err", err)
-	}
-}
 
 // Used restarts Idle. It is called when the disks become usable, too.
 func (s *Disks) Used() { s.lastAsked.Store(time.Now().UnixNano()) }
@@ -280,33 +120,6 @@ func (s *Disks) Metadata(ctx context.Context, id string) ([]byte, error) {
 		return nil, err
 	}
 	return safetext.JSON(record, true)
-}
-
-// Open implements fusefs.Catalog. It also queues the disk for indexing.
-func (s *Disks) Open(ctx context.Context, id string) (fusefs.Disk, error) {
-	v, err := s.share(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	if s.indexer != nil {
-		s.indexer.add(v.Backup())
-	}
-	if s.writes != nil {
-		return s.writes.over(ctx, v)
-	}
-	return v, nil
-}
-
-// Peek implements fusefs.Catalog.
-func (s *Disks) Peek(ctx context.Context, id string) (fusefs.Disk, error) {
-	v, err := s.share(ctx, id)
-	if err != nil {
-		return nil, err // not a nil *Disk in an interface
-	}
-	if s.Written(id) {
-		return s.writes.over(ctx, v)
-	}
-	return v, nil
 }
 
 // Digests implements fusefs.Catalog.

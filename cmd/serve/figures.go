@@ -1,9 +1,6 @@
 package serve
 
-import (
-	"maps"
-	"time"
-)
+import "time"
 
 // Figures are what a mount reports about its work, in its status and as metrics. Each is one field,
 // with tags for its name in the JSON and for the name and the labels of its metric; what each
@@ -89,40 +86,4 @@ type ErrorFigures struct {
 	Waits  int64             `json:"share_waiting_seconds,omitempty" metric:"share_waiting_seconds"`
 	Last   string            `json:"last,omitempty"`
 	LastAt *time.Time        `json:"last_at,omitempty"`
-}
-
-func (s *Disks) figures() Figures {
-	f := Figures{Metrics: s.o.MetricsAddress}
-	c := s.cache.Stats()
-	f.Cache = CacheFigures{BudgetBytes: c.MemoryBytes, UsedBytes: c.UsedBytes,
-		SpareBytes: c.SpareBytes, Hits: c.Hits, Misses: c.Misses,
-		Zeros: c.Zeros, Evictions: c.Evictions, ReadAhead: c.Prefetched,
-		ReadAheadWasted: c.PrefetchWasted, Loads: c.Loads,
-		LoadErrors: c.LoadErrors, LoadedBytes: c.LoadedBytes, MemoryWaits: c.MemoryWaits}
-	if s.disk != nil {
-		d := s.disk.Stats()
-		f.DiskCache = &DiskCacheFigures{BudgetBytes: d.Limit, UsedBytes: d.UsedBytes,
-			Entries: d.Entries, Hits: d.Hits, HitBytes: d.HitBytes,
-			Misses: d.Misses, Stored: d.Stored, Dropped: d.Dropped, Evictions: d.Evictions,
-			Corrupt: d.Corrupt, Full: d.Full}
-	}
-	b := s.catalog.Stats()
-	d := b.Decoders
-	f.Decoders = DecoderFigures{BudgetBytes: d.MemoryBytes, UsedBytes: d.HeldBytes,
-		Starts: d.Starts, Resumes: d.Resumes,
-		Continuations: d.Continuations, Parked: d.Parked, Waiting: d.Waiting}
-	f.Damage = DamageFigures{b.VerificationFailures, b.HealedBlocks, b.DamagedBlocks}
-	f.Errors.Share, f.Errors.Waits = b.ShareErrors, int64(b.ShareWaiting.Seconds())
-	if s.indexer != nil {
-		p := s.indexer.progress()
-		f.Indexing = &p
-	}
-	s.meter.mu.Lock()
-	defer s.meter.mu.Unlock()
-	f.Errors.Reads, f.Errors.Last = maps.Clone(s.meter.counts), s.meter.last
-	if at := s.meter.lastAt; !at.IsZero() {
-		at = at.UTC().Truncate(time.Second)
-		f.Errors.LastAt = &at
-	}
-	return f
 }

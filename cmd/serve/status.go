@@ -1,12 +1,6 @@
 package serve
 
-import (
-	"os"
-	"time"
-
-	"github.com/restorefs/restorefs/backupstore"
-	"github.com/restorefs/restorefs/backupstore/safetext"
-)
+import "time"
 
 // Status is what a mount reports about itself, as JSON (fusefs.StatusFile) and as metrics, with
 // tags like those of Figures. Its JSON fields are a contract.
@@ -39,37 +33,3 @@ type StateFigures struct {
 	Incomplete int `metric:"backups{state=incomplete}"`
 	Broken     int `metric:"backups{state=broken}"`
 }
-
-// maxProblemIDs bounds the number of ids in Status.
-const maxProblemIDs = 20
-
-func (s *Disks) status() Status {
-	f := Status{PID: os.Getpid(), Version: s.o.Version, Started: s.started, Share: s.o.Share,
-		Overlay: s.o.Overlay, Figures: s.figures()}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	f.Backups, f.OpenVolumes, f.Looked = len(s.backups), len(s.open), s.looked.UTC().Truncate(
-		time.Second)
-	f.LookedAt, f.LookFailing = float64(s.looked.UnixMilli())/1000, s.lookErr != nil
-	if s.lookErr != nil {
-		f.LookError = s.lookErr.Error()
-	}
-	for _, shown := range s.backups {
-		switch b := s.byID[shown.ID]; b.State {
-		case backupstore.Complete:
-			f.States.Complete++
-		case backupstore.Incomplete:
-			f.States.Incomplete++
-			f.Incomplete++
-		default:
-			f.States.Broken++
-			if f.Problems++; len(f.Problem) < maxProblemIDs {
-				f.Problem = append(f.Problem, b.ID)
-			}
-		}
-	}
-	return f
-}
-
-// StatusFile returns the status as JSON, for fusefs.Options.Status.
-func (s *Disks) StatusFile() ([]byte, error) { return safetext.JSON(s.status(), true) }
