@@ -31,6 +31,11 @@ var examples = map[string][]Usage{
 		{"As a picture, after proving all of it",
 			"restorefs map db-data@latest --verify --svg db-data.svg"},
 	},
+	"report": {
+		{"A page for a browser, about all backups", "restorefs report >backups.html"},
+		{"Each night, after the proof",
+			"restorefs report --out /var/www/backups.html --force"},
+	},
 	"diff": {
 		{"How much changed since yesterday",
 			"restorefs diff db-data@yesterday db-data@latest"},

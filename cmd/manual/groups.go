@@ -14,6 +14,7 @@ func groups() []Group {
 	of("list", "what it looks like", "format sort graph look")
 	of("show", "more of it", "look overlay script")
 	of("map", "what is drawn", "svg png force verify look")
+	of("report", "where it is written", "out force")
 	of("mount", "what is shown", "backup volume files overlay refresh")
 	of("mount", "who may read it", "allow-other uid gid mode files-owner")
 	of("mount", "how it runs",

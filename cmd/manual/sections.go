@@ -8,7 +8,7 @@ func sections() []Section {
 	of := func(title, commands string) {
 		out = append(out, Section{title, strings.Fields(commands)})
 	}
-	of("See what there is", "list show map diff verify")
+	of("See what there is", "list show map diff verify report")
 	of("Get a disk back", "materialize mount unmount status")
 	of("Get files back", "ls find cat cp tar")
 	of("For more than one night", "index overlay records")

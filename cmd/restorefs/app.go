@@ -23,7 +23,8 @@ func newApp() *cli.App {
 			listCommand(), showCommand(), mountCommand(), unmountCommand(), statusCommand(),
 			materializeCommand(), verifyCommand(), diffCommand(), mapCommand(),
 			lsCommand(), findCommand(), catCommand(), cpCommand(), tarCommand(),
-			indexCommand(), recordsCommand(), overlayCommand(), doctorCommand(), demoCommand(),
+			indexCommand(), reportCommand(), recordsCommand(),
+			overlayCommand(), doctorCommand(), demoCommand(),
 			helpCommand(), manCommand(),
 		},
 		OnUsageError: func(_ *cli.Context, err error, _ bool) error {

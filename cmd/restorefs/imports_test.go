@@ -31,7 +31,7 @@ var mayImport = map[string][]string{
 	},
 	"cmd/inspect": {
 		"backupstore", "backupstore/share/locate", "cmd/cmdline", "cmd/console", "cmd/diskmap",
-		"cmd/overlays", "cmd/places", "cmd/process", "cmd/proven", "cmd/report", "cmd/source",
+		"cmd/overlays", "cmd/places", "cmd/process", "cmd/proven", "cmd/report", "cmd/sharepage", "cmd/source",
 		"fusefs/contents", "cmd/wording", "materialize",
 	},
 	"cmd/overlays": {
@@ -61,8 +61,9 @@ var mayImport = map[string][]string{
 		"backupstore", "backupstore/share/cinderconf", "cmd/cloud", "cmd/cmdline", "cmd/console", "cmd/exitcode",
 		"cmd/source", "cmd/wording", "materialize/cinderapi",
 	},
-	"cmd/diskmap": {"backupstore", "cmd/wording", "fusefs/contents"},
-	"cmd/proven":  {"backupstore", "cache/private", "cache/private/lock"},
+	"cmd/sharepage": {"backupstore", "cmd/proven", "cmd/report", "cmd/wording"},
+	"cmd/diskmap":   {"backupstore", "cmd/wording", "fusefs/contents"},
+	"cmd/proven":    {"backupstore", "cache/private", "cache/private/lock"},
 	"cmd/report": {
 		"backupstore", "backupstore/format", "cmd/proven", "cmd/wording", "fusefs/contents", "fusefs/overlay",
 		"materialize", "materialize/cinderapi",
@@ -161,13 +162,14 @@ var mayImport = map[string][]string{
 // testsMayImport is what the tests of a package may import besides what the package may, and
 // besides storetest and the packages below it, which all tests may.
 var testsMayImport = map[string][]string{
-	"cache/disk":  {"cache"},
-	"cmd/serve":   {"backupstore/share", "backupstore/share/locate", "materialize"},
-	"cmd/cloud":   {"cmd/cloud/cloudtest", "backupstore/share", "backupstore/share/cinderconf"},
-	"cmd/restore": {"backupstore/share"},
-	"cmd/files":   {"backupstore/share"},
-	"cmd/places":  {"backupstore/share"},
-	"cmd/diskmap": {"backupstore/format", "backupstore/share", "fusefs/parttable"},
+	"cache/disk":    {"cache"},
+	"cmd/serve":     {"backupstore/share", "backupstore/share/locate", "materialize"},
+	"cmd/cloud":     {"cmd/cloud/cloudtest", "backupstore/share", "backupstore/share/cinderconf"},
+	"cmd/restore":   {"backupstore/share"},
+	"cmd/files":     {"backupstore/share"},
+	"cmd/places":    {"backupstore/share"},
+	"cmd/sharepage": {"backupstore/format"},
+	"cmd/diskmap":   {"backupstore/format", "backupstore/share", "fusefs/parttable"},
 }
 
 func TestImportTable(t *testing.T) {

@@ -36,7 +36,7 @@ BACKUP. It may be in use; it is not written. Ranges that differ: exit status 1.`
 			&cli.StringFlag{Name: "since",
 				Usage: "only backups made at this `TIME` (as in BACKUP) or later"},
 			progressFlag(),
-			recordFlag("keep what is found out in `DIRECTORY`, for list"),
+			recordFlag("keep what is found out in `DIRECTORY`, for list, map and report"),
 			&cli.StringFlag{Name: "target", Usage: "compare this `DEVICE` or file with BACKUP"},
 		},
 		Action: runVerify,
