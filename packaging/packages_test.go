@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -60,6 +61,17 @@ func makePackages(t *testing.T, tree, version string, env ...string) string {
 	dir := t.TempDir()
 	run(t, append(env, "VERSION="+version, "SOURCE_DATE_EPOCH=1796000000"), tree+"/packaging/packages.sh", dir)
 	return dir
+}
+
+// arches are the processors for which packages are made, as deb and rpm call them. ARCHES leaves
+// out arm64: to compile all for it takes a minute.
+func arches() (list []struct{ deb, rpm string }) {
+	for _, a := range []struct{ deb, rpm string }{{"amd64", "x86_64"}, {"arm64", "aarch64"}} {
+		if wanted := os.Getenv("ARCHES"); wanted == "" || slices.Contains(strings.Fields(wanted), a.deb) {
+			list = append(list, a)
+		}
+	}
+	return list
 }
 
 func needPackages(t *testing.T) {
@@ -118,7 +130,7 @@ func sameBytes(t *testing.T, made string) {
 
 func complete(t *testing.T, made string) {
 	want := []string{"SHA256SUMS"}
-	for _, arch := range []struct{ deb, rpm string }{{"amd64", "x86_64"}, {"arm64", "aarch64"}} {
+	for _, arch := range arches() {
 		want = append(want, "restorefs_"+newPackage+"_"+arch.deb+".deb", "restorefs-"+newPackage+"-1."+arch.rpm+".rpm",
 			"restorefs-"+newPackage+"-linux-"+arch.deb+".tar.gz", "restorefs-"+newPackage+"-linux-"+arch.deb+".cdx.json")
 	}
@@ -131,7 +143,7 @@ func complete(t *testing.T, made string) {
 	if err != nil || !slices.Equal(got, want) {
 		t.Errorf("%v: %q, not %q", err, got, want)
 	}
-	run(t, nil, "sh", "-c", "cd "+made+" && sha256sum --quiet --strict -c SHA256SUMS && [ $(wc -l <SHA256SUMS) = "+"8 ]")
+	run(t, nil, "sh", "-c", "cd "+made+" && sha256sum --quiet --strict -c SHA256SUMS && [ $(wc -l <SHA256SUMS) = "+strconv.Itoa(len(want)-1)+" ]")
 }
 
 // debFiles returns the mode, owner and path of each file and link of a deb.
@@ -154,14 +166,17 @@ func debFiles(t *testing.T, path string) (files []string) {
 
 func sameFiles(t *testing.T, made string) {
 	deb := debFiles(t, made+"/restorefs_"+newPackage+"_amd64.deb")
-	if arm := debFiles(t, made+"/restorefs_"+newPackage+"_arm64.deb"); !slices.Equal(arm, deb) {
-		t.Errorf("arm64 has other files: %q, not %q", arm, deb)
+	for _, arch := range arches() {
+		if files := debFiles(t, made+"/restorefs_"+newPackage+"_"+arch.deb+".deb"); !slices.Equal(files, deb) {
+			t.Errorf("%s has other files: %q, not %q", arch.deb, files, deb)
+		}
 	}
 	for _, file := range []string{
 		"-rwxr-xr-x root/root /usr/bin/restorefs", "link root/root /usr/sbin/mount.fuse.restorefs",
 		"-rw-r--r-- root/root /usr/lib/systemd/system/restorefs@.service", "-rw-r--r-- root/root /usr/lib/systemd/system/restorefs-verify.timer",
 		"-rw-r--r-- root/root /usr/share/doc/restorefs/copyright", "-rw-r--r-- root/root /usr/share/doc/restorefs/THIRD-PARTY-NOTICES",
 		"-rw-r--r-- root/root /usr/share/doc/restorefs/LICENSE", "-rw-r--r-- root/root /usr/share/doc/restorefs/docs/guide-restore.md",
+		"-rw-r--r-- root/root /usr/share/man/man1/restorefs.1.gz", "-rw-r--r-- root/root /usr/share/man/man8/mount.fuse.restorefs.8.gz",
 		"-rw-r--r-- root/root /usr/share/doc/restorefs/mnt-restore.mount", "-rw-r--r-- root/root /usr/share/doc/restorefs/restorefs.cdx.json",
 	} {
 		if !slices.Contains(deb, file) {
@@ -195,7 +210,8 @@ func sameFiles(t *testing.T, made string) {
 }
 
 func rpmTakes(t *testing.T, made string) {
-	for arch, machine := range map[string]string{"x86_64": "x86-64", "aarch64": "ARM aarch64"} {
+	for _, arch := range arches() {
+		arch := arch.rpm
 		path := made + "/restorefs-" + newPackage + "-1." + arch + ".rpm"
 		run(t, nil, "rpm", "-K", "--nosignature", path)
 		about := run(t, nil, "rpm", "-qp", "--nosignature", "--qf", "%{NAME} %{VERSION} %{ARCH} %{LICENSE} %{BUILDTIME} %{BUILDHOST}", path)
@@ -206,10 +222,10 @@ func rpmTakes(t *testing.T, made string) {
 			t.Errorf("%s: a static program needs no library: %s", arch, requires)
 		}
 		dir := t.TempDir()
-		run(t, nil, "sh", "-c", "rpm2cpio "+path+" | (cd "+dir+" && cpio -idm --quiet)")
+		run(t, nil, "sh", "-c", "rpm2cpio "+path+" | (cd "+dir+" && cpio -idm --quiet --no-absolute-filenames)")
 		header := run(t, nil, "readelf", "-h", dir+"/usr/bin/restorefs")
 		if want := map[string]string{"x86_64": "X86-64", "aarch64": "AArch64"}[arch]; !strings.Contains(header, want) {
-			t.Errorf("%s: the program is for another processor: %s", machine, header)
+			t.Errorf("%s: the program is for another processor: %s", arch, header)
 		}
 	}
 	// rpm sorts as dpkg does.

@@ -18,9 +18,10 @@ nothing() { # no file is like these
 }
 export RESTOREFS_SHARE=$SHARE HOME=/root DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
 backup=a08e2856
+echo force-unsafe-io >/etc/dpkg/dpkg.cfg.d/quick # nobody keeps this system
 mkdir -p /srv/restore /srv/overlay /mnt/restore /mnt/disk
 
-check 'there is no Go, and no network' sh -c '! command -v go && [ $(wc -l </proc/net/route) = 1 ]'
+check 'there is no Go, and no network' sh -c '! command -v go && [ $(wc -l </proc/net/dev) = 3 ]'
 check 'it installs' dpkg -i "$OLD"
 check 'it knows its version' says "version $OLD_VERSION" restorefs --version
 check 'the package has the version that dpkg sorts' says "$OLD_PACKAGE" dpkg-query -W restorefs
@@ -67,7 +68,7 @@ check 'a removal tells the mounts' says 'until they are unmounted (umount DIRECT
 check 'and stops the nightly proof' grep -qx 'stop restorefs-verify.timer restorefs-verify.service' /tmp/systemctl
 check 'a mount outlives the program' says 'Hello from a Cinder backup' cat /mnt/disk/hello.txt
 check 'umount takes it down' sh -c 'umount /mnt/disk && umount /mnt/restore'
-check 'its process ends' timeout 30 sh -c "while kill -0 $server 2>/dev/null; do sleep 0.1; done"
+check 'its process ends' timeout 30 sh -c "while grep -q '^State:.[^ZX]' /proc/$server/status 2>/dev/null; do sleep 0.1; done"
 check 'a removal keeps the cache, the record, the overlay and the settings' test -d /var/cache/restorefs -a -d /var/lib/restorefs -a -n "$(ls /srv/overlay)" -a -e /etc/default/restorefs
 check 'nothing else is left' nothing /usr/bin/restorefs /usr/sbin/mount.fuse.restorefs /usr/lib/systemd/system/restorefs* /usr/share/doc/restorefs /usr/share/man/man?/*restorefs*
 check 'a purge works' dpkg -P restorefs
