@@ -221,8 +221,16 @@ func rpmTakes(t *testing.T, made string) {
 		if requires := run(t, nil, "rpm", "-qp", "--nosignature", "--requires", path); strings.Contains(requires, "lib") {
 			t.Errorf("%s: a static program needs no library: %s", arch, requires)
 		}
+		// The names in the archive begin with a slash: cpio would write below the machine's root.
 		dir := t.TempDir()
 		run(t, nil, "sh", "-c", "rpm2cpio "+path+" | (cd "+dir+" && cpio -idm --quiet --no-absolute-filenames)")
+		root := t.TempDir()
+		run(t, nil, "rpm", "--root", root, "--nosignature", "--ignorearch", "--nodeps", "--noscripts", "-i", path)
+		run(t, nil, "cmp", dir+"/usr/bin/restorefs", root+"/usr/bin/restorefs")
+		run(t, nil, "rpm", "--root", root, "--nodeps", "--noscripts", "-e", "restorefs")
+		if _, err := os.Lstat(root + "/usr/share/doc/restorefs"); err == nil {
+			t.Errorf("%s: rpm -e leaves something", arch)
+		}
 		header := run(t, nil, "readelf", "-h", dir+"/usr/bin/restorefs")
 		if want := map[string]string{"x86_64": "X86-64", "aarch64": "AArch64"}[arch]; !strings.Contains(header, want) {
 			t.Errorf("%s: the program is for another processor: %s", arch, header)
