@@ -168,7 +168,6 @@ func (c *Catalog) Refresh(ctx context.Context) error {
 // resolve makes the backups of what was scanned.
 func (c *Catalog) resolve(s *snapshot, before snapshot) {
 	copies := map[string][]*Scanned{} // of those that are there more than once
-	only := make(map[string]*Scanned, len(s.scanned))
 	for file, b := range s.scanned {
 		if was := before.scanned[file]; was != nil && was.Listing != b.Listing {
 			// A damaged object may have been replaced by a good one, which volumes opened from now
@@ -176,25 +175,22 @@ func (c *Catalog) resolve(s *snapshot, before snapshot) {
 			c.live.forget(file)
 			c.files.forgetBackup(file)
 		}
-		switch first := only[b.ID]; {
+		switch first := s.byID[b.ID]; {
 		case first == nil:
-			only[b.ID] = b
+			s.byID[b.ID] = newBackup(b)
 		case copies[b.ID] == nil:
-			copies[b.ID] = []*Scanned{first, b}
+			copies[b.ID] = []*Scanned{&first.Scanned, b}
 		default:
 			copies[b.ID] = append(copies[b.ID], b)
 		}
 	}
-	s.backups = make([]*Backup, 0, len(only))
-	for id, scanned := range only {
-		var b *Backup
-		if all := copies[id]; all != nil {
-			b = preferred(all)
-		} else {
-			b = newBackup(scanned)
-		}
+	for id, all := range copies {
+		s.byID[id] = preferred(all)
+	}
+	s.backups = make([]*Backup, 0, len(s.byID))
+	for _, b := range s.byID {
 		b.catalog = c
-		s.backups, s.byID[id] = append(s.backups, b), b
+		s.backups = append(s.backups, b)
 	}
 	slices.SortFunc(s.backups, byVolumeAndTime)
 	resolve(*s)

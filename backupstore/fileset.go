@@ -4,6 +4,7 @@ import (
 	"math/bits"
 	"path"
 	"slices"
+	"time"
 
 	"github.com/restorefs/restorefs/backupstore/format"
 	"github.com/restorefs/restorefs/backupstore/scanned"
@@ -18,9 +19,9 @@ type fileSet struct {
 	metadata *share.Entry
 	digests  *share.Entry
 	stored   int64
-	newest   share.Entry // the file written last
-	odd      []string    // those of its files that are not regular
-	errs     []error     // from looking at its files
+	newest   time.Time // when one of its files was last written
+	odd      []string  // those of its files that are not regular
+	errs     []error   // from looking at its files
 	listing  uint64
 	// fresh says that one of its files was written too shortly ago to be remembered.
 	fresh bool
@@ -34,13 +35,15 @@ const unseen = -1
 // either and cannot be looked at. Links are neither.
 func (s *scanner) sort(dir string, entries []share.Entry) (sets map[string]*fileSet,
 	subdirs []share.Entry, unread map[string]error) {
-	sets, unread = map[string]*fileSet{}, map[string]error{}
-	odd := map[string]string{}
+	var odd map[string]string
 	for i := range entries {
 		e := &entries[i]
 		n, ok := format.ParseIn(dir, e.Name)
 		switch {
 		case !ok && e.Err != nil:
+			if unread == nil {
+				unread = map[string]error{}
+			}
 			unread[path.Join(dir, e.Name)] = e.Err
 			continue
 		case e.Err == nil && e.Mode.IsDir():
@@ -51,11 +54,17 @@ func (s *scanner) sort(dir string, entries []share.Entry) (sets map[string]*file
 		case !ok:
 			continue
 		case e.Err == nil && !e.Mode.IsRegular():
+			if odd == nil {
+				odd = map[string]string{}
+			}
 			odd[e.Name] = n.Prefix
 			continue
 		}
 		set := sets[n.Prefix]
 		if set == nil {
+			if sets == nil { // most directories hold no backup
+				sets = map[string]*fileSet{}
+			}
 			set = &fileSet{name: n, dir: dir, objects: map[uint32]int64{}}
 			sets[n.Prefix] = set
 		}
@@ -78,8 +87,8 @@ func (set *fileSet) add(n format.Name, e *share.Entry, key uint64) {
 	} else {
 		set.stored += size
 		set.listing += listed(key, e)
-		if e.ModTime.After(set.newest.ModTime) {
-			set.newest = *e
+		if e.ModTime.After(set.newest) {
+			set.newest = e.ModTime
 		}
 	}
 	switch n.Kind {

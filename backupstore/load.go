@@ -71,11 +71,11 @@ func (s *scanner) read(ctx context.Context, set *fileSet, before *Scanned) (*Sca
 	if set.metadata == nil {
 		b.alone.State = Incomplete
 		hint := "Cinder did not complete this backup, it cannot be restored"
-		if writtenJustNow(set.newest.ModTime) {
+		if writtenJustNow(set.newest) {
 			hint = "Cinder is still writing this backup, or was stopped just now"
 		}
 		b.alone.problem("unfinished: it has no _metadata, which Cinder writes last; %s "+
-			"(last write %s)", hint, set.newest.ModTime.UTC().Format(time.RFC3339))
+			"(last write %s)", hint, set.newest.UTC().Format(time.RFC3339))
 		return b, nil
 	}
 	b.Metadata = scanned.Of(set.metadata.Stamp)

@@ -156,6 +156,10 @@ func (b *Backup) Doubt() string {
 // blocks of a backup that they are based on: Cinder makes no increment with blocks of another size.
 // An error is always that of ctx.
 func (s *scanner) place(ctx context.Context) error {
+	bare := func(b *Scanned) bool { return b.readable && !b.HasDigests && b.Incremental() }
+	if !anyOf(s.look.backups, bare) {
+		return nil
+	}
 	byID := map[string]*Scanned{}
 	for _, b := range s.look.backups {
 		if was := byID[b.ID]; was == nil || b.alone.State < was.alone.State {
@@ -164,7 +168,7 @@ func (s *scanner) place(ctx context.Context) error {
 	}
 	blocks := map[string]int64{} // by backup
 	for file, b := range s.look.backups {
-		if !b.readable || b.HasDigests || !b.Incremental() {
+		if !bare(b) {
 			continue
 		}
 		var block int64
@@ -189,6 +193,15 @@ func (s *scanner) place(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+func anyOf(all map[string]*Scanned, is func(*Scanned) bool) bool {
+	for _, b := range all {
+		if is(b) {
+			return true
+		}
+	}
+	return false
 }
 
 // blockOf returns the size of a backup's digest blocks, 0 if it is not known from its digests.

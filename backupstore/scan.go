@@ -64,13 +64,13 @@ func scan(ctx context.Context, s share.Share, m memory) (look, error) {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(scanParallel)
 	sc := &scanner{share: s, memory: m, group: group, began: m.began,
-		look: look{backups: make(map[string]*Scanned, len(m.backups)), unread: map[string]error{},
+		look: look{backups: make(map[string]*Scanned, m.expected()), unread: map[string]error{},
 			nameless: map[string]error{}}}
 	if t, ok := s.(interface{ TellsStamps() bool }); ok {
 		sc.tells = t.TellsStamps()
 	}
-	top := &visit{was: m.root, now: &scanned.Dir{Name: "."}}
-	group.Go(func() error { return sc.walk(ctx, top, place{dir: "."}) })
+	top := &visit{was: m.root}
+	group.Go(func() error { return sc.walk(ctx, top, place{dir: ".", name: "."}) })
 	if err := group.Wait(); err != nil {
 		return look{}, err
 	}
@@ -87,4 +87,14 @@ func scan(ctx context.Context, s share.Share, m memory) (look, error) {
 		}
 	}
 	return sc.look, nil
+}
+
+// expected returns how many backups there were.
+func (m memory) expected() (n int) {
+	if m.backups != nil {
+		return len(m.backups)
+	}
+	known := scanned.Tree{Root: m.root}
+	known.All(func(*scanned.Facts) bool { n++; return true })
+	return n
 }

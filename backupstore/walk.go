@@ -26,34 +26,23 @@ func (s *scanner) do(f func() error) error {
 // visit is a directory that is being looked at. Each has one goroutine at a time, and those below
 // theirs. All of a share's are in memory until the look is over, so they are small.
 type visit struct {
-	was   *scanned.Dir // nil: it is not remembered
-	now   *scanned.Dir // without what is below it
-	facts []*scanned.Facts
+	was *scanned.Dir // nil: it is not remembered
+	// now is without what is below it, and with nil for each backup that has to be looked at again;
+	// nil: it is as it was.
+	now   *scanned.Dir
 	below []visit
 }
 
 // place is where a visit is, and what is known of it before.
 type place struct {
 	dir   string
+	name  string // its last element
 	depth int
 	told  share.Stamp // what the listing of the directory above told; zero: nothing
 }
 
 func (p place) to(name string) place {
-	return place{dir: path.Join(p.dir, name), depth: p.depth + 1}
-}
-
-// descend prepares visits of that many directories below.
-func (v *visit) descend(n int, name func(i int) string) {
-	if n == 0 {
-		return
-	}
-	v.below = make([]visit, n)
-	now := make([]scanned.Dir, n)
-	for i := range v.below {
-		now[i].Name = name(i)
-		v.below[i] = visit{was: v.remembered(now[i].Name), now: &now[i]}
-	}
+	return place{dir: path.Join(p.dir, name), name: name, depth: p.depth + 1}
 }
 
 // remembered returns what is known of a directory in this one.
@@ -88,25 +77,32 @@ func (v *visit) known(prefix string) *scanned.Facts {
 // remember returns what the next look has to know, when all below has been visited: what was known
 // before, if nothing has changed. The visit cannot be used any more.
 func (v *visit) remember() *scanned.Dir {
-	d := v.now
-	if len(v.facts) > 0 {
-		d.Backups = v.facts
-	}
-	if slices.Contains(v.facts, nil) { // one that has to be looked at again
-		d.Stamp, d.Backups = scanned.Stamp{}, nil
-		for _, f := range v.facts {
-			if f != nil {
-				d.Backups = append(d.Backups, f)
-			}
-		}
-	}
-	if len(v.below) > 0 {
-		d.Dirs = make([]*scanned.Dir, len(v.below))
+	d, dirs := v.now, []*scanned.Dir(nil)
+	if d == nil {
+		dirs = v.was.Dirs // until one differs
+	} else if len(v.below) > 0 {
+		dirs = make([]*scanned.Dir, len(v.below))
 	}
 	for i := range v.below {
-		d.Dirs[i] = v.below[i].remember()
+		sub := v.below[i].remember()
+		if d == nil && sub != dirs[i] {
+			d, dirs = new(*v.was), slices.Clone(dirs)
+		}
+		dirs[i] = sub
 	}
 	v.below = nil
+	if d == nil {
+		return v.was
+	}
+	if n := len(d.Backups); n > 0 {
+		d.Backups = slices.DeleteFunc(d.Backups, func(f *scanned.Facts) bool { return f == nil })
+		if len(d.Backups) < n {
+			d.Stamp = scanned.Stamp{}
+		}
+	}
+	if dirs != nil {
+		d.Dirs = dirs
+	}
 	if w := v.was; w != nil && w.Name == d.Name && w.Stamp == d.Stamp &&
 		slices.Equal(w.Backups, d.Backups) && slices.Equal(w.Dirs, d.Dirs) {
 		return w
@@ -117,6 +113,7 @@ func (v *visit) remember() *scanned.Dir {
 // walk visits a directory and those below it.
 func (s *scanner) walk(ctx context.Context, v *visit, at place) error {
 	if at.depth > scanDepth {
+		v.now = &scanned.Dir{Name: at.name}
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if s.look.tooDeep == "" || at.dir < s.look.tooDeep {
@@ -131,13 +128,16 @@ func (s *scanner) walk(ctx context.Context, v *visit, at place) error {
 	var subdirs []share.Entry // with their stamps; nil if they are those that are known
 	if same {
 		s.keep(v)
-	} else if subdirs, err = s.list(ctx, v, at.dir); err != nil {
+	} else if subdirs, err = s.list(ctx, v, at); err != nil {
 		return err
 	}
 	for i := range v.below {
 		sub := &v.below[i]
-		below := at.to(sub.now.Name)
-		if subdirs != nil {
+		var below place
+		if same {
+			below = at.to(sub.was.Name)
+		} else {
+			below = at.to(subdirs[i].Name)
 			below.told = subdirs[i].Stamp
 		}
 		if err := s.do(func() error { return s.walk(ctx, sub, below) }); err != nil {
@@ -149,15 +149,19 @@ func (s *scanner) walk(ctx context.Context, v *visit, at place) error {
 
 // keep takes from memory what is in a directory itself.
 func (s *scanner) keep(v *visit) {
-	v.now.Stamp, v.facts = v.was.Stamp, v.was.Backups
-	if len(v.facts) > 0 {
+	if len(v.was.Backups) > 0 {
 		s.mu.Lock()
-		for _, f := range v.facts {
+		for _, f := range v.was.Backups {
 			s.look.backups[f.Path] = s.remembered(f)
 		}
 		s.mu.Unlock()
 	}
-	v.descend(len(v.was.Dirs), func(i int) string { return v.was.Dirs[i].Name })
+	if len(v.was.Dirs) > 0 {
+		v.below = make([]visit, len(v.was.Dirs))
+	}
+	for i, d := range v.was.Dirs {
+		v.below[i].was = d
+	}
 }
 
 // remembered returns the backup that f was said of.
@@ -169,7 +173,9 @@ func (s *scanner) remembered(f *scanned.Facts) *Scanned {
 }
 
 // list reads a directory. It returns the directories below, one for each visit.
-func (s *scanner) list(ctx context.Context, v *visit, dir string) ([]share.Entry, error) {
+func (s *scanner) list(ctx context.Context, v *visit, at place) ([]share.Entry, error) {
+	dir := at.dir
+	v.now = &scanned.Dir{Name: at.name}
 	entries, own, err := s.share.ReadDir(ctx, dir, maybeBackup)
 	switch {
 	case ctx.Err() != nil:
@@ -197,16 +203,22 @@ func (s *scanner) list(ctx context.Context, v *visit, dir string) ([]share.Entry
 		v.now.Stamp = now
 	}
 	slices.SortFunc(subdirs, func(a, b share.Entry) int { return strings.Compare(a.Name, b.Name) })
-	v.descend(len(subdirs), func(i int) string { return subdirs[i].Name })
+	if len(subdirs) > 0 {
+		v.below = make([]visit, len(subdirs))
+	}
+	for i := range subdirs {
+		v.below[i].was = v.remembered(subdirs[i].Name)
+	}
 	if len(sets) == 0 {
 		return subdirs, nil
 	}
-	v.facts = make([]*scanned.Facts, len(sets))
+	facts := make([]*scanned.Facts, len(sets))
+	v.now.Backups = facts
 	for i, prefix := range slices.Sorted(maps.Keys(sets)) {
 		set := sets[prefix]
 		set.known = v.known(prefix)
 		if err := s.do(func() (err error) {
-			v.facts[i], err = s.take(ctx, set)
+			facts[i], err = s.take(ctx, set)
 			return err
 		}); err != nil {
 			return nil, err

@@ -18,6 +18,7 @@ type Interner struct {
 	texts       map[string]string
 	summaries   map[string]*format.VolumeSummary
 	compression map[string][]string
+	key         []byte // memory for keys
 }
 
 // NewInterner returns an empty Interner.
@@ -51,10 +52,11 @@ func (n *Interner) Summary(s *format.VolumeSummary) *format.VolumeSummary {
 	if s == nil {
 		return nil
 	}
-	var e encoder
-	e.summary(s)
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	e := encoder{n.key[:0]}
+	e.summary(s)
+	n.key = e.b
 	if was, ok := n.summaries[string(e.b)]; ok {
 		return was
 	}
@@ -72,7 +74,7 @@ func (n *Interner) Summary(s *format.VolumeSummary) *format.VolumeSummary {
 
 // Compression is Text for the names of compressions.
 func (n *Interner) Compression(names []string) []string {
-	key := strings.Join(names, "\x00")
+	key := joined(names)
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	was, ok := n.compression[key]

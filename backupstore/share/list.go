@@ -15,6 +15,9 @@ import (
 // files.
 const recordBytes = 8 << 10
 
+// fewEntries are in most directories that hold a backup.
+const fewEntries = 4
+
 // maxLinks bounds the symbolic links of one directory that are looked at.
 const maxLinks = 100
 
@@ -70,6 +73,9 @@ func list(ctx context.Context, fd int, buf []byte,
 				if errors.Is(e.Err, fs.ErrNotExist) ||
 					e.Err == nil && !wanted && e.Mode != fs.ModeSymlink && !e.Mode.IsDir() {
 					continue // deleted since it was listed, or not wanted
+				}
+				if entries == nil {
+					entries = make([]Entry, 0, fewEntries)
 				}
 				entries = append(entries, e)
 			}

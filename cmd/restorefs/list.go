@@ -10,6 +10,7 @@ import (
 	"github.com/restorefs/restorefs/backupstore"
 	"github.com/restorefs/restorefs/cmd/cmdline"
 	"github.com/restorefs/restorefs/cmd/inspect"
+	"github.com/restorefs/restorefs/cmd/process"
 	"github.com/restorefs/restorefs/cmd/report"
 )
 
@@ -69,6 +70,7 @@ func runList(c *cli.Context) error {
 	if err != nil {
 		return cmdline.WrongUsage(err)
 	}
+	process.KeepSmall()
 	return inspect.List(c.Context, how)
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"github.com/urfave/cli/v2"
 
+	"github.com/restorefs/restorefs/cmd/process"
 	"github.com/restorefs/restorefs/cmd/records"
 )
 
@@ -50,6 +51,7 @@ be --share, not a directory above or below it.`,
 
 func runRecords(c *cli.Context) error {
 	o := commonOf(c)
+	process.KeepSmall()
 	return records.Make(c.Context, records.Options{
 		Console: o.Console,
 		Source:  o.source(),
