@@ -23,12 +23,12 @@ RACE       := $(shell command -v $$($(GO) env CC 2>/dev/null) >/dev/null 2>&1 &&
 # What makes test data and second opinions is nobody's to share, and slow when each access of it is watched for races.
 UNWATCHED  := $(and $(RACE),$(foreach package,compress/... hash/adler32 github.com/klauspost/compress/... ./backupstore/storetest,-gcflags=$(package)=-race=false))
 # What end-to-end tests use where it is installed; they skip, and say so, where not.
-TEST_PROGRAMS := qemu-utils xz-utils mmdebstrap fuse3 e2fsprogs xfsprogs lvm2 thin-provisioning-tools zstd gcc libc6-dev fdisk gdisk dosfstools mtools exfat-fuse btrfs-progs ntfs-3g exfatprogs qemu-system-x86 busybox-static python3-cinder fio gddrescue bzip2 python3-keystone qemu-user-static nfs-ganesha nfs-ganesha-vfs rsync cryptsetup-bin man-db mandoc rpm rpm2cpio cpio
+TEST_PROGRAMS := qemu-utils xz-utils mmdebstrap fuse3 e2fsprogs xfsprogs lvm2 thin-provisioning-tools zstd gcc libc6-dev fdisk gdisk dosfstools mtools exfat-fuse btrfs-progs ntfs-3g exfatprogs qemu-system-x86 busybox-static python3-cinder fio gddrescue bzip2 python3-keystone qemu-user-static nfs-ganesha nfs-ganesha-vfs rsync cryptsetup-bin man-db mandoc zsh fish rpm rpm2cpio cpio
 
 # First the one whose tests wait most, beside which the others run.
 PACKAGES   := ./cmd/restorefs ./...
 
-.PHONY: help build man install packages version demo test lint unit unit1 test-arch test-packages setup test-systemd soak flips fuzz bench bench-cinder bench-mount fixtures clean
+.PHONY: help build man completion install packages version demo test lint unit unit1 test-arch test-packages setup test-systemd soak flips fuzz bench bench-cinder bench-mount fixtures clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z1-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -41,8 +41,12 @@ man: build ## write the manual pages below build/man
 	rm -rf $(BUILD)/man
 	SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) $(BUILD)/restorefs man $(BUILD)/man
 
+completion: build ## write what bash, zsh and fish read to complete restorefs, in build/completion
+	mkdir -p $(BUILD)/completion
+	for shell in bash zsh fish; do $(BUILD)/restorefs completion $$shell >$(BUILD)/completion/restorefs.$$shell || exit 1; done
+
 # sudo often has a PATH without Go: what is built then is installed.
-install: $(if $(shell command -v $(GO)),build man) ## install it below PREFIX (/usr/local), with units for systemd and a helper for mount
+install: $(if $(shell command -v $(GO)),build man completion) ## install it below PREFIX (/usr/local), with units for systemd and a helper for mount
 	install -D -m 0755 $(BUILD)/restorefs $(DESTDIR)$(PREFIX)/bin/restorefs
 	install -d $(DESTDIR)$(UNITS) $(DESTDIR)$(DOC)
 	for file in $(addprefix $(UNITS)/,restorefs@.service restorefs-verify.service restorefs-verify.timer) \
@@ -51,6 +55,10 @@ install: $(if $(shell command -v $(GO)),build man) ## install it below PREFIX (/
 	done
 	[ ! -d $(BUILD)/man ] || for page in $$(cd $(BUILD)/man && ls -d man*/*); do \
 	  install -D -m 0644 $(BUILD)/man/$$page $(DESTDIR)$(MAN)/$$page || exit 1; done
+	[ ! -d $(BUILD)/completion ] || { \
+	  install -D -m 0644 $(BUILD)/completion/restorefs.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/restorefs && \
+	  install -D -m 0644 $(BUILD)/completion/restorefs.zsh $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_restorefs && \
+	  install -D -m 0644 $(BUILD)/completion/restorefs.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/restorefs.fish; }
 	[ -z "$(SBIN)" ] || { install -d $(DESTDIR)$(SBIN) && ln -sfn $(PREFIX)/bin/restorefs $(DESTDIR)$(SBIN)/mount.fuse.restorefs; }
 	@[ -n "$(SBIN)" ] || echo "mount(8) and /etc/fstab do not find it below $(PREFIX): SBIN=/usr/sbin would install their helper"
 	@[ -n "$(filter /usr/lib/systemd/system /usr/local/lib/systemd/system /etc/systemd/system /lib/systemd/system,$(UNITS))" ] || \

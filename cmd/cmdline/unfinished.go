@@ -10,7 +10,7 @@ import (
 type Unfinished struct {
 	// Command is nil as long as none is named.
 	Command *cli.Command
-	Args    []string          // the arguments before the last word
+	Args    []string          // the arguments before the last word; or what is no command
 	Given   map[string]string // flags with values before it, by their first name
 	// Flag is the flag whose value the last word is, nil if it is none.
 	Flag cli.Flag
@@ -39,6 +39,7 @@ func ReadUnfinished(app *cli.App, words []string) Unfinished {
 			u.NoFlags = true
 		case !isFlag(w):
 			if u.Command = findCommand(app, w); u.Command == nil {
+				u.Args = append(u.Args, w)
 				return u // of what is no command nothing is known
 			}
 		default:

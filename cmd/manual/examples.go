@@ -122,4 +122,12 @@ var examples = map[string][]Usage{
 			"restorefs doctor --cloud --os-cloud mycloud"},
 	},
 	"demo": {{"Try restorefs with a backup that is built in", "restorefs demo"}},
+	"completion": {
+		{"For bash, in this shell", `source <(restorefs completion bash)`},
+		{"For all who use bash here",
+			"restorefs completion bash >/etc/bash_completion.d/restorefs"},
+		{"For zsh", `restorefs completion zsh >"${fpath[1]}/_restorefs"`},
+		{"For fish",
+			"restorefs completion fish >~/.config/fish/completions/restorefs.fish"},
+	},
 }

@@ -12,6 +12,6 @@ func sections() []Section {
 	of("Get a disk back", "materialize mount unmount status")
 	of("Get files back", "ls find cat cp tar")
 	of("For more than one night", "index overlay records")
-	of("Before it is needed", "doctor demo")
+	of("Before it is needed", "doctor completion demo")
 	return out
 }

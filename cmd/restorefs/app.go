@@ -25,7 +25,7 @@ func newApp() *cli.App {
 			lsCommand(), findCommand(), catCommand(), cpCommand(), tarCommand(),
 			indexCommand(), reportCommand(), recordsCommand(),
 			overlayCommand(), doctorCommand(), demoCommand(),
-			helpCommand(), manCommand(),
+			completionCommand(), helpCommand(), manCommand(),
 		},
 		OnUsageError: func(_ *cli.Context, err error, _ bool) error {
 			return cmdline.WrongUsage(err)

@@ -47,6 +47,9 @@ var mayImport = map[string][]string{
 		"cmd/console", "cmd/exitcode", "cmd/places", "cmd/process", "cmd/source", "cmd/wording",
 		"fusefs/mountinfo", "materialize/cinderapi",
 	},
+	"cmd/completion": {
+		"backupstore/safetext", "backupstore/scanned", "backupstore/share/locate", "cmd/cmdline",
+	},
 	"cmd/manual":      {"cmd/cmdline", "cmd/wording"},
 	"cmd/metrics":     {"cmd/cmdline"},
 	"cmd/mountstatus": {"cmd/serve", "cmd/wording", "fusefs"},

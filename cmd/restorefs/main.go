@@ -18,6 +18,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/restorefs/restorefs/cmd/cmdline"
+	"github.com/restorefs/restorefs/cmd/completion"
 	"github.com/restorefs/restorefs/cmd/console"
 	"github.com/restorefs/restorefs/cmd/exitcode"
 	"github.com/restorefs/restorefs/cmd/process"
@@ -68,6 +69,9 @@ func execute(ctx context.Context, args []string) int {
 		os.Setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
 	}
 	app := newApp()
+	if len(args) > 1 && args[1] == completion.Ask {
+		return complete(app, args[2:])
+	}
 	out := &console.CheckedWriter{W: os.Stdout}
 	app.Writer = out
 	given := args
