@@ -60,9 +60,9 @@ func (r *Reader) observe(ctx context.Context, off, n int64) {
 	}
 	if from, ok := r.seq.skips(off); ok && off-from <= maxHole {
 		r.mu.Unlock()
-		start, stop, err := r.v.src.NextData(ctx, from, off)
+		zero := r.v.isHole(ctx, from, off)
 		r.mu.Lock()
-		if now, ok := r.seq.skips(off); ok && now == from && err == nil && start >= stop {
+		if now, ok := r.seq.skips(off); ok && now == from && zero {
 			r.seq.skip(off)
 		}
 		if r.closed {
@@ -79,6 +79,19 @@ func (r *Reader) observe(ctx context.Context, off, n int64) {
 	if r.stream != nil {
 		r.v.c.ask(r.stream, r.seq.next, to)
 	}
+}
+
+// isHole says whether all of [from, to) is known to be zero. It asks for little first: a reader
+// that goes back and forth mostly jumps over data, of which NextData would tell where it ends.
+func (v *Cached) isHole(ctx context.Context, from, to int64) bool {
+	for step := int64(v.span); from < to; step = min(4*step, holeStep) {
+		end := min(from+step, to)
+		if start, stop, err := v.src.NextData(ctx, from, end); err != nil || start < stop {
+			return false
+		}
+		from = end
+	}
+	return true
 }
 
 // endStreak ends the prefetch of the streak, if there is one. Under r.mu.

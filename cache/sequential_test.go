@@ -149,3 +149,21 @@ func TestAJumpOverAHoleGoesOnInOrder(t *testing.T) {
 		t.Fatal(from, to, elsewhere)
 	}
 }
+
+// Who goes back and forth between a file's contents and what is said of it jumps over data all the
+// time: to look through all of that takes longer than to read.
+func TestWhatIsJumpedOverIsNotLookedThrough(t *testing.T) {
+	const span = 128 << 10
+	for _, tt := range []struct {
+		zeros, asked int
+		hole         bool
+	}{{0, span, false}, {2 * span, 4 * span, false}, {64 * span, 64 * span, true}} {
+		data := randomData(64*span, 1)
+		clear(data[:tt.zeros])
+		src := &fakeSource{data: data, align: 4096}
+		v := newCache(t, Options{MemoryBytes: 64 * span}).Volume("v", src)
+		if got := v.isHole(t.Context(), 0, int64(len(data))); got != tt.hole || src.asked > int64(tt.asked) {
+			t.Errorf("%d bytes of zeros: %v, and %d bytes were asked for at once", tt.zeros, got, src.asked)
+		}
+	}
+}

@@ -23,6 +23,7 @@ type fakeSource struct {
 
 	mu    sync.Mutex
 	loads [][2]int64 // off, len
+	asked int64      // the most bytes that NextData was asked for
 	busy  atomic.Int32
 }
 
@@ -68,6 +69,9 @@ func (f *fakeSource) NextData(ctx context.Context, off, end int64) (int64, int64
 	if err := ctx.Err(); err != nil {
 		return 0, 0, err
 	}
+	f.mu.Lock()
+	f.asked = max(f.asked, end-off)
+	f.mu.Unlock()
 	a := int64(f.align)
 	zero := func(at int64) bool {
 		b := f.data[at/a*a : min(at/a*a+a, f.Size())]
