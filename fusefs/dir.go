@@ -69,6 +69,15 @@ func (d *dirNode) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (
 			return d.lookupPartitions(ctx, e.backup, at, out)
 		}
 	}
+	if name == plainName && d.t.plain != nil {
+		e, no := d.t.at(ctx, d.path)
+		if no != 0 {
+			return nil, no
+		}
+		if e.backup != nil {
+			return d.lookupPlain(ctx, e.backup, at, out)
+		}
+	}
 	if name == filesName && d.t.guests != nil {
 		e, no := d.t.at(ctx, d.path)
 		if no != 0 {
@@ -129,6 +138,10 @@ func (d *dirNode) Readdir(ctx context.Context) (gofs.DirStream, syscall.Errno) {
 	for _, name := range e.order {
 		list = append(list, fuse.DirEntry{
 			Name: name, Mode: typeBits(e.children[name].kind), Ino: inode(d.join(name))})
+	}
+	if e.backup != nil && d.t.listsPlain(ctx, e.backup) {
+		list = append(list, fuse.DirEntry{Name: plainName, Mode: syscall.S_IFREG,
+			Ino: inode(d.join(plainName))})
 	}
 	if e.backup != nil && d.t.listPartitions(ctx, e.backup) {
 		list = append(list, fuse.DirEntry{Name: partitionsName, Mode: syscall.S_IFDIR,

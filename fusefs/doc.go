@@ -14,6 +14,7 @@
 //	backups/<backup id>/volume.raw       the disk: exact size, mtime = created_at
 //	backups/<id>/partitions/<n>.raw      its partitions, if it has a partition table
 //	backups/<id>/files/<n>/              the files in that partition, with Options.Files
+//	backups/<id>/volume.plain.raw        the plain disk of an encrypted volume, with Options.Plain
 //	backups/<backup id>/metadata.json    what a restore would put back
 //	backups/<backup id>/problem.txt      what is wrong with it; alone if nothing can be read
 //	volumes/<volume id>/<created_at>     -> ../../backups/<backup id>

@@ -237,7 +237,7 @@ func (d *guestDisk) close(t *tree) {
 
 // openDisk opens the disk of a backup, and looks what lies on it.
 func (g *guests) openDisk(b *Backup) (*lookedAt, error) {
-	disk, err := g.t.catalog.Open(g.ctx, b.ID)
+	disk, _, err := g.t.readable(g.ctx, b.ID, g.t.catalog.Open)
 	if err != nil {
 		return nil, err
 	}

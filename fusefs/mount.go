@@ -73,6 +73,12 @@ type Options struct {
 	// Files shows the files inside disks, beside their partitions; nil: it does not.
 	Files *FilesOptions
 
+	// Plain opens the plain disk of a backup whose volume is encrypted, as Catalog.Peek does; it is
+	// shown beside the encrypted one, and partitions and files are those of it. A nil Disk means
+	// that the volume is not encrypted, or that no key opens it, which has been logged. It must not
+	// be set together with Writable. nil: nothing is decrypted.
+	Plain func(ctx context.Context, id string) (Disk, error)
+
 	// Logger; nil: nothing is logged.
 	Logger *slog.Logger
 

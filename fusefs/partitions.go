@@ -35,15 +35,16 @@ func (t *tree) table(ctx context.Context, b *Backup) (parttable.Table, error) {
 		if table, ok := t.tables.get(key); ok {
 			return table, nil
 		}
+		// The digests of an encrypted volume do not tell what lies on its plain disk.
 		digests, err := t.catalog.Digests(ctx, b.ID)
-		if err == nil && digests != nil {
+		if err == nil && digests != nil && t.plain == nil {
 			if table, ok := t.tables.alike(ctx, b, digests); ok {
 				t.tables.put(key, table)
 				return table, nil
 			}
 		} // otherwise reading the disk gives the error, if there is one
 	}
-	v, err := t.catalog.Peek(ctx, b.ID)
+	v, plain, err := t.readable(ctx, b.ID, t.catalog.Peek)
 	if err != nil {
 		return parttable.Table{}, fmt.Errorf("open the disk: %w", err)
 	}
@@ -64,7 +65,7 @@ func (t *tree) table(ctx context.Context, b *Backup) (parttable.Table, error) {
 	}
 	if !written && !t.catalog.Written(b.ID) { // writing may have begun meanwhile
 		t.tables.put(key, table)
-		if digests, ok := v.(Digests); ok {
+		if digests, ok := v.(Digests); ok && !plain {
 			t.tables.witness(ctx, b, digests, reader.read, table)
 		}
 	}
@@ -179,7 +180,7 @@ func (d *partitionsDir) Lookup(ctx context.Context, name string, out *fuse.Entry
 	for _, p := range table.Partitions {
 		if name == partitionName(p) {
 			n := &volumeNode{node: node{t: d.t}, backup: d.backup, size: p.Size, part: true,
-				start: p.Start}
+				start: p.Start, plain: d.t.plain != nil}
 			n.attr(&out.Attr)
 			return d.NewInode(ctx, n, stable(syscall.S_IFREG, at, p.Start, p.Size,
 				d.backup.CreatedAt.UnixNano())), 0
@@ -215,7 +216,7 @@ func (d *partitionsDir) Readdir(ctx context.Context) (gofs.DirStream, syscall.Er
 
 // openVolume opens the disk or, for a part, that part of the disk.
 func (n *volumeNode) openVolume(ctx context.Context) (Disk, error) {
-	v, err := n.t.catalog.Open(ctx, n.backup.ID)
+	v, err := n.openDisk(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -14,12 +14,13 @@ import (
 // 1024, and go-fuse puts two headers in front.
 const maxSlices = 1022
 
-// volumeNode is a volume.raw or a part of one: a partition.
+// volumeNode is a volume.raw, a volume.plain.raw, or a part of one: a partition.
 type volumeNode struct {
 	node
 	backup Backup
 	size   int64
 	part   bool
+	plain  bool  // it is the plain disk of an encrypted volume, or a part of that if there is one
 	start  int64 // of the part
 }
 

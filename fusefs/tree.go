@@ -36,7 +36,8 @@ type tree struct {
 	entryTimeout time.Duration
 	mounted      time.Time
 	throttle     throttle
-	status       func() ([]byte, error) // may be nil
+	status       func() ([]byte, error)                             // may be nil
+	plain        func(ctx context.Context, id string) (Disk, error) // may be nil
 
 	layoutMu sync.Mutex // guards listing and root
 	listing  []Backup
@@ -61,6 +62,7 @@ func newTree(c Catalog, o Options, log *slog.Logger) *tree {
 		writable:     o.Writable,
 		entryTimeout: o.entryTimeout,
 		status:       o.Status,
+		plain:        o.Plain,
 		mounted:      time.Now(),
 		handles:      make(map[*volumeHandle]struct{}),
 		drops:        newDrops(),

@@ -31,7 +31,7 @@ func newRestoring(ctx context.Context, o Options) (*restoring, error) {
 		o.Engine.StateDir = o.stateDir(ctx, share)
 	}
 	r := &restoring{o: o, share: share, given: o.Given.At(share.Place()), catalog: catalog}
-	if err := errors.Join(o.checkMetadataOut(), r.open(ctx)); err != nil {
+	if err := errors.Join(o.checkMetadataOut(), r.openKeys(), r.open(ctx)); err != nil {
 		r.close()
 		return nil, err
 	}
@@ -61,6 +61,8 @@ func (r *restoring) open(ctx context.Context) (err error) {
 	case errors.Is(err, restore.ErrNothingWritten):
 		return cmdline.Usagef("nothing was written onto backup %s in %s: leave --overlay out, or "+
 			"see \"restorefs overlay list %s\"", r.backup.ID, o.Overlay, o.Overlay)
+	case err == nil:
+		r.tellDecrypted()
 	}
 	return err
 }

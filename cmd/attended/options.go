@@ -8,6 +8,7 @@ import (
 	"github.com/restorefs/restorefs/cmd/cloud"
 	"github.com/restorefs/restorefs/cmd/cmdline"
 	"github.com/restorefs/restorefs/cmd/console"
+	"github.com/restorefs/restorefs/cmd/keys"
 	"github.com/restorefs/restorefs/cmd/places"
 	"github.com/restorefs/restorefs/cmd/process"
 	"github.com/restorefs/restorefs/cmd/restore"
@@ -25,7 +26,9 @@ type Options struct {
 	Backup, Target string        // as they were named; Target is "" if it is to be found
 	Format         string        // raw or qcow2
 	DryRun, Force  bool
-	NiceIO         bool   // give way to others
+	NiceIO         bool // give way to others
+	Keys           keys.Options
+	Decrypt        bool   // the plain disk is wanted
 	Rate           string // a rate as it was given, "" for none
 	MetadataOut    string // a file, "-" for stdout, "" for the default
 	Cloud          CloudOptions

@@ -17,7 +17,7 @@ func (o *Options) prepare() (err error) {
 	if o.Cloud.Volume != "" && (o.qcow2 || o.Target == "-") {
 		return cmdline.Usagef("--volume goes with a TARGET that is the volume: its device or file")
 	}
-	if err := cmp.Or(o.CheckProgress(), o.checkReflink()); err != nil {
+	if err := cmp.Or(o.CheckProgress(), o.checkReflink(), o.checkDecrypt()); err != nil {
 		return err
 	}
 	to := &o.Engine.Copy

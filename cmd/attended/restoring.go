@@ -8,6 +8,7 @@ import (
 	"github.com/restorefs/restorefs/backupstore"
 	"github.com/restorefs/restorefs/backupstore/share/locate"
 	"github.com/restorefs/restorefs/cmd/cmdline"
+	"github.com/restorefs/restorefs/cmd/keys"
 	"github.com/restorefs/restorefs/cmd/restore"
 	"github.com/restorefs/restorefs/cmd/wording"
 	"github.com/restorefs/restorefs/materialize"
@@ -22,6 +23,7 @@ type restoring struct {
 	catalog *backupstore.Catalog
 	backup  *backupstore.Backup
 	engine  *restore.Restore
+	keys    *keys.Keys // of an encrypted volume; nil: it stays encrypted
 	done    restore.Result
 
 	cloud     *cloudVolume   // the target, if it is one; closed with the run
@@ -37,6 +39,7 @@ func (r *restoring) close() {
 	if r.engine != nil {
 		r.engine.Close()
 	}
+	r.keys.Close()
 	r.cloud.close()
 	r.catalog.Close()
 }

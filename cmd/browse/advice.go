@@ -3,6 +3,7 @@ package browse
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/restorefs/restorefs/cmd/cmdline"
 	"github.com/restorefs/restorefs/cmd/files"
@@ -38,11 +39,13 @@ func noFiles(d *files.Disk) error {
 // adviceFor says how files can be had that are not read here; "" if that holds for none. dirty says
 // that a file system would have to be replayed first.
 func adviceFor(parts []*inside.Part, dirty bool) string {
-	other, held, elsewhere := false, false, false
+	other, held, elsewhere, encrypted := false, false, false, false
 	for _, p := range parts {
 		switch {
 		case p.Elsewhere:
 			elsewhere = true
+		case p.Name == inside.Whole && strings.HasPrefix(p.Kind, "LUKS"):
+			encrypted = true
 		case p.Holds:
 			held = true
 		case p.Kind != "" && p.Kind != "swap":
@@ -57,6 +60,10 @@ func adviceFor(parts []*inside.Part, dirty bool) string {
 		text += "\n(they can be had from \"restorefs mount --overlay DIR MOUNTPOINT\", " +
 			"with the kernel " +
 			"or guestmount: \"Reading a disk\" in the guide to mounts)"
+	}
+	if encrypted {
+		text += "\n(\"--luks-key-file FILE\" gives the key of an encrypted volume: \"Encrypted " +
+			"volumes\" in the guide to files)"
 	}
 	if elsewhere {
 		text += "\n(\"--with BACKUP\" adds a backup of another disk of the server)"

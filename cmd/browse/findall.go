@@ -29,6 +29,7 @@ type findAll struct {
 	FindOptions
 	catalog *backupstore.Catalog
 	bytes   int64                 // of memory for each large user
+	unlock  unlock                // or nil
 	out     *filereport.FoundList // nil: lines
 
 	before *backupstore.Backup // the one that was looked at last, and not in vain
@@ -53,10 +54,11 @@ func FindAll(ctx context.Context, o FindOptions) error {
 	case o.Backup == "":
 		return cmdline.Usagef("find --all takes VOLUME [PATTERN]; see \"restorefs find --help\"")
 	}
-	memory, err := o.Memory.Bound()
+	memory, given, unlock, err := bounds(o.Options)
 	if err != nil {
 		return err
 	}
+	defer given.Close()
 	catalog, _, err := source.Open(ctx, o.Source, backupstore.Options{DecoderBytes: memory})
 	if err != nil {
 		return err
@@ -66,7 +68,7 @@ func FindAll(ctx context.Context, o FindOptions) error {
 	if err != nil {
 		return err
 	}
-	f := &findAll{FindOptions: o, catalog: catalog, bytes: memory}
+	f := &findAll{FindOptions: o, catalog: catalog, bytes: memory, unlock: unlock}
 	if o.JSON {
 		if f.out, err = filereport.NewFoundList(o.Out, backups[0].VolumeID); err != nil {
 			return err
@@ -183,7 +185,7 @@ func (f *findAll) search(ctx context.Context, backup *backupstore.Backup) ([]fou
 	reads := &files.Reads{}
 	disk, err := files.Open(ctx, f.catalog, backup, files.Options{
 		CacheBytes: f.bytes, MemoryFor: f.Memory.EnoughFor(), Reads: reads,
-		Logger: f.Source.Logger,
+		Unlock: f.unlock, Logger: f.Source.Logger,
 	})
 	if err != nil {
 		return nil, nil, err

@@ -3,27 +3,31 @@ package browse
 import (
 	"context"
 	"errors"
+	"io"
 	"io/fs"
 
 	"github.com/restorefs/restorefs/backupstore"
 	"github.com/restorefs/restorefs/backupstore/share/locate"
 	"github.com/restorefs/restorefs/cmd/cmdline"
 	"github.com/restorefs/restorefs/cmd/files"
+	"github.com/restorefs/restorefs/cmd/keys"
 	"github.com/restorefs/restorefs/cmd/places"
 	"github.com/restorefs/restorefs/cmd/source"
+	"github.com/restorefs/restorefs/fusefs/inside/luks"
 )
 
 // opened calls fn with the disk of the backup that o names, and the share that it is on.
 func opened(ctx context.Context, o Options, fn func(*browser, *locate.Share) error) error {
-	memory, err := o.Memory.Bound()
-	if err != nil {
-		return err
-	}
 	if o.Overlay != "" {
 		if err := places.CheckOverlays(o.Source.Cache.Group, o.Overlay); err != nil {
 			return err
 		}
 	}
+	memory, given, unlock, err := bounds(o)
+	if err != nil {
+		return err
+	}
+	defer given.Close()
 	catalog, share, err := source.Open(ctx, o.Source, backupstore.Options{DecoderBytes: memory})
 	if err != nil {
 		return err
@@ -39,7 +43,7 @@ func opened(ctx context.Context, o Options, fn func(*browser, *locate.Share) err
 	}
 	disk, err := files.Open(ctx, catalog, backup, files.Options{
 		CacheBytes: memory, MemoryFor: o.Memory.EnoughFor(), Overlay: o.Overlay, With: beside,
-		Logger: o.Source.Logger,
+		Unlock: unlock, Logger: o.Source.Logger,
 	})
 	if o.Overlay != "" && errors.Is(err, fs.ErrNotExist) {
 		return cmdline.Usagef(
@@ -54,6 +58,25 @@ func opened(ctx context.Context, o Options, fn func(*browser, *locate.Share) err
 	err = advised(fn(b, share))
 	b.notes() // what was noticed while files were read
 	return err
+}
+
+// unlock is files.Options.Unlock.
+type unlock = func(context.Context, *backupstore.Backup, io.ReaderAt, int64) (luks.Disk, error)
+
+// bounds returns the memory that each large user may have, the keys that o asks for, and how disks
+// are unlocked with them; nil if none are. The caller closes the keys, also those that are nil.
+func bounds(o Options) (memory int64, given *keys.Keys, how unlock, err error) {
+	if memory, err = o.Memory.Bound(); err != nil || !o.Keys.Given() {
+		return memory, nil, nil, err
+	}
+	total, err := o.Memory.Total()
+	if err != nil {
+		return 0, nil, nil, err
+	}
+	if given, err = keys.Open(o.Keys, keys.Memory(total), o.Source.Logger); err != nil {
+		return 0, nil, nil, err
+	}
+	return memory, given, given.Unlock, nil
 }
 
 // besideOf finds the backups of other disks of the server.

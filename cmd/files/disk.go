@@ -2,6 +2,7 @@ package files
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -9,6 +10,7 @@ import (
 	"github.com/restorefs/restorefs/backupstore"
 	"github.com/restorefs/restorefs/cache"
 	"github.com/restorefs/restorefs/fusefs/inside"
+	"github.com/restorefs/restorefs/fusefs/inside/luks"
 	"github.com/restorefs/restorefs/fusefs/overlay"
 )
 
@@ -23,6 +25,9 @@ type Options struct {
 	Overlay string
 	// With are backups of other disks of the same server: volumes of LVM can lie on them too.
 	With []*backupstore.Backup
+	// Unlock unlocks the disk if it is encrypted; the error is luks.ErrNone (errors.Is) if it is
+	// not. nil: an encrypted disk stays so.
+	Unlock func(context.Context, *backupstore.Backup, io.ReaderAt, int64) (luks.Disk, error)
 	// Reads is told what is read of the disk; nil: nobody is.
 	Reads *Reads
 	// Logger; nil: nothing is logged.
@@ -82,7 +87,7 @@ func Open(
 	}
 	beside, err := d.openOthers(ctx, catalog, o.With)
 	if err == nil {
-		d.Disk, err = inside.Look(d.reader, volume.Size(), beside...)
+		err = d.look(ctx, b, o.Unlock, beside)
 	}
 	if err == nil {
 		err = ctx.Err() // what could not be read for that reason is no property of the disk
@@ -92,6 +97,24 @@ func Open(
 		return nil, fmt.Errorf("backup %s: %w", b.ID, err)
 	}
 	return d, nil
+}
+
+// look unlocks the disk if it is encrypted, and looks what lies on it.
+func (d *Disk) look(ctx context.Context, b *backupstore.Backup,
+	unlock func(context.Context, *backupstore.Backup, io.ReaderAt, int64) (luks.Disk, error),
+	beside []inside.Beside) (err error) {
+	var r io.ReaderAt = d.reader
+	if unlock != nil {
+		plain, err := unlock(ctx, b, d.reader, d.size)
+		switch {
+		case err == nil:
+			r, d.size = plain.On(d.reader), plain.Size()
+		case !errors.Is(err, luks.ErrNone):
+			return err
+		}
+	}
+	d.Disk, err = inside.Look(r, d.size, beside...)
+	return err
 }
 
 // openOthers opens the disks beside it.

@@ -8,6 +8,7 @@ import (
 	"syscall"
 
 	"github.com/restorefs/restorefs/backupstore/share/locate"
+	"github.com/restorefs/restorefs/cmd/keys"
 	"github.com/restorefs/restorefs/cmd/metrics"
 	"github.com/restorefs/restorefs/cmd/places"
 	"github.com/restorefs/restorefs/cmd/process"
@@ -22,9 +23,22 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	if o.Background && !process.IsServer() {
-		return process.Daemonize(ctx)
+		return inBackground(ctx, o)
 	}
 	return mount(ctx, o)
+}
+
+// inBackground has another process mount.
+func inBackground(ctx context.Context, o Options) error {
+	key, err := o.Keys.Descriptor()
+	if err != nil {
+		return err
+	}
+	if key == nil {
+		return process.Daemonize(ctx)
+	}
+	defer key.Close()
+	return process.Daemonize(ctx, process.Inherited{Env: keys.FDEnv, File: key})
 }
 
 // mount serves the disks until the mount has ended.
@@ -46,6 +60,14 @@ func mount(ctx context.Context, o Options) error {
 		return err
 	}
 	defer measured.Close()
+	given, err := o.openKeys()
+	if err != nil {
+		return err
+	}
+	defer given.Close()
+	if given != nil {
+		o.Disks.Unlock = given.Unlock
+	}
 	catalog, share, err := source.Open(ctx, o.Source, o.store)
 	if err != nil {
 		return err
@@ -67,6 +89,9 @@ func mount(ctx context.Context, o Options) error {
 	signal.Notify(hup, syscall.SIGHUP) // unhandled, it would leave a dead mount
 	defer signal.Stop(hup)
 	o.FUSE.Status, o.FUSE.Source, o.FUSE.Avoid = disks.StatusFile, share.Source, o.avoid(share)
+	if given != nil {
+		o.FUSE.Plain = disks.Plain
+	}
 	server, err := fusefs.Mount(ctx, o.mountpoint, disks, o.FUSE)
 	if err != nil {
 		return err

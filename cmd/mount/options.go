@@ -9,6 +9,7 @@ import (
 	"github.com/restorefs/restorefs/backupstore"
 	"github.com/restorefs/restorefs/backupstore/share/locate"
 	"github.com/restorefs/restorefs/cmd/cmdline"
+	"github.com/restorefs/restorefs/cmd/keys"
 	"github.com/restorefs/restorefs/cmd/places"
 	"github.com/restorefs/restorefs/cmd/process"
 	"github.com/restorefs/restorefs/cmd/serve"
@@ -26,6 +27,7 @@ type Options struct {
 	Given            cmdline.Given // the flags among them
 	Args             []string      // all that were given, to be counted
 	Backups, Volumes []string      // whose disks are served; none: all
+	Keys             keys.Options
 	DiskCacheSize    string
 	UID, GID, Mode   string
 	LogFile          string
@@ -59,6 +61,9 @@ func (o *Options) prepare() (err error) {
 		return err
 	}
 	if err := o.prepareOwner(); err != nil {
+		return err
+	}
+	if bytes, err = o.prepareKeys(bytes); err != nil {
 		return err
 	}
 	o.store.DecoderBytes, o.Disks.CacheBytes = bytes, bytes
@@ -107,6 +112,30 @@ func (o *Options) prepareOwner() (err error) {
 		}
 	}
 	return nil
+}
+
+// prepareKeys leaves of bytes what keys do not need while one of them is derived.
+func (o *Options) prepareKeys(bytes int64) (left int64, err error) {
+	if !o.Keys.Given() {
+		return bytes, nil
+	}
+	if o.Disks.Overlay != "" {
+		return 0, cmdline.Usagef("the key of encrypted volumes does not go with --overlay: a " +
+			"disk that is written to is opened by cryptsetup, from its volume.raw")
+	}
+	return bytes * 5 / 8, nil // of decoders and cache together half of --memory
+}
+
+// openKeys reads the keys.
+func (o *Options) openKeys() (*keys.Keys, error) {
+	if !o.Keys.Given() {
+		return nil, nil
+	}
+	total, err := o.Memory.Total()
+	if err != nil {
+		return nil, err
+	}
+	return keys.Open(o.Keys, keys.Memory(total), o.Source.Logger)
 }
 
 // filesPart is the divisor of the cache's memory that the file systems that are open may have.

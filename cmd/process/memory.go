@@ -83,6 +83,9 @@ func (m Memory) WithDiskCache(size string) (Memory, int64, error) {
 	return m, bytes, nil
 }
 
+// Total returns the memory in bytes.
+func (m Memory) Total() (int64, error) { return cmdline.ParseSize(m.Text) }
+
 // SpareThread adds a thread that answers the kernel. It is for commands with as many busy decoders
 // and workers of read-ahead as processors: without it the kernel waits until one of these is
 // interrupted, and a dd on two processors takes a tenth longer.

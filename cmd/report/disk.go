@@ -9,6 +9,8 @@ type Disk struct {
 	Contents    []Content `json:"contents"`
 	Problems    []string  `json:"problems"`        // of the partition table
 	Error       string    `json:"error,omitempty"` // why not all of it was looked at
+	// Encryption is how the disk as a whole is encrypted, left out for most.
+	Encryption *Encryption `json:"encryption,omitempty"`
 
 	survey contents.Survey
 }
@@ -51,7 +53,7 @@ func NewDisk(s contents.Survey, err error) *Disk {
 
 // Lines describes for people what is on the disk.
 func (l *Disk) Lines() []string {
-	out := l.survey.Lines()
+	out := append(l.survey.Lines(), l.Encryption.lines()...)
 	if l.Error != "" {
 		out = append(out, "not all of it was looked at: "+l.Error)
 	}

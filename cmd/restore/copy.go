@@ -136,7 +136,8 @@ func (r *Restore) copy(ctx context.Context,
 // backup has to be read in another way: it has digests, or it is compared with what the target
 // holds, or bytes may come from elsewhere.
 func (r *Restore) once(target *materialize.Target) *backupstore.Copying {
-	if r.o.Copy.Delta || target.Continues() || r.o.Salvage != NoSalvage || r.overlay != nil {
+	if r.o.Copy.Delta || target.Continues() || r.o.Salvage != NoSalvage || r.overlay != nil ||
+		r.plain != nil {
 		return nil
 	}
 	return r.composed.Copying()

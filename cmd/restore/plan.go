@@ -133,7 +133,11 @@ func (r *Restore) plan(ctx context.Context, e materialize.Estimate) (Plan, error
 		!r.o.Copy.Delta && !e.Continues {
 		read = once.Reading
 	}
-	reading, err := read(ctx, e.Writes(ctx))
+	writes := e.Writes(ctx)
+	if r.plain != nil {
+		writes = r.plain.below(writes)
+	}
+	reading, err := read(ctx, writes)
 	if err != nil {
 		return p, err
 	}

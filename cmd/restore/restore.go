@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"strings"
 
 	"github.com/restorefs/restorefs/backupstore"
+	"github.com/restorefs/restorefs/fusefs/inside/luks"
 	"github.com/restorefs/restorefs/fusefs/overlay"
 	"github.com/restorefs/restorefs/materialize"
 )
@@ -30,6 +32,10 @@ type Options struct {
 	// Copy is how the data is copied; its field Whole is ignored.
 	Copy    materialize.Options
 	Salvage Salvage
+	// Unlock unlocks the backup's volume, whose plain disk is restored then; its error is
+	// luks.ErrNone (errors.Is) if it is not encrypted. nil: the volume is restored as it is.
+	// Salvage must not be set with it.
+	Unlock func(context.Context, *backupstore.Backup, io.ReaderAt, int64) (luks.Disk, error)
 	// Overlay is a directory of overlays: what was written onto the backup through a mount is
 	// restored with it. "" restores the backup alone.
 	Overlay string
@@ -74,6 +80,7 @@ type Restore struct {
 	salvage  *backupstore.Salvage
 	volume   materialize.Source // composed or salvage, with the overlay over it if there is one
 	overlay  *overlay.Overlay   // or nil
+	plain    *decrypted         // volume, if it is decrypted; else nil
 	broken   error
 	target   *materialize.Target // once it is copied onto; else nil
 }
@@ -112,19 +119,31 @@ func Open(ctx context.Context, catalog *backupstore.Catalog, b *backupstore.Back
 	if o.Salvage != NoSalvage {
 		r.volume = r.salvage
 	}
-	if o.Overlay == "" {
-		return r, nil
+	if o.Overlay != "" {
+		if err := r.overlaid(ctx); err != nil {
+			return nil, err
+		}
 	}
+	if err := r.decrypt(ctx); err != nil {
+		r.Close()
+		return nil, err
+	}
+	return r, nil
+}
+
+// overlaid has what was written onto the backup restored with it.
+func (r *Restore) overlaid(ctx context.Context) (err error) {
+	b, o := r.Backup, r.o
 	key := overlay.Key{Backup: b.ID, Size: r.composed.Size(), Content: r.composed.Identity()}
 	if r.overlay, err = overlay.OpenReadOnly(ctx, o.Overlay, key, r.volume,
 		overlay.Options{Logger: o.Copy.Logger}); err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
 			err = fmt.Errorf("%w onto backup %s in %s: %w", ErrNothingWritten, b.ID, o.Overlay, err)
 		}
-		return nil, err
+		return err
 	}
 	r.volume = r.overlay.Over(r.volume)
-	return r, nil
+	return nil
 }
 
 // Close closes the overlay. The catalogue stays open.

@@ -23,7 +23,7 @@ const (
 
 // filesFlagsOf are the flags of each command that reads files inside a disk.
 func filesFlagsOf(memory string, own ...cli.Flag) []cli.Flag {
-	return append(own, shareFlag(), memoryFlagOf(memory), cacheDirFlag(),
+	return append(append(own, luksFlags()...), shareFlag(), memoryFlagOf(memory), cacheDirFlag(),
 		&cli.StringSliceFlag{Name: "with",
 			Usage: "a `BACKUP` of another disk of the server, on which its volumes of LVM lie " +
 				"too; can be given several times"},
@@ -41,5 +41,6 @@ func filesOptionsOf(c *cli.Context, usage string, least int) (browse.Options, er
 	return browse.Options{
 		Console: o.Console, Source: o.source(), Memory: o.memory, Backup: o.arg(0),
 		Overlay: c.String("overlay"), With: c.StringSlice("with"),
+		Keys: keysOf(c),
 	}, nil
 }

@@ -16,15 +16,18 @@ var mayImport = map[string][]string{
 	"cache/disk":    {"cache/private", "cache/private/lock"},
 	"cache/private": {},
 	"cmd/attended": {
+		"cmd/keys",
 		"backupstore", "backupstore/share/locate", "cmd/cloud", "cmd/cmdline", "cmd/console", "cmd/exitcode",
 		"cmd/places", "cmd/process", "cmd/report", "cmd/restore", "cmd/source", "cmd/wording",
 		"fusefs/contents", "materialize", "materialize/cinderapi", "materialize/device",
 	},
 	"cmd/mount": {
+		"cmd/keys",
 		"backupstore", "backupstore/share/locate", "cmd/cmdline", "cmd/console", "cmd/exitcode",
 		"cmd/metrics", "cmd/places", "cmd/process", "cmd/serve", "cmd/source", "cmd/wording", "fusefs",
 	},
 	"cmd/browse": {
+		"cmd/keys", "fusefs/inside/luks",
 		"backupstore", "backupstore/safetext", "backupstore/share/locate", "cmd/cmdline", "cmd/console",
 		"cmd/exitcode", "cmd/filereport", "cmd/files", "cmd/places", "cmd/process", "cmd/source",
 		"cmd/wording", "fusefs/inside",
@@ -37,6 +40,7 @@ var mayImport = map[string][]string{
 	"cmd/overlays": {
 		"cmd/cmdline", "cmd/console", "cmd/places", "cmd/report", "cmd/wording", "fusefs/overlay",
 	},
+	"cmd/keys":     {"backupstore", "cmd/cmdline", "fusefs/inside/luks"},
 	"cmd/wording":  {"backupstore/safetext"},
 	"cmd/cmdline":  {"cmd/wording"},
 	"cmd/console":  {"backupstore/safetext", "cmd/cmdline", "cmd/wording"},
@@ -56,6 +60,7 @@ var mayImport = map[string][]string{
 	"cmd/places":      {"backupstore", "backupstore/share/locate", "cache/private", "cmd/cmdline", "fusefs"},
 	"cmd/process":     {"cache/disk", "cmd/cmdline", "cmd/console", "cmd/exitcode", "cmd/wording"},
 	"cmd/source": {
+		"fusefs/inside/luks",
 		"backupstore", "backupstore/scanned", "backupstore/share/locate", "cmd/cmdline", "cmd/places", "cmd/proven", "cmd/report",
 		"cmd/wording", "fusefs", "fusefs/contents",
 	},
@@ -68,22 +73,26 @@ var mayImport = map[string][]string{
 	"cmd/diskmap":   {"backupstore", "cmd/wording", "fusefs/contents"},
 	"cmd/proven":    {"backupstore", "cache/private", "cache/private/lock"},
 	"cmd/report": {
+		"fusefs/inside/luks",
 		"backupstore", "backupstore/format", "cmd/proven", "cmd/wording", "fusefs/contents", "fusefs/overlay",
 		"materialize", "materialize/cinderapi",
 	},
 	"cmd/cloud":           {"backupstore", "backupstore/safetext", "materialize", "materialize/cinderapi", "materialize/device"},
 	"cmd/cloud/cloudtest": {},
-	"cmd/serve":           {"backupstore", "backupstore/safetext", "cache", "cache/disk", "fusefs", "fusefs/overlay"},
+	"cmd/serve":           {"fusefs/inside/luks", "backupstore", "backupstore/safetext", "cache", "cache/disk", "fusefs", "fusefs/overlay"},
 	"cmd/filereport": {
+		"fusefs/inside/luks",
 		"backupstore", "backupstore/safetext", "cache", "cache/private", "cache/private/lock", "cmd/files", "cmd/wording",
 		"fusefs/contents", "fusefs/inside", "fusefs/inside/btrfs", "fusefs/inside/ext4", "fusefs/inside/lvm", "fusefs/inside/ntfs", "fusefs/inside/vfat", "fusefs/inside/xfs",
 		"fusefs/overlay", "fusefs/parttable",
 	},
 	"cmd/files": {
+		"fusefs/inside/luks",
 		"backupstore", "cache", "cache/private", "cache/private/lock", "fusefs/contents", "fusefs/inside", "fusefs/inside/btrfs", "fusefs/inside/ext4", "fusefs/inside/lvm", "fusefs/inside/ntfs", "fusefs/inside/vfat", "fusefs/inside/xfs", "fusefs/overlay",
 		"fusefs/parttable",
 	},
 	"cmd/restore": {
+		"fusefs/inside/luks",
 		"backupstore", "backupstore/safetext", "cache", "cache/private", "fusefs", "fusefs/overlay", "materialize",
 	},
 	"fusefs":                       {"cache/private/lock", "fusefs/contents", "fusefs/inside", "fusefs/mountinfo", "fusefs/parttable"},

@@ -13,7 +13,7 @@ import (
 
 // readers are the functions besides those of commands that read flags: those that many commands
 // have.
-var readers = []string{"commonOf", "calledAs", "givenFlagsOf", "filesOptionsOf", "selectOf"}
+var readers = []string{"commonOf", "calledAs", "givenFlagsOf", "filesOptionsOf", "keysOf", "selectOf"}
 
 // hooks are the fields of the library of flags that take a function of ours.
 var hooks = []string{"Action", "Before", "OnUsageError", "ExitErrHandler"}

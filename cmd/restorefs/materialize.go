@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/urfave/cli/v2"
 
@@ -60,7 +61,10 @@ it says what is left and how to continue.`,
 			&cli.StringFlag{Name: "metadata-out",
 				Usage: "write the volume's metadata to `FILE`, - for stdout (for a file: " +
 					"TARGET.metadata.json unless given)"},
-		}, append(volumeFlags(), newVolumeFlags()...)...),
+			&cli.BoolFlag{Name: "decrypt", DisableDefaultText: true,
+				Usage: "restore the plain disk of an encrypted volume, with the key that " +
+					"--luks-key-file or --luks-passphrase-fd gives"},
+		}, slices.Concat(luksFlags(), volumeFlags(), newVolumeFlags())...),
 		Action: runMaterialize,
 	}
 }
@@ -73,6 +77,8 @@ func runMaterialize(c *cli.Context) error {
 		Console:     o.Console,
 		Source:      o.source(),
 		Memory:      o.memory,
+		Keys:        keysOf(c),
+		Decrypt:     c.Bool("decrypt"),
 		Command:     o.command,
 		Given:       o.given,
 		Args:        o.args,

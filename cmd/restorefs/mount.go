@@ -75,7 +75,7 @@ func mountFlags() []cli.Flag {
 		&cli.StringFlag{Name: "metrics-listen",
 			Usage: "serve Prometheus metrics at http://`ADDRESS`/metrics; PORT alone is on " +
 				"127.0.0.1"},
-	}, diskCacheFlags()...)
+	}, append(luksFlags(), diskCacheFlags()...)...)
 }
 
 // ownerHelp explains what else other users need besides a mode.
@@ -95,6 +95,7 @@ func runMount(c *cli.Context) error {
 		Args:          o.args,
 		Backups:       c.StringSlice("backup"),
 		Volumes:       c.StringSlice("volume"),
+		Keys:          keysOf(c),
 		DiskCacheSize: c.String("disk-cache-size"),
 		UID:           c.String("uid"),
 		GID:           c.String("gid"),

@@ -10,12 +10,14 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/singleflight"
 
 	"github.com/restorefs/restorefs/backupstore"
 	"github.com/restorefs/restorefs/backupstore/safetext"
 	"github.com/restorefs/restorefs/cache"
 	"github.com/restorefs/restorefs/cache/disk"
 	"github.com/restorefs/restorefs/fusefs"
+	"github.com/restorefs/restorefs/fusefs/inside/luks"
 )
 
 // Options say what is served, and how. The zero value serves all backups, read-only, with the least
@@ -33,6 +35,8 @@ type Options struct {
 	// none.
 	DiskCache      string
 	DiskCacheBytes int64
+	// Unlock has the plain disks of encrypted volumes served too, by Plain; nil: they are not.
+	Unlock Unlock
 	// Overlay is a directory for what is written onto the disks; "" makes them read-only.
 	Overlay string
 	// Index completes the indexes of opened disks in the background, if the catalogue keeps any.
@@ -64,7 +68,12 @@ type Disks struct {
 	started   time.Time
 	lastAsked atomic.Int64 // Unix nanoseconds
 
+	life      context.Context // ends with Close
+	end       context.CancelFunc
+	unlocking singleflight.Group
+
 	mu      sync.Mutex
+	plain   map[diskKey]luks.Disk // as Unlock returned them; nil for those without a plain disk
 	backups []fusefs.Backup
 	byID    map[string]*backupstore.Backup
 	open    map[diskKey]*openVolume

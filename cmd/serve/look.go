@@ -14,6 +14,7 @@ import (
 	"github.com/restorefs/restorefs/backupstore"
 	"github.com/restorefs/restorefs/backupstore/safetext"
 	"github.com/restorefs/restorefs/fusefs"
+	"github.com/restorefs/restorefs/fusefs/inside/luks"
 )
 
 // Run looks at the share at the given interval, whenever now says so, and when the files of an open
@@ -73,6 +74,7 @@ func (s *Disks) publish() {
 	if !slices.Equal(backups, s.backups) { // else the tree stays as it is
 		s.backups = backups
 	}
+	maps.DeleteFunc(s.plain, func(k diskKey, _ luks.Disk) bool { return byID[k.id] == nil })
 	maps.DeleteFunc(s.short, func(k diskKey, _ string) bool { return byID[k.id] == nil })
 	s.byID, s.looked = byID, time.Now()
 }

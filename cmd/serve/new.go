@@ -9,6 +9,7 @@ import (
 	"github.com/restorefs/restorefs/backupstore"
 	"github.com/restorefs/restorefs/cache"
 	"github.com/restorefs/restorefs/cache/disk"
+	"github.com/restorefs/restorefs/fusefs/inside/luks"
 )
 
 // New returns the disks of a catalogue that has looked at the share. The caller keeps the catalogue
@@ -18,7 +19,9 @@ import (
 func New(ctx context.Context, catalog *backupstore.Catalog, o Options) (*Disks, error) {
 	s := &Disks{catalog: catalog, o: o, only: o.Only, log: o.Logger,
 		open: map[diskKey]*openVolume{}, short: map[diskKey]string{}, pace: newPace(),
+		plain:   map[diskKey]luks.Disk{},
 		started: time.Now().UTC().Truncate(time.Second), lookErr: errors.Join(catalog.Unread()...)}
+	s.life, s.end = context.WithCancel(context.WithoutCancel(ctx))
 	if s.only == nil {
 		s.only = func(*backupstore.Backup) bool { return true }
 	}
@@ -54,6 +57,7 @@ func New(ctx context.Context, catalog *backupstore.Catalog, o Options) (*Disks, 
 
 // Close frees the caches. Call it last, after the mount has ended and Run has returned.
 func (s *Disks) Close() {
+	s.end()
 	s.cache.Close()
 	if s.disk != nil {
 		s.disk.Close()

@@ -3,11 +3,13 @@ package source
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/restorefs/restorefs/backupstore"
 	"github.com/restorefs/restorefs/cmd/report"
 	"github.com/restorefs/restorefs/fusefs/contents"
+	"github.com/restorefs/restorefs/fusefs/inside/luks"
 )
 
 // Look looks at what is on a backup's disk, for so long at most; it returns nil for 0. It fails
@@ -34,7 +36,15 @@ func Look(ctx context.Context, catalog *backupstore.Catalog, b *backupstore.Back
 		err = fmt.Errorf("it takes more than %v; --look gives it longer: --look %v",
 			limit, max(10*limit, time.Minute))
 	}
-	return report.NewDisk(s, err), nil
+	d := report.NewDisk(s, err)
+	if err == nil && len(s.Parts) == 1 && strings.HasPrefix(s.Parts[0].Kind, "LUKS") {
+		h, err := luks.Read(Reader{soon, v}, v.Size())
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		d.Encryption = report.NewEncryption(h, err)
+	}
+	return d, nil
 }
 
 // Reader makes an io.ReaderAt of a volume during one call.

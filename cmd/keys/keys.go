@@ -1,0 +1,165 @@
+package keys
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"sync"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/restorefs/restorefs/backupstore"
+	"github.com/restorefs/restorefs/fusefs/inside/luks"
+)
+
+// Keys are the keys that were given, and what was unlocked with them.
+type Keys struct {
+	passphrases []*luks.Secret
+	memory      int64
+	log         *slog.Logger
+
+	use    sync.RWMutex // is held for reading while the keys are used
+	closed bool         // under use
+
+	mu    sync.Mutex
+	known map[[sha256.Size]byte]*unlocking
+}
+
+// unlocking is a header, and the key that was found for it.
+type unlocking struct {
+	mu   sync.Mutex // is held while the key is looked for
+	disk luks.Disk
+	err  error // that stays: no key opens it
+}
+
+// Open reads the keys that o asks for, of which there must be some, and has the process dump no
+// core from now on. memory is what Argon2 may take, in bytes.
+func Open(o Options, memory int64, log *slog.Logger) (*Keys, error) {
+	keepPrivate(log)
+	key, err := o.read(log)
+	if err != nil {
+		return nil, err
+	}
+	defer key.Close()
+	list, err := passphrases(key.Bytes())
+	if err != nil {
+		return nil, err
+	}
+	return &Keys{passphrases: list, memory: memory, log: log,
+		known: map[[sha256.Size]byte]*unlocking{}}, nil
+}
+
+// keepPrivate keeps what the process has in memory from core dumps, and from other processes of its
+// user.
+func keepPrivate(log *slog.Logger) {
+	err := errors.Join(unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0),
+		unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}))
+	if err != nil {
+		log.Warn("the key may get into a core dump", "err", err)
+	}
+}
+
+// Close wipes the keys, after the calls of Unlock that are under way. Nothing that was unlocked may
+// be used any more.
+func (k *Keys) Close() {
+	if k == nil {
+		return
+	}
+	k.use.Lock()
+	defer k.use.Unlock()
+	k.closed = true
+	closeAll(k.passphrases)
+	for _, u := range k.known {
+		if u.disk != nil {
+			u.disk.Close()
+		}
+	}
+}
+
+// Unlock unlocks the volume of a backup, which has size bytes and is read by r. What it returns is
+// closed with the keys. The error is luks.ErrNone (errors.Is) for a volume that is not encrypted,
+// and a [*LockedError] for one that does not open.
+func (k *Keys) Unlock(ctx context.Context, b *backupstore.Backup, r io.ReaderAt, size int64) (
+	luks.Disk, error) {
+	k.use.RLock()
+	defer k.use.RUnlock()
+	if k.closed {
+		return nil, os.ErrClosed
+	}
+	h, err := luks.Read(r, size)
+	if err != nil {
+		if errors.Is(err, luks.ErrNone) || ctx.Err() != nil {
+			return nil, err
+		}
+		return nil, locked(b, err)
+	}
+	u := k.unlocking(h)
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.disk != nil || u.err != nil {
+		return u.disk, u.err
+	}
+	key, err := h.Unlock(ctx, r, k.passphrases, luks.Options{MemoryBytes: k.memory})
+	switch {
+	case err == nil:
+		u.disk = key
+		k.log.Info("unlocked an encrypted volume", "backup", b.ID, "slot", key.Slot(),
+			"cipher", h.Cipher)
+		return key, nil
+	case errors.Is(err, luks.ErrKey) || errors.As(err, new(*luks.MemoryError)):
+		u.err = locked(b, err) // whoever asks again gets the same, which took seconds
+		return nil, u.err
+	}
+	return nil, err
+}
+
+// unlocking returns the entry for a header: backups of a volume have the same one, and the same
+// key.
+func (k *Keys) unlocking(h *luks.Header) *unlocking {
+	name := sha256.Sum256(fmt.Appendf(nil, "%#v", *h))
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	u := k.known[name]
+	if u == nil {
+		u = &unlocking{}
+		k.known[name] = u
+	}
+	return u
+}
+
+// LockedError says that an encrypted volume does not open, and what helps.
+type LockedError struct {
+	Backup string // its id
+	Err    error
+}
+
+func locked(b *backupstore.Backup, err error) error { return &LockedError{b.ID, err} }
+
+// Error implements error.
+func (e *LockedError) Error() string {
+	text := fmt.Sprintf("the volume of backup %s is encrypted, and does not open: %v", e.Backup,
+		e.Err)
+	if lacking, ok := errors.AsType[*luks.MemoryError](e.Err); ok {
+		text += fmt.Sprintf("; --memory %dMiB gives it enough", MemoryFor(lacking.Need)>>20)
+	}
+	if errors.Is(e.Err, luks.ErrKey) {
+		text += "; \"restorefs show\" says which secret of Barbican it is (encryption_key_id)"
+	}
+	return text
+}
+
+// Locked says that trying again is of no use.
+func (e *LockedError) Locked() bool { return true }
+
+// Unwrap returns the cause.
+func (e *LockedError) Unwrap() error { return e.Err }
+
+// Memory returns what of the memory of --memory Argon2 may take.
+func Memory(total int64) int64 { return total / 2 }
+
+// MemoryFor is the --memory that gives Argon2 so many bytes, in whole MiB.
+func MemoryFor(bytes int64) int64 { return (2*bytes + 1<<20 - 1) >> 20 << 20 }

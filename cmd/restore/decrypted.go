@@ -1,0 +1,130 @@
+package restore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+
+	"github.com/restorefs/restorefs/fusefs/inside/luks"
+	"github.com/restorefs/restorefs/materialize"
+)
+
+// decrypted is the plain disk of an encrypted volume. All of it is data: what was never written is
+// zeros only before it is decrypted. It has no digests.
+type decrypted struct {
+	base materialize.Source
+	disk luks.Disk
+}
+
+var _ materialize.Source = (*decrypted)(nil)
+
+// decrypt has the plain disk restored, if that is asked for.
+func (r *Restore) decrypt(ctx context.Context) error {
+	if r.o.Unlock == nil {
+		return nil
+	}
+	disk, err := r.o.Unlock(ctx, r.Backup, sourceReader{ctx, r.volume}, r.volume.Size())
+	if errors.Is(err, luks.ErrNone) {
+		return fmt.Errorf("backup %s: %w: leave --decrypt out", r.Backup.ID, err)
+	}
+	if err != nil {
+		return err
+	}
+	r.plain = &decrypted{r.volume, disk}
+	r.volume = r.plain
+	return nil
+}
+
+// Encryption says how the volume is encrypted whose plain disk is restored; nil if it is restored
+// as it is.
+func (r *Restore) Encryption() *luks.Header {
+	if r.plain == nil {
+		return nil
+	}
+	return r.plain.disk.Header()
+}
+
+// Size implements materialize.Source.
+func (d *decrypted) Size() int64 { return d.disk.Size() }
+
+// Align implements materialize.Source.
+func (d *decrypted) Align() int { return max(d.base.Align(), d.disk.Header().SectorBytes) }
+
+// Runs implements materialize.Source: those of the encrypted volume, without its header.
+func (d *decrypted) Runs(ctx context.Context) iter.Seq2[materialize.Range, error] {
+	return func(yield func(materialize.Range, error) bool) {
+		start, size, done := d.disk.Header().Start, d.Size(), int64(0)
+		for r, err := range d.base.Runs(ctx) {
+			if err != nil {
+				yield(r, err)
+				return
+			}
+			end := min(r.Off+r.Len-start, size)
+			if end <= done {
+				continue
+			}
+			if !yield(materialize.Range{Off: done, Len: end - done}, nil) {
+				return
+			}
+			done = end
+		}
+		if done < size { // an image in it may be larger than what it takes
+			yield(materialize.Range{Off: done, Len: size - done}, nil)
+		}
+	}
+}
+
+// ReadAt implements materialize.Source.
+func (d *decrypted) ReadAt(ctx context.Context, p []byte, off int64) error {
+	n, err := d.disk.On(sourceReader{ctx, d.base}).ReadAt(p, off)
+	if n == len(p) {
+		return nil
+	}
+	return err
+}
+
+// NextData implements materialize.Source.
+func (d *decrypted) NextData(_ context.Context, off, end int64) (start, stop int64, err error) {
+	return off, end, nil
+}
+
+// Differs implements materialize.Source.
+func (d *decrypted) Differs(context.Context, []byte, int64) ([]materialize.Range, error) {
+	return nil, materialize.ErrNoDigests
+}
+
+// below returns the ranges of the encrypted volume that ranges of the plain disk are made of.
+func (d *decrypted) below(
+	ranges iter.Seq2[materialize.Range, error],
+) iter.Seq2[materialize.Range, error] {
+	return func(yield func(materialize.Range, error) bool) {
+		for r, err := range ranges {
+			r.Off += d.disk.Header().Start
+			if left := d.base.Size() - r.Off; r.Len > left {
+				r.Len = max(left, 0)
+			}
+			if !yield(r, err) {
+				return
+			}
+		}
+	}
+}
+
+// sourceReader is a volume as an io.ReaderAt, during one call.
+type sourceReader struct {
+	ctx context.Context
+	v   materialize.Source
+}
+
+// ReadAt implements io.ReaderAt.
+func (r sourceReader) ReadAt(p []byte, off int64) (int, error) {
+	if left := r.v.Size() - off; int64(len(p)) > left {
+		return 0, io.ErrUnexpectedEOF
+	}
+	if err := r.v.ReadAt(r.ctx, p, off); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
