@@ -38,8 +38,10 @@ func cinderConf(path string, wanted bool) Finding {
 			text = ", on " + conf.MountPoint
 		}
 		return ok(check, "%s: the export %s%s", path, conf.Share, text)
-	case err == nil:
+	case err == nil && conf.Path != "":
 		return ok(check, "%s: the directory %s", path, conf.Path)
+	case err == nil:
+		return ok(check, "%s: a bucket or container, of the driver %s", path, conf.Driver)
 	case errors.Is(err, fs.ErrNotExist) && !wanted:
 		return ok(check, "there is no %s, and --share says where the backups are", path)
 	case errors.Is(err, fs.ErrNotExist):

@@ -129,8 +129,9 @@ var mayImport = map[string][]string{
 	},
 	"backupstore/share/objects": {"backupstore/share"},
 	"backupstore/share/s3":      {"backupstore/share", "backupstore/share/objects"},
+	"backupstore/share/swift":   {"backupstore/share", "backupstore/share/objects"},
 	"backupstore/share/locate": {
-		"backupstore/share/objects", "backupstore/share/s3",
+		"backupstore/share/objects", "backupstore/share/s3", "backupstore/share/swift",
 		"backupstore/share", "backupstore/share/cinderconf", "backupstore/share/nfs", "backupstore/share/nfsmount",
 		"backupstore/share/nfs/proto", "backupstore/share/nfs/rpc", "backupstore/share/nfs/v3",
 		"backupstore/share/nfs/v4", "backupstore/share/nfs/xdr",

@@ -55,7 +55,7 @@ func TestTheShareOfCindersConfigurationIsUsed(t *testing.T) {
 		t.Errorf("%d %s %s", code, out, errOut)
 	}
 	for text, says := range map[string]string{
-		"backup_driver = cinder.backup.drivers.swift.SwiftBackupDriver": "SwiftBackupDriver",
+		"backup_driver = cinder.backup.drivers.ceph.CephBackupDriver": "rbd export",
 		"nonsense": "line 2",
 	} {
 		if _, errOut, code := restorefs(t, "list", "--cinder-conf", cinderConf(t, text)); code == 0 || !strings.Contains(errOut, says) || !strings.Contains(errOut, "--share") {

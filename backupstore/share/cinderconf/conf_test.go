@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 )
@@ -61,6 +62,9 @@ func TestSaysWhatIsWrongWithAConfiguration(t *testing.T) {
 		err  error
 		says string
 	}{
+		"a driver without files":       {"[DEFAULT]\nbackup_driver = cinder.backup.drivers.ceph.CephBackupDriver\n", ErrNoBackups, "images in a pool"},
+		"a driver with files":          {"[DEFAULT]\nbackup_driver = cinder.backup.drivers.glusterfs.GlusterfsBackupDriver\n", ErrNoBackups, "as --share"},
+		"a driver of somebody":         {"[DEFAULT]\nbackup_driver = my.Driver\n", ErrNoBackups, "does not know"},
 		"another driver":               {"[DEFAULT]\nbackup_share = a:/b\nbackup_driver = cinder.backup.drivers.ceph.CephBackupDriver\n", ErrNoBackups, "CephBackupDriver"},
 		"none at all":                  {"[DEFAULT]\n", ErrNoBackups, "Swift"},
 		"an empty file":                {"", ErrNoBackups, ""},
@@ -114,4 +118,26 @@ func FuzzConfig(f *testing.F) {
 			t.Error(err)
 		}
 	})
+}
+
+func TestObjectStoresAreFound(t *testing.T) {
+	const s3, swift = "[DEFAULT]\nbackup_driver = " + S3Driver + "\n", "[DEFAULT]\nbackup_driver = " + SwiftDriver + "\n"
+	for text, want := range map[string]Config{
+		s3 + "backup_s3_endpoint_url = http://h:1\nbackup_s3_store_access_key = a\nbackup_s3_store_secret_key = b$$\nbackup_s3_sse_customer_key = k\n": {
+			Driver: S3Driver, S3: &S3{Bucket: "volumebackups", Endpoint: "http://h:1", Access: "a", Secret: "b$"},
+		},
+		s3 + "backup_s3_store_bucket = x\nbackup_s3_verify_ssl = False\nbackup_s3_ca_cert_file = /c\nbackup_s3_sse_customer_key = k\nbackup_s3_sse_customer_algorithm = AES256\n": {
+			Driver: S3Driver, S3: &S3{Bucket: "x", CA: "/c", Insecure: true, Customer: "k"},
+		},
+		swift: {Driver: SwiftDriver, Swift: &Swift{Container: "volumebackups"}},
+		"[DEFAULT]\nbackup_swift_container = x\nbackup_swift_user = ignored\n": {Driver: SwiftDriver, Swift: &Swift{Container: "x"}},
+		swift + "backup_swift_auth = single_user\nbackup_swift_user = u\nbackup_swift_key = k\nbackup_swift_auth_url = http://h/\nbackup_swift_tenant = p\n": {
+			Driver: SwiftDriver, Swift: &Swift{Container: "volumebackups", User: "u", Key: "k", AuthURL: "http://h/", Version: "1", Project: "p"},
+		},
+		"[DEFAULT]\nbackup_driver = " + GCSDriver + "\nbackup_gcs_bucket = g\n": {Driver: GCSDriver, GCS: "g"},
+	} {
+		if c, err := load(t, text); err != nil || !reflect.DeepEqual(c, want) {
+			t.Errorf("%s: %+v %+v %+v %v", text, c, c.S3, c.Swift, err)
+		}
+	}
 }

@@ -2,8 +2,8 @@
 // are.
 //
 // It owns the rules by which oslo.config reads files, as far as the options of
-// the NFS and posix drivers need them (oslo_config/iniparser.py and cfg.py;
-// cinder/backup/drivers/nfs.py and posix.py): options are "key = value" or
+// the NFS, posix, S3, Swift and Google drivers need them (oslo_config/iniparser.py and cfg.py;
+// cinder/backup/drivers): options are "key = value" or
 // "key: value" in the section DEFAULT, lines that begin with a space continue
 // the previous value, a value may be in quotes, the last of repeated keys
 // counts, $name and ${name} stand for other options, $$ and \$ for a dollar. It

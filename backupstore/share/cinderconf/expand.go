@@ -32,7 +32,9 @@ func (s source) expand(name string, depth int, left *int) (string, bool, error) 
 	v, ok := s.values[name]
 	if !ok {
 		if v, ok = defaults[name]; !ok {
-			return "", false, nil
+			if v, ok = storeDefaults[name]; !ok {
+				return "", false, nil
+			}
 		}
 	}
 	var out strings.Builder

@@ -46,15 +46,19 @@ type Config struct {
 	MountPoint   string
 	MountOptions string // comma-separated, "" for none
 	Path         string // the directory of the posix driver, "" with another driver
+	// S3 and Swift are for these drivers, nil with another one. GCS is the bucket of the one for
+	// Google, whose credentials are none for the S3 protocol; "" with another driver.
+	S3    *S3
+	Swift *Swift
+	GCS   string
 }
 
-// ErrNoBackups says that no backups of the NFS or the posix driver are
-// configured.
-var ErrNoBackups = errors.New("no backups on NFS or in a directory")
+// ErrNoBackups says that no backups are configured of a driver that restorefs finds them of.
+var ErrNoBackups = errors.New("no backups that restorefs can find")
 
 // Load reads a file and then PATH.d/*.conf, as Cinder does with /etc/cinder/cinder.conf; or *.conf
-// in a directory. The error wraps ErrNoBackups if no backups of the NFS or the posix driver are
-// configured, fs.ErrNotExist or fs.ErrPermission if the file does not exist or may not be read, and
+// in a directory. The error wraps ErrNoBackups if no backups are configured of a driver that is
+// known, fs.ErrNotExist or fs.ErrPermission if the file does not exist or may not be read, and
 // ErrSyntax if Cinder could not read it.
 func Load(path string) (Config, error) {
 	files := []string{path}
@@ -151,6 +155,12 @@ func (s source) config() (Config, error) {
 		c.Driver = PosixDriver
 	}
 	switch {
+	case isDriver(c.Driver, "s3"):
+		c.S3 = s.s3(get)
+	case isDriver(c.Driver, "swift") && (driver || s.setsSwift()) && !share && !path:
+		c.Swift = s.swift(get)
+	case isDriver(c.Driver, "gcs") && get("backup_gcs_bucket") != "":
+		c.GCS = get("backup_gcs_bucket")
 	case share:
 		if c.Share = get("backup_share"); c.Share == "" && all == nil {
 			return c, fmt.Errorf("%w are configured: backup_driver is %s, "+
@@ -163,7 +173,7 @@ func (s source) config() (Config, error) {
 		c.Path = get("backup_posix_path")
 	default:
 		if all == nil {
-			return c, fmt.Errorf("%w are configured: backup_driver is %s", ErrNoBackups, c.Driver)
+			return c, otherDriver(c.Driver)
 		}
 	}
 	return c, all

@@ -1,9 +1,10 @@
 // Package locate opens a share as people name it: by a directory, by an NFS export (HOST:/EXPORT,
-// or nfs://HOST/EXPORT for restorefs's own client), by a bucket (s3://, gs://), or not at all, in
-// which case Cinder's configuration says where its backups are.
+// or nfs://HOST/EXPORT for restorefs's own client), by a bucket or container (s3://, gs://,
+// swift://), or not at all, in which case Cinder's configuration says where its backups are.
 //
 // It owns the decision which of these is meant. nfsmount reaches an export through the kernel, nfs
-// without it, s3 a bucket, cinderconf reads the configuration, and package share reads the share.
+// without it, s3 and swift a bucket, cinderconf reads the configuration, and package share reads
+// the share.
 package locate
 
 import (
@@ -105,25 +106,25 @@ func Open(ctx context.Context, o Options) (*Share, error) {
 	if isNFS(o.Share) {
 		return o.network(ctx)
 	}
-	if isBucket(o.Share) {
-		return o.bucket(ctx)
-	}
 	given := o.Share
 	var conf cinders
-	if given == "" || IsExport(given) {
+	if given == "" || IsExport(given) || isBucket(given) {
 		var err error
 		if conf, err = o.config(given == ""); err != nil {
 			return nil, err
 		}
 	}
 	if given == "" {
-		given = cmp.Or(conf.Share, conf.Path)
+		given = place(conf.Config)
 		if o.Logger != nil {
 			o.Logger.Info("the share is from Cinder's configuration", "share", given,
 				"file", o.Config)
 		}
 	}
-	if IsExport(given) {
+	switch {
+	case isBucket(given):
+		return o.bucket(ctx, given, conf)
+	case IsExport(given):
 		return o.export(ctx, given, conf)
 	}
 	return o.directory(ctx, given)
@@ -241,6 +242,6 @@ func notURL(spec string) error {
 	}
 	return &SpecError{
 		fmt.Errorf("%q is a URL, and SHARE is none: it is a directory, NFSHOST:/EXPORT[/DIR], or "+
-			"nfs://NFSHOST/EXPORT[/DIR], or s3://BUCKET or gs://BUCKET of an object store; %s",
+			"nfs://NFSHOST/EXPORT[/DIR], s3://BUCKET, gs://BUCKET or swift://CONTAINER; %s",
 			spec, what)}
 }
