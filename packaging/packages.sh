@@ -38,13 +38,6 @@ mkdir -p "$out"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# complete SHELL FILE: the completion of a shell, where the program has one.
-complete() {
-  if [ -e "$work/$1" ]; then
-    install -D -m 0644 "$work/$1" "$2"
-  fi
-}
-
 # stage PREFIX ROOT [SBIN]: below ROOT what make install installs of the program that is built, and
 # what goes with it.
 stage() {
@@ -56,33 +49,29 @@ stage() {
   cp docs/*.md "$doc/docs/"
   cp "$built/THIRD-PARTY-NOTICES" "$built/restorefs.cdx.json" "$doc/"
   find "$root$prefix/share/man" -type f -exec gzip -n9 {} +
-  complete bash "$root$prefix/share/bash-completion/completions/restorefs"
-  complete fish "$root$prefix/share/fish/vendor_completions.d/restorefs.fish"
-  complete zsh "$root$prefix/share/zsh/site-functions/_restorefs"
   find "$root" ! -type l -exec chmod u+rwX,go+rX,go-w {} +
   find "$root" -exec touch -h -d "@$epoch" {} +
 }
 
 "$GO" build -trimpath -o "$work/materials" ./packaging/materials
-# What the program itself writes: manual pages, and completion for shells.
+# What the program itself writes is the same for all processors.
 own=$work/$("$GO" env GOARCH)
-make -s man BUILD="$own" VERSION="$version"
-for shell in bash zsh fish; do
-  "$own/restorefs" completion "$shell" >"$work/$shell" 2>/dev/null || rm "$work/$shell"
-done
+make -s man completion BUILD="$own" VERSION="$version"
 for arch in ${ARCHES:-amd64 arm64}; do
   built=$work/$arch
   if [ "$built" != "$own" ]; then
     GOOS=linux GOARCH=$arch make -s build BUILD="$built" VERSION="$version"
-    cp -r "$own/man" "$built/man"
+    cp -r "$own/man" "$own/completion" "$built/"
   fi
   GOOS=linux GOARCH=$arch "$work/materials" -version "$version" -tags "$tags" -sbom "$built/restorefs.cdx.json" \
     -notices "$built/THIRD-PARTY-NOTICES" "$built/restorefs"
   cp "$built/restorefs.cdx.json" "$out/restorefs-$PACKAGE_VERSION-linux-$arch.cdx.json"
   { cat packaging/copyright; echo; cat "$built/THIRD-PARTY-NOTICES"; } >"$built/copyright"
   touch -d "@$epoch" "$built/copyright"
-  export ARCH=$arch STAGE=$built/stage COPYRIGHT=$built/copyright
+  export ARCH=$arch STAGE=$built/stage COPYRIGHT=$built/copyright ZSH=$built/_restorefs
   stage /usr "$STAGE" /usr/sbin
+  mv "$STAGE/usr/share/zsh/site-functions/_restorefs" "$ZSH" # Debian's zsh looks elsewhere
+  rm -r "$STAGE/usr/share/zsh"
   for format in ${FORMATS:-deb rpm tar}; do
     if [ "$format" = tar ]; then
       name=restorefs-$PACKAGE_VERSION-linux-$arch

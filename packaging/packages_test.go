@@ -177,6 +177,8 @@ func sameFiles(t *testing.T, made string) {
 		"-rw-r--r-- root/root /usr/share/doc/restorefs/copyright", "-rw-r--r-- root/root /usr/share/doc/restorefs/THIRD-PARTY-NOTICES",
 		"-rw-r--r-- root/root /usr/share/doc/restorefs/LICENSE", "-rw-r--r-- root/root /usr/share/doc/restorefs/docs/guide-restore.md",
 		"-rw-r--r-- root/root /usr/share/man/man1/restorefs.1.gz", "-rw-r--r-- root/root /usr/share/man/man8/mount.fuse.restorefs.8.gz",
+		"-rw-r--r-- root/root /usr/share/bash-completion/completions/restorefs", "-rw-r--r-- root/root /usr/share/zsh/vendor-completions/_restorefs",
+		"-rw-r--r-- root/root /usr/share/fish/vendor_completions.d/restorefs.fish",
 		"-rw-r--r-- root/root /usr/share/doc/restorefs/mnt-restore.mount", "-rw-r--r-- root/root /usr/share/doc/restorefs/restorefs.cdx.json",
 	} {
 		if !slices.Contains(deb, file) {
@@ -201,7 +203,7 @@ func sameFiles(t *testing.T, made string) {
 		}
 	}
 	own := func(file string) bool {
-		return strings.HasSuffix(file, "/copyright") || strings.Contains(file, "/usr/share/licenses/")
+		return strings.HasSuffix(file, "/copyright") || strings.Contains(file, "/usr/share/licenses/") || strings.HasSuffix(file, "/_restorefs")
 	}
 	slices.Sort(rpm)
 	if a, b := slices.DeleteFunc(slices.Clone(deb), own), slices.DeleteFunc(slices.Clone(rpm), own); !slices.Equal(a, b) {
