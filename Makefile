@@ -12,7 +12,7 @@ TEST_KERNEL := $(BUILD)/test-kernel
 TEST_MACHINE := $(BUILD)/test-machine
 # Go's own stamp fails where the clone is another user's, and says nothing of a tree without .git.
 GIT        := git -c safe.directory='$(CURDIR)'
-VERSION    ?= $(or $(shell [ ! -e .git ] || $(GIT) describe --tags --always --dirty 2>/dev/null),$(shell grep -v Format packaging/version),unknown)
+VERSION    ?= $(or $(shell [ ! -e .git ] || $(GIT) describe --tags --always --dirty 2>/dev/null),$(shell grep -v -m 1 -e Format -e % -e '^$$' packaging/version),unknown)
 # The time of manual pages: that of the commit, of which packaging/version has the time in a tree without .git.
 SOURCE_DATE_EPOCH ?= $(or $(shell [ ! -e .git ] || $(GIT) log -1 --format=%ct 2>/dev/null),$(shell stat -c %Y packaging/version 2>/dev/null))
 export GOFLAGS := $(strip $(filter-out -buildvcs%,$(shell $(GO) env GOFLAGS 2>/dev/null)) -buildvcs=false)

@@ -40,8 +40,10 @@ func (r *roff) head(name string, section int, version string, date time.Time, su
 	r.raw(`%s \- %s`, escaped(name), escaped(summary))
 }
 
-func (r *roff) section(title string)    { r.raw(`.SH "%s"`, escaped(strings.ToUpper(title))) }
-func (r *roff) subsection(title string) { r.raw(`.SS "%s"`, escaped(title)) }
+func (r *roff) section(title string) { r.raw(`.SH "%s"`, escaped(strings.ToUpper(title))) }
+func (r *roff) subsection(title string) {
+	r.raw(`.SS "%s"`, escaped(strings.ToUpper(title[:1])+title[1:]))
+}
 
 // filled writes text that is filled where it is read, in lines that one can read here.
 func (r *roff) filled(text string) {
@@ -51,11 +53,12 @@ func (r *roff) filled(text string) {
 	}
 }
 
-// asIs writes lines that are not filled.
+// asIs writes lines that are not filled, without the margin that the first one has.
 func (r *roff) asIs(lines []string) {
 	r.raw(".RS 4\n.EX")
+	margin := lines[0][:len(lines[0])-len(strings.TrimLeft(lines[0], " "))]
 	for _, line := range lines {
-		r.raw("%s", escaped(strings.TrimRight(line, " ")))
+		r.raw("%s", escaped(strings.TrimRight(strings.TrimPrefix(line, margin), " ")))
 	}
 	r.raw(".EE\n.RE")
 }
@@ -108,7 +111,11 @@ func (r *roff) examples(list []Usage) {
 		if i > 0 {
 			r.raw(".PP")
 		}
-		r.filled(e.What + ":")
+		end := ":"
+		if strings.HasSuffix(e.What, "?") {
+			end = ""
+		}
+		r.filled(e.What + end)
 		r.asIs([]string{e.Line})
 	}
 }

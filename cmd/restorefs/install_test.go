@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -31,6 +32,11 @@ func TestMakeInstallPutsAllInItsPlace(t *testing.T) {
 		for _, page := range []string{"man1/restorefs.1", "man1/restorefs-list.1", "man7/restorefs-share.7", "man8/mount.fuse.restorefs.8"} {
 			text, err := os.ReadFile(dest + prefix + "/share/man/" + page)
 			if err != nil || !strings.HasPrefix(string(text), ".TH ") {
+				t.Errorf("%v: %.40s", err, text)
+			}
+		}
+		for _, script := range []string{"bash-completion/completions/restorefs", "zsh/site-functions/_restorefs", "fish/vendor_completions.d/restorefs.fish"} {
+			if text, err := os.ReadFile(dest + prefix + "/share/" + script); err != nil || !strings.Contains(string(text), "__complete") {
 				t.Errorf("%v: %.40s", err, text)
 			}
 		}
@@ -91,6 +97,41 @@ func TestMakeInATreeThatGitDoesNotKnow(t *testing.T) {
 	}
 	if out, err := exec.Command("make", "-C", top, "lint").CombinedOutput(); err == nil || !strings.Contains(string(out), "ugly.go") {
 		t.Errorf("lint of what gofmt would change: %v: %s", err, out)
+	}
+}
+
+// A release is known by its tag: in a checkout, after it, and in an archive that git made of it.
+func TestMakeKnowsTheVersionOfATag(t *testing.T) {
+	unwatched(t)
+	need(t, "make", "git", "tar")
+	top, archive := t.TempDir(), t.TempDir()
+	git := func(args ...string) {
+		t.Helper()
+		run(t, "git", append([]string{"-C", top, "-c", "user.name=x", "-c", "user.email=x@example.org"}, args...)...)
+	}
+	run(t, "sh", "-c", "cd ../.. && cp --parents Makefile .gitattributes packaging/version "+top)
+	git("init", "-q")
+	git("add", ".")
+	git("commit", "-q", "-m", "one")
+	version := func(of, want string) {
+		t.Helper()
+		got := strings.TrimSpace(run(t, "make", "-s", "-C", top, "version"))
+		run(t, "sh", "-c", "rm -rf "+archive+" && mkdir "+archive+" && git -C "+top+" archive HEAD | tar -x -C "+archive)
+		archived := strings.TrimSpace(run(t, "make", "-s", "-C", archive, "version"))
+		if !regexp.MustCompile(want).MatchString(got) || got != archived {
+			t.Errorf("%s: %s, in an archive %s", of, got, archived)
+		}
+	}
+	version("without a tag", "^[0-9a-f]{7,}$")
+	git("tag", "v1.2.3")
+	version("of a tag", `^v1\.2\.3$`)
+	git("commit", "-q", "--allow-empty", "-m", "two")
+	version("after a tag", `^v1\.2\.3-1-g[0-9a-f]{7,}$`)
+	if err := os.WriteFile(top+"/.gitattributes", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := run(t, "make", "-s", "-C", top, "version"); !strings.HasSuffix(strings.TrimSpace(got), "-dirty") {
+		t.Errorf("changed: %s", got)
 	}
 }
 

@@ -59,6 +59,50 @@ func BenchmarkListOf2000Backups(b *testing.B) {
 	reportPeak(b, times, peak)
 }
 
+// Measures completing an id against the list that remembers it, both the second time.
+func BenchmarkCompletionOf2000Backups(b *testing.B) {
+	share, cache := b.TempDir(), b.TempDir()
+	if _, err := storetest.WriteMany(share, 2000, 16); err != nil {
+		b.Fatal(err)
+	}
+	program := func(args ...string) *exec.Cmd {
+		cmd := benchProgram(b, args...)
+		cmd.Env = append(cmd.Env, "RESTOREFS_SHARE="+share, "RESTOREFS_CACHE_DIR="+cache)
+		return cmd
+	}
+	time.Sleep(3 * time.Second) // what was written just now is not remembered
+	timed(b, program("list"))
+	var lists, times []time.Duration
+	var peak int64
+	for b.Loop() {
+		d, _ := timed(b, program("list"))
+		lists = append(lists, d)
+		d, rss := timed(b, program("__complete", "bash", " \t\n\"'@><=;|&(:", "restorefs show b2"))
+		times, peak = append(times, d), max(peak, rss)
+	}
+	reportPeak(b, times, peak)
+	slices.Sort(lists)
+	b.ReportMetric(float64(lists[len(lists)/2].Microseconds())/1000, "ms-list")
+}
+
+// Measures help, which people wait for at a terminal, against that of restic where it is installed.
+func BenchmarkHelp(b *testing.B) {
+	var times, restic []time.Duration
+	var peak int64
+	for b.Loop() {
+		d, rss := timed(b, benchProgram(b, "--help"))
+		times, peak = append(times, d), max(peak, rss)
+		if path, err := exec.LookPath("restic"); err == nil {
+			d, _ = timed(b, exec.Command(path, "--help"))
+			restic = append(restic, d)
+		}
+	}
+	reportPeak(b, times, peak)
+	if slices.Sort(restic); len(restic) > 0 {
+		b.ReportMetric(float64(restic[len(restic)/2].Microseconds())/1000, "ms-restic")
+	}
+}
+
 // benchMount starts a mount and returns its directory, how long it took to become usable, and a
 // function that stops it and returns the server's peak memory.
 func benchMount(b *testing.B, share string) (string, time.Duration, func() int64) {
