@@ -28,7 +28,7 @@ TEST_PROGRAMS := qemu-utils xz-utils mmdebstrap fuse3 e2fsprogs xfsprogs lvm2 th
 # First the one whose tests wait most, beside which the others run.
 PACKAGES   := ./cmd/restorefs ./...
 
-.PHONY: help build man completion install packages version demo test lint unit unit1 test-arch test-packages setup test-systemd soak flips fuzz bench bench-cinder bench-mount fixtures clean
+.PHONY: help build man completion install packages version demo test lint unit unit1 test-arch test-packages setup test-systemd soak flips fuzz fuzz-build bench bench-cinder bench-mount fixtures clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z1-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -175,6 +175,9 @@ flips: ## flip 10,000 bits of backups and as many of overlay maps: an error or t
 
 fuzz: ## fuzz every target for FUZZTIME (1m) each
 	GO="$(GO)" $(GO) run ./backupstore/storetest/leaktest/gofuzz -time $${FUZZTIME:-1m}
+
+fuzz-build: # what takes time of make fuzz before it fuzzes
+	GO="$(GO)" $(GO) run ./backupstore/storetest/leaktest/gofuzz -build
 
 bench: ## measure against the peers and print the tables of docs/benchmarks.md
 	$(GO) run ./backupstore/seekable/bench

@@ -28,6 +28,8 @@ import (
 func main() {
 	each := flag.Duration("time", time.Minute, "how long each target is fuzzed")
 	parallel := flag.Int("parallel", 2, "inputs at a time")
+	build := flag.Bool("build", false,
+		"fuzz nothing, only build all: the next run finds most of it in Go's cache")
 	flag.Parse()
 	if flag.NArg() > 0 || *each <= 0 {
 		flag.Usage()
@@ -35,12 +37,16 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	if *build {
+		*each = 0
+	}
 	if err := run(ctx, *each, *parallel); err != nil {
 		fmt.Fprintln(os.Stderr, "gofuzz:", err)
 		os.Exit(1)
 	}
 }
 
+// run fuzzes each target for that long; 0: it builds them, and that is all.
 func run(ctx context.Context, each time.Duration, parallel int) error {
 	begin := time.Now()
 	all, err := targets(".")
@@ -85,6 +91,9 @@ func run(ctx context.Context, each time.Duration, parallel int) error {
 		if b.err != nil {
 			return b.err
 		}
+		if each == 0 {
+			all[b.dir] = nil
+		}
 		for _, name := range all[b.dir] {
 			if time.Since(begin) > most {
 				left = append(left, b.dir+" "+name)
@@ -95,6 +104,11 @@ func run(ctx context.Context, each time.Duration, parallel int) error {
 		if err := os.Remove(b.binary); err != nil {
 			return err
 		}
+	}
+	if each == 0 {
+		fmt.Printf("built the fuzz targets of %d packages in %.0fs\n", len(all),
+			time.Since(begin).Seconds())
+		return nil
 	}
 	fmt.Printf("%d fuzz targets of %d packages ran for %v each, in %.0fs, of which waiting for "+
 		"builds took %.0fs\n",
