@@ -94,7 +94,7 @@ func (f *FS) readWithin(p []byte, number uint64, skip int64) error {
 		plain := f.replaced.next(number) // blocks from here that are in their place
 		if n := int64(min(plain, 1<<30))<<f.sb.logBlock - skip; n > 0 {
 			n = min(n, int64(len(p)))
-			if err := f.dev.read(p[:n], int64(number)<<f.sb.logBlock+skip); err != nil {
+			if err := f.dev.Read(p[:n], int64(number)<<f.sb.logBlock+skip); err != nil {
 				return err
 			}
 			p = p[n:]

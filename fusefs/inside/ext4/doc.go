@@ -19,7 +19,7 @@
 //   - The disk is not trusted. Each number from it is checked before it is
 //     used as an offset, a length or a count; every walk is bounded by the size
 //     of the file system or by a constant.
-//   - No byte from outside of [0, size) is asked for: [device.read] alone reads.
+//   - No byte from outside of [0, size) is asked for: [reading.Disk.Read] alone reads.
 //   - Checksums of metadata are checked where the file system has them. What
 //     fails is an error for the files that need it, and for no others.
 //   - Memory is bounded by [Options]: a cache of metadata blocks and a table of

@@ -121,7 +121,7 @@ func (file *File) NextData(off int64) (begin, end int64, err error) {
 	// there more of them than blocks, nor blocks of pointers without a pointer.
 	for i := range 2*f.there() + 1024 {
 		if i%4096 == 4095 {
-			if err := f.dev.alive(); err != nil {
+			if err := f.dev.Alive(); err != nil {
 				return 0, 0, err
 			}
 		}

@@ -3,6 +3,8 @@ package ext4
 import (
 	"encoding/hex"
 	"io"
+
+	"github.com/restorefs/restorefs/fusefs/inside/reading"
 )
 
 const (
@@ -47,14 +49,14 @@ type Info struct {
 // FS is a file system that is open. It needs no closing; what it reads from must
 // stay open.
 type FS struct {
-	dev      *device
+	dev      *reading.Disk
 	sb       *super
 	bs       int64
 	cache    *blockCache
 	replaced replacements
 	fast     *fastCommits
 	info     Info // but for its notes
-	notes    notes
+	notes    reading.Notes
 }
 
 // Open opens the file system that begins at offset 0 of r and replays its
@@ -68,7 +70,7 @@ func Open(r io.ReaderAt, size int64, opt Options) (*FS, error) {
 	if opt.JournalBytes <= 0 {
 		opt.JournalBytes = defaultJournal
 	}
-	f := &FS{dev: &device{r: r, size: size}, fast: &fastCommits{}}
+	f := &FS{dev: &reading.Disk{R: r, Size: size}, fast: &fastCommits{}}
 	sb, notes, err := findSuper(f.dev)
 	if err != nil {
 		return nil, err
@@ -78,7 +80,7 @@ func Open(r io.ReaderAt, size int64, opt Options) (*FS, error) {
 	}
 	f.use(sb)
 	f.cache = newCache(max(minCacheBlocks, int(opt.CacheBytes>>sb.logBlock)))
-	f.notes.list = notes
+	f.notes.Set(notes)
 	f.replay(opt)
 	f.describe()
 	return f, nil
@@ -88,7 +90,7 @@ func (f *FS) use(sb *super) { f.sb, f.bs = sb, sb.blockBytes() }
 
 // there returns how many blocks are both in the file system and on the disk: no
 // directory or journal has more, nor is more walked over in one step.
-func (f *FS) there() uint64 { return min(f.sb.blocks, uint64(f.dev.size)>>f.sb.logBlock) }
+func (f *FS) there() uint64 { return min(f.sb.blocks, uint64(f.dev.Size)>>f.sb.logBlock) }
 
 // describe fills in what Info returns.
 func (f *FS) describe() {
@@ -100,9 +102,9 @@ func (f *FS) describe() {
 	i.BlockBytes = f.bs
 	i.Bytes = int64(sb.blocks) << sb.logBlock
 	i.Features = sb.featureWords()
-	if i.Bytes > f.dev.size {
+	if i.Bytes > f.dev.Size {
 		f.note("the file system is larger than the disk: what is beyond offset %d is missing",
-			f.dev.size)
+			f.dev.Size)
 	}
 	if sb.state&stateErrors != 0 {
 		f.note("the kernel has noticed errors in this file system: e2fsck was due")

@@ -81,9 +81,9 @@ func (j *journal) block(n uint32) ([]byte, error) {
 	}
 	count := min(follow, uint64(j.blocks-n), max(1, aheadBytes/bs))
 	j.aheadFrom, j.ahead = n, append(j.ahead[:0], make([]byte, count*bs)...)
-	if err = j.f.dev.read(j.ahead, int64(disk*bs)); err != nil && count > 1 {
+	if err = j.f.dev.Read(j.ahead, int64(disk*bs)); err != nil && count > 1 {
 		j.ahead = j.ahead[:bs] // what is behind it may be what cannot be read
-		err = j.f.dev.read(j.ahead, int64(disk*bs))
+		err = j.f.dev.Read(j.ahead, int64(disk*bs))
 	}
 	if err != nil {
 		j.ahead = nil

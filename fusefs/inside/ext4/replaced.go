@@ -58,7 +58,7 @@ func (f *FS) readReplaced(p []byte, number uint64, skip int64) error {
 		return corrupt(blockName(number),
 			"its newest contents, in the journal, have a wrong checksum")
 	}
-	if err := f.dev.read(p, int64(r.from)<<f.sb.logBlock+skip); err != nil {
+	if err := f.dev.Read(p, int64(r.from)<<f.sb.logBlock+skip); err != nil {
 		return err
 	}
 	if r.how&escaped != 0 {

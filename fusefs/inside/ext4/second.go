@@ -1,10 +1,14 @@
 package ext4
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/restorefs/restorefs/fusefs/inside/reading"
+)
 
 // findSuper returns the superblock, or the first backup of it that is whole if
 // the first one is not. It returns what is to be told of that.
-func findSuper(d *device) (sb *super, notes []string, err error) {
+func findSuper(d *reading.Disk) (sb *super, notes []string, err error) {
 	first, ok, err := superAt(d, superOffset)
 	if err == nil && ok && first.groupNumber == 0 {
 		return first, nil, nil
@@ -34,7 +38,7 @@ var backupGroups = []int64{1, 3, 5, 7, 9, 25, 27, 49, 81, 125, 243, 343}
 
 // findBackup looks for a backup superblock where those of each block size are,
 // if its groups are as large as mke2fs makes them.
-func findBackup(d *device) (*super, int64) {
+func findBackup(d *reading.Disk) (*super, int64) {
 	for log := uint(10); log <= 16; log++ {
 		groupBytes := int64(8) << log << log
 		for _, g := range backupGroups {
@@ -42,7 +46,7 @@ func findBackup(d *device) (*super, int64) {
 			if log == 10 {
 				off += 1024 // the first group begins at block 1
 			}
-			if off > d.size-superBytes {
+			if off > d.Size-superBytes {
 				break
 			}
 			sb, ok, err := superAt(d, off)
@@ -59,11 +63,11 @@ func findBackup(d *device) (*super, int64) {
 const scanBytes = 128<<20 + superBytes
 
 // scanBackup looks at each place that can have a superblock.
-func scanBackup(d *device) (*super, int64) {
+func scanBackup(d *reading.Disk) (*super, int64) {
 	piece := make([]byte, 1<<20)
-	for begin := int64(0); begin < min(scanBytes, d.size-superBytes); begin += int64(len(piece)) {
-		b := piece[:min(int64(len(piece)), d.size-begin)]
-		if d.read(b, begin) != nil {
+	for begin := int64(0); begin < min(scanBytes, d.Size-superBytes); begin += int64(len(piece)) {
+		b := piece[:min(int64(len(piece)), d.Size-begin)]
+		if d.Read(b, begin) != nil {
 			continue
 		}
 		for at := 0; at+superBytes <= len(b); at += superBytes {

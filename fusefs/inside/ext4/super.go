@@ -3,6 +3,8 @@ package ext4
 import (
 	"errors"
 	"math/bits"
+
+	"github.com/restorefs/restorefs/fusefs/inside/reading"
 )
 
 const (
@@ -173,9 +175,9 @@ func superChecksum(b []byte) bool {
 }
 
 // superAt reads the superblock at an offset.
-func superAt(d *device, off int64) (*super, bool, error) {
+func superAt(d *reading.Disk, off int64) (*super, bool, error) {
 	b := make([]byte, superBytes)
-	if err := d.read(b, off); err != nil {
+	if err := d.Read(b, off); err != nil {
 		return nil, false, err
 	}
 	sb, err := parseSuper(b)

@@ -18,15 +18,15 @@ const oemName = "NTFS    "
 // readBoot reads the boot sector, or its copy in the last sector.
 func (f *FS) readBoot() error {
 	head := make([]byte, sectorBytes)
-	err := f.dev.meta(head, 0)
+	err := f.dev.Meta(head, 0)
 	if err == nil {
 		if err = f.setGeometry(head); err == nil {
 			return nil
 		}
 	}
 	// The copy is behind the file system, in the last sector of the partition.
-	last := f.dev.size/sectorBytes*sectorBytes - sectorBytes
-	if f.dev.meta(head, last) == nil && f.setGeometry(head) == nil {
+	last := f.dev.Size/sectorBytes*sectorBytes - sectorBytes
+	if f.dev.Meta(head, last) == nil && f.setGeometry(head) == nil {
 		f.note("the boot sector cannot be read (%v): its copy at the end was used", err)
 		return nil
 	}

@@ -38,10 +38,10 @@ func (file *File) readUnit(p []byte, unit, in int64) error {
 		clear(p)
 		return nil
 	case held == clusters:
-		return file.readAt(p, unit*file.first.unit+in, f.dev.read)
+		return file.readAt(p, unit*file.first.unit+in, f.dev.Read)
 	}
 	packed := make([]byte, int64(held)*f.cluster)
-	if err := file.readAt(packed, unit*file.first.unit, f.dev.read); err != nil {
+	if err := file.readAt(packed, unit*file.first.unit, f.dev.Read); err != nil {
 		return err
 	}
 	// What is behind the last byte that the file has is not necessarily there.

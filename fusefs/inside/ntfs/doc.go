@@ -17,7 +17,7 @@
 //
 //   - The disk is not trusted. Each number from it is checked before it is used as an
 //     offset, a length or a count.
-//   - No byte from outside of [0, size) is asked for: [device.read] alone reads.
+//   - No byte from outside of [0, size) is asked for: [reading.Disk.Read] alone reads.
 //   - Records and blocks of directories are whole: a write that was cut short is an error
 //     for what is in them, never taken for what was there before.
 //   - An entry of a directory that leads to a record which belongs to another file by now

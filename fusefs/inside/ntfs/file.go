@@ -88,7 +88,7 @@ func (file *File) ReadAt(p []byte, off int64) (n int, err error) {
 		n, failed = file.readUnits(p[:written], off)
 	default:
 		failed = file.readAt(p[:written], off, func(p []byte, at int64) error {
-			err := file.n.f.dev.read(p, at)
+			err := file.n.f.dev.Read(p, at)
 			if err == nil {
 				n += len(p)
 			}
@@ -115,7 +115,7 @@ func (file *File) NextData(off int64) (begin, end int64, err error) {
 	}
 	for rounds := 1; off < file.written; rounds++ {
 		if rounds%aliveRounds == 0 {
-			if err := file.n.f.dev.alive(); err != nil {
+			if err := file.n.f.dev.Alive(); err != nil {
 				return 0, 0, err
 			}
 		}

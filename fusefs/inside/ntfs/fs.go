@@ -6,6 +6,8 @@ import (
 	"io"
 	"sync/atomic"
 	"time"
+
+	"github.com/restorefs/restorefs/fusefs/inside/reading"
 )
 
 var le = binary.LittleEndian
@@ -85,7 +87,7 @@ type Xattr struct {
 // FS is a file system that is open. It needs no closing; what it reads from must
 // stay open.
 type FS struct {
-	dev *device
+	dev *reading.Blocks
 	geometry
 	mftRuns  []run
 	mftSize  int64
@@ -99,8 +101,7 @@ func Open(r io.ReaderAt, size int64, opt Options) (*FS, error) {
 	if opt.CacheBytes <= 0 {
 		opt.CacheBytes = defaultCache
 	}
-	blocks := max(opt.CacheBytes, minCache) / blockBytes
-	f := &FS{dev: &device{r: r, size: size, blocks: make([]block, blocks)}}
+	f := &FS{dev: reading.NewBlocks(r, size, max(opt.CacheBytes, minCache))}
 	if err := f.readBoot(); err != nil {
 		return nil, err
 	}

@@ -111,7 +111,7 @@ func (n *inode) blocks(blocks, used *stream, size int64, fn func(entry) error,
 			clear(bits[:])
 			err := used.meta(bits[:left], i/8)
 			if i > 0 && err == nil {
-				err = n.f.dev.alive()
+				err = n.f.dev.Alive()
 			}
 			if err != nil {
 				return err

@@ -26,7 +26,7 @@ func (n *inode) indexBlocks(size int64) (*stream, error) {
 		return nil, err
 	}
 	if size < minRecord || size > maxRecord || size&(size-1) != 0 ||
-		blocks.first.size > n.f.dev.size {
+		blocks.first.size > n.f.dev.Size {
 		return nil, corrupt(indexOf(n), "it has %d bytes in blocks of %d", blocks.first.size, size)
 	}
 	return blocks, nil

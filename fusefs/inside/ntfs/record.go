@@ -99,7 +99,7 @@ func (f *FS) readRecord(number uint64) (record, error) {
 // readMirror reads the copy of one of the first records.
 func (f *FS) readMirror(number uint64) (record, error) {
 	b := make([]byte, f.record)
-	if err := f.dev.meta(b, f.mirror+int64(number)*f.record); err != nil {
+	if err := f.dev.Meta(b, f.mirror+int64(number)*f.record); err != nil {
 		return record{}, err
 	}
 	return f.parseRecord(b, number)
@@ -114,7 +114,7 @@ func (f *FS) readRuns(runs []run, p []byte, off int64) error {
 		}
 		in := off - int64(r.vcn)*f.cluster
 		n := min(int64(len(p)), int64(r.count)*f.cluster-in)
-		if err := f.dev.meta(p[:n], int64(r.lcn)*f.cluster+in); err != nil {
+		if err := f.dev.Meta(p[:n], int64(r.lcn)*f.cluster+in); err != nil {
 			return err
 		}
 		p, off = p[n:], off+n
@@ -126,7 +126,7 @@ func (f *FS) readRuns(runs []run, p []byte, off int64) error {
 // of its records, which lie in pieces that come before theirs, say the rest.
 func (f *FS) openMFT() error {
 	b := make([]byte, f.record)
-	err := f.dev.meta(b, f.mft)
+	err := f.dev.Meta(b, f.mft)
 	var base record
 	if err == nil {
 		base, err = f.parseRecord(b, recordMFT)
@@ -142,7 +142,7 @@ func (f *FS) openMFT() error {
 	if err != nil {
 		return fmt.Errorf("find the MFT: %w", err)
 	}
-	if a.resident || a.size < f.record || a.size > min(f.bytes, f.dev.size) {
+	if a.resident || a.size < f.record || a.size > min(f.bytes, f.dev.Size) {
 		return corrupt("the MFT", "it would have %d bytes", a.size)
 	}
 	f.mftSize = a.size

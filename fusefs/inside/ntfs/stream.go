@@ -116,7 +116,7 @@ func (s *stream) meta(p []byte, off int64) error {
 	}
 	written := max(min(s.first.initialized-off, int64(len(p))), 0)
 	clear(p[written:])
-	return s.readAt(p[:written], off, s.n.f.dev.meta)
+	return s.readAt(p[:written], off, s.n.f.dev.Meta)
 }
 
 // small returns all of the contents of an attribute that is not in pieces.

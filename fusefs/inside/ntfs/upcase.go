@@ -50,7 +50,7 @@ func (f *FS) readUpcase(u *upcase) error {
 	if s.first.resident || s.first.initialized != int64(len(p)) {
 		return corrupt(recordName(recordUpcase), "capital letters of %d bytes", s.first.size)
 	}
-	if err := s.readAt(p, 0, f.dev.read); err != nil {
+	if err := s.readAt(p, 0, f.dev.Read); err != nil {
 		return fmt.Errorf("read the capital letters: %w", err)
 	}
 	for c := range u.table {

@@ -76,11 +76,11 @@ const secondBoot = 6
 func (f *FS) openSecondFAT32(why error) bool {
 	for sector := int64(512); sector <= 4096; sector *= 2 {
 		head := make([]byte, 512)
-		if f.dev.meta(head, secondBoot*sector) != nil || int64(le.Uint16(head[11:])) != sector {
+		if f.dev.Meta(head, secondBoot*sector) != nil || int64(le.Uint16(head[11:])) != sector {
 			continue
 		}
 		f.geometry, f.info = geometry{}, Info{}
-		f.notes.clear()
+		f.notes.Set(nil)
 		if f.openFAT(head) == nil && f.bits == 32 {
 			f.note("the second boot sector is used, as the first one cannot be: %v", why)
 			return true

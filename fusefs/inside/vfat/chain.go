@@ -37,7 +37,7 @@ func (f *FS) fatEntry(fat int64, cluster uint32) (n uint32, end bool, err error)
 	var b [4]byte
 	switch f.bits {
 	case 12:
-		err = f.dev.meta(b[:2], fat+int64(cluster)+int64(cluster)/2)
+		err = f.dev.Meta(b[:2], fat+int64(cluster)+int64(cluster)/2)
 		n = uint32(le.Uint16(b[:]))
 		if cluster&1 != 0 {
 			n >>= 4
@@ -45,11 +45,11 @@ func (f *FS) fatEntry(fat int64, cluster uint32) (n uint32, end bool, err error)
 		n &= 0xfff
 		return n, n >= 0xff8, err
 	case 16:
-		err = f.dev.meta(b[:2], fat+2*int64(cluster))
+		err = f.dev.Meta(b[:2], fat+2*int64(cluster))
 		n = uint32(le.Uint16(b[:]))
 		return n, n >= 0xfff8, err
 	}
-	err = f.dev.meta(b[:], fat+4*int64(cluster))
+	err = f.dev.Meta(b[:], fat+4*int64(cluster))
 	if n = le.Uint32(b[:]); f.ex {
 		return n, n >= 0xfffffff8, err
 	}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
+
+	"github.com/restorefs/restorefs/fusefs/inside/reading"
 )
 
 const (
@@ -53,13 +55,13 @@ func (f *FS) slots(e entry, fn func(off int64, slot []byte) error) error {
 // slotsIn is slots for a piece of a directory. The slots must not be changed.
 func (f *FS) slotsIn(off, length int64, fn func(off int64, slot []byte) error) error {
 	for end := off + length; off+slotBytes <= end; {
-		data, err := f.dev.block(off / blockBytes)
+		data, err := f.dev.Block(off / reading.BlockBytes)
 		if err != nil {
 			return err
 		}
-		data = data[min(off%blockBytes, int64(len(data))):]
+		data = data[min(off%reading.BlockBytes, int64(len(data))):]
 		if len(data) < slotBytes {
-			return fmt.Errorf("read a directory at offset %d: %w", off, errOutside)
+			return fmt.Errorf("read a directory at offset %d: %w", off, reading.ErrOutside)
 		}
 		for ; len(data) >= slotBytes && off+slotBytes <= end; data = data[slotBytes:] {
 			if data[0] == 0 {

@@ -19,7 +19,7 @@
 //   - The disk is not trusted. Each number from it is checked before it is used as an
 //     offset, a length or a count; a chain of clusters is never followed further than
 //     the file system has clusters, a directory never further than it may be long.
-//   - No byte from outside of [0, size) is asked for: [device.read] alone reads.
+//   - No byte from outside of [0, size) is asked for: [reading.Disk.Read] alone reads.
 //   - Memory is bounded by [Options].
 //   - Reads are whole or an error.
 //

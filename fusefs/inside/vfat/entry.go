@@ -49,7 +49,7 @@ func (f *FS) entry(ino uint64) (entry, error) {
 		return f.exEntryAt(off)
 	}
 	var slot [slotBytes]byte
-	if err := f.dev.meta(slot[:], off); err != nil {
+	if err := f.dev.Meta(slot[:], off); err != nil {
 		return entry{}, err
 	}
 	if slot[0] == 0 || slot[0] == slotDeleted || slot[11]&attrVolume != 0 {

@@ -15,7 +15,7 @@ func (f *FS) openSecondExFAT() error {
 	head := make([]byte, 512)
 	for shift := 9; shift <= 12; shift++ {
 		at := int64(bootSectors+1) << shift
-		if f.dev.meta(head, at) != nil || string(head[3:11]) != exfatName ||
+		if f.dev.Meta(head, at) != nil || string(head[3:11]) != exfatName ||
 			int(head[108]) != shift {
 			continue
 		}
@@ -72,7 +72,7 @@ func (f *FS) bootRegion(head []byte, at int64) error {
 		)
 	}
 	f.geometry, f.bits, f.ex, f.info = g, 32, true, Info{}
-	f.notes.clear()
+	f.notes.Set(nil)
 	if !f.valid(f.root) {
 		return corrupt(where, "the root directory would begin at cluster %d", f.root)
 	}
@@ -88,7 +88,7 @@ func (f *FS) bootRegion(head []byte, at int64) error {
 // bootChecksum checks the checksum of a boot region (3.4 of the specification).
 func (f *FS) bootChecksum(at int64, shift int) error {
 	region := make([]byte, (bootSectors+1)<<shift)
-	if err := f.dev.meta(region, at); err != nil {
+	if err := f.dev.Meta(region, at); err != nil {
 		return err
 	}
 	var sum uint32

@@ -127,7 +127,7 @@ func parseSet(b []byte, ino uint64) (entry, error) {
 func (f *FS) exEntryAt(off int64) (entry, error) {
 	ino := uint64(off) / slotBytes
 	var first [slotBytes]byte
-	if err := f.dev.meta(first[:], off); err != nil {
+	if err := f.dev.Meta(first[:], off); err != nil {
 		return entry{}, err
 	}
 	want := 1 + int(first[1])
@@ -137,12 +137,12 @@ func (f *FS) exEntryAt(off int64) (entry, error) {
 	b := make([]byte, want*slotBytes)
 	room := f.cluster - (off-f.heap)%f.cluster
 	if int64(len(b)) <= room {
-		if err := f.dev.meta(b, off); err != nil {
+		if err := f.dev.Meta(b, off); err != nil {
 			return entry{}, err
 		}
 		return parseSet(b, ino)
 	}
-	if err := f.dev.meta(b[:room], off); err != nil {
+	if err := f.dev.Meta(b[:room], off); err != nil {
 		return entry{}, err
 	}
 	here := uint32((off-f.heap)/f.cluster) + 2
@@ -152,7 +152,7 @@ func (f *FS) exEntryAt(off int64) (entry, error) {
 		if !f.valid(n) {
 			continue
 		}
-		if err = f.dev.meta(b[room:], f.offset(n)); err != nil {
+		if err = f.dev.Meta(b[room:], f.offset(n)); err != nil {
 			continue
 		}
 		var e entry

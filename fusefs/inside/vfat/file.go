@@ -98,7 +98,7 @@ func (file *File) piece(p []byte, off int64) (int, error) {
 		)
 	}
 	p = p[:min(int64(len(p)), count*size-skip, valid-off)]
-	return len(p), file.f.dev.read(p, at+skip)
+	return len(p), file.f.dev.Read(p, at+skip)
 }
 
 // NextData returns the next data at an offset or behind it: from begin to end. Behind the

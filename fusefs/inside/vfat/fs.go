@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"time"
+
+	"github.com/restorefs/restorefs/fusefs/inside/reading"
 )
 
 var le = binary.LittleEndian
@@ -70,12 +72,12 @@ type Xattr struct {
 // FS is a file system that is open. It needs no closing; what it reads from must
 // stay open.
 type FS struct {
-	dev  *device
+	dev  *reading.Blocks
 	bits int // of an entry of the FAT: 12, 16, or 32; exFAT has 32 too
 	ex   bool
 	geometry
 	info  Info // but for its notes
-	notes notes
+	notes reading.Notes
 }
 
 // geometry is where everything lies, in bytes from the start of the file system.
@@ -96,10 +98,9 @@ func Open(r io.ReaderAt, size int64, opt Options) (*FS, error) {
 	if opt.CacheBytes <= 0 {
 		opt.CacheBytes = defaultCache
 	}
-	blocks := max(opt.CacheBytes, minCache) / blockBytes
-	f := &FS{dev: &device{r: r, size: size, blocks: make([]block, blocks)}}
+	f := &FS{dev: reading.NewBlocks(r, size, max(opt.CacheBytes, minCache))}
 	head := make([]byte, 512)
-	if err := f.dev.meta(head, 0); err != nil {
+	if err := f.dev.Meta(head, 0); err != nil {
 		return nil, fmt.Errorf("read the boot sector: %w", err)
 	}
 	open := f.openFAT

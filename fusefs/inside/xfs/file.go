@@ -101,7 +101,7 @@ func (file *File) NextData(off int64) (begin, end int64, err error) {
 	// about as many of the former as extents, and no more of the latter than blocks.
 	for i := range 2*f.there()*uint64(f.bs/extentBytes) + 1024 {
 		if i%4096 == 4095 {
-			if err := f.dev.alive(); err != nil {
+			if err := f.dev.Alive(); err != nil {
 				return 0, 0, err
 			}
 		}

@@ -3,6 +3,8 @@ package xfs
 import (
 	"fmt"
 	"io"
+
+	"github.com/restorefs/restorefs/fusefs/inside/reading"
 )
 
 const (
@@ -51,7 +53,7 @@ type FS struct {
 	bs    int64
 	cache *blockCache
 	info  Info // but for its notes
-	notes notes
+	notes reading.Notes
 
 	newest uint64 // the log is that old: its cycle and sector; 0: that is not known
 
@@ -72,7 +74,7 @@ func Open(r io.ReaderAt, size int64, opt Options) (*FS, error) {
 	if opt.JournalBytes <= 0 {
 		opt.JournalBytes = defaultJournal
 	}
-	f := &FS{dev: &device{r: r, size: size}}
+	f := &FS{dev: &device{Disk: reading.Disk{R: r, Size: size}}}
 	sb, notes, err := readSuper(f.dev)
 	if err != nil {
 		return nil, err
@@ -80,7 +82,8 @@ func Open(r io.ReaderAt, size int64, opt Options) (*FS, error) {
 	if err := sb.checkReadable(); err != nil {
 		return nil, err
 	}
-	f.sb, f.bs, f.notes.list = sb, sb.blockBytes(), notes
+	f.sb, f.bs = sb, sb.blockBytes()
+	f.notes.Set(notes)
 	f.cache = newCache(max(minCache, int(min(opt.CacheBytes, 1<<30))))
 	if err := f.useLog(opt); err != nil {
 		return nil, err
@@ -91,7 +94,7 @@ func Open(r io.ReaderAt, size int64, opt Options) (*FS, error) {
 
 // there returns how many blocks are both in the file system and on the disk: no
 // directory or list of attributes has more.
-func (f *FS) there() uint64 { return min(f.sb.blocks, uint64(f.dev.size)>>f.sb.logBlock) }
+func (f *FS) there() uint64 { return min(f.sb.blocks, uint64(f.dev.Size)>>f.sb.logBlock) }
 
 // describe fills in what Info returns.
 func (f *FS) describe() {
@@ -99,9 +102,9 @@ func (f *FS) describe() {
 	i.Kind, i.Label, i.UUID = "xfs", sb.label, uuidString(sb.uuid)
 	i.BlockBytes, i.Bytes = f.bs, int64(sb.blocks)<<sb.logBlock
 	i.Features = sb.featureWords()
-	if i.Bytes > f.dev.size {
+	if i.Bytes > f.dev.Size {
 		f.note("the file system is larger than the disk: what is beyond offset %d is missing",
-			f.dev.size)
+			f.dev.Size)
 	}
 	if !f.dev.replaced(0, superBytes) {
 		f.checkAge(sb.lsn)

@@ -45,7 +45,7 @@ func (r *replayer) bufferOf(it *item) (*buffer, error) {
 	}
 	out.dirty = b[20:][:words*4]
 	// The file system may grow to the end of the disk before the buffer is written.
-	end := max(int64(r.f.sb.blocks)<<(r.f.sb.logBlock-sectorShift), r.f.dev.size>>sectorShift)
+	end := max(int64(r.f.sb.blocks)<<(r.f.sb.logBlock-sectorShift), r.f.dev.Size>>sectorShift)
 	if k := out.key; k.sector < 0 || k.count < 1 || k.count > maxBuffer ||
 		k.sector > end-int64(k.count) {
 		return nil, fmt.Errorf("it has a buffer of %d sectors at sector %d of %d", k.count,

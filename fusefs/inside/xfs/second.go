@@ -64,7 +64,7 @@ func findSecond(d *device) (*super, int64) {
 		}
 	}
 	for _, log := range [...]uint{12, 9, 10, 11, 13, 14, 15, 16} {
-		blocks := d.size >> log
+		blocks := d.Size >> log
 		for groups := int64(2); groups <= maxGuessed; groups++ {
 			if sb := d.second((blocks + groups - 1) / groups << log); sb != nil {
 				return sb, int64(sb.groupBlocks) << sb.logBlock

@@ -119,8 +119,8 @@ func cutLogs(t *testing.T, image string) (copies []string) {
 		if at = l.end(r); at >= s.head {
 			break
 		}
-		cut := &cutLog{full.dev.r, l.begin + at<<sectorShift, l.begin + s.head<<sectorShift}
-		f, err := Open(cut, full.dev.size, Options{})
+		cut := &cutLog{full.dev.R, l.begin + at<<sectorShift, l.begin + s.head<<sectorShift}
+		f, err := Open(cut, full.dev.Size, Options{})
 		guest.Must(t, err)
 		if len(f.pending) == 0 {
 			continue
