@@ -163,7 +163,7 @@ func (c *Copying) pass(ctx context.Context, ref int, t *tally, off int64, p []by
 	}
 	defer c.catalog.live.release(live)
 	if t.at == 0 {
-		live.value.Renew() // what an index leads to would be believed
+		live.value.Disown() // what an index leads to would be believed
 	}
 	if t.at < off {
 		buf := passed.Get().(*[256 << 10]byte)

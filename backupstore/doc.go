@@ -55,9 +55,10 @@
 //   - record: what Cinder's database has, or had, of a backup or a volume; of the
 //     volume it is also the file beside a target. Formats of others (XFS, NTFS,
 //     RPC) have records of their own.
-//   - refresh: to bring the catalogue up to date. scan: to read the share's
-//     directories for that; a look is what one scan has found. renew: to go over
-//     to the directory that has replaced the share's.
+//   - refresh: to bring the catalogue up to date, and what is made of it. scan: to
+//     read the share's directories for that; a look is what one scan has found.
+//     renew: to go over to the directory that has replaced the share's. Of anything
+//     else, such as a disk, to look at it is to find out what it is.
 //
 // The same disk goes through several packages, each with a type for what it is
 // there:

@@ -192,7 +192,7 @@ func (v *Volume) compareMD5(ctx context.Context, ref int, st share.Stamp,
 		return v.objectError(ctx, o, o.Offset, o.Length, err)
 	}
 	defer v.catalog.live.release(live)
-	live.value.Renew() // reads without a digest need an index made by this process
+	live.value.Disown() // reads without a digest need an index made by this process
 	hash := md5.New()
 	oddEnd, err := live.value.Check(ctx, func(p []byte) { hash.Write(p); passed(int64(len(p))) })
 	if err != nil {

@@ -22,9 +22,9 @@ const aheadBytes = 128 << 10
 // try fails too, the object itself is to blame.
 func (o *Object) Distrust() bool { return o.without((*index.Index).Drop) }
 
-// Renew is Distrust where nothing is known to be wrong: what is read from now on
+// Disown is Distrust where nothing is known to be wrong: what is read from now on
 // owes nothing to an index that was found.
-func (o *Object) Renew() { o.without((*index.Index).Renew) }
+func (o *Object) Disown() { o.without((*index.Index).Disown) }
 
 // without drops the index, once, and reports whether there may have been one. No caller returns
 // before the index is dropped, as it must not be used when the caller reads again.

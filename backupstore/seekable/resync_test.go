@@ -228,13 +228,13 @@ func TestAPlainReadTellsAWrongIndexFromDamage(t *testing.T) {
 	}
 }
 
-func TestARenewedObjectOwesNothingToItsIndex(t *testing.T) {
+func TestAnObjectOwesNothingToADisownedIndex(t *testing.T) {
 	for _, s := range indexedSamples(t) {
 		t.Run(s.name, func(t *testing.T) {
 			o := s.open(newEngine(t, Options{}), "o")
 			defer o.Close()
 			build(t, o, o.Length())
-			o.Renew()
+			o.Disown()
 			if o.Enterable() {
 				t.Error("its index is still there")
 			}

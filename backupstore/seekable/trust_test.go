@@ -119,7 +119,7 @@ func TestWhatDependsOnADroppedIndexIsNotReadOnWith(t *testing.T) {
 			src.before = func(context.Context, int, int64) error {
 				if !dropped {
 					dropped = true
-					o.Renew()
+					o.Disown()
 				}
 				return nil
 			}
@@ -147,7 +147,7 @@ func TestAnEntryBehindDamageOutlivesTheIndex(t *testing.T) {
 		t.Fatalf("%t, %v", found, err)
 	}
 	at := o.Entry()
-	o.Renew()
+	o.Disown()
 	if o.Entry() != at {
 		t.Fatalf("the entry at %d is at %d now", at, o.Entry())
 	}

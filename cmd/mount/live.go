@@ -31,10 +31,10 @@ func (m *live) keep(ctx context.Context) error {
 	running, stop := context.WithCancel(ctx)
 	defer stop()
 	ended := make(chan struct{})
-	rescan := make(chan struct{}, 1)
+	refresh := make(chan struct{}, 1)
 	go func() {
 		defer close(ended)
-		m.disks.Run(running, m.o.Refresh, rescan)
+		m.disks.Run(running, m.o.Refresh, refresh)
 	}()
 	go func() {
 		defer close(m.gone)
@@ -49,7 +49,7 @@ func (m *live) keep(ctx context.Context) error {
 	if err := m.n.Ready("mounted on " + at); err != nil {
 		return errors.Join(err, m.takeDown(ctx))
 	}
-	return m.wait(ctx, rescan)
+	return m.wait(ctx, refresh)
 }
 
 // runCommand runs the command of --run, whose exit code is ours.
@@ -67,7 +67,7 @@ func (m *live) runCommand(ctx context.Context) error {
 }
 
 // wait returns when the mount has ended, and has the share looked at on SIGHUP.
-func (m *live) wait(ctx context.Context, rescan chan<- struct{}) error {
+func (m *live) wait(ctx context.Context, refresh chan<- struct{}) error {
 	var idle <-chan time.Time
 	if limit := m.o.Idle; limit > 0 {
 		m.disks.Used() // idle time counts from now on
@@ -90,8 +90,8 @@ func (m *live) wait(ctx context.Context, rescan chan<- struct{}) error {
 				m.o.Source.Logger.Warn("the log file stays as it was", "err", err)
 			}
 			select {
-			case rescan <- struct{}{}:
-			default: // a look is pending already
+			case refresh <- struct{}{}:
+			default: // one is pending already
 			}
 		case <-idle:
 			if m.disks.Idle() >= m.o.Idle && m.takeDownIdle(ctx) {

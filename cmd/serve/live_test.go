@@ -48,7 +48,7 @@ func TestWhatWasSeenStaysWhileTheShareIsAway(t *testing.T) {
 	var log bytes.Buffer
 	s := served(t, catalog, Options{CacheBytes: 1 << 20, Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	ctx := t.Context()
-	look := func() { s.Look(ctx) }
+	look := func() { s.Refresh(ctx) }
 	before, _ := s.Backups(ctx)
 	look()
 	if after, _ := s.Backups(ctx); &after[0] != &before[0] {
@@ -101,7 +101,7 @@ func TestAnotherBackupByTheSameIDIsNotReadFromMemory(t *testing.T) {
 		t.Fatal(err)
 	}
 	storetest.MustWrite(t, dir, storetest.Spec{ID: b.ID, VolumeID: b.VolumeID, Content: content, Created: time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)})
-	s.Look(t.Context())
+	s.Refresh(t.Context())
 	if got := read(); !bytes.Equal(got, want) {
 		t.Errorf("it reads otherwise; as the one before: %v", bytes.Equal(got, before))
 	}
@@ -123,8 +123,8 @@ func TestADeletedBackupThatIsOpenIsToldOf(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	s.Look(t.Context())
-	s.Look(t.Context())
+	s.Refresh(t.Context())
+	s.Refresh(t.Context())
 	if text := log.String(); strings.Count(text, "gone from the share") != 1 || !strings.Contains(text, b.ID) {
 		t.Errorf("logged: %s", text)
 	}

@@ -183,9 +183,9 @@ func (x *Index) Drop() {
 	x.forget(x.now(), slog.LevelWarn, errors.New("data decoded with it is wrong"))
 }
 
-// Renew is Drop where nothing is known to be wrong, but nothing would tell
+// Disown is Drop where nothing is known to be wrong, but nothing would tell
 // either.
-func (x *Index) Renew() {
+func (x *Index) Disown() {
 	x.forget(x.now(), slog.LevelDebug,
 		errors.New("what is decoded with it has no digests that would prove it"))
 }

@@ -173,7 +173,7 @@ func (c *Client) in(ctx context.Context, s *session, w *wait, ops []op) error {
 		return err
 	case errors.As(err, &status):
 		sl.unused()
-		return renew(err)
+		return sessionError(err)
 	}
 	// Not in the slot's order: it may have been executed before the connection broke, or be under
 	// way there still. That goes for a *rpc.Rejection too, which may be about its repetition.
@@ -186,8 +186,8 @@ func abandoned(ctx context.Context, err error) bool {
 	return errors.As(err, &late) || ctx.Err() != nil && errors.Is(err, ctx.Err())
 }
 
-// renew makes an error wrap errSession if a new session helps.
-func renew(err error) error {
+// sessionError makes an error wrap errSession if a new session helps.
+func sessionError(err error) error {
 	var status proto.Status
 	if errors.As(err, &status) && lost(status) {
 		return fmt.Errorf("%w: %w", errSession, err)
@@ -323,7 +323,7 @@ func (c *Client) establish(ctx context.Context, w *wait) (*session, error) {
 		result: func(d *xdr.Decoder) { clientID, sequence = decodeExchangeID(d) },
 	})
 	if err != nil {
-		return nil, renew(err)
+		return nil, sessionError(err)
 	}
 	s := &session{owner: clientID, gone: make(chan struct{})}
 	var most int64
@@ -333,7 +333,7 @@ func (c *Client) establish(ctx context.Context, w *wait) (*session, error) {
 		result: func(d *xdr.Decoder) { s.slots, most = decodeCreateSession(d, &s.id) },
 	})
 	if err != nil {
-		return nil, renew(err)
+		return nil, sessionError(err)
 	}
 	if s.slots < 1 || most < answerBytes+4<<10 {
 		return nil, errors.New("the server allows answers of 4 KiB at most, " +

@@ -29,7 +29,7 @@ func (s *Disks) Run(ctx context.Context, every time.Duration, now <-chan struct{
 	s.pace.every = every
 	for quiet := false; s.pace.next(ctx, now, quiet); {
 		before := s.catalog.Changes()
-		ok := s.Look(ctx)
+		ok := s.Refresh(ctx)
 		quiet = ok && s.catalog.Changes() == before
 	}
 }
@@ -93,9 +93,9 @@ func newestOf(all []*backupstore.Backup) map[string]*backupstore.Backup {
 	return newest
 }
 
-// Look looks at the share and publishes what is there now. It reports whether all could be looked
-// at; why not, it logs.
-func (s *Disks) Look(ctx context.Context) bool {
+// Refresh looks at the share and publishes what is there now. It reports whether all could be
+// looked at; why not, it logs.
+func (s *Disks) Refresh(ctx context.Context) bool {
 	err := s.catalog.Refresh(ctx)
 	if ctx.Err() != nil {
 		return false
