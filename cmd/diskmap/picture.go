@@ -12,7 +12,7 @@ import (
 type picture struct {
 	width, height int
 	rects         []rect
-	texts         []text
+	labels        []label
 }
 
 type rect struct {
@@ -22,7 +22,7 @@ type rect struct {
 	cells      bool   // it is a number of cells side by side, with gaps
 }
 
-type text struct {
+type label struct {
 	x, y int // of its base line's beginning
 	says string
 }
@@ -145,5 +145,5 @@ func (p *picture) write(x, y int, says string) {
 	if runes, most := []rune(says), (p.width-x-margin)/charWidth; len(runes) > most {
 		says = string(runes[:most-3]) + "..."
 	}
-	p.texts = append(p.texts, text{x, y, says})
+	p.labels = append(p.labels, label{x, y, says})
 }

@@ -28,7 +28,7 @@ func (m *Map) PNG(n Notes) ([]byte, error) {
 		}
 	}
 	pen := font.Drawer{Dst: img, Src: image.NewUniform(black), Face: basicfont.Face7x13}
-	for _, t := range p.texts {
+	for _, t := range p.labels {
 		pen.Dot = fixed.P(t.x, t.y)
 		pen.DrawString(t.says)
 	}

@@ -32,7 +32,7 @@ func (m *Map) SVG(n Notes) []byte {
 		fmt.Fprintf(&b, "><title>%s</title></rect>\n", html.EscapeString(r.says))
 	}
 	fmt.Fprintf(&b, `<g font-family="monospace" font-size="12" fill="%s">`+"\n", hex(black))
-	for _, t := range p.texts {
+	for _, t := range p.labels {
 		fmt.Fprintf(&b, `<text x="%d" y="%d" xml:space="preserve" textLength="%d" `+
 			`lengthAdjust="spacingAndGlyphs">%s</text>`+"\n", t.x, t.y,
 			charWidth*len([]rune(t.says)), html.EscapeString(t.says))

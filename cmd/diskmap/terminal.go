@@ -7,14 +7,14 @@ import (
 )
 
 const (
-	labelWidth = 10 // of the offset that stands before a line
-	minWidth   = 16 // cells of a line at least
-	lines      = 16 // of a picture
+	labelWidth  = 10 // of the offset that stands before a line
+	minWidth    = 16 // cells of a line at least
+	pictureHigh = 16 // lines
 )
 
 // TerminalCells returns how many cells a picture in a terminal of that many columns has.
 func TerminalCells(columns int, colour bool) int {
-	n := lineCells(columns) * lines
+	n := lineCells(columns) * pictureHigh
 	if colour {
 		n *= 2
 	}

@@ -88,6 +88,10 @@ func Map(ctx context.Context, o MapOptions) error {
 	for _, line := range report.NewProven(book.Of(b)).Lines() {
 		n.Proven = append(n.Proven, "proven: "+line)
 	}
+	if !o.Verify && undrawn(book.Of(b)) {
+		n.Proven = append(n.Proven,
+			"more is damaged than was kept: --verify finds all")
+	}
 	if len(n.Proven) == 0 {
 		n.Proven = []string{"not proven yet, so damage is not known: --verify proves it"}
 	}
@@ -151,6 +155,18 @@ func (o MapOptions) mark(ctx context.Context, catalog *backupstore.Catalog, shar
 			}
 		})
 	return book, tally.Err(1), err
+}
+
+// undrawn says whether more is damaged than the ranges that are kept.
+func undrawn(l proven.Last) bool {
+	if l.Bad == nil {
+		return false
+	}
+	left := l.Bad.Lost
+	for _, r := range l.Bad.Damaged {
+		left -= r.Length
+	}
+	return left > 0
 }
 
 func markOf(healed bool) diskmap.Mark {

@@ -8,10 +8,8 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/restorefs/restorefs/backupstore"
-	"github.com/restorefs/restorefs/cmd/proven"
 	"github.com/restorefs/restorefs/cmd/report"
 	"github.com/restorefs/restorefs/cmd/wording"
 )
@@ -24,20 +22,7 @@ const (
 	maxUnread  = 10
 	maxWords   = 300 // characters of a problem
 	maxProblem = 3   // problems of a backup
-
-	// fresh is how long a proof is called one of late.
-	fresh = 30 * 24 * time.Hour
 )
-
-// Input is what a page is made of.
-type Input struct {
-	Share   string                // where it is
-	Version string                // of the program
-	Now     time.Time             // when the page is made
-	Backups []*backupstore.Backup // by volume, oldest first, as [backupstore.Catalog.Backups]
-	Proven  *proven.Book          // may be nil
-	Unread  []error               // what of the share could not be looked at
-}
 
 // page is what the template shows.
 type page struct {
@@ -49,9 +34,6 @@ type page struct {
 	Volumes               []volume
 	Legend                []sign
 }
-
-// total is a figure of the whole share.
-type total struct{ Figure, What, Class string }
 
 // trouble is a backup that is not as it should be.
 type trouble struct{ ID, Volume, Made, What, Next, Class string }
@@ -232,17 +214,4 @@ func (in Input) addTrouble(p *page) {
 		}
 		p.Trouble = append(p.Trouble, t)
 	}
-}
-
-// short is the start of an id, which commands take for it.
-func short(id string) string { return wording.ShellWord(clean(id[:min(8, len(id))], 8)) }
-
-// clean makes a text of others short, and safe to look at; the template escapes it.
-func clean(s string, most int) string { return wording.Printable(wording.Cut(s, most)) }
-
-func percent(n, of int64) int {
-	if of <= 0 {
-		return 0
-	}
-	return int(100 * float64(n) / float64(of))
 }

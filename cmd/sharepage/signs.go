@@ -2,6 +2,7 @@ package sharepage
 
 import (
 	"strconv"
+	"time"
 
 	"github.com/restorefs/restorefs/backupstore"
 	"github.com/restorefs/restorefs/cmd/wording"
@@ -44,6 +45,12 @@ func (in Input) sign(b *backupstore.Backup) sign {
 	}
 	return signs[2]
 }
+
+// fresh is how long a proof is called one of late.
+const fresh = 30 * 24 * time.Hour
+
+// total is a figure of the whole share.
+type total struct{ Figure, What, Class string }
 
 // totals are the figures of the whole share.
 func (in Input) totals(volumes int, stored int64) []total {
