@@ -39,7 +39,7 @@ build: ## build build/restorefs, one static file
 
 man: build ## write the manual pages below build/man
 	rm -rf $(BUILD)/man
-	SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) $(BUILD)/restorefs man $(BUILD)/man
+	SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) $(BUILD)/restorefs __man $(BUILD)/man
 
 completion: build ## write what bash, zsh and fish read to complete restorefs, in build/completion
 	mkdir -p $(BUILD)/completion

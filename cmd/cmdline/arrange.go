@@ -74,9 +74,7 @@ func untilCommand(app *cli.App, words []string) (own, early, rest []string, err 
 			return nil, nil, nil, Usagef("%s means different things to different commands: "+
 				"write it behind the command", FlagWord(name))
 		case len(takes) == 0:
-			return nil, nil, nil, Usagef(
-				"no command has the flag %s; \"restorefs --help\" lists the commands, "+
-					"and \"restorefs COMMAND --help\" the flags of one", wording.ShellWord(w))
+			return nil, nil, nil, noFlagAtAll(app, w, name)
 		}
 		early = append(early, w)
 		if takes[0] == ValueNeeded && !hasValue {
@@ -233,13 +231,28 @@ func NoCommand(app *cli.App, name string) error {
 	return Usagef("no command %q%s; \"restorefs --help\" lists them", name, hint)
 }
 
-func noFlag(command *cli.Command, name string) error {
-	hint := ""
-	if s := cli.SuggestFlag(command.Flags, name, false); alike(strings.TrimLeft(s, "-"), name) {
-		hint = fmt.Sprintf(": did you mean %s?", s)
+// noFlagAtAll is the error for a flag before the command that no command has.
+func noFlagAtAll(app *cli.App, word, name string) error {
+	var all []cli.Flag
+	for _, c := range app.VisibleCommands() {
+		all = append(all, c.Flags...)
 	}
+	return Usagef("no command has the flag %s%s; \"restorefs --help\" lists the commands, "+
+		"and \"restorefs COMMAND --help\" the flags of one", wording.ShellWord(word),
+		meant(all, name))
+}
+
+// meant asks whether one of the flags was meant by a name, "" if none is like it.
+func meant(flags []cli.Flag, name string) string {
+	if s := cli.SuggestFlag(flags, name, false); alike(strings.TrimLeft(s, "-"), name) {
+		return fmt.Sprintf(": did you mean %s?", s)
+	}
+	return ""
+}
+
+func noFlag(command *cli.Command, name string) error {
 	return Usagef("%s has no flag %s%s; \"restorefs %s --help\" lists them", command.Name,
-		wording.ShellWord(FlagWord(name)), hint, command.Name)
+		wording.ShellWord(FlagWord(name)), meant(command.Flags, name), command.Name)
 }
 
 // alike reports whether a suggestion is close enough to be printed: it has most of the letters that

@@ -48,7 +48,7 @@ func (p Page) help(parts []paragraph, topics []Topic, short bool) *helpText {
 		t.flags(g)
 	}
 	if len(named) > 0 {
-		t.title("More flags, which many commands have")
+		t.line("\nMORE FLAGS, WHICH MANY COMMANDS HAVE (\"%s help flags\")", Program)
 		t.filled(2, strings.Join(named, ", "))
 	}
 	t.more(p, topics, short)

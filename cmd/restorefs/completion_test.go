@@ -46,6 +46,9 @@ func seen(t *testing.T, names []string) (env []string, share string) {
 	if err := scanned.At(dir, share).Save(&scanned.Tree{Root: root}); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.Remove(share); err != nil { // it is not touched
+		t.Fatal(err)
+	}
 	// Of what is not about completion it only shows how it was called.
 	script := "#!/bin/sh\ncase $1 in __complete|completion) RESTOREFS_TEST_MAIN=1 exec " + os.Args[0] + ` "$@";; esac
 printf 'GOT'; printf '<%s>' "$@"; echo

@@ -29,6 +29,7 @@ func book() manual.Book {
 func helpCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "help",
+		Aliases:   []string{"man"},
 		Usage:     "say how a command is used, with examples",
 		ArgsUsage: "[COMMAND|TOPIC]",
 		Hidden:    true, // the help of the program has it elsewhere
@@ -50,7 +51,7 @@ func runHelp(c *cli.Context) error {
 // manCommand writes the manual pages, for "make man".
 func manCommand() *cli.Command {
 	return &cli.Command{
-		Name:      "man",
+		Name:      "__man",
 		Usage:     "write the manual pages below a directory",
 		ArgsUsage: "DIRECTORY",
 		Description: "Pages have the date of SOURCE_DATE_EPOCH, in seconds since 1970, or none, " +
@@ -61,7 +62,7 @@ func manCommand() *cli.Command {
 }
 
 func runMan(c *cli.Context) error {
-	if err := cmdline.WantArgs("man", c.Args().Slice(), "", "DIRECTORY"); err != nil {
+	if err := cmdline.WantArgs("__man", c.Args().Slice(), "", "DIRECTORY"); err != nil {
 		return err
 	}
 	return book().WriteSheets(c.Args().First(), c.App)

@@ -129,7 +129,7 @@ func TestHelpBeginsWithExamplesThatCanBeTyped(t *testing.T) {
 func TestHelpIsFoundByAllNames(t *testing.T) {
 	unwatched(t)
 	list := helpOf(t, "list")
-	for _, args := range [][]string{{"list", "--help"}, {"list", "-h"}, {"help", "list"}, {"--help", "list"}, {"list", "--all", "--help", "x"}} {
+	for _, args := range [][]string{{"list", "--help"}, {"list", "-h"}, {"help", "list"}, {"man", "list"}, {"--help", "list"}, {"list", "--all", "--help", "x"}} {
 		if out, errs, code := restorefs(t, args...); code != exitcode.Done || errs != "" || out != list {
 			t.Errorf("%q: exit %d: %s%s", args, code, errs, out)
 		}
@@ -155,6 +155,7 @@ func TestHelpIsFoundByAllNames(t *testing.T) {
 		"list --hlep":   "did you mean --help?",
 		"mateialize":    "did you mean materialize?",
 		"list --voume=": "did you mean --volume?",
+		"--shar x list": "did you mean --share?",
 	} {
 		if _, errs, code := restorefs(t, strings.Fields(line)...); code != exitcode.Usage || !strings.Contains(errs, says) {
 			t.Errorf("%s: exit %d: %s", line, code, errs)
@@ -217,19 +218,22 @@ func TestManualPagesAreWellMade(t *testing.T) {
 	unwatched(t)
 	need(t, "mandoc", "man")
 	dir := t.TempDir()
-	var lint, files []string
+	var lint, files, shown []string
 	for name, text := range sheets(t) {
 		path := filepath.Join(dir, filepath.Base(name))
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		files = append(files, path)
+		if long := "restorefs-materialize.1 restorefs-share.7 mount.fuse.restorefs.8 restorefs.1"; strings.Contains(long, filepath.Base(name)) {
+			shown = append(shown, path) // groff takes its time
+		}
 	}
 	out, err := exec.Command("mandoc", append([]string{"-T", "lint", "-W", "warning"}, files...)...).CombinedOutput()
 	if err != nil || len(out) > 0 {
 		lint = append(lint, string(out))
 	}
-	cmd := exec.Command("man", append([]string{"--warnings", "-l"}, files...)...)
+	cmd := exec.Command("man", append([]string{"--warnings", "-l"}, shown...)...)
 	cmd.Env = append(os.Environ(), "MANROFFOPT=", "LC_ALL=C.UTF-8", "MAN_KEEP_STDERR=1", "PAGER=cat")
 	var errs strings.Builder
 	cmd.Stderr = &errs
@@ -247,7 +251,7 @@ func TestManualPagesAreTheSameAgain(t *testing.T) {
 	var texts []string
 	for range 2 {
 		dir := t.TempDir()
-		cmd := program(t, "man", dir)
+		cmd := program(t, "__man", dir)
 		cmd.Env = append(cmd.Env, "SOURCE_DATE_EPOCH=1764460800", "HOME="+dir)
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("%v: %s", err, out)
