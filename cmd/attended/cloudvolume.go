@@ -56,6 +56,9 @@ func findCloudVolume(ctx context.Context, o Options, s *locate.Share) (*cloudVol
 	}
 	if o.Cloud.Volume == "" {
 		for _, flag := range []string{"metadata-rule", "no-metadata", "os-cloud"} {
+			if flag == "os-cloud" && o.Keys.FromCloud {
+				continue
+			}
 			// OS_CLOUD alone does not ask for a volume.
 			if o.Given.Has(flag) && !(flag == "os-cloud" && os.Getenv("OS_CLOUD") == o.Cloud.Name) {
 				return nil, cmdline.Usagef("--%s is for a volume of the cloud: say which with "+

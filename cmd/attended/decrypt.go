@@ -21,8 +21,8 @@ func (o Options) checkDecrypt() error {
 	case !o.Decrypt:
 		return nil
 	case !o.Keys.Given():
-		return cmdline.Usagef("--decrypt needs the key: --luks-key-file FILE or " +
-			"--luks-passphrase-fd N")
+		return cmdline.Usagef("--decrypt needs the key: --luks-key-file FILE, " +
+			"--luks-passphrase-fd N or --luks-from-cloud")
 	case o.qcow2:
 		return cmdline.Usagef("--decrypt does not go with --format qcow2: restore into a raw " +
 			"file and convert that, or convert volume.plain.raw of a mount")

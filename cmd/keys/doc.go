@@ -1,5 +1,5 @@
-// Package keys has the keys of encrypted volumes: from a file or a descriptor, as Cinder, Barbican
-// and people write them.
+// Package keys has the keys of encrypted volumes: from a file, a descriptor or a cloud, as Cinder,
+// Barbican and people write them.
 //
 // It owns which passphrases a key may mean, that they are in no core dump, and which volumes were
 // unlocked with them. It leaves to others how a volume is encrypted (fusefs/inside/luks), what is

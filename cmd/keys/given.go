@@ -19,10 +19,14 @@ import (
 type Options struct {
 	File string // with the key, "" for none
 	FD   string // the number of a descriptor that the key is read from, "" for none
+	// FromCloud has the key of each volume asked of Barbican, in the cloud Cloud: an entry of
+	// clouds.yaml, "" for that of the environment.
+	FromCloud bool
+	Cloud     string
 }
 
 // Given says whether there are keys.
-func (o Options) Given() bool { return o.File != "" || o.FD != "" }
+func (o Options) Given() bool { return o.File != "" || o.FD != "" || o.FromCloud }
 
 // maxKey bounds what is read of a key: cryptsetup takes as much of a passphrase.
 const maxKey = 64 << 10
@@ -55,9 +59,6 @@ func (o Options) Descriptor() (*os.File, error) {
 
 // read returns what the file or the descriptor holds.
 func (o Options) read(log *slog.Logger) (*luks.Secret, error) {
-	if o.File != "" && o.FD != "" {
-		return nil, cmdline.Usagef("--luks-key-file and --luks-passphrase-fd exclude each other")
-	}
 	f, err := o.Descriptor()
 	if err != nil {
 		return nil, err

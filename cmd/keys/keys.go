@@ -13,12 +13,15 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/restorefs/restorefs/backupstore"
+	"github.com/restorefs/restorefs/cmd/cmdline"
 	"github.com/restorefs/restorefs/fusefs/inside/luks"
+	"github.com/restorefs/restorefs/materialize/cinderapi"
 )
 
 // Keys are the keys that were given, and what was unlocked with them.
 type Keys struct {
 	passphrases []*luks.Secret
+	vault       *vault // has them instead; nil: there is none
 	memory      int64
 	log         *slog.Logger
 
@@ -39,18 +42,25 @@ type unlocking struct {
 // Open reads the keys that o asks for, of which there must be some, and has the process dump no
 // core from now on. memory is what Argon2 may take, in bytes.
 func Open(o Options, memory int64, log *slog.Logger) (*Keys, error) {
+	if o.File != "" && o.FD != "" || o.FromCloud && o.File+o.FD != "" {
+		return nil, cmdline.Usagef("--luks-key-file, --luks-passphrase-fd and --luks-from-cloud " +
+			"exclude each other")
+	}
 	keepPrivate(log)
+	k := &Keys{memory: memory, log: log, known: map[[sha256.Size]byte]*unlocking{}}
+	if o.FromCloud {
+		k.vault = newVault(cinderapi.Options{Cloud: o.Cloud, Logger: log})
+		return k, nil
+	}
 	key, err := o.read(log)
 	if err != nil {
 		return nil, err
 	}
 	defer key.Close()
-	list, err := passphrases(key.Bytes())
-	if err != nil {
+	if k.passphrases, err = passphrases(key.Bytes()); err != nil {
 		return nil, err
 	}
-	return &Keys{passphrases: list, memory: memory, log: log,
-		known: map[[sha256.Size]byte]*unlocking{}}, nil
+	return k, nil
 }
 
 // keepPrivate keeps what the process has in memory from core dumps, and from other processes of its
@@ -73,6 +83,9 @@ func (k *Keys) Close() {
 	defer k.use.Unlock()
 	k.closed = true
 	closeAll(k.passphrases)
+	if k.vault != nil {
+		k.vault.close()
+	}
 	for _, u := range k.known {
 		if u.disk != nil {
 			u.disk.Close()
@@ -103,7 +116,13 @@ func (k *Keys) Unlock(ctx context.Context, b *backupstore.Backup, r io.ReaderAt,
 	if u.disk != nil || u.err != nil {
 		return u.disk, u.err
 	}
-	key, err := h.Unlock(ctx, r, k.passphrases, luks.Options{MemoryBytes: k.memory})
+	list := k.passphrases
+	if k.vault != nil {
+		if list, err = k.vault.passphrases(ctx, b); err != nil {
+			return nil, locked(b, err)
+		}
+	}
+	key, err := h.Unlock(ctx, r, list, luks.Options{MemoryBytes: k.memory})
 	switch {
 	case err == nil:
 		u.disk = key
@@ -153,7 +172,10 @@ func (e *LockedError) Error() string {
 }
 
 // Locked says that trying again is of no use.
-func (e *LockedError) Locked() bool { return true }
+func (e *LockedError) Locked() bool {
+	_, asked := errors.AsType[*cinderapi.Error](e.Err)
+	return !asked
+}
 
 // Unwrap returns the cause.
 func (e *LockedError) Unwrap() error { return e.Err }

@@ -41,7 +41,7 @@ func groups() []Group {
 	of("overlay", "questions", "yes")
 	of("cat", "what is read", "overlay with")
 	of("tar", "what is read", "overlay with")
-	of("", "encrypted volumes", "decrypt luks-key-file luks-passphrase-fd")
+	of("", "encrypted volumes", "decrypt luks-key-file luks-passphrase-fd luks-from-cloud")
 	of("", "the cloud", "os-cloud")
 	of("", "speed and memory",
 		"jobs memory bwlimit nice-io disk-cache disk-cache-size cache-dir trust-group")

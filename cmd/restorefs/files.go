@@ -23,7 +23,8 @@ const (
 
 // filesFlagsOf are the flags of each command that reads files inside a disk.
 func filesFlagsOf(memory string, own ...cli.Flag) []cli.Flag {
-	return append(append(own, luksFlags()...), shareFlag(), memoryFlagOf(memory), cacheDirFlag(),
+	return append(append(own, luksFlags()...), cloudFlag(), shareFlag(),
+		memoryFlagOf(memory), cacheDirFlag(),
 		&cli.StringSliceFlag{Name: "with",
 			Usage: "a `BACKUP` of another disk of the server, on which its volumes of LVM lie " +
 				"too; can be given several times"},

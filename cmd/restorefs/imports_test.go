@@ -40,7 +40,7 @@ var mayImport = map[string][]string{
 	"cmd/overlays": {
 		"cmd/cmdline", "cmd/console", "cmd/places", "cmd/report", "cmd/wording", "fusefs/overlay",
 	},
-	"cmd/keys":     {"backupstore", "cmd/cmdline", "fusefs/inside/luks"},
+	"cmd/keys":     {"backupstore", "cmd/cmdline", "fusefs/inside/luks", "materialize/cinderapi"},
 	"cmd/wording":  {"backupstore/safetext"},
 	"cmd/cmdline":  {"cmd/wording"},
 	"cmd/console":  {"backupstore/safetext", "cmd/cmdline", "cmd/wording"},

@@ -14,9 +14,13 @@ func luksFlags() []cli.Flag {
 				"its bytes in hexadecimal, as cryptsetup gets them from Cinder"},
 		&cli.StringFlag{Name: "luks-passphrase-fd",
 			Usage: "the same, read from the open descriptor `N`"},
+		&cli.BoolFlag{Name: "luks-from-cloud", DisableDefaultText: true,
+			Usage: "get the key of each encrypted volume from the cloud's Barbican, as the user " +
+				"of --os-cloud or of the OS_* variables"},
 	}
 }
 
 func keysOf(c *cli.Context) keys.Options {
-	return keys.Options{File: c.String("luks-key-file"), FD: c.String("luks-passphrase-fd")}
+	return keys.Options{File: c.String("luks-key-file"), FD: c.String("luks-passphrase-fd"),
+		FromCloud: c.Bool("luks-from-cloud"), Cloud: c.String("os-cloud")}
 }

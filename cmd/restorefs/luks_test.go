@@ -2,9 +2,13 @@ package main
 
 import (
 	"bytes"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/restorefs/restorefs/backupstore/storetest"
@@ -82,6 +86,65 @@ func TestAnEncryptedVolumeIsReadWithItsKey(t *testing.T) {
 	if out, errs, code := restorefs(t, on("show", "--json", b.ID)...); code != 0 ||
 		!strings.Contains(out, `"cipher": "aes-xts-plain64"`) {
 		t.Errorf("show: %s %s %d", out, errs, code)
+	}
+}
+
+// TestTheKeyOfAnEncryptedVolumeComesFromTheCloud has a server that answers as Cinder and Barbican do,
+// by their documentation; no real Barbican was asked.
+func TestTheKeyOfAnEncryptedVolumeComesFromTheCloud(t *testing.T) {
+	share, b, open, _, raw, _ := luksShare(t)
+	key, err := os.ReadFile(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var mu sync.Mutex
+	var asked []string
+	cloud := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		asked = append(asked, r.URL.Path)
+		switch {
+		case r.URL.Path == "/v3/":
+			fmt.Fprint(w, `{"versions":[{"id":"v3.0","version":"3.70"}]}`)
+		case strings.HasSuffix(r.URL.Path, "/backups/"+b.ID):
+			fmt.Fprintf(w, `{"backup":{"id":%q,"encryption_key_id":"own"}}`, b.ID)
+		case r.URL.Path == "/barbican/v1/secrets/own/payload" && r.Header.Get("Accept") != "text/plain":
+			w.WriteHeader(http.StatusNotAcceptable)
+		case r.URL.Path == "/barbican/v1/secrets/own/payload":
+			w.Write(key)
+		default:
+			w.WriteHeader(http.StatusNotFound)
+		}
+	}))
+	defer cloud.Close()
+	ask := func(id string) (string, error) {
+		cmd := program(t, "cat", "--share", share, "--luks-from-cloud", id, "p1:/etc/fstab")
+		cmd.Env = append(cmd.Env, "OS_AUTH_TYPE=noauth", "OS_PROJECT_ID=p", "OS_VOLUME_ENDPOINT="+
+			cloud.URL+"/v3", "OS_KEY_MANAGER_ENDPOINT="+cloud.URL+"/barbican")
+		out, err := cmd.CombinedOutput()
+		mu.Lock()
+		defer mu.Unlock()
+		return string(out), err
+	}
+	if out, err := ask(b.ID); err != nil || out != "the table\n" {
+		t.Errorf("%q %v, asked %q", out, err, asked)
+	}
+	mu.Lock()
+	asked = nil
+	mu.Unlock()
+	if out, err := ask(open.ID); err != nil || out != "the table\n" || len(asked) > 0 {
+		t.Errorf("a disk that is not encrypted: %q %v, asked %q", out, err, asked)
+	}
+	mu.Lock()
+	key = []byte("another")
+	mu.Unlock()
+	if out, err := ask(b.ID); err == nil || !strings.Contains(out, "none of its key slots opens") ||
+		strings.Contains(out, "another") {
+		t.Errorf("another key: %q %v", out, err)
+	}
+	cloud.Close()
+	if out, err := ask(b.ID); err == nil || !strings.Contains(out, "encrypted, and does not open") {
+		t.Errorf("a cloud that knows nothing: %q %v", out, err)
 	}
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -75,7 +76,7 @@ func mountFlags() []cli.Flag {
 		&cli.StringFlag{Name: "metrics-listen",
 			Usage: "serve Prometheus metrics at http://`ADDRESS`/metrics; PORT alone is on " +
 				"127.0.0.1"},
-	}, append(luksFlags(), diskCacheFlags()...)...)
+	}, slices.Concat(luksFlags(), []cli.Flag{cloudFlag()}, diskCacheFlags())...)
 }
 
 // ownerHelp explains what else other users need besides a mode.

@@ -20,6 +20,9 @@ type Backup struct {
 	SizeGiB     int64   `json:"size"`
 	ObjectCount int     `json:"object_count"`
 	Incremental bool    `json:"is_incremental"`
+	// EncryptionKeyID is the secret of its own that a backup of an encrypted volume has; nil for
+	// others, and before microversion 3.64.
+	EncryptionKeyID *string `json:"encryption_key_id"`
 }
 
 // FailedImport reports whether the record is only the remains of an import that

@@ -26,12 +26,14 @@ type Call struct {
 	Op           string // what the call does, in words: "set the metadata"
 	On           string // to what: "volume 61c2...", or ""
 	Method       string
-	Path         string // below the project; its parts are escaped (url.PathEscape)
-	URL          string // instead of Path: the whole address
-	Body         any    // as JSON, nil for none
-	Into         any    // for the answer's JSON; nil: it is ignored
-	OK           []int  // statuses that are success; nil: 200 to 204
-	Microversion string // instead of the Service's own
+	Path         string  // below the project; its parts are escaped (url.PathEscape)
+	URL          string  // instead of Path: the whole address
+	Body         any     // as JSON, nil for none
+	Into         any     // for the answer's JSON; nil: it is ignored
+	Accept       string  // instead of JSON
+	Raw          *[]byte // instead of Into: for the answer as it is
+	OK           []int   // statuses that are success; nil: 200 to 204
+	Microversion string  // instead of the Service's own
 	// Harmless says that a POST may be repeated without harm. GET, PUT and DELETE always may.
 	Harmless bool
 
@@ -50,8 +52,11 @@ func (s *Service) Do(ctx context.Context, c Call) error {
 		ok = []int{200, 201, 202, 203, 204}
 	}
 	return retry(ctx, s.options, c, func(ctx context.Context) error {
-		resp, err := sc.Request(ctx, c.Method, target, &gophercloud.RequestOpts{JSONBody: c.Body,
-			OkCodes: ok, KeepResponseBody: true})
+		o := &gophercloud.RequestOpts{JSONBody: c.Body, OkCodes: ok, KeepResponseBody: true}
+		if c.Accept != "" {
+			o.MoreHeaders = map[string]string{"Accept": c.Accept}
+		}
+		resp, err := sc.Request(ctx, c.Method, target, o)
 		if err != nil {
 			return err
 		}
@@ -59,6 +64,9 @@ func (s *Service) Do(ctx context.Context, c Call) error {
 		text, err := io.ReadAll(resp.Body)
 		if err != nil {
 			return err
+		}
+		if c.Raw != nil {
+			*c.Raw = text
 		}
 		if c.Into == nil {
 			return nil

@@ -42,7 +42,8 @@ func derivePBKDF2(ctx context.Context, hashName string, pass, salt []byte, itera
 	var parts sync.WaitGroup
 	for i := range len(out) / each {
 		parts.Go(func() {
-			pbkdf2Part(ctx, newHash, pass, salt, iterations, uint32(i+1), out[i*each:(i+1)*each])
+			pbkdf2Part(ctx, newHash, pass, salt, iterations, uint32(i+1), out[i*each:(i+1)*each],
+				hashName == "sha256" && hasLoop)
 		})
 	}
 	parts.Wait()
@@ -53,12 +54,15 @@ func derivePBKDF2(ctx context.Context, hashName string, pass, salt []byte, itera
 const checkEvery = 1 << 13
 
 func pbkdf2Part(ctx context.Context, newHash func() hash.Hash, pass, salt []byte, iterations int64,
-	part uint32, out []byte) {
+	part uint32, out []byte, fast bool) {
 	mac := hmac.New(newHash, pass)
 	mac.Write(salt)
 	mac.Write(binary.BigEndian.AppendUint32(nil, part))
 	u := mac.Sum(nil)
 	copy(out, u)
+	if fast && fastPart(ctx, pass, u, iterations, out) == nil {
+		return
+	}
 	for i := int64(1); i < iterations; i++ {
 		if i%checkEvery == 0 && ctx.Err() != nil {
 			return
