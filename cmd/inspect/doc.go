@@ -1,5 +1,5 @@
-// Package inspect is what looks at backups and restores none: list, show, verify, diff and index,
-// behind their flags.
+// Package inspect is what looks at backups and restores none: list, show, map, verify, diff,
+// index and report, behind their flags.
 //
 // It owns which backups are meant, what of them is read, and what is told beside the results. It
 // leaves to others opening the share (cmd/source), finding out (backupstore, materialize) and what
