@@ -111,47 +111,56 @@ func TestCompletionOfALineInBash(t *testing.T) {
 	need(t, "bash")
 	env, share := seen(t, []string{"db data", "db-data", "web"})
 	web := storetest.ID("volume web")
+	conf := filepath.Join(t.TempDir(), "cinder.conf")
+	text := "[DEFAULT]\nbackup_driver = cinder.backup.drivers.posix.PosixBackupDriver\nbackup_posix_path = " + share + "\n"
+	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	breaks := " \t\n\"'@><=;|&(:"
 	for line, want := range map[string]string{
-		"restorefs mou":                           "words mount",
-		"restorefs rest":                          "words restore",
-		"restorefs list --gr":                     "words --graph",
-		"restorefs list --format j":               "words json",
-		"restorefs list --format=j":               "words json",
-		"restorefs --format=q":                    "words qcow2",
-		"restorefs show web@":                     "words 2026-01-02T03:04:07 latest",
-		"restorefs show web@la":                   "words latest",
-		"restorefs show db-data@2026-01-02T":      "words 2026-01-02T03:04:06",
-		`restorefs show "db dat`:                  "words db data db data@latest",
-		`restorefs show db\ dat`:                  `words db\ data db\ data@latest`,
-		"restorefs list --volume we":              "words web",
-		"restorefs list --volume=we":              "words web",
-		"restorefs mount --backup web@l":          "words latest",
-		"restorefs show " + web[:9]:               "words ",
-		"restorefs find " + web[:9]:               "words " + web,
-		"restorefs materialize web@latest ":       "files",
-		"restorefs mount ":                        "dirs",
-		"restorefs mount --log-file /t":           "files",
-		"restorefs mount --log-file=/t":           "files",
-		"restorefs show --json >fil":              "files",
-		"restorefs show --json > x we":            "words web web@latest",
-		"X=1 restorefs unm":                       "words unmount",
-		"restorefs overlay dis":                   "words discard",
-		"restorefs overlay discard ":              "dirs",
-		"restorefs diff web ":                     "words db\\ data db\\ data@latest db-data db-data@latest web web@latest",
-		"restorefs list -- --":                    "words",
-		"restorefs nonsense ":                     "words",
-		"restorefs list --share /none --volu":     "words --volume",
-		"restorefs show --share /none w":          "words",
-		"restorefs show --share " + share + " we": "words web web@latest",
-		"restorefs materialize --salvage=":        "words keep zero",
-		"restorefs completion z":                  "words zsh",
-		"restorefs help sha":                      "words share",
-		"restorefs ls web@latest /et":             "words",
-		"restorefs cp web@latest /etc /srv/r":     "files",
+		"restorefs mou":                                "words mount",
+		"restorefs rest":                               "words restore",
+		"restorefs list --gr":                          "words --graph",
+		"restorefs list --format j":                    "words json",
+		"restorefs list --format=j":                    "words json",
+		"restorefs --format=q":                         "words qcow2",
+		"restorefs show web@":                          "words 2026-01-02T03:04:07 latest",
+		"restorefs show web@la":                        "words latest",
+		"restorefs show db-data@2026-01-02T":           "words 2026-01-02T03:04:06",
+		`restorefs show "db dat`:                       "words db data db data@latest",
+		`restorefs show db\ dat`:                       `words db\ data db\ data@latest`,
+		"restorefs list --volume we":                   "words web",
+		"restorefs list --volume=we":                   "words web",
+		"restorefs mount --backup web@l":               "words latest",
+		"restorefs show " + web[:9]:                    "words ",
+		"restorefs find " + web[:9]:                    "words " + web,
+		"restorefs materialize web@latest ":            "files",
+		"restorefs mount ":                             "dirs",
+		"restorefs mount --log-file /t":                "files",
+		"restorefs mount --log-file=/t":                "files",
+		"restorefs show --json >fil":                   "files",
+		"restorefs show --json > x we":                 "words web web@latest",
+		"X=1 restorefs unm":                            "words unmount",
+		"restorefs overlay dis":                        "words discard",
+		"restorefs overlay discard ":                   "dirs",
+		"restorefs diff web ":                          "words db\\ data db\\ data@latest db-data db-data@latest web web@latest",
+		"restorefs list -- --":                         "words",
+		"restorefs nonsense ":                          "words",
+		"restorefs list --share /none --volu":          "words --volume",
+		"restorefs show --share /none w":               "words",
+		"restorefs show --share " + share + " we":      "words web web@latest",
+		"restorefs materialize --salvage=":             "words keep zero",
+		"restorefs show --cinder-conf " + conf + " we": "words web web@latest",
+		"restorefs completion z":                       "words zsh",
+		"restorefs help sha":                           "words share",
+		"restorefs ls web@latest /et":                  "words",
+		"restorefs cp web@latest /etc /srv/r":          "files",
 	} {
 		cmd := program(t, "__complete", "bash", breaks, line)
 		cmd.Env = append(slices.Clone(env), "RESTOREFS_TEST_MAIN=1")
+		if strings.Contains(line, "--cinder-conf") {
+			cmd.Env = append(cmd.Env, "RESTOREFS_SHARE=")
+		}
 		out, err := cmd.Output()
 		lines := slices.DeleteFunc(strings.Split(strings.TrimSuffix(string(out), "\n"), "\n"), func(s string) bool { return strings.Contains(s, "-") && len(s) == 36 })
 		if strings.Contains(line, web[:9]) {
@@ -170,6 +179,11 @@ func typeInto(t *testing.T, env, shell, keys []string) (lines []string) {
 	master, tty := terminal(t, 200)
 	cmd := exec.Command(shell[0], shell[1:]...)
 	cmd.Env, cmd.Dir = env, t.TempDir()
+	defer func() {
+		if left, err := os.ReadDir(cmd.Dir); err != nil || len(left) > 0 {
+			t.Errorf("a name was run: %v, %v", left, err)
+		}
+	}()
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = tty, tty, tty
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true, Ctty: 0}
 	if err := cmd.Start(); err != nil {
@@ -205,7 +219,7 @@ func typeInto(t *testing.T, env, shell, keys []string) (lines []string) {
 
 func TestCompletionOnATerminal(t *testing.T) {
 	unwatched(t)
-	env, _ := seen(t, []string{"db data", "$(touch PWNED)"})
+	env, _ := seen(t, []string{"db data", "$(touch PWNED)", "`touch PWNED`", "a;touch PWNED", "it's"})
 	rc := filepath.Join(t.TempDir(), ".zshrc")
 	text := "[ -z \"$ZSH_VERSION\" ] || { autoload -U compinit; compinit -D -u; }\n" +
 		"source <(restorefs completion ${ZSH_VERSION:+z}${BASH_VERSION:+ba}sh)\nPS1=READY\n"
@@ -223,9 +237,11 @@ func TestCompletionOnATerminal(t *testing.T) {
 			need(t, name)
 			got := typeInto(t, env, shell, []string{
 				"restorefs show 'db data@l", "restorefs list --format cs", `restorefs list --volume \$`,
+				"restorefs list --volume \\`", `restorefs list --volume a\;`, "restorefs list --volume i",
 			})
 			want := []string{
 				"<show><db data@latest>", "<list><--format><csv>", "<list><--volume><$(touch PWNED)>",
+				"<list><--volume><`touch PWNED`>", "<list><--volume><a;touch PWNED>", "<list><--volume><it's>",
 			}
 			if !slices.Equal(got, want) {
 				t.Errorf("%q, not %q", got, want)
