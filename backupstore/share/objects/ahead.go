@@ -10,9 +10,10 @@ import (
 )
 
 const (
-	// blockBytes is what one request asks for, unless the object ends. A request costs a round trip
-	// and some work on both sides, whatever it asks for: a reader of 4 KiB gets the rest of a MiB
-	// with it, which a decoder is about to want.
+	// blockBytes is the least that a request asks for, unless the object ends. A request costs a
+	// round trip and some work on both sides, whatever it asks for: a reader of 4 KiB gets the rest
+	// of a MiB with it, which a decoder is about to want. For a reader in sequence one request asks
+	// for several blocks.
 	blockBytes = 1 << 20
 	// defaultAhead is Options.ReadAhead.
 	defaultAhead = 16 << 20
@@ -24,17 +25,18 @@ const (
 
 // source is a file of which blocks are read.
 type source interface {
-	// fetch fills p from offset off, with one request unless that is cut.
-	fetch(ctx context.Context, p []byte, off int64) error
+	// fetch fills parts, one behind the other, from offset off, with one request unless that is
+	// cut. It calls full with the number of each part when that is filled.
+	fetch(ctx context.Context, parts [][]byte, off int64, full func(part int)) error
 	// Size is the length of the file.
 	Size() int64
 	// life ends when the file is closed.
 	life() context.Context
 }
 
-// ahead joins small reads of all files of a store into requests of a MiB, and makes those of a
-// reader in sequence before it asks, several at a time. A reader begins a row of blocks where it
-// reads; when it goes on from one into the next, more of them are on their way.
+// ahead joins small reads of all files of a store into requests of a MiB, and those of a reader in
+// sequence into larger ones, which are made before it asks. A reader begins a row of blocks where
+// it reads; when it goes on from one into the next, more of them are on their way.
 type ahead struct {
 	total int // blocks that there is memory for
 
@@ -82,7 +84,7 @@ func (a *ahead) read(ctx context.Context, of source, p []byte, off int64) error 
 		b := a.take(of, off)
 		if b == nil { // all memory is in use
 			n := min(len(p), blockBytes)
-			if err := of.fetch(ctx, p[:n], off); err != nil {
+			if err := of.fetch(ctx, [][]byte{p[:n]}, off, func(int) {}); err != nil {
 				return err
 			}
 			p, off = p[n:], off+int64(n)
@@ -105,7 +107,9 @@ func pieces(ctx context.Context, of source, p []byte, off int64) error {
 	group.SetLimit(maxWindow)
 	for at := 0; at < len(p); at += blockBytes {
 		part := p[at:min(len(p), at+blockBytes)]
-		group.Go(func() error { return of.fetch(ctx, part, off+int64(at)) })
+		group.Go(func() error {
+			return of.fetch(ctx, [][]byte{part}, off+int64(at), func(int) {})
+		})
 	}
 	return group.Wait()
 }
@@ -178,7 +182,7 @@ func (a *ahead) take(of source, off int64) *block {
 		r.window = min(maxWindow, max(1, 2*r.window), max(1, a.total/len(a.rows)-1))
 	}
 	if at < 0 {
-		if !a.add(r, off) {
+		if !a.add(r, off, 1) {
 			a.drop(r)
 			return nil
 		}
@@ -190,34 +194,54 @@ func (a *ahead) take(of source, off int64) *block {
 		a.free(past)
 	}
 	r.blocks = r.blocks[at:]
-	for len(r.blocks) <= r.window && r.end() < of.Size() && a.add(r, r.end()) {
-		continue
+	// Half a window at once, so that requests are large.
+	if missing := r.window + 1 - len(r.blocks); 2*missing >= r.window && r.end() < of.Size() {
+		a.add(r, r.end(), missing)
 	}
 	return b
 }
 
-// add asks for the block of r at off. Where there is no memory it takes that of the reader that was
-// there least recently.
-func (a *ahead) add(r *row, off int64) bool {
+// add asks for n blocks of r from off, or fewer if there is no memory for all. If there is none for
+// its first one it takes that of the reader that was there least recently.
+func (a *ahead) add(r *row, off int64, n int) bool {
 	if len(r.blocks) == 0 && a.left == 0 && a.rows[0] != r {
 		a.drop(a.rows[0])
 	}
-	if a.left == 0 {
+	var blocks []*block
+	for ; len(blocks) < n && a.left > 0 && off < r.of.Size(); off += blockBytes {
+		a.left--
+		buf, _ := a.pool.Get().(*[]byte)
+		if buf == nil {
+			buf = new(make([]byte, blockBytes))
+		}
+		blocks = append(blocks, &block{off: off, done: make(chan struct{}),
+			buf: (*buf)[:min(blockBytes, r.of.Size()-off)]})
+	}
+	if len(blocks) == 0 {
 		return false
 	}
-	a.left--
-	buf, _ := a.pool.Get().(*[]byte)
-	if buf == nil {
-		buf = new(make([]byte, blockBytes))
-	}
-	b := &block{off: off, done: make(chan struct{}), buf: (*buf)[:min(blockBytes, r.of.Size()-off)]}
-	r.blocks = append(r.blocks, b)
-	go a.fetch(r.of, b)
+	r.blocks = append(r.blocks, blocks...)
+	go a.fetch(r.of, blocks)
 	return true
 }
 
-func (a *ahead) fetch(of source, b *block) {
-	err := of.fetch(of.life(), b.buf, b.off)
+// fetch fills blocks with one request.
+func (a *ahead) fetch(of source, blocks []*block) {
+	parts := make([][]byte, len(blocks))
+	for i, b := range blocks {
+		parts[i] = b.buf
+	}
+	filled := 0
+	err := of.fetch(of.life(), parts, blocks[0].off, func(part int) {
+		a.arrived(blocks[part], nil)
+		filled = part + 1
+	})
+	for _, b := range blocks[filled:] {
+		a.arrived(b, err)
+	}
+}
+
+func (a *ahead) arrived(b *block, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	b.err, b.ready = err, true

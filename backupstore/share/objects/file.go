@@ -195,11 +195,14 @@ func (f *file) ReadAt(ctx context.Context, p []byte, off int64) (n int, err erro
 	return n, err
 }
 
-// fetch fills p from the store. Where an answer ends too early it asks for the rest.
-func (f *file) fetch(ctx context.Context, p []byte, off int64) error {
-	n := 0
+// fetch implements source. Where an answer ends too early it asks for the rest.
+func (f *file) fetch(ctx context.Context, parts [][]byte, off int64, full func(int)) error {
+	end, at, n := off, 0, 0 // of all; the part that is filled now, and how far
+	for _, p := range parts {
+		end += int64(len(p))
+	}
 	return f.share.o.Policy.Again(ctx, func() (again bool, err error) {
-		part := Part{Off: off + int64(n), Len: int64(len(p) - n), ETag: f.info.ETag}
+		part := Part{Off: off, Len: end - off, ETag: f.info.ETag}
 		a, err := f.share.store.Get(ctx, f.info.Key, part)
 		if err != nil {
 			return false, err
@@ -208,12 +211,15 @@ func (f *file) fetch(ctx context.Context, p []byte, off int64) error {
 		if err := f.check(a.Header, part); err != nil {
 			return false, err
 		}
-		k, err := io.ReadFull(a.Body, p[n:])
-		n += k
-		if err == nil {
-			return false, nil
+		for ; at < len(parts); at, n = at+1, 0 {
+			k, err := io.ReadFull(a.Body, parts[at][n:])
+			n, off = n+k, off+int64(k)
+			if err != nil {
+				return ctx.Err() == nil, fmt.Errorf("the connection was cut: %w", err)
+			}
+			full(at)
 		}
-		return ctx.Err() == nil, fmt.Errorf("the connection was cut: %w", err)
+		return false, nil
 	})
 }
 
