@@ -8,7 +8,7 @@ type Attr struct {
 	UID, GID  uint32
 	Nlink     uint32
 	Size      int64  // in bytes
-	Blocks512 int64  // st_blocks: what it takes, in units of 512 bytes
+	Blocks512 int64  // st_blocks, in units of 512 bytes: see [FS.Stat]
 	Rdev      uint64 // of a device file, as Linux has st_rdev
 
 	Atime, Mtime, Ctime time.Time
@@ -18,7 +18,9 @@ type Attr struct {
 	Verity    bool // always false
 }
 
-// Stat returns the attributes of an inode.
+// Stat returns the attributes of an inode. The blocks of a file of which the log leaves extents to
+// be mapped are those of its contents and of its map of extents as it is: the kernel, which does
+// that, may take a block more for the map (xfs_bmap_extents_to_btree, xfs_bmbt_alloc_block).
 func (f *FS) Stat(ino uint64) (Attr, error) {
 	in, err := f.visible(ino)
 	if err != nil {

@@ -105,8 +105,8 @@ func compareCopies(t *testing.T, copies []string) {
 }
 
 // forgiveMapBlocks takes what the kernel says that a file takes, where it may have needed a block
-// more for the map of extents: it puts what a log leaves to be mapped into that, and a leaf of it
-// can be full (xfs_bmap_add_extent_hole_real, xfs_bmbt_alloc_block). We map it without a block.
+// more for the map of extents: see [FS.Stat]. So it is where a log ends behind the intent to map the
+// extent for which a list becomes a tree, or for which a leaf is full.
 func forgiveMapBlocks(f *FS, got, want guest.View) {
 	for path, facts := range got {
 		ino, _ := strconv.ParseUint(facts["inode"], 10, 64)
