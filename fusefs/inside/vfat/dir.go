@@ -123,13 +123,13 @@ func (f *FS) listFAT(dir entry, give func(entry) error) error {
 	return f.slots(dir, func(off int64, slot []byte) error {
 		switch attr := slot[11]; {
 		case slot[0] == slotDeleted:
-			long = longName{}
+			long.forget()
 			return nil
 		case attr&attrMask == attrLong:
 			long.add(slot)
 			return nil
 		case attr&attrVolume != 0 || slot[0] == '.': // a label, or "." and ".."
-			long = longName{}
+			long.forget()
 			return nil
 		}
 		e := f.parse(slot, off)

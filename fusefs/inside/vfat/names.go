@@ -1,8 +1,10 @@
 package vfat
 
 import (
+	"bytes"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -42,17 +44,27 @@ func shortName(slot []byte) string {
 	if raw[0] == 0x05 {
 		raw[0] = slotDeleted // which could not stand there
 	}
-	name, kind := strings.TrimRight(oemText(raw[:8]), " "), strings.TrimRight(oemText(raw[8:]), " ")
-	if slot[12]&8 != 0 {
-		name = strings.ToLower(name)
+	var buf [40]byte // enough without a piece of memory for each name
+	name := appendPart(buf[:0], raw[:8], slot[12]&8 != 0)
+	if kind := bytes.TrimRight(raw[8:], " "); len(kind) > 0 {
+		name = appendPart(append(name, '.'), kind, slot[12]&16 != 0)
 	}
-	if slot[12]&16 != 0 {
-		kind = strings.ToLower(kind)
+	return string(name)
+}
+
+// appendPart appends a part of a short name, in small letters if that is said of it.
+func appendPart(to, part []byte, small bool) []byte {
+	for _, c := range bytes.TrimRight(part, " ") {
+		r := rune(c)
+		if c >= 0x80 {
+			r = oem[c-0x80]
+		}
+		if small {
+			r = unicode.ToLower(r)
+		}
+		to = utf8.AppendRune(to, r)
 	}
-	if kind != "" {
-		name += "." + kind
-	}
-	return name
+	return to
 }
 
 // shortChecksum is what pieces of a long name have of the short one.
@@ -105,7 +117,7 @@ func (l *longName) add(slot []byte) {
 		l.pieces, l.left, l.sum = order, order, slot[13]
 	}
 	if order == 0 || order > 20 || order != l.left || slot[13] != l.sum {
-		*l = longName{}
+		l.forget()
 		return
 	}
 	at := l.text[(order-1)*26:]
@@ -122,6 +134,9 @@ func (l *longName) take(slot []byte) string {
 	if l.whole && l.sum == shortChecksum(slot) {
 		name = wideName(l.text[:l.pieces*26])
 	}
-	*l = longName{}
+	l.forget()
 	return name
 }
+
+// forget begins anew. Of the text only what was added since counts.
+func (l *longName) forget() { l.pieces, l.left, l.sum, l.whole = 0, 0, 0, false }
