@@ -65,8 +65,8 @@ func (d *dirNode) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (
 		if no != 0 {
 			return nil, no
 		}
-		if e.backup != nil {
-			return d.lookupPartitions(ctx, e.backup, at, out)
+		if disk := e.disk(); disk != nil {
+			return d.lookupPartitions(ctx, disk, at, out)
 		}
 	}
 	if name == plainName && d.t.plain != nil {
@@ -74,8 +74,8 @@ func (d *dirNode) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (
 		if no != 0 {
 			return nil, no
 		}
-		if e.backup != nil {
-			return d.lookupPlain(ctx, e.backup, at, out)
+		if disk := e.disk(); disk != nil {
+			return d.lookupPlain(ctx, disk, at, out)
 		}
 	}
 	if name == filesName && d.t.guests != nil {
@@ -83,8 +83,8 @@ func (d *dirNode) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (
 		if no != 0 {
 			return nil, no
 		}
-		if e.backup != nil && d.t.hasFiles(e.backup) {
-			return d.lookupFiles(ctx, e.backup, at, out), 0
+		if disk := e.disk(); disk != nil && d.t.hasFiles(disk) {
+			return d.lookupFiles(ctx, disk, at, out), 0
 		}
 	}
 	e, no := d.t.at(ctx, at)
@@ -94,15 +94,15 @@ func (d *dirNode) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (
 	out.SetEntryTimeout(d.t.entryTimeout)
 	out.SetAttrTimeout(fileAttrTimeout)
 	switch e.kind {
-	case dirKind:
+	case dirKind, backupKind:
 		n := &dirNode{node: node{t: d.t}, path: at}
 		n.attr(&out.Attr, e.mtime)
 		out.SetAttrTimeout(d.t.entryTimeout)
 		return d.NewInode(ctx, n, stable(syscall.S_IFDIR, at)), 0
 	case linkKind:
-		n := &linkNode{node: node{t: d.t}, target: e.target, mtime: e.mtime}
+		n := &linkNode{node: node{t: d.t}, target: e.target(), mtime: e.mtime}
 		n.attr(&out.Attr)
-		return d.NewInode(ctx, n, stable(syscall.S_IFLNK, at, e.target, e.mtime.UnixNano())), 0
+		return d.NewInode(ctx, n, stable(syscall.S_IFLNK, at, n.target, e.mtime.UnixNano())), 0
 	case volumeKind:
 		n := &volumeNode{node: node{t: d.t}, backup: *e.backup, size: e.backup.Size}
 		n.attr(&out.Attr)
@@ -131,23 +131,25 @@ func (d *dirNode) Readdir(ctx context.Context) (gofs.DirStream, syscall.Errno) {
 		return nil, no
 	}
 	parent := strings.TrimSuffix(path.Dir(d.path), ".")
-	list := make([]fuse.DirEntry, 0, len(e.order)+2)
+	names := e.names()
+	list := make([]fuse.DirEntry, 0, len(names)+2)
 	list = append(list,
 		fuse.DirEntry{Name: ".", Mode: syscall.S_IFDIR, Ino: inode(d.path)},
 		fuse.DirEntry{Name: "..", Mode: syscall.S_IFDIR, Ino: inode(parent)})
-	for _, name := range e.order {
+	for _, name := range names {
 		list = append(list, fuse.DirEntry{
-			Name: name, Mode: typeBits(e.children[name].kind), Ino: inode(d.join(name))})
+			Name: name, Mode: typeBits(e.child(name).kind), Ino: inode(d.join(name))})
 	}
-	if e.backup != nil && d.t.listsPlain(ctx, e.backup) {
+	disk := e.disk()
+	if disk != nil && d.t.listsPlain(ctx, disk) {
 		list = append(list, fuse.DirEntry{Name: plainName, Mode: syscall.S_IFREG,
 			Ino: inode(d.join(plainName))})
 	}
-	if e.backup != nil && d.t.listPartitions(ctx, e.backup) {
+	if disk != nil && d.t.listPartitions(ctx, disk) {
 		list = append(list, fuse.DirEntry{Name: partitionsName, Mode: syscall.S_IFDIR,
 			Ino: inode(d.join(partitionsName))})
 	}
-	if e.backup != nil && d.t.hasFiles(e.backup) {
+	if disk != nil && d.t.hasFiles(disk) {
 		list = append(list, fuse.DirEntry{Name: filesName, Mode: syscall.S_IFDIR,
 			Ino: inode(d.join(filesName))})
 	}

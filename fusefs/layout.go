@@ -9,7 +9,8 @@ import (
 type kind uint8
 
 const (
-	dirKind kind = iota
+	dirKind    kind = iota
+	backupKind      // the directory of a backup
 	linkKind
 	volumeKind
 	metadataKind
@@ -17,15 +18,14 @@ const (
 	infoKind
 )
 
-// entry is one file, link or directory of the tree. It is not modified once
-// layout has returned it.
+// entry is one file, link or directory of the tree. It is not modified once layout has returned it.
+// A share has many backups: what is in the directory of one is made when somebody looks.
 type entry struct {
 	kind   kind
 	mtime  time.Time
-	target string  // of a link
-	backup *Backup // of a file, and of a directory that may have partitions
+	backup *Backup // of all but a directory of directories
 
-	children map[string]*entry // of a directory
+	children map[string]*entry // of a directory of directories
 	order    []string          // the children's names, sorted
 }
 
@@ -35,6 +35,61 @@ func (e *entry) add(name string, c *entry) {
 	}
 	e.children[name] = c
 }
+
+// names returns the names in a directory, sorted.
+func (e *entry) names() []string {
+	if e.kind != backupKind {
+		return e.order
+	}
+	names := make([]string, 0, len(filesOfBackup))
+	for _, f := range filesOfBackup {
+		if e.has(f.kind) {
+			names = append(names, f.name)
+		}
+	}
+	return names
+}
+
+// child returns the entry of that name, nil when there is none.
+func (e *entry) child(name string) *entry {
+	if e.kind != backupKind {
+		return e.children[name]
+	}
+	for _, f := range filesOfBackup {
+		if f.name == name && e.has(f.kind) {
+			return &entry{kind: f.kind, mtime: e.mtime, backup: e.backup}
+		}
+	}
+	return nil
+}
+
+// filesOfBackup are the files that the directory of a backup may have, by their names.
+var filesOfBackup = []struct {
+	name string
+	kind kind
+}{
+	{infoName, infoKind}, {"metadata.json", metadataKind}, {problemName, problemKind},
+	{"volume.raw", volumeKind},
+}
+
+// has reports whether the directory of a backup has a file of that kind.
+func (e *entry) has(k kind) bool {
+	if k == problemKind {
+		return e.backup.Problem != "" || e.backup.Short != ""
+	}
+	return e.disk() != nil
+}
+
+// disk returns the backup whose disk, with its partitions, is in a directory, nil if there is none.
+func (e *entry) disk() *Backup {
+	if e.kind == backupKind && (e.backup.Problem == "" || e.backup.Partial) {
+		return e.backup
+	}
+	return nil
+}
+
+// target is where a link leads.
+func (e *entry) target() string { return "../../backups/" + fileName(e.backup.ID, "") }
 
 // dir returns the directory of that name, which it makes if there is none.
 func (e *entry) dir(name string) *entry {
@@ -48,6 +103,9 @@ func (e *entry) dir(name string) *entry {
 
 // finish sorts the names and gives each directory the time of its newest entry.
 func (e *entry) finish() {
+	if len(e.children) > 0 {
+		e.order = make([]string, 0, len(e.children))
+	}
 	for name, c := range e.children {
 		c.finish()
 		e.order = append(e.order, name)
@@ -64,7 +122,7 @@ func (e *entry) find(path string) *entry {
 		return e
 	}
 	for name := range strings.SplitSeq(path, "/") {
-		if e = e.children[name]; e == nil {
+		if e = e.child(name); e == nil {
 			return nil
 		}
 	}
@@ -80,16 +138,7 @@ func layout(list []Backup) *entry {
 	byName := make(map[string]map[string][]*Backup) // volume name, volume id
 	for i := range list {
 		b := &list[i]
-		d := backups.dir(fileName(b.ID, ""))
-		if b.Problem == "" || b.Partial {
-			d.backup = b
-			d.add("volume.raw", &entry{kind: volumeKind, mtime: b.CreatedAt, backup: b})
-			d.add("metadata.json", &entry{kind: metadataKind, mtime: b.CreatedAt, backup: b})
-			d.add(infoName, &entry{kind: infoKind, mtime: b.CreatedAt, backup: b})
-		}
-		if b.Problem != "" || b.Short != "" {
-			d.add(problemName, &entry{kind: problemKind, mtime: b.CreatedAt, backup: b})
-		}
+		backups.add(fileName(b.ID, ""), &entry{kind: backupKind, mtime: b.CreatedAt, backup: b})
 		byVolume[b.VolumeID] = append(byVolume[b.VolumeID], b)
 		if byName[b.VolumeName] == nil {
 			byName[b.VolumeName] = make(map[string][]*Backup)
@@ -132,9 +181,7 @@ func addTimes(d *entry, bs []*Backup) {
 	}
 }
 
-func link(b *Backup) *entry {
-	return &entry{kind: linkKind, mtime: b.CreatedAt, target: "../../backups/" + fileName(b.ID, "")}
-}
+func link(b *Backup) *entry { return &entry{kind: linkKind, mtime: b.CreatedAt, backup: b} }
 
 // latest returns the newest backup without a problem, nil when there is none.
 // Of two made at the same time it takes the one with the greater id, so that

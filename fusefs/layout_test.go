@@ -11,13 +11,13 @@ import (
 // list lists a tree, one line for each entry.
 func list(e *entry, at string) []string {
 	var out []string
-	for _, name := range e.order {
-		c, path := e.children[name], at+name
+	for _, name := range e.names() {
+		c, path := e.child(name), at+name
 		switch c.kind {
-		case dirKind:
+		case dirKind, backupKind:
 			out = append(out, list(c, path+"/")...)
 		case linkKind:
-			out = append(out, path+" -> "+strings.TrimPrefix(c.target, "../../backups/"))
+			out = append(out, path+" -> "+strings.TrimPrefix(c.target(), "../../backups/"))
 		default:
 			out = append(out, path)
 		}

@@ -238,7 +238,7 @@ func stable(mode uint32, path string, shows ...any) gofs.StableAttr {
 
 func typeBits(k kind) uint32 {
 	switch k {
-	case dirKind:
+	case dirKind, backupKind:
 		return syscall.S_IFDIR
 	case linkKind:
 		return syscall.S_IFLNK

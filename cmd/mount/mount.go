@@ -12,6 +12,7 @@ import (
 	"github.com/restorefs/restorefs/cmd/metrics"
 	"github.com/restorefs/restorefs/cmd/places"
 	"github.com/restorefs/restorefs/cmd/process"
+	"github.com/restorefs/restorefs/cmd/serve"
 	"github.com/restorefs/restorefs/cmd/source"
 	"github.com/restorefs/restorefs/fusefs"
 )
@@ -68,6 +69,7 @@ func mount(ctx context.Context, o Options) error {
 	if given != nil {
 		o.Disks.Unlock = given.Unlock
 	}
+	asBefore := process.KeepSmall()
 	catalog, share, err := source.Open(ctx, o.Source, o.store)
 	if err != nil {
 		return err
@@ -88,19 +90,25 @@ func mount(ctx context.Context, o Options) error {
 	closes := n.ClosesWithTerminal()
 	signal.Notify(hup, syscall.SIGHUP) // unhandled, it would leave a dead mount
 	defer signal.Stop(hup)
-	o.FUSE.Status, o.FUSE.Source, o.FUSE.Avoid = disks.StatusFile, share.Source, o.avoid(share)
-	if given != nil {
-		o.FUSE.Plain = disks.Plain
-	}
+	o.show(disks, share)
 	server, err := fusefs.Mount(ctx, o.mountpoint, disks, o.FUSE)
 	if err != nil {
 		return err
 	}
+	asBefore()
 	m := &live{
 		o: o, server: server, disks: disks, n: n, hup: hup, closes: closes,
 		gone: make(chan struct{}),
 	}
 	return m.keep(ctx)
+}
+
+// show has the tree show what belongs to these disks.
+func (o *Options) show(disks *serve.Disks, share *locate.Share) {
+	o.FUSE.Status, o.FUSE.Source, o.FUSE.Avoid = disks.StatusFile, share.Source, o.avoid(share)
+	if o.Disks.Unlock != nil { // keys were given
+		o.FUSE.Plain = disks.Plain
+	}
 }
 
 // logTo has the messages of the mount go to the file of --log-file, if there is one.
