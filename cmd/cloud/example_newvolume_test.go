@@ -52,7 +52,8 @@ func restoreToNewVolume(ctx context.Context, dir, ref, place string) (volume str
 		return "", err
 	}
 	err = d.Deliver(ctx, cloud.OnThisMachine(finder), func(ctx context.Context, found *device.Device) (w cloud.Written, err error) {
-		target, err := materialize.Open(ctx, found.Path, materialize.OpenOptions{Size: data.Size(), Backup: backup.ID})
+		target, err := materialize.Open(ctx, found.Path,
+			materialize.OpenOptions{Size: data.Size(), Backup: backup.ID})
 		if err != nil {
 			return w, err
 		}
@@ -83,8 +84,9 @@ func ExampleNewVolume() {
 	}
 	defer os.RemoveAll(dir)
 	backups, volumes := filepath.Join(dir, "backups"), filepath.Join(dir, "volumes")
-	backup, err := storetest.Write(backups, storetest.Spec{ID: storetest.ID("b"), VolumeID: storetest.ID("v"),
-		Content: storetest.Text(1<<20, 1), Volume: storetest.Volume{Name: "db"}})
+	backup, err := storetest.Write(backups, storetest.Spec{ID: storetest.ID("b"),
+		VolumeID: storetest.ID("v"),
+		Content:  storetest.Text(1<<20, 1), Volume: storetest.Volume{Name: "db"}})
 	if err := errors.Join(err, os.Mkdir(volumes, 0o700)); err != nil {
 		fmt.Println(err)
 		return
@@ -93,7 +95,8 @@ func ExampleNewVolume() {
 	defer fake.Close()
 	defer cloudtest.Setenv(fake.Env())()
 
-	volume, err := restoreToNewVolume(context.Background(), backups, backup.ID, volumes+"/volume-{id}")
+	volume, err := restoreToNewVolume(context.Background(), backups, backup.ID,
+		volumes+"/volume-{id}")
 	fmt.Println(volume, err)
 	fmt.Println(fake.Calls())
 	// Output:

@@ -55,8 +55,10 @@ func ExampleImportRecords() {
 		return
 	}
 	defer os.RemoveAll(dir)
-	content, meta := storetest.Text(1<<20, 1), `{"version": 2, "volume-base-metadata": {"size": 1, "project_id": "`+cloudtest.Project+`"}}`
-	full := storetest.Spec{ID: storetest.ID("full"), VolumeID: storetest.ID("v"), Content: content, VolumeMeta: meta}
+	content, meta := storetest.Text(1<<20, 1),
+		`{"version": 2, "volume-base-metadata": {"size": 1, "project_id": "`+cloudtest.Project+`"}}`
+	full := storetest.Spec{ID: storetest.ID("full"), VolumeID: storetest.ID("v"), Content: content,
+		VolumeMeta: meta}
 	top := full
 	top.ID, top.ParentID, top.Parent = storetest.ID("top"), full.ID, content
 	for _, spec := range []storetest.Spec{top, full} {

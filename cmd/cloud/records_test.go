@@ -33,13 +33,15 @@ func records(t *testing.T) []backupstore.Importable {
 	t.Helper()
 	dir, content := t.TempDir(), storetest.Zeros(100000)
 	spec := storetest.Spec{VolumeID: storetest.ID("volume of a chain"), Content: content,
-		VolumeMeta: `{"version": 2, "volume-base-metadata": {"size": 1, "project_id": "` + cloudtest.Project + `"}}`}
+		VolumeMeta: `{"version": 2, "volume-base-metadata": {"size": 1, "project_id": "` +
+			cloudtest.Project + `"}}`}
 	for _, name := range []string{"full", "middle", "top"} {
 		spec.ID = storetest.ID(name)
 		storetest.MustWrite(t, dir, spec)
 		spec.ParentID, spec.Parent = spec.ID, content
 	}
-	spec.ID, spec.VolumeID, spec.Container, spec.ParentID, spec.Parent = storetest.ID("other"), storetest.ID("other volume"), ".", "", nil
+	spec.ID, spec.VolumeID, spec.Container, spec.ParentID, spec.Parent = storetest.ID("other"),
+		storetest.ID("other volume"), ".", "", nil
 	storetest.MustWrite(t, dir, spec)
 	catalog := openCatalog(t, dir)
 	var backups []*backupstore.Backup
@@ -86,18 +88,25 @@ func TestNoRecordIsDeletedThatMayHaveFiles(t *testing.T) {
 		cloudtest.Backup
 		says string
 	}{
-		"an import that failed for a row that had been deleted": {cloudtest.Backup{Status: "error", VolumeID: none, Container: &own}, "Deleting it would delete its files"},
-		"a backup in error":      {cloudtest.Backup{Status: "error", VolumeID: chain, Container: &own}, "reset-state"},
-		"a backup being deleted": {cloudtest.Backup{Status: "deleting", VolumeID: chain, Container: &own}, "in status deleting"},
-		"another container":      {cloudtest.Backup{Status: "available", VolumeID: chain, Container: &none}, "backup_share"},
-		"another volume":         {cloudtest.Backup{Status: "available", VolumeID: none, Container: &own}, "but of volume"},
+		"an import that failed for a row that had been deleted": {cloudtest.Backup{Status: "error",
+			VolumeID: none, Container: &own}, "Deleting it would delete its files"},
+		"a backup in error": {cloudtest.Backup{Status: "error", VolumeID: chain,
+			Container: &own}, "reset-state"},
+		"a backup being deleted": {cloudtest.Backup{Status: "deleting", VolumeID: chain,
+			Container: &own}, "in status deleting"},
+		"another container": {cloudtest.Backup{Status: "available", VolumeID: chain,
+			Container: &none}, "backup_share"},
+		"another volume": {cloudtest.Backup{Status: "available", VolumeID: none,
+			Container: &own}, "but of volume"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := newRecords(t)
 			there.ID = first
 			c.Change(func() { c.Backups[first] = &there.Backup })
 			got, err := ImportRecords(t.Context(), login(t, c.Env()), all[:3], ImportOptions{})
-			if err != nil || len(got) != 3 || got[0].Result != RecordFailed || !strings.Contains(got[0].Err.Error(), there.says) || got[2].Result != RecordSkipped {
+			if err != nil || len(got) != 3 || got[0].Result != RecordFailed ||
+				!strings.Contains(got[0].Err.Error(), there.says) ||
+				got[2].Result != RecordSkipped {
 				t.Errorf("%v %v", got, err)
 			}
 			if calls := c.Called(); len(calls) != 0 {
@@ -118,7 +127,8 @@ func TestALostAnswerIsNoFailure(t *testing.T) {
 				return false
 			}
 			root := ""
-			c.Backups[last] = &cloudtest.Backup{ID: last, Status: "creating", VolumeID: storetest.ID("other volume"), Container: &root}
+			c.Backups[last] = &cloudtest.Backup{ID: last, Status: "creating",
+				VolumeID: storetest.ID("other volume"), Container: &root}
 			panic(http.ErrAbortHandler)
 		}
 	})

@@ -48,7 +48,8 @@ func TestWhatIsLeftIsARangeWhereTheSpeedChanges(t *testing.T) {
 	for i := 11; i <= 60; i++ { // 1 MB/s
 		step(i, 400e6+int64(i-10)*1e6)
 	}
-	if least < 60*time.Second || least > 90*time.Second || most < 500*time.Second || most > 600*time.Second {
+	if least < 60*time.Second || least > 90*time.Second || most < 500*time.Second ||
+		most > 600*time.Second {
 		t.Errorf("after it became slow: %s to %s", least, most)
 	}
 	for i := 61; i <= 100; i++ { // nothing

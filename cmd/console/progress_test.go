@@ -13,7 +13,8 @@ func TestWithoutATerminalThereIsALineEverySoOften(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer ours.Close()
-	s := State{Stage: "copying", Done: 3 << 30, Total: 10 << 30, Rate: 100 << 20, Healed: 32 << 10, LeftMin: 72, LeftMax: 72}
+	s := State{Stage: "copying", Done: 3 << 30, Total: 10 << 30, Rate: 100 << 20, Healed: 32 << 10,
+		LeftMin: 72, LeftMax: 72}
 	stop := ShowLine(its, time.Millisecond, func() State { return s })
 	lines := bufio.NewScanner(ours)
 	for range 3 {

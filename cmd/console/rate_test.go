@@ -8,7 +8,10 @@ import (
 func TestTheRateIsThatOfTheLastSeconds(t *testing.T) {
 	start := time.Unix(1000, 0)
 	w := &window{span: rateWindow, samples: []mark{{at: start}}}
-	at := func(tenths int) time.Time { return start.Add(time.Duration(tenths) * 100 * time.Millisecond) }
+	at := func(tenths int) time.Time {
+		return start.Add(
+			time.Duration(tenths) * 100 * time.Millisecond)
+	}
 	var got int64
 	for i := 1; i <= 100; i++ { // 10 s at 100 a tenth
 		got = w.rate(at(i), "copying", int64(i)*100)

@@ -24,14 +24,16 @@ func TestAnErrorAsJSONIsOneLineWithItsExitCode(t *testing.T) {
 		{errors.New("it broke\x1b"), Reported{Error: "it broke�", Exit: Failed}},
 		{cmdline.Usagef("no such flag\nsee \"help\""),
 			Reported{Error: "no such flag", Hint: "see \"help\"", Exit: Usage}},
-		{fmt.Errorf("read it: %w", backupstore.ErrDamaged), Reported{Error: "read it", Exit: Damaged}},
+		{fmt.Errorf("read it: %w", backupstore.ErrDamaged),
+			Reported{Error: "read it", Exit: Damaged}},
 	} {
 		var out bytes.Buffer
 		if err := WriteJSON(&out, c.err); err != nil {
 			t.Fatal(err)
 		}
 		var got Reported
-		if err := json.Unmarshal(out.Bytes(), &got); err != nil || !reflect.DeepEqual(got, c.want) ||
+		if err := json.Unmarshal(out.Bytes(), &got); err != nil ||
+			!reflect.DeepEqual(got, c.want) ||
 			bytes.Count(out.Bytes(), []byte("\n")) != 1 {
 			t.Errorf("%v: %v, %s", c.err, err, out.Bytes())
 		}
@@ -44,7 +46,8 @@ func TestAnErrorAsJSONIsOneLineWithItsExitCode(t *testing.T) {
 			want = []string{"v1", "v2"}
 		}
 		var got Reported
-		if err := errors.Join(WriteJSON(&out, err), json.Unmarshal(out.Bytes(), &got)); err != nil ||
+		if err := errors.Join(WriteJSON(&out, err),
+			json.Unmarshal(out.Bytes(), &got)); err != nil ||
 			got.Exit != Usage || !reflect.DeepEqual(got.Candidates, want) {
 			t.Errorf("%v, %s", err, out.Bytes())
 		}

@@ -31,7 +31,8 @@ func TestNothingIsFoundBehindALinkOfAnEarlierBatch(t *testing.T) {
 		3: {mode: typeDir | 0o755, entries: []inside.Dirent{{Name: "file", Ino: 5}}},
 		5: {mode: typeRegular | 0o644},
 	}}
-	for room, want := range map[int]string{1: "/ /x /a /y", 150: "/ /a /x /y", entryBytes: "/ /a /x /y"} {
+	for room, want := range map[int]string{1: "/ /x /a /y", 150: "/ /a /x /y",
+		entryBytes: "/ /a /x /y"} {
 		v := &visited{}
 		w := &walk{ctx: t.Context(), v: v, room: room, seed: maphash.MakeSeed()}
 		must(t, w.visit(f.node(t), 0))

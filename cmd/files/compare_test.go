@@ -30,7 +30,10 @@ func compared(t *testing.T, a, b []byte) (lines []string, reads *Reads) {
 			lines = append(lines, c.Kind+" "+c.Node().Path)
 			return nil
 		},
-		Failed: func(path string, err error) { lines = append(lines, fmt.Sprintf("failed %s: %v", path, err)) },
+		Failed: func(path string, err error) {
+			lines = append(lines,
+				fmt.Sprintf("failed %s: %v", path, err))
+		},
 	})
 	must(t, err)
 	return lines, reads
@@ -75,7 +78,8 @@ func TestAFileThatBecameADirectoryIsBoth(t *testing.T) {
 	write(t, filepath.Join(one, "x"), "file")
 	write(t, filepath.Join(other, "x/y"), "in a directory")
 	lines, _ := compared(t, image(t, one, 16), image(t, other, 16))
-	if got := strings.Join(lines, "; "); !strings.HasPrefix(got, "removed /x; added /x; added /x/y") {
+	if got := strings.Join(lines, "; "); !strings.HasPrefix(got,
+		"removed /x; added /x; added /x/y") {
 		t.Error(got)
 	}
 }
@@ -90,7 +94,8 @@ func TestASoundBtrfsIsCompared(t *testing.T) {
 		t.Errorf("with itself: %q", lines)
 	}
 	write(t, filepath.Join(from, "other"), strings.Repeat("IT IS.. ", 30000))
-	if lines, _ := compared(t, was, btrfs(t, from)); !slices.Equal(lines, []string{"changed /other"}) {
+	if lines, _ := compared(t, was, btrfs(t, from)); !slices.Equal(lines,
+		[]string{"changed /other"}) {
 		t.Errorf("with another one: %q", lines)
 	}
 }

@@ -47,7 +47,8 @@ func (f *madeUp) Stat(ino uint64) (inside.Attr, error) {
 		return inside.Attr{}, errMadeUp
 	}
 	return inside.Attr{Mode: file.mode, Nlink: max(file.nlink, 1), Size: int64(len(file.text)),
-		UID: uint32(os.Geteuid()), GID: uint32(os.Getegid()), Mtime: time.Unix(-5, 7), Atime: time.Unix(9, 0)}, nil
+		UID: uint32(os.Geteuid()), GID: uint32(os.Getegid()), Mtime: time.Unix(-5, 7),
+		Atime: time.Unix(9, 0)}, nil
 }
 
 func (f *madeUp) ReadDir(ino uint64, fn func(inside.Dirent) error) error {
@@ -146,7 +147,8 @@ func TestAnotherNameOfAFileIsNeverThatOfAnotherFile(t *testing.T) {
 	// A file that is copied twice is there afterwards.
 	dest = t.TempDir()
 	n := node(2, 10, "x")
-	if done, l := copyMadeUp(t, dest, CopyOptions{All: true, Replace: true}, n, n); done.Failed > 0 {
+	if done, l := copyMadeUp(t, dest, CopyOptions{All: true, Replace: true}, n,
+		n); done.Failed > 0 {
 		t.Error(l)
 	}
 	has(t, filepath.Join(dest, "x"), "ten")
@@ -166,7 +168,8 @@ func TestWhatSomebodyElsePutInPlaceIsNotTouched(t *testing.T) {
 	defer unix.Close(fd)
 	c := &copier{o: CopyOptions{All: true}}
 	for _, name := range []string{"link", "name"} {
-		if made, err := c.pin(f.node(t, inside.Dirent{Name: "pipe", Ino: 2}), fd, name); err == nil {
+		if made, err := c.pin(f.node(t, inside.Dirent{Name: "pipe", Ino: 2}), fd,
+			name); err == nil {
 			unix.Close(made)
 			t.Errorf("%s is taken for the pipe that was made", name)
 		}
@@ -183,7 +186,8 @@ func TestPathsThatAreTooLongAreLeftOut(t *testing.T) {
 	f := &madeUp{files: map[uint64]*madeUpFile{}}
 	name := strings.Repeat("n", 255)
 	for ino := uint64(1); ino < 3000; ino++ {
-		f.files[ino] = &madeUpFile{mode: typeDir | 0o755, entries: []inside.Dirent{{Name: name, Ino: ino + 1}}}
+		f.files[ino] = &madeUpFile{mode: typeDir | 0o755,
+			entries: []inside.Dirent{{Name: name, Ino: ino + 1}}}
 	}
 	l, found := &told{}, 0
 	must(t, Listing{Deep: true, Failed: l.failed, Found: func(n *Node) error {
@@ -217,7 +221,8 @@ func TestATarGoesOnBehindAFileThatItCannotHave(t *testing.T) {
 	big := inside.Xattr{Name: "user.big", Value: make([]byte, 64<<10)}
 	f := &madeUp{files: map[uint64]*madeUpFile{
 		1: {mode: typeDir | 0o755, entries: []inside.Dirent{
-			{Name: "a", Ino: 2}, {Name: "b", Ino: 3}, {Name: "b", Ino: 4}, {Name: "c", Ino: 2}, {Name: "d", Ino: 5}}},
+			{Name: "a", Ino: 2}, {Name: "b", Ino: 3}, {Name: "b", Ino: 4}, {Name: "c", Ino: 2},
+			{Name: "d", Ino: 5}}},
 		2: {mode: typeRegular | 0o644, nlink: 2, text: "two", failing: true},
 		3: {mode: typeLink | 0o777, text: "/etc"},
 		4: {mode: typeDir | 0o755, entries: []inside.Dirent{{Name: "passwd", Ino: 5}}},
@@ -241,7 +246,8 @@ func TestATarGoesOnBehindAFileThatItCannotHave(t *testing.T) {
 func TestAnAttributeThatIsTooLargeForTheTargetEndsNothing(t *testing.T) {
 	big := []inside.Xattr{{Name: "user.big", Value: make([]byte, 60<<10)}}
 	f := &madeUp{files: map[uint64]*madeUpFile{
-		1: {mode: typeDir | 0o755, entries: []inside.Dirent{{Name: "a", Ino: 2}, {Name: "b", Ino: 3}}},
+		1: {mode: typeDir | 0o755, entries: []inside.Dirent{{Name: "a", Ino: 2},
+			{Name: "b", Ino: 3}}},
 		2: {mode: typeRegular | 0o644, text: "two", xattrs: big},
 		3: {mode: typeRegular | 0o644, text: "three"},
 	}}
@@ -280,7 +286,8 @@ func TestWhatFilesShareEndsACopy(t *testing.T) {
 
 func TestAnAttributeWithAnEqualsSignIsInATar(t *testing.T) {
 	f := &madeUp{files: map[uint64]*madeUpFile{1: {mode: typeRegular | 0o644, text: "one",
-		xattrs: []inside.Xattr{{Name: "user.a=b%", Value: []byte("v")}, {Name: "user.\x00", Value: nil}}}}}
+		xattrs: []inside.Xattr{{Name: "user.a=b%", Value: []byte("v")},
+			{Name: "user.\x00", Value: nil}}}}}
 	var out bytes.Buffer
 	l := &told{}
 	_, err := Tar(t.Context(), &out, []*Node{f.node(t)}, TarOptions{Failed: l.failed, Left: l.left})

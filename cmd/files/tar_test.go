@@ -17,7 +17,8 @@ func TestATarIsTheSource(t *testing.T) {
 	dest := t.TempDir()
 	// The file of 4 GiB is left out: a tar has its holes as zeros.
 	var nodes []*Node
-	for _, path := range []string{"/bin", "/absolute-dir", "/etc", "/links", "/readonly", "/usr", "/odd/pipe", "/odd/bad\xff\xfebytes",
+	for _, path := range []string{"/bin", "/absolute-dir", "/etc", "/links", "/readonly", "/usr",
+		"/odd/pipe", "/odd/bad\xff\xfebytes",
 		"/odd/new\nline", "/odd/" + strings.Repeat("n", 255)} {
 		nodes = append(nodes, at(t, d, path))
 	}
@@ -45,13 +46,15 @@ func TestATarIsTheSource(t *testing.T) {
 func TestATarThatCannotBeWrittenEnds(t *testing.T) {
 	d := disk(t, image(t, source(t), 16))
 	l := &told{}
-	if _, err := Tar(t.Context(), &noRoom{}, []*Node{at(t, d, "/etc")}, TarOptions{Failed: l.failed, Left: l.left}); err == nil ||
+	if _, err := Tar(t.Context(), &noRoom{}, []*Node{at(t, d, "/etc")},
+		TarOptions{Failed: l.failed, Left: l.left}); err == nil ||
 		len(l.lines) > 0 {
 		t.Errorf("%v, told: %s", err, l)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := Tar(ctx, &bytes.Buffer{}, []*Node{at(t, d, "/etc")}, TarOptions{Failed: l.failed, Left: l.left}); err == nil {
+	if _, err := Tar(ctx, &bytes.Buffer{}, []*Node{at(t, d, "/etc")},
+		TarOptions{Failed: l.failed, Left: l.left}); err == nil {
 		t.Error("a tar was made after the end")
 	}
 }

@@ -26,16 +26,24 @@ func TestListing(t *testing.T) {
 		path string
 		want string
 	}{
-		{"a directory has its files, by name", Listing{}, "/etc", "/etc/empty /etc/fstab /etc/secret"},
+		{"a directory has its files, by name", Listing{}, "/etc",
+			"/etc/empty /etc/fstab /etc/secret"},
 		{"a file is itself", Listing{}, "/etc/fstab", "/etc/fstab"},
-		{"a tree has all that is in it", Listing{Deep: true, Self: true}, "/links", "/links /links/below /links/below/second /links/first"},
-		{"a pattern is for the name", Listing{Deep: true, Select: Select{Pattern: "fs*"}}, "/", "/etc/fstab"},
-		{"or for the path", Listing{Deep: true, Select: Select{Pattern: "/usr/*/*"}}, "/", "/usr/bin/tool"},
-		{"of any case", Listing{Deep: true, Select: Select{Pattern: "FSTAB", IgnoreCase: true}}, "/", "/etc/fstab"},
-		{"a name that is no UTF-8 is matched", Listing{Deep: true, Select: Select{Pattern: "bad??bytes"}}, "/", "/odd/bad\xff\xfebytes"},
+		{"a tree has all that is in it", Listing{Deep: true, Self: true}, "/links",
+			"/links /links/below /links/below/second /links/first"},
+		{"a pattern is for the name", Listing{Deep: true, Select: Select{Pattern: "fs*"}}, "/",
+			"/etc/fstab"},
+		{"or for the path", Listing{Deep: true, Select: Select{Pattern: "/usr/*/*"}}, "/",
+			"/usr/bin/tool"},
+		{"of any case", Listing{Deep: true, Select: Select{Pattern: "FSTAB", IgnoreCase: true}},
+			"/", "/etc/fstab"},
+		{"a name that is no UTF-8 is matched", Listing{Deep: true,
+			Select: Select{Pattern: "bad??bytes"}}, "/", "/odd/bad\xff\xfebytes"},
 		{"by type", Listing{Deep: true, Select: Select{Kinds: "p"}}, "/", "/odd/pipe"},
-		{"by size", Listing{Deep: true, Select: Select{MinBytes: 200000, MaxBytes: 300000}}, "/", "/usr/bin/tool"},
-		{"by time", Listing{Deep: true, Select: Select{Kinds: "fd", Newer: time.Now().Add(time.Hour)}}, "/", ""},
+		{"by size", Listing{Deep: true, Select: Select{MinBytes: 200000, MaxBytes: 300000}}, "/",
+			"/usr/bin/tool"},
+		{"by time", Listing{Deep: true, Select: Select{Kinds: "fd",
+			Newer: time.Now().Add(time.Hour)}}, "/", ""},
 	} {
 		got, problems := list(t, d, c.l, c.path)
 		if strings.Join(got, " ") != c.want || len(problems.lines) > 0 {

@@ -12,7 +12,8 @@ import (
 
 func TestATargetThatLooksLikeSomethingElseIsDoubted(t *testing.T) {
 	dir := t.TempDir()
-	b := storetest.MustWrite(t, dir, storetest.Spec{ID: storetest.ID("one"), VolumeID: storetest.ID("one volume"), Content: storetest.Text(1<<20, 7)})
+	b := storetest.MustWrite(t, dir, storetest.Spec{ID: storetest.ID("one"),
+		VolumeID: storetest.ID("one volume"), Content: storetest.Text(1<<20, 7)})
 	s, err := share.OpenDir(t.Context(), dir, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -27,9 +28,12 @@ func TestATargetThatLooksLikeSomethingElseIsDoubted(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]string{
-		"vdb": "not the device /dev/vdb", "dev/sdc1": "/dev/sdc1", "nvme0n1p2": "/dev/nvme0n1p2", "loop7": "/dev/loop7", "null": "/dev/null",
-		b.ID[:4]: "id of backup " + b.ID, storetest.ID("nobody's"): "whose name is an id", "x.qcow2": "--format qcow2", "/srv/X.VMDK": "raw disk",
-		"vdz": "", "disk.raw": "", "./" + b.ID[:4]: "", "/srv/vdb": "", "dir/vdb": "", "/dev/vdb": "", "data": "", "sdcard": "",
+		"vdb": "not the device /dev/vdb", "dev/sdc1": "/dev/sdc1", "nvme0n1p2": "/dev/nvme0n1p2",
+		"loop7": "/dev/loop7", "null": "/dev/null",
+		b.ID[:4]: "id of backup " + b.ID, storetest.ID("nobody's"): "whose name is an id",
+		"x.qcow2": "--format qcow2", "/srv/X.VMDK": "raw disk",
+		"vdz": "", "disk.raw": "", "./" + b.ID[:4]: "", "/srv/vdb": "", "dir/vdb": "",
+		"/dev/vdb": "", "data": "", "sdcard": "",
 	} {
 		got := Doubtful(name, false, catalog)
 		if (want == "") != (got == "") || !strings.Contains(got, want) {

@@ -40,7 +40,8 @@ func TestAPatternIsOfTheWholeNameAndKnowsNoCapitals(t *testing.T) {
 func TestVolumesAreSortedAndTheirBackupsStayTogether(t *testing.T) {
 	all := []*backupstore.Backup{
 		listed("1", "", "v1", "web", 9), listed("2", "", "v1", "web", 1),
-		listed("3", "", "v2", "Db", 8), listed("4", "", "v3", "", 7), listed("5", "", "v4", "app", 0),
+		listed("3", "", "v2", "Db", 8), listed("4", "", "v3", "", 7),
+		listed("5", "", "v4", "app", 0),
 	}
 	all[2].Size = 2 << 30
 	names := VolumeNames(all)
@@ -65,7 +66,8 @@ func TestAFilterTakesTheNamesOfNowAndThen(t *testing.T) {
 	project := "p1"
 	now.VolumeMeta.Base.ProjectID = &project
 	names := VolumeNames([]*backupstore.Backup{old, now})["v1"]
-	for pattern, want := range map[string]string{"new": "12", "old": "1", "night*": "2", "none": ""} {
+	for pattern, want := range map[string]string{"new": "12", "old": "1", "night*": "2",
+		"none": ""} {
 		re, err := ParseGlob(pattern)
 		if err != nil {
 			t.Fatal(err)

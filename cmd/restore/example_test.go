@@ -33,7 +33,8 @@ func Example() {
 	r, err := restore.Open(ctx, catalog, backup, restore.Options{
 		Copy: materialize.Options{VerifyAfter: true},
 		Keeper: restore.Keeper{Outside: func(path string) error {
-			if inside, err := fusefs.Inside(path, filepath.Join(dir, "share")); inside || err != nil {
+			if inside, err := fusefs.Inside(path, filepath.Join(dir, "share")); inside ||
+				err != nil {
 				return fmt.Errorf("%s is on the share: %w", path, err)
 			}
 			return nil
@@ -100,7 +101,8 @@ func ExampleRestore_ToQcow2() {
 	backup, err := catalog.Find(b.ID)
 	check(err)
 
-	r, err := restore.Open(ctx, catalog, backup, restore.Options{Avoid: []string{filepath.Join(dir, "share")}})
+	r, err := restore.Open(ctx, catalog, backup, restore.Options{Avoid: []string{filepath.Join(dir,
+		"share")}})
 	check(err)
 	defer r.Close()
 	result, err := r.ToQcow2(ctx, filepath.Join(dir, "disk.qcow2"))
@@ -114,7 +116,8 @@ func sampleShare() (dir string, b storetest.Backup) {
 	check(err)
 	check(os.Mkdir(filepath.Join(dir, "share"), 0o700))
 	b, err = storetest.Write(filepath.Join(dir, "share"), storetest.Spec{
-		ID: storetest.ID("example"), VolumeID: storetest.ID("volume"), Name: "db", Content: storetest.Text(4<<20, 1), FileSize: 1 << 20,
+		ID: storetest.ID("example"), VolumeID: storetest.ID("volume"), Name: "db",
+		Content: storetest.Text(4<<20, 1), FileSize: 1 << 20,
 	})
 	check(err)
 	return dir, b

@@ -23,9 +23,12 @@ func TestAGuardEndsARestoreAtEachStep(t *testing.T) {
 	}{
 		"nothing fails": {"", []string{"opened", "confirm", "before", "after"}, true, true},
 		"the open target is refused, nobody asked": {"opened", []string{"opened"}, false, false},
-		"the operator says no":                     {"confirm", []string{"opened", "confirm"}, false, false},
-		"it was taken while the operator thought":  {"before", []string{"opened", "confirm", "before"}, false, false},
-		"it was taken while the data was written":  {"after", []string{"opened", "confirm", "before", "after"}, true, false},
+		"the operator says no": {"confirm", []string{"opened", "confirm"},
+			false, false},
+		"it was taken while the operator thought": {"before",
+			[]string{"opened", "confirm", "before"}, false, false},
+		"it was taken while the data was written": {"after",
+			[]string{"opened", "confirm", "before", "after"}, true, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			no := errors.New("no")
@@ -36,14 +39,18 @@ func TestAGuardEndsARestoreAtEachStep(t *testing.T) {
 				}
 				return nil
 			}
-			r := openSample(t, restore.Options{Confirm: func(context.Context, *materialize.Target) error { return ask("confirm") }})
+			r := openSample(t, restore.Options{Confirm: func(context.Context,
+				*materialize.Target) error {
+				return ask("confirm")
+			}})
 			target := filepath.Join(t.TempDir(), "disk")
 			result, err := r.To(t.Context(), target, restore.Guard{
 				Opened: func(*materialize.Target) error { return ask("opened") },
 				Before: func(context.Context) error { return ask("before") },
 				After:  func(context.Context) error { return ask("after") },
 			})
-			if errors.Is(err, no) != (c.fails != "") || !slices.Equal(asked, c.asked) || result.Begun != c.begun || result.Restored != c.restored {
+			if errors.Is(err, no) != (c.fails != "") || !slices.Equal(asked, c.asked) ||
+				result.Begun != c.begun || result.Restored != c.restored {
 				t.Errorf("%v, asked %v: %+v", err, asked, result)
 			}
 			if _, err := os.Stat(target); (err == nil) != c.begun {
@@ -85,14 +92,16 @@ func TestARecordThatIsNotWrittenIsNotSaidToBeThere(t *testing.T) {
 func TestAnOverlayOfNothingIsToldFromABackupThatIsGone(t *testing.T) {
 	_, catalog, backup := sample(t)
 	o := restore.Options{Overlay: t.TempDir()}
-	if _, err := restore.Open(t.Context(), catalog, backup, o); !errors.Is(err, restore.ErrNothingWritten) {
+	if _, err := restore.Open(t.Context(), catalog, backup, o); !errors.Is(err,
+		restore.ErrNothingWritten) {
 		t.Error(err)
 	}
 	dir, catalog, backup := sample(t) // of which nothing is remembered
 	if err := os.RemoveAll(dir); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := restore.Open(t.Context(), catalog, backup, o); !errors.Is(err, backupstore.ErrDamaged) || errors.Is(err, restore.ErrNothingWritten) {
+	if _, err := restore.Open(t.Context(), catalog, backup, o); !errors.Is(err,
+		backupstore.ErrDamaged) || errors.Is(err, restore.ErrNothingWritten) {
 		t.Error(err)
 	}
 }
@@ -112,7 +121,8 @@ func openSample(t *testing.T, o restore.Options) *restore.Restore {
 func sample(t *testing.T) (dir string, catalog *backupstore.Catalog, backup *backupstore.Backup) {
 	t.Helper()
 	dir = t.TempDir()
-	b := storetest.MustWrite(t, dir, storetest.Spec{ID: storetest.ID("one"), VolumeID: storetest.ID("volume"), Content: storetest.Text(2<<20, 1)})
+	b := storetest.MustWrite(t, dir, storetest.Spec{ID: storetest.ID("one"),
+		VolumeID: storetest.ID("volume"), Content: storetest.Text(2<<20, 1)})
 	root, err := share.OpenDir(t.Context(), dir, nil)
 	if err != nil {
 		t.Fatal(err)

@@ -17,7 +17,8 @@ func TestAFileIsKnownByItsChecksum(t *testing.T) {
 		t.Fatal(err)
 	}
 	record := sealed(plain)
-	if err := backupstore.WriteMap(&text, 1<<20, []backupstore.Range{{Off: 0, Len: 512}}, "c"); err != nil {
+	if err := backupstore.WriteMap(&text, 1<<20, []backupstore.Range{{Off: 0, Len: 512}},
+		"c"); err != nil {
 		t.Fatal(err)
 	}
 	damage := sealed(text.Bytes())
@@ -43,10 +44,12 @@ func TestAFileIsKnownByItsChecksum(t *testing.T) {
 		A        int
 		Checksum string
 	}
-	if err := json.Unmarshal(record, &decoded); err != nil || decoded.A != 1 || !strings.HasPrefix(decoded.Checksum, "sha256:") {
+	if err := json.Unmarshal(record, &decoded); err != nil || decoded.A != 1 ||
+		!strings.HasPrefix(decoded.Checksum, "sha256:") {
 		t.Errorf("%+v %v", decoded, err)
 	}
-	for _, other := range []string{"", "\n", "{}\n", "{\n}\n", "# Mapfile. Created by restorefs\n# c\n", "{\n  \"checksum\": \"sha256:\"\n}\n"} {
+	for _, other := range []string{"", "\n", "{}\n", "{\n}\n",
+		"# Mapfile. Created by restorefs\n# c\n", "{\n  \"checksum\": \"sha256:\"\n}\n"} {
 		if isSealed([]byte(other)) {
 			t.Errorf("%q is known", other)
 		}

@@ -28,7 +28,8 @@ func TestAQcow2GetsItsNameAndReplacesNothing(t *testing.T) {
 	if err := giveName(a, target, false); err == nil {
 		t.Error("a file that is not there got a name")
 	}
-	if got, err := fs.ReadFile(os.DirFS(filepath.Dir(target)), "diskb"); err != nil || string(got) != "b" {
+	if got, err := fs.ReadFile(os.DirFS(filepath.Dir(target)), "diskb"); err != nil ||
+		string(got) != "b" {
 		t.Errorf("%q, %v", got, err)
 	}
 }

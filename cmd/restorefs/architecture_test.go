@@ -122,7 +122,8 @@ func TestTheArchitectureNamesWhatIsThere(t *testing.T) {
 		}
 	}
 	if functions < 20 {
-		t.Errorf("it names %d functions and types; each step of a read and of a restore has one", functions)
+		t.Errorf("it names %d functions and types; each step of a read and of a restore has one",
+			functions)
 	}
 }
 

@@ -29,7 +29,8 @@ func parseBy(args []string) (p parsed, err error) {
 	for _, c := range app.Commands {
 		c.Before = nil
 		c.Action = func(ctx *cli.Context) error {
-			p = parsed{command: c.Name, flags: map[string]string{}, args: slices.Clone(ctx.Args().Slice())}
+			p = parsed{command: c.Name, flags: map[string]string{},
+				args: slices.Clone(ctx.Args().Slice())}
 			for _, f := range c.Flags {
 				name := f.Names()[0]
 				switch {
@@ -49,8 +50,11 @@ func parseBy(args []string) (p parsed, err error) {
 
 // fuzzWords are pieces of command lines, so that a fuzzer need not invent them.
 var fuzzWords = []string{
-	"8473", "keep", "x.raw", "-", "--force", "-y", "--yes=false", "-yj", "--jobs", "-j", "3", "--jobs=4", "-j=5", "--share", "S", "--share=T",
-	"--salvage", "--salvage=keep", "--json", "-json=true", "--volume", "--backup", "--backup=a", "b", "--refresh", "5s", "--", "", "--odd", "-1", "--run", "--help", "--target", "-jy", "--delta",
+	"8473", "keep", "x.raw", "-", "--force", "-y", "--yes=false", "-yj", "--jobs", "-j", "3",
+	"--jobs=4", "-j=5", "--share", "S", "--share=T",
+	"--salvage", "--salvage=keep", "--json", "-json=true", "--volume", "--backup", "--backup=a",
+	"b", "--refresh", "5s", "--", "", "--odd", "-1", "--run", "--help", "--target", "-jy",
+	"--delta",
 }
 
 // FuzzArrange compares arrange with the library. Flags with their values in any order among the
@@ -74,21 +78,25 @@ func FuzzArrange(f *testing.F) {
 		if slices.Contains(line, "--help") {
 			return // prints and ends
 		}
-		arranged, err := cmdline.Arrange(newApp(), slices.Concat([]string{"restorefs", command}, line))
+		arranged, err := cmdline.Arrange(newApp(),
+			slices.Concat([]string{"restorefs", command}, line))
 		if err != nil {
 			if exitcode.Of(err) != exitcode.Usage {
 				t.Fatalf("%q: %v is no usage error", line, err)
 			}
-		} else if got, err := parseBy(arranged); err != nil && !strings.HasPrefix(err.Error(), "Cannot use two forms of the same flag") {
+		} else if got, err := parseBy(arranged); err != nil &&
+			!strings.HasPrefix(err.Error(), "Cannot use two forms of the same flag") {
 			t.Fatalf("%q became %q, which the library refuses: %v", line, arranged, err)
 		} else if err == nil && slices.Contains(line, "--") {
 			behind := line[slices.Index(line, "--")+1:]
-			if len(got.args) < len(behind) || !slices.Equal(got.args[len(got.args)-len(behind):], behind) {
+			if len(got.args) < len(behind) || !slices.Equal(got.args[len(got.args)-len(behind):],
+				behind) {
 				t.Fatalf("%q: what stands behind -- became %v", line, got)
 			}
 		}
 		// Units chosen and shuffled by the fuzzer, and sorted.
-		units := [][]string{{"--share", "S"}, {"--share=T"}, {"--json"}, {"--jobs", "3"}, {"-j=4"}, {"--memory", "1GiB"}, {"--debug"}, {"--log-format", "json"}}
+		units := [][]string{{"--share", "S"}, {"--share=T"}, {"--json"}, {"--jobs", "3"}, {"-j=4"},
+			{"--memory", "1GiB"}, {"--debug"}, {"--log-format", "json"}}
 		var shuffled, flags, args []string
 		for i, p := range pieces {
 			if p&1 == 0 {
@@ -112,7 +120,8 @@ func FuzzArrange(f *testing.F) {
 			}
 			got, gotErr := parseBy(arranged)
 			if got.String() != want.String() || fmt.Sprint(gotErr) != fmt.Sprint(wantErr) {
-				t.Fatalf("%q: %v, %v; the library makes of %q: %v, %v", line, got, gotErr, sorted, want, wantErr)
+				t.Fatalf("%q: %v, %v; the library makes of %q: %v, %v", line, got, gotErr, sorted,
+					want, wantErr)
 			}
 		}
 	})

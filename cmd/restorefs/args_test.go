@@ -74,7 +74,8 @@ func TestFlagsMayStandAnywhere(t *testing.T) {
 	} {
 		args, err := cmdline.Arrange(newApp(), words(in))
 		if !strings.HasPrefix(want, "restorefs") {
-			if err == nil || !strings.Contains(err.Error(), want) || exitcode.Of(err) != exitcode.Usage {
+			if err == nil || !strings.Contains(err.Error(), want) ||
+				exitcode.Of(err) != exitcode.Usage {
 				t.Errorf("%s: %v, %q, not %s", in, err, args, want)
 			}
 		} else if err != nil || !slices.Equal(args, words(want)) {
@@ -93,10 +94,14 @@ func TestNoFlagOfAnyCommandTakesAnEmptyValue(t *testing.T) {
 				continue
 			}
 			for _, name := range f.Names() {
-				for _, line := range [][]string{{cmdline.FlagWord(name), ""}, {cmdline.FlagWord(name) + "="}, {cmdline.FlagWord(name), " "}} {
+				for _, line := range [][]string{{cmdline.FlagWord(name), ""},
+					{cmdline.FlagWord(name) + "="}, {cmdline.FlagWord(name), " "}} {
 					n++
-					_, err := cmdline.Arrange(newApp(), append([]string{"restorefs", command.Name, "A"}, line...))
-					if err == nil || exitcode.Of(err) != exitcode.Usage || !strings.Contains(err.Error(), cmdline.FlagWord(name)+" has an empty value") {
+					_, err := cmdline.Arrange(newApp(),
+						append([]string{"restorefs", command.Name, "A"}, line...))
+					if err == nil || exitcode.Of(err) != exitcode.Usage ||
+						!strings.Contains(err.Error(),
+							cmdline.FlagWord(name)+" has an empty value") {
 						t.Errorf("%s %q: %v", command.Name, line, err)
 					}
 				}
@@ -111,7 +116,8 @@ func TestNoFlagOfAnyCommandTakesAnEmptyValue(t *testing.T) {
 func TestAnExportedVariableThatIsEmptyCountsAsNotSet(t *testing.T) {
 	unwatched(t)
 	share, b := smallShare(t)
-	for _, name := range []string{"RESTOREFS_CACHE_DIR", "RESTOREFS_SHARE", "RESTOREFS_CINDER_CONF", "OS_CLOUD"} {
+	for _, name := range []string{"RESTOREFS_CACHE_DIR", "RESTOREFS_SHARE", "RESTOREFS_CINDER_CONF",
+		"OS_CLOUD"} {
 		t.Setenv(name, "")
 	}
 	cache := t.TempDir()
@@ -123,7 +129,8 @@ func TestAnExportedVariableThatIsEmptyCountsAsNotSet(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(cache, "restorefs", "index")); err != nil {
 		t.Errorf("the default is blanked: %v", err)
 	}
-	if _, stderr, code := restorefs(t, "list"); code != exitcode.Usage || !strings.Contains(stderr, "no share given") {
+	if _, stderr, code := restorefs(t, "list"); code != exitcode.Usage ||
+		!strings.Contains(stderr, "no share given") {
 		t.Errorf("exit %d: %s", code, stderr)
 	}
 }
@@ -132,16 +139,19 @@ func TestAnExportedVariableThatIsEmptyCountsAsNotSet(t *testing.T) {
 func TestAnArgumentThatIsEmptyIsWrongUsage(t *testing.T) {
 	unwatched(t)
 	share, b := smallShare(t)
-	for _, args := range [][]string{{"mount", ""}, {"unmount", ""}, {"materialize", b.ID, ""}, {"verify", ""}, {"overlay", "list", ""}} {
+	for _, args := range [][]string{{"mount", ""}, {"unmount", ""}, {"materialize", b.ID, ""},
+		{"verify", ""}, {"overlay", "list", ""}} {
 		cmd := program(t, args...)
 		cmd.Env = append(cmd.Env, "RESTOREFS_SHARE="+share)
 		cmd.Dir = t.TempDir()
 		out, _ := cmd.CombinedOutput()
-		if code := cmd.ProcessState.ExitCode(); code != exitcode.Usage || !strings.Contains(string(out), "is empty") {
+		if code := cmd.ProcessState.ExitCode(); code != exitcode.Usage ||
+			!strings.Contains(string(out), "is empty") {
 			t.Errorf("%q: exit %d: %s", args, code, out)
 		}
 	}
-	if _, stderr, code := restorefs(t, "list", "--share", share, b.ID); code != exitcode.Usage || !strings.Contains(stderr, "list takes no argument") {
+	if _, stderr, code := restorefs(t, "list", "--share", share, b.ID); code != exitcode.Usage ||
+		!strings.Contains(stderr, "list takes no argument") {
 		t.Errorf("exit %d: %s", code, stderr)
 	}
 }

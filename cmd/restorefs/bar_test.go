@@ -38,16 +38,19 @@ func terminal(t *testing.T, columns uint16) (ours, its *os.File) {
 
 func resize(t *testing.T, terminal *os.File, columns uint16) {
 	t.Helper()
-	if err := unix.IoctlSetWinsize(int(terminal.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: columns}); err != nil {
+	if err := unix.IoctlSetWinsize(int(terminal.Fd()), unix.TIOCSWINSZ,
+		&unix.Winsize{Row: 24, Col: columns}); err != nil {
 		t.Fatal(err)
 	}
 }
 
 func TestATerminalIsResizedDuringARun(t *testing.T) {
 	share := t.TempDir()
-	made := storetest.MustWrite(t, share, storetest.Spec{ID: storetest.ID("bar"), VolumeID: storetest.ID("bar volume"), Content: storetest.Disk(16<<20, 9)})
+	made := storetest.MustWrite(t, share, storetest.Spec{ID: storetest.ID("bar"),
+		VolumeID: storetest.ID("bar volume"), Content: storetest.Disk(16<<20, 9)})
 	ours, its := terminal(t, 110)
-	cmd := program(t, "materialize", "--bwlimit", "6M", "--share", share, made.ID, filepath.Join(t.TempDir(), "disk"))
+	cmd := program(t, "materialize", "--bwlimit", "6M", "--share", share, made.ID,
+		filepath.Join(t.TempDir(), "disk"))
 	cmd.Stderr = its
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

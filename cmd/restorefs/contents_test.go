@@ -40,7 +40,8 @@ func copiedInUse(t *testing.T) (share, used, clean string) {
 	mounted = false
 	share = t.TempDir()
 	for _, b := range []struct{ id, disk string }{{"used", copied}, {"clean", disk}} {
-		storetest.MustWrite(t, share, storetest.Spec{ID: storetest.ID(b.id), VolumeID: storetest.ID(b.id + " volume"), Content: fileContent(t, b.disk)})
+		storetest.MustWrite(t, share, storetest.Spec{ID: storetest.ID(b.id),
+			VolumeID: storetest.ID(b.id + " volume"), Content: fileContent(t, b.disk)})
 	}
 	return share, storetest.ID("used"), storetest.ID("clean")
 }
@@ -54,7 +55,8 @@ func TestADiskThatWasInUseIsTold(t *testing.T) {
 		t.Errorf("show: exit %d: %s%s", code, stdout, stderr)
 	}
 	stdout, stderr, code = restorefs(t, "show", "--share", share, clean)
-	if code != 0 || !strings.Contains(stdout, `ext4 "system", not in use`) || strings.Contains(stdout, advice) {
+	if code != 0 || !strings.Contains(stdout, `ext4 "system", not in use`) ||
+		strings.Contains(stdout, advice) {
 		t.Errorf("show: exit %d: %s%s", code, stdout, stderr)
 	}
 	stdout, _, code = restorefs(t, "show", "--share", share, "--look", "0", used)
@@ -74,18 +76,22 @@ func TestADiskThatWasInUseIsTold(t *testing.T) {
 		t.Fatalf("list: exit %d, %v: %s%s", code, err, stdout, stderr)
 	}
 	for _, b := range listed {
-		want := fmt.Sprint([]struct{ Kind, Label, State string }{{"ext4", "system", map[string]string{used: "in use", clean: "clean"}[b.ID]}})
-		if b.Disk.InUse == nil || *b.Disk.InUse != (b.ID == used) || fmt.Sprint(b.Disk.Contents) != want {
+		want := fmt.Sprint([]struct{ Kind, Label, State string }{{"ext4", "system",
+			map[string]string{used: "in use", clean: "clean"}[b.ID]}})
+		if b.Disk.InUse == nil || *b.Disk.InUse != (b.ID == used) ||
+			fmt.Sprint(b.Disk.Contents) != want {
 			t.Errorf("%+v, want %s", b, want)
 		}
 	}
-	if stdout, _, code = restorefs(t, "list", "--share", share, "--json"); code != 0 || strings.Contains(stdout, "disk") {
+	if stdout, _, code = restorefs(t, "list", "--share", share, "--json"); code != 0 ||
+		strings.Contains(stdout, "disk") {
 		t.Errorf("list without --look: exit %d: %s", code, stdout)
 	}
 
 	target := filepath.Join(t.TempDir(), "disk.raw")
 	stdout, stderr, code = restorefs(t, "materialize", "--share", share, used, target)
-	if code != 0 || !strings.Contains(stdout, told) || !strings.Contains(stdout, "its first mount must be able to write") {
+	if code != 0 || !strings.Contains(stdout, told) ||
+		!strings.Contains(stdout, "its first mount must be able to write") {
 		t.Errorf("materialize: exit %d: %s%s", code, stdout, stderr)
 	}
 	pipe := program(t, "materialize", "--share", share, used, "-")
@@ -114,7 +120,8 @@ func TestADiskThatWasInUseIsReadThroughAnOverlay(t *testing.T) {
 	at := t.TempDir()
 	run(t, "mount", "-o", "loop", filepath.Join(dir, "volume.raw"), at)
 	defer exec.Command("umount", at).Run()
-	if text, err := os.ReadFile(filepath.Join(at, "file")); err != nil || string(text) != "recent\n" {
+	if text, err := os.ReadFile(filepath.Join(at, "file")); err != nil ||
+		string(text) != "recent\n" {
 		t.Errorf("%q, %v", text, err)
 	}
 }
@@ -122,16 +129,20 @@ func TestADiskThatWasInUseIsReadThroughAnOverlay(t *testing.T) {
 func TestADiskThatBeginsLikeAnotherImageIsTold(t *testing.T) {
 	share := t.TempDir()
 	disk := filepath.Join(t.TempDir(), "disk")
-	if err := os.WriteFile(disk, append([]byte("QFI\xfb\x00\x00\x00\x03"), make([]byte, 1<<20-8)...), 0o600); err != nil {
+	if err := os.WriteFile(disk, append([]byte("QFI\xfb\x00\x00\x00\x03"),
+		make([]byte, 1<<20-8)...), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	id := storetest.ID("qcow2")
-	storetest.MustWrite(t, share, storetest.Spec{ID: id, VolumeID: storetest.ID("volume"), Content: fileContent(t, disk)})
+	storetest.MustWrite(t, share, storetest.Spec{ID: id, VolumeID: storetest.ID("volume"),
+		Content: fileContent(t, disk)})
 	const want = "the data begins as a qcow2 image does"
-	if stdout, _, code := restorefs(t, "show", "--share", share, id); code != 0 || !strings.Contains(stdout, want) {
+	if stdout, _, code := restorefs(t, "show", "--share", share, id); code != 0 ||
+		!strings.Contains(stdout, want) {
 		t.Errorf("show: exit %d: %s", code, stdout)
 	}
-	if stdout, _, code := restorefs(t, "materialize", "--share", share, id, disk+"2"); code != 0 || !strings.Contains(stdout, want) {
+	if stdout, _, code := restorefs(t, "materialize", "--share", share, id, disk+"2"); code != 0 ||
+		!strings.Contains(stdout, want) {
 		t.Errorf("materialize: exit %d: %s", code, stdout)
 	}
 }

@@ -27,7 +27,8 @@ func TestAnInterruptedRestoreSaysTheCommandThatContinues(t *testing.T) {
 		cmd.Process.Signal(signal)
 		cmd.Wait()
 		stderr := errOut.String()
-		failed(t, out.String(), stderr, cmd.ProcessState.ExitCode(), exitcode.Failed, "interrupted: stopped before the end, what was written is safe")
+		failed(t, out.String(), stderr, cmd.ProcessState.ExitCode(), exitcode.Failed,
+			"interrupted: stopped before the end, what was written is safe")
 		_, command, _ := strings.Cut(stderr, "to continue:  ")
 		command = strings.TrimSpace(command)
 		if command != "restorefs materialize --share "+share+" --bwlimit 6M "+id+" '"+target+"'" {
@@ -36,7 +37,8 @@ func TestAnInterruptedRestoreSaysTheCommandThatContinues(t *testing.T) {
 		if missing := wrongBytes(t, want, target); missing == 0 || missing == int64(len(want)) {
 			t.Errorf("%d bytes are missing", missing)
 		}
-		if result := restored(t, want, target, "--share", share, id, target); result.BytesSkipped == 0 {
+		if result := restored(t, want, target, "--share", share, id,
+			target); result.BytesSkipped == 0 {
 			t.Errorf("the second run began anew: %+v", result)
 		}
 	}
@@ -61,7 +63,8 @@ func TestASecondSignalEndsAtOnce(t *testing.T) {
 	}
 	dir, say, _ := passThrough(t, real)
 	say("stuck disk")
-	cmd := program(t, "materialize", "--share", share, "--bwlimit", "6M", id, filepath.Join(dir, "disk"))
+	cmd := program(t, "materialize", "--share", share, "--bwlimit", "6M", id,
+		filepath.Join(dir, "disk"))
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +79,8 @@ func TestASecondSignalEndsAtOnce(t *testing.T) {
 	}
 	cmd.Process.Signal(syscall.SIGINT)
 	<-ended
-	if s := cmd.ProcessState.Sys().(syscall.WaitStatus); !s.Signaled() || s.Signal() != syscall.SIGINT {
+	if s := cmd.ProcessState.Sys().(syscall.WaitStatus); !s.Signaled() ||
+		s.Signal() != syscall.SIGINT {
 		t.Errorf("%v", cmd.ProcessState)
 	}
 }
@@ -90,14 +94,15 @@ func TestNothingIsOverwrittenUnlessTheOperatorSaysSo(t *testing.T) {
 		code   int
 		want   string
 	}{
-		"yes":           {"y\n", exitcode.Done, ""},
-		"YES":           {"YES\n", exitcode.Done, ""},
-		"no":            {"n\n", exitcode.Failed, "not confirmed, nothing was written"},
-		"nothing":       {"\n", exitcode.Failed, "not confirmed, nothing was written"},
-		"the end":       {"\x04", exitcode.Failed, "not confirmed, nothing was written"},
-		"something":     {"yep\n", exitcode.Failed, "not confirmed, nothing was written"},
-		"a signal":      {"^C", exitcode.Failed, "interrupted: nothing was written"},
-		"nobody to ask": {"", exitcode.Usage, "nothing was written: nobody can be asked here, say --yes"},
+		"yes":       {"y\n", exitcode.Done, ""},
+		"YES":       {"YES\n", exitcode.Done, ""},
+		"no":        {"n\n", exitcode.Failed, "not confirmed, nothing was written"},
+		"nothing":   {"\n", exitcode.Failed, "not confirmed, nothing was written"},
+		"the end":   {"\x04", exitcode.Failed, "not confirmed, nothing was written"},
+		"something": {"yep\n", exitcode.Failed, "not confirmed, nothing was written"},
+		"a signal":  {"^C", exitcode.Failed, "interrupted: nothing was written"},
+		"nobody to ask": {"", exitcode.Usage,
+			"nothing was written: nobody can be asked here, say --yes"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			target := filepath.Join(t.TempDir(), "disk")
@@ -134,7 +139,8 @@ func TestNothingIsOverwrittenUnlessTheOperatorSaysSo(t *testing.T) {
 				t.Fatal(err)
 			}
 			said := errOut.text.String()
-			if code := cmd.ProcessState.ExitCode(); code != test.code || !strings.Contains(said, test.want) || bytes.Equal(now, content) == (code == 0) {
+			if code := cmd.ProcessState.ExitCode(); code != test.code ||
+				!strings.Contains(said, test.want) || bytes.Equal(now, content) == (code == 0) {
 				t.Errorf("exit %d: %s", code, said)
 			}
 			if test.answer != "" && !strings.Contains(said, "force   it is not blank") {

@@ -58,7 +58,8 @@ func TestADiskCacheServesLaterMountsAndIsNotTrusted(t *testing.T) {
 	if got, err := readDisk(mountpoint, b); err != nil || !bytes.Equal(got, want) {
 		t.Fatalf("without the cache it reads otherwise: %v", err)
 	}
-	if _, stderr, code := restorefs(t, append(append([]string{"mount", "--share", share}, flags...), t.TempDir())...); code != exitcode.Failed || !strings.Contains(stderr, "of its own") {
+	if _, stderr, code := restorefs(t, append(append([]string{"mount", "--share", share}, flags...),
+		t.TempDir())...); code != exitcode.Failed || !strings.Contains(stderr, "of its own") {
 		t.Errorf("the same cache in a second mount: exit code %d, %s", code, stderr)
 	}
 	stop(t, server, server.Process)
@@ -76,7 +77,8 @@ func TestADiskCacheServesLaterMountsAndIsNotTrusted(t *testing.T) {
 	for i := range stored {
 		stored[i] ^= 1
 	}
-	if err := errors.Join(os.WriteFile(object, stored, 0), os.Chtimes(object, st.ModTime(), st.ModTime())); err != nil {
+	if err := errors.Join(os.WriteFile(object, stored, 0),
+		os.Chtimes(object, st.ModTime(), st.ModTime())); err != nil {
 		t.Fatal(err)
 	}
 	mountpoint, server = mountShare(t, share, flags...)
@@ -110,13 +112,18 @@ func TestADiskCacheIsRefusedWhereItCannotBe(t *testing.T) {
 		what, says string
 		flags      []string
 	}{
-		{"on the share", "nothing is ever written", []string{"--disk-cache", filepath.Join(share, "new", "cache")}},
+		{"on the share", "nothing is ever written",
+			[]string{"--disk-cache", filepath.Join(share, "new", "cache")}},
 		{"a size without a directory", "no meaning", []string{"--disk-cache-size", "1GiB"}},
-		{"too small", "the least", []string{"--disk-cache", t.TempDir(), "--disk-cache-size", "1MiB"}},
-		{"too large for the memory", "--memory 399MiB or more", []string{"--disk-cache", t.TempDir(), "--disk-cache-size", "100GiB"}},
-		{"the index on the share", "nothing is ever written", []string{"--cache-dir", filepath.Join(share, "new")}},
+		{"too small", "the least", []string{"--disk-cache", t.TempDir(), "--disk-cache-size",
+			"1MiB"}},
+		{"too large for the memory", "--memory 399MiB or more",
+			[]string{"--disk-cache", t.TempDir(), "--disk-cache-size", "100GiB"}},
+		{"the index on the share", "nothing is ever written",
+			[]string{"--cache-dir", filepath.Join(share, "new")}},
 	} {
-		_, stderr, code := restorefs(t, append(append([]string{"mount", "--share", share}, c.flags...), t.TempDir())...)
+		_, stderr, code := restorefs(t, append(append([]string{"mount", "--share", share},
+			c.flags...), t.TempDir())...)
 		if code != exitcode.Usage || !strings.Contains(stderr, c.says) {
 			t.Errorf("%s: exit code %d, %s", c.what, code, stderr)
 		}

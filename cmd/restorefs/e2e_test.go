@@ -22,7 +22,8 @@ import (
 func TestTheMountedDiskIsTheSource(t *testing.T) {
 	share, list := storetest.Fixtures(t)
 	mountpoint, _ := mountShare(t, share)
-	for _, label := range []string{"chain 3", "odd size", "ext4 incremental", "full bz2", "full zstd"} {
+	for _, label := range []string{"chain 3", "odd size", "ext4 incremental", "full bz2",
+		"full zstd"} {
 		t.Run(label, func(t *testing.T) {
 			f := storetest.Find(t, list, label)
 			want := sourceDisk(t, share, list, f)
@@ -75,7 +76,8 @@ func TestQemuReadsTheMountedDisk(t *testing.T) {
 	share, list := storetest.Fixtures(t)
 	mountpoint, _ := mountShare(t, share)
 	f := storetest.Find(t, list, "chain 2")
-	want, disk := sourceDisk(t, share, list, f), filepath.Join(mountpoint, "backups", f.ID, "volume.raw")
+	want, disk := sourceDisk(t, share, list, f), filepath.Join(mountpoint, "backups", f.ID,
+		"volume.raw")
 	run(t, "qemu-img", "compare", "-f", "raw", "-F", "raw", want, disk)
 	qcow2 := filepath.Join(t.TempDir(), "disk.qcow2")
 	run(t, "qemu-img", "convert", "-f", "raw", "-O", "qcow2", disk, qcow2)
@@ -92,7 +94,8 @@ func TestTheFileSystemInABackupMounts(t *testing.T) {
 	mountpoint, _ := mountShare(t, share)
 	for _, label := range []string{"ext4 full", "ext4 incremental"} {
 		f := storetest.Find(t, list, label)
-		loop := strings.TrimSpace(run(t, "losetup", "-r", "-f", "--show", filepath.Join(mountpoint, "backups", f.ID, "volume.raw")))
+		loop := strings.TrimSpace(run(t, "losetup", "-r", "-f", "--show",
+			filepath.Join(mountpoint, "backups", f.ID, "volume.raw")))
 		defer run(t, "losetup", "-d", loop)
 		dir := t.TempDir()
 		run(t, "mount", "-o", "ro,noload", loop, dir)
@@ -113,14 +116,17 @@ func TestMaterializeGivesTheSource(t *testing.T) {
 		}
 		t.Run(f.Label, func(t *testing.T) {
 			target := filepath.Join(t.TempDir(), "disk.raw")
-			stdout, stderr, code := restorefs(t, "materialize", "--json", "--share", share, f.ID, target)
+			stdout, stderr, code := restorefs(t, "materialize", "--json", "--share", share, f.ID,
+				target)
 			if code != 0 {
 				t.Fatalf("exit %d: %s", code, stderr)
 			}
 			sameDisk(t, sourceDisk(t, share, list, f), target)
 			var result attended.Result
-			if err := json.Unmarshal([]byte(stdout), &result); err != nil || result.Backup != f.ID || result.Size != f.VolumeGiB<<30 ||
-				result.BytesWritten+result.BytesZeroed+result.BytesSkipped != result.Size || !result.Verified {
+			if err := json.Unmarshal([]byte(stdout), &result); err != nil ||
+				result.Backup != f.ID || result.Size != f.VolumeGiB<<30 ||
+				result.BytesWritten+result.BytesZeroed+result.BytesSkipped != result.Size ||
+				!result.Verified {
 				t.Errorf("%v: %s", err, stdout)
 			}
 			checkRecord(t, result.Metadata, target, f)
@@ -151,8 +157,10 @@ func checkRecord(t *testing.T, path, target string, f storetest.Fixture) {
 		t.Fatal(err)
 	}
 	v := r.Volume
-	if v.ID != f.VolumeID || (v.Name == nil && f.VolumeName != "") || v.Name != nil && *v.Name != f.VolumeName ||
-		v.Bootable != (f.Bootable || len(f.ImageMetadata) > 0) || fmt.Sprint(v.Metadata) != fmt.Sprint(f.VolumeMetadata) ||
+	if v.ID != f.VolumeID || (v.Name == nil && f.VolumeName != "") || v.Name != nil &&
+		*v.Name != f.VolumeName ||
+		v.Bootable != (f.Bootable || len(f.ImageMetadata) > 0) ||
+		fmt.Sprint(v.Metadata) != fmt.Sprint(f.VolumeMetadata) ||
 		fmt.Sprint(v.Image) != fmt.Sprint(f.ImageMetadata) {
 		t.Errorf("%s, want %+v", text, f)
 	}
@@ -184,7 +192,8 @@ func TestEveryBrokenBackupHasItsErrorAndExitCode(t *testing.T) {
 	}
 	// The others can be used as before.
 	good := storetest.Find(t, list, "full zlib")
-	if _, stderr, code := restorefs(t, "materialize", "--share", share, good.ID, filepath.Join(t.TempDir(), "disk.raw")); code != 0 {
+	if _, stderr, code := restorefs(t, "materialize", "--share", share, good.ID,
+		filepath.Join(t.TempDir(), "disk.raw")); code != 0 {
 		t.Errorf("exit %d: %s", code, stderr)
 	}
 }
@@ -203,26 +212,32 @@ func TestListAndShow(t *testing.T) {
 	share, list := storetest.Fixtures(t)
 	stdout, stderr, code := restorefs(t, "list", "--share", share, "--all", "--json")
 	var all []report.Backup
-	if err := json.Unmarshal([]byte(stdout), &all); err != nil || code != 0 || len(all) != len(list) {
+	if err := json.Unmarshal([]byte(stdout), &all); err != nil || code != 0 ||
+		len(all) != len(list) {
 		t.Fatalf("exit %d, %v, %d of %d: %s", code, err, len(all), len(list), stderr)
 	}
 	stdout, stderr, code = restorefs(t, "list", "--share", share)
 	chain := storetest.Find(t, list, "chain 2")
-	if code != 0 || !strings.Contains(stdout, chain.ID) || !strings.Contains(stdout, "on "+chain.ParentID[:8]) || !strings.Contains(stderr, "incomplete, not shown") {
+	if code != 0 || !strings.Contains(stdout, chain.ID) ||
+		!strings.Contains(stdout, "on "+chain.ParentID[:8]) ||
+		!strings.Contains(stderr, "incomplete, not shown") {
 		t.Errorf("exit %d: %s%s", code, stdout, stderr)
 	}
 	stdout, _, code = restorefs(t, "show", "--share", share, "--json", chain.ID[:8])
 	var s report.Shown
-	if err := json.Unmarshal([]byte(stdout), &s); err != nil || code != 0 || s.ID != chain.ID || len(s.Chain) != 3 || s.Restores.ID != chain.VolumeID {
+	if err := json.Unmarshal([]byte(stdout), &s); err != nil || code != 0 || s.ID != chain.ID ||
+		len(s.Chain) != 3 || s.Restores.ID != chain.VolumeID {
 		t.Errorf("exit %d, %v: %s", code, err, stdout)
 	}
 	for _, f := range list { // for people, of any backup
-		if stdout, stderr, code := restorefs(t, "show", "--share", share, f.ID); code != 0 || !strings.Contains(stdout, f.ID) {
+		if stdout, stderr, code := restorefs(t, "show", "--share", share, f.ID); code != 0 ||
+			!strings.Contains(stdout, f.ID) {
 			t.Errorf("show %s: exit %d: %s%s", f.Label, code, stdout, stderr)
 		}
 	}
 	stdout, _, _ = restorefs(t, "show", "--share", share, "--json", chain.VolumeID+"@latest")
-	if err := json.Unmarshal([]byte(stdout), &s); err != nil || s.ID != storetest.Find(t, list, "empty incremental").ID {
+	if err := json.Unmarshal([]byte(stdout), &s); err != nil ||
+		s.ID != storetest.Find(t, list, "empty incremental").ID {
 		t.Errorf("@latest is %s", s.ID)
 	}
 }
@@ -252,7 +267,8 @@ func TestWrongUsageExitsWithTwoAndSaysWhatToDo(t *testing.T) {
 func TestTheShareIsNeverATarget(t *testing.T) {
 	unwatched(t)
 	share, list := storetest.Fixtures(t)
-	_, stderr, code := restorefs(t, "materialize", "--share", share, list[0].ID, filepath.Join(share, "disk.raw"))
+	_, stderr, code := restorefs(t, "materialize", "--share", share, list[0].ID,
+		filepath.Join(share, "disk.raw"))
 	if code != exitcode.Usage || !strings.Contains(stderr, "share") {
 		t.Errorf("exit %d: %s", code, stderr)
 	}
@@ -279,10 +295,12 @@ func TestADeviceTarget(t *testing.T) {
 	defer run(t, "losetup", "-d", loop)
 	record := filepath.Join(t.TempDir(), "record.json")
 	args := []string{"materialize", "--share", share, "--metadata-out", record, f.ID, loop}
-	if _, stderr, code := restorefs(t, args...); code != exitcode.Refused || !strings.Contains(stderr, "ext4") {
+	if _, stderr, code := restorefs(t, args...); code != exitcode.Refused ||
+		!strings.Contains(stderr, "ext4") {
 		t.Fatalf("a device with a file system: exit %d: %s", code, stderr)
 	}
-	if _, stderr, code := restorefs(t, append(args, "--force")...); code != exitcode.Usage || !strings.Contains(stderr, "--yes") {
+	if _, stderr, code := restorefs(t, append(args, "--force")...); code != exitcode.Usage ||
+		!strings.Contains(stderr, "--yes") {
 		t.Fatalf("without --yes and a terminal: exit %d: %s", code, stderr)
 	}
 	if _, stderr, code := restorefs(t, append(args, "--force", "--yes")...); code != 0 {
@@ -297,7 +315,8 @@ func TestADeviceTarget(t *testing.T) {
 
 func sameSize(t *testing.T, device string, size int64) {
 	t.Helper()
-	if got := strings.TrimSpace(run(t, "blockdev", "--getsize64", device)); got != strconv.FormatInt(size, 10) {
+	if got := strings.TrimSpace(run(t, "blockdev", "--getsize64",
+		device)); got != strconv.FormatInt(size, 10) {
 		t.Errorf("%s has %s bytes, not %d", device, got, size)
 	}
 }
@@ -314,10 +333,12 @@ func TestAnInterruptedRunIsContinued(t *testing.T) {
 	if err := slow.Wait(); slow.ProcessState.ExitCode() != exitcode.Failed {
 		t.Fatalf("interrupted: %v", err)
 	}
-	if _, stderr, code := restorefs(t, "materialize", "--share", share, storetest.ID("two layers 1"), target); code != exitcode.Refused {
+	if _, stderr, code := restorefs(t, "materialize", "--share", share,
+		storetest.ID("two layers 1"), target); code != exitcode.Refused {
 		t.Errorf("another backup onto the half-written file: exit %d: %s", code, stderr)
 	}
-	stdout, stderr, code := restorefs(t, "materialize", "--share", share, id, target, "--verify-after")
+	stdout, stderr, code := restorefs(t, "materialize", "--share", share, id, target,
+		"--verify-after")
 	if code != 0 || !strings.Contains(stdout, "read back") {
 		t.Fatalf("exit %d: %s%s", code, stdout, stderr)
 	}
@@ -328,9 +349,11 @@ func TestAnInterruptedRunIsContinued(t *testing.T) {
 		t.Errorf("left: %v", left)
 	}
 	// Restored again as an update of the same target, nothing is written.
-	stdout, stderr, code = restorefs(t, "materialize", "--share", share, id, target, "--delta", "--force", "--yes", "--json")
+	stdout, stderr, code = restorefs(t, "materialize", "--share", share, id, target, "--delta",
+		"--force", "--yes", "--json")
 	var result attended.Result
-	if err := json.Unmarshal([]byte(stdout), &result); err != nil || code != 0 || result.BytesWritten != 0 {
+	if err := json.Unmarshal([]byte(stdout), &result); err != nil || code != 0 ||
+		result.BytesWritten != 0 {
 		t.Errorf("exit %d, %v: %s%s", code, err, stdout, stderr)
 	}
 }
@@ -357,7 +380,8 @@ func TestAMountpointOnTheShareIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, mountpoint := range []string{inside, share, filepath.Dir(share)} {
-		if _, stderr, code := restorefs(t, "mount", "--share", share, mountpoint); code == 0 || stderr == "" {
+		if _, stderr, code := restorefs(t, "mount", "--share", share, mountpoint); code == 0 ||
+			stderr == "" {
 			t.Errorf("%s: exit %d: %s", mountpoint, code, stderr)
 		}
 	}
@@ -371,13 +395,15 @@ func TestDamageIsAnErrorAndTheRestReads(t *testing.T) {
 	image := storetest.Image(t, share, list, f)
 	failed := 0
 	for off := int64(0); off < f.DataBytes; off += 32 << 10 {
-		out, err := exec.Command("dd", "if="+disk, "bs=32K", "iflag=direct", "status=none", "count=1", fmt.Sprintf("skip=%d", off/(32<<10))).Output()
+		out, err := exec.Command("dd", "if="+disk, "bs=32K", "iflag=direct", "status=none",
+			"count=1", fmt.Sprintf("skip=%d", off/(32<<10))).Output()
 		if err != nil {
 			failed++
 			if off+32<<10 <= f.Damaged[0].Offset || off >= f.Damaged[0].Offset+f.Damaged[0].Length {
 				t.Errorf("the good block at %d cannot be read: %v", off, err)
 			}
-		} else if want := image[off:min(off+32<<10, f.DataBytes)]; !bytes.Equal(out[:len(want)], want) {
+		} else if want := image[off:min(off+32<<10, f.DataBytes)]; !bytes.Equal(out[:len(want)],
+			want) {
 			t.Errorf("wrong bytes at %d", off)
 		}
 	}
@@ -392,7 +418,9 @@ func TestTheDemoRuns(t *testing.T) {
 	if code != 0 || !strings.Contains(stdout, "Done.") {
 		t.Fatalf("exit %d: %s%s", code, stdout, stderr)
 	}
-	if os.Geteuid() == 0 && os.Getenv("RESTOREFS_TEST_ALL") != "" && (!strings.Contains(stdout, "Hello from a Cinder backup") || !strings.Contains(stdout, "bit for bit")) {
+	if os.Geteuid() == 0 && os.Getenv("RESTOREFS_TEST_ALL") != "" &&
+		(!strings.Contains(stdout, "Hello from a Cinder backup") ||
+			!strings.Contains(stdout, "bit for bit")) {
 		t.Errorf("it skipped something: %s", stdout)
 	}
 }

@@ -42,7 +42,8 @@ func TestServeFaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	server, err := gofs.Mount(mountpoint, &faultyNode{LoopbackNode: root.(*gofs.LoopbackNode)},
-		&gofs.Options{MountOptions: fuse.MountOptions{DirectMountStrict: true, FsName: "faults", Name: "faults"}})
+		&gofs.Options{MountOptions: fuse.MountOptions{DirectMountStrict: true, FsName: "faults",
+			Name: "faults"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +63,8 @@ func (n *faultyNode) WrapChild(_ context.Context, child gofs.InodeEmbedder) gofs
 
 // Open implements gofs.NodeOpener. Files opened for reading get every read directly, without a
 // cache.
-func (n *faultyNode) Open(ctx context.Context, flags uint32) (gofs.FileHandle, uint32, syscall.Errno) {
+func (n *faultyNode) Open(ctx context.Context, flags uint32) (gofs.FileHandle, uint32,
+	syscall.Errno) {
 	h, fuseFlags, errno := n.LoopbackNode.Open(ctx, flags)
 	if errno != 0 {
 		return h, fuseFlags, errno
@@ -112,7 +114,8 @@ func (f *faultyFile) Write(ctx context.Context, p []byte, off int64) (uint32, sy
 }
 
 // Read implements gofs.FileReader.
-func (f *faultyFile) Read(ctx context.Context, p []byte, off int64) (fuse.ReadResult, syscall.Errno) {
+func (f *faultyFile) Read(ctx context.Context, p []byte, off int64) (fuse.ReadResult,
+	syscall.Errno) {
 	switch f.fault() {
 	case "eio":
 		return nil, syscall.EIO
@@ -131,7 +134,8 @@ func (f *faultyFile) Read(ctx context.Context, p []byte, off int64) (fuse.ReadRe
 }
 
 // passThrough mounts dir elsewhere. say sets the fault, signal sends a signal to the server.
-func passThrough(t *testing.T, dir string) (mountpoint string, say func(fault string), signal func(syscall.Signal)) {
+func passThrough(t *testing.T, dir string) (mountpoint string, say func(fault string),
+	signal func(syscall.Signal)) {
 	t.Helper()
 	needMount(t)
 	mountpoint = t.TempDir()
@@ -171,7 +175,8 @@ func passThrough(t *testing.T, dir string) (mountpoint string, say func(fault st
 // JSON.
 func restored(t *testing.T, want []byte, backing string, args ...string) attended.Result {
 	t.Helper()
-	stdout, stderr, code := restorefs(t, append([]string{"materialize", "--yes", "--json"}, args...)...)
+	stdout, stderr, code := restorefs(t, append([]string{"materialize", "--yes", "--json"},
+		args...)...)
 	var result attended.Result
 	if err := json.Unmarshal([]byte(stdout), &result); err != nil || code != 0 {
 		t.Fatalf("exit %d, %v: %s", code, err, stderr)
@@ -222,7 +227,8 @@ func TestReadErrorsOfTheShare(t *testing.T) {
 	os.Remove(target)
 	say("eio _sha256file") // the objects still have MD5s
 	stdout, stderr, code = restorefs(t, append([]string{"materialize"}, args...)...)
-	if code != 0 || !strings.Contains(stderr, "_sha256file: input/output error") || !strings.Contains(stderr, "MD5 instead") {
+	if code != 0 || !strings.Contains(stderr, "_sha256file: input/output error") ||
+		!strings.Contains(stderr, "MD5 instead") {
 		t.Errorf("without its digests: exit %d: %s%s", code, stdout, stderr)
 	}
 	if wrong := wrongBytes(t, want, target); wrong > 0 {
@@ -232,7 +238,8 @@ func TestReadErrorsOfTheShare(t *testing.T) {
 
 // started runs a slow restore in the background, and returns when it has written something to
 // backing.
-func started(t *testing.T, backing string, args ...string) (end func() (stdout, stderr string, code int)) {
+func started(t *testing.T, backing string, args ...string) (end func() (stdout, stderr string,
+	code int)) {
 	t.Helper()
 	cmd := program(t, append([]string{"materialize", "--yes", "--bwlimit", "12M"}, args...)...)
 	var out, errOut bytes.Buffer
@@ -294,7 +301,8 @@ func TestAFullFileSystem(t *testing.T) {
 	target := filepath.Join(dir, "disk")
 	args := []string{"--share", share, id, target}
 	stdout, stderr, code := restorefs(t, append([]string{"materialize"}, args...)...)
-	failed(t, stdout, stderr, code, exitcode.Failed, "no space left", target, "\nto continue:  restorefs materialize --share "+share+" "+id+" "+target)
+	failed(t, stdout, stderr, code, exitcode.Failed, "no space left", target,
+		"\nto continue:  restorefs materialize --share "+share+" "+id+" "+target)
 	if err := os.Remove(filler); err != nil {
 		t.Fatal(err)
 	}
@@ -308,7 +316,8 @@ func TestATargetThatFails(t *testing.T) {
 	share, id, want := incremental(t, 16<<20)
 	real := t.TempDir()
 	dir, say, _ := passThrough(t, real)
-	for fault, said := range map[string]string{"broken": "input/output error", "late": "disk quota exceeded"} {
+	for fault, said := range map[string]string{"broken": "input/output error",
+		"late": "disk quota exceeded"} {
 		t.Run(fault, func(t *testing.T) {
 			target := filepath.Join(dir, fault)
 			if err := os.WriteFile(filepath.Join(real, fault), nil, 0o600); err != nil {
@@ -316,7 +325,8 @@ func TestATargetThatFails(t *testing.T) {
 			}
 			say(fault + " " + fault)
 			stdout, stderr, code := restorefs(t, "materialize", "--share", share, id, target)
-			failed(t, stdout, stderr, code, exitcode.Failed, said, target, "to continue:  restorefs materialize")
+			failed(t, stdout, stderr, code, exitcode.Failed, said, target,
+				"to continue:  restorefs materialize")
 			if _, err := os.Stat(target + ".restorefs-partial"); err != nil {
 				t.Errorf("nothing says that it is not whole: %v", err)
 			}

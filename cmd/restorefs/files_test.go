@@ -22,14 +22,18 @@ func filesShare(t *testing.T) (share string, b storetest.Backup, dir string) {
 	need(t, "mke2fs")
 	one, two := t.TempDir(), t.TempDir()
 	for name, text := range map[string]string{
-		one + "/etc/fstab": "the table\n", one + "/etc/hosts": "127.0.0.1\n", one + "/both": "1", two + "/both": "2",
-		one + "/odd/bad\xffname": "x", one + "/odd/\x1b[31mred": "y", one + "/etc/large": strings.Repeat("DAMAGE IT. ", 20000),
+		one + "/etc/fstab": "the table\n", one + "/etc/hosts": "127.0.0.1\n", one + "/both": "1",
+		two + "/both":            "2",
+		one + "/odd/bad\xffname": "x", one + "/odd/\x1b[31mred": "y", one +
+			"/etc/large": strings.Repeat("DAMAGE IT. ", 20000),
 	} {
-		if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o755), os.WriteFile(name, []byte(text), 0o644)); err != nil {
+		if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o755),
+			os.WriteFile(name, []byte(text), 0o644)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := errors.Join(os.Symlink("/etc/fstab", one+"/odd/link"), os.Symlink("etc", one+"/conf")); err != nil {
+	if err := errors.Join(os.Symlink("/etc/fstab", one+"/odd/link"),
+		os.Symlink("etc", one+"/conf")); err != nil {
 		t.Fatal(err)
 	}
 	var images []string
@@ -202,7 +206,8 @@ func TestFilesInJSON(t *testing.T) {
 	names := map[any]map[string]any{}
 	for _, f := range list.Files {
 		names[f["path"]] = f
-		for _, field := range []string{"part", "type", "mode", "uid", "gid", "size", "links", "inode", "mtime", "atime", "ctime"} {
+		for _, field := range []string{"part", "type", "mode", "uid", "gid", "size", "links",
+			"inode", "mtime", "atime", "ctime"} {
 			if f[field] == nil {
 				t.Errorf("%v has no %s", f["path"], field)
 			}
@@ -250,11 +255,14 @@ func TestADamagedFileInsideABackup(t *testing.T) {
 		!strings.Contains(told, "/etc/large: ") {
 		t.Errorf("exit %d: %s", code, told)
 	}
-	out, told, code = restorefs(t, "cat", "--share", share, b.ID, "/etc/large", "/none", "/etc/fstab")
-	if code != 3 || !strings.HasSuffix(out, "the table\n") || !strings.Contains(told, "but for 2 files") {
+	out, told, code = restorefs(t, "cat", "--share", share, b.ID, "/etc/large", "/none",
+		"/etc/fstab")
+	if code != 3 || !strings.HasSuffix(out, "the table\n") ||
+		!strings.Contains(told, "but for 2 files") {
 		t.Errorf("exit %d: %q: %s", code, out, told)
 	}
-	out, _, code = restorefs(t, "cp", "--json", "--share", share, b.ID, "/etc", "/odd", dest+"/none")
+	out, _, code = restorefs(t, "cp", "--json", "--share", share, b.ID, "/etc", "/odd",
+		dest+"/none")
 	if err := json.Unmarshal([]byte(out), &done); err != nil || code != 1 || done.Error == "" {
 		t.Errorf("exit %d, %v: %s", code, err, out)
 	}

@@ -18,7 +18,8 @@ import (
 // described is what find says of a tree, a line for each file.
 func treeLines(t *testing.T, root, format string) string {
 	t.Helper()
-	return run(t, "sh", "-c", `cd "$0" && find . -name lost+found -prune -o -printf "$1" | LC_ALL=C sort`, root, format)
+	return run(t, "sh", "-c",
+		`cd "$0" && find . -name lost+found -prune -o -printf "$1" | LC_ALL=C sort`, root, format)
 }
 
 func TestFilesInAMount(t *testing.T) {
@@ -85,7 +86,10 @@ func TestFilesInAMount(t *testing.T) {
 	if !strings.Contains(string(info), "files/2: ext4, journal: clean\n") {
 		t.Errorf("info.txt: %s", info)
 	}
-	eventually(t, "few disks stay open", func() bool { return readStatus(t, mountpoint).OpenVolumes <= 4 })
+	eventually(t, "few disks stay open", func() bool {
+		return readStatus(t,
+			mountpoint).OpenVolumes <= 4
+	})
 }
 
 func TestADamagedFileInAMountHarmsNoOther(t *testing.T) {
@@ -99,7 +103,8 @@ func TestADamagedFileInAMountHarmsNoOther(t *testing.T) {
 	if err := os.WriteFile(b.Path("-00001"), data, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	mountpoint, _ := mountShare(t, share, "--files", "--files-owner", "--uid", "4711", "--gid", "4712")
+	mountpoint, _ := mountShare(t, share, "--files", "--files-owner", "--uid", "4711", "--gid",
+		"4712")
 	one := filepath.Join(mountpoint, "backups", b.ID, "files", "1")
 	if _, err := os.ReadFile(one + "/etc/large"); !errors.Is(err, syscall.EIO) {
 		t.Errorf("the damaged file: %v", err)
@@ -123,8 +128,9 @@ func TestExtendedAttributesAndHolesInAMount(t *testing.T) {
 	image := filepath.Join(t.TempDir(), "image")
 	run(t, "mke2fs", "-q", "-t", "ext4", image, "8M")
 	sparse := filepath.Join(t.TempDir(), "sparse")
-	run(t, "sh", "-c", `truncate -s 3M "$0" && printf end >>"$0" && printf '%s\n' "write $0 sparse" `+
-		`"ea_set sparse user.note hello" "sif sparse mode 0100000" >"$0.do" && debugfs -w -f "$0.do" "$1"`, sparse, image)
+	run(t, "sh", "-c",
+		`truncate -s 3M "$0" && printf end >>"$0" && printf '%s\n' "write $0 sparse" `+
+			`"ea_set sparse user.note hello" "sif sparse mode 0100000" >"$0.do" && debugfs -w -f "$0.do" "$1"`, sparse, image)
 	share := t.TempDir()
 	b := storetest.MustWrite(t, share, storetest.Spec{ID: storetest.ID("attributes"),
 		VolumeID: storetest.ID("volume"), Content: fileContent(t, image)})
@@ -166,9 +172,11 @@ func TestFilesOfXFSAndFATInAMount(t *testing.T) {
 	need(t, "find", "cp", "rsync", "mkfs.xfs", "mkfs.vfat", "mcopy")
 	dir := t.TempDir()
 	large := strings.Repeat("large ", 1<<15)
-	for name, text := range map[string]string{"a": "first\n", "below/large": large, "below/deep/b": "second\n"} {
+	for name, text := range map[string]string{"a": "first\n", "below/large": large,
+		"below/deep/b": "second\n"} {
 		path := filepath.Join(dir, "tree", name)
-		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(text), 0o644)); err != nil {
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755),
+			os.WriteFile(path, []byte(text), 0o644)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -183,7 +191,8 @@ func TestFilesOfXFSAndFATInAMount(t *testing.T) {
 	for _, part := range []string{"1", "2"} {
 		from := filepath.Join(mountpoint, "backups", b.ID, "files", part)
 		run(t, "diff", "-r", dir+"/tree", from)
-		for _, command := range [][]string{{"cp", "-a", from + "/."}, {"rsync", "-aH", from + "/"}} {
+		for _, command := range [][]string{{"cp", "-a", from + "/."},
+			{"rsync", "-aH", from + "/"}} {
 			dest := t.TempDir()
 			run(t, command[0], append(command[1:], dest)...)
 			run(t, "diff", "-r", from, dest)
@@ -215,7 +224,8 @@ func TestFewDisksStayOpenForTheirFiles(t *testing.T) {
 		for _, path := range paths {
 			t.Run("", func(t *testing.T) {
 				t.Parallel()
-				if text, err := os.ReadFile(filepath.Join(mountpoint, path)); string(text) != "text" {
+				if text, err := os.ReadFile(filepath.Join(mountpoint, path)); string(
+					text) != "text" {
 					t.Errorf("%s: %q, %v", path, text, err)
 				}
 			})

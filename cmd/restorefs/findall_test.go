@@ -18,7 +18,8 @@ func historyShare(t *testing.T) (share string, ids []string) {
 	t.Helper()
 	need(t, "mke2fs", "debugfs")
 	dir, image := t.TempDir(), filepath.Join(t.TempDir(), "image")
-	for name, text := range map[string]string{"etc/one": "1\n", "etc/same": "same\n", "larger": strings.Repeat("larger", 40000)} {
+	for name, text := range map[string]string{"etc/one": "1\n", "etc/same": "same\n",
+		"larger": strings.Repeat("larger", 40000)} {
 		path := filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			t.Fatal(err)
@@ -39,12 +40,14 @@ func historyShare(t *testing.T) (share string, ids []string) {
 		}
 		id := storetest.ID(fmt.Sprint("history ", day))
 		storetest.MustWrite(t, share, storetest.Spec{ID: id, VolumeID: storetest.ID("volume"),
-			Created: time.Date(2026, 3, day, 12, 0, 0, 0, time.UTC), Content: storetest.Bytes(data)})
+			Created: time.Date(2026, 3, day, 12, 0, 0, 0, time.UTC),
+			Content: storetest.Bytes(data)})
 		ids = append(ids, id)
 	}
 	change := func(requests ...string) {
 		script := filepath.Join(t.TempDir(), "requests")
-		if err := os.WriteFile(script, []byte(strings.Join(requests, "\n")+"\n"), 0o600); err != nil {
+		if err := os.WriteFile(script, []byte(strings.Join(requests, "\n")+"\n"),
+			0o600); err != nil {
 			t.Fatal(err)
 		}
 		run(t, "debugfs", "-w", "-f", script, image)
@@ -74,16 +77,19 @@ func TestAFileIsFoundInAllBackupsOfAVolume(t *testing.T) {
 	volume := storetest.ID("volume")
 	out, told, code := restorefs(t, "find", "--share", share, volume[:8], "--all", "--name", "one")
 	lines := strings.Split(strings.TrimSpace(out), "\n")
-	if code != 0 || len(lines) != 3 || !strings.Contains(told, "found in 3 of 4 backups; 3 of them had to be read") {
+	if code != 0 || len(lines) != 3 || !strings.Contains(told,
+		"found in 3 of 4 backups; 3 of them had to be read") {
 		t.Fatalf("exit %d: %s\n%s", code, out, told)
 	}
 	for i, size := range []string{" 2 ", " 2 ", " 8 "} {
 		begin := fmt.Sprintf("2026-03-0%d 12:00:00 %s ", i+1, ids[i])
-		if l := lines[i]; !strings.HasPrefix(l, begin) || !strings.Contains(l, size) || !strings.HasSuffix(l, " /etc/one") {
+		if l := lines[i]; !strings.HasPrefix(l, begin) || !strings.Contains(l, size) ||
+			!strings.HasSuffix(l, " /etc/one") {
 			t.Errorf("line %d: %s", i, l)
 		}
 	}
-	out, told, code = restorefs(t, "find", "--json", "--share", share, ids[3], "*", "--all", "--below", "/etc", "--type", "f")
+	out, told, code = restorefs(t, "find", "--json", "--share", share, ids[3], "*", "--all",
+		"--below", "/etc", "--type", "f")
 	var list struct {
 		Volume string
 		Found  []struct {
@@ -93,12 +99,16 @@ func TestAFileIsFoundInAllBackupsOfAVolume(t *testing.T) {
 		}
 		Failed []any
 	}
-	if err := json.Unmarshal([]byte(out), &list); err != nil || code != 0 || list.Volume != volume ||
-		len(list.Found) != 7 || list.Failed == nil || list.Found[6].Backup != ids[3] || list.Found[6].Path != "/etc/same" {
+	if err := json.Unmarshal([]byte(out), &list); err != nil || code != 0 ||
+		list.Volume != volume ||
+		len(list.Found) != 7 || list.Failed == nil || list.Found[6].Backup != ids[3] ||
+		list.Found[6].Path != "/etc/same" {
 		t.Errorf("exit %d, %v: %s\n%s", code, err, out, told)
 	}
-	for _, wrong := range [][]string{{"--print0"}, {"--long"}, {"--overlay", t.TempDir()}, {"--name", "a", "b"}} {
-		if _, told, code := restorefs(t, append([]string{"find", "--share", share, "--all", volume}, wrong...)...); code != 2 {
+	for _, wrong := range [][]string{{"--print0"}, {"--long"}, {"--overlay", t.TempDir()},
+		{"--name", "a", "b"}} {
+		if _, told, code := restorefs(t, append([]string{"find", "--share", share, "--all", volume},
+			wrong...)...); code != 2 {
 			t.Errorf("%q: exit %d: %s", wrong, code, told)
 		}
 	}
@@ -130,8 +140,10 @@ func TestTheFilesThatDifferBetweenTwoBackups(t *testing.T) {
 		}
 		Failed []any
 	}
-	if err := json.Unmarshal([]byte(out), &list); err != nil || code != 0 || len(list.Files) != 3 || list.Failed == nil ||
-		list.A != ids[0] || list.B != ids[2] || *list.Files[0].SizeA != 2 || *list.Files[0].SizeB != 8 ||
+	if err := json.Unmarshal([]byte(out), &list); err != nil || code != 0 || len(list.Files) != 3 ||
+		list.Failed == nil ||
+		list.A != ids[0] || list.B != ids[2] || *list.Files[0].SizeA != 2 ||
+		*list.Files[0].SizeB != 8 ||
 		list.Files[2].SizeA != nil || list.Files[2].Change != "added" {
 		t.Errorf("exit %d, %v: %s\n%s", code, err, out, told)
 	}

@@ -22,9 +22,13 @@ func TestAShareThatHangsHoldsUpOnlyWhoWantsToWait(t *testing.T) {
 	share, say, _ := passThrough(t, real)
 	defer say("") // processes that wait for an answer cannot be killed
 	mountpoint, server := mountShare(t, share, "--no-background-index")
-	disk := func(b storetest.Backup) string { return filepath.Join(mountpoint, "backups", b.ID, "volume.raw") }
+	disk := func(b storetest.Backup) string {
+		return filepath.Join(mountpoint, "backups", b.ID,
+			"volume.raw")
+	}
 	read := func(b storetest.Backup, flags string) *exec.Cmd {
-		return exec.Command("dd", "if="+disk(b), "of=/dev/null", "bs=64k", "count=2", "status=none", "iflag="+flags)
+		return exec.Command("dd", "if="+disk(b), "of=/dev/null", "bs=64k", "count=2", "status=none",
+			"iflag="+flags)
 	}
 	within := func(what string, cmd *exec.Cmd) error {
 		t.Helper()
@@ -47,7 +51,8 @@ func TestAShareThatHangsHoldsUpOnlyWhoWantsToWait(t *testing.T) {
 	for _, r := range []struct {
 		flags  string
 		signal os.Signal
-	}{{"direct", syscall.SIGTERM}, {"direct", syscall.SIGINT}, {"direct", syscall.SIGKILL}, {"nocache", syscall.SIGINT}, {"nocache", syscall.SIGKILL}} {
+	}{{"direct", syscall.SIGTERM}, {"direct", syscall.SIGINT}, {"direct", syscall.SIGKILL},
+		{"nocache", syscall.SIGINT}, {"nocache", syscall.SIGKILL}} {
 		what := "a reader, " + r.flags + ", upon " + r.signal.String()
 		reader := read(hanging, r.flags)
 		if err := reader.Start(); err != nil {
@@ -72,7 +77,8 @@ func TestAShareThatHangsHoldsUpOnlyWhoWantsToWait(t *testing.T) {
 	})
 	// The kernel gives signals to this thread, which would not notice them while it waits for a
 	// share.
-	if stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", server.Process.Pid)); err != nil || !bytes.Contains(stat, []byte(") S ")) {
+	if stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", server.Process.Pid)); err != nil ||
+		!bytes.Contains(stat, []byte(") S ")) {
 		t.Errorf("the server's first thread does not idle: %s, %v", stat, err)
 	}
 	server.Process.Signal(syscall.SIGTERM)
@@ -105,7 +111,8 @@ func TestCtrlCWhileTheShareHangs(t *testing.T) {
 			}
 			commands := [][]string{
 				{"list"}, {"show", b.ID}, {"mount", t.TempDir()},
-				{"verify", b.ID}, {"materialize", b.ID, filepath.Join(t.TempDir(), "disk.raw")}, {"index", b.ID},
+				{"verify", b.ID}, {"materialize", b.ID, filepath.Join(t.TempDir(), "disk.raw")},
+				{"index", b.ID},
 			}
 			switch files {
 			case "_sha256file":
@@ -136,10 +143,13 @@ func TestCtrlCWhileTheShareHangs(t *testing.T) {
 			for i, cmd := range running {
 				cmd.Wait()
 				said := cmd.Stderr.(*waiting).text.String()
-				if code := cmd.ProcessState.ExitCode(); code != 1 || !strings.Contains(said, "restorefs: interrupted") || strings.Contains(said, "canceled") {
+				if code := cmd.ProcessState.ExitCode(); code != 1 ||
+					!strings.Contains(said, "restorefs: interrupted") ||
+					strings.Contains(said, "canceled") {
 					t.Errorf("%s: exit %d: %s", commands[i], code, said)
 				}
-				if files == "-00001" && commands[i][0] == "materialize" && !strings.Contains(said, "to continue:  restorefs materialize") {
+				if files == "-00001" && commands[i][0] == "materialize" &&
+					!strings.Contains(said, "to continue:  restorefs materialize") {
 					t.Errorf("%s: it does not say how to continue: %s", commands[i], said)
 				}
 			}

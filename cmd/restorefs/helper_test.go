@@ -55,7 +55,8 @@ func TestMountHelperArguments(t *testing.T) {
 		`mount.restorefs /s /mnt -s -o context="a:b:c1,c2"`: "virt_use_fusefs",
 	} {
 		var usage cmdline.UsageError
-		if got, err := cmdline.MountHelper(newApp(), strings.Fields(in)); !errors.As(err, &usage) || !strings.Contains(err.Error(), says) {
+		if got, err := cmdline.MountHelper(newApp(), strings.Fields(in)); !errors.As(err, &usage) ||
+			!strings.Contains(err.Error(), says) {
 			t.Errorf("%s: %v, %v", in, got, err)
 		}
 	}
@@ -69,7 +70,8 @@ func TestMountByTypeAndByFstab(t *testing.T) {
 	share, b := smallShare(t)
 	fstab := filepath.Join(t.TempDir(), "fstab")
 	mountpoint := t.TempDir()
-	line := share + " " + mountpoint + " fuse.restorefs nofail,_netdev,x-systemd.requires=network.target,mode=0440,gid=5,allow_other 0 0\n"
+	line := share + " " + mountpoint +
+		" fuse.restorefs nofail,_netdev,x-systemd.requires=network.target,mode=0440,gid=5,allow_other 0 0\n"
 	if err := os.WriteFile(fstab, []byte(line), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -111,10 +113,12 @@ func TestMountSaysWhyItCouldNot(t *testing.T) {
 	share, _ := smallShare(t)
 	mountpoint := t.TempDir()
 	leaveNothing(t, mountpoint)
-	for option, code := range map[string]int{"colour=red": exitcode.Usage, "backup=ffffffff": exitcode.Usage, "log_file=/none/log": exitcode.Failed} {
+	for option, code := range map[string]int{"colour=red": exitcode.Usage,
+		"backup=ffffffff": exitcode.Usage, "log_file=/none/log": exitcode.Failed} {
 		cmd := program(t, share, mountpoint, "-o", option)
 		out, err := cmd.CombinedOutput()
-		if err == nil || cmd.ProcessState.ExitCode() != code || !strings.Contains(string(out), "restorefs:") {
+		if err == nil || cmd.ProcessState.ExitCode() != code ||
+			!strings.Contains(string(out), "restorefs:") {
 			t.Errorf("%s: %v: %s", option, err, out)
 		}
 	}

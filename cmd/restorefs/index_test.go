@@ -12,7 +12,8 @@ import (
 
 func TestIndexIsBuiltAndUsed(t *testing.T) {
 	share := t.TempDir()
-	made := storetest.MustWrite(t, share, storetest.Spec{ID: storetest.ID("index"), VolumeID: storetest.ID("index volume"), Content: storetest.Disk(16<<20, 5)})
+	made := storetest.MustWrite(t, share, storetest.Spec{ID: storetest.ID("index"),
+		VolumeID: storetest.ID("index volume"), Content: storetest.Disk(16<<20, 5)})
 	cache := t.TempDir()
 	t.Setenv("RESTOREFS_CACHE_DIR", cache)
 	stdout, stderr, code := restorefs(t, "index", "--share", share, "--all")
@@ -30,7 +31,8 @@ func TestIndexIsBuiltAndUsed(t *testing.T) {
 		t.Error("no index was kept")
 	}
 	target := filepath.Join(t.TempDir(), "disk.raw")
-	if _, stderr, code := restorefs(t, "materialize", "--share", share, made.ID, target); code != 0 {
+	if _, stderr, code := restorefs(t, "materialize", "--share", share, made.ID,
+		target); code != 0 {
 		t.Errorf("with an index: exit %d: %s", code, stderr)
 	}
 	if _, _, code := restorefs(t, "index", "--share", share); code != exitcode.Usage {

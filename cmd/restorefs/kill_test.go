@@ -26,12 +26,16 @@ func incremental(t *testing.T, size int64) (share, id string, want []byte) {
 	share = t.TempDir()
 	old := storetest.Disk(size, 1)
 	full := storetest.MustWrite(t, share, storetest.Spec{
-		ID: storetest.ID("two layers 1"), VolumeID: storetest.ID("two layers"), Content: old, FileSize: 4 << 20,
+		ID: storetest.ID("two layers 1"), VolumeID: storetest.ID("two layers"), Content: old,
+		FileSize: 4 << 20,
 	})
-	now := storetest.Overlay(old, storetest.Disk(size, 2), storetest.Extent{Offset: size / 4, Length: size / 4})
+	now := storetest.Overlay(old, storetest.Disk(size, 2),
+		storetest.Extent{Offset: size / 4, Length: size / 4})
 	made := storetest.MustWrite(t, share, storetest.Spec{
-		ID: storetest.ID("two layers 2"), VolumeID: storetest.ID("two layers"), ParentID: full.ID, Parent: old, Content: now,
-		FileSize: 4 << 20, Compression: "zstd", Created: time.Date(2026, 2, 2, 12, 0, 0, 0, time.UTC),
+		ID: storetest.ID("two layers 2"), VolumeID: storetest.ID("two layers"), ParentID: full.ID,
+		Parent: old, Content: now,
+		FileSize: 4 << 20, Compression: "zstd", Created: time.Date(2026, 2, 2, 12, 0, 0, 0,
+			time.UTC),
 	})
 	want = make([]byte, size)
 	if _, err := now.ReadAt(want, 0); err != nil && !errors.Is(err, io.EOF) {
@@ -50,7 +54,8 @@ func wrongBytes(t *testing.T, want []byte, path string) (wrong int64) {
 		defer f.Close()
 		_, err = io.ReadFull(f, got)
 	}
-	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, fs.ErrNotExist) {
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) &&
+		!errors.Is(err, fs.ErrNotExist) {
 		t.Fatal(err)
 	}
 	const block = 32 << 10
@@ -87,7 +92,8 @@ func TestAKilledRestoreToAFileIsContinued(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if killAndContinue(t, killed{share: share, id: id, whole: whole, target: target, backing: target, want: want, before: before}) {
+		if killAndContinue(t, killed{share: share, id: id, whole: whole, target: target,
+			backing: target, want: want, before: before}) {
 			inside++
 		}
 		os.Remove(target)
@@ -120,7 +126,8 @@ func TestAKilledRestoreToADeviceIsContinued(t *testing.T) {
 		func() {
 			loop := strings.TrimSpace(run(t, "losetup", "-f", "--show", backing))
 			defer run(t, "losetup", "-d", loop)
-			if killAndContinue(t, killed{share: share, id: id, whole: whole, target: loop, backing: backing, want: want, before: before}) {
+			if killAndContinue(t, killed{share: share, id: id, whole: whole, target: loop,
+				backing: backing, want: want, before: before}) {
 				inside++
 			}
 		}()
@@ -141,7 +148,8 @@ type killed struct {
 func wholeRun(t *testing.T, share, id string) time.Duration {
 	t.Helper()
 	start := time.Now()
-	if _, stderr, code := restorefs(t, "materialize", "--share", share, id, filepath.Join(t.TempDir(), "disk")); code != 0 {
+	if _, stderr, code := restorefs(t, "materialize", "--share", share, id,
+		filepath.Join(t.TempDir(), "disk")); code != 0 {
 		t.Fatalf("exit %d: %s", code, stderr)
 	}
 	return time.Since(start)
@@ -153,7 +161,8 @@ func killAndContinue(t *testing.T, k killed) (inside bool) {
 	t.Helper()
 	cache := t.TempDir()
 	k.all = wrongBytes(t, k.want, k.backing)
-	args := []string{"materialize", "--yes", "--json", "--share", k.share, "--cache-dir", cache, k.id, k.target}
+	args := []string{"materialize", "--yes", "--json", "--share", k.share, "--cache-dir", cache,
+		k.id, k.target}
 	first := program(t, append(args, "--force")...)
 	if err := first.Start(); err != nil {
 		t.Fatal(err)
@@ -178,7 +187,8 @@ func killAndContinue(t *testing.T, k killed) (inside bool) {
 	if code == exitcode.Refused && !finished {
 		// Killed before it had noted its start, or after it was done.
 		if missing > 0 && !untouched(t, k) {
-			t.Fatalf("killed after %v: not continued, with %d bytes missing: %s", moment, missing, stderr)
+			t.Fatalf("killed after %v: not continued, with %d bytes missing: %s", moment, missing,
+				stderr)
 		}
 		stdout, stderr, code = restorefs(t, append(args, "--force", "--delta")...)
 	}
@@ -187,7 +197,8 @@ func killAndContinue(t *testing.T, k killed) (inside bool) {
 		t.Fatalf("killed after %v, continued: exit %d, %v: %s", moment, code, err, stderr)
 	}
 	if result.BytesWritten > missing {
-		t.Errorf("killed after %v: %d bytes were missing, %d were written", moment, missing, result.BytesWritten)
+		t.Errorf("killed after %v: %d bytes were missing, %d were written", moment, missing,
+			result.BytesWritten)
 	}
 	if wrong := wrongBytes(t, k.want, k.backing); wrong > 0 {
 		t.Fatalf("killed after %v: %d bytes are wrong at the end", moment, wrong)
@@ -200,7 +211,8 @@ func killAndContinue(t *testing.T, k killed) (inside bool) {
 	if size, err := f.Seek(0, io.SeekEnd); size != 1<<30 || err != nil {
 		t.Errorf("%d bytes long, %v", size, err)
 	}
-	t.Logf("killed after %v: %d of %d KiB were missing, %d were written", moment, missing>>10, len(k.want)>>10, result.BytesWritten>>10)
+	t.Logf("killed after %v: %d of %d KiB were missing, %d were written", moment, missing>>10,
+		len(k.want)>>10, result.BytesWritten>>10)
 	return inside
 }
 

@@ -22,7 +22,8 @@ func TestNewFinishedAndDeletedBackupsShowWithoutARemount(t *testing.T) {
 				if how == "upon SIGHUP" {
 					server.Process.Signal(syscall.SIGHUP)
 				}
-				list, err := os.ReadDir(filepath.Join(append([]string{mountpoint, "backups"}, elem...)...))
+				list, err := os.ReadDir(filepath.Join(append([]string{mountpoint, "backups"},
+					elem...)...))
 				if err != nil {
 					return err.Error()
 				}
@@ -43,15 +44,20 @@ func TestNewFinishedAndDeletedBackupsShowWithoutARemount(t *testing.T) {
 				t.Fatal(err)
 			}
 			run(t, "cp", "-a", other+"/.", share)
-			eventually(t, "the unfinished backup shows", func() bool { return names(second.ID) == "problem.txt" })
+			eventually(t, "the unfinished backup shows",
+				func() bool { return names(second.ID) == "problem.txt" })
 			rel, err := filepath.Rel(other, metadata)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := os.Rename(filepath.Join(share, "later"), filepath.Join(share, rel)); err != nil {
+			if err := os.Rename(filepath.Join(share, "later"),
+				filepath.Join(share, rel)); err != nil {
 				t.Fatal(err)
 			}
-			eventually(t, "it is finished", func() bool { return names(second.ID) == "info.txt metadata.json volume.raw" })
+			eventually(t, "it is finished", func() bool {
+				return names(
+					second.ID) == "info.txt metadata.json volume.raw"
+			})
 			got, err := os.Open(filepath.Join(mountpoint, "backups", second.ID, "volume.raw"))
 			if err != nil {
 				t.Fatal(err)

@@ -37,23 +37,28 @@ func anonymous(t *testing.T, pid int) int64 {
 // Readers of every kind read more data than there is memory.
 func TestAMountKeepsToItsMemory(t *testing.T) {
 	needMount(t)
-	if info, ok := debug.ReadBuildInfo(); !ok || slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"}) {
+	if info, ok := debug.ReadBuildInfo(); !ok || slices.Contains(info.Settings,
+		debug.BuildSetting{Key: "-race", Value: "true"}) {
 		t.Skip("not in this run: the race detector takes memory of its own; the second pass of make test is without")
 	}
 	share := t.TempDir()
 	var disks []string
 	for i, compression := range []string{"zlib", "zstd", "none"} {
 		label := "memory " + strconv.Itoa(i)
-		b := storetest.MustWrite(t, share, storetest.Spec{ID: storetest.ID(label), VolumeID: storetest.ID(label + " volume"),
-			Content: storetest.Text(40<<20, uint64(i)), Compression: compression})
+		b := storetest.MustWrite(t, share, storetest.Spec{ID: storetest.ID(label),
+			VolumeID: storetest.ID(label + " volume"),
+			Content:  storetest.Text(40<<20, uint64(i)), Compression: compression})
 		disks = append(disks, filepath.Join("backups", b.ID, "volume.raw"))
 	}
 	const memory = 64 << 20
-	mountpoint, server := mountShare(t, share, "--memory", fmt.Sprint(memory), "--disk-cache", t.TempDir(), "--disk-cache-size", "64MiB")
+	mountpoint, server := mountShare(t, share, "--memory", fmt.Sprint(memory), "--disk-cache",
+		t.TempDir(), "--disk-cache-size", "64MiB")
 	var readers []*exec.Cmd
 	for i, disk := range disks {
-		for _, how := range []string{"bs=1M iflag=direct", "bs=64k", "bs=4k skip=" + strconv.Itoa(5000*i) + " iflag=direct count=4000"} {
-			r := exec.Command("sh", "-c", "exec dd if='"+filepath.Join(mountpoint, disk)+"' of=/dev/null status=none "+how)
+		for _, how := range []string{"bs=1M iflag=direct", "bs=64k", "bs=4k skip=" +
+			strconv.Itoa(5000*i) + " iflag=direct count=4000"} {
+			r := exec.Command("sh", "-c", "exec dd if='"+filepath.Join(mountpoint,
+				disk)+"' of=/dev/null status=none "+how)
 			if err := r.Start(); err != nil {
 				t.Fatal(err)
 			}

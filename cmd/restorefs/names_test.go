@@ -13,7 +13,8 @@ import (
 // A name does wherever an id does, and what it meant is told.
 func TestABackupIsAskedForByTheNameOfItsVolume(t *testing.T) {
 	share, list := storetest.Fixtures(t)
-	full, incremental := storetest.Find(t, list, "ext4 full"), storetest.Find(t, list, "ext4 incremental")
+	full, incremental := storetest.Find(t, list, "ext4 full"),
+		storetest.Find(t, list, "ext4 incremental")
 	out, errOut, code := restorefs(t, "show", "--share", share, incremental.ID)
 	if code != exitcode.Done {
 		t.Fatal(errOut)
@@ -41,8 +42,10 @@ func TestABackupIsAskedForByTheNameOfItsVolume(t *testing.T) {
 		{"show|" + name, exitcode.Usage, "", "\"" + name + "@latest\"", ""},
 		{"show|" + name + "@" + hour.String(), exitcode.Usage, "", "no backup at or before", ""},
 		{"show|" + name + "@1h ago", exitcode.Done, incremental.ID, "note    \"1h ago\" is 2", ""},
-		{"list|--volume|" + name, exitcode.Done, full.ID, "", storetest.Find(t, list, "chain 1").ID},
-		{"list|--name|" + strings.ToUpper(name), exitcode.Done, full.ID, "", storetest.Find(t, list, "chain 1").ID},
+		{"list|--volume|" + name, exitcode.Done, full.ID, "",
+			storetest.Find(t, list, "chain 1").ID},
+		{"list|--name|" + strings.ToUpper(name), exitcode.Done, full.ID, "",
+			storetest.Find(t, list, "chain 1").ID},
 		{"list|--volume|" + name + "|--format|csv", exitcode.Done, "id,volume_id,", "", "chain"},
 		{"list|--name|none*", exitcode.Done, "", "is like that", "BACKUP"},
 		{"list|--state|good", exitcode.Usage, "", "complete, broken or incomplete", ""},
@@ -52,7 +55,8 @@ func TestABackupIsAskedForByTheNameOfItsVolume(t *testing.T) {
 		{"list|--json|--format|csv", exitcode.Usage, "", "two things", ""},
 	} {
 		args := strings.Split(c.args, "|")
-		out, errOut, code := restorefs(t, append([]string{args[0], "--share", share}, args[1:]...)...)
+		out, errOut, code := restorefs(t, append([]string{args[0], "--share", share},
+			args[1:]...)...)
 		if code != c.code || !strings.Contains(out, c.out) || !strings.Contains(errOut, c.says) ||
 			c.never != "" && strings.Contains(out, c.never) {
 			t.Errorf("%s: exit %d: %s%s", c.args, code, out, errOut)
@@ -71,7 +75,8 @@ func TestAnErrorIsJSONWhereJSONIsAskedFor(t *testing.T) {
 		lines := strings.Split(strings.TrimSpace(stderr), "\n")
 		var got exitcode.Reported
 		err := json.Unmarshal([]byte(lines[len(lines)-1]), &got)
-		if err != nil || got.Error == "" || got.Exit != code || code == exitcode.Done || stdout != "" {
+		if err != nil || got.Error == "" || got.Exit != code || code == exitcode.Done ||
+			stdout != "" {
 			t.Errorf("%q: exit %d, %v: %s%s", args, code, err, stdout, stderr)
 		}
 	}

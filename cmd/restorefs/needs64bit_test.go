@@ -15,7 +15,8 @@ func TestABuildForAProcessorOf32BitsEndsWithTheReasonInItsName(t *testing.T) {
 		build.Env = append(os.Environ(), "GOARCH="+arch, "CGO_ENABLED=0")
 		out, err := build.CombinedOutput()
 		const reason = "imports github.com/restorefs/restorefs/cmd/restorefs/needs64bit: build constraints exclude all Go files"
-		if err == nil || !strings.Contains(string(out), reason) || strings.Count(string(out), "\n") > 3 {
+		if err == nil || !strings.Contains(string(out), reason) ||
+			strings.Count(string(out), "\n") > 3 {
 			t.Errorf("%s: %v\n%s", arch, err, out)
 		}
 	}

@@ -75,13 +75,15 @@ func TestANewVolumeIsAttachedByNova(t *testing.T) {
 	need(t, "losetup")
 	share, id := cloudBackup(t, storetest.Volume{Name: "db"})
 	args := func(more ...string) []string {
-		return append([]string{"materialize", "--share", share, "--yes", "--new-volume", "--attach", "--server", cloudServer, id}, more...)
+		return append([]string{"materialize", "--share", share, "--yes", "--new-volume", "--attach",
+			"--server", cloudServer, id}, more...)
 	}
 	t.Run("it is written, detached and available", func(t *testing.T) {
 		s := newCreatingServer(t)
 		image := s.attachable(t)
 		stdout, stderr, code := s.run(t, args()...)
-		if code != 0 || !holds(t, image, 1<<30) || s.Get("status") != "available" || !strings.Contains(stderr, "detaching volume "+cloudTarget+" from server "+cloudServer) {
+		if code != 0 || !holds(t, image, 1<<30) || s.Get("status") != "available" ||
+			!strings.Contains(stderr, "detaching volume "+cloudTarget+" from server "+cloudServer) {
 			t.Fatalf("exit %d: %s%s", code, stdout, stderr)
 		}
 		if got := s.Calls(); got != "create attach metadata detach" {
@@ -93,7 +95,10 @@ func TestANewVolumeIsAttachedByNova(t *testing.T) {
 		s.attachable(t)
 		s.Change(func(*cloudtest.Cloud) { s.Refuse(403, "attach") })
 		_, stderr, code := s.run(t, args("--cleanup")...)
-		if code != 1 || !strings.Contains(stderr, "the attachment to server "+cloudServer+" of volume "+cloudTarget+": 403") || !strings.Contains(stderr, "is deleted again") {
+		if code != 1 ||
+			!strings.Contains(stderr,
+				"the attachment to server "+cloudServer+" of volume "+cloudTarget+": 403") ||
+			!strings.Contains(stderr, "is deleted again") {
 			t.Errorf("exit %d: %s", code, stderr)
 		}
 		if got := s.Calls(); got != "create attach delete" {
@@ -105,8 +110,11 @@ func TestANewVolumeIsAttachedByNova(t *testing.T) {
 		image := s.attachable(t)
 		s.Change(func(*cloudtest.Cloud) { s.Refuse(409, "detach") })
 		_, stderr, code := s.run(t, args("--cleanup")...)
-		want := "the data is restored and verified; volume " + cloudTarget + " may still be attached to server " + cloudServer + ", detach it with: openstack server remove volume " + cloudServer + " " + cloudTarget
-		if code != 1 || !strings.Contains(stderr, want) || strings.Contains(s.Calls(), "delete") || !holds(t, image, 1<<30) {
+		want := "the data is restored and verified; volume " + cloudTarget +
+			" may still be attached to server " + cloudServer +
+			", detach it with: openstack server remove volume " + cloudServer + " " + cloudTarget
+		if code != 1 || !strings.Contains(stderr, want) || strings.Contains(s.Calls(), "delete") ||
+			!holds(t, image, 1<<30) {
 			t.Errorf("exit %d: %s; %s", code, stderr, s.Calls())
 		}
 	})
@@ -120,7 +128,8 @@ func TestANewVolumeIsAttachedByNova(t *testing.T) {
 		eventually(t, "it is attached", func() bool { return s.Get("status") == "in-use" })
 		r.cmd.Process.Signal(syscall.SIGINT)
 		_, stderr, code := r.wait(t)
-		if code != 1 || !strings.Contains(stderr, "restorefs: interrupted: ") || !strings.Contains(stderr, "--attach --server "+cloudServer+" --volume "+cloudTarget) {
+		if code != 1 || !strings.Contains(stderr, "restorefs: interrupted: ") ||
+			!strings.Contains(stderr, "--attach --server "+cloudServer+" --volume "+cloudTarget) {
 			t.Errorf("exit %d: %s", code, stderr)
 		}
 		if got := s.Calls(); got != "create attach detach" || s.Get("status") != "available" {
@@ -137,8 +146,10 @@ func TestANewVolumeIsAttachedByNova(t *testing.T) {
 		}
 		s.Set("status", "in-use")
 		s.Set("attachments", []any{map[string]any{"server_id": cloudServer}})
-		_, stderr, code := s.run(t, "materialize", "--share", share, "--yes", "--attach", "--server", cloudServer, "--volume", cloudTarget, id)
-		if code != 0 || !holds(t, image, 1<<30) || s.Calls() != "metadata detach" || s.Get("status") != "available" {
+		_, stderr, code := s.run(t, "materialize", "--share", share, "--yes", "--attach",
+			"--server", cloudServer, "--volume", cloudTarget, id)
+		if code != 0 || !holds(t, image, 1<<30) || s.Calls() != "metadata detach" ||
+			s.Get("status") != "available" {
 			t.Errorf("exit %d: %s; %s", code, stderr, s.Calls())
 		}
 	})
@@ -157,8 +168,10 @@ func TestANewVolumeIsAttachedByNova(t *testing.T) {
 		run(t, "mkfs.ext4", "-q", device)
 		run(t, "mount", device, dir)
 		defer run(t, "umount", dir)
-		_, stderr, code := s.run(t, "materialize", "--share", share, "--yes", "--force", "--attach", "--server", cloudServer, "--volume", cloudTarget, id)
-		if code != exitcode.Refused || !strings.Contains(stderr, "is mounted on "+dir) || s.Calls() != "" || s.Get("status") != "in-use" {
+		_, stderr, code := s.run(t, "materialize", "--share", share, "--yes", "--force", "--attach",
+			"--server", cloudServer, "--volume", cloudTarget, id)
+		if code != exitcode.Refused || !strings.Contains(stderr, "is mounted on "+dir) ||
+			s.Calls() != "" || s.Get("status") != "in-use" {
 			t.Errorf("exit %d: %s; %s", code, stderr, s.Calls())
 		}
 	})
@@ -166,7 +179,8 @@ func TestANewVolumeIsAttachedByNova(t *testing.T) {
 		s := newCreatingServer(t)
 		image := s.attachable(t)
 		share, id, content := slowBackup(t)
-		r := s.start(t, append([]string{"materialize", "--share", share, "--yes", "--new-volume", "--attach", "--server", cloudServer, id}, strings.Fields(slow)...)...)
+		r := s.start(t, append([]string{"materialize", "--share", share, "--yes", "--new-volume",
+			"--attach", "--server", cloudServer, id}, strings.Fields(slow)...)...)
 		eventually(t, "it is written", func() bool {
 			out, _ := exec.Command("du", "-k", image).Output()
 			return len(out) > 0 && out[0] != '0'
@@ -175,7 +189,8 @@ func TestANewVolumeIsAttachedByNova(t *testing.T) {
 		_, stderr, code := r.wait(t)
 		_, line, ok := strings.Cut(stderr, "to continue:  restorefs ")
 		line, _, _ = strings.Cut(line, "\n")
-		if code != 1 || !ok || !strings.Contains(line, "--delta --force --volume "+cloudTarget) || s.Get("status") != "available" {
+		if code != 1 || !ok || !strings.Contains(line, "--delta --force --volume "+cloudTarget) ||
+			s.Get("status") != "available" {
 			t.Fatalf("exit %d: %s", code, stderr)
 		}
 		_, stderr, code = s.run(t, strings.Fields(strings.ReplaceAll(line, slow, ""))...)
@@ -204,13 +219,15 @@ esac
 		t.Fatal(err)
 	}
 	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
-	_, stderr, code := s.run(t, "materialize", "--share", share, "--yes", "--new-volume", "--device-path", "ceph:fast", id)
+	_, stderr, code := s.run(t, "materialize", "--share", share, "--yes", "--new-volume",
+		"--device-path", "ceph:fast", id)
 	if code != 0 || !holds(t, image, 1<<30) || s.Calls() != "create reserve metadata unreserve" {
 		t.Errorf("exit %d: %s; %s", code, stderr, s.Calls())
 	}
 	text, _ := os.ReadFile(calls)
 	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
-	if len(lines) != 3 || lines[1] != "map fast/volume-"+cloudTarget || !strings.HasPrefix(lines[2], "unmap /dev/loop") {
+	if len(lines) != 3 || lines[1] != "map fast/volume-"+cloudTarget ||
+		!strings.HasPrefix(lines[2], "unmap /dev/loop") {
 		t.Errorf("%q", lines)
 	}
 }

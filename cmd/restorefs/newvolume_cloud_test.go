@@ -24,7 +24,8 @@ func newCreatingServer(t *testing.T) *creatingServer {
 
 // flags returns those of a run that finds the volume in dir.
 func (s *creatingServer) flags(share, id string, more ...string) []string {
-	return append([]string{"materialize", "--share", share, "--device-path", s.Dir + "/volume-{id}", "--yes", id}, more...)
+	return append([]string{"materialize", "--share", share, "--device-path", s.Dir + "/volume-{id}",
+		"--yes", id}, more...)
 }
 
 // start starts restorefs in that cloud.

@@ -46,8 +46,10 @@ func begins(t *testing.T, path string, size int64, content io.ReaderAt) bool {
 func slowBackup(t *testing.T) (share, id string, content io.ReaderAt) {
 	t.Helper()
 	share, content = t.TempDir(), storetest.Text(16<<20, 7)
-	b := storetest.MustWrite(t, share, storetest.Spec{ID: storetest.ID("slow"), VolumeID: storetest.ID("slow volume"),
-		Content: storetest.Text(16<<20, 7), Volume: storetest.Volume{Name: "db", Metadata: map[string]string{"a": "1"}}})
+	b := storetest.MustWrite(t, share, storetest.Spec{ID: storetest.ID("slow"),
+		VolumeID: storetest.ID("slow volume"),
+		Content:  storetest.Text(16<<20, 7), Volume: storetest.Volume{Name: "db",
+			Metadata: map[string]string{"a": "1"}}})
 	return share, b.ID, content
 }
 
@@ -56,8 +58,11 @@ const slow = "--bwlimit 1000K"
 func TestWhatANewVolumeWillBeIsToldBeforeItIsMade(t *testing.T) {
 	share, id := cloudBackup(t, storetest.Volume{GiB: 3})
 	s := newCreatingServer(t)
-	stdout, stderr, code := s.run(t, s.flags(share, id, "--new-volume", "--dry-run", "--size", "2")...)
-	for _, want := range []string{"a new volume of 3 GiB", "the 2 GiB that were asked for are too small for the backup", "will be of the default type; --type chooses another"} {
+	stdout, stderr, code := s.run(t, s.flags(share, id, "--new-volume", "--dry-run", "--size",
+		"2")...)
+	for _, want := range []string{"a new volume of 3 GiB",
+		"the 2 GiB that were asked for are too small for the backup",
+		"will be of the default type; --type chooses another"} {
 		if code != 0 || !strings.Contains(stdout, want) {
 			t.Errorf("exit %d, no %q: %s%s", code, want, stdout, stderr)
 		}
@@ -65,16 +70,21 @@ func TestWhatANewVolumeWillBeIsToldBeforeItIsMade(t *testing.T) {
 }
 
 func TestANewVolumeIsCreatedWrittenAndNamed(t *testing.T) {
-	share, id := cloudBackup(t, storetest.Volume{Name: "db", Description: "d", Metadata: map[string]string{"a": "1"}, ImageMetadata: map[string]string{"os": "debian"}, Bootable: true})
+	share, id := cloudBackup(t, storetest.Volume{Name: "db", Description: "d",
+		Metadata: map[string]string{"a": "1"}, ImageMetadata: map[string]string{"os": "debian"},
+		Bootable: true})
 	s := newCreatingServer(t)
 	stdout, stderr, code := s.run(t, s.flags(share, id, "--new-volume", "--dry-run", "--json")...)
 	var plan attended.Plan
-	if err := json.Unmarshal([]byte(stdout), &plan); err != nil || code != 0 || plan.NewVolume == nil || plan.NewVolume.SizeGiB != 1 || !strings.HasSuffix(plan.NewVolume.Device, "/volume-{id}") || s.Calls() != "" {
+	if err := json.Unmarshal([]byte(stdout), &plan); err != nil || code != 0 ||
+		plan.NewVolume == nil || plan.NewVolume.SizeGiB != 1 ||
+		!strings.HasSuffix(plan.NewVolume.Device, "/volume-{id}") || s.Calls() != "" {
 		t.Fatalf("dry run: exit %d: %v %s%s; %s", code, err, stdout, stderr, s.Calls())
 	}
 	stdout, stderr, code = s.run(t, s.flags(share, id, "--new-volume", "--size", "2", "--json")...)
 	var result attended.Result
-	if err := json.Unmarshal([]byte(stdout), &result); err != nil || code != 0 || result.VolumeID != cloudTarget || !result.Verified || !result.Volume.Restored {
+	if err := json.Unmarshal([]byte(stdout), &result); err != nil || code != 0 ||
+		result.VolumeID != cloudTarget || !result.Verified || !result.Volume.Restored {
 		t.Fatalf("exit %d: %v %s%s", code, err, stdout, stderr)
 	}
 	if got := s.Calls(); got != "create reserve metadata unreserve" {
@@ -96,7 +106,8 @@ func TestANewVolumeIsCreatedWrittenAndNamed(t *testing.T) {
 	want := map[string]string{"a": "1", "src_backup_id": id}
 	var metadata map[string]string
 	s.Change(func(*cloudtest.Cloud) { metadata = maps.Clone(s.Metadata) })
-	if name == nil || *name != "db" || s.Get("status") != "available" || s.Get("bootable") != "true" || !maps.Equal(metadata, want) {
+	if name == nil || *name != "db" || s.Get("status") != "available" ||
+		s.Get("bootable") != "true" || !maps.Equal(metadata, want) {
 		t.Errorf("%v %v", name, metadata)
 	}
 }
@@ -110,9 +121,11 @@ func TestWhatANewVolumeIsCalled(t *testing.T) {
 	}{
 		"nothing: it gets its own": {nil, nil, nil},
 		"by the operator":          {[]string{"--name", "mine"}, "mine", "d"},
-		"as Cinder does":           {[]string{"--metadata-rule", "cinder"}, "restore_backup_" + id, "auto-created_from_restore_from_backup"},
-		"as Cinder does, named":    {[]string{"--metadata-rule", "cinder", "--name", "mine"}, "mine", "auto-created_from_restore_from_backup"},
-		"without metadata":         {[]string{"--no-metadata"}, nil, nil},
+		"as Cinder does": {[]string{"--metadata-rule", "cinder"}, "restore_backup_" + id,
+			"auto-created_from_restore_from_backup"},
+		"as Cinder does, named": {[]string{"--metadata-rule", "cinder", "--name", "mine"},
+			"mine", "auto-created_from_restore_from_backup"},
+		"without metadata": {[]string{"--no-metadata"}, nil, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newCreatingServer(t)
@@ -123,7 +136,8 @@ func TestWhatANewVolumeIsCalled(t *testing.T) {
 					return os.WriteFile(s.File(), nil, 0o600)
 				}
 			})
-			_, stderr, code := s.run(t, s.flags(share, id, append(test.flags, "--new-volume")...)...)
+			_, stderr, code := s.run(t, s.flags(share, id, append(test.flags,
+				"--new-volume")...)...)
 			s.Change(func(*cloudtest.Cloud) { got = asked })
 			if code != 0 || got != [2]any{test.name, test.description} {
 				t.Errorf("exit %d: %v %s", code, got, stderr)
@@ -155,13 +169,21 @@ func TestANewVolumeWhenSomethingFails(t *testing.T) {
 		calls string
 	}{
 		"the creation is refused": {refuse(413, "create"), nil, 1,
-			[]string{"the creation of a volume of 1 GiB: 413", "oh dear", "!to remove", "!" + cloudTarget}, "create"},
+			[]string{"the creation of a volume of 1 GiB: 413", "oh dear", "!to remove", "!" +
+				cloudTarget}, "create"},
 		"the creation's answer is lost": {refuse(0, "create"), nil, 1,
 			[]string{"look once more, before it is asked for again, with: openstack volume list --property restorefs_run="}, "create search search search"},
-		"the creation fails": {func(s *cloudtest.Cloud) { s.Becomes, s.Message = "error", "No valid backend" }, nil, 1,
-			[]string{"its status is error: No valid backend", "is there (error, 1 GiB), but not restored", "!to continue", remove}, "create"},
-		"the creation fails, cleanup": {func(s *cloudtest.Cloud) { s.Becomes = "error" }, []string{"--cleanup"}, 1,
-			[]string{"its status is error", "deleting volume " + cloudTarget + ", created for this restore", "is deleted again (--cleanup)", "!to remove"}, "create delete"},
+		"the creation fails": {func(s *cloudtest.Cloud) {
+			s.Becomes, s.Message = "error",
+				"No valid backend"
+		}, nil, 1,
+			[]string{"its status is error: No valid backend",
+				"is there (error, 1 GiB), but not restored", "!to continue", remove}, "create"},
+		"the creation fails, cleanup": {func(s *cloudtest.Cloud) { s.Becomes = "error" },
+			[]string{"--cleanup"}, 1,
+			[]string{"its status is error", "deleting volume " + cloudTarget +
+				", created for this restore", "is deleted again (--cleanup)", "!to remove"},
+			"create delete"},
 		"it may not be reserved": {refuse(403, "reserve"), nil, 0,
 			[]string{"the volume cannot be reserved"}, "create reserve metadata"},
 		"somebody takes it": {func(s *cloudtest.Cloud) {
@@ -172,15 +194,24 @@ func TestANewVolumeWhenSomethingFails(t *testing.T) {
 				}
 				return call == "reserve"
 			}
-		}, nil, 1, []string{"is in-use now, so somebody else uses it", "is there (in-use, 1 GiB)"}, "create reserve"},
+		}, nil, 1, []string{"is in-use now, so somebody else uses it", "is there (in-use, 1 GiB)"},
+			"create reserve"},
 		"the file has another size": {wrongSize, nil, 4,
-			[]string{"it has 1 bytes, the volume has 1073741824", continues, "--volume " + cloudTarget + " " + id, remove}, "create reserve unreserve"},
+			[]string{"it has 1 bytes, the volume has 1073741824", continues, "--volume " +
+				cloudTarget + " " + id, remove}, "create reserve unreserve"},
 		"another size, cleanup": {wrongSize, []string{"--cleanup"}, 4,
 			[]string{"it has 1 bytes", "is deleted again"}, "create reserve unreserve delete"},
-		"cleanup fails": {func(s *cloudtest.Cloud) { wrongSize(s); s.Refuse(403, "delete") }, []string{"--cleanup"}, 4,
-			[]string{"it has 1 bytes", "--cleanup could not delete volume " + cloudTarget + ": ", "403", remove}, "create reserve unreserve delete"},
-		"it cannot be released, cleanup": {func(s *cloudtest.Cloud) { wrongSize(s); s.Refuse(403, "unreserve") }, []string{"--cleanup"}, 4,
-			[]string{"it has 1 bytes", "stays reserved (attaching) until an administrator does: openstack volume set --state available", remove, "!deleted again"}, "create reserve unreserve"},
+		"cleanup fails": {func(s *cloudtest.Cloud) { wrongSize(s); s.Refuse(403, "delete") },
+			[]string{"--cleanup"}, 4,
+			[]string{"it has 1 bytes", "--cleanup could not delete volume " + cloudTarget + ": ",
+				"403", remove}, "create reserve unreserve delete"},
+		"it cannot be released, cleanup": {func(s *cloudtest.Cloud) {
+			wrongSize(s)
+			s.Refuse(403,
+				"unreserve")
+		}, []string{"--cleanup"}, 4,
+			[]string{"it has 1 bytes",
+				"stays reserved (attaching) until an administrator does: openstack volume set --state available", remove, "!deleted again"}, "create reserve unreserve"},
 		"the file is qcow2": {func(s *cloudtest.Cloud) {
 			s.Make = func() error {
 				os.WriteFile(s.File(), []byte("QFI\xfb\x00\x00\x00\x03"), 0o600)
@@ -192,19 +223,25 @@ func TestANewVolumeWhenSomethingFails(t *testing.T) {
 				os.WriteFile(s.File(), []byte("old"), 0o600)
 				return os.Truncate(s.File(), 1<<30)
 			}
-		}, nil, 4, []string{"it is not blank", "(--force overwrites it)", continues}, "create reserve unreserve"},
+		}, nil, 4, []string{"it is not blank", "(--force overwrites it)", continues},
+			"create reserve unreserve"},
 		"the metadata fails, cleanup": {refuse(500, "metadata"), []string{"--cleanup"}, 5,
-			[]string{"the data is restored and verified; the metadata of volume " + cloudTarget, "--metadata-only", "!delete", "!to continue"}, "create reserve metadata unreserve"},
-		"the metadata fails, and it cannot be released": {refuse(500, "metadata", "unreserve"), nil, 1,
-			[]string{"--metadata-only", "stays reserved (attaching)"}, "create reserve metadata unreserve"},
+			[]string{"the data is restored and verified; the metadata of volume " + cloudTarget,
+				"--metadata-only", "!delete", "!to continue"}, "create reserve metadata unreserve"},
+		"the metadata fails, and it cannot be released": {refuse(500, "metadata", "unreserve"), nil,
+			1,
+			[]string{"--metadata-only", "stays reserved (attaching)"},
+			"create reserve metadata unreserve"},
 		"it cannot be released at the end": {refuse(500, "unreserve"), []string{"--cleanup"}, 1,
-			[]string{"the data is restored and verified; the end of the reservation of volume " + cloudTarget, "!to continue", "!delete"}, "create reserve metadata unreserve"},
+			[]string{"the data is restored and verified; the end of the reservation of volume " +
+				cloudTarget, "!to continue", "!delete"}, "create reserve metadata unreserve"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newCreatingServer(t)
 			s.Change(test.with)
-			stdout, stderr, code := s.run(t, s.flags(share, id, append(test.flags, "--new-volume")...)...)
+			stdout, stderr, code := s.run(t, s.flags(share, id,
+				append(test.flags, "--new-volume")...)...)
 			if code != test.code {
 				t.Errorf("exit %d, want %d", code, test.code)
 			}
@@ -217,7 +254,9 @@ func TestANewVolumeWhenSomethingFails(t *testing.T) {
 			if got := s.Calls(); got != test.calls {
 				t.Errorf("calls: %s", got)
 			}
-			if restored := code == 0 || code == 5 || strings.Contains(stderr, "the data is restored"); restored != holds(t, s.File(), 1<<30) {
+			if restored := code == 0 || code == 5 ||
+				strings.Contains(stderr, "the data is restored"); restored != holds(t, s.File(),
+				1<<30) {
 				t.Error("the data is not what is said of it")
 			}
 			if t.Failed() {
@@ -239,8 +278,12 @@ func TestANewVolumeWhenInterrupted(t *testing.T) {
 		at    func(*cloudtest.Cloud) bool
 		calls string
 	}{
-		"while it is created":         {func(s *cloudtest.Cloud) { s.Becomes = "creating" }, nil, called("create"), "create"},
-		"while its device is awaited": {func(s *cloudtest.Cloud) { s.Make = func() error { return nil } }, nil, called("reserve"), "create reserve unreserve"},
+		"while it is created": {func(s *cloudtest.Cloud) { s.Becomes = "creating" }, nil,
+			called("create"), "create"},
+		"while its device is awaited": {func(s *cloudtest.Cloud) {
+			s.Make =
+				func() error { return nil }
+		}, nil, called("reserve"), "create reserve unreserve"},
 		"while it is written": {func(*cloudtest.Cloud) {}, strings.Fields(slow), func(s *cloudtest.Cloud) bool {
 			_, err := os.Stat(s.File() + ".restorefs-partial")
 			return err == nil
@@ -259,7 +302,8 @@ func TestANewVolumeWhenInterrupted(t *testing.T) {
 				eventually(t, "it gets there", func() bool { return test.at(s.Cloud) })
 				r.cmd.Process.Signal(syscall.SIGINT)
 				_, stderr, code := r.wait(t)
-				if code != 1 || !strings.Contains(stderr, "restorefs: interrupted: ") || strings.Contains(stderr, "context canceled") {
+				if code != 1 || !strings.Contains(stderr, "restorefs: interrupted: ") ||
+					strings.Contains(stderr, "context canceled") {
 					t.Errorf("exit %d", code)
 				}
 				if got := strings.Replace(s.Calls(), " search", "", 1); got != calls { // the search may come before the answer
@@ -267,7 +311,8 @@ func TestANewVolumeWhenInterrupted(t *testing.T) {
 				}
 				list, _ := os.ReadDir(s.Dir)
 				if cleanup {
-					if !strings.Contains(stderr, "volume "+cloudTarget+", created for this restore, is deleted again (--cleanup)") || len(list) > 0 {
+					if !strings.Contains(stderr,
+						"volume "+cloudTarget+", created for this restore, is deleted again (--cleanup)") || len(list) > 0 {
 						t.Error("not cleaned up:", list)
 					}
 				} else if !strings.Contains(stderr, remove) {
@@ -292,7 +337,9 @@ func TestANewVolumeWhenInterrupted(t *testing.T) {
 				_, line, ok := strings.Cut(stderr, "to continue:  restorefs ")
 				line, _, _ = strings.Cut(line, "\n")
 				words := strings.Fields(strings.NewReplacer("'", "", slow, "").Replace(line))
-				if _, stderr, code := s.run(t, words...); !ok || code != 0 || !begins(t, s.File(), 1<<30, content) || s.Meta("a") != "1" || s.Get("status") != "available" {
+				if _, stderr, code := s.run(t, words...); !ok || code != 0 ||
+					!begins(t, s.File(), 1<<30, content) || s.Meta("a") != "1" ||
+					s.Get("status") != "available" {
 					t.Errorf("%s: exit %d: %s", line, code, stderr)
 				}
 			})

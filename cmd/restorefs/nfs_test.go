@@ -34,7 +34,8 @@ func TestAnExportIsReadWithoutAMount(t *testing.T) {
 		}
 	}
 	target := filepath.Join(t.TempDir(), "disk.raw")
-	if _, errOut, code := restorefs(t, "materialize", "--yes", "--share", share, b.ID, target); code != 0 {
+	if _, errOut, code := restorefs(t, "materialize", "--yes", "--share", share, b.ID,
+		target); code != 0 {
 		t.Fatalf("%d %s", code, errOut)
 	}
 	disk, err := os.Open(target)
@@ -51,11 +52,13 @@ func TestAnExportIsReadWithoutAMount(t *testing.T) {
 func TestAServerThatIsNotThereIsToldAtOnce(t *testing.T) {
 	firstPass(t)
 	out, errOut, code := restorefs(t, "list", "--share", "nfs://127.0.0.1:1/export")
-	if code != 1 || !strings.Contains(errOut, "connection refused") || !strings.Contains(errOut, "is it running") {
+	if code != 1 || !strings.Contains(errOut, "connection refused") ||
+		!strings.Contains(errOut, "is it running") {
 		t.Errorf("%d %s %s", code, out, errOut)
 	}
 	out, errOut, code = restorefs(t, "list", "--share", "nfs://127.0.0.1/export?vers=3")
-	if code != exitcode.Usage || !strings.Contains(errOut, "version, uid, gid, nfsport, mountport") {
+	if code != exitcode.Usage ||
+		!strings.Contains(errOut, "version, uid, gid, nfsport, mountport") {
 		t.Errorf("%d %s %s", code, out, errOut)
 	}
 }
@@ -75,7 +78,8 @@ func TestAServerThatStandsStillIsWaitedForAsLongAsIsSaid(t *testing.T) {
 		}
 	}
 	server.Signal(syscall.SIGCONT)
-	if _, errOut, code := restorefs(t, "verify", "--share", server.URL(""), "--share-timeout", "40s"); code != 0 {
+	if _, errOut, code := restorefs(t, "verify", "--share", server.URL(""), "--share-timeout",
+		"40s"); code != 0 {
 		t.Errorf("%d %s", code, errOut)
 	}
 	_, errOut, code := restorefs(t, "list", "--share", server.URL(""), "--share-timeout", "0s")

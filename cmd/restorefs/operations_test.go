@@ -18,7 +18,8 @@ func TestAlertsAndTheDashboardUseMetricsThatExist(t *testing.T) {
 		t.Fatal(err)
 	}
 	there := map[string]bool{}
-	for _, m := range regexp.MustCompile("(?m)^\\| `(restorefs_[a-z_]+)").FindAllStringSubmatch(string(page), -1) {
+	for _, m := range regexp.MustCompile("(?m)^\\| `(restorefs_[a-z_]+)").FindAllStringSubmatch(
+		string(page), -1) {
 		there[m[1]] = true
 	}
 	for name, into := range map[string]func([]byte) error{
@@ -57,7 +58,8 @@ func TestMessagesInTroubleshootingAreSaid(t *testing.T) {
 			section = strings.TrimSpace(heading)
 		}
 		cells := strings.Split(line, " | ")
-		outside := strings.HasPrefix(section, "Another program") || strings.Contains(cells[0], "(the kernel says it)")
+		outside := strings.HasPrefix(section, "Another program") ||
+			strings.Contains(cells[0], "(the kernel says it)")
 		if !strings.HasPrefix(line, "| `") || len(cells) < 3 || outside {
 			continue
 		}
@@ -80,9 +82,11 @@ func TestMessagesInTroubleshootingAreSaid(t *testing.T) {
 func sources(t *testing.T) string {
 	t.Helper()
 	var all strings.Builder
-	for _, top := range []string{"../../cmd", "../../backupstore", "../../cache", "../../fusefs", "../../materialize"} {
+	for _, top := range []string{"../../cmd", "../../backupstore", "../../cache", "../../fusefs",
+		"../../materialize"} {
 		err := filepath.WalkDir(top, func(path string, d os.DirEntry, err error) error {
-			if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") ||
+				strings.HasSuffix(path, "_test.go") {
 				return err
 			}
 			text, err := os.ReadFile(path)

@@ -54,24 +54,39 @@ func TestNothingIsWrittenToTheShareByAnyName(t *testing.T) {
 	before := treeOf(t, share)
 	apart := filepath.Join(elsewhere, "disk.raw")
 	for what, args := range map[string][]string{
-		"a target through a bind mount":                   {"materialize", ids[0], filepath.Join(bind, "disk.raw")},
-		"a target through a bind mount of a part":         {"materialize", ids[0], filepath.Join(part, "disk.raw")},
-		"a target through a symbolic link":                {"materialize", ids[0], filepath.Join(link, "disk.raw")},
-		"a target that is a link to a file to be made":    {"materialize", ids[0], dangling},
-		"a target that is another name of an object":      {"materialize", "--force", ids[0], other},
-		"a qcow2 through a bind mount":                    {"materialize", "--format", "qcow2", ids[0], filepath.Join(bind, "disk.qcow2")},
-		"--metadata-out":                                  {"materialize", "--metadata-out", filepath.Join(bind, "m.json"), ids[0], apart},
-		"the cache directory of materialize":              {"materialize", "--cache-dir", filepath.Join(bind, "cache"), ids[0], apart},
-		"the cache directory of index":                    {"index", "--cache-dir", filepath.Join(part, "cache"), ids[0]},
-		"the overlay of a mount":                          {"mount", "--overlay", filepath.Join(bind, "overlay"), mnt},
-		"the disk cache of a mount":                       {"mount", "--disk-cache", filepath.Join(bind, "kept"), mnt},
-		"the log file of a mount":                         {"mount", "--log-file", filepath.Join(bind, "log"), mnt},
-		"the log file of a mount in the background":       {"mount", "--daemon", "--log-file", filepath.Join(bind, "log"), mnt},
-		"the log file, a link to one that is not there":   {"mount", "--log-file", dangling, mnt},
-		"the overlay of a mount, in a directory not made": {"mount", "--overlay", filepath.Join(part, "a", "b"), mnt},
+		"a target through a bind mount": {"materialize", ids[0],
+			filepath.Join(bind, "disk.raw")},
+		"a target through a bind mount of a part": {"materialize", ids[0],
+			filepath.Join(part, "disk.raw")},
+		"a target through a symbolic link": {"materialize", ids[0],
+			filepath.Join(link, "disk.raw")},
+		"a target that is a link to a file to be made": {"materialize", ids[0], dangling},
+		"a target that is another name of an object": {"materialize", "--force", ids[0],
+			other},
+		"a qcow2 through a bind mount": {"materialize", "--format", "qcow2",
+			ids[0], filepath.Join(bind, "disk.qcow2")},
+		"--metadata-out": {"materialize", "--metadata-out",
+			filepath.Join(bind, "m.json"), ids[0], apart},
+		"the cache directory of materialize": {"materialize", "--cache-dir",
+			filepath.Join(bind, "cache"), ids[0], apart},
+		"the cache directory of index": {"index", "--cache-dir",
+			filepath.Join(part, "cache"), ids[0]},
+		"the overlay of a mount": {"mount", "--overlay",
+			filepath.Join(bind, "overlay"), mnt},
+		"the disk cache of a mount": {"mount", "--disk-cache",
+			filepath.Join(bind, "kept"), mnt},
+		"the log file of a mount": {"mount", "--log-file",
+			filepath.Join(bind, "log"), mnt},
+		"the log file of a mount in the background": {"mount", "--daemon", "--log-file",
+			filepath.Join(bind, "log"), mnt},
+		"the log file, a link to one that is not there": {"mount", "--log-file", dangling, mnt},
+		"the overlay of a mount, in a directory not made": {"mount", "--overlay",
+			filepath.Join(part, "a", "b"), mnt},
 	} {
 		_, stderr, code := restorefs(t, slices.Insert(args, 1, "--share", share)...)
-		if want := []string{"is on the share", "to which nothing is ever written"}; code != exitcode.Usage || !containsAll(stderr, want) {
+		if want := []string{"is on the share",
+			"to which nothing is ever written"}; code != exitcode.Usage ||
+			!containsAll(stderr, want) {
 			t.Errorf("%s: exit %d, %s", what, code, stderr)
 		}
 	}
@@ -98,7 +113,8 @@ func TestALoopDeviceOnTheShareIsNoTarget(t *testing.T) {
 	loop := strings.TrimSpace(run(t, "losetup", "-f", "--show", file))
 	defer run(t, "losetup", "-d", loop)
 	_, stderr, code := restorefs(t, "materialize", "--yes", "--share", share, ids[0], loop)
-	if code != exitcode.Usage || !containsAll(stderr, []string{"is on the share", "a loop device on " + file}) {
+	if code != exitcode.Usage || !containsAll(stderr, []string{"is on the share",
+		"a loop device on " + file}) {
 		t.Errorf("exit %d, %s", code, stderr)
 	}
 }
@@ -111,7 +127,8 @@ func TestNothingIsMadeInTheMountpoint(t *testing.T) {
 	share, _ := recordsShare(t)
 	for _, flag := range []string{"--overlay", "--disk-cache", "--cache-dir", "--log-file"} {
 		mnt := t.TempDir()
-		_, stderr, code := restorefs(t, "mount", "--share", share, flag, filepath.Join(mnt, "dir"), mnt)
+		_, stderr, code := restorefs(t, "mount", "--share", share, flag, filepath.Join(mnt, "dir"),
+			mnt)
 		left, err := os.ReadDir(mnt)
 		if code == 0 || !strings.Contains(stderr, "overlaps") || len(left) > 0 || err != nil {
 			t.Errorf("%s: exit %d, %s; %v %v", flag, code, stderr, left, err)
@@ -120,7 +137,10 @@ func TestNothingIsMadeInTheMountpoint(t *testing.T) {
 }
 
 func containsAll(text string, parts []string) bool {
-	return !slices.ContainsFunc(parts, func(part string) bool { return !strings.Contains(text, part) })
+	return !slices.ContainsFunc(parts, func(part string) bool {
+		return !strings.Contains(text,
+			part)
+	})
 }
 
 // treeOf lists what is below a directory, with sizes and times of change.

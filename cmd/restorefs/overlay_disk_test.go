@@ -60,7 +60,8 @@ func dirty(t *testing.T, mkfs []string, size int64) (image storetest.Content) {
 	loop, detach := loopDevice(t, backing)
 	dir, unmount := mounted(t, loop)
 	for i := range 200 {
-		if err := os.WriteFile(filepath.Join(dir, fmt.Sprint("file", i)), bytes.Repeat([]byte{byte(i)}, 1+i*100), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, fmt.Sprint("file", i)),
+			bytes.Repeat([]byte{byte(i)}, 1+i*100), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -109,7 +110,8 @@ func TestADirtyJournalIsReplayedOnTheOverlay(t *testing.T) {
 			image := dirty(t, fs.mkfs, fs.size)
 			share, overlays := t.TempDir(), t.TempDir()
 			id := storetest.ID("dirty " + fs.name)
-			storetest.MustWrite(t, share, storetest.Spec{ID: id, VolumeID: storetest.ID("dirty"), Content: image, Compression: "zstd"})
+			storetest.MustWrite(t, share, storetest.Spec{ID: id, VolumeID: storetest.ID("dirty"),
+				Content: image, Compression: "zstd"})
 			before := shareState(t, share)
 			disk, unmountShare := writableMount(t, share, id, overlays)
 			if fs.dirty(disk) == nil {
@@ -119,12 +121,14 @@ func TestADirtyJournalIsReplayedOnTheOverlay(t *testing.T) {
 			dir, unmount := mounted(t, loop)
 			for i := range 200 {
 				got, err := os.ReadFile(filepath.Join(dir, fmt.Sprint("file", i)))
-				if i%3 == 0 && !errors.Is(err, os.ErrNotExist) || i%3 != 0 && !bytes.Equal(got, bytes.Repeat([]byte{byte(i)}, 1+i*100)) {
+				if i%3 == 0 && !errors.Is(err, os.ErrNotExist) || i%3 != 0 &&
+					!bytes.Equal(got, bytes.Repeat([]byte{byte(i)}, 1+i*100)) {
 					t.Errorf("file%d is not as it was synced: %d bytes, %v", i, len(got), err)
 				}
 			}
 			// The disk can be used.
-			run(t, "sh", "-c", "mkdir "+dir+"/new && dd if=/dev/urandom of="+dir+"/new/random bs=64k count=100 conv=fsync status=none")
+			run(t, "sh", "-c",
+				"mkdir "+dir+"/new && dd if=/dev/urandom of="+dir+"/new/random bs=64k count=100 conv=fsync status=none")
 			sum := run(t, "sha256sum", filepath.Join(dir, "new", "random"))
 			run(t, "rm", "-r", filepath.Join(dir, "file1"))
 			run(t, "fstrim", dir)
@@ -139,14 +143,16 @@ func TestADirtyJournalIsReplayedOnTheOverlay(t *testing.T) {
 			}
 			loop, detach = loopDevice(t, disk)
 			dir, unmount = mounted(t, loop)
-			if again := run(t, "sha256sum", filepath.Join(dir, "new", "random")); again[:64] != sum[:64] {
+			if again := run(t, "sha256sum", filepath.Join(dir, "new",
+				"random")); again[:64] != sum[:64] {
 				t.Error("what was written to it is something else now")
 			}
 			unmount()
 			detach()
 			unmountShare(false)
 			restored := filepath.Join(t.TempDir(), "restored")
-			if _, stderr, code := restorefs(t, "materialize", "--share", share, "--overlay", overlays, id, restored); code != 0 {
+			if _, stderr, code := restorefs(t, "materialize", "--share", share, "--overlay",
+				overlays, id, restored); code != 0 {
 				t.Fatalf("materialize: exit %d: %s", code, stderr)
 			}
 			if err := errors.Join(fs.clean(restored), fs.dirty(restored)); err != nil {
@@ -171,11 +177,13 @@ func TestFioVerifiesTheOverlay(t *testing.T) {
 	for _, job := range []struct{ name, flags string }{
 		{"whole blocks, direct", "--direct=1 --ioengine=libaio --iodepth=16 --bs=4k"},
 		{"parts of blocks", "--direct=0 --ioengine=psync --bs=512 --fsync=64"},
-		{"many sizes, several writers", "--direct=1 --ioengine=libaio --iodepth=8 --bsrange=4k-256k --numjobs=3 --offset_increment=8m"},
+		{"many sizes, several writers",
+			"--direct=1 --ioengine=libaio --iodepth=8 --bsrange=4k-256k --numjobs=3 --offset_increment=8m"},
 		{"mapped", "--ioengine=mmap --bs=4k"},
 	} {
 		disk, unmount := writableMount(t, share, id, dir)
-		args := strings.Fields("--name=job --rw=randwrite --size=4m --io_size=4m --allow_file_create=0 --allow_mounted_write=1 --verify=crc32c --verify_fatal=1 --verify_state_save=0 --randrepeat=1 --end_fsync=1 --output-format=terse " + job.flags)
+		args := strings.Fields(
+			"--name=job --rw=randwrite --size=4m --io_size=4m --allow_file_create=0 --allow_mounted_write=1 --verify=crc32c --verify_fatal=1 --verify_state_save=0 --randrepeat=1 --end_fsync=1 --output-format=terse " + job.flags)
 		args = append(args, "--filename="+disk)
 		run(t, "fio", append(args, "--do_verify=1")...)
 		unmount(true) // killed, after end_fsync has made it safe
@@ -283,7 +291,8 @@ func TestAPartitionAndItsDiskShareTheOverlay(t *testing.T) {
 		t.Fatal(err)
 	}
 	share, dir, id := t.TempDir(), t.TempDir(), storetest.ID("partitions")
-	storetest.MustWrite(t, share, storetest.Spec{ID: id, VolumeID: storetest.ID("partitioned"), Content: storetest.Bytes(content)})
+	storetest.MustWrite(t, share, storetest.Spec{ID: id, VolumeID: storetest.ID("partitioned"),
+		Content: storetest.Bytes(content)})
 	disk, unmount := writableMount(t, share, id, dir)
 	part := func(n string) string { return filepath.Join(filepath.Dir(disk), "partitions", n) }
 	whole := openDisk(t, disk)

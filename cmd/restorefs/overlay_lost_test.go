@@ -23,11 +23,22 @@ func TestALostOrCutOverlayIsToldByEveryCommand(t *testing.T) {
 		what, names string
 		change      func(dir string) error
 	}{
-		{"no map", id + ".map", func(dir string) error { return os.Remove(filepath.Join(dir, id+".map")) }},
-		{"the map cut to its header", id + ".map", func(dir string) error { return os.Truncate(filepath.Join(dir, id+".map"), 8192) }},
-		{"the map cut inside a page", id + ".map", func(dir string) error { return os.Truncate(filepath.Join(dir, id+".map"), 12288) }},
-		{"no data file", id + ".data", func(dir string) error { return os.Remove(filepath.Join(dir, id+".data")) }},
-		{"the data file cut", id + ".data", func(dir string) error { return os.Truncate(filepath.Join(dir, id+".data"), 4<<20) }},
+		{"no map", id + ".map", func(dir string) error {
+			return os.Remove(filepath.Join(dir,
+				id+".map"))
+		}},
+		{"the map cut to its header", id + ".map",
+			func(dir string) error { return os.Truncate(filepath.Join(dir, id+".map"), 8192) }},
+		{"the map cut inside a page", id + ".map",
+			func(dir string) error { return os.Truncate(filepath.Join(dir, id+".map"), 12288) }},
+		{"no data file", id + ".data", func(dir string) error {
+			return os.Remove(filepath.Join(dir,
+				id+".data"))
+		}},
+		{"the data file cut", id + ".data", func(dir string) error {
+			return os.Truncate(
+				filepath.Join(dir, id+".data"), 4<<20)
+		}},
 	} {
 		dir := t.TempDir()
 		if err := os.CopyFS(dir, os.DirFS(good)); err != nil {
@@ -41,14 +52,16 @@ func TestALostOrCutOverlayIsToldByEveryCommand(t *testing.T) {
 			args []string
 			code int
 		}{
-			{[]string{"materialize", "--share", share, "--overlay", dir, id, target}, exitcode.Failed},
+			{[]string{"materialize", "--share", share, "--overlay", dir, id, target},
+				exitcode.Failed},
 			{[]string{"mount", "--share", share, "--overlay", dir, t.TempDir()}, exitcode.Failed},
 			{[]string{"show", "--share", share, "--overlay", dir, id}, 0},
 			{[]string{"overlay", "list", dir}, 0},
 			{[]string{"overlay", "discard", "--yes", dir, id}, 0}, // the last one
 		} {
 			stdout, stderr, code := restorefs(t, cmd.args...)
-			if said := stdout + stderr; code != cmd.code || !strings.Contains(said, "damaged") || !strings.Contains(said, c.names) || !strings.Contains(said, "put ") {
+			if said := stdout + stderr; code != cmd.code || !strings.Contains(said, "damaged") ||
+				!strings.Contains(said, c.names) || !strings.Contains(said, "put ") {
 				t.Errorf("%s, %s: exit %d: %s", c.what, cmd.args[0], code, said)
 			}
 		}

@@ -100,7 +100,8 @@ func TestWhatIsWrittenIsThereAfterARemountAndNotInTheBackup(t *testing.T) {
 		}
 		f := openDisk(t, disk)
 		hole := random.IntN(len(want) - 100_000)
-		if err := unix.Fallocate(int(f.Fd()), unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, int64(hole), 100_000); err != nil {
+		if err := unix.Fallocate(int(f.Fd()), unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE,
+			int64(hole), 100_000); err != nil {
 			t.Fatal(err)
 		}
 		clear(want[hole:][:100_000])
@@ -112,9 +113,11 @@ func TestWhatIsWrittenIsThereAfterARemountAndNotInTheBackup(t *testing.T) {
 	}
 	// Restored to a file with the writes, and to a file that a delta makes the same.
 	target := filepath.Join(t.TempDir(), "target")
-	stdout, stderr, code := restorefs(t, "materialize", "--share", share, "--overlay", dir, id, target)
+	stdout, stderr, code := restorefs(t, "materialize", "--share", share, "--overlay", dir, id,
+		target)
 	if code != 0 || wrongBytes(t, want, target) > 0 || !strings.Contains(stdout, "has no digests") {
-		t.Fatalf("materialize --overlay: exit %d, %d bytes wrong: %s%s", code, wrongBytes(t, want, target), stdout, stderr)
+		t.Fatalf("materialize --overlay: exit %d, %d bytes wrong: %s%s", code,
+			wrongBytes(t, want, target), stdout, stderr)
 	}
 	other := filepath.Join(t.TempDir(), "other")
 	if _, stderr, code := restorefs(t, "materialize", "--share", share, id, other); code != 0 {
@@ -123,15 +126,20 @@ func TestWhatIsWrittenIsThereAfterARemountAndNotInTheBackup(t *testing.T) {
 	if wrongBytes(t, want, other) == 0 {
 		t.Fatal("without --overlay the writes are there, too")
 	}
-	stdout, stderr, code = restorefs(t, "materialize", "--share", share, "--overlay", dir, "--delta", "--force", "--yes", "--verify-after", "--json", id, other)
+	stdout, stderr, code = restorefs(t, "materialize", "--share", share, "--overlay", dir,
+		"--delta", "--force", "--yes", "--verify-after", "--json", id, other)
 	var result attended.Result
-	if err := json.Unmarshal([]byte(stdout), &result); code != 0 || err != nil || result.Overlay != dir || wrongBytes(t, want, other) > 0 {
-		t.Fatalf("materialize --overlay --delta: exit %d, %v, %d bytes wrong: %s", code, err, wrongBytes(t, want, other), stderr)
+	if err := json.Unmarshal([]byte(stdout), &result); code != 0 || err != nil ||
+		result.Overlay != dir || wrongBytes(t, want, other) > 0 {
+		t.Fatalf("materialize --overlay --delta: exit %d, %v, %d bytes wrong: %s", code, err,
+			wrongBytes(t, want, other), stderr)
 	}
 	if result.BytesWritten+result.BytesZeroed >= int64(len(want)) {
-		t.Errorf("%d bytes were written, %d zeroed: not only what differs", result.BytesWritten, result.BytesZeroed)
+		t.Errorf("%d bytes were written, %d zeroed: not only what differs", result.BytesWritten,
+			result.BytesZeroed)
 	}
-	if _, stderr, code = restorefs(t, "materialize", "--share", share, "--overlay", dir, "--dry-run", id, other); code != exitcode.Refused {
+	if _, stderr, code = restorefs(t, "materialize", "--share", share, "--overlay", dir,
+		"--dry-run", id, other); code != exitcode.Refused {
 		t.Errorf("dry run onto what holds data: exit %d: %s", code, stderr)
 	}
 	streams(t, want, 1<<30, "materialize", "--share", share, "--overlay", dir, id, "-")
@@ -165,15 +173,18 @@ func TestOverlaysAreListedAndDiscarded(t *testing.T) {
 		}
 		return out
 	}
-	if l := list(); len(l) != 1 || l[0].Backup != id || l[0].WrittenBytes != 3*4096 || !l[0].InUse || l[0].Size != 1<<30 || l[0].Created == nil {
+	if l := list(); len(l) != 1 || l[0].Backup != id || l[0].WrittenBytes != 3*4096 ||
+		!l[0].InUse || l[0].Size != 1<<30 || l[0].Created == nil {
 		t.Errorf("while it is in use: %+v", l)
 	}
 	// Used by this mount, and so not by another.
 	for _, args := range [][]string{
 		{"overlay", "discard", "--yes", dir, id[:6]},
-		{"materialize", "--share", share, "--overlay", dir, id, filepath.Join(t.TempDir(), "target")},
+		{"materialize", "--share", share, "--overlay", dir, id,
+			filepath.Join(t.TempDir(), "target")},
 	} {
-		if _, stderr, code := restorefs(t, args...); code != exitcode.Failed || !strings.Contains(stderr, "in use by another process") {
+		if _, stderr, code := restorefs(t, args...); code != exitcode.Failed ||
+			!strings.Contains(stderr, "in use by another process") {
 			t.Errorf("%v: exit %d: %s", args, code, stderr)
 		}
 	}
@@ -191,11 +202,15 @@ func TestOverlaysAreListedAndDiscarded(t *testing.T) {
 	if l := list(); len(l) != 1 || l[0].InUse || l[0].WrittenBytes != 3*4096 {
 		t.Errorf("after the mount: %+v", l)
 	}
-	if stdout, _, code := restorefs(t, "show", "--share", share, "--overlay", dir, id); code != 0 || !strings.Contains(stdout, "12 KiB of 1 GiB written") || !strings.Contains(stdout, ", in "+dir) {
+	if stdout, _, code := restorefs(t, "show", "--share", share, "--overlay", dir, id); code != 0 ||
+		!strings.Contains(stdout, "12 KiB of 1 GiB written") ||
+		!strings.Contains(stdout, ", in "+dir) {
 		t.Errorf("show: exit %d: %s", code, stdout)
 	}
 	none := t.TempDir()
-	if stdout, _, code := restorefs(t, "show", "--share", share, "--overlay", none, id); code != 0 || !strings.Contains(stdout, "nothing was written onto this backup in "+none) {
+	if stdout, _, code := restorefs(t, "show", "--share", share, "--overlay", none,
+		id); code != 0 ||
+		!strings.Contains(stdout, "nothing was written onto this backup in "+none) {
 		t.Errorf("show of no overlay: exit %d: %s", code, stdout)
 	}
 	stdout, _, _ := restorefs(t, "overlay", "list", dir)
@@ -208,14 +223,17 @@ func TestOverlaysAreListedAndDiscarded(t *testing.T) {
 		says string
 	}{
 		{[]string{"overlay", "discard", dir, id}, exitcode.Usage, "say --yes"},
-		{[]string{"overlay", "discard", "--yes", dir, "ffffffff"}, exitcode.Usage, "no overlay of backup"},
+		{[]string{"overlay", "discard", "--yes", dir, "ffffffff"}, exitcode.Usage,
+			"no overlay of backup"},
 		{[]string{"overlay", "list"}, exitcode.Usage, "overlay list DIR"},
 		{[]string{"overlay", "list", dir + "/none"}, exitcode.Failed, "no such file"},
 		{[]string{"overlay", "discard", dir, id, "--yes"}, 0, ""},
 		{[]string{"overlay", "discard", dir, "--yes"}, 0, "no overlay in"},
-		{[]string{"materialize", "--share", share, "--overlay", dir, id, filepath.Join(t.TempDir(), "target")}, exitcode.Usage, "nothing was written onto"},
+		{[]string{"materialize", "--share", share, "--overlay", dir, id,
+			filepath.Join(t.TempDir(), "target")}, exitcode.Usage, "nothing was written onto"},
 	} {
-		if _, stderr, code := restorefs(t, c.args...); code != c.code || !strings.Contains(stderr, c.says) {
+		if _, stderr, code := restorefs(t, c.args...); code != c.code ||
+			!strings.Contains(stderr, c.says) {
 			t.Errorf("%v: exit %d, not %d: %s", c.args, code, c.code, stderr)
 		}
 	}
@@ -235,16 +253,19 @@ func TestOverlaysAreListedAndDiscarded(t *testing.T) {
 
 func TestWhatIsNoOverlayIsNotDiscardedWithTheOthers(t *testing.T) {
 	dir := t.TempDir()
-	for name, text := range map[string]string{"holiday.data": "mine", "world.map": strings.Repeat("mine", 4096), "empty.map": ""} {
+	for name, text := range map[string]string{"holiday.data": "mine",
+		"world.map": strings.Repeat("mine", 4096), "empty.map": ""} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
 	stdout, stderr, code := restorefs(t, "overlay", "discard", "--yes", dir)
-	if code != 0 || stdout != "discarded empty\n" || !strings.Contains(stderr, "left: holiday") || !strings.Contains(stderr, "left: world") {
+	if code != 0 || stdout != "discarded empty\n" || !strings.Contains(stderr, "left: holiday") ||
+		!strings.Contains(stderr, "left: world") {
 		t.Errorf("exit %d: %s%s", code, stdout, stderr)
 	}
-	for name, there := range map[string]bool{"holiday.data": true, "world.map": true, "empty.map": false} {
+	for name, there := range map[string]bool{"holiday.data": true, "world.map": true,
+		"empty.map": false} {
 		if _, err := os.Stat(filepath.Join(dir, name)); (err == nil) != there {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -267,22 +288,28 @@ func TestAnOverlayOfOtherContentsIsRefused(t *testing.T) {
 	// The same ids with other data.
 	other := t.TempDir()
 	full := storetest.MustWrite(t, other, storetest.Spec{
-		ID: storetest.ID("two layers 1"), VolumeID: storetest.ID("two layers"), Content: storetest.Disk(4<<20, 77),
+		ID: storetest.ID("two layers 1"), VolumeID: storetest.ID("two layers"),
+		Content: storetest.Disk(4<<20, 77),
 	})
 	storetest.MustWrite(t, other, storetest.Spec{
-		ID: id, VolumeID: storetest.ID("two layers"), ParentID: full.ID, Parent: storetest.Disk(4<<20, 77), Content: storetest.Disk(4<<20, 78),
+		ID: id, VolumeID: storetest.ID("two layers"), ParentID: full.ID,
+		Parent: storetest.Disk(4<<20, 77), Content: storetest.Disk(4<<20, 78),
 		Created: time.Date(2026, 2, 2, 12, 0, 0, 0, time.UTC),
 	})
 	for _, args := range [][]string{
 		{"mount", "--share", other, "--overlay", dir, t.TempDir()},
-		{"materialize", "--share", other, "--overlay", dir, id, filepath.Join(t.TempDir(), "target")},
+		{"materialize", "--share", other, "--overlay", dir, id,
+			filepath.Join(t.TempDir(), "target")},
 	} {
-		if _, stderr, code := restorefs(t, args...); code != exitcode.Failed || !strings.Contains(stderr, "other contents") {
+		if _, stderr, code := restorefs(t, args...); code != exitcode.Failed ||
+			!strings.Contains(stderr, "other contents") {
 			t.Errorf("%v: exit %d: %s", args, code, stderr)
 		}
 	}
 	onShare := filepath.Join(share, "overlay")
-	if _, stderr, code := restorefs(t, "mount", "--share", share, "--overlay", onShare, t.TempDir()); code != exitcode.Usage || !strings.Contains(stderr, "nothing is ever written") {
+	if _, stderr, code := restorefs(t, "mount", "--share", share, "--overlay", onShare,
+		t.TempDir()); code != exitcode.Usage || !strings.Contains(stderr,
+		"nothing is ever written") {
 		t.Errorf("an overlay on the share: exit %d: %s", code, stderr)
 	}
 	if _, err := os.Stat(onShare); !errors.Is(err, os.ErrNotExist) {
@@ -334,7 +361,8 @@ func TestAKilledServerLosesNothingSyncedAndTearsNoBlock(t *testing.T) {
 				case !bytes.Equal(b, stamp(i, v)):
 					t.Fatalf("round %d: block %d is torn, or gone: %d was synced, %d written; as in the backup: %v", round, i, synced[i], written[i], bytes.Equal(b, old))
 				case v < synced[i] || v > written[i]:
-					t.Fatalf("round %d: block %d has version %d; %d was synced, %d written", round, i, v, synced[i], written[i])
+					t.Fatalf("round %d: block %d has version %d; %d was synced, %d written", round,
+						i, v, synced[i], written[i])
 				}
 				synced[i], written[i] = v, v // what a killed process has written stays
 			}

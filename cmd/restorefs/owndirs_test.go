@@ -35,19 +35,23 @@ func TestDirectoriesThatOthersCanWriteToAreNotUsed(t *testing.T) {
 		t.Fatal(err)
 	}
 	mnt, target := t.TempDir(), filepath.Join(t.TempDir(), "disk.raw")
-	for dir, why := range map[string]string{open: "all users can write to it (its mode is 1777", theirs: "it belongs to user nobody"} {
+	for dir, why := range map[string]string{open: "all users can write to it (its mode is 1777",
+		theirs: "it belongs to user nobody"} {
 		for what, args := range map[string][]string{
-			"--cache-dir":           {"materialize", "--share", share, "--cache-dir", dir, ids[0], target},
-			"--cache-dir of index":  {"index", "--share", share, "--cache-dir", dir, ids[0]},
-			"--overlay":             {"mount", "--share", share, "--overlay", dir, mnt},
-			"--disk-cache":          {"mount", "--share", share, "--disk-cache", dir, mnt},
-			"overlay list":          {"overlay", "list", dir},
-			"overlay discard":       {"overlay", "discard", "--yes", dir},
-			"show --overlay":        {"show", "--share", share, "--overlay", dir, ids[0]},
-			"materialize --overlay": {"materialize", "--share", share, "--overlay", dir, ids[0], target},
+			"--cache-dir": {"materialize", "--share", share, "--cache-dir", dir, ids[0],
+				target},
+			"--cache-dir of index": {"index", "--share", share, "--cache-dir", dir, ids[0]},
+			"--overlay":            {"mount", "--share", share, "--overlay", dir, mnt},
+			"--disk-cache":         {"mount", "--share", share, "--disk-cache", dir, mnt},
+			"overlay list":         {"overlay", "list", dir},
+			"overlay discard":      {"overlay", "discard", "--yes", dir},
+			"show --overlay":       {"show", "--share", share, "--overlay", dir, ids[0]},
+			"materialize --overlay": {"materialize", "--share", share, "--overlay", dir, ids[0],
+				target},
 		} {
 			_, stderr, code := restorefs(t, args...)
-			if code != exitcode.Failed || !containsAll(stderr, []string{dir + " is not used", why}) {
+			if code != exitcode.Failed || !containsAll(stderr,
+				[]string{dir + " is not used", why}) {
 				t.Errorf("%s %s: exit %d, %s", what, dir, code, stderr)
 			}
 			if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
@@ -65,7 +69,8 @@ func TestDirectoriesThatOthersCanWriteToAreNotUsed(t *testing.T) {
 	if err := os.Chown(made, 65534, 65534); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "indexes cannot be kept") {
+	if out, err := cmd.CombinedOutput(); err != nil ||
+		!strings.Contains(string(out), "indexes cannot be kept") {
 		t.Errorf("%v %s", err, out)
 	}
 	if left, _ := os.ReadDir(made); len(left) > 0 {
@@ -112,12 +117,15 @@ func TestAGroupCanBeTrusted(t *testing.T) {
 		t.Fatal(err)
 	}
 	args := []string{"index", "--share", share, "--cache-dir", dir, ids[0]}
-	if _, stderr, code := restorefs(t, args...); code != exitcode.Failed || !strings.Contains(stderr, "--trust-group") {
+	if _, stderr, code := restorefs(t, args...); code != exitcode.Failed ||
+		!strings.Contains(stderr, "--trust-group") {
 		t.Fatalf("exit %d, %s", code, stderr)
 	}
 	for _, group := range []string{"65534", "no-such-group", "0"} {
-		_, stderr, code := restorefs(t, slices.Insert(slices.Clone(args), 1, "--trust-group", group)...)
-		if (code == exitcode.Done) != (group == "65534") || code != exitcode.Done && code != exitcode.Usage {
+		_, stderr, code := restorefs(t, slices.Insert(slices.Clone(args), 1, "--trust-group",
+			group)...)
+		if (code == exitcode.Done) != (group == "65534") || code != exitcode.Done &&
+			code != exitcode.Usage {
 			t.Errorf("%s: exit %d, %s", group, code, stderr)
 		}
 	}
@@ -152,7 +160,8 @@ func TestNothingPlantedBesideATargetIsBelievedOrWaitedFor(t *testing.T) {
 	}
 	share := t.TempDir()
 	content := storetest.Random(4<<20, 1)
-	b := storetest.MustWrite(t, share, storetest.Spec{ID: storetest.ID("b"), VolumeID: storetest.ID("v"), Content: content})
+	b := storetest.MustWrite(t, share, storetest.Spec{ID: storetest.ID("b"),
+		VolumeID: storetest.ID("v"), Content: content})
 	for what, plant := range map[string]func(note string) error{
 		"FIFOs of both names of the note": func(note string) error {
 			if err := unix.Mkfifo(note+".new", 0o666); err != nil {
@@ -160,8 +169,11 @@ func TestNothingPlantedBesideATargetIsBelievedOrWaitedFor(t *testing.T) {
 			}
 			return unix.Mkfifo(note, 0o666)
 		},
-		"a link to a file of the user's": func(note string) error { return os.Symlink("precious", note) },
-		"a directory":                    func(note string) error { return os.Mkdir(note, 0o755) },
+		"a link to a file of the user's": func(note string) error {
+			return os.Symlink("precious",
+				note)
+		},
+		"a directory": func(note string) error { return os.Mkdir(note, 0o755) },
 	} {
 		t.Run(what, func(t *testing.T) {
 			dir := t.TempDir()
@@ -173,7 +185,9 @@ func TestNothingPlantedBesideATargetIsBelievedOrWaitedFor(t *testing.T) {
 			if err := plant(target + ".restorefs-partial"); err != nil {
 				t.Fatal(err)
 			}
-			if _, stderr, code := restorefs(t, "materialize", "--share", share, b.ID, target); code != 0 || !strings.Contains(stderr, "no marker of this restore can be written") {
+			if _, stderr, code := restorefs(t, "materialize", "--share", share, b.ID,
+				target); code != 0 || !strings.Contains(stderr,
+				"no marker of this restore can be written") {
 				t.Errorf("exit %d, %s", code, stderr)
 			}
 			if text, err := os.ReadFile(precious); err != nil || string(text) != "precious" {

@@ -16,8 +16,10 @@ func TestSystemdAcceptsTheUnits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for unit, as := range map[string]string{"restorefs@.service": "restorefs@mnt-restore.service", "mnt-restore.mount": "mnt-restore.mount",
-		"restorefs-verify.service": "restorefs-verify.service", "restorefs-verify.timer": "restorefs-verify.timer"} {
+	for unit, as := range map[string]string{"restorefs@.service": "restorefs@mnt-restore.service",
+		"mnt-restore.mount":        "mnt-restore.mount",
+		"restorefs-verify.service": "restorefs-verify.service",
+		"restorefs-verify.timer":   "restorefs-verify.timer"} {
 		t.Run(unit, func(t *testing.T) {
 			text, err := os.ReadFile(filepath.Join("../../packaging", unit))
 			if err != nil {
@@ -31,7 +33,8 @@ func TestSystemdAcceptsTheUnits(t *testing.T) {
 				t.Fatal(err)
 			}
 			if timer, ok := strings.CutSuffix(as, ".timer"); ok { // it needs what it starts
-				if err := os.WriteFile(filepath.Join(dir, timer+".service"), []byte("[Service]\nExecStart="+self+"\n"), 0o644); err != nil {
+				if err := os.WriteFile(filepath.Join(dir, timer+".service"),
+					[]byte("[Service]\nExecStart="+self+"\n"), 0o644); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -73,23 +76,27 @@ func TestTheCommandsOfTheUnitsWork(t *testing.T) {
 	}
 	t.Setenv("RESTOREFS_SHARE", share)
 	args := func(key string) []string {
-		return strings.Fields(strings.NewReplacer("$RESTOREFS_FLAGS", "", "%f", mountpoint).Replace(value(service, key)))[1:]
+		return strings.Fields(strings.NewReplacer("$RESTOREFS_FLAGS", "", "%f",
+			mountpoint).Replace(value(service, key)))[1:]
 	}
-	for _, step := range [][]string{append(args("ExecStart"), "--daemon"), args("ExecStop"), append(args("ExecStart"), "--daemon"), args("ExecStopPost")} {
+	for _, step := range [][]string{append(args("ExecStart"), "--daemon"), args("ExecStop"),
+		append(args("ExecStart"), "--daemon"), args("ExecStopPost")} {
 		if _, stderr, code := restorefs(t, step...); code != 0 {
 			t.Fatalf("%s: exit %d: %s", step, code, stderr)
 		}
 	}
 	// The mount, and even its directory, may be gone when a service ends.
 	for _, where := range []string{mountpoint, mountpoint + "/none"} {
-		if _, stderr, code := restorefs(t, "unmount", "--if-mounted", where); code != 0 || stderr != "" {
+		if _, stderr, code := restorefs(t, "unmount", "--if-mounted", where); code != 0 ||
+			stderr != "" {
 			t.Errorf("nothing to unmount: exit %d: %s", code, stderr)
 		}
 	}
 	if _, _, code := restorefs(t, "unmount", mountpoint); code == 0 {
 		t.Error("without the flag that is no error")
 	}
-	if _, err := cmdline.MountHelper(newApp(), []string{"restorefs", value(unit, "What"), value(unit, "Where"), "-o", value(unit, "Options")}); err != nil {
+	if _, err := cmdline.MountHelper(newApp(), []string{"restorefs", value(unit, "What"),
+		value(unit, "Where"), "-o", value(unit, "Options")}); err != nil {
 		t.Error(err)
 	}
 }

@@ -46,7 +46,10 @@ func TestPartitionsOfCindersOwnBackups(t *testing.T) {
 		t.Errorf("%d backups with partitions", tables)
 	}
 	// The kernel releases a file some time after it is closed.
-	eventually(t, "nothing is open any more", func() bool { return readStatus(t, mountpoint).OpenVolumes == 0 })
+	eventually(t, "nothing is open any more", func() bool {
+		return readStatus(t,
+			mountpoint).OpenVolumes == 0
+	})
 }
 
 // A file system is mounted read-write from its partition's file, and read through the whole disk.
@@ -59,9 +62,11 @@ func TestAPartitionOfADiskWithAnOverlayIsMounted(t *testing.T) {
 	run(t, "truncate", "-s", "16M", ext4)
 	run(t, "mkfs.ext4", "-q", ext4)
 	run(t, "truncate", "-s", "20M", disk)
-	run(t, "sh", "-c", `printf 'label: dos\nsize=16MiB\n' | sfdisk -q "$0" && dd if="$1" of="$0" bs=1M seek=1 conv=notrunc,sparse status=none`, disk, ext4)
+	run(t, "sh", "-c",
+		`printf 'label: dos\nsize=16MiB\n' | sfdisk -q "$0" && dd if="$1" of="$0" bs=1M seek=1 conv=notrunc,sparse status=none`, disk, ext4)
 	share := t.TempDir()
-	b := storetest.MustWrite(t, share, storetest.Spec{ID: storetest.ID("rw"), VolumeID: storetest.ID("rw volume"), Content: fileContent(t, disk)})
+	b := storetest.MustWrite(t, share, storetest.Spec{ID: storetest.ID("rw"),
+		VolumeID: storetest.ID("rw volume"), Content: fileContent(t, disk)})
 	mountpoint, _ := mountShare(t, share, "--overlay", t.TempDir())
 	whole := filepath.Join(mountpoint, "backups", b.ID, "volume.raw")
 	part := filepath.Join(mountpoint, "backups", b.ID, "partitions", "1.raw")
@@ -80,18 +85,21 @@ func TestAPartitionOfADiskWithAnOverlayIsMounted(t *testing.T) {
 	read(1 << 20)
 	at := t.TempDir()
 	run(t, "mount", "-o", "loop", part, at)
-	err = os.WriteFile(filepath.Join(at, "new"), bytes.Repeat([]byte("written through the partition\n"), 10_000), 0o600)
+	err = os.WriteFile(filepath.Join(at, "new"), bytes.Repeat(
+		[]byte("written through the partition\n"), 10_000), 0o600)
 	run(t, "umount", at)
 	if err != nil {
 		t.Fatal(err)
 	}
 	run(t, "e2fsck", "-fn", part)
 	same, err := os.ReadFile(part)
-	if err != nil || !bytes.Equal(same, read(1<<20)) || !bytes.Contains(same, []byte("written through the partition")) {
+	if err != nil || !bytes.Equal(same, read(1<<20)) ||
+		!bytes.Contains(same, []byte("written through the partition")) {
 		t.Errorf("the disk shows something else than the partition: %v", err)
 	}
 	// The other way round.
-	loop := strings.TrimSpace(run(t, "losetup", "--find", "--show", "--offset", "1048576", "--sizelimit", "16777216", whole))
+	loop := strings.TrimSpace(run(t, "losetup", "--find", "--show", "--offset", "1048576",
+		"--sizelimit", "16777216", whole))
 	run(t, "mount", loop, at)
 	text, err := os.ReadFile(filepath.Join(at, "new"))
 	if err == nil {
@@ -129,7 +137,8 @@ func TestFileSystemsInPartitionsAreMounted(t *testing.T) {
 	needMount(t)
 	need(t, "sfdisk", "mkfs.ext4", "mkfs.xfs", "debugfs", "mount")
 	dir := t.TempDir()
-	disk, ext4, xfs := filepath.Join(dir, "disk"), filepath.Join(dir, "ext4"), filepath.Join(dir, "xfs")
+	disk, ext4, xfs := filepath.Join(dir, "disk"), filepath.Join(dir, "ext4"),
+		filepath.Join(dir, "xfs")
 	hello := filepath.Join(dir, "hello")
 	if err := os.WriteFile(hello, []byte("hello from a partition\n"), 0o644); err != nil {
 		t.Fatal(err)
@@ -145,14 +154,17 @@ func TestFileSystemsInPartitionsAreMounted(t *testing.T) {
 		dd if="$2" of="$0" bs=1M seek=17 conv=notrunc,sparse status=none`, disk, ext4, xfs)
 	share := t.TempDir()
 	b := storetest.MustWrite(t, share, storetest.Spec{
-		ID: storetest.ID("parts"), VolumeID: storetest.ID("parts volume"), Content: fileContent(t, disk), Compression: "zstd"})
+		ID: storetest.ID("parts"), VolumeID: storetest.ID("parts volume"),
+		Content: fileContent(t, disk), Compression: "zstd"})
 	mountpoint, _ := mountShare(t, share)
 	parts := filepath.Join(mountpoint, "backups", b.ID, "partitions")
 	at := t.TempDir()
-	for name, options := range map[string]string{"1.raw": "ro,loop,noload", "2.raw": "ro,loop,norecovery"} {
+	for name, options := range map[string]string{"1.raw": "ro,loop,noload",
+		"2.raw": "ro,loop,norecovery"} {
 		run(t, "mount", "-o", options, filepath.Join(parts, name), at)
 		if name == "1.raw" {
-			if text, err := os.ReadFile(filepath.Join(at, "hello")); string(text) != "hello from a partition\n" {
+			if text, err := os.ReadFile(filepath.Join(at, "hello")); string(
+				text) != "hello from a partition\n" {
 				t.Errorf("%q, %v", text, err)
 			}
 		}

@@ -30,17 +30,20 @@ func planOf(t *testing.T, want int, args ...string) (p attended.Plan, lines stri
 func TestADryRunNamesWhatIsMissing(t *testing.T) {
 	share := t.TempDir()
 	old := storetest.Disk(16<<20, 1)
-	spec := storetest.Spec{ID: storetest.ID("plan 1"), VolumeID: storetest.ID("plan"), Content: old, FileSize: 4 << 20, Compression: "none"}
+	spec := storetest.Spec{ID: storetest.ID("plan 1"), VolumeID: storetest.ID("plan"), Content: old,
+		FileSize: 4 << 20, Compression: "none"}
 	full := storetest.MustWrite(t, share, spec)
 	spec.ID, spec.ParentID, spec.Parent = storetest.ID("plan 2"), full.ID, old
-	spec.Content = storetest.Overlay(old, storetest.Text(16<<20, 2), storetest.Extent{Offset: 4 << 20, Length: 4 << 20})
+	spec.Content = storetest.Overlay(old, storetest.Text(16<<20, 2),
+		storetest.Extent{Offset: 4 << 20, Length: 4 << 20})
 	top := storetest.MustWrite(t, share, spec)
 	target := filepath.Join(t.TempDir(), "disk")
 	args := []string{"--share", share, top.ID, target}
 
 	// The increment's object covers the second one.
 	p, lines := planOf(t, 0, args...)
-	if p.Objects != 4 || len(p.Missing) != 0 || !p.Digests || p.StoredBytes != p.WriteBytes || p.DecodedBytes != 0 || strings.Contains(lines, "missing") {
+	if p.Objects != 4 || len(p.Missing) != 0 || !p.Digests || p.StoredBytes != p.WriteBytes ||
+		p.DecodedBytes != 0 || strings.Contains(lines, "missing") {
 		t.Errorf("%+v\n%s", p, lines)
 	}
 
@@ -49,10 +52,12 @@ func TestADryRunNamesWhatIsMissing(t *testing.T) {
 		t.Fatal(err)
 	}
 	p, lines = planOf(t, exitcode.Damaged, args...)
-	if len(p.Missing) != 1 || p.Missing[0].Offset < 8<<20 || p.Missing[0].Bytes == 0 || p.Objects != 3 {
+	if len(p.Missing) != 1 || p.Missing[0].Offset < 8<<20 || p.Missing[0].Bytes == 0 ||
+		p.Objects != 3 {
 		t.Errorf("%+v", p)
 	}
-	for _, words := range []string{"missing", "-00003: it is not on the share", "of the volume, the first at byte 8"} {
+	for _, words := range []string{"missing", "-00003: it is not on the share",
+		"of the volume, the first at byte 8"} {
 		if !strings.Contains(lines, words) {
 			t.Errorf("%q does not say %q", lines, words)
 		}
@@ -65,17 +70,20 @@ func TestADryRunNamesWhatIsMissing(t *testing.T) {
 	if err := os.Remove(top.Path("_sha256file")); err != nil {
 		t.Fatal(err)
 	}
-	if p, lines = planOf(t, 0, args...); p.Digests || p.StoredBytes < p.WriteBytes || !strings.Contains(lines, "digests   none") {
+	if p, lines = planOf(t, 0, args...); p.Digests || p.StoredBytes < p.WriteBytes ||
+		!strings.Contains(lines, "digests   none") {
 		t.Errorf("%+v\n%s", p, lines)
 	}
 
-	for _, suffix := range []string{"-00001", "-00002", "-00003", "-00004", "_metadata", "_sha256file"} {
+	for _, suffix := range []string{"-00001", "-00002", "-00003", "-00004", "_metadata",
+		"_sha256file"} {
 		if err := os.Remove(full.Path(suffix)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	p, lines = planOf(t, exitcode.Damaged, args...)
-	if len(p.Missing) == 0 || !strings.Contains(lines, "its parent "+full.ID+" is not on the share") {
+	if len(p.Missing) == 0 ||
+		!strings.Contains(lines, "its parent "+full.ID+" is not on the share") {
 		t.Errorf("%+v\n%s", p, lines)
 	}
 	if _, err := os.Stat(target); err == nil {
@@ -85,9 +93,12 @@ func TestADryRunNamesWhatIsMissing(t *testing.T) {
 
 func TestADryRunOfAnUpdateCountsOnlyWhatDiffers(t *testing.T) {
 	share := t.TempDir()
-	made := storetest.MustWrite(t, share, storetest.Spec{ID: storetest.ID("delta plan"), VolumeID: storetest.ID("delta"), Content: storetest.Text(16<<20, 1), FileSize: 4 << 20, Compression: "none"})
+	made := storetest.MustWrite(t, share, storetest.Spec{ID: storetest.ID("delta plan"),
+		VolumeID: storetest.ID("delta"), Content: storetest.Text(16<<20, 1), FileSize: 4 << 20,
+		Compression: "none"})
 	target := filepath.Join(t.TempDir(), "disk")
-	if _, stderr, code := restorefs(t, "materialize", "--share", share, made.ID, target); code != 0 {
+	if _, stderr, code := restorefs(t, "materialize", "--share", share, made.ID,
+		target); code != 0 {
 		t.Fatal(stderr)
 	}
 	f, err := os.OpenFile(target, os.O_RDWR, 0)

@@ -20,7 +20,8 @@ func TestProgressInJSON(t *testing.T) {
 	share, list := storetest.Fixtures(t)
 	f := storetest.Find(t, list, "full zlib")
 	dir := t.TempDir()
-	_, stderr, code := restorefs(t, "materialize", "--share", share, "--progress", "json", f.ID, filepath.Join(dir, "a"))
+	_, stderr, code := restorefs(t, "materialize", "--share", share, "--progress", "json", f.ID,
+		filepath.Join(dir, "a"))
 	var s console.State
 	for line := range strings.Lines(stderr) {
 		if strings.HasPrefix(line, "{") {
@@ -29,23 +30,29 @@ func TestProgressInJSON(t *testing.T) {
 			}
 		}
 	}
-	if code != 0 || s.Stage != "done" || s.Done != f.VolumeGiB<<30 || s.Total != s.Done || s.Written+s.Zeroed+s.Skipped != s.Done {
+	if code != 0 || s.Stage != "done" || s.Done != f.VolumeGiB<<30 || s.Total != s.Done ||
+		s.Written+s.Zeroed+s.Skipped != s.Done {
 		t.Errorf("exit %d, the last line is %+v", code, s)
 	}
-	if _, stderr, code = restorefs(t, "materialize", "--share", share, "--progress", "none", f.ID, filepath.Join(dir, "b")); code != 0 || strings.Contains(stderr, "%") {
+	if _, stderr, code = restorefs(t, "materialize", "--share", share, "--progress", "none", f.ID,
+		filepath.Join(dir, "b")); code != 0 || strings.Contains(stderr, "%") {
 		t.Errorf("exit %d: %s", code, stderr)
 	}
 }
 
 func TestADryRunMeasuresReading(t *testing.T) {
 	share := t.TempDir()
-	made := storetest.MustWrite(t, share, storetest.Spec{ID: storetest.ID("probe"), VolumeID: storetest.ID("probe volume"),
-		Content: storetest.Disk(32<<20, 9), FileSize: 8 << 20})
+	made := storetest.MustWrite(t, share, storetest.Spec{ID: storetest.ID("probe"),
+		VolumeID: storetest.ID("probe volume"),
+		Content:  storetest.Disk(32<<20, 9), FileSize: 8 << 20})
 	target := filepath.Join(t.TempDir(), "disk")
-	stdout, stderr, code := restorefs(t, "materialize", "--share", share, made.ID, target, "--dry-run", "--json", "--bwlimit", "1M")
+	stdout, stderr, code := restorefs(t, "materialize", "--share", share, made.ID, target,
+		"--dry-run", "--json", "--bwlimit", "1M")
 	var p attended.Plan
-	if err := json.Unmarshal([]byte(stdout), &p); err != nil || code != 0 || p.Objects != len(made.Objects) || p.StoredBytes == 0 ||
-		p.ProbedBytes == 0 || p.ReadBytesPerSecond != 1<<20 || p.ReadSeconds < float64(p.WriteBytes)/(1<<20)-1 {
+	if err := json.Unmarshal([]byte(stdout), &p); err != nil || code != 0 ||
+		p.Objects != len(made.Objects) || p.StoredBytes == 0 ||
+		p.ProbedBytes == 0 || p.ReadBytesPerSecond != 1<<20 ||
+		p.ReadSeconds < float64(p.WriteBytes)/(1<<20)-1 {
 		t.Errorf("exit %d, %v: %+v %s", code, err, p, stderr)
 	}
 	stdout, _, code = restorefs(t, "materialize", "--share", share, made.ID, target, "--dry-run")
@@ -57,8 +64,10 @@ func TestADryRunMeasuresReading(t *testing.T) {
 func TestNiceIOLowersEveryThread(t *testing.T) {
 	need(t, "ionice")
 	share := t.TempDir()
-	made := storetest.MustWrite(t, share, storetest.Spec{ID: storetest.ID("nice"), VolumeID: storetest.ID("nice volume"), Content: storetest.Disk(8<<20, 9)})
-	cmd := program(t, "materialize", "--nice-io", "--progress", "json", "--bwlimit", "1M", "--share", share, made.ID, filepath.Join(t.TempDir(), "disk"))
+	made := storetest.MustWrite(t, share, storetest.Spec{ID: storetest.ID("nice"),
+		VolumeID: storetest.ID("nice volume"), Content: storetest.Disk(8<<20, 9)})
+	cmd := program(t, "materialize", "--nice-io", "--progress", "json", "--bwlimit", "1M",
+		"--share", share, made.ID, filepath.Join(t.TempDir(), "disk"))
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -85,7 +94,8 @@ func TestNiceIOLowersEveryThread(t *testing.T) {
 		if err == nil && !strings.Contains(string(out), "idle") { // an error means that it has ended
 			t.Errorf("thread %s has %s", task.Name(), out)
 		}
-		stat, err := os.ReadFile("/proc/" + strconv.Itoa(cmd.Process.Pid) + "/task/" + task.Name() + "/stat")
+		stat, err := os.ReadFile("/proc/" + strconv.Itoa(cmd.Process.Pid) + "/task/" + task.Name() +
+			"/stat")
 		if err != nil {
 			continue
 		}

@@ -58,19 +58,23 @@ func TestAQcow2HoldsTheVolume(t *testing.T) {
 		t.Run(label, func(t *testing.T) {
 			f := storetest.Find(t, list, label)
 			target := filepath.Join(t.TempDir(), "disk.qcow2")
-			args := []string{"materialize", "--format", "qcow2", "--share", share, "--json", "--verify-after", f.ID, target}
+			args := []string{"materialize", "--format", "qcow2", "--share", share, "--json",
+				"--verify-after", f.ID, target}
 			stdout, stderr, code := restorefs(t, args...)
 			var result attended.Result
-			if err := json.Unmarshal([]byte(stdout), &result); err != nil || code != 0 || result.Size != f.VolumeGiB<<30 || !result.Verified {
+			if err := json.Unmarshal([]byte(stdout), &result); err != nil || code != 0 ||
+				result.Size != f.VolumeGiB<<30 || !result.Verified {
 				t.Fatalf("exit %d, %v: %s%s", code, err, stdout, stderr)
 			}
-			run(t, "qemu-img", "compare", "-f", "raw", "-F", "qcow2", sourceDisk(t, share, list, f), target)
+			run(t, "qemu-img", "compare", "-f", "raw", "-F", "qcow2", sourceDisk(t, share, list, f),
+				target)
 			st, err := os.Stat(target)
 			if err != nil || st.Size() > 8<<20 || st.Mode() != 0o600 {
 				t.Errorf("the file: %v, %v", st, err)
 			}
 			onlyThere(t, filepath.Dir(target), "disk.qcow2", "disk.qcow2.metadata.json")
-			if _, stderr, code := restorefs(t, args...); code != exitcode.Refused || !strings.Contains(stderr, "exists") {
+			if _, stderr, code := restorefs(t, args...); code != exitcode.Refused ||
+				!strings.Contains(stderr, "exists") {
 				t.Errorf("over an existing file: exit %d: %s", code, stderr)
 			}
 			if _, stderr, code := restorefs(t, append(args, "--force", "--yes")...); code != 0 {
@@ -83,14 +87,17 @@ func TestAQcow2HoldsTheVolume(t *testing.T) {
 func TestNothingIsLeftOfAFailedQcow2(t *testing.T) {
 	needQcow2(t)
 	share, list := storetest.Fixtures(t)
-	damaged, good := storetest.Find(t, list, "none object flipped").ID, storetest.Find(t, list, "full zlib").ID
+	damaged, good := storetest.Find(t, list, "none object flipped").ID,
+		storetest.Find(t, list, "full zlib").ID
 	dir := t.TempDir()
 	target := filepath.Join(dir, "disk.qcow2")
-	if _, stderr, code := restorefs(t, "materialize", "--format", "qcow2", "--share", share, damaged, target); code != exitcode.Damaged || !strings.Contains(stderr, "SHA-256") {
+	if _, stderr, code := restorefs(t, "materialize", "--format", "qcow2", "--share", share,
+		damaged, target); code != exitcode.Damaged || !strings.Contains(stderr, "SHA-256") {
 		t.Errorf("damage: exit %d: %s", code, stderr)
 	}
 	t.Setenv("PATH", dir)
-	if _, stderr, code := restorefs(t, "materialize", "--format", "qcow2", "--share", share, good, target); code != exitcode.Failed || !strings.Contains(stderr, "qemu-img") {
+	if _, stderr, code := restorefs(t, "materialize", "--format", "qcow2", "--share", share, good,
+		target); code != exitcode.Failed || !strings.Contains(stderr, "qemu-img") {
 		t.Errorf("no qemu-img: exit %d: %s", code, stderr)
 	}
 	onlyThere(t, dir)
@@ -107,7 +114,8 @@ func TestASignalEndsAQcow2AndLeavesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
-	cmd := program(t, "materialize", "--format", "qcow2", "--share", share, storetest.Find(t, list, "full zlib").ID, filepath.Join(dir, "disk.qcow2"))
+	cmd := program(t, "materialize", "--format", "qcow2", "--share", share,
+		storetest.Find(t, list, "full zlib").ID, filepath.Join(dir, "disk.qcow2"))
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -141,8 +149,11 @@ func TestAQcow2IsReportedAlsoIfItsMountCannotBeRemoved(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
-	stdout, stderr, code := restorefs(t, "materialize", "--format", "qcow2", "--share", share, b.ID, target)
-	if code != exitcode.Failed || !strings.Contains(stdout, "restored backup "+b.ID+" to "+target) || !strings.Contains(stderr, "restorefs-qcow2-") {
+	stdout, stderr, code := restorefs(t, "materialize", "--format", "qcow2", "--share", share, b.ID,
+		target)
+	if code != exitcode.Failed ||
+		!strings.Contains(stdout, "restored backup "+b.ID+" to "+target) ||
+		!strings.Contains(stderr, "restorefs-qcow2-") {
 		t.Errorf("exit %d: %s%s", code, stdout, stderr)
 	}
 }
@@ -150,8 +161,10 @@ func TestAQcow2IsReportedAlsoIfItsMountCannotBeRemoved(t *testing.T) {
 func TestWhatDoesNotGoWithQcow2(t *testing.T) {
 	share, list := storetest.Fixtures(t)
 	target := filepath.Join(t.TempDir(), "disk")
-	for _, flags := range []string{"--format vmdk", "--format qcow2 --delta", "--format qcow2 --salvage", "--progress often"} {
-		args := append([]string{"materialize", "--share", share, list[0].ID, target}, strings.Fields(flags)...)
+	for _, flags := range []string{"--format vmdk", "--format qcow2 --delta",
+		"--format qcow2 --salvage", "--progress often"} {
+		args := append([]string{"materialize", "--share", share, list[0].ID, target},
+			strings.Fields(flags)...)
 		if _, stderr, code := restorefs(t, args...); code != exitcode.Usage {
 			t.Errorf("%s: exit %d: %s", flags, code, stderr)
 		}

@@ -15,7 +15,8 @@ func TestAQcow2TellsWhatWasHealed(t *testing.T) {
 	needMount(t)
 	share := t.TempDir()
 	content := storetest.Text(4<<20, 3)
-	spec := storetest.Spec{ID: storetest.ID("healed"), VolumeID: storetest.ID("volume"), Content: content, Compression: "none"}
+	spec := storetest.Spec{ID: storetest.ID("healed"), VolumeID: storetest.ID("volume"),
+		Content: content, Compression: "none"}
 	b := storetest.MustWrite(t, share, spec)
 	spec.ID = storetest.ID("its twin")
 	storetest.MustWrite(t, share, spec)
@@ -28,12 +29,14 @@ func TestAQcow2TellsWhatWasHealed(t *testing.T) {
 	if err := os.WriteFile(object, p, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	stdout, stderr, code := restorefs(t, "materialize", "--format", "qcow2", "--json", "--share", share, b.ID, filepath.Join(t.TempDir(), "disk"))
+	stdout, stderr, code := restorefs(t, "materialize", "--format", "qcow2", "--json", "--share",
+		share, b.ID, filepath.Join(t.TempDir(), "disk"))
 	var out attended.Result
 	if err := json.Unmarshal([]byte(stdout), &out); err != nil || code != 0 {
 		t.Fatalf("exit %d, %v: %s%s", code, err, stdout, stderr)
 	}
-	if len(out.Healed) == 0 || out.Healed[0].Offset > 1<<20+5 || out.Healed[0].Offset+out.Healed[0].Length <= 1<<20+5 {
+	if len(out.Healed) == 0 || out.Healed[0].Offset > 1<<20+5 ||
+		out.Healed[0].Offset+out.Healed[0].Length <= 1<<20+5 {
 		t.Errorf("healed: %v", out.Healed)
 	}
 }

@@ -22,8 +22,9 @@ func TestAReaderKilledAtAnyMomentLeavesTheServerWell(t *testing.T) {
 	mountpoint, server := "", (*exec.Cmd)(nil)
 	for i, compression := range []string{"zlib", "zstd", "none"} {
 		label := "killed " + strconv.Itoa(i)
-		b := storetest.MustWrite(t, share, storetest.Spec{ID: storetest.ID(label), VolumeID: storetest.ID(label + " volume"),
-			Content: content, Compression: compression, FileSize: 8 << 20})
+		b := storetest.MustWrite(t, share, storetest.Spec{ID: storetest.ID(label),
+			VolumeID: storetest.ID(label + " volume"),
+			Content:  content, Compression: compression, FileSize: 8 << 20})
 		disks = append(disks, filepath.Join("backups", b.ID, "volume.raw"))
 	}
 	mountpoint, server = mountShare(t, share, "--memory", "64MiB")
@@ -59,7 +60,8 @@ func TestAReaderKilledAtAnyMomentLeavesTheServerWell(t *testing.T) {
 	random := rand.New(rand.NewPCG(5, 6))
 	for i := range 90 {
 		skip := "skip=" + strconv.Itoa(random.IntN(24<<8)) // in 4 KiB
-		reader := exec.Command("dd", "if="+filepath.Join(mountpoint, disks[i%3]), "of=/dev/null", "bs=4k", skip, "status=none", "iflag="+[]string{"direct", "nocache"}[i/3%2])
+		reader := exec.Command("dd", "if="+filepath.Join(mountpoint, disks[i%3]), "of=/dev/null",
+			"bs=4k", skip, "status=none", "iflag="+[]string{"direct", "nocache"}[i/3%2])
 		if err := reader.Start(); err != nil {
 			t.Fatal(err)
 		}
@@ -67,7 +69,10 @@ func TestAReaderKilledAtAnyMomentLeavesTheServerWell(t *testing.T) {
 		reader.Process.Kill()
 		reader.Wait()
 	}
-	eventually(t, "nothing is open any more", func() bool { return readStatus(t, mountpoint).OpenVolumes == 0 })
+	eventually(t, "nothing is open any more", func() bool {
+		return readStatus(t,
+			mountpoint).OpenVolumes == 0
+	})
 	// Objects stay open for a while; those of the share were opened before.
 	eventually(t, "no descriptor is left", func() bool { return descriptors() <= before })
 	for _, disk := range disks {

@@ -154,7 +154,8 @@ func (c *realCloud) fill(t *testing.T, volume string, content storetest.Content)
 	if err := f.Truncate(content.Size()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := io.Copy(io.NewOffsetWriter(f, 0), io.NewSectionReader(content, 0, content.Size())); err != nil {
+	if _, err := io.Copy(io.NewOffsetWriter(f, 0),
+		io.NewSectionReader(content, 0, content.Size())); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -163,7 +164,8 @@ func (c *realCloud) fill(t *testing.T, volume string, content storetest.Content)
 func (s *session) backup(t *testing.T, volume string, incremental bool) string {
 	t.Helper()
 	var answer struct{ Backup struct{ ID string } }
-	s.call(t, "POST", "/backups", object{"backup": object{"volume_id": volume, "incremental": incremental}}, 202, &answer)
+	s.call(t, "POST", "/backups", object{"backup": object{"volume_id": volume,
+		"incremental": incremental}}, 202, &answer)
 	s.wait(t, "backup", answer.Backup.ID)
 	return answer.Backup.ID
 }
@@ -232,10 +234,13 @@ func (c *realCloud) sameContent(t *testing.T, volume string, want storetest.Cont
 // env returns the variables of an openrc for the user.
 func (s *session) env() []string {
 	if s.cloud.keystone == "" {
-		return []string{"OS_AUTH_TYPE=noauth", "OS_PROJECT_ID=" + s.project, "OS_USERNAME=" + s.user, "OS_VOLUME_ENDPOINT=" + s.cloud.cinder}
+		return []string{"OS_AUTH_TYPE=noauth", "OS_PROJECT_ID=" + s.project, "OS_USERNAME=" +
+			s.user, "OS_VOLUME_ENDPOINT=" + s.cloud.cinder}
 	}
-	return []string{"OS_AUTH_URL=" + s.cloud.keystone, "OS_USERNAME=" + s.user, "OS_PASSWORD=" + map[string]string{"admin": "secret", "demo": "demo"}[s.user],
-		"OS_PROJECT_NAME=" + s.user, "OS_USER_DOMAIN_NAME=Default", "OS_PROJECT_DOMAIN_NAME=Default"}
+	return []string{"OS_AUTH_URL=" + s.cloud.keystone, "OS_USERNAME=" + s.user, "OS_PASSWORD=" +
+		map[string]string{"admin": "secret", "demo": "demo"}[s.user],
+		"OS_PROJECT_NAME=" + s.user, "OS_USER_DOMAIN_NAME=Default",
+		"OS_PROJECT_DOMAIN_NAME=Default"}
 }
 
 // restorefs runs a command with the user's credentials.

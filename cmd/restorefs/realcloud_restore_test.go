@@ -39,17 +39,23 @@ func makeHistory(t *testing.T, c *realCloud) *history {
 	disk := storetest.Disk(historySize, 6)
 
 	db := s.newVolume(t, object{
-		"name": "база данных 🗄", "description": "zwei\nZeilen", "metadata": object{"owner": "Łukasz", "tier 1": "gold", "empty": ""},
+		"name": "база данных 🗄", "description": "zwei\nZeilen",
+		"metadata": object{"owner": "Łukasz", "tier 1": "gold", "empty": ""},
 	})
-	s.action(t, db, "os-set_image_metadata", object{"metadata": object{"os_distro": "debian", "min_disk": "1", "hw:x/y": "ü", "gone": "x"}})
+	s.action(t, db, "os-set_image_metadata", object{"metadata": object{"os_distro": "debian",
+		"min_disk": "1", "hw:x/y": "ü", "gone": "x"}})
 	s.action(t, db, "os-set_bootable", object{"bootable": true})
 	note("full", db, disk, false)
 
-	s.call(t, "PUT", "/volumes/"+db, object{"volume": object{"name": "renamed", "description": "other"}}, 200, nil)
-	s.call(t, "PUT", "/volumes/"+db+"/metadata", object{"metadata": object{"tier 1": "silver", "new": "é"}}, 200, nil)
+	s.call(t, "PUT", "/volumes/"+db, object{"volume": object{"name": "renamed",
+		"description": "other"}}, 200, nil)
+	s.call(t, "PUT", "/volumes/"+db+"/metadata", object{"metadata": object{"tier 1": "silver",
+		"new": "é"}}, 200, nil)
 	s.action(t, db, "os-unset_image_metadata", object{"key": "gone"})
 	s.action(t, db, "os-set_image_metadata", object{"metadata": object{"os_distro": "arch"}})
-	changed := storetest.Overlay(disk, storetest.Random(historySize, 7), storetest.Extent{Offset: 100, Length: 1 << 20}, storetest.Extent{Offset: 4 << 20, Length: 70000})
+	changed := storetest.Overlay(disk, storetest.Random(historySize, 7),
+		storetest.Extent{Offset: 100, Length: 1 << 20},
+		storetest.Extent{Offset: 4 << 20, Length: 70000})
 	note("changed", db, changed, true)
 
 	s.call(t, "PUT", "/volumes/"+db, object{"volume": object{"description": nil}}, 200, nil)
@@ -58,11 +64,13 @@ func makeHistory(t *testing.T, c *realCloud) *history {
 		s.action(t, db, "os-unset_image_metadata", object{"key": key})
 	}
 	s.action(t, db, "os-set_bootable", object{"bootable": false})
-	wiped := storetest.Overlay(changed, storetest.Zeros(historySize), storetest.Extent{Offset: 0, Length: 2 << 20})
+	wiped := storetest.Overlay(changed, storetest.Zeros(historySize),
+		storetest.Extent{Offset: 0, Length: 2 << 20})
 	note("cleared", db, wiped, true)
 
 	note("bare", s.newVolume(t, nil), storetest.Disk(1<<20, 8), false)
-	described := s.newVolume(t, object{"description": "without a name", "metadata": object{"k": "v"}})
+	described := s.newVolume(t, object{"description": "without a name",
+		"metadata": object{"k": "v"}})
 	s.action(t, described, "os-set_bootable", object{"bootable": true}) // without image metadata
 	note("described", described, storetest.Disk(1<<20, 9), false)
 	return h
@@ -71,7 +79,8 @@ func makeHistory(t *testing.T, c *realCloud) *history {
 // materialize restores to a new volume and returns its id.
 func (h *history) materialize(t *testing.T, m moment, flags ...string) string {
 	t.Helper()
-	args := append([]string{"materialize", "--share", h.user.cloud.backups, "--new-volume", "--device-path", h.user.cloud.disk("{id}"), "--yes"}, flags...)
+	args := append([]string{"materialize", "--share", h.user.cloud.backups, "--new-volume",
+		"--device-path", h.user.cloud.disk("{id}"), "--yes"}, flags...)
 	_, stderr := h.user.must(t, append(args, m.backup)...)
 	if strings.Contains(stderr, "cannot be reserved") {
 		t.Error(stderr)
@@ -103,7 +112,8 @@ func TestARealCloudsVolumeIsAsItWasAndAsCinderRestoresIt(t *testing.T) {
 			c.sameContent(t, id, m.content, 1)
 		})
 		t.Run("new volume/by Cinder's rule/"+name, func(t *testing.T) {
-			id, theirs := h.materialize(t, m, "--metadata-rule", "cinder"), h.user.restore(t, m.backup, "", "")
+			id, theirs := h.materialize(t, m, "--metadata-rule", "cinder"),
+				h.user.restore(t, m.backup, "", "")
 			sameView(t, h.admin.view(t, theirs), h.admin.view(t, id))
 			// Only "cleared" has zeros in an incremental backup.
 			if name != "cleared" || cinderRestoresRight(t) {
@@ -115,7 +125,8 @@ func TestARealCloudsVolumeIsAsItWasAndAsCinderRestoresIt(t *testing.T) {
 	}
 	full, bare := h.made["full"], h.made["bare"]
 	t.Run("new volume/by Cinder's rule/with a name of its own", func(t *testing.T) {
-		id, theirs := h.materialize(t, full, "--metadata-rule", "cinder", "--name", "neuer Name ü"), h.user.restore(t, full.backup, "", "neuer Name ü")
+		id, theirs := h.materialize(t, full, "--metadata-rule", "cinder", "--name", "neuer Name ü"),
+			h.user.restore(t, full.backup, "", "neuer Name ü")
 		sameView(t, h.admin.view(t, theirs), h.admin.view(t, id))
 	})
 	for name, test := range map[string]struct {
@@ -124,11 +135,15 @@ func TestARealCloudsVolumeIsAsItWasAndAsCinderRestoresIt(t *testing.T) {
 		image  object
 		gib    int64
 	}{
-		"named, with metadata":                           {full, object{"name": "mine", "description": "too", "metadata": object{"own": "x"}}, object{"own_img": "y"}, 1},
-		"unnamed, with metadata, from a full one":        {full, object{"metadata": object{"own": "x"}}, object{"own_img": "y"}, 1},
-		"unnamed, with metadata, from one that has none": {bare, object{"metadata": object{"own": "kept"}}, object{"own_img": "kept"}, 1},
-		"unnamed, from the end of a chain":               {h.made["cleared"], nil, nil, 1},
-		"larger than the backup":                         {full, object{"size": 2}, nil, 2},
+		"named, with metadata": {full,
+			object{"name": "mine", "description": "too", "metadata": object{"own": "x"}},
+			object{"own_img": "y"}, 1},
+		"unnamed, with metadata, from a full one": {full,
+			object{"metadata": object{"own": "x"}}, object{"own_img": "y"}, 1},
+		"unnamed, with metadata, from one that has none": {bare,
+			object{"metadata": object{"own": "kept"}}, object{"own_img": "kept"}, 1},
+		"unnamed, from the end of a chain": {h.made["cleared"], nil, nil, 1},
+		"larger than the backup":           {full, object{"size": 2}, nil, 2},
 	} {
 		t.Run("existing volume/by Cinder's rule/"+name, func(t *testing.T) {
 			target := func() string {
@@ -139,15 +154,19 @@ func TestARealCloudsVolumeIsAsItWasAndAsCinderRestoresIt(t *testing.T) {
 				return id
 			}
 			ours, theirs := target(), target()
-			h.user.must(t, "materialize", "--share", c.backups, "--volume", ours, "--metadata-rule", "cinder", "--yes", test.m.backup, c.disk(ours))
+			h.user.must(t, "materialize", "--share", c.backups, "--volume", ours, "--metadata-rule",
+				"cinder", "--yes", test.m.backup, c.disk(ours))
 			h.user.restore(t, test.m.backup, theirs, "")
 			want := h.admin.view(t, theirs)
 			sameView(t, want, h.admin.view(t, ours))
 			c.sameContent(t, ours, test.m.content, test.gib)
 
-			h.user.call(t, "POST", "/volumes/"+ours+"/metadata", object{"metadata": object{"src_backup_id": "changed"}}, 200, nil)
-			h.user.action(t, ours, "os-set_bootable", object{"bootable": want["bootable"] != "true"})
-			h.user.must(t, "materialize", "--share", c.backups, "--volume", ours, "--metadata-rule", "cinder", "--metadata-only", test.m.backup)
+			h.user.call(t, "POST", "/volumes/"+ours+"/metadata",
+				object{"metadata": object{"src_backup_id": "changed"}}, 200, nil)
+			h.user.action(t, ours, "os-set_bootable",
+				object{"bootable": want["bootable"] != "true"})
+			h.user.must(t, "materialize", "--share", c.backups, "--volume", ours, "--metadata-rule",
+				"cinder", "--metadata-only", test.m.backup)
 			got := h.admin.view(t, ours)
 			if test.m.backup == bare.backup { // the backup does not say whether it was
 				got["bootable"] = want["bootable"]
@@ -164,19 +183,22 @@ func TestARealCloudsVolumeIsAsItWasAndAsCinderRestoresIt(t *testing.T) {
 		defer f.Close()
 		data := storetest.Disk(historySize, 10)
 		for _, off := range []int64{0, 512<<20 + 4096, 1<<30 - historySize} {
-			if _, err := io.Copy(io.NewOffsetWriter(f, off), io.NewSectionReader(data, 0, historySize)); err != nil {
+			if _, err := io.Copy(io.NewOffsetWriter(f, off),
+				io.NewSectionReader(data, 0, historySize)); err != nil {
 				t.Fatal(err)
 			}
 		}
 		backup := h.user.backup(t, volume, false)
-		id, theirs := h.materialize(t, moment{backup: backup}, "--metadata-rule", "cinder"), h.user.restore(t, backup, "", "")
+		id, theirs := h.materialize(t, moment{backup: backup}, "--metadata-rule", "cinder"),
+			h.user.restore(t, backup, "", "")
 		sameView(t, h.admin.view(t, theirs), h.admin.view(t, id))
 		sameDisk(t, c.disk(volume), c.disk(id))
 		sameDisk(t, c.disk(theirs), c.disk(id))
 	})
 	t.Run("onto the volume itself", func(t *testing.T) {
 		m := h.made["changed"]
-		h.user.must(t, "materialize", "--share", c.backups, "--volume", m.volume, "--force", "--yes", m.backup, c.disk(m.volume))
+		h.user.must(t, "materialize", "--share", c.backups, "--volume", m.volume, "--force",
+			"--yes", m.backup, c.disk(m.volume))
 		got := h.admin.view(t, m.volume)
 		// It has a name, which stays, as it does with Cinder.
 		want := object{}

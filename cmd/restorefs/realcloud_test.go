@@ -93,7 +93,8 @@ func startCloud(dir, backups string, keystone bool) (*realCloud, error) {
 	}
 	state := filepath.Join(dir, "cinder")
 	c := &realCloud{
-		cinder: fmt.Sprintf("http://127.0.0.1:%d/v3", port), backups: backups, volumes: filepath.Join(state, "volumes"),
+		cinder: fmt.Sprintf("http://127.0.0.1:%d/v3", port), backups: backups,
+		volumes: filepath.Join(state, "volumes"),
 	}
 	start := func(name string, args ...any) error {
 		s, err := startService(filepath.Join(dir, name), name, args...)
@@ -190,14 +191,16 @@ func startService(state, name string, args ...any) (*service, error) {
 	if err := os.Mkdir(state, 0o755); err != nil {
 		return nil, err
 	}
-	argv := []string{"--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "/bin/sh", "-c", forgetMounts + `exec "$@"`, "sh",
+	argv := []string{"--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "/bin/sh", "-c",
+		forgetMounts + `exec "$@"`, "sh",
 		"/usr/bin/python3", "-W", "ignore", "testdata/cloud/run_" + name + ".py", state}
 	for _, a := range args {
 		argv = append(argv, fmt.Sprint(a))
 	}
 	s := &service{name: name, state: state, cmd: exec.Command("unshare", argv...)}
 	// Nothing from the caller: no proxy, no credentials, no byte code in /usr.
-	s.cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", "HOME=" + state, "PYTHONDONTWRITEBYTECODE=1"}
+	s.cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", "HOME=" + state,
+		"PYTHONDONTWRITEBYTECODE=1"}
 	input, err := s.cmd.StdinPipe()
 	if err != nil {
 		return nil, err

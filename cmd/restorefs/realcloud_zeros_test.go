@@ -46,12 +46,14 @@ func cinderRestoresRight(t *testing.T) bool {
 }
 
 func TestTheReleasesThatBringZeroedBlocksBack(t *testing.T) {
-	for version, want := range map[int]bool{21: false, 22: false, 23: true, 26: true, 28: true, 29: false, 30: false} {
+	for version, want := range map[int]bool{21: false, 22: false, 23: true, 26: true, 28: true,
+		29: false, 30: false} {
 		if got := bringsZerosBack(version); got != want {
 			t.Errorf("%d: %v", version, got)
 		}
 	}
-	for text, want := range map[string]string{"2:21.3.1-1~deb12u1": "21", "2:29.0.0-3": "29", "28.0.0": "28"} {
+	for text, want := range map[string]string{"2:21.3.1-1~deb12u1": "21", "2:29.0.0-3": "29",
+		"28.0.0": "28"} {
 		if m := majorVersion.FindStringSubmatch(text); m == nil || m[1] != want {
 			t.Errorf("%s: %v", text, m)
 		}

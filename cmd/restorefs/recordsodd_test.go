@@ -20,14 +20,16 @@ func TestRecordsTellWhatCinderCannotRestore(t *testing.T) {
 		t.Fatal(err)
 	}
 	write := func(label string) storetest.Backup {
-		return storetest.MustWrite(t, share, storetest.Spec{ID: storetest.ID(label), VolumeID: storetest.ID(label + " volume"), Content: content, Compression: "zstd"})
+		return storetest.MustWrite(t, share, storetest.Spec{ID: storetest.ID(label),
+			VolumeID: storetest.ID(label + " volume"), Content: content, Compression: "zstd"})
 	}
 	good, odd := write("good"), write("odd")
 	w, err := zstd.NewWriter(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(odd.Path("-00001"), w.EncodeAll(raw[1<<19:], w.EncodeAll(raw[:1<<19], nil)), 0o600); err != nil {
+	if err := os.WriteFile(odd.Path("-00001"), w.EncodeAll(raw[1<<19:],
+		w.EncodeAll(raw[:1<<19], nil)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	const why = "object 00001 is of several zstd frames: the first has 524288 of its 1048576 bytes"
@@ -35,7 +37,8 @@ func TestRecordsTellWhatCinderCannotRestore(t *testing.T) {
 	if code != exitcode.Done || strings.Count(stdout, `"cinder_cannot_restore": "`+why) != 1 {
 		t.Errorf("exit %d: %s", code, stdout)
 	}
-	for _, says := range []string{"Cinder cannot restore " + odd.ID, why, "2 records of zstd", "what follows a first frame as long as the object is not looked at"} {
+	for _, says := range []string{"Cinder cannot restore " + odd.ID, why, "2 records of zstd",
+		"what follows a first frame as long as the object is not looked at"} {
 		if !strings.Contains(stderr, says) {
 			t.Errorf("%q is not in %s", says, stderr)
 		}

@@ -35,8 +35,9 @@ func TestAShareThatIsMountedAgainIsFoundAndOpenDisksGoOn(t *testing.T) {
 	needMount(t)
 	export, path := t.TempDir(), t.TempDir()
 	// With many objects most are not open when the share goes away.
-	first := storetest.MustWrite(t, export, storetest.Spec{ID: storetest.ID("one"), VolumeID: storetest.ID("volume"),
-		Content: storetest.Text(1<<20, 7), FileSize: 64 << 10})
+	first := storetest.MustWrite(t, export, storetest.Spec{ID: storetest.ID("one"),
+		VolumeID: storetest.ID("volume"),
+		Content:  storetest.Text(1<<20, 7), FileSize: 64 << 10})
 	away := bindMount(t, export, path)
 	mountpoint, _ := mountShare(t, path, "--refresh", "100ms", "--memory", "64MiB")
 	disk, err := os.Open(filepath.Join(mountpoint, "backups", first.ID, "volume.raw"))
@@ -51,7 +52,8 @@ func TestAShareThatIsMountedAgainIsFoundAndOpenDisksGoOn(t *testing.T) {
 
 	// It is unmounted while it is in use, and leaves an empty directory.
 	away()
-	eventually(t, "the status says that it is gone", func() bool { return strings.Contains(statusOf(t, mountpoint).LookError, "unmounted") })
+	eventually(t, "the status says that it is gone",
+		func() bool { return strings.Contains(statusOf(t, mountpoint).LookError, "unmounted") })
 	if list, err := os.ReadDir(filepath.Join(mountpoint, "backups")); err != nil || len(list) != 1 {
 		t.Errorf("the backups: %v, %v", list, err)
 	}

@@ -23,7 +23,8 @@ func TestRunMountsRunsAndUnmounts(t *testing.T) {
 		{"a signal is 128 and its number", "kill -KILL $$", "", 137},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			stdout, stderr, code := restorefs(t, "mount", "--share", share, "--run", test.command, mountpoint)
+			stdout, stderr, code := restorefs(t, "mount", "--share", share, "--run", test.command,
+				mountpoint)
 			if stdout != test.stdout || stderr != "" || code != test.code {
 				t.Errorf("exit %d: %q, %s", code, stdout, stderr)
 			}
@@ -93,7 +94,8 @@ func TestRunEndsAtTheFirstSignalWhereItsMountIsKept(t *testing.T) {
 			t.Fatalf("it ended: %v: %s", err, text)
 		}
 	}
-	if !strings.Contains(text, "in another mount namespace, with ") || strings.Contains(text, "second") {
+	if !strings.Contains(text, "in another mount namespace, with ") ||
+		strings.Contains(text, "second") {
 		t.Errorf("said: %s", text)
 	}
 	cmd.Process.Signal(syscall.SIGTERM)

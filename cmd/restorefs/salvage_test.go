@@ -22,12 +22,15 @@ func TestSalvageRestoresWhatThereIs(t *testing.T) {
 		}
 		t.Run(f.Label, func(t *testing.T) {
 			target := filepath.Join(t.TempDir(), "disk.raw")
-			stdout, stderr, code := restorefs(t, "materialize", "--salvage", "--verify-after", "--json", "--share", share, f.ID, target)
+			stdout, stderr, code := restorefs(t, "materialize", "--salvage", "--verify-after",
+				"--json", "--share", share, f.ID, target)
 			var result attended.Result
-			if err := json.Unmarshal([]byte(stdout), &result); err != nil || code != exitcode.Damaged || result.Verified || len(result.Lost) == 0 {
+			if err := json.Unmarshal([]byte(stdout), &result); err != nil ||
+				code != exitcode.Damaged || result.Verified || len(result.Lost) == 0 {
 				t.Fatalf("exit %d, %v: %s%s", code, err, stdout, stderr)
 			}
-			if _, err := os.Stat(target + ".bad-ranges.map"); err != nil || !strings.Contains(stderr, "lost: bytes") {
+			if _, err := os.Stat(target + ".bad-ranges.map"); err != nil ||
+				!strings.Contains(stderr, "lost: bytes") {
 				t.Errorf("%v: %s", err, stderr)
 			}
 			got, err := os.Open(target)
@@ -68,9 +71,11 @@ func TestSalvageCanKeepWhatTheTargetHolds(t *testing.T) {
 	if err := os.Truncate(target, f.VolumeGiB<<30); err != nil {
 		t.Fatal(err)
 	}
-	stdout, stderr, code := restorefs(t, "materialize", "--share", share, f.ID, target, "--salvage=keep", "--force", "--yes", "--json")
+	stdout, stderr, code := restorefs(t, "materialize", "--share", share, f.ID, target,
+		"--salvage=keep", "--force", "--yes", "--json")
 	var result attended.Result
-	if err := json.Unmarshal([]byte(stdout), &result); err != nil || code != exitcode.Damaged || len(result.Lost) != 1 {
+	if err := json.Unmarshal([]byte(stdout), &result); err != nil || code != exitcode.Damaged ||
+		len(result.Lost) != 1 {
 		t.Fatalf("exit %d, %v: %s%s", code, err, stdout, stderr)
 	}
 	got, err := os.Open(target)
@@ -79,7 +84,8 @@ func TestSalvageCanKeepWhatTheTargetHolds(t *testing.T) {
 	}
 	defer got.Close()
 	sameButFor(t, storetest.Image(t, share, list, f), got, result.Lost, 0xaa)
-	if _, stderr, code := restorefs(t, "materialize", "--salvage=rubbish", "--share", share, f.ID, target); code != exitcode.Usage {
+	if _, stderr, code := restorefs(t, "materialize", "--salvage=rubbish", "--share", share, f.ID,
+		target); code != exitcode.Usage {
 		t.Errorf("exit %d: %s", code, stderr)
 	}
 }
@@ -89,7 +95,8 @@ func TestSalvageOfAWholeBackupIsARestore(t *testing.T) {
 	for _, label := range []string{"chain 3", "damaged with a sibling"} {
 		f := storetest.Find(t, list, label)
 		target := filepath.Join(t.TempDir(), "disk.raw")
-		stdout, stderr, code := restorefs(t, "materialize", "--share", share, "--salvage", f.ID, target)
+		stdout, stderr, code := restorefs(t, "materialize", "--share", share, "--salvage", f.ID,
+			target)
 		if code != 0 {
 			t.Fatalf("exit %d: %s%s", code, stdout, stderr)
 		}

@@ -114,15 +114,22 @@ func TestWhatDoesNotFitIsFound(t *testing.T) {
 		path, code string
 		wrong      int
 	}{
-		"a line of 100 columns":                  {"x/y.go", "// " + strings.Repeat("é", 97) + "\n", 0},
-		"a line of 101 columns":                  {"x/y.go", "// " + strings.Repeat("é", 98) + "\n", 1},
-		"a line that a tab makes too long":       {"x/y.go", "func f() {\n\t// " + strings.Repeat("x", 94) + "\n}\n", 1},
-		"a file of 400 lines":                    {"x/y.go", strings.Repeat("\n", 399), 0},
-		"a file of 401 lines":                    {"x/y.go", strings.Repeat("\n", 400), 1},
-		"a function of 60 lines":                 {"x/cmd/y.go", "func f() {" + strings.Repeat("\n", 59) + "}\n", 0},
-		"a function of 61 lines":                 {"x/cmd/y.go", "func f() {" + strings.Repeat("\n", 60) + "}\n", 1},
-		"a function of 61 lines, outside of cmd": {"x/y.go", "func f() {" + strings.Repeat("\n", 60) + "}\n", 0},
-		"a function of 15 ways":                  {"x/cmd/y.go", "func f() {\n" + strings.Repeat(if0, 7) + "}\n", 0},
+		"a line of 100 columns": {"x/y.go", "// " + strings.Repeat("é", 97) + "\n",
+			0},
+		"a line of 101 columns": {"x/y.go", "// " + strings.Repeat("é", 98) + "\n",
+			1},
+		"a line that a tab makes too long": {"x/y.go", "func f() {\n\t// " +
+			strings.Repeat("x", 94) + "\n}\n", 1},
+		"a file of 400 lines": {"x/y.go", strings.Repeat("\n", 399), 0},
+		"a file of 401 lines": {"x/y.go", strings.Repeat("\n", 400), 1},
+		"a function of 60 lines": {"x/cmd/y.go", "func f() {" +
+			strings.Repeat("\n", 59) + "}\n", 0},
+		"a function of 61 lines": {"x/cmd/y.go", "func f() {" +
+			strings.Repeat("\n", 60) + "}\n", 1},
+		"a function of 61 lines, outside of cmd": {"x/y.go", "func f() {" +
+			strings.Repeat("\n", 60) + "}\n", 0},
+		"a function of 15 ways": {"x/cmd/y.go", "func f() {\n" +
+			strings.Repeat(if0, 7) + "}\n", 0},
 		"a function of 16 ways": {"x/cmd/y.go",
 			"func f() {\n" + strings.Repeat(if0, 7) + "\tfor {\n\t}\n}\n", 1},
 	} {

@@ -34,7 +34,8 @@ func TestStatusTellsLiveFromDead(t *testing.T) {
 		if err := json.Unmarshal([]byte(stdout), &list); err != nil {
 			t.Fatalf("exit %d, %v: %s%s", code, err, stdout, stderr)
 		}
-		bad := slices.ContainsFunc(list, func(m mountstatus.Mount) bool { return m.State != mountstatus.Serving })
+		bad := slices.ContainsFunc(list,
+			func(m mountstatus.Mount) bool { return m.State != mountstatus.Serving })
 		if want := map[bool]int{false: 0, true: exitcode.Failed}[bad]; code != want {
 			t.Errorf("exit %d, not %d: %s", code, want, stdout)
 		}
@@ -45,11 +46,13 @@ func TestStatusTellsLiveFromDead(t *testing.T) {
 		return found
 	}
 	all := find()
-	if m := all[live]; m.State != mountstatus.Serving || m.Server == nil || m.Server.PID != server.Process.Pid || m.Server.Share != share ||
+	if m := all[live]; m.State != mountstatus.Serving || m.Server == nil ||
+		m.Server.PID != server.Process.Pid || m.Server.Share != share ||
 		m.Server.Backups != 1 || m.Server.OpenVolumes != 1 || m.Uptime < 0 {
 		t.Errorf("%+v", m)
 	}
-	if m := all[killed]; m.State != mountstatus.Dead || !strings.Contains(m.Advice, "restorefs unmount "+killed) {
+	if m := all[killed]; m.State != mountstatus.Dead ||
+		!strings.Contains(m.Advice, "restorefs unmount "+killed) {
 		t.Errorf("%+v", m)
 	}
 	for _, one := range []struct {
@@ -68,7 +71,8 @@ func TestStatusTellsLiveFromDead(t *testing.T) {
 		}
 	}
 	stdout, _, _ := restorefs(t, "status")
-	if !strings.Contains(stdout, live+"  serving for ") || !strings.Contains(stdout, killed+"  dead") {
+	if !strings.Contains(stdout, live+"  serving for ") ||
+		!strings.Contains(stdout, killed+"  dead") {
 		t.Error(stdout)
 	}
 	f.Close()
@@ -87,14 +91,18 @@ func TestStatusTellsLiveFromDead(t *testing.T) {
 
 func TestStatusTellsAProblemFromABackupThatIsBeingWritten(t *testing.T) {
 	share, b := smallShare(t)
-	broken := storetest.MustWrite(t, share, storetest.Spec{ID: storetest.ID("broken"), VolumeID: b.VolumeID, Content: storetest.Disk(1<<20, 2)})
-	writing := storetest.MustWrite(t, share, storetest.Spec{ID: storetest.ID("writing"), VolumeID: b.VolumeID, Content: storetest.Disk(1<<20, 3)})
-	if err := errors.Join(os.Truncate(broken.Path("_metadata"), 20), os.Remove(writing.Path("_metadata"))); err != nil {
+	broken := storetest.MustWrite(t, share, storetest.Spec{ID: storetest.ID("broken"),
+		VolumeID: b.VolumeID, Content: storetest.Disk(1<<20, 2)})
+	writing := storetest.MustWrite(t, share, storetest.Spec{ID: storetest.ID("writing"),
+		VolumeID: b.VolumeID, Content: storetest.Disk(1<<20, 3)})
+	if err := errors.Join(os.Truncate(broken.Path("_metadata"), 20),
+		os.Remove(writing.Path("_metadata"))); err != nil {
 		t.Fatal(err)
 	}
 	mountpoint, _ := mountShare(t, share)
 	stdout, stderr, code := restorefs(t, "status", mountpoint)
-	if want := "3 backups, 1 with a problem (" + broken.ID + "), 1 not complete"; code != 0 || !strings.Contains(stdout, want) {
+	if want := "3 backups, 1 with a problem (" + broken.ID + "), 1 not complete"; code != 0 ||
+		!strings.Contains(stdout, want) {
 		t.Errorf("exit %d: %s%s", code, stdout, stderr)
 	}
 }

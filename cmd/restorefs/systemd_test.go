@@ -87,11 +87,13 @@ func newMachine(t *testing.T) machine {
 		skip(t, "needs the root of a machine, which make setup makes: %v", err)
 	}
 	dir := t.TempDir()
-	m := machine{kernel: kernelFile(t, "boot/vmlinuz-*"), initrd: filepath.Join(dir, "initrd"), disk: filepath.Join(dir, "disk.qcow2"), job: filepath.Join(dir, "job.ext4")}
+	m := machine{kernel: kernelFile(t, "boot/vmlinuz-*"), initrd: filepath.Join(dir, "initrd"),
+		disk: filepath.Join(dir, "disk.qcow2"), job: filepath.Join(dir, "job.ext4")}
 
 	// The parts of this tree that the machine gets. The first boot copies them over its root.
 	tree := filepath.Join(dir, "tree")
-	run(t, "make", "-s", "-C", "../..", "install", "DESTDIR="+tree, "BUILD="+t.TempDir(), "SBIN=/usr/sbin")
+	run(t, "make", "-s", "-C", "../..", "install", "DESTDIR="+tree, "BUILD="+t.TempDir(),
+		"SBIN=/usr/sbin")
 	share := filepath.Join(tree, "srv/share")
 	if err := os.MkdirAll(share, 0o755); err != nil {
 		t.Fatal(err)
@@ -99,8 +101,10 @@ func newMachine(t *testing.T) machine {
 	system := filepath.Join(dir, "volume.ext4")
 	run(t, "mke2fs", "-q", "-t", "ext4", system, "8M")
 	content := fileContent(t, system)
-	whole := storetest.MustWrite(t, share, storetest.Spec{ID: storetest.ID("machine"), VolumeID: storetest.ID("machine's"), Content: content, Compression: "zlib"})
-	broken := storetest.MustWrite(t, share, storetest.Spec{ID: storetest.ID("broken"), VolumeID: storetest.ID("broken's"), Content: storetest.Text(1<<20, 7)})
+	whole := storetest.MustWrite(t, share, storetest.Spec{ID: storetest.ID("machine"),
+		VolumeID: storetest.ID("machine's"), Content: content, Compression: "zlib"})
+	broken := storetest.MustWrite(t, share, storetest.Spec{ID: storetest.ID("broken"),
+		VolumeID: storetest.ID("broken's"), Content: storetest.Text(1<<20, 7)})
 	object := broken.Path("-00001")
 	text, err := os.ReadFile(object)
 	if err != nil {
@@ -157,7 +161,8 @@ TimeoutStartSec=infinity
 
 	names, modules := kernelModules(t, "loop", "fuse", "autofs4")
 	files := []file{
-		{"dev", nil, fs.ModeDir | 0o755}, {"proc", nil, fs.ModeDir | 0o755}, {"root", nil, fs.ModeDir | 0o755}, {"job", nil, fs.ModeDir | 0o755},
+		{"dev", nil, fs.ModeDir | 0o755}, {"proc", nil, fs.ModeDir | 0o755},
+		{"root", nil, fs.ModeDir | 0o755}, {"job", nil, fs.ModeDir | 0o755},
 		{"busybox", staticBusybox(t), 0o755},
 		{"init", []byte(`#!/busybox sh
 set -e
@@ -184,7 +189,8 @@ func (m machine) boot(t *testing.T, name string) map[string]string {
 	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Minute)
 	defer cancel()
 	start := time.Now()
-	cmd := exec.CommandContext(ctx, "qemu-system-x86_64", "-accel", "tcg,thread=multi", "-smp", "2", "-m", "768M", "-nodefaults", "-no-reboot",
+	cmd := exec.CommandContext(ctx, "qemu-system-x86_64", "-accel", "tcg,thread=multi", "-smp", "2",
+		"-m", "768M", "-nodefaults", "-no-reboot",
 		"-display", "none", "-serial", "stdio", "-kernel", m.kernel, "-initrd", m.initrd,
 		"-append", "console=ttyS0 quiet panic=-1 mitigations=off random.trust_cpu=on systemd.show_status=1 "+
 			"systemd.getty_auto=no systemd.mask=getty-static.service systemd.mask=systemd-user-sessions.service",
@@ -216,7 +222,8 @@ func (m machine) boot(t *testing.T, name string) map[string]string {
 			began = time.Now()
 		case line == "REBOOT "+name:
 			down = time.Now()
-		case !down.IsZero() && (strings.Contains(line, "I/O error") || strings.Contains(line, "Aborting journal")):
+		case !down.IsZero() && (strings.Contains(line, "I/O error") ||
+			strings.Contains(line, "Aborting journal")):
 			t.Errorf("on the way down: %s", line)
 		}
 	}

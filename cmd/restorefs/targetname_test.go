@@ -21,7 +21,8 @@ func TestADoubtfulTargetTakesAYes(t *testing.T) {
 		out, _ := cmd.CombinedOutput()
 		return string(out), cmd.ProcessState.ExitCode()
 	}
-	if out, code := in("vdb"); code != exitcode.Usage || !strings.Contains(out, "not the device /dev/vdb") || !strings.Contains(out, "--yes") {
+	if out, code := in("vdb"); code != exitcode.Usage ||
+		!strings.Contains(out, "not the device /dev/vdb") || !strings.Contains(out, "--yes") {
 		t.Errorf("exit %d: %s", code, out)
 	}
 	if _, err := os.Stat(filepath.Join(dir, "vdb")); err == nil {
@@ -30,7 +31,8 @@ func TestADoubtfulTargetTakesAYes(t *testing.T) {
 	if out, code := in("vdb", "--yes"); code != 0 {
 		t.Errorf("exit %d: %s", code, out)
 	}
-	if out, code := in("disk.qcow2", "--dry-run"); code != 0 || !strings.Contains(out, "will be asked about") {
+	if out, code := in("disk.qcow2", "--dry-run"); code != 0 ||
+		!strings.Contains(out, "will be asked about") {
 		t.Errorf("exit %d: %s", code, out)
 	}
 }
@@ -44,7 +46,8 @@ func TestAFinishedRestoreThatIsRunAgainSaysHowToProveIt(t *testing.T) {
 	}
 	proof := "verify --share " + share + " --target " + target + " " + b.ID
 	_, stderr, code := restorefs(t, args...)
-	if code != exitcode.Refused || !strings.Contains(stderr, proof) || !strings.Contains(stderr, "disk.raw.metadata.json says") {
+	if code != exitcode.Refused || !strings.Contains(stderr, proof) ||
+		!strings.Contains(stderr, "disk.raw.metadata.json says") {
 		t.Errorf("exit %d: %s", code, stderr)
 	}
 	if _, stderr, code := restorefs(t, strings.Fields(proof)...); code != 0 {
@@ -53,7 +56,8 @@ func TestAFinishedRestoreThatIsRunAgainSaysHowToProveIt(t *testing.T) {
 	if err := os.Remove(target + ".metadata.json"); err != nil {
 		t.Fatal(err)
 	}
-	if _, stderr, code := restorefs(t, append(args, "--dry-run")...); code != exitcode.Refused || !strings.Contains(stderr, "was this backup restored to it already?") {
+	if _, stderr, code := restorefs(t, append(args, "--dry-run")...); code != exitcode.Refused ||
+		!strings.Contains(stderr, "was this backup restored to it already?") {
 		t.Errorf("exit %d: %s", code, stderr)
 	}
 }
@@ -63,7 +67,8 @@ func TestADryRunOfAPipeAndOfAQcow2(t *testing.T) {
 	share, b := smallShare(t)
 	plan := func(args ...string) (p attended.Plan) {
 		t.Helper()
-		stdout, stderr, code := restorefs(t, append([]string{"materialize", "--dry-run", "--json", "--share", share, b.ID}, args...)...)
+		stdout, stderr, code := restorefs(t, append([]string{"materialize", "--dry-run", "--json",
+			"--share", share, b.ID}, args...)...)
 		if err := json.Unmarshal([]byte(stdout), &p); err != nil || code != 0 {
 			t.Fatalf("%q: exit %d, %v: %s%s", args, code, err, stdout, stderr)
 		}
@@ -78,14 +83,16 @@ func TestADryRunOfAPipeAndOfAQcow2(t *testing.T) {
 		t.Errorf("%+v", p)
 	}
 	need(t, "qemu-img")
-	if p := plan(target, "--format", "qcow2"); p.Target != target || p.WriteBytes == 0 || p.FreeBytes == nil {
+	if p := plan(target, "--format", "qcow2"); p.Target != target || p.WriteBytes == 0 ||
+		p.FreeBytes == nil {
 		t.Errorf("%+v", p)
 	}
 	onlyThere(t, dir)
 	if err := os.WriteFile(target, []byte("x"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, stderr, code := restorefs(t, "materialize", "--dry-run", "--format", "qcow2", "--share", share, b.ID, target); code != exitcode.Refused {
+	if _, stderr, code := restorefs(t, "materialize", "--dry-run", "--format", "qcow2", "--share",
+		share, b.ID, target); code != exitcode.Refused {
 		t.Errorf("exit %d: %s", code, stderr)
 	}
 }

@@ -17,10 +17,15 @@ func TestCommandsPrintNothingThatSteersATerminal(t *testing.T) {
 	unwatched(t)
 	share := t.TempDir()
 	long := strings.Repeat("long", 200) // the catalogue keeps 1 KiB of a name
-	meta := `{"version": 2, "volume-base-metadata": {"id": "x", "display_name": ` + asJSON(t, nasty+long) + `}, "volume-metadata": {"k": ` + asJSON(t, nasty) + `}}`
-	b := storetest.MustWrite(t, share, storetest.Spec{ID: storetest.ID("one"), VolumeID: storetest.ID("volume"), Name: nasty, VolumeMeta: meta, Content: storetest.Text(1<<20, 7)})
+	meta := `{"version": 2, "volume-base-metadata": {"id": "x", "display_name": ` +
+		asJSON(t, nasty+long) + `}, "volume-metadata": {"k": ` + asJSON(t, nasty) + `}}`
+	b := storetest.MustWrite(t, share, storetest.Spec{ID: storetest.ID("one"),
+		VolumeID: storetest.ID("volume"), Name: nasty, VolumeMeta: meta,
+		Content: storetest.Text(1<<20, 7)})
 	target := t.TempDir() + "/x.raw"
-	for _, args := range [][]string{{"list"}, {"list", "--json"}, {"show", b.ID}, {"show", "--json", b.ID}, {"records"}, {"records", "--json"}, {"materialize", b.ID, target}} {
+	for _, args := range [][]string{{"list"}, {"list", "--json"}, {"show", b.ID},
+		{"show", "--json", b.ID}, {"records"}, {"records", "--json"},
+		{"materialize", b.ID, target}} {
 		stdout, stderr, code := restorefs(t, append(args, "--share", share)...)
 		for _, r := range stdout + stderr {
 			if r != '\n' && safetext.Steers(r) {

@@ -41,7 +41,8 @@ func TestStdoutThatCannotBeFlushedIsNoSuccess(t *testing.T) {
 	dir, say, _ := passThrough(t, real)
 	say("late disk")
 	stderr, code := toFile(t, filepath.Join(dir, "disk"), "--share", share, id, "-")
-	if code != exitcode.Failed || !strings.Contains(stderr, "is not safe") || !strings.Contains(stderr, "quota") {
+	if code != exitcode.Failed || !strings.Contains(stderr, "is not safe") ||
+		!strings.Contains(stderr, "quota") {
 		t.Errorf("exit %d: %s", code, stderr)
 	}
 	say("")
@@ -65,7 +66,8 @@ func TestADeviceIsNotWrittenByWayOfStdout(t *testing.T) {
 	t.Cleanup(func() { run(t, "losetup", "--detach", device) })
 	stderr, code := toFile(t, device, "--share", share, id, "-")
 	now, err := os.ReadFile(image)
-	if code != exitcode.Usage || !strings.Contains(stderr, "give its name as TARGET") || err != nil || !bytes.Equal(now, content) {
+	if code != exitcode.Usage || !strings.Contains(stderr, "give its name as TARGET") ||
+		err != nil || !bytes.Equal(now, content) {
 		t.Errorf("exit %d: %s%v", code, stderr, err)
 	}
 }
@@ -83,9 +85,11 @@ func TestALinkToTheShareIsNoTarget(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, more := range [][]string{nil, {"--format", "qcow2"}} {
-		_, stderr, code := restorefs(t, append([]string{"materialize", "--share", share, "--force", "--yes", id, link}, more...)...)
+		_, stderr, code := restorefs(t, append([]string{"materialize", "--share", share, "--force",
+			"--yes", id, link}, more...)...)
 		now, err := os.ReadFile(victim)
-		if code != exitcode.Usage || !strings.Contains(stderr, "is on the share") || err != nil || string(now) != "precious" {
+		if code != exitcode.Usage || !strings.Contains(stderr, "is on the share") || err != nil ||
+			string(now) != "precious" {
 			t.Errorf("%v: exit %d: %s%v %q", more, code, stderr, err, now[:min(len(now), 20)])
 		}
 	}
@@ -98,19 +102,23 @@ func TestFilesForTheOperatorAreNotLeftOnTheShare(t *testing.T) {
 	before := names(t, share)
 	target := filepath.Join(t.TempDir(), "disk")
 	for _, out := range []string{filepath.Join(share, "record"), os.DevNull} {
-		_, stderr, code := restorefs(t, "materialize", "--share", share, "--metadata-out", out, id, target)
+		_, stderr, code := restorefs(t, "materialize", "--share", share, "--metadata-out", out, id,
+			target)
 		if _, err := os.Stat(target); code != exitcode.Usage || err == nil {
 			t.Errorf("%s: exit %d: %s", out, code, stderr)
 		}
 	}
 	f := newVolumeServer(t, cloudTarget, nil)
-	cmd := program(t, "materialize", "--share", share, "--volume", cloudTarget, "--metadata-only", id)
+	cmd := program(t, "materialize", "--share", share, "--volume", cloudTarget, "--metadata-only",
+		id)
 	temp := t.TempDir()
 	cmd.Dir = share
-	cmd.Env = append(cmd.Env, "TMPDIR="+temp, "OS_AUTH_TYPE=noauth", "OS_PROJECT_ID="+cloudProject, "OS_VOLUME_ENDPOINT="+f.URL+"/v3")
+	cmd.Env = append(cmd.Env, "TMPDIR="+temp, "OS_AUTH_TYPE=noauth", "OS_PROJECT_ID="+cloudProject,
+		"OS_VOLUME_ENDPOINT="+f.URL+"/v3")
 	out, _ := cmd.CombinedOutput()
 	left := filepath.Join(temp, cloudTarget+".metadata-left.json")
-	if _, err := os.Stat(left); err != nil || !strings.Contains(string(out), left) || cmd.ProcessState.ExitCode() != exitcode.Partly {
+	if _, err := os.Stat(left); err != nil || !strings.Contains(string(out), left) ||
+		cmd.ProcessState.ExitCode() != exitcode.Partly {
 		t.Errorf("%v: %s", err, out)
 	}
 	if after := names(t, share); after != before {
@@ -124,7 +132,9 @@ func TestTheMetadataNeverReplacesTheDisk(t *testing.T) {
 	target, link := filepath.Join(dir, "disk"), filepath.Join(dir, "link")
 	refused := func(out string) {
 		t.Helper()
-		if _, stderr, code := restorefs(t, "materialize", "--share", share, "--force", "--yes", "--metadata-out", out, id, target); code != exitcode.Usage || !strings.Contains(stderr, "is TARGET itself") {
+		if _, stderr, code := restorefs(t, "materialize", "--share", share, "--force", "--yes",
+			"--metadata-out", out, id, target); code != exitcode.Usage ||
+			!strings.Contains(stderr, "is TARGET itself") {
 			t.Errorf("%s: exit %d: %s", out, code, stderr)
 		}
 	}
@@ -133,7 +143,8 @@ func TestTheMetadataNeverReplacesTheDisk(t *testing.T) {
 	if _, err := os.Lstat(target); err == nil {
 		t.Error("there is a target")
 	}
-	if err := errors.Join(os.WriteFile(target, []byte("before"), 0o600), os.Link(target, link)); err != nil {
+	if err := errors.Join(os.WriteFile(target, []byte("before"), 0o600),
+		os.Link(target, link)); err != nil {
 		t.Fatal(err)
 	}
 	refused(link)
@@ -149,10 +160,12 @@ func TestTheMetadataOfADiskInAPipe(t *testing.T) {
 	var errOut bytes.Buffer
 	cmd.Stderr = &errOut // stdout is /dev/null
 	err := cmd.Run()
-	if record, e := os.ReadFile(out); err != nil || e != nil || !strings.Contains(string(record), `"db"`) {
+	if record, e := os.ReadFile(out); err != nil || e != nil ||
+		!strings.Contains(string(record), `"db"`) {
 		t.Errorf("%v: %s; %v: %s", err, errOut.String(), e, record)
 	}
-	if _, stderr, code := restorefs(t, "materialize", "--share", share, id, "-", "--metadata-out", out+"/no"); code != exitcode.Usage || !strings.Contains(stderr, "no such directory") {
+	if _, stderr, code := restorefs(t, "materialize", "--share", share, id, "-", "--metadata-out",
+		out+"/no"); code != exitcode.Usage || !strings.Contains(stderr, "no such directory") {
 		t.Errorf("exit %d: %s", code, stderr)
 	}
 }
@@ -174,7 +187,8 @@ func names(t *testing.T, dir string) string {
 func TestWhatCannotBeToldIsNoSuccess(t *testing.T) {
 	unwatched(t)
 	share, id := cloudBackup(t, storetest.Volume{Name: "db"})
-	for _, args := range []string{"list", "list --json", "show " + id, "diff " + id + " " + id, "verify " + id, "records", "records --script"} {
+	for _, args := range []string{"list", "list --json", "show " + id, "diff " + id + " " + id,
+		"verify " + id, "records", "records --script"} {
 		cmd := program(t, append(strings.Fields(args), "--share", share)...)
 		full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 		if err != nil {
@@ -184,7 +198,8 @@ func TestWhatCannotBeToldIsNoSuccess(t *testing.T) {
 		cmd.Stdout, cmd.Stderr = full, &errOut
 		cmd.Run()
 		full.Close()
-		if code := cmd.ProcessState.ExitCode(); code != exitcode.Failed || !strings.Contains(errOut.String(), "no space left on device") {
+		if code := cmd.ProcessState.ExitCode(); code != exitcode.Failed ||
+			!strings.Contains(errOut.String(), "no space left on device") {
 			t.Errorf("%s: exit %d: %s", args, code, errOut.String())
 		}
 	}
@@ -219,9 +234,11 @@ func TestStdoutAndDryRun(t *testing.T) {
 	image := storetest.Image(t, share, list, f)
 	streams(t, image, f.VolumeGiB<<30, "materialize", "--share", share, f.ID, "-")
 	target := filepath.Join(t.TempDir(), "disk.raw")
-	stdout, stderr, code := restorefs(t, "materialize", "--share", share, f.ID, target, "--dry-run", "--json")
+	stdout, stderr, code := restorefs(t, "materialize", "--share", share, f.ID, target, "--dry-run",
+		"--json")
 	var p attended.Plan
-	if err := json.Unmarshal([]byte(stdout), &p); err != nil || code != 0 || p.WriteBytes+p.ZeroBytes != f.VolumeGiB<<30 || p.Refused {
+	if err := json.Unmarshal([]byte(stdout), &p); err != nil || code != 0 ||
+		p.WriteBytes+p.ZeroBytes != f.VolumeGiB<<30 || p.Refused {
 		t.Errorf("exit %d, %v: %s%s", code, err, stdout, stderr)
 	}
 	if _, err := os.Stat(target); err == nil {

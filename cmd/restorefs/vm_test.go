@@ -27,7 +27,8 @@ const testKernel = "../../build/test-kernel"
 // that it should have, in the order in which to load them. Built-in ones are left out.
 func kernelModules(t *testing.T, others ...string) (names []string, files []file) {
 	t.Helper()
-	for _, name := range append([]string{"virtio_ring", "virtio", "virtio_pci_legacy_dev", "virtio_pci_modern_dev", "virtio_pci", "virtio_blk"}, others...) {
+	for _, name := range append([]string{"virtio_ring", "virtio", "virtio_pci_legacy_dev",
+		"virtio_pci_modern_dev", "virtio_pci", "virtio_blk"}, others...) {
 		text, err := os.ReadFile(filepath.Join(testKernel, "modules", name+".ko"))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
@@ -54,7 +55,8 @@ func kernelFile(t *testing.T, pattern string) string {
 	}
 	found, _ := filepath.Glob(filepath.Join(testKernel, pattern))
 	if len(found) != 1 {
-		skip(t, "needs a kernel in build/test-kernel, which make setup puts there: %s: %d files", pattern, len(found))
+		skip(t, "needs a kernel in build/test-kernel, which make setup puts there: %s: %d files",
+			pattern, len(found))
 	}
 	return found[0]
 }
@@ -89,11 +91,13 @@ func newGuest(t *testing.T, label string) guest {
 	need(t, "qemu-system-x86_64", "qemu-img", "busybox", "mke2fs", "debugfs", "sfdisk")
 	program := staticBusybox(t)
 	dir := t.TempDir()
-	g := guest{kernel: kernelFile(t, "boot/vmlinuz-*"), initrd: filepath.Join(dir, "initrd"), disk: filepath.Join(dir, "disk.raw")}
+	g := guest{kernel: kernelFile(t, "boot/vmlinuz-*"), initrd: filepath.Join(dir, "initrd"),
+		disk: filepath.Join(dir, "disk.raw")}
 
 	names, modules := kernelModules(t)
 	files := []file{
-		{"dev", nil, fs.ModeDir | 0o755}, {"proc", nil, fs.ModeDir | 0o755}, {"root", nil, fs.ModeDir | 0o755},
+		{"dev", nil, fs.ModeDir | 0o755}, {"proc", nil, fs.ModeDir | 0o755},
+		{"root", nil, fs.ModeDir | 0o755},
 		{"busybox", program, 0o755},
 		{"init", []byte(`#!/busybox sh
 set -e
@@ -130,7 +134,8 @@ echo "written by the guest" >/written && /bin/busybox sync && /bin/busybox mount
 	system := filepath.Join(dir, "root.ext4")
 	run(t, "mke2fs", "-q", "-t", "ext4", "-d", root, system, "30M")
 	run(t, "truncate", "-s", "32M", g.disk)
-	run(t, "sh", "-c", `printf "label: $2\nsize=30MiB\n" | sfdisk -q "$0" && dd if="$1" of="$0" bs=1M seek=1 conv=notrunc,sparse status=none`, g.disk, system, label)
+	run(t, "sh", "-c",
+		`printf "label: $2\nsize=30MiB\n" | sfdisk -q "$0" && dd if="$1" of="$0" bs=1M seek=1 conv=notrunc,sparse status=none`, g.disk, system, label)
 	return g
 }
 
@@ -140,11 +145,13 @@ func (g guest) boot(t *testing.T, disk, format string) {
 	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
 	defer cancel()
 	start := time.Now()
-	cmd := exec.CommandContext(ctx, "qemu-system-x86_64", "-accel", "tcg", "-m", "192M", "-nodefaults", "-no-reboot", "-display", "none", "-serial", "stdio",
+	cmd := exec.CommandContext(ctx, "qemu-system-x86_64", "-accel", "tcg", "-m", "192M",
+		"-nodefaults", "-no-reboot", "-display", "none", "-serial", "stdio",
 		"-kernel", g.kernel, "-initrd", g.initrd, "-append", "console=ttyS0 quiet panic=-1",
 		"-drive", "if=virtio,format="+format+",file="+disk)
 	console, err := cmd.CombinedOutput()
-	if err != nil || !bytes.Contains(console, []byte("a machine that was backed up")) || !bytes.Contains(console, []byte("the guest is done")) {
+	if err != nil || !bytes.Contains(console, []byte("a machine that was backed up")) ||
+		!bytes.Contains(console, []byte("the guest is done")) {
 		t.Fatalf("%v: %s", err, console)
 	}
 	t.Logf("booted, wrote and powered off in %v", time.Since(start).Round(time.Second))
@@ -153,7 +160,8 @@ func (g guest) boot(t *testing.T, disk, format string) {
 // mustHaveWritten looks for the file that the guest writes, on a raw disk.
 func (g guest) mustHaveWritten(t *testing.T, disk string) {
 	t.Helper()
-	if text := run(t, "debugfs", "-R", "cat /written", disk+"?offset=1048576"); !strings.Contains(text, "written by the guest") {
+	if text := run(t, "debugfs", "-R", "cat /written",
+		disk+"?offset=1048576"); !strings.Contains(text, "written by the guest") {
 		t.Errorf("what the guest wrote: %s", text)
 	}
 }
@@ -181,10 +189,14 @@ func (g guest) backedUp(t *testing.T) (share string, b storetest.Backup) {
 	t.Helper()
 	share = t.TempDir()
 	now := fileContent(t, g.disk)
-	before := storetest.Overlay(now, storetest.Text(now.Size(), 3), storetest.Extent{Offset: 8 << 20, Length: 4 << 20})
-	full := storetest.MustWrite(t, share, storetest.Spec{ID: storetest.ID("vm 1"), VolumeID: storetest.ID("vm"), Content: before})
-	b = storetest.MustWrite(t, share, storetest.Spec{ID: storetest.ID("vm 2"), VolumeID: storetest.ID("vm"), Content: now,
-		ParentID: full.ID, Parent: before, Compression: "zstd", Created: time.Date(2026, 2, 2, 12, 0, 0, 0, time.UTC)})
+	before := storetest.Overlay(now, storetest.Text(now.Size(), 3),
+		storetest.Extent{Offset: 8 << 20, Length: 4 << 20})
+	full := storetest.MustWrite(t, share, storetest.Spec{ID: storetest.ID("vm 1"),
+		VolumeID: storetest.ID("vm"), Content: before})
+	b = storetest.MustWrite(t, share, storetest.Spec{ID: storetest.ID("vm 2"),
+		VolumeID: storetest.ID("vm"), Content: now,
+		ParentID: full.ID, Parent: before, Compression: "zstd",
+		Created: time.Date(2026, 2, 2, 12, 0, 0, 0, time.UTC)})
 	return share, b
 }
 
@@ -213,7 +225,8 @@ func TestAMachineBootsFromAMountedBackupThroughAQcow2Overlay(t *testing.T) {
 	raw := filepath.Join(t.TempDir(), "after.raw")
 	run(t, "qemu-img", "convert", "-O", "raw", over, raw)
 	g.mustHaveWritten(t, raw)
-	if text := run(t, "debugfs", "-R", "cat /written", disk+"?offset=1048576"); strings.Contains(text, "written by the guest") {
+	if text := run(t, "debugfs", "-R", "cat /written",
+		disk+"?offset=1048576"); strings.Contains(text, "written by the guest") {
 		t.Error("the write went into the backup")
 	}
 	unchanged(t, share, before, b.ID)
@@ -232,7 +245,8 @@ func TestAMachineBootsFromADiskWithAnOverlay(t *testing.T) {
 	g.mustHaveWritten(t, disk)
 	// In the partition's file too, after a remount, and in a restore.
 	part := filepath.Join(mountpoint, "backups", b.ID, "partitions", "1.raw")
-	if text := run(t, "debugfs", "-R", "cat /written", part); !strings.Contains(text, "written by the guest") {
+	if text := run(t, "debugfs", "-R", "cat /written", part); !strings.Contains(text,
+		"written by the guest") {
 		t.Errorf("through the partition: %s", text)
 	}
 	run(t, "e2fsck", "-fn", part)
@@ -241,13 +255,15 @@ func TestAMachineBootsFromADiskWithAnOverlay(t *testing.T) {
 	}
 	server.Wait()
 	target := filepath.Join(t.TempDir(), "restored.raw")
-	if _, stderr, code := restorefs(t, "materialize", "--share", share, "--overlay", over, b.ID, target); code != 0 {
+	if _, stderr, code := restorefs(t, "materialize", "--share", share, "--overlay", over, b.ID,
+		target); code != 0 {
 		t.Fatalf("exit %d: %s", code, stderr)
 	}
 	g.mustHaveWritten(t, target)
 	mountpoint, _ = mountShare(t, share)
 	disk = filepath.Join(mountpoint, "backups", b.ID, "volume.raw")
-	if text := run(t, "debugfs", "-R", "cat /written", disk+"?offset=1048576"); strings.Contains(text, "written by the guest") {
+	if text := run(t, "debugfs", "-R", "cat /written",
+		disk+"?offset=1048576"); strings.Contains(text, "written by the guest") {
 		t.Error("the write went into the backup")
 	}
 	unchanged(t, share, before, b.ID)

@@ -70,7 +70,8 @@ func walkedChain(t *testing.T, dir string, n int, partitioned bool) {
 	var parent string
 	var before storetest.Content
 	for i := range n {
-		s := storetest.Spec{ID: storetest.ID(fmt.Sprint("walk ", i)), VolumeID: storetest.ID("walk"), Content: disk(i), FileSize: 512 << 10,
+		s := storetest.Spec{ID: storetest.ID(fmt.Sprint("walk ", i)),
+			VolumeID: storetest.ID("walk"), Content: disk(i), FileSize: 512 << 10,
 			ParentID: parent, Parent: before, Created: time.Date(2026, 1, 1, 0, i, 0, 0, time.UTC)}
 		parent, before = storetest.MustWrite(t, dir, s).ID, s.Content
 	}
@@ -96,7 +97,8 @@ func TestAWalkOfTheTreeCostsAFewReadsForEachBackup(t *testing.T) {
 	}
 	if os.Getenv("RESTOREFS_WALK_400") != "" {
 		chains["a disk with partitions, 400 backups"] = chain{400, true, most, 240}
-		chains["a file system whose first block changes each time, 400 backups"] = chain{400, false, most, 410}
+		chains["a file system whose first block changes each time, 400 backups"] = chain{400, false,
+			most, 410}
 	}
 	for name, c := range chains {
 		t.Run(name, func(t *testing.T) {
@@ -123,14 +125,16 @@ func TestAWalkOfTheTreeCostsAFewReadsForEachBackup(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Cleanup(func() {
-				if err := server.Unmount(context.Background(), fusefs.UnmountOptions{}); err != nil {
+				if err := server.Unmount(context.Background(),
+					fusefs.UnmountOptions{}); err != nil {
 					t.Error(err)
 				}
 			})
 			for walk := range 2 {
 				before := counted.reads.Load()
 				found := run(t, "find", server.Mountpoint())
-				if got := strings.Count(found, "/partitions/1.raw\n"); got != c.layers && c.partitioned || strings.Count(found, "volume.raw\n") != c.layers {
+				if got := strings.Count(found, "/partitions/1.raw\n"); got != c.layers &&
+					c.partitioned || strings.Count(found, "volume.raw\n") != c.layers {
 					t.Errorf("walk %d: %d partitions of %d backups", walk, got, c.layers)
 				}
 				reads := counted.reads.Load() - before
@@ -140,7 +144,8 @@ func TestAWalkOfTheTreeCostsAFewReadsForEachBackup(t *testing.T) {
 					most = int64(c.layers)
 				}
 				if reads > most {
-					t.Errorf("walk %d of %d backups took %d reads, %d are enough", walk, c.layers, reads, most)
+					t.Errorf("walk %d of %d backups took %d reads, %d are enough", walk, c.layers,
+						reads, most)
 				}
 			}
 			if n := counted.objects.Load(); n > c.objects {

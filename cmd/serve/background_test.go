@@ -12,7 +12,8 @@ import (
 
 func TestDisksThatWereOpenedAreIndexedOnce(t *testing.T) {
 	dir := t.TempDir()
-	b := storetest.MustWrite(t, dir, storetest.Spec{ID: storetest.ID("large"), VolumeID: storetest.ID("large volume"), Content: storetest.Text(16<<20, 3)})
+	b := storetest.MustWrite(t, dir, storetest.Spec{ID: storetest.ID("large"),
+		VolumeID: storetest.ID("large volume"), Content: storetest.Text(16<<20, 3)})
 	gone, odd := smallBackup(t, dir, "gone"), smallBackup(t, dir, "odd")
 	s := servedHere(t, dir)
 	for _, id := range []string{gone.ID, odd.ID, b.ID, b.ID} {
@@ -41,7 +42,8 @@ func TestDisksThatWereOpenedAreIndexedOnce(t *testing.T) {
 	eventually(t, "all are done", func() bool { return s.indexer.progress().VolumesDone == 3 })
 	cancel()
 	running.Wait()
-	if p := s.indexer.progress(); p.Volumes != 3 || p.Backup != b.ID || p.BytesTotal == 0 || p.BytesDone != p.BytesTotal {
+	if p := s.indexer.progress(); p.Volumes != 3 || p.Backup != b.ID || p.BytesTotal == 0 ||
+		p.BytesDone != p.BytesTotal {
 		t.Errorf("%+v", p)
 	}
 }

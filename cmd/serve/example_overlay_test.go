@@ -20,7 +20,8 @@ func restoreWithOverlay(ctx context.Context, where, backup, written, onto string
 	if err != nil {
 		return err
 	}
-	catalog := backupstore.NewCatalog(share.Root, backupstore.Options{DecoderBytes: 64 << 20, NoIndexBuild: true})
+	catalog := backupstore.NewCatalog(share.Root, backupstore.Options{DecoderBytes: 64 << 20,
+		NoIndexBuild: true})
 	defer catalog.Close()
 	if err := catalog.Refresh(ctx); err != nil {
 		return err
@@ -39,12 +40,14 @@ func restoreWithOverlay(ctx context.Context, where, backup, written, onto string
 		return err
 	}
 	defer o.Close()
-	target, err := materialize.Open(ctx, onto, materialize.OpenOptions{Size: volume.Size(), Backup: b.ID})
+	target, err := materialize.Open(ctx, onto, materialize.OpenOptions{Size: volume.Size(),
+		Backup: b.ID})
 	if err != nil {
 		return err
 	}
 	defer target.Close()
-	_, err = materialize.Run(ctx, o.Over(volume), target, materialize.Options{MemoryBytes: 64 << 20})
+	_, err = materialize.Run(ctx, o.Over(volume), target,
+		materialize.Options{MemoryBytes: 64 << 20})
 	return err
 }
 
@@ -59,7 +62,8 @@ func Example_restoreWithOverlay() {
 	}
 	defer os.RemoveAll(dir)
 	share, written := filepath.Join(dir, "share"), filepath.Join(dir, "overlays")
-	backup, err := storetest.Write(share, storetest.Spec{ID: storetest.ID("b"), VolumeID: storetest.ID("v"), Content: storetest.Text(1<<20, 7)})
+	backup, err := storetest.Write(share, storetest.Spec{ID: storetest.ID("b"),
+		VolumeID: storetest.ID("v"), Content: storetest.Text(1<<20, 7)})
 	if err == nil {
 		err = writeOnto(ctx, share, backup.ID, written, "written by a virtual machine")
 	}

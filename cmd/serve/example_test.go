@@ -33,13 +33,15 @@ func serveShare(ctx context.Context, where, mountpoint string, mounted func()) e
 	if err := catalog.Refresh(ctx); err != nil {
 		return err
 	}
-	disks, err := serve.New(ctx, catalog, serve.Options{CacheBytes: 64 << 20, Share: share.Source, Logger: slog.Default()})
+	disks, err := serve.New(ctx, catalog, serve.Options{CacheBytes: 64 << 20, Share: share.Source,
+		Logger: slog.Default()})
 	if err != nil {
 		return err
 	}
 	defer disks.Close()
 	server, err := fusefs.Mount(ctx, mountpoint, disks, fusefs.Options{
-		Source: share.Source, Avoid: []string{share.Dir}, Status: disks.StatusFile, Logger: slog.Default(),
+		Source: share.Source, Avoid: []string{share.Dir}, Status: disks.StatusFile,
+		Logger: slog.Default(),
 	})
 	if err != nil {
 		return err
@@ -66,7 +68,8 @@ func serveShare(ctx context.Context, where, mountpoint string, mounted func()) e
 func ExampleNew() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Hour)
 	defer cancel()
-	err := serveShare(ctx, "nfs.example:/backups", "/mnt/backups", func() { fmt.Println("mounted") })
+	err := serveShare(ctx, "nfs.example:/backups", "/mnt/backups",
+		func() { fmt.Println("mounted") })
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 	}
@@ -80,7 +83,8 @@ func TestTheExampleMountsAShare(t *testing.T) {
 	}
 	dir := t.TempDir()
 	content := storetest.Text(1<<20, 7)
-	b := storetest.MustWrite(t, dir, storetest.Spec{ID: storetest.ID("one"), VolumeID: storetest.ID("v"), Content: content})
+	b := storetest.MustWrite(t, dir, storetest.Spec{ID: storetest.ID("one"),
+		VolumeID: storetest.ID("v"), Content: content})
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	mountpoint := t.TempDir()
@@ -88,7 +92,8 @@ func TestTheExampleMountsAShare(t *testing.T) {
 	err := serveShare(ctx, dir, mountpoint, func() {
 		mounted = true
 		defer cancel()
-		got, err := exec.Command("head", "-c", "100", filepath.Join(mountpoint, "backups", b.ID, "volume.raw")).Output()
+		got, err := exec.Command("head", "-c", "100",
+			filepath.Join(mountpoint, "backups", b.ID, "volume.raw")).Output()
 		want := make([]byte, 100)
 		if _, err := content.ReadAt(want, 0); err != nil && err != io.EOF {
 			t.Error(err)

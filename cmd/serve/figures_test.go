@@ -37,7 +37,8 @@ func TestMetricsFollowTheConventionsAndAreAllInTheTable(t *testing.T) {
 		t.Fatal(err)
 	}
 	documented := map[string]bool{}
-	for _, m := range regexp.MustCompile("(?m)^\\| `(restorefs_[a-z_]+)").FindAllStringSubmatch(string(text), -1) {
+	for _, m := range regexp.MustCompile("(?m)^\\| `(restorefs_[a-z_]+)").FindAllStringSubmatch(
+		string(text), -1) {
 		documented[m[1]] = true
 	}
 	families, err := s.registry.Gather()
@@ -73,7 +74,8 @@ func TestNamesOfFiguresStay(t *testing.T) {
 		if !strings.HasPrefix(f.GetName(), "restorefs_") {
 			continue
 		}
-		fmt.Fprintf(&out, "%s %s: %s\n", f.GetName(), strings.ToLower(f.GetType().String()), f.GetHelp())
+		fmt.Fprintf(&out, "%s %s: %s\n", f.GetName(), strings.ToLower(f.GetType().String()),
+			f.GetHelp())
 		var labels []string
 		for _, m := range f.GetMetric() {
 			for _, l := range m.GetLabel() {

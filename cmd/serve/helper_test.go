@@ -24,7 +24,8 @@ func smallShare(t *testing.T) (dir string, b storetest.Backup) {
 
 func smallBackup(t *testing.T, share, label string) storetest.Backup {
 	t.Helper()
-	return storetest.MustWrite(t, share, storetest.Spec{ID: storetest.ID(label), VolumeID: storetest.ID(label + " volume"), Content: storetest.Text(1<<20, 7)})
+	return storetest.MustWrite(t, share, storetest.Spec{ID: storetest.ID(label),
+		VolumeID: storetest.ID(label + " volume"), Content: storetest.Text(1<<20, 7)})
 }
 
 func eventually(t *testing.T, what string, ok func() bool) {
@@ -37,7 +38,8 @@ func eventually(t *testing.T, what string, ok func() bool) {
 }
 
 // catalogOf returns a catalogue of dir, or of the share that wrap makes of it.
-func catalogOf(t *testing.T, dir string, o backupstore.Options, wrap func(share.Share) share.Share) *backupstore.Catalog {
+func catalogOf(t *testing.T, dir string, o backupstore.Options,
+	wrap func(share.Share) share.Share) *backupstore.Catalog {
 	t.Helper()
 	opened, err := share.OpenDir(t.Context(), dir, nil)
 	if err != nil {
@@ -70,7 +72,8 @@ func served(t *testing.T, catalog *backupstore.Catalog, o Options) *Disks {
 func servedHere(t *testing.T, dir string) *Disks {
 	t.Helper()
 	catalog := catalogOf(t, dir, backupstore.Options{IndexDir: t.TempDir()}, nil)
-	return served(t, catalog, Options{CacheBytes: 4 << 20, DiskCache: t.TempDir(), DiskCacheBytes: disk.MinBytes, Index: true, Share: dir})
+	return served(t, catalog, Options{CacheBytes: 4 << 20, DiskCache: t.TempDir(),
+		DiskCacheBytes: disk.MinBytes, Index: true, Share: dir})
 }
 
 // flat is a volume in which every byte is the same.

@@ -39,7 +39,8 @@ func overlaidHere(t *testing.T, size int64) *overlaidVolume {
 	t.Cleanup(spans.Close)
 	cached := spans.Volume("x", sluggish{size: size})
 	below := &Disk{cached: cached, reader: cached.NewReader(), meter: newMeter(newRegistry())}
-	o, err := overlay.Open(t.Context(), t.TempDir(), overlay.Key{Backup: "x", Size: size}, overlayBaseOf{cached}, overlay.Options{})
+	o, err := overlay.Open(t.Context(), t.TempDir(), overlay.Key{Backup: "x", Size: size},
+		overlayBaseOf{cached}, overlay.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,14 +106,16 @@ func TestReadsOfAnOverlayAreCounted(t *testing.T) {
 		data.Release()
 	}
 	m := v.meter
-	for o, want := range map[cache.Origin]float64{fromOverlay: 16384, cache.Made: 4096 + 512, cache.Memory: 0, cache.Zeros: 0} {
+	for o, want := range map[cache.Origin]float64{fromOverlay: 16384, cache.Made: 4096 + 512,
+		cache.Memory: 0, cache.Zeros: 0} {
 		if got := testutil.ToFloat64(m.bytes[o]); got != want {
 			t.Errorf("%v bytes of %s, not %v", got, origins[o], want)
 		}
 	}
 	// An overlay that cannot be read, because its file was cut.
 	dir := t.TempDir()
-	o, err := overlay.Open(t.Context(), dir, overlay.Key{Backup: "x", Size: v.Size()}, overlayBaseOf{v.cached}, overlay.Options{})
+	o, err := overlay.Open(t.Context(), dir, overlay.Key{Backup: "x", Size: v.Size()},
+		overlayBaseOf{v.cached}, overlay.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,15 +127,18 @@ func TestReadsOfAnOverlayAreCounted(t *testing.T) {
 		t.Fatal(err)
 	}
 	cut := &overlaidVolume{Disk: v.Disk, Overlay: o}
-	if _, err := cut.Read(t.Context(), 0, 512); err == nil || m.counts[ErrorOverlay] != 1 || !strings.Contains(m.last, "too short") {
+	if _, err := cut.Read(t.Context(), 0, 512); err == nil || m.counts[ErrorOverlay] != 1 ||
+		!strings.Contains(m.last, "too short") {
 		t.Errorf("%v, counted %v, last %q", err, m.counts, m.last)
 	}
 }
 
 func TestAnOverlayInUseIsNotPutOverOtherContents(t *testing.T) {
-	l := &overlays{dir: t.TempDir(), log: slog.New(slog.DiscardHandler), open: map[string]*sharedOverlay{}}
+	l := &overlays{dir: t.TempDir(), log: slog.New(slog.DiscardHandler),
+		open: map[string]*sharedOverlay{}}
 	base := overlayBaseOf{}
-	before, after := overlay.Key{Backup: "x", Size: 4096}, overlay.Key{Backup: "x", Size: 4096, Content: [32]byte{1}}
+	before, after := overlay.Key{Backup: "x", Size: 4096},
+		overlay.Key{Backup: "x", Size: 4096, Content: [32]byte{1}}
 	_, release, err := l.acquire(t.Context(), before, base)
 	if err != nil {
 		t.Fatal(err)

@@ -16,12 +16,14 @@ import (
 // latest.
 func TestABackupThatNeedsMoreMemorySaysHowMuch(t *testing.T) {
 	blocks := t.TempDir()
-	storetest.MustWrite(t, blocks, storetest.Spec{ID: storetest.ID("blocks"), VolumeID: storetest.ID("volume"),
-		Content: storetest.Text(4<<20, 7), ShaBlock: 1 << 20, FileSize: 4 << 20})
+	storetest.MustWrite(t, blocks, storetest.Spec{ID: storetest.ID("blocks"),
+		VolumeID: storetest.ID("volume"),
+		Content:  storetest.Text(4<<20, 7), ShaBlock: 1 << 20, FileSize: 4 << 20})
 	window := t.TempDir()
 	const size = 24 << 20
-	b := storetest.MustWrite(t, window, storetest.Spec{ID: storetest.ID("window"), VolumeID: storetest.ID("volume"),
-		Content: storetest.Text(size, 7), Compression: "zstd"})
+	b := storetest.MustWrite(t, window, storetest.Spec{ID: storetest.ID("window"),
+		VolumeID: storetest.ID("volume"),
+		Content:  storetest.Text(size, 7), Compression: "zstd"})
 	if err := os.WriteFile(b.Path("-00001"), farReaching(size), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -29,12 +31,15 @@ func TestABackupThatNeedsMoreMemorySaysHowMuch(t *testing.T) {
 		dir, says string
 		is        error
 	}{
-		"its blocks are too large for the cache":     {blocks, "give --memory 8MiB or more", cache.ErrMemory},
-		"its windows are too large for the decoders": {window, "give --memory 51MiB or more", backupstore.ErrMemory},
+		"its blocks are too large for the cache": {blocks, "give --memory 8MiB or more",
+			cache.ErrMemory},
+		"its windows are too large for the decoders": {window, "give --memory 51MiB or more",
+			backupstore.ErrMemory},
 	} {
 		t.Run(name, func(t *testing.T) {
 			twice := func(n int64) int64 { return 2 * n }
-			catalog := catalogOf(t, c.dir, backupstore.Options{DecoderBytes: 16 << 20, MemoryFor: twice}, nil)
+			catalog := catalogOf(t, c.dir, backupstore.Options{DecoderBytes: 16 << 20,
+				MemoryFor: twice}, nil)
 			s := served(t, catalog, Options{CacheBytes: 2 << 20, MemoryFor: twice})
 			before, err := s.Backups(t.Context())
 			if err != nil || len(before) != 1 || before[0].Short != "" {
@@ -51,7 +56,9 @@ func TestABackupThatNeedsMoreMemorySaysHowMuch(t *testing.T) {
 				}
 			}
 			after, err := s.Backups(t.Context())
-			if err != nil || !strings.Contains(after[0].Short, "this mount has too little memory for it") || !strings.HasSuffix(after[0].Short, c.says) {
+			if err != nil || !strings.Contains(after[0].Short,
+				"this mount has too little memory for it") ||
+				!strings.HasSuffix(after[0].Short, c.says) {
 				t.Errorf("%+v, %v", after, err)
 			}
 			if after[0].Problem != "" || after[0].Partial {
