@@ -226,3 +226,29 @@ func (r *Restore) targetHolds(p []byte, off int64) error {
 	}
 	return r.target.ReadAt(p, off)
 }
+
+// decrypt has the plain disk restored, if that is asked for.
+func (r *Restore) decrypt(ctx context.Context) error {
+	if r.o.Unlock == nil {
+		return nil
+	}
+	disk, err := r.o.Unlock(ctx, r.Backup, sourceReader{ctx, r.volume}, r.volume.Size())
+	if errors.Is(err, luks.ErrNone) {
+		return fmt.Errorf("backup %s: %w: leave --decrypt out", r.Backup.ID, err)
+	}
+	if err != nil {
+		return err
+	}
+	r.plain = &decrypted{r.volume, disk}
+	r.volume = r.plain
+	return nil
+}
+
+// Encryption says how the volume is encrypted whose plain disk is restored; nil if it is restored
+// as it is.
+func (r *Restore) Encryption() *luks.Header {
+	if r.plain == nil {
+		return nil
+	}
+	return r.plain.disk.Header()
+}

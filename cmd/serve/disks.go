@@ -3,6 +3,7 @@ package serve
 import (
 	"context"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"sync"
@@ -146,3 +147,9 @@ func (s *Disks) Digests(ctx context.Context, id string) (fusefs.Digests, error) 
 
 // Written implements fusefs.Catalog.
 func (s *Disks) Written(id string) bool { return s.writes != nil && s.writes.has(id) }
+
+// Unlock unlocks the volume of a backup, which has size bytes and is read by r. The error is
+// luks.ErrNone (errors.Is) for one that is not encrypted. It may be called by many goroutines, also
+// for the same backup, and what it returns stays its own.
+type Unlock func(ctx context.Context, b *backupstore.Backup, r io.ReaderAt, size int64) (luks.Disk,
+	error)

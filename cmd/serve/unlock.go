@@ -3,18 +3,11 @@ package serve
 import (
 	"context"
 	"errors"
-	"io"
 
 	"github.com/restorefs/restorefs/backupstore"
 	"github.com/restorefs/restorefs/fusefs"
 	"github.com/restorefs/restorefs/fusefs/inside/luks"
 )
-
-// Unlock unlocks the volume of a backup, which has size bytes and is read by r. The error is
-// luks.ErrNone (errors.Is) for one that is not encrypted. It may be called by many goroutines, also
-// for the same backup, and what it returns stays its own.
-type Unlock func(ctx context.Context, b *backupstore.Backup, r io.ReaderAt, size int64) (luks.Disk,
-	error)
 
 // Plain is fusefs.Options.Plain for a mount with Options.Unlock. Deriving a key can take seconds;
 // that goes on when ctx ends, for whoever asks next.
