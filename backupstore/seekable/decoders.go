@@ -31,7 +31,7 @@ type buffers struct {
 func spareBytes(budget int64) int64 { return min(budget/8, 16<<20) }
 
 // codec is what there is to know of an Algorithm whose objects are decoded. All of them are in
-// codecs: a new one needs nothing else in this package.
+// codecs: a new one needs a number of Algorithm besides.
 type codec struct {
 	// held is about what a decoder at work on one core holds; it is corrected when it is parked.
 	held int64
