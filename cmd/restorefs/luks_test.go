@@ -92,6 +92,7 @@ func TestAnEncryptedVolumeIsReadWithItsKey(t *testing.T) {
 // TestTheKeyOfAnEncryptedVolumeComesFromTheCloud has a server that answers as Cinder and Barbican do,
 // by their documentation; no real Barbican was asked.
 func TestTheKeyOfAnEncryptedVolumeComesFromTheCloud(t *testing.T) {
+	firstPass(t)
 	share, b, open, _, raw, _ := luksShare(t)
 	key, err := os.ReadFile(raw)
 	if err != nil {
@@ -99,11 +100,14 @@ func TestTheKeyOfAnEncryptedVolumeComesFromTheCloud(t *testing.T) {
 	}
 	var mu sync.Mutex
 	var asked []string
+	knows := true
 	cloud := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		mu.Lock()
 		defer mu.Unlock()
 		asked = append(asked, r.URL.Path)
 		switch {
+		case !knows:
+			w.WriteHeader(http.StatusNotFound)
 		case r.URL.Path == "/v3/":
 			fmt.Fprint(w, `{"versions":[{"id":"v3.0","version":"3.70"}]}`)
 		case strings.HasSuffix(r.URL.Path, "/backups/"+b.ID):
@@ -142,7 +146,9 @@ func TestTheKeyOfAnEncryptedVolumeComesFromTheCloud(t *testing.T) {
 		strings.Contains(out, "another") {
 		t.Errorf("another key: %q %v", out, err)
 	}
-	cloud.Close()
+	mu.Lock()
+	knows = false // one that is gone is waited for
+	mu.Unlock()
 	if out, err := ask(b.ID); err == nil || !strings.Contains(out, "encrypted, and does not open") {
 		t.Errorf("a cloud that knows nothing: %q %v", out, err)
 	}
@@ -191,6 +197,7 @@ func TestAnEncryptedVolumeWithoutItsKeySaysSo(t *testing.T) {
 }
 
 func TestAnEncryptedVolumeInAMount(t *testing.T) {
+	firstPass(t)
 	needMount(t)
 	share, b, open, _, raw, disk := luksShare(t)
 	mountpoint, _ := mountShare(t, share, "--files", "--luks-key-file", raw)
