@@ -26,10 +26,10 @@ var errNoLogin = errors.New("nothing says how to log in: set the variables of an
 	"ST_AUTH, ST_USER and ST_KEY for auth version 1")
 
 // logIn returns a client of the account.
-func logIn(ctx context.Context, s Spec, client http.Client) (*gophercloud.ServiceClient, error) {
+func logIn(ctx context.Context, s Spec, by http.RoundTripper) (*gophercloud.ServiceClient, error) {
 	switch l := s.Login; {
 	case l.User != "" && (l.Version == "" || strings.HasPrefix(l.Version, "1")):
-		return logIn1(ctx, s, client, l)
+		return logIn1(ctx, s, by, l)
 	case l.User != "":
 		auth := gophercloud.AuthOptions{
 			IdentityEndpoint: l.AuthURL, Username: l.User, Password: l.Key, TenantName: l.Project,
@@ -39,7 +39,7 @@ func logIn(ctx context.Context, s Spec, client http.Client) (*gophercloud.Servic
 			auth.Scope = &gophercloud.AuthScope{ProjectName: l.Project,
 				DomainName: cmp.Or(l.ProjectDomain, "Default")}
 		}
-		return logIn3(ctx, s, client, auth, gophercloud.EndpointOpts{})
+		return logIn3(ctx, s, by, auth, gophercloud.EndpointOpts{})
 	case s.Cloud != "" || os.Getenv("OS_CLOUD") != "":
 		var opts []clouds.ParseOption
 		if s.Cloud != "" {
@@ -49,25 +49,31 @@ func logIn(ctx context.Context, s Spec, client http.Client) (*gophercloud.Servic
 		if err != nil {
 			return nil, fmt.Errorf("clouds.yaml: %w", err)
 		}
-		return logIn3(ctx, s, client, auth, endpoint)
+		return logIn3(ctx, s, by, auth, endpoint)
 	case os.Getenv("OS_AUTH_URL") != "":
 		auth, err := openstack.AuthOptionsFromEnv()
 		if err != nil {
 			return nil, err
 		}
-		return logIn3(ctx, s, client, auth, gophercloud.EndpointOpts{})
+		return logIn3(ctx, s, by, auth, gophercloud.EndpointOpts{})
 	case os.Getenv("ST_AUTH") != "":
-		return logIn1(ctx, s, client, Login{User: os.Getenv("ST_USER"), Key: os.Getenv("ST_KEY"),
+		return logIn1(ctx, s, by, Login{User: os.Getenv("ST_USER"), Key: os.Getenv("ST_KEY"),
 			AuthURL: os.Getenv("ST_AUTH")})
 	}
 	return nil, errNoLogin
 }
 
 // logIn3 logs in to Keystone, and finds the account in its catalogue.
-func logIn3(ctx context.Context, s Spec, client http.Client, auth gophercloud.AuthOptions,
+func logIn3(ctx context.Context, s Spec, by http.RoundTripper, auth gophercloud.AuthOptions,
 	endpoint gophercloud.EndpointOpts) (*gophercloud.ServiceClient, error) {
 	auth.AllowReauth = auth.TokenID == ""
+	client := clientOf(s, auth.IdentityEndpoint, by)
 	provider, err := config.NewProviderClient(ctx, auth, config.WithHTTPClient(client))
+	said, refused := errors.AsType[gophercloud.ErrUnexpectedResponseCode](err)
+	if refused && isRedirect(said.Actual) {
+		return nil, fmt.Errorf("log in at %s: the server answers %d (%s)", auth.IdentityEndpoint,
+			said.Actual, redirected)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("log in at %s: %w", auth.IdentityEndpoint, err)
 	}
@@ -88,8 +94,9 @@ func logIn3(ctx context.Context, s Spec, client http.Client, auth gophercloud.Au
 }
 
 // logIn1 logs in by auth version 1: the answer to one request has the account and a token.
-func logIn1(ctx context.Context, s Spec, client http.Client, l Login) (*gophercloud.ServiceClient,
+func logIn1(ctx context.Context, s Spec, by http.RoundTripper, l Login) (*gophercloud.ServiceClient,
 	error) {
+	client := clientOf(s, l.AuthURL, by)
 	ask := func(ctx context.Context) (account, token string, err error) {
 		r, err := http.NewRequestWithContext(ctx, http.MethodGet, l.AuthURL, nil)
 		if err != nil {
@@ -102,6 +109,9 @@ func logIn1(ctx context.Context, s Spec, client http.Client, l Login) (*gophercl
 			return "", "", err
 		}
 		resp.Body.Close()
+		if isRedirect(resp.StatusCode) {
+			return "", "", fmt.Errorf("the server answers %s (%s)", resp.Status, redirected)
+		}
 		account, token = resp.Header.Get("X-Storage-Url"), resp.Header.Get("X-Auth-Token")
 		if resp.StatusCode/100 != 2 || account == "" || token == "" {
 			return "", "", fmt.Errorf("the server answers %s", resp.Status)

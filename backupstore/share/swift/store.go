@@ -32,9 +32,10 @@ func Open(ctx context.Context, spec Spec, o Options) (*objects.Share, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
+	spec.Insecure = spec.Insecure || os.Getenv("OS_INSECURE") == "true"
 	transport, err := objects.NewTransport(objects.TransportOptions{
 		Policy: o.Policy, CA: cmp.Or(spec.CA, os.Getenv("OS_CACERT")),
-		Insecure: spec.Insecure || os.Getenv("OS_INSECURE") == "true", Login: isLogin,
+		Insecure: spec.Insecure, Login: isLogin,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", spec, err)
@@ -42,7 +43,7 @@ func Open(ctx context.Context, spec Spec, o Options) (*objects.Share, error) {
 	call := share.NewOutage(spec.String(), o.Logger).Begin()
 	defer call.End()
 	s := &store{spec: spec, transport: transport}
-	s.account, err = logIn(ctx, spec, http.Client{Transport: transport})
+	s.account, err = logIn(ctx, spec, transport)
 	if err == nil {
 		_, err = s.page(ctx, url.Values{"limit": {"1"}})
 	}
@@ -204,6 +205,8 @@ func (s *store) do(ctx context.Context, op, method, key, query string,
 	}
 	e := &objects.Error{Op: op, Name: name, Status: said.Actual}
 	switch {
+	case isRedirect(said.Actual):
+		e.Help = redirected
 	case said.Actual == http.StatusForbidden || said.Actual == http.StatusUnauthorized:
 		e.Help = "the account that restorefs logged in to must be the one that has the " +
 			"container, or the container must let this user list and read"
