@@ -47,14 +47,8 @@ func (o Options) container(ctx context.Context, given string, conf cinders) (*Sh
 	if err != nil {
 		return nil, &SpecError{err}
 	}
-	if c := conf.Swift; c != nil && c.Container == spec.Container {
-		spec.CA = cmp.Or(spec.CA, c.CA)
-		spec.Insecure = spec.Insecure || c.Insecure
-		if spec.Cloud == "" && c.User != "" {
-			spec.Login = swift.Login{User: c.User, Key: c.Key, AuthURL: c.AuthURL,
-				Version: c.Version, Project: c.Project, UserDomain: c.UserDomain,
-				ProjectDomain: c.ProjectDomain}
-		}
+	if c := conf.Swift; c != nil && (o.Share == "" || !namesCloud(spec)) {
+		adoptLogin(&spec, *c)
 	}
 	root, err := swift.Open(ctx, spec, swift.Options{Policy: o.Policy, Logger: o.Logger})
 	if err != nil {
@@ -74,6 +68,25 @@ func adopt(spec *s3.Spec, c cinderconf.S3) {
 	spec.CA = cmp.Or(spec.CA, c.CA)
 	spec.Insecure = spec.Insecure || c.Insecure
 	spec.Keys = s3.Keys{Access: c.Access, Secret: c.Secret, Customer: c.Customer}
+}
+
+// namesCloud reports whether a URL or the environment says which cloud a container is in. Many
+// clouds have one of the same name, which is Cinder's default.
+func namesCloud(spec swift.Spec) bool {
+	return cmp.Or(spec.Cloud, spec.Storage, spec.Region, os.Getenv("OS_CLOUD"),
+		os.Getenv("OS_AUTH_URL"), os.Getenv("ST_AUTH")) != ""
+}
+
+// adoptLogin has the container of Cinder's configuration be read with its login. What it says of
+// certificates is about the server of that login, and goes with it.
+func adoptLogin(spec *swift.Spec, c cinderconf.Swift) {
+	if spec.Container != c.Container || c.User == "" {
+		return
+	}
+	spec.CA = cmp.Or(spec.CA, c.CA)
+	spec.Insecure = spec.Insecure || c.Insecure
+	spec.Login = swift.Login{User: c.User, Key: c.Key, AuthURL: c.AuthURL, Version: c.Version,
+		Project: c.Project, UserDomain: c.UserDomain, ProjectDomain: c.ProjectDomain}
 }
 
 // place is where Cinder's configuration says that the backups are, as Options.Share has it.
