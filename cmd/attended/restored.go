@@ -99,8 +99,8 @@ func printRestored(w io.Writer, done restore.Result, out Result, proof string) {
 		wording.Size(out.BytesWritten), wording.Size(out.BytesZeroed),
 		wording.Size(out.BytesSkipped), proof)
 	if len(done.Healed) > 0 {
-		fmt.Fprintf(w, "  %d damaged range(s) were taken from other backups of the volume\n",
-			len(done.Healed))
+		fmt.Fprintf(w, "  %s taken from other backups of the volume\n",
+			wording.Count(len(done.Healed), "damaged range"))
 	}
 	if out.Metadata != "" && out.Metadata != "-" {
 		fmt.Fprintf(w, "  the volume's name, metadata and more are in %s\n", out.Metadata)

@@ -29,8 +29,8 @@ func lost(w io.Writer, bad []backupstore.Range, hint string) error {
 		total += r.Len
 		fmt.Fprintf(w, "lost: bytes %d to %d\n", r.Off, r.Off+r.Len)
 	}
-	return fmt.Errorf("%s in %d range(s) are lost, all else is restored and verified; %s: %w",
-		wording.Size(total), len(bad), hint, backupstore.ErrDamaged)
+	return fmt.Errorf("%s in %s are lost, all else is restored and verified; %s: %w",
+		wording.Size(total), wording.Count(len(bad), "range"), hint, backupstore.ErrDamaged)
 }
 
 // inDoubt is the error of a restore with --salvage if nothing proves that the backup's objects are

@@ -157,7 +157,8 @@ func (o *Options) showFiles(bytes int64) error {
 func (o *Options) wantMountpoint() error {
 	hint := ""
 	if len(o.Args) == 2 {
-		hint = fmt.Sprintf(" (the share is not one of them: restorefs mount --share %s %s)",
+		hint = fmt.Sprintf(" (the share and volumes are flags: --share %s, or "+
+			"--volume %[1]s, before %s)",
 			wording.ShellWord(o.Args[0]), wording.ShellWord(o.Args[1]))
 	}
 	return cmdline.WantArgs(o.Command, o.Args, hint, "MOUNTPOINT")

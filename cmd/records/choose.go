@@ -50,8 +50,8 @@ func (s Selection) Choose(catalog *backupstore.Catalog, told io.Writer) ([]backu
 		}
 		if incomplete+broken > 0 {
 			fmt.Fprintf(told,
-				"left out, because Cinder cannot restore them: %d broken and %d incomplete "+
-					"backup(s); \"restorefs list --all\" tells why\n",
+				"left out, because Cinder cannot restore them: %d broken and %d incomplete ones; "+
+					"\"restorefs list --all\" tells why\n",
 				broken, incomplete)
 		}
 	}

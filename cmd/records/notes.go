@@ -38,7 +38,8 @@ func PrintNotes(w io.Writer, chosen []backupstore.Importable) {
 			incremental++
 		}
 	}
-	fmt.Fprintf(w, "%d record(s), %d GiB of the quota of backups\n", len(chosen), gib)
+	fmt.Fprintf(w, "%s, %d GiB of the quota of backups\n",
+		wording.Count(len(chosen), "record"), gib)
 	printProjects(w, projects)
 	printMisplaced(w, before, below)
 	if encrypted > 0 {
@@ -51,7 +52,9 @@ func PrintNotes(w io.Writer, chosen []backupstore.Importable) {
 	}
 	if incremental > 0 {
 		fmt.Fprintf(w,
-			"%d are incremental. Cinder 23.0.0 (2023.2) to 28 restores such a backup into a new "+
+			"of these %d are incremental. Cinder 23.0.0 (2023.2) to 28 restores such a backup "+
+				"into "+
+				"a new "+
 				"volume without "+
 				"the zeros that came after the full one, and old data is in their place: "+
 				"restore with restorefs "+

@@ -22,7 +22,7 @@ var recordScript string
 func PrintScript(w io.Writer, chosen []backupstore.Importable, share string) error {
 	script := strings.Replace(recordScript, "'PROJECTS'", "'"+strings.Join(plainProjects(chosen),
 		" ")+"'", 1)
-	fmt.Fprintf(w, "#!/bin/sh\n# %d backup record(s) for Cinder, made by restorefs from %s\n%s",
+	fmt.Fprintf(w, "#!/bin/sh\n# records of backups for Cinder (%d), made by restorefs from %s\n%s",
 		len(chosen), wording.Printable(share), script)
 	for _, b := range chosen {
 		url, err := b.ImportRecord().URL()

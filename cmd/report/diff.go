@@ -43,6 +43,6 @@ func (l *Ranged) End() error {
 
 // PrintSum ends the table: how much of size bytes it has.
 func (l *Ranged) PrintSum(size int64) {
-	fmt.Fprintf(l.W, "%s in %d range(s) differ, of %s (%.1f %%)\n", wording.Size(l.total), l.n,
-		wording.Size(size), 100*float64(l.total)/float64(max(size, 1)))
+	fmt.Fprintf(l.W, "%s in %s differ, of %s (%.1f %%)\n", wording.Size(l.total),
+		wording.Count(l.n, "range"), wording.Size(size), 100*float64(l.total)/float64(max(size, 1)))
 }

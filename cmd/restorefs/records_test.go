@@ -44,7 +44,7 @@ func TestRecordsAreWhatCinderExports(t *testing.T) {
 	unwatched(t)
 	share, ids := recordsShare(t)
 	out, errOut, code := restorefs(t, "records", "--share", share, "--json", ids[2], ids[1])
-	if code != 0 || !containsAll(errOut, []string{"3 record(s), 3 GiB", "are incremental. Cinder 23.0.0 (2023.2) to 28 restores"}) {
+	if code != 0 || !containsAll(errOut, []string{"3 records, 3 GiB", "are incremental. Cinder 23.0.0 (2023.2) to 28 restores"}) {
 		t.Fatalf("%d %s", code, errOut)
 	}
 	var got []struct {

@@ -65,7 +65,7 @@ func TestReflinkSharesBlocksAndTrustsNone(t *testing.T) {
 	}
 	healed, output := restore(full, "healed", "--reflink")
 	run(t, "cmp", healed, filepath.Join(xfs, full.ID+".read"))
-	if !strings.Contains(output, "1 damaged range(s) were taken from other backups") {
+	if !strings.Contains(output, "1 damaged range taken from other backups") {
 		t.Errorf("%s", output)
 	}
 
