@@ -48,6 +48,9 @@ type TransportOptions struct {
 	CA     string // file of the certificates to trust instead of the system's; "": those
 	// Insecure takes any certificate.
 	Insecure bool
+	// TLS is what settings elsewhere say of certificates, which CA and Insecure go before; of it
+	// RootCAs, Certificates and InsecureSkipVerify count. nil: nothing.
+	TLS *tls.Config
 	// Login reports whether a request that is neither GET nor HEAD asks for a token, and may be
 	// sent for that; nil: none is.
 	Login func(*http.Request) bool
@@ -56,6 +59,10 @@ type TransportOptions struct {
 // NewTransport returns a Transport. The error is about the file of certificates.
 func NewTransport(o TransportOptions) (*Transport, error) {
 	security := &tls.Config{InsecureSkipVerify: o.Insecure}
+	if o.TLS != nil {
+		security.RootCAs, security.Certificates = o.TLS.RootCAs, o.TLS.Certificates
+		security.InsecureSkipVerify = o.Insecure || o.TLS.InsecureSkipVerify
+	}
 	if o.CA != "" {
 		text, err := os.ReadFile(o.CA)
 		if err != nil {

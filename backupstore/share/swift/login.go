@@ -12,7 +12,6 @@ import (
 	"github.com/gophercloud/gophercloud/v2"
 	"github.com/gophercloud/gophercloud/v2/openstack"
 	"github.com/gophercloud/gophercloud/v2/openstack/config"
-	"github.com/gophercloud/gophercloud/v2/openstack/config/clouds"
 )
 
 // isLogin reports whether a request asks Keystone for a token.
@@ -25,8 +24,9 @@ var errNoLogin = errors.New("nothing says how to log in: set the variables of an
 	"(OS_AUTH_URL and so on), OS_CLOUD or cloud=NAME in the URL for an entry of clouds.yaml, or " +
 	"ST_AUTH, ST_USER and ST_KEY for auth version 1")
 
-// logIn returns a client of the account.
-func logIn(ctx context.Context, s Spec, by http.RoundTripper) (*gophercloud.ServiceClient, error) {
+// logIn returns a client of the account, by the entry of clouds.yaml if there is one.
+func logIn(ctx context.Context, s Spec, e *entry, by http.RoundTripper) (
+	*gophercloud.ServiceClient, error) {
 	switch l := s.Login; {
 	case l.User != "" && (l.Version == "" || strings.HasPrefix(l.Version, "1")):
 		return logIn1(ctx, s, by, l)
@@ -40,16 +40,8 @@ func logIn(ctx context.Context, s Spec, by http.RoundTripper) (*gophercloud.Serv
 				DomainName: cmp.Or(l.ProjectDomain, "Default")}
 		}
 		return logIn3(ctx, s, by, auth, gophercloud.EndpointOpts{})
-	case s.Cloud != "" || os.Getenv("OS_CLOUD") != "":
-		var opts []clouds.ParseOption
-		if s.Cloud != "" {
-			opts = append(opts, clouds.WithCloudName(s.Cloud))
-		}
-		auth, endpoint, _, err := clouds.Parse(opts...)
-		if err != nil {
-			return nil, fmt.Errorf("clouds.yaml: %w", err)
-		}
-		return logIn3(ctx, s, by, auth, endpoint)
+	case e != nil:
+		return logIn3(ctx, s, by, e.auth, e.endpoint)
 	case os.Getenv("OS_AUTH_URL") != "":
 		auth, err := openstack.AuthOptionsFromEnv()
 		if err != nil {
@@ -81,10 +73,8 @@ func logIn3(ctx context.Context, s Spec, by http.RoundTripper, auth gophercloud.
 		return &gophercloud.ServiceClient{ProviderClient: provider, Endpoint: s.Storage}, nil
 	}
 	endpoint.Region = cmp.Or(s.Region, endpoint.Region, os.Getenv("OS_REGION_NAME"))
-	set := strings.TrimSuffix(os.Getenv("OS_INTERFACE"), "URL")
-	if kind := cmp.Or(s.Interface, set); kind != "" {
-		endpoint.Availability = gophercloud.Availability(kind)
-	}
+	endpoint.Availability = cmp.Or(gophercloud.Availability(s.Interface), endpoint.Availability,
+		gophercloud.Availability(strings.TrimSuffix(os.Getenv("OS_INTERFACE"), "URL")))
 	account, err := openstack.NewObjectStorageV1(provider, endpoint)
 	if err != nil {
 		return nil, fmt.Errorf("find the object store in the cloud's catalogue (region=NAME, "+

@@ -32,18 +32,27 @@ func Open(ctx context.Context, spec Spec, o Options) (*objects.Share, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
+	of, err := entryOf(spec)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", spec, err)
+	}
 	spec.Insecure = spec.Insecure || os.Getenv("OS_INSECURE") == "true"
-	transport, err := objects.NewTransport(objects.TransportOptions{
-		Policy: o.Policy, CA: cmp.Or(spec.CA, os.Getenv("OS_CACERT")),
-		Insecure: spec.Insecure, Login: isLogin,
-	})
+	how := objects.TransportOptions{
+		Policy: o.Policy, CA: cmp.Or(spec.CA, os.Getenv("OS_CACERT")), Insecure: spec.Insecure,
+		Login: isLogin,
+	}
+	if of != nil {
+		how.TLS = of.tls
+		spec.Insecure = spec.Insecure || of.tls.InsecureSkipVerify
+	}
+	transport, err := objects.NewTransport(how)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", spec, err)
 	}
 	call := share.NewOutage(spec.String(), o.Logger).Begin()
 	defer call.End()
 	s := &store{spec: spec, transport: transport}
-	s.account, err = logIn(ctx, spec, transport)
+	s.account, err = logIn(ctx, spec, of, transport)
 	if err == nil {
 		_, err = s.page(ctx, url.Values{"limit": {"1"}})
 	}
