@@ -139,7 +139,7 @@ func (k *Keys) Unlock(ctx context.Context, b *backupstore.Backup, r io.ReaderAt,
 // unlocking returns the entry for a header: backups of a volume have the same one, and the same
 // key.
 func (k *Keys) unlocking(h *luks.Header) *unlocking {
-	name := sha256.Sum256(fmt.Appendf(nil, "%#v", *h))
+	name := h.ID()
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	u := k.known[name]

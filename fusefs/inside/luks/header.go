@@ -2,6 +2,7 @@ package luks
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -21,6 +22,7 @@ type Header struct {
 
 	tweak   uint64 // added to the numbers of sectors
 	digests []digest
+	sum     [sha256.Size]byte // of its bytes, with all that unlocking depends on
 }
 
 // Slot is a place of the volume key, encrypted with what becomes of a passphrase.

@@ -14,6 +14,9 @@ const (
 	maxPasses = 1000
 	// maxArgonMiB bounds passes times memory of Argon2, in MiB: some minutes of a processor.
 	maxArgonMiB = 256 << 10
+	// maxWork bounds what trying one passphrase on all slots takes, in slots at the bounds above,
+	// each with a digest at its own.
+	maxWork = 2
 
 	maxSaltBytes   = 256
 	maxDigestBytes = 64

@@ -23,6 +23,7 @@ func parse1(b []byte, size int64) (*Header, error) {
 		digests: []digest{{hash: text(b[72:104]), sum: b[112:132], salt: b[132:164],
 			iterations: number(164)}},
 	}
+	h.sum = sumOf(b[:header1Bytes])
 	hash := text(b[72:104])
 	if err := h.payload(number(104)*sector, -1, size); err != nil {
 		return h, err
@@ -45,6 +46,7 @@ func parse1(b []byte, size int64) (*Header, error) {
 		}
 		h.Slots = append(h.Slots, s)
 	}
+	h.boundWork()
 	return h, h.checkDigests()
 }
 

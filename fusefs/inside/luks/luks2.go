@@ -126,7 +126,8 @@ func (c *copy2) parse(size int64) (*Header, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &Header{Version: 2, UUID: c.uuid, Label: c.label}
+	h := &Header{Version: 2, UUID: c.uuid, Label: c.label,
+		sum: sumOf([]byte(c.uuid), []byte(c.label), c.text)}
 	id, seg, err := m.segment()
 	if err != nil {
 		return h, err
@@ -193,5 +194,6 @@ func (h *Header) settle(size int64) error {
 		}
 		return a.Number - b.Number
 	})
+	h.boundWork()
 	return nil
 }

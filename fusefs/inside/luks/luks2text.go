@@ -3,6 +3,7 @@ package luks
 import (
 	"encoding/base64"
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -189,7 +190,20 @@ func (m *metadata) digestsOf(segment string) ([]digest2, error) {
 	if len(out) != 1 {
 		return nil, broken("%d digests prove its key, and there has to be one", len(out))
 	}
-	return out, nil
+	return out, out[0].checkNames()
+}
+
+// checkNames refuses more key slots than there can be, which all would be tried.
+func (d *digest2) checkNames() error {
+	if len(d.Keyslots) > maxSlots {
+		return broken("the digest of its key names %d key slots", len(d.Keyslots))
+	}
+	for i, name := range d.Keyslots {
+		if slices.Contains(d.Keyslots[:i], name) {
+			return broken("the digest of its key names the key slot %.40q twice", name)
+		}
+	}
+	return nil
 }
 
 func (d *digest2) digest() digest {
