@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/minio/minio-go/v7/pkg/credentials"
 )
@@ -33,7 +34,7 @@ func credentialsOf(s Spec, client *http.Client) (signing, error) {
 			from: "profile " + cmp.Or(s.Profile, os.Getenv("AWS_PROFILE"), "default")}
 	case os.Getenv("AWS_ACCESS_KEY_ID") != "":
 		found = signing{Credentials: credentials.NewEnvAWS(), from: "the environment"}
-	case os.Getenv("AWS_PROFILE") != "" || exists(profiles()):
+	case os.Getenv("AWS_PROFILE") != "" || exists(profiles()) || signs(config()):
 		found = signing{Credentials: credentials.NewFileAWSCredentials("", ""),
 			from: "profile " + cmp.Or(os.Getenv("AWS_PROFILE"), "default")}
 	default:
@@ -56,15 +57,47 @@ func anonymous() signing {
 }
 
 // profiles is the file with the default profile.
-func profiles() string {
-	if file := os.Getenv("AWS_SHARED_CREDENTIALS_FILE"); file != "" {
+func profiles() string { return awsFile("AWS_SHARED_CREDENTIALS_FILE", "credentials") }
+
+// config is the file with settings, and in some homes with the default profile's credentials.
+func config() string { return awsFile("AWS_CONFIG_FILE", "config") }
+
+// awsFile is a file of the AWS clients: the one that a variable names, or that of the home.
+func awsFile(variable, name string) string {
+	if file := os.Getenv(variable); file != "" {
 		return file
 	}
 	home, err := os.UserHomeDir()
 	if err != nil {
 		return ""
 	}
-	return filepath.Join(home, ".aws", "credentials")
+	return filepath.Join(home, ".aws", name)
+}
+
+// signs reports whether a file of settings has a default profile with credentials. Many have only a
+// region in it, and are no reason not to read a bucket that is open to all.
+func signs(path string) bool {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return false
+	}
+	within := false
+	for line := range strings.Lines(string(text)) {
+		line = strings.TrimSpace(line)
+		if strings.HasPrefix(line, "[") {
+			name := strings.Join(strings.Fields(strings.Trim(line, "[]")), " ")
+			within = name == "default" || name == "profile default"
+			continue
+		}
+		key, _, _ := strings.Cut(line, "=")
+		switch strings.TrimSpace(key) {
+		case "aws_access_key_id", "credential_process", "sso_role_name":
+			if within {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func exists(path string) bool {
