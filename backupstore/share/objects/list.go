@@ -18,7 +18,18 @@ const (
 	maxKept = 256 << 10
 	// maxDir bounds the names of one directory. With objects of 50 MiB these are 50 TiB.
 	maxDir = 1 << 20
+	// maxListed bounds what one listing may go through, wanted or not.
+	maxListed = 16 << 20
+	// maxKey is how many bytes S3 and Swift let a key have.
+	maxKey = 1024
+	// maxDeep bounds the directories that one name kept of a deep listing lies in; Cinder's
+	// containers have three, and a scan goes no deeper than this.
+	maxDeep = 16
 )
+
+// cost is what a name counts for against maxKept and maxDir: one of Cinder's 1, a long one more, so
+// that these bound memory too.
+func cost(name string) int { return 1 + len(name)/128 }
 
 var errTooMany = errors.New("it has more names than can be")
 
@@ -26,6 +37,7 @@ var errTooMany = errors.New("it has more names than can be")
 type listing struct {
 	files []Info // their Key is the name
 	dirs  []string
+	size  int // the cost of these, and 1
 }
 
 // ReadDir implements share.Share.
@@ -74,7 +86,7 @@ func (s *Share) take(dir string) *listing {
 	l := s.seen[dir]
 	if l != nil {
 		delete(s.seen, dir)
-		s.kept -= len(l.files)
+		s.kept -= l.size
 	}
 	return l
 }
@@ -102,8 +114,11 @@ func (s *Share) flat(ctx context.Context, above, start string,
 	want func(string) bool) (*listing, error) {
 	l := new(listing)
 	ctx, pages := withPages(ctx)
+	seen := arrivals{pages: pages, most: maxListed}
 	err := s.store.List(ctx, above+start, true, func(info Info) error {
-		pages.progress()
+		if err := seen.next(ctx, info.Key); err != nil {
+			return err
+		}
 		name, ok := strings.CutPrefix(info.Key, above)
 		if !ok {
 			return errMalformed
@@ -115,9 +130,10 @@ func (s *Share) flat(ctx context.Context, above, start string,
 		case !isPath(name) || strings.Contains(name, "/"):
 			s.tellOdd(info.Key)
 			return nil
-		case len(l.files)+len(l.dirs) >= maxDir:
+		case l.size >= maxDir:
 			return errTooMany
 		case isDir:
+			l.size += cost(name)
 			l.dirs = append(l.dirs, name)
 		case want(name):
 			info.Key = name
@@ -125,6 +141,7 @@ func (s *Share) flat(ctx context.Context, above, start string,
 			if err != nil {
 				return err
 			}
+			l.size += cost(name)
 			l.files = append(l.files, info)
 		}
 		return nil
@@ -136,10 +153,13 @@ func (s *Share) flat(ctx context.Context, above, start string,
 func (s *Share) deep(ctx context.Context, dir string, want func(string) bool) (*listing, error) {
 	above := s.o.Prefix + dir + "/"
 	all := map[string]*listing{dir: new(listing)}
-	count := 0
+	size := 0
 	ctx, pages := withPages(ctx)
+	seen := arrivals{pages: pages, most: maxKept}
 	err := s.store.List(ctx, above, false, func(info Info) error {
-		pages.progress()
+		if err := seen.next(ctx, info.Key); err != nil {
+			return err
+		}
 		rest, ok := strings.CutPrefix(info.Key, above)
 		if !ok {
 			return errMalformed
@@ -147,18 +167,22 @@ func (s *Share) deep(ctx context.Context, dir string, want func(string) bool) (*
 		if rest == "" || strings.HasSuffix(rest, "/") { // markers for directories
 			return nil
 		}
-		if !isPath(rest) {
+		if !isPath(rest) || strings.Count(rest, "/") > maxDeep {
 			s.tellOdd(info.Key)
 			return nil
 		}
-		if count++; count > maxKept {
+		in, name := path.Split(dir + "/" + rest)
+		l, more := within(all, path.Clean(in))
+		if size += more; size > maxKept {
 			return errTooMany
 		}
-		in, name := path.Split(dir + "/" + rest)
-		l := within(all, path.Clean(in))
 		if !want(name) {
 			return nil
 		}
+		if size += cost(name); size > maxKept {
+			return errTooMany
+		}
+		l.size += cost(name)
 		info.Key = name
 		info, err := sane(info)
 		l.files = append(l.files, info)
@@ -169,34 +193,80 @@ func (s *Share) deep(ctx context.Context, dir string, want func(string) bool) (*
 	}
 	own := all[dir]
 	delete(all, dir)
-	if s.keep(all, count) {
+	if s.keep(all) {
 		return own, nil
 	}
 	return nil, errTooMany
 }
 
-// within returns the listing of a directory, which it adds with those above it where they are new.
-func within(all map[string]*listing, dir string) *listing {
-	if l := all[dir]; l != nil {
-		return l
+// within returns the listing of a directory, which it adds with those above it where they are new,
+// and the cost of what it has added.
+func within(all map[string]*listing, dir string) (l *listing, more int) {
+	if l = all[dir]; l != nil {
+		return l, 0
 	}
-	l := new(listing)
-	all[dir] = l
-	above := within(all, path.Dir(dir))
-	above.dirs = append(above.dirs, path.Base(dir))
-	return l
+	l = &listing{size: 1}
+	for below := l; ; {
+		all[dir] = below
+		name := path.Base(dir)
+		dir = path.Dir(dir)
+		above, known := all[dir], true
+		if above == nil {
+			above, known = &listing{size: 1}, false
+		}
+		above.dirs = append(above.dirs, name)
+		above.size += cost(name)
+		more += 1 + cost(dir) + cost(name)
+		if known {
+			return l, more
+		}
+		below = above
+	}
 }
 
 // keep has directories for take to return, if there is room.
-func (s *Share) keep(all map[string]*listing, files int) bool {
+func (s *Share) keep(all map[string]*listing) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.kept+files > maxKept {
+	size := 0
+	for _, l := range all {
+		size += l.size
+	}
+	if s.kept+size > maxKept {
 		return false
 	}
 	for dir, l := range all {
+		if old := s.seen[dir]; old != nil {
+			s.kept -= old.size
+		}
 		s.seen[dir] = l
-		s.kept += len(l.files)
+		s.kept += l.size
 	}
 	return true
+}
+
+// arrivals are the names of one listing as they come.
+type arrivals struct {
+	pages *pages
+	most  int // names
+	count int
+	last  string // the greatest
+}
+
+// next takes a name, or says why the listing ends here.
+func (a *arrivals) next(ctx context.Context, key string) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if len(key) > maxKey {
+		return errMalformed
+	}
+	if a.count++; a.count > a.most {
+		return errTooMany
+	}
+	if a.count == 1 || key > a.last {
+		a.pages.progress()
+		a.last = key
+	}
+	return nil
 }

@@ -126,6 +126,9 @@ func sane(info Info) (Info, error) {
 	if info.Size < 0 {
 		return info, fmt.Errorf("%s: %w: a length of %d", info.Key, errMalformed, info.Size)
 	}
+	if len(info.ETag) > maxKey {
+		return info, fmt.Errorf("%s: %w: a long ETag", info.Key, errMalformed)
+	}
 	info.Modified = info.Modified.UTC().Truncate(time.Second)
 	return info, nil
 }

@@ -1,0 +1,86 @@
+package objects
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// endless is a store whose list has the names that name returns, until one of them is refused.
+type endless struct {
+	Store
+	name func(n int) string
+	sent int
+}
+
+func (e *endless) List(_ context.Context, prefix string, _ bool, each func(Info) error) error {
+	for {
+		name := e.name(e.sent)
+		if name == "" {
+			return nil
+		}
+		e.sent++
+		if err := each(Info{Key: prefix + name, Size: 1}); err != nil {
+			return err
+		}
+	}
+}
+
+func (e *endless) String() string { return "endless" }
+func (e *endless) Close()         {}
+
+func listed(t *testing.T, dir string, want bool, name func(n int) string) (*endless, error) {
+	t.Helper()
+	store := &endless{name: name}
+	s := New(store, Options{})
+	t.Cleanup(func() { s.Close() })
+	_, err := s.deep(t.Context(), dir, func(string) bool { return want })
+	return store, err
+}
+
+func TestADeepListingIsBoundedInDirectoriesAndBytesOfNames(t *testing.T) {
+	store, err := listed(t, "volume_1", true, func(n int) string { return fmt.Sprintf("%07d/a", n) })
+	if !errors.Is(err, errTooMany) || store.sent > maxKept/2 {
+		t.Errorf("directories: %v after %d names", err, store.sent)
+	}
+	long := strings.Repeat("x", 900)
+	store, err = listed(t, "volume_1", true, func(n int) string {
+		return fmt.Sprintf("%07d%s", n, long)
+	})
+	if !errors.Is(err, errTooMany) || store.sent > maxKept/7 {
+		t.Errorf("long names: %v after %d names", err, store.sent)
+	}
+	store, err = listed(t, "volume_1", true, func(n int) string {
+		return []string{strings.Repeat("d/", 400) + "a", ""}[min(n, 1)]
+	})
+	if err != nil || store.sent != 1 {
+		t.Errorf("a deep name is not passed over: %v", err)
+	}
+}
+
+func TestAKeyLongerThanKeysCanBeIsRefused(t *testing.T) {
+	_, err := listed(t, "volume_1", true, func(int) string { return strings.Repeat("k", maxKey) })
+	if !errors.Is(err, errMalformed) {
+		t.Error(err)
+	}
+}
+
+func TestNamesThatNobodyWantsCountTowardsTheEndOfAListing(t *testing.T) {
+	_, err := listed(t, "volume_1", false, func(n int) string { return fmt.Sprintf("%09d/", n) })
+	if !errors.Is(err, errTooMany) {
+		t.Error(err)
+	}
+	_, p := withPages(t.Context())
+	seen := arrivals{pages: p, most: 1 << 20}
+	for range maxEmpty {
+		p.more()
+		if err := seen.next(t.Context(), "same"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if p.more(); !p.more() {
+		t.Error("a list that repeats itself goes on")
+	}
+}
