@@ -9,6 +9,8 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -26,17 +28,18 @@ type Keys struct {
 	log         *slog.Logger
 
 	use    sync.RWMutex // is held for reading while the keys are used
-	closed bool         // under use
+	closed atomic.Bool
+
+	deriving chan struct{} // has room for the one derivation that memory is enough for
 
 	mu    sync.Mutex
-	known map[[sha256.Size]byte]*unlocking
+	known map[[sha256.Size]byte]unlocked // by the ids of headers
 }
 
-// unlocking is a header, and the key that was found for it.
-type unlocking struct {
-	mu   sync.Mutex // is held while the key is looked for
+// unlocked is what was found for a header: its key, or that no key opens it.
+type unlocked struct {
 	disk luks.Disk
-	err  error // that stays: no key opens it
+	err  error
 }
 
 // Open reads the keys that o asks for, of which there must be some, and has the process dump no
@@ -47,7 +50,8 @@ func Open(o Options, memory int64, log *slog.Logger) (*Keys, error) {
 			"exclude each other")
 	}
 	keepPrivate(log)
-	k := &Keys{memory: memory, log: log, known: map[[sha256.Size]byte]*unlocking{}}
+	k := &Keys{memory: memory, log: log, deriving: make(chan struct{}, 1),
+		known: map[[sha256.Size]byte]unlocked{}}
 	if o.FromCloud {
 		k.vault = newVault(cinderapi.Options{Cloud: o.Cloud, Logger: log})
 		return k, nil
@@ -73,15 +77,23 @@ func keepPrivate(log *slog.Logger) {
 	}
 }
 
-// Close wipes the keys, after the calls of Unlock that are under way. Nothing that was unlocked may
-// be used any more.
+// closeWait is how long Close waits for calls of Unlock: PBKDF2 ends with its context in less.
+const closeWait = 500 * time.Millisecond
+
+// Close wipes the keys. Nothing that was unlocked may be used any more. Argon2 cannot be interrupted
+// and may go on for minutes: if a call of Unlock does not end, the keys stay in memory until the
+// process has ended, which is to follow.
 func (k *Keys) Close() {
 	if k == nil {
 		return
 	}
-	k.use.Lock()
+	k.closed.Store(true)
+	for end := time.Now().Add(closeWait); !k.use.TryLock(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			return
+		}
+	}
 	defer k.use.Unlock()
-	k.closed = true
 	closeAll(k.passphrases)
 	if k.vault != nil {
 		k.vault.close()
@@ -95,12 +107,12 @@ func (k *Keys) Close() {
 
 // Unlock unlocks the volume of a backup, which has size bytes and is read by r. What it returns is
 // closed with the keys. The error is luks.ErrNone (errors.Is) for a volume that is not encrypted,
-// and a [*LockedError] for one that does not open.
+// and a [*LockedError] for one that does not open. One key is derived at a time, however many call.
 func (k *Keys) Unlock(ctx context.Context, b *backupstore.Backup, r io.ReaderAt, size int64) (
 	luks.Disk, error) {
 	k.use.RLock()
 	defer k.use.RUnlock()
-	if k.closed {
+	if k.closed.Load() {
 		return nil, os.ErrClosed
 	}
 	h, err := luks.Read(r, size)
@@ -110,10 +122,7 @@ func (k *Keys) Unlock(ctx context.Context, b *backupstore.Backup, r io.ReaderAt,
 		}
 		return nil, locked(b, err)
 	}
-	u := k.unlocking(h)
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if u.disk != nil || u.err != nil {
+	if u, ok := k.found(h); ok {
 		return u.disk, u.err
 	}
 	list := k.passphrases
@@ -122,32 +131,42 @@ func (k *Keys) Unlock(ctx context.Context, b *backupstore.Backup, r io.ReaderAt,
 			return nil, locked(b, err)
 		}
 	}
+	select {
+	case k.deriving <- struct{}{}:
+		defer func() { <-k.deriving }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	if u, ok := k.found(h); ok { // meanwhile
+		return u.disk, u.err
+	}
 	key, err := h.Unlock(ctx, r, list, luks.Options{MemoryBytes: k.memory})
 	switch {
 	case err == nil:
-		u.disk = key
+		k.keep(h, unlocked{disk: key})
 		k.log.Info("unlocked an encrypted volume", "backup", b.ID, "slot", key.Slot(),
 			"cipher", h.Cipher)
 		return key, nil
 	case errors.Is(err, luks.ErrKey) || errors.As(err, new(*luks.MemoryError)):
-		u.err = locked(b, err) // whoever asks again gets the same, which took seconds
-		return nil, u.err
+		err = locked(b, err)
+		k.keep(h, unlocked{err: err}) // whoever asks again gets the same, which took seconds
 	}
 	return nil, err
 }
 
-// unlocking returns the entry for a header: backups of a volume have the same one, and the same
+// found returns what was found for a header: backups of a volume have the same one, and the same
 // key.
-func (k *Keys) unlocking(h *luks.Header) *unlocking {
-	name := h.ID()
+func (k *Keys) found(h *luks.Header) (unlocked, bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	u := k.known[name]
-	if u == nil {
-		u = &unlocking{}
-		k.known[name] = u
-	}
-	return u
+	u, ok := k.known[h.ID()]
+	return u, ok
+}
+
+func (k *Keys) keep(h *luks.Header, u unlocked) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.known[h.ID()] = u
 }
 
 // LockedError says that an encrypted volume does not open, and what helps.
