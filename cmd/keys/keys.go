@@ -117,10 +117,10 @@ func (k *Keys) Unlock(ctx context.Context, b *backupstore.Backup, r io.ReaderAt,
 	}
 	h, err := luks.Read(r, size)
 	if err != nil {
-		if errors.Is(err, luks.ErrNone) || ctx.Err() != nil {
-			return nil, err
+		if stays(err) {
+			err = locked(b, err)
 		}
-		return nil, locked(b, err)
+		return nil, err
 	}
 	if u, ok := k.found(h); ok {
 		return u.disk, u.err
@@ -173,6 +173,12 @@ func (k *Keys) keep(h *luks.Header, u unlocked) {
 type LockedError struct {
 	Backup string // its id
 	Err    error
+}
+
+// stays says whether an error is what the header says. Another one, of reading it, may not come
+// again.
+func stays(err error) bool {
+	return errors.As(err, new(*luks.UnsupportedError)) || errors.As(err, new(*luks.BrokenError))
 }
 
 func locked(b *backupstore.Backup, err error) error { return &LockedError{b.ID, err} }

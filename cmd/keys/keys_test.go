@@ -82,3 +82,17 @@ func TestTheEndDoesNotWaitForADerivationNorTakesItsKeys(t *testing.T) {
 	}
 	k.Close()
 }
+
+func TestAHeaderThatCannotBeReadMayBeReadLater(t *testing.T) {
+	k := some(t)
+	defer k.Close()
+	_, err := k.Unlock(t.Context(), backup, unread{}, 1<<20)
+	if !errors.Is(err, os.ErrDeadlineExceeded) || errors.As(err, new(*LockedError)) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// unread is a volume that cannot be read.
+type unread struct{}
+
+func (unread) ReadAt([]byte, int64) (int, error) { return 0, os.ErrDeadlineExceeded }

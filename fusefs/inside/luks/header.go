@@ -70,7 +70,7 @@ func Read(r io.ReaderAt, size int64) (*Header, error) {
 		return nil, err
 	}
 	if len(head) < 8 || !Is(head) {
-		h, err := d.secondHeader()
+		h, err := d.secondHeader(false)
 		if errors.Is(err, errNoCopy) {
 			err = ErrNone
 		}

@@ -2,6 +2,7 @@ package luks
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -30,7 +31,7 @@ type copy2 struct {
 func (d *volume) header2() (*Header, error) {
 	first, err := d.copy2(0, magic1)
 	if err != nil {
-		h, second := d.secondHeader()
+		h, second := d.secondHeader(true)
 		if errors.Is(second, errNoCopy) {
 			return nil, err
 		}
@@ -50,8 +51,15 @@ func (d *volume) header2() (*Header, error) {
 	return h, err
 }
 
-// secondHeader looks for the second header of LUKS2 where there is no first one.
-func (d *volume) secondHeader() (*Header, error) {
+// unreadError says that a place could not be read where a header may be.
+type unreadError struct{ error }
+
+// Unwrap returns the cause.
+func (e *unreadError) Unwrap() error { return e.error }
+
+// secondHeader looks for the second header of LUKS2 where there is no first one. Unless the volume
+// begins as LUKS does, a place that cannot be read has none: any disk may be damaged there.
+func (d *volume) secondHeader(begins bool) (*Header, error) {
 	var found *copy2
 	var last error = errNoCopy
 	for _, at := range areas2 {
@@ -62,6 +70,7 @@ func (d *volume) secondHeader() (*Header, error) {
 		switch {
 		case err == nil && (found == nil || c.sequence > found.sequence):
 			found = c
+		case !begins && errors.As(err, new(*unreadError)) && !interrupted(err):
 		case err != nil && !errors.Is(err, errNoCopy):
 			last = err
 		}
@@ -76,6 +85,10 @@ func (d *volume) secondHeader() (*Header, error) {
 	return h, err
 }
 
+func interrupted(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}
+
 // copy2 reads one of the two headers. The error is errNoCopy if there is none.
 func (d *volume) copy2(at int64, magic string) (*copy2, error) {
 	if at > d.size-header2Bytes {
@@ -83,7 +96,7 @@ func (d *volume) copy2(at int64, magic string) (*copy2, error) {
 	}
 	b, err := d.read(at, header2Bytes)
 	if err != nil {
-		return nil, err
+		return nil, &unreadError{err}
 	}
 	if string(b[:6]) != magic {
 		return nil, errNoCopy
