@@ -88,6 +88,12 @@ func (r *restoring) maybeFinished(name string, occupied *restore.OccupiedError) 
 		says = fmt.Sprintf("a restore of this backup ended here, as %s says. This proves that it "+
 			"is still whole, and writes nothing:", occupied.Record)
 	}
+	if r.o.Decrypt {
+		return fmt.Errorf("%w\nit may be the plain disk of this backup already, or the volume as "+
+			"it is, encrypted; restorefs verify --target tells only of the latter, as its proofs "+
+			"are of encrypted bytes. To compare the plain disk, read volume.plain.raw of a mount",
+			occupied)
+	}
 	words := append([]string{"restorefs", "verify"},
 		r.given.Only("share", "cinder-conf", "mount-options", "share-timeout")...)
 	return fmt.Errorf("%w\n%s\n  %s", occupied, says,
