@@ -80,9 +80,9 @@ func keepPrivate(log *slog.Logger) {
 // closeWait is how long Close waits for calls of Unlock: PBKDF2 ends with its context in less.
 const closeWait = 500 * time.Millisecond
 
-// Close wipes the keys. Nothing that was unlocked may be used any more. Argon2 cannot be interrupted
-// and may go on for minutes: if a call of Unlock does not end, the keys stay in memory until the
-// process has ended, which is to follow.
+// Close wipes the keys. Nothing that was unlocked may be used any more. Argon2 cannot be
+// interrupted and may go on for minutes: if a call of Unlock does not end, the keys stay in memory
+// until the process has ended, which is to follow.
 func (k *Keys) Close() {
 	if k == nil {
 		return
