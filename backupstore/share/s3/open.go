@@ -92,7 +92,8 @@ func connect(spec Spec, o Options) (*store, error) {
 // connected returns a client for some credentials.
 func (s *store) connected(with signing) (*minio.Core, error) {
 	client, err := minio.NewCore(s.endpoint.Host, &minio.Options{
-		Creds: with.Credentials, Secure: s.endpoint.Scheme == "https", Transport: s.transport,
+		Creds: with.Credentials, Secure: s.endpoint.Scheme == "https",
+		Transport:    checkedPages{s.transport},
 		Region:       region(s.spec.Region, s.endpoint),
 		BucketLookup: lookup(s.spec.Style), MaxRetries: 1, // the transport asks again
 	})
