@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -143,11 +144,39 @@ func (s *store) page(ctx context.Context, q url.Values) ([]listed, error) {
 	if resp.StatusCode == http.StatusNoContent {
 		return nil, nil
 	}
-	var names []listed
-	if err := json.NewDecoder(resp.Body).Decode(&names); err != nil {
+	limit, _ := strconv.Atoi(q.Get("limit"))
+	names, err := decodeNames(resp.Body, limit)
+	if err != nil {
 		return nil, fmt.Errorf("list %s: %w", s.spec.Container, err)
 	}
 	return names, nil
+}
+
+var (
+	errNoList  = errors.New("the server's answer is no list of names")
+	errTooMany = errors.New("the server lists more names than it was asked for")
+)
+
+// decodeNames reads a page of at most limit names, one at a time.
+func decodeNames(r io.Reader, limit int) (names []listed, err error) {
+	d := json.NewDecoder(r)
+	if t, err := d.Token(); err != nil {
+		return nil, fmt.Errorf("%w: %w", errNoList, err)
+	} else if t != json.Delim('[') {
+		return nil, errNoList
+	}
+	for d.More() {
+		if len(names) == limit {
+			return nil, errTooMany
+		}
+		var n listed
+		if err := d.Decode(&n); err != nil {
+			return nil, err
+		}
+		names = append(names, n)
+	}
+	_, err = d.Token()
+	return names, err
 }
 
 // roundedUp is the time of a listing as the header Last-Modified has it.
