@@ -90,10 +90,18 @@ func (a *ahead) read(ctx context.Context, of source, p []byte, off int64) error 
 			p, off = p[n:], off+int64(n)
 			continue
 		}
+		old := b.failed()
 		n, err := b.copy(ctx, p, off)
 		a.give(b)
 		if err != nil {
 			a.forget(of)
+		}
+		if err != nil && old && ctx.Err() == nil {
+			// It failed before this call, perhaps long ago: the server may be back.
+			n = min(len(p), blockBytes)
+			err = of.fetch(ctx, [][]byte{p[:n]}, off, func(int) {})
+		}
+		if err != nil {
 			return err
 		}
 		p, off = p[n:], off+int64(n)
@@ -112,6 +120,16 @@ func pieces(ctx context.Context, of source, p []byte, off int64) error {
 		})
 	}
 	return group.Wait()
+}
+
+// failed reports whether the block is known not to have come.
+func (b *block) failed() bool {
+	select {
+	case <-b.done:
+		return b.err != nil
+	default:
+		return false
+	}
 }
 
 // copy waits for the block and copies what it has at off.
