@@ -27,6 +27,9 @@ const (
 	maxRefusal = 1 << 20
 	// maxHeaders bounds the headers of an answer.
 	maxHeaders = 256 << 10
+	// minPace is how many bytes of an answer must come in the time that the policy gives one call;
+	// the time that the reader takes itself does not count.
+	minPace = 64 << 10
 	// maxPatience is the longest time for which a server that says so is left alone.
 	maxPatience = time.Minute
 )
@@ -196,7 +199,8 @@ func (t *Transport) once(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	t.answered.Store(true)
-	b := &body{of: resp.Body, cancel: cancel, silence: t.policy.Silence(), left: maxAnswer}
+	b := &body{of: resp.Body, cancel: cancel, silence: t.policy.Silence(),
+		limit: t.policy.Limit(), left: maxAnswer}
 	b.release = func() { <-t.flight }
 	switch {
 	case resp.StatusCode >= 300:
@@ -216,7 +220,10 @@ type body struct {
 	cancel  context.CancelFunc
 	timer   *time.Timer
 	silence time.Duration
-	left    int64 // bytes that are still taken, -1: any number
+	limit   time.Duration // the time for minPace
+	waited  time.Duration // of limit
+	got     int           // bytes, in waited
+	left    int64         // bytes that are still taken, -1: any number
 	release func()
 	closed  atomic.Bool
 }
@@ -229,8 +236,17 @@ func (b *body) Read(p []byte) (int, error) {
 		p = p[:min(int64(len(p)), b.left)]
 	}
 	b.timer.Reset(b.silence)
+	start := time.Now()
 	n, err := b.of.Read(p)
 	stopped := b.timer.Stop()
+	b.waited, b.got = b.waited+time.Since(start), b.got+n
+	if b.got >= minPace {
+		b.waited, b.got = 0, 0
+	}
+	if err == nil && b.waited >= b.limit {
+		b.cancel()
+		return n, &share.TimeoutError{After: b.limit, Err: errTrickles}
+	}
 	if b.left > 0 {
 		b.left -= int64(n)
 	}
@@ -239,6 +255,8 @@ func (b *body) Read(p []byte) (int, error) {
 	}
 	return n, err
 }
+
+var errTrickles = errors.New("the server sends next to nothing")
 
 func (b *body) Close() error {
 	if b.closed.Swap(true) {
