@@ -158,6 +158,8 @@ func (c *copier) enterDir(n *Node, name string) error {
 	if err != nil {
 		return fmt.Errorf("open the directory: %w", err)
 	}
+	// Who may write in the one before it could have put another in its place by now.
+	made = made && (!c.o.All || private(fd))
 	c.dirs = append(
 		c.dirs,
 		target{fd: fd, path: strings.TrimPrefix(up.path+"/"+name, "/"), name: name, made: made},

@@ -7,11 +7,19 @@ type target struct {
 	fd   int
 	path string // below top, "" for top itself
 	name string // in the one before it
-	made bool   // by this copy, so that nobody else has changed it
+	made bool   // by this copy; one that keeps all (-a) is also private
 
 	known       bool   // what files are given that are made in it:
 	uid, gid    int    // their owner,
 	asked, bits uint32 // and which of the bits of modes that were asked for
+}
+
+// private says whether nobody but this process's user (and root) can change what is in an open
+// directory: what a copy that keeps all makes is so until all is in it. The bits of the group also
+// bound what an ACL gives.
+func private(fd int) bool {
+	var st unix.Stat_t
+	return unix.Fstat(fd, &st) == nil && int(st.Uid) == unix.Geteuid() && st.Mode&0o077 == 0
 }
 
 // given is what an open file has.
