@@ -12,9 +12,13 @@ esac
 if [ -d /run/systemd/system ]; then
   systemctl daemon-reload || :
 fi
-# Who may mount chose these names: they must steer no terminal.
-mounts=$(awk '$3 == "fuse.restorefs" { printf " %s", $2 }' /proc/mounts 2>/dev/null | tr -d '\000-\037\177') || :
+# Who may mount chose these names, and how many and long they are: they must neither steer a
+# terminal nor fill it. All that is no printable ASCII may do the one, so it becomes a "?". The
+# escapes of /proc/mounts stay: echo would make lines of them.
+mounts=$(LC_ALL=C awk '$3 == "fuse.restorefs" { if (++n <= 20) printf " %s", substr($2, 1, 200) }
+  END { if (n > 20) printf " and %d more", n - 20 }' /proc/mounts 2>/dev/null |
+  LC_ALL=C tr -c '\040-\176' '?') || :
 if [ -n "$old" ] && [ -n "$mounts" ]; then
-  echo "restorefs: still served by the version before, until they are mounted anew:$mounts"
+  printf '%s\n' "restorefs: still served by the version before, until they are mounted anew:$mounts"
 fi
 exit 0

@@ -15,9 +15,13 @@ if [ -d /run/systemd/system ]; then
     systemctl --no-reload disable restorefs-verify.timer restorefs@.service || :
   fi
 fi
-# Who may mount chose these names: they must steer no terminal.
-mounts=$(awk '$3 == "fuse.restorefs" { printf " %s", $2 }' /proc/mounts 2>/dev/null | tr -d '\000-\037\177') || :
+# Who may mount chose these names, and how many and long they are: they must neither steer a
+# terminal nor fill it. All that is no printable ASCII may do the one, so it becomes a "?". The
+# escapes of /proc/mounts stay: echo would make lines of them.
+mounts=$(LC_ALL=C awk '$3 == "fuse.restorefs" { if (++n <= 20) printf " %s", substr($2, 1, 200) }
+  END { if (n > 20) printf " and %d more", n - 20 }' /proc/mounts 2>/dev/null |
+  LC_ALL=C tr -c '\040-\176' '?') || :
 if [ -n "$mounts" ]; then
-  echo "restorefs: mounts that stay until they are unmounted (umount DIRECTORY):$mounts"
+  printf '%s\n' "restorefs: mounts that stay until they are unmounted (umount DIRECTORY):$mounts"
 fi
 exit 0
