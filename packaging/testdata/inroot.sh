@@ -8,10 +8,15 @@ check() {
   if out=$("$@" 2>&1); then echo "PASS $what"; else echo "FAIL $what: $out"; fi
 }
 says() { # says WORDS COMMAND...: it succeeds, and prints WORDS
+  [ -n "$1" ] || { echo 'it is not said what words'; return 1; } # any output has none
   words=$1
   shift
   said=$("$@" 2>&1) || { echo "exit $?: $said"; return 1; }
   case $said in *"$words"*) ;; *) echo "it says: $said"; return 1 ;; esac
+}
+quiet() { # it succeeds, and prints nothing
+  said=$("$@" 2>&1) || { echo "exit $?: $said"; return 1; }
+  [ -z "$said" ] || { echo "it says: $said"; return 1; }
 }
 nothing() { # no file is like these
   for file; do [ ! -e "$file" ] && [ ! -L "$file" ] || { echo "there is $file"; return 1; }; done
@@ -74,5 +79,5 @@ check 'nothing else is left' nothing /usr/bin/restorefs /usr/sbin/mount.fuse.res
 check 'a purge works' dpkg -P restorefs
 check 'caches, record and links are gone' nothing /var/cache/restorefs /var/lib/restorefs /etc/systemd/system/timers.target.wants/restorefs-verify.timer
 check 'what the operator made stays' test -n "$(ls /srv/overlay)" -a -e /etc/default/restorefs -a -s /srv/restore/disk.raw
-check 'dpkg has no complaint' says '' dpkg --audit
+check 'dpkg has no complaint' quiet dpkg --audit
 echo END
