@@ -76,7 +76,7 @@ const mostOfPart = 0.999
 func proofOf(r backupstore.Report, part float64, now time.Time) *Proof {
 	p := &Proof{At: now.UTC().Truncate(time.Second), OK: r.OK, Part: 1, Unread: len(r.Unread) > 0}
 	if part > 0 {
-		p.Part = part
+		p.Part = min(part, mostOfPart)
 	}
 	if part > 0 && r.OK && r.SampledOf > 0 {
 		// Blocks that digests call zero were believed, so it is never all.

@@ -37,8 +37,9 @@ const MaxRanges = 64
 type entry struct {
 	Backup string `json:"backup"` // its id
 	Of     string `json:"of"`     // the version of its files, see versions
-	// All is the last proof of the whole backup, Some the last one of a part since then, Bad the
-	// last one of either kind that found damage, if none of all of it has found it right since.
+	// All is the last proof of the whole backup, Some the last one of a part since then. Bad is the
+	// damage that no proof of all of it has disproved since: what the last one of those found, and
+	// what proofs of parts found besides.
 	All  *Proof `json:"all,omitempty"`
 	Some *Proof `json:"some,omitempty"`
 	Bad  *Proof `json:"bad,omitempty"`
@@ -57,8 +58,12 @@ func (e *entry) add(p *Proof) {
 	default:
 		e.Some = p
 	}
-	if !p.OK {
+	switch {
+	case p.OK:
+	case e.Bad == nil || p.Part == 1 && !p.Unread:
 		e.Bad = p
+	default: // it has not looked at all that was damaged
+		e.Bad = united(e.Bad, p)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -90,6 +91,47 @@ func TestAPartThatIsRightHidesNoDamage(t *testing.T) {
 	book.Add(none, 0.05, now.Add(4*time.Hour))
 	if l := book.Of(a); l.Some != nil {
 		t.Errorf("no block was chosen: %+v", l.Some)
+	}
+}
+
+func TestAPartThatIsDamagedHidesNoOtherDamage(t *testing.T) {
+	a := backup("a", 1)
+	book := opened(t, t.TempDir())
+	found := func(part float64, hours int, d ...backupstore.Damage) Proof {
+		t.Helper()
+		book.Add(backupstore.Report{Backup: a, Damaged: d}, part, now.Add(time.Duration(hours)*time.Hour))
+		bad := book.Of(a).Bad
+		if bad == nil || !bad.sound() {
+			t.Fatalf("%+v", bad)
+		}
+		return *bad
+	}
+	found(0, 0, backupstore.Damage{Offset: 0, Length: 100}, backupstore.Damage{Offset: 500, Length: 100, Sibling: "b"})
+	bad := found(0.05, 1, backupstore.Damage{Offset: 550, Length: 100, Sibling: "b"})
+	if want := []Range{{0, 100, false}, {500, 150, true}}; bad.Lost != 250 || bad.Healed != 150 || !slices.Equal(bad.Damaged, want) {
+		t.Errorf("a part that is healed, beside what is lost: %+v", bad)
+	}
+	bad = found(0.05, 2, backupstore.Damage{Offset: 600, Length: 50})
+	if want := []Range{{0, 100, false}, {500, 100, true}, {600, 50, false}}; bad.Lost != 250 || bad.Healed != 100 || !slices.Equal(bad.Damaged, want) {
+		t.Errorf("a part of it that is healed no longer: %+v", bad)
+	}
+	bad = found(0.05, 3, backupstore.Damage{Offset: 0, Length: 100, Sibling: "b"})
+	if bad.Lost != 250 || bad.Healed != 100 {
+		t.Errorf("a proof of a part has healed something: %+v", bad)
+	}
+	if bad = found(1, 4, backupstore.Damage{Offset: 0, Length: 1}); bad.Lost != 250 {
+		t.Errorf("a sample of all, which believes digests, is one of all: %+v", bad)
+	}
+	if bad = found(0, 5, backupstore.Damage{Offset: 0, Length: 100, Sibling: "b"}); bad.Lost != 100 || bad.Healed != 100 {
+		t.Errorf("a proof of all says what is damaged now: %+v", bad)
+	}
+	var many []backupstore.Damage
+	for i := range int64(2 * MaxRanges) {
+		many = append(many, backupstore.Damage{Offset: i * 100, Length: 10, Sibling: "b"})
+	}
+	found(0, 6, many...)
+	if bad = found(0.05, 7, many[0]); bad.Lost != 20*MaxRanges || bad.Healed != bad.Lost || len(bad.Damaged) != MaxRanges {
+		t.Errorf("what is damaged beyond the ranges that are kept: %+v", bad)
 	}
 }
 
