@@ -11,7 +11,11 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 umask 022
 export TZ=UTC LC_ALL=C GO=${GO:-go}
-# What is set for Go on this machine must not decide what is in a package.
+# What is set for Go on this machine must not decide what is in a package. For Go an empty variable
+# is as none, so what go env -w wrote is not read; only where modules come from is kept.
+GOPROXY=$("$GO" env GOPROXY)
+GOSUMDB=$("$GO" env GOSUMDB)
+export GOPROXY GOSUMDB GOENV=off GOFIPS140=off
 export GOFLAGS=-buildvcs=false GOAMD64=v1 GOARM64=v8.0 GOEXPERIMENT='' CGO_ENABLED=0
 unset GOOS GOARCH
 

@@ -105,7 +105,12 @@ func TestPackages(t *testing.T) {
 func sameBytes(t *testing.T, made string) {
 	tree := t.TempDir()
 	run(t, nil, "sh", "-c", `cd .. && git -c safe.directory='*' ls-files -z --cached --others --exclude-standard | tar --null --files-from=- --ignore-failed-read -c | tar -x -m -C `+tree)
-	again := makePackages(t, tree, newVersion, "ARCHES=amd64", "TZ=Asia/Tokyo", "LC_ALL=C.UTF-8", "GOFLAGS=-ldflags=-s", "GOAMD64=v2", "HOME="+os.Getenv("HOME"))
+	written := filepath.Join(t.TempDir(), "env") // as go env -w does
+	settings := "GOPROXY=" + strings.TrimSpace(run(t, nil, "go", "env", "GOPROXY")) + "\nGOEXPERIMENT=fieldtrack\nGOFIPS140=latest\n"
+	if err := os.WriteFile(written, []byte(settings), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	again := makePackages(t, tree, newVersion, "ARCHES=amd64", "TZ=Asia/Tokyo", "LC_ALL=C.UTF-8", "GOFLAGS=-ldflags=-s", "GOAMD64=v2", "GOENV="+written, "HOME="+os.Getenv("HOME"))
 	entries, err := os.ReadDir(again)
 	if err != nil || len(entries) != 5 {
 		t.Fatal(entries, err)
