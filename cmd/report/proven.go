@@ -19,6 +19,8 @@ type Proven struct {
 	// DamagedBytes of the volume are damaged; HealedBytes of these another backup has.
 	DamagedBytes int64 `json:"damaged_bytes,omitempty"`
 	HealedBytes  int64 `json:"healed_bytes,omitempty"`
+
+	allOK, partOK bool // the proofs of AllAt and PartAt found no damage
 }
 
 // NewProven describes for scripts what is known of a backup; nil if that is nothing.
@@ -27,8 +29,9 @@ func NewProven(l proven.Last) *Proven {
 		return nil
 	}
 	p := &Proven{OK: l.Bad == nil, AllAt: at(l.All), PartAt: at(l.Some), DamagedAt: at(l.Bad)}
+	p.allOK = l.All != nil && l.All.OK
 	if l.Some != nil {
-		p.Part = l.Some.Part
+		p.Part, p.partOK = l.Some.Part, l.Some.OK
 	}
 	if l.Bad != nil {
 		p.DamagedBytes, p.HealedBytes = l.Bad.Lost, l.Bad.Healed
@@ -49,10 +52,10 @@ func (p *Proven) Lines() (out []string) {
 		return nil
 	}
 	when := func(t *time.Time) string { return t.Format("2006-01-02 15:04:05 MST") }
-	if p.AllAt != nil && (p.DamagedAt == nil || !p.DamagedAt.Equal(*p.AllAt)) {
+	if p.allOK {
 		out = append(out, "all of it, "+when(p.AllAt))
 	}
-	if p.PartAt != nil && (p.DamagedAt == nil || !p.DamagedAt.Equal(*p.PartAt)) {
+	if p.partOK {
 		out = append(out, fmt.Sprintf("%.2g %% of it, %s", 100*p.Part, when(p.PartAt)))
 	}
 	if p.DamagedAt != nil {
