@@ -192,3 +192,21 @@ func TestWhatVerifyFoundIsOnThePage(t *testing.T) {
 		t.Error("the worst does not come first")
 	}
 }
+
+func TestOnlyWhatIsRightIsCountedAsProvenOfLate(t *testing.T) {
+	book, err := proven.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []*backupstore.Backup
+	for i, age := range []time.Duration{time.Hour, time.Hour, fresh, -time.Hour} {
+		b := made("v", fmt.Sprint(i), "", 5)
+		book.Add(backupstore.Report{Backup: b, OK: true}, 0, now.Add(-age))
+		all = append(all, b)
+	}
+	book.Add(backupstore.Report{Backup: all[0], Damaged: []backupstore.Damage{{Length: 512}}}, 0.05, now)
+	in := Input{Now: now, Backups: all, Proven: book}
+	if late := in.totals(1, 0)[7].Figure; late != "1" {
+		t.Errorf("of one that is damaged, one that is right, an old one and one of a wrong clock: %s", late)
+	}
+}

@@ -57,11 +57,14 @@ func (in Input) totals(volumes int, stored int64) []total {
 	states, late, damaged := map[backupstore.State]int{}, 0, 0
 	for _, b := range in.Backups {
 		states[b.State]++
-		if is := in.sign(b); is == signs[4] || is == signs[6] {
+		switch in.sign(b) {
+		case signs[4], signs[6]:
 			damaged++
-		}
-		if l := in.Proven.Of(b); l.All != nil && l.All.OK && in.Now.Sub(l.All.At) < fresh {
-			late++
+		case signs[0]:
+			// A time to come is that of a clock that was wrong.
+			if age := in.Now.Sub(in.Proven.Of(b).All.At); age >= 0 && age < fresh {
+				late++
+			}
 		}
 	}
 	out := []total{
