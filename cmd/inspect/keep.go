@@ -22,14 +22,14 @@ func (k *keeper) add(ctx context.Context, r backupstore.Report) {
 		return
 	}
 	k.at = time.Now()
-	if err := k.book.Save(ctx); err != nil {
+	if err := k.book.Save(ctx, time.Now()); err != nil {
 		k.o.Source.Logger.Info(err.Error()) // the last time counts
 	}
 }
 
 // end saves the rest, also if verify was interrupted.
 func (k *keeper) end() error {
-	err := k.book.Save(context.Background())
+	err := k.book.Save(context.Background(), time.Now())
 	if err != nil && !k.o.Record.Named {
 		k.o.Source.Logger.Warn(err.Error())
 		return nil

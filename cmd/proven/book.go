@@ -12,8 +12,14 @@ import (
 type Book struct {
 	dir  string
 	all  map[string]*entry // by the ids of backups
-	news map[string]*entry // those that are not saved yet
+	news []found           // what is not saved yet
 	of   versions
+}
+
+// found is a proof of a version of a backup.
+type found struct {
+	id, of string
+	proof  *Proof
 }
 
 // Open reads what is kept in a directory, which the caller has checked (cache/private). A directory
@@ -23,7 +29,7 @@ func Open(dir string) (*Book, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read what was proven of backups: %w", err)
 	}
-	return &Book{dir: dir, all: all, news: map[string]*entry{}, of: versions{}}, nil
+	return &Book{dir: dir, all: all, of: versions{}}, nil
 }
 
 // Last is what is known of a backup. The zero value is nothing.
@@ -54,19 +60,32 @@ func (b *Book) Add(r backupstore.Report, part float64, now time.Time) {
 	if b == nil || b.dir == "" {
 		return
 	}
-	e := entry{Backup: r.Backup.ID, Of: b.of.of(r.Backup)}
-	if was := b.all[e.Backup]; was != nil && was.Of == e.Of {
-		e = *was
-	}
-	p := proofOf(r, part, now)
-	if p.Part == 0 {
+	f := found{r.Backup.ID, b.of.of(r.Backup), proofOf(r, part, now)}
+	if f.proof.Part == 0 {
 		return // of few blocks none was chosen
 	}
-	e.add(p)
-	if !e.sound() {
-		return // nothing is known of it, or its id is none
+	if f.addTo(b.all, now) {
+		b.news = append(b.news, f)
 	}
-	b.all[e.Backup], b.news[e.Backup] = &e, &e
+}
+
+// addTo adds it to entries and says whether it did: they may know of other files of the backup,
+// seen later, or nothing is known of it, or its id is none.
+func (f found) addTo(all map[string]*entry, now time.Time) bool {
+	e := entry{Backup: f.id, Of: f.of}
+	if was := all[f.id]; was != nil {
+		if was.Of == f.of {
+			e = *was
+		} else if last := was.last(); last.After(f.proof.At) && !last.After(now) {
+			return false
+		}
+	}
+	e.add(f.proof, now)
+	if !e.sound() {
+		return false
+	}
+	all[f.id] = &e
+	return true
 }
 
 // mostOfPart is how much of a backup a proof of a part can be of.
@@ -95,13 +114,14 @@ func proofOf(r backupstore.Report, part float64, now time.Time) *Proof {
 }
 
 // Save puts what is new into the file, beside what others have put there.
-func (b *Book) Save(ctx context.Context) error {
+// now is the time of the call.
+func (b *Book) Save(ctx context.Context, now time.Time) error {
 	if b == nil || len(b.news) == 0 {
 		return nil
 	}
-	if err := merge(ctx, b.dir, b.news); err != nil {
+	if err := merge(ctx, b.dir, b.news, now); err != nil {
 		return fmt.Errorf("keep what was proven of backups: %w", err)
 	}
-	clear(b.news)
+	b.news = nil
 	return nil
 }

@@ -45,23 +45,38 @@ type entry struct {
 	Bad  *Proof `json:"bad,omitempty"`
 }
 
-// add adds a newer proof.
-func (e *entry) add(p *Proof) {
+// add adds a proof, which another process may have overtaken with a later one. What claims a time
+// after now was written under a wrong clock, and counts as earlier.
+func (e *entry) add(p *Proof, now time.Time) {
+	later := func(q *Proof) bool { return q != nil && q.At.After(p.At) && !q.At.After(now) }
+	if p.Unread && p.Lost == 0 && !p.OK || later(e.All) && e.All.OK {
+		return // it neither proves nor refutes anything, or no longer does
+	}
+	whole := p.Part == 1
 	switch {
-	case p.Unread && p.Lost == 0 && !p.OK: // it neither proves nor refutes anything
-		return
-	case p.Part == 1:
-		e.All, e.Some = p, nil
-		if p.OK {
-			e.Bad = nil
+	case later(e.All):
+	case whole:
+		e.All = p
+		if !later(e.Some) {
+			e.Some = nil
 		}
-	default:
+	case !later(e.Some):
 		e.Some = p
 	}
+	e.addDamage(p, whole, later(e.Bad))
+}
+
+// addDamage has Bad say what is damaged, by a whole proof or one of a part; overtaken says that Bad
+// is later.
+func (e *entry) addDamage(p *Proof, whole, overtaken bool) {
 	switch {
+	case p.OK && whole && !overtaken:
+		e.Bad = nil
 	case p.OK:
-	case e.Bad == nil || p.Part == 1 && !p.Unread:
+	case e.Bad == nil || whole && !p.Unread && !overtaken:
 		e.Bad = p
+	case overtaken:
+		e.Bad = united(p, e.Bad)
 	default: // it has not looked at all that was damaged
 		e.Bad = united(e.Bad, p)
 	}

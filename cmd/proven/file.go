@@ -61,8 +61,8 @@ func read(dir string) (map[string]*entry, error) {
 	return all, nil
 }
 
-// merge puts entries into the file of a directory, whose others stay.
-func merge(ctx context.Context, dir string, news map[string]*entry) error {
+// merge adds proofs to the file of a directory, to what others have put there meanwhile.
+func merge(ctx context.Context, dir string, news []found, now time.Time) error {
 	f, err := os.OpenFile(filepath.Join(dir, lockName), os.O_RDWR|os.O_CREATE|private.Flags, 0o600)
 	if err != nil {
 		return err
@@ -80,10 +80,8 @@ func merge(ctx context.Context, dir string, news map[string]*entry) error {
 	if err != nil {
 		return err
 	}
-	for id, e := range news {
-		if was := all[id]; was == nil || !was.last().After(e.last()) {
-			all[id] = e
-		}
+	for _, f := range news {
+		f.addTo(all, now)
 	}
 	newest := slices.SortedFunc(maps.Values(all), func(a, b *entry) int {
 		return cmp.Or(b.last().Compare(a.last()), cmp.Compare(a.Backup, b.Backup))

@@ -45,7 +45,7 @@ func opened(t *testing.T, dir string) *Book {
 
 func save(t *testing.T, b *Book) {
 	t.Helper()
-	if err := b.Save(t.Context()); err != nil {
+	if err := b.Save(t.Context(), now.Add(24*time.Hour)); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -146,6 +146,57 @@ func TestTwoProcessesKeepWhatEachFoundOut(t *testing.T) {
 	save(t, other)
 	if last := opened(t, dir); !last.Of(a).Known() || !last.Of(b).Known() || last.Of(a).All == nil {
 		t.Errorf("%+v %+v", last.Of(a), last.Of(b))
+	}
+}
+
+func TestTwoProcessesLoseNoDamageOfOneBackup(t *testing.T) {
+	a := backup("a", 1)
+	other := backupstore.Report{Backup: a, Damaged: []backupstore.Damage{{Offset: 0, Length: 100}}}
+	for what, test := range map[string]struct {
+		first, second       backupstore.Report
+		firstPart, nextPart float64
+		hours               int // of the second after the first, which is saved first
+		lost                int64
+	}{
+		"a part beside a later part":         {other, damaged(a, ""), 0.1, 0.1, 1, 612},
+		"a part beside an earlier part":      {other, damaged(a, ""), 0.1, 0.1, -1, 612},
+		"a right part after damage":          {damaged(a, ""), right(a), 0, 0.1, 1, 512},
+		"a right whole before damage":        {damaged(a, ""), right(a), 0.1, 0, -1, 512},
+		"a right whole after damage":         {damaged(a, ""), right(a), 0.1, 0, 1, 0},
+		"damage before a right whole":        {right(a), damaged(a, ""), 0, 0.1, -1, 0},
+		"damage of a part before one of all": {other, damaged(a, ""), 0, 0.1, -1, 612},
+	} {
+		dir := t.TempDir()
+		one, next := opened(t, dir), opened(t, dir)
+		one.Add(test.first, test.firstPart, now)
+		next.Add(test.second, test.nextPart, now.Add(time.Duration(test.hours)*time.Hour))
+		save(t, one)
+		save(t, next)
+		if bad := opened(t, dir).Of(a).Bad; (bad == nil) != (test.lost == 0) || bad != nil && bad.Lost != test.lost {
+			t.Errorf("%s: %+v", what, bad)
+		}
+	}
+}
+
+func TestAClockThatWasAheadHidesNoProof(t *testing.T) {
+	dir, a := t.TempDir(), backup("a", 1)
+	ahead := opened(t, dir)
+	ahead.Add(right(a), 0, now.AddDate(1, 0, 0))
+	save(t, ahead)
+	book := opened(t, dir)
+	book.Add(damaged(a, ""), 0, now)
+	save(t, book)
+	if l := opened(t, dir).Of(a); l.Bad == nil || l.All.OK || !l.All.At.Equal(now) {
+		t.Errorf("%+v", l)
+	}
+	changed := backup("a", 2)
+	ahead.Add(right(changed), 0, now.AddDate(1, 0, 0))
+	save(t, ahead)
+	save(t, ahead)
+	book.Add(damaged(a, ""), 0, now)
+	save(t, book)
+	if l := opened(t, dir).Of(a); l.Bad == nil {
+		t.Errorf("other files, seen by a clock that was ahead: %+v", l)
 	}
 }
 
