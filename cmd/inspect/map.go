@@ -127,7 +127,7 @@ func (o MapOptions) draw(m *diskmap.Map, n diskmap.Notes) error {
 }
 
 // mark marks what is damaged, by what verify found out before or, if that is asked for, finds out
-// now; then verdict is its error for a backup that is damaged.
+// now; then verdict is its error for a backup that is damaged, and why that could not be kept.
 func (o MapOptions) mark(ctx context.Context, catalog *backupstore.Catalog, share *locate.Share,
 	m *diskmap.Map) (book *proven.Book, verdict, err error) {
 	if !o.Verify {
@@ -147,14 +147,14 @@ func (o MapOptions) mark(ctx context.Context, catalog *backupstore.Catalog, shar
 	verify := VerifyOptions{Console: o.Console, Source: o.Source, Jobs: o.Jobs, Record: o.Record}
 	kept := &keeper{o: verify, book: book, at: time.Now()}
 	tally := report.Tally{}
-	err = verify.proof(ctx, catalog, []*backupstore.Backup{m.Backup}, kept,
+	unkept, err := verify.proof(ctx, catalog, []*backupstore.Backup{m.Backup}, kept,
 		func(r backupstore.Report) {
 			tally.Add(r)
 			for _, d := range r.Damaged {
 				m.Damage(d.Offset, d.Length, markOf(d.Sibling != ""))
 			}
 		})
-	return book, tally.Err(1), err
+	return book, errors.Join(tally.Err(1), unkept), err
 }
 
 // undrawn says whether more is damaged than the ranges that are kept.

@@ -81,7 +81,7 @@ func (o VerifyOptions) verify(ctx context.Context, catalog *backupstore.Catalog,
 	backups []*backupstore.Backup, kept *keeper) error {
 	out := []report.Verified{}
 	tally := report.Tally{}
-	err := o.proof(ctx, catalog, backups, kept, func(r backupstore.Report) {
+	unkept, err := o.proof(ctx, catalog, backups, kept, func(r backupstore.Report) {
 		tally.Add(r)
 		if o.JSON {
 			out = append(out, report.NewVerified(r))
@@ -90,19 +90,19 @@ func (o VerifyOptions) verify(ctx context.Context, catalog *backupstore.Catalog,
 		report.PrintVerified(o.Out, r, o.Part)
 	})
 	if err != nil {
-		return err
+		return errors.Join(err, unkept)
 	}
 	if o.JSON {
-		if err := wording.WriteJSON(o.Out, out); err != nil {
-			return err
-		}
+		err = wording.WriteJSON(o.Out, out)
 	}
-	return tally.Err(len(backups))
+	return errors.Join(tally.Err(len(backups)), err, unkept)
 }
 
 // proof proves backups, shows how far it is, calls each with what was found out, and keeps that.
+// unkept says why that could not be kept, which changes nothing of what was found out.
 func (o VerifyOptions) proof(ctx context.Context, catalog *backupstore.Catalog,
-	backups []*backupstore.Backup, kept *keeper, each func(backupstore.Report)) error {
+	backups []*backupstore.Backup, kept *keeper,
+	each func(backupstore.Report)) (unkept, err error) {
 	how := backupstore.VerifyOptions{Jobs: o.Jobs, Sample: o.Part,
 		Progress: &backupstore.VerifyProgress{}}
 	show := func() (stop func()) {
@@ -112,7 +112,7 @@ func (o VerifyOptions) proof(ctx context.Context, catalog *backupstore.Catalog,
 		})
 	}
 	stop := show()
-	err := catalog.Verify(ctx, backups, how, func(r backupstore.Report) error {
+	err = catalog.Verify(ctx, backups, how, func(r backupstore.Report) error {
 		kept.add(ctx, r)
 		if !o.JSON {
 			stop() // while something is printed
@@ -122,5 +122,5 @@ func (o VerifyOptions) proof(ctx context.Context, catalog *backupstore.Catalog,
 		return nil
 	})
 	stop()
-	return errors.Join(err, kept.end())
+	return kept.end(), err
 }

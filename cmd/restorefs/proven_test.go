@@ -97,3 +97,25 @@ func TestWhatVerifyFindsOutIsKeptWhereItMayBe(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatCannotBeKeptIsFoundOutNevertheless(t *testing.T) {
+	unwatched(t)
+	share, list := storetest.Fixtures(t)
+	bad := storetest.Find(t, list, "damaged with a sibling")
+	kept := t.TempDir()
+	if err := os.Chmod(kept, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	// So nothing can be kept, whoever runs this.
+	if err := os.Mkdir(filepath.Join(kept, "proven.lock"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{
+		{"verify", "--json", bad.ID}, {"map", "--verify", "--json", "--look", "0", bad.ID},
+	} {
+		out, stderr, code := restorefs(t, append(args, "--share", share, "--record", kept)...)
+		if code != exitcode.Damaged || !strings.Contains(stderr, "keep what was proven") || !json.Valid([]byte(out)) {
+			t.Errorf("%s: exit %d: %s%s", args, code, out, stderr)
+		}
+	}
+}
