@@ -9,7 +9,8 @@ import (
 )
 
 // versions recognise the files of backups by what a look at the share has seen of them: a copy of
-// the share with other times is another version. No file is read for it.
+// the share with other times of _metadata is another version. No file is read for it, and no time
+// of an object is in it.
 type versions map[*backupstore.Backup]string
 
 // of returns the version of a backup's files and of those of its parents.
