@@ -110,8 +110,8 @@ func (m *Map) legend() (keys []key) {
 		worst[c.Mark]++
 	}
 	if n := worst[Healed]; n > 0 {
-		keys = append(keys, key{healedShown, fmt.Sprintf("%-10s damaged, and another backup has "+
-			"the same bytes", wording.Count(n, "cell"))})
+		keys = append(keys, key{healedShown, fmt.Sprintf("%-10s damaged, and another backup had "+
+			"the same bytes when it was proven", wording.Count(n, "cell"))})
 	}
 	if n := worst[Lost]; n > 0 {
 		keys = append(keys, key{lostShown, fmt.Sprintf("%-10s damaged, and lost",

@@ -13,7 +13,7 @@ type Proof struct {
 	// Part is how much of the blocks with data was looked at, within (0, 1]; 1 is all.
 	Part float64 `json:"part"`
 	// Lost is how many bytes of the volume are damaged, Healed how many of these another backup of
-	// the volume has, so that readers get them.
+	// the volume had at that time, so that readers got them.
 	Lost   int64 `json:"lost,omitempty"`
 	Healed int64 `json:"healed,omitempty"`
 	// Damaged are the damaged ranges, the first MaxRanges of them.
@@ -26,7 +26,7 @@ type Proof struct {
 type Range struct {
 	Offset int64 `json:"offset"`
 	Length int64 `json:"length"`
-	// Healed says that another backup of the volume has these bytes.
+	// Healed says that another backup of the volume had these bytes at that time.
 	Healed bool `json:"healed,omitempty"`
 }
 

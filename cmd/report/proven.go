@@ -16,7 +16,8 @@ type Proven struct {
 	PartAt    *time.Time `json:"part_at"` // a part of it was, since then
 	Part      float64    `json:"part,omitempty"`
 	DamagedAt *time.Time `json:"damaged_at"`
-	// DamagedBytes of the volume are damaged; HealedBytes of these another backup has.
+	// DamagedBytes of the volume are damaged; HealedBytes of these another backup
+	// had at that time.
 	DamagedBytes int64 `json:"damaged_bytes,omitempty"`
 	HealedBytes  int64 `json:"healed_bytes,omitempty"`
 
@@ -62,9 +63,10 @@ func (p *Proven) Lines() (out []string) {
 		text := wording.Size(p.DamagedBytes) + " DAMAGED"
 		switch {
 		case p.HealedBytes == p.DamagedBytes && p.HealedBytes > 0:
-			text += ", and another backup has all of that"
+			text += ", and another backup had all of that when it was proven"
 		case p.HealedBytes > 0:
-			text += fmt.Sprintf(", of which another backup has %s", wording.Size(p.HealedBytes))
+			text += fmt.Sprintf(", of which another backup had %s when it was proven",
+				wording.Size(p.HealedBytes))
 		}
 		out = append(out, text+", "+when(p.DamagedAt))
 	}

@@ -23,3 +23,13 @@ func TestAProofThatFoundDamageIsNoProofThatAllIsRight(t *testing.T) {
 		t.Errorf("%q", lines)
 	}
 }
+
+func TestWhatAnotherBackupHadIsToldOfThatTime(t *testing.T) {
+	for _, healed := range []int64{256, 512} {
+		bad := &proven.Proof{At: time.Now(), Part: 1, Lost: 512, Healed: healed}
+		line := strings.Join(NewProven(proven.Last{All: bad, Bad: bad}).Lines(), "\n")
+		if !strings.Contains(line, "another backup had") || !strings.Contains(line, "when it was proven") {
+			t.Error(line)
+		}
+	}
+}

@@ -21,7 +21,7 @@ var signs = [...]sign{
 	{"part", "a part of it was proven", 0},
 	{"plain", "not proven yet", 0},
 	{"open", "Cinder is writing it, or did not complete it", 0},
-	{"healed", "damaged, and another backup has the same bytes", 1},
+	{"healed", "damaged, and another backup had the same bytes when it was proven", 1},
 	{"broken", "broken: something of it is missing", 2},
 	{"lost", "damaged", 3},
 }
