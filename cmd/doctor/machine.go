@@ -46,7 +46,7 @@ func Here() Machine {
 		Free: func(dir string) (int64, error) {
 			var s unix.Statfs_t
 			err := unix.Statfs(dir, &s)
-			return int64(s.Bavail) * s.Bsize, err
+			return int64(s.Bavail) * int64(s.Bsize), err
 		},
 		InStep: func() bool {
 			const unsynchronised = 5 // TIME_ERROR of adjtimex(2)
