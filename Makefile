@@ -10,6 +10,7 @@ MAN        ?= $(PREFIX)/share/man
 BUILD      := build
 TEST_KERNEL := $(BUILD)/test-kernel
 TEST_MACHINE := $(BUILD)/test-machine
+TEST_NFS   := $(BUILD)/test-nfs
 # Go's own stamp fails where the clone is another user's, and says nothing of a tree without .git.
 GIT        := git -c safe.directory='$(CURDIR)'
 VERSION    ?= $(or $(shell [ ! -e .git ] || $(GIT) describe --tags --always --dirty 2>/dev/null),$(shell grep -v -m 1 -e Format -e % -e '^$$' packaging/version),unknown)
@@ -28,7 +29,7 @@ TEST_PROGRAMS := qemu-utils xz-utils mmdebstrap fuse3 e2fsprogs xfsprogs lvm2 th
 # First the one whose tests wait most, beside which the others run.
 PACKAGES   := ./cmd/restorefs ./...
 
-.PHONY: help build man completion install packages version demo test lint unit unit1 test-arch test-packages setup test-systemd soak flips fuzz fuzz-build bench bench-cinder bench-mount fixtures clean
+.PHONY: help build man completion install packages version demo test lint unit unit1 test-arch test-packages setup test-systemd test-nfs soak flips fuzz fuzz-build bench bench-cinder bench-mount fixtures clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z1-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -129,7 +130,7 @@ setup: ## install what the end-to-end tests use (Debian, as root)
 
 # A kernel for the machines that tests boot, unpacked and not installed: boot/, and those of the modules that they use
 # which are not built in. busybox cannot read them as Debian 13 compresses them.
-TEST_MODULES := virtio|virtio_ring|virtio_pci|virtio_pci_legacy_dev|virtio_pci_modern_dev|virtio_blk|loop|fuse|autofs4
+TEST_MODULES := virtio|virtio_ring|virtio_pci|virtio_pci_legacy_dev|virtio_pci_modern_dev|virtio_blk|loop|fuse|autofs4|netfs|fscache|sunrpc|oid_registry|auth_rpcgss|grace|lockd|nfs_acl|nfs_ssc|dns_resolver|nfs|nfsv3|nfsv4|nfsd|sch_netem
 $(TEST_KERNEL)/modules:
 	rm -rf $(TEST_KERNEL) $(TEST_KERNEL).new
 	mkdir -p $(TEST_KERNEL).new/modules
@@ -143,16 +144,18 @@ $(TEST_KERNEL)/modules:
 TEST_PACKAGES := systemd-sysv udev fuse3 mount diffutils e2fsprogs kmod bash coreutils grep sed procps util-linux findutils base-passwd base-files dash
 comma := ,
 empty :=
-$(TEST_MACHINE)/root.ext4:
-	rm -rf $(TEST_MACHINE) $(TEST_MACHINE).new
-	mkdir -p $(TEST_MACHINE).new
+# That of a machine which serves NFS has more, and no systemd is started there.
+$(TEST_NFS)/root.ext4: TEST_PACKAGES += nfs-kernel-server nfs-common rpcbind iproute2
+$(TEST_MACHINE)/root.ext4 $(TEST_NFS)/root.ext4:
+	rm -rf $(@D) $(@D).new
+	mkdir -p $(@D).new
 	. /etc/os-release && mmdebstrap --quiet --variant=extract --hook-dir=/usr/share/mmdebstrap/hooks/merged-usr \
-	  --include=$(subst $(empty) $(empty),$(comma),$(TEST_PACKAGES)) $$VERSION_CODENAME $(TEST_MACHINE).new/root
-	cd $(TEST_MACHINE).new/root && cp usr/share/base-passwd/passwd.master etc/passwd && cp usr/share/base-passwd/group.master etc/group && \
+	  --include=$(subst $(empty) $(empty),$(comma),$(TEST_PACKAGES)) $$VERSION_CODENAME $(@D).new/root
+	cd $(@D).new/root && cp usr/share/base-passwd/passwd.master etc/passwd && cp usr/share/base-passwd/group.master etc/group && \
 	  chmod 4755 bin/fusermount3 && rm -rf usr/share/doc usr/share/locale usr/share/man var/cache/apt var/lib/apt/lists
-	mke2fs -q -t ext4 -O ^has_journal -d $(TEST_MACHINE).new/root $(TEST_MACHINE).new/root.ext4 600M
-	rm -rf $(TEST_MACHINE).new/root
-	mv $(TEST_MACHINE).new $(TEST_MACHINE)
+	mke2fs -q -t ext4 -O ^has_journal -d $(@D).new/root $(@D).new/root.ext4 600M
+	rm -rf $(@D).new/root
+	mv $(@D).new $(@D)
 
 # Roots of the Debians in which the deb is tried, with what their systems have when new and what mounts.
 TEST_ROOTS := $(BUILD)/test-roots
@@ -166,6 +169,9 @@ test-packages: $(TEST_ROOTS)/bookworm.tar $(TEST_ROOTS)/trixie.tar ## the packag
 
 test-systemd: ## the units and mount(8) in a virtual machine with systemd (after make setup)
 	RESTOREFS_TEST_SYSTEMD=1 $(GO) test -count=1 -v -timeout 40m -run '^TestUnderSystemd$$' ./cmd/restorefs
+
+test-nfs: $(TEST_NFS)/root.ext4 ## the kernel's NFS server and clients, and the program's, in a virtual machine (after make setup)
+	RESTOREFS_TEST_NFS=1 $(GO) test -count=1 -v -timeout 90m -run '^TestOverTheKernelsNFS$$' ./cmd/restorefs
 
 soak: ## kill restores at 30 random moments each, as root (SOAK=N for another number)
 	RESTOREFS_SOAK=$${SOAK:-30} RESTOREFS_TEST_ALL=1 $(GO) test -count=1 -v -timeout 60m -run '^TestAKilled' ./cmd/restorefs
