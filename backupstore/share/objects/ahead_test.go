@@ -29,7 +29,7 @@ func (f *failing) fetch(_ context.Context, parts [][]byte, _ int64, full func(in
 }
 
 func TestAFailedReadAheadIsNoErrorOfAReaderWhoComesLater(t *testing.T) {
-	a := newAhead(4 * blockBytes)
+	a := newAhead(16 * blockBytes) // enough while blocks that were forgotten are under way
 	f := &failing{ctx: t.Context()}
 	f.away.Store(true)
 	ahead := func() {

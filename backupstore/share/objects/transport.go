@@ -103,6 +103,10 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, fmt.Errorf("%s %s: %w", r.Method, r.URL.Path, errWrites)
 	}
 	ctx := r.Context()
+	// Asked for again, a page is the same one, and a HEAD is none.
+	if b, ok := ctx.Value(pagesKey{}).(*pages); ok && r.Method == http.MethodGet && b.more() {
+		return nil, errEndless
+	}
 	start := time.Now()
 	for try := 1; ; try++ {
 		resp, err := t.once(r)
@@ -152,7 +156,7 @@ func transient(ctx context.Context, resp *http.Response, err error) bool {
 	}
 	if err != nil {
 		_, certificate := errors.AsType[*tls.CertificateVerificationError](err)
-		return !certificate && !errors.Is(err, errEndless)
+		return !certificate
 	}
 	switch resp.StatusCode {
 	case http.StatusTooManyRequests, http.StatusRequestTimeout, http.StatusInternalServerError,
@@ -186,11 +190,6 @@ func (t *Transport) once(r *http.Request) (*http.Response, error) {
 	case <-ctx.Done():
 		cancel()
 		return nil, ctx.Err()
-	}
-	if b, ok := ctx.Value(pagesKey{}).(*pages); ok && b.more() {
-		<-t.flight
-		cancel()
-		return nil, errEndless
 	}
 	resp, err := t.http.RoundTrip(r.WithContext(ctx))
 	if err != nil {
