@@ -30,13 +30,18 @@ func lookAtTarget(path string, size int64) *report.Disk {
 	return report.NewDisk(s, err)
 }
 
-// tellContents prints the same for a disk that was written to a pipe or a qcow2 file, where it
-// cannot be read again. It looks at the backup instead, for a short time only.
-func tellContents(ctx context.Context, w io.Writer, v materialize.Source) {
+// lookAtBackup looks at a disk that was written to a pipe or into a qcow2 file, where it cannot be
+// read as it is: at the backup instead, and for a short time only.
+func lookAtBackup(ctx context.Context, v materialize.Source) *report.Disk {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	s, err := contents.Look(source.Reader{Ctx: ctx, V: v}, v.Size())
-	for _, line := range report.NewDisk(s, err).RestoredLines() {
+	return report.NewDisk(s, err)
+}
+
+// tellContents prints what lies on a disk that was written to a pipe.
+func tellContents(ctx context.Context, w io.Writer, v materialize.Source) {
+	for _, line := range lookAtBackup(ctx, v).RestoredLines() {
 		fmt.Fprintf(w, "note    %s\n", wording.Printable(line))
 	}
 }

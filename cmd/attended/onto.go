@@ -34,9 +34,5 @@ func (r *restoring) toQcow2(ctx context.Context, name string) error {
 	if r.done, left = r.engine.ToQcow2(ctx, name); !r.done.Restored {
 		return r.explained(name, left)
 	}
-	if err := errors.Join(r.finish(ctx), left); err != nil {
-		return err
-	}
-	tellContents(ctx, r.o.Err, r.engine.Volume())
-	return nil
+	return errors.Join(r.finish(ctx), left)
 }

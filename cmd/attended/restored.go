@@ -48,7 +48,11 @@ func (r *restoring) finish(ctx context.Context) error {
 		Verified:     len(done.Lost) == 0 && b.Doubt() == "", Seconds: done.Duration.Seconds(),
 		Healed: report.Ranges(done.Healed), Lost: report.Ranges(done.Lost), Notes: done.Notes,
 		Metadata: done.Record, Overlay: r.o.Engine.Overlay,
-		Disk: lookAtTarget(done.Path, done.Size),
+	}
+	if r.o.qcow2 {
+		out.Disk = lookAtBackup(ctx, r.engine.Volume())
+	} else {
+		out.Disk = lookAtTarget(done.Path, done.Size)
 	}
 	if r.cloud != nil {
 		out.VolumeID = r.cloud.Volume.ID

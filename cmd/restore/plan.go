@@ -149,7 +149,7 @@ func (r *Restore) plan(ctx context.Context, e materialize.Estimate) (Plan, error
 	if p.WriteBytes == 0 || p.Refused {
 		return p, nil
 	}
-	found, err := probe(ctx, r.volume, r.o.Copy.Jobs)
+	found, err := probe(ctx, r.volume, r.o.Copy.Jobs, r.o.Copy.BytesPerSecond)
 	if err != nil || found.PerSecond == 0 {
 		return p, err
 	}

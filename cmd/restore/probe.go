@@ -24,8 +24,9 @@ type probed struct {
 	PerSecond float64 // bytes of the volume; 0: nothing could be read in time
 }
 
-// probe reads data at places all over the volume for some seconds. It skips what cannot be read.
-func probe(ctx context.Context, vol materialize.Source, jobs int) (probed, error) {
+// probe reads data at places all over the volume for some seconds, no more in a second than limit
+// bytes if that is positive. It skips what cannot be read.
+func probe(ctx context.Context, vol materialize.Source, jobs int, limit int64) (probed, error) {
 	var runs []materialize.Range
 	for r, err := range vol.Runs(ctx) {
 		if err != nil {
@@ -51,7 +52,12 @@ func probe(ctx context.Context, vol materialize.Source, jobs int) (probed, error
 				readSome(short, vol, r, each, func(n int64) {
 					mu.Lock()
 					out.Bytes, last = out.Bytes+n, time.Now()
+					read := out.Bytes
 					mu.Unlock()
+					if limit > 0 {
+						at := time.Duration(float64(read) / float64(limit) * float64(time.Second))
+						pause(short, time.Until(start.Add(at)))
+					}
 				})
 			}
 		})
@@ -70,6 +76,16 @@ func probe(ctx context.Context, vol materialize.Source, jobs int) (probed, error
 		out.PerSecond = float64(out.Bytes) / last.Sub(start).Seconds()
 	}
 	return out, ctx.Err()
+}
+
+// pause waits for d, or until ctx ends.
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
 }
 
 // spread calls use with the numbers below n until it returns false. They come in the order of their

@@ -145,4 +145,19 @@ func TestADiskThatBeginsLikeAnotherImageIsTold(t *testing.T) {
 		!strings.Contains(stdout, want) {
 		t.Errorf("materialize: exit %d: %s", code, stdout)
 	}
+	// A qcow2 file begins as one; the disk in it need not.
+	if _, err := exec.LookPath("qemu-img"); err != nil {
+		return
+	}
+	needMount(t)
+	other := storetest.ID("other")
+	storetest.MustWrite(t, share, storetest.Spec{ID: other, VolumeID: storetest.ID("other's"),
+		Content: storetest.Text(1<<20, 1)})
+	for backup, told := range map[string]bool{id: true, other: false} {
+		stdout, stderr, code := restorefs(t, "materialize", "--share", share, "--format", "qcow2",
+			backup, filepath.Join(t.TempDir(), "disk.qcow2"))
+		if code != 0 || strings.Contains(stdout+stderr, want) != told {
+			t.Errorf("materialize --format qcow2: exit %d: %s%s", code, stdout, stderr)
+		}
+	}
 }
