@@ -94,7 +94,8 @@ func TestARunThatWasKilledIsContinued(t *testing.T) {
 				missing := differing(t, vol, path)
 				note := path + markerSuffix
 				if kind == "device" {
-					notes, _ := filepath.Glob(filepath.Join(state, "*"))
+					// Not the file that a note is written to before it has its name.
+					notes, _ := filepath.Glob(filepath.Join(state, "*"+markerSuffix))
 					note = strings.Join(append(notes, ""), "")
 				}
 				if _, err := os.Stat(note); err == nil {
