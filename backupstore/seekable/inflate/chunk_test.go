@@ -107,11 +107,11 @@ func TestZerosThatAreReportedAreZero(t *testing.T) {
 		want[(i+1)*130<<10+i] = 'x'
 	}
 	stored := compress(t, want, 6)
-	eachLoop(t, func(t *testing.T, plain bool) {
+	eachLoop(t, func(t *testing.T, use loops) {
 		var n notes
 		d := New(&memory{b: stored}, Options{Observer: &n})
 		defer d.Close()
-		d.plain = plain
+		d.loops = use
 		if got, err := inSteps(d, 1<<20); !bytes.Equal(got, want) {
 			t.Fatal(err)
 		}

@@ -28,6 +28,15 @@ const (
 	atEnd                 // what follows the last block
 )
 
+// loops says by which loops a core decodes symbols where it can choose.
+type loops uint8
+
+const (
+	allLoops    loops = iota // the fastest that this processor has
+	portable                 // those of Go
+	onlyCareful              // careful's alone
+)
+
 // core is the DEFLATE state machine. It writes into out; what is before pos,
 // back to the decoded offset from, is the history.
 type core struct {
@@ -51,7 +60,7 @@ type core struct {
 	header int64  // where the current block's header is, in bits
 	marks  *marks // placement of checkpoints; nil without an Observer
 	run    run    // set by a loop that stopped behind a run
-	plain  bool   // never use the fast loop (tests)
+	loops  loops  // which loops are used
 }
 
 // run is a part of out that a loop has passed without writing it, because it
@@ -95,10 +104,13 @@ func (c *core) decode(ctx context.Context, limit int) error {
 			if err := c.in.want(ctx, fastMargin); err != nil {
 				return err
 			}
-			if !c.plain && haveFast && len(c.in.buf)-c.in.pos >= fastMargin {
-				wrong = c.fast(stop)
-			} else {
+			switch {
+			case !haveFast || c.loops == onlyCareful || len(c.in.buf)-c.in.pos < fastMargin:
 				wrong = c.careful(stop)
+			case hasLoop && c.loops == allLoops:
+				wrong = c.fastest(stop)
+			default:
+				wrong = c.fast(stop)
 			}
 			if c.run.end > 0 {
 				c.fill()

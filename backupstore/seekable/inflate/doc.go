@@ -12,6 +12,7 @@
 //	block.go       block headers
 //	core.go        the state machine over blocks; the only caller of the loops
 //	fast.go        the hot loop (package unsafe; only where its list of processors says)
+//	fast_amd64.s   the same in assembly, for processors with BMI2; fast_amd64.go calls it
 //	careful.go     one symbol at a time: end of input, other processors, purego
 //	checkpoint.go  placement, recording and encoding of checkpoints
 //	decoder.go     Decoder: reads, skips, windows, buffers

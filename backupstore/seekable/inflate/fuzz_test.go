@@ -18,10 +18,10 @@ const fuzzLimit = 2 << 20
 
 // decodeDeflate decodes at most fuzzLimit bytes of DEFLATE data behind a zlib
 // header. err is nil if the data ends well within.
-func decodeDeflate(data []byte, plain bool, o stream.Observer) (out []byte, err error) {
+func decodeDeflate(data []byte, use loops, o stream.Observer) (out []byte, err error) {
 	d := New(&memory{b: append([]byte{0x78, 0x9c}, data...)}, Options{NoChecksum: true, Observer: o, Spacing: minSpacing})
 	defer d.Close()
-	d.plain = plain
+	d.loops = use
 	out = make([]byte, fuzzLimit)
 	n, err := d.Read(context.Background(), out)
 	if err == io.EOF {
@@ -56,8 +56,8 @@ func seeds(f *testing.F) {
 func FuzzDecode(f *testing.F) {
 	seeds(f)
 	f.Fuzz(func(t *testing.T, data []byte) {
-		got, err := decodeDeflate(data, false, nil)
-		careful, carefulErr := decodeDeflate(data, true, nil)
+		got, err := decodeDeflate(data, allLoops, nil)
+		careful, carefulErr := decodeDeflate(data, onlyCareful, nil)
 		if !bytes.Equal(got, careful) || (err == nil) != (carefulErr == nil) {
 			t.Fatalf("loops differ: %d bytes, %v; careful %d bytes, %v", len(got), err, len(careful), carefulErr)
 		}
@@ -121,7 +121,7 @@ func FuzzResume(f *testing.F) {
 	seeds(f)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var n notes
-		want, err := decodeDeflate(data, false, &n)
+		want, err := decodeDeflate(data, allLoops, &n)
 		for _, cp := range n.points {
 			d, rerr := Resume(&memory{b: append([]byte{0x78, 0x9c}, data...)}, cp, Options{})
 			if rerr != nil {

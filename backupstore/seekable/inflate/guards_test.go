@@ -250,11 +250,11 @@ func TestEachRuleOfDeflateIsHeldTo(t *testing.T) {
 			// With much behind it the fast loop meets it, with little the careful one.
 			for _, behind := range []int{8, 64, 100 << 10} {
 				src := &memory{b: append(stored[:len(stored):len(stored)], make([]byte, behind)...)}
-				eachLoop(t, func(t *testing.T, plain bool) {
+				eachLoop(t, func(t *testing.T, use loops) {
 					for _, step := range []int{1, 7, 1 << 20} {
 						for _, observer := range []stream.Observer{nil, &notes{}} {
 							d := New(src, Options{Observer: observer})
-							d.plain = plain
+							d.loops = use
 							got, err := inSteps(d, step)
 							d.Close()
 							if reason(err) != o.want || len(got) != len(before)+o.before || !bytes.HasPrefix(got, before) {
@@ -266,7 +266,7 @@ func TestEachRuleOfDeflateIsHeldTo(t *testing.T) {
 						if err != nil {
 							t.Fatal(err)
 						}
-						d.plain = plain
+						d.loops = use
 						got, err := inSteps(d, step)
 						d.Close()
 						if reason(err) != o.want || len(got) != o.before {
@@ -293,10 +293,10 @@ func TestTheFarthestDistancesAreTaken(t *testing.T) {
 	want := string(before) + "a012"
 	for _, behind := range []int{8, 64} {
 		src := &memory{b: append(stored[:len(stored):len(stored)], make([]byte, behind)...)}
-		eachLoop(t, func(t *testing.T, plain bool) {
+		eachLoop(t, func(t *testing.T, use loops) {
 			d := New(src, Options{})
 			defer d.Close()
-			d.plain = plain
+			d.loops = use
 			if got, err := inSteps(d, 1000); string(got) != want || err != io.EOF {
 				t.Fatalf("%q, %v", got, err)
 			}
@@ -312,10 +312,10 @@ func TestAStreamThatIsCutSaysSo(t *testing.T) {
 	stored := compress(t, want[:300], 0)
 	for name, s := range map[string][]byte{"of codes": whole, "stored": stored} {
 		for cut := range len(s) {
-			eachLoop(t, func(t *testing.T, plain bool) {
+			eachLoop(t, func(t *testing.T, use loops) {
 				d := New(&memory{b: s[:cut]}, Options{})
 				defer d.Close()
-				d.plain = plain
+				d.loops = use
 				got, err := inSteps(d, 4096)
 				if err == io.EOF {
 					err = d.Finish(context.Background())

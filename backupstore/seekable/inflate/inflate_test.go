@@ -145,10 +145,14 @@ func readAll(d stream.Decoder, piece int) ([]byte, error) {
 	}
 }
 
-// eachLoop runs a test with and without the fast loop.
-func eachLoop(t *testing.T, f func(t *testing.T, plain bool)) {
-	t.Run("fast", func(t *testing.T) { f(t, false) })
-	t.Run("careful", func(t *testing.T) { f(t, true) })
+// eachLoop runs a test with the fastest loop of this processor, with Go's fast loop, and without
+// either.
+func eachLoop(t *testing.T, f func(t *testing.T, use loops)) {
+	t.Run("fastest", func(t *testing.T) { f(t, allLoops) })
+	if hasLoop {
+		t.Run("portable", func(t *testing.T) { f(t, portable) })
+	}
+	t.Run("careful", func(t *testing.T) { f(t, onlyCareful) })
 }
 
 func sample(t testing.TB) map[string]struct{ stored, want []byte } {
@@ -179,10 +183,10 @@ func sample(t testing.TB) map[string]struct{ stored, want []byte } {
 func TestStreamsOfAllKindsDecode(t *testing.T) {
 	for name, s := range sample(t) {
 		t.Run(name, func(t *testing.T) {
-			eachLoop(t, func(t *testing.T, plain bool) {
+			eachLoop(t, func(t *testing.T, use loops) {
 				for _, piece := range []int{1 << 20, 1013} {
 					d := New(&memory{b: s.stored}, Options{})
-					d.plain = plain
+					d.loops = use
 					got, err := readAll(d, piece)
 					if err != nil || !bytes.Equal(got, s.want) {
 						t.Fatalf("pieces of %d: %d bytes, want %d, error %v", piece, len(got), len(s.want), err)
@@ -201,11 +205,11 @@ func TestEveryCheckpointResumes(t *testing.T) {
 	ctx := context.Background()
 	for name, s := range sample(t) {
 		t.Run(name, func(t *testing.T) {
-			eachLoop(t, func(t *testing.T, plain bool) {
+			eachLoop(t, func(t *testing.T, use loops) {
 				src := &memory{b: s.stored}
 				var n notes
 				d := New(src, Options{Observer: &n, Spacing: minSpacing})
-				d.plain = plain
+				d.loops = use
 				if got, err := readAll(d, 100000); err != nil || !bytes.Equal(got, s.want) {
 					t.Fatalf("first pass: error %v", err)
 				}
@@ -222,7 +226,7 @@ func TestEveryCheckpointResumes(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					d.plain = plain
+					d.loops = use
 					got := make([]byte, min(len(s.want)-int(cp.Out), 100000))
 					if _, err := d.Read(ctx, got); err != nil || !bytes.Equal(got, s.want[cp.Out:][:len(got)]) {
 						t.Fatalf("resumed at %d: error %v or wrong bytes", cp.Out, err)
@@ -243,10 +247,10 @@ func TestEveryCheckpointResumes(t *testing.T) {
 func TestTruncatedStreamsFailAfterTheRightBytes(t *testing.T) {
 	want := diskLike(300000, 3)
 	stored := compress(t, want, 6)
-	eachLoop(t, func(t *testing.T, plain bool) {
+	eachLoop(t, func(t *testing.T, use loops) {
 		for cut := 0; cut < len(stored); cut += 1 + cut/20 + rand.IntN(5) {
 			d := New(&memory{b: stored[:cut]}, Options{})
-			d.plain = plain
+			d.loops = use
 			got, err := readAll(d, 4096)
 			var ce *stream.CorruptError
 			if !errors.Is(err, io.ErrUnexpectedEOF) || !errors.As(err, &ce) {

@@ -135,10 +135,10 @@ func TestOddCodesDecode(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		eachLoop(t, func(t *testing.T, plain bool) {
+		eachLoop(t, func(t *testing.T, use loops) {
 			d := New(&memory{b: wrap(data, want)}, Options{})
 			defer d.Close()
-			d.plain = plain
+			d.loops = use
 			got, err := readAll(d, 100000)
 			if err != nil || !bytes.Equal(got, want) {
 				t.Fatalf("seed %d: %d of %d bytes, error %v", seed, len(got), len(want), err)

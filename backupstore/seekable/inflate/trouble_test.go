@@ -160,10 +160,10 @@ func TestACodeThatIsCutIsNoOtherError(t *testing.T) {
 func mustBeCut(t *testing.T, stored []byte) {
 	t.Helper()
 	for cut := range len(stored) + 1 {
-		eachLoop(t, func(t *testing.T, plain bool) {
+		eachLoop(t, func(t *testing.T, use loops) {
 			d := New(&memory{b: bytes.Clone(stored[:cut])}, Options{})
 			defer d.Close()
-			d.plain = plain
+			d.loops = use
 			if _, err := inSteps(d, 100); !errors.Is(err, io.ErrUnexpectedEOF) {
 				t.Errorf("cut at %d of %d: %v", cut, len(stored), err)
 			}
