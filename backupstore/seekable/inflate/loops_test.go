@@ -83,7 +83,7 @@ func inLockstep(tb testing.TB, data []byte, r *rand.Rand, outs [2][]byte) {
 				own.offset(), own.in.bit(), own.state, err,
 				twin.offset(), twin.in.bit(), twin.state, twinErr)
 		}
-		if !bytes.Equal(own.out[:own.pos], twin.out[:own.pos]) {
+		if !bytes.Equal(own.out[before:own.pos], twin.out[before:own.pos]) {
 			tb.Fatalf("other bytes than Go's loop before %d", own.offset())
 		}
 		if !slices.Equal(own.marks.refs, twin.marks.refs) {
