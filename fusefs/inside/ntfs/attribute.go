@@ -167,11 +167,8 @@ func (n *inode) isDir() bool { return n.flags&recordDir != 0 }
 
 // readList reads the list of attributes, if there is one.
 func (n *inode) readList() error {
-	a, err := n.baseAttribute(attrList, "")
-	if isNotExist(err) {
-		return nil
-	}
-	if err != nil {
+	a, ok, err := n.findBase(attrList, "")
+	if err != nil || !ok {
 		return err
 	}
 	b, err := n.f.small(a, maxList)
@@ -197,16 +194,21 @@ func (n *inode) readList() error {
 	return nil
 }
 
-// baseAttribute returns the first attribute of a kind and name in the record itself. The
-// error is fs.ErrNotExist (errors.Is) if there is none.
-func (n *inode) baseAttribute(kind uint32, name string) (found attribute, err error) {
-	ok := false
+// findBase returns the first attribute of a kind and name in the record itself; ok says that
+// there is one.
+func (n *inode) findBase(kind uint32, name string) (found attribute, ok bool, err error) {
 	err = n.attributes(n.f, func(a attribute) bool {
 		if ok = a.kind == kind && string(a.name) == name; ok {
 			found = a
 		}
 		return !ok
 	})
+	return found, ok, err
+}
+
+// baseAttribute is findBase, of which the error is fs.ErrNotExist (errors.Is) if there is none.
+func (n *inode) baseAttribute(kind uint32, name string) (found attribute, err error) {
+	found, ok, err := n.findBase(kind, name)
 	if err == nil && !ok {
 		err = fmt.Errorf("find the attribute %#x of %s: %w", kind, recordName(n.number),
 			fs.ErrNotExist)

@@ -38,7 +38,7 @@ func (n *inode) indexBlock(blocks *stream, b []byte, off int64, where string) er
 	if err := blocks.meta(b, off); err != nil {
 		return err
 	}
-	if err := fixups(b, indexMagic, where); err != nil {
+	if err := fixups(b, indexMagic, func() string { return where }); err != nil {
 		return err
 	}
 	if !n.f.isBlockAt(b, off) {

@@ -27,21 +27,21 @@ const (
 var errNotUsed = errors.New("it belongs to no file")
 
 // fixups makes a block whole that was read: the last two bytes of each sector were put
-// elsewhere when it was written, so that a write which was cut short is seen.
-func fixups(b []byte, magic, where string) error {
+// elsewhere when it was written, so that a write which was cut short is seen. where names it.
+func fixups(b []byte, magic string, where func() string) error {
 	if string(b[:4]) != magic {
-		return corrupt(where, "it begins with %q", b[:4])
+		return corrupt(where(), "it begins with %q", b[:4])
 	}
 	at, count := int(le.Uint16(b[4:])), int(le.Uint16(b[6:]))
 	if count != len(b)/sectorBytes+1 || at < 8 || at+2*count > len(b) || at%2 != 0 ||
 		len(b)%sectorBytes != 0 {
-		return corrupt(where, "%d ends of sectors at byte %d", count, at)
+		return corrupt(where(), "%d ends of sectors at byte %d", count, at)
 	}
 	mark := le.Uint16(b[at:])
 	for i := 1; i < count; i++ {
 		end := b[i*sectorBytes-2:]
 		if le.Uint16(end) != mark {
-			return corrupt(where, "it was not written to its end")
+			return corrupt(where(), "it was not written to its end")
 		}
 		end[0], end[1] = b[at+2*i], b[at+2*i+1]
 	}
@@ -50,8 +50,7 @@ func fixups(b []byte, magic, where string) error {
 
 // parseRecord checks what was read as a record.
 func (f *FS) parseRecord(b []byte, number uint64) (record, error) {
-	where := recordName(number)
-	if err := fixups(b, fileMagic, where); err != nil {
+	if err := fixups(b, fileMagic, func() string { return recordName(number) }); err != nil {
 		return record{}, err
 	}
 	r := record{
@@ -60,14 +59,15 @@ func (f *FS) parseRecord(b []byte, number uint64) (record, error) {
 	}
 	// Windows XP and later write the number of a record into it, where there is room.
 	if own := le.Uint32(b[44:]); r.first >= 48 && le.Uint16(b[4:]) >= 48 && own != uint32(number) {
-		return record{}, corrupt(where, "record %d is in its place", own)
+		return record{}, corrupt(recordName(number), "record %d is in its place", own)
 	}
 	used := int64(le.Uint32(b[24:]))
 	if used > int64(len(b)) || r.first < 42 || int64(r.first)+8 > used || r.first%4 != 0 {
-		return record{}, corrupt(where, "its attributes would be from byte %d to %d", r.first, used)
+		return record{}, corrupt(recordName(number), "its attributes would be from byte %d to %d",
+			r.first, used)
 	}
 	if r.flags&recordUsed == 0 {
-		return record{}, fmt.Errorf("read %s: %w", where, errNotUsed)
+		return record{}, fmt.Errorf("read %s: %w", recordName(number), errNotUsed)
 	}
 	r.b = b[:used]
 	return r, nil
