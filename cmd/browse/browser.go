@@ -14,6 +14,7 @@ import (
 // browser has the disk of a backup open, and tells what is to be known of it, each thing once.
 type browser struct {
 	out, err io.Writer
+	lines    *lines // that wait to be written to out; or nil
 	json     bool
 	backup   string // its id
 	disk     *files.Disk
@@ -73,6 +74,7 @@ func (b *browser) note(text string) {
 	}
 	if !b.noted[text] {
 		b.noted[text] = true
+		b.lines.flush() // console.CheckedWriter keeps the error
 		fmt.Fprintf(b.err, "note    %s%s\n", b.about, wording.Printable(text))
 	}
 }
@@ -80,10 +82,12 @@ func (b *browser) note(text string) {
 // told prints a file that failed.
 func (b *browser) told(path string, err error) {
 	b.add(err)
+	b.lines.flush()
 	fmt.Fprintf(b.err, "restorefs: %s: %s\n", filereport.Name(path), exitcode.Explain(err))
 }
 
 // left prints a file that was left out.
 func (b *browser) left(path, why string) {
+	b.lines.flush()
 	fmt.Fprintf(b.err, "left out: %s: %s\n", filereport.Name(path), why)
 }

@@ -13,10 +13,15 @@ func (b *browser) list(
 	nodes []*files.Node,
 	listing files.Listing,
 	done string,
-) error {
+) (err error) {
+	end := b.gather()
+	defer func() {
+		if failed := end(); err == nil {
+			err = failed
+		}
+	}()
 	var out *filereport.List
 	if b.json {
-		var err error
 		if out, err = filereport.NewList(b.out, b.backup, b.disk); err != nil {
 			return err
 		}

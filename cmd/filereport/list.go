@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"io/fs"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -20,6 +19,9 @@ import (
 // Name is a name of a guest as a terminal may show it. One with other characters than those
 // that are drawn is as bash reads it: $'...', which loses nothing.
 func Name(name string) string {
+	if plain(name) {
+		return name
+	}
 	if utf8.ValidString(name) && safetext.Printable(name) == name &&
 		!strings.HasPrefix(name, "$'") {
 		return name
@@ -27,62 +29,14 @@ func Name(name string) string {
 	return wording.ShellWord(name)
 }
 
-// Long is a file as ls -l shows it, with times in UTC.
-func Long(n *files.Node, name string) string {
-	a := n.Attr
-	size := fmt.Sprint(a.Size)
-	if n.IsDevice() {
-		size = fmt.Sprintf("%d, %d", unix.Major(a.Rdev), unix.Minor(a.Rdev))
-	}
-	name = Name(name)
-	if n.IsLink() {
-		target, err := n.Target()
-		if err != nil {
-			target = "?"
-		}
-		name += " -> " + Name(target)
-	}
-	return fmt.Sprintf(
-		"%s %3d %5d %5d %12s %s %s",
-		modeWord(a.Mode),
-		a.Nlink,
-		a.UID,
-		a.GID,
-		size,
-		a.Mtime.UTC().Format(time.DateTime),
-		name,
-	)
-}
-
-// modeWord is a mode as ls has it: drwxr-xr-x.
-func modeWord(mode uint32) string {
-	kinds := map[uint32]byte{
-		unix.S_IFDIR:  'd',
-		unix.S_IFREG:  '-',
-		unix.S_IFLNK:  'l',
-		unix.S_IFCHR:  'c',
-		unix.S_IFBLK:  'b',
-		unix.S_IFIFO:  'p',
-		unix.S_IFSOCK: 's',
-	}
-	out := []byte("?" + fs.FileMode(mode & 0o777).String()[1:])
-	if k, ok := kinds[mode&unix.S_IFMT]; ok {
-		out[0] = k
-	}
-	for _, special := range []struct {
-		bit   uint32
-		at    int
-		x, no byte
-	}{{unix.S_ISUID, 3, 's', 'S'}, {unix.S_ISGID, 6, 's', 'S'}, {unix.S_ISVTX, 9, 't', 'T'}} {
-		if mode&special.bit != 0 {
-			if out[special.at] == 'x' {
-				out[special.at] = special.x
-			} else {
-				out[special.at] = special.no
-			}
+// plain says whether a name is one of those that most are: ASCII that is drawn, without "$".
+func plain(name string) bool {
+	for i := range len(name) {
+		if c := name[i]; c < ' ' || c > '~' || c == '$' {
+			return false
 		}
 	}
-	return string(out)
+	return true
 }
 
 // Part is a part of a disk in JSON; its fields are a contract.

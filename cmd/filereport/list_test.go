@@ -23,6 +23,8 @@ func TestNames(t *testing.T) {
 	for name, want := range map[string]string{
 		"plain":            "plain",
 		"with space":       "with space",
+		"a$'b":             "a$'b",
+		"del\x7fete":       `$'del\177ete'`,
 		"Zürich 日本":        "Zürich 日本",
 		"new\nline":        `$'new\nline'`,
 		"bad\xffbyte":      `$'bad\377byte'`,
