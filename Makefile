@@ -29,7 +29,7 @@ TEST_PROGRAMS := qemu-utils xz-utils mmdebstrap fuse3 e2fsprogs xfsprogs lvm2 th
 # First the one whose tests wait most, beside which the others run.
 PACKAGES   := ./cmd/restorefs ./...
 
-.PHONY: help build man completion install packages version demo test lint unit unit1 test-arch test-packages setup test-systemd test-nfs soak flips fuzz fuzz-build bench bench-cinder bench-mount fixtures clean
+.PHONY: help build man completion install packages version demo test lint unit unit1 test-arch test-packages setup test-systemd test-nfs test-guests soak flips fuzz fuzz-build bench bench-cinder bench-mount fixtures clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z1-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -175,6 +175,21 @@ test-systemd: ## the units and mount(8) in a virtual machine with systemd (after
 
 test-nfs: $(TEST_NFS)/root.ext4 ## the kernel's NFS server and clients, and the program's, in a virtual machine (after make setup)
 	RESTOREFS_TEST_NFS=1 $(GO) test -count=1 -v -timeout 90m -run '^TestOverTheKernelsNFS$$' ./cmd/restorefs
+
+# Roots of the Debians whose programs make file systems. unstable is read from mirrors that stand still, too.
+GUEST_ROOTS := $(BUILD)/test-guests
+GUEST_PACKAGES := e2fsprogs,xfsprogs,dosfstools,exfatprogs,ntfs-3g,btrfs-progs,lvm2
+$(GUEST_ROOTS)/%:
+	mkdir -p $(GUEST_ROOTS)
+	rm -rf $@.new
+	mmdebstrap --quiet --variant=extract --hook-dir=/usr/share/mmdebstrap/hooks/merged-usr \
+	  --aptopt='Acquire::Check-Valid-Until "false"' --include=$(GUEST_PACKAGES) $* $@.new
+	mv $@.new $@
+
+GUESTS     := bookworm trixie unstable
+test-guests: $(addprefix $(GUEST_ROOTS)/,$(GUESTS)) ## file systems made by the programs of Debian 12, 13 and unstable, as root (GUESTS=unstable for one)
+	for root in $^; do echo "$$root:"; RESTOREFS_GUEST_ROOT=$$PWD/$$root RESTOREFS_XFS_FORMS=1 RESTOREFS_TEST_ALL=1 $(GO) test -count=1 -timeout 40m \
+	  -run 'ViewIsOurs|ViewOfNTFS3G|EachForm|WhatWasCopied|IsWhat|WhereLVMSays|OfTheTools|FileInPieces' ./fusefs/inside/... || exit 1; done
 
 soak: ## kill restores at 30 random moments each, as root (SOAK=N for another number)
 	RESTOREFS_SOAK=$${SOAK:-30} RESTOREFS_TEST_ALL=1 $(GO) test -count=1 -v -timeout 60m -run '^TestAKilled' ./cmd/restorefs

@@ -14,11 +14,10 @@ import (
 	"github.com/restorefs/restorefs/backupstore/storetest/leaktest/need"
 )
 
-// Command runs a program and returns what it printed.
+// Command runs a program, see [Program], and returns what it printed.
 func Command(t testing.TB, name string, args ...string) string {
 	t.Helper()
-	need.Program(t, name)
-	out, err := exec.Command(name, args...).CombinedOutput()
+	out, err := Program(t, name, args...).CombinedOutput()
 	if err != nil {
 		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
 	}

@@ -6,7 +6,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -22,13 +21,15 @@ type tools struct {
 	conf  string
 	loops []string
 	disks []string
+
+	extent int64 // bytes of one, of the group
 }
 
 func newTools(t *testing.T, disks ...string) *tools {
 	t.Helper()
 	guest.NeedMount(t)
 	need.Program(t, "lvm", "losetup")
-	l := &tools{t: t, conf: t.TempDir(), disks: disks}
+	l := &tools{t: t, conf: t.TempDir(), disks: disks, extent: 256 << 10}
 	filter := ""
 	for _, disk := range disks {
 		loop := strings.TrimSpace(guest.Command(t, "losetup", "-f", "--show", disk))
@@ -45,7 +46,8 @@ func newTools(t *testing.T, disks ...string) *tools {
 
 func (l *tools) run(args ...string) string {
 	l.t.Helper()
-	cmd := exec.Command(
+	cmd := guest.Program(
+		l.t,
 		"lvm",
 		append(args[:1:1], append([]string{"--driverloaded", "n"}, args[1:]...)...)...)
 	cmd.Env = append(os.Environ(), "LVM_SYSTEM_DIR="+l.conf, "LVM_SUPPRESS_FD_WARNINGS=1")
@@ -134,8 +136,9 @@ func (l *tools) compare(v *Volume) {
 		for _, r := range ranges {
 			name, extents, _ := strings.Cut(r, ":")
 			from, to, _ := strings.Cut(extents, "-")
-			begin := 1<<20 + number(l.t, from)<<18
-			parts = append(parts, l.bytes(name, begin, (number(l.t, to)+1)<<18+1<<20-begin))
+			begin := l.start(name) + number(l.t, from)*l.extent
+			end := l.start(name) + (number(l.t, to)+1)*l.extent
+			parts = append(parts, l.bytes(name, begin, end-begin))
 		}
 		if len(parts) == 1 {
 			want = append(want, parts[0]...)
@@ -163,6 +166,62 @@ func (l *tools) compare(v *Volume) {
 	}
 	if n, err := v.ReadAt(p, v.Size-5); n != 5 || !errors.Is(err, io.EOF) {
 		l.t.Errorf("%s: %d bytes at its end, %v", v.Name, n, err)
+	}
+}
+
+// start returns where the extents of a physical volume begin.
+func (l *tools) start(loop string) int64 {
+	l.t.Helper()
+	return number(l.t, strings.TrimSpace(l.run("pvs", "--noheadings", "--units", "b", "--nosuffix",
+		"-o", "pe_start", loop)))
+}
+
+// formsEnv says that more than one form is made: the tools of LVM take their time.
+const formsEnv = "RESTOREFS_LVM_FORMS"
+
+// Groups, physical volumes and volumes of all forms that have something to do with where data is.
+func TestEachFormOfAGroupIsRead(t *testing.T) {
+	list := []struct {
+		pv, vg string
+		extent int64
+		lv     string
+	}{
+		{"", "-s 64k", 64 << 10, "-L 5M"},
+		{"", "-s 4M", 4 << 20, "-L 12M"},
+		{"--dataalignment 3M", "-s 1M", 1 << 20, "-L 9M -i 2 -I 4k"},
+		{"--dataalignment 64k --dataalignmentoffset 12k", "-s 128k", 128 << 10, "-L 7M -i 2 -I 128k"},
+		{"--bootloaderareasize 2M", "-s 256k", 256 << 10, "-L 8M -i 2 -I 32k"},
+		{"--metadatasize 4M", "-s 512k", 512 << 10, "-L 15M"},
+		{"--pvmetadatacopies 2", "-s 256k", 256 << 10, "-L 10M -i 2 -I 256k"},
+		{"--labelsector 3", "-s 256k", 256 << 10, "-L 3M"},
+		{"", "-s 384k --alloc anywhere", 384 << 10, "-l 45%VG"},
+		{"", "-s 256k --vgmetadatacopies 1 --maxlogicalvolumes 7", 256 << 10, "-L 6M --contiguous y"},
+	}
+	if os.Getenv(guest.RootEnv) == "" && os.Getenv(formsEnv) == "" {
+		list = list[3:4]
+	}
+	for _, c := range list {
+		t.Run(c.pv+c.vg+c.lv, func(t *testing.T) {
+			l := newTools(t, noise(t, "one", 24), noise(t, "two", 24))
+			l.extent = c.extent
+			l.run(append(append([]string{"pvcreate", "-q", "-ff", "-y"}, strings.Fields(c.pv)...), l.loops...)...)
+			l.run(append(append([]string{"vgcreate", "-q"}, strings.Fields(c.vg)...), append([]string{"forms"}, l.loops...)...)...)
+			for _, name := range []string{"first", "second"} {
+				l.run(append(append([]string{"lvcreate", "-q", "-an", "-Zn", "-Wn", "-n", name}, strings.Fields(c.lv)...),
+					"forms")...)
+			}
+			volumes, problems := Look(l.sources())
+			if len(problems) > 0 || len(volumes) != 2 {
+				t.Fatalf("%d volumes, %q", len(volumes), problems)
+			}
+			for _, v := range volumes {
+				if v.Problem != "" {
+					t.Errorf("%s: %s", v.Name, v.Problem)
+					continue
+				}
+				l.compare(v)
+			}
+		})
 	}
 }
 
