@@ -15,6 +15,9 @@ func advised(err error) error {
 	if none, ok := errors.AsType[*files.NoPartError](err); ok {
 		return cmdline.WrongUsage(fmt.Errorf("%w; \"restorefs ls BACKUP\" lists its parts", none))
 	}
+	if none, ok := errors.AsType[*inside.NothingBesideError](err); ok {
+		return besideAdvice(err, none)
+	}
 	var closed []*inside.Part
 	if e, ok := errors.AsType[*inside.UnreadableError](err); ok {
 		closed = append(closed, e.Part)
@@ -26,6 +29,17 @@ func advised(err error) error {
 		return fmt.Errorf("%w%s", err, advice)
 	}
 	return err
+}
+
+// besideAdvice adds to the error of a disk of --with what can be done about it.
+func besideAdvice(err error, none *inside.NothingBesideError) error {
+	for _, kind := range none.Kinds {
+		if strings.HasPrefix(kind, "LUKS") {
+			return fmt.Errorf("%w\n(--luks-key-file or --luks-from-cloud gives the key of what is "+
+				"encrypted)", err)
+		}
+	}
+	return fmt.Errorf("%w\n(leave out its --with)", err)
 }
 
 // noFiles is the error for a disk of which no files are read.

@@ -51,7 +51,7 @@ func opened(ctx context.Context, o Options, fn func(*browser, *locate.Share) err
 				"\"restorefs overlay list %s\"", backup.ID, o.Overlay, o.Overlay)
 	}
 	if err != nil {
-		return err
+		return advised(err)
 	}
 	defer disk.Close()
 	b := &browser{out: o.Out, err: o.Err, json: o.JSON, backup: backup.ID, disk: disk}

@@ -25,8 +25,8 @@ type Options struct {
 	Overlay string
 	// With are backups of other disks of the same server: volumes of LVM can lie on them too.
 	With []*backupstore.Backup
-	// Unlock unlocks the disk if it is encrypted; the error is luks.ErrNone (errors.Is) if it is
-	// not. nil: an encrypted disk stays so.
+	// Unlock unlocks the disk, and each of With, if it is encrypted; the error is luks.ErrNone
+	// (errors.Is) if it is not. nil: an encrypted disk stays so.
 	Unlock func(context.Context, *backupstore.Backup, io.ReaderAt, int64) (luks.Disk, error)
 	// Reads is told what is read of the disk; nil: nobody is.
 	Reads *Reads
@@ -85,7 +85,7 @@ func Open(
 		}
 		d.overlay, d.reader.over = over, over
 	}
-	beside, err := d.openOthers(ctx, catalog, o.With)
+	beside, err := d.openOthers(ctx, catalog, o)
 	if err == nil {
 		err = d.look(ctx, b, o.Unlock, beside)
 	}
@@ -117,21 +117,31 @@ func (d *Disk) look(ctx context.Context, b *backupstore.Backup,
 	return err
 }
 
-// openOthers opens the disks beside it.
+// openOthers opens the disks beside it, and unlocks those that are encrypted.
 func (d *Disk) openOthers(
 	ctx context.Context,
 	catalog *backupstore.Catalog,
-	with []*backupstore.Backup,
+	o Options,
 ) (out []inside.Beside, err error) {
-	for _, b := range with {
+	for _, b := range o.With {
 		volume, err := catalog.Open(ctx, b)
 		if err != nil {
 			return nil, fmt.Errorf("open backup %s beside it: %w", b.ID, err)
 		}
 		r := d.cache.Volume("of backup "+b.ID, volume).NewReader()
 		d.others = append(d.others, r)
-		out = append(out, inside.Beside{Name: "backup " + b.ID, Size: volume.Size(),
-			R: &diskReader{ctx: ctx, base: r}})
+		beside := inside.Beside{Name: "backup " + b.ID, Size: volume.Size(),
+			R: &diskReader{ctx: ctx, base: r}}
+		if o.Unlock != nil {
+			plain, err := o.Unlock(ctx, b, beside.R, beside.Size)
+			switch {
+			case err == nil:
+				beside.R, beside.Size = plain.On(beside.R), plain.Size()
+			case !errors.Is(err, luks.ErrNone):
+				return nil, fmt.Errorf("the disk beside it: %w", err)
+			}
+		}
+		out = append(out, beside)
 	}
 	return out, nil
 }

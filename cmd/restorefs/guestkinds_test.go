@@ -97,6 +97,49 @@ func TestAVolumeOverTwoDisksIsReadWithTheOther(t *testing.T) {
 	if _, told, code := restorefs(t, "ls", "--share", share, "--with", ids[0], ids[0], "/"); code != 2 {
 		t.Errorf("with itself: exit %d: %s", code, told)
 	}
+	none := smallBackup(t, share, "no LVM")
+	if _, told, code := restorefs(t, "ls", "--share", share, "--with", none.ID, ids[0], "/"); code != 1 ||
+		!strings.Contains(told, "has no physical volume of LVM") || !strings.Contains(told, "leave out its --with") {
+		t.Errorf("with one that has none of it: exit %d: %s", code, told)
+	}
+}
+
+// A disk of --with is unlocked as the first one is.
+func TestAVolumeOverTwoEncryptedDisksIsRead(t *testing.T) {
+	firstPass(t)
+	need(t, "mke2fs", "qemu-img")
+	from, image, key := t.TempDir(), filepath.Join(t.TempDir(), "image"), filepath.Join(t.TempDir(), "key")
+	large := bytes.Repeat([]byte("over both "), 300_000)
+	if err := errors.Join(os.WriteFile(from+"/large", large, 0o644), os.WriteFile(key, []byte(luksKey), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	run(t, "mke2fs", "-q", "-t", "ext4", "-O", "^has_journal", "-d", from, image, "5M")
+	content, err := os.ReadFile(image)
+	if err != nil {
+		t.Fatal(err)
+	}
+	share := t.TempDir()
+	var ids []string
+	for i, path := range volumeGroup(t, content, 4, 4) {
+		volume := path
+		if i == 1 {
+			volume = encryptedDisk(t, path, key)
+		}
+		name := "of the disk " + path
+		b := storetest.MustWrite(t, share, storetest.Spec{ID: storetest.ID(name), VolumeID: storetest.ID("volume " + name),
+			Content: fileContent(t, volume), Compression: "none"})
+		ids = append(ids, b.ID)
+	}
+	for i, id := range ids {
+		out, told, code := restorefs(t, "cat", "--share", share, "--luks-key-file", key, "--with", ids[1-i], id, "/large")
+		if code != 0 || out != string(large) {
+			t.Errorf("with the other: exit %d, %d bytes: %s", code, len(out), told)
+		}
+	}
+	if _, told, code := restorefs(t, "cat", "--share", share, "--with", ids[1], ids[0], "/large"); code != 1 ||
+		!strings.Contains(told, "but LUKS1") || !strings.Contains(told, "--luks-key-file") {
+		t.Errorf("without a key: exit %d: %s", code, told)
+	}
 }
 
 // fillNTFS makes an NTFS of a directory, by its driver in user space.

@@ -26,7 +26,6 @@ func luksShare(t *testing.T) (share string, locked, open storetest.Backup, hexed
 	share, b, _ := filesShare(t)
 	dir := t.TempDir()
 	hexed, raw, disk = filepath.Join(dir, "hex"), filepath.Join(dir, "raw"), filepath.Join(dir, "disk")
-	volume := filepath.Join(dir, "luks")
 	key := make([]byte, 32)
 	for i := range key {
 		key[i] = 0xa0 + byte(i)
@@ -40,10 +39,7 @@ func luksShare(t *testing.T) (share string, locked, open storetest.Backup, hexed
 			t.Fatal(err)
 		}
 	}
-	// Where the kernel counts processor time in ticks, it now and then measures none and gives up.
-	run(t, "sh", "-c", `for i in 1 2 3 4 5 6 7 8; do qemu-img convert -f raw -O luks --object \
-		"secret,id=k,file=$0" -o key-secret=k,iter-time=10 "$1" "$2" && exit; done; exit 1`, hexed, disk, volume)
-	encrypted, err := os.ReadFile(volume)
+	encrypted, err := os.ReadFile(encryptedDisk(t, disk, hexed))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,6 +48,16 @@ func luksShare(t *testing.T) (share string, locked, open storetest.Backup, hexed
 	open = storetest.MustWrite(t, share, storetest.Spec{ID: storetest.ID("open"),
 		VolumeID: storetest.ID("plain"), Content: storetest.Bytes(plain), VolumeMeta: "null"})
 	return share, locked, open, hexed, raw, disk
+}
+
+// encryptedDisk makes a disk encrypted by LUKS1, of a plain one and a file with the passphrase.
+func encryptedDisk(t *testing.T, plain, key string) (path string) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "luks")
+	// Where the kernel counts processor time in ticks, it now and then measures none and gives up.
+	run(t, "sh", "-c", `for i in 1 2 3 4 5 6 7 8; do qemu-img convert -f raw -O luks --object \
+		"secret,id=k,file=$0" -o key-secret=k,iter-time=10 "$1" "$2" && exit; done; exit 1`, key, plain, path)
+	return path
 }
 
 func TestAnEncryptedVolumeIsReadWithItsKey(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"sync/atomic"
 
 	"github.com/restorefs/restorefs/fusefs/contents"
@@ -82,8 +83,12 @@ func (b Beside) sources() (list []lvm.Source, err error) {
 	if err != nil && len(s.Parts) == 0 {
 		return nil, fmt.Errorf("look at %s: %w", b.Name, err)
 	}
+	var kinds []string
 	for _, p := range s.Parts {
 		if p.Kind != lvmKind {
+			if p.Kind != "" {
+				kinds = append(kinds, p.Kind)
+			}
 			continue
 		}
 		name := b.Name
@@ -93,7 +98,26 @@ func (b Beside) sources() (list []lvm.Source, err error) {
 		list = append(list, lvm.Source{Name: name, Size: p.Size, Beside: true,
 			R: io.NewSectionReader(b.R, p.Start, p.Size)})
 	}
+	if len(list) == 0 { // who names it expects that it is used
+		return nil, &NothingBesideError{Name: b.Name, Kinds: kinds}
+	}
 	return list, nil
+}
+
+// NothingBesideError says that a disk beside the one that is looked at has nothing that volumes of
+// that could lie on.
+type NothingBesideError struct {
+	Name  string   // of the disk
+	Kinds []string // what it holds, as far as that is known
+}
+
+func (e *NothingBesideError) Error() string {
+	holds := "nothing that is known here"
+	if len(e.Kinds) > 0 {
+		holds = strings.Join(e.Kinds, ", ")
+	}
+	return fmt.Sprintf("%s cannot be used beside it: it has no physical volume of LVM, but %s",
+		e.Name, holds)
 }
 
 // addVolumes adds the logical volumes of LVM, which can lie on physical volumes of other disks too.
