@@ -288,3 +288,10 @@ func withPages(ctx context.Context) (context.Context, *pages) {
 	p := new(pages)
 	return context.WithValue(ctx, pagesKey{}, p), p
 }
+
+// IsCut reports whether reading the body of an answer has failed so that asking for it again may
+// help.
+func IsCut(ctx context.Context, err error) bool {
+	return err != nil && ctx.Err() == nil && !errors.Is(err, errTooLarge) &&
+		!errors.Is(err, errTrickles)
+}

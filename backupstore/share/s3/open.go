@@ -68,7 +68,7 @@ func connect(spec Spec, o Options) (*store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &store{spec: spec, endpoint: at, transport: transport, log: o.Logger}
+	s := &store{spec: spec, endpoint: at, transport: transport, policy: o.Policy, log: o.Logger}
 	if s.signing, err = credentialsOf(spec, &http.Client{Transport: transport}); err != nil {
 		return nil, err
 	}
@@ -93,7 +93,7 @@ func connect(spec Spec, o Options) (*store, error) {
 func (s *store) connected(with signing) (*minio.Core, error) {
 	client, err := minio.NewCore(s.endpoint.Host, &minio.Options{
 		Creds: with.Credentials, Secure: s.endpoint.Scheme == "https",
-		Transport:    checkedPages{s.transport},
+		Transport:    newPages(s.transport, s.policy),
 		Region:       region(s.spec.Region, s.endpoint),
 		BucketLookup: lookup(s.spec.Style), MaxRetries: 1, // the transport asks again
 	})
@@ -123,17 +123,17 @@ func lookup(style string) minio.BucketLookupType {
 	return minio.BucketLookupAuto
 }
 
+// errEnough ends a list of which one page will do.
+var errEnough = errors.New("enough")
+
 // probe asks for one name.
 func (s *store) probe(ctx context.Context, client *minio.Core) error {
-	for found := range client.ListObjectsIter(ctx, s.spec.Bucket, minio.ListObjectsOptions{
-		Prefix: s.spec.Prefix, MaxKeys: 1, FetchOwner: new(bool),
-	}) {
-		if found.Err != nil {
-			return s.failed(ctx, "list", s.spec.Bucket, found.Err)
-		}
-		break
+	err := s.list(ctx, client, s.spec.Prefix, minio.ListObjectsOptions{MaxKeys: 1, Recursive: true},
+		func(objects.Info) error { return errEnough })
+	if errors.Is(err, errEnough) {
+		return nil
 	}
-	return ctx.Err()
+	return err
 }
 
 // warnOfAnyone says so if the bucket can be listed without credentials: a server that ignores them,

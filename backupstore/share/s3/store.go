@@ -23,6 +23,7 @@ type store struct {
 	spec      Spec
 	endpoint  *url.URL
 	transport *objects.Transport
+	policy    share.Policy
 	client    *minio.Core
 	signing   signing
 	key       encrypt.ServerSide // of SSE-C, nil: none
@@ -40,16 +41,23 @@ func (s *store) Close() { s.transport.CloseIdleConnections() }
 // List implements objects.Store.
 func (s *store) List(ctx context.Context, prefix string, delimited bool,
 	each func(objects.Info) error) error {
-	for found := range s.client.ListObjectsIter(ctx, s.spec.Bucket, minio.ListObjectsOptions{
-		Prefix: prefix, Recursive: !delimited, FetchOwner: new(bool),
-	}) {
-		if found.Err != nil {
+	return s.list(ctx, s.client, prefix, minio.ListObjectsOptions{Recursive: !delimited}, each)
+}
+
+// list has the client ask for a list, of which pages reads the answers.
+func (s *store) list(ctx context.Context, client *minio.Core, prefix string,
+	o minio.ListObjectsOptions, each func(objects.Info) error) error {
+	l := &listing{bucket: s.spec.Bucket, prefix: prefix, each: each}
+	o.Prefix, o.FetchOwner = prefix, new(bool)
+	within := context.WithValue(ctx, listingKey{}, l)
+	for found := range client.ListObjectsIter(within, s.spec.Bucket, o) {
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case l.ended != nil:
+			return l.ended
+		case found.Err != nil:
 			return s.failed(ctx, "list", cmp.Or(prefix, s.spec.Bucket), found.Err)
-		}
-		err := each(objects.Info{Key: found.Key, Size: found.Size, ETag: found.ETag,
-			Modified: found.LastModified})
-		if err != nil {
-			return err
 		}
 	}
 	return ctx.Err()

@@ -52,7 +52,7 @@ func Open(ctx context.Context, spec Spec, o Options) (*objects.Share, error) {
 	}
 	call := share.NewOutage(spec.String(), o.Logger).Begin()
 	defer call.End()
-	s := &store{spec: spec, transport: transport}
+	s := &store{spec: spec, transport: transport, policy: o.Policy}
 	s.account, err = logIn(ctx, spec, of, transport)
 	if err == nil {
 		_, err = s.page(ctx, url.Values{"limit": {"1"}})
@@ -77,6 +77,7 @@ func Open(ctx context.Context, spec Spec, o Options) (*objects.Share, error) {
 type store struct {
 	spec      Spec
 	transport *objects.Transport
+	policy    share.Policy
 	account   *gophercloud.ServiceClient
 }
 
@@ -133,23 +134,40 @@ func (s *store) List(ctx context.Context, prefix string, delimited bool,
 	}
 }
 
-// page asks for one page of names.
-func (s *store) page(ctx context.Context, q url.Values) ([]listed, error) {
+// page asks for one page of names, again if that is cut.
+func (s *store) page(ctx context.Context, q url.Values) (names []listed, err error) {
 	q.Set("format", "json")
-	resp, err := s.do(ctx, "list", http.MethodGet, "", "?"+q.Encode(), nil)
-	if err != nil {
-		return nil, err
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode == http.StatusNoContent {
-		return nil, nil
-	}
 	limit, _ := strconv.Atoi(q.Get("limit"))
-	names, err := decodeNames(resp.Body, limit)
-	if err != nil {
-		return nil, fmt.Errorf("list %s: %w", s.spec.Container, err)
+	err = s.policy.Again(ctx, func() (again bool, err error) {
+		resp, err := s.do(ctx, "list", http.MethodGet, "", "?"+q.Encode(), nil)
+		if err != nil {
+			return false, err
+		}
+		defer resp.Body.Close()
+		if resp.StatusCode == http.StatusNoContent {
+			return false, nil
+		}
+		body := told{of: resp.Body}
+		if names, err = decodeNames(&body, limit); err != nil {
+			err = fmt.Errorf("list %s: %w", s.spec.Container, err)
+		}
+		return err != nil && objects.IsCut(ctx, body.err), err
+	})
+	return names, err
+}
+
+// told is a reader that keeps how it has failed.
+type told struct {
+	of  io.Reader
+	err error
+}
+
+func (t *told) Read(p []byte) (int, error) {
+	n, err := t.of.Read(p)
+	if err != nil && err != io.EOF {
+		t.err = err
 	}
-	return names, nil
+	return n, err
 }
 
 var (
