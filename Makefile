@@ -24,7 +24,7 @@ RACE       := $(shell command -v $$($(GO) env CC 2>/dev/null) >/dev/null 2>&1 &&
 # What makes test data and second opinions is nobody's to share, and slow when each access of it is watched for races.
 UNWATCHED  := $(and $(RACE),$(foreach package,compress/... hash/adler32 github.com/klauspost/compress/... ./backupstore/storetest,-gcflags=$(package)=-race=false))
 # What end-to-end tests use where it is installed; they skip, and say so, where not.
-TEST_PROGRAMS := qemu-utils xz-utils mmdebstrap fuse3 e2fsprogs xfsprogs lvm2 thin-provisioning-tools zstd gcc libc6-dev fdisk gdisk dosfstools mtools exfat-fuse btrfs-progs ntfs-3g exfatprogs qemu-system-x86 busybox-static python3-cinder fio gddrescue bzip2 python3-keystone qemu-user-static nfs-ganesha nfs-ganesha-vfs rsync cryptsetup-bin man-db mandoc zsh fish rpm rpm2cpio cpio
+TEST_PROGRAMS := qemu-utils xz-utils mmdebstrap fuse3 e2fsprogs xfsprogs lvm2 thin-provisioning-tools zstd gcc libc6-dev fdisk gdisk dosfstools mtools exfat-fuse btrfs-progs ntfs-3g exfatprogs qemu-system-x86 busybox-static python3-cinder fio gddrescue bzip2 python3-keystone qemu-user-static nfs-ganesha nfs-ganesha-vfs swift-proxy swift-account swift-container swift-object memcached rsync cryptsetup-bin man-db mandoc zsh fish rpm rpm2cpio cpio
 
 # First the one whose tests wait most, beside which the others run.
 PACKAGES   := ./cmd/restorefs ./...

@@ -17,6 +17,7 @@ import (
 	"github.com/restorefs/restorefs/backupstore/seekable"
 	"github.com/restorefs/restorefs/backupstore/seekable/index"
 	"github.com/restorefs/restorefs/backupstore/share"
+	"github.com/restorefs/restorefs/backupstore/share/several"
 )
 
 // Options configure a Catalog.
@@ -229,7 +230,7 @@ func (c *Catalog) renew(ctx context.Context, before snapshot, m memory) (found l
 		return look{}, false, nil
 	}
 	found, err = scan(ctx, next, m)
-	if err == nil && len(found.backups) == 0 && len(before.backups) > 0 {
+	if err == nil && emptied(next, before.scanned, found.backups) {
 		err = errNoBackups
 	}
 	if err != nil {
@@ -244,6 +245,26 @@ func (c *Catalog) renew(ctx context.Context, before snapshot, m memory) (found l
 	return found, true, nil
 }
 
+// emptied reports whether a share had backups, and has none now; of several, whether one of them is
+// so.
+func emptied(s share.Share, before, now map[string]*Scanned) bool {
+	roots := []string{""}
+	if s, ok := s.(*several.Share); ok {
+		roots = s.Names()
+	}
+	has := func(all map[string]*Scanned, root string) bool {
+		for file := range all {
+			if root == "" || strings.HasPrefix(file, root+"/") {
+				return true
+			}
+		}
+		return false
+	}
+	return slices.ContainsFunc(roots, func(root string) bool {
+		return has(before, root) && !has(now, root)
+	})
+}
+
 // errNoBackups says that the share's path now names something that cannot be meant.
 var errNoBackups = errors.New("its path now names another directory, without any backup, " +
 	"as when an export is unmounted; the one that was opened is kept")
@@ -256,6 +277,15 @@ func preferred(copies []*Scanned) *Backup {
 			strings.Compare(a.file(""), b.file("")))
 	})
 	b := newBackup(copies[0])
+	for _, o := range copies[1:] {
+		if o.alone.State == Complete && b.alone.State == Complete && !b.isCopyOf(o) {
+			b.broken("another backup of the same id is in %s: it is of another volume, time, size "+
+				"or parent, so that which of the two is meant is not known (give the share or "+
+				"directory of one of them as --share)", o.Container)
+			b.usable = false
+			return b
+		}
+	}
 	switch n := len(copies); {
 	case n == 2:
 		b.problem("the same backup is also in %s, which is not used", copies[1].Container)
@@ -264,6 +294,12 @@ func preferred(copies []*Scanned) *Backup {
 			copies[1].Container, n-2)
 	}
 	return b
+}
+
+// isCopyOf reports whether two backups of the same id are the same by what their _metadata says.
+func (b *Backup) isCopyOf(o *Scanned) bool {
+	return b.VolumeID == o.VolumeID && b.ParentID == o.ParentID && b.CreatedAt.Equal(o.CreatedAt) &&
+		b.Objects == o.Objects && b.DataEnd == o.DataEnd
 }
 
 // byVolumeAndTime sorts by volume id and then by time, oldest first. If volumes were sorted by

@@ -8,6 +8,9 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/restorefs/restorefs/backupstore/share"
+	"github.com/restorefs/restorefs/backupstore/share/several"
 )
 
 // ImportRecord is a backup's row in Cinder's database, as far as it is known from the share: the
@@ -106,8 +109,9 @@ func (c *Catalog) ImportRecords(backups []*Backup, service string) ([]Importable
 
 // ImportRecord returns the record. It is made anew by each call: those of a share are large.
 func (b Importable) ImportRecord() ImportRecord {
+	_, container := b.inShare()
 	r := ImportRecord{
-		ID: b.ID, VolumeID: b.VolumeID, Container: b.Container, Status: "available",
+		ID: b.ID, VolumeID: b.VolumeID, Container: container, Status: "available",
 		SizeGiB: b.SizeGiB(), Name: b.Name, Description: b.Description,
 		ServiceMetadata: b.Key, Service: b.service, ObjectCount: b.Objects,
 		NumDependentBackups: b.children,
@@ -149,21 +153,34 @@ func (b *Backup) Misplaced() (above string, below bool) {
 	if b.InBucket() {
 		return "", false
 	}
+	_, container := b.inShare()
 	own := path.Join(b.ID[:2], b.ID[2:4], b.ID)
-	if above, ok := strings.CutSuffix(b.Container, "/"+own); ok {
+	if above, ok := strings.CutSuffix(container, "/"+own); ok {
 		return above, false
 	}
-	return "", b.Container != own && strings.HasSuffix(own, "/"+b.Container)
+	return "", container != own && strings.HasSuffix(own, "/"+container)
+}
+
+// inShare returns the share that has the backup, of several that are read as one, and its
+// container there.
+func (b *Backup) inShare() (share.Share, string) {
+	if s, ok := b.catalog.share.(*several.Share); ok {
+		if part, rest := s.Part(b.Container); part != nil {
+			return part, rest
+		}
+	}
+	return b.catalog.share, b.Container
 }
 
 // Bucket returns the name of the bucket of object stores that holds the backup, as far as the share
 // tells: that of a share that is a bucket, else of the directory that a copy of it is, or "". The
 // files themselves name none.
 func (b *Backup) Bucket() string {
-	if s, ok := b.catalog.share.(interface{ Bucket() string }); ok && s.Bucket() != "" {
+	in, container := b.inShare()
+	if s, ok := in.(interface{ Bucket() string }); ok && s.Bucket() != "" {
 		return s.Bucket()
 	}
-	above := strings.TrimSuffix(strings.TrimSuffix(b.Path, b.Key), "/")
+	above := strings.TrimSuffix(strings.TrimSuffix(path.Join(container, b.Prefix), b.Key), "/")
 	if !b.InBucket() || above == "" {
 		return ""
 	}

@@ -32,6 +32,8 @@ class Half(object):
 
 
 class Cinder(object):
+    service_name = 'cinder.backup.drivers.nfs.NFSBackupDriver'
+
     def __init__(self, share, state):
         import eventlet
         eventlet.monkey_patch()
@@ -72,6 +74,9 @@ class Cinder(object):
             'host': 'node-1@lvm', 'binary': 'cinder-volume',
             'topic': 'cinder-volume', 'report_count': 0,
             'availability_zone': 'nova', 'uuid': an_id('service')})['uuid']
+
+    def driver(self):
+        return self.posix.PosixBackupDriver(self.ctxt, backup_path=self.share)
 
     def tick(self, microseconds):
         """One hour later, on the second: MySQL's DATETIME keeps no more."""
@@ -116,10 +121,9 @@ class Cinder(object):
             'status': 'creating', 'container': container, 'size': 1,
             'parent_id': parent, 'host': 'backup-1',
             'availability_zone': 'nova',
-            'service': 'cinder.backup.drivers.nfs.NFSBackupDriver'})
+            'service': self.service_name})
         b = self.objects.Backup.get_by_id(self.ctxt, an_id('backup ' + label))
-        driver = self.posix.PosixBackupDriver(self.ctxt,
-                                              backup_path=self.share)
+        driver = self.driver()
         if kill == 'metadata':
             def die(*args, **kwargs):
                 raise Killed()
@@ -151,5 +155,4 @@ class Cinder(object):
                 'volume_gib': v.size}
 
     def delete(self, b):
-        self.posix.PosixBackupDriver(self.ctxt, backup_path=self.share) \
-            .delete_backup(b)
+        self.driver().delete_backup(b)

@@ -39,7 +39,7 @@ func newCloudVolume(ctx context.Context, o Options, s *locate.Share) (*cloudVolu
 		return nil, err
 	}
 	again := append([]string{"restorefs", o.Command, "--metadata-only"},
-		o.Given.At(s.Place()).Only(
+		o.Given.At(s.Places()...).Only(
 			"share", "cinder-conf", "mount-options", "share-timeout", "os-cloud",
 			"metadata-rule")...)
 	return &cloudVolume{

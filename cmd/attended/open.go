@@ -7,7 +7,6 @@ import (
 	"github.com/restorefs/restorefs/backupstore"
 	"github.com/restorefs/restorefs/cmd/cmdline"
 	"github.com/restorefs/restorefs/cmd/console"
-	"github.com/restorefs/restorefs/cmd/places"
 	"github.com/restorefs/restorefs/cmd/process"
 	"github.com/restorefs/restorefs/cmd/restore"
 	"github.com/restorefs/restorefs/cmd/source"
@@ -26,11 +25,11 @@ func newRestoring(ctx context.Context, o Options) (*restoring, error) {
 		return nil, err
 	}
 	o.Engine.Keeper = o.keeper(ctx, share)
-	o.Engine.Avoid = append(o.Engine.Avoid, places.NotEmpty(share.Dir)...)
+	o.Engine.Avoid = append(o.Engine.Avoid, share.Dirs()...)
 	if o.Target != "-" && !o.qcow2 {
 		o.Engine.StateDir = o.stateDir(ctx, share)
 	}
-	r := &restoring{o: o, share: share, given: o.Given.At(share.Place()), catalog: catalog}
+	r := &restoring{o: o, share: share, given: o.Given.At(share.Places()...), catalog: catalog}
 	if err := errors.Join(o.checkMetadataOut(), r.openKeys(), r.open(ctx)); err != nil {
 		r.close()
 		return nil, err

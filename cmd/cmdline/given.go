@@ -11,11 +11,15 @@ type GivenFlag struct {
 // Given are the flags of a command line, in the order of --help.
 type Given []GivenFlag
 
-// At returns the flags with the share at the place where it was found, which stands there also if
-// it was not given.
-func (g Given) At(place string) Given {
+// At returns the flags with the shares at the places where they were found, which stand there also
+// if they were not given.
+func (g Given) At(places ...string) Given {
 	rest := slices.DeleteFunc(slices.Clone(g), func(f GivenFlag) bool { return f.Name == "share" })
-	return slices.Insert(rest, 0, GivenFlag{"share", []string{"--share", place}})
+	flag := GivenFlag{Name: "share"}
+	for _, place := range places {
+		flag.Words = append(flag.Words, "--share", place)
+	}
+	return slices.Insert(rest, 0, flag)
 }
 
 // Has reports whether a flag was given, on the command line or by the environment.

@@ -129,16 +129,18 @@ func valueIn(u cmdline.Unfinished, name string) string {
 		return value
 	}
 	for _, f := range u.Command.Flags {
-		f, ok := f.(*cli.StringFlag)
-		if !ok || f.Name != name {
+		d, ok := f.(cli.DocGenerationFlag)
+		if !ok || f.Names()[0] != name {
 			continue
 		}
-		for _, env := range f.EnvVars {
+		for _, env := range d.GetEnvVars() {
 			if value := strings.TrimSpace(os.Getenv(env)); value != "" {
 				return value
 			}
 		}
-		return f.Value
+		if f, ok := f.(*cli.StringFlag); ok {
+			return f.Value
+		}
 	}
 	return ""
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/restorefs/restorefs/backupstore"
@@ -175,14 +176,21 @@ func (o *Options) writes() []string { return append(o.makes(), places.NotEmpty(o
 
 // avoid returns the paths that the mount must not overlap, the share among them.
 func (o *Options) avoid(share *locate.Share) []string {
-	return append(o.writes(), places.NotEmpty(share.Dir)...)
+	return append(o.writes(), share.Dirs()...)
 }
 
 // makeAbsolute makes the paths absolute, because a server in the background changes its directory.
 func (o *Options) makeAbsolute() (err error) {
 	paths := []*string{&o.Source.Cache.Dir, &o.Disks.DiskCache, &o.Disks.Overlay, &o.LogFile}
-	if !locate.IsExport(o.Source.Share.Share) {
-		paths = append(paths, &o.Source.Share.Share)
+	o.Source.Share.More = slices.Clone(o.Source.Share.More)
+	shares := []*string{&o.Source.Share.Share}
+	for i := range o.Source.Share.More {
+		shares = append(shares, &o.Source.Share.More[i])
+	}
+	for _, share := range shares {
+		if !locate.IsExport(*share) {
+			paths = append(paths, share)
+		}
 	}
 	for _, path := range paths {
 		if *path == "" {

@@ -5,6 +5,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -58,6 +59,13 @@ func ownHome() string {
 
 // InFull returns where a share is, independent of the working directory.
 func InFull(s *locate.Share) string {
+	if s.Parts != nil {
+		var all []string
+		for _, part := range s.Parts {
+			all = append(all, InFull(part))
+		}
+		return strings.Join(all, "\n")
+	}
 	if abs, err := filepath.Abs(s.Dir); err == nil && s.Dir != "" {
 		return abs
 	}

@@ -19,6 +19,15 @@ import (
 // Outside refuses a path on the share, which must never be written. It is called for every
 // file, device and directory that a command writes, or writes files in; they need not exist yet.
 func Outside(ctx context.Context, s *locate.Share, path string) error {
+	for _, part := range s.Each() {
+		if err := outside(ctx, part, path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func outside(ctx context.Context, s *locate.Share, path string) error {
 	is, how, err := onShare(ctx, s, path)
 	if err != nil {
 		return fmt.Errorf("find out whether %s is on the share: %w", path, err)

@@ -43,6 +43,9 @@ func commonOf(c *cli.Context) common {
 		level = slog.LevelInfo
 	}
 	log := console.NewLogger(c.App.ErrWriter, level, c.String("log-format") == "json")
+	// Whoever needs it as a number says what is wrong with it.
+	memory, _ := sizeOf(c.String("memory"))
+	shares := append(slices.Clone(sharesOf(c)), "")
 	return common{
 		Console: console.Console{
 			Out: c.App.Writer, Err: c.App.ErrWriter,
@@ -52,10 +55,11 @@ func commonOf(c *cli.Context) common {
 		args:    c.Args().Slice(),
 		given:   givenFlagsOf(c),
 		share: locate.Options{
-			Share: c.String("share"), Config: c.String("cinder-conf"),
+			Share: shares[0], More: shares[1:max(1, len(shares)-1)], Config: c.String("cinder-conf"),
 			NeedConfig:   c.IsSet("cinder-conf"),
 			MountOptions: c.String("mount-options"), Logger: log,
-			Policy: share.Policy{Timeout: c.Duration("share-timeout")},
+			Policy:      share.Policy{Timeout: c.Duration("share-timeout")},
+			MemoryBytes: memory,
 		},
 		cache: places.Cache{
 			Dir: c.String("cache-dir"), Named: c.IsSet("cache-dir"),

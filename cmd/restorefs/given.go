@@ -21,6 +21,10 @@ func givenFlagsOf(c *cli.Context) (given cmdline.Given) {
 			if c.Bool(name) {
 				words = []string{"--" + name}
 			}
+		case sharesFlag:
+			for _, share := range sharesOf(c) {
+				words = append(words, "--"+name, share)
+			}
 		case salvageFlag:
 			words = []string{"--" + name + "=" + fmt.Sprint(c.Generic(name))}
 		default:

@@ -129,9 +129,11 @@ var mayImport = map[string][]string{
 		"backupstore/share/nfs/v4", "backupstore/share/nfs/xdr",
 	},
 	"backupstore/share/objects": {"backupstore/share"},
+	"backupstore/share/several": {"backupstore/share"},
 	"backupstore/share/s3":      {"backupstore/share", "backupstore/share/objects"},
 	"backupstore/share/swift":   {"backupstore/share", "backupstore/share/objects"},
 	"backupstore/share/locate": {
+		"backupstore/share/several",
 		"backupstore/share/objects", "backupstore/share/s3", "backupstore/share/swift",
 		"backupstore/share", "backupstore/share/cinderconf", "backupstore/share/nfs", "backupstore/share/nfsmount",
 		"backupstore/share/nfs/proto", "backupstore/share/nfs/rpc", "backupstore/share/nfs/v3",
@@ -158,7 +160,7 @@ var mayImport = map[string][]string{
 	"cmd/restorefs/needs64bit": {},
 	"backupstore/scanned":      {"backupstore/format", "backupstore/share", "cache/private"},
 	"backupstore": {
-		"backupstore/share", "backupstore/format", "backupstore/safetext", "backupstore/scanned", "backupstore/seekable", "backupstore/seekable/stream", "backupstore/seekable/inflate",
+		"backupstore/share", "backupstore/share/several", "backupstore/format", "backupstore/safetext", "backupstore/scanned", "backupstore/seekable", "backupstore/seekable/stream", "backupstore/seekable/inflate",
 		"backupstore/seekable/bunzip2", "backupstore/seekable/unzstd", "backupstore/seekable/index",
 	},
 	"backupstore/storetest":                 {}, // for tests: a second opinion, never an echo

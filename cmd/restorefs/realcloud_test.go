@@ -51,6 +51,9 @@ func needCloud(t *testing.T) *realCloud {
 
 // stopRig is for TestMain.
 func stopRig() {
+	if objectStore.store != nil {
+		objectStore.store.stop()
+	}
 	if rig.cloud != nil {
 		rig.cloud.stop()
 	}
@@ -188,7 +191,7 @@ const forgetMounts = `sed -n 's/^[^ ]* [^ ]* [^ ]* [^ ]* \([^ ]*\) .* - \(fuse[^
 
 // startService starts testdata/cloud/run_NAME.py with its state in a directory.
 func startService(state, name string, args ...any) (*service, error) {
-	if err := os.Mkdir(state, 0o755); err != nil {
+	if err := os.MkdirAll(state, 0o755); err != nil {
 		return nil, err
 	}
 	argv := []string{"--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "/bin/sh", "-c",

@@ -34,7 +34,7 @@ func runReport(c *cli.Context) error {
 		if err := o.wantArgs("SHARE"); err != nil {
 			return err
 		}
-		if c.IsSet("share") && o.share.Share != o.args[0] {
+		if len(o.share.More) > 0 || c.IsSet("share") && o.share.Share != o.args[0] {
 			return cmdline.Usagef("%s and --share %s are two shares: say one", o.args[0],
 				o.share.Share)
 		}

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"flag"
+	"strings"
+
 	"github.com/urfave/cli/v2"
 
 	"github.com/restorefs/restorefs/backupstore/share"
@@ -12,9 +15,48 @@ this process alone; where that is not possible restorefs reads it by itself, as 
 does nfs://NFSHOST/EXPORT[/DIR].
 Without --share it is what Cinder's configuration says.`
 
+// shareList is what --share says: a share, and others that are read together with it.
+type shareList struct {
+	all      []string
+	replaced bool // they are from the environment, and those of the command line replace them
+}
+
+// Set implements flag.Value.
+func (l *shareList) Set(s string) error {
+	if l.replaced {
+		l.all, l.replaced = nil, false
+	}
+	l.all = append(l.all, s)
+	return nil
+}
+
+// String implements flag.Value.
+func (l *shareList) String() string { return strings.Join(l.all, " ") }
+
+// sharesFlag may be given more than once. The library's own flags of that kind take a value with a
+// comma for two.
+type sharesFlag struct{ *cli.GenericFlag }
+
+// Apply implements cli.Flag.
+func (f sharesFlag) Apply(set *flag.FlagSet) error {
+	err := f.GenericFlag.Apply(set)
+	f.Value.(*shareList).replaced = true
+	return err
+}
+
 func shareFlag() cli.Flag {
-	return &cli.StringFlag{Name: "share", EnvVars: []string{"RESTOREFS_SHARE"},
-		Usage: "where the backups are: a `DIRECTORY`, NFSHOST:/EXPORT or s3://BUCKET"}
+	return sharesFlag{&cli.GenericFlag{Name: "share", EnvVars: []string{"RESTOREFS_SHARE"},
+		Value: new(shareList),
+		Usage: "where the backups are: a `DIRECTORY`, NFSHOST:/EXPORT or s3://BUCKET; " +
+			"more than once where chains lie in several"}}
+}
+
+// sharesOf returns what --share says; none if the command has no such flag.
+func sharesOf(c *cli.Context) []string {
+	if l, ok := c.Generic("share").(*shareList); ok {
+		return l.all
+	}
+	return nil
 }
 
 // shareFlags belong to each command that has shareFlag.

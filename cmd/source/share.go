@@ -30,9 +30,11 @@ func openShare(ctx context.Context, o locate.Options) (*locate.Share, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := noMountOfOurs(s); err != nil {
-		s.Root.Close()
-		return nil, err
+	for _, part := range s.Each() {
+		if err := noMountOfOurs(part); err != nil {
+			s.Root.Close()
+			return nil, err
+		}
 	}
 	return s, nil
 }

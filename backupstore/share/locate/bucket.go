@@ -34,7 +34,8 @@ func (o Options) bucket(ctx context.Context, given string, conf cinders) (*Share
 	if conf.S3 != nil {
 		adopt(&spec, *conf.S3)
 	}
-	root, err := s3.Open(ctx, spec, s3.Options{Policy: o.Policy, Logger: o.Logger})
+	root, err := s3.Open(ctx, spec, s3.Options{Policy: o.Policy, Logger: o.Logger,
+		MemoryBytes: o.MemoryBytes})
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +51,8 @@ func (o Options) container(ctx context.Context, given string, conf cinders) (*Sh
 	if c := conf.Swift; c != nil && (o.Share == "" || !namesCloud(spec)) {
 		adoptLogin(&spec, *c)
 	}
-	root, err := swift.Open(ctx, spec, swift.Options{Policy: o.Policy, Logger: o.Logger})
+	root, err := swift.Open(ctx, spec, swift.Options{Policy: o.Policy, Logger: o.Logger,
+		MemoryBytes: o.MemoryBytes})
 	if err != nil {
 		return nil, err
 	}

@@ -15,12 +15,14 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/restorefs/restorefs/backupstore/share"
 	"github.com/restorefs/restorefs/backupstore/share/cinderconf"
 	"github.com/restorefs/restorefs/backupstore/share/nfs"
 	"github.com/restorefs/restorefs/backupstore/share/nfsmount"
+	"github.com/restorefs/restorefs/backupstore/share/several"
 )
 
 // Share is an open share, and where it was found.
@@ -36,6 +38,35 @@ type Share struct {
 	Dir string
 	// Source is the share as in fstab(5): the export, or the full path of the directory.
 	Source string
+	// Parts are the shares that this one is together, each as it would be by itself, but that Root
+	// closes theirs; nil: it is one share.
+	Parts []*Share
+}
+
+// Each returns the shares that this one is together, or itself.
+func (s *Share) Each() []*Share {
+	if s.Parts == nil {
+		return []*Share{s}
+	}
+	return s.Parts
+}
+
+// Dirs returns the directories of shares on this machine.
+func (s *Share) Dirs() (dirs []string) {
+	for _, part := range s.Each() {
+		if part.Dir != "" {
+			dirs = append(dirs, part.Dir)
+		}
+	}
+	return dirs
+}
+
+// Places returns Place of each share.
+func (s *Share) Places() (places []string) {
+	for _, part := range s.Each() {
+		places = append(places, part.Place())
+	}
+	return places
 }
 
 // Device is the number of the share's file system, st_dev of stat(2); 0 if it has none on this
@@ -55,6 +86,8 @@ type Options struct {
 	// Share is a directory, HOST:/EXPORT[/DIR], or nfs://HOST/EXPORT[/DIR] (see nfs.Spec). "" means
 	// the one in Cinder's configuration.
 	Share string
+	// More are further shares as Share is one, to be read together with it.
+	More []string
 	// Policy says how patient to be with a server that restorefs itself talks to.
 	Policy share.Policy
 	// Config is the path of Cinder's configuration, a file or a directory (see cinderconf.Load). It
@@ -69,6 +102,9 @@ type Options struct {
 	// Writable is asked before a directory is made in which an export is mounted, with the path of
 	// that directory and the export; its error is returned. nil: everything may be written.
 	Writable func(dir, export string) error
+	// MemoryBytes is the memory of the whole process, of which shares that read ahead by themselves
+	// take a small part; 0: as much as is of use.
+	MemoryBytes int64
 	// Logger is told of slow servers and of what was found; nil: nothing is logged.
 	Logger *slog.Logger
 }
@@ -97,9 +133,36 @@ func (e *SpecError) Error() string { return e.Err.Error() }
 // Unwrap returns the cause.
 func (e *SpecError) Unwrap() error { return e.Err }
 
-// Open opens a share. The error is a *SpecError, a *ConfigError, or that of share or nfsmount for a
-// share that cannot be reached. It returns when ctx ends.
+// Open opens a share, or several as one. The error is a *SpecError, a *ConfigError, or that of share
+// or nfsmount for a share that cannot be reached. It returns when ctx ends.
 func Open(ctx context.Context, o Options) (*Share, error) {
+	if len(o.More) == 0 {
+		return o.open(ctx)
+	}
+	o.MemoryBytes /= int64(1 + len(o.More))
+	whole := new(Share)
+	var roots []share.Share
+	for _, given := range append([]string{o.Share}, o.More...) {
+		o.Share = given
+		part, err := o.open(ctx)
+		if err == nil && slices.Contains(whole.Places(), part.Place()) {
+			part.Root.Close()
+			err = &SpecError{fmt.Errorf("share %s is given twice", given)}
+		}
+		if err != nil {
+			several.New(roots...).Close()
+			return nil, err
+		}
+		whole.Parts, roots = append(whole.Parts, part), append(roots, part.Root)
+	}
+	whole.Root = several.New(roots...)
+	whole.Given = strings.Join(whole.Places(), " and ")
+	whole.Source = whole.Given
+	return whole, nil
+}
+
+// open opens the one share that Options.Share is.
+func (o Options) open(ctx context.Context) (*Share, error) {
 	if err := notURL(o.Share); err != nil {
 		return nil, err
 	}

@@ -15,7 +15,7 @@ const (
 	// of a MiB with it, which a decoder is about to want. For a reader in sequence one request asks
 	// for several blocks.
 	blockBytes = 1 << 20
-	// defaultAhead is Options.ReadAhead.
+	// defaultAhead is how much memory that takes at most.
 	defaultAhead = 16 << 20
 	// maxWindow is how many blocks are on their way for one reader at most.
 	maxWindow = 8
@@ -68,9 +68,6 @@ type block struct {
 }
 
 func newAhead(bytes int) *ahead {
-	if bytes == 0 {
-		bytes = defaultAhead
-	}
 	total := max(1, bytes/blockBytes)
 	return &ahead{total: total, left: total}
 }

@@ -155,7 +155,7 @@ func (s *Share) deep(ctx context.Context, dir string, want func(string) bool) (*
 	all := map[string]*listing{dir: new(listing)}
 	size := 0
 	ctx, pages := withPages(ctx)
-	seen := arrivals{pages: pages, most: maxKept}
+	seen := arrivals{pages: pages, most: s.most}
 	err := s.store.List(ctx, above, false, func(info Info) error {
 		if err := seen.next(ctx, info.Key); err != nil {
 			return err
@@ -173,13 +173,13 @@ func (s *Share) deep(ctx context.Context, dir string, want func(string) bool) (*
 		}
 		in, name := path.Split(dir + "/" + rest)
 		l, more := within(all, path.Clean(in))
-		if size += more; size > maxKept {
+		if size += more; size > s.most {
 			return errTooMany
 		}
 		if !want(name) {
 			return nil
 		}
-		if size += cost(name); size > maxKept {
+		if size += cost(name); size > s.most {
 			return errTooMany
 		}
 		l.size += cost(name)
@@ -232,7 +232,7 @@ func (s *Share) keep(all map[string]*listing) bool {
 	for _, l := range all {
 		size += l.size
 	}
-	if s.kept+size > maxKept {
+	if s.kept+size > s.most {
 		return false
 	}
 	for dir, l := range all {

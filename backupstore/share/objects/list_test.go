@@ -84,3 +84,20 @@ func TestNamesThatNobodyWantsCountTowardsTheEndOfAListing(t *testing.T) {
 		t.Error("a list that repeats itself goes on")
 	}
 }
+
+func TestAShareTakesItsPartOfTheMemory(t *testing.T) {
+	for _, c := range []struct {
+		memory       int64
+		ahead, names int
+	}{{0, 16 << 20, 256 << 10}, {64 << 20, 4 << 20, 32 << 10}, {256 << 20, 16 << 20, 128 << 10},
+		{1 << 40, 16 << 20, 256 << 10}, {1 << 20, 1 << 20, 512}} {
+		store := &endless{name: func(n int) string { return fmt.Sprintf("%07d", n) }}
+		s := New(store, Options{MemoryBytes: c.memory})
+		_, err := s.deep(t.Context(), "volume_1", func(string) bool { return true })
+		if !errors.Is(err, errTooMany) || store.sent > c.names+1 || store.sent < c.names/2 ||
+			s.ahead.total*blockBytes != c.ahead {
+			t.Errorf("%d bytes: %d names, %d blocks ahead, %v", c.memory, store.sent, s.ahead.total, err)
+		}
+		s.Close()
+	}
+}

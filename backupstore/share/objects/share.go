@@ -22,9 +22,34 @@ type Options struct {
 	Bucket string
 	Policy share.Policy
 	Logger *slog.Logger // nil: nothing is logged
-	// ReadAhead is how many bytes of objects are in memory at most, before they are read and while
-	// they are; 0 is 16 MiB.
-	ReadAhead int
+	// MemoryBytes is the memory of the whole process, of which a share takes a small part: at most
+	// a sixteenth, and 16 MiB, for what is read ahead, and an eighth, and some 64 MiB, for names of
+	// objects during a look. 0: it takes as much as is of use.
+	MemoryBytes int64
+}
+
+const (
+	// aheadPart and namePart are what parts of MemoryBytes are read ahead, and may be names of
+	// nameBytes each.
+	aheadPart, namePart = 16, 8
+	nameBytes           = 256
+)
+
+// readAhead is how many bytes of objects are in memory at most, before they are read and while they
+// are.
+func (o Options) readAhead() int {
+	if o.MemoryBytes == 0 {
+		return defaultAhead
+	}
+	return int(min(defaultAhead, max(o.MemoryBytes/aheadPart, blockBytes)))
+}
+
+// maxNames is how many names are kept of a look at most.
+func (o Options) maxNames() int {
+	if o.MemoryBytes == 0 {
+		return maxKept
+	}
+	return int(min(maxKept, o.MemoryBytes/namePart/nameBytes))
 }
 
 // Share implements share.Share.
@@ -33,6 +58,7 @@ type Share struct {
 	o      Options
 	outage *share.Outage
 	ahead  *ahead
+	most   int // names in seen, and of a deep listing
 
 	mu   sync.Mutex
 	seen map[string]*listing // of directories whose parents were listed, until they are asked for
@@ -47,7 +73,7 @@ func New(store Store, o Options) *Share {
 	}
 	return &Share{
 		store: store, o: o, outage: share.NewOutage(store.String(), o.Logger),
-		ahead: newAhead(o.ReadAhead), seen: map[string]*listing{},
+		ahead: newAhead(o.readAhead()), most: o.maxNames(), seen: map[string]*listing{},
 	}
 }
 

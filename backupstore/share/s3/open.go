@@ -22,6 +22,8 @@ import (
 type Options struct {
 	Policy share.Policy
 	Logger *slog.Logger // nil: nothing is logged
+	// MemoryBytes is as in objects.Options.
+	MemoryBytes int64
 }
 
 // amazon is the endpoint where none is given.
@@ -52,6 +54,7 @@ func Open(ctx context.Context, spec Spec, o Options) (*objects.Share, error) {
 	}
 	return objects.New(s, objects.Options{
 		Prefix: prefix, Bucket: spec.Bucket, Policy: o.Policy, Logger: o.Logger,
+		MemoryBytes: o.MemoryBytes,
 	}), nil
 }
 

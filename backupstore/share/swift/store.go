@@ -25,6 +25,8 @@ import (
 type Options struct {
 	Policy share.Policy
 	Logger *slog.Logger // nil: nothing is logged
+	// MemoryBytes is as in objects.Options.
+	MemoryBytes int64
 }
 
 // Open opens the share at spec. It logs in and asks for one name, so that what is wrong with the
@@ -70,6 +72,7 @@ func Open(ctx context.Context, spec Spec, o Options) (*objects.Share, error) {
 	}
 	return objects.New(s, objects.Options{
 		Prefix: prefix, Bucket: spec.Container, Policy: o.Policy, Logger: o.Logger,
+		MemoryBytes: o.MemoryBytes,
 	}), nil
 }
 
