@@ -95,6 +95,35 @@ func TestAnEncryptedVolumeIsReadWithItsKey(t *testing.T) {
 	}
 }
 
+// TestAnEncryptedQcow2ImageIsReadWithItsKey: a backup of what Cinder's NFS driver makes.
+func TestAnEncryptedQcow2ImageIsReadWithItsKey(t *testing.T) {
+	firstPass(t)
+	share, _, _, hexed, _, disk := luksShare(t)
+	image := filepath.Join(t.TempDir(), "image")
+	run(t, "sh", "-c", `for i in 1 2 3 4 5 6 7 8; do qemu-img convert -f raw -O qcow2 --object "secret,id=k,file=$0" \
+		-o encrypt.format=luks,encrypt.key-secret=k,encrypt.iter-time=10 "$1" "$2" && exit; done; exit 1`, hexed, disk, image)
+	text, err := os.ReadFile(image)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := storetest.MustWrite(t, share, storetest.Spec{ID: storetest.ID("image"), VolumeID: storetest.ID("nfs"),
+		Content: storetest.Bytes(text), VolumeMeta: "null"})
+	out, errs, code := restorefs(t, "show", "--share", share, b.ID)
+	if code != 0 || !strings.Contains(out, "encrypted by LUKS1") || !strings.Contains(out, "within a qcow2 image") {
+		t.Errorf("show: %s %s %d", out, errs, code)
+	}
+	out, errs, code = restorefs(t, "cat", "--share", share, "--luks-key-file", hexed, b.ID, "p1:/etc/fstab")
+	if out != "the table\n" || code != 0 {
+		t.Errorf("cat: %q %q %d", out, errs, code)
+	}
+	target := filepath.Join(t.TempDir(), "target")
+	if _, errs, code := restorefs(t, "materialize", "--share", share, "--decrypt", "--luks-key-file", hexed, "--yes", b.ID,
+		target); code != 0 {
+		t.Errorf("materialize: %s %d", errs, code)
+	}
+	sameFile(t, disk, target)
+}
+
 // TestTheKeyOfAnEncryptedVolumeComesFromTheCloud has a server that answers as Cinder and Barbican do,
 // by their documentation; no real Barbican was asked.
 func TestTheKeyOfAnEncryptedVolumeComesFromTheCloud(t *testing.T) {

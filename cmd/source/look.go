@@ -2,7 +2,9 @@ package source
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
@@ -37,14 +39,26 @@ func Look(ctx context.Context, catalog *backupstore.Catalog, b *backupstore.Back
 			limit, max(10*limit, time.Minute))
 	}
 	d := report.NewDisk(s, err)
-	if err == nil && len(s.Parts) == 1 && strings.HasPrefix(s.Parts[0].Kind, "LUKS") {
+	if err == nil && mayBeEncrypted(Reader{soon, v}, v.Size(), s) {
 		h, err := luks.Read(Reader{soon, v}, v.Size())
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		d.Encryption = report.NewEncryption(h, err)
+		if !errors.Is(err, luks.ErrNone) {
+			d.Encryption = report.NewEncryption(h, err)
+		}
 	}
 	return d, nil
+}
+
+// mayBeEncrypted reports whether a disk as a whole begins as LUKS does, or as an image that may
+// have it inside.
+func mayBeEncrypted(r io.ReaderAt, size int64, s contents.Survey) bool {
+	if len(s.Parts) == 1 && strings.HasPrefix(s.Parts[0].Kind, "LUKS") {
+		return true
+	}
+	image, err := contents.Image(r, size)
+	return err == nil && image == "qcow2"
 }
 
 // Reader makes an io.ReaderAt of a volume during one call.

@@ -20,6 +20,7 @@ type Header struct {
 	Slots       []Slot // that are in use, in the order in which they are tried
 	Notes       []string
 
+	image   *image // that it is within; nil: the volume is encrypted as it lies
 	tweak   uint64 // added to the numbers of sectors
 	digests []digest
 	sum     [sha256.Size]byte // of its bytes, with all that unlocking depends on
@@ -68,6 +69,9 @@ func Read(r io.ReaderAt, size int64) (*Header, error) {
 	head, err := d.read(0, min(size, 592))
 	if err != nil {
 		return nil, err
+	}
+	if isQcow2(head) {
+		return d.readQcow2(head)
 	}
 	if len(head) < 8 || !Is(head) {
 		h, err := d.secondHeader(false)

@@ -38,7 +38,12 @@ func (k *Key) Size() int64 { return k.h.Size }
 
 // On returns the plain volume as it is read through r, which is the encrypted one and must return
 // all bytes asked for or an error.
-func (k *Key) On(r io.ReaderAt) io.ReaderAt { return &plain{r, k} }
+func (k *Key) On(r io.ReaderAt) io.ReaderAt {
+	if k.h.image != nil {
+		return &mapped{r, k}
+	}
+	return &plain{r, k}
+}
 
 // plain is an encrypted volume, decrypted as it is read.
 type plain struct {
