@@ -45,7 +45,7 @@ func commonOf(c *cli.Context) common {
 	log := console.NewLogger(c.App.ErrWriter, level, c.String("log-format") == "json")
 	// Whoever needs it as a number says what is wrong with it.
 	memory, _ := sizeOf(c.String("memory"))
-	shares := append(slices.Clone(sharesOf(c)), "")
+	shares := append(slices.Clone(sharesOf(c.Generic("share"))), "")
 	return common{
 		Console: console.Console{
 			Out: c.App.Writer, Err: c.App.ErrWriter,
@@ -55,7 +55,8 @@ func commonOf(c *cli.Context) common {
 		args:    c.Args().Slice(),
 		given:   givenFlagsOf(c),
 		share: locate.Options{
-			Share: shares[0], More: shares[1:max(1, len(shares)-1)], Config: c.String("cinder-conf"),
+			Share: shares[0], More: shares[1:max(1, len(shares)-1)],
+			Config:       c.String("cinder-conf"),
 			NeedConfig:   c.IsSet("cinder-conf"),
 			MountOptions: c.String("mount-options"), Logger: log,
 			Policy:      share.Policy{Timeout: c.Duration("share-timeout")},

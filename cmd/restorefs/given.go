@@ -22,7 +22,7 @@ func givenFlagsOf(c *cli.Context) (given cmdline.Given) {
 				words = []string{"--" + name}
 			}
 		case sharesFlag:
-			for _, share := range sharesOf(c) {
+			for _, share := range sharesOf(c.Generic(name)) {
 				words = append(words, "--"+name, share)
 			}
 		case salvageFlag:

@@ -51,9 +51,9 @@ func shareFlag() cli.Flag {
 			"more than once where chains lie in several"}}
 }
 
-// sharesOf returns what --share says; none if the command has no such flag.
-func sharesOf(c *cli.Context) []string {
-	if l, ok := c.Generic("share").(*shareList); ok {
+// sharesOf returns what --share says, by its value; none if the command has no such flag.
+func sharesOf(value any) []string {
+	if l, ok := value.(*shareList); ok {
 		return l.all
 	}
 	return nil

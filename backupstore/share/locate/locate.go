@@ -133,8 +133,8 @@ func (e *SpecError) Error() string { return e.Err.Error() }
 // Unwrap returns the cause.
 func (e *SpecError) Unwrap() error { return e.Err }
 
-// Open opens a share, or several as one. The error is a *SpecError, a *ConfigError, or that of share
-// or nfsmount for a share that cannot be reached. It returns when ctx ends.
+// Open opens a share, or several as one. The error is a *SpecError, a *ConfigError, or that of
+// share or nfsmount for a share that cannot be reached. It returns when ctx ends.
 func Open(ctx context.Context, o Options) (*Share, error) {
 	if len(o.More) == 0 {
 		return o.open(ctx)

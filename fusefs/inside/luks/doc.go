@@ -14,9 +14,9 @@
 // # What is read
 //
 // Volumes that are encrypted as they lie, and qcow2 images with LUKS1 inside that have no backing
-// file. AES by XTS and CBC, with the vectors plain, plain64 and, of CBC, ESSIV by SHA-256; key slots of
-// PBKDF2 and Argon2. The rest is an [UnsupportedError]: other ciphers, integrity, a header apart
-// from its volume, a re-encryption under way.
+// file. AES by XTS and CBC, with the vectors plain, plain64 and, of CBC, ESSIV by SHA-256; key
+// slots of PBKDF2 and Argon2. The rest is an [UnsupportedError]: other ciphers, integrity, a header
+// apart from its volume, a re-encryption under way.
 //
 // # Invariants
 //
