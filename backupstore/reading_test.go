@@ -17,8 +17,9 @@ import (
 // countingShare counts what is read of each file.
 type countingShare struct {
 	share.Share
-	mu   sync.Mutex
-	read map[string]int64
+	mu    sync.Mutex
+	read  map[string]int64 // bytes
+	calls map[string]int
 }
 
 func (s *countingShare) Open(ctx context.Context, name string) (share.File, error) {
@@ -39,6 +40,7 @@ func (f *countingFile) ReadAt(ctx context.Context, p []byte, off int64) (int, er
 	n, err := f.File.ReadAt(ctx, p, off)
 	f.of.mu.Lock()
 	f.of.read[f.name] += int64(n)
+	f.of.calls[f.name]++
 	f.of.mu.Unlock()
 	return n, err
 }
@@ -50,7 +52,7 @@ func counted(t *testing.T, dir, id string) (*backupstore.Volume, *countingShare)
 	if err != nil {
 		t.Fatal(err)
 	}
-	counting := &countingShare{Share: s, read: map[string]int64{}}
+	counting := &countingShare{Share: s, read: map[string]int64{}, calls: map[string]int{}}
 	c := backupstore.NewCatalog(counting, backupstore.Options{NoIndexBuild: true})
 	t.Cleanup(func() { c.Close() })
 	if err := c.Refresh(t.Context()); err != nil {

@@ -50,7 +50,7 @@ func (v *Cached) loadBlocks(ctx context.Context, w *want) error {
 	from, to := v.blocks(w)
 	for off := from; off < to; off += int64(v.align) {
 		end := min(off+int64(v.align), to)
-		origin, err := v.load(ctx, w.span.buf[off-start:end-start], off)
+		origin, err := v.loadBytes(ctx, w.span.buf[off-start:end-start], off)
 		if err != nil {
 			return err
 		}

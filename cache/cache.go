@@ -15,10 +15,10 @@ import (
 
 const (
 	defaultMemoryBytes = 128 << 20
-	defaultSpanBytes   = 128 << 10
-	minSpans           = 16      // that the memory has room for
-	maxRunBytes        = 4 << 20 // loaded by one call of Load
-	copyBytes          = 1 << 20 // ReadAt pins this much at a time
+	defaultSpanBytes   = 32 << 10 // a digest block as Cinder has them
+	minSpans           = 16       // that the memory has room for
+	maxRunBytes        = 4 << 20  // loaded by one call of Load
+	copyBytes          = 1 << 20  // ReadAt pins this much at a time
 )
 
 // Options configures a Cache. Zero values mean the defaults.
@@ -26,8 +26,8 @@ type Options struct {
 	// MemoryBytes bounds all buffers of the cache. Default 128 MiB; raised to 16 spans if less.
 	MemoryBytes int64
 
-	// SpanBytes is the unit of caching, rounded up to a multiple of each Source's Align. Default
-	// 128 KiB.
+	// SpanBytes is the unit of caching, rounded up to a multiple of each Source's Align: what a
+	// read of one byte loads. Default 32 KiB.
 	SpanBytes int
 
 	// Loads bounds the concurrent calls of Source.Load on behalf of waiting readers. Default 4 for
@@ -70,7 +70,7 @@ type Cache struct {
 	mu      sync.Mutex
 	closed  bool
 	atRest  *simplelru.LRU[key, *span] // loaded spans, pinned or not
-	aside   *simplelru.LRU[key, *span] // loaded along with others, not yet asked for, never pinned
+	aside   *simplelru.LRU[key, *span] // loaded along with others, not yet read by anybody
 	loading map[key]*span              // claimed spans whose bytes are not there yet
 	mem     memory
 	urgent  int // readers waiting for memory or a slot: prefetch stands back
@@ -100,7 +100,7 @@ func New(o Options) *Cache {
 		memoryFor:   o.MemoryFor,
 		prefetchers: max(0, o.PrefetchWorkers),
 		slots:       make(chan struct{}, o.Loads),
-		zero:        make([]byte, o.SpanBytes),
+		zero:        make([]byte, max(o.SpanBytes, 128<<10)),
 		log:         o.Logger,
 		loading:     make(map[key]*span),
 		mem: memory{limit: max(o.MemoryBytes, minSpans*int64(o.SpanBytes)),
@@ -137,12 +137,13 @@ type Cached struct {
 	c   *Cache
 	id  unique.Handle[identity]
 	src Source
-	// tiered is src if that is a Tiered, else nil.
-	tiered Tiered
-	size   int64
-	align  int
-	span   int // bytes
-	most   int // spans loaded by one Load at most
+	// tiered and deferring are src if that is one, else nil.
+	tiered    Tiered
+	deferring Deferring
+	size      int64
+	align     int
+	span      int // bytes
+	most      int // spans loaded by one Load at most
 }
 
 // Volume returns the volume that src serves. Those with the same id share their spans, so their
@@ -150,6 +151,7 @@ type Cached struct {
 func (c *Cache) Volume(id string, src Source) *Cached {
 	v := &Cached{c: c, src: src, size: src.Size(), align: max(src.Align(), 1)}
 	v.tiered, _ = src.(Tiered)
+	v.deferring, _ = src.(Deferring)
 	v.span = (c.spanBytes + v.align - 1) / v.align * v.align
 	v.most = int(max(1, min(maxRunBytes, c.mem.limit/8)/int64(v.span)))
 	v.id = unique.Make(identity{id: id, size: v.size, span: v.span})

@@ -122,7 +122,7 @@ func TestNeighboursTheDecoderPassesOverAreKept(t *testing.T) {
 	if err := v.ReadAt(t.Context(), make([]byte, 768<<10), 1<<20+256<<10); err != nil || len(src.loaded()) != 1 {
 		t.Fatal("not kept", err)
 	}
-	if s := c.Stats(); s.Misses != 1 || s.Hits != 6 {
+	if s := c.Stats(); s.Misses != 1 || s.Hits != 24 {
 		t.Fatalf("%+v", s)
 	}
 }
@@ -170,7 +170,7 @@ func TestOnlyReadersOfADamagedBlockFail(t *testing.T) {
 		}
 		return nil
 	}
-	c := newCache(t, Options{MemoryBytes: 64 << 20, PrefetchWorkers: -1})
+	c := newCache(t, Options{MemoryBytes: 64 << 20, SpanBytes: span, PrefetchWorkers: -1})
 	v := c.Volume("v", src)
 	for off := int64(0); off < 1<<20; off += 4096 {
 		p := make([]byte, 4096)

@@ -1,7 +1,7 @@
 // Package cache keeps decoded spans of volumes within one memory budget.
 //
 // A volume is a run of immutable, verified bytes that are expensive to produce: a [Source] reads a
-// share, decompresses and checks digests. The cache cuts it into spans (128 KiB unless told
+// share, decompresses and checks digests. The cache cuts it into spans (32 KiB unless told
 // otherwise), loads each span once for all readers that want it at the same time, hands out pinned
 // bytes without copying them, and loads ahead of sequential readers. It owns the memory of the
 // spans and decides when and by which goroutine they are loaded. What the bytes mean, where they
@@ -27,11 +27,13 @@
 // and never exceeds it. MemoryBytes below 16 spans is raised to 16 spans.
 //
 // Spans are evicted in the order of their last use. Neighbours that were loaded along with a span
-// and that no reader asked for are kept apart; when memory is short they get a quarter of it. Spans
-// loaded ahead of a reader are evicted only for readers, not for more prefetch.
+// and that no reader asked for are kept apart; when memory is short they get a quarter of it. A
+// [Deferring] source does not prove them: that is done for the first reader that asks for one, and
+// what is wrong then is loaded as if it had not been there. Spans loaded ahead of a reader are evicted
+// only for readers, not for more prefetch.
 //
-// A disk tier is a Source in front of a Source, see package disk: the one call of Load in this
-// package (run.go) is the seam.
+// A disk tier is a Source in front of a Source, see package disk: the calls of Load and LoadUnproven
+// in run.go are the seam.
 //
 // # Errors
 //

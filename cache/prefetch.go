@@ -225,7 +225,7 @@ func (s *stream) load(l *load) (err error) {
 			err = fmt.Errorf("panic: %v", v)
 		}
 	}()
-	return s.v.loadSpans(s.ctx, l)
+	return s.v.loadSpans(s.ctx, l, l.spans)
 }
 
 // next chooses a worker's share of [from, to), the spans [first, end), and returns how many bytes

@@ -262,7 +262,7 @@ func TestPrefetchLeavesZerosOutAndGoesOnAfterThem(t *testing.T) {
 			}
 			synctest.Wait()
 		}
-		if s := c.Stats(); s.Misses != 8*2 || s.PrefetchWasted > 0 {
+		if s := c.Stats(); s.Misses != 32*2 || s.PrefetchWasted > 0 {
 			t.Errorf("two MiB should not be prefetched, those at the start: %+v", s)
 		}
 	})

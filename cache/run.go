@@ -14,10 +14,19 @@ func (v *Cached) run(ctx context.Context, l *load) error {
 		return err
 	}
 	defer c.leave()
-	if !l.alone {
+	if l.unproven {
+		right, err := v.prove(ctx, l)
+		if right || err != nil {
+			return err
+		}
+	} else if !l.alone {
 		v.widen(ctx, l)
+		done, err := v.loadAround(ctx, l)
+		if done || err != nil {
+			return err
+		}
 	}
-	return v.loadSpans(ctx, l)
+	return v.loadSpans(ctx, l, l.spans)
 }
 
 // enter takes one of the slots for loads of readers.
@@ -54,8 +63,10 @@ func (v *Cached) widen(ctx context.Context, l *load) {
 	from, to := v.src.Around(l.first*span, int(v.end(last)-l.first*span))
 	for last+1 < v.spans() && v.end(last+1) <= to && v.claimNeighbour(ctx, l, last+1) {
 		last++
+		l.after++
 	}
 	for l.first > 0 && (l.first-1)*span >= from && v.claimNeighbour(ctx, l, l.first-1) {
+		l.before++
 	}
 }
 
@@ -93,39 +104,91 @@ func (c *Cache) missing(k key) bool {
 	return !c.atRest.Contains(k) && !c.aside.Contains(k) && c.loading[k] == nil
 }
 
-// loadSpans loads the spans of l, by one call of Load if there is a buffer for
-// all of them.
-func (v *Cached) loadSpans(ctx context.Context, l *load) (err error) {
-	off := l.first * int64(v.span)
-	if len(l.spans) > 1 {
+// prove tells whether the bytes of the spans of l, which are unproven, are right. An error is that
+// of ctx.
+func (v *Cached) prove(ctx context.Context, l *load) (right bool, err error) {
+	for i, s := range l.spans {
+		right, err = v.deferring.Prove(ctx, s.buf[:s.n], (l.first+int64(i))*int64(v.span))
+		if !right || err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// loadAround loads the spans of l. The proof of the neighbours is left for when somebody asks for
+// them, if the Source can do that; else done is false.
+func (v *Cached) loadAround(ctx context.Context, l *load) (done bool, err error) {
+	if v.deferring == nil || l.before+l.after == 0 {
+		return false, nil
+	}
+	neighbours := func(spans []*span) (ok bool, err error) {
+		for _, s := range spans {
+			ok, err := v.loadUnproven(ctx, s)
+			if !ok || err != nil {
+				return false, err
+			}
+		}
+		return true, nil
+	}
+	asked := len(l.spans) - l.after
+	ok, err := neighbours(l.spans[:l.before])
+	if ok && err == nil {
+		err = v.loadSpans(ctx, l, l.spans[l.before:asked])
+	}
+	if ok && err == nil {
+		ok, err = neighbours(l.spans[asked:])
+	}
+	if !ok || err != nil {
+		return false, err
+	}
+	for i, s := range l.spans {
+		s.unproven = i < l.before || i >= asked
+	}
+	return true, nil
+}
+
+// loadUnproven loads one span, if the Source can leave the proof of it for later. An error is that
+// of ctx: whoever loads the span with its proof tells of any other.
+func (v *Cached) loadUnproven(ctx context.Context, s *span) (ok bool, err error) {
+	ok, err = v.deferring.LoadUnproven(ctx, s.buf[:s.n], s.key.index*int64(v.span))
+	if err != nil {
+		return false, ctx.Err()
+	}
+	if ok {
+		v.c.count.loadedBytes.Add(uint64(s.n))
+	}
+	return ok, nil
+}
+
+// loadSpans loads adjacent spans of l, by one call of Load if there is a buffer for all of them.
+func (v *Cached) loadSpans(ctx context.Context, l *load, spans []*span) error {
+	if len(spans) > 1 {
 		// One call of Load needs one contiguous buffer. Where the spans' buffers do not form one,
 		// staging costs a copy, a few hundredths of the cost of decoding. In return spans can be
 		// evicted one by one and all their buffers have the same length.
-		if whole := v.c.inOnePiece(l.spans); whole != nil {
-			l.origin, err = v.load(ctx, whole, off)
-			return err
+		if whole := v.c.inOnePiece(spans); whole != nil {
+			return v.load(ctx, l, whole, spans[0].key.index)
 		}
-		if staging := v.c.staging(v.span, len(l.spans)); staging != nil {
+		if staging := v.c.staging(v.span, len(spans)); staging != nil {
 			defer v.c.dropStaging(staging)
 			n := 0
-			for _, s := range l.spans {
+			for _, s := range spans {
 				n += s.n
 			}
-			if l.origin, err = v.load(ctx, staging[:n], off); err != nil {
+			if err := v.load(ctx, l, staging[:n], spans[0].key.index); err != nil {
 				return err
 			}
-			for i, s := range l.spans {
+			for i, s := range spans {
 				copy(s.buf, staging[i*v.span:][:s.n])
 			}
 			return nil
 		}
 	}
-	for i, s := range l.spans {
-		origin, err := v.load(ctx, s.buf[:s.n], off+int64(i)*int64(v.span))
-		if err != nil {
+	for _, s := range spans {
+		if err := v.load(ctx, l, s.buf[:s.n], s.key.index); err != nil {
 			return err
 		}
-		l.origin = max(l.origin, origin)
 	}
 	return nil
 }
@@ -170,8 +233,16 @@ func (c *Cache) dropStaging(b []byte) {
 	c.settle()
 }
 
-// load calls Source.Load; nothing else does.
-func (v *Cached) load(ctx context.Context, p []byte, off int64) (Origin, error) {
+// load fills p from span number index on, for l, by a call of Source.Load; only blockwise.go makes
+// others.
+func (v *Cached) load(ctx context.Context, l *load, p []byte, index int64) error {
+	origin, err := v.loadBytes(ctx, p, index*int64(v.span))
+	l.origin = max(l.origin, origin)
+	return err
+}
+
+// loadBytes calls Source.Load.
+func (v *Cached) loadBytes(ctx context.Context, p []byte, off int64) (Origin, error) {
 	n := &v.c.count
 	n.loads.Add(1)
 	origin := Made

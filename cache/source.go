@@ -39,6 +39,20 @@ type Tiered interface {
 	LoadKept(ctx context.Context, p []byte, off int64) (kept bool, err error)
 }
 
+// A Deferring is a Source that can leave the proof of bytes that nobody asked for until somebody
+// does.
+type Deferring interface {
+	Source
+
+	// LoadUnproven is Load, except that the bytes may be wrong. It refuses where it cannot tell
+	// later whether they are, or does not find them without more ado.
+	LoadUnproven(ctx context.Context, p []byte, off int64) (ok bool, err error)
+
+	// Prove tells whether p, which LoadUnproven filled at off, has the bytes of the volume. off
+	// and len(p) are as for Load. What it cannot tell it denies. An error is that of ctx.
+	Prove(ctx context.Context, p []byte, off int64) (right bool, err error)
+}
+
 // Origin is where bytes came from, the cheapest first.
 type Origin uint8
 

@@ -18,6 +18,11 @@ type identity struct {
 //	   │  failed, or the loader gave up
 //	   └──────────────────────────────> dead (buf given back, waiters look at load.outcome)
 //
+//	   │  its bytes are unproven                 a reader wants it
+//	   └──────────────────────────────> unproven ─────────────────> loading, without a Load if they
+//	                                       │                        are right
+//	                                       └──> evicted
+//
 //	private ──> (buf given back)     a damaged span with some of its blocks, for one reader alone
 //
 // pins counts the readers that use the span or wait for it. It rises from 0 only under Cache.mu,
@@ -34,6 +39,9 @@ type span struct {
 	// Under Cache.mu:
 	ahead *stream // the stream it was loaded for, until it is read
 	aside bool    // loaded along with others, not read since
+	// unproven says that the bytes may be wrong. It is set before the load is done, and never
+	// changes then.
+	unproven bool
 }
 
 // unpin gives up one reader's use of s.
@@ -63,19 +71,32 @@ func (c *Cache) find(k key) *span {
 		return s
 	}
 	s, ok := c.aside.Peek(k)
-	if ok {
-		c.aside.Remove(k)
-		c.mem.aside -= int64(len(s.buf))
-		s.aside = false
-		c.atRest.Add(k, s)
+	if !ok || s.unproven {
+		return nil
 	}
+	c.aside.Remove(k)
+	c.mem.aside -= int64(len(s.buf))
+	s.aside = false
+	c.atRest.Add(k, s)
 	return s
+}
+
+// takeUnproven takes the buffer of an unproven span, which is no more then, or returns nil.
+// Under Cache.mu.
+func (c *Cache) takeUnproven(k key) []byte {
+	s, ok := c.aside.Peek(k)
+	if !ok || !s.unproven {
+		return nil
+	}
+	c.aside.Remove(k)
+	c.mem.aside -= int64(len(s.buf))
+	return s.buf
 }
 
 // rest puts a loaded span into one of the lists that find and evict search.
 // Under Cache.mu.
 func (c *Cache) rest(s *span) {
-	if s.aside {
+	if s.aside = s.aside || s.unproven; s.aside {
 		c.mem.aside += int64(len(s.buf))
 		c.aside.Add(s.key, s)
 		return

@@ -11,11 +11,12 @@ type want struct {
 	n     int   // how many they are
 
 	// How far the read has got:
-	span   *span // pinned: at rest, claimed by this reader or by another one, or private
-	load   *load // not nil: another reader loads the span, wait for that
-	zero   bool  // known to be zero, no span needed
-	alone  bool  // a run with this span failed: claim it by itself
-	failed error // the span alone failed too: load only the blocks asked for
+	span   *span  // pinned: at rest, claimed by this reader or by another one, or private
+	bytes  []byte // of a span that was unproven, until this reader claims it
+	load   *load  // not nil: another reader loads the span, wait for that
+	zero   bool   // known to be zero, no span needed
+	alone  bool   // a run with this span failed: claim it by itself
+	failed error  // the span alone failed too: load only the blocks asked for
 	origin Origin
 }
 
@@ -29,10 +30,15 @@ type want struct {
 // where the last one stopped. Cancelled readers leave, so there is no livelock however many are
 // interrupted.
 type load struct {
-	first   int64   // index of spans[0]
-	spans   []*span // ascending; grows until loading begins, by the loader alone
-	alone   bool    // no neighbours
-	waiters int     // readers that ever waited for it, under Cache.mu
+	first int64   // index of spans[0]
+	spans []*span // ascending; grows until loading begins, by the loader alone
+	alone bool    // no neighbours
+	// unproven says that the bytes of all spans are there already and may be wrong.
+	unproven bool
+	// before and after are how many of the spans, at either end, are neighbours of what was asked
+	// for.
+	before, after int
+	waiters       int // readers that ever waited for it, under Cache.mu
 
 	done    chan struct{} // closed once outcome, err and origin are set
 	outcome outcome
@@ -155,6 +161,12 @@ func (r *request) claim(first bool) (bool, error) {
 			hits++
 			continue
 		}
+		if w.failed == nil {
+			if w.bytes = c.takeUnproven(k); w.bytes != nil {
+				hits++
+				continue
+			}
+		}
 		misses++
 		if s, ok := c.loading[k]; ok && w.failed == nil {
 			s.pins.Add(1)
@@ -172,34 +184,52 @@ func (r *request) claim(first bool) (bool, error) {
 	for len(r.stash) < missing {
 		b := c.take(v.span, forReader)
 		if b == nil {
+			r.keepBytes()
 			return false, nil
 		}
 		r.stash = append(r.stash, b)
 	}
 	for i := range r.wants {
-		w := &r.wants[i]
-		if w.zero || w.span != nil {
-			continue
+		if w := &r.wants[i]; !w.zero && w.span == nil {
+			r.claimSpan(w)
 		}
-		w.span = v.newSpan(w.index, r.stash.pop())
-		w.span.pins.Store(1)
-		if w.failed != nil {
-			w.span.private = true
-			continue
-		}
-		var last *load
-		if n := len(r.claims); n > 0 {
-			last = r.claims[n-1]
-		}
-		if last == nil || last.alone || w.alone || last.first+int64(len(last.spans)) != w.index ||
-			len(last.spans) == v.most {
-			last = newLoad(w.index)
-			last.alone = w.alone
-			r.claims = append(r.claims, last)
-		}
-		c.claim(last, w.span)
 	}
 	return true, nil
+}
+
+// keepBytes makes what was unproven part of the stash. Under mu.
+func (r *request) keepBytes() {
+	for i := range r.wants {
+		if w := &r.wants[i]; w.bytes != nil {
+			r.stash, w.bytes = append(r.stash, w.bytes), nil
+		}
+	}
+}
+
+// claimSpan gives w a span to be loaded, by itself or with the one before it. Under mu.
+func (r *request) claimSpan(w *want) {
+	v, unproven := r.v, w.bytes != nil
+	if !unproven {
+		w.bytes = r.stash.pop()
+	}
+	w.span = v.newSpan(w.index, w.bytes)
+	w.bytes = nil
+	w.span.pins.Store(1)
+	if w.failed != nil {
+		w.span.private = true
+		return
+	}
+	var last *load
+	if n := len(r.claims); n > 0 {
+		last = r.claims[n-1]
+	}
+	if last == nil || last.alone || w.alone || last.unproven != unproven ||
+		last.first+int64(len(last.spans)) != w.index || len(last.spans) == v.most {
+		last = newLoad(w.index)
+		last.alone, last.unproven = w.alone, unproven
+		r.claims = append(r.claims, last)
+	}
+	v.c.claim(last, w.span)
 }
 
 // newSpan returns span number index, to be loaded into buf.
@@ -334,11 +364,11 @@ func (r *request) wait(ctx context.Context) error {
 		}
 		l := w.load
 		w.load = nil
-		if l.outcome == loaded {
+		if l.outcome == loaded && !w.span.unproven {
 			w.origin = l.origin
 			continue
 		}
-		w.span.pins.Add(-1) // the span is dead
+		w.span.pins.Add(-1) // the span is dead, or unproven: then this reader has it proven
 		w.span = nil
 		w.alone = w.alone || l.outcome == narrow
 		if l.outcome == failed {

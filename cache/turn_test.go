@@ -178,7 +178,7 @@ func TestAnErrorGoesToTheReadersThatWaitedForIt(t *testing.T) {
 func TestWaitersOfADamagedSpanGetTheirBlocks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGate(oneSpan, 32<<10)
-		v := newCache(t, Options{}).Volume("v", g)
+		v := newCache(t, Options{SpanBytes: oneSpan}).Volume("v", g)
 		first := reads(t.Context(), v, 0)
 		second := reads(t.Context(), v, 96<<10)
 		g.orders <- errDamaged // the span

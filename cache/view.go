@@ -43,8 +43,24 @@ func (view *View) show(v *Cached) {
 			continue
 		}
 		from := int(w.off - w.index*int64(v.span))
-		view.slices = append(view.slices, w.span.buf[from:from+w.n:from+w.n])
+		view.slices = appendJoined(view.slices, w.span.buf[from:from+w.n])
 	}
+	for i, s := range view.slices { // what lies behind is not the caller's
+		view.slices[i] = s[:len(s):len(s)]
+	}
+}
+
+// appendJoined appends p to slices, to the last of them where p follows that in memory, as the
+// spans of a reader in sequence mostly do: fewer pieces are written to the kernel in less time.
+func appendJoined(slices [][]byte, p []byte) [][]byte {
+	if k := len(slices) - 1; k >= 0 {
+		last := slices[k]
+		if n := len(last); cap(last) > n && &last[:n+1][n] == &p[0] {
+			slices[k] = last[:n+len(p)]
+			return slices
+		}
+	}
+	return append(slices, p)
 }
 
 // Slices returns the bytes in order, in one or more pieces, read-only and valid until Release.

@@ -19,7 +19,8 @@ type Figures struct {
 	Errors   ErrorFigures   `json:"errors"`
 }
 
-// CacheFigures are those of the cache of decoded data in memory. A span is 128 KiB.
+// CacheFigures are those of the cache of decoded data in memory. A span is 32 KiB, or a
+// block.
 type CacheFigures struct {
 	BudgetBytes     int64  `json:"budget_bytes" metric:"cache_limit_bytes"`
 	UsedBytes       int64  `json:"used_bytes" metric:"cache_bytes{state=used}"`

@@ -12,6 +12,8 @@ import (
 	"github.com/restorefs/restorefs/fusefs"
 )
 
+var _ cache.Deferring = (*backupstore.Volume)(nil)
+
 // share opens a volume, or shares it if it is open.
 func (s *Disks) share(ctx context.Context, id string) (*Disk, error) {
 	b, err := s.backup(id)
