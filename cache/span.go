@@ -18,10 +18,9 @@ type identity struct {
 //	   │  failed, or the loader gave up
 //	   └──────────────────────────────> dead (buf given back, waiters look at load.outcome)
 //
-//	   │  its bytes are unproven                 a reader wants it
-//	   └──────────────────────────────> unproven ─────────────────> loading, without a Load if they
-//	                                       │                        are right
-//	                                       └──> evicted
+//	   │  it came along, unproven               asked for
+//	   └──────────────────────────> unproven ────────────────> loading, if wrong anew
+//	                                    └──> evicted
 //
 //	private ──> (buf given back)     a damaged span with some of its blocks, for one reader alone
 //
