@@ -7,12 +7,12 @@ import (
 )
 
 // A decoder that is on its way to a block passes others, which the cache keeps. To prove them costs
-// as much again as half of decoding them, or more, and a reader that goes from place to place wants
-// few of them. So that is left for when they are wanted.
+// half of what decoding them does, and a reader that goes from place to place wants few of them. So
+// that is left for when they are wanted.
 
-// LoadUnproven fills p, aligned as for Load, with the bytes that the objects have at off. It refuses
-// where Prove could not tell later whether they are right, as not all have digest rows, and where
-// the objects cannot be decoded. An error is that of ctx, or of the share.
+// LoadUnproven fills p, aligned as for Load, with the bytes that the objects have at off. It
+// refuses where Prove could not tell later whether they are right, as not all have digest rows, and
+// where the objects cannot be decoded. An error is that of ctx, or of the share.
 func (v *Volume) LoadUnproven(ctx context.Context, p []byte, off int64) (ok bool, err error) {
 	for p := range v.pieces(off, off+int64(len(p))) {
 		if p.by != byRow {

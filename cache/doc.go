@@ -29,11 +29,11 @@
 // Spans are evicted in the order of their last use. Neighbours that were loaded along with a span
 // and that no reader asked for are kept apart; when memory is short they get a quarter of it. A
 // [Deferring] source does not prove them: that is done for the first reader that asks for one, and
-// what is wrong then is loaded as if it had not been there. Spans loaded ahead of a reader are evicted
-// only for readers, not for more prefetch.
+// what is wrong then is loaded as if it had not been there. Spans loaded ahead of a reader are
+// evicted only for readers, not for more prefetch.
 //
-// A disk tier is a Source in front of a Source, see package disk: the calls of Load and LoadUnproven
-// in run.go are the seam.
+// A disk tier is a Source in front of a Source, see package disk: the calls of Load and
+// LoadUnproven in run.go are the seam.
 //
 // # Errors
 //
