@@ -29,7 +29,7 @@ TEST_PROGRAMS := qemu-utils xz-utils mmdebstrap fuse3 e2fsprogs xfsprogs lvm2 th
 # First the one whose tests wait most, beside which the others run.
 PACKAGES   := ./cmd/restorefs ./...
 
-.PHONY: help build man completion install packages version demo test lint unit unit1 test-arch test-packages setup test-systemd test-nfs test-guests soak flips fuzz fuzz-build bench bench-cinder bench-mount fixtures clean
+.PHONY: help build man completion install packages version demo test lint unit unit1 test-arch test-packages setup test-systemd test-nfs test-guests test-stores soak flips fuzz fuzz-build bench bench-cinder bench-mount fixtures clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z1-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -190,6 +190,13 @@ GUESTS     := bookworm trixie unstable
 test-guests: $(addprefix $(GUEST_ROOTS)/,$(GUESTS)) ## file systems made by the programs of Debian 12, 13 and unstable, as root (GUESTS=unstable for one)
 	for root in $^; do echo "$$root:"; RESTOREFS_GUEST_ROOT=$$PWD/$$root RESTOREFS_XFS_FORMS=1 RESTOREFS_TEST_ALL=1 $(GO) test -count=1 -timeout 40m \
 	  -run 'ViewIsOurs|ViewOfNTFS3G|EachForm|WhatWasCopied|IsWhat|WhereLVMSays|OfTheTools|FileInPieces' ./fusefs/inside/... || exit 1; done
+
+test-stores: $(BUILD)/test-stores/versitygw ## backups of Cinder's own drivers in real object stores: Swift, its S3, and versitygw
+	RESTOREFS_TEST_VERSITYGW=$(CURDIR)/$< $(GO) test -vet=off -count=1 -v -run RealStore ./cmd/restorefs
+
+# Apart from make setup, as compiling it takes minutes.
+$(BUILD)/test-stores/versitygw:
+	GOBIN=$(CURDIR)/$(BUILD)/test-stores GOFLAGS= $(GO) install github.com/versity/versitygw/cmd/versitygw@v1.8.0
 
 soak: ## kill restores at 30 random moments each, as root (SOAK=N for another number)
 	RESTOREFS_SOAK=$${SOAK:-30} RESTOREFS_TEST_ALL=1 $(GO) test -count=1 -v -timeout 60m -run '^TestAKilled' ./cmd/restorefs

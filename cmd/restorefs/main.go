@@ -9,6 +9,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"os"
 	"os/signal"
 	"runtime"
@@ -68,6 +70,9 @@ func execute(ctx context.Context, args []string) int {
 		// mount(8) removes PATH for its helpers, which need it to find mount and fusermount3.
 		os.Setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
 	}
+	// What net/http says of servers that are odd is nobody's to act on, and would be between the
+	// lines of a table.
+	log.SetOutput(io.Discard)
 	app := newApp()
 	if len(args) > 1 && args[1] == completion.Ask {
 		return complete(app, args[2:])

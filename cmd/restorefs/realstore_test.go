@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/url"
 	"os"
 	"os/exec"
@@ -12,6 +14,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // Swift's account of the tests, and its key of S3.
@@ -23,10 +26,13 @@ const (
 // realStore is Debian's Swift, whose containers are buckets of S3 as well, and what Cinder's own
 // drivers have written into it and onto a share.
 type realStore struct {
-	dir     string
-	port    int
-	service *service
-	made    []madeBackup
+	dir          string
+	port         int
+	service      *service
+	made         []madeBackup
+	versity      *exec.Cmd // versitygw, another server of S3; nil: it is not there
+	versityInput io.Closer
+	other        string // its URL
 }
 
 // madeBackup is a backup as testdata/cloud/write_backups.py tells of it.
@@ -82,9 +88,16 @@ func startStore() (s *realStore, err error) {
 	if err = os.Mkdir(made, 0o700); err != nil {
 		return nil, err
 	}
-	cmd := exec.Command("/usr/bin/python3", "-W", "ignore", "testdata/cloud/write_backups.py", made, "nfs",
-		fmt.Sprintf("s3=%s,%s,%s", s.at(""), swiftUser, swiftKey),
-		fmt.Sprintf("swift=%s,%s,%s", s.at("/auth/v1.0"), swiftUser, swiftKey))
+	ways := []string{"nfs=nfs", fmt.Sprintf("s3=s3,%s,%s,%s", s.at(""), swiftUser, swiftKey),
+		fmt.Sprintf("swift=swift,%s,%s,%s", s.at("/auth/v1.0"), swiftUser, swiftKey)}
+	if err = s.startVersity(); err != nil {
+		return nil, err
+	}
+	if s.versity != nil {
+		ways = append(ways, fmt.Sprintf("versity=s3,%s,%s,%s", s.other, swiftUser, swiftKey))
+	}
+	cmd := exec.Command("/usr/bin/python3", append([]string{"-W", "ignore", "testdata/cloud/write_backups.py", made},
+		ways...)...)
 	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", "HOME=" + s.dir, "PYTHONDONTWRITEBYTECODE=1"}
 	var said strings.Builder
 	cmd.Stderr = &said
@@ -93,6 +106,42 @@ func startStore() (s *realStore, err error) {
 		return nil, fmt.Errorf("write backups: %w: %s", err, said.String()[max(0, said.Len()-4000):])
 	}
 	return s, json.Unmarshal(out, &s.made)
+}
+
+// startVersity starts versitygw, if there is one: make test-stores builds it.
+func (s *realStore) startVersity() error {
+	program := os.Getenv("RESTOREFS_TEST_VERSITYGW")
+	if program == "" {
+		return nil
+	}
+	port, err := freePort()
+	if err != nil {
+		return err
+	}
+	data := filepath.Join(s.dir, "versity")
+	if err := os.Mkdir(data, 0o700); err != nil {
+		return err
+	}
+	at := fmt.Sprintf("127.0.0.1:%d", port)
+	// It ends when its input does, even if this process is killed.
+	const run = `"$@" </dev/null & cat; kill -9 $!`
+	s.other, s.versity = "http://"+at, exec.Command("sh", "-c", run, "sh", program, "-q", "--port", at, "posix", data)
+	if s.versityInput, err = s.versity.StdinPipe(); err != nil {
+		return err
+	}
+	s.versity.Env = []string{"PATH=/usr/bin:/bin", "ROOT_ACCESS_KEY=" + swiftUser, "ROOT_SECRET_KEY=" + swiftKey, "HOME=" + s.dir}
+	if err := s.versity.Start(); err != nil {
+		s.versity = nil
+		return err
+	}
+	for range 300 {
+		conn, err := net.Dial("tcp", at)
+		if err == nil {
+			return conn.Close()
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	return fmt.Errorf("versitygw does not listen on %s", at)
 }
 
 // start starts the server, anew if it ran before.
@@ -110,6 +159,10 @@ func (s *realStore) start() (err error) {
 func (s *realStore) stop() {
 	if s.service != nil {
 		s.service.stop()
+	}
+	if s.versity != nil {
+		s.versityInput.Close()
+		s.versity.Wait()
 	}
 	os.RemoveAll(s.dir)
 }
@@ -134,7 +187,7 @@ func (s *realStore) signal(t *testing.T, sig syscall.Signal) {
 // shares returns the flags of the buckets as a way reaches them.
 func (s *realStore) shares(way, at string) []string {
 	switch way {
-	case "s3":
+	case "s3", "versity":
 		query := "?endpoint=" + url.QueryEscape(at)
 		return []string{"--share", "s3://volumebackups" + query, "--share", "s3://otherbucket" + query}
 	case "swift":
@@ -149,9 +202,17 @@ func (s *realStore) shares(way, at string) []string {
 func TestBackupsInRealStoresAreWhatCinderRestores(t *testing.T) {
 	s := needStore(t)
 	images := map[string]string{} // by label, as the NFS driver has it
-	for _, way := range []string{"nfs", "s3", "swift"} {
+	ways := []string{"nfs", "s3", "swift"}
+	if s.versity != nil {
+		ways = append(ways, "versity")
+	}
+	for _, way := range ways {
+		at := s.at("")
+		if way == "versity" {
+			at = s.other
+		}
 		on := func(command string, words ...string) []string {
-			return append(append([]string{command}, s.shares(way, s.at(""))...), words...)
+			return append(append([]string{command}, s.shares(way, at)...), words...)
 		}
 		out, errs, code := restorefs(t, on("list", "--json")...)
 		var listed []struct{ ID, State string }

@@ -1,11 +1,12 @@
 #!/usr/bin/python3
 """Backups that the installed Cinder's own drivers write into object stores.
 
-    write_backups.py DIR WAY...     WAY is nfs, s3=ENDPOINT,ACCESS,SECRET or
-                                    swift=AUTHURL,USER,KEY
+    write_backups.py DIR WAY=DRIVER...    DRIVER is nfs,
+                                          s3,ENDPOINT,ACCESS,SECRET or
+                                          swift,AUTHURL,USER,KEY
 
-By each way the same volumes are backed up: whole ones of all algorithms, and a
-chain whose parent is in another bucket. The way nfs writes below DIR/nfs. What
+WAY is any name. By each way the same volumes are backed up: whole ones of all algorithms, and a
+chain whose parent is in another bucket. nfs writes below DIR/nfs. What
 Cinder's driver itself restores of each backup is in DIR/restored/ID; on stdout
 is, as JSON, what was written: by its way, label, ID, parent, bucket, key.
 """
@@ -22,7 +23,7 @@ from images import BLOCK, KIB, an_id, change, disk  # noqa: E402
 
 
 class Stores(cinder_in_process.Cinder):
-    """way is by which driver backups are written."""
+    """way is the driver by which backups are written."""
 
     def go_by(self, way, where):
         self.way = way
@@ -87,7 +88,8 @@ def main(directory, ways):
         c = Stores(share, state)
         for n, way in enumerate(ways):
             way, _, where = way.partition('=')
-            c.go_by(way, where.split(','))
+            driver, *where = where.split(',')
+            c.go_by(driver, where)
             ids = {}
             for label, algorithm, parent, bucket, image in images():
                 name = '%d %s' % (n, label)
@@ -97,7 +99,7 @@ def main(directory, ways):
                 b = c.backup(name, an_id('volume ' + volume), image,
                              algorithm=algorithm, parent=ids.get(parent),
                              name=label,
-                             container=None if way == 'nfs' else bucket)
+                             container=None if driver == 'nfs' else bucket)
                 ids[label] = b.id
                 c.restored(b, restored)
                 out.append({'way': way, 'label': label, 'id': b.id,
