@@ -54,12 +54,19 @@
 	BZHIQ BX, R8, t       \
 	MOVL  (R12)(t*4), AX
 
-// LITERAL writes the literal and loads the entry behind it.
+// AHEAD loads the entries of the next bits, CX if they are a literal or length and DX if a distance:
+// before it is known which, as a branch that was guessed wrong then finds them there.
+#define AHEAD \
+	BZHIQ BX, R8, CX                \
+	BZHIQ R15, R8, DX               \
+	MOVL  (R12)(CX*4), CX           \
+	MOVL  tables_dist(R12)(DX*4), DX
+
+// LITERAL writes the literal and goes on to the entry behind it.
 #define LITERAL \
-	MOVL  AX, DX         \
-	LOOKUP(CX)           \
-	SHRL  $16, DX        \
-	MOVB  DX, (DI)       \
+	SHRL  $16, AX        \
+	MOVB  AX, (DI)       \
+	MOVL  CX, AX         \
 	INCQ  DI
 
 // func loopBMI2(l *loop) (end loopEnd)
@@ -82,14 +89,17 @@ TEXT ·loopBMI2(SB), NOSPLIT, $8-9
 
 iteration:
 	CONSUME
+	AHEAD
 	TESTL AX, AX
 	JGE   noLiteral
 	LITERAL
 	CONSUME
+	AHEAD
 	TESTL AX, AX
 	JGE   noLiteral
 	LITERAL
 	CONSUME
+	AHEAD
 	TESTL AX, AX
 	JGE   afterTwo
 	LITERAL
@@ -116,9 +126,8 @@ noLiteral:
 	JNE   exceptional
 
 length:
-	BZHIQ R15, R8, BP
+	// DX is the entry of the distance.
 	BZHIQ AX, R14, CX
-	MOVL  tables_dist(R12)(BP*4), DX
 	MOVL  AX, BP
 	SHRL  $8, BP
 	SHRXQ BP, CX, CX
@@ -307,6 +316,8 @@ exceptionalLength:
 	TESTL $const_flagExceptional, AX
 	JNE   ending
 	REFILL(CX)
+	BZHIQ R15, R8, DX
+	MOVL  tables_dist(R12)(DX*4), DX
 	JMP   length
 
 exceptionalDistance:
