@@ -79,7 +79,7 @@ test: lint unit unit1 ## all checks and tests
 lint:
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt would change: $$unformatted"; exit 1; fi
 	$(GO) vet ./...
-	$(GO) vet -tags purego ./backupstore/seekable/... ./fusefs/parttable ./cmd/restorefs
+	$(GO) vet -tags purego ./backupstore/sums ./backupstore/seekable/... ./fusefs/parttable ./cmd/restorefs
 	$(GO) run $(STATICCHECK) ./...
 
 # Without what go test would vet: lint has.
@@ -98,7 +98,7 @@ unit1: # again with one processor and pure Go
 	GOMAXPROCS=1 GO="$(GO)" $(GO) run ./backupstore/storetest/leaktest/gotest -p $$(nproc) -vet=off -tags purego -timeout 40m ./cmd/restorefs $$packages
 
 # The packages in which the order of bytes or a processor's own loop matters.
-ARCH_PACKAGES := $(addprefix ./,backupstore/format fusefs/parttable cache/disk \
+ARCH_PACKAGES := $(addprefix ./,backupstore/format backupstore/sums fusefs/parttable cache/disk \
   $(addprefix backupstore/seekable/,stream inflate bunzip2 unzstd index) backupstore/seekable)
 
 # Those with files that one processor writes and another reads.
@@ -107,9 +107,9 @@ EXCHANGE = $(GO) test -vet=off -count=1 -run 'ForAllProcessors$$' ./fusefs/overl
 test-arch: ## decoders, formats and restores on s390x (big-endian), arm64 and an old amd64, in qemu's emulators (qemu-user-static)
 	@for program in qemu-s390x-static qemu-aarch64-static qemu-x86_64-static; do command -v $$program >/dev/null || \
 	  { echo "make test-arch needs $$program (Debian's qemu-user-static): make setup installs it"; exit 1; }; done
-	@# An amd64 without BMI2: Go's loop is chosen, and the bytes are right.
+	@# An amd64 without BMI2 and SHA-NI: Go's loops are chosen, and the bytes are right.
 	RESTOREFS_TEST_NO_LOOP=1 GOARCH=amd64 CGO_ENABLED=0 $(GO) test -vet=off -count=1 -exec 'qemu-x86_64-static -cpu Nehalem' -short \
-	  -run 'WithoutBMI2|OfAllKinds|EachRuleOfDeflate' ./backupstore/seekable/inflate
+	  -run 'WithoutBMI2|WithoutSHA|OfAllKinds|EachRuleOfDeflate|PairsHave' ./backupstore/seekable/inflate ./backupstore/sums
 	@# Each processor reads what those before it wrote, and at the end those that began read what all have.
 	@set -e; dir=$$(mktemp -d); trap 'rm -rf $$dir' EXIT; export RESTOREFS_TEST_EXCHANGE=$$dir; set -x; \
 	$(EXCHANGE); \

@@ -32,6 +32,10 @@ func (v *Volume) fill(ctx context.Context, p []byte, off int64, damaged onDamage
 	var lost lostObject
 	anew := composed != nil // p does not hold the objects' bytes
 	for len(p) > 0 {
+		if two := 2 * block; !anew && int64(len(p)) >= two && v.pairRight(ctx, p[:two], off) {
+			p, off = p[two:], off+two
+			continue
+		}
 		b := p[:min(block, int64(len(p)))]
 		var err error
 		if anew {

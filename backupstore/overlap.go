@@ -21,6 +21,11 @@ func (v *Volume) fillOverlapped(ctx context.Context, p []byte, off int64) (right
 	var checkErr error
 	check := func(end int) {
 		for checked < end && checkErr == nil {
+			if two := checked + 2*block; two <= end &&
+				v.pairRight(ctx, p[checked:two], off+int64(checked)) {
+				checked = two
+				continue
+			}
 			b := p[checked:min(checked+block, end)]
 			if checkErr = v.check(ctx, b, off+int64(checked)); checkErr == nil {
 				checked += len(b)

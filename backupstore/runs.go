@@ -127,6 +127,10 @@ func (v *Volume) Differs(ctx context.Context, p []byte, off int64) ([]Range, err
 	var out []Range
 	block := int64(v.Align())
 	for at := int64(0); at < int64(len(p)); at += block {
+		if two := at + 2*block; two <= int64(len(p)) && v.pairRight(ctx, p[at:two], off+at) {
+			at += block
+			continue
+		}
 		b := p[at:min(at+block, int64(len(p)))]
 		same, err := v.sameBlock(ctx, b, off+at)
 		if err != nil {

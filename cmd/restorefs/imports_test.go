@@ -141,6 +141,7 @@ var mayImport = map[string][]string{
 	},
 	"backupstore/format":           {},
 	"backupstore/safetext":         {},
+	"backupstore/sums":             {},
 	"backupstore/seekable/stream":  {},
 	"backupstore/seekable/inflate": {"backupstore/seekable/stream"},
 	"backupstore/seekable/bunzip2": {"backupstore/seekable/stream"},
@@ -160,7 +161,8 @@ var mayImport = map[string][]string{
 	"cmd/restorefs/needs64bit": {},
 	"backupstore/scanned":      {"backupstore/format", "backupstore/share", "cache/private"},
 	"backupstore": {
-		"backupstore/share", "backupstore/share/several", "backupstore/format", "backupstore/safetext", "backupstore/scanned", "backupstore/seekable", "backupstore/seekable/stream", "backupstore/seekable/inflate",
+		"backupstore/share", "backupstore/share/several", "backupstore/format", "backupstore/safetext", "backupstore/scanned", "backupstore/sums", "backupstore/seekable", "backupstore/seekable/stream",
+		"backupstore/seekable/inflate",
 		"backupstore/seekable/bunzip2", "backupstore/seekable/unzstd", "backupstore/seekable/index",
 	},
 	"backupstore/storetest":                 {}, // for tests: a second opinion, never an echo
