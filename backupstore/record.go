@@ -16,6 +16,16 @@ import (
 type Record struct {
 	Backup BackupRecord `json:"backup"`
 	Volume VolumeRecord `json:"volume"`
+	// Decrypted says that the target has the plain disk of an encrypted volume; nil: the volume
+	// itself.
+	Decrypted *Decryption `json:"decrypted,omitempty"`
+}
+
+// Decryption is how the volume is encrypted whose plain disk was restored.
+type Decryption struct {
+	Version   int    `json:"luks_version"`
+	Cipher    string `json:"cipher"`
+	SizeBytes int64  `json:"size_bytes"` // of the plain disk
 }
 
 // BackupRecord says which backup a Record is of.

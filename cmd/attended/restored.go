@@ -124,7 +124,7 @@ func (o Options) reportTo() io.Writer {
 
 // printRecord writes the volume's metadata to stdout.
 func (r *restoring) printRecord(ctx context.Context) error {
-	text, err := restore.RecordText(ctx, r.backup)
+	text, err := r.engine.RecordText(ctx)
 	if err != nil {
 		return err
 	}

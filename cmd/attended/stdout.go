@@ -9,7 +9,6 @@ import (
 	"golang.org/x/term"
 
 	"github.com/restorefs/restorefs/cmd/cmdline"
-	"github.com/restorefs/restorefs/cmd/restore"
 	"github.com/restorefs/restorefs/cmd/wording"
 )
 
@@ -58,5 +57,9 @@ func (r *restoring) recordOfStream(ctx context.Context) error {
 	if r.o.MetadataOut == "" {
 		return nil
 	}
-	return restore.WriteRecord(ctx, r.backup, r.o.Engine.Keeper, r.o.MetadataOut)
+	text, err := r.engine.RecordText(ctx)
+	if err != nil {
+		return err
+	}
+	return r.o.Engine.Keeper.Keep(r.o.MetadataOut, text)
 }

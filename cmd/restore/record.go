@@ -57,19 +57,27 @@ func (r *Restore) writeRecord(ctx context.Context, t *materialize.Target) (strin
 	if SameFile(path, t.Path()) {
 		return "", fmt.Errorf("the file for the metadata, %s, is the target itself", path)
 	}
-	if err := WriteRecord(ctx, r.Backup, r.o.Keeper, path); err != nil {
+	text, err := r.RecordText(ctx)
+	if err == nil {
+		err = r.o.Keeper.Keep(path, text)
+	}
+	if err != nil {
 		return "", err
 	}
 	return path, nil
 }
 
-// WriteRecord writes the metadata of a backup's volume to a file.
-func WriteRecord(ctx context.Context, b *backupstore.Backup, k Keeper, path string) error {
-	text, err := RecordText(ctx, b)
+// RecordText is RecordText of what is restored, which may be decrypted.
+func (r *Restore) RecordText(ctx context.Context) ([]byte, error) {
+	record, err := r.Backup.Record(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return k.Keep(path, text)
+	if h := r.Encryption(); h != nil {
+		record.Decrypted = &backupstore.Decryption{Version: h.Version,
+			Cipher: safetext.Printable(h.Cipher), SizeBytes: h.Size}
+	}
+	return safetext.JSON(record, true)
 }
 
 // RecordText returns the metadata of a backup's volume as indented JSON.

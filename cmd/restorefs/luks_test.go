@@ -89,6 +89,10 @@ func TestAnEncryptedVolumeIsReadWithItsKey(t *testing.T) {
 		}
 	}
 	sameFile(t, disk, target)
+	if text, err := os.ReadFile(target + ".metadata.json"); !strings.Contains(string(text),
+		`"cipher": "aes-xts-plain64"`) {
+		t.Errorf("its record does not say that it is decrypted: %s %v", text, err)
+	}
 	if out, errs, code := restorefs(t, on("show", "--json", b.ID)...); code != 0 ||
 		!strings.Contains(out, `"cipher": "aes-xts-plain64"`) {
 		t.Errorf("show: %s %s %d", out, errs, code)
