@@ -40,6 +40,9 @@ func (t *tree) listsPlain(ctx context.Context, b *Backup) bool {
 	soon, cancel := context.WithTimeout(ctx, listWait)
 	defer cancel()
 	v, err := t.openPlain(soon, b.ID)
+	if err != nil && soon.Err() == nil {
+		t.fail(ctx, "open the plain disk", b.ID, err, syscall.ENOENT)
+	}
 	if err != nil || v == nil {
 		return false
 	}

@@ -1,6 +1,7 @@
 package attended
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/restorefs/restorefs/cmd/cmdline"
@@ -37,7 +38,7 @@ func (o Options) checkDecrypt() error {
 }
 
 // openKeys reads the keys, and has the engine decrypt with them.
-func (r *restoring) openKeys() (err error) {
+func (r *restoring) openKeys(ctx context.Context) (err error) {
 	if !r.o.Decrypt {
 		return nil
 	}
@@ -45,7 +46,7 @@ func (r *restoring) openKeys() (err error) {
 	if err != nil {
 		return err
 	}
-	if r.keys, err = keys.Open(r.o.Keys, keys.Memory(total), r.o.Source.Logger); err != nil {
+	if r.keys, err = keys.Open(ctx, r.o.Keys, keys.Memory(total), r.o.Source.Logger); err != nil {
 		return err
 	}
 	r.o.Engine.Unlock = r.keys.Unlock

@@ -30,7 +30,7 @@ func newRestoring(ctx context.Context, o Options) (*restoring, error) {
 		o.Engine.StateDir = o.stateDir(ctx, share)
 	}
 	r := &restoring{o: o, share: share, given: o.Given.At(share.Places()...), catalog: catalog}
-	if err := errors.Join(o.checkMetadataOut(), r.openKeys(), r.open(ctx)); err != nil {
+	if err := errors.Join(o.checkMetadataOut(), r.open(ctx)); err != nil {
 		r.close()
 		return nil, err
 	}
@@ -39,6 +39,9 @@ func newRestoring(ctx context.Context, o Options) (*restoring, error) {
 
 func (r *restoring) open(ctx context.Context) (err error) {
 	if r.backup, err = source.Find(r.catalog, r.o.Backup, r.o.Err); err != nil {
+		return err
+	}
+	if err := r.openKeys(ctx); err != nil {
 		return err
 	}
 	o := r.o.Engine

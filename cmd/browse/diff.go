@@ -28,7 +28,7 @@ func Diff(ctx context.Context, o Options, other string) error {
 	defer catalog.Close()
 	d := &diff{}
 	for i, ref := range []string{o.Backup, other} {
-		b, err := catalog.Find(ref)
+		b, err := source.Find(catalog, ref, o.Err)
 		if err != nil {
 			return err
 		}
@@ -93,13 +93,13 @@ func (d *diff) compare(ctx context.Context) error {
 	for _, p := range b.disk.Parts {
 		other := partOf(a.disk, p.Name)
 		switch {
-		case !p.Readable():
+		case !mayHaveFiles(p):
 			if !p.Container && p.Kind != "" && p.Kind != "swap" {
 				b.note(fmt.Sprintf("%s is not compared: it is %s, whose files are not read here",
 					p.Name, p.Kind))
 			}
 			continue
-		case other == nil || !other.Readable():
+		case other == nil || !mayHaveFiles(other):
 			b.note(p.Name +
 				" is not compared: the other disk has no such part whose files are read here")
 			continue
@@ -124,19 +124,21 @@ func (d *diff) comparePart(ctx context.Context, part string) error {
 	for i, side := range d.sides {
 		root, err := side.find(part+":/", true)
 		if err != nil {
-			b.told("backup "+side.backup+", "+part, err)
-			d.out.Fail(part, err)
+			d.failed("backup "+side.backup+", "+part, err)
 			return ctx.Err()
 		}
 		roots[i] = root
 	}
 	return files.Compare(ctx, a.disk, b.disk, roots[0], roots[1], d.differs, files.CompareOptions{
-		Found: func(c files.Change) error { return d.out.Add(c, b.disk.Name(c.Node())) },
-		Failed: func(path string, err error) {
-			b.told(path, err)
-			d.out.Fail(path, err)
-		},
+		Found:  func(c files.Change) error { return d.out.Add(c, b.disk.Name(c.Node())) },
+		Failed: d.failed,
 	})
+}
+
+// failed tells what could not be compared.
+func (d *diff) failed(path string, err error) {
+	d.sides[1].told(path, advised(err))
+	d.out.Fail(path, err)
 }
 
 // partOf returns the part of a name, or nil.

@@ -54,7 +54,7 @@ func FindAll(ctx context.Context, o FindOptions) error {
 	case o.Backup == "":
 		return cmdline.Usagef("find --all takes VOLUME [PATTERN]; see \"restorefs find --help\"")
 	}
-	memory, given, unlock, err := bounds(o.Options)
+	memory, given, unlock, err := bounds(ctx, o.Options)
 	if err != nil {
 		return err
 	}
@@ -200,7 +200,7 @@ func (f *findAll) search(ctx context.Context, backup *backupstore.Backup) ([]fou
 	if err != nil {
 		return nil, nil, err
 	}
-	f.failed += b.failed
+	f.addAll(b.tally)
 	var kept []foundFile
 	n := 0
 	listing := files.Listing{Deep: true, Self: true, Select: f.Want,

@@ -23,7 +23,7 @@ func opened(ctx context.Context, o Options, fn func(*browser, *locate.Share) err
 			return err
 		}
 	}
-	memory, given, unlock, err := bounds(o)
+	memory, given, unlock, err := bounds(ctx, o)
 	if err != nil {
 		return err
 	}
@@ -65,7 +65,8 @@ type unlock = func(context.Context, *backupstore.Backup, io.ReaderAt, int64) (lu
 
 // bounds returns the memory that each large user may have, the keys that o asks for, and how disks
 // are unlocked with them; nil if none are. The caller closes the keys, also those that are nil.
-func bounds(o Options) (memory int64, given *keys.Keys, how unlock, err error) {
+func bounds(ctx context.Context, o Options) (memory int64, given *keys.Keys, how unlock,
+	err error) {
 	if memory, err = o.Memory.Bound(); err != nil || !o.Keys.Given() {
 		return memory, nil, nil, err
 	}
@@ -73,7 +74,7 @@ func bounds(o Options) (memory int64, given *keys.Keys, how unlock, err error) {
 	if err != nil {
 		return 0, nil, nil, err
 	}
-	if given, err = keys.Open(o.Keys, keys.Memory(total), o.Source.Logger); err != nil {
+	if given, err = keys.Open(ctx, o.Keys, keys.Memory(total), o.Source.Logger); err != nil {
 		return 0, nil, nil, err
 	}
 	return memory, given, given.Unlock, nil

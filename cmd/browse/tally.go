@@ -21,6 +21,14 @@ func (t *tally) add(err error) {
 	}
 }
 
+// addAll adds what another tally has counted.
+func (t *tally) addAll(other tally) {
+	t.failed += other.failed
+	if t.damaged == nil {
+		t.damaged = other.damaged
+	}
+}
+
 // result is the error of a command that went on after some files failed, nil if none did; done says
 // what it did.
 func (t tally) result(done string) error {

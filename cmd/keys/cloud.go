@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
+	"log/slog"
 
 	"github.com/restorefs/restorefs/backupstore"
 	"github.com/restorefs/restorefs/fusefs/inside/luks"
@@ -12,21 +12,16 @@ import (
 )
 
 // vault is where a cloud keeps the keys of its volumes: Barbican. It logs in when the first key is
-// asked for.
+// asked for. It keeps no key. One call at a time may use it.
 type vault struct {
-	options cinderapi.Options
-
-	mu      sync.Mutex // is held while the cloud is asked
-	client  *cinderapi.Client
-	manager *cinderapi.Service
-	secrets map[string][]*luks.Secret // what they may mean, by their ids
+	credentials *cinderapi.Credentials
+	log         *slog.Logger
+	client      *cinderapi.Client
+	manager     *cinderapi.Service
 }
 
-func newVault(o cinderapi.Options) *vault {
-	return &vault{options: o, secrets: map[string][]*luks.Secret{}}
-}
-
-// passphrases returns what the key of a backup's volume may mean.
+// passphrases returns what the key of a backup's volume may mean, for the caller to close. The
+// error is errNoKey (errors.Is) if neither the backup nor Cinder says which key that is.
 func (v *vault) passphrases(ctx context.Context, b *backupstore.Backup) ([]*luks.Secret, error) {
 	meta, err := b.ReadVolumeMeta(ctx)
 	if err != nil {
@@ -36,8 +31,6 @@ func (v *vault) passphrases(ctx context.Context, b *backupstore.Backup) ([]*luks
 	if meta != nil && meta.Base.EncryptionKeyID != nil {
 		id = *meta.Base.EncryptionKeyID
 	}
-	v.mu.Lock()
-	defer v.mu.Unlock()
 	if err := v.connect(ctx); err != nil {
 		return nil, err
 	}
@@ -56,15 +49,15 @@ func (v *vault) passphrases(ctx context.Context, b *backupstore.Backup) ([]*luks
 	case record.EncryptionKeyID == nil && err != nil:
 		return nil, err
 	case record.EncryptionKeyID == nil:
-		return nil, fmt.Errorf("no key is known of the volume of backup %s: neither its "+
-			"volume_meta nor Cinder has an encryption_key_id of it", b.ID)
+		return nil, fmt.Errorf("%w: neither the volume_meta of the backup nor Cinder has an "+
+			"encryption_key_id of it", errNoKey)
 	}
 	return v.secret(ctx, *record.EncryptionKeyID)
 }
 
 func (v *vault) connect(ctx context.Context) (err error) {
 	if v.client == nil {
-		client, err := cinderapi.Connect(ctx, v.options)
+		client, err := v.credentials.Connect(ctx, cinderapi.Options{Logger: v.log})
 		if err != nil {
 			return fmt.Errorf("get the key of an encrypted volume: %w", err)
 		}
@@ -76,27 +69,17 @@ func (v *vault) connect(ctx context.Context) (err error) {
 	return err
 }
 
-// secret gets a secret, once.
+// secret gets a secret, and returns what it may mean.
 func (v *vault) secret(ctx context.Context, id string) ([]*luks.Secret, error) {
-	if list, ok := v.secrets[id]; ok {
-		return list, nil
-	}
 	key, err := v.manager.Secret(ctx, id)
 	if err != nil {
 		return nil, err
 	}
 	defer clear(key)
-	list, err := passphrases(key)
-	if err == nil {
-		v.secrets[id] = list
-	}
-	return list, err
+	return passphrases(key)
 }
 
 func (v *vault) close() {
-	for _, list := range v.secrets {
-		closeAll(list)
-	}
 	if v.client != nil {
 		v.client.Close()
 	}

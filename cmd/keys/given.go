@@ -2,6 +2,7 @@ package keys
 
 import (
 	"bytes"
+	"context"
 	"encoding/hex"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"strconv"
 
 	"golang.org/x/sys/unix"
+	"golang.org/x/term"
 
 	"github.com/restorefs/restorefs/cmd/cmdline"
 	"github.com/restorefs/restorefs/fusefs/inside/luks"
@@ -36,7 +38,7 @@ const maxKey = 64 << 10
 const FDEnv = "RESTOREFS_LUKS_FD"
 
 // Descriptor returns the open file of the flag's descriptor, to be handed to a server in the
-// background; nil if the key does not come from one.
+// background; nil if the key does not come from one. It is to be called once.
 func (o Options) Descriptor() (*os.File, error) {
 	if o.FD == "" {
 		return nil, nil
@@ -53,17 +55,68 @@ func (o Options) Descriptor() (*os.File, error) {
 		return nil, cmdline.Usagef("--luks-passphrase-fd %s: no such descriptor is open (with a "+
 			"shell: %s<FILE)", o.FD, o.FD)
 	}
+	if number <= 2 {
+		if number, err = moveAway(number); err != nil {
+			return nil, fmt.Errorf("--luks-passphrase-fd %s: %w", o.FD, err)
+		}
+	}
 	unix.CloseOnExec(number)
 	return os.NewFile(uintptr(number), "descriptor "+o.FD), nil
 }
 
-// read returns what the file or the descriptor holds.
-func (o Options) read(log *slog.Logger) (*luks.Secret, error) {
+// moveAway moves what is open as a standard descriptor to another one. A standard one that is
+// closed would be that of the next file that is opened, and whatever asks, prints or is started
+// would read or write that. So the standard input is empty from now on, but for a terminal, where
+// questions can still be answered; the standard outputs stay.
+func moveAway(number int) (moved int, err error) {
+	moved, err = unix.FcntlInt(uintptr(number), unix.F_DUPFD_CLOEXEC, 3)
+	if err != nil || number > 0 || term.IsTerminal(number) {
+		return moved, err
+	}
+	null, err := unix.Open(os.DevNull, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err == nil {
+		err = unix.Dup3(null, number, 0)
+		unix.Close(null)
+	}
+	if err != nil {
+		unix.Close(moved)
+		return 0, err
+	}
+	return moved, nil
+}
+
+// read returns what the file or the descriptor holds. It waits for that no longer than for ctx: a
+// terminal or a pipe may never give it.
+func (o Options) read(ctx context.Context, log *slog.Logger) (*luks.Secret, error) {
 	f, err := o.Descriptor()
 	if err != nil {
 		return nil, err
 	}
+	type result struct {
+		key *luks.Secret
+		err error
+	}
+	done := make(chan result)
+	go func() { // a read of a terminal cannot be interrupted
+		key, err := o.readFrom(f, log)
+		select {
+		case done <- result{key, err}:
+		case <-ctx.Done():
+			key.Close()
+		}
+	}()
+	select {
+	case r := <-done:
+		return r.key, r.err
+	case <-ctx.Done():
+		return nil, fmt.Errorf("read the key of encrypted volumes: %w", ctx.Err())
+	}
+}
+
+// readFrom reads f, or the file for nil, and closes it.
+func (o Options) readFrom(f *os.File, log *slog.Logger) (*luks.Secret, error) {
 	if f == nil {
+		var err error
 		if f, err = os.Open(o.File); err != nil {
 			return nil, fmt.Errorf("--luks-key-file: %w", err)
 		}

@@ -22,6 +22,9 @@ import (
 
 // Keys are the keys that were given, and what was unlocked with them.
 type Keys struct {
+	// passphrases are what the key of a file or a descriptor may mean: four at most, of maxKey
+	// bytes or, in hexadecimal, twice as many. They stay until Close, as any volume that is looked
+	// at later may be one that they open.
 	passphrases []*luks.Secret
 	vault       *vault // has them instead; nil: there is none
 	memory      int64
@@ -43,8 +46,9 @@ type unlocked struct {
 }
 
 // Open reads the keys that o asks for, of which there must be some, and has the process dump no
-// core from now on. memory is what Argon2 may take, in bytes.
-func Open(o Options, memory int64, log *slog.Logger) (*Keys, error) {
+// core from now on. Of a cloud it reads the credentials, and asks it for nothing yet. memory is
+// what Argon2 may take, in bytes.
+func Open(ctx context.Context, o Options, memory int64, log *slog.Logger) (*Keys, error) {
 	if o.File != "" && o.FD != "" || o.FromCloud && o.File+o.FD != "" {
 		return nil, cmdline.Usagef("--luks-key-file, --luks-passphrase-fd and --luks-from-cloud " +
 			"exclude each other")
@@ -53,10 +57,15 @@ func Open(o Options, memory int64, log *slog.Logger) (*Keys, error) {
 	k := &Keys{memory: memory, log: log, deriving: make(chan struct{}, 1),
 		known: map[[sha256.Size]byte]unlocked{}}
 	if o.FromCloud {
-		k.vault = newVault(cinderapi.Options{Cloud: o.Cloud, Logger: log})
+		// Now, as a mount in the background changes its directory.
+		credentials, err := cinderapi.ReadCredentials(o.Cloud)
+		if err != nil {
+			return nil, fmt.Errorf("--luks-from-cloud: %w", err)
+		}
+		k.vault = &vault{credentials: credentials, log: log}
 		return k, nil
 	}
-	key, err := o.read(log)
+	key, err := o.read(ctx, log)
 	if err != nil {
 		return nil, err
 	}
@@ -107,7 +116,8 @@ func (k *Keys) Close() {
 
 // Unlock unlocks the volume of a backup, which has size bytes and is read by r. What it returns is
 // closed with the keys. The error is luks.ErrNone (errors.Is) for a volume that is not encrypted,
-// and a [*LockedError] for one that does not open. One key is derived at a time, however many call.
+// a [*LockedError] for one that does not open, and another one where that is not known: it may open
+// when it is tried again. One key is derived at a time, however many call.
 func (k *Keys) Unlock(ctx context.Context, b *backupstore.Backup, r io.ReaderAt, size int64) (
 	luks.Disk, error) {
 	k.use.RLock()
@@ -118,18 +128,12 @@ func (k *Keys) Unlock(ctx context.Context, b *backupstore.Backup, r io.ReaderAt,
 	h, err := luks.Read(r, size)
 	if err != nil {
 		if stays(err) {
-			err = locked(b, err)
+			err = &LockedError{b.ID, err}
 		}
 		return nil, err
 	}
 	if u, ok := k.found(h); ok {
 		return u.disk, u.err
-	}
-	list := k.passphrases
-	if k.vault != nil {
-		if list, err = k.vault.passphrases(ctx, b); err != nil {
-			return nil, locked(b, err)
-		}
 	}
 	select {
 	case k.deriving <- struct{}{}:
@@ -140,18 +144,37 @@ func (k *Keys) Unlock(ctx context.Context, b *backupstore.Backup, r io.ReaderAt,
 	if u, ok := k.found(h); ok { // meanwhile
 		return u.disk, u.err
 	}
-	key, err := h.Unlock(ctx, r, list, luks.Options{MemoryBytes: k.memory})
+	key, err := k.derive(ctx, b, h, r)
 	switch {
 	case err == nil:
 		k.keep(h, unlocked{disk: key})
 		k.log.Info("unlocked an encrypted volume", "backup", b.ID, "slot", key.Slot(),
 			"cipher", h.Cipher)
 		return key, nil
-	case errors.Is(err, luks.ErrKey) || errors.As(err, new(*luks.MemoryError)):
-		err = locked(b, err)
+	case !stays(err):
+		return nil, fmt.Errorf("the volume of backup %s is encrypted, and could not be unlocked: "+
+			"%w", b.ID, err)
+	}
+	err = &LockedError{b.ID, err}
+	if !errors.Is(err, errNoKey) { // which is so of one backup, not of all with this header
 		k.keep(h, unlocked{err: err}) // whoever asks again gets the same, which took seconds
 	}
 	return nil, err
+}
+
+// derive finds the key of a volume with the passphrases that were given, or with those of a cloud,
+// which are wiped when it is done.
+func (k *Keys) derive(ctx context.Context, b *backupstore.Backup, h *luks.Header,
+	r io.ReaderAt) (*luks.Key, error) {
+	list := k.passphrases
+	if k.vault != nil {
+		var err error
+		if list, err = k.vault.passphrases(ctx, b); err != nil {
+			return nil, err
+		}
+		defer closeAll(list)
+	}
+	return h.Unlock(ctx, r, list, luks.Options{MemoryBytes: k.memory})
 }
 
 // found returns what was found for a header: backups of a volume have the same one, and the same
@@ -169,19 +192,23 @@ func (k *Keys) keep(h *luks.Header, u unlocked) {
 	k.known[h.ID()] = u
 }
 
-// LockedError says that an encrypted volume does not open, and what helps.
+// LockedError says that an encrypted volume does not open, and what helps. It is so whenever that
+// is tried again: of an answer that a share or a cloud gave, or did not give, nothing else is known
+// but that it came once, and it is no LockedError.
 type LockedError struct {
 	Backup string // its id
 	Err    error
 }
 
-// stays says whether an error is what the header says. Another one, of reading it, may not come
-// again.
-func stays(err error) bool {
-	return errors.As(err, new(*luks.UnsupportedError)) || errors.As(err, new(*luks.BrokenError))
-}
+// errNoKey is the error for a volume of which nothing says which key it has.
+var errNoKey = errors.New("no key is known")
 
-func locked(b *backupstore.Backup, err error) error { return &LockedError{b.ID, err} }
+// stays says whether an error is what the header, the key and --memory are.
+func stays(err error) bool {
+	return errors.Is(err, luks.ErrKey) || errors.Is(err, errNoKey) ||
+		errors.As(err, new(*luks.MemoryError)) || errors.As(err, new(*luks.UnsupportedError)) ||
+		errors.As(err, new(*luks.BrokenError))
+}
 
 // Error implements error.
 func (e *LockedError) Error() string {
@@ -197,10 +224,7 @@ func (e *LockedError) Error() string {
 }
 
 // Locked says that trying again is of no use.
-func (e *LockedError) Locked() bool {
-	_, asked := errors.AsType[*cinderapi.Error](e.Err)
-	return !asked
-}
+func (e *LockedError) Locked() bool { return stays(e.Err) }
 
 // Unwrap returns the cause.
 func (e *LockedError) Unwrap() error { return e.Err }

@@ -61,7 +61,7 @@ func mount(ctx context.Context, o Options) error {
 		return err
 	}
 	defer measured.Close()
-	given, err := o.openKeys()
+	given, err := o.openKeys(ctx)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package mount
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -128,7 +129,7 @@ func (o *Options) prepareKeys(bytes int64) (left int64, err error) {
 }
 
 // openKeys reads the keys.
-func (o *Options) openKeys() (*keys.Keys, error) {
+func (o *Options) openKeys(ctx context.Context) (*keys.Keys, error) {
 	if !o.Keys.Given() {
 		return nil, nil
 	}
@@ -136,7 +137,7 @@ func (o *Options) openKeys() (*keys.Keys, error) {
 	if err != nil {
 		return nil, err
 	}
-	return keys.Open(o.Keys, keys.Memory(total), o.Source.Logger)
+	return keys.Open(ctx, o.Keys, keys.Memory(total), o.Source.Logger)
 }
 
 // filesPart is the divisor of the cache's memory that the file systems that are open may have.

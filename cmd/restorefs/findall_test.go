@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/restorefs/restorefs/backupstore/storetest"
+	"github.com/restorefs/restorefs/cmd/exitcode"
 )
 
 // historyShare makes a share with four backups of a volume: the second is as the first where files
@@ -146,5 +147,24 @@ func TestTheFilesThatDifferBetweenTwoBackups(t *testing.T) {
 		*list.Files[0].SizeB != 8 ||
 		list.Files[2].SizeA != nil || list.Files[2].Change != "added" {
 		t.Errorf("exit %d, %v: %s\n%s", code, err, out, told)
+	}
+}
+
+func TestAPartOfWhichTheBackupIsDamagedIsToldByFind(t *testing.T) {
+	share, b, _ := filesShare(t)
+	f, err := os.OpenFile(b.Path("-00001"), os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.WriteAt(make([]byte, 4<<20), 5<<20); err != nil { // the second partition
+		t.Fatal(err)
+	}
+	for _, words := range [][]string{{"find", b.ID, "both"}, {"find", "--all", b.ID, "both"}} {
+		out, told, code := restorefs(t, append([]string{words[0], "--share", share}, words[1:]...)...)
+		if code != exitcode.Damaged || !strings.Contains(out, "/both") ||
+			!strings.Contains(told, "look what p2 holds") {
+			t.Errorf("%q: exit %d: %s%s", words, code, out, told)
+		}
 	}
 }

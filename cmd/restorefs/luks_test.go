@@ -188,7 +188,7 @@ func TestTheKeyOfAnEncryptedVolumeComesFromTheCloud(t *testing.T) {
 	mu.Lock()
 	knows = false // one that is gone is waited for
 	mu.Unlock()
-	if out, err := ask(b.ID); err == nil || !strings.Contains(out, "encrypted, and does not open") {
+	if out, err := ask(b.ID); err == nil || !strings.Contains(out, "encrypted, and could not be unlocked") {
 		t.Errorf("a cloud that knows nothing: %q %v", out, err)
 	}
 }

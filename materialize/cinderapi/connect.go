@@ -44,36 +44,34 @@ type Client struct {
 // Connect reads the credentials, logs in and finds Cinder. The error wraps ErrCredentials if the
 // credentials cannot be used, and is an *Error if a call failed.
 func Connect(ctx context.Context, o Options) (*Client, error) {
+	c, err := ReadCredentials(o.Cloud)
+	if err != nil {
+		return nil, err
+	}
+	return c.Connect(ctx, o)
+}
+
+// Connect logs in with credentials that were read before, and finds Cinder; o.Cloud does not count.
+// The errors are those of [Connect].
+func (known *Credentials) Connect(ctx context.Context, o Options) (*Client, error) {
 	o.CallTimeout, o.Patience = cmp.Or(o.CallTimeout, time.Minute), cmp.Or(o.Patience,
 		3*time.Minute)
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	s, err := readSettings(o.Cloud)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrCredentials, err)
-	}
-	kind, err := s.kind()
-	if err != nil {
-		return nil, err
-	}
-	tlsConfig, err := s.tls()
-	if err != nil {
-		return nil, err
-	}
-	c := &Client{settings: s}
-	var auth gophercloud.AuthOptions
-	if kind == noauth {
-		c.provider, c.project, err = s.withoutKeystone()
-	} else if auth, err = s.authOptions(kind); err == nil {
-		c.provider, err = openstack.NewClient(auth.IdentityEndpoint)
+	c := &Client{settings: known.settings}
+	var err error
+	if known.kind == noauth {
+		c.provider, c.project, err = known.settings.withoutKeystone()
+	} else {
+		c.provider, err = openstack.NewClient(known.auth.IdentityEndpoint)
 	}
 	if err != nil {
 		return nil, err
 	}
-	c.provider.HTTPClient = httpClient(tlsConfig, o.CallTimeout)
-	if kind != noauth {
-		err = c.logIn(ctx, o, auth)
+	c.provider.HTTPClient = httpClient(known.tls, o.CallTimeout)
+	if known.kind != noauth {
+		err = c.logIn(ctx, o, known.auth)
 	}
 	if err == nil {
 		err = c.findCinder(ctx, o)

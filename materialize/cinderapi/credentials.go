@@ -18,6 +18,41 @@ import (
 // credentials.
 var ErrCredentials = errors.New("no usable credentials of the cloud")
 
+// Credentials are what it takes to log in at a cloud. Nothing of them is read from the environment
+// or a file again: neither what these hold later counts, nor a change of the working directory.
+type Credentials struct {
+	settings settings
+	kind     kind
+	auth     gophercloud.AuthOptions // but for noauth
+	tls      *tls.Config
+}
+
+// ReadCredentials reads the credentials of a cloud: an entry of clouds.yaml, or for "" what
+// [Options.Cloud] says. It asks nothing of the cloud. The error wraps ErrCredentials, or is one of
+// reading a file.
+func ReadCredentials(cloud string) (*Credentials, error) {
+	s, err := readSettings(cloud)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrCredentials, err)
+	}
+	c := &Credentials{settings: s}
+	if c.kind, err = s.kind(); err != nil {
+		return nil, err
+	}
+	if c.tls, err = s.tls(); err != nil {
+		return nil, err
+	}
+	if c.kind == noauth {
+		_, _, err = s.withoutKeystone()
+	} else {
+		c.auth, err = s.authOptions(c.kind)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
 // kind is a way to log in.
 type kind int
 

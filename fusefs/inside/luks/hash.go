@@ -59,6 +59,7 @@ func pbkdf2Part(ctx context.Context, newHash func() hash.Hash, pass, salt []byte
 	mac.Write(salt)
 	mac.Write(binary.BigEndian.AppendUint32(nil, part))
 	u := mac.Sum(nil)
+	defer func() { clear(u) }()
 	copy(out, u)
 	if fast && fastPart(ctx, pass, u, iterations, out) == nil {
 		return
@@ -74,7 +75,6 @@ func pbkdf2Part(ctx context.Context, newHash func() hash.Hash, pass, salt []byte
 			out[j] ^= b
 		}
 	}
-	clear(u)
 }
 
 // merge joins the stripes of a key slot, appendix "AFsplitter" of the specification of LUKS1.
