@@ -64,17 +64,21 @@ func (o VerifyOptions) verifyAll(ctx context.Context, catalog *backupstore.Catal
 			backups = append(backups, b)
 		}
 	}
+	unseen := source.WholeShare(catalog, len(all))
 	if o.Chosen && len(backups) == 0 && len(all) > 0 {
-		return cmdline.Usagef("none of %s is like that: nothing was verified",
+		none := fmt.Sprintf("none of %s is like that: nothing was verified",
 			wording.Count(len(all), "backup"))
+		if unseen != nil { // others may be
+			return fmt.Errorf("%s; %w", none, unseen)
+		}
+		return cmdline.Usagef("%s", none)
 	}
 	if n > 0 {
 		fmt.Fprintf(o.Err,
 			"%s left out that Cinder is writing or did not complete (list --all shows them)\n",
 			wording.Count(n, "backup"))
 	}
-	return errors.Join(o.verify(ctx, catalog, backups, kept),
-		source.WholeShare(catalog, len(all)))
+	return errors.Join(o.verify(ctx, catalog, backups, kept), unseen)
 }
 
 func (o VerifyOptions) verify(ctx context.Context, catalog *backupstore.Catalog,

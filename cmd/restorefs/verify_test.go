@@ -103,6 +103,11 @@ func TestACommandForTheWholeShareFailsWhereThatIsNotSeen(t *testing.T) {
 			t.Errorf("%s BACKUP: exit %d: %s", command, code, stderr)
 		}
 	}
+	_, stderr, code := restorefs(t, "verify", "--share", share, "--since", "1m")
+	if code != exitcode.Failed || !strings.Contains(stderr, "none of 1 backup is like that") ||
+		!strings.Contains(stderr, "not all of the share") {
+		t.Errorf("verify of what may not have been seen: exit %d: %s", code, stderr)
+	}
 }
 
 func TestVerifySaysInJSONWhatPeopleRead(t *testing.T) {
