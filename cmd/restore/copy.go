@@ -33,7 +33,8 @@ type Result struct {
 	Marker   string // file that marks the target as half written, "" if there is none
 
 	// Healed lists damaged ranges that were read from other backups of the volume instead, Lost
-	// those that could not be read at all (Options.Salvage). Both are in order.
+	// those that could not be read at all (Options.Salvage). Both are in order, and lie on the disk
+	// that is written: with Options.Unlock the plain one.
 	Healed, Lost []Range
 	// Map is the file with a ddrescue map of Lost. "" means that nothing is lost, or that writing
 	// it failed with MapErr.
@@ -101,7 +102,7 @@ func (r *Restore) To(ctx context.Context, name string, guard Guard) (Result, err
 		}
 	}
 	out.Restored = true
-	out.Healed, out.Lost = r.composed.Healed(), r.salvage.Lost()
+	out.Healed, out.Lost = r.healed(), r.salvage.Lost()
 	out.Record, out.RecordErr = r.writeRecord(ctx, target)
 	out.Map, out.MapErr = r.writeMap(target, out.Lost)
 	return out, nil

@@ -84,6 +84,28 @@ func (d *decrypted) below(
 	}
 }
 
+// above returns the whole sectors of the plain disk that are made of ranges of the encrypted volume,
+// which are in order; those of the header and behind the data make none.
+func (d *decrypted) above(ranges []materialize.Range) []materialize.Range {
+	var out []materialize.Range
+	h := d.disk.Header()
+	each, done := int64(h.SectorBytes), int64(0)
+	for _, r := range ranges {
+		off := max(r.Off-h.Start, done) / each * each
+		end := min((r.Off+r.Len-h.Start+each-1)/each*each, d.Size())
+		if end <= max(off, 0) {
+			continue
+		}
+		if last := len(out) - 1; last >= 0 && off <= done {
+			out[last].Len = end - out[last].Off
+		} else {
+			out = append(out, materialize.Range{Off: off, Len: end - off})
+		}
+		done = end
+	}
+	return out
+}
+
 // sourceReader is a volume as an io.ReaderAt, during one call.
 type sourceReader struct {
 	ctx context.Context

@@ -244,6 +244,14 @@ func (r *Restore) decrypt(ctx context.Context) error {
 	return nil
 }
 
+// healed returns what was healed, where it lies on the disk that is written.
+func (r *Restore) healed() []Range {
+	if r.plain == nil {
+		return r.composed.Healed()
+	}
+	return r.plain.above(r.composed.Healed())
+}
+
 // Encryption says how the volume is encrypted whose plain disk is restored; nil if it is restored
 // as it is.
 func (r *Restore) Encryption() *luks.Header {

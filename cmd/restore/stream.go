@@ -37,6 +37,6 @@ func (r *Restore) Stream(ctx context.Context, out *os.File) (Result, error) {
 		return done, err
 	}
 	done.Restored = true
-	done.Healed, done.Lost = r.composed.Healed(), r.salvage.Lost()
+	done.Healed, done.Lost = r.healed(), r.salvage.Lost()
 	return done, nil
 }
