@@ -12,6 +12,7 @@ import (
 	"github.com/restorefs/restorefs/cmd/cloud"
 	"github.com/restorefs/restorefs/cmd/cmdline"
 	"github.com/restorefs/restorefs/cmd/source"
+	"github.com/restorefs/restorefs/cmd/wording"
 )
 
 // Selection says which records are wanted.
@@ -67,31 +68,63 @@ func (s Selection) Choose(catalog *backupstore.Catalog, told io.Writer) ([]backu
 	if err != nil {
 		return nil, err
 	}
+	if all, err = s.readable(all, told); err != nil {
+		return nil, err
+	}
 	return all, s.place(all)
 }
 
-// place completes the records of backups of object stores. Cinder's drivers of one kind cannot read
-// what those of the other kind have written.
-func (s Selection) place(all []backupstore.Importable) error {
-	files := s.Service == cinderconf.NFSDriver || s.Service == cinderconf.PosixDriver
-	stores := s.Service == cinderconf.S3Driver || s.Service == cinderconf.SwiftDriver ||
+// readable returns the backups that the driver can read: Cinder's drivers of one kind cannot read
+// what those of the other kind have written. It tells of those that it leaves out, and refuses them
+// where they were named, or where they are all.
+func (s Selection) readable(all []backupstore.Importable, told io.Writer) ([]backupstore.Importable,
+	error) {
+	wantsBucket := s.Service == cinderconf.S3Driver || s.Service == cinderconf.SwiftDriver ||
 		s.Service == cinderconf.GCSDriver
+	if !wantsBucket && s.Service != cinderconf.NFSDriver && s.Service != cinderconf.PosixDriver {
+		return all, nil
+	}
+	var fits, other []backupstore.Importable
+	for _, b := range all {
+		if b.InBucket() == wantsBucket {
+			fits = append(fits, b)
+		} else {
+			other = append(other, b)
+		}
+	}
+	writer, others := "Cinder's NFS or posix driver", "nfs or posix"
+	if !wantsBucket {
+		writer = "one of Cinder's drivers for object stores, which its files do not name,"
+		others = "s3, swift or gcs"
+	}
+	switch {
+	case len(other) == 0:
+		return fits, nil
+	case len(fits) == 0:
+		return nil, cmdline.Usagef("backup %s was written by %s and %s cannot read it: give "+
+			"--backup-service %s", other[0].ID, writer, s.Service, others)
+	case len(s.Backups) > 0:
+		return nil, cmdline.Usagef("backup %s was written by %s and %s, which can read %s, cannot "+
+			"read it: name the backups of one kind at a time, these with --backup-service %s",
+			other[0].ID, writer, s.Service, fits[0].ID, others)
+	}
+	fmt.Fprintf(told, "left out, because %s cannot read what %s wrote: %s; run it again with "+
+		"--backup-service %s for those\n", s.Service, strings.TrimSuffix(writer, ","),
+		wording.Count(len(other), "backup"), others)
+	return fits, nil
+}
+
+// place completes the records of backups of object stores.
+func (s Selection) place(all []backupstore.Importable) error {
 	for i := range all {
 		b := &all[i]
-		switch {
-		case b.InBucket() && files:
-			return cmdline.Usagef("backup %s was written by one of Cinder's drivers for object "+
-				"stores, which its files do not name, and %s cannot read it: give "+
-				"--backup-service s3, swift or gcs", b.ID, s.Service)
-		case !b.InBucket() && stores:
-			return cmdline.Usagef("backup %s was written by Cinder's NFS or posix driver, and %s "+
-				"cannot read it: give --backup-service nfs or posix", b.ID, s.Service)
-		case b.InBucket():
-			if b.BucketName = s.Bucket; cmp.Or(s.Bucket, b.Bucket()) == "" {
-				return cmdline.Usagef("nothing on the share tells the name of the bucket or "+
-					"container from which backup %s was copied: give --bucket NAME (Cinder's "+
-					"default is volumebackups)", b.ID)
-			}
+		if !b.InBucket() {
+			continue
+		}
+		if b.BucketName = s.Bucket; cmp.Or(s.Bucket, b.Bucket()) == "" {
+			return cmdline.Usagef("nothing on the share tells the name of the bucket or "+
+				"container from which backup %s was copied: give --bucket NAME (Cinder's "+
+				"default is volumebackups)", b.ID)
 		}
 	}
 	return nil
