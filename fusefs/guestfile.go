@@ -254,7 +254,9 @@ func (n *guestNode) Open(ctx context.Context, flags uint32) (gofs.FileHandle, ui
 // meanwhile, the file is opened again.
 type guestHandle struct {
 	n    *guestNode
-	last atomic.Pointer[openedFile]
+	last atomic.Pointer[openedFile] // is set under guests.mu
+
+	released bool // under guests.mu: calls that nobody waits for any more may still run
 }
 
 // openedFile is a file as a file system has it open.
@@ -278,11 +280,7 @@ func (h *guestHandle) with(ctx context.Context, fn func(inside.File) error) erro
 				return err
 			}
 			last = &openedFile{f, d, file}
-			g := h.n.t.guests
-			g.mu.Lock()
-			d.handles[h] = true
-			g.mu.Unlock()
-			h.last.Store(last)
+			h.n.t.guests.hold(h, last)
 		}
 		return fn(last.file)
 	})
@@ -290,12 +288,7 @@ func (h *guestHandle) with(ctx context.Context, fn func(inside.File) error) erro
 
 // Release implements gofs.FileReleaser.
 func (h *guestHandle) Release(context.Context) syscall.Errno {
-	if last := h.last.Load(); last != nil {
-		g := h.n.t.guests
-		g.mu.Lock()
-		delete(last.disk.handles, h)
-		g.mu.Unlock()
-	}
+	h.n.t.guests.letGo(h)
 	return 0
 }
 

@@ -222,6 +222,11 @@ func (g *guests) release(d *guestDisk) {
 func (g *guests) close() {
 	g.end()
 	g.calls.Wait()
+	g.mu.Lock()
+	for _, d := range g.open {
+		g.giveUp(d) // the kernel may release no handles where the connection broke
+	}
+	g.mu.Unlock()
 	for _, d := range g.open {
 		d.close(g.t)
 	}
@@ -293,7 +298,33 @@ func (g *guests) giveUpPart(p guestPart) {
 	for h := range p.disk.handles {
 		if h.n.part == p.name {
 			h.last.Store(nil) // it would keep the file system in memory
+			delete(p.disk.handles, h)
 		}
+	}
+}
+
+// hold has a handle keep an open file for its next call, unless it was released meanwhile, or the
+// file system given up: neither would be let go again.
+func (g *guests) hold(h *guestHandle, o *openedFile) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	l := o.disk.parts[h.n.part]
+	if h.released || l == nil {
+		return
+	}
+	if fs, ok := l.made(); ok && fs == o.fs {
+		o.disk.handles[h] = true
+		h.last.Store(o)
+	}
+}
+
+// letGo has a handle keep nothing any more.
+func (g *guests) letGo(h *guestHandle) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	h.released = true
+	if last := h.last.Swap(nil); last != nil {
+		delete(last.disk.handles, h)
 	}
 }
 

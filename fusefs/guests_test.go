@@ -84,3 +84,46 @@ func TestNoMoreFileSystemsAreOpenThanFour(t *testing.T) {
 		t.Error("a disk that was closed keeps file systems")
 	}
 }
+
+func TestAHandleKeepsAFileOnlyWhileItAndTheFileSystemAreOpen(t *testing.T) {
+	g := newGuests(&tree{}, FilesOptions{})
+	defer g.close()
+	d := &guestDisk{parts: map[string]*lazy[inside.FS]{}, handles: map[*guestHandle]bool{}}
+	fs := inside.FS(&emptyFS{})
+	opened := func() *openedFile {
+		if _, err := g.part(d, "p1").get(func() (inside.FS, error) { return fs, nil }); err != nil {
+			t.Fatal(err)
+		}
+		return &openedFile{fs: fs, disk: d}
+	}
+	handle := func() *guestHandle {
+		return &guestHandle{n: &guestNode{node: node{t: &tree{guests: g}}, part: "p1"}}
+	}
+	keeps := func(h *guestHandle, want bool, when string) {
+		t.Helper()
+		if got := h.last.Load() != nil; got != want || d.handles[h] != want {
+			t.Errorf("%s: it keeps a file: %v, and is noted: %v", when, got, d.handles[h])
+		}
+	}
+	h := handle()
+	g.hold(h, opened())
+	keeps(h, true, "an open one")
+	g.giveUpPart(guestPart{d, "p1"})
+	keeps(h, false, "after the file system was given up")
+	g.hold(h, &openedFile{fs: fs, disk: d})
+	keeps(h, false, "a call that began before that")
+	g.hold(h, opened())
+	keeps(h, true, "opened anew")
+	h.Release(t.Context())
+	keeps(h, false, "after its release")
+	g.hold(h, opened())
+	keeps(h, false, "a call that goes on behind its release")
+	h = handle()
+	g.hold(h, opened())
+	g.open = append(g.open, d)
+	g.close()
+	keeps(h, false, "after the end of the mount")
+}
+
+// emptyFS is a file system that is only compared.
+type emptyFS struct{ inside.FS }

@@ -28,25 +28,21 @@ const (
 // disk has been written. As a walk of the tree asks for the table of every backup, the disk is
 // opened only if its digests do not show that the table equals that of another backup of the
 // volume.
-func (t *tree) table(ctx context.Context, b *Backup) (parttable.Table, error) {
+func (t *tree) table(ctx context.Context, b *Backup) (diskTable, error) {
 	key := tableKey{b.ID, b.Size, b.CreatedAt.UnixNano()}
 	written := t.catalog.Written(b.ID)
 	if !written {
 		if table, ok := t.tables.get(key); ok {
 			return table, nil
 		}
-		// The digests of an encrypted volume do not tell what lies on its plain disk.
-		digests, err := t.catalog.Digests(ctx, b.ID)
-		if err == nil && digests != nil && t.plain == nil {
-			if table, ok := t.tables.alike(ctx, b, digests); ok {
-				t.tables.put(key, table)
-				return table, nil
-			}
-		} // otherwise reading the disk gives the error, if there is one
+		if table, ok := t.alike(ctx, b); ok {
+			t.tables.put(key, diskTable{Table: table})
+			return diskTable{Table: table}, nil
+		}
 	}
 	v, plain, err := t.readable(ctx, b.ID, t.catalog.Peek)
 	if err != nil {
-		return parttable.Table{}, fmt.Errorf("open the disk: %w", err)
+		return diskTable{}, fmt.Errorf("open the disk: %w", err)
 	}
 	defer v.Close()
 	reader := &tableReader{ctx: ctx, v: v}
@@ -55,7 +51,7 @@ func (t *tree) table(ctx context.Context, b *Backup) (parttable.Table, error) {
 		err = ctx.Err() // the table may lack what was not read
 	}
 	if err != nil {
-		return parttable.Table{}, err
+		return diskTable{}, err
 	}
 	if len(table.Problems) > 0 {
 		if _, ok := t.throttle.pass("table\x00" + b.ID); ok {
@@ -64,12 +60,25 @@ func (t *tree) table(ctx context.Context, b *Backup) (parttable.Table, error) {
 		}
 	}
 	if !written && !t.catalog.Written(b.ID) { // writing may have begun meanwhile
-		t.tables.put(key, table)
-		if digests, ok := v.(Digests); ok && !plain {
+		t.tables.put(key, diskTable{table, plain})
+		if digests, ok := v.(Digests); ok && t.plain == nil {
 			t.tables.witness(ctx, b, digests, reader.read, table)
 		}
 	}
-	return table, nil
+	return diskTable{table, plain}, nil
+}
+
+// alike returns the table of a backup if its digests show that it is that of another backup. With
+// keys they are not asked for: those of an encrypted volume do not tell what is on its plain disk.
+func (t *tree) alike(ctx context.Context, b *Backup) (parttable.Table, bool) {
+	if t.plain != nil {
+		return parttable.Table{}, false
+	}
+	digests, err := t.catalog.Digests(ctx, b.ID)
+	if err != nil || digests == nil { // reading the disk gives the error, if there is one
+		return parttable.Table{}, false
+	}
+	return t.tables.alike(ctx, b, digests)
 }
 
 // tableReader is an io.ReaderAt over a Disk, for one request.
@@ -115,7 +124,7 @@ func (d *dirNode) lookupPartitions(ctx context.Context, b *Backup, at string,
 	if err != nil {
 		return nil, d.t.failTable(ctx, b, err)
 	}
-	if !worthShowing(table) {
+	if !worthShowing(table.Table) {
 		return nil, syscall.ENOENT
 	}
 	n := &partitionsDir{node: node{t: d.t}, path: at, backup: *b}
@@ -136,7 +145,7 @@ func (t *tree) listPartitions(ctx context.Context, b *Backup) bool {
 	if err != nil && soon.Err() == nil {
 		t.failTable(ctx, b, err)
 	}
-	return err == nil && worthShowing(table)
+	return err == nil && worthShowing(table.Table)
 }
 
 func (t *tree) failTable(ctx context.Context, b *Backup, err error) syscall.Errno {
@@ -180,10 +189,10 @@ func (d *partitionsDir) Lookup(ctx context.Context, name string, out *fuse.Entry
 	for _, p := range table.Partitions {
 		if name == partitionName(p) {
 			n := &volumeNode{node: node{t: d.t}, backup: d.backup, size: p.Size, part: true,
-				start: p.Start, plain: d.t.plain != nil}
+				start: p.Start, plain: table.plain}
 			n.attr(&out.Attr)
 			return d.NewInode(ctx, n, stable(syscall.S_IFREG, at, p.Start, p.Size,
-				d.backup.CreatedAt.UnixNano())), 0
+				table.plain, d.backup.CreatedAt.UnixNano())), 0
 		}
 	}
 	return nil, syscall.ENOENT

@@ -77,9 +77,9 @@ func (n *volumeNode) openDisk(ctx context.Context) (Disk, error) {
 	if !n.plain {
 		return n.t.catalog.Open(ctx, n.backup.ID)
 	}
-	v, plain, err := n.t.readable(ctx, n.backup.ID, n.t.catalog.Open)
-	if err == nil && !plain && !n.part {
-		return nil, errors.Join(errLocked, v.Close())
+	v, err := n.t.openPlain(ctx, n.backup.ID)
+	if err == nil && v == nil {
+		return nil, errLocked // and not what lies there on the encrypted one
 	}
 	return v, err
 }

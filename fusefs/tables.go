@@ -27,8 +27,14 @@ const (
 type tables struct {
 	mu        sync.Mutex
 	bytes     int // approximate size of known
-	known     map[tableKey]parttable.Table
+	known     map[tableKey]diskTable
 	witnesses map[witnessKey][]witness
+}
+
+// diskTable is a table of partitions, and the disk that has it: the plain one or the volume.
+type diskTable struct {
+	parttable.Table
+	plain bool
 }
 
 type tableKey struct {
@@ -55,14 +61,14 @@ type witnessBlock struct {
 	digest [sha256.Size]byte
 }
 
-func (s *tables) get(k tableKey) (parttable.Table, bool) {
+func (s *tables) get(k tableKey) (diskTable, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t, ok := s.known[k]
 	return t, ok
 }
 
-func (s *tables) put(k tableKey, t parttable.Table) {
+func (s *tables) put(k tableKey, t diskTable) {
 	size := 256 + 24*len(t.Partitions)
 	for _, p := range t.Problems {
 		size += len(p)
@@ -70,7 +76,7 @@ func (s *tables) put(k tableKey, t parttable.Table) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.known == nil || s.bytes > maxTablesBytes {
-		s.known, s.witnesses, s.bytes = make(map[tableKey]parttable.Table),
+		s.known, s.witnesses, s.bytes = make(map[tableKey]diskTable),
 			make(map[witnessKey][]witness), 0
 	}
 	if _, ok := s.known[k]; !ok {

@@ -39,7 +39,7 @@ func TestATableIsKnownForABackupOfTheSameBytesOnly(t *testing.T) {
 	if _, ok := s.get(k); ok {
 		t.Error("a table is known of which nothing was told")
 	}
-	s.put(k, tableOf(3))
+	s.put(k, diskTable{Table: tableOf(3)})
 	if table, ok := s.get(k); !ok || len(table.Partitions) != 3 {
 		t.Errorf("%v %v", table, ok)
 	}
@@ -48,7 +48,7 @@ func TestATableIsKnownForABackupOfTheSameBytesOnly(t *testing.T) {
 			t.Errorf("%+v has the table of %+v", other, k)
 		}
 	}
-	s.put(tableKey{id: "blank"}, parttable.Table{})
+	s.put(tableKey{id: "blank"}, diskTable{Table: parttable.Table{}})
 	if table, ok := s.get(tableKey{id: "blank"}); !ok || len(table.Partitions) != 0 {
 		t.Error("that a disk has no table is not known")
 	}
@@ -64,7 +64,7 @@ func TestADiskWithTheSameBlocksWhereTheTableWasReadHasThatTable(t *testing.T) {
 		return digestsOf{align: align, labels: other}
 	}
 	var s tables
-	s.put(tableKey{id: b.ID}, tableOf(2))
+	s.put(tableKey{id: b.ID}, diskTable{Table: tableOf(2)})
 	// The first block, and a range that reaches into two.
 	read := []byteRange{{0, 512}, {0, 34}, {2990, 3010}}
 	s.witness(t.Context(), b, digestsOf{align: align, labels: labels}, read, tableOf(2))
@@ -109,7 +109,7 @@ func TestATableIsNoWitnessWhereABlockOfItHasNoDigest(t *testing.T) {
 		"as many as there": {digestsOf{align: 1000, labels: many}, byteRange{0, maxWitnessBlocks * 1000}},
 	} {
 		var s tables
-		s.put(tableKey{id: b.ID}, tableOf(1))
+		s.put(tableKey{id: b.ID}, diskTable{Table: tableOf(1)})
 		s.witness(t.Context(), b, test.d, []byteRange{test.read}, tableOf(1))
 		test.d.failed = nil
 		if _, ok := s.alike(t.Context(), b, test.d); ok != (name == "as many as there") {
@@ -123,7 +123,7 @@ func TestTablesThatAreRememberedAreBounded(t *testing.T) {
 	b := &Backup{ID: "a", VolumeID: "v", Size: 1000}
 	of := func(n int) digestsOf { return digestsOf{align: 1000, labels: []string{fmt.Sprint(n)}} }
 	var s tables
-	s.put(tableKey{}, tableOf(0))
+	s.put(tableKey{}, diskTable{Table: tableOf(0)})
 	for n := range maxWitnesses + 2 {
 		s.witness(t.Context(), b, of(n), []byteRange{{0, 1}}, tableOf(n))
 	}
@@ -135,7 +135,7 @@ func TestTablesThatAreRememberedAreBounded(t *testing.T) {
 	large := parttable.Table{Problems: []string{strings.Repeat("x", 64<<10)}}
 	for n := range 2 * maxTablesBytes / (64 << 10) {
 		k := tableKey{created: int64(n)}
-		s.put(k, large)
+		s.put(k, diskTable{Table: large})
 		if _, ok := s.get(k); !ok {
 			t.Fatalf("table %d is not there", n)
 		}
@@ -147,8 +147,8 @@ func TestTablesThatAreRememberedAreBounded(t *testing.T) {
 		t.Error("a witness outlived the tables")
 	}
 	before := s.bytes
-	s.put(tableKey{created: 1 << 40}, tableOf(1))
-	s.put(tableKey{created: 1 << 40}, tableOf(1))
+	s.put(tableKey{created: 1 << 40}, diskTable{Table: tableOf(1)})
+	s.put(tableKey{created: 1 << 40}, diskTable{Table: tableOf(1)})
 	if s.bytes != before+256+24 {
 		t.Errorf("a table that is told twice counts %d bytes", s.bytes-before)
 	}
@@ -156,7 +156,7 @@ func TestTablesThatAreRememberedAreBounded(t *testing.T) {
 
 func TestTablesAreTakenAndToldByManyAtOnce(t *testing.T) {
 	var s tables
-	s.put(tableKey{}, tableOf(0))
+	s.put(tableKey{}, diskTable{Table: tableOf(0)})
 	var all sync.WaitGroup
 	for n := range 8 {
 		all.Go(func() {
@@ -167,7 +167,7 @@ func TestTablesAreTakenAndToldByManyAtOnce(t *testing.T) {
 				if table, ok := s.alike(t.Context(), b, d); ok && len(table.Partitions) != n%3 {
 					t.Errorf("disk %d has %d partitions", n, len(table.Partitions))
 				}
-				s.put(tableKey{id: b.ID}, tableOf(n%3))
+				s.put(tableKey{id: b.ID}, diskTable{Table: tableOf(n % 3)})
 				if table, ok := s.get(tableKey{id: b.ID}); !ok || len(table.Partitions) != n%3 {
 					t.Errorf("disk %d: %v", n, ok)
 				}

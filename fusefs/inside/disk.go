@@ -131,11 +131,11 @@ func (d *Disk) addVolumes(others []lvm.Source) {
 	if len(sources) == 0 {
 		return
 	}
-	volumes, problems := lvm.Look(append(sources, others...))
+	volumes, problems, notes := lvm.Look(append(sources, others...))
 	for _, p := range d.Parts {
 		p.Container = p.Kind == lvmKind && len(problems) == 0
 	}
-	for _, text := range problems {
+	for _, text := range append(problems, notes...) {
 		d.Problems = append(d.Problems, "LVM: "+text)
 	}
 	used := map[string]int{}

@@ -14,7 +14,7 @@ func Places(o Options) (places []string) {
 	given, conf := o.Share, cinders{}
 	if given == "" || nfsmount.IsExport(given) {
 		conf, _ = o.config(false) // without it there are fewer places
-		given = cmp.Or(given, conf.Share, conf.Path)
+		given = cmp.Or(given, place(conf.Config))
 	}
 	if given == "" {
 		return nil
@@ -25,6 +25,9 @@ func Places(o Options) (places []string) {
 			own = conf.MountPoint
 		}
 		places = append(nfsmount.Places(export, own), given)
+	}
+	if isBucket(given) {
+		return append(places, given)
 	}
 	if abs, err := filepath.Abs(given); err == nil {
 		places = append(places, abs)

@@ -3,6 +3,7 @@ package locate_test
 import (
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/restorefs/restorefs/backupstore/share/locate"
@@ -13,6 +14,8 @@ func TestPlacesOfAShareAreKnownWithoutTouchingIt(t *testing.T) {
 	t.Chdir(base)
 	posix := write(t, "[DEFAULT]\nbackup_driver = cinder.backup.drivers.posix.PosixBackupDriver\nbackup_posix_path = /srv/none\n")
 	nfs := write(t, "[DEFAULT]\nbackup_driver = cinder.backup.drivers.nfs.NFSBackupDriver\nbackup_share = host.invalid:/e\n")
+	bucket := write(t, "[DEFAULT]\nbackup_driver = cinder.backup.drivers.s3.S3BackupDriver\nbackup_s3_endpoint_url = https://s3.invalid\nbackup_s3_store_bucket = volumebackups\n")
+	container := write(t, "[DEFAULT]\nbackup_driver = cinder.backup.drivers.swift.SwiftBackupDriver\n")
 	for name, test := range map[string]struct {
 		o    locate.Options
 		want string // one of them, "" for none
@@ -23,11 +26,16 @@ func TestPlacesOfAShareAreKnownWithoutTouchingIt(t *testing.T) {
 		"a bucket":                         {locate.Options{Share: "s3://bucket"}, "s3://bucket"},
 		"the directory of a configuration": {locate.Options{Config: posix}, "/srv/none"},
 		"the export of a configuration":    {locate.Options{Config: nfs}, "host.invalid:/e"},
+		"the bucket of a configuration":    {locate.Options{Config: bucket}, "s3://volumebackups?endpoint=https%3A%2F%2Fs3.invalid"},
+		"the container of a configuration": {locate.Options{Config: container}, "swift://volumebackups"},
 		"no share":                         {locate.Options{Config: base + "/none"}, ""},
 	} {
 		got := locate.Places(test.o)
 		if test.want == "" && len(got) > 0 || test.want != "" && !slices.Contains(got, test.want) {
 			t.Errorf("%s: %q", name, got)
+		}
+		if (strings.HasPrefix(test.want, "s3:") || strings.HasPrefix(test.want, "swift:")) && slices.ContainsFunc(got, filepath.IsAbs) {
+			t.Errorf("%s is no directory: %q", name, got)
 		}
 	}
 }

@@ -13,50 +13,42 @@ type group struct {
 	name    string
 	id      string
 	number  int64 // of the state; the highest one counts
+	beside  bool  // it is known from other disks only
 	extent  int64 // bytes
 	text    *section
 	nodes   int // of the text
 	bytes   int
 	merging map[string]bool   // volumes into which a snapshot is merged
 	sources map[string]Source // physical volumes that are here, by id
+	own     map[string]bool   // ids of those on this disk, also where they are not read
 	left    *int              // segments
 	made    map[string]*Volume
 	pools   map[string]pooled
 	room    *int // for pools
 }
 
-// Look finds the logical volumes in physical volumes. problems says what is wrong with these.
-func Look(sources []Source) (volumes []*Volume, problems []string) {
+// Look finds the logical volumes in physical volumes. problems says what is wrong with these, notes
+// what is different on disks beside, which changes nothing of what lies on this one.
+func Look(sources []Source) (volumes []*Volume, problems, notes []string) {
 	told := func(format string, args ...any) {
 		if len(problems) < maxProblems {
 			problems = append(problems, fmt.Sprintf(format, args...))
 		}
 	}
-	ids := map[string]Source{}
 	found := newTexts()
-	var twice []string
-	for _, s := range sources {
-		id, areas, err := s.label()
-		if err != nil {
-			told("%s: %v", s.Name, err)
-			continue
-		}
-		if other, known := ids[id]; known {
-			told("%s and %s have the same id: what lies on them is not read, "+
-				"as it may be on either",
-				other.Name, s.Name)
-			twice = append(twice, id)
-		}
-		ids[id] = s
-		for _, a := range areas {
-			if err := found.add(s, a); err != nil {
-				told("%s: %v", s.Name, err)
+	l := labelled{ids: map[string]Source{}, own: map[string]bool{}, twice: map[string]bool{}}
+	for _, beside := range []bool{false, true} {
+		for _, s := range sources {
+			if s.Beside == beside {
+				l.add(s, found, told)
 			}
 		}
 	}
-	for _, id := range twice {
-		delete(ids, id)
+	for id := range l.twice {
+		delete(l.ids, id)
 	}
+	notes = append(l.notes, found.differing()...)
+	notes = notes[:min(len(notes), maxProblems)]
 	left, room := maxSegments, maxPools
 	var order []*group
 	for _, g := range found.groups {
@@ -67,7 +59,7 @@ func Look(sources []Source) (volumes []*Volume, problems []string) {
 		func(a, b *group) int { return strings.Compare(a.name+"/"+a.id, b.name+"/"+b.id) },
 	)
 	for _, g := range order {
-		g.sources, g.left, g.room = ids, &left, &room
+		g.sources, g.own, g.left, g.room = l.ids, l.own, &left, &room
 		if g.isBeside() {
 			continue
 		}
@@ -78,7 +70,43 @@ func Look(sources []Source) (volumes []*Volume, problems []string) {
 		told("only %d of %d logical volumes are shown", maxVolumes, len(volumes))
 		volumes = volumes[:maxVolumes]
 	}
-	return volumes, problems
+	return volumes, problems, notes
+}
+
+// labelled are the physical volumes that have labels.
+type labelled struct {
+	ids   map[string]Source
+	own   map[string]bool // that lie on this disk
+	twice map[string]bool // that two have of which neither counts more
+	notes []string
+}
+
+// add adds a physical volume, and the metadata on it. Those of this disk come first.
+func (l *labelled) add(s Source, found *texts, told func(string, ...any)) {
+	id, areas, err := s.label()
+	if err != nil {
+		told("%s: %v", s.Name, err)
+		return
+	}
+	other, known := l.ids[id]
+	switch {
+	case known && s.Beside && !other.Beside:
+		l.notes = append(l.notes, fmt.Sprintf("%s and %s have the same id: that of this disk is "+
+			"read, and the other one not", other.Name, s.Name))
+		return
+	case known:
+		told("%s and %s have the same id: what lies on them is not read, "+
+			"as it may be on either",
+			other.Name, s.Name)
+		l.twice[id] = true
+	}
+	l.ids[id] = s
+	l.own[id] = l.own[id] || !s.Beside
+	for _, a := range areas {
+		if err := found.add(s, a); err != nil {
+			told("%s: %v", s.Name, err)
+		}
+	}
 }
 
 // isBeside says whether a group lies on physical volumes of other disks alone, as far as they are
@@ -88,9 +116,10 @@ func (g *group) isBeside() bool {
 	all := g.text.section("physical_volumes")
 	for _, name := range all.names {
 		if body, ok := all.values[name].(*section); ok {
-			if s, here := g.sources[plainID(body)]; here && !s.Beside {
+			switch own, here := g.own[plainID(body)]; {
+			case own:
 				return false
-			} else if here {
+			case here:
 				beside = true
 			}
 		}

@@ -163,7 +163,7 @@ func TestADamagedPoolDoesNoHarm(t *testing.T) {
 
 // exerciseThin reads pieces of what it finds.
 func exerciseThin(r io.ReaderAt, size int64) {
-	volumes, _ := Look([]Source{{Name: "p1", R: r, Size: size}})
+	volumes, _, _ := Look([]Source{{Name: "p1", R: r, Size: size}})
 	p := make([]byte, 5000)
 	for _, v := range volumes {
 		for off := int64(0); off < v.Size; off += max(v.Size/7, 1) {

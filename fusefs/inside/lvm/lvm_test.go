@@ -98,7 +98,7 @@ func TestVolumesAreWhereLVMSays(t *testing.T) {
 	create("-L", "4M", "-i", "2", "-I", "64k", "-n", "striped")
 	l.run("lvextend", "-q", "group-1/root", "-L", "+2M")
 	l.run("lvremove", "-q", "-y", "group-1/between")
-	volumes, problems := Look(l.sources())
+	volumes, problems, _ := Look(l.sources())
 	if len(problems) > 0 {
 		t.Errorf("%q", problems)
 	}
@@ -115,7 +115,7 @@ func TestVolumesAreWhereLVMSays(t *testing.T) {
 		t.Errorf("there are %s", got)
 	}
 	// One of two disks alone: what lies on it is read, what does not is told.
-	alone, _ := Look(l.sources()[:1])
+	alone, _, _ := Look(l.sources()[:1])
 	for _, v := range alone {
 		if v.Name == "striped" && !strings.Contains(v.Problem, "on another disk") ||
 			v.Name == "root" && v.Problem != "" {
@@ -210,7 +210,7 @@ func TestEachFormOfAGroupIsRead(t *testing.T) {
 				l.run(append(append([]string{"lvcreate", "-q", "-an", "-Zn", "-Wn", "-n", name}, strings.Fields(c.lv)...),
 					"forms")...)
 			}
-			volumes, problems := Look(l.sources())
+			volumes, problems, _ := Look(l.sources())
 			if len(problems) > 0 || len(volumes) != 2 {
 				t.Fatalf("%d volumes, %q", len(volumes), problems)
 			}

@@ -89,8 +89,10 @@ func made(text string, at uint64) []byte {
 	return disk
 }
 
-func look(disk []byte) ([]*Volume, []string) {
-	return Look([]Source{{Name: "p1", R: bytes.NewReader(disk), Size: int64(len(disk))}})
+func look(disk []byte) (volumes []*Volume, problems []string) {
+	volumes, problems, _ = Look([]Source{
+		{Name: "p1", R: bytes.NewReader(disk), Size: int64(len(disk))}})
+	return volumes, problems
 }
 
 func TestTextThatGoesAroundTheEnd(t *testing.T) {

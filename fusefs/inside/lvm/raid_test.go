@@ -79,7 +79,7 @@ func TestAVolumeIntoWhichASnapshotIsMergedIsTold(t *testing.T) {
 
 func TestPhysicalVolumesOfOneIDAreTold(t *testing.T) {
 	disk := made(sampleText, 512)
-	volumes, problems := Look([]Source{
+	volumes, problems, _ := Look([]Source{
 		{Name: "p1", R: bytes.NewReader(disk), Size: int64(len(disk))},
 		{Name: "p2", R: bytes.NewReader(disk), Size: int64(len(disk))},
 	})

@@ -3,25 +3,49 @@ package lvm
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 )
 
-// texts are the volume groups that were found, each in its latest state. What they take is bounded
-// for all together: an area of metadata costs its writer nothing.
+// texts are the volume groups that were found, each in its latest state of this disk, or of the
+// others if this one has none: these were backed up at other moments. What they take is bounded for
+// all together: an area of metadata costs its writer nothing.
 type texts struct {
 	groups map[string]*group // by id
+	others map[string]other  // the latest states that disks beside it have, by id
 	unread int               // bytes that may be read yet
 	bytes  int               // that may be kept yet
 	nodes  int               // that may be kept yet
 }
 
 func newTexts() *texts {
-	return &texts{map[string]*group{}, maxAllText, maxKept, maxNodes}
+	return &texts{map[string]*group{}, map[string]other{}, maxAllText, maxKept, maxNodes}
+}
+
+// other is the state of a volume group as a disk beside has it.
+type other struct {
+	source string
+	number int64
+}
+
+// differing says of which groups another disk has another state.
+func (t *texts) differing() (notes []string) {
+	for _, id := range slices.Sorted(maps.Keys(t.others)) {
+		g, o := t.groups[id], t.others[id]
+		if g == nil || g.beside || o.number == g.number {
+			continue
+		}
+		notes = append(notes, fmt.Sprintf("the metadata of the volume group %s is of another state "+
+			"on %s (seqno %d, here %d): that of this disk counts, and what lies on the other one "+
+			"may be of another moment", g.name, o.source, o.number, g.number))
+	}
+	return notes
 }
 
 var errTooMuch = errors.New("there is more metadata than is read")
 
-// add adds the volume group in an area of metadata, if there is one that is newer than what is
+// add adds the volume group in an area of metadata, if there is one and it counts more than what is
 // known.
 func (t *texts) add(s Source, a area) error {
 	text, err := s.text(a)
@@ -35,8 +59,13 @@ func (t *texts) add(s Source, a area) error {
 	if err != nil {
 		return err
 	}
+	g.beside = s.Beside
+	if known, ok := t.others[g.id]; s.Beside && (!ok || known.number < g.number) &&
+		len(t.others) < maxGroups {
+		t.others[g.id] = other{s.Name, g.number}
+	}
 	old := t.groups[g.id]
-	if old != nil && old.number >= g.number {
+	if old != nil && (old.beside == g.beside && old.number >= g.number || !old.beside && g.beside) {
 		return nil
 	}
 	bytes, nodes := t.bytes-g.bytes, t.nodes-g.nodes

@@ -3,6 +3,7 @@ package ntfs
 import (
 	"errors"
 	"fmt"
+	"time"
 	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -11,14 +12,19 @@ import (
 // upcase is the capital letters of a volume, by which the names of a directory are in order.
 type upcase struct {
 	table  [1 << 16]uint16
-	stored bool // the volume has it; else it is what most volumes have
+	stored bool      // the volume has it; else it is what most volumes have
+	until  time.Time // it counts, if it could not be read; zero: for ever
 }
+
+// upcaseWait is how long capital letters that could not be read are not read again: each look-up of
+// a name asks for them.
+const upcaseWait = 10 * time.Second
 
 const recordUpcase = 10
 
 // upcase returns the capital letters of the volume. They are read when they are needed first.
 func (f *FS) upcase() *upcase {
-	if u := f.capitals.Load(); u != nil {
+	if u := f.capitals.Load(); u != nil && (u.until.IsZero() || time.Now().Before(u.until)) {
 		return u
 	}
 	u := &upcase{}
@@ -31,9 +37,10 @@ func (f *FS) upcase() *upcase {
 			}
 		}
 	}
-	if _, damaged := errors.AsType[*CorruptError](err); u.stored || damaged {
-		f.capitals.Store(u)
-	} // else the next one may be able to read it
+	if _, damaged := errors.AsType[*CorruptError](err); !u.stored && !damaged {
+		u.until = time.Now().Add(upcaseWait) // it may be read then
+	}
+	f.capitals.Store(u)
 	return u
 }
 
