@@ -63,7 +63,7 @@ it says what is left and how to continue.`,
 					"TARGET.metadata.json unless given)"},
 			&cli.BoolFlag{Name: "decrypt", DisableDefaultText: true,
 				Usage: "restore the plain disk of an encrypted volume, with the key that " +
-					"--luks-key-file or --luks-passphrase-fd gives"},
+					"--luks-key-file, --luks-passphrase-fd or --luks-from-cloud gives"},
 		}, slices.Concat(luksFlags(), volumeFlags(), newVolumeFlags())...),
 		Action: runMaterialize,
 	}

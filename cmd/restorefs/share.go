@@ -12,7 +12,8 @@ import (
 const shareHelp = `SHARE is a directory (a mounted NFS export), or NFSHOST:/EXPORT[/DIR]: a mount of
 that is looked for, Cinder's own or another; else root mounts it, read-only and for
 this process alone; where that is not possible restorefs reads it by itself, as it
-does nfs://NFSHOST/EXPORT[/DIR].
+does nfs://NFSHOST/EXPORT[/DIR]. A bucket of an object store is s3://BUCKET, gs://BUCKET or
+swift://CONTAINER, each with /PREFIX and ?NAME=VALUE ("Object stores" in the guides).
 Without --share it is what Cinder's configuration says.`
 
 // shareList is what --share says: a share, and others that are read together with it.

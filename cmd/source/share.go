@@ -24,8 +24,8 @@ func openShare(ctx context.Context, o locate.Options) (*locate.Share, error) {
 		if conf.Named {
 			return nil, fmt.Errorf("%w; --share says where the backups are", conf)
 		}
-		return nil, cmdline.Usagef("no share given: say --share DIRECTORY or NFSHOST:/EXPORT, "+
-			"or set RESTOREFS_SHARE (%w)", conf)
+		return nil, cmdline.Usagef("no share given: say --share DIRECTORY, NFSHOST:/EXPORT or a "+
+			"bucket (s3://, gs://, swift://), or set RESTOREFS_SHARE (%w)", conf)
 	}
 	if err != nil {
 		return nil, err
