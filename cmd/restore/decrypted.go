@@ -84,8 +84,8 @@ func (d *decrypted) below(
 	}
 }
 
-// above returns the whole sectors of the plain disk that are made of ranges of the encrypted volume,
-// which are in order; those of the header and behind the data make none.
+// above returns the whole sectors of the plain disk that are made of ranges of the encrypted
+// volume, which are in order; those of the header and behind the data make none.
 func (d *decrypted) above(ranges []materialize.Range) []materialize.Range {
 	var out []materialize.Range
 	h := d.disk.Header()

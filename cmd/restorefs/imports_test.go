@@ -184,6 +184,8 @@ var testsMayImport = map[string][]string{
 	"cmd/serve":     {"backupstore/share", "backupstore/share/locate", "materialize"},
 	"cmd/cloud":     {"cmd/cloud/cloudtest", "backupstore/share", "backupstore/share/cinderconf"},
 	"cmd/restore":   {"backupstore/share"},
+	"cmd/keys":      {"backupstore/share"},
+	"cmd/records":   {"backupstore/share"},
 	"cmd/files":     {"backupstore/share"},
 	"cmd/places":    {"backupstore/share"},
 	"cmd/sharepage": {"backupstore/format"},

@@ -36,9 +36,9 @@ func (t *texts) differing() (notes []string) {
 		if g == nil || g.beside || o.number == g.number {
 			continue
 		}
-		notes = append(notes, fmt.Sprintf("the metadata of the volume group %s is of another state "+
-			"on %s (seqno %d, here %d): that of this disk counts, and what lies on the other one "+
-			"may be of another moment", g.name, o.source, o.number, g.number))
+		notes = append(notes, fmt.Sprintf("the metadata of the volume group %s is of another "+
+			"state on %s (seqno %d, here %d): that of this disk counts, and what lies on the "+
+			"other one may be of another moment", g.name, o.source, o.number, g.number))
 	}
 	return notes
 }
