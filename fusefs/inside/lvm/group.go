@@ -25,6 +25,9 @@ type group struct {
 	made    map[string]*Volume
 	pools   map[string]pooled
 	room    *int // for pools
+
+	stales map[string]error      // why copies of mirrors are not whole, by name
+	raids  map[string]*raidState // what copies say, by the name of the volume for that
 }
 
 // Look finds the logical volumes in physical volumes. problems says what is wrong with these, notes
@@ -64,6 +67,7 @@ func Look(sources []Source) (volumes []*Volume, problems, notes []string) {
 			continue
 		}
 		g.made, g.pools, g.merging = map[string]*Volume{}, map[string]pooled{}, g.merged()
+		g.stales, g.raids = map[string]error{}, map[string]*raidState{}
 		volumes = append(volumes, g.volumes(told)...)
 	}
 	if len(volumes) > maxVolumes {

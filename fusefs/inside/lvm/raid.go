@@ -40,8 +40,18 @@ func (g *group) states(list []any, name, depth int) raidStates {
 	return states
 }
 
-// state reads the state of a copy; nil if there is none.
+// state returns the state of a copy; nil if there is none. It is read once: a text can name one many
+// times, as it can a copy.
 func (g *group) state(name string, depth int) *raidState {
+	s, known := g.raids[name]
+	if !known {
+		s = g.readState(name, depth)
+		g.raids[name] = s
+	}
+	return s
+}
+
+func (g *group) readState(name string, depth int) *raidState {
 	v, err := g.below(name, depth)
 	if err != nil {
 		return nil
@@ -82,6 +92,15 @@ func (states raidStates) stale(name string, at int) error {
 
 // stale says why LVM itself does not take a copy for whole, nil if it does.
 func (g *group) stale(name string) error {
+	err, known := g.stales[name]
+	if !known {
+		err = g.findStale(name)
+		g.stales[name] = err
+	}
+	return err
+}
+
+func (g *group) findStale(name string) error {
 	body := g.text.section("logical_volumes").section(name)
 	marked := func(s *section, word string) bool {
 		return s.has("status", word) ||

@@ -2,9 +2,11 @@ package lvm
 
 import (
 	"bytes"
+	"fmt"
 	"math"
 	"strings"
 	"testing"
+	"time"
 )
 
 // raidDisk is the disk of kindsText with states of the copies of its mirror.
@@ -107,5 +109,46 @@ func TestGroupsAreBoundedTogether(t *testing.T) {
 	}
 	if err := found.add(source(disk), area); err != errTooMuch {
 		t.Errorf("more than is read: %v", err)
+	}
+}
+
+// A text says in few bytes that each of very many segments has copies that take long to judge.
+func TestCopiesAreJudgedOnce(t *testing.T) {
+	var text strings.Builder
+	segments := func(name string, count int, body string) {
+		fmt.Fprintf(&text, "%s {\nstatus = [\"READ\", \"VISIBLE\"]\nsegment_count = %d\n", name, count)
+		for i := range count {
+			fmt.Fprintf(&text, "segment%d {\nstart_extent = %d\nextent_count = 1\n%s}\n", i+1, i, body)
+		}
+		text.WriteString("}\n")
+	}
+	segments("mirror", 300, `type = "raid1"
+raids = [`+strings.Repeat(`"copy", "copy", `, maxStripes)+`]
+`)
+	segments("copy", maxStripes, `type = "striped"
+stripe_count = 1
+stripes = [`+strings.Repeat(`"pv0", 5, `, 300)+`]
+`)
+	disk := made(sampleText, 512)
+	g, err := readGroup(strings.Replace(sampleText, "logical_volumes {\n", "logical_volumes {\n"+text.String(), 1), maxNodes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	left, room := maxSegments, maxPools
+	g.sources = map[string]Source{sampleID: {Name: "p1", R: bytes.NewReader(disk), Size: int64(len(disk))}}
+	g.left, g.room, g.made, g.pools = &left, &room, map[string]*Volume{}, map[string]pooled{}
+	g.stales, g.raids = map[string]error{}, map[string]*raidState{}
+	began := time.Now()
+	volumes := g.volumes(func(string, ...any) {})
+	if d := time.Since(began); d > 10*time.Second {
+		t.Errorf("it took %v", d)
+	}
+	if len(volumes) != 3 {
+		t.Fatalf("%d volumes", len(volumes))
+	}
+	for _, v := range volumes {
+		if v.Name == "mirror" && v.Problem == "" {
+			t.Error("copies that cannot be are read")
+		}
 	}
 }

@@ -86,15 +86,42 @@ func (c *chain) cluster(index uint64) (uint32, error) {
 	if n == 0 || index < i {
 		i, n = 0, c.first
 	}
-	for ; i < index; i++ {
-		var err error
-		if n, err = c.f.next(n); err != nil || n == 0 {
-			return 0, err
-		}
+	n, err := c.follow(n, index-i)
+	if err != nil || n == 0 {
+		return 0, err
 	}
+	i = index
 	c.mu.Lock()
 	c.index, c.at = i, n
 	c.mu.Unlock()
+	return n, nil
+}
+
+// aliveSteps is after how many steps it is asked whether one still waits: tables that are in memory
+// ask nobody.
+const aliveSteps = 1 << 16
+
+// follow returns the cluster so many steps behind one; 0 if the chain ends before. A chain that
+// comes back to itself has an end too: the number of steps is one that the disk's writer chose.
+func (c *chain) follow(n uint32, steps uint64) (uint32, error) {
+	mark := n
+	for i := uint64(1); i <= steps; i++ {
+		var err error
+		if i%aliveSteps == 0 {
+			if err := c.f.dev.Alive(); err != nil {
+				return 0, err
+			}
+		}
+		if n, err = c.f.next(n); err != nil || n == 0 {
+			return 0, err
+		}
+		if n == mark {
+			return 0, corrupt(c.String(), "it comes back to cluster %d", n)
+		}
+		if i&(i-1) == 0 {
+			mark = n
+		}
+	}
 	return n, nil
 }
 

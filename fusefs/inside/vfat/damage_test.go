@@ -1,14 +1,18 @@
 package vfat
 
 import (
+	"bytes"
+	"errors"
 	"io"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/restorefs/restorefs/backupstore/storetest/guest"
+	"github.com/restorefs/restorefs/fusefs/inside/reading"
 )
 
 // damageEnv is how many mutations the test of them takes; 240 if it is not set.
@@ -197,5 +201,61 @@ func TestLoopsEnd(t *testing.T) {
 	ignored := openBytes(t, image).ReadDir(ino, func(Dirent) error { n++; return nil })
 	if n == 0 || n > maxFATDir/slotBytes {
 		t.Errorf("%d entries, %v", n, ignored)
+	}
+}
+
+// table is a file system of which there is a table of clusters alone.
+func table(t *testing.T, dev io.ReaderAt, size int64) *FS {
+	t.Helper()
+	return &FS{dev: reading.NewBlocks(dev, size, 8<<20), bits: 32, ex: true,
+		geometry: geometry{clusters: 1<<32 - 20, cluster: 512, fats: []int64{0}}}
+}
+
+func TestAChainThatComesBackIsNotFollowedFarther(t *testing.T) {
+	fat := make([]byte, 4096)
+	for n := range uint32(500) { // 2, 3, ... 499, 300, ...
+		le.PutUint32(fat[4*n:], n+1)
+	}
+	le.PutUint32(fat[4*499:], 300)
+	c := &chain{f: table(t, bytes.NewReader(fat), int64(len(fat))), first: 2}
+	if n, err := c.cluster(497); n != 499 || err != nil {
+		t.Errorf("the last one is %d, %v", n, err)
+	}
+	began := time.Now()
+	_, err := c.cluster(1 << 31)
+	if _, ok := errors.AsType[*CorruptError](err); !ok || !strings.Contains(err.Error(), "comes back") {
+		t.Errorf("%v", err)
+	}
+	if d := time.Since(began); d > 10*time.Second {
+		t.Errorf("it took %v", d)
+	}
+}
+
+// gone is a reader that has given up: only what is kept of it can be read.
+type gone struct {
+	io.ReaderAt
+	err error
+}
+
+func (g *gone) ReadAt(p []byte, off int64) (int, error) {
+	if g.err != nil {
+		return 0, g.err
+	}
+	return g.ReaderAt.ReadAt(p, off)
+}
+
+func TestWhoGivesUpIsNotKeptByALongChain(t *testing.T) {
+	fat := make([]byte, 4<<20)
+	for n := range uint32(1 << 20) {
+		le.PutUint32(fat[4*n:], n+1)
+	}
+	dev := &gone{ReaderAt: bytes.NewReader(fat)}
+	f := table(t, dev, int64(len(fat)))
+	if n, err := (&chain{f: f, first: 2}).cluster(900_000); n != 900_002 || err != nil {
+		t.Errorf("it is %d, %v", n, err)
+	}
+	dev.err = errors.New("given up")
+	if _, err := (&chain{f: f, first: 2}).cluster(900_000); !errors.Is(err, dev.err) {
+		t.Errorf("%v", err)
 	}
 }
