@@ -16,27 +16,31 @@ func (c *core) careful(stop int) (wrong string) {
 		if in.load(); in.nb <= 56 && !in.eof() {
 			return ""
 		}
-		e, length, ok := in.symbol(c.tab.lit[:], litBits)
+		e, ok := in.symbol(c.tab.lit[:], litBits)
 		switch {
 		case !ok:
 			return truncated
 		case e&flagLiteral != 0:
 			c.out[c.pos] = byte(e >> 16)
 			c.pos++
+			in.consume(e, 0)
 			continue
 		case e&flagEnd != 0:
+			in.consume(e, 0)
 			c.endBlock()
 			return ""
-		case e&flagInvalid != 0:
+		case e&flagExceptional != 0:
 			return badSymbol
 		}
-		e, dist, ok := in.symbol(c.tab.dist[:], distBits)
+		length := int(matchLength(e, in.consume(e, lengthExtra(e))))
+		e, ok = in.symbol(c.tab.dist[:], distBits)
 		switch {
 		case !ok:
 			return truncated
-		case e&flagInvalid != 0:
+		case e&flagExceptional != 0:
 			return badSymbol
 		}
+		dist := int(matchDistance(e, in.consume(e, distanceExtra(e))))
 		if beyond := dist - (c.pos - low); beyond > 0 && !c.note(beyond, length) {
 			return badDistance
 		}
@@ -53,24 +57,27 @@ func (c *core) careful(stop int) (wrong string) {
 	return ""
 }
 
-// symbol decodes one code of the table with its extra bits, which with the
-// entry's base make value. ok is false if the input ends within.
-func (in *input) symbol(table []uint32, rootBits uint) (e uint32, value int, ok bool) {
+// symbol returns the entry of the next code of the table, without its bits in
+// the root if it is in a subtable. ok is false if the input ends within it or its
+// extra bits.
+func (in *input) symbol(table []uint32, rootBits uint) (e uint32, ok bool) {
 	e = table[in.bits&(1<<rootBits-1)]
 	if e&flagSubtable != 0 {
 		if in.nb < rootBits {
-			return e, 0, false
+			return e, false
 		}
 		in.bits >>= rootBits
 		in.nb -= rootBits
-		e = table[uint64(e>>16&0x7fff)+in.bits&(1<<(e>>8&15)-1)]
+		e = table[subtable(e, in.bits)]
 	}
-	code, all := uint(e>>8&15), uint(e&0xff)
-	if in.nb < all || e == entryInvalid && in.nb == 0 {
-		return e, 0, false
-	}
-	value = int(e>>16&0x7fff) + int(in.bits&(1<<all-1)>>code)
+	return e, in.nb >= uint(e&0xff) && (e != entryInvalid || in.nb > 0)
+}
+
+// consume takes the bits of an entry and returns the last of them, which are the extra ones.
+func (in *input) consume(e uint32, extra uint) uint64 {
+	all := uint(e & 0xff)
+	value := in.bits & (1<<all - 1) >> (all - extra)
 	in.bits >>= all
 	in.nb -= all
-	return e, value, true
+	return value
 }

@@ -98,7 +98,7 @@ func (c *core) fast(stop int) (wrong string) {
 		}
 		if e&flagExceptional != 0 {
 			if e&flagSubtable != 0 {
-				e = litEntry(t, uint64(e>>16)+bits&(1<<(e>>8&15)-1))
+				e = litEntry(t, subtable(e, bits))
 				saved = bits
 				bits >>= e & 63
 				left -= uint64(e)
@@ -124,7 +124,7 @@ func (c *core) fast(stop int) (wrong string) {
 				break
 			}
 		}
-		length := uint64(e>>16) + saved&(1<<(e&63)-1)>>(e>>8&63)
+		length := matchLength(e, saved&(1<<(e&63)-1)>>((e-e>>25)&63))
 
 		d := distEntry(t, bits&distMask)
 		bits |= load64(inp) << (left & 63)
@@ -137,7 +137,7 @@ func (c *core) fast(stop int) (wrong string) {
 			}
 			bits >>= distBits
 			left -= distBits
-			d = distEntry(t, uint64(d>>16)+bits&(1<<(d>>8&15)-1))
+			d = distEntry(t, subtable(d, bits))
 			// Never: a code that needs a subtable is complete, and dynamic blocks have no symbol
 			// without a meaning. The pointers below depend on it.
 			if d&flagExceptional != 0 {
@@ -145,7 +145,7 @@ func (c *core) fast(stop int) (wrong string) {
 				break
 			}
 		}
-		dist := uint64(d>>16) + bits&(1<<(d&63)-1)>>(d>>8&63)
+		dist := matchDistance(d, bits&(1<<(d&63)-1)>>((d-d>>16)&63))
 		bits >>= d & 63
 		left -= uint64(d)
 		if avail := uint64(uintptr(outp) - low); dist > avail &&
@@ -184,7 +184,7 @@ func (c *core) fast(stop int) (wrong string) {
 				// Likely the same match again and again: as long as its bits
 				// repeat, only count.
 				period := uint64(e & 63)
-				if d := distEntry(t, bits>>period&distMask); d>>16 == 1 {
+				if d := distEntry(t, bits>>period&distMask); d>>16 == 0 { // 1
 					period += uint64(d & 63)
 					mask := uint64(1)<<(period&63) - 1
 					again := bits & mask
@@ -275,7 +275,7 @@ func (c *core) fast16(stop int) (wrong string) {
 		}
 		if e&flagExceptional != 0 {
 			if e&flagSubtable != 0 {
-				e = litEntry(t, uint64(e>>16)+bits&(1<<(e>>8&15)-1))
+				e = litEntry(t, subtable(e, bits))
 				saved = bits
 				bits >>= e & 63
 				left -= uint64(e)
@@ -296,7 +296,7 @@ func (c *core) fast16(stop int) (wrong string) {
 				break
 			}
 		}
-		length := uint64(e>>16) + saved&(1<<(e&63)-1)>>(e>>8&63)
+		length := matchLength(e, saved&(1<<(e&63)-1)>>((e-e>>25)&63))
 
 		d := distEntry(t, bits&distMask)
 		bits, left, inp = refill(bits, left, inp)
@@ -307,7 +307,7 @@ func (c *core) fast16(stop int) (wrong string) {
 			}
 			bits >>= distBits
 			left -= distBits
-			d = distEntry(t, uint64(d>>16)+bits&(1<<(d>>8&15)-1))
+			d = distEntry(t, subtable(d, bits))
 			// Never: a code that needs a subtable is complete, and dynamic blocks have no symbol
 			// without a meaning. The pointers below depend on it.
 			if d&flagExceptional != 0 {
@@ -315,7 +315,7 @@ func (c *core) fast16(stop int) (wrong string) {
 				break
 			}
 		}
-		dist := uint64(d>>16) + bits&(1<<(d&63)-1)>>(d>>8&63)
+		dist := matchDistance(d, bits&(1<<(d&63)-1)>>((d-d>>16)&63))
 		bits >>= d & 63
 		left -= uint64(d)
 		e = litEntry(t, bits&litMask)

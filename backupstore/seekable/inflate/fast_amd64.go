@@ -10,7 +10,7 @@ import (
 )
 
 // hasLoop says whether this processor has what loopBMI2 uses.
-var hasLoop = cpu.X86.HasBMI2
+var hasLoop = cpu.X86.HasBMI1 && cpu.X86.HasBMI2 && cpu.X86.HasAVX
 
 // loop is the state of a core as loopBMI2 takes and leaves it.
 type loop struct {

@@ -25,6 +25,41 @@ func TestAProcessorWithoutBMI2HasGosLoop(t *testing.T) {
 	}
 }
 
+// Entries stand for what RFC 1951, 3.2.5, says, and lead to a place inside of the tables.
+func TestEntriesStandForWhatTheRFCSays(t *testing.T) {
+	next := uint64(3)
+	for s := 257; s < 285; s++ {
+		e := symbols.lit[s]
+		if got := matchLength(e, 0); got != next || e>>8&255 != distBits || uint(e&255) != lengthExtra(e) {
+			t.Errorf("symbol %d is a length of %d, entry %#x", s, got, e)
+		}
+		next += 1 << lengthExtra(e)
+	}
+	if e := symbols.lit[285]; next != 259 || matchLength(e, 0) != matchMax || lengthExtra(e) != 0 {
+		t.Errorf("the last length is %d, entry %#x", matchLength(e, 0), e)
+	}
+	next = 1
+	for s, e := range symbols.dist[:30] {
+		if got := matchDistance(e, 0); got != next || e>>8&255 != litBits || uint(e&255) != distanceExtra(e) {
+			t.Errorf("symbol %d is a distance of %d, entry %#x", s, got, e)
+		}
+		next += 1 << distanceExtra(e)
+	}
+	if next != windowBytes+1 {
+		t.Errorf("the farthest distance is %d", next-1)
+	}
+	for _, table := range [][]uint32{fixedTables.lit[:], fixedTables.dist[:], symbols.lit[:], symbols.dist[:]} {
+		for _, e := range table {
+			if e>>8&255 > litBits {
+				t.Errorf("entry %#x would lead out of the tables", e)
+			}
+		}
+	}
+	if litRoom < 1<<litBits || distRoom+litRoom < 1<<litBits {
+		t.Error("an index of the root is not inside of the tables")
+	}
+}
+
 // fenced returns n bytes that begin at, or with atEnd end at, a page that nobody may touch; a
 // multiple of a page does both.
 func fenced(tb testing.TB, n int, atEnd bool) []byte {

@@ -104,7 +104,7 @@ func oddBlock(seed uint64) []byte {
 			s = 285
 		}
 		ds := 0
-		for ds = r.IntN(30); int(symbols.dist[ds]>>16)*2 > size; ds = r.IntN(ds + 1) {
+		for ds = r.IntN(30); int(matchDistance(symbols.dist[ds], 0))*2 > size; ds = r.IntN(ds + 1) {
 			if ds == 0 {
 				break
 			}
@@ -117,7 +117,7 @@ func oddBlock(seed uint64) []byte {
 			e := symbols.lit[s]
 			extra := uint32(r.IntN(1 << (e & 0xff)))
 			w.put(extra, uint(e&0xff))
-			size += int(e>>16) + int(extra)
+			size += int(matchLength(e, uint64(extra)))
 			d := symbols.dist[ds]
 			w.code(distCodes[ds], uint(dist[ds]))
 			w.put(uint32(r.IntN(1<<(d&0xff))), uint(d&0xff))

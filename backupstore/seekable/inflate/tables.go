@@ -6,19 +6,44 @@ import "math/bits"
 //
 //	0-7    bits to consume: the code and, for lengths and distances, the extra
 //	       bits behind it (in subtables: without the root's bits)
-//	8-11   bits of the code alone; for a subtable pointer the subtable's bits
-//	12-15  flags
-//	16-30  literal, base of length or distance, or start of the subtable
+//	8-15   bits of the root of the table for what comes next: litBits or, behind
+//	       a length, distBits; with bits 0-7 it is an operand of BEXTR
+//	16-30  of a literal: its value
+//	       of a length: its base in bits 16-24, how many extra bits in 25-27
+//	       of a distance: how many extra bits in bits 16-23, and in 24-25 what
+//	       is above them in distance-1
+//	       of a code length symbol: its number
+//	       otherwise flags: what stands for no symbol
 //	31     literal flag: one sign test in the hot loop
+//
+// A pointer to a subtable has its bits in bits 8-11 and its start in bits 16-27.
 const (
 	flagLiteral     = 1 << 31
-	flagExceptional = 1 << 15 // one of the three below
-	flagSubtable    = 1 << 14
-	flagEnd         = 1 << 13
-	flagInvalid     = 1 << 12
+	flagExceptional = 1 << 30 // a pointer to a subtable, the end of the block or invalid
+	flagSubtable    = 1 << 29
+	flagEnd         = 1 << 28
 
-	entryInvalid = flagExceptional | flagInvalid
+	entryInvalid = flagExceptional
 )
+
+// lengthExtra is how many extra bits a length has, or 0 for a literal.
+func lengthExtra(e uint32) uint { return uint(e >> 25 & 7) }
+
+// matchLength is that of a match, given its extra bits.
+func matchLength(e uint32, extra uint64) uint64 { return uint64(e>>16&511) + extra }
+
+// distanceExtra is how many extra bits a distance has.
+func distanceExtra(e uint32) uint { return uint(e >> 16 & 63) }
+
+// matchDistance is that of a match, given its extra bits.
+func matchDistance(e uint32, extra uint64) uint64 {
+	return uint64(e>>24)<<(e>>16&63) + extra + 1
+}
+
+// subtable is the index of the entry in the subtable to which e points.
+func subtable(e uint32, bits uint64) uint64 {
+	return uint64(e>>16&0xfff) + bits&(1<<(e>>8&15)-1)
+}
 
 const (
 	maxCodeBits = 15
@@ -37,9 +62,11 @@ const (
 	distRoom = 1<<distBits + 16*64
 )
 
+// The loop in assembly looks up in both what belongs into one of them: an index of lit is inside of
+// the struct also when it is one of dist.
 type tables struct {
-	lit  [litRoom]uint32
 	dist [distRoom]uint32
+	lit  [litRoom]uint32
 }
 
 // results are the entries of all symbols without the bits of their codes.
@@ -53,22 +80,23 @@ var symbols = makeResults()
 
 func makeResults() (r results) {
 	for i := range 256 {
-		r.lit[i] = flagLiteral | uint32(i)<<16
+		r.lit[i] = flagLiteral | uint32(i)<<16 | litBits<<8
 	}
 	r.lit[256] = flagExceptional | flagEnd
 	base := uint32(3)
 	for i := 257; i < 285; i++ {
 		extra := uint32(max(0, (i-261)/4))
-		r.lit[i] = base<<16 | extra
+		r.lit[i] = base<<16 | extra<<25 | distBits<<8 | extra
 		base += 1 << extra
 	}
-	r.lit[285] = 258 << 16
+	r.lit[285] = matchMax<<16 | distBits<<8
 	r.lit[286], r.lit[287] = entryInvalid, entryInvalid
-	base = 1
-	for i := range 30 {
-		extra := uint32(max(0, (i-2)/2))
-		r.dist[i] = base<<16 | extra
-		base += 1 << extra
+	for i := range uint32(30) {
+		above, extra := i, uint32(0)
+		if i >= 4 {
+			above, extra = 2|i&1, (i-2)/2
+		}
+		r.dist[i] = above<<24 | extra<<16 | litBits<<8 | extra
 	}
 	r.dist[30], r.dist[31] = entryInvalid, entryInvalid
 	for i := range r.pre {
@@ -139,7 +167,7 @@ func build(table []uint32, lens []uint8, result []uint32, rootBits uint) bool {
 		if space != 1<<(maxCodeBits-1) || count[1] != 1 {
 			return false
 		}
-		e := result[sorted[0]] + 1<<8 + 1
+		e := result[sorted[0]] + 1
 		for i := 0; i < len(root); i += 2 {
 			root[i] = e
 		}
@@ -158,7 +186,7 @@ func build(table []uint32, lens []uint8, result []uint32, rootBits uint) bool {
 	end := uint32(1) << min(length, uint32(rootBits))
 	for length <= uint32(rootBits) {
 		for {
-			table[code] = result[next[0]] + length<<8 + length
+			table[code] = result[next[0]] + length
 			next = next[1:]
 			if code == end-1 { // all ones: the last code
 				for ; end < 1<<rootBits; end <<= 1 {
@@ -198,7 +226,7 @@ func build(table []uint32, lens []uint8, result []uint32, rootBits uint) bool {
 			table[prefix] = start<<16 | flagExceptional | flagSubtable | sub<<8 | uint32(rootBits)
 		}
 		l := length - uint32(rootBits)
-		e := result[next[0]] + l<<8 + l
+		e := result[next[0]] + l
 		next = next[1:]
 		for i := start + code>>rootBits; i < end; i += 1 << l {
 			table[i] = e
