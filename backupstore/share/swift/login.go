@@ -43,7 +43,7 @@ func logIn(ctx context.Context, s Spec, e *entry, by http.RoundTripper) (
 	case e != nil:
 		return logIn3(ctx, s, by, e.auth, e.endpoint)
 	case os.Getenv("OS_AUTH_URL") != "":
-		auth, err := openstack.AuthOptionsFromEnv()
+		auth, err := openrc()
 		if err != nil {
 			return nil, err
 		}
