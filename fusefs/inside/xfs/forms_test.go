@@ -107,7 +107,8 @@ func TestEachFormIsRead(t *testing.T) {
 	list := []string{
 		"-b size=1024 -n size=65536 -i nrext64=1 -m rmapbt=1",
 		"", "-b size=1024", "-n size=32768", "-i size=1024 -b size=2048",
-		"-b size=16384", "-b size=65536 -m rmapbt=0 -d agcount=1", "-b size=32768 -i size=1024 -n size=65536",
+		"-b size=16384", "-b size=65536 -m rmapbt=0 -d agcount=1",
+		"-b size=32768 -i size=1024 -n size=65536 -d agcount=1",
 	}
 	if os.Getenv(formsEnv) == "" {
 		list = list[:1]
