@@ -43,8 +43,8 @@ func TestACopyOfABucketIsAShare(t *testing.T) {
 	c, _ := nextProcess(t, dir, file, true)
 	for i, b := range made {
 		got := find(t, c, b.ID)
-		if got.State != backupstore.Complete || len(got.Problems) > 0 || got.Key != b.Key || got.VolumeID != b.VolumeID ||
-			!got.InBucket() || got.Container != b.Container || got.Prefix != b.Prefix {
+		if got.State != backupstore.Complete || len(got.Problems) > 0 || got.Key() != b.Key || got.VolumeID != b.VolumeID ||
+			!got.InBucket() || got.Container() != b.Container || got.Prefix() != b.Prefix {
 			t.Fatalf("%s: %+v %+v", b.Key, got.Facts, got.Status)
 		}
 		v := open(t, c, b.ID)
@@ -69,7 +69,7 @@ func TestACopyOfABucketIsAShare(t *testing.T) {
 	if s.count("open") > 0 {
 		t.Errorf("%d files are read again", s.count("open"))
 	}
-	if told(next) != told(c) || find(t, next, made[2].ID).Key != made[2].Key {
+	if told(next) != told(c) || find(t, next, made[2].ID).Key() != made[2].Key {
 		t.Errorf("it is remembered as\n%s, was\n%s", told(next), told(c))
 	}
 	err := next.Verify(t.Context(), next.Backups(), backupstore.VerifyOptions{}, func(r backupstore.Report) error {

@@ -288,10 +288,10 @@ func preferred(copies []*Scanned) *Backup {
 	}
 	switch n := len(copies); {
 	case n == 2:
-		b.problem("the same backup is also in %s, which is not used", copies[1].Container)
+		b.problem("the same backup is also in %s, which is not used", copies[1].Container())
 	case n > 2:
 		b.problem("the same backup is also in %s and %d more directories, which are not used",
-			copies[1].Container, n-2)
+			copies[1].Container(), n-2)
 	}
 	return b
 }

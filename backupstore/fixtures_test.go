@@ -60,8 +60,8 @@ func TestFixturesAreListedAsWhatTheyAre(t *testing.T) {
 			if f.Seen != "" && f.Seen != "data" && f.Seen != "digests" && !mentions(problems, f.Words) {
 				t.Errorf("problems %q mention none of %q", problems, f.Words)
 			}
-			if container := strings.TrimPrefix(b.Container, "."); b.VolumeID != f.VolumeID || container != f.Container || b.Prefix != f.Prefix {
-				t.Errorf("volume %s in %q, prefix %s", b.VolumeID, b.Container, b.Prefix)
+			if container := strings.TrimPrefix(b.Container(), "."); b.VolumeID != f.VolumeID || container != f.Container || b.Prefix() != f.Prefix {
+				t.Errorf("volume %s in %q, prefix %s", b.VolumeID, b.Container(), b.Prefix())
 			}
 			if f.State != storetest.Complete {
 				return

@@ -113,7 +113,7 @@ func (b Importable) ImportRecord() ImportRecord {
 	r := ImportRecord{
 		ID: b.ID, VolumeID: b.VolumeID, Container: container, Status: "available",
 		SizeGiB: b.SizeGiB(), Name: b.Name, Description: b.Description,
-		ServiceMetadata: b.Key, Service: b.service, ObjectCount: b.Objects,
+		ServiceMetadata: b.Key(), Service: b.service, ObjectCount: b.Objects,
 		NumDependentBackups: b.children,
 		Metadata:            map[string]string{},
 	}
@@ -165,11 +165,11 @@ func (b *Backup) Misplaced() (above string, below bool) {
 // container there.
 func (b *Backup) inShare() (share.Share, string) {
 	if s, ok := b.catalog.share.(*several.Share); ok {
-		if part, rest := s.Part(b.Container); part != nil {
+		if part, rest := s.Part(b.Container()); part != nil {
 			return part, rest
 		}
 	}
-	return b.catalog.share, b.Container
+	return b.catalog.share, b.Container()
 }
 
 // Bucket returns the name of the bucket of object stores that holds the backup, as far as the share
@@ -180,7 +180,7 @@ func (b *Backup) Bucket() string {
 	if s, ok := in.(interface{ Bucket() string }); ok && s.Bucket() != "" {
 		return s.Bucket()
 	}
-	above := strings.TrimSuffix(strings.TrimSuffix(path.Join(container, b.Prefix), b.Key), "/")
+	above := strings.TrimSuffix(strings.TrimSuffix(path.Join(container, b.Prefix()), b.Key()), "/")
 	if !b.InBucket() || above == "" {
 		return ""
 	}

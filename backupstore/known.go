@@ -87,8 +87,7 @@ func (c *Catalog) keep(every time.Duration) {
 func (c *Catalog) memory(before snapshot) memory {
 	m := memory{
 		key: c.known.key, backups: before.scanned, root: before.root,
-		interned: scanned.NewInterner(),
-		margin:   c.known.margin, began: time.Now(),
+		margin: c.known.margin, began: time.Now(),
 	}
 	k := &c.known
 	k.mu.Lock()

@@ -56,7 +56,7 @@ func told(c *backupstore.Catalog) string {
 		if b.VolumeMeta != nil {
 			volume = fmt.Sprint(b.VolumeName(), b.VolumeMeta.Base.SizeGiB, b.VolumeMeta.FromImage)
 		}
-		fmt.Fprintln(&out, b.ID, b.VolumeID, b.ParentID, name, volume, b.CreatedAt, b.Container, b.Prefix,
+		fmt.Fprintln(&out, b.ID, b.VolumeID, b.ParentID, name, volume, b.CreatedAt, b.Container(), b.Prefix(),
 			b.StoredBytes, b.Objects, b.Compression, b.HasDigests, b.State, b.Problems, b.Size, len(b.Chain()))
 	}
 	return out.String() + fmt.Sprint(c.Unread(), c.Notes())

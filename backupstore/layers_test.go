@@ -86,7 +86,7 @@ func TestABackupWhoseFilesChangedIsReadAnew(t *testing.T) {
 	dir, s, catalog, b := withObjects(t, 3)
 	c := newLayerCache()
 	objectsOf(t, c, s, b)
-	if err := os.RemoveAll(filepath.Join(dir, filepath.FromSlash(b.Container))); err != nil {
+	if err := os.RemoveAll(filepath.Join(dir, filepath.FromSlash(b.Container()))); err != nil {
 		t.Fatal(err)
 	}
 	storetest.MustWrite(t, dir, storetest.Spec{ID: b.ID, VolumeID: b.VolumeID, Content: storetest.Random(2<<16, 4), FileSize: 64 << 10, Compression: "none"})

@@ -79,7 +79,7 @@ func (s *scanner) read(ctx context.Context, set *fileSet, before *Scanned) (*Sca
 		return b, nil
 	}
 	b.Metadata = scanned.Of(set.metadata.Stamp)
-	err := set.parse(ctx, s.share, s.memory.interned, b)
+	err := set.parse(ctx, s.share, s.interned, b)
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
@@ -160,7 +160,7 @@ func (set *fileSet) parse(ctx context.Context, s share.Share, interned *scanned.
 	if b.ID == "" {
 		b.ID, b.VolumeID = m.BackupID, m.VolumeID
 	}
-	b.ParentID, b.Name, b.Description, b.Objects = interned.Text(m.ParentID), m.BackupName,
+	b.ParentID, b.Name, b.Description, b.Objects = m.ParentID, m.BackupName,
 		m.Description, count
 	b.Grain = b.list.grain
 	switch from := "from the file names"; {
@@ -212,10 +212,10 @@ func readMetadata(ctx context.Context, s share.Share, b *Scanned,
 	}
 	defer f.Close()
 	m, err := format.ParseMetadata(io.NewSectionReader(withContext{ctx, f}, 0, f.Size()),
-		b.Key, each)
+		b.Key(), each)
 	if err == nil && b.ID != "" && (m.BackupID != b.ID || m.VolumeID != b.VolumeID) {
 		says := "the file names say otherwise"
-		if b.Prefix == format.OldPrefix {
+		if b.Prefix() == format.OldPrefix {
 			says = "another one was here before: a Cinder before 11.0 writes over a backup in " +
 				"the same container"
 		}

@@ -183,15 +183,15 @@ func (r *reading) list(ctx context.Context, b *Backup) (map[uint32]share.Entry, 
 	if l := r.listed[b]; l != nil {
 		return l, nil
 	}
-	entries, _, err := r.volume.catalog.share.ReadDir(ctx, b.Container,
-		func(name string) bool { return strings.HasPrefix(name, b.Prefix+"-") })
+	entries, _, err := r.volume.catalog.share.ReadDir(ctx, b.Container(),
+		func(name string) bool { return strings.HasPrefix(name, b.Prefix()+"-") })
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("backup %s: list %s: %w", b.ID, path.Clean(b.Container), err)
+		return nil, fmt.Errorf("backup %s: list %s: %w", b.ID, path.Clean(b.Container()), err)
 	}
 	l := map[uint32]share.Entry{}
 	for _, e := range entries {
-		if n, ok := format.ParseIn(b.Container, e.Name); ok && n.Kind == format.KindObject &&
-			n.Prefix == b.Prefix {
+		if n, ok := format.ParseIn(b.Container(), e.Name); ok && n.Kind == format.KindObject &&
+			n.Prefix == b.Prefix() {
 			l[n.Number] = e
 		}
 	}

@@ -25,8 +25,8 @@ func TestACopyOfABackupIsNotUsed(t *testing.T) {
 		t.Fatal(err)
 	}
 	b := oneBackup(t, openCatalog(t, dir, backupstore.Options{}))
-	if b.Container != "m" || b.State != backupstore.Complete || len(b.Problems) != 1 || !strings.Contains(b.Problems[0], "also in z and 1 more") {
-		t.Errorf("%s in %s: %q", b.State, b.Container, b.Problems)
+	if b.Container() != "m" || b.State != backupstore.Complete || len(b.Problems) != 1 || !strings.Contains(b.Problems[0], "also in z and 1 more") {
+		t.Errorf("%s in %s: %q", b.State, b.Container(), b.Problems)
 	}
 }
 

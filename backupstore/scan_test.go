@@ -209,13 +209,13 @@ func TestContainersAreFoundWhereverTheyAre(t *testing.T) {
 	c := openCatalog(t, dir, backupstore.Options{})
 	if n := len(c.Backups()); n != 8 {
 		for _, b := range c.Backups() {
-			t.Log(b.Container)
+			t.Log(b.Container())
 		}
 		t.Errorf("%d backups", n)
 	}
 	for _, b := range c.Backups() {
 		if len(b.Problems) > 0 {
-			t.Errorf("%s: %q", b.Container, b.Problems)
+			t.Errorf("%s: %q", b.Container(), b.Problems)
 		}
 		if err := open(t, c, b.ID).ReadAt(t.Context(), make([]byte, 100), 0); err != nil {
 			t.Error(err)

@@ -37,7 +37,7 @@ func (s *scanner) unchanged(ctx context.Context, v *visit, at place) (bool, erro
 	}
 	names := make([]string, len(w.Backups))
 	for i, f := range w.Backups {
-		names[i] = f.Prefix + "_metadata"
+		names[i] = f.Prefix() + "_metadata"
 	}
 	own, of, err := s.share.Look(ctx, at.dir, names)
 	switch {

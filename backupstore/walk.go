@@ -66,7 +66,7 @@ func (v *visit) known(prefix string) *scanned.Facts {
 	}
 	i, ok := slices.BinarySearchFunc(v.was.Backups, prefix,
 		func(f *scanned.Facts, prefix string) int {
-			return strings.Compare(f.Prefix, prefix)
+			return strings.Compare(f.Prefix(), prefix)
 		})
 	if !ok {
 		return nil
@@ -112,7 +112,7 @@ func (v *visit) remember() *scanned.Dir {
 
 // walk visits a directory and those below it.
 func (s *scanner) walk(ctx context.Context, v *visit, at place) error {
-	if at.depth > scanDepth {
+	if at.depth > scanDepth || len(at.dir) > scanPath {
 		v.now = &scanned.Dir{Name: at.name}
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -258,6 +258,9 @@ func (s *scanner) take(ctx context.Context, set *fileSet) (*scanned.Facts, error
 		s.look.nameless[file] = err
 	default:
 		s.look.backups[b.Path] = b // not by file, which would be kept as well
+		if before == nil || b.Facts != before.Facts {
+			s.made = append(s.made, b.Facts)
+		}
 		if b.isFine() && !b.fresh && !set.fresh && !set.old() {
 			return b.Facts, nil
 		}

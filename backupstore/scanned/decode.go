@@ -22,15 +22,19 @@ const (
 	leastBackup, leastDir = format.PrefixLen + 20, 5
 )
 
-// decoder reads from s, whose bytes the decoded texts share. After an error it gives zeros.
+// decoder reads from s, and copies what it keeps of it. After an error it gives zeros.
 type decoder struct {
-	s   string
-	bad bool
+	s    string
+	bad  bool
+	kept arena
 
 	summaries    []*format.VolumeSummary
 	compressions [][]string
 
 	backups, dirs int // how many of them the rest may have, whatever it says
+
+	all     []*Facts // in their order
+	parents []int32  // of each of these the place of its parent, or -1
 }
 
 func (d *decoder) fail() { d.bad, d.s = true, "" }
@@ -96,12 +100,15 @@ func (d *decoder) index(n int) int {
 	return int(i)
 }
 
-func (d *decoder) text() string {
+// passing reads a text that is not kept.
+func (d *decoder) passing() string {
 	n := d.count(1)
 	t := d.s[:n]
 	d.s = d.s[n:]
 	return t
 }
+
+func (d *decoder) text() string { return d.kept.text(d.passing()) }
 
 func (d *decoder) word() uint64 {
 	if len(d.s) < 8 {
@@ -169,17 +176,27 @@ func (d *decoder) tables() {
 }
 
 func (d *decoder) facts(f *Facts, dir string) {
-	f.at(d.text())
-	if f.ID == "" || f.Container != dir {
+	path := d.passing()
+	if len(path) > MaxPath {
+		d.fail()
+		return
+	}
+	f.at(d.kept.text(path))
+	if f.ID == "" || f.Container() != dir {
 		d.fail() // those without ids in their names are not remembered
 	}
-	var parent, volume bool
-	d.flags(&f.HasDigests, &parent, &volume)
-	if parent {
+	var parent, here, volume bool
+	d.flags(&f.HasDigests, &parent, &here, &volume)
+	place := int32(-1)
+	switch {
+	case here:
+		place = int32(min(d.uvarint(), math.MaxInt32))
+	case parent:
 		if f.ParentID = d.text(); !format.IsID(f.ParentID) {
 			d.fail()
 		}
 	}
+	d.all, d.parents = append(d.all, f), append(d.parents, place)
 	if volume {
 		if i := d.index(len(d.summaries)); !d.bad {
 			f.VolumeMeta = d.summaries[i]
@@ -202,7 +219,7 @@ func (d *decoder) facts(f *Facts, dir string) {
 }
 
 func (d *decoder) dir(out *Dir, above string, depth int) {
-	out.Name = d.text()
+	out.Name = d.passing()
 	where := path.Join(above, out.Name)
 	if depth > maxDepth || out.Name == "" || out.Name == ".." ||
 		strings.ContainsAny(out.Name, "/\x00") ||
@@ -224,6 +241,11 @@ func (d *decoder) dir(out *Dir, above string, depth int) {
 			out.Backups[i] = &all[i]
 		}
 	}
+	if len(out.Backups) > 0 && out.Name != "." {
+		out.Name = path.Base(out.Backups[0].Container()) // the same, whose bytes are kept anyway
+	} else {
+		out.Name = d.kept.text(out.Name)
+	}
 	if n := d.several(&d.dirs, leastDir); n > 0 {
 		all := make([]Dir, n)
 		out.Dirs = make([]*Dir, n)
@@ -236,7 +258,20 @@ func (d *decoder) dir(out *Dir, above string, depth int) {
 	}
 }
 
-// decode returns the tree that a file has. The tree's texts share the bytes of text.
+// link gives each backup the id of its parent, which shares that one's bytes.
+func (d *decoder) link() {
+	for i, place := range d.parents {
+		if int(place) >= len(d.all) {
+			d.fail()
+			return
+		}
+		if place >= 0 {
+			d.all[i].ParentID = d.all[place].ID
+		}
+	}
+}
+
+// decode returns the tree that a file has, which keeps nothing of text.
 func decode(text string) (*Tree, error) {
 	body := len(text) - crc32.Size
 	if body < len(magic) || !strings.HasPrefix(text, magic) {
@@ -250,6 +285,7 @@ func decode(text string) (*Tree, error) {
 	t := &Tree{Key: d.word(), Judge: d.text(), Full: time.Unix(0, d.number()), Root: new(Dir)}
 	d.tables()
 	d.dir(t.Root, "", 0)
+	d.link()
 	if d.bad || d.s != "" {
 		return nil, errMalformed
 	}

@@ -13,7 +13,7 @@ import (
 // of volumes' records and of lists of compressions; the directories, parents first, each with its
 // backups; and a checksum of all before it. Numbers are varints of encoding/binary, texts have
 // their length before them.
-const magic = "restorefs scanned 2\n"
+const magic = "restorefs scanned 3\n"
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
@@ -66,6 +66,7 @@ type tables struct {
 	compressions map[string]int
 	e            encoder // of the summaries, then of the compressions
 	c            encoder
+	places       places
 }
 
 // joined is a list of compressions as a key.
@@ -93,8 +94,12 @@ func (t *tables) gather(f *Facts) {
 
 func (t *tables) write(e *encoder, f *Facts) {
 	e.text(f.Path)
-	e.flags(f.HasDigests, f.ParentID != "", f.VolumeMeta != nil)
-	if f.ParentID != "" {
+	parent, here := t.places.of(f.ParentID)
+	e.flags(f.HasDigests, f.ParentID != "", here, f.VolumeMeta != nil)
+	switch {
+	case here:
+		e.count(parent)
+	case f.ParentID != "":
 		e.text(f.ParentID)
 	}
 	if f.VolumeMeta != nil {
@@ -170,12 +175,14 @@ func (t *Tree) write(w io.Writer) error {
 	backups := 0
 	t.All(func(f *Facts) bool {
 		tab.gather(f)
+		tab.places.all = append(tab.places.all, place{f.ID, backups})
 		backups++
 		return backups <= MaxBytes/leastBackup && len(tab.e.b)+len(tab.c.b) <= MaxBytes
 	})
 	if backups > MaxBytes/leastBackup || len(tab.e.b)+len(tab.c.b) > MaxBytes {
 		return ErrTooLarge
 	}
+	tab.places.sort()
 	o := output{w: w}
 	o.b = append(make([]byte, 0, 2*outputBytes), magic...)
 	o.word(t.Key)

@@ -29,13 +29,7 @@ func NewInterner() *Interner {
 	}
 }
 
-// Text returns s, or an equal string that was seen before.
-func (n *Interner) Text(s string) string {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.text(s)
-}
-
+// text returns s, or an equal string that was seen before.
 func (n *Interner) text(s string) string {
 	if was, ok := n.texts[s]; ok {
 		return was
@@ -47,7 +41,7 @@ func (n *Interner) text(s string) string {
 	return s
 }
 
-// Summary is Text for a volume's record.
+// Summary returns a volume's record, or an equal one that was seen before.
 func (n *Interner) Summary(s *format.VolumeSummary) *format.VolumeSummary {
 	if s == nil {
 		return nil
@@ -72,7 +66,7 @@ func (n *Interner) Summary(s *format.VolumeSummary) *format.VolumeSummary {
 	return s
 }
 
-// Compression is Text for the names of compressions.
+// Compression is Summary for the names of compressions.
 func (n *Interner) Compression(names []string) []string {
 	key := joined(names)
 	n.mu.Lock()

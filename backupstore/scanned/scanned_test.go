@@ -39,7 +39,9 @@ func sample() *Tree {
 		f.In(dir, fmt.Sprintf("volume_%s_20260201120000_backup_%s", storetest.ID("v"), storetest.ID(fmt.Sprint(i))))
 		switch i {
 		case 1:
-			f.ParentID, f.Name, f.Description = storetest.ID("0"), &name, &none
+			f.ParentID, f.Name, f.Description = storetest.ID("0"), &name, &none // which is here
+		case 3:
+			f.ParentID = storetest.ID("elsewhere")
 		case 2:
 			f.VolumeMeta, f.Compression, f.HasDigests, f.CreatedAt = nil, []string{}, false, time.Unix(0, 0).UTC()
 		}
@@ -74,7 +76,7 @@ func TestATreeIsReadAsItWasWritten(t *testing.T) {
 	n := 0
 	got.All(func(f *Facts) bool {
 		n++
-		if f.ID == "" || f.VolumeID != storetest.ID("v") || f.Path != filepath.Join(f.Container, f.Prefix) {
+		if f.ID == "" || f.VolumeID != storetest.ID("v") || f.Path != filepath.Join(f.Container(), f.Prefix()) {
 			t.Errorf("%+v", f)
 		}
 		return n < 3

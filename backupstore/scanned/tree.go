@@ -1,6 +1,7 @@
 package scanned
 
 import (
+	"math"
 	"strings"
 	"time"
 
@@ -61,13 +62,12 @@ type Facts struct {
 	Description *string
 	CreatedAt   time.Time // UTC; for an incomplete backup the start, from its file names
 	Path        string    // of its files, without their suffixes
-	Container   string    // directory below the share's root, "." for the root itself
-	Prefix      string    // of its files' names
-	Key         string    // of its objects' names, see format.Name; Cinder's service_metadata
 	StoredBytes int64     // of all its files
+	Compression []string  // those of the objects, sorted, each once
 	Objects     int
-	Compression []string // those of the objects, sorted, each once
-	HasDigests  bool     // it has a _sha256file
+	HasDigests  bool // it has a _sha256file
+	// What follows says where in Path something begins: a share may have very many backups.
+	prefixAt, keyAt uint16
 
 	// VolumeMeta is the part of the volume's own record that is kept for each backup, nil if there
 	// is none. Backups of a volume may share it.
@@ -81,30 +81,46 @@ type Facts struct {
 	Listing uint64
 }
 
-// In sets where the files are. The strings share their bytes.
+// MaxPath bounds the length of Path.
+const MaxPath = math.MaxUint16
+
+// In sets where the files are, with names that come to no more than MaxPath. The strings share
+// their bytes.
 func (f *Facts) In(dir, prefix string) {
-	f.Path = prefix
 	if dir != "." {
-		f.Path = dir + "/" + prefix
+		prefix = dir + "/" + prefix
 	}
-	f.at(f.Path)
+	f.at(prefix)
 }
 
 func (f *Facts) at(path string) {
-	f.Path, f.Container, f.Prefix = path, ".", path
-	if i := strings.LastIndexByte(path, '/'); i >= 0 {
-		f.Container, f.Prefix = path[:i], path[i+1:]
-	}
-	f.Key = f.Prefix
-	if n, ok := format.ParseIn(f.Container, f.Prefix+"_metadata"); ok && n.BackupID != "" {
-		f.Key = f.Path[len(f.Path)-len(n.Key):]
+	f.Path, f.prefixAt = path, uint16(strings.LastIndexByte(path, '/')+1)
+	f.keyAt = f.prefixAt
+	n, ok := format.ParseIn(f.Container(), f.Prefix()+"_metadata")
+	if ok && n.BackupID != "" {
+		f.keyAt = uint16(len(path) - len(n.Key))
 		const volume, id = len("volume_"), 36 // what they share are the bytes of path
-		f.VolumeID, f.ID = f.Key[volume:volume+id], f.Key[len(f.Key)-id:]
+		key := f.Key()
+		f.VolumeID, f.ID = key[volume:volume+id], key[len(key)-id:]
 	}
 }
 
+// Container returns the directory below the share's root, "." for the root itself.
+func (f *Facts) Container() string {
+	if f.prefixAt == 0 {
+		return "."
+	}
+	return f.Path[:f.prefixAt-1]
+}
+
+// Prefix returns what the names of the backup's files begin with.
+func (f *Facts) Prefix() string { return f.Path[f.prefixAt:] }
+
+// Key returns what the names of its objects begin with, see format.Name: Cinder's service_metadata.
+func (f *Facts) Key() string { return f.Path[f.keyAt:] }
+
 // InBucket reports whether the files are named as Cinder's drivers of object stores name them.
-func (f *Facts) InBucket() bool { return f.Key != f.Prefix }
+func (f *Facts) InBucket() bool { return f.keyAt != f.prefixAt }
 
 // Tree is what was seen of a share.
 type Tree struct {

@@ -55,7 +55,7 @@ func NewBackup(b *backupstore.Backup) Backup {
 		StoredBytes: b.StoredBytes,
 		Objects:     b.Objects,
 		Compression: append([]string{}, b.Compression...),
-		Container:   b.Container,
+		Container:   b.Container(),
 		Problems:    append([]string{}, b.Problems...),
 	}
 }

@@ -27,7 +27,7 @@ type Shown struct {
 func NewShown(b *backupstore.Backup, restores backupstore.VolumeRecord) Shown {
 	s := Shown{
 		Backup:   NewBackup(b),
-		Prefix:   b.Prefix,
+		Prefix:   b.Prefix(),
 		Digests:  b.HasDigests,
 		Restores: restores,
 		Chain:    []Backup{},
