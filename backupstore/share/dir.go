@@ -1,6 +1,7 @@
 package share
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -28,7 +30,8 @@ type Dir struct {
 // root is the open directory at the top of a Dir.
 type root struct {
 	root *os.Root
-	top  *os.File // the same directory
+	top  *os.File        // the same directory
+	conn syscall.RawConn // of top
 	id   identity
 	// stale says that the server no longer knows the directory.
 	stale atomic.Bool
@@ -94,7 +97,13 @@ func openRoot(path string) (*root, error) {
 		opened.Close()
 		return nil, err
 	}
-	r := &root{root: opened, top: top, openat2: true}
+	conn, err := top.SyscallConn()
+	if err != nil {
+		top.Close()
+		opened.Close()
+		return nil, err
+	}
+	r := &root{root: opened, top: top, conn: conn, openat2: true}
 	r.remote, r.stamped = kindOf(int(top.Fd()))
 	if r.id, err = identify(top); err != nil {
 		r.close()
@@ -163,22 +172,53 @@ func (r *root) openFile(name string, flags int) (*os.File, error) {
 	if !r.openat2 {
 		return r.root.OpenFile(name, unix.O_NOFOLLOW|flags, 0)
 	}
+	fd, err := r.descriptor(name, flags)
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), name), nil
+}
+
+// briefly calls f with a descriptor of name, which is closed when f returns. It saves what a file
+// of package os costs, which is more than the calls of the kernel. A scan opens every directory and
+// every _metadata.
+func (r *root) briefly(name string, flags int, f func(fd int) error) error {
+	if r.openat2 {
+		fd, err := r.descriptor(name, flags)
+		if err != nil {
+			return err
+		}
+		defer unix.Close(fd)
+		return f(fd)
+	}
+	file, err := r.openFile(name, flags)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	conn, err := file.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var failed error
+	return cmp.Or(conn.Control(func(fd uintptr) { failed = f(int(fd)) }), failed)
+}
+
+// descriptor opens name by openat2(2).
+func (r *root) descriptor(name string, flags int) (int, error) {
 	if !filepath.IsLocal(name) {
-		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrInvalid}
+		return -1, &fs.PathError{Op: "open", Path: name, Err: fs.ErrInvalid}
 	}
 	how := unix.OpenHow{
 		Flags:   uint64(unix.O_RDONLY | unix.O_NOFOLLOW | unix.O_CLOEXEC | flags),
 		Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_NO_MAGICLINKS,
 	}
-	conn, err := r.top.SyscallConn()
-	if err != nil {
-		return nil, err
-	}
 	var fd int
+	var err error
 	// EAGAIN means that something was renamed meanwhile; try again, but not for
 	// ever.
 	for try := 0; ; try++ {
-		ctlErr := conn.Control(func(top uintptr) { fd, err = unix.Openat2(int(top), name, &how) })
+		ctlErr := r.conn.Control(func(top uintptr) { fd, err = unix.Openat2(int(top), name, &how) })
 		if ctlErr != nil {
 			err = ctlErr
 		}
@@ -195,9 +235,9 @@ func (r *root) openFile(name string, flags int) (*os.File, error) {
 		}
 	}
 	if err != nil {
-		return nil, &fs.PathError{Op: "open", Path: name, Err: err}
+		return -1, &fs.PathError{Op: "open", Path: name, Err: err}
 	}
-	return os.NewFile(uintptr(fd), name), nil
+	return fd, nil
 }
 
 // leadsOut reports whether a symbolic link may lead to a directory outside the
@@ -208,16 +248,13 @@ func (r *root) leadsOut(name string) bool {
 		_, err := r.root.Stat(name) // fails if the link leads out
 		return err != nil && !errors.Is(err, fs.ErrNotExist)
 	}
-	conn, err := r.top.SyscallConn()
-	if err != nil {
-		return true
-	}
 	how := unix.OpenHow{
 		Flags:   unix.O_PATH | unix.O_DIRECTORY | unix.O_CLOEXEC,
 		Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_MAGICLINKS,
 	}
 	fd := -1
-	ctlErr := conn.Control(func(top uintptr) { fd, err = unix.Openat2(int(top), name, &how) })
+	var err error
+	ctlErr := r.conn.Control(func(top uintptr) { fd, err = unix.Openat2(int(top), name, &how) })
 	if ctlErr == nil && err == nil {
 		unix.Close(fd)
 		return false
@@ -238,18 +275,19 @@ func (d *Dir) Open(ctx context.Context, name string) (File, error) {
 
 func (r *root) open(name string, o *Outage) (*dirFile, error) {
 	// Look first: opening a FIFO or a tape drive has effects of its own.
-	st, err := r.look(name)
+	kind, err := r.look(name)
 	if err != nil {
 		return nil, err
 	}
-	if !st.Mode().IsRegular() {
+	if !kind.IsRegular() {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: ErrNotRegular}
 	}
 	f, err := r.openFile(name, unix.O_NONBLOCK)
 	if err != nil {
 		return nil, err
 	}
-	if st, err = f.Stat(); err == nil && !st.Mode().IsRegular() {
+	st, err := f.Stat()
+	if err == nil && !st.Mode().IsRegular() {
 		err = &fs.PathError{Op: "open", Path: name, Err: ErrNotRegular}
 	}
 	if err != nil {
@@ -263,17 +301,23 @@ func (r *root) open(name string, o *Outage) (*dirFile, error) {
 	return file, nil
 }
 
-// look returns the FileInfo of name without opening it.
-func (r *root) look(name string) (fs.FileInfo, error) {
+// look returns what name is, by its type bits, without opening it.
+func (r *root) look(name string) (fs.FileMode, error) {
 	if !r.openat2 {
-		return r.root.Lstat(name)
+		st, err := r.root.Lstat(name)
+		if err != nil {
+			return 0, err
+		}
+		return st.Mode().Type(), nil
 	}
-	f, err := r.openFile(name, unix.O_PATH)
-	if err != nil {
-		return nil, err
+	var e Entry
+	if err := r.briefly(name, unix.O_PATH, func(fd int) error {
+		e = fstat(fd)
+		return e.Err
+	}); err != nil {
+		return 0, err
 	}
-	defer f.Close()
-	return f.Stat()
+	return e.Mode, nil
 }
 
 // interruptible calls fn and returns its result, or ctx's error as soon as ctx

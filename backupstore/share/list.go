@@ -94,9 +94,26 @@ func statAt(dir int, name string) Entry {
 	if err != nil {
 		return Entry{Name: name, Err: &fs.PathError{Op: "stat", Path: name, Err: err}}
 	}
+	return entryOf(name, &st)
+}
+
+// fstat looks at an open file, which may be open with O_PATH.
+func fstat(fd int) Entry {
+	var st unix.Stat_t
+	err := unix.Fstat(fd, &st)
+	for err == unix.EINTR {
+		err = unix.Fstat(fd, &st)
+	}
+	if err != nil {
+		return Entry{Err: err}
+	}
+	return entryOf("", &st)
+}
+
+func entryOf(name string, st *unix.Stat_t) Entry {
 	return Entry{
 		Name: name, Mode: typeOf(st.Mode), Size: st.Size, ModTime: time.Unix(st.Mtim.Unix()),
-		Stamp: stampOf(&st),
+		Stamp: stampOf(st),
 	}
 }
 

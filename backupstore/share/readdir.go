@@ -1,8 +1,8 @@
 package share
 
 import (
-	"cmp"
 	"context"
+	"errors"
 	"io/fs"
 	"path"
 
@@ -76,20 +76,11 @@ func (r *root) lookIn(ctx context.Context, dir string, files []string) (s stamps
 
 // inDir calls f with a descriptor of a directory.
 func (r *root) inDir(dir string, flags int, f func(fd int) error) error {
-	open, err := r.openFile(dir, unix.O_DIRECTORY|flags)
-	if err != nil {
-		return err
+	err := r.briefly(dir, unix.O_DIRECTORY|flags, f)
+	if err != nil && !errors.As(err, new(*fs.PathError)) {
+		err = &fs.PathError{Op: "read", Path: dir, Err: err}
 	}
-	defer open.Close()
-	conn, err := open.SyscallConn()
-	if err != nil {
-		return err
-	}
-	var failed error
-	if err = cmp.Or(conn.Control(func(fd uintptr) { failed = f(int(fd)) }), failed); err != nil {
-		return &fs.PathError{Op: "read", Path: dir, Err: err}
-	}
-	return nil
+	return err
 }
 
 // stampOf returns the stamp of an open directory, zero where that would say nothing. Of an NFS
