@@ -1,10 +1,10 @@
 package report
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/restorefs/restorefs/backupstore"
@@ -18,13 +18,13 @@ var columns = []string{
 
 const stateColumn, provenColumn = 6, 7
 
-// withoutProven returns a row of the table without the column that says when backups were proven,
+// withoutProven takes out of a row of the table the column that says when backups were proven,
 // where that is known of none.
 func withoutProven(cells []string) []string {
 	if len(cells) <= provenColumn {
 		return cells
 	}
-	return append(cells[:provenColumn:provenColumn], cells[provenColumn+1:]...)
+	return append(cells[:provenColumn], cells[provenColumn+1:]...)
 }
 
 // anyProven says whether of any backup something is known.
@@ -33,11 +33,11 @@ func (l Listing) anyProven() bool {
 		func(b *backupstore.Backup) bool { return l.Proven.Of(b).Known() })
 }
 
-// cells returns what stands in the columns.
-func (l Listing) cells(r row) []string {
+// cells appends what stands in the columns.
+func (l Listing) cells(to []string, r row) []string {
 	b := r.backup
 	if b == nil {
-		return []string{r.tree + r.missing, r.why}
+		return append(to, r.tree+r.missing, r.why)
 	}
 	kind, name := "full", ""
 	if b.Incremental() {
@@ -46,12 +46,12 @@ func (l Listing) cells(r row) []string {
 	if b.Name != nil {
 		name = wording.Printable(wording.Cut(*b.Name, wording.MaxName))
 	}
-	return []string{
-		r.tree + b.ID, b.CreatedAt.Format("2006-01-02 15:04:05"), wording.Ago(b.CreatedAt, l.Now),
+	return append(to,
+		r.tree+b.ID, b.CreatedAt.Format("2006-01-02 15:04:05"), wording.Ago(b.CreatedAt, l.Now),
 		kind,
 		wording.VolumeSize(b.Size), wording.Size(b.StoredBytes), b.State.String(),
 		ProvenText(l.Proven.Of(b), l.Now), name,
-	}
+	)
 }
 
 // Print prints the list: a line for each volume, with its names, and one for each of its backups,
@@ -64,43 +64,49 @@ func (l Listing) Print(out io.Writer) {
 	if !l.anyProven() {
 		shown = withoutProven
 	}
-	titles := shown(columns)
+	titles := shown(slices.Clone(columns))
 	widths := make([]int, len(titles))
 	for i, title := range titles {
 		widths[i] = len(title)
 	}
+	cells := make([]string, 0, len(columns)) // of one row after the other
 	for r := range l.rows {
-		for i, cell := range shown(l.cells(r)) {
+		for i, cell := range shown(l.cells(cells, r)) {
 			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
 		}
 	}
-	l.line(out, titles, widths, nil)
+	line := l.line(nil, titles, widths, nil)
+	out.Write(line)
 	volume := ""
 	for r := range l.rows {
 		if r.volume != volume {
 			volume = r.volume
 			fmt.Fprintf(out, "volume %s%s\n", volume, namesText(l.Names[volume]))
 		}
-		l.line(out, shown(l.cells(r)), widths, r.backup)
+		line = l.line(line[:0], shown(l.cells(cells, r)), widths, r.backup)
+		out.Write(line)
 		l.remarks(out, r.backup)
 	}
 	fmt.Fprintln(out, l.total())
 }
 
-// line prints the cells of a row, b's or another's.
-func (l Listing) line(out io.Writer, cells []string, widths []int, b *backupstore.Backup) {
-	var line strings.Builder
+// line appends the line of a row with these cells, b's or another's.
+func (l Listing) line(to []byte, cells []string, widths []int, b *backupstore.Backup) []byte {
+	to = append(to, "  "...)
 	for i, cell := range cells {
-		pad := ""
-		if i < len(cells)-1 {
-			pad = strings.Repeat(" ", 2+widths[i]-utf8.RuneCountInString(cell))
-		}
+		pad := 2 + widths[i] - utf8.RuneCountInString(cell)
 		if i == stateColumn && b != nil {
 			cell = l.coloured(b.State)
 		}
-		line.WriteString(cell + pad)
+		to = append(to, cell...)
+		if i == len(cells)-1 {
+			break
+		}
+		for range pad {
+			to = append(to, ' ')
+		}
 	}
-	fmt.Fprintln(out, strings.TrimRight("  "+line.String(), " "))
+	return append(bytes.TrimRight(to, " "), '\n')
 }
 
 // coloured returns a state as it stands in the table.
