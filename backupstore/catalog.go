@@ -38,6 +38,9 @@ type Options struct {
 	// Known keeps what was seen on the share for the next process, see package scanned. The zero
 	// File keeps nothing.
 	Known scanned.File
+	// Once says that Refresh is called once: what only the next one needs is not kept, which is half
+	// of what a catalogue takes. A second call looks at everything again.
+	Once bool
 	// Logger gets what an operator should know and no function returns. nil: nothing is logged.
 	Logger *slog.Logger
 }
@@ -58,6 +61,7 @@ type Catalog struct {
 	count   counters
 	// needing is Options.MemoryFor, or nil.
 	needing func(decoderBytes int64) int64
+	once    bool         // see Options
 	cores   int          // for decoding, set when the catalogue is made
 	filling atomic.Int32 // calls of fillOverlapped under way
 
@@ -102,7 +106,8 @@ func NewCatalog(s share.Share, o Options) *Catalog {
 		share: s, log: o.Logger, indexes: indexes, engine: engine,
 		files: files, live: newLiveObjects(engine, files), rows: newRowCache(),
 		zeros: newZeroSums(), layers: newLayerCache(), blocks: newBlockMemory(o.DecoderBytes),
-		known: recall(o.Known, o.Logger), needing: o.MemoryFor, cores: runtime.GOMAXPROCS(0),
+		known: recall(o.Known, o.Logger), needing: o.MemoryFor, once: o.Once,
+		cores: runtime.GOMAXPROCS(0),
 	}
 }
 
@@ -123,7 +128,10 @@ func (c *Catalog) Close() error {
 	if c.indexes != nil {
 		c.indexes.Close()
 	}
-	c.keep(0)
+	c.mu.Lock()
+	root := c.snapshot.root
+	c.mu.Unlock()
+	c.keep(root, 0)
 	return c.share.Close()
 }
 
@@ -150,6 +158,13 @@ func (c *Catalog) Refresh(ctx context.Context) error {
 		return fmt.Errorf("look for backups on %s: %w", c, err)
 	}
 	c.count.share.Add(uint64(len(found.errors(true))))
+	c.known.looked(m)
+	if c.once {
+		m = memory{}
+		c.keep(found.root, keepEvery)
+		found.root = nil
+		c.known.forget()
+	}
 	s := snapshot{scanned: found.backups, root: found.root,
 		unread: found.errors(before.scanned != nil), notes: found.notes(),
 		backups: before.backups, byID: before.byID, changes: before.changes}
@@ -158,11 +173,13 @@ func (c *Catalog) Refresh(ctx context.Context) error {
 			len(found.backups)), before.changes+1
 		c.resolve(&s, before)
 	}
+	if c.once {
+		s.scanned = nil
+	}
 	c.mu.Lock()
 	c.snapshot = s
 	c.mu.Unlock()
-	c.known.looked(m)
-	c.keep(keepEvery)
+	c.keep(s.root, keepEvery)
 	return nil
 }
 

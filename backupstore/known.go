@@ -56,11 +56,8 @@ func recall(file scanned.File, log *slog.Logger) known {
 }
 
 // keep writes down what the last look saw, if it is something else than in the file and the file
-// has not been written for so long.
-func (c *Catalog) keep(every time.Duration) {
-	c.mu.Lock()
-	root := c.snapshot.root
-	c.mu.Unlock()
+// has not been written for so long. root may be nil.
+func (c *Catalog) keep(root *scanned.Dir, every time.Duration) {
 	k := &c.known
 	k.mu.Lock()
 	full := k.full
@@ -113,6 +110,13 @@ func (k *known) looked(m memory) {
 	if m.anew {
 		k.full = m.began.Round(0) // by the clock of the next process
 	}
+}
+
+// forget gives up what the file has, as nobody will look again.
+func (k *known) forget() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.saved = nil
 }
 
 // withoutSuffix returns what the paths of a backup's files have in common.

@@ -94,6 +94,28 @@ func TestTheNextProcessListsOnlyTheRootAndOpensNothing(t *testing.T) {
 	}
 }
 
+func TestOneThatLooksOnceShowsTheSameAndLeavesTheSame(t *testing.T) {
+	dir, all := fineChain(t)
+	file := scanned.At(t.TempDir(), "share")
+	for i, opened := range []int{len(all), 0} {
+		d, err := share.OpenDir(t.Context(), dir, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := &faultyShare{Share: d, calls: map[string]int{}}
+		c := backupstore.NewCatalog(s, backupstore.Options{Known: file, Once: true})
+		defer c.Close()
+		c.RememberAtOnce()
+		refresh(t, c)
+		if n := s.count("open"); n != opened {
+			t.Errorf("process %d opened %d files, not %d", i, n, opened)
+		}
+		isRight(t, dir, c)
+		refresh(t, c)
+		isRight(t, dir, c)
+	}
+}
+
 func TestWhateverChangesTheNextProcessSeesIt(t *testing.T) {
 	other := storetest.Spec{ID: storetest.ID("many 1"), VolumeID: storetest.ID("many volume 0"), Content: storetest.Random(2<<10, 7),
 		Compression: "none", FileSize: 1 << 10, ShaBlock: 1 << 10, Created: time.Date(2026, 2, 1, 1, 0, 0, 0, time.UTC)}

@@ -94,6 +94,9 @@ func (v *visit) remember() *scanned.Dir {
 	if d == nil {
 		return v.was
 	}
+	if len(d.Backups) > 0 && d.Name != "." && d.Backups[0] != nil {
+		d.Name = path.Base(d.Backups[0].Container()) // the same, whose bytes are kept anyway
+	}
 	if n := len(d.Backups); n > 0 {
 		d.Backups = slices.DeleteFunc(d.Backups, func(f *scanned.Facts) bool { return f == nil })
 		if len(d.Backups) < n {

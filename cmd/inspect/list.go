@@ -33,7 +33,7 @@ type ListOptions struct {
 
 // List lists the backups on the share.
 func List(ctx context.Context, o ListOptions) (err error) {
-	catalog, _, err := source.Open(ctx, o.Source, backupstore.Options{})
+	catalog, _, err := source.Open(ctx, o.Source, backupstore.Options{Once: true})
 	if err != nil {
 		return err
 	}

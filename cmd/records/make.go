@@ -36,7 +36,7 @@ func Make(ctx context.Context, o Options) (err error) {
 	if o.Service, err = o.service(); err != nil {
 		return err
 	}
-	catalog, _, err := source.Open(ctx, o.Source, backupstore.Options{})
+	catalog, _, err := source.Open(ctx, o.Source, backupstore.Options{Once: true})
 	if err != nil {
 		return err
 	}
