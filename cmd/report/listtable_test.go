@@ -70,7 +70,7 @@ func TestNoSpreadsheetTakesANameForAFormula(t *testing.T) {
 	}
 	const want = `id,volume_id,volume_name,name,description,created_at,parent_id,incremental,state,size,` +
 		`stored_bytes,objects,compression,container,problems,proven_ok,proven_all_at,proven_part_at,project_id
-aaaa1111,v1,'=cmd|' /C calc'!A0,"a,""b""��",,2026-11-28T12:00:00Z,,false,complete,1073741824,1048576,1,,,,,,,
+aaaa1111,v1,'=cmd|' /C calc'!A0,"a,""b""��",,2026-11-28T12:00:00Z,,false,complete,1073741824,1048576,1,,.,,,,,
 `
 	if out.String() != want {
 		t.Errorf("%s", out.String())
