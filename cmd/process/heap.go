@@ -50,7 +50,7 @@ func (k *keptSmall) adapt() {
 		return
 	}
 	debug.SetGCPercent(growth(live[0].Value.Uint64()))
-	type garbage struct{ _ *byte } // with a pointer, as the runtime puts small ones without together
+	type garbage struct{ _ *byte } // with a pointer: small ones without share their memory
 	runtime.AddCleanup(new(garbage), (*keptSmall).adapt, k)
 }
 
