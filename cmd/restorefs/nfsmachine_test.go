@@ -36,7 +36,7 @@ func TestOverTheKernelsNFS(t *testing.T) {
 		times = 10
 	}
 	m := newNFSMachine(t, times)
-	said, ended := m.run(t, time.Duration(5+5*times)*time.Minute)
+	said, ended := m.run(t, time.Duration(10+5*times)*time.Minute)
 	for name, result := range said {
 		t.Run(name, func(t *testing.T) {
 			if result != "PASS" {
