@@ -38,8 +38,8 @@ type Options struct {
 	// Known keeps what was seen on the share for the next process, see package scanned. The zero
 	// File keeps nothing.
 	Known scanned.File
-	// Once says that Refresh is called once: what only the next one needs is not kept, which is half
-	// of what a catalogue takes. A second call looks at everything again.
+	// Once says that Refresh is called once: what only the next one needs is not kept, which is
+	// half of what a catalogue takes. A second call looks at everything again.
 	Once bool
 	// Logger gets what an operator should know and no function returns. nil: nothing is logged.
 	Logger *slog.Logger
