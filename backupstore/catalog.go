@@ -298,7 +298,7 @@ func preferred(copies []*Scanned) *Backup {
 		if o.alone.State == Complete && b.alone.State == Complete && !b.isCopyOf(o) {
 			b.broken("another backup of the same id is in %s: it is of another volume, time, size "+
 				"or parent, so that which of the two is meant is not known (give the share or "+
-				"directory of one of them as --share)", o.Container)
+				"directory of one of them as --share)", o.Container())
 			b.usable = false
 			return b
 		}
