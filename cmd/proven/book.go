@@ -11,15 +11,18 @@ import (
 // Book is what is known of the backups of a share. The zero Book knows nothing and keeps nothing.
 type Book struct {
 	dir  string
-	all  map[string]*entry // by the ids of backups
-	news []found           // what is not saved yet
+	all  map[key]*entry
+	news []found // what is not saved yet
 	of   versions
 }
 
+// key is a version of a backup. A record may know several of one id: of a share, and of its copies.
+type key struct{ id, of string }
+
 // found is a proof of a version of a backup.
 type found struct {
-	id, of string
-	proof  *Proof
+	key
+	proof *Proof
 }
 
 // Open reads what is kept in a directory, which the caller has checked (cache/private). A directory
@@ -47,8 +50,8 @@ func (b *Book) Of(backup *backupstore.Backup) Last {
 	if b == nil || len(b.all) == 0 {
 		return Last{}
 	}
-	e := b.all[backup.ID]
-	if e == nil || e.Of != b.of.of(backup) {
+	e := b.all[key{backup.ID, b.of.of(backup)}]
+	if e == nil {
 		return Last{}
 	}
 	return Last{e.All, e.Some, e.Bad}
@@ -60,7 +63,7 @@ func (b *Book) Add(r backupstore.Report, part float64, now time.Time) {
 	if b == nil || b.dir == "" {
 		return
 	}
-	f := found{r.Backup.ID, b.of.of(r.Backup), proofOf(r, part, now)}
+	f := found{key{r.Backup.ID, b.of.of(r.Backup)}, proofOf(r, part, now)}
 	if f.proof.Part == 0 {
 		return // of few blocks none was chosen
 	}
@@ -69,22 +72,17 @@ func (b *Book) Add(r backupstore.Report, part float64, now time.Time) {
 	}
 }
 
-// addTo adds it to entries and says whether it did: they may know of other files of the backup,
-// seen later, or nothing is known of it, or its id is none.
-func (f found) addTo(all map[string]*entry, now time.Time) bool {
+// addTo adds it to entries and says whether it did: nothing may be known of it, or its id is none.
+func (f found) addTo(all map[key]*entry, now time.Time) bool {
 	e := entry{Backup: f.id, Of: f.of}
-	if was := all[f.id]; was != nil {
-		if was.Of == f.of {
-			e = *was
-		} else if last := was.last(); last.After(f.proof.At) && !last.After(now) {
-			return false
-		}
+	if was := all[f.key]; was != nil {
+		e = *was
 	}
 	e.add(f.proof, now)
 	if !e.sound() {
 		return false
 	}
-	all[f.id] = &e
+	all[f.key] = &e
 	return true
 }
 

@@ -33,9 +33,9 @@ const (
 	lockWait = 10 * time.Second
 )
 
-// read reads the entries of a directory, by the ids of backups. One without the file has none.
-func read(dir string) (map[string]*entry, error) {
-	all := map[string]*entry{}
+// read reads the entries of a directory. One without the file has none.
+func read(dir string) (map[key]*entry, error) {
+	all := map[key]*entry{}
 	f, err := os.OpenFile(filepath.Join(dir, fileName), os.O_RDONLY|private.Flags, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return all, nil
@@ -52,7 +52,7 @@ func read(dir string) (map[string]*entry, error) {
 	for lines.Scan() && len(all) < maxEntries {
 		var e entry
 		if json.Unmarshal(lines.Bytes(), &e) == nil && e.sound() {
-			all[e.Backup] = &e
+			all[key{e.Backup, e.Of}] = &e
 		}
 	}
 	if err := lines.Err(); err != nil && !errors.Is(err, bufio.ErrTooLong) {
@@ -84,7 +84,8 @@ func merge(ctx context.Context, dir string, news []found, now time.Time) error {
 		f.addTo(all, now)
 	}
 	newest := slices.SortedFunc(maps.Values(all), func(a, b *entry) int {
-		return cmp.Or(b.last().Compare(a.last()), cmp.Compare(a.Backup, b.Backup))
+		return cmp.Or(b.last().Compare(a.last()), cmp.Compare(a.Backup, b.Backup),
+			cmp.Compare(a.Of, b.Of))
 	})
 	var text bytes.Buffer
 	for _, e := range newest[:min(len(newest), maxEntries)] {

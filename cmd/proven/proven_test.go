@@ -248,3 +248,26 @@ func TestWhatStandsInTheFileIsNotBelieved(t *testing.T) {
 		t.Error("a file that everybody can write to is read")
 	}
 }
+
+// A copy can have every time of its original but the ctime.
+func TestAShareAndItsCopyHaveProofsOfTheirOwn(t *testing.T) {
+	dir := t.TempDir()
+	original, copied := backup("a", 1), backup("a", 1)
+	original.Metadata.Modified, original.Metadata.Changed = 5, 6
+	copied.Metadata.Modified, copied.Metadata.Changed = 5, 7
+	book := opened(t, dir)
+	book.Add(right(original), 0, now)
+	save(t, book)
+	if l := opened(t, dir).Of(copied); l.Known() {
+		t.Errorf("nothing was proven of the copy: %+v", l)
+	}
+	book.Add(damaged(copied, ""), 0, now.Add(time.Hour))
+	save(t, book)
+	last := opened(t, dir)
+	if l := last.Of(original); l.Bad != nil || l.All == nil || !l.All.OK {
+		t.Errorf("the original has what was found out of its copy: %+v", l)
+	}
+	if l := last.Of(copied); l.Bad == nil || l.Bad.Lost != 512 {
+		t.Errorf("%+v", l)
+	}
+}
