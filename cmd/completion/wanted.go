@@ -46,7 +46,7 @@ var choices = map[string]string{
 	"log-format":     "text json",
 	"progress":       "auto json none",
 	"sort":           "name time size",
-	"state":          "complete broken incomplete",
+	"state":          "complete broken incomplete damaged",
 	"metadata-rule":  "backup cinder",
 	"find --type":    "f d l p s b c",
 	"backup-service": "nfs posix",

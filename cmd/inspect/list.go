@@ -55,7 +55,7 @@ func List(ctx context.Context, o ListOptions) (err error) {
 	for _, b := range all {
 		switch {
 		case !o.Has(b, names[b.VolumeID]):
-		case !o.HasState(b.State):
+		case !o.HasState(b.State, o.book.Of(b)):
 			hidden++
 		default:
 			shown = append(shown, b)
@@ -85,6 +85,9 @@ func (o ListOptions) tellHidden(all, shown, hidden int) {
 	case o.JSON || o.CSV:
 	case hidden > 0 && o.States == nil:
 		fmt.Fprintf(o.Err, "%d incomplete, not shown (--all)\n", hidden)
+	case shown == 0 && all > 0 && o.Damaged:
+		fmt.Fprintf(o.Err, "none of %s is like that, as far as is known: \"restorefs verify\" "+
+			"reads them and finds damage\n", wording.Count(all, "backup"))
 	case shown == 0 && all > 0:
 		fmt.Fprintf(o.Err, "none of %s is like that\n", wording.Count(all, "backup"))
 	}

@@ -9,13 +9,16 @@ import (
 	"time"
 
 	"github.com/restorefs/restorefs/backupstore"
+	"github.com/restorefs/restorefs/cmd/proven"
 )
 
 // Filter says which backups are listed: those that are all that it says.
 type Filter struct {
 	Volumes map[string]bool // by id; nil: of all volumes
 	// States; nil: all but incomplete.
-	States  map[backupstore.State]bool
+	States map[backupstore.State]bool
+	// Damaged: besides those of States all of which verify has found damage.
+	Damaged bool
 	Name    *regexp.Regexp // of the volume now or then, or of the backup; nil: any
 	Project string         // id, "": any
 	Since   time.Time      // made then or later
@@ -44,12 +47,12 @@ func (f Filter) Has(b *backupstore.Backup, names []string) bool {
 		func(s string) bool { return s != "" && f.Name.MatchString(s) })
 }
 
-// HasState says whether a backup of that state is listed.
-func (f Filter) HasState(s backupstore.State) bool {
-	if f.States == nil {
+// HasState says whether a backup is listed that is in a state, and of which that is known.
+func (f Filter) HasState(s backupstore.State, known proven.Last) bool {
+	if f.States == nil && !f.Damaged {
 		return s != backupstore.Incomplete
 	}
-	return f.States[s]
+	return f.States[s] || f.Damaged && known.Bad != nil
 }
 
 func projectOf(b *backupstore.Backup) string {
@@ -66,23 +69,28 @@ func AnyState() map[backupstore.State]bool {
 	}
 }
 
-// ParseStates takes the names of states, separated by commas.
-func ParseStates(text string) (map[backupstore.State]bool, error) {
-	states := map[backupstore.State]bool{}
+// damagedWord selects backups of which verify has found damage, whatever their state.
+const damagedWord = "damaged"
+
+// ParseStates takes the names of states, and damaged, separated by commas, and has the filter
+// select these.
+func (f *Filter) ParseStates(text string) error {
+	f.States = map[backupstore.State]bool{}
 	for _, word := range strings.Split(text, ",") {
-		found := false
+		word = strings.TrimSpace(word)
+		found := word == damagedWord
+		f.Damaged = f.Damaged || found
 		for s := backupstore.Complete; s <= backupstore.Incomplete; s++ {
-			if s.String() == strings.TrimSpace(word) {
-				states[s], found = true, true
+			if s.String() == word {
+				f.States[s], found = true, true
 			}
 		}
 		if !found {
-			return nil, fmt.Errorf(
-				"--state %s: it is complete, broken or incomplete, or several of "+
-					"these with commas", text)
+			return fmt.Errorf("--state %s: it is complete, broken, incomplete or damaged "+
+				"(as verify has found out), or several of these with commas", text)
 		}
 	}
-	return states, nil
+	return nil
 }
 
 // ParseGlob takes a pattern for names: * is any characters, ? is one, [a-z] one of these. Small and

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/restorefs/restorefs/backupstore"
+	"github.com/restorefs/restorefs/cmd/proven"
 )
 
 func TestAPatternIsOfTheWholeNameAndKnowsNoCapitals(t *testing.T) {
@@ -92,15 +93,29 @@ func TestAFilterTakesTheNamesOfNowAndThen(t *testing.T) {
 	if f := (Filter{MinSize: 2 << 30}); f.Has(now, names) {
 		t.Error("by size")
 	}
-	states, err := ParseStates("broken, incomplete")
-	if f := (Filter{States: states}); err != nil || f.HasState(backupstore.Complete) ||
-		!f.HasState(backupstore.Broken) || !f.HasState(backupstore.Incomplete) {
-		t.Errorf("%v, %v", states, err)
+	bad := proven.Last{Bad: &proven.Proof{Lost: 512}}
+	for text, want := range map[string]string{ // which of complete, broken, incomplete, damaged
+		"broken, incomplete": "nyyn", "damaged": "nnny", "damaged,broken": "nyny", "complete": "ynny", // damaged ones are that as well
+	} {
+		var f Filter
+		if err := f.ParseStates(text); err != nil {
+			t.Errorf("%s: %v", text, err)
+		}
+		got := ""
+		for _, has := range []bool{f.HasState(backupstore.Complete, proven.Last{}),
+			f.HasState(backupstore.Broken, proven.Last{}),
+			f.HasState(backupstore.Incomplete, proven.Last{}),
+			f.HasState(backupstore.Complete, bad)} {
+			got += map[bool]string{true: "y", false: "n"}[has]
+		}
+		if got != want {
+			t.Errorf("%s: %s, not %s", text, got, want)
+		}
 	}
-	if (Filter{}).HasState(backupstore.Incomplete) {
+	if (Filter{}).HasState(backupstore.Incomplete, bad) {
 		t.Error("incomplete ones are listed unasked")
 	}
-	if _, err := ParseStates("good"); err == nil {
+	if err := new(Filter).ParseStates("good"); err == nil {
 		t.Error("a state that there is not is taken")
 	}
 }

@@ -140,12 +140,15 @@ func (l Listing) remarks(out io.Writer, b *backupstore.Backup) {
 // total says what there is in all.
 func (l Listing) total() string {
 	volumes := map[string]bool{}
-	count := map[backupstore.State]int{}
+	count, damaged := map[backupstore.State]int{}, 0
 	var stored int64
 	for _, b := range l.Backups {
 		volumes[b.VolumeID] = true
 		count[b.State]++
 		stored += b.StoredBytes
+		if l.Proven.Of(b).Bad != nil {
+			damaged++
+		}
 	}
 	text := fmt.Sprintf("%s of %s, %s stored", wording.Count(len(l.Backups), "backup"),
 		wording.Count(len(volumes), "volume"), wording.Size(stored))
@@ -153,6 +156,9 @@ func (l Listing) total() string {
 		if count[s] > 0 {
 			text += fmt.Sprintf("; %d %s", count[s], s)
 		}
+	}
+	if damaged > 0 {
+		text += fmt.Sprintf("; %d %s", damaged, damagedWord)
 	}
 	return text
 }

@@ -28,11 +28,10 @@ func listCommand() *cli.Command {
 			&cli.StringFlag{Name: "project",
 				Usage: "only backups of volumes of the project with this `ID`"},
 			&cli.StringFlag{Name: "state",
-				Usage: "only backups in this `STATE`: complete, broken, incomplete, " +
-					"or some of them " +
-					"with commas"},
+				Usage: "only backups in this `STATE`: complete, broken, incomplete, damaged (by what " +
+					"verify found), or some of them with commas"},
 			&cli.StringFlag{Name: "since",
-				Usage: "only backups made at this `TIME` (as in BACKUP) or later"},
+				Usage: "only backups made at this `TIME` (\"help time\") or later"},
 			&cli.StringFlag{Name: "min-size",
 				Usage: "only backups of volumes of this `SIZE` or more"},
 			&cli.BoolFlag{Name: "all", Usage: "incomplete backups too (Cinder did not finish them)",
@@ -106,7 +105,7 @@ func (w listWords) parseFilter(f *report.Filter) (err error) {
 		f.States = report.AnyState()
 	}
 	if text := w.state; text != "" {
-		if f.States, err = report.ParseStates(text); err != nil {
+		if err = f.ParseStates(text); err != nil {
 			return err
 		}
 	}

@@ -66,6 +66,18 @@ func TestListAndShowSayWhenABackupWasLastProven(t *testing.T) {
 	if out := do(0, "show", "--look", "0", good.ID); !strings.Contains(out, "proven       all of it, ") {
 		t.Errorf("%s", out)
 	}
+	out := do(0, "list", "--state", "damaged")
+	if !strings.Contains(out, bad.ID) || strings.Contains(out, good.ID) ||
+		!strings.Contains(out, "1 backup of 1 volume") || !strings.Contains(out, "; 1 damaged") {
+		t.Errorf("%s", out)
+	}
+	copied := t.TempDir()
+	run(t, "cp", "-a", share+"/.", copied)
+	stdout, stderr, code := restorefs(t, "list", "--state", "damaged", "--share", copied,
+		"--record", kept)
+	if code != 0 || stdout != "" || !strings.Contains(stderr, "as far as is known") {
+		t.Errorf("of a copy nothing is known: exit %d: %s%s", code, stdout, stderr)
+	}
 	// A backup whose files are others is another one.
 	if err := os.Chtimes(filepath.Join(share, good.Container, good.Prefix+"_metadata"), good.Created, good.Created); err != nil {
 		t.Fatal(err)

@@ -34,7 +34,7 @@ BACKUP. It may be in use; it is not written. Ranges that differ: exit status 1.`
 			&cli.StringFlag{Name: "project",
 				Usage: "only backups of volumes of the project with this `ID`"},
 			&cli.StringFlag{Name: "since",
-				Usage: "only backups made at this `TIME` (as in BACKUP) or later"},
+				Usage: "only backups made at this `TIME` (\"help time\") or later"},
 			progressFlag(),
 			recordFlag("keep what is found out in `DIRECTORY`, for list, map and report"),
 			&cli.StringFlag{Name: "target", Usage: "compare this `DEVICE` or file with BACKUP"},
