@@ -36,11 +36,18 @@ func (c *Catalog) Find(ref string) (*Backup, error) {
 // Lookup returns the backup that ref names (see [ParseRef] and [Select]), and what should be told
 // of that. Times count from now, and from the local zone of the process. Errors wrap ErrNoBackup or
 // ErrAmbiguous.
-func (c *Catalog) Lookup(ref string) (Found, error) {
+func (c *Catalog) Lookup(ref string) (Found, error) { return c.lookup(ref, false) }
+
+// LookupBroken is Lookup for who can use a broken backup, too: where a moment names none that is
+// complete, the newest broken one that has a chain.
+func (c *Catalog) LookupBroken(ref string) (Found, error) { return c.lookup(ref, true) }
+
+func (c *Catalog) lookup(ref string, broken bool) (Found, error) {
 	r, err := ParseRef(ref, time.Now())
 	if err != nil {
 		return Found{}, err
 	}
+	r.broken = broken
 	f, err := Select(c.Backups(), r)
 	return f, c.nowhere(r, err)
 }
@@ -101,6 +108,16 @@ func selectOne(backups []*Backup, r Ref) (Found, error) {
 	}
 	b, err := v.at(*r.Moment)
 	notes := v.notes
+	if broken := v.brokenAt(*r.Moment); r.broken && broken != nil {
+		switch {
+		case b == nil:
+			b, err = broken, nil
+			notes = append(notes, fmt.Sprintf("%s is broken, and no complete backup of the volume "+
+				"is as old", b.ID))
+		case broken.CreatedAt.After(b.CreatedAt):
+			notes = append(notes, fmt.Sprintf("%s is newer, and broken: its id names it", broken.ID))
+		}
+	}
 	if r.Moment.Relative {
 		notes = append(notes, fmt.Sprintf("%q is %s", r.Moment.Text, clock(r.Moment.Until)))
 	}
@@ -115,6 +132,17 @@ func SelectVolume(backups []*Backup, r Ref) (FoundVolume, error) {
 		return FoundVolume{}, err
 	}
 	return FoundVolume{ID: v.id, Notes: v.notes}, nil
+}
+
+// brokenAt returns the newest broken backup of a volume at or before a moment of which something can
+// be read, nil if there is none.
+func (v *named) brokenAt(m Moment) (newest *Backup) {
+	for _, b := range v.backups { // oldest first
+		if (m.Latest || !b.CreatedAt.After(m.Until)) && b.State == Broken && b.Chain() != nil {
+			newest = b
+		}
+	}
+	return newest
 }
 
 // at returns the newest complete backup of a volume at or before a moment.

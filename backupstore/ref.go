@@ -17,6 +17,7 @@ type Ref struct {
 
 	now    time.Time
 	volume bool // a volume is named
+	broken bool // a broken backup does where a Moment has no complete one
 }
 
 // RefKind says what the Name of a Ref may be.

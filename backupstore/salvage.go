@@ -17,7 +17,11 @@ type Salvage struct {
 
 	mu   sync.Mutex
 	lost ranges
+	told int // ranges that are in the log
 }
+
+// maxTold ranges are logged. All are in Lost.
+const maxTold = 20
 
 // NewSalvage returns the Salvage of v. keep, if not nil, fills p with what is to be at off of the
 // volume in place of damaged bytes: what a target holds there already. Otherwise that is zeros.
@@ -59,9 +63,16 @@ func (s *Salvage) replace(p []byte, off int64, d *DamageError) error {
 	s.mu.Lock()
 	before := len(s.lost)
 	s.lost.add(off, int64(len(p)))
-	more := len(s.lost) > before
-	s.mu.Unlock()
+	more, told := len(s.lost) > before, s.told
 	if more {
+		s.told++
+	}
+	s.mu.Unlock()
+	switch {
+	case !more || told > maxTold:
+	case told == maxTold:
+		s.catalog.log.Warn("more bytes are lost, in more ranges than are logged", "backup", d.Backup)
+	default:
 		s.catalog.log.Warn("bytes are lost", "backup", d.Backup, "object", d.Object,
 			"offset", d.Offset, "reason", d.Reason)
 	}

@@ -20,6 +20,7 @@
 //	volumes/<volume id>/<created_at>     -> ../../backups/<backup id>
 //	volumes/<volume id>/latest           -> the newest backup without a problem
 //	names/<volume name>/<created_at>     -> ../../backups/<backup id>
+//	names/<volume name>/latest           -> the same as in volumes/, if it has this name
 //	.restorefs/status.json               Options.Status, not listed
 //
 // created_at is RFC 3339 in UTC. names.go makes names safe and unambiguous:

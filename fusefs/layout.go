@@ -155,10 +155,16 @@ func layout(list []Backup) *entry {
 	}
 	for name, volumes := range byName {
 		for id, bs := range volumes {
+			newest := latest(byVolume[id])
 			if len(volumes) == 1 {
 				id = ""
 			}
-			addTimes(names.dir(fileName(name, id)), bs)
+			d := names.dir(fileName(name, id))
+			addTimes(d, bs)
+			// Under a former name it would lead to another backup than the volume's latest.
+			if newest != nil && !newest.Superseded && newest.VolumeName == name {
+				d.add("latest", link(newest))
+			}
 		}
 	}
 	root.finish()

@@ -70,16 +70,16 @@ func TestTheTreeIsLaidOutFromTheListOfBackups(t *testing.T) {
 			[]string{"v/latest -> a", "v/undated -> a"}},
 		"a name of one volume is a directory": {
 			[]Backup{{ID: "a", VolumeID: "v", VolumeName: "web/1", CreatedAt: at(1)}, {ID: "b", VolumeID: "v", VolumeName: "web/1", CreatedAt: at(2)}}, "names",
-			[]string{"web%2F1/2026-03-04T13:00:00Z -> a", "web%2F1/2026-03-04T14:00:00Z -> b"}},
+			[]string{"web%2F1/2026-03-04T13:00:00Z -> a", "web%2F1/2026-03-04T14:00:00Z -> b", "web%2F1/latest -> b"}},
 		"a name of two volumes is two directories, none of them bare": {
 			[]Backup{{ID: "a", VolumeID: "v", VolumeName: "web", CreatedAt: at(1)}, {ID: "b", VolumeID: "w", VolumeName: "web", CreatedAt: at(2)}}, "names",
-			[]string{"web%id-v/2026-03-04T13:00:00Z -> a", "web%id-w/2026-03-04T14:00:00Z -> b"}},
-		"a renamed volume is under each name with the backups of that time": {
+			[]string{"web%id-v/2026-03-04T13:00:00Z -> a", "web%id-v/latest -> a", "web%id-w/2026-03-04T14:00:00Z -> b", "web%id-w/latest -> b"}},
+		"a renamed volume is under each name with the backups of that time, its latest under the newest": {
 			[]Backup{{ID: "a", VolumeID: "v", VolumeName: "old", CreatedAt: at(1)}, {ID: "b", VolumeID: "v", VolumeName: "new", CreatedAt: at(2)}}, "names",
-			[]string{"new/2026-03-04T14:00:00Z -> b", "old/2026-03-04T13:00:00Z -> a"}},
+			[]string{"new/2026-03-04T14:00:00Z -> b", "new/latest -> b", "old/2026-03-04T13:00:00Z -> a"}},
 		"volumes without a name are there": {
 			[]Backup{{ID: "a", VolumeID: "v", CreatedAt: at(1)}, {ID: "b", VolumeID: "w", CreatedAt: at(1)}}, "names",
-			[]string{"%unnamed%id-v/2026-03-04T13:00:00Z -> a", "%unnamed%id-w/2026-03-04T13:00:00Z -> b"}},
+			[]string{"%unnamed%id-v/2026-03-04T13:00:00Z -> a", "%unnamed%id-v/latest -> a", "%unnamed%id-w/2026-03-04T13:00:00Z -> b", "%unnamed%id-w/latest -> b"}},
 	} {
 		root := layout(c.backups)
 		if got := list(root.children[c.in], ""); !slices.Equal(got, c.want) {

@@ -61,6 +61,7 @@ func TestProgramsSeeTheTree(t *testing.T) {
 		"names/web d 500 1 0 2026-03-04T13:00",
 		"names/web/2026-03-04T12:00:00Z l 777 1 "+"50 2026-03-04T12:00 ../../"+a,
 		"names/web/2026-03-04T13:00:00Z l 777 1 "+"50 2026-03-04T13:00 ../../"+b,
+		"names/web/latest l 777 1 50 2026-03-04T12:00 ../../"+a,
 		"volumes d 500 1 0 2026-03-04T13:00",
 		"volumes/"+volX+" d 500 1 0 2026-03-04T13:00",
 		"volumes/"+volX+"/2026-03-04T12:00:00Z l 777 1 50 2026-03-04T12:00 ../../"+a,

@@ -32,7 +32,7 @@ func (o Options) destinationOptions() (cloud.Options, error) {
 	case out.NoMetadata && out.NoData:
 		return out, cmdline.Usagef("--no-metadata and --metadata-only leave nothing to do")
 	case out.NoData && f.Volume == "":
-		return out, cmdline.Usagef("--metadata-only needs --volume ID: the volume whose metadata " +
+		return out, cmdline.Usagef("--metadata-only needs --volume VOLUME: the volume whose metadata " +
 			"is restored")
 	}
 	return out, nil
@@ -89,7 +89,7 @@ func (o Options) checkFindsDevice() error {
 			"say one of them", f.Volume)
 	case !f.NewVolume && f.Volume == "":
 		return cmdline.Usagef("--device-path and --attach find the device of a volume: say " +
-			"--new-volume or --volume ID")
+			"--new-volume or --volume VOLUME")
 	case f.Attach && path:
 		return cmdline.Usagef("--attach and --device-path exclude each other")
 	case !f.Attach && !path:
@@ -109,7 +109,7 @@ func (o Options) checkFindsDevice() error {
 func (o Options) checkNewVolumeValues() error {
 	switch size := o.Cloud.Wish.SizeGiB; {
 	case o.Cloud.MetadataOnly:
-		return cmdline.Usagef("--metadata-only writes no data: it goes with --volume ID alone")
+		return cmdline.Usagef("--metadata-only writes no data: it goes with --volume VOLUME alone")
 	case o.Format != "raw":
 		return cmdline.Usagef("--format %s does not go with a volume of the cloud", o.Format)
 	case size < 0 || size > 1<<20:

@@ -71,7 +71,11 @@ func findCloudVolume(ctx context.Context, o Options, s *locate.Share) (*cloudVol
 	if err != nil {
 		return nil, err
 	}
-	if v.Destination, err = cloud.Find(ctx, v.client, o.Cloud.Volume, how); err != nil {
+	id, err := v.named(ctx, o.Cloud.Volume)
+	if err == nil {
+		v.Destination, err = cloud.Find(ctx, v.client, id, how)
+	}
+	if err != nil {
 		v.close()
 		return nil, err
 	}

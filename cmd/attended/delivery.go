@@ -69,7 +69,7 @@ func (d *delivery) planVolume(ctx context.Context, how cloud.Options) (err error
 	client := d.cloud.client
 	if f.NewVolume {
 		d.Delivery, err = cloud.NewVolume(ctx, client, d.backup, d.engine.Volume(), f.Wish, how)
-	} else {
+	} else if f.Volume, err = d.cloud.named(ctx, f.Volume); err == nil {
 		d.Delivery, err = cloud.ToVolume(ctx, client, f.Volume, d.backup, d.engine.Volume(), how)
 	}
 	if err != nil {

@@ -3,6 +3,7 @@ package attended
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/restorefs/restorefs/backupstore"
 	"github.com/restorefs/restorefs/cmd/cmdline"
@@ -37,8 +38,23 @@ func newRestoring(ctx context.Context, o Options) (*restoring, error) {
 	return r, nil
 }
 
+// wanted finds the backup. With --salvage a broken one does where no other is.
+func (r *restoring) wanted() (*backupstore.Backup, error) {
+	if r.o.Engine.Salvage != restore.NoSalvage {
+		return source.FindBroken(r.catalog, r.o.Backup, r.o.Err)
+	}
+	b, err := source.Find(r.catalog, r.o.Backup, r.o.Err)
+	if errors.Is(err, backupstore.ErrNoBackup) {
+		if broken, failed := r.catalog.LookupBroken(r.o.Backup); failed == nil {
+			return nil, fmt.Errorf("%w\n--salvage restores what can be had of backup %s", err,
+				broken.Backup.ID)
+		}
+	}
+	return b, err
+}
+
 func (r *restoring) open(ctx context.Context) (err error) {
-	if r.backup, err = source.Find(r.catalog, r.o.Backup, r.o.Err); err != nil {
+	if r.backup, err = r.wanted(); err != nil {
 		return err
 	}
 	if err := r.openKeys(ctx); err != nil {

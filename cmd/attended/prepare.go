@@ -2,6 +2,7 @@ package attended
 
 import (
 	"cmp"
+	"os"
 
 	"github.com/restorefs/restorefs/cmd/cmdline"
 	"github.com/restorefs/restorefs/cmd/places"
@@ -17,7 +18,8 @@ func (o *Options) prepare() (err error) {
 	if o.Cloud.Volume != "" && (o.qcow2 || o.Target == "-") {
 		return cmdline.Usagef("--volume goes with a TARGET that is the volume: its device or file")
 	}
-	if err := cmp.Or(o.CheckProgress(), o.checkReflink(), o.checkDecrypt()); err != nil {
+	err = cmp.Or(o.CheckProgress(), o.checkReflink(), o.checkDecrypt(), o.checkAsked())
+	if err != nil {
 		return err
 	}
 	to := &o.Engine.Copy
@@ -47,4 +49,17 @@ func (o *Options) prepare() (err error) {
 		return places.CheckOverlays(o.Source.Cache.Group, o.Engine.Overlay)
 	}
 	return nil
+}
+
+// checkAsked refuses early what would be asked for certain, where nobody can be: a device that is to
+// be overwritten. Of a file it is known only when it has been looked at.
+func (o *Options) checkAsked() error {
+	if !o.Force || o.DryRun {
+		return nil
+	}
+	info, err := os.Stat(o.Target)
+	if err != nil || info.Mode()&(os.ModeDevice|os.ModeCharDevice) != os.ModeDevice {
+		return nil
+	}
+	return o.CanAsk("nothing was written", "to write to "+o.Target)
 }

@@ -44,6 +44,9 @@ func toTarget(ctx context.Context, o Options) error {
 	if r.cloud, err = findCloudVolume(ctx, o, r.share); err != nil {
 		return err
 	}
+	if r.cloud != nil { // which may get another name, so that only its id is repeated
+		r.given = r.given.With("volume", r.cloud.Volume.ID)
+	}
 	if err := r.isTheVolume(ctx, o.Target); err != nil {
 		return err
 	}

@@ -59,6 +59,9 @@ func (r *restoring) explained(name string, err error) error {
 	}
 	if failed, ok := errors.AsType[*restore.CopyError](err); ok {
 		unproven(r.o.Err, r.backup.ID, failed.Unproven)
+		if errors.Is(failed.Err, backupstore.ErrDamaged) {
+			return r.howToSalvage(name, failed)
+		}
 		return r.howToContinue(name, failed)
 	}
 	if missing, ok := errors.AsType[*restore.NoQemuImgError](err); ok {
@@ -66,6 +69,20 @@ func (r *restoring) explained(name string, err error) error {
 			"without it, restore a raw file", missing.Err)
 	}
 	return err
+}
+
+// howToSalvage adds to the error of a copy of a damaged backup how to restore what is right of it.
+func (r *restoring) howToSalvage(name string, failed *restore.CopyError) error {
+	if r.o.Engine.Salvage != restore.NoSalvage {
+		return failed
+	}
+	err := fmt.Errorf("%w\n\"restorefs verify --volume %s\" says which backups of the volume are whole",
+		failed, r.backup.VolumeID)
+	if r.saysHow || r.o.qcow2 || name == "-" {
+		return fmt.Errorf("%w; --salvage restores all that is right of this one (not as qcow2)", err)
+	}
+	return fmt.Errorf("%w\nto restore all that is right of this one:\n  %s", err,
+		r.o.continuing(r.given, failed.Marked, nil, "--salvage", r.backup.ID, name))
 }
 
 // howToContinue adds to the error of a copy the command that continues it, if that can succeed.
@@ -83,6 +100,11 @@ func (r *restoring) howToContinue(name string, failed *restore.CopyError) error 
 // this backup, which an earlier run of the same command may have restored unnoticed. Only the bytes
 // can show that, so it is not decided here, and --force should not be the first thing to try.
 func (r *restoring) maybeFinished(name string, occupied *restore.OccupiedError) error {
+	refused := error(occupied)
+	if r.o.Engine.Copy.Delta {
+		refused = fmt.Errorf("%w\n--delta writes only what differs, but into what is there: to "+
+			"allow that, say --delta --force", occupied)
+	}
 	says := "was this backup restored to it already? This tells, and writes nothing:"
 	if occupied.Record != "" {
 		says = fmt.Sprintf("a restore of this backup ended here, as %s says. This proves that it "+
@@ -92,11 +114,11 @@ func (r *restoring) maybeFinished(name string, occupied *restore.OccupiedError) 
 		return fmt.Errorf("%w\nit may be the plain disk of this backup already, or the volume as "+
 			"it is, encrypted; restorefs verify --target tells only of the latter, as its proofs "+
 			"are of encrypted bytes. To compare the plain disk, read volume.plain.raw of a mount",
-			occupied)
+			refused)
 	}
 	words := append([]string{"restorefs", "verify"},
 		r.given.Only("share", "cinder-conf", "mount-options", "share-timeout")...)
-	return fmt.Errorf("%w\n%s\n  %s", occupied, says,
+	return fmt.Errorf("%w\n%s\n  %s", refused, says,
 		wording.ShellCommand(append(words, "--target", name, r.backup.ID)))
 }
 

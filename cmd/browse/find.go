@@ -2,7 +2,6 @@ package browse
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/restorefs/restorefs/backupstore/share/locate"
 	"github.com/restorefs/restorefs/cmd/filereport"
@@ -30,24 +29,16 @@ func (b *browser) findFiles(ctx context.Context, o FindOptions) error {
 		return err
 	}
 	b.notes()
-	listing := files.Listing{
-		Deep:   true,
-		Self:   true,
-		Select: o.Want,
-		Failed: b.told,
-		Found: func(n *files.Node) error {
-			name := b.disk.Name(n)
-			switch {
-			case o.Print0:
-				_, err := fmt.Fprint(b.out, name, "\x00")
-				return err
-			case o.Long:
-				_, err := fmt.Fprintln(b.out, filereport.Long(n, name))
-				return err
-			}
-			_, err := fmt.Fprintln(b.out, filereport.Name(name))
-			return err
-		},
+	line := func(n *files.Node) string {
+		name := b.disk.Name(n)
+		switch {
+		case o.Print0:
+			return name + "\x00"
+		case o.Long:
+			return filereport.Long(n, name) + "\n"
+		}
+		return filereport.Name(name) + "\n"
 	}
-	return b.list(ctx, nodes, listing, "searched")
+	listing := files.Listing{Deep: true, Self: true, Select: o.Want}
+	return b.list(ctx, nodes, listing, line, "searched")
 }

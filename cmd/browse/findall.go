@@ -51,6 +51,8 @@ func FindAll(ctx context.Context, o FindOptions) error {
 		return cmdline.Usagef("--overlay is of one backup, and --all looks in all of a volume")
 	case len(o.With) > 0:
 		return cmdline.Usagef("--with is of one backup, and --all looks in all of a volume")
+	case o.Want.Sort != files.ByName:
+		return cmdline.Usagef("--sort is of one backup: --all has the backups in order of their time")
 	case o.Backup == "":
 		return cmdline.Usagef("find --all takes VOLUME [PATTERN]; see \"restorefs find --help\"")
 	}
@@ -167,9 +169,11 @@ func (f *findAll) give(one foundFile) error {
 
 // fail tells what could not be read of a backup.
 func (f *findAll) fail(b *backupstore.Backup, path string, err error) {
-	f.add(err)
 	where := "backup " + b.ID
-	if path != "" {
+	if path == "" {
+		f.addBackup(err)
+	} else {
+		f.add(err)
 		where += ", " + filereport.Name(path)
 	}
 	fmt.Fprintf(f.Err, "restorefs: %s: %s\n", where, exitcode.Explain(err))

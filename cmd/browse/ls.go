@@ -18,6 +18,7 @@ func Ls(ctx context.Context, o Options, paths []string, deep bool) error {
 
 func (b *browser) ls(ctx context.Context, paths []string, deep bool) error {
 	if len(paths) == 0 {
+		b.disk.TryUnknown()
 		only, ok := onlyPart(b.disk)
 		if !ok {
 			return b.lsParts()
@@ -39,7 +40,7 @@ func (b *browser) ls(ctx context.Context, paths []string, deep bool) error {
 	}
 	b.notes()
 	whole := deep || len(nodes) > 1
-	listing := files.Listing{Deep: deep, Failed: b.told, Found: func(n *files.Node) error {
+	line := func(n *files.Node) string {
 		name := n.Name()
 		if whole || !nodes[0].IsDir() {
 			name = b.disk.Name(n)
@@ -47,10 +48,9 @@ func (b *browser) ls(ctx context.Context, paths []string, deep bool) error {
 		if n.IsDir() {
 			name += "/"
 		}
-		_, err := fmt.Fprintln(b.out, filereport.Long(n, name))
-		return err
-	}}
-	return b.list(ctx, nodes, listing, "listed")
+		return filereport.Long(n, name) + "\n"
+	}
+	return b.list(ctx, nodes, files.Listing{Deep: deep}, line, "listed")
 }
 
 // lsParts lists the parts of the disk.

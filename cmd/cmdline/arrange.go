@@ -251,14 +251,18 @@ func meant(flags []cli.Flag, name string) string {
 }
 
 func noFlag(command *cli.Command, name string) error {
+	hint := otherWord(command, name)
+	if hint == "" {
+		hint = meant(command.Flags, name)
+	}
 	return Usagef("%s has no flag %s%s; \"restorefs %s --help\" lists them", command.Name,
-		wording.ShellWord(FlagWord(name)), meant(command.Flags, name), command.Name)
+		wording.ShellWord(FlagWord(name)), hint, command.Name)
 }
 
-// alike reports whether a suggestion is close enough to be printed: it has most of the letters that
-// were typed, and is not much longer.
+// alike reports whether a suggestion is close enough to be printed: it begins as what was typed, has
+// most of its letters, and is not much longer.
 func alike(suggested, typed string) bool {
-	if suggested == "" || typed == "" {
+	if suggested == "" || typed == "" || suggested[0] != typed[0] && len(typed) < len(suggested)-1 {
 		return false
 	}
 	same := 0

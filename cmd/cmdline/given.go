@@ -22,6 +22,17 @@ func (g Given) At(places ...string) Given {
 	return slices.Insert(rest, 0, flag)
 }
 
+// With returns the flags with another value of one that was given.
+func (g Given) With(name, value string) Given {
+	out := slices.Clone(g)
+	for i, f := range out {
+		if f.Name == name {
+			out[i].Words = []string{FlagWord(name), value}
+		}
+	}
+	return out
+}
+
 // Has reports whether a flag was given, on the command line or by the environment.
 func (g Given) Has(name string) bool {
 	return slices.ContainsFunc(g, func(f GivenFlag) bool { return f.Name == name })

@@ -39,22 +39,6 @@ func (w *wanted) add(placeholder string) {
 	}
 }
 
-// choices are the values of flags that have only some, by command and flag, or by flag.
-var choices = map[string]string{
-	"format":         "raw qcow2",
-	"list --format":  "table json csv",
-	"log-format":     "text json",
-	"progress":       "auto json none",
-	"sort":           "name time size",
-	"state":          "complete broken incomplete damaged",
-	"metadata-rule":  "backup cinder",
-	"find --type":    "f d l p s b c",
-	"backup-service": "nfs posix",
-	"device-path":    "lvm nfs ceph",
-	"since":          "today yesterday",
-	"newer":          "today yesterday",
-}
-
 // valueOf returns what the value of a flag can be.
 func valueOf(command *cli.Command, f cli.Flag) (w wanted) {
 	name := f.Names()[0]
@@ -62,14 +46,8 @@ func valueOf(command *cli.Command, f cli.Flag) (w wanted) {
 		w.words = many.Values()
 		return w
 	}
-	if command != nil {
-		if text, ok := choices[command.Name+" --"+name]; ok {
-			w.words = strings.Fields(text)
-			return w
-		}
-	}
-	if text, ok := choices[name]; ok {
-		w.words = strings.Fields(text)
+	if words := cmdline.Choices(command, name); len(words) > 0 {
+		w.words = words
 		return w
 	}
 	if doc, ok := f.(cli.DocGenerationFlag); ok {

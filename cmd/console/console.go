@@ -23,6 +23,15 @@ type Console struct {
 	Progress string // auto, json or none
 }
 
+// CanAsk returns the error of Ask where there is neither somebody to ask nor --yes, so that it can be
+// told before what takes long.
+func (o Console) CanAsk(not, yes string) error {
+	if o.Yes || term.IsTerminal(int(os.Stdin.Fd())) {
+		return nil
+	}
+	return cmdline.Usagef("%s: nobody can be asked here, say --yes %s", not, yes)
+}
+
 // Ask has the operator say yes, here or with --yes. If they do not, the error contains not
 // ("nothing was written"). Without a terminal it also says for what --yes is needed ("to write to
 // /dev/vdb").
@@ -30,8 +39,8 @@ func (o Console) Ask(ctx context.Context, question, not, yes string) error {
 	if o.Yes {
 		return nil
 	}
-	if !term.IsTerminal(int(os.Stdin.Fd())) {
-		return cmdline.Usagef("%s: nobody can be asked here, say --yes %s", not, yes)
+	if err := o.CanAsk(not, yes); err != nil {
+		return err
 	}
 	fmt.Fprintf(o.Err, "%s [y/N] ", question)
 	answer := make(chan string, 1)

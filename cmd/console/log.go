@@ -3,15 +3,26 @@ package console
 import (
 	"io"
 	"log/slog"
+	"sync"
 
 	"github.com/restorefs/restorefs/backupstore/safetext"
 )
 
-// NewLogger returns a logger that writes lines of text, or JSON, from level on.
-func NewLogger(w io.Writer, level slog.Level, json bool) *slog.Logger {
+// Formats of what is logged.
+const (
+	Sentences = "" // for people who watch
+	LogText   = "text"
+	LogJSON   = "json"
+)
+
+// NewLogger returns a logger that writes, from level on, lines of a format.
+func NewLogger(w io.Writer, level slog.Level, format string) *slog.Logger {
 	o := &slog.HandlerOptions{Level: level}
-	if json {
+	switch format {
+	case LogJSON:
 		return slog.New(slog.NewJSONHandler(safetext.Log{W: w}, o))
+	case LogText:
+		return slog.New(slog.NewTextHandler(w, o))
 	}
-	return slog.New(slog.NewTextHandler(w, o))
+	return slog.New(&sentences{mu: &sync.Mutex{}, w: w, level: level})
 }

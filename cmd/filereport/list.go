@@ -183,17 +183,19 @@ func NewList(w io.Writer, backup string, d *files.Disk) (*List, error) {
 	return &List{w: w}, err
 }
 
-// Add writes a file.
-func (l *List) Add(n *files.Node) error {
+// Line is a file in JSON, for Add.
+func Line(n *files.Node) (string, error) {
 	line, err := oneLine(newFile(n))
-	if err != nil {
-		return err
-	}
+	return string(line), err
+}
+
+// Add writes a file.
+func (l *List) Add(line string) error {
 	comma := ","
 	if l.n++; l.n == 1 {
 		comma = ""
 	}
-	_, err = fmt.Fprintf(l.w, "%s\n  %s", comma, line)
+	_, err := fmt.Fprintf(l.w, "%s\n  %s", comma, line)
 	return err
 }
 

@@ -277,6 +277,25 @@ func (d *Disk) tree(p *inside.Part) *tree {
 	return t
 }
 
+// maxTried bounds the parts that TryUnknown tries.
+const maxTried = 64
+
+// TryUnknown tries to open parts of which it is not known what they hold: a file system whose first
+// superblock is damaged is found by another one then. Parts that hold one are of its kind.
+func (d *Disk) TryUnknown() {
+	tried := 0
+	for _, p := range d.Parts {
+		if p.Kind != "" || p.Err != nil || p.Container || tried == maxTried {
+			continue
+		}
+		tried++
+		if t := d.tree(p); t.err == nil {
+			info := t.fs.Info()
+			p.Kind, p.Label = inside.KindOf(info), info.Label
+		}
+	}
+}
+
 // Opened returns what the file system in a part says of itself, if it has been
 // opened.
 func (d *Disk) Opened(p *inside.Part) (inside.Info, bool) {

@@ -16,8 +16,10 @@ type Select struct {
 	IgnoreCase bool
 	Kinds      string    // of d, f, l, p, s, b, c; "": any
 	Newer      time.Time // changed at that time or later; zero: any
+	Older      time.Time // changed before that time; zero: any
 	MinBytes   int64
 	MaxBytes   int64 // 0: any
+	Sort       Order // of what a listing gives
 }
 
 // Check says what is wrong with the pattern or the kinds.
@@ -35,6 +37,7 @@ func (s *Select) Check() error {
 func (s *Select) wants(n *Node) bool {
 	if s.Kinds != "" && !strings.ContainsRune(s.Kinds, n.letter()) ||
 		!s.Newer.IsZero() && n.Attr.Mtime.Before(s.Newer) ||
+		!s.Older.IsZero() && !n.Attr.Mtime.Before(s.Older) ||
 		n.Attr.Size < s.MinBytes || s.MaxBytes > 0 && n.Attr.Size > s.MaxBytes {
 		return false
 	}

@@ -75,21 +75,22 @@ func List(ctx context.Context, o ListOptions) (err error) {
 	if err := o.print(shown, names, disks); err != nil {
 		return err
 	}
-	o.tellHidden(len(all), len(shown), hidden)
+	o.tellHidden(all, len(shown), hidden)
 	return nil
 }
 
 // tellHidden says what is not listed.
-func (o ListOptions) tellHidden(all, shown, hidden int) {
+func (o ListOptions) tellHidden(all []*backupstore.Backup, shown, hidden int) {
 	switch {
 	case o.JSON || o.CSV:
 	case hidden > 0 && o.States == nil:
 		fmt.Fprintf(o.Err, "%d incomplete, not shown (--all)\n", hidden)
-	case shown == 0 && all > 0 && o.Damaged:
+	case shown == 0 && len(all) > 0 && o.Damaged:
 		fmt.Fprintf(o.Err, "none of %s is like that, as far as is known: \"restorefs verify\" "+
-			"reads them and finds damage\n", wording.Count(all, "backup"))
-	case shown == 0 && all > 0:
-		fmt.Fprintf(o.Err, "none of %s is like that\n", wording.Count(all, "backup"))
+			"reads them and finds damage\n", wording.Count(len(all), "backup"))
+	case shown == 0 && len(all) > 0:
+		fmt.Fprintf(o.Err, "none of %s is like that%s\n", wording.Count(len(all), "backup"),
+			report.Projects(all, o.Project))
 	}
 }
 

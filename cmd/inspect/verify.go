@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/restorefs/restorefs/backupstore"
@@ -29,7 +30,7 @@ func Verify(ctx context.Context, o VerifyOptions) (err error) {
 	for _, ref := range o.Backups {
 		b, err := source.Find(catalog, ref, o.Err)
 		if err != nil {
-			return err
+			return o.comparable(ref, err)
 		}
 		backups = append(backups, b)
 	}
@@ -45,6 +46,22 @@ func Verify(ctx context.Context, o VerifyOptions) (err error) {
 		return o.verify(ctx, catalog, backups, kept)
 	}
 	return o.verifyAll(ctx, catalog, kept)
+}
+
+// comparable adds to the error for a backup that there is not how a file or device of that name is
+// compared with the other one that was named.
+func (o VerifyOptions) comparable(ref string, err error) error {
+	if _, failed := os.Stat(ref); failed != nil || len(o.Backups) != 2 ||
+		!errors.Is(err, backupstore.ErrNoBackup) {
+		return err
+	}
+	other := o.Backups[0]
+	if other == ref {
+		other = o.Backups[1]
+	}
+	return fmt.Errorf("%w\n%s is there, though: to compare it with the backup:\n  %s", err,
+		wording.ShellWord(ref), wording.ShellCommand(
+			[]string{"restorefs", "verify", "--target", ref, other}))
 }
 
 // verifyAll verifies all that Cinder completed, or what is chosen of it.
@@ -66,8 +83,8 @@ func (o VerifyOptions) verifyAll(ctx context.Context, catalog *backupstore.Catal
 	}
 	unseen := source.WholeShare(catalog, len(all))
 	if o.Chosen && len(backups) == 0 && len(all) > 0 {
-		none := fmt.Sprintf("none of %s is like that: nothing was verified",
-			wording.Count(len(all), "backup"))
+		none := fmt.Sprintf("none of %s is like that: nothing was verified%s",
+			wording.Count(len(all), "backup"), report.Projects(all, o.Project))
 		if unseen != nil { // others may be
 			return fmt.Errorf("%s; %w", none, unseen)
 		}

@@ -26,7 +26,7 @@ type Group struct {
 	Flags   []string // their names, in the order in which they are listed
 }
 
-// Usage is a command that can be typed, and what it is good for.
+// Usage is a command that can be typed, and what it is good for; "" if the one before it says so.
 type Usage struct{ What, Line string }
 
 // Topic is what the descriptions of several commands have in common. Help says it in full only when

@@ -30,8 +30,8 @@ func groups() []Group {
 	of("diff", "what is compared", "files")
 	of("ls", "what is listed", "recursive overlay with")
 	of("find", "which files",
-		"all name below type newer min-size max-size ignore-case overlay with")
-	of("find", "what is printed", "long print0")
+		"all name below type newer older min-size max-size ignore-case overlay with")
+	of("find", "what is printed", "sort long print0")
 	of("cp", "how it is copied", "archive force overlay with")
 	of("index", "which backups", "all")
 	of("doctor", "what is examined", "cloud wait")

@@ -56,7 +56,9 @@ func (t *helpText) examples(list []Usage) {
 	}
 	t.title("Examples")
 	for _, e := range list {
-		t.line("  # %s", e.What)
+		if e.What != "" {
+			t.line("  # %s", e.What)
+		}
 		t.line("  %s", e.Line)
 	}
 }

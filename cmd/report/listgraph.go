@@ -29,9 +29,9 @@ func (l Listing) rows(each func(row) bool) {
 	}
 }
 
-// graph draws the chains of a volume: each backup below its parent. Of several that are on one
-// parent, all but the last stand indented, with what is on them, so that a chain goes straight down
-// however long it is.
+// graph draws the chains of a volume: each backup below its parent. ● is a full backup, ↓ one on the
+// backup above it in the same column. Of several that are on one parent, all but the last branch off
+// (├─→), with what is on them, so that a chain goes straight down however long it is.
 type graph struct {
 	children map[string][]*backupstore.Backup // by the id of the parent
 	todo     map[*backupstore.Backup]bool     // not drawn yet
@@ -48,10 +48,10 @@ func chains(backups []*backupstore.Backup) []row {
 		g.todo[b], listed[b.ID] = true, true
 		g.children[b.ParentID] = append(g.children[b.ParentID], b)
 	}
-	full := g.children[""]
+	wholes := g.children[""]
 	delete(g.children, "")
-	for _, b := range full {
-		g.chain(b, "", "")
+	for _, b := range wholes {
+		g.chain(b, "", full)
 	}
 	for _, b := range backups {
 		if listed[b.ParentID] || !g.todo[b] {
@@ -62,30 +62,31 @@ func chains(backups []*backupstore.Backup) []row {
 			why = "not listed"
 		}
 		g.out = append(g.out, row{
-			volume: b.VolumeID, tree: "┬ ", missing: b.ParentID, why: why,
+			volume: b.VolumeID, tree: "○ ", missing: b.ParentID, why: why,
 		})
 		g.below(b.ParentID, "")
 	}
 	for _, b := range backups { // parents that lead back to themselves: only a forged share has any
 		if g.todo[b] {
-			g.chain(b, "", "")
+			g.chain(b, "", full)
 		}
 	}
 	return g.out
 }
 
-// chain draws a backup that begins a line of the tree, and what is on it; first is what stands
-// before it, "" at the top.
+// What is drawn before a backup.
+const (
+	full   = "● "
+	above  = "↓ "   // it is on the one above it
+	branch = "├─→ " // it is on the one to the left and above
+	aside  = "│ "   // before what is on a branch
+)
+
+// chain draws a backup that begins a line of the tree, behind first, and what is on it. indent
+// stands before what goes on below it.
 func (g *graph) chain(b *backupstore.Backup, indent, first string) {
 	g.todo[b] = false
-	switch {
-	case first != "":
-	case len(g.children[b.ID]) > 0:
-		first = "┬ "
-	default:
-		first = "─ "
-	}
-	g.out = append(g.out, row{volume: b.VolumeID, tree: indent + first, backup: b})
+	g.out = append(g.out, row{volume: b.VolumeID, tree: first, backup: b})
 	g.below(b.ID, indent)
 }
 
@@ -96,30 +97,20 @@ const maxIndent = 20
 func (g *graph) below(parent, indent string) {
 	for children := g.children[parent]; len(children) > 0; children = g.children[parent] {
 		last := children[len(children)-1]
-		aside := indent
-		if utf8.RuneCountInString(indent) < 2*maxIndent {
-			aside += "│ "
-		}
 		for _, b := range children[:len(children)-1] {
-			if g.todo[b] {
-				g.chain(b, aside, g.lineOf(b))
+			switch deeper := indent + aside; {
+			case !g.todo[b]:
+			case utf8.RuneCountInString(indent) < 2*maxIndent:
+				g.chain(b, deeper, indent+branch)
+			default: // as far to the right as it may be
+				g.chain(b, indent, indent+branch)
 			}
 		}
 		if !g.todo[last] {
 			return
 		}
 		g.todo[last] = false
-		g.out = append(g.out, row{
-			volume: last.VolumeID, tree: indent + g.lineOf(last), backup: last,
-		})
+		g.out = append(g.out, row{volume: last.VolumeID, tree: indent + above, backup: last})
 		parent = last.ID
 	}
-}
-
-// lineOf returns what stands before a backup that is not the first of its chain.
-func (g *graph) lineOf(b *backupstore.Backup) string {
-	if len(g.children[b.ID]) > 0 {
-		return "├ "
-	}
-	return "└ "
 }

@@ -13,12 +13,12 @@ func TestAGraphHasEachBackupBelowItsParent(t *testing.T) {
 		parents string // of a, b, c and so on; - for a full backup
 		want    string
 	}{
-		"a chain goes straight down":                  {"-ab", "┬ a, ├ b, └ c"},
-		"two full backups":                            {"--", "─ a, ─ b"},
-		"of two on one parent the first stands aside": {"-abad", "┬ a, │ ├ b, │ └ c, ├ d, └ e"},
-		"a parent that is missing":                    {"zza", "┬ z, │ ├ a, │ └ c, └ b"},
-		"parents in a circle are drawn once":          {"cab", "┬ a, ├ b, ├ c"},
-		"a parent of itself":                          {"a", "┬ a"},
+		"a chain goes straight down":                  {"-ab", "● a, ↓ b, ↓ c"},
+		"two full backups":                            {"--", "● a, ● b"},
+		"of two on one parent the first branches off": {"-abad", "● a, ├─→ b, │ ↓ c, ↓ d, ↓ e"},
+		"a parent that is missing":                    {"zza", "○ z, ├─→ a, │ ↓ c, ↓ b"},
+		"parents in a circle are drawn once":          {"cab", "● a, ↓ b, ↓ c"},
+		"a parent of itself":                          {"a", "● a"},
 	} {
 		var all []*backupstore.Backup
 		for i, p := range c.parents {

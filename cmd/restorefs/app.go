@@ -47,8 +47,8 @@ func newApp() *cli.App {
 				Usage: "log what happens to stderr"},
 			&cli.BoolFlag{Name: "debug", Usage: "log every detail to stderr",
 				DisableDefaultText: true},
-			&cli.StringFlag{Name: "log-format", Value: "text",
-				Usage: "log as `FORMAT`: text or json"})
+			&cli.StringFlag{Name: "log-format", DefaultText: "sentences, text in a --log-file",
+				Usage: "log as `FORMAT`: text (key=value, with times) or json"})
 		cmd.Before = func(c *cli.Context) error { return commonOf(c).check(c.String("log-format")) }
 		if !strings.Contains(cmd.Description, "EXIT STATUS") {
 			cmd.Description = strings.TrimSpace(cmd.Description + "\n\n" + exitHelp)

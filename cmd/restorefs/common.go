@@ -42,7 +42,11 @@ func commonOf(c *cli.Context) common {
 	case c.Bool("verbose"):
 		level = slog.LevelInfo
 	}
-	log := console.NewLogger(c.App.ErrWriter, level, c.String("log-format") == "json")
+	format := c.String("log-format")
+	if format == "" && c.IsSet("log-file") { // which has no other times
+		format = console.LogText
+	}
+	log := console.NewLogger(c.App.ErrWriter, level, format)
 	// Whoever needs it as a number says what is wrong with it.
 	memory, _ := sizeOf(c.String("memory"))
 	shares := append(slices.Clone(sharesOf(c.Generic("share"))), "")
@@ -92,7 +96,8 @@ func (o common) check(logFormat string) error {
 	// maxJobs is far above what is of use with any share or machine.
 	const maxJobs = 1024
 	switch n := o.jobs; {
-	case logFormat != "text" && logFormat != "json":
+	case logFormat != console.Sentences && logFormat != console.LogText &&
+		logFormat != console.LogJSON:
 		return cmdline.Usagef("--log-format is text or json, not %q", logFormat)
 	case o.waits && o.share.Policy.Timeout < time.Second:
 		return cmdline.Usagef("--share-timeout must be a second or more, not %v",

@@ -2,11 +2,9 @@ package main
 
 import (
 	"cmp"
-	"time"
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/restorefs/restorefs/backupstore"
 	"github.com/restorefs/restorefs/cmd/browse"
 	"github.com/restorefs/restorefs/cmd/cmdline"
 	"github.com/restorefs/restorefs/cmd/files"
@@ -40,7 +38,11 @@ backups is the file, of which size and time of change? One line each, the newest
 			},
 			&cli.StringFlag{
 				Name:  "newer",
-				Usage: "only files changed at this `TIME` or later (as in BACKUP)",
+				Usage: "only files changed at this `TIME` (\"help time\") or later",
+			},
+			&cli.StringFlag{
+				Name:  "older",
+				Usage: "only files changed before this `TIME`",
 			},
 			&cli.StringFlag{Name: "min-size", Usage: "only files of this `SIZE` or more"},
 			&cli.StringFlag{Name: "max-size", Usage: "only files of this `SIZE` or less"},
@@ -55,6 +57,11 @@ backups is the file, of which size and time of change? One line each, the newest
 				Aliases:            []string{"l"},
 				Usage:              "print what ls prints of each",
 				DisableDefaultText: true,
+			},
+			&cli.StringFlag{
+				Name: "sort",
+				Usage: "the files in the `ORDER` name (the usual), size (largest first) or time " +
+					"(newest last)",
 			},
 			&cli.BoolFlag{
 				Name: "print0",
@@ -95,15 +102,13 @@ func selectOf(c *cli.Context) (want files.Select, err error) {
 	want = files.Select{
 		Pattern: c.Args().Get(1), Kinds: c.String("type"), IgnoreCase: c.Bool("ignore-case"),
 	}
-	var errs [3]error
+	var errs [5]error
 	want.MinBytes, errs[0] = sizeOf(c.String("min-size"))
 	want.MaxBytes, errs[1] = sizeOf(c.String("max-size"))
-	if when := c.String("newer"); when != "" {
-		var span backupstore.Span
-		span, errs[2] = backupstore.ParseTime(when, time.Now())
-		want.Newer = span.From
-	}
-	if err := cmp.Or(errs[0], errs[1], errs[2], want.Check()); err != nil {
+	want.Newer, errs[2] = beginning("newer", c.String("newer"))
+	want.Older, errs[3] = beginning("older", c.String("older"))
+	want.Sort, errs[4] = files.ParseOrder(c.String("sort"))
+	if err := cmp.Or(cmp.Or(errs[:]...), want.Check()); err != nil {
 		return want, cmdline.WrongUsage(err)
 	}
 	if name := c.String("name"); name != "" {

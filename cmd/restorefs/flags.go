@@ -1,10 +1,12 @@
 package main
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/restorefs/restorefs/backupstore"
 	"github.com/restorefs/restorefs/cmd/cmdline"
 	"github.com/restorefs/restorefs/cmd/places"
 )
@@ -74,6 +76,18 @@ func forceFlag(usage string) cli.Flag {
 
 func lookFlag(value time.Duration, usage string) cli.Flag {
 	return &cli.DurationFlag{Name: "look", Value: value, Usage: usage}
+}
+
+// beginning returns the first moment of the TIME that a flag has; the zero time if it is not given.
+func beginning(flag, text string) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	span, err := backupstore.ParseTime(text, time.Now())
+	if err != nil {
+		return time.Time{}, fmt.Errorf("--%s: %w", flag, err)
+	}
+	return span.From, nil
 }
 
 // sizeOf is [cmdline.ParseSize] of a flag that need not be given.

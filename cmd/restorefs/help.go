@@ -15,12 +15,15 @@ func book() manual.Book {
 			Brief: "BACKUP is an id, the start of one, a name, VOLUME@latest or VOLUME@TIME.",
 			Text:  backupHelp,
 		},
+		{Name: "time", Title: "Times", About: "what TIME can be", Text: timeHelp},
 		{
 			Name: "path", Title: "Paths", About: "what PATH can be",
 			Brief: "PATH is a path inside the disk, /etc/fstab, or p2:/etc/fstab for the second " +
 				"partition.",
 			Text: filesHelp,
 		},
+		{Name: "salvage", Title: "Damaged backups", About: "what to do with damaged backups",
+			Text: salvageHelp},
 		{Name: "share", Title: "Share", About: "what --share can be", Text: shareHelp},
 		{Name: "exit", Title: "Exit status", About: "exit codes", Text: exitHelp},
 	})

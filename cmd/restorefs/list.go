@@ -3,15 +3,15 @@ package main
 import (
 	"errors"
 	"fmt"
-	"time"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/restorefs/restorefs/backupstore"
 	"github.com/restorefs/restorefs/cmd/cmdline"
 	"github.com/restorefs/restorefs/cmd/inspect"
 	"github.com/restorefs/restorefs/cmd/process"
 	"github.com/restorefs/restorefs/cmd/report"
+	"github.com/restorefs/restorefs/cmd/wording"
 )
 
 func listCommand() *cli.Command {
@@ -54,7 +54,7 @@ func listCommand() *cli.Command {
 
 func runList(c *cli.Context) error {
 	o := commonOf(c)
-	if err := o.wantArgs(); err != nil {
+	if err := cmdline.WantArgs(o.command, o.args, listedBy(o.arg(0))); err != nil {
 		return err
 	}
 	how := inspect.ListOptions{
@@ -71,6 +71,15 @@ func runList(c *cli.Context) error {
 	}
 	process.KeepSmall()
 	return inspect.List(c.Context, how)
+}
+
+// listedBy says by which flag list takes what was given as an argument.
+func listedBy(word string) string {
+	flag := "--volume"
+	if strings.ContainsAny(word, "*?") {
+		flag = "--name"
+	}
+	return fmt.Sprintf(": did you mean restorefs list %s %s?", flag, wording.ShellWord(word))
 }
 
 // listWords are the values of flags as they were given, which are to be parsed.
@@ -114,12 +123,8 @@ func (w listWords) parseFilter(f *report.Filter) (err error) {
 			return fmt.Errorf("--name: %w", err)
 		}
 	}
-	if text := w.since; text != "" {
-		span, err := backupstore.ParseTime(text, time.Now())
-		if err != nil {
-			return fmt.Errorf("--since: %w", err)
-		}
-		f.Since = span.From
+	if f.Since, err = beginning("since", w.since); err != nil {
+		return err
 	}
 	f.MinSize, err = sizeOf(w.minSize)
 	return err

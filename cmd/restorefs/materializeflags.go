@@ -18,16 +18,16 @@ func niceFlag() cli.Flag {
 
 func reflinkFlag() cli.Flag {
 	return &cli.BoolFlag{Name: "reflink", DisableDefaultText: true,
-		Usage: "have the kernel copy what is not compressed, and verify it in TARGET: a file on " +
-			"the share's file system then shares its blocks (XFS, btrfs), an NFS 4.2 server " +
-			"copies by itself"}
+		Usage: "have the kernel copy what is not compressed, and verify it in TARGET: it shares " +
+			"blocks with the share (XFS, btrfs), or an NFS 4.2 server copies"}
 }
 
 // volumeFlags are the flags of materialize about a volume of a cloud.
 func volumeFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "volume",
-			Usage: "TARGET is the cloud's volume `ID`: restore its name, metadata and more too"},
+			Usage: "TARGET is this `VOLUME` of the cloud, by its id or name: restore its name, " +
+				"metadata and more too"},
 		&cli.StringFlag{Name: "metadata-rule", Value: string(cinderapi.RuleBackup),
 			Usage: "`RULE` for a volume's metadata: backup (as it was when the backup was made) " +
 				"or cinder (as Cinder's own restore does it)"},
@@ -60,8 +60,8 @@ func newVolumeFlags() []cli.Flag {
 			Usage: "instead of TARGET: have Nova attach the volume to this machine, a server of " +
 				"the cloud, and detach it at the end"},
 		&cli.StringFlag{Name: "server",
-			Usage: "the `ID` of the server of the cloud that this machine is, for --attach, or " +
-				"where --volume is attached (asked of the metadata service, or DMI, unless given)"},
+			Usage: "the `ID` of the server of the cloud that this machine is (asked of the " +
+				"metadata service, or DMI, unless given)"},
 		&cli.BoolFlag{Name: "cleanup", DisableDefaultText: true,
 			Usage: "delete it when the restore fails"},
 	}

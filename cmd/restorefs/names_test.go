@@ -48,7 +48,7 @@ func TestABackupIsAskedForByTheNameOfItsVolume(t *testing.T) {
 			storetest.Find(t, list, "chain 1").ID},
 		{"list|--volume|" + name + "|--format|csv", exitcode.Done, "id,volume_id,", "", "chain"},
 		{"list|--name|none*", exitcode.Done, "", "is like that", "BACKUP"},
-		{"list|--state|good", exitcode.Usage, "", "complete, broken or incomplete", ""},
+		{"list|--state|good", exitcode.Usage, "", "complete, broken, incomplete or damaged", ""},
 		{"list|--sort|age", exitcode.Usage, "", "name, time or size", ""},
 		{"list|--since|noon", exitcode.Usage, "", "is no time such as", ""},
 		{"list|--graph|--json", exitcode.Usage, "", "--graph", ""},

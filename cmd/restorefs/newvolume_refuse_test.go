@@ -23,7 +23,7 @@ func TestANewVolumeNeedsFlagsThatFit(t *testing.T) {
 		"no backup": {"--new-volume --device-path lvm", "takes BACKUP, 0 arguments"},
 		"both volumes": {"--new-volume --volume " + cloudTarget + " --device-path lvm b",
 			"say one of them"},
-		"no volume": {"--device-path lvm b", "say --new-volume or --volume ID"},
+		"no volume": {"--device-path lvm b", "say --new-volume or --volume VOLUME"},
 		"both places": {"--new-volume --device-path lvm --attach b",
 			"exclude each other"},
 		"no such place": {"--new-volume --device-path iscsi b",

@@ -46,5 +46,19 @@ func kinds() (list []string) {
 	return list
 }
 
+// KindOf returns the kind, as contents names it, of a file system that was opened and says what it
+// is, "" if there is none.
+func KindOf(info Info) string {
+	for _, kind := range kinds() {
+		if strings.EqualFold(kind, info.Kind) {
+			return kind
+		}
+	}
+	if strings.HasPrefix(info.Kind, "FAT") { // with the number of its bits
+		return "FAT"
+	}
+	return ""
+}
+
 // Kinds names the kinds of file systems that can be read, for people.
 func Kinds() string { return strings.Join(kinds(), ", ") }

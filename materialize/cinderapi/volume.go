@@ -21,6 +21,7 @@ type Volume struct {
 	Encrypted        bool    `json:"encrypted"`
 	Multiattach      bool    `json:"multiattach"`
 	AvailabilityZone string  `json:"availability_zone"`
+	CreatedAt        string  `json:"created_at"`        // UTC, ISO 8601 without a zone
 	VolumeType       *string `json:"volume_type"`       // its name
 	VolumeTypeID     *string `json:"volume_type_id"`    // since 3.63
 	EncryptionKeyID  *string `json:"encryption_key_id"` // since 3.64

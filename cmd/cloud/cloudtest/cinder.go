@@ -23,6 +23,7 @@ type Cinder struct {
 	Volume   map[string]any    // what GET shows, except for the following
 	Metadata map[string]string // of the volume
 	Image    map[string]string
+	Others   []map[string]any // volumes that lists show as well
 	OnLook   func(looks int) // called before each GET of the volume is answered
 
 	mu     sync.Mutex
@@ -94,6 +95,8 @@ func (f *Cinder) answer(w http.ResponseWriter, r *http.Request, body request, te
 	case "GET /v3/":
 		io.WriteString(w, `{"versions": [{"id": "v3.0", "status": "CURRENT", `+
 			`"version": "3.70", "min_version": "3.0"}]}`)
+	case "GET /v3/" + Project + "/volumes/detail":
+		reply(f.page(r.URL.Query().Get("marker")))
 	case "GET " + root:
 		if f.looks++; f.OnLook != nil {
 			f.OnLook(f.looks)
@@ -127,6 +130,23 @@ func (f *Cinder) answer(w http.ResponseWriter, r *http.Request, body request, te
 			`{"itemNotFound": {"code": 404, "message": "Volume %s could not be found."}}`,
 			filepath.Base(r.URL.Path))
 	}
+}
+
+// page is a page of the list of volumes, which are two on each, whatever was asked for.
+func (f *Cinder) page(marker string) map[string]any {
+	const size = 2
+	all := append([]map[string]any{f.Volume}, f.Others...)
+	for i, v := range all {
+		if v["id"] == marker {
+			all = all[i+1:]
+			break
+		}
+	}
+	answer := map[string]any{"volumes": all[:min(size, len(all))]}
+	if len(all) > size {
+		answer["volumes_links"] = []any{map[string]any{"rel": "next", "href": "http://inside/"}}
+	}
+	return answer
 }
 
 var schemaKey = regexp.MustCompile(`^[a-zA-Z0-9-_:. /]+$`)
