@@ -24,7 +24,7 @@ type Cinder struct {
 	Metadata map[string]string // of the volume
 	Image    map[string]string
 	Others   []map[string]any // volumes that lists show as well
-	OnLook   func(looks int) // called before each GET of the volume is answered
+	OnLook   func(looks int)  // called before each GET of the volume is answered
 
 	mu     sync.Mutex
 	id     string
