@@ -105,8 +105,8 @@ func selectOf(c *cli.Context) (want files.Select, err error) {
 	var errs [5]error
 	want.MinBytes, errs[0] = sizeOf(c.String("min-size"))
 	want.MaxBytes, errs[1] = sizeOf(c.String("max-size"))
-	want.Newer, errs[2] = beginning("newer", c.String("newer"))
-	want.Older, errs[3] = beginning("older", c.String("older"))
+	want.Newer, errs[2] = beginningOf("newer", c.String("newer"))
+	want.Older, errs[3] = beginningOf("older", c.String("older"))
 	want.Sort, errs[4] = files.ParseOrder(c.String("sort"))
 	if err := cmp.Or(cmp.Or(errs[:]...), want.Check()); err != nil {
 		return want, cmdline.WrongUsage(err)

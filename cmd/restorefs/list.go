@@ -123,7 +123,7 @@ func (w listWords) parseFilter(f *report.Filter) (err error) {
 			return fmt.Errorf("--name: %w", err)
 		}
 	}
-	if f.Since, err = beginning("since", w.since); err != nil {
+	if f.Since, err = beginningOf("since", w.since); err != nil {
 		return err
 	}
 	f.MinSize, err = sizeOf(w.minSize)
