@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -75,8 +76,8 @@ func FuzzPage(f *testing.F) {
 		`<Owner><ID/></Owner></Contents><CommonPrefixes><Prefix>p/</Prefix></CommonPrefixes></ListBucketResult>`))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		p, err := parsePage(text)
-		if err != nil {
-			return
+		if err != nil || strings.ContainsAny(string(text), ":\r\n") || strings.Contains(string(text), "&#") {
+			return // prefixes and ends of lines are another's business in encoding/xml
 		}
 		var other struct {
 			XMLName  xml.Name `xml:"ListBucketResult"`
@@ -90,10 +91,10 @@ func FuzzPage(f *testing.F) {
 		}
 		var want, got []string
 		for _, c := range other.Contents {
-			want = append(want, c.Key[len(c.Key)-1])
+			want = append(want, slices.Concat([]string{""}, c.Key)[len(c.Key)])
 		}
 		for _, c := range other.Prefixes {
-			want = append(want, c.Prefix[len(c.Prefix)-1])
+			want = append(want, slices.Concat([]string{""}, c.Prefix)[len(c.Prefix)])
 		}
 		for _, prefixes := range []bool{false, true} {
 			for _, n := range p.names {
@@ -106,7 +107,7 @@ func FuzzPage(f *testing.F) {
 			t.Fatalf("%q is read as %q, not %q", text, got, want)
 		}
 		for _, w := range want {
-			if !strings.Contains(strings.Join(got, "\n"), strings.ReplaceAll(w, "\r", "")) && !strings.Contains(w, "\n") {
+			if !slices.Contains(got, w) {
 				t.Fatalf("%q is read as %q, not %q", text, got, want)
 			}
 		}
