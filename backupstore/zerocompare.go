@@ -241,6 +241,10 @@ func (v *Volume) compareZeroRange(ctx context.Context, ref int, c *zeroCheck,
 			continue
 		}
 		for at, stop := max(e.off, off), min(e.end, end); at < stop; {
+			if n := v.knownZero(ctx, ref, at, stop); n > 0 {
+				at += n
+				continue
+			}
 			p := buf[:min(int64(len(buf)), stop-at)]
 			err := v.readObject(ctx, ref, p, at-v.objects[ref].Offset)
 			if err == nil && isZero(p) {
@@ -266,6 +270,21 @@ func (v *Volume) compareZeroRange(ctx context.Context, ref int, c *zeroCheck,
 		}
 	}
 	return nil
+}
+
+// knownZero returns of how many bytes of an object from the volume offset off on, up to end, its
+// index says that they are zero. An object that was proven is read: its file may have changed.
+func (v *Volume) knownZero(ctx context.Context, ref int, off, end int64) int64 {
+	o := &v.objects[ref]
+	if _, proven := v.proofs.of(ref); proven {
+		return 0
+	}
+	live, err := v.catalog.live.get(ctx, v.chain[o.layer], o.Object)
+	if err != nil {
+		return 0 // reading says why
+	}
+	defer v.catalog.live.release(live)
+	return live.value.KnownZero(off-o.Offset, end-o.Offset)
 }
 
 // denyZeros notes which blocks of p, which lies at off, are not zero.

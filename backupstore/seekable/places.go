@@ -26,6 +26,21 @@ func (o *Object) Start(off int64) int64 {
 	return at
 }
 
+// KnownZero returns of how many of the bytes [off, end) from off on a read would take it from the
+// index that they are zero, so that reading them tells no more than this.
+func (o *Object) KnownZero(off, end int64) int64 {
+	if o.index == nil || off >= end {
+		return 0
+	}
+	if behind, _ := o.behind(off); behind != nil {
+		return 0
+	}
+	if start, n := o.index.NextZero(off, off+o.beforeEntry(off, end-off)); n > 0 && start == off {
+		return n
+	}
+	return 0
+}
+
 // Enterable reports whether the object can be entered anywhere without decoding
 // most of it.
 func (o *Object) Enterable() bool { return o.alg == Raw || o.index != nil && o.index.Complete() }

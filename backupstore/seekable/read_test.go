@@ -289,6 +289,40 @@ func TestZerosAreNotDecodedOnceTheyAreKnown(t *testing.T) {
 	}
 }
 
+func TestWhatIsKnownToBeZeroIsZero(t *testing.T) {
+	for _, s := range indexedSamples(t) {
+		t.Run(s.name, func(t *testing.T) {
+			o := s.open(newEngine(t, Options{}), "x")
+			defer o.Close()
+			if n := o.KnownZero(0, o.Length()); n != 0 {
+				t.Errorf("%d bytes are known without an index", n)
+			}
+			build(t, o, o.Length())
+			zeros := int64(0)
+			for off := int64(0); off < o.Length(); off++ {
+				n := o.KnownZero(off, o.Length())
+				if part := o.KnownZero(off, min(off+100, o.Length())); part != min(n, 100) {
+					t.Fatalf("%d bytes at %d are known, and %d of 100", n, off, part)
+				}
+				if n == 0 {
+					off += 1000
+					continue
+				}
+				if len(bytes.Trim(s.want[off:off+n], "\x00")) > 0 {
+					t.Fatalf("%d bytes at %d are not zero", n, off)
+				}
+				zeros, off = zeros+n, off+n
+			}
+			if zeros < 1<<20-128<<10 {
+				t.Errorf("only %d bytes are known to be zero", zeros)
+			}
+			if n := o.KnownZero(o.Length(), o.Length()); n != 0 {
+				t.Errorf("%d bytes behind the end", n)
+			}
+		})
+	}
+}
+
 func TestWithoutBuildingNothingIsBuiltAndAllReads(t *testing.T) {
 	for _, s := range indexedSamples(t) {
 		t.Run(s.name, func(t *testing.T) {

@@ -21,6 +21,7 @@ type Disk struct {
 	*backupstore.Volume
 	cached  *cache.Cached
 	reader  *cache.Reader
+	holes   holes
 	close   func()
 	indexer *indexer
 	meter   *meter
