@@ -40,8 +40,8 @@ func (g *group) states(list []any, name, depth int) raidStates {
 	return states
 }
 
-// state returns the state of a copy; nil if there is none. It is read once: a text can name one many
-// times, as it can a copy.
+// state returns the state of a copy; nil if there is none. It is read once: a text can name a state
+// many times, as it can a copy.
 func (g *group) state(name string, depth int) *raidState {
 	s, known := g.raids[name]
 	if !known {
