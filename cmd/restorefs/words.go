@@ -20,7 +20,8 @@ Behind a date or a time of day may stand Z, UTC or an offset: 2026-01-05T11:30+0
 Of a day, VOLUME@DAY means its end: the newest complete backup of that day, or before
 it. --since DAY and --newer DAY mean its beginning: what is of that day, or later.
 --older DAY means its beginning as well: what is from before that day. Of any other
-TIME all of them mean the moment itself. What a day or "2h" came to is told.`
+TIME all of them mean the moment itself. VOLUME@2h, VOLUME@yesterday and the like
+tell which moment that is; flags do not.`
 
 const salvageHelp = `A damaged backup has bytes that are not what Cinder wrote; a broken one lacks a file
 that it needs. What another backup of the volume has unchanged is taken from there
