@@ -7,6 +7,8 @@
 #   VERSION      what "restorefs --version" says; by default as make build has it
 #   ARCHES       of amd64, arm64; by default both
 #   FORMATS      of deb, rpm, tar; by default all
+#   MAINTAINER   whom deb and rpm name, as "NAME <ADDRESS>"; by default an address that nobody
+#                reads (RFC 6761, .invalid), for whoever makes packages is to be asked about them
 set -euo pipefail
 cd "$(dirname "$0")/.."
 umask 022
@@ -18,6 +20,14 @@ GOSUMDB=$("$GO" env GOSUMDB)
 export GOPROXY GOSUMDB GOENV=off GOFIPS140=off
 export GOFLAGS=-buildvcs=false GOAMD64=v1 GOARM64=v8.0 GOEXPERIMENT='' CGO_ENABLED=0
 unset GOOS GOARCH
+
+# As Debian's policy has it (5.6.2).
+export MAINTAINER=${MAINTAINER:-restorefs maintainers <maintainers@restorefs.invalid>}
+form='^[^<>[:space:]][^<>[:cntrl:]]* <[^<>@[:space:]]+@[^<>@[:space:]]+>$'
+if ! [[ $MAINTAINER =~ $form ]]; then
+  printf 'packages.sh: MAINTAINER is %q: give it as "NAME <ADDRESS>"\n' "$MAINTAINER" >&2
+  exit 2
+fi
 
 # The one version of the packager that the packages are checked with. It is no dependency of
 # the program.

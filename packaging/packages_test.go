@@ -170,6 +170,10 @@ func debFiles(t *testing.T, path string) (files []string) {
 }
 
 func sameFiles(t *testing.T, made string) {
+	first := made + "/restorefs_" + newPackage + "_amd64.deb"
+	if got := strings.TrimSpace(run(t, nil, "dpkg-deb", "-f", first, "Maintainer")); got != maintainer {
+		t.Errorf("the deb's maintainer is %s", got)
+	}
 	deb := debFiles(t, made+"/restorefs_"+newPackage+"_amd64.deb")
 	for _, arch := range arches() {
 		if files := debFiles(t, made+"/restorefs_"+newPackage+"_"+arch.deb+".deb"); !slices.Equal(files, deb) {
@@ -221,8 +225,8 @@ func rpmTakes(t *testing.T, made string) {
 		arch := arch.rpm
 		path := made + "/restorefs-" + newPackage + "-1." + arch + ".rpm"
 		run(t, nil, "rpm", "-K", "--nosignature", path)
-		about := run(t, nil, "rpm", "-qp", "--nosignature", "--qf", "%{NAME} %{VERSION} %{ARCH} %{LICENSE} %{BUILDTIME} %{BUILDHOST}", path)
-		if want := "restorefs " + newPackage + " " + arch + " Apache-2.0 1796000000 restorefs"; about != want {
+		about := run(t, nil, "rpm", "-qp", "--nosignature", "--qf", "%{NAME} %{VERSION} %{ARCH} %{LICENSE} %{BUILDTIME} %{BUILDHOST} %{PACKAGER}", path)
+		if want := "restorefs " + newPackage + " " + arch + " Apache-2.0 1796000000 restorefs " + maintainer; about != want {
 			t.Errorf("%s, not %s", about, want)
 		}
 		if requires := run(t, nil, "rpm", "-qp", "--nosignature", "--requires", path); strings.Contains(requires, "lib") {
