@@ -39,6 +39,12 @@ const (
 //go:noescape
 func loopBMI2(l *loop) (end loopEnd)
 
+// refsRoom is how many notes the loop needs room for that begins so many bytes behind low. A match
+// takes three bytes, and reaches beyond low only within a window behind it. One more is never used:
+// a pointer just behind all of them would be one into other memory, at which the garbage collector
+// ends the program where that is free.
+func refsRoom(behind int) int { return max(0, windowBytes-behind)/3 + 2 }
+
 // fastest is fast by the loop for this processor. It needs hasLoop.
 func (c *core) fastest(stop int) (wrong string) {
 	inBase := unsafe.Pointer(unsafe.SliceData(c.in.buf))
@@ -53,8 +59,7 @@ func (c *core) fastest(stop int) (wrong string) {
 	m := c.marks
 	if m != nil && m.recording {
 		l.history = uint64(m.history)
-		// A match takes three bytes, and reaches beyond low only within a window behind it.
-		m.refs = slices.Grow(m.refs, max(0, windowBytes-(c.pos-low))/3+1)
+		m.refs = slices.Grow(m.refs, refsRoom(c.pos-low))
 		l.refs = unsafe.Pointer(unsafe.SliceData(m.refs[len(m.refs):cap(m.refs)]))
 	}
 	end := loopBMI2(&l)
