@@ -26,6 +26,10 @@ type Header struct {
 	sum     [sha256.Size]byte // of its bytes, with all that unlocking depends on
 }
 
+// Linear says whether the plain volume is what lies from Start on, in order. Within an image its
+// clusters lie in any order.
+func (h *Header) Linear() bool { return h.image == nil }
+
 // Slot is a place of the volume key, encrypted with what becomes of a passphrase.
 type Slot struct {
 	Number     int

@@ -81,7 +81,7 @@ func (d *volume) readQcow2(head []byte) (*Header, error) {
 		h.Slots[i].offset += at
 	}
 	h.image, h.Start, h.Size = m, 0, m.size/sector*sector
-	h.sum = sumOf(append(h.sum[:], head...))
+	h.sum = sumOf(h.sum[:], head, binary.BigEndian.AppendUint64(nil, uint64(d.size)))
 	h.Notes = append(h.Notes, "it is within a qcow2 image, as Cinder's NFS driver makes it")
 	return h, nil
 }

@@ -44,7 +44,7 @@ func TestADiskWithinAnEncryptedQcow2ImageIsRead(t *testing.T) {
 		disk := k.On(m.reader())
 		got := make([]byte, len(m.plain))
 		if n, err := disk.ReadAt(got, 0); err != nil || !bytes.Equal(got, m.plain) ||
-			k.Size() != int64(n) {
+			k.Size() != int64(n) || k.Header().Linear() {
 			t.Errorf("%s: %d of %d bytes, %v, or they differ", options, n, len(m.plain), err)
 		}
 		for range 200 {
@@ -101,6 +101,11 @@ func TestAQcow2ImageIsRefusedWithWords(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer k.Close()
+	longer := append(m.luks[:len(m.luks):len(m.luks)], make([]byte, 1<<20)...)
+	if h, err := Read(bytes.NewReader(longer), int64(len(longer))); err != nil ||
+		h.ID() == k.Header().ID() {
+		t.Errorf("a volume where clusters can lie farther behind has the same key: %v", err)
+	}
 	table := int(binary.BigEndian.Uint64(m.luks[40:]))
 	first := int(binary.BigEndian.Uint64(m.luks[table:]) & entryOffset)
 	for what, c := range map[string]struct {
