@@ -34,7 +34,7 @@ type Result struct {
 
 	// Healed lists damaged ranges that were read from other backups of the volume instead, Lost
 	// those that could not be read at all (Options.Salvage). Both are in order, and lie on the disk
-	// that is written: with Options.Unlock the plain one.
+	// that is written: with Options.Unlock the plain one, all of it where that is within an image.
 	Healed, Lost []Range
 	// Map is the file with a ddrescue map of Lost. "" means that nothing is lost, or that writing
 	// it failed with MapErr.

@@ -12,8 +12,9 @@ import (
 // decrypted is the plain disk of an encrypted volume. All of it is data: what was never written is
 // zeros only before it is decrypted. It has no digests.
 type decrypted struct {
-	base materialize.Source
-	disk luks.Disk
+	base   materialize.Source
+	disk   luks.Disk
+	linear bool // disk.Header().Linear()
 }
 
 var _ materialize.Source = (*decrypted)(nil)
@@ -67,12 +68,17 @@ func (d *decrypted) Differs(context.Context, []byte, int64) ([]materialize.Range
 	return nil, materialize.ErrNoDigests
 }
 
-// below returns the ranges of the encrypted volume that ranges of the plain disk are made of.
+// below returns the ranges of the encrypted volume that ranges of the plain disk are made of; all
+// of it where their places are not known without reading it.
 func (d *decrypted) below(
 	ranges iter.Seq2[materialize.Range, error],
 ) iter.Seq2[materialize.Range, error] {
 	return func(yield func(materialize.Range, error) bool) {
 		for r, err := range ranges {
+			if !d.linear && err == nil {
+				yield(materialize.Range{Len: d.base.Size()}, nil)
+				return
+			}
 			r.Off += d.disk.Header().Start
 			if left := d.base.Size() - r.Off; r.Len > left {
 				r.Len = max(left, 0)
@@ -85,8 +91,12 @@ func (d *decrypted) below(
 }
 
 // above returns the whole sectors of the plain disk that are made of ranges of the encrypted
-// volume, which are in order; those of the header and behind the data make none.
+// volume, which are in order; those of the header and behind the data make none. Where their places
+// are not known it returns all of the disk: any part of it may be made of them.
 func (d *decrypted) above(ranges []materialize.Range) []materialize.Range {
+	if !d.linear && len(ranges) > 0 {
+		return []materialize.Range{{Len: d.Size()}}
+	}
 	var out []materialize.Range
 	h := d.disk.Header()
 	each, done := int64(h.SectorBytes), int64(0)

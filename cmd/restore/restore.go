@@ -239,7 +239,7 @@ func (r *Restore) decrypt(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.plain = &decrypted{r.volume, disk}
+	r.plain = &decrypted{r.volume, disk, disk.Header().Linear()}
 	r.volume = r.plain
 	return nil
 }
