@@ -6,16 +6,19 @@ import (
 	"fmt"
 	"hash/crc32"
 	"time"
+
+	"github.com/restorefs/restorefs/fusefs/overlay/pagefile"
 )
 
 // The layout of the map file; docs/overlay-format.md describes it.
 const (
 	blockBytes = 4096 // the unit of the overlay
 
-	slotBytes = 4096 // of a copy of the header, and of a slot
+	slotBytes = pagefile.SlotBytes // of a copy of the header, and of a slot
 	// both copies, at the start of the map and at the end of the data file
 	headerBytes = 2 * slotBytes
-	pageBytes   = 2 * slotBytes // the two slots of a page
+	pageBytes   = pagefile.PageBytes // the two slots of a page
+	pageBlocks  = pagefile.PageBits  // blocks that a page tells about: 124 MiB
 
 	version  = 2
 	maxIDLen = 128
@@ -62,6 +65,14 @@ func validID(id string) bool {
 
 // blocks is the number of blocks of the volume, the last perhaps short.
 func (k Key) blocks() int64 { return (k.Size-1)/blockBytes + 1 }
+
+// pageBits is how many blocks of the volume a page tells about.
+func (k Key) pageBits(index int64) int64 { return min(pageBlocks, k.blocks()-index*pageBlocks) }
+
+// slotOffset is the offset of a slot of a page in the map file.
+func slotOffset(index int64, slot int) int64 {
+	return headerBytes + index*pageBytes + int64(slot)*slotBytes
+}
 
 func (k Key) pages() int64 { return (k.blocks()-1)/pageBlocks + 1 }
 

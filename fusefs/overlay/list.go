@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/restorefs/restorefs/cache/private/lock"
+	"github.com/restorefs/restorefs/fusefs/overlay/pagefile"
 )
 
 // Info describes an overlay.
@@ -145,9 +146,9 @@ func written(index file, h *header) (n int64, err error) {
 			return 0, err
 		}
 		if p.words != nil {
-			n += count(p.words) * blockBytes
+			n += pagefile.Count(p.words) * blockBytes
 			if last := h.key.blocks() - 1; last/pageBlocks == i &&
-				nextSet(p.words, int(last%pageBlocks), pageBlocks) < pageBlocks {
+				pagefile.NextSet(p.words, int(last%pageBlocks), pageBlocks) < pageBlocks {
 				n -= h.key.blocks()*blockBytes - h.key.Size // the last block is short
 			}
 		}

@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"sync"
 	"time"
+
+	"github.com/restorefs/restorefs/fusefs/overlay/claim"
 )
 
 // Base is the volume below an overlay: Key.Size bytes that never change. It is
@@ -39,7 +41,7 @@ type Overlay struct {
 	// files and write the map.
 	token chan struct{}
 
-	changing ranges // being changed by a write or Zero
+	changing claim.Ranges // being changed by a write or Zero
 
 	mu      sync.Mutex
 	exists  bool            // the files have been made

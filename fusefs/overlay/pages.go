@@ -6,13 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"github.com/restorefs/restorefs/fusefs/overlay/pagefile"
 )
 
 // page is a page of the map in memory. Overlay.mu guards its fields, except
 // that while loading is open they belong to the goroutine that loads the page.
 type page struct {
 	index int64
-	words *[pageWords]uint64 // nil: no bit is set
+	words *pagefile.Words // nil: no bit is set
 
 	generation uint64 // of the page in the file; 0: the file has none
 	roomy      bool   // space for both slots has been allocated in the file
@@ -106,7 +108,13 @@ func (o *Overlay) load(p *page) error {
 		}
 		return fmt.Errorf("read the map of backup %s: %w", o.key.Backup, err)
 	}
-	words, generation, doubt, err := decodePage(both[:], o.header.nonce, p.index, o.key.blocks())
+	words, generation, doubt, err := pagefile.Decode(both[:], o.header.nonce, p.index,
+		o.key.pageBits(p.index))
+	if errors.Is(err, pagefile.ErrDamaged) {
+		err = damaged("page %d of its map, for %d bytes from %d on: put both files back from a "+
+			"copy, or discard the overlay", p.index, o.key.pageBits(p.index)*blockBytes,
+			p.index*pageBlocks*blockBytes)
+	}
 	if err != nil {
 		return fmt.Errorf("read the map of backup %s: %w", o.key.Backup, err)
 	}
@@ -121,7 +129,7 @@ func (o *Overlay) load(p *page) error {
 
 // loaded calls f with the words of a page while they cannot change; nil words
 // are all clear.
-func (o *Overlay) loaded(p *page, f func(words *[pageWords]uint64)) {
+func (o *Overlay) loaded(p *page, f func(words *pagefile.Words)) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	f(p.words)
@@ -134,9 +142,9 @@ func (o *Overlay) set(p *page, from, end int64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if p.words == nil {
-		p.words = new([pageWords]uint64)
+		p.words = new(pagefile.Words)
 	}
-	if setRange(p.words, int(from), int(end)) && !p.dirty {
+	if pagefile.SetRange(p.words, int(from), int(end)) && !p.dirty {
 		p.dirty = true
 		o.dirty++
 	}

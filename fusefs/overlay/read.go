@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"io"
+
+	"github.com/restorefs/restorefs/fusefs/overlay/pagefile"
 )
 
 // Next returns where the run that starts at off ends, within [off, end), and
@@ -41,15 +43,15 @@ func (o *Overlay) nextInPage(ctx context.Context, off, end int64) (stop int64, w
 	defer o.unpin(p)
 	first := index * pageBlocks
 	from, to := int(block-first), int(min(pageBlocks, roundUp(end)/blockBytes-first))
-	o.loaded(p, func(words *[pageWords]uint64) {
+	o.loaded(p, func(words *pagefile.Words) {
 		if words == nil {
 			from = to
 			return
 		}
-		if written = nextSet(words, from, to) == from; written {
-			from = nextClear(words, from, to)
+		if written = pagefile.NextSet(words, from, to) == from; written {
+			from = pagefile.NextClear(words, from, to)
 		} else {
-			from = nextSet(words, from, to)
+			from = pagefile.NextSet(words, from, to)
 		}
 	})
 	return min(end, (first+int64(from))*blockBytes), written, nil

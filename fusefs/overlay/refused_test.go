@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/restorefs/restorefs/fusefs/overlay/pagefile"
 )
 
 func TestAnOverlayIsForOneAtATime(t *testing.T) {
@@ -288,10 +290,10 @@ func seal(m []byte) {
 	if len(m) < headerBytes {
 		return
 	}
-	for at := headerBytes; at+sectorBytes <= len(m); at += sectorBytes {
+	for at := headerBytes; at+pagefile.SectorBytes <= len(m); at += pagefile.SectorBytes {
 		s := (at - headerBytes) / slotBytes
-		p := place{[16]byte(m[16:32]), int64(s / 2), s % 2}
-		binary.LittleEndian.PutUint32(m[at:], p.checksum((at-headerBytes)%slotBytes/sectorBytes, m[at:at+sectorBytes]))
+		p := pagefile.Place{Nonce: [16]byte(m[16:32]), Index: int64(s / 2), Slot: s % 2}
+		binary.LittleEndian.PutUint32(m[at:], p.Checksum((at-headerBytes)%slotBytes/pagefile.SectorBytes, m[at:at+pagefile.SectorBytes]))
 	}
 }
 

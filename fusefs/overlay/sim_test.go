@@ -345,3 +345,5 @@ func (m *base) NextData(ctx context.Context, off, end int64) (start, stop int64,
 	}
 	return end, end, ctx.Err()
 }
+
+func allZero(p []byte) bool { return len(bytes.Trim(p, "\x00")) == 0 }

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"github.com/restorefs/restorefs/fusefs/overlay/pagefile"
 )
 
 // pageCopy is a copy of a page, to be written to the map file.
 type pageCopy struct {
 	page       *page
-	words      [pageWords]uint64
+	words      pagefile.Words
 	generation uint64
 }
 
@@ -95,9 +97,10 @@ func (o *Overlay) writeMap(pages []*pageCopy) error {
 	}
 	b := make([]byte, slotBytes)
 	for _, s := range pages {
-		at := place{o.header.nonce, s.page.index, slotFor(s.generation)}
-		encodeSlot(b, at, newStamp(s.generation), &s.words)
-		if _, err := o.index.WriteAt(b, slotOffset(at.index, at.slot)); err != nil {
+		at := pagefile.Place{Nonce: o.header.nonce, Index: s.page.index}
+		pagefile.Encode(b, at, s.generation, &s.words)
+		slot := pagefile.SlotFor(s.generation)
+		if _, err := o.index.WriteAt(b, slotOffset(s.page.index, slot)); err != nil {
 			return err
 		}
 	}

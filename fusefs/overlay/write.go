@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"syscall"
 	"time"
+
+	"github.com/restorefs/restorefs/fusefs/overlay/pagefile"
 )
 
 // WriteAt writes p, which lies inside the volume, at off. If it fails, any part
@@ -27,7 +29,7 @@ func (o *Overlay) WriteAt(ctx context.Context, p []byte, off int64) error {
 // change runs f, which changes [off, end), while no other goroutine changes
 // these blocks.
 func (o *Overlay) change(ctx context.Context, doing string, off, end int64, f func() error) error {
-	unlock, err := o.changing.lock(ctx, off/blockBytes*blockBytes, roundUp(end))
+	unlock, err := o.changing.Claim(ctx, off/blockBytes*blockBytes, roundUp(end))
 	if err != nil {
 		return o.wrap(doing, off, err)
 	}
@@ -192,7 +194,7 @@ func (o *Overlay) partial(off, end int64) bool {
 // block.
 func (o *Overlay) copyUp(ctx context.Context, pg *page, block int64) ([]byte, error) {
 	var has bool
-	o.loaded(pg, func(words *[pageWords]uint64) {
+	o.loaded(pg, func(words *pagefile.Words) {
 		bit := block - pg.index*pageBlocks
 		has = words != nil && words[bit/64]>>(bit%64)&1 == 1
 	})

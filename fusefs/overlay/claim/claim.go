@@ -1,13 +1,15 @@
-package overlay
+// Package claim keeps goroutines that change overlapping ranges out of each other's way, without a
+// lock that is held across I/O.
+package claim
 
 import (
 	"context"
 	"sync"
 )
 
-// ranges is the set of ranges that are being changed: a goroutine that wants to
-// change an overlapping one waits. The zero value is empty.
-type ranges struct {
+// Ranges is the set of ranges that are being changed: a goroutine that wants to
+// change an overlapping one waits. The zero value is empty. It is safe for concurrent use.
+type Ranges struct {
 	mu      sync.Mutex
 	held    map[*held]struct{}
 	changed chan struct{} // closed at the next release; nil: no goroutine waits
@@ -15,8 +17,9 @@ type ranges struct {
 
 type held struct{ off, end int64 }
 
-// lock locks [off, end) until unlock is called.
-func (r *ranges) lock(ctx context.Context, off, end int64) (unlock func(), err error) {
+// Claim claims [off, end) until release is called. It waits, until ctx ends, while another range is
+// claimed that overlaps.
+func (r *Ranges) Claim(ctx context.Context, off, end int64) (release func(), err error) {
 	h := &held{off, end}
 	for {
 		wait := r.try(h)
@@ -31,7 +34,7 @@ func (r *ranges) lock(ctx context.Context, off, end int64) (unlock func(), err e
 	}
 }
 
-func (r *ranges) try(h *held) (wait <-chan struct{}) {
+func (r *Ranges) try(h *held) (wait <-chan struct{}) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for other := range r.held {
@@ -49,7 +52,7 @@ func (r *ranges) try(h *held) (wait <-chan struct{}) {
 	return nil
 }
 
-func (r *ranges) release(h *held) {
+func (r *Ranges) release(h *held) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.held, h)

@@ -1,4 +1,4 @@
-package overlay
+package pagefile
 
 import (
 	"bytes"
@@ -7,12 +7,12 @@ import (
 	"testing"
 )
 
-var testPlace = place{nonce: [16]byte{9}, index: 3}
+var testPlace = Place{Nonce: [16]byte{9}, Index: 3}
 
 // page is the two slots of testPlace after so many commits, each of which set
 // the bit of its generation.
 func pageAfter(commits int) []byte {
-	both := make([]byte, pageBytes)
+	both := make([]byte, PageBytes)
 	for g := 1; g <= commits; g++ {
 		commit(both, uint64(g), g)
 	}
@@ -21,21 +21,21 @@ func pageAfter(commits int) []byte {
 
 // commit writes the bits 1 to last as a generation.
 func commit(both []byte, generation uint64, last int) {
-	var words [pageWords]uint64
+	var words Words
 	for i := 1; i <= last; i++ {
-		setRange(&words, i*900, i*900+1) // in sector after sector
+		SetRange(&words, i*900, i*900+1) // in sector after sector
 	}
 	p := testPlace
-	p.slot = slotFor(generation)
-	encodeSlot(both[p.slot*slotBytes:][:slotBytes], p, newStamp(generation), &words)
+	p.Slot = SlotFor(generation)
+	Encode(both[p.Slot*SlotBytes:][:SlotBytes], p, generation, &words)
 }
 
-const enoughBlocks = 100 * pageBlocks
+const enoughBits = 100 * PageBits
 
 func decodeTest(both []byte) (bits int64, generation uint64, doubt bool, err error) {
-	words, generation, doubt, err := decodePage(both, testPlace.nonce, testPlace.index, enoughBlocks)
+	words, generation, doubt, err := Decode(both, testPlace.Nonce, testPlace.Index, enoughBits)
 	if words != nil {
-		bits = count(words)
+		bits = Count(words)
 	}
 	return bits, generation, doubt, err
 }
@@ -64,8 +64,8 @@ func TestAWriteThatIsCutOffLeavesWhatWasPromised(t *testing.T) {
 				arrived := random.IntN(1<<sectors - 1) // never all
 				for k := range sectors {
 					if arrived>>k&1 == 1 {
-						at := slotFor(next)*slotBytes + k*sectorBytes
-						copy(both[at:at+sectorBytes], after[at:])
+						at := SlotFor(next)*SlotBytes + k*SectorBytes
+						copy(both[at:at+SectorBytes], after[at:])
 					}
 				}
 			}
@@ -82,7 +82,7 @@ func TestAFlippedBitNeverGivesAnOlderPage(t *testing.T) {
 	for commits := 1; commits < 5; commits++ {
 		good := pageAfter(commits)
 		errs := 0
-		for bit := range pageBytes * 8 {
+		for bit := range PageBytes * 8 {
 			both := bytes.Clone(good)
 			both[bit/8] ^= 1 << (bit % 8)
 			bits, generation, doubt, err := decodeTest(both)
@@ -93,18 +93,18 @@ func TestAFlippedBitNeverGivesAnOlderPage(t *testing.T) {
 				t.Fatalf("after %d commits, bit %d: %d bits of generation %d, doubt %v, %v", commits, bit, bits, generation, doubt, err)
 			}
 		}
-		if errs < slotBytes*8 {
+		if errs < SlotBytes*8 {
 			t.Errorf("after %d commits: only %d flips were errors", commits, errs)
 		}
 	}
 }
 
 func TestAPageThatNoWriteLeavesIsDamaged(t *testing.T) {
-	slotOf := func(both []byte, i int) []byte { return both[i*slotBytes:][:slotBytes] }
+	slotOf := func(both []byte, i int) []byte { return both[i*SlotBytes:][:SlotBytes] }
 	for what, change := range map[string]func(both []byte){
 		"the newer slot wiped": func(b []byte) { clear(slotOf(b, 0)) },
 		"the older slot wiped": func(b []byte) { clear(slotOf(b, 1)) },
-		"the slots exchanged":  func(b []byte) { c := bytes.Clone(b); copy(b, c[slotBytes:]); copy(b[slotBytes:], c) },
+		"the slots exchanged":  func(b []byte) { c := bytes.Clone(b); copy(b, c[SlotBytes:]); copy(b[SlotBytes:], c) },
 		"the newer slot from two commits before": func(b []byte) {
 			copy(slotOf(b, 0), slotOf(pageAfter(3), 0))
 			copy(slotOf(b, 1), slotOf(pageAfter(6), 1))
@@ -112,22 +112,22 @@ func TestAPageThatNoWriteLeavesIsDamaged(t *testing.T) {
 		"a commit between lost": func(b []byte) { commit(b, 8, 8) },
 		"all sectors of the newer slot damaged": func(b []byte) {
 			for k := range sectors {
-				b[k*sectorBytes+100] ^= 1
+				b[k*SectorBytes+100] ^= 1
 			}
 		},
 		"a bit behind the end of the volume": func(b []byte) {
-			var words [pageWords]uint64
-			setRange(&words, pageBlocks-1, pageBlocks)
-			encodeSlot(slotOf(b, 1), place{testPlace.nonce, testPlace.index, 1}, newStamp(6), &words)
+			var words Words
+			SetRange(&words, PageBits-1, PageBits)
+			Encode(slotOf(b, 1), testPlace, 6, &words)
 		},
 	} {
 		both := pageAfter(5)
 		change(both)
-		if _, g, _, err := decodePage(both, testPlace.nonce, testPlace.index, testPlace.index*pageBlocks+pageBlocks-1); !errors.Is(err, ErrDamaged) {
+		if _, g, _, err := Decode(both, testPlace.Nonce, testPlace.Index, PageBits-1); !errors.Is(err, ErrDamaged) {
 			t.Errorf("%s: generation %d, %v", what, g, err)
 		}
 	}
-	if _, _, _, err := decodePage(pageAfter(5), [16]byte{1}, testPlace.index, enoughBlocks); !errors.Is(err, ErrDamaged) {
+	if _, _, _, err := Decode(pageAfter(5), [16]byte{1}, testPlace.Index, enoughBits); !errors.Is(err, ErrDamaged) {
 		t.Errorf("a page of another map: %v", err)
 	}
 }

@@ -1,8 +1,9 @@
-package overlay
+package pagefile
 
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"hash/crc32"
 	"math/rand/v2"
 )
@@ -13,14 +14,24 @@ import (
 // stamps. A sector that is not sound is damage, and may belong to a slot that
 // was reported as safe.
 const (
-	sectorBytes = 512
+	SectorBytes = 512 // what a disk writes whole or not at all
 	sectorHead  = 16
-	sectors     = slotBytes / sectorBytes
-	sectorWords = (sectorBytes - sectorHead) / 8
+	sectors     = SlotBytes / SectorBytes
+	sectorWords = (SectorBytes - sectorHead) / 8
 
-	pageWords  = sectors * sectorWords
-	pageBlocks = pageWords * 64 // blocks that a page tells about: 124 MiB
+	SlotBytes = 4096          // of one slot
+	PageBytes = 2 * SlotBytes // of the two slots of a page, side by side
+	PageWords = sectors * sectorWords
+	PageBits  = PageWords * 64 // what a page tells
 )
+
+// Words are the bits of a page, the lowest of each word first.
+type Words = [PageWords]uint64
+
+// ErrDamaged is the error of Decode: what was reported as safe may be lost.
+var ErrDamaged = errors.New("a page of bits is damaged")
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // stamp is common to all sectors of one write of a slot.
 type stamp struct {
@@ -28,43 +39,39 @@ type stamp struct {
 	tag        uint32 // random: a write that is repeated has the same generation
 }
 
-func newStamp(generation uint64) stamp { return stamp{generation, rand.Uint32()} }
+// SlotFor returns in which of its two slots a page of a generation is.
+func SlotFor(generation uint64) int { return int((generation - 1) % 2) }
 
-// slotOffset is the offset of a slot of a page in the map file.
-func slotOffset(index int64, slot int) int64 {
-	return headerBytes + index*pageBytes + int64(slot)*slotBytes
+// Place is where a sector belongs; its checksum has it, so that a sector of another file or page
+// does not count.
+type Place struct {
+	Nonce [16]byte // of the file
+	Index int64    // of the page
+	Slot  int      // 0 or 1
 }
 
-// slotFor returns in which of its two slots a page of a generation is.
-func slotFor(generation uint64) int { return int((generation - 1) % 2) }
-
-// place is where a sector belongs; its checksum has it.
-type place struct {
-	nonce [16]byte // of the map
-	index int64    // of the page
-	slot  int
-}
-
-// checksum is the CRC-32C of the place and of sector k, b without its first four
+// Checksum is the CRC-32C of the place and of sector k, b without its first four
 // bytes.
-func (p place) checksum(k int, b []byte) uint32 {
+func (p Place) Checksum(k int, b []byte) uint32 {
 	var where [28]byte
-	copy(where[:], p.nonce[:])
-	binary.LittleEndian.PutUint64(where[16:], uint64(p.index))
-	binary.LittleEndian.PutUint32(where[24:], uint32(p.slot*sectors+k))
-	return crc32.Update(crc32.Update(0, castagnoli, where[:]), castagnoli, b[4:sectorBytes])
+	copy(where[:], p.Nonce[:])
+	binary.LittleEndian.PutUint64(where[16:], uint64(p.Index))
+	binary.LittleEndian.PutUint32(where[24:], uint32(p.Slot*sectors+k))
+	return crc32.Update(crc32.Update(0, castagnoli, where[:]), castagnoli, b[4:SectorBytes])
 }
 
-// encodeSlot writes a slot into b, which has slotBytes.
-func encodeSlot(b []byte, p place, s stamp, words *[pageWords]uint64) {
+// Encode writes the bits of a page into b, which has SlotBytes, for the slot of that generation.
+func Encode(b []byte, p Place, generation uint64, words *Words) {
+	p.Slot = SlotFor(generation)
+	s := stamp{generation, rand.Uint32()}
 	for k := range sectors {
-		sector := b[k*sectorBytes:][:sectorBytes]
+		sector := b[k*SectorBytes:][:SectorBytes]
 		binary.LittleEndian.PutUint32(sector[4:], s.tag)
 		binary.LittleEndian.PutUint64(sector[8:], s.generation)
 		for i, w := range words[k*sectorWords:][:sectorWords] {
 			binary.LittleEndian.PutUint64(sector[sectorHead+8*i:], w)
 		}
-		binary.LittleEndian.PutUint32(sector, p.checksum(k, sector))
+		binary.LittleEndian.PutUint32(sector, p.Checksum(k, sector))
 	}
 }
 
@@ -72,15 +79,14 @@ func encodeSlot(b []byte, p place, s stamp, words *[pageWords]uint64) {
 type slot struct {
 	stamps [sectors]stamp // of the sound sectors, zero of those never written
 	bad    [sectors]bool
-	words  [pageWords]uint64
+	words  Words
 }
 
-// decodeSlot reads a slot from b, which has slotBytes. The page has blocks
-// blocks; bits of others cannot have been written.
-func decodeSlot(b []byte, p place, blocks int64) *slot {
+// decodeSlot reads a slot from b, which has SlotBytes. The page has bits bits.
+func decodeSlot(b []byte, p Place, bits int64) *slot {
 	s := &slot{}
 	for k := range sectors {
-		sector := b[k*sectorBytes:][:sectorBytes]
+		sector := b[k*SectorBytes:][:SectorBytes]
 		if allZero(sector) {
 			continue
 		}
@@ -91,10 +97,10 @@ func decodeSlot(b []byte, p place, blocks int64) *slot {
 			words[i] = binary.LittleEndian.Uint64(sector[sectorHead+8*i:])
 		}
 		first := k * sectorWords * 64
-		outside := max(0, int(min(blocks, pageBlocks))-first)
-		s.bad[k] = binary.LittleEndian.Uint32(sector) != p.checksum(k, sector) ||
-			s.stamps[k].generation == 0 || slotFor(s.stamps[k].generation) != p.slot ||
-			nextSet(&s.words, first+min(outside, sectorWords*64), first+sectorWords*64) < first+
+		outside := max(0, int(min(bits, PageBits))-first)
+		s.bad[k] = binary.LittleEndian.Uint32(sector) != p.Checksum(k, sector) ||
+			s.stamps[k].generation == 0 || SlotFor(s.stamps[k].generation) != p.Slot ||
+			NextSet(&s.words, first+min(outside, sectorWords*64), first+sectorWords*64) < first+
 				sectorWords*64
 	}
 	return s
@@ -136,17 +142,17 @@ func (s *slot) mayHold(last uint64) (later, cutOff bool) {
 	return !older && !mixed, cutOff || mixed || next.generation > 0
 }
 
-// decodePage returns the newest state of a page that was reported as safe: its
-// bits, or nil if none is set, and their generation. doubt says that a write of
-// the page was interrupted, or that a slot that is not needed is damaged. The
-// error is ErrDamaged: data that was reported as safe may be lost.
-func decodePage(both []byte, nonce [16]byte, index, blocks int64) (words *[pageWords]uint64,
-	generation uint64, doubt bool, err error) {
+// Decode returns the newest state of a page that was reported as safe: its
+// bits, or nil if none is set, and their generation, 0 if it has none. both are
+// its two slots. The page has bits bits; others cannot have been set. doubt says
+// that a write of the page was interrupted, or that a slot that is not needed is
+// damaged.
+func Decode(both []byte, nonce [16]byte, index, bits int64) (words *Words, generation uint64,
+	doubt bool, err error) {
 	var slots [2]*slot
 	var whole [2]uint64
 	for i := range slots {
-		slots[i] = decodeSlot(both[i*slotBytes:][:slotBytes], place{nonce, index, i},
-			blocks-index*pageBlocks)
+		slots[i] = decodeSlot(both[i*SlotBytes:][:SlotBytes], Place{nonce, index, i}, bits)
 		whole[i] = slots[i].complete()
 	}
 	generation = max(whole[0], whole[1])
@@ -157,10 +163,7 @@ func decodePage(both []byte, nonce [16]byte, index, blocks int64) (words *[pageW
 		}
 		later, cutOff := s.mayHold(generation)
 		if later || whole[i] > 0 && whole[i] != generation-1 {
-			return nil, 0, true, damaged("page %d of its map, for %d bytes from %d on: "+
-				"put both files back from a copy, or discard the overlay",
-				index, min(pageBlocks, blocks-index*pageBlocks)*blockBytes,
-				index*pageBlocks*blockBytes)
+			return nil, 0, true, ErrDamaged
 		}
 		doubt = doubt || cutOff
 	}
