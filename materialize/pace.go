@@ -6,17 +6,17 @@ import (
 	"time"
 )
 
-// pace limits a rate by spreading bytes over time. The zero value does not
-// limit. Unused capacity is not saved up.
-type pace struct {
-	perSecond int64
+// Pace limits a rate by spreading bytes over time. The zero value does not
+// limit. Unused capacity is not saved up. It is safe for concurrent use.
+type Pace struct {
+	PerSecond int64 // bytes; 0: no limit
 	mu        sync.Mutex
 	next      time.Time // when the next byte may be read
 }
 
-// wait waits until n more bytes may be read.
-func (p *pace) wait(ctx context.Context, n int64) error {
-	if p.perSecond <= 0 {
+// Wait waits until n more bytes may be read.
+func (p *Pace) Wait(ctx context.Context, n int64) error {
+	if p.PerSecond <= 0 {
 		return nil
 	}
 	p.mu.Lock()
@@ -25,7 +25,7 @@ func (p *pace) wait(ctx context.Context, n int64) error {
 		p.next = now
 	}
 	at := p.next
-	p.next = at.Add(time.Duration(float64(n) / float64(p.perSecond) * float64(time.Second)))
+	p.next = at.Add(time.Duration(float64(n) / float64(p.PerSecond) * float64(time.Second)))
 	p.mu.Unlock()
 	if at.Equal(now) {
 		return nil

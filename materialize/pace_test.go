@@ -11,10 +11,10 @@ import (
 
 func TestPaceSpreadsBytesOverTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := pace{perSecond: 1000}
+		p := Pace{PerSecond: 1000}
 		begin := time.Now()
 		for range 11 {
-			if err := p.wait(t.Context(), 500); err != nil {
+			if err := p.Wait(t.Context(), 500); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -23,7 +23,7 @@ func TestPaceSpreadsBytesOverTime(t *testing.T) {
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 		defer cancel()
-		if err := p.wait(ctx, 1); !errors.Is(err, context.DeadlineExceeded) {
+		if err := p.Wait(ctx, 1); !errors.Is(err, context.DeadlineExceeded) {
 			t.Error(err)
 		}
 	})

@@ -35,7 +35,7 @@ type pipeline struct {
 	o     Options
 	bufs  *buffers
 	block int64 // Source.Align
-	pace  *pace
+	pace  *Pace
 	hole  int64     // unit in which data is searched for zeros, a multiple of block
 	inner *inKernel // nil: nothing is copied inside the kernel
 }
@@ -54,7 +54,7 @@ func newPipeline(vol Source, t *Target, o Options) (*pipeline, error) {
 			(block+1<<20-1)>>20, need>>20, o.MemoryBytes>>20, advice)
 	}
 	p := &pipeline{vol: vol, t: t, o: o, block: block, hole: roundUp(holeBytes, block),
-		pace: &pace{perSecond: o.BytesPerSecond}}
+		pace: &Pace{PerSecond: o.BytesPerSecond}}
 	p.bufs, p.o.Jobs = newBuffers(o.MemoryBytes, o.Jobs, block)
 	if c, ok := vol.(Copier); ok && o.Reflink && t.kind == KindFile {
 		p.inner = &inKernel{from: c}
@@ -221,7 +221,7 @@ func (w *worker) readData(ctx context.Context, off, end int64) error {
 			return err
 		}
 		n := min(end-off, int64(w.bufs.size)-off%int64(w.bufs.size))
-		if err := w.pace.wait(ctx, n); err != nil {
+		if err := w.pace.Wait(ctx, n); err != nil {
 			w.bufs.put(buf)
 			return err
 		}

@@ -61,7 +61,7 @@ func (w *worker) copyInKernel(ctx context.Context, off, n int64) (int64, error) 
 	if done <= 0 {
 		return n, w.readData(ctx, off, off+n)
 	}
-	if err := w.pace.wait(ctx, done); err != nil {
+	if err := w.pace.Wait(ctx, done); err != nil {
 		return 0, err
 	}
 	s := &settler{t: w.t}
