@@ -266,7 +266,7 @@ func (w *filler) read(ctx context.Context, p []byte, off int64) (lost []Range, e
 func (v *Volume) patient(ctx context.Context, p []byte, off int64) error {
 	for wait := againLeast; ; wait = min(2*wait, againMost) {
 		err := v.src.ReadAt(ctx, p, off)
-		if err == nil || v.o.Damaged(err) {
+		if err == nil || v.o.Damaged(err) || v.o.Final(err) {
 			return err
 		}
 		if ctx.Err() != nil {

@@ -60,7 +60,10 @@ type Options struct {
 	// Damaged says whether an error of the backup means that it is damaged, so that trying again is
 	// of no use. nil: none does.
 	Damaged func(error) bool
-	Logger  *slog.Logger // nil: nothing is logged
+	// Final says whether another error of the backup will be there again however often it is tried,
+	// as one of too little memory. nil: none will.
+	Final  func(error) bool
+	Logger *slog.Logger // nil: nothing is logged
 
 	flushEvery time.Duration // for tests; 0: flushEvery
 	givesWay   time.Duration // for tests; 0: givesWay
@@ -127,8 +130,10 @@ func newVolume(f file, h *header, last record, src Source, base Base, dev Device
 	if o.givesWay == 0 {
 		o.givesWay = givesWay
 	}
-	if o.Damaged == nil {
-		o.Damaged = func(error) bool { return false }
+	for _, says := range []*func(error) bool{&o.Damaged, &o.Final} {
+		if *says == nil {
+			*says = func(error) bool { return false }
+		}
 	}
 	return &Volume{header: h, src: src, base: base, dev: dev, file: f, log: o.Logger, o: o,
 		token: make(chan struct{}, 1), pages: map[int64]*page{}, last: last, zeroed: last.zeroed,
@@ -208,11 +213,31 @@ func open(f file, key Key, src Source, base Base, dev Device, o Options) (*Volum
 		return nil, damaged("%v", err)
 	}
 	v := newVolume(f, h, last, src, base, dev, o)
+	if next.phase == HandingOver && last.lost > 0 {
+		if err := v.findLost(context.Background()); err != nil {
+			return nil, err
+		}
+	}
 	next.open = true
 	if err := v.record(next); err != nil {
 		return nil, err
 	}
 	return v, nil
+}
+
+// findLost finds what is lost in a map in which all else is valid (Release).
+func (v *Volume) findLost(ctx context.Context) error {
+	lost := map[int64]int64{}
+	err := v.runs(ctx, 0, v.Size(), validBit, func(off, end int64, valid bool) error {
+		if !valid {
+			lost[off] = end - off
+		}
+		return nil
+	})
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.lost = lost
+	return err
 }
 
 // same says what differs between the key of a state file and that of what is there.
