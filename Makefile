@@ -11,6 +11,7 @@ BUILD      := build
 TEST_KERNEL := $(BUILD)/test-kernel
 TEST_MACHINE := $(BUILD)/test-machine
 TEST_NFS   := $(BUILD)/test-nfs
+TEST_LIVE  := $(BUILD)/test-live
 # Go's own stamp fails where the clone is another user's, and says nothing of a tree without .git.
 GIT        := git -c safe.directory='$(CURDIR)'
 VERSION    ?= $(or $(shell [ ! -e .git ] || $(GIT) describe --tags --always --dirty 2>/dev/null),$(shell grep -v -m 1 -e Format -e % -e '^$$' packaging/version),unknown)
@@ -29,7 +30,7 @@ TEST_PROGRAMS := qemu-utils xz-utils mmdebstrap fuse3 e2fsprogs xfsprogs lvm2 th
 # First the one whose tests wait most, beside which the others run.
 PACKAGES   := ./cmd/restorefs ./...
 
-.PHONY: help build man completion install packages version demo test lint unit unit1 test-arch test-packages setup test-systemd test-nfs test-guests test-stores soak flips fuzz fuzz-build bench bench-cinder bench-mount fixtures clean
+.PHONY: help build man completion install packages version demo test lint unit unit1 test-arch test-packages setup test-systemd test-nfs test-live test-guests test-stores soak flips fuzz fuzz-build bench bench-cinder bench-mount fixtures clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z1-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -133,7 +134,7 @@ setup: ## install what the end-to-end tests use (Debian, as root)
 
 # A kernel for the machines that tests boot, unpacked and not installed: boot/, and those of the modules that they use
 # which are not built in. busybox cannot read them as Debian 13 compresses them.
-TEST_MODULES := virtio|virtio_ring|virtio_pci|virtio_pci_legacy_dev|virtio_pci_modern_dev|virtio_blk|loop|fuse|autofs4|netfs|fscache|sunrpc|oid_registry|auth_rpcgss|grace|lockd|nfs_acl|nfs_ssc|dns_resolver|nfs|nfsv3|nfsv4|nfsd|sch_netem
+TEST_MODULES := virtio|virtio_ring|virtio_pci|virtio_pci_legacy_dev|virtio_pci_modern_dev|virtio_blk|loop|fuse|autofs4|netfs|fscache|sunrpc|oid_registry|auth_rpcgss|grace|lockd|nfs_acl|nfs_ssc|dns_resolver|nfs|nfsv3|nfsv4|nfsd|sch_netem|dm-mod
 $(TEST_KERNEL)/modules:
 	rm -rf $(TEST_KERNEL) $(TEST_KERNEL).new
 	mkdir -p $(TEST_KERNEL).new/modules
@@ -149,7 +150,9 @@ comma := ,
 empty :=
 # That of a machine which serves NFS has more, and no systemd is started there.
 $(TEST_NFS)/root.ext4: TEST_PACKAGES += nfs-kernel-server nfs-common rpcbind iproute2
-$(TEST_MACHINE)/root.ext4 $(TEST_NFS)/root.ext4:
+# That of a machine whose disk is restored while it is used.
+$(TEST_LIVE)/root.ext4: TEST_PACKAGES += dmsetup
+$(TEST_MACHINE)/root.ext4 $(TEST_NFS)/root.ext4 $(TEST_LIVE)/root.ext4:
 	rm -rf $(@D) $(@D).new
 	mkdir -p $(@D).new
 	. /etc/os-release && mmdebstrap --quiet --variant=extract --hook-dir=/usr/share/mmdebstrap/hooks/merged-usr \
@@ -175,6 +178,9 @@ test-systemd: ## the units and mount(8) in a virtual machine with systemd (after
 
 test-nfs: $(TEST_NFS)/root.ext4 ## the kernel's NFS server and clients, and the program's, in a virtual machine (after make setup)
 	RESTOREFS_TEST_NFS=1 $(GO) test -count=1 -v -timeout 90m -run '^TestOverTheKernelsNFS$$' ./cmd/restorefs
+
+test-live: $(TEST_LIVE)/root.ext4 ## restores onto a disk that is used meanwhile, killed and without power at random moments, in a virtual machine (after make setup; LIVE_CUTS=N for another number than 3)
+	RESTOREFS_TEST_LIVE=$${LIVE_CUTS:-3} $(GO) test -count=1 -v -timeout 90m -run '^TestLiveInAMachine$$' ./cmd/restorefs
 
 # Roots of the Debians whose programs make file systems. unstable is read from mirrors that stand still, too.
 GUEST_ROOTS := $(BUILD)/test-guests

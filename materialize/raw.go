@@ -12,17 +12,18 @@ import (
 // Raw is a target that its caller writes piece by piece, in any order and while it is read, as Run
 // does not. It is safe for concurrent use, but for Share and Close of its Target.
 //
-// Whole units (Unit) are read and written past the page cache where the target can do that, so that
-// Sync has nobody else's dirty pages to wait for. The last page of a volume that does not end with
-// one goes through the page cache, always, as one page must not go both ways.
+// Whole sectors of a device, and pages of a file, are read and written past the page cache where
+// the target can do that, so that Sync has nobody else's dirty pages to wait for. The last page of
+// a volume that does not end with one goes through the page cache, always, as one page must not go
+// both ways.
 type Raw struct {
 	t    *Target
 	hold *os.File // the exclusive open of a device; nil: there is none any more
 	tail int64    // from here on through the page cache
 }
 
-// Begin makes the last checks, creates or extends a target that is a file, and returns it for writes
-// of the caller's. No marker is left.
+// Begin makes the last checks, creates or extends a target that is a file, and returns it for
+// writes of the caller's. No marker is left.
 func (t *Target) Begin(ctx context.Context) (*Raw, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -45,9 +46,12 @@ func (t *Target) Begin(ctx context.Context) (*Raw, error) {
 	return r, nil
 }
 
-// Key identifies the target whatever its name: a device across restarts of the machine if the kernel
-// knows a lasting name of it. "" if nothing does, or the file does not exist yet.
+// Key identifies the target whatever its name: a device across restarts of the machine if the
+// kernel knows a lasting name of it. "" if nothing does, or the file does not exist yet.
 func (t *Target) Key() string { return t.key }
+
+// SectorBytes is the size of a device's logical block, 512 of a file.
+func (t *Target) SectorBytes() int64 { return max(t.blockBytes, 512) }
 
 // Share gives up the exclusive hold on a device, so that the device mapper can take it; the target
 // can be read and written as before. Whoever calls it makes sure that no other takes it meanwhile.
@@ -71,8 +75,8 @@ func (r *Raw) Hold() (err error) {
 	return nil
 }
 
-// Unit is the least that is written: off and length of reads and writes should be multiples of it.
-func (r *Raw) Unit() int64 {
+// unit is what goes past the page cache in multiples.
+func (r *Raw) unit() int64 {
 	if r.t.kind == KindDevice {
 		return r.t.blockBytes
 	}
@@ -81,11 +85,11 @@ func (r *Raw) Unit() int64 {
 
 // direct returns how much at the start of n bytes at off goes past the page cache.
 func (r *Raw) direct(off, n int64) int64 {
-	if r.t.direct == nil || off%r.Unit() != 0 {
+	if r.t.direct == nil || off%r.unit() != 0 {
 		return 0
 	}
 	n = min(n, r.tail-off)
-	return max(n-n%r.Unit(), 0)
+	return max(n-n%r.unit(), 0)
 }
 
 // ReadAt fills p with the bytes at off, which lie inside the volume.

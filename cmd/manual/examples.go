@@ -51,6 +51,14 @@ var examples = map[string][]Usage{
 		{"Is the device what the backup is?",
 			"restorefs verify db-data@latest --target /dev/vdb"},
 	},
+	"live": {
+		{"Use the newest backup of the volume db-data in a second, as /dev/mapper/db",
+			"restorefs live db-data@latest /dev/vdb --name db"},
+		{"Go on after a crash or a power cut", "restorefs live --resume /dev/vdb"},
+		{"How far are the live restores of this machine?", "restorefs live status"},
+		{"Without root, as a file for qemu",
+			"restorefs live db-data@latest disk.raw --file /srv/live"},
+	},
 	"materialize": {
 		{"The newest backup of the volume db-data onto a device",
 			"restorefs materialize db-data@latest /dev/vdb"},

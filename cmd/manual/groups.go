@@ -26,6 +26,9 @@ func groups() []Group {
 		"new-volume name type size availability-zone cleanup")
 	of("materialize", "a volume of the cloud",
 		"volume device-path attach server metadata-rule no-metadata metadata-only")
+	of("live", "what the guest uses", "name file")
+	of("live", "what is written", "force yes state record")
+	of("live", "going on, and ending it", "resume abort")
 	of("verify", "what is proven", "volume project since sample target")
 	of("diff", "what is compared", "files")
 	of("ls", "what is listed", "recursive overlay with")

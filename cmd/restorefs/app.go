@@ -21,7 +21,7 @@ func newApp() *cli.App {
 		HideHelpCommand:        true,
 		Commands: []*cli.Command{
 			listCommand(), showCommand(), mountCommand(), unmountCommand(), statusCommand(),
-			materializeCommand(), verifyCommand(), diffCommand(), mapCommand(),
+			materializeCommand(), liveCommand(), verifyCommand(), diffCommand(), mapCommand(),
 			lsCommand(), findCommand(), catCommand(), cpCommand(), tarCommand(),
 			indexCommand(), reportCommand(), recordsCommand(),
 			overlayCommand(), doctorCommand(), demoCommand(),

@@ -106,7 +106,7 @@ func finish(ctx context.Context, v *Volume) error {
 // The power goes at random moments while the guest writes and the rest is copied.
 func TestAPowerCutLosesNothingThatWasSynced(t *testing.T) {
 	holes := []Range{{3 << 20, 1<<20 + 700}, {5<<20 + 300, 2 << 20}}
-	seeds, err := strconv.ParseUint(cmp.Or(os.Getenv("RESTOREFS_LIVE_CUTS"), "16"), 10, 32)
+	seeds, err := strconv.ParseUint(cmp.Or(os.Getenv("RESTOREFS_LIVE_CUTS"), "8"), 10, 32)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,10 +1,10 @@
 // Package live restores a volume onto a device while a guest uses it: the machine runs from the
 // first second, and what it runs on becomes the volume itself.
 //
-// It owns the map of what is valid on the device (docs/live-format.md), where each read and write of
-// the guest goes, the copying of the rest, the proof at the end, and the phases of all that ([Phase]).
-// What the backup is, how the guest's requests come here, and how it is given the device at the end
-// are for others; they fit [Source], [Base] and [Device].
+// It owns the map of what is valid on the device (docs/live-format.md), where each read and write
+// of the guest goes, the copying of the rest, the proof at the end, and the phases of all that
+// ([Phase]). What the backup is, how the guest's requests come here, and how it is given the device
+// at the end are for others; they fit [Source], [Base] and [Device].
 //
 //	guest reads  ──> valid? ── yes ──> Device
 //	                        └─ no ───> Base (the backup, through a cache)
@@ -17,8 +17,8 @@
 //
 //   - A block is valid on stable storage only if what the device holds there is. So a crash at any
 //     moment leaves each block of 4 KiB as it was at the last Sync, or as some later write left it.
-//   - Before a part of a block is written that is not valid, the rest of it is read from the backup,
-//     verified.
+//   - Before a part of a block is written that is not valid, the rest of it is read from the
+//     backup, verified.
 //   - What is valid stays valid. What the guest wrote, or may have written, is noted: never later
 //     than the write could be on stable storage where the map says that the block is the backup's.
 //     Only what is not the guest's is compared with the backup, and written again if it differs.

@@ -182,8 +182,9 @@ func readPage(f file, h *header, index int64) (words *pagefile.Words, generation
 	bits := h.key.pageBits(index)
 	words, generation, doubt, err = pagefile.Decode(both[:], h.nonce, index, bits)
 	if errors.Is(err, pagefile.ErrDamaged) {
-		err = damaged("page %d of its map, for %d bytes from %d on: put the file back from a copy, "+
-			"or begin anew with --abort", index, bits/2*blockBytes, index*pageBlocks*blockBytes)
+		err = damaged("page %d of its map, for %d bytes from %d on: put the file back from a "+
+			"copy, or begin anew with --abort",
+			index, bits/2*blockBytes, index*pageBlocks*blockBytes)
 	}
 	return words, generation, doubt, err
 }

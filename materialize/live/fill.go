@@ -4,15 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 )
 
-// FillOptions say how what the guest has not written is copied. The zero value is one worker without
-// a limit.
+// FillOptions say how what the guest has not written is copied. The zero value is one worker
+// without a limit.
 type FillOptions struct {
 	Jobs int // parallel readers of the backup, at least one
 	// Wait is called before a piece of n bytes is read, to keep a rate; nil: there is none.
@@ -24,10 +22,6 @@ const (
 	againLeast = time.Second
 	againMost  = 30 * time.Second
 
-	// Holes are made zero in steps that take about this long, as the guest's writes there wait.
-	zeroTakes  = 20 * time.Millisecond
-	zeroLeast  = 1 << 20
-	zeroMost   = 1 << 30
 	writesEach = 4 // pieces that each worker may have on their way to the device
 )
 
@@ -129,22 +123,30 @@ func (v *Volume) feed(ctx context.Context, runs chan<- Range) error {
 		fed = to
 	}
 	if end != v.Size() {
-		return fmt.Errorf("plan the reading of the backup: it ends at offset %d of %d", end, v.Size())
+		return fmt.Errorf("plan the reading of the backup: it ends at offset %d of %d", end,
+			v.Size())
 	}
 	return nil
 }
 
 // align is the unit in which the backup is read: of its digests and of the map.
-func (v *Volume) align() int64 {
-	align := int64(v.src.Align())
-	for align%blockBytes != 0 { // digests of blocks of 512 bytes, say
-		align *= 2
-		if align > pieceBytes {
-			return int64(v.src.Align()) * blockBytes
-		}
+func (v *Volume) align() int64 { return commonUnit(v.src.Align()) }
+
+// commonUnit returns the least multiple of blocks of digests and of the map.
+func commonUnit(align int) int64 {
+	a, b := int64(align), int64(blockBytes)
+	for b != 0 {
+		a, b = b, a%b
 	}
-	return align
+	return int64(align) / a * blockBytes
 }
+
+// pieceOf returns how much is copied at once of a backup with digests of blocks of align bytes.
+func pieceOf(unit int64) int64 { return max(pieceBytes/unit, 1) * unit }
+
+// JobBytes is the memory that each of FillOptions.Jobs takes for a backup with digests of blocks of
+// align bytes.
+func JobBytes(align int) int64 { return writesEach * pieceOf(commonUnit(align)) }
 
 // filler is a worker that copies.
 type filler struct {
@@ -156,8 +158,7 @@ type filler struct {
 }
 
 func (v *Volume) fillRuns(ctx context.Context, runs <-chan Range, o FillOptions) error {
-	align := v.align()
-	w := &filler{v: v, o: o, piece: max(pieceBytes/align, 1) * align, free: make(chan []byte, writesEach)}
+	w := &filler{v: v, o: o, piece: pieceOf(v.align()), free: make(chan []byte, writesEach)}
 	w.write, ctx = errgroup.WithContext(ctx)
 	w.write.SetLimit(writesEach)
 	for range writesEach {
@@ -182,12 +183,19 @@ func (w *filler) data(ctx context.Context, off, end int64) error {
 		if err != nil {
 			return err
 		}
-		if valid && stop == to {
-			w.v.passed.Add(to - off)
-		} else if err := w.copy(ctx, off, to); err != nil {
-			return err
+		if align := w.v.align(); valid {
+			if stop < to { // what is missing begins in a block of digests
+				stop = max(off, stop/align*align)
+			}
+			w.v.passed.Add(stop - off)
+			off = stop
 		}
-		off = to
+		if off < to {
+			if err := w.copy(ctx, off, to); err != nil {
+				return err
+			}
+			off = to
+		}
 	}
 	return nil
 }
@@ -218,6 +226,9 @@ func (w *filler) copy(ctx context.Context, off, end int64) error {
 		return err
 	}
 	v.copied.Add(end - off)
+	for _, r := range lost {
+		v.copied.Add(-r.Len)
+	}
 	w.write.Go(func() error {
 		defer func() { w.free <- b }()
 		for at := off; at < end; {
@@ -240,7 +251,8 @@ func (w *filler) copy(ctx context.Context, off, end int64) error {
 	return nil
 }
 
-// read fills p with the backup's bytes at off, and returns the ranges that it cannot give, in order.
+// read fills p with the backup's bytes at off, and returns the ranges that it cannot give, in
+// order.
 func (w *filler) read(ctx context.Context, p []byte, off int64) (lost []Range, err error) {
 	err = w.v.patient(ctx, p, off)
 	if err == nil || !w.v.o.Damaged(err) {
@@ -272,8 +284,8 @@ func (v *Volume) patient(ctx context.Context, p []byte, off int64) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		v.log.Warn("the backup cannot be read, which is tried again: what the guest reads of it fails "+
-			"until then, what it writes is safe", "offset", off, "again_in", wait, "err", err)
+		v.log.Warn("the backup cannot be read, which is tried again: what the guest reads of it "+
+			"fails until then, what it writes is safe", "offset", off, "again_in", wait, "err", err)
 		timer := time.NewTimer(wait)
 		select {
 		case <-timer.C:
@@ -282,33 +294,6 @@ func (v *Volume) patient(ctx context.Context, p []byte, off int64) error {
 			return ctx.Err()
 		}
 	}
-}
-
-// lose notes a range that the backup cannot give.
-func (v *Volume) lose(off, n int64, err error) {
-	v.mu.Lock()
-	_, known := v.lost[off]
-	v.lost[off] = n
-	v.mu.Unlock()
-	if !known {
-		v.log.Error("a part of the backup is damaged: the guest's reads of it fail until it writes it",
-			"offset", off, "length", n, "err", err)
-	}
-}
-
-// Lost returns the ranges that the backup cannot give, in order, as far as they were tried.
-func (v *Volume) Lost() []Range {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	var out []Range
-	for _, off := range slices.Sorted(maps.Keys(v.lost)) {
-		if k := len(out) - 1; k >= 0 && out[k].Off+out[k].Len == off {
-			out[k].Len += v.lost[off]
-		} else {
-			out = append(out, Range{Off: off, Len: v.lost[off]})
-		}
-	}
-	return out
 }
 
 // fillPiece writes what the backup has at off where the device has nothing valid yet.
@@ -333,66 +318,5 @@ func (v *Volume) fillPiece(ctx context.Context, p []byte, off int64) error {
 			v.set(pg, from/blockBytes, blockEnd(to)/blockBytes, validBit)
 			return nil
 		})
-	})
-}
-
-// zeroHoles makes zero on the device what is a hole in the backup and was not written.
-func (v *Volume) zeroHoles(ctx context.Context) error {
-	v.mu.Lock()
-	off := v.zeroed
-	v.mu.Unlock()
-	step := int64(zeroLeast)
-	for off < v.Size() {
-		start, stop, err := v.src.NextData(ctx, off, v.Size())
-		if err != nil {
-			return fmt.Errorf("find data of the backup from offset %d on: %w", off, err)
-		}
-		if start == stop {
-			start, stop = v.Size(), v.Size()
-		}
-		for hole := max(off, blockStart(start)); off < hole; {
-			if err := v.gate.wait(ctx); err != nil {
-				return err
-			}
-			to := min(hole, off+step)
-			began := time.Now()
-			if err := v.zeroHole(ctx, off, to); err != nil {
-				return err
-			}
-			if time.Since(began) < zeroTakes {
-				step = min(2*step, zeroMost)
-			} else {
-				step = max(step/2, zeroLeast)
-			}
-			v.zeroes.Add(to - off)
-			off = to
-			v.zeroTo(off)
-		}
-		off = max(off, min(blockEnd(stop), v.Size()))
-		v.zeroTo(off)
-	}
-	return nil
-}
-
-func (v *Volume) zeroTo(off int64) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	v.zeroed = off
-}
-
-func (v *Volume) zeroHole(ctx context.Context, off, end int64) error {
-	release, err := v.changing.Claim(ctx, off, blockEnd(end))
-	if err != nil {
-		return err
-	}
-	defer release()
-	if _, err := v.state(); err != nil {
-		return err
-	}
-	return v.runs(ctx, off, end, validBit, func(from, to int64, valid bool) error {
-		if valid {
-			return nil
-		}
-		return v.dev.Zero(from, to-from)
 	})
 }

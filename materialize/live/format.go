@@ -158,8 +158,8 @@ func checksum(b []byte, off int) uint32 {
 	return crc32.Update(c, castagnoli, b[off+4:])
 }
 
-// record is what changes with the phases. Each one is a sector, written into the place that the last
-// one is not in.
+// record is what changes with the phases. Each one is a sector, written into the place that the
+// last one is not in.
 type record struct {
 	generation uint64
 	phase      Phase

@@ -64,8 +64,8 @@ func (v *Volume) pin(ctx context.Context, index int64) (*page, error) {
 func (v *Volume) load(p *page) error {
 	words, generation, doubt, err := readPage(v.file, v.header, p.index)
 	if doubt && err == nil {
-		v.log.Warn("a write of the map of valid blocks was cut off, as by a power failure; what was "+
-			"made safe before is used", "page", p.index)
+		v.log.Warn("a write of the map of valid blocks was cut off, as by a power failure; what "+
+			"was made safe before is used", "page", p.index)
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()

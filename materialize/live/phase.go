@@ -76,12 +76,12 @@ func (e Event) String() string {
 	return fmt.Sprintf("event %d", uint32(e))
 }
 
-// After returns the phase after an event; lost says that there are lost blocks. An event that cannot
-// happen in the phase is an error, and a bug.
+// After returns the phase after an event; lost says that there are lost blocks. An event that
+// cannot happen in the phase is an error, and a bug.
 //
 // Going on begins with filling in every phase but those at the end of which the guest may have
-// written past the Volume: filling finds nothing to do where nothing is missing, and what was proven
-// is proven again. After Incomplete what was lost is tried again.
+// written past the Volume: filling finds nothing to do where nothing is missing, and what was
+// proven is proven again. After Incomplete what was lost is tried again.
 func (p Phase) After(e Event, lost bool) (Phase, error) {
 	switch {
 	case p == Filling && e == Filled:

@@ -10,13 +10,13 @@ import (
 )
 
 // Prove compares with the backup's digests what the device holds and the guest did not write, as it
-// reads past the page cache. Holes of the backup are not read: that they are zero is what the kernel
-// promised when it made them so. What differs is written again and compared again; if it still
-// differs the error is a *MismatchError.
+// reads past the page cache. Holes of the backup are not read: that they are zero is what the
+// kernel promised when it made them so. What differs is written again and compared again; if it
+// still differs the error is a *MismatchError.
 func (v *Volume) Prove(ctx context.Context, jobs int) error {
 	v.proven.Store(0)
 	align := v.align()
-	piece := max(pieceBytes/align, 1) * align
+	piece := pieceOf(align)
 	pieces := make(chan Range)
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
@@ -156,54 +156,5 @@ func (v *Volume) mend(should []byte, off int64) error {
 		return &MismatchError{Off: off, Len: int64(len(should))}
 	}
 	v.repaired.Add(int64(len(should)))
-	return nil
-}
-
-// Release prepares for a guest that writes past the Volume from now on, where something is lost: all
-// the rest is the guest's from then on, and what is lost is zero on the device.
-func (v *Volume) Release(ctx context.Context) error {
-	if err := v.stillLost(ctx); err != nil {
-		return err
-	}
-	lost := v.Lost()
-	if len(lost) == 0 {
-		return nil
-	}
-	at := int64(0)
-	for _, r := range append(lost, Range{Off: v.Size()}) {
-		err := v.eachPage(ctx, at, r.Off, func(pg *page, from, to int64) error {
-			v.set(pg, from/blockBytes, blockEnd(to)/blockBytes, validBit|guestBit)
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-		if r.Len > 0 {
-			if err := v.dev.Zero(r.Off, r.Len); err != nil {
-				return err
-			}
-		}
-		at = r.Off + r.Len
-	}
-	return nil
-}
-
-// stillLost forgets of what is lost what the guest has written.
-func (v *Volume) stillLost(ctx context.Context) error {
-	left := map[int64]int64{}
-	for _, r := range v.Lost() {
-		err := v.runs(ctx, r.Off, r.Off+r.Len, validBit, func(off, end int64, valid bool) error {
-			if !valid {
-				left[off] = end - off
-			}
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-	}
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	v.lost = left
 	return nil
 }

@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// Valid returns where the run that starts at off ends, within [off, end), and whether the device has
-// it: else it is the backup's. The range must not be empty and lies inside the volume.
+// Valid returns where the run that starts at off ends, within [off, end), and whether the device
+// has it: else it is the backup's. The range must not be empty and lies inside the volume.
 func (v *Volume) Valid(ctx context.Context, off, end int64) (stop int64, valid bool, err error) {
 	if err := v.check(off, end-off); err != nil {
 		return 0, false, err
@@ -25,8 +25,8 @@ func (v *Volume) Valid(ctx context.Context, off, end int64) (stop int64, valid b
 	return stop, valid, nil
 }
 
-// ReadAt fills p with the bytes at off as the guest sees them, or fails. below reads the backup; nil:
-// the Base does.
+// ReadAt fills p with the bytes at off as the guest sees them, or fails. below reads the backup;
+// nil: the Base does.
 func (v *Volume) ReadAt(ctx context.Context, p []byte, off int64,
 	below func(p []byte, off int64) error) error {
 	if err := v.check(off, int64(len(p))); err != nil {
@@ -46,7 +46,6 @@ func (v *Volume) ReadAt(ctx context.Context, p []byte, off int64,
 			err = v.dev.ReadAt(q, off)
 		} else {
 			err = below(q, off)
-			v.read.Add(int64(len(q)))
 		}
 		if err != nil {
 			return fmt.Errorf("read %d bytes at offset %d: %w", len(q), off, err)

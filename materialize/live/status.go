@@ -15,7 +15,6 @@ type Progress struct {
 	Data     int64 // that are not holes in the backup
 	Passed   int64 // of Data, that were copied, or were found written or lost
 	Copied   int64 // that were read from the backup to be copied
-	Read     int64 // that the guest read of the backup
 	Zeroed   int64 // of holes, that were made zero
 	Proven   int64 // of Data, that were compared
 	Repaired int64 // that were wrong on the device, and were written again
@@ -26,7 +25,7 @@ type Progress struct {
 func (v *Volume) Progress() Progress {
 	now := v.snapshot()
 	return Progress{Phase: now.phase, Data: now.data, Passed: v.passed.Load(),
-		Copied: v.copied.Load(), Read: v.read.Load(), Zeroed: v.zeroes.Load(),
+		Copied: v.copied.Load(), Zeroed: v.zeroes.Load(),
 		Proven: v.proven.Load(), Repaired: v.repaired.Load(), Lost: now.lost}
 }
 

@@ -133,9 +133,9 @@ func (v *Volume) settle(pages []*pageCopy, safe bool) {
 // first time where the copier was: each time costs a write of the state file.
 const intentBytes = 1 << 20
 
-// intend notes durably that the guest may have written the blocks [from, end), which lie in p, where
-// the state file says, or may say, that they are as in the backup. Otherwise a write that is not
-// made safe before a power cut would look like damage of the device when it is compared.
+// intend notes durably that the guest may have written the blocks [from, end), which lie in p,
+// where the state file says, or may say, that they are as in the backup. Otherwise a write that is
+// not made safe before a power cut would look like damage of the device when it is compared.
 func (v *Volume) intend(ctx context.Context, p *page, from, end int64) error {
 	if !v.unannounced(p, from, end) {
 		return nil

@@ -20,8 +20,8 @@ import (
 // Range is a range of bytes of a volume.
 type Range = struct{ Off, Len int64 }
 
-// Source is the backup's volume as it is copied and compared: a Source of package materialize. It is
-// safe for concurrent use.
+// Source is the backup's volume as it is copied and compared: a Source of package materialize. It
+// is safe for concurrent use.
 type Source interface {
 	Size() int64
 	// Align is the size in bytes of the blocks that Differs compares, and reads are cheapest in.
@@ -38,7 +38,8 @@ type Source interface {
 	Differs(ctx context.Context, p []byte, off int64) ([]Range, error)
 }
 
-// Base is the backup's volume as the guest reads it, through a cache. It is safe for concurrent use.
+// Base is the backup's volume as the guest reads it, through a cache. It is safe for concurrent
+// use.
 type Base interface {
 	ReadAt(ctx context.Context, p []byte, off int64) error
 }
@@ -75,7 +76,8 @@ const (
 	// interval of ext4, and how often what was copied is noted.
 	flushEvery = 5 * time.Second
 
-	// maxPages bounds the pages of the map in memory, 8 KiB each: 62 GiB of volume in use at a time.
+	// maxPages bounds the pages of the map in memory, 8 KiB each: 62 GiB of volume in use at a
+	// time.
 	maxPages = 1024
 	// dirtyPart of them may be dirty before a writer has to sync first.
 	dirtyPart = 2
@@ -96,7 +98,6 @@ type Volume struct {
 	token    chan struct{}
 	changing claim.Ranges // being changed on the device
 	gate     gate
-	read     atomic.Int64 // bytes that the guest read of the backup
 	passed   atomic.Int64 // bytes of data that were copied, or found valid or lost
 	zeroes   atomic.Int64 // bytes of holes that were made zero
 	copied   atomic.Int64 // bytes that were read to be copied
@@ -114,6 +115,7 @@ type Volume struct {
 	last    record          // as it is in the state file
 	zeroed  int64           // holes of the backup below this offset are zero on the device
 	lost    map[int64]int64 // ranges that the backup cannot give: length by offset
+	lostTo  int64           // the end of the one that was found last
 }
 
 func newVolume(f file, h *header, last record, src Source, base Base, dev Device,
@@ -223,21 +225,6 @@ func open(f file, key Key, src Source, base Base, dev Device, o Options) (*Volum
 		return nil, err
 	}
 	return v, nil
-}
-
-// findLost finds what is lost in a map in which all else is valid (Release).
-func (v *Volume) findLost(ctx context.Context) error {
-	lost := map[int64]int64{}
-	err := v.runs(ctx, 0, v.Size(), validBit, func(off, end int64, valid bool) error {
-		if !valid {
-			lost[off] = end - off
-		}
-		return nil
-	})
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	v.lost = lost
-	return err
 }
 
 // same says what differs between the key of a state file and that of what is there.

@@ -9,8 +9,8 @@ import (
 const (
 	// pieceBytes is how much is copied, written or compared at once.
 	pieceBytes = 1 << 20
-	// alignedBytes is the least that Go allocates at the start of a page, as devices want of buffers
-	// that go past the page cache.
+	// alignedBytes is the least that Go allocates at the start of a page, as devices want of
+	// buffers that go past the page cache.
 	alignedBytes = 32 << 10
 )
 
@@ -109,8 +109,8 @@ func (v *Volume) content(ctx context.Context, p []byte, off int64) error {
 	return nil
 }
 
-// eachPage calls f for each page of the map with the part of [off, end) that lies in it. The page is
-// pinned.
+// eachPage calls f for each page of the map with the part of [off, end) that lies in it. The page
+// is pinned.
 func (v *Volume) eachPage(ctx context.Context, off, end int64,
 	f func(pg *page, from, to int64) error) error {
 	for off < end {

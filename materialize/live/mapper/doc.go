@@ -1,5 +1,5 @@
-// Package mapper shows a file as a block device that can become another one while it is used: a loop
-// device below a table of the device mapper (linear) that is exchanged at the end.
+// Package mapper shows a file as a block device that can become another one while it is used: a
+// loop device below a table of the device mapper (linear) that is exchanged at the end.
 //
 // It runs losetup and dmsetup, which every host with LVM has: they agree with udev on who makes the
 // nodes below /dev/mapper. It knows what it made by the device's UUID, and touches nothing else.

@@ -10,7 +10,8 @@ import (
 )
 
 // Attach shows a file as a loop device, and returns its path. Reads and writes of it bypass the
-// kernel's cache of the file where the kernel can do that: each is the file's own, and its error too.
+// kernel's cache of the file where the kernel can do that: each is the file's own, and its error
+// too.
 func Attach(ctx context.Context, file string, sectorBytes int64) (string, error) {
 	args := []string{"--find", "--show"}
 	if sectorBytes > 512 {

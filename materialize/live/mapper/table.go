@@ -22,8 +22,8 @@ var nameText = regexp.MustCompile(`^[A-Za-z0-9_+:@=][A-Za-z0-9_.+:@=-]{0,126}$`)
 // CheckName refuses what cannot be the name of a device.
 func CheckName(name string) error {
 	if !nameText.MatchString(name) || name == "control" {
-		return fmt.Errorf("%q cannot be a name below /dev/mapper: letters, digits and _ . + : @ = -",
-			name)
+		return fmt.Errorf("%q cannot be a name below /dev/mapper: letters, digits and "+
+			"_ . + : @ = -", name)
 	}
 	return nil
 }
@@ -93,7 +93,8 @@ func (d Device) Find(ctx context.Context) (info Info, ok bool, err error) {
 		}
 		info.Open, err = strconv.Atoi(field[2])
 		if err != nil {
-			return Info{}, true, fmt.Errorf("dmsetup says that %s is open %q times", d.Name, field[2])
+			return Info{}, true, fmt.Errorf("dmsetup says that %s is open %q times", d.Name,
+				field[2])
 		}
 		info.Suspended = strings.EqualFold(field[3], "suspended")
 		return info, true, nil
@@ -109,8 +110,8 @@ func (d Device) Create(ctx context.Context, t Table) error {
 
 // Swap exchanges the table of a device that may be in use: whoever uses it waits meanwhile, and
 // notices nothing else. While it waits between is called, which returns the table: the one that was
-// loaded before, or another one. If that fails, or the new table cannot be loaded, the device goes on
-// with the old one.
+// loaded before, or another one. If that fails, or the new table cannot be loaded, the device goes
+// on with the old one.
 func (d Device) Swap(ctx context.Context, t Table, between func() (Table, error)) (err error) {
 	if err := d.load(ctx, t); err != nil {
 		return errors.Join(err, d.clear(ctx))
