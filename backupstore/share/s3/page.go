@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -31,6 +32,7 @@ type listing struct {
 	bucket, prefix string
 	each           func(objects.Info) error
 	ended          error // what is wrong with a page, or what each has returned
+	pages          int   // that have been read
 }
 
 type listingKey struct{}
@@ -72,6 +74,7 @@ func (p pages) RoundTrip(r *http.Request) (resp *http.Response, err error) {
 		l.ended = err
 		return nil, err
 	}
+	l.pages++
 	resp.Body = io.NopCloser(strings.NewReader(rest))
 	resp.ContentLength = int64(len(rest))
 	return resp, nil
@@ -97,7 +100,7 @@ func (l *listing) take(ctx context.Context, text []byte) (rest string, err error
 	var out strings.Builder
 	fmt.Fprintf(&out, "<ListBucketResult><IsTruncated>%v</IsTruncated><NextContinuationToken>",
 		found.more)
-	for _, c := range []byte(found.token) { // a character of it may be special
+	for _, c := range found.token { // it may be special, or a name in any script
 		fmt.Fprintf(&out, "&#%d;", c)
 	}
 	out.WriteString("</NextContinuationToken></ListBucketResult>")
@@ -112,10 +115,15 @@ type page struct {
 	token          string // for the next page
 }
 
+// aliases are what the names end with that Amazon gives to access points: of a bucket, of one on
+// Outposts, of Object Lambda.
+var aliases = [...]string{"-s3alias", "--op-s3", "--ol-s3"}
+
 // isOf refuses a page that says itself that it is of another list than was asked for: of a server
 // that took the wrong one, or of a cache. A bucket may be asked for by the name of an access point.
 func (p page) isOf(l *listing) error {
-	access := strings.HasPrefix(l.bucket, "arn:") || strings.HasSuffix(l.bucket, "-s3alias")
+	access := strings.HasPrefix(l.bucket, "arn:") || slices.ContainsFunc(aliases[:],
+		func(end string) bool { return strings.HasSuffix(l.bucket, end) })
 	switch unescaped, err := url.QueryUnescape(p.prefix); {
 	case p.bucket != "" && p.bucket != l.bucket && !access:
 		return fmt.Errorf("the server's answer is a list of bucket %q, and that of %q was asked "+

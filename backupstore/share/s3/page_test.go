@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/minio/minio-go/v7"
+
 	"github.com/restorefs/restorefs/backupstore/share/objects"
 	"github.com/restorefs/restorefs/backupstore/storetest/fakes3"
 )
@@ -159,5 +161,54 @@ func TestAPageThatIsCutIsAskedForAgain(t *testing.T) {
 	}
 	if got := fmt.Sprint(tree(t, s)); got != want || cut < 4 {
 		t.Errorf("%s after %d faults, was %s", got, cut, want)
+	}
+}
+
+// Ceph's tokens are the names of objects, in any script.
+func TestTheNextPageIsAskedForByTheTokenThatWasGiven(t *testing.T) {
+	credentialed(t)
+	const token = "volume_ä/<&\"'> +\u65e5\U0001f600"
+	server := fakes3.New(t, t.TempDir())
+	s := opened(t, server.Share(), Options{})
+	var asked []string
+	server.Fault = func(w http.ResponseWriter, r *http.Request) bool {
+		asked = append(asked, r.URL.Query().Get("continuation-token"))
+		name, rest := "a", "<IsTruncated>true</IsTruncated><NextContinuationToken><![CDATA["+token+
+			"]]></NextContinuationToken>"
+		if len(asked) > 1 {
+			name, rest = "b", ""
+		}
+		fmt.Fprintf(w, "<ListBucketResult>%s<Contents><Key>volume_ä/%s</Key><Size>1</Size></Contents>"+
+			"</ListBucketResult>", rest, name)
+		return true
+	}
+	entries, _, err := s.ReadDir(t.Context(), "volume_ä", func(string) bool { return true })
+	if err != nil || len(entries) != 2 || !slices.Equal(asked, []string{"", token}) {
+		t.Errorf("%v %v, asked for %q", entries, err, asked)
+	}
+}
+
+func TestAListThatTheClientReadsByItselfIsNoEmptyOne(t *testing.T) {
+	credentialed(t)
+	dir := t.TempDir()
+	chain(t, dir)
+	spec, err := Parse(fakes3.New(t, dir).Share())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := connect(spec, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	client, err := minio.NewCore(s.endpoint.Host, &minio.Options{Creds: s.signing.Credentials,
+		Secure: s.endpoint.Scheme == "https", Region: "us-east-1", Transport: s.transport})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = s.list(t.Context(), client, "", minio.ListObjectsOptions{Recursive: true},
+		func(objects.Info) error { return nil })
+	if !errors.Is(err, errNoList) {
+		t.Error(err)
 	}
 }

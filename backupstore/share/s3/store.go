@@ -60,6 +60,10 @@ func (s *store) list(ctx context.Context, client *minio.Core, prefix string,
 			return s.failed(ctx, "list", cmp.Or(prefix, s.spec.Bucket), found.Err)
 		}
 	}
+	if ctx.Err() == nil && l.pages == 0 { // as where the client takes the server for a Snowball
+		return fmt.Errorf("list %s: no page of it was read: %w", cmp.Or(prefix, s.spec.Bucket),
+			errNoList)
+	}
 	return ctx.Err()
 }
 
