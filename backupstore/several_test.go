@@ -119,3 +119,27 @@ func TestOneOfSeveralSharesThatIsUnmountedKeepsItsBackups(t *testing.T) {
 	storetest.MustWrite(t, a, storetest.Spec{ID: storetest.ID("new"), VolumeID: storetest.ID("new"), Content: storetest.Text(1<<20, 9)})
 	look("it is back", 3)
 }
+
+func TestOneOfSeveralSharesThatIsDeletedKeepsItsBackups(t *testing.T) {
+	a, b := t.TempDir(), t.TempDir()
+	for i, dir := range []string{a, b} {
+		storetest.MustWrite(t, dir, storetest.Spec{ID: storetest.ID(dir), VolumeID: storetest.ID(dir), Content: storetest.Text(1<<20, uint64(i))})
+	}
+	c := together(t, a, b)
+	if err := os.RemoveAll(a); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Refresh(t.Context()); err != nil || len(c.Backups()) != 2 || len(c.Unread()) == 0 {
+		t.Errorf("%d backups, %v, of what could not be read is told %v", len(c.Backups()), err, c.Unread())
+	}
+}
+
+func TestNamesInSeveralSharesNeedNotBeUTF8(t *testing.T) {
+	a, b := t.TempDir(), t.TempDir()
+	spec := storetest.Spec{ID: storetest.ID("a"), VolumeID: storetest.ID("v"), Content: storetest.Text(1<<20, 1), Container: "s\xe4ule"}
+	storetest.MustWrite(t, a, spec)
+	c := together(t, a, b)
+	if data, err := read(t, open(t, c, spec.ID), 1<<20); err != nil || string(data) != string(all(t, spec.Content)) || len(c.Unread()) > 0 {
+		t.Errorf("%v, %v", err, c.Unread())
+	}
+}

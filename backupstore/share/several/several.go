@@ -46,13 +46,11 @@ func (s *Share) Part(name string) (share.Share, string) {
 	return s.parts[i], rest
 }
 
-// in is Part for an operation, with an error where there is no such share.
+// in is Part for an operation, with an error where there is no such share. Whether a path is one is
+// left to the share: names in a directory need not be UTF-8.
 func (s *Share) in(op, name string) (share.Share, string, error) {
 	part, rest := s.Part(name)
-	switch {
-	case !fs.ValidPath(name):
-		return nil, "", &fs.PathError{Op: op, Path: name, Err: fs.ErrInvalid}
-	case part == nil:
+	if part == nil {
 		return nil, "", &fs.PathError{Op: op, Path: name, Err: fs.ErrNotExist}
 	}
 	return part, rest, nil
@@ -71,7 +69,17 @@ func (s *Share) ReadDir(ctx context.Context, dir string, want func(name string) 
 	if err != nil {
 		return nil, own, err
 	}
-	return part.ReadDir(ctx, rest, want)
+	entries, own, err = part.ReadDir(ctx, rest, want)
+	return entries, own, gone(part, rest, err)
+}
+
+// gone makes another error of that for a share that is not there any more. As the error for a
+// directory below it, it would mean that the backups in it were deleted.
+func gone(part share.Share, rest string, err error) error {
+	if rest == "." && errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("the share %s is not there any more: %v", part, err)
+	}
+	return err
 }
 
 // Look implements share.Share. Of the root nothing is told.
@@ -84,7 +92,8 @@ func (s *Share) Look(ctx context.Context, dir string, files []string) (own share
 	if err != nil {
 		return own, nil, err
 	}
-	return part.Look(ctx, rest, files)
+	own, of, err = part.Look(ctx, rest, files)
+	return own, of, gone(part, rest, err)
 }
 
 // Open implements share.Share.
