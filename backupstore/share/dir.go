@@ -201,7 +201,8 @@ func (r *root) briefly(name string, flags int, f func(fd int) error) error {
 		return err
 	}
 	var failed error
-	return cmp.Or(conn.Control(func(fd uintptr) { failed = f(int(fd)) }), failed)
+	err = conn.Control(func(fd uintptr) { failed = f(int(fd)) })
+	return cmp.Or(err, failed)
 }
 
 // descriptor opens name by openat2(2).
