@@ -77,3 +77,28 @@ func TestADamagedBackupIsRestoredByItsVolumesName(t *testing.T) {
 		t.Errorf("exit %d: %s", code, stderr)
 	}
 }
+
+// A device that is to be overwritten takes --yes or somebody to ask, which is told before the share
+// is looked at.
+func TestForceOntoADeviceAsksEarly(t *testing.T) {
+	unwatched(t)
+	if os.Geteuid() != 0 {
+		skip(t, "needs root for a loop device")
+	}
+	need(t, "losetup")
+	device, _ := loopDevice(t, twoGiB(t))
+	nowhere := filepath.Join(t.TempDir(), "none")
+	for _, test := range []struct{ flag, says string }{
+		{"--force", "nobody can be asked here, say --yes to write to " + device},
+		{"--dry-run", nowhere}, // nothing is to be asked: the share is what is missing
+	} {
+		_, stderr, code := restorefs(t, "materialize", "--share", nowhere, test.flag, "a08e2856", device)
+		if code == 0 || !strings.Contains(stderr, test.says) {
+			t.Errorf("%s: exit %d: %s", test.flag, code, stderr)
+		}
+	}
+	_, stderr, _ := restorefs(t, "materialize", "--share", nowhere, "--force", "--yes", "a08e2856", device)
+	if strings.Contains(stderr, "can be asked") || !strings.Contains(stderr, nowhere) {
+		t.Errorf("with --yes: %s", stderr)
+	}
+}
