@@ -88,7 +88,7 @@ func unmap(ctx context.Context, known live.Status) error {
 	if known.Mapper == "" || mapper.Check(ctx) != nil {
 		return nil
 	}
-	dm := mapper.Device{Name: known.Mapper, ID: known.Backup}
+	dm := mapper.Device{Name: known.Mapper, ID: known.ID}
 	info, there, err := dm.Find(ctx)
 	switch {
 	case errors.Is(err, mapper.ErrForeign), err == nil && !there:

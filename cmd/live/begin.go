@@ -71,6 +71,9 @@ func begin(ctx context.Context, o Options) (*session, error) {
 	if err := s.openBackup(ctx, ref); err != nil {
 		return s, err
 	}
+	if err := s.nameIsFree(ctx); err != nil {
+		return s, err
+	}
 	if err := s.openTarget(ctx); err != nil {
 		return s, err
 	}
@@ -129,6 +132,16 @@ func (s *session) openBackup(ctx context.Context, ref string) (err error) {
 	s.disk = newDisk(s.volume, s.spans)
 	process.SpareThread()
 	return nil
+}
+
+// nameIsFree refuses the name of a device that is there: it is another restore's, perhaps of the
+// same backup, or of something else, and has a guest of its own.
+func (s *session) nameIsFree(ctx context.Context) error {
+	if s.o.File != "" || s.place.begun {
+		return nil
+	}
+	_, _, err := mapper.Device{Name: s.o.nameFor(s.backup.ID)}.Find(ctx)
+	return err
 }
 
 // openTarget checks the device as materialize does, and asks. Nothing is written.
@@ -227,7 +240,7 @@ func (s *session) openVolume() (err error) {
 	}
 	s.disk.v = s.v
 	if s.o.File == "" {
-		s.dm = &mapper.Device{Name: name, ID: s.backup.ID}
+		s.dm = &mapper.Device{Name: name, ID: s.v.ID()}
 	}
 	return nil
 }

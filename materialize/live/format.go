@@ -3,6 +3,7 @@ package live
 import (
 	"bytes"
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash/crc32"
@@ -91,6 +92,9 @@ type header struct {
 	nonce   [16]byte // part of every checksum of a slot and of a record
 	created time.Time
 }
+
+// id identifies the restore.
+func (h *header) id() string { return hex.EncodeToString(h.nonce[:]) }
 
 func (h *header) encode() []byte {
 	b := make([]byte, headerBytes)

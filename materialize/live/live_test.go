@@ -255,6 +255,37 @@ func TestAFlushThatFailsEndsAllWriting(t *testing.T) {
 	}
 }
 
+// The kernel tells once that it could not write: whoever hears it first, the guest has to.
+func TestAFlushThatFailsWhileABlockIsMendedIsTheGuestsToo(t *testing.T) {
+	m := newTestMachine(2 << 20)
+	m.o.flushEvery = time.Hour
+	v := m.mustCreate(t)
+	if err := v.Fill(t.Context(), FillOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := v.Advance(t.Context(), Filled); err != nil {
+		t.Fatal(err)
+	}
+	if err := v.WriteAt(t.Context(), make([]byte, blockBytes), 0); err != nil {
+		t.Fatal(err)
+	}
+	m.dev.now[3<<19]++
+	told := false
+	m.power.fault = func(d *medium, what string) error {
+		if d == m.dev && what == "sync" && !told {
+			told = true
+			return io.ErrShortWrite
+		}
+		return nil
+	}
+	if err := v.Prove(t.Context(), 1); !errors.Is(err, ErrFailed) || !told {
+		t.Errorf("proving: %v", err)
+	}
+	if err := v.Sync(t.Context()); !errors.Is(err, ErrFailed) || !errors.Is(err, io.ErrShortWrite) {
+		t.Errorf("the guest's sync: %v", err)
+	}
+}
+
 func TestAMapThatCannotBeWrittenIsTriedAgain(t *testing.T) {
 	m := newTestMachine(1 << 20)
 	m.o.flushEvery = time.Hour
@@ -334,6 +365,14 @@ func TestAStateFileIsForOneProcess(t *testing.T) {
 	if err != nil || !s.Running || s.Guest != 3*blockBytes || s.Valid != 3*blockBytes || s.Phase != Filling ||
 		s.Mapper != "n1" || s.Backup != key.Backup {
 		t.Errorf("%+v, %v", s, err)
+	}
+	other, err := Create(path+"2", key, Names{}, m.backup, m.backup, simDevice{m.dev}, m.o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	if len(s.ID) != 32 || s.ID != v.ID() || s.ID == other.ID() {
+		t.Errorf("restores of one backup: %q, %q, %q", s.ID, v.ID(), other.ID())
 	}
 	if err := v.Close(); err != nil {
 		t.Fatal(err)

@@ -128,7 +128,7 @@ func (v *Volume) compare(ctx context.Context, p []byte, off int64) error {
 				if bytes.Equal(p[i:j], want[i:j]) {
 					continue
 				}
-				if err := v.mend(want[i:j], at); err != nil {
+				if err := v.mend(ctx, want[i:j], at); err != nil {
 					return err
 				}
 			}
@@ -138,7 +138,7 @@ func (v *Volume) compare(ctx context.Context, p []byte, off int64) error {
 }
 
 // mend writes the block that should be at off again.
-func (v *Volume) mend(should []byte, off int64) error {
+func (v *Volume) mend(ctx context.Context, should []byte, off int64) error {
 	v.log.Error("the device does not hold what was written to it, which is written again",
 		"offset", off, "length", len(should))
 	again := Buffer(len(should))
@@ -146,7 +146,12 @@ func (v *Volume) mend(should []byte, off int64) error {
 	if err := v.dev.WriteAt(again, off); err != nil {
 		return err
 	}
-	if err := v.dev.Sync(); err != nil {
+	if err := v.take(ctx); err != nil {
+		return err
+	}
+	err := v.syncDevice()
+	v.give()
+	if err != nil {
 		return err
 	}
 	if err := v.dev.ReadAt(again, off); err != nil {

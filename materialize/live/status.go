@@ -33,6 +33,7 @@ func (v *Volume) Progress() Progress {
 type Status struct {
 	Key
 	Names
+	ID      string // of the restore, as Volume.ID
 	Begun   time.Time
 	Phase   Phase
 	Data    int64  // bytes of the backup that are not holes; 0: not counted yet
@@ -65,7 +66,7 @@ func Inspect(path string) (Status, error) {
 	if err != nil {
 		return s, err
 	}
-	s.Key, s.Names, s.Begun = h.key, h.names, h.created
+	s.Key, s.Names, s.ID, s.Begun = h.key, h.names, h.id(), h.created
 	s.Phase, s.Data, s.Lost = last.phase, last.data, last.lost
 	for index := range h.key.pages() {
 		words, _, _, err := readPage(osFile{f}, h, index)

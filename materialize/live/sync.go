@@ -51,11 +51,7 @@ func (v *Volume) commit(ctx context.Context, what extent) error {
 		return err
 	}
 	pages, written := v.dirtyPages(what)
-	if err := v.dev.Sync(); err != nil {
-		err = fmt.Errorf("%w: %w", ErrFailed, err)
-		v.mu.Lock()
-		v.failed = err
-		v.mu.Unlock()
+	if err := v.syncDevice(); err != nil {
 		v.settle(pages, false)
 		return err
 	}
@@ -68,6 +64,22 @@ func (v *Volume) commit(ctx context.Context, what extent) error {
 	v.synced = max(v.synced, written)
 	v.mu.Unlock()
 	return nil
+}
+
+// syncDevice syncs the device. The caller has the token: the kernel tells a failure once, and of two
+// syncs at a time the other one would hear nothing of it.
+func (v *Volume) syncDevice() error {
+	err := v.dev.Sync()
+	if err == nil {
+		return nil
+	}
+	err = fmt.Errorf("%w: %w", ErrFailed, err)
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.failed == nil {
+		v.failed = err
+	}
+	return err
 }
 
 // dirtyPages copies the pages that are newer than in the file. What their bits promise has been

@@ -247,6 +247,9 @@ func (k Key) same(now Key) error {
 // Size is the volume's size in bytes.
 func (v *Volume) Size() int64 { return v.header.key.Size }
 
+// ID identifies this restore among all, also among those of the same backup: hexadecimal digits.
+func (v *Volume) ID() string { return v.header.id() }
+
 // Phase is how far the restore is.
 func (v *Volume) Phase() Phase {
 	v.mu.Lock()

@@ -61,7 +61,7 @@ func (t Table) text() string {
 // Device is a device of the mapper that this package made, or is to make.
 type Device struct {
 	Name string
-	ID   string // of what it is made for: part of its UUID
+	ID   string // of the restore that it is made for: part of its UUID, which no other has
 }
 
 func (d Device) uuid() string { return "RESTOREFS-live-" + d.ID }
@@ -83,13 +83,19 @@ func (d Device) Find(ctx context.Context) (info Info, ok bool, err error) {
 	if err != nil {
 		return Info{}, false, err
 	}
+	return d.in(out)
+}
+
+// in is Find in what dmsetup says of all devices.
+func (d Device) in(out string) (info Info, ok bool, err error) {
 	for line := range strings.Lines(out) {
 		field := strings.Split(strings.TrimRight(line, "\n"), "\t")
 		if len(field) != 4 || field[0] != d.Name {
 			continue
 		}
 		if field[1] != d.uuid() {
-			return Info{}, true, fmt.Errorf("%s: %w: choose another one", Path(d.Name), ErrForeign)
+			return Info{}, true, fmt.Errorf("%s: %w: choose another one with --name, or remove it if nobody "+
+				"uses it (dmsetup remove %s)", Path(d.Name), ErrForeign, d.Name)
 		}
 		info.Open, err = strconv.Atoi(field[2])
 		if err != nil {

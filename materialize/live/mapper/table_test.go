@@ -1,6 +1,9 @@
 package mapper
 
-import "testing"
+import (
+	"errors"
+	"testing"
+)
 
 func TestTables(t *testing.T) {
 	for what, c := range map[string]struct {
@@ -33,6 +36,24 @@ func TestNames(t *testing.T) {
 	for _, name := range []string{"", "control", "a/b", "..", "-n", "a b", "a\nb", "\x1b[1m", "é"} {
 		if CheckName(name) == nil {
 			t.Errorf("%q is a name", name)
+		}
+	}
+}
+
+func TestOnlyTheDeviceOfTheSameRestoreIsTaken(t *testing.T) {
+	ours := Device{Name: "db", ID: "01"}
+	all := "other\tLVM-x\t1\tActive\ndb\t" + ours.uuid() + "\t2\tSuspended\n"
+	if info, ok, err := ours.in(all); err != nil || !ok || info != (Info{Open: 2, Suspended: true}) {
+		t.Errorf("its own: %+v, %v, %v", info, ok, err)
+	}
+	for _, d := range []Device{{Name: "db", ID: "02"}, {Name: "db"}, {Name: "other", ID: "01"}} {
+		if _, ok, err := d.in(all); !ok || !errors.Is(err, ErrForeign) {
+			t.Errorf("%+v: %v, %v", d, ok, err)
+		}
+	}
+	for _, out := range []string{all, "", "No devices found"} {
+		if _, ok, err := (Device{Name: "free"}).in(out); ok || err != nil {
+			t.Errorf("a free name in %q: %v, %v", out, ok, err)
 		}
 	}
 }
