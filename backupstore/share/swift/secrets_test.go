@@ -45,7 +45,8 @@ func TestAPasswordDoesNotFollowARedirectToAnotherHost(t *testing.T) {
 			t.Setenv("OS_AUTH_URL", "")
 			if keystone {
 				for name, value := range map[string]string{"OS_AUTH_URL": s.URL + "/v3",
-					"OS_USERNAME": "u", "OS_PASSWORD": key, "OS_DOMAIN_NAME": "d"} {
+					"OS_USERNAME": "u", "OS_PASSWORD": key,
+					"OS_PROJECT_NAME": "p", "OS_DOMAIN_NAME": "d"} {
 					t.Setenv(name, value)
 				}
 			}
@@ -114,7 +115,7 @@ func TestAPasswordIsNotSentInTheClearWhereKeystoneNamesItselfSo(t *testing.T) {
 	defer s.Close()
 	trusting(t, s)
 	for name, value := range map[string]string{"OS_AUTH_URL": s.URL, "OS_USERNAME": "u",
-		"OS_PASSWORD": key, "OS_DOMAIN_NAME": "d"} {
+		"OS_PASSWORD": key, "OS_PROJECT_NAME": "p", "OS_DOMAIN_NAME": "d"} {
 		t.Setenv(name, value)
 	}
 	for _, url := range []string{"swift://c", "swift://c?storage=" + plain + account} {
