@@ -21,6 +21,8 @@ var otherWords = map[string][]string{
 	"from":        {"--since", "--newer", "--share"},
 	"mtime":       {"--newer"},
 	"newer-than":  {"--newer", "--since"},
+	"newer":       {"--since"},
+	"since":       {"--newer"},
 	"before":      {"--older"},
 	"until":       {"--older"},
 	"older-than":  {"--older"},
@@ -100,9 +102,14 @@ var ofCommands = map[string][]string{
 	"find all-backups":   {"--all"},
 	"list long":          {"restorefs show BACKUP tells all of one"},
 	"list l":             {"restorefs show BACKUP tells all of one"},
+	"ls long":            {"ls prints all of that: leave it out"},
+	"ls l":               {"ls prints all of that: leave it out"},
+	"list older":         {"restorefs show VOLUME@TIME is the newest backup until then"},
+	"list older-than":    {"restorefs show VOLUME@TIME is the newest backup until then"},
 	"list before":        {"restorefs show VOLUME@TIME is the newest backup until then"},
 	"list until":         {"restorefs show VOLUME@TIME is the newest backup until then"},
 	"mount ro":           otherWords["ro"],
+	"mount o":            {"options are flags here; -o is for mount -t fuse.restorefs"},
 	"mount name":         {"--volume"},
 	"materialize output": nil,
 	"materialize o":      nil,
@@ -114,11 +121,9 @@ var arguments = map[string]bool{
 	"o": true, "file": true, "outfile": true, "device": true,
 }
 
-// otherWord returns what is meant by a flag that a command has not, "" if that is not known.
+// otherWord returns what is meant by a flag that a command has not, "" if that is not known. What
+// other programs mean by it counts before a value of its name: find --size is --min-size.
 func otherWord(command *cli.Command, name string) string {
-	if value := asValue(command, name); value != "" {
-		return ": did you mean " + value + "?"
-	}
 	meant, known := ofCommands[command.Name+" "+name]
 	if !known {
 		meant = otherWords[name]
@@ -131,6 +136,9 @@ func otherWord(command *cli.Command, name string) string {
 		case findFlag(command, flag) != nil:
 			return ": did you mean " + word + "?"
 		}
+	}
+	if value := asValue(command, name); value != "" {
+		return ": did you mean " + value + "?"
 	}
 	takes := strings.Contains(command.ArgsUsage, "TARGET") ||
 		strings.Contains(command.ArgsUsage, "DEST")

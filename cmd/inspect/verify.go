@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/restorefs/restorefs/backupstore"
+	"github.com/restorefs/restorefs/backupstore/share/locate"
 	"github.com/restorefs/restorefs/cmd/cmdline"
 	"github.com/restorefs/restorefs/cmd/console"
 	"github.com/restorefs/restorefs/cmd/report"
@@ -30,7 +31,7 @@ func Verify(ctx context.Context, o VerifyOptions) (err error) {
 	for _, ref := range o.Backups {
 		b, err := source.Find(catalog, ref, o.Err)
 		if err != nil {
-			return o.comparable(ref, err)
+			return o.comparable(ref, share, err)
 		}
 		backups = append(backups, b)
 	}
@@ -50,7 +51,7 @@ func Verify(ctx context.Context, o VerifyOptions) (err error) {
 
 // comparable adds to the error for a backup that there is not how a file or device of that name is
 // compared with the other one that was named.
-func (o VerifyOptions) comparable(ref string, err error) error {
+func (o VerifyOptions) comparable(ref string, share *locate.Share, err error) error {
 	if _, failed := os.Stat(ref); failed != nil || len(o.Backups) != 2 ||
 		!errors.Is(err, backupstore.ErrNoBackup) {
 		return err
@@ -59,9 +60,10 @@ func (o VerifyOptions) comparable(ref string, err error) error {
 	if other == ref {
 		other = o.Backups[1]
 	}
+	words := append([]string{"restorefs", "verify"}, o.Given.At(share.Places()...).Only(
+		"share", "cinder-conf", "mount-options", "share-timeout")...)
 	return fmt.Errorf("%w\n%s is there, though: to compare it with the backup:\n  %s", err,
-		wording.ShellWord(ref), wording.ShellCommand(
-			[]string{"restorefs", "verify", "--target", ref, other}))
+		wording.ShellWord(ref), wording.ShellCommand(append(words, "--target", ref, other)))
 }
 
 // verifyAll verifies all that Cinder completed, or what is chosen of it.

@@ -1,6 +1,7 @@
 package inspect
 
 import (
+	"github.com/restorefs/restorefs/cmd/cmdline"
 	"github.com/restorefs/restorefs/cmd/console"
 	"github.com/restorefs/restorefs/cmd/places"
 	"github.com/restorefs/restorefs/cmd/process"
@@ -12,6 +13,7 @@ import (
 type VerifyOptions struct {
 	console.Console
 	Source  source.Options
+	Given   cmdline.Given // for a command that repeats them
 	Memory  process.Memory
 	Backups []string // as they were named; none for those that are chosen
 	// Without Backups all are chosen, or those of Volume (all that it could name) and of the

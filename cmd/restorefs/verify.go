@@ -64,8 +64,8 @@ func runVerify(c *cli.Context) error {
 		return cmdline.Usagef("%s chooses among all backups: it does not go with BACKUP", chosen[0])
 	}
 	how := inspect.VerifyOptions{
-		Console: o.Console, Source: o.source(), Memory: o.memory, Backups: o.args,
-		Volume: c.String("volume"), Chosen: len(chosen) > 0,
+		Console: o.Console, Source: o.source(), Given: o.given, Memory: o.memory,
+		Backups: o.args, Volume: c.String("volume"), Chosen: len(chosen) > 0,
 		Jobs: c.Int("jobs"), Part: part, Target: target, Record: o.record,
 	}
 	how.Project = c.String("project")
