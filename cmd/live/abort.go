@@ -29,6 +29,12 @@ func abort(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
+	// Nobody goes on with it while the question is open, or finds half of it gone.
+	release, err := live.Lock(p.state)
+	if err != nil {
+		return fmt.Errorf("%s: %w: end that first", device, err)
+	}
+	defer release()
 	if err := o.Ask(ctx, "End the restore, and forget what of it is valid?", "nothing was changed",
 		"to end the restore to "+device); err != nil {
 		return err

@@ -27,7 +27,7 @@ func Run(ctx context.Context, o Options) error {
 		return s.handedOver(ctx)
 	}
 	if err := s.show(ctx); err != nil {
-		return errors.Join(err, s.takeDown(ctx), s.unbegin())
+		return s.notShown(ctx, err)
 	}
 	err = s.work(ctx)
 	if err == nil {
@@ -39,12 +39,14 @@ func Run(ctx context.Context, o Options) error {
 	return errors.Join(s.stopped(ctx, err), s.takeDown(ctx))
 }
 
-// unbegin forgets a restore of which nothing was written.
-func (s *session) unbegin() error {
-	if s.place.begun {
-		return nil
+// notShown ends a restore whose volume could not be shown. One that has only begun is forgotten,
+// unless the volume was there for a moment, and has a guest that cannot do without it.
+func (s *session) notShown(ctx context.Context, err error) error {
+	down := s.takeDown(ctx)
+	if s.place.begun || down != nil || s.v.Written() {
+		return errors.Join(s.stopped(ctx, err), down)
 	}
-	return errors.Join(s.v.Close(), live.Remove(s.place.state))
+	return errors.Join(err, s.v.Close(), live.Remove(s.place.state))
 }
 
 // work copies and proves.

@@ -164,6 +164,16 @@ func writeRecord(f file, h *header, r record) error {
 	return f.Sync()
 }
 
+// Lock keeps other processes away from a state file, whatever it says, until release is called. The
+// error is ErrInUse or ErrNone.
+func Lock(path string) (release func(), err error) {
+	f, err := openFile(path, false)
+	if err != nil {
+		return nil, err
+	}
+	return func() { f.Close() }, nil
+}
+
 // Remove takes a state file away, which is locked by its Volume or by nobody.
 func Remove(path string) error {
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -46,6 +46,9 @@ func (v *Volume) Fill(ctx context.Context, o FillOptions) error {
 	if err := g.Wait(); err != nil {
 		return err
 	}
+	if err := v.zeroSpoiled(whole); err != nil {
+		return err
+	}
 	return v.stillLost(whole)
 }
 

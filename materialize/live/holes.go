@@ -73,3 +73,38 @@ func (v *Volume) zeroHole(ctx context.Context, off, end int64) error {
 		return v.dev.Zero(from, to-from)
 	})
 }
+
+// spoil notes that a write of the guest's from off on has failed: a hole there may have a part of
+// it on the device, although the guest is told that it has failed, and reads zeros.
+func (v *Volume) spoil(off int64) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.spoiled = min(v.spoiled, off)
+}
+
+// zeroSpoiled makes zero again what was spoiled.
+func (v *Volume) zeroSpoiled(ctx context.Context) error {
+	for {
+		v.mu.Lock()
+		if v.spoiled == v.Size() {
+			v.mu.Unlock()
+			return nil
+		}
+		v.zeroed, v.spoiled = min(v.zeroed, blockStart(v.spoiled)), v.Size()
+		v.mu.Unlock()
+		if err := v.zeroHoles(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// stillZero refuses to give the guest a device on which a hole was spoiled.
+func (v *Volume) stillZero(e Event) error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if e != Proven || v.spoiled == v.Size() {
+		return nil
+	}
+	return fmt.Errorf("the device has refused a write of the guest's behind offset %d: what it may "+
+		"have left in holes of the backup is made zero when the restore is gone on with", v.spoiled)
+}

@@ -255,6 +255,62 @@ func TestAFlushThatFailsEndsAllWriting(t *testing.T) {
 	}
 }
 
+// A write that the device refuses may be there in part: where the backup has a hole nothing else
+// would overwrite that.
+func TestAHoleIsZeroAfterAWriteIntoItThatFailed(t *testing.T) {
+	m := newTestMachine(3<<20, Range{1 << 20, 1 << 20})
+	m.o.flushEvery = time.Hour
+	v := m.mustCreate(t)
+	if v.Written() {
+		t.Error("written at once")
+	}
+	refused := func() {
+		t.Helper()
+		const off = 3 << 19
+		m.power.fault = func(d *medium, what string) error {
+			if d == m.dev && what == "write" {
+				m.dev.now[off] = 7
+				return io.ErrShortWrite
+			}
+			return nil
+		}
+		p := make([]byte, blockBytes)
+		if err := v.WriteAt(t.Context(), p, off); !errors.Is(err, io.ErrShortWrite) || !v.Written() {
+			t.Errorf("writing: %v", err)
+		}
+		m.power.fault = nil
+		if err := v.ReadAt(t.Context(), p, off, nil); err != nil || p[0] != 0 {
+			t.Errorf("reading: %d, %v", p[0], err)
+		}
+	}
+	if err := v.Fill(t.Context(), FillOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	refused()
+	if err := v.Fill(t.Context(), FillOptions{}); err != nil || !bytes.Equal(m.dev.now, m.backup.data) {
+		t.Errorf("filled again: %v, or the device is not the volume", err)
+	}
+	if _, err := v.Advance(t.Context(), Filled); err != nil {
+		t.Fatal(err)
+	}
+	refused()
+	if phase, err := v.Advance(t.Context(), Proven); err == nil || phase != Proving {
+		t.Errorf("%v, %v", phase, err)
+	}
+	if err := v.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again, err := m.open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer again.Close()
+	mustFinish(t, again)
+	if !bytes.Equal(m.dev.now, m.backup.data) {
+		t.Error("the device is not the volume")
+	}
+}
+
 // The kernel tells once that it could not write: whoever hears it first, the guest has to.
 func TestAFlushThatFailsWhileABlockIsMendedIsTheGuestsToo(t *testing.T) {
 	m := newTestMachine(2 << 20)
@@ -366,6 +422,9 @@ func TestAStateFileIsForOneProcess(t *testing.T) {
 		s.Mapper != "n1" || s.Backup != key.Backup {
 		t.Errorf("%+v, %v", s, err)
 	}
+	if _, err := Lock(path); !errors.Is(err, ErrInUse) {
+		t.Errorf("locking it: %v", err)
+	}
 	other, err := Create(path+"2", key, Names{}, m.backup, m.backup, simDevice{m.dev}, m.o)
 	if err != nil {
 		t.Fatal(err)
@@ -380,6 +439,14 @@ func TestAStateFileIsForOneProcess(t *testing.T) {
 	if s, err = Inspect(path); err != nil || s.Running {
 		t.Errorf("closed: %+v, %v", s, err)
 	}
+	release, err := Lock(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(path, key, m.backup, m.backup, simDevice{m.dev}, m.o); !errors.Is(err, ErrInUse) {
+		t.Errorf("going on while it is locked: %v", err)
+	}
+	release()
 	if _, err := Create(path, key, Names{}, m.backup, m.backup, simDevice{m.dev}, m.o); err == nil {
 		t.Error("it was begun anew over one that was begun")
 	}

@@ -114,6 +114,7 @@ type Volume struct {
 	flush   *time.Timer
 	last    record          // as it is in the state file
 	zeroed  int64           // holes of the backup below this offset are zero on the device
+	spoiled int64           // from here on a hole may not be zero any more; the size: none is
 	lost    map[int64]int64 // ranges that the backup cannot give: length by offset
 	lostTo  int64           // the end of the one that was found last
 }
@@ -139,7 +140,7 @@ func newVolume(f file, h *header, last record, src Source, base Base, dev Device
 	}
 	return &Volume{header: h, src: src, base: base, dev: dev, file: f, log: o.Logger, o: o,
 		token: make(chan struct{}, 1), pages: map[int64]*page{}, last: last, zeroed: last.zeroed,
-		lost: map[int64]int64{}, gate: gate{most: o.givesWay}}
+		spoiled: h.key.Size, lost: map[int64]int64{}, gate: gate{most: o.givesWay}}
 }
 
 // Create begins a restore onto a device that may be written, with a new state file at path.
@@ -250,6 +251,12 @@ func (v *Volume) Size() int64 { return v.header.key.Size }
 // ID identifies this restore among all, also among those of the same backup: hexadecimal digits.
 func (v *Volume) ID() string { return v.header.id() }
 
+// Written says whether the guest has changed anything, or tried to, since the volume was opened.
+func (v *Volume) Written() bool {
+	written, _ := v.state()
+	return written > 0
+}
+
 // Phase is how far the restore is.
 func (v *Volume) Phase() Phase {
 	v.mu.Lock()
@@ -307,6 +314,9 @@ func (v *Volume) Advance(ctx context.Context, e Event) (Phase, error) {
 		return v.Phase(), err
 	}
 	defer v.give()
+	if err := v.stillZero(e); err != nil {
+		return v.Phase(), err
+	}
 	next := v.snapshot()
 	var err error
 	if next.phase, err = next.phase.After(e, next.lost > 0); err != nil {
@@ -322,7 +332,7 @@ func (v *Volume) snapshot() record {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	next := v.last
-	next.zeroed, next.lost = v.zeroed, 0
+	next.zeroed, next.lost = min(v.zeroed, v.spoiled), 0
 	for _, r := range lost {
 		next.lost += r.Len
 	}

@@ -87,6 +87,7 @@ func (v *Volume) writePiece(ctx context.Context, p []byte, off int64) error {
 			return err
 		}
 		if err := v.dev.WriteAt(b[from-start:to-start], from); err != nil {
+			v.spoil(from)
 			return err
 		}
 		v.set(pg, from/blockBytes, blockEnd(to)/blockBytes, validBit|guestBit)
@@ -206,6 +207,7 @@ func (v *Volume) zeroStep(ctx context.Context, off, end int64) error {
 					return err
 				}
 				if err := v.dev.Zero(from, to-from); err != nil {
+					v.spoil(from)
 					return err
 				}
 				v.set(pg, from/blockBytes, blockEnd(to)/blockBytes, validBit|guestBit)
