@@ -50,9 +50,9 @@ var causes = map[string]bool{"err": true, "reason": true, "error": true}
 
 // Handle implements slog.Handler.
 func (s *sentences) Handle(_ context.Context, r slog.Record) error {
-	text, about := r.Message, []string{}
+	text, about := inOneLine(r.Message), []string{}
 	add := func(a slog.Attr) bool {
-		switch value := a.Value.Resolve().String(); {
+		switch value := inOneLine(a.Value.Resolve().String()); {
 		case a.Key == "" || value == "":
 		case causes[a.Key[strings.LastIndexByte(a.Key, '.')+1:]]:
 			text += ": " + value
@@ -73,9 +73,29 @@ func (s *sentences) Handle(_ context.Context, r slog.Record) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	_, err := fmt.Fprintf(s.w, "%s: %s\n", levelWord(r.Level),
-		wording.Printable(wording.Cut(text, wording.MaxLine)))
+	_, err := fmt.Fprintf(s.w, "%s: %s\n", levelWord(r.Level), wording.Printable(text))
 	return err
+}
+
+// inOneLine returns text without ends of lines: several errors that are joined, or the frames of a
+// stack, are parts of one sentence. It is cut where it is very long, so that what else is to be said
+// has its place.
+func inOneLine(text string) string {
+	if strings.Contains(text, "\n") {
+		var one strings.Builder
+		between := ""
+		for line := range strings.SplitSeq(text, "\n") {
+			if line = strings.TrimSpace(line); line == "" {
+				continue
+			}
+			one.WriteString(between + line)
+			if between = "; "; strings.HasSuffix(line, ":") {
+				between = " "
+			}
+		}
+		text = one.String()
+	}
+	return wording.Cut(text, wording.MaxLine)
 }
 
 func levelWord(l slog.Level) string {
