@@ -134,5 +134,10 @@ func (r *Raw) Zero(off, n int64) error { return r.t.zero(off, n) }
 // Sync waits until everything written is on stable storage.
 func (r *Raw) Sync() error { return r.t.sync() }
 
+// Forget drops what the kernel has in its cache of the target, after a Sync: whoever writes to a
+// device by way of one above it changes nothing there, and a reader by its own name would be given
+// old bytes.
+func (r *Raw) Forget() { r.t.dropCache(Range{}) }
+
 // StillThere says whether the name still means this target, and that a file was not shortened.
 func (r *Raw) StillThere() error { return r.t.stillThere() }

@@ -49,6 +49,7 @@ func (s *session) swap(ctx context.Context) error {
 	}
 	err := s.dm.Swap(ctx, s.table(), func() (mapper.Table, error) {
 		err := s.release(context.WithoutCancel(ctx))
+		s.raw.Forget()
 		return s.table(), err
 	})
 	if err != nil && s.v.Phase() != live.HandingOver {

@@ -102,7 +102,8 @@ func (s *session) printFinished(p live.Progress, healed int, took time.Duration)
 	}
 	if s.dm != nil {
 		fmt.Fprintf(s.o.Out, "  %s shows %s itself now, and stays until it is removed (dmsetup "+
-			"remove %s) or the machine is restarted\n", s.shown(), s.target, s.dm.Name)
+			"remove %s) or the machine is restarted; use %s by its own name only then\n",
+			s.shown(), s.target, s.dm.Name, s.target)
 	}
 }
 
