@@ -115,7 +115,8 @@ func selectOne(backups []*Backup, r Ref) (Found, error) {
 			notes = append(notes, fmt.Sprintf("%s is broken, and no complete backup of the volume "+
 				"is as old", b.ID))
 		case broken.CreatedAt.After(b.CreatedAt):
-			notes = append(notes, fmt.Sprintf("%s is newer, and broken: its id names it", broken.ID))
+			notes = append(notes,
+				fmt.Sprintf("%s is newer, and broken: its id names it", broken.ID))
 		}
 	}
 	if r.Moment.Relative {
@@ -134,8 +135,8 @@ func SelectVolume(backups []*Backup, r Ref) (FoundVolume, error) {
 	return FoundVolume{ID: v.id, Notes: v.notes}, nil
 }
 
-// brokenAt returns the newest broken backup of a volume at or before a moment of which something can
-// be read, nil if there is none.
+// brokenAt returns the newest broken backup of a volume at or before a moment of which something
+// can be read, nil if there is none.
 func (v *named) brokenAt(m Moment) (newest *Backup) {
 	for _, b := range v.backups { // oldest first
 		if (m.Latest || !b.CreatedAt.After(m.Until)) && b.State == Broken && b.Chain() != nil {

@@ -71,7 +71,8 @@ func (s *Salvage) replace(p []byte, off int64, d *DamageError) error {
 	switch {
 	case !more || told > maxTold:
 	case told == maxTold:
-		s.catalog.log.Warn("more bytes are lost, in more ranges than are logged", "backup", d.Backup)
+		s.catalog.log.Warn("more bytes are lost, in more ranges than are logged",
+			"backup", d.Backup)
 	default:
 		s.catalog.log.Warn("bytes are lost", "backup", d.Backup, "object", d.Object,
 			"offset", d.Offset, "reason", d.Reason)

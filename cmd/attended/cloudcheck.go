@@ -32,8 +32,8 @@ func (o Options) destinationOptions() (cloud.Options, error) {
 	case out.NoMetadata && out.NoData:
 		return out, cmdline.Usagef("--no-metadata and --metadata-only leave nothing to do")
 	case out.NoData && f.Volume == "":
-		return out, cmdline.Usagef("--metadata-only needs --volume VOLUME: the volume whose metadata " +
-			"is restored")
+		return out, cmdline.Usagef("--metadata-only needs --volume VOLUME: the volume whose " +
+			"metadata is restored")
 	}
 	return out, nil
 }

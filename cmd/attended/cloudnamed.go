@@ -24,8 +24,8 @@ func (v *cloudVolume) named(ctx context.Context, ref string) (id string, err err
 	case err != nil:
 		return "", err
 	case len(found) == 0:
-		return "", cmdline.Usagef("no volume of the project is called %s; \"openstack volume list\" "+
-			"shows what there is, and --volume takes the name or the id",
+		return "", cmdline.Usagef("no volume of the project is called %s; "+
+			"\"openstack volume list\" shows what there is, and --volume takes the name or the id",
 			wording.Printable(wording.Cut(name, wording.MaxName)))
 	case len(found) > 1:
 		return "", cmdline.WrongUsage(severalNamed(name, found))

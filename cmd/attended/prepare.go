@@ -51,8 +51,8 @@ func (o *Options) prepare() (err error) {
 	return nil
 }
 
-// checkAsked refuses early what would be asked for certain, where nobody can be: a device that is to
-// be overwritten. Of a file it is known only when it has been looked at.
+// checkAsked refuses early what would be asked for certain, where nobody can be: a device that is
+// to be overwritten. Of a file it is known only when it has been looked at.
 func (o *Options) checkAsked() error {
 	if !o.Force || o.DryRun {
 		return nil

@@ -76,10 +76,11 @@ func (r *restoring) howToSalvage(name string, failed *restore.CopyError) error {
 	if r.o.Engine.Salvage != restore.NoSalvage {
 		return failed
 	}
-	err := fmt.Errorf("%w\n\"restorefs verify --volume %s\" says which backups of the volume are whole",
-		failed, r.backup.VolumeID)
+	err := fmt.Errorf("%w\n\"restorefs verify --volume %s\" says which backups of the volume "+
+		"are whole", failed, r.backup.VolumeID)
 	if r.saysHow || r.o.qcow2 || name == "-" {
-		return fmt.Errorf("%w; --salvage restores all that is right of this one (not as qcow2)", err)
+		return fmt.Errorf("%w; --salvage restores all that is right of this one (not as qcow2)",
+			err)
 	}
 	return fmt.Errorf("%w\nto restore all that is right of this one:\n  %s", err,
 		r.o.continuing(r.given, failed.Marked, nil, "--salvage", r.backup.ID, name))

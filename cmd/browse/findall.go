@@ -44,17 +44,8 @@ type findAll struct {
 // FindAll finds files in all backups of the volume that o.Backup names. A backup whose bytes that
 // the one before took are the same is not read.
 func FindAll(ctx context.Context, o FindOptions) error {
-	switch {
-	case o.Print0 || o.Long:
-		return cmdline.Usagef("--all has lines of its own: leave --print0 and --long out")
-	case o.Overlay != "":
-		return cmdline.Usagef("--overlay is of one backup, and --all looks in all of a volume")
-	case len(o.With) > 0:
-		return cmdline.Usagef("--with is of one backup, and --all looks in all of a volume")
-	case o.Want.Sort != files.ByName:
-		return cmdline.Usagef("--sort is of one backup: --all has the backups in order of their time")
-	case o.Backup == "":
-		return cmdline.Usagef("find --all takes VOLUME [PATTERN]; see \"restorefs find --help\"")
+	if err := o.checkAll(); err != nil {
+		return err
 	}
 	memory, given, unlock, err := bounds(ctx, o.Options)
 	if err != nil {
@@ -89,6 +80,24 @@ func FindAll(ctx context.Context, o FindOptions) error {
 	fmt.Fprintf(o.Err, "found in %d of %s; %d of them had to be read\n", f.with,
 		wording.Count(len(backups), "backup"), f.read)
 	return f.result("all was searched")
+}
+
+// checkAll refuses what --all does not go with.
+func (o FindOptions) checkAll() error {
+	switch {
+	case o.Print0 || o.Long:
+		return cmdline.Usagef("--all has lines of its own: leave --print0 and --long out")
+	case o.Overlay != "":
+		return cmdline.Usagef("--overlay is of one backup, and --all looks in all of a volume")
+	case len(o.With) > 0:
+		return cmdline.Usagef("--with is of one backup, and --all looks in all of a volume")
+	case o.Want.Sort != files.ByName:
+		return cmdline.Usagef("--sort is of one backup: " +
+			"--all has the backups in order of their time")
+	case o.Backup == "":
+		return cmdline.Usagef("find --all takes VOLUME [PATTERN]; see \"restorefs find --help\"")
+	}
+	return nil
 }
 
 // volumeBackups returns the backups of a volume, oldest first. It is named as every volume is, or

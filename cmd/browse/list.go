@@ -57,13 +57,8 @@ func (b *browser) list(ctx context.Context, nodes []*files.Node, listing files.L
 		}
 	}
 	if sorter != nil {
-		left, err := sorter.Each(put)
-		if err != nil {
+		if err := b.sorted(sorter, put); err != nil {
 			return err
-		}
-		if left > 0 {
-			b.note(fmt.Sprintf("%s left out, the smallest or oldest, as so many are not sorted: "+
-				"say more closely which are wanted", wording.Count(left, "file")))
 		}
 	}
 	if out != nil {
@@ -72,4 +67,14 @@ func (b *browser) list(ctx context.Context, nodes []*files.Node, listing files.L
 		}
 	}
 	return b.result(done)
+}
+
+// sorted puts what a sorter has, and tells of what it has left out.
+func (b *browser) sorted(sorter *files.Sorter, put func(string) error) error {
+	left, err := sorter.Each(put)
+	if err == nil && left > 0 {
+		b.note(fmt.Sprintf("%s left out, the smallest or oldest, as so many are not sorted: "+
+			"say more closely which are wanted", wording.Count(left, "file")))
+	}
+	return err
 }

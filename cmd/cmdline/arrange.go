@@ -259,8 +259,8 @@ func noFlag(command *cli.Command, name string) error {
 		wording.ShellWord(FlagWord(name)), hint, command.Name)
 }
 
-// alike reports whether a suggestion is close enough to be printed: it begins as what was typed, has
-// most of its letters, and is not much longer.
+// alike reports whether a suggestion is close enough to be printed: it begins as what was typed,
+// has most of its letters, and is not much longer.
 func alike(suggested, typed string) bool {
 	if suggested == "" || typed == "" || suggested[0] != typed[0] && len(typed) < len(suggested)-1 {
 		return false

@@ -23,8 +23,8 @@ type Console struct {
 	Progress string // auto, json or none
 }
 
-// CanAsk returns the error of Ask where there is neither somebody to ask nor --yes, so that it can be
-// told before what takes long.
+// CanAsk returns the error of Ask where there is neither somebody to ask nor --yes, so that it can
+// be told before what takes long.
 func (o Console) CanAsk(not, yes string) error {
 	if o.Yes || term.IsTerminal(int(os.Stdin.Fd())) {
 		return nil

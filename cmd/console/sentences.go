@@ -78,8 +78,8 @@ func (s *sentences) Handle(_ context.Context, r slog.Record) error {
 }
 
 // inOneLine returns text without ends of lines: several errors that are joined, or the frames of a
-// stack, are parts of one sentence. It is cut where it is very long, so that what else is to be said
-// has its place.
+// stack, are parts of one sentence. It is cut where it is very long, so that what else is to be
+// said has its place.
 func inOneLine(text string) string {
 	if strings.Contains(text, "\n") {
 		var one strings.Builder

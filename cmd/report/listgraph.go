@@ -29,9 +29,9 @@ func (l Listing) rows(each func(row) bool) {
 	}
 }
 
-// graph draws the chains of a volume: each backup below its parent. ● is a full backup, ↓ one on the
-// backup above it in the same column. Of several that are on one parent, all but the last branch off
-// (├─→), with what is on them, so that a chain goes straight down however long it is.
+// graph draws the chains of a volume: each backup below its parent. ● is a full backup, ↓ one on
+// the backup above it in the same column. Of several that are on one parent, all but the last
+// branch off (├─→), with what is on them, so that a chain goes straight down however long it is.
 type graph struct {
 	children map[string][]*backupstore.Backup // by the id of the parent
 	todo     map[*backupstore.Backup]bool     // not drawn yet

@@ -27,8 +27,8 @@ func Projects(all []*backupstore.Backup, asked string) string {
 	if len(count) == 0 {
 		return "\nno backup tells the project of its volume"
 	}
-	text := "\na project is named by its id, which \"openstack project show NAME -f value -c id\" " +
-		"tells; backups are of:"
+	text := "\na project is named by its id, which " +
+		"\"openstack project show NAME -f value -c id\" tells; backups are of:"
 	ids := slices.SortedFunc(maps.Keys(count), func(a, b string) int {
 		return cmp.Or(cmp.Compare(count[b], count[a]), cmp.Compare(a, b))
 	})

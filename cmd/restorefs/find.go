@@ -36,14 +36,9 @@ backups is the file, of which size and time of change? One line each, the newest
 					"p pipe, s socket, " +
 					"b and c devices",
 			},
-			&cli.StringFlag{
-				Name:  "newer",
-				Usage: "only files changed at this `TIME` (\"help time\") or later",
-			},
-			&cli.StringFlag{
-				Name:  "older",
-				Usage: "only files changed before this `TIME`",
-			},
+			&cli.StringFlag{Name: "newer",
+				Usage: "only files changed at this `TIME` (\"help time\") or later"},
+			&cli.StringFlag{Name: "older", Usage: "only files changed before this `TIME`"},
 			&cli.StringFlag{Name: "min-size", Usage: "only files of this `SIZE` or more"},
 			&cli.StringFlag{Name: "max-size", Usage: "only files of this `SIZE` or less"},
 			&cli.BoolFlag{

@@ -78,7 +78,8 @@ func lookFlag(value time.Duration, usage string) cli.Flag {
 	return &cli.DurationFlag{Name: "look", Value: value, Usage: usage}
 }
 
-// beginningOf returns the first moment of the TIME that a flag has; the zero time if it is not given.
+// beginningOf returns the first moment of the TIME that a flag has; the zero time if it is not
+// given.
 func beginningOf(flag, text string) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil

@@ -28,8 +28,8 @@ func listCommand() *cli.Command {
 			&cli.StringFlag{Name: "project",
 				Usage: "only backups of volumes of the project with this `ID`"},
 			&cli.StringFlag{Name: "state",
-				Usage: "only backups in this `STATE`: complete, broken, incomplete, damaged (by what " +
-					"verify found), or some of them with commas"},
+				Usage: "only backups in this `STATE`: complete, broken, incomplete, damaged (by " +
+					"what verify found), or some of them with commas"},
 			&cli.StringFlag{Name: "since",
 				Usage: "only backups made at this `TIME` (\"help time\") or later"},
 			&cli.StringFlag{Name: "min-size",

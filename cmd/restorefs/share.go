@@ -34,6 +34,9 @@ func (l *shareList) Set(s string) error {
 // String implements flag.Value.
 func (l *shareList) String() string { return strings.Join(l.all, " ") }
 
+// Get returns what String does; the library of flags asks for it where it looks values up by name.
+func (l *shareList) Get() any { return l.String() }
+
 // sharesFlag may be given more than once. The library's own flags of that kind take a value with a
 // comma for two.
 type sharesFlag struct{ *cli.GenericFlag }

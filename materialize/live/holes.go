@@ -105,6 +105,7 @@ func (v *Volume) stillZero(e Event) error {
 	if e != Proven || v.spoiled == v.Size() {
 		return nil
 	}
-	return fmt.Errorf("the device has refused a write of the guest's behind offset %d: what it may "+
-		"have left in holes of the backup is made zero when the restore is gone on with", v.spoiled)
+	return fmt.Errorf("the device has refused a write of the guest's behind offset %d: "+
+		"what it may have left in holes of the backup is made zero when the restore is gone on "+
+		"with", v.spoiled)
 }

@@ -66,8 +66,8 @@ func (v *Volume) commit(ctx context.Context, what extent) error {
 	return nil
 }
 
-// syncDevice syncs the device. The caller has the token: the kernel tells a failure once, and of two
-// syncs at a time the other one would hear nothing of it.
+// syncDevice syncs the device. The caller has the token: the kernel tells a failure once, and of
+// two syncs at a time the other one would hear nothing of it.
 func (v *Volume) syncDevice() error {
 	err := v.dev.Sync()
 	if err == nil {

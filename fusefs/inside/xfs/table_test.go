@@ -35,7 +35,8 @@ var table = []string{
 	"-i maxpct=50 -d agcount=3",
 	"-m uuid=11111111-2222-3333-4444-555555555555",
 	"-L label",
-	"-m rmapbt=1,reflink=0",
+	// The log that mkfs.xfs 6.1 makes by itself of this is too small for Linux 6.18.
+	"-m rmapbt=1,reflink=0 -l size=8m",
 	"-m bigtime=0 -i nrext64=0 -m inobtcount=0",
 	"-b size=2048 -m rmapbt=1",
 	"-b size=2048 -i size=1024 -n size=4096",

@@ -94,8 +94,8 @@ func (d Device) in(out string) (info Info, ok bool, err error) {
 			continue
 		}
 		if field[1] != d.uuid() {
-			return Info{}, true, fmt.Errorf("%s: %w: choose another one with --name, or remove it if nobody "+
-				"uses it (dmsetup remove %s)", Path(d.Name), ErrForeign, d.Name)
+			return Info{}, true, fmt.Errorf("%s: %w: choose another one with --name, or remove it "+
+				"if nobody uses it (dmsetup remove %s)", Path(d.Name), ErrForeign, d.Name)
 		}
 		info.Open, err = strconv.Atoi(field[2])
 		if err != nil {
