@@ -164,9 +164,12 @@ func (m *liveMachine) boot(t *testing.T, step string, cut time.Duration) {
 	cmd := exec.CommandContext(ctx, "qemu-system-x86_64", "-accel", "tcg,thread=multi", "-smp", "2", "-m", "768M", "-nodefaults", "-no-reboot",
 		"-display", "none", "-serial", "stdio", "-kernel", m.kernel, "-initrd", m.initrd,
 		"-append", fmt.Sprintf("console=ttyS0 quiet panic=-1 mitigations=off random.trust_cpu=on job:STEP=%s,ACKED=%d,ID=%s,RATE=1MiB", step, m.acked, m.id),
-		"-drive", "if=virtio,format=qcow2,file="+m.root,
-		"-drive", "if=virtio,format=raw,readonly=on,file="+filepath.Join(m.dir, "tree.ext4"),
-		"-drive", "if=none,id=d,format=raw,file="+m.disk, "-device", "virtio-blk-pci,drive=d,serial=live-disk")
+		// Each by -device, or that one is /dev/vda, and those of if=virtio come behind it.
+		"-drive", "if=none,id=a,format=qcow2,file="+m.root, "-device", "virtio-blk-pci,drive=a",
+		"-drive", "if=none,id=b,format=raw,readonly=on,file="+filepath.Join(m.dir, "tree.ext4"),
+		"-device", "virtio-blk-pci,drive=b",
+		"-drive", "if=none,id=c,format=raw,file="+m.disk,
+		"-device", "virtio-blk-pci,drive=c,serial=live-disk")
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

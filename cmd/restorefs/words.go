@@ -23,8 +23,8 @@ it. --since DAY and --newer DAY mean its beginning: what is of that day, or late
 TIME all of them mean the moment itself. VOLUME@2h, VOLUME@yesterday and the like
 tell which moment that is; flags do not.`
 
-const salvageHelp = `A damaged backup has bytes that are not what Cinder wrote; a broken one lacks a file
-that it needs. What another backup of the volume has unchanged is taken from there
+const salvageHelp = `A damaged backup has bytes that are not what Cinder wrote; a broken one
+lacks a file that it needs. What another backup of the volume has unchanged is taken from there
 wherever backups are read. For the rest, reads of a mount, ls, cp and materialize fail.
 
   # Which backups are not as they should be, as far as is known
