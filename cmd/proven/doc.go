@@ -7,8 +7,8 @@
 // whole, and what another process has put there meanwhile is kept. Nothing in it is believed: each
 // line is checked, and one that makes no sense counts as not there. What it says is about a version
 // of a backup (size and times of its _metadata, number of its objects, bytes of all, and those of
-// its parents); it says nothing about another one, such as a copy of it. An object that was replaced
-// by one of its size is not noticed.
+// its parents); it says nothing about another one, such as a copy of it. An object that was
+// replaced by one of its size is not noticed.
 //
 // It knows neither flags nor words for people. A Book is not safe for concurrent use.
 package proven
