@@ -159,7 +159,7 @@ $(TEST_MACHINE)/root.ext4 $(TEST_NFS)/root.ext4 $(TEST_LIVE)/root.ext4:
 	  --include=$(subst $(empty) $(empty),$(comma),$(TEST_PACKAGES)) $$VERSION_CODENAME $(@D).new/root
 	cd $(@D).new/root && cp usr/share/base-passwd/passwd.master etc/passwd && cp usr/share/base-passwd/group.master etc/group && \
 	  chmod 4755 bin/fusermount3 && rm -rf usr/share/doc usr/share/locale usr/share/man var/cache/apt var/lib/apt/lists
-	mke2fs -q -t ext4 -O ^has_journal -d $(@D).new/root $(@D).new/root.ext4 600M
+	mke2fs -q -t ext4 -d $(@D).new/root $(@D).new/root.ext4 600M
 	rm -rf $(@D).new/root
 	mv $(@D).new $(@D)
 

@@ -142,7 +142,7 @@ for m in ` + strings.Join(names, " ") + `; do /busybox insmod /$m.ko; done
 until [ -e /dev/vdb ] && [ -e /dev/vdc ]; do /busybox sleep 0.1; done
 /busybox mount -t ext4 /dev/vda /root
 /busybox mount -o ro -t ext4 /dev/vdb /job
-[ -e /root/root/run.sh ] || /busybox cp -a /job/. /root/
+[ -e /root/root/run.sh ] || { /busybox cp -a /job/. /root/; /busybox sync; }
 /busybox umount /job
 /busybox sed 's/.*job:\([^ ]*\).*/\1/; s/,/\n/g' /proc/cmdline > /root/root/env
 /busybox umount /proc

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"regexp"
 	"strconv"
 	"strings"
@@ -110,7 +111,19 @@ func (d Device) in(out string) (info Info, ok bool, err error) {
 
 // Create makes the device.
 func (d Device) Create(ctx context.Context, t Table) error {
-	_, err := run(ctx, t.text(), "dmsetup", "create", d.Name, "--uuid", d.uuid())
+	if _, err := run(ctx, t.text(), "dmsetup", "create", d.Name, "--uuid", d.uuid()); err != nil {
+		return err
+	}
+	return d.node(ctx, true)
+}
+
+// node sees to it that the device's name is below /dev/mapper, or is not. dmsetup leaves that to
+// udev, and where none runs (a container, an early boot) nobody does it.
+func (d Device) node(ctx context.Context, wanted bool) error {
+	if _, err := os.Lstat(Path(d.Name)); (err == nil) == wanted {
+		return nil
+	}
+	_, err := run(ctx, "", "dmsetup", "mknodes", d.Name)
 	return err
 }
 
@@ -153,6 +166,8 @@ func (d Device) resume(ctx context.Context) error {
 
 // Remove takes away a device that nobody uses.
 func (d Device) Remove(ctx context.Context) error {
-	_, err := run(ctx, "", "dmsetup", "remove", "--retry", d.Name)
-	return err
+	if _, err := run(ctx, "", "dmsetup", "remove", "--retry", d.Name); err != nil {
+		return err
+	}
+	return d.node(ctx, false)
 }

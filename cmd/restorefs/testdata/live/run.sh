@@ -47,7 +47,7 @@ acked() { # all records up to ACKED are there
   done
 }
 files() { (cd /mnt/guest && md5sum --quiet -c /srv/sums); }
-mounts() { mount -t ext4 $D /mnt/guest; }
+mounts() { mount -t ext4 $D /mnt/guest || { ls -l /dev/mapper /dev/dm-*; dmsetup info; dmsetup table; cat /run/live.err; false; }; }
 clean() { e2fsck -fn "$1" >/run/fsck 2>&1 || { cat /run/fsck; false; }; }
 linear() { dmsetup table guest | tee /dev/stderr | grep -q " linear 254:32 0$\| linear $(stat -c '%Hr:%Lr' /dev/vdc) 0$"; }
 gone() { ! losetup -a | grep . && ! grep fuse.restorefs /proc/mounts && [ -z "$(ls -A /var/lib/restorefs/live)" ]; }
