@@ -59,6 +59,9 @@ func abort(ctx context.Context, o Options) error {
 func (o Options) toAbort(device string) (p place, is string, err error) {
 	p, err = o.find(device)
 	switch {
+	case errors.Is(err, live.ErrForeign):
+		return p, "", fmt.Errorf("%w: nothing is taken away; remove it yourself if it is to go",
+			err)
 	case errors.Is(err, live.ErrDamaged), errors.Is(err, live.ErrVersion):
 		fmt.Fprintf(o.Err, "note    %s\n", wording.Printable(err.Error()))
 		return p, "nobody knows what it has: the state file is damaged", nil

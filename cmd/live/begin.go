@@ -89,6 +89,10 @@ func (o Options) mayBegin(p place) error {
 		return cmdline.Usagef("a live restore of backup %s to %s was begun at %s: --resume goes "+
 			"on with it, --abort ends it (state file %s)", p.known.Backup, p.device,
 			p.known.Begun.Format(time.RFC3339), p.state)
+	case p.begun && p.known.Phase == live.Complete:
+		return cmdline.Usagef("the live restore of backup %s to %s is complete, and %s is the "+
+			"volume: use it; --abort takes the state file %s away", p.known.Backup, p.device,
+			p.device, p.state)
 	case !p.begun && o.Resume:
 		return cmdline.Usagef("no live restore to %s was begun, as there is no state file %s: "+
 			"leave --resume out, or name it with --state", p.device, p.state)

@@ -14,6 +14,10 @@ import (
 
 // complete gives the guest the device itself, and takes all else away.
 func (s *session) complete(ctx context.Context) error {
+	// The table names the device by its path.
+	if err := s.raw.StillThere(); err != nil {
+		return err
+	}
 	if s.dm == nil {
 		if err := s.closed(ctx); err != nil {
 			return err
@@ -114,6 +118,9 @@ func (s *session) handedOver(ctx context.Context) error {
 func (s *session) onDevice(ctx context.Context) error {
 	info, there, err := s.dm.Find(ctx)
 	if err != nil || !there || s.server != nil && !info.Suspended {
+		return err
+	}
+	if err := s.raw.StillThere(); err != nil {
 		return err
 	}
 	if err := s.raw.Share(); err != nil {

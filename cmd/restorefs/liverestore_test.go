@@ -17,7 +17,6 @@ import (
 	"github.com/restorefs/restorefs/backupstore/storetest"
 	"github.com/restorefs/restorefs/cmd/exitcode"
 	"github.com/restorefs/restorefs/cmd/live"
-	statefile "github.com/restorefs/restorefs/materialize/live"
 )
 
 // liveRun is a live restore that shows the volume as a file.
@@ -288,60 +287,6 @@ func TestALiveRestoreThatIsStoppedSaysHowToGoOn(t *testing.T) {
 		t.Errorf("exit %d, %+v: %s", code, result, again.stderr)
 	}
 	mustBeVolume(t, want, device)
-}
-
-func TestALiveRestoreIsAborted(t *testing.T) {
-	share, id, _ := incremental(t, 24<<20)
-	device := oldDisk(t, liveSize)
-	records := t.TempDir()
-	flags := []string{"live", "--share", share, "--record", records}
-	_, stderr, code := restorefs(t, append(flags, "--abort", "--yes", device)...)
-	if code != exitcode.Usage || !strings.Contains(stderr, "no live restore") {
-		t.Errorf("nothing was begun: exit %d: %s", code, stderr)
-	}
-	r := startLive(t, "--share", share, "--record", records, "--file", t.TempDir(), "--force", "--yes", "--bwlimit", "1MiB", id, device)
-	r.cmd.Process.Signal(syscall.SIGTERM)
-	r.end()
-	out, stderr, code := restorefs(t, append(flags, "--abort", device)...)
-	if code != exitcode.Usage || !strings.Contains(stderr, "--yes") {
-		t.Errorf("without an answer: exit %d: %s%s", code, out, stderr)
-	}
-	out, stderr, code = restorefs(t, append(flags, "--abort", "--yes", device)...)
-	if code != exitcode.Done || !strings.Contains(out, "not a disk to use") {
-		t.Errorf("exit %d: %s%s", code, out, stderr)
-	}
-	if left, _ := filepath.Glob(filepath.Join(records, "live/*")); len(left) != 0 {
-		t.Errorf("left: %v", left)
-	}
-	_, stderr, code = restorefs(t, append(flags, "--file", t.TempDir(), "--resume", device)...)
-	if code != exitcode.Usage || !strings.Contains(stderr, "no live restore") {
-		t.Errorf("going on: exit %d: %s", code, stderr)
-	}
-}
-
-// What a state file says is not what tells whether a process is at it.
-func TestADamagedLiveRestoreIsNotAbortedUnderWhoIsAtIt(t *testing.T) {
-	share, _, _ := incremental(t, 24<<20)
-	device, state := oldDisk(t, liveSize), filepath.Join(t.TempDir(), "state")
-	if err := os.WriteFile(state, []byte("damaged"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	args := []string{"live", "--share", share, "--state", state, "--abort", "--yes", device}
-	release, err := statefile.Lock(state)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, stderr, code := restorefs(t, args...)
-	if _, err := os.Stat(state); err != nil || code == exitcode.Done || !strings.Contains(stderr, "another process") {
-		t.Errorf("exit %d, %v: %s", code, err, stderr)
-	}
-	release()
-	if _, stderr, code = restorefs(t, args...); code != exitcode.Done {
-		t.Errorf("exit %d: %s", code, stderr)
-	}
-	if _, err := os.Stat(state); !os.IsNotExist(err) {
-		t.Errorf("the state file is there: %v", err)
-	}
 }
 
 func TestALiveRestoreOfADamagedBackup(t *testing.T) {

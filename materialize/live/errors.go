@@ -18,6 +18,9 @@ var (
 	// ErrDamaged: the state file is damaged.
 	ErrDamaged = errors.New("the state file is damaged")
 
+	// ErrForeign: a file that begins as no state file does. It is an ErrDamaged, too.
+	ErrForeign error = foreignError{}
+
 	// ErrVersion: another version of restorefs made the state file.
 	ErrVersion = errors.New("the state file is of another version")
 
@@ -29,6 +32,14 @@ var (
 	// ErrClosed: the volume is closed.
 	ErrClosed = errors.New("the volume is closed")
 )
+
+type foreignError struct{}
+
+// Error implements error.
+func (foreignError) Error() string { return "it is no state file of a live restore" }
+
+// Is says that it is an ErrDamaged.
+func (foreignError) Is(target error) bool { return target == ErrDamaged }
 
 func damaged(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrDamaged, fmt.Sprintf(format, args...))

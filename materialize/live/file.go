@@ -83,6 +83,17 @@ func openFile(path string, create bool) (file, error) {
 	return osFile{f}, nil
 }
 
+// mayBeMade refuses a file without a header that is not what makeFile leaves when it does not come
+// to its end: somebody named a file of another kind.
+func mayBeMade(f file, key Key) error {
+	size, err := f.Size()
+	if err == nil && size != 0 && size != key.fileBytes() {
+		err = fmt.Errorf("there is a file of %d bytes that is not one: name another one, or "+
+			"remove it if nobody wants it", size)
+	}
+	return err
+}
+
 // makeFile lays out a state file. The header is written after everything that it promises.
 func makeFile(f file, h *header, first record) error {
 	write := func(p []byte, off int64) func() error {

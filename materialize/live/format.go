@@ -129,7 +129,7 @@ func (h *header) texts() [4]headerText {
 func decodeHeader(b []byte) (*header, error) {
 	le := binary.LittleEndian
 	if len(b) < headerBytes || !bytes.Equal(b[:8], headerMagic[:]) {
-		return nil, damaged("it has no header")
+		return nil, ErrForeign
 	}
 	b = b[:headerBytes]
 	if v := le.Uint32(b[8:]); v != version {

@@ -157,6 +157,10 @@ func Create(path string, key Key, names Names, src Source, base Base, dev Device
 		}
 		return nil, fmt.Errorf("make the state file %s: %w", path, err)
 	}
+	if err := mayBeMade(f, key); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("make the state file %s: %w", path, err)
+	}
 	v, err := create(f, key, names, src, base, dev, o)
 	if err == nil {
 		err = private.SyncDir(filepath.Dir(path), nil)

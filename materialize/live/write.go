@@ -17,11 +17,19 @@ const (
 // Buffer returns n bytes that can go past the page cache.
 func Buffer(n int) []byte { return make([]byte, max(n, alignedBytes))[:n:n] }
 
-// writeBuffers are for the guest's writes: a request of pieceBytes, and a block before and behind.
-var writeBuffers = sync.Pool{New: func() any {
-	b := Buffer(pieceBytes + 2*blockBytes)
-	return &b
-}}
+// smallWrite is the most that the guest writes at random: 128 such writes at a time take less than
+// 10 MiB.
+const smallWrite = 64 << 10
+
+// Buffers for the guest's writes: the request, and a block before and behind.
+var smallWrites, writes = writeBuffers(smallWrite), writeBuffers(pieceBytes)
+
+func writeBuffers(most int) *sync.Pool {
+	return &sync.Pool{New: func() any {
+		b := Buffer(most + 2*blockBytes)
+		return &b
+	}}
+}
 
 // WriteAt writes p, which lies inside the volume, at off, for the guest. If it fails any part of p
 // may have been written, each block being as before or as in p. Every reader sees what was written;
@@ -67,8 +75,12 @@ func (v *Volume) change(ctx context.Context, doing string, off, end int64, f fun
 func (v *Volume) writePiece(ctx context.Context, p []byte, off int64) error {
 	end := off + int64(len(p))
 	start, stop := blockStart(off), min(blockEnd(end), v.Size())
-	pooled := writeBuffers.Get().(*[]byte)
-	defer writeBuffers.Put(pooled)
+	buffers := writes
+	if len(p) <= smallWrite {
+		buffers = smallWrites
+	}
+	pooled := buffers.Get().(*[]byte)
+	defer buffers.Put(pooled)
 	b := (*pooled)[:stop-start]
 	lastBlock := blockStart(end - 1)
 	if off > start || lastBlock == start && end < stop {
