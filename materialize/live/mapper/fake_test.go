@@ -1,6 +1,7 @@
 package mapper
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -43,6 +44,20 @@ func TestATableIsExchangedWhileEverybodyWaits(t *testing.T) {
 	want := []string{"dmsetup load n1", "dmsetup suspend --nolockfs n1", "dmsetup load n1", "dmsetup resume n1"}
 	if got := called(); err != nil || strings.Join(got, ";") != strings.Join(want, ";") || before != 2 {
 		t.Errorf("%v (%v), %d before the change", got, err, before)
+	}
+}
+
+// A signal while everybody waits does not leave them waiting.
+func TestAnExchangeThatIsInterruptedIsFinished(t *testing.T) {
+	called := fakes(t, "")
+	ctx, cancel := context.WithCancel(t.Context())
+	table := Table{Device: "/dev/a", Size: 4096}
+	err := testDevice.Swap(ctx, table, func() (Table, error) {
+		cancel()
+		return table, nil
+	})
+	if got := called(); err != nil || got[len(got)-1] != "dmsetup resume n1" {
+		t.Errorf("%v: %v", err, got)
 	}
 }
 
