@@ -132,7 +132,7 @@ func (k *Keys) Unlock(ctx context.Context, b *backupstore.Backup, r io.ReaderAt,
 		}
 		return nil, err
 	}
-	if u, ok := k.found(h); ok {
+	if u, ok := k.found(h, b); ok {
 		return u.disk, u.err
 	}
 	select {
@@ -141,13 +141,13 @@ func (k *Keys) Unlock(ctx context.Context, b *backupstore.Backup, r io.ReaderAt,
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	if u, ok := k.found(h); ok { // meanwhile
+	if u, ok := k.found(h, b); ok { // meanwhile
 		return u.disk, u.err
 	}
 	key, err := k.derive(ctx, b, h, r)
 	switch {
 	case err == nil:
-		k.keep(h, unlocked{disk: key})
+		k.keep(h.ID(), unlocked{disk: key})
 		k.log.Info("unlocked an encrypted volume", "backup", b.ID, "slot", key.Slot(),
 			"cipher", h.Cipher)
 		return key, nil
@@ -156,8 +156,8 @@ func (k *Keys) Unlock(ctx context.Context, b *backupstore.Backup, r io.ReaderAt,
 			"%w", b.ID, err)
 	}
 	err = &LockedError{b.ID, err}
-	if !errors.Is(err, errNoKey) { // which is so of one backup, not of all with this header
-		k.keep(h, unlocked{err: err}) // whoever asks again gets the same, which took seconds
+	if !errors.Is(err, errNoKey) { // the cloud may be told of one
+		k.keep(k.refused(h, b), unlocked{err: err}) // who asks again gets what took seconds
 	}
 	return nil, err
 }
@@ -179,17 +179,30 @@ func (k *Keys) derive(ctx context.Context, b *backupstore.Backup, h *luks.Header
 
 // found returns what was found for a header: backups of a volume have the same one, and the same
 // key.
-func (k *Keys) found(h *luks.Header) (unlocked, bool) {
+func (k *Keys) found(h *luks.Header, b *backupstore.Backup) (unlocked, bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	u, ok := k.known[h.ID()]
+	if !ok {
+		u, ok = k.known[k.refused(h, b)]
+	}
 	return u, ok
 }
 
-func (k *Keys) keep(h *luks.Header, u unlocked) {
+// refused is what a header that did not open is known by. In a cloud each backup has a secret of
+// its own, of which one may be wrong: that says nothing of the others.
+func (k *Keys) refused(h *luks.Header, b *backupstore.Backup) [sha256.Size]byte {
+	id := h.ID()
+	if k.vault == nil {
+		return id
+	}
+	return sha256.Sum256(append(id[:], b.ID...))
+}
+
+func (k *Keys) keep(id [sha256.Size]byte, u unlocked) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.known[h.ID()] = u
+	k.known[id] = u
 }
 
 // LockedError says that an encrypted volume does not open, and what helps. It is so whenever that

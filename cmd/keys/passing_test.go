@@ -83,7 +83,7 @@ func backupOf(t *testing.T, key string) (*backupstore.Backup, storetest.Backup) 
 		meta = "null"
 	}
 	dir := t.TempDir()
-	made := storetest.MustWrite(t, dir, storetest.Spec{ID: storetest.ID("locked"),
+	made := storetest.MustWrite(t, dir, storetest.Spec{ID: storetest.ID("locked" + key),
 		VolumeID: storetest.ID("encrypted"), Content: storetest.Bytes([]byte("LUKS")),
 		VolumeMeta: meta})
 	s, err := share.OpenDir(t.Context(), dir, nil)
@@ -181,6 +181,30 @@ func TestAVolumeOfWhichNoKeyIsKnownIsLocked(t *testing.T) {
 	}
 	if len(k.known) > 0 {
 		t.Error("it is said of all volumes with this header, which other backups may have")
+	}
+}
+
+func TestAWrongSecretOfOneBackupSaysNothingOfAnother(t *testing.T) {
+	volume := encrypted(t)
+	var asked atomic.Int64
+	cloudOf(t, func(path string) (int, string) {
+		asked.Add(1)
+		if strings.Contains(path, "wrong") {
+			return 0, "another"
+		}
+		return 0, "secret"
+	})
+	wrong, _ := backupOf(t, "wrong")
+	right, _ := backupOf(t, "right")
+	k := fromCloud(t)
+	for range 2 {
+		_, err := k.Unlock(t.Context(), wrong, volume, volume.Size())
+		if locked, ok := errors.AsType[*LockedError](err); !ok || !locked.Locked() || asked.Load() != 1 {
+			t.Fatal(err, asked.Load())
+		}
+	}
+	if _, err := k.Unlock(t.Context(), right, volume, volume.Size()); err != nil {
+		t.Error(err)
 	}
 }
 
